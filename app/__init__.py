@@ -1,0 +1,100 @@
+"""The application factory. It wires and decides nothing; heavy imports stay inside it or in the child processes."""
+
+import os
+from typing import Any
+
+from apiflask import APIFlask
+
+from app.config import ROOT, cors_origins, flask_config, load_settings
+
+__version__ = "0.1.0"
+
+
+def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> APIFlask:
+    """The Flask application.
+
+    Args:
+        role: "web" serves pages and supervises trainings; "cli" has the same services and starts nothing.
+        overrides: settings by name that win over the environment, for tests and tools.
+
+    Raises:
+        SettingError: a setting cannot be used; the message names it.
+    """
+    from dotenv import dotenv_values
+
+    from app import auth, database, errors, i18n, logs, models, web
+    from app.extensions import cors, migrate, socketio
+
+    environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
+    config = flask_config(load_settings(environ | (overrides or {})))
+
+    app = APIFlask(
+        "app",
+        title="YOLO Training Platform",
+        version=__version__,
+        spec_path="/api/openapi.json",
+        docs_path="/api/docs",
+        instance_path=config["INSTANCE_PATH"],
+        static_folder=None,  # type: ignore[arg-type]  # web.py serves static files
+    )
+    app.config.update(config)
+    logs.init_app(app)
+    web.init_app(app)
+    database.init_app(app)
+    migrate.init_app(app, database.db, directory=str(ROOT / "app" / "migrations"))
+    i18n.init_app(app)
+    auth.init_app(app)
+    errors.init_app(app)
+    origins = cors_origins(config["SOCKETIO_CORS_ALLOWED_ORIGINS"])
+    if origins:
+        cors.init_app(app, resources={r"/api/.*": {"origins": origins}})
+    socketio.init_app(
+        app,
+        async_mode=config["SOCKETIO_ASYNC_MODE"],
+        cors_allowed_origins=origins,
+        max_http_buffer_size=1_000_000,
+        ping_interval=20,
+        ping_timeout=20,
+    )
+    register_services(app)
+    register_routes(app)
+    app.shell_context_processor(lambda: vars(models))
+    if role == "web":
+        database.upgrade_if_old(app)
+        start_background(app)
+    return app
+
+
+def register_services(app: APIFlask) -> None:
+    """One of each service, found through `app.services.services()`."""
+    from app.services import Services
+    from app.services.datasets import DatasetService
+    from app.services.infer import InferenceService
+    from app.services.storage import StorageService
+    from app.services.trainer import TrainingService
+
+    storage = StorageService(app.config["DATA_ROOT"])
+    app.extensions["services"] = Services(
+        storage=storage,
+        datasets=DatasetService(storage),
+        trainer=TrainingService(storage),
+        inference=InferenceService(storage),
+    )
+
+
+def register_routes(app: APIFlask) -> None:
+    """The blueprints of the specification and the Socket.IO handlers."""
+    from app.routes import datasets, live, system, tests, trainings, ui
+
+    for module in (ui, datasets, trainings, tests, system):
+        app.register_blueprint(module.blueprint)
+    live.register()
+
+
+def start_background(app: APIFlask) -> None:
+    """What runs beside the requests: clean-up after a crash, and the supervisor of trainings and validations."""
+    held = app.extensions["services"]
+    with app.app_context():
+        held.storage.clean_leftovers()
+        held.datasets.reconcile()
+        held.trainer.reconcile()

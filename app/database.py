@@ -1,0 +1,87 @@
+"""How the database is opened and written: SQLite in WAL mode, write transactions that start as writes."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import scoped_session
+
+from app.extensions import db
+
+logger = logging.getLogger("yolo.database")
+
+BUSY_TIMEOUT_S = 10
+
+
+def engine_options(uri: str) -> dict[str, Any]:
+    """A pool of connections that wait for a lock instead of failing at once."""
+    if uri.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_size": 10, "max_overflow": 20}
+    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+
+
+def init_app(app: Flask) -> None:
+    """Bind the database to the application and prepare each SQLite connection."""
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
+    db.init_app(app)
+    with app.app_context():
+        prepare(db.engine)
+
+
+def prepare(engine: Engine) -> None:
+    """WAL, foreign keys, and BEGIN sent by us: with deferred BEGIN more than half of concurrent writes failed."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not send BEGIN of its own
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # an acknowledged row survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def writing() -> Iterator[scoped_session[Any]]:
+    """One write transaction: committed at the end, rolled back on an exception.
+
+    Nothing inside may emit, sleep or wait: under eventlet another greenlet's write would then freeze the process.
+    """
+    session = db.session
+    session.rollback()  # what was read before may be old: read again inside the write transaction
+    session.connection(execution_options={"write": True})
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+
+
+def upgrade_if_old(app: Flask) -> None:
+    """Migrate the database when its revision is not ours. Alembic is imported only then: it costs start-up time."""
+    from app.config import ROOT
+
+    files = (ROOT / "app" / "migrations" / "versions").glob("*.py")
+    newest = max(path.stem.split("_")[0] for path in files)  # revisions are numbered: 0001, 0002 ...
+    with app.app_context():
+        try:
+            with db.engine.connect() as connection:
+                current = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        except (OperationalError, ProgrammingError):
+            current = None
+        if current == newest:
+            return
+        from flask_migrate import upgrade
+
+        logger.info("migrating the database from %s to %s", current, newest)
+        upgrade()

@@ -1,0 +1,215 @@
+"""The domain's exceptions, and the one place that turns any error into a response.
+
+Every failed API request answers `application/problem+json` (RFC 9457): `type, title, status, detail` and
+`errors`, a list of `{"field", "message"}`.
+"""
+
+import errno
+import logging
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from apiflask import APIFlask
+from apiflask.exceptions import HTTPError
+from flask import Response, jsonify, render_template, request
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _l
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+logger = logging.getLogger("yolo.errors")
+
+
+class AppError(Exception):
+    """A failure that the user can understand. Subclasses name it and set the status.
+
+    Args:
+        detail: what happened and what to do, translated.
+        errors: the fields at fault, each with its message.
+    """
+
+    status = HTTPStatus.BAD_REQUEST
+    headers: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, detail: Any, errors: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(str(detail))
+        self.detail = detail
+        self.errors = errors or []
+
+
+class BadUpload(AppError):
+    """The body is not what it claims to be: no ZIP, empty, cut short."""
+
+
+class NotFound(AppError):
+    status = HTTPStatus.NOT_FOUND
+
+
+class ForeignOrigin(AppError):
+    status = HTTPStatus.FORBIDDEN
+
+
+class Conflict(AppError):
+    """The request does not fit the present state."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class IllegalTransition(Conflict):
+    """A status cannot change in this way."""
+
+    def __init__(self, current: str, wanted: str) -> None:
+        super().__init__(
+            _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
+               current=current, wanted=wanted)
+        )  # fmt: skip
+        self.current = current
+
+
+class TooLarge(AppError):
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class Unprocessable(AppError):
+    """Well-formed, but its content cannot be accepted."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Unavailable(AppError):
+    """A part of the server cannot answer now; trying again makes sense."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
+
+
+class NoSpace(AppError):
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+
+
+TITLES = {
+    400: _l("Bad request"),
+    401: _l("Login required"),
+    403: _l("Forbidden"),
+    404: _l("Not found"),
+    405: _l("Method not allowed"),
+    409: _l("Conflict"),
+    413: _l("Too large"),
+    415: _l("Unsupported content type"),
+    422: _l("Invalid data"),
+    429: _l("Too many requests"),
+    500: _l("Internal error"),
+    503: _l("Temporarily unavailable"),
+    507: _l("Disk full"),
+}
+
+DETAILS = {
+    400: _l("The request could not be read."),
+    404: _l("There is nothing at this address."),
+    405: _l("This address does not accept this method."),
+    413: _l("The request is larger than the server accepts (MAX_UPLOAD_SIZE)."),
+    415: _l("Send the body as application/json, or a file as multipart/form-data."),
+    500: _l("Something went wrong on the server. The details are in its log."),
+}
+
+
+def init_app(app: APIFlask) -> None:
+    """Answer every error in the one shape."""
+    app.error_processor(from_apiflask)
+    app.register_error_handler(AppError, from_app_error)
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(OperationalError, from_database)
+    app.register_error_handler(OSError, from_os)
+    app.register_error_handler(Exception, from_unexpected)
+
+
+def from_app_error(error: AppError) -> Response:
+    return problem(error.status, error.detail, error.errors, error.headers)
+
+
+def from_apiflask(error: HTTPError) -> Response:
+    """Schema errors: 422 by field; 400 when the body as a whole is no JSON object."""
+    fields = [
+        {"field": field, "message": message}
+        for place in (error.detail or {}).values()
+        for field, message in flatten(place)
+    ]
+    if not fields:
+        return problem(error.status_code, DETAILS.get(error.status_code, error.message))
+    if any(field in {"_schema", ""} for (field,) in ((item["field"],) for item in fields)):
+        return problem(400, gettext("The body must be a JSON object."), fields)
+    return problem(422, gettext("Some fields are not valid. Correct them and send again."), fields)
+
+
+def flatten(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """marshmallow's nested messages as (dotted field, message) pairs."""
+    if isinstance(errors, dict):
+        return [
+            pair for key, value in errors.items() for pair in flatten(value, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if isinstance(errors, list):
+        return [pair for value in errors for pair in flatten(value, prefix)]
+    return [(prefix, str(errors))]
+
+
+def from_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None or status < 400:  # a redirect, or a response that was built on purpose
+        return error.get_response()  # type: ignore[return-value]
+    headers = {"Allow": ", ".join(error.valid_methods or ())} if status == 405 else {}  # type: ignore[attr-defined]
+    return problem(status, DETAILS.get(status, error.description), headers=headers)
+
+
+def from_database(error: OperationalError) -> Response:
+    text = str(error.orig).lower()
+    if "disk is full" in text or "disk i/o" in text:
+        return no_space()
+    if "locked" in text or "busy" in text or "connection" in text or "readonly" in text:
+        logger.warning("database unavailable: %s", error.orig)
+        return from_app_error(Unavailable(gettext("The database is busy. Try again in a few seconds.")))
+    return from_unexpected(error)
+
+
+def from_os(error: OSError) -> Response:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return no_space()
+    if error.errno == errno.EROFS:
+        return from_app_error(Unavailable(gettext("The data folder is read-only. Nothing was changed.")))
+    return from_unexpected(error)
+
+
+def no_space() -> Response:
+    return from_app_error(NoSpace(gettext("The disk is full. Free some space and try again; nothing was changed.")))
+
+
+def from_unexpected(error: Exception) -> Response:
+    logger.error("%s %s", request.method, request.path, exc_info=error)
+    return problem(500, DETAILS[500])
+
+
+def problem(
+    status: int, detail: Any, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """The error response: problem+json, or a page where a browser asked for one."""
+    title = TITLES.get(status) or HTTPStatus(status).phrase
+    if wants_page():
+        response = Response(
+            render_template("error.html", status=int(status), title=title, detail=detail), mimetype="text/html"
+        )
+    else:
+        response = jsonify(
+            type="about:blank",
+            title=str(title),
+            status=int(status),
+            detail=str(detail),
+            errors=[{"field": item["field"], "message": str(item["message"])} for item in errors or []],
+        )
+        response.mimetype = "application/problem+json"
+    response.status_code = status
+    response.headers.extend(headers or {})
+    return response
+
+
+def wants_page() -> bool:
+    """Whether a person in a browser navigated here, outside the API."""
+    return not request.path.startswith("/api/") and request.accept_mimetypes.accept_html

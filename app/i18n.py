@@ -1,0 +1,94 @@
+"""Languages: pt_BR and en; the texts in the code are English."""
+
+import gettext as gnu
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, Response, g, has_request_context, request
+from flask_babel import get_locale
+
+from app.extensions import babel
+
+LOCALES = ("pt_BR", "en")
+DEFAULT = "pt_BR"  # the specification's messages, for clients that name no language
+TRANSLATIONS = Path(__file__).parent / "translations"
+
+
+def init_app(app: Flask) -> None:
+    """Choose the language per request; serve the catalogue to the scripts of the pages."""
+    app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
+    babel.init_app(app, locale_selector=select_locale)
+    app.add_url_rule("/i18n/<version>/<locale>.js", "i18n_catalogue", serve_catalogue)
+    app.jinja_env.globals.update(get_locale=get_locale, catalogue_url=catalogue_url, html_lang=html_lang)
+
+
+def select_locale() -> str:
+    """The reader's own choice (cookie `lang`), else what the browser prefers, else Portuguese."""
+    if not has_request_context():
+        return DEFAULT
+    if "locale" not in g:
+        g.locale = choose(request.cookies.get("lang", ""), request.headers.get("Accept-Language", ""))
+    return g.locale
+
+
+def choose(cookie: str, header: str) -> str:
+    """pt_BR for any Portuguese, en for everything else that is named, pt_BR where nothing is."""
+    if cookie in LOCALES:
+        return cookie
+    if not header.strip() or header.strip() == "*":
+        return DEFAULT
+    weighted = []
+    for place, part in enumerate(header.split(",")):
+        tag, _, quality = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(quality or 1), place, tag.lower()))
+        except ValueError:
+            continue
+    for _, _, tag in sorted(weighted):
+        if tag.startswith("pt"):
+            return "pt_BR"
+        if tag.startswith("en"):
+            return "en"
+    return "en"
+
+
+def html_lang() -> str:
+    """The page's language as HTML writes it."""
+    return str(get_locale()).replace("_", "-")
+
+
+@lru_cache
+def catalogue(locale: str) -> str:
+    """The translations as a script that sets `window.catalogue`."""
+    messages: dict[str, str | list[str]] = {}
+    path = TRANSLATIONS / locale / "LC_MESSAGES" / "messages.mo"
+    if path.exists():
+        with open(path, "rb") as file:
+            for key, text in gnu.GNUTranslations(file)._catalog.items():  # type: ignore[attr-defined]
+                if isinstance(key, tuple):
+                    forms = messages.setdefault(key[0], [])
+                    assert isinstance(forms, list)
+                    forms.insert(key[1], text)
+                elif key:
+                    messages[key] = text
+    body = {"locale": locale.replace("_", "-"), "messages": messages}
+    return f"window.catalogue = {json.dumps(body, ensure_ascii=False, sort_keys=True)};\n"
+
+
+def catalogue_url() -> str:
+    """Where the present language's catalogue is; the address changes with its content."""
+    locale = str(get_locale())
+    version = hashlib.sha256(catalogue(locale).encode()).hexdigest()[:12]
+    return f"/i18n/{version}/{locale}.js"
+
+
+def serve_catalogue(version: str, locale: str) -> Response:
+    """The catalogue, cached for good: another content has another address."""
+    response = Response(catalogue(locale if locale in LOCALES else DEFAULT), mimetype="text/javascript")
+    response.cache_control.public = True
+    response.cache_control.max_age = 31_536_000
+    response.cache_control.immutable = True
+    return response

@@ -1,0 +1,1 @@
+"""Blueprints: parse, call one service, answer."""

@@ -1,0 +1,5 @@
+"""Skeleton."""
+
+from apiflask import APIBlueprint
+
+blueprint = APIBlueprint("datasets", __name__)

@@ -1,0 +1,5 @@
+"""Skeleton."""
+
+from apiflask import APIBlueprint
+
+blueprint = APIBlueprint("ui", __name__)

@@ -1,0 +1,27 @@
+"""The services, and how a request finds them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from app.services.datasets import DatasetService
+    from app.services.infer import InferenceService
+    from app.services.storage import StorageService
+    from app.services.trainer import TrainingService
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each, made by the factory."""
+
+    storage: "StorageService"
+    datasets: "DatasetService"
+    trainer: "TrainingService"
+    inference: "InferenceService"
+
+
+def services() -> Services:
+    """The present application's services."""
+    return current_app.extensions["services"]

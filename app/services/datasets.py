@@ -1,0 +1,7 @@
+"""Skeleton."""
+
+
+class DatasetService:
+    def __init__(self, storage): ...
+
+    def reconcile(self): ...

@@ -1,0 +1,5 @@
+"""Skeleton."""
+
+
+class InferenceService:
+    def __init__(self, storage): ...

@@ -1,0 +1,168 @@
+"""A child process: start it, read what it says, know whether it lives, stop it in stages. No database.
+
+The child has a session of its own and outlives the web process; what is needed to find it again is its folder, pid
+and start time.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.config import ROOT
+from app.events import Envelope, decode
+
+# A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
+ASK_S, TERM_S = 15.0, 5.0
+
+SAFE_ENVIRONMENT = {
+    # A checkpoint is a pickle: load tensors and known classes only. Nothing is installed or fetched behind our back.
+    "ULTRALYTICS_SAFE_LOAD": "1",
+    "YOLO_AUTOINSTALL": "0",
+    "YOLO_OFFLINE": "1",
+    "YOLO_VERBOSE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "MPLBACKEND": "Agg",
+}
+
+# Whoever starts a child must be able to reap it; a re-attached child was reaped by init.
+_started: dict[int, subprocess.Popen] = {}
+
+
+def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: ours, made safe, with `extra` on top; empty values are left out."""
+    merged = dict(os.environ) | SAFE_ENVIRONMENT | {key: value for key, value in extra.items() if value}
+    merged.pop("SECRET_KEY", None)
+    merged.pop("DATABASE_URL", None)
+    merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return merged
+
+
+class Child:
+    """A process that runs `app.worker.<program>` in a folder of its own.
+
+    Args:
+        directory: its folder, see app/worker/channel.py.
+        pid: the process, also the id of its session and group.
+        started: its start time in seconds since the epoch, which tells it from a later process with the same pid.
+    """
+
+    def __init__(self, directory: Path, pid: int, started: float) -> None:
+        self.directory = directory
+        self.pid = pid
+        self.started = started
+
+    @classmethod
+    def start(cls, program: str, directory: Path, spec: Mapping[str, Any], environment: Mapping[str, str]) -> "Child":
+        """Write `spec.json` and start the program in its own session, with its output in `worker.log`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "spec.json").write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
+        with open(directory / "worker.log", "ab") as log:
+            popen = subprocess.Popen(
+                [sys.executable, "-m", f"app.worker.{program}", str(directory)],
+                cwd=directory,
+                env=child_environment(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        _started[popen.pid] = popen
+        return cls(directory, popen.pid, start_time(popen.pid) or 0.0)
+
+    def alive(self) -> bool:
+        """Whether it still runs; an ended child of ours is reaped here."""
+        popen = _started.get(self.pid)
+        if popen is not None:
+            return popen.poll() is None
+        started = start_time(self.pid)
+        return started is not None and abs(started - self.started) < 1.0
+
+    def exit_code(self) -> int | None:
+        """Its exit status, negative for a signal; None while it runs or when another process started it."""
+        popen = _started.get(self.pid)
+        return popen.poll() if popen is not None else None
+
+    def events(self, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
+        """What it has said from byte `offset` on: (offset behind the event, event). Ends where the file ends now.
+
+        Raises:
+            ValueError: a complete line is no event.
+        """
+        return read_events(self.directory, offset)
+
+    def ask_to_stop(self) -> None:
+        """The first stage: it ends by itself, with its weights saved."""
+        (self.directory / "stop").touch()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and everything that it started."""
+        if self.alive():
+            try:
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def stop(self, wait: Callable[[float], Any], ask: float = ASK_S, term: float = TERM_S) -> None:
+        """Ask, then TERM, then KILL, each timed. `wait(seconds)` must let other work go on (socketio.sleep)."""
+        self.ask_to_stop()
+        if self._gone_within(ask, wait):
+            return
+        self.signal(signal.SIGTERM)
+        if self._gone_within(term, wait):
+            return
+        self.signal(signal.SIGKILL)
+        self._gone_within(5.0, wait)
+
+    def _gone_within(self, seconds: float, wait: Callable[[float], Any]) -> bool:
+        for _ in range(max(1, int(seconds / 0.05))):
+            if not self.alive():
+                return True
+            wait(0.05)
+        return not self.alive()
+
+    def heartbeat(self) -> float | None:
+        """When it last gave a sign of life, in seconds since the epoch."""
+        try:
+            return (self.directory / "heartbeat").stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def log_tail(self, size: int = 4000) -> str:
+        """The end of its output, for a failure's report."""
+        try:
+            with open(self.directory / "worker.log", "rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - size))
+                return file.read().decode("utf-8", "replace")
+        except FileNotFoundError:
+            return ""
+
+
+def read_events(directory: Path, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
+    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left."""
+    try:
+        file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            yield offset, decode(line.decode("utf-8"))
+
+
+def start_time(pid: int) -> float | None:
+    """When a process started, in seconds since the epoch; None when there is none (a zombie counts as none)."""
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.Error:
+        return None

@@ -1,0 +1,7 @@
+"""Skeleton."""
+
+
+class StorageService:
+    def __init__(self, data_root="data"): ...
+
+    def clean_leftovers(self): ...

@@ -1,0 +1,14 @@
+"""Defaults of gunicorn for `run:app`; its command line wins over them."""
+
+import os
+
+from dotenv import load_dotenv
+
+load_dotenv()
+
+worker_class = "gthread" if os.environ.get("SOCKETIO_ASYNC_MODE") == "threading" else "eventlet"
+workers = 1  # Socket.IO rooms and the supervisor live in one process
+threads = 100  # gthread: each open websocket holds one
+graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
+timeout = 120
+control_socket_disable = True

@@ -1,0 +1,57 @@
+"""What all tests share: an application on a folder of its own, and a real server in both modes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from tests.server import MODES, Server, settings_for
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> APIFlask:
+    """An application as `make run` has it, in threading mode, on a database and folders of its own."""
+    return create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(params=MODES)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+    """A real server process, once under eventlet and once under threading."""
+    with Server(tmp_path, request.param) as running:
+        yield running
+
+
+@pytest.fixture
+def threading_server(tmp_path: Path) -> Iterator[Server]:
+    """A real server process where the mode does not matter."""
+    with Server(tmp_path, "threading") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bccd_yolo() -> Path:
+    """364 blood-cell images in YOLO layout."""
+    return shared_file("datasets/bccd-yolo.zip")
+
+
+@pytest.fixture(scope="session")
+def bccd_voc() -> Path:
+    """74 blood-cell images in Pascal VOC layout."""
+    return shared_file("datasets/bccd-voc.zip")
+
+
+def shared_file(name: str) -> Path:
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"{name} is not beside this checkout")
+    return path

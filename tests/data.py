@@ -1,0 +1,43 @@
+"""Small real data: drawn images, YOLO labels, ZIPs."""
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+from PIL import Image, ImageDraw
+
+
+def image_bytes(
+    size: tuple[int, int] = (64, 48), box: tuple[int, int, int, int] = (16, 12, 48, 36), form: str = "JPEG"
+) -> bytes:
+    """A grey picture with a red rectangle."""
+    picture = Image.new("RGB", size, (90, 90, 90))
+    ImageDraw.Draw(picture).rectangle(box, fill=(200, 30, 30))
+    buffer = io.BytesIO()
+    picture.save(buffer, form)
+    return buffer.getvalue()
+
+
+def zip_bytes(files: Mapping[str, bytes | str]) -> bytes:
+    """A ZIP of these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def yolo_files(train: int = 6, val: int = 2) -> dict[str, bytes | str]:
+    """A valid dataset with one class, as file name to content."""
+    files: dict[str, bytes | str] = {"data.yaml": "train: images/train\nval: images/val\nnames: [thing]\n"}
+    for split, count in (("train", train), ("val", val)):
+        for number in range(count):
+            shift = 2 * number % 12
+            files[f"images/{split}/{number:03}.jpg"] = image_bytes(box=(16 + shift, 12, 48 + shift, 36))
+            files[f"labels/{split}/{number:03}.txt"] = f"0 {(32 + shift) / 64} 0.5 0.5 0.5\n"
+    return files
+
+
+def yolo_zip(train: int = 6, val: int = 2) -> bytes:
+    """A valid dataset as a ZIP."""
+    return zip_bytes(yolo_files(train, val))

@@ -1,0 +1,107 @@
+"""A real server process on a free loopback port, with folders of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+MODES = ("eventlet", "threading")
+
+
+def settings_for(folder: Path, **changes: str) -> dict[str, str]:
+    """Settings that keep everything below `folder` and fetch nothing."""
+    return {
+        "DATA_ROOT": str(folder / "data"),
+        "INSTANCE_PATH": str(folder / "instance"),
+        "DATABASE_URL": f"sqlite:///{folder / 'instance' / 'test.db'}",
+        "LOG_DIR": str(folder / "logs"),
+        "WEIGHTS_URL": "",
+        "MIN_FREE_DISK": "50MB",
+    } | changes
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """`python run.py` in a process of its own; a context manager that ends it and its children."""
+
+    def __init__(self, folder: Path, mode: str, **settings: str) -> None:
+        self.folder = folder
+        self.mode = mode
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.settings = settings_for(folder, SOCKETIO_ASYNC_MODE=mode, PORT=str(self.port)) | settings
+        self.process: subprocess.Popen[bytes] | None = None
+        self.first_answer_s = 0.0
+
+    def start(self) -> "Server":
+        """Start it and wait for its first answer."""
+        began = time.monotonic()
+        with open(self.folder / "server.log", "ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "run.py"], cwd=ROOT, env=os.environ | self.settings, stdout=log, stderr=log
+            )
+        while time.monotonic() - began < 60:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended:\n{self.log()}")
+            try:
+                requests.get(self.url + "/health", timeout=5)
+            except requests.ConnectionError:
+                time.sleep(0.02)
+            else:
+                self.first_answer_s = time.monotonic() - began
+                return self
+        raise RuntimeError(f"the server did not answer:\n{self.log()}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait, and return the exit status. Trainings go on: see `end`."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(30)
+
+    def end(self) -> None:
+        """End the server and every child that works below its folder."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        for process in psutil.process_iter(["cmdline"]):
+            if any(str(self.folder) in part for part in process.info["cmdline"] or []):
+                process.kill()
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text(errors="replace")[-5000:]
+
+    def worker_pids(self) -> list[int]:
+        """The processes that serve, the master first."""
+        assert self.process is not None
+        master = psutil.Process(self.process.pid)
+        return [master.pid, *(child.pid for child in master.children() if "gunicorn" in " ".join(child.cmdline()))]
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return requests.get(self.url + path, timeout=60, **options)
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return requests.post(self.url + path, timeout=300, **options)
+
+    def delete(self, path: str, **options: Any) -> requests.Response:
+        return requests.delete(self.url + path, timeout=60, **options)
+
+    def __enter__(self) -> "Server":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
