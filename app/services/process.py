@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 
 from app.config import ROOT
-from app.events import Envelope, decode
+from app.events import Envelope, read_events
 
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
@@ -142,21 +142,6 @@ class Child:
                 return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-
-
-def read_events(directory: Path, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
-    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left."""
-    try:
-        file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            offset += len(line)
-            yield offset, decode(line.decode("utf-8"))
 
 
 def start_time(pid: int) -> float | None:
