@@ -21,6 +21,8 @@ from app.events import Envelope, read_events
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
 
+MARK = "YOLO_WORKER_DIRECTORY"  # also read by app/worker/channel.py
+
 SAFE_ENVIRONMENT = {
     # A checkpoint is a pickle: load tensors and known classes only. Nothing is installed or fetched behind our back.
     "ULTRALYTICS_SAFE_LOAD": "1",
@@ -67,7 +69,7 @@ class Child:
             popen = subprocess.Popen(
                 [sys.executable, "-m", f"app.worker.{program}", str(directory)],
                 cwd=directory,
-                env=child_environment(environment),
+                env=child_environment(environment) | {MARK: str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -108,6 +110,16 @@ class Child:
                 os.killpg(self.pid, number)
             except ProcessLookupError:
                 pass
+
+    def sweep(self) -> None:
+        """Kill what an ended child left behind: processes that carry its folder in their environment."""
+        for process in psutil.process_iter():
+            try:
+                if process.pid != self.pid and process.environ().get(MARK) == str(self.directory):
+                    process.kill()
+            except psutil.Error:
+                continue
+        _started.pop(self.pid, None)
 
     def stop(self, wait: Callable[[float], Any], ask: float = ASK_S, term: float = TERM_S) -> None:
         """Ask, then TERM, then KILL, each timed. `wait(seconds)` must let other work go on (socketio.sleep)."""

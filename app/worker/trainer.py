@@ -48,6 +48,12 @@ plotting.check_font = local_font
 class EventTrainer(DetectionTrainer):
     """Trains YOLO for detection. Only one process speaks: the single one, or rank 0 of several."""
 
+    # ultralytics fills these in on the way and declares them as None.
+    model: Any
+    optimizer: Any
+    metrics: Any
+    tloss: Any
+
     def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
         self.channel: Channel | None = current() if RANK in {-1, 0} else None
         self.folder = Path(current().spec["training_dir"]) if self.channel else Path()
