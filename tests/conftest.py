@@ -8,15 +8,26 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.database import upgrade_if_old
 from tests.server import MODES, Server, settings_for
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> APIFlask:
+def app(tmp_path: Path) -> Iterator[APIFlask]:
     """An application as `make run` has it, in threading mode, on a database and folders of its own."""
-    return create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    made = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    yield made
+    made.extensions["services"].trainer.close()
+
+
+@pytest.fixture
+def idle_app(tmp_path: Path) -> APIFlask:
+    """The same, but nothing in its queue is started."""
+    made = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(made)
+    return made
 
 
 @pytest.fixture

@@ -70,9 +70,12 @@ def training_id_of(payload: Any) -> int:
 def join_training(payload: Any) -> Answer:
     """Enter first, then look: nothing between the snapshot and the first message is lost."""
     training_id = training_id_of(payload)
-    services().trainer.get_training_status(training_id)
     join_room(training_room(training_id))
-    snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id)
+    try:
+        snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id)
+    except AppError:
+        leave_room(training_room(training_id))
+        raise
     emit("training_snapshot", snapshot)
     return snapshot
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 64}
 
 
 @pytest.fixture
-def prepared(server: Server) -> Iterator[tuple[Server, int]]:
+def prepared(server: Server) -> tuple[Server, int]:
     """A server with a valid dataset."""
     app = create_app("cli", settings_for(server.folder, SOCKETIO_ASYNC_MODE="threading"))
-    yield server, valid_dataset(app)
+    return server, valid_dataset(app)
 
 
 def begin(server: Server, dataset_id: int, **changes: Any) -> int:

@@ -71,12 +71,12 @@ def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Me
 
 def coalesced(messages: list[Message]) -> list[Message]:
     """Of each run of progress messages only the last, which says it all."""
-    following = [*messages[1:], None]
-    return [
-        message
-        for message, after in zip(messages, following, strict=True)
-        if not (message.event == "training_progress" and after and after.event == "training_progress")
-    ]
+    kept: list[Message] = []
+    for item in messages:
+        if kept and kept[-1].event == item.event == "training_progress":
+            kept.pop()
+        kept.append(item)
+    return kept
 
 
 def message(event: str, row: Training, **payload: Any) -> Message:
@@ -104,8 +104,8 @@ def status_message(row: Training) -> Message:
 
 @singledispatch
 def record(event: Event, row: Training, time: datetime) -> list[Message]:
-    """Write one event into the training's rows; the messages that follow from it."""
-    raise TypeError(f"a training does not say {type(event).__name__}")
+    """Write one event into the training's rows; the messages that follow from it. Others' events change nothing."""
+    return []
 
 
 @record.register
@@ -157,6 +157,8 @@ def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
         seconds=event.seconds,
         timestamp=time.isoformat().replace("+00:00", "Z"),
     )
+    mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch == event.epoch)
+    db.session.execute(delete(TrainingMetric).where(mine))  # a repeated epoch counts once
     metric = TrainingMetric(training_id=row.id, epoch=event.epoch, timestamp=time, parts=event.parts, **measures)
     metric.seconds, metric.seq = event.seconds, row.seq
     db.session.add(metric)
