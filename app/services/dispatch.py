@@ -103,11 +103,10 @@ class Dispatcher:
             return (next((gpu for gpu in self.gpus if gpu not in taken), self.gpus[0]),)
         return tuple(self.gpus[int(number)] for number in wanted.split(",") if int(number) < len(self.gpus)) or (CPU,)
 
-    def known(self, wanted: str) -> bool:
-        """Whether this machine has the devices that a request names."""
-        if wanted in {"auto", CPU}:
-            return True
-        return all(int(number) < len(self.gpus) for number in wanted.split(","))
+
+def known(wanted: str, gpus: list[str]) -> bool:
+    """Whether a machine with these GPUs has the devices that a request names."""
+    return wanted in {"auto", CPU} or all(int(number) < len(gpus) for number in wanted.split(","))
 
 
 def gpus(visible: str) -> list[str]:

@@ -62,7 +62,8 @@ def download(channel: Channel, url: str, path: Path, version: str) -> None:
         check(draft, version)
         os.replace(draft, path)
     except requests.RequestException as error:
-        raise WeightsError(f"the download failed: {sentence(error)}") from error
+        print(f"{url}: {error}")  # for the log; a user is told the short form
+        raise WeightsError("the download failed") from error
     finally:
         draft.unlink(missing_ok=True)
 

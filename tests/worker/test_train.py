@@ -56,7 +56,8 @@ channel = open_channel(sys.argv[1])
 starts = {}
 for case, (version, address) in channel.spec["cases"].items():
     folder = Path(sys.argv[1]) / case
-    starts[case] = (start_weights(channel, version, folder, address).kind, sorted(item.name for item in folder.glob("*")))
+    kind = start_weights(channel, version, folder, address).kind
+    starts[case] = (kind, sorted(item.name for item in folder.glob("*")))
 print(json.dumps(starts))
 """
 

@@ -14,7 +14,7 @@ from app.errors import Conflict, IllegalTransition, NotFound, Unprocessable
 from app.events import Failed
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training, TrainingStatus, now
-from app.services.dispatch import CPU, Claim, Dispatcher, gpus
+from app.services.dispatch import CPU, Claim, Dispatcher, gpus, known
 from app.services.process import Child
 from app.services.trainer import params, present
 from app.services.trainer.apply import Message, end, message, remember_child
@@ -53,7 +53,7 @@ class TrainingService:
         """
         config = current_app.config
         given = params.checked(values["params"])
-        if self.dispatcher is not None and not self.dispatcher.known(given.get("device", "auto")):
+        if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
             problem = _("This machine has no such GPU.")
             raise Unprocessable(problem, [{"field": "params.device", "message": problem}])
         given, rate = params.with_optimizer(given, values.get("learning_rate"))

@@ -27,11 +27,20 @@ FAILURES = {
 }
 
 
+# Of app/worker/weights.py, which cannot translate; others are shown as they are.
+REASONS = {
+    "downloads are switched off (WEIGHTS_URL)": _l("downloads are switched off (WEIGHTS_URL)"),
+    "the download failed": _l("the download failed"),
+    "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
+}
+
+
 def note(code: str, data: Mapping[str, Any]) -> str:
     """The note in the reader's language; its code where this version has no text for it."""
     text = str(NOTES.get(code, code))
+    reason = data.get("reason")
     try:
-        return text % data
+        return text % {**data, "reason": str(REASONS.get(reason, reason))}
     except (KeyError, TypeError):
         return text
 

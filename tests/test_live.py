@@ -1,0 +1,107 @@
+"""Rooms, snapshots and acknowledgements of Socket.IO."""
+
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask_socketio import SocketIOTestClient
+
+from app import notify
+from app.database import writing
+from app.extensions import socketio
+from app.models import Dataset, Training, TrainingMetric
+from tests.data import valid_dataset
+
+
+@pytest.fixture
+def socket(idle_app: APIFlask) -> SocketIOTestClient:
+    return socketio.test_client(idle_app)
+
+
+@pytest.fixture
+def training_id(idle_app: APIFlask) -> int:
+    dataset_id = valid_dataset(idle_app)
+    with idle_app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="running", seq=41, attempt=1)
+        session.add(row)
+        session.flush()
+        session.add(TrainingMetric(training_id=row.id, epoch=1, loss=2.5))
+        return row.id
+
+
+def names(socket: SocketIOTestClient) -> list[str]:
+    return [item["name"] for item in socket.get_received()]
+
+
+def test_join_answers_with_a_snapshot(socket: SocketIOTestClient, training_id: int) -> None:
+    answer = socket.emit("join_training", {"training_id": training_id}, callback=True)
+    assert (answer["ok"], answer["seq"], answer["training"]["status"]) == (True, 41, "running")
+    assert [item["loss"] for item in answer["metrics"]["epochs"]] == [2.5]
+    assert answer["log"] == {"text": "", "offset": 0}
+    received = socket.get_received()
+    assert [item["name"] for item in received] == ["training_snapshot"]
+    assert received[0]["args"][0]["seq"] == 41
+
+
+def test_rooms(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
+    def tell() -> None:
+        with idle_app.app_context():
+            notify.to_training("training_update", training_id, {"seq": 42})
+            notify.to_training("training_log", training_id, {"text": "x"}, dashboard=False)
+
+    tell()
+    assert names(socket) == []
+    socket.emit("join_dashboard", {}, callback=True)
+    tell()
+    assert names(socket) == ["training_update"]
+    socket.emit("join_training", {"training_id": training_id}, callback=True)
+    socket.get_received()
+    tell()
+    assert names(socket) == ["training_update", "training_log"], "each once, though two rooms hold the client"
+    assert socket.emit("leave_training", {"training_id": training_id}, callback=True)["ok"]
+    assert socket.emit("leave_dashboard", callback=True)["ok"]
+    tell()
+    assert names(socket) == []
+
+
+def test_dashboard_shows_what_is_under_way(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
+    with idle_app.app_context(), writing() as session:
+        session.add(Dataset(name="New", status="validating"))
+    answer = socket.emit("join_dashboard", {}, callback=True)
+    assert [item["id"] for item in answer["trainings"]] == [training_id]
+    assert [item["name"] for item in answer["datasets"]] == ["New"]
+
+
+BAD: list[tuple[Any, ...]] = [
+    (), ("abc",), ([],), (None,), ({},), ({"training_id": None},), ({"training_id": "abc"},), ({"training_id": True},),
+    ({"training_id": 0},), ({"training_id": -1},), ({"training_id": 1.5},), ({"training_id": float("nan")},),
+    ({"training_id": float("inf")},), ({"training_id": 2**63},), ({"training_id": 10**90},), ({"training_id": []},),
+    ({"training_id": {}},), ({"training_id": "9" * 5000},), ({"training_id": "²"},), (b"\x00\xff",), (1, 2, 3),
+    ({"training_id": 999},),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("payload", BAD, ids=[repr(item)[:40] for item in BAD])
+@pytest.mark.parametrize("event", ["join_training", "leave_training"])
+def test_bad_payloads_are_refused(
+    socket: SocketIOTestClient, caplog: pytest.LogCaptureFixture, event: str, payload: tuple[Any, ...]
+) -> None:
+    answer = socket.emit(event, *payload, callback=True)
+    if event == "join_training" or payload != ({"training_id": 999},):
+        assert answer["ok"] is False
+        assert answer["error"]
+    assert "Traceback" not in caplog.text
+    assert socket.get_received() == []
+    assert socket.emit("join_dashboard", callback=True)["ok"], "the connection lives on"
+
+
+def test_a_fault_of_ours_is_acknowledged(
+    socket: SocketIOTestClient, idle_app: APIFlask, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(idle_app.extensions["services"].trainer, "snapshot", broken)
+    answer = socket.emit("join_training", {"training_id": training_id}, callback=True)
+    assert answer["ok"] is False
+    assert "secret" not in answer["error"]
