@@ -38,9 +38,9 @@ REASONS = {
 def note(code: str, data: Mapping[str, Any]) -> str:
     """The note in the reader's language; its code where this version has no text for it."""
     text = str(NOTES.get(code, code))
-    reason = data.get("reason")
+    reason = str(data.get("reason"))
     try:
-        return text % {**data, "reason": str(REASONS.get(reason, reason))}
+        return text % {**data, "reason": REASONS.get(reason, reason)}
     except (KeyError, TypeError):
         return text
 
