@@ -1,7 +1,7 @@
 """Draws the sample dataset, a ZIP of circles, squares and triangles with YOLO labels.
 
-`python -m app.worker.sample DIRECTORY`; `spec.json`: `output` (the ZIP to write), `train`, `val` (images), `size` (pixels), `seed`.
-The same spec gives the same bytes. Exit status 0: the ZIP is there, whole; else `Failed` says why.
+`python -m app.worker.sample DIRECTORY`. `spec.json`: `output` (the ZIP to write), `train` and `val` (images), `size`
+(pixels), `seed`. The same spec gives the same bytes. Exit status 0: the ZIP is there, whole; else `Failed` says why.
 """
 
 import errno
@@ -27,7 +27,7 @@ DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
 )
 DEFAULTS = {"train": 240, "val": 60, "size": 192, "seed": 0}
 MIN_SHAPES, MAX_SHAPES = 2, 4
-SMALLEST, LARGEST = 0.12, 0.22  # radius, as a part of the image's side
+SMALLEST, LARGEST = 0.15, 0.24  # radius, as a part of the image's side
 SMOOTH = 2  # drawn this many times larger, then scaled down
 TILT = math.radians(8)
 CONTRAST = 140  # least distance between a shape's colour and its background's
