@@ -3,7 +3,8 @@
 from typing import Any
 
 from apiflask import Schema as BaseSchema
-from apiflask.fields import Boolean, DateTime, Dict, Field, File, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Dict, Field, File, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import DateTime as BaseDateTime
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask_babel import lazy_gettext as _l
 from marshmallow import RAISE, pre_load
@@ -36,6 +37,14 @@ class Schema(BaseSchema):
 
     class Meta:
         unknown = RAISE
+
+
+class DateTime(BaseDateTime):
+    """ISO 8601 in UTC, written with Z."""
+
+    def _serialize(self, *args: Any, **kwargs: Any) -> Any:
+        text = super()._serialize(*args, **kwargs)
+        return text.replace("+00:00", "Z") if isinstance(text, str) else text
 
 
 def between(low: float, high: float) -> Range:
