@@ -1,11 +1,14 @@
 """The application factory. It wires and decides nothing; heavy imports stay inside it or in the child processes."""
 
-import os
-from typing import Any
+from __future__ import annotations
 
-from apiflask import APIFlask
+import os
+from typing import TYPE_CHECKING, Any
 
 from app.config import ROOT, cors_origins, flask_config, load_settings
+
+if TYPE_CHECKING:
+    from apiflask import APIFlask  # not at import: children import this package too
 
 __version__ = "0.1.0"
 
@@ -20,6 +23,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     Raises:
         SettingError: a setting cannot be used; the message names it.
     """
+    from apiflask import APIFlask
     from dotenv import dotenv_values
 
     from app import auth, database, errors, i18n, logs, models, web
