@@ -73,7 +73,7 @@ class Shape:
 
 
 def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[Shape]:
-    """Two to four shapes that do not touch each other or the edge, in colours that stand out."""
+    """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
     shapes: list[Shape] = []
     wanted = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
     for _ in range(100):
