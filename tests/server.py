@@ -99,7 +99,11 @@ class Server:
         return requests.delete(self.url + path, timeout=60, **options)
 
     def __enter__(self) -> "Server":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # __exit__ is not called then
+            self.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
