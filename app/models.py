@@ -70,16 +70,21 @@ class TrainingStatus(StrEnum):
         return self in {TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
-TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
-    DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),
-    DatasetStatus.VALIDATING: frozenset({DatasetStatus.VALID, DatasetStatus.INVALID}),
-    DatasetStatus.VALID: frozenset({DatasetStatus.VALIDATING}),
-    DatasetStatus.INVALID: frozenset({DatasetStatus.VALIDATING}),
-    TrainingStatus.PENDING: frozenset({TrainingStatus.RUNNING, TrainingStatus.CANCELLED, TrainingStatus.FAILED}),
-    TrainingStatus.RUNNING: frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}),
-    TrainingStatus.COMPLETED: frozenset(),
-    TrainingStatus.FAILED: frozenset(),
-    TrainingStatus.CANCELLED: frozenset(),
+# By kind of status first: "pending" of a dataset and "pending" of a training are equal as dictionary keys.
+TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    DatasetStatus: {
+        DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),
+        DatasetStatus.VALIDATING: frozenset({DatasetStatus.VALID, DatasetStatus.INVALID}),
+        DatasetStatus.VALID: frozenset({DatasetStatus.VALIDATING}),
+        DatasetStatus.INVALID: frozenset({DatasetStatus.VALIDATING}),
+    },
+    TrainingStatus: {
+        TrainingStatus.PENDING: frozenset({TrainingStatus.RUNNING, TrainingStatus.CANCELLED, TrainingStatus.FAILED}),
+        TrainingStatus.RUNNING: frozenset({TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}),
+        TrainingStatus.COMPLETED: frozenset(),
+        TrainingStatus.FAILED: frozenset(),
+        TrainingStatus.CANCELLED: frozenset(),
+    },
 }
 
 
@@ -95,7 +100,7 @@ class Transitions:
             IllegalTransition: the present status does not lead there (answered as 409).
         """
         current = type(status)(self.status)
-        if status not in TRANSITIONS[current]:
+        if status not in TRANSITIONS[type(status)][current]:
             raise IllegalTransition(current, status)
         self.status = status
 

@@ -40,11 +40,11 @@ class Schema(BaseSchema):
 
 
 class DateTime(BaseDateTime):
-    """ISO 8601 in UTC, written with Z."""
+    """UTC, ISO 8601 with Z, as the specification writes it."""
 
-    def _serialize(self, *args: Any, **kwargs: Any) -> Any:
-        text = super()._serialize(*args, **kwargs)
-        return text.replace("+00:00", "Z") if isinstance(text, str) else text
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        text = super()._serialize(value, attr, obj, **kwargs)
+        return text.removesuffix("+00:00") + "Z" if isinstance(text, str) and text.endswith("+00:00") else text
 
 
 def between(low: float, high: float) -> Range:

@@ -1,7 +1,0 @@
-"""Skeleton."""
-
-
-class DatasetService:
-    def __init__(self, storage): ...
-
-    def reconcile(self): ...

@@ -1,0 +1,121 @@
+"""One label file, judged as ultralytics judges it: `verify_image_label` in its data/utils.py, release 8.4.
+
+There one bad row drops the image with all its boxes. Each reason is found here by line. Standard library only.
+"""
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+BOX, POLYGON = 5, 7  # columns: class x y w h; class and at least three points
+HIGHEST, LOWEST = array("f", [1.01])[0], array("f", [-0.01])[0]  # ultralytics' tolerance, in its float32
+MAX_FOR_ONE_FILE = 50
+
+Finding = dict[str, Any]
+Row = tuple[int, list[str]]  # line number from 1, columns
+
+
+@dataclass
+class Labels:
+    """What a label file gives: `usable` is False where ultralytics would drop the image."""
+
+    usable: bool = True
+    boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once
+    polygons: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, severity: str, code: str, line: int | None = None, **data: Any) -> None:
+        if severity == "error":
+            self.usable = False
+        if len(self.findings) < MAX_FOR_ONE_FILE:
+            self.findings.append({"severity": severity, "code": code, "line": line, "data": data})
+
+
+def read_labels(path: Path, classes: int) -> Labels:
+    """Judge a label file. `classes` is the number of classes; a missing or empty file is a background image."""
+    labels = Labels()
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        labels.add("error", "label_encoding", encoding="UTF-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "?")
+        return labels
+    if raw.startswith(b"\xef\xbb\xbf"):
+        labels.add("info", "label_bom")
+    rows = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    labels.polygons = any(len(columns) > 6 for _, columns in rows)
+    judge(rows, classes, labels)
+    if not labels.usable:
+        labels.boxes.clear()
+    return labels
+
+
+def judge(rows: list[Row], classes: int, labels: Labels) -> None:
+    """Judge each row, count its box unless an equal row came before."""
+    seen: dict[bytes, int] = {}
+    for line, columns in rows:
+        if labels.polygons and len(columns) == BOX:
+            labels.add("error", "mixed_rows", line)
+        elif not right_columns(len(columns), labels.polygons):
+            labels.add("error", "label_columns", line, columns=len(columns))
+        elif values := numbers(columns, line, labels):
+            judge_values(values, line, classes, labels)
+            first = seen.setdefault(values.tobytes(), line)
+            if first != line:
+                labels.add("warning", "duplicate_row", line, first=first)
+            else:
+                labels.boxes[int(values[0]) if math.isfinite(values[0]) else -1] += 1
+
+
+def right_columns(count: int, polygons: bool) -> bool:
+    """Whether a row has a shape that ultralytics can read in such a file."""
+    return count >= 3 and count % 2 == 1 if polygons else count == BOX
+
+
+def numbers(columns: list[str], line: int, labels: Labels) -> array | None:
+    """The row in float32, as ultralytics compares it."""
+    try:
+        values = array("f", [float(column) + 0.0 for column in columns])  # + 0.0: no negative zero
+    except ValueError:
+        bad = next(column for column in columns if not is_number(column))
+        labels.add("error", "label_not_number", line, value=bad[:40])
+        return None
+    if not all(map(math.isfinite, values)):
+        labels.add("error", "label_nan", line)
+        return None
+    return values
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def judge_values(values: array, line: int, classes: int, labels: Labels) -> None:
+    """Class, range and area of one row."""
+    if values[0] % 1:
+        labels.add("error", "class_float", line, value=round(values[0], 6))
+    elif not 0 <= values[0] < classes:
+        labels.add("error", "class_out_of_range", line, value=int(values[0]), last=classes - 1)
+    box = box_of(values) if labels.polygons else values[1:]
+    if max(box) > HIGHEST:
+        labels.add("error", "label_out_of_range", line, value=round(max(values[1:]), 6))
+    elif min(box) < LOWEST or min(box[2:]) < 0:
+        labels.add("error", "label_negative", line, value=round(min(values[1:]), 6))
+    elif max(box) > 1 or min(box) < 0:
+        labels.add("info", "label_near_range", line)
+    if min(box[2:]) == 0:
+        labels.add("warning", "degenerate_box", line)
+
+
+def box_of(values: array) -> array:
+    """Centre, width and height of the box round a polygon."""
+    xs, ys = values[1::2], values[2::2]
+    left, right, top, bottom = min(xs), max(xs), min(ys), max(ys)
+    return array("f", [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
