@@ -58,7 +58,7 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended:\n{self.log()}")
             try:
-                requests.get(self.url + "/health", timeout=5)
+                requests.get(self.url + "/health", timeout=60)  # a busy machine imports slowly
             except requests.ConnectionError:
                 time.sleep(0.02)
             else:
