@@ -70,7 +70,7 @@ class TrainingStatus(StrEnum):
         return self in {TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
-# By class first: members of two StrEnums with one text, such as "pending", are equal and would be one key.
+# By kind of status first: "pending" of a dataset and "pending" of a training are equal as dictionary keys.
 TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
     DatasetStatus: {
         DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),

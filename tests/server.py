@@ -58,8 +58,8 @@ class Server:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended:\n{self.log()}")
             try:
-                requests.get(self.url + "/health", timeout=60)  # a busy machine imports slowly
-            except requests.ConnectionError:
+                requests.get(self.url + "/health", timeout=5)
+            except (requests.ConnectionError, requests.Timeout):  # a busy machine
                 time.sleep(0.02)
             else:
                 self.first_answer_s = time.monotonic() - began
@@ -87,7 +87,7 @@ class Server:
         """The processes that serve, the master first."""
         assert self.process is not None
         master = psutil.Process(self.process.pid)
-        return [master.pid, *(child.pid for child in master.children() if "gunicorn" in " ".join(child.cmdline()))]
+        return [master.pid, *(child.pid for child in master.children() if child.cmdline() == master.cmdline())]
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=60, **options)
@@ -99,7 +99,11 @@ class Server:
         return requests.delete(self.url + path, timeout=60, **options)
 
     def __enter__(self) -> "Server":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # __exit__ is not called then
+            self.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

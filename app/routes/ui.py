@@ -1,5 +1,113 @@
-"""Skeleton."""
+"""The pages. Each shows a frame with what it needs to start; its script loads the rest by REST and Socket.IO."""
+
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
+from flask import current_app, redirect, render_template, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response
 
-blueprint = APIBlueprint("ui", __name__)
+from app.errors import NotFound
+from app.extensions import db
+from app.i18n import LOCALES
+from app.models import Dataset, Training
+
+blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
+
+YEAR_S = 31_536_000
+
+# YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' own table).
+MODELS = (
+    {"version": "n", "name": "nano", "parameters": 3.2, "flops": 8.7, "hint": _l("fastest; enough to try a dataset")},
+    {"version": "s", "name": "small", "parameters": 11.2, "flops": 28.6, "hint": _l("fast; good on small devices")},
+    {"version": "m", "name": "medium", "parameters": 25.9, "flops": 78.9, "hint": _l("balanced; a GPU is advised")},
+    {"version": "l", "name": "large", "parameters": 43.7, "flops": 165.2, "hint": _l("accurate; needs a GPU")},
+    {"version": "x", "name": "extra large", "parameters": 68.2, "flops": 257.8, "hint": _l("most accurate; slowest")},
+)
+
+
+@blueprint.app_context_processor
+def about() -> dict[str, Any]:
+    """What the frame of every page shows."""
+    return {"version": current_app.version}  # type: ignore[attr-defined]
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The dashboard."""
+    return render_template("index.html")
+
+
+@blueprint.get("/datasets")
+def datasets() -> str:
+    """All datasets, and the upload."""
+    return render_template("datasets.html", max_upload=current_app.config["MAX_CONTENT_LENGTH"])
+
+
+@blueprint.get("/datasets/<id:dataset_id>")
+def dataset(dataset_id: int) -> str:
+    """One dataset."""
+    row = db.session.get(Dataset, dataset_id)
+    if row is None:
+        raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
+    return render_template("dataset.html", dataset=row)
+
+
+@blueprint.get("/trainings")
+def trainings() -> str:
+    """All trainings."""
+    return render_template("trainings.html")
+
+
+@blueprint.get("/trainings/new")
+def training_new() -> str:
+    """The form of a new training, with the server's defaults in it."""
+    config = current_app.config
+    defaults = {
+        "model_version": default_model(config["DEFAULT_MODEL"]),
+        "epochs": config["DEFAULT_EPOCHS"],
+        "batch_size": config["DEFAULT_BATCH_SIZE"],
+        "img_size": config["DEFAULT_IMG_SIZE"],
+    }
+    return render_template("training_new.html", defaults=defaults, models=MODELS)
+
+
+@blueprint.get("/trainings/<id:training_id>")
+def training(training_id: int) -> str:
+    """One training, live."""
+    row = db.session.get(Training, training_id)
+    if row is None:
+        raise NotFound(_("There is no training %(id)s.", id=training_id))
+    return render_template("training.html", training=row)
+
+
+@blueprint.get("/tests")
+def tests() -> str:
+    """Try a trained model on images."""
+    return render_template("tests.html")
+
+
+@blueprint.post("/language")
+def language() -> Response:
+    """Keep the reader's language in a cookie and go back to the page they came from."""
+    response = redirect(local_address(request.form.get("next", "/")), 303)
+    chosen = request.form.get("lang", "")
+    if chosen in LOCALES:
+        response.set_cookie("lang", chosen, max_age=YEAR_S, samesite="Lax")
+    return response
+
+
+def local_address(address: str) -> str:
+    """The address if it is a path of this server, else the dashboard's."""
+    parts = urlsplit(address)
+    local = not parts.scheme and not parts.netloc and address.startswith("/") and "\\" not in address
+    return address if local and not address.startswith("//") and address.isprintable() else "/"
+
+
+def default_model(weights: str) -> str:
+    """The size in a file name such as yolov8m.pt; n where it names none."""
+    size = PurePath(weights).stem[-1:]
+    return size if any(model["version"] == size for model in MODELS) else "n"

@@ -100,7 +100,7 @@ def upgrade():
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('model_path', sa.String(length=255), nullable=False),
     sa.Column('metrics', sa.Text(), nullable=False),
-    sa.Column('is_best', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('is_best', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.ForeignKeyConstraint(['training_id'], ['training.id'], name=op.f('fk_checkpoint_training_id_training'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_checkpoint'))

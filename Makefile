@@ -1,0 +1,8 @@
+.PHONY: setup run demo test lint bench
+
+setup: ; @scripts/setup.sh
+run: setup ; @exec .venv/bin/python run.py
+demo: setup ; @exec .venv/bin/python -m scripts.demo $(ARGS)
+test: setup ; @exec .venv/bin/python -m pytest $(ARGS)
+lint: setup ; @scripts/lint.sh
+bench: setup ; @exec .venv/bin/python -m scripts.bench $(ARGS)

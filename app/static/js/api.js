@@ -1,0 +1,72 @@
+/* The REST API. A failure becomes an ApiError with the fields of problem+json. */
+import { locale, t } from "./i18n.js";
+
+export class ApiError extends Error {
+  constructor({ status = 0, title, detail, errors = [] }) {
+    super(detail || title);
+    Object.assign(this, { status, title, detail, errors });
+  }
+}
+
+const unreachable = () => new ApiError({ title: t("The server does not answer"), detail: t("Check that it runs and that the network is there, then try again.") });
+
+function failed(status, body) {
+  const known = body && typeof body === "object" ? body : {};
+  return new ApiError({
+    status,
+    title: known.title || t("The server answered with error {status}", { status }),
+    detail: known.detail || "",
+    errors: known.errors || [],
+  });
+}
+
+async function call(method, path, { query, body } = {}) {
+  const filled = Object.entries(query || {}).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const address = filled.length ? `${path}?${new URLSearchParams(filled)}` : path;
+  const options = { method, headers: { Accept: "application/json", "Accept-Language": locale } };
+  if (body instanceof FormData) options.body = body;
+  else if (body !== undefined) {
+    options.body = JSON.stringify(body);
+    options.headers["Content-Type"] = "application/json";
+  }
+  let response;
+  try { response = await fetch(address, options); } catch { throw unreachable(); }
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw failed(response.status, answer);
+  return answer;
+}
+
+export const get = (path, query) => call("GET", path, { query });
+export const post = (path, body) => call("POST", path, { body });
+export const remove = (path) => call("DELETE", path);
+
+/** POST a form with progress: `progress({sent, total, rate, left})`, in bytes and seconds. Returns {done, abort}. */
+export function upload(path, form, progress) {
+  const request = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    const rate = rateMeter();
+    request.upload.addEventListener("progress", ({ loaded, total }) => progress({ sent: loaded, total, ...rate(loaded, total) }));
+    request.addEventListener("load", () => (request.status < 400 ? resolve(request.response) : reject(failed(request.status, request.response))));
+    request.addEventListener("error", () => reject(unreachable()));
+    request.addEventListener("abort", () => reject(new ApiError({ title: t("Upload cancelled"), detail: t("Nothing was kept on the server.") })));
+    request.open("POST", path);
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Accept-Language", locale);
+    request.send(form);
+  });
+  return { done, abort: () => request.abort() };
+}
+
+/** The rate over the last three seconds, so that it neither jumps nor lags. */
+function rateMeter() {
+  const marks = [];
+  return (sent, total) => {
+    const now = performance.now();
+    marks.push([now, sent]);
+    while (marks.length > 2 && now - marks[0][0] > 3000) marks.shift();
+    const [time, bytes] = marks[0];
+    const rate = now - time < 100 ? null : ((sent - bytes) / (now - time)) * 1000;
+    return { rate, left: rate ? (total - sent) / rate : null };
+  };
+}

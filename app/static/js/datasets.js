@@ -1,0 +1,43 @@
+/* What several pages show of a dataset. */
+import { post } from "./api.js";
+import { h, icon, toast } from "./dom.js";
+import { number } from "./format.js";
+import { t, tn } from "./i18n.js";
+
+const SPLITS = [["train", "train_images"], ["val", "val_images"], ["test", "test_images"]];
+
+/** The shares of train, val and test as a bar with its legend. */
+export function splitBar(dataset) {
+  const parts = SPLITS.map(([name, key]) => [name, dataset[key] || 0]).filter(([, count]) => count);
+  return [
+    h("div", { class: "split", "aria-hidden": "true" }, parts.map(([name, count]) => h("span", { class: `split-${name}`, style: { flex: String(count) } }))),
+    h("div", { class: "split-legend" }, parts.length ? parts.map(([name, count]) => h("span", { class: `key-${name}` }, h("span", {}, `${name} ${number(count)}`))) : t("no pictures yet")),
+  ];
+}
+
+/** The first class names as chips. */
+export function classChips(classes, most = 6) {
+  const rest = classes.length - most;
+  return h("div", { class: "chips" },
+    classes.slice(0, most).map((name) => h("span", { class: "chip", title: name }, name)),
+    rest > 0 && h("span", { class: "chip" }, `+${number(rest)}`));
+}
+
+export const pictures = (count) => tn("{n} picture", "{n} pictures", count);
+
+/** Make the button ask for the sample dataset and go to its page. */
+export function sampleButton(button) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.replaceChildren(icon("stars"), ` ${t("Drawing the sample…")}`);
+    try {
+      const { dataset_id: id } = await post("/api/datasets/sample");
+      window.location.assign(`/datasets/${id}`);
+    } catch (error) {
+      button.disabled = false;
+      button.replaceChildren(icon("stars"), ` ${t("Try with the sample dataset")}`);
+      toast(error.detail || error.title, "failed");
+    }
+  });
+  return button;
+}

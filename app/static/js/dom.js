@@ -1,0 +1,79 @@
+/* Elements from data. Text is always set as text, never as HTML: names come from users. */
+import { t } from "./i18n.js";
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+/** An element: `h("a", {class: "x", href, onclick}, "text", other, null)`. */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "style") for (const [key, item] of Object.entries(value)) element.style.setProperty(key, item);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const icon = (name) => h("i", { class: `bi bi-${name}`, "aria-hidden": "true" });
+
+/** Replace what is in `element`, or hide it when there is nothing. */
+export function put(element, ...children) {
+  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** Grey lines where something will stand. */
+export function skeleton(rows = 3, look = "") {
+  return h("div", { class: `skeletons ${look}`, "aria-hidden": "true" }, Array.from({ length: rows }, () => h("span", { class: "skeleton" })));
+}
+
+/** A part that has nothing to show yet, with its first step. */
+export function blank({ symbol, title, text, actions = [] }) {
+  return h("div", { class: "blank" }, h("span", { class: "blank-symbol" }, icon(symbol)), h("h2", {}, title), h("p", { class: "blank-text" }, text), h("div", { class: "blank-actions" }, actions));
+}
+
+/** What failed and why, with a way to try again. */
+export function failure(error, retry, title = error.title || t("This did not work")) {
+  const again = retry && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: retry }, icon("arrow-clockwise"), " ", t("Try again"));
+  return h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"), h("div", { class: "notice-text" }, h("strong", {}, title), error.detail || error.message), again);
+}
+
+/** Load into a place: skeleton (what stands there), then the content, or the failure with a retry. */
+export async function fillFrom(place, load, show) {
+  try {
+    const data = await load();
+    await show(data, place);
+    return data;
+  } catch (error) {
+    if (!error.title) console.error(error);
+    put(place, failure(error, () => { put(place, skeleton()); fillFrom(place, load, show); }));
+    return null;
+  }
+}
+
+/** A short message in the corner. */
+export function toast(text, kind = "info") {
+  const symbols = { info: "info-circle", success: "check-circle-fill", failed: "exclamation-octagon-fill" };
+  const note = h("div", { class: "toast-note" }, icon(symbols[kind]), h("span", {}, text),
+    h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: () => note.remove() }));
+  $("[data-toasts]").append(note);
+  setTimeout(() => note.remove(), kind === "failed" ? 15000 : 6000);
+}
+
+/** Ask before something is lost. Resolves to whether the reader agreed. */
+export function confirmed({ title, text, action }) {
+  return new Promise((resolve) => {
+    const answer = (value) => { dialog.close(); resolve(value); };
+    const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: () => { dialog.remove(); resolve(false); } },
+      h("div", { class: "dialog-body" }, h("h2", { id: "dialog-title" }, title), h("p", {}, text)),
+      h("div", { class: "dialog-actions" },
+        h("button", { class: "btn btn-outline", type: "button", onclick: () => answer(false) }, t("Cancel")),
+        h("button", { class: "btn btn-danger-solid", type: "button", onclick: () => answer(true) }, action)));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,82 @@
+/* Numbers, times and sizes as the page's language writes them. */
+import { locale, t } from "./i18n.js";
+
+const DASH = "–";
+const known = (value) => value !== null && value !== undefined && Number.isFinite(Number(value));
+const cache = new Map();
+
+function formatter(options) {
+  const key = JSON.stringify(options);
+  if (!cache.has(key)) cache.set(key, new Intl.NumberFormat(locale, options));
+  return cache.get(key);
+}
+
+/** A number with at most `digits` decimals. */
+export function number(value, digits = 0) {
+  return known(value) ? formatter({ maximumFractionDigits: digits }).format(value) : DASH;
+}
+
+/** A number with exactly `digits` decimals, so that columns stand still. */
+export function fixed(value, digits = 3) {
+  return known(value) ? formatter({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value) : DASH;
+}
+
+/** A number with `digits` significant digits; small ones as powers of ten. */
+export function significant(value, digits = 3) {
+  if (!known(value)) return DASH;
+  const small = value !== 0 && Math.abs(value) < 1e-4;
+  return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
+}
+
+/** 0..1 as percent. */
+export function percent(value, digits = 0) {
+  return known(value) ? formatter({ style: "percent", maximumFractionDigits: digits }).format(value) : DASH;
+}
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+
+/** Bytes in units of 1024, as the server counts them. */
+export function bytes(value) {
+  if (!known(value)) return DASH;
+  const power = Math.min(UNITS.length - 1, value < 1 ? 0 : Math.floor(Math.log(value) / Math.log(1024)));
+  const amount = value / 1024 ** power;
+  const digits = power < 2 || amount >= 100 ? 0 : 1;
+  return formatter({ style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(amount);
+}
+
+/** Seconds as "2 h 5 min", "3 min 10 s" or "8 s". */
+export function duration(seconds) {
+  if (!known(seconds)) return DASH;
+  const whole = Math.max(0, Math.round(seconds));
+  const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
+  if (days) return `${number(days)} d ${hours} h`;
+  if (hours) return `${hours} h ${minutes} min`;
+  if (minutes) return `${minutes} min ${whole % 60} s`;
+  return `${whole} s`;
+}
+
+/** The time left, rounded so that it does not flicker. */
+export function remaining(seconds) {
+  if (!known(seconds)) return t("estimating the time left");
+  if (seconds < 1) return t("almost done");
+  const step = seconds > 600 ? 60 : seconds > 90 ? 10 : 1;
+  return t("{time} left", { time: duration(Math.ceil(seconds / step) * step) });
+}
+
+export function dateTime(iso) {
+  return iso ? new Date(iso).toLocaleString(locale, { dateStyle: "medium", timeStyle: "short" }) : DASH;
+}
+
+const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7], ["week", 4.35], ["month", 12], ["year", Infinity]];
+
+/** "5 minutes ago". */
+export function ago(iso) {
+  if (!iso) return DASH;
+  let value = (new Date(iso) - Date.now()) / 1000;
+  const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+  for (const [unit, size] of STEPS) {
+    if (Math.abs(value) < size) return words.format(Math.round(value), unit);
+    value /= size;
+  }
+  return DASH;
+}

@@ -1,0 +1,53 @@
+/* Pages of a list, and filters whose state stands in the address. */
+import { h, icon, put } from "./dom.js";
+import { number } from "./format.js";
+import { t } from "./i18n.js";
+
+/** Show "1–20 of 318" with buttons; `go(page)` loads another one. Hidden when everything fits on one page. */
+export function showPager(place, { page, pages, per_page: size, total }, go) {
+  place.hidden = pages <= 1;
+  const first = (page - 1) * size + 1;
+  const button = (label, symbol, target, enabled) =>
+    h("button", { class: "btn btn-outline btn-sm", type: "button", disabled: !enabled, "aria-label": label, title: label, onclick: () => go(target) }, icon(symbol));
+  put(place,
+    h("span", { class: "tabular" }, t("{first}–{last} of {total}", { first: number(first), last: number(Math.min(total, page * size)), total: number(total) })),
+    h("span", { class: "pager-buttons" },
+      button(t("First page"), "chevron-double-left", 1, page > 1),
+      button(t("Previous page"), "chevron-left", page - 1, page > 1),
+      button(t("Next page"), "chevron-right", page + 1, page < pages),
+      button(t("Last page"), "chevron-double-right", pages, page < pages)));
+}
+
+/** Tie the named controls in `form` to the address; `changed(query)` is called at once and after each change. */
+export function filters(form, changed) {
+  const controls = [...form.querySelectorAll("[name]")];
+  const fromAddress = () => {
+    const query = new URLSearchParams(window.location.search);
+    for (const control of controls) control.value = query.get(control.name) ?? defaultOf(control);
+    return Math.max(1, Number.parseInt(query.get("page"), 10) || 1);
+  };
+  const query = (page) => ({ page, ...Object.fromEntries(controls.map((control) => [control.name, control.value.trim()])) });
+  const go = (page, replace = false) => {
+    const filled = Object.entries(query(page)).filter(([name, value]) => value && !(name === "page" && value === 1) && value !== defaultFor(controls, name));
+    const address = filled.length ? `?${new URLSearchParams(filled)}` : window.location.pathname;
+    window.history[replace ? "replaceState" : "pushState"](null, "", address);
+    return changed(query(page));
+  };
+  let timer;
+  for (const control of controls) {
+    control.addEventListener(control.type === "search" ? "input" : "change", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => go(1, true), control.type === "search" ? 250 : 0);
+    });
+  }
+  window.addEventListener("popstate", () => changed(query(fromAddress())));
+  const page = fromAddress();
+  changed(query(page));
+  return { go, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
+}
+
+const defaultOf = (control) => (control.tagName === "SELECT" ? control.options[0].value : "");
+const defaultFor = (controls, name) => {
+  const control = controls.find((item) => item.name === name);
+  return control ? defaultOf(control) : undefined;
+};

@@ -1,0 +1,152 @@
+/* The dashboard: what runs, what waits, what came out, how the machine is. */
+import { get } from "../api.js";
+import { Mini } from "../charts.js";
+import { sampleButton } from "../datasets.js";
+import { $, failure, fillFrom, h, icon, put, skeleton } from "../dom.js";
+import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
+import { t } from "../i18n.js";
+import { badge, bar, fraction, moveBar, stageText, trainingBadge } from "../status.js";
+import { trainingTable } from "../tables.js";
+import { active, room } from "../trainings.js";
+
+const MACHINE_EVERY_MS = 5000;
+const cards = new Map(); // training id → LiveCard
+
+class LiveCard {
+  constructor(training) {
+    this.mini = new Mini((metric) => metric.map50);
+    this.metrics = [];
+    this.bar = bar(0);
+    this.state = h("span");
+    this.figures = h("div", { class: "live-row" });
+    this.values = h("div", { class: "live-row" });
+    this.element = h("a", { class: "panel live-card", href: `/trainings/${training.id}` },
+      h("div", { class: "live-head" }, h("span", { class: "live-name", title: training.name }, training.name), this.state),
+      this.mini.element, this.values, this.bar, this.figures);
+  }
+
+  async start(training) {
+    this.mini.start(training.total_epochs || training.epochs);
+    this.show(training);
+    try { this.set((await get(`/api/trainings/${training.id}/metrics`)).epochs); } catch { this.set([]); }
+  }
+
+  set(metrics) {
+    this.metrics = metrics;
+    this.mini.set(metrics);
+    const last = metrics.at(-1);
+    put(this.values, last ? [h("span", {}, "mAP50 ", h("strong", {}, fixed(last.map50))), h("span", {}, t("loss"), " ", h("strong", {}, fixed(last.loss)))] : h("span", {}, "mAP50"));
+  }
+
+  add(metric) {
+    this.set([...this.metrics.filter((item) => item.epoch < metric.epoch), metric]);
+  }
+
+  show(training) {
+    put(this.state, trainingBadge(training));
+    moveBar(this.bar, fraction(training));
+    const total = training.total_epochs || training.epochs;
+    const stage = stageText(training);
+    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : t("Epoch {epoch} of {total}", { epoch: number(training.current_epoch), total: number(total) })),
+      h("span", {}, `${percent(fraction(training))} · ${remaining(training.eta)}`));
+  }
+}
+
+function showRunning() {
+  const running = active.running;
+  $("[data-running-count]").textContent = running.length > 1 ? number(running.length) : "";
+  for (const [id, card] of cards) if (!running.some((item) => item.id === id)) { card.element.remove(); cards.delete(id); }
+  const place = $("[data-live]");
+  if (!running.length) { put(place, idle()); return; }
+  if (!cards.size) put(place);
+  for (const training of running) {
+    const card = cards.get(training.id);
+    if (card) { card.show(training); continue; }
+    const fresh = new LiveCard(training);
+    cards.set(training.id, fresh);
+    place.append(fresh.element);
+    fresh.start(training);
+  }
+}
+
+const idle = () => h("div", { class: "panel idle" }, h("span", {}, t("Nothing is running.")),
+  h("a", { class: "btn btn-outline btn-sm", href: "/trainings/new" }, icon("play-fill"), " ", t("New training")));
+
+function rows(items, empty) {
+  return items.length ? h("ul", { class: "rows" }, items) : h("p", { class: "panel-empty" }, empty);
+}
+
+function showQueue() {
+  const waiting = active.pending;
+  $("[data-queue-count]").textContent = waiting.length ? number(waiting.length) : "";
+  put($("[data-queue]"), rows(waiting.slice(0, 6).map((training, index) => h("li", { class: "row-item" },
+    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/trainings/${training.id}` }, training.name), h("span", { class: "under" }, `${training.dataset_name} · YOLOv8${training.model_version}`)),
+    h("span", { class: "under tabular" }, index === 0 ? t("next") : number(index + 1)))), t("No training is waiting.")));
+}
+
+const loadLatest = () => fillFrom($("[data-latest]"), () => get("/api/trainings", { per_page: 8 }), ({ trainings }, place) => {
+  put(place, trainings.length ? trainingTable(trainings) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
+});
+
+const loadDatasets = () => fillFrom($("[data-datasets]"), () => get("/api/datasets", { per_page: 4 }), ({ datasets }, place) => {
+  put(place, rows(datasets.map((item) => h("li", { class: "row-item" },
+    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/datasets/${item.id}` }, item.name), h("span", { class: "under" }, t("{n} pictures", { n: number(item.total_images) }), " · ", ago(item.created_at))),
+    badge(item.status))), t("No dataset yet.")));
+});
+
+function meter(label, value, text) {
+  return h("div", { class: "meter" }, h("div", { class: "meter-head" }, h("span", {}, label), h("span", {}, text)), bar(value, "is-plain", label));
+}
+
+function showMachine(system, place) {
+  const { cpu = {}, memory = {}, disk = {}, gpus = [] } = system;
+  const used = ({ used, total }) => t("{used} of {total}", { used: bytes(used), total: bytes(total) });
+  put(place,
+    meter(t("Processor"), (cpu.percent ?? 0) / 100, `${percent((cpu.percent ?? 0) / 100)}${cpu.count ? ` · ${t("{n} cores", { n: number(cpu.count) })}` : ""}`),
+    memory.total && meter(t("Memory"), memory.used / memory.total, used(memory)),
+    disk.total && meter(t("Disk"), (disk.total - disk.free) / disk.total, t("{free} free", { free: bytes(disk.free) })),
+    gpus.length ? gpus.map((gpu) => meter(gpu.name || t("GPU"), gpu.memory_total ? gpu.memory_used / gpu.memory_total : 0, gpu.memory_total ? used({ used: gpu.memory_used, total: gpu.memory_total }) : ""))
+      : h("p", { class: "under" }, t("No GPU found: trainings run on the processor.")));
+}
+
+async function loadMachine() {
+  try {
+    showMachine(await get("/api/system"), $("[data-machine]"));
+    setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", loadMachine, { once: true }) : loadMachine()), MACHINE_EVERY_MS);
+  } catch (error) {
+    if (error.status === 404) $("[data-machine-panel]").hidden = true; // METRICS_ENABLED is off
+    else put($("[data-machine]"), failure(error, () => { put($("[data-machine]"), skeleton()); loadMachine(); }));
+  }
+}
+
+/** The welcome stands alone while there is neither a dataset nor a training. */
+async function start() {
+  const place = $("[data-failure]");
+  try {
+    const [datasets, trainings] = await Promise.all([get("/api/datasets", { per_page: 1 }), get("/api/trainings", { per_page: 1 })]);
+    put(place);
+    const empty = !datasets.total && !trainings.total;
+    $("[data-welcome]").hidden = !empty;
+    $("[data-full]").hidden = empty;
+    $("[data-actions]").hidden = empty;
+    if (empty) return;
+  } catch (error) {
+    put(place, failure(error, start));
+    $("[data-full]").hidden = true;
+    return;
+  }
+  $("[data-full]").hidden = false;
+  loadLatest();
+  loadDatasets();
+  loadMachine();
+}
+
+let timer;
+const later = () => { clearTimeout(timer); timer = setTimeout(() => { loadLatest(); loadDatasets(); }, 500); };
+
+sampleButton($("[data-sample]"));
+active.addEventListener("change", () => { if (active.loaded) { showRunning(); showQueue(); } });
+room.on("training_update", ({ training_id: id, epoch, metrics }) => cards.get(id)?.add({ epoch, ...metrics }))
+  .on("snapshot", () => cards.forEach((card, id) => get(`/api/trainings/${id}/metrics`).then(({ epochs }) => card.set(epochs), () => {})));
+for (const event of ["training_completed", "training_error", "training_cancelled", "training_status"]) room.on(event, later);
+start();

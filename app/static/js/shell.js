@@ -1,0 +1,64 @@
+/* The frame of every page: connection light, running training, theme, keyboard. */
+import { $, $$, put, icon, h, toast } from "./dom.js";
+import { percent, remaining } from "./format.js";
+import { t } from "./i18n.js";
+import { live } from "./socket.js";
+import { fraction, stageText } from "./status.js";
+import { active } from "./trainings.js";
+
+const LIGHTS = {
+  live: ["broadcast", () => t("live")],
+  connecting: ["arrow-repeat", () => t("connecting")],
+  reconnecting: ["arrow-repeat", () => t("reconnecting")],
+  offline: ["wifi-off", () => t("offline")],
+};
+
+function showLight() {
+  const [symbol, word] = LIGHTS[live.state];
+  const light = $("[data-light]");
+  light.dataset.light = live.state;
+  put(light, icon(symbol), h("span", { class: "light-word" }, word()));
+}
+
+function showRunning() {
+  const chip = $("[data-running]");
+  const [first, ...others] = active.running;
+  chip.hidden = !first;
+  if (!first) return;
+  const done = fraction(first);
+  chip.href = `/trainings/${first.id}`;
+  $(".running-ring").style.setProperty("--percent", Math.round(done * 100));
+  $("[data-running-name]").textContent = first.name;
+  const figures = stageText(first) && !first.current_epoch ? stageText(first) : `${percent(done)} · ${remaining(first.eta)}`;
+  $("[data-running-figures]").textContent = others.length ? `${figures} · +${others.length}` : figures;
+}
+
+function showTheme() {
+  const theme = document.documentElement.dataset.theme;
+  $(".theme-symbol").className = `bi bi-${{ light: "sun", dark: "moon-stars" }[theme] || "circle-half"} theme-symbol`;
+  for (const button of $$("button[data-theme]")) {
+    button.classList.toggle("active", button.dataset.theme === theme);
+    button.setAttribute("aria-pressed", button.dataset.theme === theme);
+  }
+}
+
+const GO = { h: "/", d: "/datasets", t: "/trainings", n: "/trainings/new", e: "/tests" };
+let goPressed = 0;
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+  if (event.key === "/" && $("[data-search]")) {
+    event.preventDefault();
+    $("[data-search]").focus();
+  } else if (event.key === "g") goPressed = Date.now();
+  else if (Date.now() - goPressed < 1200 && GO[event.key]) window.location.assign(GO[event.key]);
+}
+
+live.addEventListener("state", showLight);
+live.addEventListener("returned", () => toast(t("Connected again. What was missed has been loaded."), "success"));
+active.addEventListener("change", showRunning);
+document.addEventListener("keydown", onKey);
+document.addEventListener("theme", showTheme);
+for (const button of $$("button[data-theme]")) button.addEventListener("click", () => window.setTheme(button.dataset.theme));
+showLight();
+showTheme();

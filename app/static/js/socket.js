@@ -1,0 +1,116 @@
+/* The page's one Socket.IO connection. Rooms join, catch up by a snapshot after each (re)connection, and pass on each
+   committed event once: an event whose seq is not above the last one seen is dropped. */
+
+const EVENTS = ["training_update", "training_progress", "training_status", "training_log", "training_completed",
+  "training_error", "training_cancelled", "dataset_update"];
+const OFFLINE_AFTER_MS = 15000;
+
+/** A room of the server. Events: `snapshot` and the server's own, each with its payload as `detail`. */
+class Room extends EventTarget {
+  constructor(name, payload, accepts, snapshotSeqs) {
+    super();
+    Object.assign(this, { name, payload, accepts, snapshotSeqs });
+    this.seqs = new Map();
+    this.early = []; // events between joining and the snapshot
+    this.ready = false;
+  }
+
+  on(name, handler) {
+    this.addEventListener(name, (event) => handler(event.detail));
+    return this;
+  }
+
+  tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  join(socket) {
+    this.ready = false;
+    this.early = [];
+    socket.timeout(10000).emit(`join_${this.name}`, this.payload, (timeout, answer) => {
+      if (timeout) { if (socket.connected) this.join(socket); return; }
+      if (!answer.ok) { this.tell("refused", answer); return; }
+      this.seqs = new Map(this.snapshotSeqs(answer));
+      this.ready = true;
+      this.tell("snapshot", answer);
+      this.early.forEach(([name, data]) => this.receive(name, data));
+      this.early = [];
+    });
+  }
+
+  receive(name, data) {
+    if (!this.accepts(name, data)) return;
+    if (!this.ready) { this.early.push([name, data]); return; }
+    if (this.isNew(name, data)) this.tell(name, data);
+  }
+
+  isNew(name, data) {
+    if (data.seq === undefined || data.seq === null) return true;
+    const last = this.seqs.get(data.training_id) ?? -1;
+    // A batch's progress is not committed: it carries the number of the last event that was.
+    if (name === "training_progress") return data.seq >= last;
+    if (data.seq <= last) return false;
+    this.seqs.set(data.training_id, data.seq);
+    return true;
+  }
+}
+
+/** The connection. Event `state` with detail live, reconnecting or offline; `returned` when it came back. */
+class Live extends EventTarget {
+  constructor() {
+    super();
+    this.state = "connecting";
+    this.rooms = new Set();
+    this.socket = window.io({ reconnectionDelay: 500, reconnectionDelayMax: 5000 });
+    this.socket.on("connect", () => this.connected());
+    this.socket.on("disconnect", (reason) => this.lost(reason));
+    this.socket.on("connect_error", () => this.lost());
+    window.addEventListener("offline", () => this.become("offline"));
+    window.addEventListener("online", () => { this.become("reconnecting"); this.socket.connect(); });
+    for (const name of EVENTS) this.socket.on(name, (data) => this.rooms.forEach((room) => room.receive(name, data)));
+  }
+
+  connected() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    const returned = this.state === "reconnecting" || this.state === "offline";
+    this.become("live");
+    this.rooms.forEach((room) => room.join(this.socket));
+    if (returned) this.dispatchEvent(new CustomEvent("returned"));
+  }
+
+  lost(reason) {
+    if (this.state === "live" || this.state === "connecting") this.become(navigator.onLine ? "reconnecting" : "offline");
+    this.timer ??= setTimeout(() => this.become("offline"), OFFLINE_AFTER_MS);
+    if (reason === "io server disconnect") this.socket.connect(); // the server closed it: no automatic return
+  }
+
+  become(state) {
+    if (state === this.state) return;
+    this.state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+
+  enter(room) {
+    this.rooms.add(room);
+    if (this.socket.connected) room.join(this.socket);
+    return room;
+  }
+
+  leave(room) {
+    this.rooms.delete(room);
+    if (this.socket.connected) this.socket.emit(`leave_${room.name}`, room.payload, () => {});
+  }
+}
+
+export const live = new Live();
+
+/** Everything about one training; `snapshot` = {training, metrics, log}. */
+export function trainingRoom(id) {
+  return live.enter(new Room("training", { training_id: id }, (_name, data) => data.training_id === id, (answer) => [[id, answer.seq]]));
+}
+
+/** Coarse progress of all trainings and datasets; `snapshot` = {trainings, datasets}. */
+export function dashboardRoom() {
+  return live.enter(new Room("dashboard", {}, (name) => name !== "training_log", (answer) => answer.trainings.map((item) => [item.id, item.seq])));
+}

@@ -1,0 +1,48 @@
+/* The trainings that wait or run, kept up to date from the dashboard room, for every page. */
+import { get } from "./api.js";
+import { dashboardRoom } from "./socket.js";
+
+export const room = dashboardRoom();
+
+/** id → TrainingOut of pending and running trainings. Event `change` with detail {id, training|null}. */
+class Active extends EventTarget {
+  trainings = new Map();
+  loaded = false;
+
+  set(id, training) {
+    const active = training && ["pending", "running"].includes(training.status);
+    if (active) this.trainings.set(id, training);
+    else this.trainings.delete(id);
+    this.dispatchEvent(new CustomEvent("change", { detail: { id, training: active ? training : null } }));
+  }
+
+  /** Change what is known; a training that is not known yet is fetched. */
+  async patch(id, change) {
+    const known = this.trainings.get(id);
+    if (known) { this.set(id, { ...known, ...change }); return; }
+    try { this.set(id, await get(`/api/trainings/${id}`)); } catch { /* deleted meanwhile */ }
+  }
+
+  get running() {
+    return [...this.trainings.values()].filter((item) => item.status === "running");
+  }
+
+  get pending() {
+    return [...this.trainings.values()].filter((item) => item.status === "pending").sort((a, b) => a.id - b.id);
+  }
+}
+
+export const active = new Active();
+
+room.on("snapshot", ({ trainings }) => {
+  active.trainings = new Map(trainings.map((item) => [item.id, item]));
+  active.loaded = true;
+  active.dispatchEvent(new CustomEvent("change", { detail: {} }));
+});
+room.on("training_status", ({ training }) => active.set(training.id, training));
+room.on("training_update", ({ training_id: id, epoch, status, eta }) => active.patch(id, { current_epoch: epoch, status, eta }));
+room.on("training_progress", ({ training_id: id, status, progress, eta, current_epoch: epoch, total_epochs: total }) =>
+  active.patch(id, { status, progress, eta, ...(epoch !== undefined && { current_epoch: epoch }), ...(total && { total_epochs: total }) }));
+room.on("training_completed", ({ training_id: id }) => active.set(id, null));
+room.on("training_error", ({ training_id: id }) => active.set(id, null));
+room.on("training_cancelled", ({ training_id: id }) => active.set(id, null));

@@ -1,0 +1,156 @@
+"""Draws the sample dataset, a ZIP of circles, squares and triangles with YOLO labels.
+
+`python -m app.worker.sample DIRECTORY`. `spec.json`: `output` (the ZIP to write), `train` and `val` (images), `size`
+(pixels), `seed`. The same spec gives the same bytes. Exit status 0: the ZIP is there, whole; else `Failed` says why.
+"""
+
+import errno
+import io
+import math
+import os
+import sys
+import traceback
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from app.worker.channel import Channel
+
+CLASSES = ("circle", "square", "triangle")
+DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
+    f"  {number}: {name}\n" for number, name in enumerate(CLASSES)
+)
+DEFAULTS = {"train": 240, "val": 60, "size": 192, "seed": 0}
+MIN_SHAPES, MAX_SHAPES = 3, 5
+SMALLEST, LARGEST = 0.13, 0.2  # radius, as a part of the image's side
+SMOOTH = 2  # drawn this many times larger, then scaled down
+TILT = math.radians(5)
+CONTRAST = 140  # least distance between a shape's colour and its background's
+NOISE = 6
+EPOCH = (1980, 1, 1, 0, 0, 0)  # a ZIP entry has a date; the bytes must not depend on today's
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A regular shape in a circle of `radius` around (x, y), in pixels, turned by `tilt` radians from upright."""
+
+    kind: int  # index in CLASSES
+    x: float
+    y: float
+    radius: float
+    tilt: float
+    colour: tuple[int, int, int]
+
+    def corners(self) -> list[tuple[float, float]]:
+        """Where its corners are; none for a circle."""
+        count = (0, 4, 3)[self.kind]
+        upright = (0.0, math.pi / 4, -math.pi / 2)[self.kind]
+        turns = [upright + self.tilt + 2 * math.pi * number / count for number in range(count)]
+        return [(self.x + self.radius * math.cos(turn), self.y + self.radius * math.sin(turn)) for turn in turns]
+
+    def box(self) -> tuple[float, float, float, float]:
+        """The smallest box around it: x1, y1, x2, y2."""
+        if self.kind == 0:
+            return (self.x - self.radius, self.y - self.radius, self.x + self.radius, self.y + self.radius)
+        xs, ys = zip(*self.corners(), strict=True)
+        return (min(xs), min(ys), max(xs), max(ys))
+
+    def label(self, size: int) -> str:
+        """Its line in a YOLO label file."""
+        x1, y1, x2, y2 = (value / size for value in self.box())
+        return f"{self.kind} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"
+
+    def draw(self, pen: ImageDraw.ImageDraw) -> None:
+        if self.kind == 0:
+            pen.ellipse([SMOOTH * value for value in self.box()], fill=self.colour)
+        else:
+            pen.polygon([(SMOOTH * x, SMOOTH * y) for x, y in self.corners()], fill=self.colour)
+
+
+def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[Shape]:
+    """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
+    shapes: list[Shape] = []
+    wanted = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
+    for _ in range(100):
+        radius = size * rng.uniform(SMALLEST, LARGEST)
+        x, y = rng.uniform(radius + 1, size - radius - 1, 2)
+        if all(math.hypot(x - other.x, y - other.y) > radius + other.radius + 2 for other in shapes):
+            colour = contrasting(rng, background)
+            kind, tilt = int(rng.integers(len(CLASSES))), rng.uniform(-TILT, TILT)
+            shapes.append(Shape(kind, float(x), float(y), float(radius), float(tilt), colour))
+        if len(shapes) == wanted:
+            break
+    return shapes
+
+
+def contrasting(rng: np.random.Generator, background: np.ndarray) -> tuple[int, int, int]:
+    """A colour far enough from the background's."""
+    while True:
+        colour = rng.integers(0, 180, 3)
+        if np.linalg.norm(colour - background) >= CONTRAST:
+            return (int(colour[0]), int(colour[1]), int(colour[2]))
+
+
+def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
+    """A JPEG and its label file: shapes on a shaded background, with noise over all."""
+    background = rng.integers(190, 231) + rng.integers(-12, 13, 3)
+    canvas = Image.new("RGB", (size * SMOOTH, size * SMOOTH), tuple(int(value) for value in background))
+    pen = ImageDraw.Draw(canvas)
+    shapes = place_shapes(rng, size, background)
+    for shape in shapes:
+        shape.draw(pen)
+    pixels = np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=np.int16)
+    light = np.linspace(rng.integers(-12, 13), rng.integers(-12, 13), size).astype(np.int16)[:, None, None]
+    noise = rng.integers(-NOISE, NOISE + 1, pixels.shape, dtype=np.int16)
+    picture = Image.fromarray(np.clip(pixels + light + noise, 0, 255).astype(np.uint8))
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=90)
+    return buffer.getvalue(), "".join(shape.label(size) for shape in shapes)
+
+
+def dataset_files(spec: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    """The files of the dataset, by name, in YOLO layout."""
+    yield "data.yaml", DATA_YAML.encode()
+    for place, split in enumerate(("train", "val")):
+        rng = np.random.default_rng([spec["seed"], place])
+        for number in range(spec[split]):
+            image, label = draw_image(rng, spec["size"])
+            yield f"images/{split}/{number:04}.jpg", image
+            yield f"labels/{split}/{number:04}.txt", label.encode()
+
+
+def write_zip(spec: dict[str, Any]) -> None:
+    """Write the whole ZIP or nothing."""
+    output = Path(spec["output"])
+    draft = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    try:
+        with open(draft, "wb") as file:
+            with zipfile.ZipFile(file, "w") as archive:  # stored: JPEGs do not shrink
+                for name, content in dataset_files(spec):
+                    archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, output)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def main(directory: str) -> int:
+    """Draw what `spec.json` asks for; the exit status."""
+    channel = Channel(directory)
+    try:
+        write_zip(DEFAULTS | channel.spec)
+    except Exception as error:
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        channel.fail("disk_full" if full else "code", f"{type(error).__name__}: {error}", traceback.format_exc())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

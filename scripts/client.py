@@ -1,0 +1,210 @@
+"""A client of the platform for scripts: datasets, trainings and tests by REST, progress by Socket.IO.
+
+python -m scripts.client upload shapes.zip --name Shapes
+python -m scripts.client train 1 --name "First try" --epochs 30 --watch
+python -m scripts.client test 1 photo.jpg --output boxes.jpg
+python -m scripts.client download 1 best.pt
+"""
+
+import argparse
+import json
+import queue
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import requests
+import socketio
+
+ENDINGS = {"training_completed", "training_error", "training_cancelled"}
+EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
+ENDED = {"completed", "failed", "cancelled"}
+SILENCE_S = 300  # a run that says nothing for so long is given up
+
+
+class ApiError(Exception):
+    """The server refused a request, or what was asked for failed; the message is the server's own."""
+
+
+class Client:
+    """One server.
+
+    Args:
+        url: its address, such as http://127.0.0.1:5000.
+        language: of its messages, as in Accept-Language.
+    """
+
+    def __init__(self, url: str, language: str = "en") -> None:
+        self.url = url.rstrip("/")
+        self.session = requests.Session()
+        self.session.headers.update({"Accept-Language": language})
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        """A request whose answer is a success.
+
+        Raises:
+            ApiError: with the server's explanation, field by field.
+        """
+        response = self.session.request(method, self.url + path, timeout=600, **options)
+        if response.ok:
+            return response
+        try:
+            body = response.json()
+            fields = [f"{item['field']}: {item['message']}" for item in body.get("errors", [])]
+            raise ApiError(" ".join([f"{response.status_code}: {body['detail']}", *fields]))
+        except (ValueError, KeyError):
+            raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
+
+    def upload(self, file: Path, name: str) -> int:
+        """Send a ZIP; the new dataset's id. The server goes on to validate it."""
+        with open(file, "rb") as stream:
+            files = {"file": (file.name, stream, "application/zip")}
+            return self.request("POST", "/api/datasets", files=files, data={"name": name}).json()["dataset_id"]
+
+    def dataset(self, dataset_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/datasets/{dataset_id}").json()
+
+    def wait_until_valid(self, dataset_id: int, seconds: float = 600) -> dict[str, Any]:
+        """Wait for the end of the validation.
+
+        Raises:
+            ApiError: the dataset is invalid, or the time is over.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            dataset = self.dataset(dataset_id)
+            if dataset["status"] == "valid":
+                return dataset
+            if dataset["status"] == "invalid":
+                raise ApiError(f"The dataset is invalid: {dataset.get('error')}")
+            time.sleep(0.2)
+        raise ApiError(f"The dataset was not validated within {seconds:.0f} s.")
+
+    def train(self, **payload: Any) -> int:
+        """Queue a training; its id."""
+        return self.request("POST", "/api/trainings", json=payload).json()["training_id"]
+
+    def training(self, training_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/trainings/{training_id}").json()
+
+    def watch(self, training_id: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Events of a training as (name, data): a `training_snapshot` first and after each reconnect; ends with it.
+
+        Raises:
+            ApiError: the server refuses to let us in, or nothing was heard for SILENCE_S.
+        """
+        heard: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        live = socketio.Client()
+
+        def join() -> None:  # on each connection: rooms do not survive one
+            room = {"training_id": training_id}
+            live.emit("join_training", room, callback=lambda answer: heard.put(("training_snapshot", answer)))
+
+        live.on("connect", join)
+        for event in EVENTS:
+            live.on(event, lambda data, event=event: heard.put((event, data)))
+        live.connect(self.url, transports=["websocket"], headers={"Accept-Language": "en"}, wait_timeout=30)
+        try:
+            yield from new_events(heard)
+        finally:
+            live.disconnect()
+
+    def test(self, training_id: int, image: Path, confidence: float = 0.5, iou: float = 0.5) -> dict[str, Any]:
+        """What the trained model finds in an image."""
+        with open(image, "rb") as stream:
+            form = {"training_id": training_id, "confidence": confidence, "iou": iou}
+            return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
+
+    def download(self, path: str, target: Path) -> Path:
+        """Save what is at a path of the server."""
+        with self.request("GET", path, stream=True) as response, open(target, "wb") as file:
+            for block in response.iter_content(1 << 20):
+                file.write(block)
+        return target
+
+
+def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
+    """What was heard, without what the snapshot already holds, until the training has ended."""
+    known = -1
+    while True:
+        try:
+            event, data = heard.get(timeout=SILENCE_S)
+        except queue.Empty:
+            raise ApiError(f"Nothing was heard of the training for {SILENCE_S} s.") from None
+        if event == "training_snapshot":
+            if not data.get("ok"):
+                raise ApiError(data.get("error") or "The server refused to show the training.")
+            known = data["seq"]
+        elif data.get("seq", known + 1) <= known:
+            continue
+        yield event, data
+        if event in ENDINGS or (event == "training_snapshot" and data["training"]["status"] in ENDED):
+            return
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m scripts.client", description=__doc__.splitlines()[0])
+    parser.add_argument("--url", default="http://127.0.0.1:5000")
+    commands = parser.add_subparsers(dest="command", required=True)
+    upload = commands.add_parser("upload", help="send a ZIP and wait until it is validated")
+    upload.add_argument("file", type=Path)
+    upload.add_argument("--name", required=True)
+    train = commands.add_parser("train", help="queue a training")
+    train.add_argument("dataset_id", type=int)
+    train.add_argument("--name")
+    train.add_argument("--model-version", choices="nsmlx")
+    for option in ("--epochs", "--batch-size", "--img-size"):
+        train.add_argument(option, type=int)
+    train.add_argument("--learning-rate", type=float)
+    train.add_argument("--watch", action="store_true", help="print its events until it ends")
+    watch = commands.add_parser("watch", help="print the events of a training until it ends")
+    watch.add_argument("training_id", type=int)
+    test = commands.add_parser("test", help="try a trained model on an image")
+    test.add_argument("training_id", type=int)
+    test.add_argument("image", type=Path)
+    test.add_argument("--output", type=Path, help="save the image with its boxes here")
+    download = commands.add_parser("download", help="save the trained weights")
+    download.add_argument("training_id", type=int)
+    download.add_argument("file", type=Path)
+    return parser.parse_args()
+
+
+def show(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def run(client: Client, asked: argparse.Namespace) -> None:
+    """Carry out one command; its answer is printed as JSON, a line each."""
+    if asked.command == "upload":
+        show(client.wait_until_valid(client.upload(asked.file, asked.name)))
+    elif asked.command == "train":
+        fields = ("dataset_id", "name", "model_version", "epochs", "batch_size", "img_size", "learning_rate")
+        payload = {field: getattr(asked, field) for field in fields if getattr(asked, field) is not None}
+        asked.training_id = client.train(**payload)
+        show({"training_id": asked.training_id})
+    elif asked.command == "test":
+        answer = client.test(asked.training_id, asked.image)
+        show(answer)
+        if asked.output:
+            client.download(answer["image_url"], asked.output)
+    elif asked.command == "download":
+        client.download(f"/api/trainings/{asked.training_id}/download", asked.file)
+    if asked.command == "watch" or getattr(asked, "watch", False):
+        for event, data in client.watch(asked.training_id):
+            show({"event": event} | data)
+
+
+def main() -> int:
+    asked = arguments()
+    try:
+        run(Client(asked.url), asked)
+    except (ApiError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

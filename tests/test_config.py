@@ -1,0 +1,126 @@
+"""Settings: parsed once, wrong values named, no secret that others know."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.config import (
+    ROOT,
+    SETTINGS,
+    SettingError,
+    boolean,
+    cors_origins,
+    database_uri,
+    flask_config,
+    load_settings,
+    secret_key,
+    size,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("1048576", 1048576), ("500MB", 500 * 2**20), ("2 GB", 2 * 2**30), ("1k", 1024), ("3tb", 3 * 2**40), (" 0 ", 0)],
+)
+def test_sizes(text: str, expected: int) -> None:
+    assert size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1", "1.5GB", "10 B", "5PB", "1e9", "1MB2"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(ValueError, match="500MB"):
+        size(text)
+
+
+def test_booleans() -> None:
+    assert [boolean(text) for text in ("True", "1", "yes", "ON")] == [True] * 4
+    assert [boolean(text) for text in ("False", "0", "no", "off", "")] == [False] * 5
+    with pytest.raises(ValueError):
+        boolean("maybe")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_UPLOAD_SIZE", "lots"),
+        ("PORT", "http"),
+        ("FLASK_DEBUG", "maybe"),
+        ("SOCKETIO_ASYNC_MODE", "gevent"),
+        ("DEFAULT_EPOCHS", "1.5"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_help(name: str, value: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        load_settings({name: value})
+    message = str(caught.value)
+    assert name in message
+    assert value in message
+    assert next(setting.help for setting in SETTINGS if setting.name == name) in message
+
+
+def test_the_defaults_are_the_specifications() -> None:
+    settings = load_settings({})
+    assert settings["MAX_UPLOAD_SIZE"] == 500 * 1024 * 1024
+    expected = {
+        "FLASK_DEBUG": False,
+        "DATABASE_URL": "sqlite:///instance/yolo_trainer.db",
+        "DATA_ROOT": "data",
+        "DEFAULT_MODEL": "yolov8m.pt",
+        "DEFAULT_EPOCHS": 100,
+        "DEFAULT_BATCH_SIZE": 16,
+        "DEFAULT_IMG_SIZE": 640,
+        "SOCKETIO_ASYNC_MODE": "eventlet",
+        "LOG_LEVEL": "INFO",
+        "METRICS_ENABLED": True,
+    }
+    assert {name: settings[name] for name in expected} == expected
+    assert settings["SECRET_KEY"] == ""
+
+
+def test_what_follows_from_the_settings(tmp_path: Path) -> None:
+    config = flask_config(load_settings({"DATA_ROOT": str(tmp_path), "INSTANCE_PATH": str(tmp_path / "instance")}))
+    assert config["MAX_CONTENT_LENGTH"] == 500 * 1024 * 1024
+    assert config["DATASETS_DIR"] == str(tmp_path / "datasets")
+    assert config["WEIGHTS_DIR"] == str(tmp_path / "weights")  # its default follows DATA_ROOT
+    assert config["SQLALCHEMY_DATABASE_URI"] == f"sqlite:///{ROOT}/instance/yolo_trainer.db"
+    assert config["SECRET_KEY"] == (tmp_path / "instance" / "secret_key").read_text()
+
+
+def test_database_addresses() -> None:
+    for prefix in ("postgres://", "postgresql://"):
+        assert database_uri(prefix + "me@db/yolo") == "postgresql+psycopg://me@db/yolo"
+    assert database_uri("sqlite:////tmp/a.db") == "sqlite:////tmp/a.db"
+    assert database_uri("sqlite:///:memory:") == "sqlite:///:memory:"
+
+
+def test_origins() -> None:
+    assert cors_origins("") is None
+    assert cors_origins(" https://a.example/ ,http://b:1") == ["https://a.example", "http://b:1"]
+    assert cors_origins("https://a.example,*") == "*"
+
+
+def test_the_secret_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
+    key = secret_key(tmp_path / "one")
+    assert len(key) == 64
+    assert stat.S_IMODE((tmp_path / "one" / "secret_key").stat().st_mode) == 0o600
+    assert secret_key(tmp_path / "one") == key
+    assert secret_key(tmp_path / "two") != key
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["secret_key"]
+
+
+def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
+    code = f"from pathlib import Path; from app.config import secret_key; print(secret_key(Path({str(tmp_path)!r})))"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(8)
+    ]
+    assert len({process.communicate()[0] for process in started}) == 1
+    assert os.listdir(tmp_path) == ["secret_key"]
+
+
+def test_no_default_secret_in_the_code() -> None:
+    default = next(setting.default for setting in SETTINGS if setting.name == "SECRET_KEY")
+    assert default == ""

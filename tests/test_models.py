@@ -1,0 +1,269 @@
+"""The tables: the specification's columns, the migrations, the statuses, and writing from many threads."""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from apiflask import APIFlask
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from app import create_app
+from app.database import upgrade_if_old, writing
+from app.errors import IllegalTransition
+from app.extensions import db
+from app.models import TRANSITIONS, Checkpoint, Dataset, DatasetStatus, Test, Training, TrainingMetric, TrainingStatus
+from tests.server import free_port, settings_for
+
+SPECIFICATION = """
+CREATE TABLE dataset (
+    id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL, description TEXT, classes TEXT,
+    total_images INTEGER DEFAULT 0, train_images INTEGER DEFAULT 0, val_images INTEGER DEFAULT 0,
+    test_images INTEGER DEFAULT 0, created_at DATETIME, updated_at DATETIME, path VARCHAR(255),
+    status VARCHAR(20) DEFAULT 'pending'
+);
+CREATE TABLE training (
+    id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL, dataset_id INTEGER REFERENCES dataset(id),
+    model_version VARCHAR(10), epochs INTEGER DEFAULT 100, batch_size INTEGER DEFAULT 16,
+    img_size INTEGER DEFAULT 640, learning_rate FLOAT DEFAULT 0.01, status VARCHAR(20),
+    current_epoch INTEGER DEFAULT 0, total_epochs INTEGER, start_time DATETIME, end_time DATETIME,
+    model_path VARCHAR(255), config_path VARCHAR(255), log_path VARCHAR(255), created_at DATETIME, updated_at DATETIME
+);
+CREATE TABLE training_metric (
+    id INTEGER PRIMARY KEY, training_id INTEGER REFERENCES training(id), epoch INTEGER, loss FLOAT, precision FLOAT,
+    recall FLOAT, map50 FLOAT, map95 FLOAT, val_loss FLOAT, learning_rate FLOAT, timestamp DATETIME
+);
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY, training_id INTEGER REFERENCES training(id), epoch INTEGER, model_path VARCHAR(255),
+    metrics TEXT, is_best BOOLEAN DEFAULT FALSE, created_at DATETIME
+);
+CREATE TABLE test (
+    id INTEGER PRIMARY KEY, training_id INTEGER REFERENCES training(id), image_path VARCHAR(255), results TEXT,
+    confidence_threshold FLOAT, iou_threshold FLOAT, inference_time FLOAT, created_at DATETIME
+);
+"""
+TABLES = ("dataset", "training", "training_metric", "checkpoint", "test")
+
+
+@pytest.fixture
+def context(app: APIFlask) -> Iterator[APIFlask]:
+    with app.app_context():
+        yield app
+
+
+def new_training(**values: object) -> Training:
+    dataset = Dataset(name="d")
+    return Training(name="t", dataset=dataset, model_version="n", **values)
+
+
+def columns(rows: list[tuple]) -> dict[str, tuple[str, str | None]]:
+    """PRAGMA table_info as name: (type, default), written in one way."""
+    plain = {"FALSE": "0"}
+    return {
+        name: (kind, plain.get(default.strip("'"), default.strip("'")) if default else None)
+        for _, name, kind, _, default, _ in rows
+    }
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_migrated_table_has_the_specified_columns(context: APIFlask, table: str) -> None:
+    with sqlite3.connect(":memory:") as specified:
+        specified.executescript(SPECIFICATION)
+        expected = columns(specified.execute(f"PRAGMA table_info({table})").fetchall())
+        foreign = {row[2:5] for row in specified.execute(f"PRAGMA foreign_key_list({table})")}
+    with db.engine.connect() as connection:
+        ours = columns([tuple(row) for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")])
+        keys = {tuple(row[2:5]) for row in connection.exec_driver_sql(f"PRAGMA foreign_key_list({table})")}
+    ours = {name: (re.sub(r"FLOAT\(\d+\)", "FLOAT", kind), default) for name, (kind, default) in ours.items()}
+    assert {name: ours.get(name) for name in expected} == expected
+    assert keys == foreign
+
+
+def differences() -> list:
+    with db.engine.connect() as connection:
+        migration = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(migration, db.metadata)
+
+
+def test_the_migrations_make_what_the_models_say(context: APIFlask) -> None:
+    assert differences() == []
+    with db.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE dataset ADD COLUMN stray INTEGER")
+    assert differences()
+
+
+def test_migrating_down_and_up_again(context: APIFlask) -> None:
+    from flask_migrate import downgrade
+
+    downgrade(revision="base")
+    with db.engine.connect() as connection:
+        left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
+    assert left == ["alembic_version"]
+    upgrade_if_old(context)
+    assert differences() == []
+
+
+LEGAL = {
+    ("pending", "validating"),
+    ("pending", "invalid"),
+    ("validating", "valid"),
+    ("validating", "invalid"),
+    ("valid", "validating"),
+    ("invalid", "validating"),
+}
+LEGAL_TRAINING = {
+    ("pending", "running"),
+    ("pending", "cancelled"),
+    ("pending", "failed"),
+    ("running", "completed"),
+    ("running", "failed"),
+    ("running", "cancelled"),
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "statuses", "legal"),
+    [(lambda: Dataset(name="d"), DatasetStatus, LEGAL), (new_training, TrainingStatus, LEGAL_TRAINING)],
+)
+def test_statuses_change_only_as_they_may(context: APIFlask, make, statuses, legal: set) -> None:  # type: ignore[no-untyped-def]
+    for current in statuses:
+        for wanted in statuses:
+            row = make()
+            row.status = current.value  # as it comes from the database
+            if (current.value, wanted.value) in legal:
+                row.become(wanted)
+                assert row.status == wanted
+            else:
+                with pytest.raises(IllegalTransition):
+                    row.become(wanted)
+                assert row.status == current
+
+
+def test_what_has_ended_stays() -> None:
+    final = {status for status, following in TRANSITIONS[TrainingStatus].items() if not following}
+    assert {status for status in TrainingStatus if status.ended} == final
+
+
+def test_an_sqlite_connection_is_prepared(context: APIFlask) -> None:
+    with db.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() >= 3000
+    with pytest.raises(IntegrityError), writing() as session:
+        session.add(Training(name="t", dataset_id=12345, model_version="n"))
+
+
+def test_what_belongs_to_a_training_goes_with_it(context: APIFlask) -> None:
+    with writing() as session:
+        training = new_training()
+        training.metrics.append(TrainingMetric(epoch=1, loss=1.5))
+        training.checkpoints.append(Checkpoint(epoch=1, model_path="run/weights/best.pt"))
+        training.tests.append(Test(confidence_threshold=0.5, iou_threshold=0.5))
+        session.add(training)
+    with writing() as session:
+        session.execute(text("DELETE FROM training"))  # by the database itself, not by the ORM
+    for model in (TrainingMetric, Checkpoint, Test):
+        assert db.session.query(model).count() == 0
+    assert db.session.query(Dataset).count() == 1
+
+
+def test_an_epoch_is_recorded_once(context: APIFlask) -> None:
+    with writing() as session:
+        session.add(new_training(id=1))
+    for _ in range(2):
+        try:
+            with writing() as session:
+                session.add(TrainingMetric(training_id=1, epoch=1))
+        except IntegrityError:
+            break
+    else:
+        pytest.fail("the same epoch was recorded twice")
+    assert db.session.query(TrainingMetric).count() == 1
+
+
+def test_an_exception_undoes_the_whole_write(context: APIFlask) -> None:
+    def write_and_fail() -> None:
+        with writing() as session:
+            session.add(Dataset(name="first"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_and_fail()
+    assert db.session.query(Dataset).count() == 0
+    with writing() as session:  # and the next one is not disturbed
+        session.add(Dataset(name="second"))
+    assert db.session.query(Dataset).count() == 1
+
+
+def test_eight_threads_write_without_a_lost_update(app: APIFlask) -> None:
+    with app.app_context(), writing() as session:
+        session.add(Dataset(id=1, name="counted"))
+    errors: list[BaseException] = []
+
+    def add() -> None:
+        try:
+            with app.app_context():
+                for _ in range(50):
+                    with writing() as session:
+                        session.get(Dataset, 1).total_images += 1
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with app.app_context():
+        assert db.session.get(Dataset, 1).total_images == 400
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server of our own on a free loopback port; its address."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed")
+    as_root = os.geteuid() == 0  # PostgreSQL refuses to run as root
+    with tempfile.TemporaryDirectory(prefix="postgres-") as folder:
+        if as_root:
+            shutil.chown(folder, "postgres")
+
+        def run(program: str, *arguments: str) -> None:
+            user = ["runuser", "-u", "postgres", "--"] if as_root else []
+            command = [*user, str(programs[-1] / program), "-D", f"{folder}/db", *arguments]
+            subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+        port = free_port()
+        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        run("initdb", "-A", "trust", "-U", "yolo", "--no-sync")
+        run("pg_ctl", "-w", "-o", options, "-l", f"{folder}/log", "start")
+        try:
+            yield f"postgresql://yolo@127.0.0.1:{port}/postgres"
+        finally:
+            run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def test_postgresql_gets_the_same_tables(tmp_path: Path, postgres: str) -> None:
+    settings = settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", DATABASE_URL=postgres)
+    app = create_app("cli", settings)
+    upgrade_if_old(app)
+    upgrade_if_old(app)  # nothing to do, and it sees that
+    with app.app_context():
+        assert differences() == []
+        with writing() as session:
+            session.add(new_training(notes=[{"code": "ação"}]))
+        assert db.session.query(Training).one().notes == [{"code": "ação"}]
+        db.engine.dispose()

@@ -1,0 +1,88 @@
+"""The OpenAPI page: valid, whole, and served from our own files."""
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+SPECIFIED = {
+    ("get", "/api/datasets"),
+    ("post", "/api/datasets"),
+    ("get", "/api/datasets/{}"),
+    ("delete", "/api/datasets/{}"),
+    ("get", "/api/trainings"),
+    ("post", "/api/trainings"),
+    ("get", "/api/trainings/{}"),
+    ("get", "/api/trainings/{}/metrics"),
+    ("get", "/api/trainings/{}/csv-data"),
+    ("post", "/api/trainings/{}/stop"),
+    ("get", "/api/trainings/{}/download"),
+    ("post", "/api/tests"),
+    ("get", "/api/tests/{}/image"),
+}
+OURS = {
+    ("post", "/api/datasets/sample"),
+    ("get", "/api/datasets/{}/findings"),
+    ("get", "/api/trainings/{}/log"),
+    ("get", "/api/tests"),
+    ("get", "/api/tests/{}"),
+    ("get", "/api/system"),
+}
+
+
+@pytest.fixture
+def description(client: FlaskClient) -> dict[str, Any]:
+    return client.get("/api/openapi.json").get_json()
+
+
+def operations(description: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {
+        (method, re.sub(r"\{[^}]*\}", "{}", path)): operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+        if method in {"get", "post", "put", "patch", "delete"}
+    }
+
+
+def test_it_is_valid_openapi_3_1(description: dict[str, Any]) -> None:
+    assert description["openapi"].startswith("3.1")
+    validate(description, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_endpoint_is_there_and_no_page(description: dict[str, Any]) -> None:
+    found = operations(description)
+    assert set(found) >= SPECIFIED | OURS
+    assert [path for _, path in found if not path.startswith("/api/")] == []
+
+
+def test_each_operation_says_what_it_does_and_answers(description: dict[str, Any]) -> None:
+    for place, operation in operations(description).items():
+        assert operation.get("summary"), place
+        assert any(code.startswith("2") for code in operation["responses"]), place
+
+
+def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
+    """The names in the body of a request."""
+    (content,) = operation["requestBody"]["content"].values()
+    schema = content["schema"]
+    if "$ref" in schema:
+        schema = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return set(schema["properties"])
+
+
+def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> None:
+    found = operations(description)
+    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"}
+    assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"}
+    training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}
+    assert fields(description, found["post", "/api/trainings"]) >= training
+    assert set(found["post", "/api/datasets"]["requestBody"]["content"]) == {"multipart/form-data"}
+
+
+def test_its_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
+    page = client.get("/api/docs").get_data(as_text=True)
+    addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert addresses
+    assert [address for address in addresses if "//" in address] == []
