@@ -155,6 +155,7 @@ def label_path(folder: Path, image: Path) -> Path:
 
 
 def main(directory: str) -> None:
+    os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
     channel = Channel(directory)
     try:
         Validation(channel).run()

@@ -49,7 +49,10 @@ class DatasetService:
                 _("Only ZIP files are accepted here."),
                 [{"field": "file", "message": _("The file's name must end in .zip.")}],
             )
-        staged = self.storage.stage_dataset(file, classes, Limits.of(current_app.config))
+        try:
+            staged = self.storage.stage_dataset(file, classes, Limits.of(current_app.config))
+        finally:
+            self.storage.release(file)
         dataset_id = self.adopt(staged, name, description)
         self.storage.sync_datasets()
         logger.info("dataset %d: %s, %d images, %d bytes", dataset_id, name, sum(staged.images.values()),

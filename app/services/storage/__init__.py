@@ -16,7 +16,7 @@ from app.extensions import socketio
 from app.services.storage.archive import Limits, Listing, Member, check, read_directory
 from app.services.storage.layout import Plan, plan
 from app.services.storage.names import MAX_YAML, names_from_form, names_of, read_yaml, write_yaml
-from app.services.storage.unpack import Pacer, content, extract, remove_tree, sync_file, sync_folder, sync_tree
+from app.services.storage.unpack import Pacer, content, extract, release, remove_tree, sync_file, sync_folder, sync_tree
 
 __all__ = ["Limits", "Staged", "StorageService"]
 
@@ -142,6 +142,10 @@ class StorageService:
     def sync_datasets(self) -> None:
         """Put the renames of `place_dataset` on the disk."""
         sync_folder(self.datasets)
+
+    def release(self, file: IO[bytes]) -> None:
+        """Give back the disk space of an upload that is not needed any more."""
+        release(file)
 
     def discard(self, staged: Staged) -> None:
         """Delete a staged dataset that did not reach its place."""

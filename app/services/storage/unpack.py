@@ -19,6 +19,7 @@ from app.services.storage.paths import shown
 CHUNK = 256 * 1024
 STEP_S = 0.005
 POLL_S = 0.01
+RELEASE = 8 * 1024**2
 
 
 class Pacer:
@@ -142,6 +143,15 @@ def run_quietly(command: list[str]) -> int:
     while (status := process.poll()) is None:
         socketio.sleep(POLL_S)
     return status
+
+
+def release(file: IO[bytes]) -> None:
+    """Give an upload's nameless file back to the disk in steps: closing 200 MB at once stopped the loop for 120 ms."""
+    if not file.writable():
+        return
+    for size in range(file.seek(0, 2), 0, -RELEASE):
+        file.truncate(max(0, size - RELEASE))
+        socketio.sleep(0)
 
 
 def remove_tree(folder: Path) -> None:

@@ -1,0 +1,228 @@
+"""Uploads against the real server, in both modes: real data, other clients meanwhile, kill -9."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from PIL import Image
+
+from tests.data import yolo_zip, zip_bytes
+from tests.server import MODES, Server, free_port
+from tests.services.test_archive import REFUSED, snapshot
+
+POST = """
+import sys, requests
+with open(sys.argv[2], "rb") as file:
+    answer = requests.post(sys.argv[1], data={"name": "big"}, files={"file": ("big.zip", file)}, timeout=300)
+print(answer.text)
+"""
+
+
+def settled(server: Server, dataset_id: int, seconds: float = 120) -> dict[str, Any]:
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        body = server.get(f"/api/datasets/{dataset_id}").json()
+        if body["status"] in {"valid", "invalid"}:
+            return body
+        time.sleep(0.05)
+    raise AssertionError("no end of the validation")
+
+
+def drawn_zip(count: int, side: int = 640) -> bytes:
+    """About 110 KB a picture at 640 px; twenty pictures under many names."""
+    rng = random.Random(0)
+    pictures = []
+    for _ in range(20):
+        noise = Image.frombytes("RGB", (side // 3, side // 3), rng.randbytes((side // 3) ** 2 * 3))
+        buffer = io.BytesIO()
+        noise.resize((side, side), Image.Resampling.BILINEAR).save(buffer, "JPEG", quality=80)
+        pictures.append(buffer.getvalue())
+    files: dict[str, bytes | str] = {}
+    for number in range(count):
+        split = "val" if number % 5 == 0 else "train"
+        files[f"images/{split}/{number}.jpg"] = pictures[number % 20]
+        files[f"labels/{split}/{number}.txt"] = "".join(f"{row % 3} 0.5 0.5 0.{row + 1} 0.5\n" for row in range(5))
+    return zip_bytes(files)
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,000 pictures, about 110 MB."""
+    path = tmp_path_factory.mktemp("big") / "big.zip"
+    path.write_bytes(drawn_zip(1000))
+    return path
+
+
+def start_upload(server: Server, path: Path) -> "subprocess.Popen[str]":
+    """An upload from a process of its own, so that it does not slow the clock of this one."""
+    command = [sys.executable, "-c", POST, server.url + "/api/datasets", str(path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[str]:
+    """An idle server in a process of its own: what it takes to answer is the machine's share of a wait."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(tmp_path), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(1)
+        yield f"http://127.0.0.1:{port}/none"
+        process.kill()
+
+
+class Clock(threading.Thread):
+    """Small requests one after the other; `taken` is how many seconds each took."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self.url = url
+        self.taken: list[float] = []
+        self.over = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        session = requests.Session()
+        while not self.over.wait(0.01):
+            began = time.perf_counter()
+            session.get(self.url, timeout=30)
+            self.taken.append(time.perf_counter() - began)
+
+    def stop(self) -> list[float]:
+        self.over.set()
+        self.join()
+        return sorted(self.taken)
+
+
+def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> None:
+    clocks = Clock(server.url + "/health"), Clock(control)
+    with start_upload(server, big) as upload:
+        assert upload.stdout is not None
+        answer = json.loads(upload.stdout.read())
+    began = time.monotonic()
+    body = settled(server, answer["dataset_id"])
+    seconds = time.monotonic() - began
+    ours, idle = (clock.stop() for clock in clocks)
+    assert (body["status"], body["total_images"], body["classes"]) == ("valid", 1000, ["class_0", "class_1", "class_2"])
+    at = int(len(ours) * 0.99)
+    figures = f"{big.stat().st_size >> 20} MB, valid {seconds:.2f} s after the answer; {len(ours)} requests meanwhile: "
+    figures += ", ".join(
+        f"{name} median {times[len(times) // 2] * 1000:.1f}, p99 {times[int(len(times) * 0.99)] * 1000:.1f}, "
+        f"longest {times[-1] * 1000:.1f} ms"
+        for name, times in (("here", ours), ("idle server", idle))
+    )
+    print(f"\n{server.mode}: {figures}")
+    assert len(ours) > 50
+    assert ours[at] < 0.1 + idle[-1], figures
+    assert ours[-1] < 0.4 + 2 * idle[-1], figures  # a loop that is never left: 0.6 s and more, on an idle machine
+
+
+def test_bccd(server: Server, bccd_yolo: Path) -> None:
+    with open(bccd_yolo, "rb") as file:
+        answer = server.post("/api/datasets", data={"name": "BCCD"}, files={"file": ("bccd-yolo.zip", file)})
+    assert answer.status_code == 201
+    body = settled(server, answer.json()["dataset_id"])
+    assert (body["status"], body["error"]) == ("valid", None)
+    assert (body["train_images"], body["val_images"], body["test_images"]) == (205, 87, 72)
+    assert body["classes"] == ["Platelets", "RBC", "WBC"]
+    assert body["report"]["usable"] == {"train": 205, "val": 87, "test": 72}
+    assert body["report"]["boxes"] == {"0": 361, "1": 4153, "2": 372}
+
+
+def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
+    server = threading_server
+    server.post("/api/datasets", data={"name": "good"}, files={"file": ("good.zip", yolo_zip())})
+    settled(server, 1)
+    data = server.folder / "data"
+    before = snapshot(data)
+    for case, (make, error, _words) in REFUSED.items():
+        answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("x.zip", make())})
+        assert answer.status_code == error.status, case
+        assert (
+            server.get(
+                "/health",
+            ).elapsed.total_seconds()
+            < 1
+        )
+    assert server.get("/api/datasets").json()["total"] == 1
+    assert snapshot(data) == before
+    assert not list((data / "tmp").iterdir())
+    assert [path.name for path in (data / "datasets").iterdir()] == ["1"]
+    assert [path.name for path in server.folder.iterdir() if path.suffix == ".jpg"] == []
+
+
+def receiving(server: Server) -> bool:
+    """Some megabytes of the body lie in a nameless file."""
+    worker = server.worker_pids()[-1]
+    for handle in Path(f"/proc/{worker}/fd").iterdir():
+        try:
+            if "data/tmp/" in os.readlink(handle) and os.stat(handle).st_size > 5_000_000:
+                return True
+        except OSError:  # closed meanwhile
+            continue
+    return False
+
+
+def extracting(server: Server) -> bool:
+    """Some hundred files are staged."""
+    return sum(1 for _ in (server.folder / "data/tmp").glob("*/images/train/*")) > 200
+
+
+def placed(server: Server) -> bool:
+    """The folder has its place; its row may not be committed."""
+    return any((server.folder / "data/datasets").iterdir())
+
+
+def validating(server: Server) -> bool:
+    """The child has begun."""
+    return any((server.folder / "data/datasets").glob("*/validation/*/heartbeat"))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kill_during_an_upload(tmp_path: Path, big: Path, mode: str) -> None:
+    """At each stage, seen to be reached: after a restart there is no half dataset, and a retry works."""
+    for reached in (receiving, extracting, placed, validating):
+        with Server(tmp_path, mode) as server:
+            upload = start_upload(server, big)
+            while not reached(server):
+                assert upload.poll() is None or reached is validating, f"{reached.__name__} was not met"
+                time.sleep(0.001)
+            kill(server)
+            upload.communicate(timeout=30)
+            server.start()
+            check_after_kill(server, expected={receiving: {0}, extracting: {0}, validating: {1}}.get(reached, {0, 1}))
+            for item in server.get("/api/datasets?per_page=100").json()["datasets"]:
+                assert settled(server, item["id"])["status"] == "valid"
+                assert server.delete(f"/api/datasets/{item['id']}").status_code == 200
+
+
+def kill(server: Server) -> None:
+    """The master first: it would start another worker."""
+    assert server.process is not None
+    for pid in server.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    server.process.wait(10)
+
+
+def check_after_kill(server: Server, expected: set[int]) -> None:
+    """Rows and folders agree, staging is cleared, and another upload works."""
+    data = server.folder / "data"
+    rows = {str(item["id"]) for item in server.get("/api/datasets?per_page=100").json()["datasets"]}
+    assert {path.name for path in (data / "datasets").iterdir()} == rows
+    assert len(rows) in expected
+    limit = time.monotonic() + 5
+    while list((data / "tmp").iterdir()):
+        assert time.monotonic() < limit, "staging is cleared"
+        time.sleep(0.05)
+    again = server.post("/api/datasets", data={"name": "retry"}, files={"file": ("a.zip", yolo_zip())})
+    assert settled(server, again.json()["dataset_id"])["status"] == "valid"
