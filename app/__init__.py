@@ -37,7 +37,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         title="YOLO Training Platform",
         version=__version__,
         spec_path="/api/openapi.json",
-        docs_path="/api/docs",
+        docs_path=None,  # web.py: a page without inline scripts
         instance_path=config["INSTANCE_PATH"],
         static_folder=None,  # type: ignore[arg-type]  # web.py serves static files
     )

@@ -310,3 +310,16 @@ class TestOut(TestCreated):
 
 class TestPage(Page):
     tests = List(Nested(TestOut))
+
+
+class SystemOut(Schema):
+    """The machine and the queue; sizes in bytes."""
+
+    version = String()
+    uptime = Float(metadata={"description": "s"})
+    cpu = Dict()
+    memory = Dict()
+    process = Dict()
+    disk = Dict()
+    gpus = List(Dict())
+    queue = Dict(metadata={"description": "Trainings by status."})
