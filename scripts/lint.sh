@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Style, types, and the syntax of scripts and pages. Runs all of it, fails when any failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 failed=0
 
 check() { # check NAME COMMAND...: quiet when it passes
@@ -34,6 +34,6 @@ check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy" .venv/bin/mypy
 check "bash -n" check_bash
-if command -v shellcheck >/dev/null; then check "shellcheck" shellcheck "${shell_scripts[@]}"; fi
+if command -v shellcheck >/dev/null; then check "shellcheck" shellcheck --severity=warning "${shell_scripts[@]}"; fi
 if command -v node >/dev/null; then check "node --check" check_scripts_of_pages; fi
 exit "$failed"

@@ -59,7 +59,7 @@ class Server:
                 raise RuntimeError(f"the server ended:\n{self.log()}")
             try:
                 requests.get(self.url + "/health", timeout=5)
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):  # a busy machine
                 time.sleep(0.02)
             else:
                 self.first_answer_s = time.monotonic() - began
@@ -99,7 +99,11 @@ class Server:
         return requests.delete(self.url + path, timeout=60, **options)
 
     def __enter__(self) -> "Server":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # __exit__ is not called then
+            self.end()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

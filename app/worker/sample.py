@@ -26,12 +26,12 @@ DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
     f"  {number}: {name}\n" for number, name in enumerate(CLASSES)
 )
 DEFAULTS = {"train": 240, "val": 60, "size": 192, "seed": 0}
-MIN_SHAPES, MAX_SHAPES = 2, 4
-SMALLEST, LARGEST = 0.15, 0.24  # radius, as a part of the image's side
+MIN_SHAPES, MAX_SHAPES = 3, 5
+SMALLEST, LARGEST = 0.13, 0.2  # radius, as a part of the image's side
 SMOOTH = 2  # drawn this many times larger, then scaled down
-TILT = math.radians(8)
+TILT = math.radians(5)
 CONTRAST = 140  # least distance between a shape's colour and its background's
-NOISE = 8
+NOISE = 6
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a ZIP entry has a date; the bytes must not depend on today's
 
 
@@ -73,10 +73,10 @@ class Shape:
 
 
 def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[Shape]:
-    """Two to four shapes that do not touch each other or the edge, in colours that stand out."""
+    """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
     shapes: list[Shape] = []
     wanted = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
-    for _ in range(50):
+    for _ in range(100):
         radius = size * rng.uniform(SMALLEST, LARGEST)
         x, y = rng.uniform(radius + 1, size - radius - 1, 2)
         if all(math.hypot(x - other.x, y - other.y) > radius + other.radius + 2 for other in shapes):
@@ -91,21 +91,21 @@ def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) ->
 def contrasting(rng: np.random.Generator, background: np.ndarray) -> tuple[int, int, int]:
     """A colour far enough from the background's."""
     while True:
-        colour = rng.integers(0, 200, 3)
+        colour = rng.integers(0, 180, 3)
         if np.linalg.norm(colour - background) >= CONTRAST:
             return (int(colour[0]), int(colour[1]), int(colour[2]))
 
 
 def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
     """A JPEG and its label file: shapes on a shaded background, with noise over all."""
-    background = rng.integers(170, 236, 3)
+    background = rng.integers(190, 231) + rng.integers(-12, 13, 3)
     canvas = Image.new("RGB", (size * SMOOTH, size * SMOOTH), tuple(int(value) for value in background))
     pen = ImageDraw.Draw(canvas)
     shapes = place_shapes(rng, size, background)
     for shape in shapes:
         shape.draw(pen)
     pixels = np.asarray(canvas.resize((size, size), Image.Resampling.BOX), dtype=np.int16)
-    light = np.linspace(rng.integers(-25, 26), rng.integers(-25, 26), size).astype(np.int16)[:, None, None]
+    light = np.linspace(rng.integers(-12, 13), rng.integers(-12, 13), size).astype(np.int16)[:, None, None]
     noise = rng.integers(-NOISE, NOISE + 1, pixels.shape, dtype=np.int16)
     picture = Image.fromarray(np.clip(pixels + light + noise, 0, 255).astype(np.uint8))
     buffer = io.BytesIO()
