@@ -62,7 +62,10 @@ def name_field(**options: Any) -> String:
     return String(
         validate=[
             Length(1, 100, error=_l("Must have 1 to 100 characters.")),
-            Regexp(r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", error=_l("Must have visible characters only.")),
+            Regexp(
+                r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*\Z",
+                error=_l("Must have visible characters only."),
+            ),
         ],
         **options,
     )

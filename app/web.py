@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from apiflask import APIFlask
-from flask import Request, Response, render_template, send_from_directory
+from flask import Request, Response, render_template, request, send_from_directory
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app.extensions import socketio
 
 STATIC = Path(__file__).parent / "static"
 YIELD_BYTES = 1024 * 1024
+MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -110,10 +112,27 @@ def init_app(app: APIFlask) -> None:
         return inner(environ, start_response)
 
     app.wsgi_app = yielding  # type: ignore[method-assign]
+    app.before_request(check_body)
     app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
     app.jinja_env.globals["static_url"] = static_url
     app.after_request(add_headers)
     set_up_openapi(app)
+
+
+def refuse_large_polls(app: APIFlask, most: int) -> None:
+    """400 for a Socket.IO payload over `most` bytes, at once: engineio answers only after its ping timeout (40 s)."""
+    inner = app.wsgi_app
+
+    def checked(environ: dict[str, Any], start_response: Any) -> Any:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length <= most or not environ.get("PATH_INFO", "").startswith("/socket.io/"):
+            return inner(environ, start_response)
+        body = YieldingInput(environ["wsgi.input"])
+        while length > 0 and (block := body.read(min(length, 65536))):  # or the client sees a reset, not the answer
+            length -= len(block)
+        return Response("Too large.", 400)(environ, start_response)
+
+    app.wsgi_app = checked  # type: ignore[method-assign]
 
 
 def set_up_openapi(app: APIFlask) -> None:
@@ -126,6 +145,22 @@ def set_up_openapi(app: APIFlask) -> None:
     )
     app.spec_processor(describe_errors)
     app.add_url_rule("/api/docs", "docs", app.doc(hide=True)(lambda: render_template("docs.html")))
+
+
+def check_body() -> None:
+    """Refuse bodies that no endpoint reads. The parser behind the schemas takes them for empty, or fails on them.
+
+    Raises:
+        UnsupportedMediaType: neither JSON nor a form. BadRequest: not JSON. RequestEntityTooLarge: much of it.
+    """
+    if not request.path.startswith("/api/") or not (request.content_length or request.is_json):
+        return
+    if request.is_json:
+        request.max_content_length = MAX_JSON_BYTES
+        if request.get_data():
+            request.get_json()
+    elif request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType
 
 
 PROBLEM = {

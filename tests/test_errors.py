@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 from app import errors
 from app.schemas import TestForm, TrainingIn
 
+FORM = "multipart/form-data"
 KEYS = {"type", "title", "status", "detail", "errors"}
 
 
@@ -52,8 +53,16 @@ def client(app: APIFlask) -> FlaskClient:
     def stop(status: int) -> str:
         abort(status)
 
-    app.post("/api/form")(app.input(TestForm, location="form_and_files")(lambda **_: {}))
-    app.post("/api/json")(app.input(TrainingIn)(lambda **_: {}))
+    @app.post("/api/form")
+    @app.input(TestForm, location="form_and_files")
+    def form(**_: object) -> dict:
+        return {}
+
+    @app.post("/api/json")
+    @app.input(TrainingIn)
+    def body(**_: object) -> dict:
+        return {}
+
     return app.test_client()
 
 
@@ -95,12 +104,15 @@ def test_of_the_framework(client: FlaskClient) -> None:
     check(client.post("/api/json", data="{", content_type="application/json"), 400)
     fields = check(client.post("/api/json", json={"epochs": "5"}), 422)["errors"]
     assert {item["field"] for item in fields} == {"dataset_id", "epochs"}
-    assert check(client.post("/api/form", data={"training_id": "1"}), 422)["errors"][0]["field"] == "file"
+    assert (
+        check(client.post("/api/form", data={"training_id": "1"}, content_type=FORM), 422)["errors"][0]["field"]
+        == "file"
+    )
 
 
 def test_larger_than_allowed(app: APIFlask, client: FlaskClient) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 1000
-    check(client.post("/api/form", data={"training_id": "1" * 2000}), 413)
+    check(client.post("/api/form", data={"training_id": "1" * 2000}, content_type=FORM), 413)
     check(client.post("/api/json", data="[" * 2000, content_type="application/json"), 413)
 
 
