@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+MAX_SOCKET_BYTES = 1_000_000
+
 
 def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> APIFlask:
     """The Flask application.
@@ -37,7 +39,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         title="YOLO Training Platform",
         version=__version__,
         spec_path="/api/openapi.json",
-        docs_path="/api/docs",
+        docs_path=None,  # web.py: a page without inline scripts
         instance_path=config["INSTANCE_PATH"],
         static_folder=None,  # type: ignore[arg-type]  # web.py serves static files
     )
@@ -57,10 +59,11 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         app,
         async_mode=config["SOCKETIO_ASYNC_MODE"],
         cors_allowed_origins=origins,
-        max_http_buffer_size=1_000_000,
+        max_http_buffer_size=MAX_SOCKET_BYTES,
         ping_interval=20,
         ping_timeout=20,
     )
+    web.refuse_large_polls(app, MAX_SOCKET_BYTES)
     register_services(app)
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))

@@ -62,7 +62,10 @@ def name_field(**options: Any) -> String:
     return String(
         validate=[
             Length(1, 100, error=_l("Must have 1 to 100 characters.")),
-            Regexp(r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$", error=_l("Must have visible characters only.")),
+            Regexp(
+                r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*\Z",
+                error=_l("Must have visible characters only."),
+            ),
         ],
         **options,
     )
@@ -310,3 +313,16 @@ class TestOut(TestCreated):
 
 class TestPage(Page):
     tests = List(Nested(TestOut))
+
+
+class SystemOut(Schema):
+    """The machine and the queue; sizes in bytes."""
+
+    version = String()
+    uptime = Float(metadata={"description": "s"})
+    cpu = Dict()
+    memory = Dict()
+    process = Dict()
+    disk = Dict()
+    gpus = List(Dict())
+    queue = Dict(metadata={"description": "Trainings by status."})

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from apiflask import APIFlask
-from flask import Request, Response, request, send_from_directory
+from flask import Request, Response, render_template, request, send_from_directory
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app.extensions import socketio
 
 STATIC = Path(__file__).parent / "static"
 YIELD_BYTES = 1024 * 1024
+MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -110,23 +112,94 @@ def init_app(app: APIFlask) -> None:
         return inner(environ, start_response)
 
     app.wsgi_app = yielding  # type: ignore[method-assign]
+    app.before_request(check_body)
     app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
     app.jinja_env.globals["static_url"] = static_url
     app.after_request(add_headers)
     set_up_openapi(app)
 
 
+def refuse_large_polls(app: APIFlask, most: int) -> None:
+    """400 for a Socket.IO payload over `most` bytes, at once: engineio answers only after its ping timeout (40 s)."""
+    inner = app.wsgi_app
+
+    def checked(environ: dict[str, Any], start_response: Any) -> Any:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length <= most or not environ.get("PATH_INFO", "").startswith("/socket.io/"):
+            return inner(environ, start_response)
+        body = YieldingInput(environ["wsgi.input"])
+        while length > 0 and (block := body.read(min(length, 65536))):  # or the client sees a reset, not the answer
+            length -= len(block)
+        return Response("Too large.", 400)(environ, start_response)
+
+    app.wsgi_app = checked  # type: ignore[method-assign]
+
+
 def set_up_openapi(app: APIFlask) -> None:
     """OpenAPI 3.1, with its page from our own files."""
-    swagger = static_url("vendor/swagger-ui")
     app.config.update(
         OPENAPI_VERSION="3.1.0",
         LICENSE={"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
-        SWAGGER_UI_CSS=f"{swagger}/swagger-ui.css",
-        SWAGGER_UI_BUNDLE_JS=f"{swagger}/swagger-ui-bundle.js",
-        SWAGGER_UI_STANDALONE_PRESET_JS=f"{swagger}/swagger-ui-standalone-preset.js",
         VALIDATION_ERROR_STATUS_CODE=422,
+        TAGS=[{"name": name} for name in ("Datasets", "Trainings", "Tests", "System")],
     )
+    app.spec_processor(describe_errors)
+    app.add_url_rule("/api/docs", "docs", app.doc(hide=True)(lambda: render_template("docs.html")))
+
+
+def check_body() -> None:
+    """Refuse bodies that no endpoint reads. The parser behind the schemas takes them for empty, or fails on them.
+
+    Raises:
+        UnsupportedMediaType: neither JSON nor a form. BadRequest: not JSON. RequestEntityTooLarge: much of it.
+    """
+    if not request.path.startswith("/api/") or not (request.content_length or request.is_json):
+        return
+    if request.is_json:
+        request.max_content_length = MAX_JSON_BYTES
+        if request.get_data():
+            request.get_json()
+    elif request.mimetype != "multipart/form-data":
+        raise UnsupportedMediaType
+
+
+PROBLEM = {
+    "type": "object",
+    "description": "Every failure (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "errors"],
+    "properties": {
+        "type": {"type": "string", "const": "about:blank"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened and what to do."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def describe_errors(spec: Any) -> Any:
+    """Give each operation the one error shape, in place of APIFlask's own."""
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    for name in ("HTTPError", "ValidationError"):
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in spec["paths"].values():
+        for operation in operations.values():
+            if "responses" not in operation:
+                continue
+            responses = operation["responses"]
+            for code in [code for code in responses if str(code) >= "400"]:
+                responses[code] = {"description": responses[code]["description"], "content": content}
+            responses["default"] = {"description": "Any other failure", "content": content}
+    return spec
 
 
 @lru_cache
@@ -160,9 +233,8 @@ def add_headers(response: Response) -> Response:
     """Headers that keep a page to its own files and a file to its own type."""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
-    if response.mimetype == "text/html" and not request.path.startswith("/api/docs"):
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response.headers.setdefault("Vary", "Accept-Language, Cookie")
         response.headers.setdefault("Cache-Control", "no-cache")
     return response

@@ -1,6 +1,14 @@
 """Health and system figures."""
 
+from typing import Any
+
 from apiflask import APIBlueprint
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.errors import NotFound
+from app.schemas import SystemOut
+from app.services import system
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -10,3 +18,12 @@ blueprint = APIBlueprint("system", __name__, tag="System")
 def health() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
+
+
+@blueprint.get("/api/system")
+@blueprint.output(SystemOut)
+def figures() -> dict[str, Any]:
+    """CPU, memory, disk, GPUs and the queue."""
+    if not current_app.config["METRICS_ENABLED"]:
+        raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))
+    return system.figures()

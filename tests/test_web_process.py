@@ -1,0 +1,35 @@
+"""The serving process: starts soon, stays small, ends when it is told to."""
+
+import time
+
+import psutil
+import pytest
+import socketio
+
+from tests.server import Server
+
+MAX_RSS = 120 * 1024 * 1024
+
+
+def test_first_answer_and_size(server: Server) -> None:
+    """On a database that is there, as after `make setup`. The bound is generous: tests share the machine."""
+    server.stop()
+    server.start()
+    assert server.first_answer_s < 3
+    for page in ("/", "/datasets", "/trainings", "/trainings/new", "/tests", "/api/docs", "/api/openapi.json"):
+        assert server.get(page).status_code == 200, page
+    assert server.get("/api/system").json()["process"]["rss"] < MAX_RSS
+    assert max(psutil.Process(pid).memory_info().rss for pid in server.worker_pids()) < MAX_RSS
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_ends_with_open_sockets(server: Server, transport: str) -> None:
+    clients = [socketio.Client(reconnection=False) for _ in range(5)]
+    for client in clients:
+        client.connect(server.url, transports=[transport])
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 15
+    assert "Traceback" not in server.log()
+    for client in clients:
+        client.disconnect()
