@@ -80,7 +80,7 @@ function showDecisions() {
 function showProgress({ done, total }) {
   const value = total ? done / total : null;
   put($("[data-progress]"), h("div", { class: "panel-body" },
-    h("div", { class: "meter-head" }, h("span", {}, t("Every picture and label file is checked")), h("span", {}, total ? `${t("{done} of {total}", { done: number(done), total: number(total) })} · ${percent(value)}` : t("waiting"))),
+    h("div", { class: "meter-head" }, h("span", {}, t("Every picture and label file is checked")), h("span", {}, total ? [t("{done} of {total}", { done: number(done), total: number(total) }), " · ", percent(value)] : t("waiting"))),
     bar(value, "", t("Checking"))));
 }
 
