@@ -1,13 +1,15 @@
 """Chromium on the real server. A page that logs an error, throws, or asks another host fails its test."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import which
+from typing import Literal
 
 import pytest
 from babel.messages.mofile import write_mo
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
 
 from app.i18n import TRANSLATIONS
 from scripts.i18n import present
@@ -28,15 +30,20 @@ Open = Callable[..., Page]
 
 
 class Watched:
-    """A browser page and everything that it should not have done."""
+    """A browser page and everything that it should not have done; a console text with `expected` in it may be."""
 
-    def __init__(self, page: Page, url: str) -> None:
+    def __init__(self, page: Page, url: str, expected: str) -> None:
         self.page = page
+        self.expected = expected
         self.wrong: list[str] = []
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: message.type == "error" and self.wrong.append(f"console: {message.text}"))
+        page.on("console", self.said)
         page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
         page.on("request", lambda request: self.check(request.url, url))
+
+    def said(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not (self.expected and self.expected in message.text):
+            self.wrong.append(f"console: {message.text}")
 
     def check(self, address: str, url: str) -> None:
         own = (url, url.replace("http", "ws"), "blob:", "data:")
@@ -73,13 +80,11 @@ def open_page(browser: Browser, site: Server) -> Iterator[Open]:
     """`open_page("/datasets", locale="en", width=390, theme="dark")`; checked at the end of the test."""
     opened: list[Watched] = []
 
-    def open_it(path: str, locale: str = "pt-BR", width: int = 1280, height: int = 900, theme: str = "light") -> Page:
-        context = browser.new_context(
-            locale=locale,
-            viewport={"width": width, "height": height},
-            color_scheme="dark" if theme == "dark" else "light",
-        )
-        watched = Watched(context.new_page(), site.url)
+    def open_it(path: str, locale: str = "pt-BR", width: int = 1280, theme: str = "light", expected: str = "") -> Page:
+        scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"
+        viewport: ViewportSize = {"width": width, "height": 900}
+        context = browser.new_context(locale=locale, viewport=viewport, color_scheme=scheme)
+        watched = Watched(context.new_page(), site.url, expected)
         opened.append(watched)
         watched.page.goto(site.url + path)
         return watched.page
@@ -95,3 +100,11 @@ def shoot(page: Page, name: str) -> None:
     """A picture for people to look at; git ignores the folder."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{re.sub('[^a-z0-9-]', '-', name)}.png", full_page=True)
+
+
+def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
+    """Wait for a JavaScript expression; playwright's own way is eval, which our pages forbid."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"still not: {condition}"
+        page.wait_for_timeout(100)

@@ -5,13 +5,13 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, shoot
+from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
 from tests.server import Server
 
 pytestmark = [pytest.mark.browser, pytest.mark.training]
 
-POINTS = "() => window.Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets[0].data.length"
+POINTS = "window.Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets[0].data.length"
 
 
 def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
@@ -35,9 +35,9 @@ def test_from_the_sample_to_boxes(open_page: Open, site: Server) -> None:
     start_training(page, site.url, dataset, 4)
     training = page.url.rsplit("/", 1)[-1]
     page.evaluate("window.sameDocument = true")
-    page.wait_for_function(f"({POINTS})() >= 1", timeout=180_000)
-    first = page.evaluate(f"({POINTS})()")
-    page.wait_for_function(f"({POINTS})() >= {first + 2}", timeout=180_000)
+    wait_until(page, f"{POINTS} >= 1", 180)
+    first = page.evaluate(POINTS)
+    wait_until(page, f"{POINTS} >= {first + 2}", 180)
     assert page.evaluate("window.sameDocument") is True, "the curve grew without a reload"
     expect(page.locator("[data-status]")).to_contain_text("Concluído", timeout=120_000)
     expect(page.locator("[data-light]")).to_contain_text("ao vivo")
