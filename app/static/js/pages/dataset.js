@@ -126,8 +126,7 @@ async function erase() {
 room.on("dataset_update", (update) => {
   if (update.dataset_id !== id) return;
   if (dataset && busy() && ["pending", "validating"].includes(update.status)) { showProgress(update); return; }
-  load();
-  loadFindings();
+  load().then(() => loadFindings());
 }).on("snapshot", () => { if (dataset) load(); });
 $("[data-delete]").addEventListener("click", erase);
 for (const button of $$("[data-severity]")) {
