@@ -1,11 +1,12 @@
 """The pages. Each shows a frame with what it needs to start; its script loads the rest by REST and Socket.IO."""
 
+import re
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
-from flask import current_app, redirect, render_template, request
+from flask import current_app, redirect, render_template, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
@@ -14,6 +15,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.i18n import LOCALES
 from app.models import Dataset, Training
+from app.services.source import source_archive
 
 blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 
@@ -100,6 +102,12 @@ def language() -> Response:
     return response
 
 
+@blueprint.get("/source.tar")
+def source() -> Response:
+    """The source code of what runs here."""
+    return send_file(source_archive(), "application/x-tar", as_attachment=True, download_name="source.tar")
+
+
 def local_address(address: str) -> str:
     """The address if it is a path of this server, else the dashboard's."""
     parts = urlsplit(address)
@@ -109,5 +117,5 @@ def local_address(address: str) -> str:
 
 def default_model(weights: str) -> str:
     """The size in a file name such as yolov8m.pt; n where it names none."""
-    size = PurePath(weights).stem[-1:]
-    return size if any(model["version"] == size for model in MODELS) else "n"
+    named = re.fullmatch(r"yolov8([nsmlx])(\.pt)?", PurePath(weights).name)
+    return named[1] if named else "n"

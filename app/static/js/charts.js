@@ -178,7 +178,8 @@ export class Plot {
     const metric = at || this.metrics.at(-1);
     const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
     this.keys.forEach((key, index) => { key.value.textContent = values[index]; });
-    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.spec.series.map((series, index) => `${series.label}: ${values[index]}`).join(", ")}`);
+    const spoken = this.spec.series.map((series, index) => `${series.label}: ${values[index]}`).join(", ");
+    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${spoken}`);
   }
 
   recolour() {

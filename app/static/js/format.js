@@ -50,8 +50,8 @@ export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const [days, hours, minutes] = [Math.floor(whole / 86400), Math.floor(whole / 3600) % 24, Math.floor(whole / 60) % 60];
   if (days) return `${number(days)} d ${hours} h`;
-  if (hours) return `${hours} h ${minutes} min`;
-  if (minutes) return `${minutes} min ${whole % 60} s`;
+  if (hours) return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
+  if (minutes) return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
   return `${whole} s`;
 }
 

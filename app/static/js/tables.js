@@ -4,27 +4,28 @@ import { ago, dateTime, duration, fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { bar, fraction, trainingBadge } from "./status.js";
 
-/** A table of trainings; `withDataset` false where the page is about one dataset. */
-export function trainingTable(trainings, { withDataset = true } = {}) {
-  const head = [t("Training"), t("State"), withDataset && t("Dataset"), t("Model"), t("Epochs"), "mAP50", "mAP50-95", t("Duration"), t("Created")].filter(Boolean);
+/** A table of trainings; `withDataset` false where the page is about one dataset, `compact` where there is little room. */
+export function trainingTable(trainings, { withDataset = true, compact = false } = {}) {
+  const head = [t("Training"), t("State"), withDataset && !compact && t("Dataset"), !compact && t("Model"), t("Epochs"), "mAP50", !compact && "mAP50-95", !compact && t("Duration"), t("Created")].filter(Boolean);
   const numbers = new Set([t("Epochs"), "mAP50", "mAP50-95", t("Duration")]);
   return h("div", { class: "table-wrap" }, h("table", { class: "list is-cards" },
     h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col", class: numbers.has(text) ? "number" : null }, text)))),
-    h("tbody", {}, trainings.map((training) => trainingRow(training, withDataset)))));
+    h("tbody", {}, trainings.map((training) => trainingRow(training, withDataset, compact)))));
 }
 
-function trainingRow(training, withDataset) {
+function trainingRow(training, withDataset, compact) {
   const total = training.total_epochs || training.epochs;
   const running = training.status === "running";
   const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
   return h("tr", { "data-training": training.id },
-    h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name)),
+    h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name),
+      compact && h("span", { class: "name-link under" }, `${training.dataset_name} · YOLOv8${training.model_version}`)),
     h("td", {}, trainingBadge(training)),
-    withDataset && h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)),
-    h("td", { class: "nowrap phone-none" }, `YOLOv8${training.model_version}`),
+    withDataset && !compact && h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)),
+    !compact && h("td", { class: "nowrap phone-none" }, `YOLOv8${training.model_version}`),
     cell(t("Epochs"), [`${number(training.current_epoch)} / ${number(total)}`, running && bar(fraction(training), "", percent(fraction(training)))].filter(Boolean)),
     cell("mAP50", fixed(training.best?.map50), "number strong"),
-    cell("mAP50-95", fixed(training.best?.map95), "number phone-none"),
-    cell(t("Duration"), duration(training.duration), "number phone-none"),
+    !compact && cell("mAP50-95", fixed(training.best?.map95), "number phone-none"),
+    !compact && cell(t("Duration"), duration(training.duration), "number phone-none"),
     h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)));
 }

@@ -34,11 +34,20 @@ class Active extends EventTarget {
 
 export const active = new Active();
 
-room.on("snapshot", ({ trainings }) => {
+/** Without a socket (blocked by a proxy, say) what is known now is asked for once. */
+setTimeout(async () => {
+  if (active.loaded) return;
+  const pages = await Promise.all(["running", "pending"].map((status) => get("/api/trainings", { status, per_page: 50 }))).catch(() => []);
+  if (!active.loaded) load(pages.flatMap((page) => page.trainings));
+}, 2500);
+
+function load(trainings) {
   active.trainings = new Map(trainings.map((item) => [item.id, item]));
   active.loaded = true;
   active.dispatchEvent(new CustomEvent("change", { detail: {} }));
-});
+}
+
+room.on("snapshot", ({ trainings }) => load(trainings));
 room.on("training_status", ({ training }) => active.set(training.id, training));
 room.on("training_update", ({ training_id: id, epoch, status, eta }) => active.patch(id, { current_epoch: epoch, status, eta }));
 room.on("training_progress", ({ training_id: id, status, progress, eta, current_epoch: epoch, total_epochs: total }) =>

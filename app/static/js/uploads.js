@@ -100,7 +100,7 @@ class Upload {
 
   async send() {
     const { done, abort } = upload("/api/datasets", this.form, ({ sent, total, rate, left }) => {
-      if (sent < total) this.show(`${percent(sent / total)} · ${t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) })}`, rate ? `${bytes(rate)}/s · ${remaining(left)}` : "", sent / total, cancel);
+      if (sent < total) this.show([percent(sent / total), " · ", t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) })], rate ? `${bytes(rate)}/s · ${remaining(left)}` : "", sent / total, cancel);
       else this.show(t("Sent. The server unpacks it."), "", null);
     });
     const cancel = h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: abort }, t("Cancel"));

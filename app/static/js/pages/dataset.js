@@ -3,7 +3,7 @@ import { get, remove } from "../api.js";
 import { splitBar } from "../datasets.js";
 import { $, $$, confirmed, failure, fillFrom, h, icon, put, toast } from "../dom.js";
 import { ago, bytes, dateTime, number, percent } from "../format.js";
-import { t } from "../i18n.js";
+import { t, tn } from "../i18n.js";
 import { showPager } from "../pager.js";
 import { badge, bar } from "../status.js";
 import { trainingTable } from "../tables.js";
@@ -71,7 +71,9 @@ function showClasses() {
 }
 
 function showDecisions() {
-  const decisions = dataset.report?.decisions || [];
+  const { decisions: taken = [], skipped } = dataset.report || {};
+  const kinds = Object.keys(skipped?.kinds || {}).join(", ");
+  const decisions = skipped?.count ? [...taken, tn("{n} file was left out: {kinds}", "{n} files were left out: {kinds}", skipped.count, { kinds })] : taken;
   put($("[data-decisions]"), decisions.length
     ? h("ul", { class: "bullets" }, decisions.map((item) => h("li", {}, icon("info-circle"), h("span", {}, typeof item === "string" ? item : item.message || item.code))))
     : h("p", { class: "quiet" }, busy() ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));
@@ -80,7 +82,7 @@ function showDecisions() {
 function showProgress({ done, total }) {
   const value = total ? done / total : null;
   put($("[data-progress]"), h("div", { class: "panel-body" },
-    h("div", { class: "meter-head" }, h("span", {}, t("Every picture and label file is checked")), h("span", {}, total ? `${t("{done} of {total}", { done: number(done), total: number(total) })} · ${percent(value)}` : t("waiting"))),
+    h("div", { class: "meter-head" }, h("span", {}, t("Every picture and label file is checked")), h("span", {}, total ? [t("{done} of {total}", { done: number(done), total: number(total) }), " · ", percent(value)] : t("waiting"))),
     bar(value, "", t("Checking"))));
 }
 
@@ -91,8 +93,13 @@ function loadFindings(page = 1) {
     if (!severity) $("[data-finding-count]").textContent = answer.total ? number(answer.total) : "";
     showPager($("[data-findings-pager]"), answer, loadFindings);
     put(place, answer.findings.length ? findingTable(answer.findings)
-      : h("p", { class: "panel-empty" }, severity ? t("None of this severity.") : dataset && busy() ? t("The check is not finished.") : t("Nothing is wrong with it.")));
+      : h("p", { class: "panel-empty" }, severity ? t("None of this severity.") : noFindings()));
   });
+}
+
+function noFindings() {
+  if (dataset && busy()) return t("The check is not finished.");
+  return dataset?.status === "invalid" ? t("Nothing beyond the reason above.") : t("Nothing is wrong with it.");
 }
 
 function findingTable(findings) {
@@ -126,8 +133,7 @@ async function erase() {
 room.on("dataset_update", (update) => {
   if (update.dataset_id !== id) return;
   if (dataset && busy() && ["pending", "validating"].includes(update.status)) { showProgress(update); return; }
-  load();
-  loadFindings();
+  load().then(() => loadFindings());
 }).on("snapshot", () => { if (dataset) load(); });
 $("[data-delete]").addEventListener("click", erase);
 for (const button of $$("[data-severity]")) {

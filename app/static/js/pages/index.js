@@ -1,10 +1,10 @@
 /* The dashboard: what runs, what waits, what came out, how the machine is. */
 import { get } from "../api.js";
 import { Mini } from "../charts.js";
-import { sampleButton } from "../datasets.js";
+import { pictures, sampleButton } from "../datasets.js";
 import { $, failure, fillFrom, h, icon, put, skeleton } from "../dom.js";
 import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
-import { t } from "../i18n.js";
+import { t, tn } from "../i18n.js";
 import { badge, bar, fraction, moveBar, stageText, trainingBadge } from "../status.js";
 import { trainingTable } from "../tables.js";
 import { active, room } from "../trainings.js";
@@ -85,12 +85,12 @@ function showQueue() {
 }
 
 const loadLatest = () => fillFrom($("[data-latest]"), () => get("/api/trainings", { per_page: 8 }), ({ trainings }, place) => {
-  put(place, trainings.length ? trainingTable(trainings) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
+  put(place, trainings.length ? trainingTable(trainings, { compact: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
 });
 
 const loadDatasets = () => fillFrom($("[data-datasets]"), () => get("/api/datasets", { per_page: 4 }), ({ datasets }, place) => {
   put(place, rows(datasets.map((item) => h("li", { class: "row-item" },
-    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/datasets/${item.id}` }, item.name), h("span", { class: "under" }, t("{n} pictures", { n: number(item.total_images) }), " · ", ago(item.created_at))),
+    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/datasets/${item.id}` }, item.name), h("span", { class: "under" }, pictures(item.total_images), " · ", ago(item.created_at))),
     badge(item.status))), t("No dataset yet.")));
 });
 
@@ -102,7 +102,7 @@ function showMachine(system, place) {
   const { cpu = {}, memory = {}, disk = {}, gpus = [] } = system;
   const used = ({ used, total }) => t("{used} of {total}", { used: bytes(used), total: bytes(total) });
   put(place,
-    meter(t("Processor"), (cpu.percent ?? 0) / 100, `${percent((cpu.percent ?? 0) / 100)}${cpu.count ? ` · ${t("{n} cores", { n: number(cpu.count) })}` : ""}`),
+    meter(t("Processor"), (cpu.percent ?? 0) / 100, [percent((cpu.percent ?? 0) / 100), cpu.count && tn("{n} core", "{n} cores", cpu.count)].filter(Boolean).join(" · ")),
     memory.total && meter(t("Memory"), memory.used / memory.total, used(memory)),
     disk.total && meter(t("Disk"), (disk.total - disk.free) / disk.total, t("{free} free", { free: bytes(disk.free) })),
     gpus.length ? gpus.map((gpu) => meter(gpu.name || t("GPU"), gpu.memory_total ? gpu.memory_used / gpu.memory_total : 0, gpu.memory_total ? used({ used: gpu.memory_used, total: gpu.memory_total }) : ""))

@@ -27,7 +27,7 @@ function showHead() {
   $("[data-stop]").disabled = training.stop_requested;
   $("[data-download]").hidden = !training.downloadable;
   $("[data-test]").hidden = !training.downloadable || active;
-  document.title = `${active ? `${percent(fraction(training))} · ` : ""}${training.name} · YOLO Training Platform`;
+  document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"].filter(Boolean).join(" · ");
 }
 
 function advanceTexts() {
@@ -39,7 +39,7 @@ function advanceTexts() {
     const stage = stageText(training);
     const main = stage && !training.current_epoch ? stage : epochText;
     const side = [stage && training.current_epoch ? stage : null, progress.batch ? t("batch {batch} of {batches}", { batch: number(progress.batch), batches: number(progress.batches) }) : null,
-      progress.received ? `${bytes(progress.received)}${progress.total ? ` / ${bytes(progress.total)}` : ""}` : null];
+      progress.received ? [progress.received, progress.total].filter(Boolean).map(bytes).join(" / ") : null];
     return { main, side, strong: `${percent(fraction(training))} · ${remaining(training.eta)}` };
   }
   const times = training.duration ? [t("took {time}", { time: duration(training.duration) })] : [];

@@ -1,0 +1,110 @@
+"""Chromium on the real server. A page that logs an error, throws, or asks another host fails its test."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import which
+from typing import Literal
+
+import pytest
+from babel.messages.mofile import write_mo
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+
+from app.i18n import TRANSLATIONS
+from scripts.i18n import present
+from tests.server import Server
+
+CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
+Open = Callable[..., Page]
+
+
+class Watched:
+    """A browser page and everything that it should not have done; a console text with `expected` in it may be."""
+
+    def __init__(self, page: Page, url: str, expected: str) -> None:
+        self.page = page
+        self.expected = expected
+        self.wrong: list[str] = []
+        page.set_default_timeout(20_000)
+        page.on("console", self.said)
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("request", lambda request: self.check(request.url, url))
+
+    def said(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and not (self.expected and self.expected in message.text):
+            self.wrong.append(f"console: {message.text}")
+
+    def check(self, address: str, url: str) -> None:
+        own = (url, url.replace("http", "ws"), "blob:", "data:")
+        if not address.startswith(own):
+            self.wrong.append(f"foreign request: {address}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """The catalogue as the set-up compiles it."""
+    with open(TRANSLATIONS / "pt_BR" / "LC_MESSAGES" / "messages.mo", "wb") as file:
+        write_mo(file, present())
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
+    """One server for the tests of a file."""
+    with Server(tmp_path_factory.mktemp("site"), "threading", MIN_FREE_DISK="50MB") as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Server) -> Iterator[Open]:
+    """`open_page("/datasets", locale="en", width=390, theme="dark")`; checked at the end of the test."""
+    opened: list[Watched] = []
+
+    def open_it(path: str, locale: str = "pt-BR", width: int = 1280, theme: str = "light", expected: str = "") -> Page:
+        scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"
+        viewport: ViewportSize = {"width": width, "height": 900}
+        context = browser.new_context(locale=locale, viewport=viewport, color_scheme=scheme)
+        watched = Watched(context.new_page(), site.url, expected)
+        opened.append(watched)
+        watched.page.goto(site.url + path)
+        return watched.page
+
+    yield open_it
+    wrong = [item for watched in opened for item in watched.wrong]
+    for watched in opened:
+        watched.page.context.close()
+    assert wrong == []
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture for people to look at; git ignores the folder."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{re.sub('[^a-z0-9-]', '-', name)}.png", full_page=True)
+
+
+def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
+    """Wait for a JavaScript expression; playwright's own way is eval, which our pages forbid."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"still not: {condition}"
+        page.wait_for_timeout(100)

@@ -1,0 +1,65 @@
+"""What a new user does, in Chromium: the sample, a training with its live curve, a stop, a test with boxes."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Open, shoot, wait_until
+from tests.data import image_bytes
+from tests.server import Server
+
+pytestmark = [pytest.mark.browser, pytest.mark.training]
+
+POINTS = "window.Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets[0].data.length"
+
+
+def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
+    page.goto(f"{url}/trainings/new?dataset_id={dataset}")
+    page.locator("[name=model_version][value=n]").check()
+    for name, value in {"epochs": epochs, "img_size": 64, "batch_size": 16}.items():
+        page.locator(f"[name={name}]").fill(str(value))
+    page.locator("[data-submit]").click()
+    page.wait_for_url(re.compile(r"/trainings/\d+$"))
+
+
+def test_from_the_sample_to_boxes(open_page: Open, site: Server) -> None:
+    page = open_page("/")
+    page.get_by_role("button", name="Experimentar com o dataset de exemplo").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+$"), timeout=90_000)
+    expect(page.locator("[data-status]")).to_contain_text("Pronto", timeout=120_000)
+    expect(page.locator("[data-classes]")).to_contain_text("circ")
+    shoot(page, "flow-dataset")
+    dataset = page.url.rsplit("/", 1)[-1]
+
+    start_training(page, site.url, dataset, 4)
+    training = page.url.rsplit("/", 1)[-1]
+    page.evaluate("window.sameDocument = true")
+    wait_until(page, f"{POINTS} >= 1", 180)
+    first = page.evaluate(POINTS)
+    wait_until(page, f"{POINTS} >= {first + 2}", 180)
+    assert page.evaluate("window.sameDocument") is True, "the curve grew without a reload"
+    expect(page.locator("[data-status]")).to_contain_text("Concluído", timeout=120_000)
+    expect(page.locator("[data-light]")).to_contain_text("ao vivo")
+    expect(page.locator("[data-log]")).not_to_be_empty()
+    expect(page.locator("[data-download]")).to_be_visible()
+    shoot(page, "flow-training")
+
+    start_training(page, site.url, dataset, 300)
+    page.locator("[data-stop]").click()
+    page.locator("dialog").get_by_role("button", name="Parar o treinamento").click()
+    expect(page.locator("[data-status]")).to_contain_text("Cancelado", timeout=60_000)
+    expect(page.locator("[data-stop]")).to_be_hidden()
+
+    page.goto(f"{site.url}/tests?training_id={training}")
+    page.locator("[name=confidence]").fill("0")
+    page.locator("[data-file]").set_input_files(
+        {"name": "picture.jpg", "mimeType": "image/jpeg", "buffer": image_bytes((192, 192), (40, 40, 150, 150))}
+    )
+    expect(page.locator("[data-picture] .box").first).to_be_attached(timeout=60_000)
+    boxes = page.locator("[data-picture] .box").count()
+    expect(page.locator("[data-found] tbody tr")).to_have_count(boxes)
+    expect(page.locator("[data-history] .shot")).to_have_count(1)
+    shoot(page, "flow-test")
+    page.locator("[name=confidence]").fill("1")
+    expect(page.locator("[data-picture] .box")).to_have_count(0)

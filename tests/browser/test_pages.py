@@ -1,0 +1,175 @@
+"""Every page on an empty server and on one with rows: languages, themes, phones, hostile names, failures."""
+
+import math
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from app.config import database_uri
+from app.models import Dataset, DatasetFinding, Training, TrainingMetric
+from tests.browser.conftest import Open, shoot, wait_until
+from tests.server import Server
+
+pytestmark = pytest.mark.browser
+
+EVIL = "<img src=x onerror=alert(1)>"
+PAGES = ["/", "/datasets", "/datasets/1", "/trainings", "/trainings/1", "/trainings/new", "/tests"]
+EPOCHS = 100
+
+
+def metric(epoch: int) -> TrainingMetric:
+    progress = 1 - math.exp(-4 * epoch / EPOCHS)
+    parts = {f"{side}/{name}_loss": 2 - progress for side in ("train", "val") for name in ("box", "cls", "dfl")}
+    return TrainingMetric(
+        epoch=epoch, loss=6 - 3 * progress, val_loss=6 - 3 * progress, precision=0.9 * progress, recall=0.8 * progress,
+        map50=0.85 * progress, map95=0.6 * progress, learning_rate=0.01 * (1 - epoch / EPOCHS), parts=parts,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def full(site: Server) -> Iterator[None]:
+    """Rows as a server has them after some use."""
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        dataset = Dataset(
+            name=f"Cars {EVIL} " + "long " * 14, classes=[EVIL, *(f"class_{n}" for n in range(39))], total_images=300,
+            train_images=240, val_images=60, status="valid", report={"boxes": {str(n): n * 7 + 1 for n in range(40)}},
+        )  # fmt: skip
+        dataset.findings = [
+            DatasetFinding(severity="warning", code="empty_label", file=f"labels/train/{n}.txt", line=n + 1, data={})
+            for n in range(45)
+        ]
+        dataset.trainings = [
+            Training(
+                name=f"run {n} {EVIL}", model_version="n", epochs=EPOCHS, total_epochs=EPOCHS, current_epoch=EPOCHS,
+                status="completed", metrics=[metric(epoch) for epoch in range(1, EPOCHS + 1)] if n == 0 else [],
+            )
+            for n in range(30)
+        ]  # fmt: skip
+        session.add(dataset)
+        session.commit()
+    yield
+    engine.dispose()
+
+
+def settled(page: Page) -> Page:
+    """The page has loaded what it shows."""
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
+    expect(page.locator("main .skeleton:visible")).to_have_count(0)
+    return page
+
+
+def test_the_empty_dashboard_offers_the_sample(open_page: Open) -> None:
+    page = settled(open_page("/", locale="en"))
+    expect(page.get_by_role("button", name="Try with the sample dataset")).to_be_visible()
+    expect(page.get_by_role("link", name="Upload a dataset").first).to_be_visible()
+    for path in ("/datasets", "/trainings", "/trainings/new", "/tests"):
+        page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
+        expect(page.locator("main .blank:visible")).to_have_count(1)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_fit_and_keep_names_as_text(open_page: Open, full: None, path: str) -> None:
+    for width, theme, locale in ((1280, "light", "en"), (360, "dark", "pt-BR")):
+        page = settled(open_page(path, locale=locale, width=width, theme=theme))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{path} scrolls sideways at {width}"
+        assert page.locator("img[src=x]").count() == 0
+        assert page.evaluate("document.documentElement.dataset.bsTheme") == theme
+        shoot(page, f"page-{path.strip('/').replace('/', '-') or 'dashboard'}-{theme}-{width}")
+
+
+def test_language_and_theme_stay(open_page: Open, full: None) -> None:
+    page = settled(open_page("/trainings?status=completed", locale="en"))
+    expect(page.locator("h1")).to_have_text("Trainings")
+    page.get_by_role("button", name="PT", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Treinamentos")
+    assert page.url.endswith("/trainings?status=completed")
+    page.get_by_role("button", name="Aparência").click()
+    page.get_by_role("button", name="Escura").click()
+    page.reload()
+    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+    assert page.locator("html").get_attribute("lang") == "pt-BR"
+
+
+def test_lists_page_and_search_on_the_server(open_page: Open, full: None) -> None:
+    page = settled(open_page("/trainings", locale="en"))
+    expect(page.locator("tbody tr")).to_have_count(25)
+    page.get_by_role("button", name="Next page").click()
+    expect(page.locator("tbody tr")).to_have_count(5)
+    assert "page=2" in page.url
+    page.keyboard.press("/")
+    page.keyboard.type("run 17")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert "search=run+17" in page.url
+    page.goto(page.url.split("/trainings")[0] + "/datasets/1")
+    expect(page.locator("[data-findings] tbody tr")).to_have_count(20)
+    page.locator("[data-severity=error]").click()
+    expect(page.locator("[data-findings]")).to_contain_text("None of this severity.")
+
+
+def test_curves_can_be_switched_and_taken_away(open_page: Open, full: None) -> None:
+    page = settled(open_page("/trainings/1", locale="en"))
+    chart = "Chart.getChart(document.querySelector('[data-charts] canvas'))"
+    wait_until(page, f"{chart}.data.datasets[0].data.length === {EPOCHS}")
+    key = page.locator(".key", has_text="mAP50-95")
+    key.click()
+    expect(key).to_have_attribute("aria-pressed", "false")
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download as CSV: mAP").click()
+    lines = taken.value.path().read_text().splitlines()
+    assert lines[0] == 'epoch,"mAP50","mAP50-95"'
+    assert len(lines) == EPOCHS + 1
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download as PNG: mAP").click()
+    assert taken.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_failing_part_says_so_and_retries(open_page: Open, full: None) -> None:
+    page = settled(open_page("/trainings", locale="en", expected="503"))
+    answers = {"fail": True}
+
+    def answer(route: Route) -> None:
+        body = '{"title": "Temporarily unavailable", "detail": "The database is busy.", "errors": []}'
+        if answers["fail"]:
+            route.fulfill(status=503, content_type="application/problem+json", body=body)
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/api/trainings\?page=2&"), answer)
+    page.get_by_role("button", name="Next page").click()
+    expect(page.get_by_role("alert")).to_contain_text("The database is busy.")
+    answers["fail"] = False
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("tbody tr")).to_have_count(5)
+
+
+def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
+    page = settled(open_page("/datasets", locale="en"))
+    page.locator("[data-files]").set_input_files({"name": "x.txt", "mimeType": "text/plain", "buffer": b"no"})
+    expect(page.locator("[data-uploads]")).to_contain_text("It is not a ZIP file.")
+
+
+def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
+    page = settled(open_page("/", locale="en"))
+    socket = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
+    page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "reconnecting")
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
+    expect(page.locator("[data-toasts]")).to_contain_text("Connected again")
+
+
+def test_an_unknown_page_is_explained(site: Server) -> None:
+    answer = site.get("/trainings/999", headers={"Accept": "text/html", "Accept-Language": "pt"})
+    assert answer.status_code == 404
+    assert "Não existe o treinamento 999." in answer.text
+    assert 'lang="pt-BR"' in answer.text
+
+
+def test_the_language_switch_stays_on_this_server(site: Server) -> None:
+    for target in ("https://example.org/", "//example.org", "/\\example.org", "javascript:alert(1)"):
+        answer = site.post("/language", data={"lang": "en", "next": target}, allow_redirects=False)
+        assert answer.headers["Location"] in {"/", site.url + "/"}
