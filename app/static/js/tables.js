@@ -8,8 +8,10 @@ import { bar, fraction, trainingBadge } from "./status.js";
 export function trainingTable(trainings, { withDataset = true, compact = false } = {}) {
   const head = [t("Training"), t("State"), withDataset && !compact && t("Dataset"), !compact && t("Model"), t("Epochs"), "mAP50", !compact && "mAP50-95", !compact && t("Duration"), t("Created")].filter(Boolean);
   const numbers = new Set([t("Epochs"), "mAP50", "mAP50-95", t("Duration")]);
-  return h("div", { class: "table-wrap" }, h("table", { class: "list is-cards" },
-    h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col", class: numbers.has(text) ? "number" : null }, text)))),
+  const roomy = new Set([t("Model"), "mAP50-95", t("Duration")]); // shown where there is room
+  const look = (text) => [numbers.has(text) && "number", roomy.has(text) && "roomy"].filter(Boolean).join(" ") || null;
+  return h("div", { class: "table-wrap" }, h("table", { class: `list is-cards ${compact ? "is-compact" : ""}` },
+    h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col", class: look(text) }, text)))),
     h("tbody", {}, trainings.map((training) => trainingRow(training, withDataset, compact)))));
 }
 
@@ -22,10 +24,10 @@ function trainingRow(training, withDataset, compact) {
       compact && h("span", { class: "name-link under" }, `${training.dataset_name} · YOLOv8${training.model_version}`)),
     h("td", {}, trainingBadge(training)),
     withDataset && !compact && h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)),
-    !compact && h("td", { class: "nowrap phone-none" }, `YOLOv8${training.model_version}`),
+    !compact && h("td", { class: "nowrap roomy" }, `YOLOv8${training.model_version}`),
     cell(t("Epochs"), [`${number(training.current_epoch)} / ${number(total)}`, running && bar(fraction(training), "", percent(fraction(training)))].filter(Boolean)),
     cell("mAP50", fixed(training.best?.map50), "number strong"),
-    !compact && cell("mAP50-95", fixed(training.best?.map95), "number phone-none"),
-    !compact && cell(t("Duration"), duration(training.duration), "number phone-none"),
+    !compact && cell("mAP50-95", fixed(training.best?.map95), "number roomy"),
+    !compact && cell(t("Duration"), duration(training.duration), "number roomy"),
     h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)));
 }
