@@ -20,7 +20,6 @@ from app.services.datasets import validation
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 from tests.server import settings_for
 
-PORTUGUESE = {"Accept-Language": "pt-BR"}
 ENGLISH = {"Accept-Language": "en"}
 
 
@@ -315,3 +314,14 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
     time.sleep(0.3)
     assert not list((moved / "tmp").iterdir())
+
+
+def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
+    answer = client.post("/api/datasets/sample", headers=ENGLISH)
+    assert answer.status_code == 201
+    assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
+    body = settled(client, 1)
+    assert (body["status"], body["classes"]) == ("valid", ["circle", "square", "triangle"])
+    assert (body["train_images"], body["val_images"]) == (240, 60)
+    assert body["report"]["findings"] == {}, "our own sample is clean"
+    assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
