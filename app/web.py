@@ -156,7 +156,7 @@ def check_body() -> None:
     if not request.path.startswith("/api/") or not (request.content_length or request.is_json):
         return
     if request.is_json:
-        request.max_content_length = MAX_JSON_BYTES
+        request.max_content_length = min(MAX_JSON_BYTES, request.max_content_length or MAX_JSON_BYTES)
         if request.get_data():
             request.get_json()
     elif request.mimetype != "multipart/form-data":
