@@ -3,7 +3,12 @@
 import os
 import sys
 
-if __name__ == "__main__":
+
+def serve() -> None:
+    """gunicorn in this process: the same server as in the container, without another interpreter's start.
+
+    Nothing of the application is imported here; gunicorn's eventlet worker patches first, then imports `run:app`.
+    """
     from dotenv import load_dotenv
 
     from app.config import ROOT, load_settings
@@ -12,10 +17,15 @@ if __name__ == "__main__":
     settings = load_settings()
     os.environ["SOCKETIO_ASYNC_MODE"] = settings["SOCKETIO_ASYNC_MODE"]  # gunicorn.conf.py reads it
     os.chdir(ROOT)
-    # gunicorn in this process's place: the same server as in the container, patched before anything is imported.
-    bind = f"{settings['HOST']}:{settings['PORT']}"
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--bind", bind, "run:app"])  # noqa: S606
+    from gunicorn.app.wsgiapp import WSGIApplication
 
-from app import create_app
+    sys.argv = ["gunicorn", "--bind", f"{settings['HOST']}:{settings['PORT']}", "run:app"]
+    WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").run()
 
-app = create_app()
+
+if __name__ == "__main__":
+    serve()
+else:
+    from app import create_app
+
+    app = create_app()

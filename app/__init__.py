@@ -27,7 +27,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     from dotenv import dotenv_values
 
     from app import auth, database, errors, i18n, logs, models, web
-    from app.extensions import cors, migrate, socketio
+    from app.extensions import socketio
 
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
     config = flask_config(load_settings(environ | (overrides or {})))
@@ -45,13 +45,14 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     logs.init_app(app)
     web.init_app(app)
     database.init_app(app)
-    migrate.init_app(app, database.db, directory=str(ROOT / "app" / "migrations"))
     i18n.init_app(app)
     auth.init_app(app)
     errors.init_app(app)
     origins = cors_origins(config["SOCKETIO_CORS_ALLOWED_ORIGINS"])
     if origins:
-        cors.init_app(app, resources={r"/api/.*": {"origins": origins}})
+        from flask_cors import CORS
+
+        CORS(app, resources={r"/api/.*": {"origins": origins}})
     socketio.init_app(
         app,
         async_mode=config["SOCKETIO_ASYNC_MODE"],
@@ -63,7 +64,9 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     register_services(app)
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
-    if role == "web":
+    if role == "cli":
+        database.set_up_migrations(app)
+    else:
         database.upgrade_if_old(app)
         start_background(app)
     return app

@@ -67,6 +67,15 @@ def writing() -> Iterator[scoped_session[Any]]:
         raise
 
 
+def set_up_migrations(app: Flask) -> None:
+    """Bind Flask-Migrate, for an upgrade and for `flask db`."""
+    from flask_migrate import Migrate
+
+    from app.config import ROOT
+
+    Migrate(app, db, directory=str(ROOT / "app" / "migrations"), render_as_batch=True)
+
+
 def upgrade_if_old(app: Flask) -> None:
     """Migrate the database when its revision is not ours. Alembic is imported only then: it costs start-up time."""
     from app.config import ROOT
@@ -83,5 +92,6 @@ def upgrade_if_old(app: Flask) -> None:
             return
         from flask_migrate import upgrade
 
+        set_up_migrations(app)
         logger.info("migrating the database from %s to %s", current, newest)
         upgrade()

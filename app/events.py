@@ -6,9 +6,13 @@ The reader applies each once, in order. A file that ends without a terminal even
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
+
+KEPT_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,9 @@ class Download(Event):
 class Note(Event):
     """A decision or an incident that the user is told: `code` names the text, `data` fills its places.
 
-    Codes: `weights_official`, `weights_downloaded`, `weights_scratch` (reason), `optimizer` (name, learning_rate),
-    `nan_recovered`, `batch_reduced`, `val_split`.
+    Codes: `weights_official`, `weights_downloaded` (name), `weights_rejected` (name, reason), `weights_scratch`
+    (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch), `batch_reduced`
+    (batch).
     """
 
     code: str
@@ -71,6 +76,7 @@ class Progress(Event):
     batches: int
     loss: float | None
     parts: dict[str, float] = field(default_factory=dict)
+    eta: float | None = None  # seconds until the end of the run
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,21 @@ def decode(line: str) -> Envelope:
         return Envelope(int(body["seq"]), datetime.fromisoformat(body["time"]), event)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {line[:200]!r}") from error
+
+
+def read_events(directory: Path, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
+    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left."""
+    try:
+        file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            offset += len(line)
+            yield offset, decode(line.decode("utf-8"))
 
 
 def finite(value: Any) -> Any:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from apiflask import Schema as BaseSchema
-from apiflask.fields import Boolean, DateTime, Dict, Field, File, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Dict, Field, File, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import DateTime as BaseDateTime
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask_babel import lazy_gettext as _l
 from marshmallow import RAISE, pre_load
@@ -36,6 +37,14 @@ class Schema(BaseSchema):
 
     class Meta:
         unknown = RAISE
+
+
+class DateTime(BaseDateTime):
+    """UTC, ISO 8601 with Z, as the specification writes it."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        text = super()._serialize(value, attr, obj, **kwargs)
+        return text.removesuffix("+00:00") + "Z" if isinstance(text, str) and text.endswith("+00:00") else text
 
 
 def between(low: float, high: float) -> Range:

@@ -3,7 +3,9 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
+from flask import Flask
 from PIL import Image, ImageDraw
 
 
@@ -41,3 +43,32 @@ def yolo_files(train: int = 6, val: int = 2) -> dict[str, bytes | str]:
 def yolo_zip(train: int = 6, val: int = 2) -> bytes:
     """A valid dataset as a ZIP."""
     return zip_bytes(yolo_files(train, val))
+
+
+def write_dataset(folder: Path, train: int = 6, val: int = 2) -> Path:
+    """The files of a valid dataset as the import leaves them; its dataset.yaml."""
+    for name, content in yolo_files(train, val).items():
+        if name == "data.yaml":
+            continue
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path = folder / "dataset.yaml"
+    path.write_text(f"path: {folder}\ntrain: images/train\nval: images/val\nnames:\n  0: thing\nnc: 1\n")
+    return path
+
+
+def valid_dataset(app: Flask, train: int = 6, val: int = 2) -> int:
+    """The id of a dataset that is ready to train on, with its files in place."""
+    from app.database import writing
+    from app.models import Dataset
+
+    with app.app_context(), writing() as session:
+        row = Dataset(name="Things", classes=["thing"], status="valid", total_images=train + val)
+        row.train_images, row.val_images = train, val
+        session.add(row)
+        session.flush()
+        folder = Path(app.config["DATASETS_DIR"]) / str(row.id)
+        row.path = f"datasets/{row.id}"
+        write_dataset(folder, train, val)
+        return row.id

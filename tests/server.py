@@ -87,7 +87,7 @@ class Server:
         """The processes that serve, the master first."""
         assert self.process is not None
         master = psutil.Process(self.process.pid)
-        return [master.pid, *(child.pid for child in master.children() if "gunicorn" in " ".join(child.cmdline()))]
+        return [master.pid, *(child.pid for child in master.children() if child.cmdline() == master.cmdline())]
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=60, **options)

@@ -1,5 +1,105 @@
-"""The inlet of Socket.IO: joining and leaving rooms, with a snapshot on joining."""
+"""The inlet of Socket.IO: joining and leaving rooms, with a snapshot on joining.
+
+Each handler answers with an acknowledgement: `{"ok": true, ...}` or `{"ok": false, "error": "..."}`.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_socketio import emit, join_room, leave_room
+from sqlalchemy import select
+
+from app.errors import AppError, Unprocessable
+from app.extensions import db, socketio
+from app.models import Dataset, DatasetStatus
+from app.notify import DASHBOARD, training_room
+from app.schemas import MAX_ID, DatasetOut
+from app.services import services
+from app.services.trainer.present import as_json
+
+logger = logging.getLogger("yolo.live")
+
+Answer = dict[str, Any]
 
 
 def register() -> None:
-    """Skeleton."""
+    """Bind the handlers to the present server."""
+    for name, handler in HANDLERS.items():
+        socketio.on_event(name, acknowledged(handler))
+    socketio.default_exception_handler = failed
+
+
+def acknowledged(handler: Callable[[Any], Answer]) -> Callable[..., Answer]:
+    """A handler that takes any payload and always acknowledges."""
+
+    @wraps(handler)
+    def answer(*payload: Any) -> Answer:
+        try:
+            return {"ok": True} | handler(payload[0] if payload else None)
+        except AppError as error:
+            return {"ok": False, "error": str(error.detail)}
+        except Exception as error:
+            return failed(error)
+
+    return answer
+
+
+def failed(error: Exception) -> Answer:
+    """Something went wrong on our side: the log has it, the client does not."""
+    logger.error("socket event", exc_info=error)
+    return {"ok": False, "error": _("Something went wrong on the server. The details are in its log.")}
+
+
+def training_id_of(payload: Any) -> int:
+    """The id in `{"training_id": 5}`.
+
+    Raises:
+        Unprocessable: there is none.
+    """
+    value = payload.get("training_id") if isinstance(payload, dict) else None
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        value = int(value)  # from an address or a form field
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_ID:
+        raise Unprocessable(_("Send an object with training_id, a positive whole number."))
+    return value
+
+
+def join_training(payload: Any) -> Answer:
+    """Enter first, then look: nothing between the snapshot and the first message is lost."""
+    training_id = training_id_of(payload)
+    services().trainer.get_training_status(training_id)
+    join_room(training_room(training_id))
+    snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id)
+    emit("training_snapshot", snapshot)
+    return snapshot
+
+
+def leave_training(payload: Any) -> Answer:
+    training_id = training_id_of(payload)
+    leave_room(training_room(training_id))
+    return {"training_id": training_id}
+
+
+def join_dashboard(_payload: Any) -> Answer:
+    join_room(DASHBOARD)
+    unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
+    return {
+        "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
+        "datasets": DatasetOut(many=True).dump(db.session.scalars(unready.order_by(Dataset.id)).all()),
+    }
+
+
+def leave_dashboard(_payload: Any) -> Answer:
+    leave_room(DASHBOARD)
+    return {}
+
+
+HANDLERS = {
+    "join_training": join_training,
+    "leave_training": leave_training,
+    "join_dashboard": join_dashboard,
+    "leave_dashboard": leave_dashboard,
+}

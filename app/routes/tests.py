@@ -1,5 +1,90 @@
-"""Skeleton."""
+"""Inference on single images."""
+
+from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response, send_file, url_for
 
-blueprint = APIBlueprint("tests", __name__)
+from app.models import Test
+from app.schemas import TestCreated, TestForm, TestOut, TestPage, TestQuery
+from app.services import services
+
+blueprint = APIBlueprint("tests", __name__, url_prefix="/api/tests", tag="Tests")
+
+
+def picture(mimetype: str) -> Any:
+    """How OpenAPI says that an image comes."""
+    return {200: {"description": "The image.", "content": {mimetype: {}}}}
+
+
+def created(test: Test) -> dict[str, Any]:
+    """The keys of the specification."""
+    return {
+        "test_id": test.id,
+        "detections": test.results,
+        "inference_time": test.inference_time,
+        "total_time": test.total_time,
+        "image_url": url_for("tests.image", test_id=test.id),
+    }
+
+
+def shown(test: Test) -> dict[str, Any]:
+    """A test in a list or by itself."""
+    return created(test) | {
+        "id": test.id,
+        "training_id": test.training_id,
+        "training_name": test.training.name,
+        "confidence_threshold": test.confidence_threshold,
+        "iou_threshold": test.iou_threshold,
+        "created_at": test.created_at,
+    }
+
+
+@blueprint.post("")
+@blueprint.input(TestForm, location="form_and_files", arg_name="form")
+@blueprint.output(TestCreated, status_code=201)
+def create(form: dict[str, Any]) -> dict[str, Any]:
+    """Try a trained model on an image."""
+    file = form["file"]
+    test = services().inference.create_test(
+        file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"]
+    )
+    return created(test)
+
+
+@blueprint.get("")
+@blueprint.input(TestQuery, location="query", arg_name="query")
+@blueprint.output(TestPage)
+def index(query: dict[str, Any]) -> dict[str, Any]:
+    """Tests, the newest first."""
+    found = services().inference.list_tests(**query)
+    return {
+        "tests": [shown(test) for test in found],
+        "total": found.total,
+        "page": found.page,
+        "per_page": found.per_page,
+        "pages": found.pages,
+    }
+
+
+@blueprint.get("/<id:test_id>")
+@blueprint.output(TestOut)
+def show(test_id: int) -> dict[str, Any]:
+    """One test."""
+    return shown(services().inference.get_test(test_id))
+
+
+@blueprint.get("/<id:test_id>/image")
+@blueprint.doc(responses=picture("image/jpeg"))
+def image(test_id: int) -> Response:
+    """The image with its boxes drawn."""
+    service = services().inference
+    return send_file(service.file_of(service.get_test(test_id), annotated=True), mimetype="image/jpeg")
+
+
+@blueprint.get("/<id:test_id>/input")
+@blueprint.doc(responses=picture("image/*"))
+def original(test_id: int) -> Response:
+    """The image as it was sent."""
+    service = services().inference
+    return send_file(service.file_of(service.get_test(test_id), annotated=False))

@@ -16,10 +16,12 @@ from typing import Any
 import psutil
 
 from app.config import ROOT
-from app.events import Envelope, decode
+from app.events import Envelope, read_events
 
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
+
+MARK = "YOLO_WORKER_DIRECTORY"  # also read by app/worker/channel.py
 
 SAFE_ENVIRONMENT = {
     # A checkpoint is a pickle: load tensors and known classes only. Nothing is installed or fetched behind our back.
@@ -67,7 +69,7 @@ class Child:
             popen = subprocess.Popen(
                 [sys.executable, "-m", f"app.worker.{program}", str(directory)],
                 cwd=directory,
-                env=child_environment(environment),
+                env=child_environment(environment) | {MARK: str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -109,6 +111,16 @@ class Child:
             except ProcessLookupError:
                 pass
 
+    def sweep(self) -> None:
+        """Kill what an ended child left behind: processes that carry its folder in their environment."""
+        for process in psutil.process_iter():
+            try:
+                if process.pid != self.pid and process.environ().get(MARK) == str(self.directory):
+                    process.kill()
+            except psutil.Error:
+                continue
+        _started.pop(self.pid, None)
+
     def stop(self, wait: Callable[[float], Any], ask: float = ASK_S, term: float = TERM_S) -> None:
         """Ask, then TERM, then KILL, each timed. `wait(seconds)` must let other work go on (socketio.sleep)."""
         self.ask_to_stop()
@@ -142,21 +154,6 @@ class Child:
                 return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
-
-
-def read_events(directory: Path, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
-    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left."""
-    try:
-        file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
-    except FileNotFoundError:
-        return
-    with file:
-        file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
-                return
-            offset += len(line)
-            yield offset, decode(line.decode("utf-8"))
 
 
 def start_time(pid: int) -> float | None:

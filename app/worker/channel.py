@@ -12,9 +12,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.events import Event, Failed, encode
+from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
+VARIABLE = "YOLO_WORKER_DIRECTORY"  # how the processes of a multi-GPU training find the folder
+_current: "Channel | None" = None
+
+
+def open_channel(directory: str | Path) -> "Channel":
+    """The process's one channel, on this folder; processes that it starts find the folder by `current()`."""
+    global _current
+    os.environ[VARIABLE] = str(directory)
+    _current = Channel(directory)
+    return _current
+
+
+def current() -> "Channel":
+    """The process's channel; opened here where another process of the same training was given the folder."""
+    return _current or open_channel(os.environ[VARIABLE])
 
 
 class Channel:
@@ -29,11 +44,18 @@ class Channel:
         self.spec: dict[str, Any] = json.loads((self.directory / "spec.json").read_text(encoding="utf-8"))
         self.ended = False
         self._seq = 0
+        self.catch_up()
         self._lock = threading.Lock()
         self._file = open(self.directory / "events.jsonl", "a", encoding="utf-8")  # noqa: SIM115 (open for life)
         self._terminated = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def catch_up(self) -> None:
+        """Go on behind what another process of this training said: one speaks at a time."""
+        for _, said in read_events(self.directory):
+            self._seq = said.seq
+            self.ended = self.ended or said.event.terminal
 
     def say(self, event: Event) -> None:
         """Append one event; a terminal one is synced to the disk, and later ones are dropped."""

@@ -10,7 +10,11 @@ from PIL import Image
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
 Image.init()  # not from two threads at once
 
-READABLE = ("JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "GIF", "PPM", "ICO")
+# The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
+READABLE = [
+    kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "GIF", "PPM", "ICO")
+    if kind in Image.OPEN
+]  # fmt: skip
 # What ultralytics takes, by Pillow's name of the format (its IMG_FORMATS).
 ACCEPTED = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000"}
 SUFFIXES = {

@@ -127,9 +127,7 @@ def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
     tail_at = max(0, size - END.size - 65_535)
     file.seek(tail_at)
     tail = file.read()
-    at = tail.rfind(b"PK\5\6")
-    if at < 0 or len(tail) - at < END.size:
-        raise no_zip()
+    at = find_end(tail)
     _sig, _disk, _cd_disk, _here, count, length, start, _comment = END.unpack_from(tail, at)
     end = tail_at + at
     if at >= LOCATOR_64.size and tail[at - LOCATOR_64.size :].startswith(b"PK\6\7"):
@@ -143,6 +141,18 @@ def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
     if shift < 0:
         raise no_zip()
     return count, (end - length, end), shift
+
+
+def find_end(tail: bytes) -> int:
+    """Where the end record is: the last one whose comment reaches the end, else the last one."""
+    at = last = tail.rfind(b"PK\5\6", 0, max(0, len(tail) - END.size + 4))
+    while at >= 0:
+        if at + END.size + END.unpack_from(tail, at)[-1] == len(tail):
+            return at
+        at = tail.rfind(b"PK\5\6", 0, at)
+    if last < 0:
+        raise no_zip()
+    return last
 
 
 def read_entry(file: IO[bytes], shift: int) -> Entry:

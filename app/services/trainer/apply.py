@@ -1,0 +1,235 @@
+"""Events of a training child become rows: `apply` is the only writer of a training's progress.
+
+Idempotent: an event is applied once, by the attempt and its number, in one transaction with the place in the file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from app.database import writing
+from app.events import (
+    KEPT_CHECKPOINTS,
+    Cancelled,
+    CheckpointSaved,
+    Completed,
+    Download,
+    Envelope,
+    Epoch,
+    Event,
+    Failed,
+    Note,
+    Progress,
+    Stage,
+    Started,
+)
+from app.extensions import db
+from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services.trainer.present import duration
+
+MEASURES = ("loss", "precision", "recall", "map50", "map95", "val_loss", "learning_rate")
+
+
+@dataclass(frozen=True)
+class Message:
+    """What goes to the browsers after the commit."""
+
+    event: str
+    payload: dict[str, Any]
+
+
+def apply(training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]]) -> list[Message]:
+    """Apply a batch of (offset behind it, event); returns what to send once this has returned.
+
+    Events of an older attempt, events that were applied before and events after the end change nothing.
+    """
+    messages: list[Message] = []
+    with writing() as session:
+        row = session.get(Training, training_id, with_for_update=True)
+        if row is None or row.attempt != attempt:
+            return []
+        for offset, envelope in said:
+            if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:
+                continue
+            row.event_seq, row.event_offset = envelope.seq, offset
+            messages += record(envelope.event, row, envelope.time)
+    return coalesced(messages)
+
+
+def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Message]:
+    """Apply an ending that the child could not tell itself."""
+    row = db.session.get(Training, training_id)
+    if row is None:
+        return []
+    said = [(row.event_offset, Envelope(row.event_seq + 1, time, event))]
+    return apply(training_id, attempt, said)
+
+
+def coalesced(messages: list[Message]) -> list[Message]:
+    """Of each run of progress messages only the last, which says it all."""
+    following = [*messages[1:], None]
+    return [
+        message
+        for message, after in zip(messages, following, strict=True)
+        if not (message.event == "training_progress" and after and after.event == "training_progress")
+    ]
+
+
+def message(event: str, row: Training, **payload: Any) -> Message:
+    """A message with the next number of the training's room."""
+    row.seq += 1
+    return Message(event, {"training_id": row.id, "seq": row.seq} | payload)
+
+
+def progress_message(row: Training) -> Message:
+    return message(
+        "training_progress",
+        row,
+        status=str(row.status),
+        progress=row.progress,
+        eta=row.eta,
+        current_epoch=row.current_epoch,
+        total_epochs=row.total_epochs,
+    )
+
+
+def status_message(row: Training) -> Message:
+    """The service fills in the training itself, which takes a query of its own."""
+    return message("training_status", row)
+
+
+@singledispatch
+def record(event: Event, row: Training, time: datetime) -> list[Message]:
+    """Write one event into the training's rows; the messages that follow from it."""
+    raise TypeError(f"a training does not say {type(event).__name__}")
+
+
+@record.register
+def _(event: Stage, row: Training, time: datetime) -> list[Message]:
+    row.progress = {"stage": event.name}
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Download, row: Training, time: datetime) -> list[Message]:
+    row.progress = {"stage": "weights", "name": event.name, "received": event.received, "total": event.total}
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Note, row: Training, time: datetime) -> list[Message]:
+    row.notes = [*row.notes, {"code": event.code, "data": event.data}]
+    return [status_message(row)]
+
+
+@record.register
+def _(event: Started, row: Training, time: datetime) -> list[Message]:
+    row.device, row.weights, row.total_epochs = event.device[:40], event.weights, event.epochs
+    row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
+    row.config_path = f"models/{row.id}/config.yaml"
+    row.progress = {"epoch": 1, "batch": 0, "batches": event.batches}
+    return [status_message(row)]
+
+
+@record.register
+def _(event: Progress, row: Training, time: datetime) -> list[Message]:
+    row.progress = {"epoch": event.epoch, "batch": event.batch, "batches": event.batches, "loss": event.loss}
+    row.eta = event.eta
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
+    measures = {name: getattr(event, name) for name in MEASURES}
+    row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
+    update_message = message(
+        "training_update",
+        row,
+        epoch=event.epoch,
+        metrics=measures,
+        parts=event.parts,
+        status=str(row.status),
+        eta=event.eta,
+        seconds=event.seconds,
+        timestamp=time.isoformat().replace("+00:00", "Z"),
+    )
+    metric = TrainingMetric(training_id=row.id, epoch=event.epoch, timestamp=time, parts=event.parts, **measures)
+    metric.seconds, metric.seq = event.seconds, row.seq
+    db.session.add(metric)
+    return [update_message]
+
+
+@record.register
+def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
+    mine = Checkpoint.training_id == row.id
+    if event.is_best:
+        db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
+    else:
+        gone = Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS
+        db.session.execute(delete(Checkpoint).where(mine, ~Checkpoint.is_best, gone))
+    db.session.add(
+        Checkpoint(
+            training_id=row.id,
+            epoch=event.epoch,
+            model_path=f"models/{row.id}/{event.path}",
+            metrics=event.metrics,
+            is_best=event.is_best,
+            created_at=time,
+        )
+    )
+    return []
+
+
+@record.register
+def _(event: Completed, row: Training, time: datetime) -> list[Message]:
+    finish(row, TrainingStatus.COMPLETED, time, event.model_path)
+    row.progress = {"stage": "completed", "best_epoch": event.best_epoch, "final_metrics": event.metrics}
+    return [
+        message(
+            "training_completed",
+            row,
+            final_metrics=event.metrics,
+            model_path=f"/models/{row.id}/best.pt",
+            duration=duration(row),
+        ),
+        status_message(row),
+    ]
+
+
+@record.register
+def _(event: Cancelled, row: Training, time: datetime) -> list[Message]:
+    finish(row, TrainingStatus.CANCELLED, time, event.model_path)
+    return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]
+
+
+@record.register
+def _(event: Failed, row: Training, time: datetime) -> list[Message]:
+    best = db.session.scalar(
+        select(Checkpoint.model_path).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
+    )
+    finish(row, TrainingStatus.FAILED, time, best and best.removeprefix(f"models/{row.id}/"))
+    row.error, row.error_kind, row.traceback = event.error, event.kind[:20], event.traceback
+    return [
+        message("training_error", row, error=event.error, traceback=event.traceback, kind=event.kind),
+        status_message(row),
+    ]
+
+
+def finish(row: Training, status: TrainingStatus, time: datetime, path: str | None) -> None:
+    """What every ending has in common; `path` is relative to the training's folder."""
+    row.become(status)
+    row.end_time, row.eta = time, None
+    row.pid = row.pid_started = None
+    row.progress = {"stage": str(status)}
+    row.model_path = f"models/{row.id}/{path}" if path else None
+
+
+def remember_child(training_id: int, attempt: int, pid: int, started: float) -> None:
+    """Keep where the child of this attempt is, so that a later server finds it."""
+    with writing() as session:
+        mine = (Training.id == training_id) & (Training.attempt == attempt)
+        session.execute(update(Training).where(mine).values(pid=pid, pid_started=started))

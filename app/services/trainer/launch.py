@@ -1,0 +1,65 @@
+"""What a training child is told, where it may compute, and how it is found again."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.models import Training
+from app.services.dispatch import CPU
+from app.services.process import Child, start_time
+
+
+def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
+    """`spec.json` of app/worker/train.py; `devices` is there to hold the same ones after a restart."""
+    params = {name: value for name, value in row.params.items() if name != "device"}
+    return {
+        "training_id": row.id,
+        "training_dir": str(folder),
+        "data": str(Path(config["DATASETS_DIR"]) / str(row.dataset_id) / "dataset.yaml"),
+        "model_version": row.model_version,
+        "epochs": row.epochs,
+        "batch_size": row.batch_size,
+        "img_size": row.img_size,
+        "learning_rate": None if params.get("optimizer") == "auto" else row.learning_rate,
+        "device": CPU if devices == (CPU,) else ",".join(map(str, range(len(devices)))),
+        "devices": devices,
+        "params": params,
+        "weights_dir": config["WEIGHTS_DIR"],
+        "weights_url": config["WEIGHTS_URL"],
+    }
+
+
+def environment(devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, str]:
+    """What the child sees: its own devices, numbered from 0, and its own settings of ultralytics."""
+    folder = Path(config["DATA_ROOT"]) / "ultralytics"
+    folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "YOLO_CONFIG_DIR": str(folder),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": "-1" if devices == (CPU,) else ",".join(devices),
+        "TORCH_CUDA_ARCH_LIST": config["TORCH_CUDA_ARCH_LIST"],
+    }
+
+
+def recall(program: str, directory: Path, pid: int | None, started: float | None) -> tuple[Child, tuple[str, ...]]:
+    """The child of an attempt and its devices, from the row or, where the server died first, from the processes."""
+    try:
+        devices = tuple(json.loads((directory / "spec.json").read_text(encoding="utf-8"))["devices"])
+    except (OSError, ValueError, KeyError):
+        devices = (CPU,)
+    if pid is None:
+        pid = find(program, directory)
+        started = start_time(pid) if pid else None
+    return Child(directory, pid or 0, started or 0.0), devices
+
+
+def find(program: str, directory: Path) -> int | None:
+    """The process that runs a worker program in this folder."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if f"app.worker.{program}" in command and command[-1] == str(directory):
+            return int(process.pid)
+    return None

@@ -1,0 +1,209 @@
+"""Watches one training child: its events, its output, its pulse, and the wish to stop it."""
+
+import logging
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from app import notify
+from app.events import Cancelled, Envelope, Event, Failed, Progress
+from app.extensions import db, socketio
+from app.models import Training, now
+from app.services.process import ASK_S, TERM_S, Child
+from app.services.trainer.apply import Message, apply, end
+
+logger = logging.getLogger("yolo.training")
+
+POLL_S = 0.15
+SILENT_S = 60.0  # without a heartbeat
+IDLE_S = 600.0  # with a heartbeat, but within a batch
+LEAVE_S = 30.0  # from the last event to the end of the process
+LOG_PIECE = 32_768
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+Send = Callable[[list[Message]], None]
+
+
+class Supervisor:
+    """One child from its start, or from where an earlier server left off, to its end.
+
+    Args:
+        app: for database sessions outside requests.
+        training_id, attempt: what the child works on; an attempt that is not the present one changes nothing.
+        child: the process and its folder.
+        offset: how much of its event file is applied already.
+        send: called with what was committed.
+    """
+
+    def __init__(self, app: Flask, training_id: int, attempt: int, child: Child, offset: int, send: Send) -> None:
+        self.app, self.send = app, send
+        self.training_id, self.attempt, self.child = training_id, attempt, child
+        self.offset = offset
+        self.ended = False
+        self.reason: Failed | None = None  # why we ended the child ourselves
+        self.asked_at: float | None = None
+        self.ended_at = 0.0
+        self.last: Event | None = None
+        self.heard_at = self.beat_at = time.monotonic()
+        self.beat: float | None = None
+        self.log_offset = log_size(child.directory) if offset else 0
+
+    def run(self) -> None:
+        """Until the child is gone and its ending is recorded."""
+        alive = True
+        while alive:
+            try:
+                with self.app.app_context():
+                    alive = self.step()
+            except OperationalError as error:  # the event file keeps what the database cannot take now
+                logger.warning("training %s: database: %s", self.training_id, error.orig)
+                socketio.sleep(1)
+            except Exception:
+                logger.exception("training %s: supervising", self.training_id)
+                socketio.sleep(1)
+            else:
+                socketio.sleep(POLL_S if alive else 0)
+
+    def step(self) -> bool:
+        """Read once, decide once; False when there is nothing more to watch."""
+        alive = self.child.alive()  # before reading: what it said until then is in the file
+        self.pump()
+        self.push_log()
+        if alive:
+            self.watch()
+            return True
+        if not self.ended:
+            self.conclude()
+        self.child.sweep()
+        return False
+
+    def pump(self) -> None:
+        """Apply what is new, then send it."""
+        said: list[tuple[int, Envelope]] = []
+        try:
+            for place in self.child.events(self.offset):
+                said.append(place)
+        except ValueError as error:
+            self.kill(Failed("code", f"the event file cannot be read: {error}"))
+        if not said:
+            return
+        messages = apply(self.training_id, self.attempt, said)
+        self.offset, self.last, self.heard_at = said[-1][0], said[-1][1].event, time.monotonic()
+        if any(envelope.event.terminal for _, envelope in said):
+            self.ended, self.ended_at = True, time.monotonic()
+        self.send(messages)
+
+    def push_log(self) -> None:
+        """Send whole lines of its output to those who look at this training."""
+        text, offset = read_log(self.child.directory, self.log_offset, LOG_PIECE)
+        if text:
+            notify.to_training("training_log", self.training_id, {"text": text, "offset": offset}, dashboard=False)
+        self.log_offset = offset
+
+    def watch(self) -> None:
+        """Everything that can end a child that runs."""
+        if self.ended:
+            if time.monotonic() - self.ended_at > LEAVE_S:
+                self.child.signal(signal.SIGKILL)
+            return
+        self.watch_stop()
+        self.watch_pulse()
+
+    def watch_stop(self) -> None:
+        """Ask, then TERM, then KILL, each timed."""
+        if self.asked_at is None:
+            if stop_requested(self.training_id):
+                self.child.ask_to_stop()
+                self.asked_at = time.monotonic()
+            return
+        waited = time.monotonic() - self.asked_at
+        if waited > ASK_S + TERM_S:  # a stopped process keeps TERM pending
+            self.child.signal(signal.SIGKILL)
+        elif waited > ASK_S:
+            self.child.signal(signal.SIGTERM)
+
+    def watch_pulse(self) -> None:
+        """By our own clock: a changed system time or a machine that slept is no stall."""
+        present = time.monotonic()
+        beat = self.child.heartbeat()
+        if beat != self.beat:
+            self.beat, self.beat_at = beat, present
+        if present - self.beat_at > SILENT_S:
+            self.kill(Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s"))
+        elif isinstance(self.last, Progress) and present - self.heard_at > IDLE_S:
+            self.kill(Failed("stalled", f"no batch for {IDLE_S:.0f} s"))
+
+    def kill(self, reason: Failed) -> None:
+        logger.error("training %s: %s", self.training_id, reason.error)
+        self.reason = self.reason or reason
+        self.child.signal(signal.SIGKILL)
+
+    def conclude(self) -> None:
+        """The child is gone and did not say why."""
+        row = db.session.get(Training, self.training_id)
+        if row is not None and row.stop_requested and self.reason is None:
+            event: Event = Cancelled(row.current_epoch, weights_left(self.child.directory))
+        else:
+            event = self.reason or cause_of_death(self.child)
+        self.send(end(self.training_id, self.attempt, event, now()))
+        self.ended = True
+
+
+def stop_requested(training_id: int) -> bool:
+    return bool(db.session.scalar(select(Training.stop_requested).where(Training.id == training_id)))
+
+
+def weights_left(directory: Path) -> str | None:
+    """The best weights that the run of this attempt left, relative to the training's folder."""
+    folder = directory.parent.parent
+    names = (f"run/weights/{name}" for name in ("best.pt", "last.pt"))
+    return next((name for name in names if (folder / name).is_file() and (folder / name).stat().st_size), None)
+
+
+def cause_of_death(child: Child) -> Failed:
+    """Why a child ended without saying so: by its exit status and the end of its output."""
+    code, tail = child.exit_code(), plain(child.log_tail())
+    lower = tail.lower()
+    if "no space left on device" in lower:
+        return Failed("disk_full", "no space left on device", tail)
+    if "out of memory" in lower or "can't allocate memory" in lower:
+        return Failed("out_of_memory", "out of memory", tail)
+    if code is not None and code > 0:
+        return Failed("code", f"the process ended with status {code}", tail)
+    if code is None:
+        return Failed("killed", "the process ended while the server was away", tail)
+    if code == 0:
+        return Failed("code", "the process ended without a result", tail)
+    return Failed("killed", f"signal {-code}, {signal.Signals(-code).name}", tail)
+
+
+def plain(text: str) -> str:
+    """Output without colours; a line that was drawn over itself only as it ended."""
+    lines = COLOURS.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+
+
+def log_size(directory: Path) -> int:
+    try:
+        return (directory / "worker.log").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
+    """Up to `limit` bytes of whole lines of `worker.log` from byte `offset` on: (plain text, offset behind it)."""
+    try:
+        with open(directory / "worker.log", "rb") as file:
+            file.seek(offset)
+            data = file.read(limit)
+    except FileNotFoundError:
+        return "", offset
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) == limit:  # one endless line
+        whole = limit
+    return plain(data[:whole].decode("utf-8", "replace")), offset + whole

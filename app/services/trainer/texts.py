@@ -1,0 +1,44 @@
+"""What the user reads about a training: notes by code, failures by kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+NOTES = {
+    "weights_official": _l("Starts from the official weights %(name)s."),
+    "weights_downloaded": _l("Starts from the official weights %(name)s, which were downloaded and checked."),
+    "weights_rejected": _l("The file %(name)s in the weights folder is not used: %(reason)s."),
+    "weights_scratch": _l("Starts from scratch, without %(name)s: %(reason)s. It needs more epochs this way."),
+    "optimizer_auto": _l("Optimizer %(name)s with learning rate %(learning_rate)s, chosen automatically."),
+    "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
+    "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
+    "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
+}
+
+FAILURES = {
+    "out_of_memory": _l("Memory ran out. Use a smaller batch, image size or model."),
+    "disk_full": _l("The disk is full. Free some space and start again."),
+    "data": _l("The dataset cannot be trained on. See its findings."),
+    "weights": _l("The start weights cannot be used."),
+    "killed": _l("The training process was killed from outside; perhaps the system's memory ran out. Start again."),
+    "stalled": _l("The training process gave no sign of life and was ended. Start again."),
+    "code": _l("The training ended with an error. The log says more."),
+}
+
+
+def note(code: str, data: Mapping[str, Any]) -> str:
+    """The note in the reader's language; its code where this version has no text for it."""
+    text = str(NOTES.get(code, code))
+    try:
+        return text % data
+    except (KeyError, TypeError):
+        return text
+
+
+def failure(kind: str | None, error: str | None) -> str | None:
+    """What happened and what to do, with the error itself behind it."""
+    if kind is None:
+        return error
+    advice = str(FAILURES.get(kind, FAILURES["code"]))
+    return f"{advice} ({error})" if error else advice

@@ -1,0 +1,115 @@
+"""An image as people send it: checked before it is decoded, turned upright, 8 bit RGB; and boxes drawn on it."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFile, ImageFont, ImageOps
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
+Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
+
+COLOURS = (
+    "#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45", "#fabed4", "#469990",
+    "#dcbeff", "#9a6324", "#fffac8", "#800000", "#aaffc3", "#808000", "#ffd8b1", "#000075", "#ffe119", "#a9a9a9",
+)  # fmt: skip
+
+
+class BadPicture(Exception):
+    """The image cannot be used. `code`: `not_image` or `too_many_pixels`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+def read(path: Path, max_pixels: int) -> Image.Image:
+    """The image, upright by its EXIF orientation, as RGB; the first frame of an animation.
+
+    Raises:
+        BadPicture: it is none of FORMATS, cut short, or larger than `max_pixels` (known before it is decoded).
+    """
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    try:
+        picture: Image.Image = open_image(path, formats=FORMATS)
+    except Exception as error:
+        raise BadPicture("not_image", str(error)) from error
+    with picture:
+        if picture.width * picture.height > max_pixels:
+            raise BadPicture("too_many_pixels", f"{picture.width} x {picture.height}")
+        try:
+            picture.load()
+            return eight_bit(ImageOps.exif_transpose(picture)).convert("RGB")
+        except MemoryError:
+            raise
+        except Exception as error:  # each decoder has errors of its own
+            raise BadPicture("not_image", f"{type(error).__name__}: {error}") from error
+
+
+def eight_bit(picture: Image.Image) -> Image.Image:
+    """16 bit grey as OpenCV reads it for training (the high byte); floats spread over 0 to 255."""
+    import numpy
+
+    if picture.mode != "F" and not picture.mode.startswith("I"):
+        return picture
+    values = numpy.asarray(picture)
+    if picture.mode == "F":
+        values = numpy.nan_to_num(values.astype("float64"), posinf=0.0, neginf=0.0)
+        span = float(values.max() - values.min()) or 1.0
+        return Image.fromarray(((values - values.min()) * (255 / span)).astype("uint8"))
+    return Image.fromarray((values.clip(0, 65535).astype("uint16") >> 8).astype("uint8"))
+
+
+def draw(picture: Image.Image, detections: list[dict[str, Any]], order: dict[str, int]) -> Image.Image:
+    """A copy with a box and a label for each detection, one colour a class; `order` numbers the classes."""
+    drawn = picture.copy()
+    canvas = ImageDraw.Draw(drawn)
+    width = max(2, round((drawn.width + drawn.height) * 0.0015))
+    font = label_font(max(12, round((drawn.width + drawn.height) * 0.012)))
+    for item in reversed(detections):  # the surest last: it stays readable where boxes overlap
+        colour = COLOURS[order.get(item["class"], 0) % len(COLOURS)]
+        canvas.rectangle(item["bbox"], outline=colour, width=width)
+        text = f"{item['class']} {item['confidence']:.2f}".replace("\n", " ")
+        draw_label(canvas, drawn.size, item["bbox"], text, colour, font)
+    return drawn
+
+
+def draw_label(
+    canvas: ImageDraw.ImageDraw, size: tuple[int, int], bbox: list[float], text: str, colour: str, font: Any
+) -> None:
+    """The text on its colour above the box, or inside where there is no room, never outside the image."""
+    left, top, right, bottom = canvas.textbbox((0, 0), text, font=font)
+    wide, high = right - left + 6, bottom - top + 6
+    x = max(0, min(bbox[0], size[0] - wide))
+    y = bbox[1] - high if bbox[1] >= high else min(max(0, bbox[1]), max(0, size[1] - high))
+    canvas.rectangle((x, y, x + wide, y + high), fill=colour)
+    canvas.text((x + 3 - left, y + 3 - top), text, fill=readable_on(colour), font=font)
+
+
+def readable_on(colour: str) -> str:
+    """Black or white, whichever stands out more."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+@lru_cache(maxsize=16)
+def label_font(size: int) -> Any:
+    """DejaVu Sans, which matplotlib brings: it has the letters of Portuguese."""
+    import matplotlib
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a JPEG that is there whole or not at all."""
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        with open(draft, "wb") as file:
+            picture.save(file, "JPEG", quality=90)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""A real Socket.IO client that keeps what it hears."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import socketio
+
+EVENTS = (
+    "training_snapshot",
+    "training_update",
+    "training_progress",
+    "training_status",
+    "training_log",
+    "training_completed",
+    "training_error",
+    "training_cancelled",
+)
+
+
+class Listener:
+    """A client of a server; `heard` holds (event, payload) in the order of arrival."""
+
+    def __init__(self, url: str) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.client = socketio.Client(reconnection=False)
+        for event in EVENTS:
+            self.client.on(event, self._keeper(event))
+        self.client.connect(url, wait_timeout=20)
+
+    def _keeper(self, event: str) -> Callable[[dict[str, Any]], None]:
+        return lambda payload: self.heard.append((event, payload))
+
+    def ask(self, event: str, *payload: Any) -> Any:
+        """Send an event and return its acknowledgement."""
+        return self.client.call(event, *payload, timeout=20)
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [payload for name, payload in list(self.heard) if name == event]
+
+    def wait(self, event: str, seconds: float = 120, when: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
+        """The first payload of an event that fits, heard already or soon."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for payload in self.named(event):
+                if when(payload):
+                    return payload
+            time.sleep(0.02)
+        raise TimeoutError(f"no {event} within {seconds} s; heard {[name for name, _ in self.heard]}")
+
+    def __enter__(self) -> "Listener":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.disconnect()

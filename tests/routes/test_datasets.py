@@ -1,0 +1,317 @@
+"""The datasets API: keys, statuses, pages, findings, deleting, restarts."""
+
+import io
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app, notify
+from app.database import writing
+from app.extensions import db
+from app.models import Dataset, DatasetStatus, Training
+from app.services.datasets import validation
+from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
+from tests.server import settings_for
+
+PORTUGUESE = {"Accept-Language": "pt-BR"}
+ENGLISH = {"Accept-Language": "en"}
+
+
+def upload(client: FlaskClient, data: bytes, filename: str = "set.zip", **fields: str) -> Any:
+    form = {"name": "set"} | fields
+    return client.post("/api/datasets", data=form | {"file": (io.BytesIO(data), filename)}, headers=ENGLISH)
+
+
+def settled(client: FlaskClient, dataset_id: int, seconds: float = 60) -> dict[str, Any]:
+    """The dataset once it is valid or invalid."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        body = client.get(f"/api/datasets/{dataset_id}", headers=ENGLISH).json
+        assert body is not None
+        if body["status"] in {"valid", "invalid"}:
+            return body
+        time.sleep(0.05)
+    raise AssertionError(f"still {body['status']}")
+
+
+def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
+    answer = upload(client, yolo_zip(), name="Cells", description="Of blood")
+    assert answer.status_code == 201
+    assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
+    one = settled(client, 1)
+    expected = {
+        "id": 1, "name": "Cells", "description": "Of blood", "classes": ["thing"], "total_images": 8,
+        "train_images": 6, "val_images": 2, "test_images": 0, "status": "valid", "error": None, "task": "detect",
+    }  # fmt: skip
+    assert expected.items() <= one.items()
+    assert one["report"]["usable"] == {"train": 6, "val": 2, "test": 0}
+    assert one["report"]["boxes"] == {"0": 8}
+    page = client.get("/api/datasets").json
+    assert page is not None
+    assert {key: page[key] for key in ("total", "page", "per_page", "pages")} == {
+        "total": 1, "page": 1, "per_page": 10, "pages": 1,
+    }  # fmt: skip
+    assert page["datasets"][0]["name"] == "Cells"
+    folder = Path(app.config["DATA_ROOT"], "datasets", "1")
+    assert sorted(path.name for path in folder.iterdir()) == ["dataset.yaml", "images", "labels"]
+    deleted = client.delete("/api/datasets/1", headers=ENGLISH)
+    assert (deleted.status_code, deleted.json) == (200, {"message": "Dataset deleted"})
+    assert not folder.exists()
+    assert client.get("/api/datasets/1").status_code == 404
+    assert client.delete("/api/datasets/1").status_code == 404
+
+
+def test_pages_filters_and_sorting(client: FlaskClient, app: APIFlask) -> None:
+    with app.app_context(), writing() as session:
+        for number in range(1, 8):
+            status = DatasetStatus.VALID if number % 2 else DatasetStatus.INVALID
+            session.add(Dataset(name=f"set {number}%", total_images=100 - number, status=status))
+
+    def names(query: str) -> list[str]:
+        body = client.get(f"/api/datasets?{query}").json
+        assert body is not None
+        return [item["name"][4] for item in body["datasets"]]
+
+    assert names("per_page=3&page=2&sort=name") == ["4", "5", "6"]
+    assert names("status=valid&sort=-name") == ["7", "5", "3", "1"]
+    assert names("sort=total_images&per_page=2") == ["7", "6"]
+    assert names("search=SET 3%25") == ["3"]
+    assert names("search=_") == []
+    assert names("page=99") == []
+    for query in ("page=-1&per_page=1e9&sort=password", "page=0", "per_page=101", "status=x", "page=x"):
+        assert client.get(f"/api/datasets?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("identity", ["0", "-1", "9e99", "1.0", "%00", "..%2Fx", str(2**63), "abc"])
+def test_odd_ids(client: FlaskClient, identity: str) -> None:
+    assert client.get(f"/api/datasets/{identity}").status_code == 404
+    assert client.delete(f"/api/datasets/{identity}").status_code == 404
+
+
+REFUSED = {
+    "not a ZIP": (image_bytes(), "set.zip", {}, 400, "not a ZIP"),
+    "other suffix": (yolo_zip(2, 1), "set.rar", {}, 400, "ZIP"),
+    "no layout": (zip_bytes({"a.txt": "x"}), "set.zip", {}, 422, "images/train"),
+    "unsafe": (zip_bytes({"../a.jpg": "x"}), "set.zip", {}, 422, "../a.jpg"),
+    "class path": (zip_bytes({k: v for k, v in yolo_files().items() if k != "data.yaml"}), "set.zip",
+                   {"classes": "../../pwn"}, 422, "../../pwn"),
+    "long name": (yolo_zip(2, 1), "set.zip", {"name": "x" * 101}, 422, "fields"),
+    "empty name": (yolo_zip(2, 1), "set.zip", {"name": " "}, 422, "fields"),
+    "unknown field": (yolo_zip(2, 1), "set.zip", {"path": "/etc"}, 422, "fields"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_uploads_leave_nothing(client: FlaskClient, app: APIFlask, case: str) -> None:
+    data, filename, fields, status, words = REFUSED[case]
+    answer = upload(client, data, filename, **fields)
+    assert answer.status_code == status
+    assert answer.mimetype == "application/problem+json"
+    assert words in answer.json["detail"]
+    with app.app_context():
+        assert db.session.query(Dataset).count() == 0
+    root = Path(app.config["DATA_ROOT"])
+    assert not list((root / "tmp").iterdir())
+    assert not list((root / "datasets").iterdir())
+
+
+def test_wrong_bodies(client: FlaskClient) -> None:
+    assert client.post("/api/datasets", json={"name": "x"}).status_code == 415
+    assert client.post("/api/datasets", data=b"PK", content_type="application/zip").status_code == 415
+    missing = client.post("/api/datasets", data={"name": "x"}, content_type="multipart/form-data")
+    assert missing.status_code == 422
+    assert missing.json is not None
+    assert missing.json["errors"][0]["field"] == "file"
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", MIN_FREE_DISK="900000GB"))
+    answer = upload(app.test_client(), yolo_zip())
+    assert answer.status_code == 507
+    assert "MIN_FREE_DISK" in answer.json["detail"]
+
+
+def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
+    files = {name: content for name, content in yolo_files(9, 0).items() if name != "data.yaml"}
+    upload(client, zip_bytes(files | {"labels/train/000.txt": "2 0.5 0.5 0.5 0.5\n"}))
+    body = settled(client, 1)
+    assert body["classes"] == ["class_0", "class_1", "class_2"]
+    assert (body["train_images"], body["val_images"]) == (7, 2)
+    codes = {item["code"]: item["message"] for item in body["report"]["decisions"]}
+    assert codes.keys() == {"val_split", "classes_unnamed"}
+    assert "2 training images (20 %)" in codes["val_split"]
+    assert "class_0 to class_2" in codes["classes_unnamed"]
+
+
+def test_hostile_class_names_are_kept_as_text(client: FlaskClient) -> None:
+    names = ["<img src=x onerror=alert(1)>", "=cmd|'/c calc'!A0"]
+    files = {name: content for name, content in yolo_files().items() if name != "data.yaml"}
+    upload(client, zip_bytes(files), classes=", ".join(names))
+    assert settled(client, 1)["classes"] == names
+
+
+def test_findings(client: FlaskClient) -> None:
+    files = yolo_files() | {
+        "labels/train/000.txt": "0 0.5 0.5 0.5 0.5\n0 nan 0.5 0.5 0.5\n",
+        "labels/train/001.txt": "0 0.5 0.5 0.5 0.5\n" * 2,
+        "images/train/002.jpg": image_bytes()[:300],
+        "images/val/extra.jpg": image_bytes(),
+    }
+    upload(client, zip_bytes(files))
+    body = settled(client, 1)
+    assert body["status"] == "valid"
+    assert body["report"]["findings"] == {"label_nan": 1, "duplicate_row": 1, "image_broken": 1, "label_missing": 1}
+    assert body["report"]["usable"]["train"] == 4
+    page = client.get("/api/datasets/1/findings", headers=ENGLISH).json
+    assert page is not None
+    assert [item["severity"] for item in page["findings"]] == ["error", "error", "warning", "info"]
+    nan = next(item for item in page["findings"] if item["code"] == "label_nan")
+    assert (nan["file"], nan["line"]) == ("labels/train/000.txt", 2)
+    assert nan["message"] == "A value is not finite. YOLO skips the whole image."
+    one = client.get("/api/datasets/1/findings?severity=error&per_page=1&page=2").json
+    assert one is not None
+    assert (one["total"], one["pages"], len(one["findings"])) == (2, 2, 1)
+    assert client.get("/api/datasets/1/findings?severity=bad").status_code == 422
+    assert client.get("/api/datasets/2/findings").status_code == 404
+    client.delete("/api/datasets/1")
+    assert client.get("/api/datasets/1/findings").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({f"labels/train/{number:03}.txt": "0 9 9 9 9\n" for number in range(6)}, "No training image"),
+        ({f"images/val/{number:03}.jpg": b"x" for number in range(2)}, "No validation image"),
+        ({name: "" for name in yolo_files() if name.startswith("labels")}, "labelled object"),
+    ],
+)
+def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes | str], words: str) -> None:
+    upload(client, zip_bytes(yolo_files() | change))
+    body = settled(client, 1)
+    assert body["status"] == "invalid"
+    assert words in body["error"]
+
+
+def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, yolo_zip())
+    settled(client, 1)
+    with app.app_context(), writing() as session:
+        session.add(Training(name="t", dataset_id=1, model_version="n"))
+    folder = Path(app.config["DATA_ROOT"], "datasets", "1")
+    before = sorted(folder.rglob("*"))
+    answer = client.delete("/api/datasets/1")
+    assert answer.status_code == 409
+    assert sorted(folder.rglob("*")) == before
+    assert settled(client, 1)["status"] == "valid"
+
+
+def big_zip(count: int = 300) -> bytes:
+    """A dataset whose validation takes long enough to be met."""
+    picture = image_bytes((2000, 1500))
+    files: dict[str, bytes | str] = {}
+    for number in range(count):
+        split = "val" if number % 5 == 0 else "train"
+        files |= {f"images/{split}/{number}.jpg": picture, f"labels/{split}/{number}.txt": "0 0.5 0.5 0.5 0.5\n"}
+    return zip_bytes(files)
+
+
+def child_of(app: APIFlask, dataset_id: int) -> int:
+    """The pid of a dataset's validation child."""
+    folder = Path(app.config["DATA_ROOT"], "datasets", str(dataset_id), "validation")
+    for _ in range(1000):
+        for path in folder.glob("*/child.json"):
+            if text := path.read_text():
+                return int(text.split('"pid":')[1].split(",")[0])
+        time.sleep(0.01)
+    raise AssertionError("no child")
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, big_zip())
+    os.kill(child_of(app, 1), signal.SIGKILL)
+    body = settled(client, 1)
+    assert body["status"] == "invalid"
+    assert "SIGKILL" in body["error"]
+    assert not Path(app.config["DATA_ROOT"], "datasets", "1", "validation").exists()
+
+
+def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(validation, "STALLED_S", 3.0)
+    upload(client, big_zip())
+    pid = child_of(app, 1)
+    os.kill(pid, signal.SIGSTOP)
+    body = settled(client, 1)
+    assert body["status"] == "invalid"
+    assert "stopped answering" in body["error"]
+    time.sleep(0.3)
+    assert gone(pid)
+
+
+def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, big_zip())
+    pid = child_of(app, 1)
+    assert client.delete("/api/datasets/1").status_code == 200
+    assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 1, "SQLite gives the id again"
+    body = settled(client, 1)
+    assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
+    for _ in range(100):
+        if gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the child or its files are left")
+
+
+def test_progress_is_told(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(notify.socketio, "emit", lambda event, body, to: told.append(body | {"event": event, "to": to}))
+    upload(client, yolo_zip())
+    settled(client, 1)
+    time.sleep(0.2)
+    assert {item["event"] for item in told} == {"dataset_update"}
+    assert {item["to"] for item in told} == {"dashboard"}
+    assert told[-1] == {
+        "dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None,
+        "event": "dataset_update", "to": "dashboard",
+    }  # fmt: skip
+    assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
+
+
+def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
+    for _ in range(3):
+        upload(client, yolo_zip())
+    for dataset_id in (1, 2, 3):
+        settled(client, dataset_id)
+    root = Path(app.config["DATA_ROOT"])
+    shutil.rmtree(root / "datasets/1")
+    (root / "datasets/77/images").mkdir(parents=True)
+    (root / "tmp/half/images").mkdir(parents=True)
+    with app.app_context(), writing() as session:
+        session.get_one(Dataset, 2).status = DatasetStatus.VALIDATING
+        session.add(Dataset(name="never finished", status=DatasetStatus.PENDING))
+    moved = tmp_path / "moved"
+    shutil.move(root, moved)
+    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", DATA_ROOT=str(moved)))
+    client = again.test_client()
+    assert "missing" in settled(client, 1)["error"]
+    assert settled(client, 2)["status"] == "valid"
+    assert settled(client, 3)["status"] == "valid"
+    assert "stopped before" in settled(client, 4)["error"]
+    assert f"path: {moved}/datasets/3\n" in (moved / "datasets/3/dataset.yaml").read_text()
+    assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
+    assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
+    time.sleep(0.3)
+    assert not list((moved / "tmp").iterdir())

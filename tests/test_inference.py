@@ -1,0 +1,330 @@
+"""Tests of trained models: the endpoints, the warm child process, the images it takes and refuses."""
+
+import io
+import os
+import pickle
+import signal
+import struct
+import time
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from PIL import Image, ImageFont
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.worker import picture
+from tests.data import image_bytes, zip_bytes
+from tests.server import Server, settings_for
+from tests.trained import CLASSES, add_training, make_weights
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
+    """One application, and with it one warm child, for all tests that leave both whole."""
+    folder = tmp_path_factory.mktemp("warm")
+    app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", MAX_IMAGE_PIXELS="20000000"))
+    yield app
+    app.extensions["services"].inference.close()
+
+
+@pytest.fixture(scope="module")
+def training(warm: APIFlask, weights: bytes) -> int:
+    return add_training(warm, weights)
+
+
+@pytest.fixture
+def client(warm: APIFlask) -> FlaskClient:
+    return warm.test_client()
+
+
+def send(client: FlaskClient, training: Any, data: bytes, name: str = "a.jpg", **fields: str) -> TestResponse:
+    form = {"file": (io.BytesIO(data), name), "training_id": str(training)} | fields
+    return client.post("/api/tests", data=form, headers={"Accept-Language": "en"})
+
+
+def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+def files_below(app: APIFlask) -> set[str]:
+    root = Path(app.config["DATA_ROOT"])
+    return {str(path.relative_to(root)) for name in ("tmp", "tests") for path in (root / name).rglob("*")}
+
+
+def test_answer_files_and_lists(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    sent = image_bytes((320, 240))
+    answer = send(client, training, sent, "Foto.JPG", confidence="0.3", iou="0.4")
+    assert answer.status_code == 201, answer.text
+    body = answer.get_json()
+    assert set(body) == {"test_id", "detections", "inference_time", "image_url", "total_time"}
+    assert 0 < body["inference_time"] < body["total_time"]
+    assert body["detections"]
+    for item in body["detections"]:
+        assert set(item) == {"class", "confidence", "bbox", "center", "area"}
+        x1, y1, x2, y2 = item["bbox"]
+        assert 0 <= x1 < x2 <= 320
+        assert 0 <= y1 < y2 <= 240
+        assert item["class"] in CLASSES
+        assert item["confidence"] >= 0.3
+        assert item["center"] == pytest.approx([(x1 + x2) / 2, (y1 + y2) / 2], abs=0.02)
+        assert item["area"] == pytest.approx((x2 - x1) * (y2 - y1), abs=0.02)
+    number = body["test_id"]
+    folder = Path(warm.config["TESTS_DIR"]) / str(number)
+    assert {path.name for path in folder.iterdir()} == {"input_image.jpg", "annotated.jpg"}
+    assert client.get(f"/api/tests/{number}/input").data == sent
+
+    drawn = client.get(body["image_url"])
+    assert drawn.mimetype == "image/jpeg"
+    with Image.open(io.BytesIO(drawn.data)) as shown, Image.open(io.BytesIO(sent)) as original:
+        assert shown.size == (320, 240)
+        assert shown.convert("RGB").tobytes() != original.convert("RGB").tobytes()
+
+    one = client.get(f"/api/tests/{number}").get_json()
+    assert body.items() <= one.items()
+    assert (one["training_id"], one["training_name"], one["iou_threshold"]) == (training, "Células 1", 0.4)
+    assert one["created_at"].endswith("Z")
+    page = client.get(f"/api/tests?training_id={training}&per_page=1").get_json()
+    assert page["tests"][0]["id"] >= number
+    assert page["per_page"] == 1
+    assert client.get("/api/tests?training_id=999").get_json() == {
+        "tests": [], "total": 0, "page": 1, "per_page": 10, "pages": 0
+    }  # fmt: skip
+
+
+def test_confidence_threshold_cuts(client: FlaskClient, training: int) -> None:
+    every = send(client, training, PICTURE, confidence="0.01").get_json()["detections"]
+    level = (every[0]["confidence"] + every[-1]["confidence"]) / 2
+    fewer = send(client, training, PICTURE, confidence=str(level)).get_json()["detections"]
+    assert 0 < len(fewer) < len(every)
+    assert all(item["confidence"] >= level - 0.0001 for item in fewer)
+    assert send(client, training, PICTURE, confidence="1.0").get_json()["detections"] == []
+
+
+def rotated() -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn right to see it upright
+    return encoded(Image.new("RGB", (120, 60), "navy"), "JPEG", exif=exif)
+
+
+KINDS = {
+    "grey.png": (encoded(Image.new("L", (90, 60), 77), "PNG"), (90, 60)),
+    "deep.png": (encoded(Image.new("I;16", (90, 60), 40000), "PNG"), (90, 60)),
+    "float.tiff": (encoded(Image.new("F", (90, 60), 0.5), "TIFF"), (90, 60)),
+    "clear.png": (encoded(Image.new("RGBA", (90, 60), (9, 9, 9, 20)), "PNG"), (90, 60)),
+    "print.jpg": (encoded(Image.new("CMYK", (90, 60), (9, 9, 9, 20)), "JPEG"), (90, 60)),
+    "bits.bmp": (encoded(Image.new("1", (90, 60)), "BMP"), (90, 60)),
+    "moving.webp": (
+        encoded(
+            Image.new("RGB", (90, 60), "red"), "WEBP", save_all=True, append_images=[Image.new("RGB", (90, 60), "blue")]
+        ),
+        (90, 60),
+    ),
+    "turned.jpeg": (rotated(), (60, 120)),
+    "tiny.png": (encoded(Image.new("RGB", (1, 1)), "PNG"), (1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kinds_of_images(client: FlaskClient, training: int, name: str) -> None:
+    data, size = KINDS[name]
+    answer = send(client, training, data, name)
+    assert answer.status_code == 201, answer.text
+    with Image.open(io.BytesIO(client.get(answer.get_json()["image_url"]).data)) as shown:
+        assert shown.size == size
+    for item in answer.get_json()["detections"]:
+        assert 0 <= item["bbox"][2] <= size[0]
+        assert 0 <= item["bbox"][3] <= size[1]
+
+
+def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
+    (tmp_path / "deep.png").write_bytes(KINDS["deep.png"][0])
+    assert picture.read(tmp_path / "deep.png", 10_000).getpixel((5, 5)) == (40000 >> 8,) * 3
+
+
+def huge_png() -> bytes:
+    """13000 x 13000 one-bit pixels in some 20 KB."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = zlib.compress(bytes((13000 // 8 + 1) * 13000), 9)
+    header = struct.pack(">IIBBBBB", 13000, 13000, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+GIF = encoded(Image.new("P", (20, 20)), "GIF")
+PICTURE = image_bytes((320, 240))
+REFUSED: dict[str, tuple[bytes, str, dict[str, str], int, str | None]] = {
+    "truncated": (PICTURE[: len(PICTURE) // 2], "a.jpg", {}, 422, "file"),
+    "truncated png": (KINDS["grey.png"][0][:60], "a.png", {}, 422, "file"),
+    "empty": (b"", "a.jpg", {}, 422, "file"),
+    "a ZIP inside": (zip_bytes({"a": "b"}), "a.png", {}, 422, "file"),
+    "a page inside": (b"<html><script>alert(1)</script>", "a.jpg", {}, 422, "file"),
+    "a GIF inside": (GIF, "a.jpg", {}, 422, "file"),
+    "named .gif": (GIF, "a.gif", {}, 422, "file"),
+    "named .svg": (b"<svg/>", "a.svg", {}, 422, "file"),
+    "no extension": (PICTURE, "a", {}, 422, "file"),
+    "too many pixels": (huge_png(), "a.png", {}, 413, None),
+    "confidence": (PICTURE, "a.jpg", {"confidence": "1.5"}, 422, "confidence"),
+    "confidence NaN": (PICTURE, "a.jpg", {"confidence": "nan"}, 422, "confidence"),
+    "iou": (PICTURE, "a.jpg", {"iou": "-0.1"}, 422, "iou"),
+    "unknown field": (PICTURE, "a.jpg", {"model": "/etc/passwd"}, 422, "model"),
+    "unknown training": (PICTURE, "a.jpg", {"training_id": "987654"}, 404, None),
+    "no id": (PICTURE, "a.jpg", {"training_id": "../1"}, 422, "training_id"),
+    "id too large": (PICTURE, "a.jpg", {"training_id": str(2**63)}, 422, "training_id"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_images_leave_nothing(client: FlaskClient, warm: APIFlask, training: int, case: str) -> None:
+    data, name, fields, status, field = REFUSED[case]
+    before = files_below(warm)
+    answer = send(client, training, data, name, **fields)
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert [item["field"] for item in answer.get_json()["errors"]] == ([field] if field else [])
+    assert files_below(warm) == before
+
+
+def test_no_file_and_no_form(client: FlaskClient, training: int) -> None:
+    answer = client.post("/api/tests", data={"training_id": str(training)})
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["field"] == "file"
+    assert client.post("/api/tests", json=[]).status_code in {400, 415, 422}
+
+
+class Malice:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def test_weights_that_cannot_be_used(
+    client: FlaskClient, warm: APIFlask, weights: bytes, training: int, tmp_path: Path
+) -> None:
+    trap = tmp_path / "trap"
+    bad = {
+        "none": None,
+        "empty": b"",
+        "half": weights[: len(weights) // 2],
+        "code": pickle.dumps(Malice(trap)),
+        "dict": pickle.dumps({"model": 1}),
+        "picture": PICTURE,
+    }
+    before = files_below(warm)
+    for name, content in bad.items():
+        answer = send(client, add_training(warm, content), PICTURE)
+        assert answer.status_code == 409, (name, answer.text)
+        assert files_below(warm) == before
+    assert not trap.exists()
+    assert send(client, training, PICTURE).status_code == 201  # the child lives on
+
+
+def test_last_weights_of_a_cancelled_training(client: FlaskClient, warm: APIFlask, weights: bytes) -> None:
+    assert send(client, add_training(warm, weights, "last.pt"), PICTURE).status_code == 201
+
+
+def test_leftover_folder_of_a_crash_is_replaced(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    last = send(client, training, PICTURE).get_json()["test_id"]
+    stale = Path(warm.config["TESTS_DIR"]) / str(last + 1)
+    stale.mkdir()
+    (stale / "annotated.jpg").write_bytes(b"of another picture")
+    answer = send(client, training, PICTURE)
+    assert answer.get_json()["test_id"] == last + 1
+    assert client.get(f"/api/tests/{last + 1}/image").data != b"of another picture"
+
+
+def test_service_methods_and_cache(warm: APIFlask, weights: bytes, tmp_path: Path) -> None:
+    service = warm.extensions["services"].inference
+    paths = [tmp_path / f"{number}.pt" for number in range(3)]
+    (tmp_path / "a.jpg").write_bytes(PICTURE)
+    with warm.app_context():
+        for path in paths:
+            path.write_bytes(weights)
+            assert tuple(service.load_model(path)) == CLASSES
+        assert list(service.loaded_models) == [str(path) for path in paths[1:]]  # INFERENCE_CACHE_SIZE is 2
+        service.predict(tmp_path / "a.jpg", paths[1])
+        service.load_model(paths[0])
+        assert list(service.loaded_models) == [str(paths[1]), str(paths[0])]
+        box = {"class": "ção", "confidence": 0.5, "bbox": [10, 10, 60, 60]}
+        drawn = service.draw_predictions(tmp_path / "a.jpg", [box], tmp_path / "drawn.jpg")
+    with Image.open(drawn) as shown:
+        assert shown.size == (320, 240)
+
+
+def test_overwritten_weights_are_loaded_anew(
+    warm: APIFlask, weights: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("other")
+    service = warm.extensions["services"].inference
+    path = folder / "best.pt"
+    path.write_bytes(weights)
+    with warm.app_context():
+        service.load_model(path)
+        os.replace(make_weights(folder / "new.pt", "um", "dois"), path)
+        assert service.load_model(path) == ["um", "dois"]
+
+
+def test_letters_of_portuguese_have_glyphs() -> None:
+    font = picture.label_font(20)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    missing = bytes(font.getmask("\ue123"))
+    assert all(bytes(font.getmask(letter)) != missing for letter in "áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇ")
+
+
+def child_of(server: Server) -> psutil.Process:
+    found = [process for pid in server.worker_pids() for process in psutil.Process(pid).children()]
+    return next(process for process in found if "app.worker.predict" in process.cmdline())
+
+
+def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
+    """Concurrent requests, other clients served meanwhile, a killed child, and its end with the server's."""
+    number = add_training(create_app("cli", server.settings), weights)
+
+    def post(_: int) -> dict[str, Any]:
+        answer = server.post("/api/tests", files={"file": ("a.jpg", PICTURE)}, data={"training_id": number})
+        assert answer.status_code == 201, answer.text + server.log()
+        return answer.json()
+
+    with ThreadPoolExecutor(6) as pool:
+        waiting = [pool.submit(post, turn) for turn in range(6)]
+        slowest = 0.0
+        while not all(item.done() for item in waiting):
+            began = time.monotonic()
+            assert server.get("/health").status_code == 200
+            slowest = max(slowest, time.monotonic() - began)
+            time.sleep(0.02)
+        results = [item.result() for item in waiting]
+    assert slowest < 2, "requests waited while the child started"
+    assert len({item["test_id"] for item in results}) == 6
+    assert all(item["detections"] == results[0]["detections"] for item in results)
+
+    first = child_of(server)
+    first.kill()
+    post(0)
+    second = child_of(server)
+    assert second.pid != first.pid
+    if server.mode == "eventlet":
+        assert server.stop() == 0
+    else:  # not even a chance to say good-bye
+        for pid in reversed(server.worker_pids()):
+            os.kill(pid, signal.SIGKILL)
+    second_gone = psutil.wait_procs([second], timeout=10)[0]
+    assert second_gone, "the child outlived its server"
