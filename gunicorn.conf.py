@@ -1,10 +1,13 @@
 """Defaults of gunicorn for `run:app`; its command line wins over them."""
 
 import os
+import warnings
 
 from dotenv import load_dotenv
 
 load_dotenv()
+# Known, and told in the README: the way on is SOCKETIO_ASYNC_MODE=threading.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 # Nothing here resolves names; eventlet's own resolver costs a quarter of a second at start, and 5 MB.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 

@@ -15,6 +15,7 @@ def init_app(app: Flask) -> None:
     root = logging.getLogger()
     root.setLevel(app.config["LOG_LEVEL"].upper())
     logging.getLogger("yolo").setLevel("DEBUG" if app.config["FLASK_ENV"] == "development" else logging.NOTSET)
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # lists its plugins at every start
     for handler in [item for item in root.handlers if item.name == OURS]:
         root.removeHandler(handler)
         handler.close()

@@ -12,7 +12,7 @@ FOLDERS = ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR", "WEIGHTS_DIR", "INSTANCE_P
 
 def main() -> None:
     try:
-        app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})  # it serves nothing: eventlet is not needed
+        app = create_app("cli", {"SOCKETIO_ASYNC_MODE": "threading"})  # nothing is served: spare the import of a server
     except SettingError as error:
         sys.exit(f"A setting in the environment or in .env cannot be used: {error}")
     for name in FOLDERS:

@@ -11,7 +11,7 @@ Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, befor
 Image.init()  # not from two threads at once
 
 # The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
-READABLE = [
+READABLE: list[str] = [
     kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "GIF", "PPM", "ICO")
     if kind in Image.OPEN
 ]  # fmt: skip

@@ -24,7 +24,7 @@ TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 64}
 def prepared(server: Server) -> Iterator[tuple[Server, int]]:
     """A server with a valid dataset."""
     app = create_app("cli", settings_for(server.folder, SOCKETIO_ASYNC_MODE="threading"))
-    yield server, valid_dataset(app)
+    return server, valid_dataset(app)
 
 
 def begin(server: Server, dataset_id: int, **changes: Any) -> int:
