@@ -35,8 +35,17 @@ TRAINING = {
     "epochs": 15,
     "batch_size": 16,
     "img_size": 96,
-    "learning_rate": 0.003,
-    "params": {"optimizer": "AdamW", "mosaic": 0.0, "warmup_epochs": 1.0},
+    "learning_rate": 0.006,
+    # Small changes of the pictures only: 15 epochs are too few to learn from large ones.
+    "params": {
+        "optimizer": "AdamW",
+        "warmup_epochs": 1.0,
+        "mosaic": 0.0,
+        "scale": 0.1,
+        "hsv_h": 0.0,
+        "hsv_s": 0.2,
+        "hsv_v": 0.2,
+    },
 }
 CONFIDENCE = 0.4
 
