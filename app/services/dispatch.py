@@ -71,9 +71,10 @@ class Dispatcher:
 
     def claim(self) -> Claim | None:
         """The first of the queue whose devices are free becomes `running`."""
-        waiting = Training.status == TrainingStatus.PENDING
-        if db.session.scalar(select(Training.id).where(waiting).limit(1)) is None:
+        table = Training.__table__.c  # nothing of the classes is set up until a training waits
+        if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
             return None
+        waiting = Training.status == TrainingStatus.PENDING
         with writing() as session:
             queue = select(Training).where(waiting).with_for_update()
             taken = {device for devices in self.busy.values() for device in devices}

@@ -170,8 +170,9 @@ class DatasetService:
 
     def reconcile(self) -> None:
         """At start: rows and folders are made to agree, and interrupted validations start anew."""
-        with writing() as session:
-            rows = {row.id: (row.status, row.classes) for row in session.scalars(select(Dataset))}
+        table = Dataset.__table__.c  # not the class: setting up the mappers would delay the server's first answer
+        found = db.session.execute(select(table.id, table.status, table.classes)).all()
+        rows = {dataset_id: (status, classes) for dataset_id, status, classes in found}
         stored = set(self.storage.stored_datasets())
         for dataset_id in stored - rows.keys():
             self.storage.set_aside(self.storage.dataset_dir(dataset_id))

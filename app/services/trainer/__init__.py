@@ -1,16 +1,16 @@
 """TrainingService: creates, starts, stops and follows trainings."""
 
 import logging
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from app import notify
 from app.database import writing
-from app.errors import Conflict, IllegalTransition, NotFound, Unprocessable
+from app.errors import Conflict, IllegalTransition, Unprocessable
 from app.events import Failed
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training, TrainingStatus, now
@@ -18,8 +18,9 @@ from app.services.dispatch import CPU, Claim, Dispatcher, gpus, known
 from app.services.process import Child
 from app.services.trainer import params, present
 from app.services.trainer.apply import Message, end, message, remember_child
+from app.services.trainer.files import TrainingFiles, missing
 from app.services.trainer.launch import environment, recall, spec
-from app.services.trainer.supervise import Supervisor, read_log
+from app.services.trainer.supervise import Supervisor
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -30,14 +31,14 @@ LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
 
 
-class TrainingService:
+class TrainingService(TrainingFiles):
     """The life of a training, from its row to its weights.
 
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.
     """
 
     def __init__(self, storage_service: "StorageService") -> None:
-        self.storage = storage_service
+        super().__init__(storage_service)
         self.active_trainings: dict[int, Supervisor | None] = {}
         self.dispatcher: Dispatcher | None = None
         self._app: Flask | None = None
@@ -145,56 +146,24 @@ class TrainingService:
             "log": {"text": text, "offset": offset},
         }
 
-    def log(self, training_id: int, after: int | None) -> tuple[str, int]:
-        """Output of the latest attempt from byte `after` on, in whole lines; None: its end."""
-        row = self._row(training_id)
-        directory = self.attempt_dir(training_id, row.attempt)
-        if after is not None:
-            return read_log(directory, after, LOG_PAGE)
-        path = directory / "worker.log"
-        size = path.stat().st_size if path.exists() else 0
-        text, offset = read_log(directory, max(0, size - LOG_TAIL), LOG_TAIL)
-        return (text.partition("\n")[2] if size > LOG_TAIL else text), offset
-
-    def results_csv(self, training_id: int) -> Path:
-        """The results.csv of ultralytics.
-
-        Raises:
-            NotFound: no such training, or no epoch has ended.
-        """
-        self._row(training_id)
-        path = self.folder(training_id) / "run" / "results.csv"
-        if not path.is_file():
-            raise NotFound(_("There are no results yet: the first epoch has not ended."))
-        return path
-
-    def weights(self, training_id: int) -> tuple[Path, str]:
-        """The best weights and the name to save them under.
-
-        Raises:
-            NotFound: no such training, or nothing was saved.
-        """
-        row = self._row(training_id)
-        path = present.weights(self.folder(training_id))
-        if path is None:
-            raise NotFound(_("This training has no weights: none were saved before it ended, or it has only begun."))
-        name = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or "training"
-        return path, f"{name}-{row.id}-{path.name}"
-
     # Running.
 
     def reconcile(self) -> None:
         """At the server's start: follow what still runs, finish what ended meanwhile, then open the queue."""
         app = self._app = current_app._get_current_object()  # type: ignore[attr-defined]
         dispatcher = self.dispatcher = Dispatcher(gpus(app.config["CUDA_VISIBLE_DEVICES"]), self._start)
-        running = db.session.query(Training).filter_by(status=TrainingStatus.RUNNING).all()
-        for row in running:
+        for row in self._running_rows():
             directory = self.attempt_dir(row.id, row.attempt)
             child, devices = recall("train", directory, row.pid, row.pid_started)
             dispatcher.hold(row.id, devices)
             logger.info("training %s: following process %s again", row.id, child.pid)
             self._follow(row.id, row.attempt, child, row.event_offset)
         dispatcher.begin(app)
+
+    def _running_rows(self) -> list[Training]:
+        table = Training.__table__.c  # not the class: setting up the mappers would delay the server's first answer
+        found = db.session.scalars(select(table.id).where(table.status == TrainingStatus.RUNNING)).all()
+        return [db.session.get_one(Training, training_id) for training_id in found]
 
     def close(self) -> None:
         """Start nothing any more; what runs goes on."""
@@ -267,31 +236,10 @@ class TrainingService:
 
     # Places.
 
-    @property
-    def models(self) -> Path:
-        return Path(self.storage.data_root) / "models"
-
-    def folder(self, training_id: int) -> Path:
-        return self.models / str(training_id)
-
-    def attempt_dir(self, training_id: int, attempt: int) -> Path:
-        """Where the child of an attempt has its files; see app/worker/channel.py."""
-        return self.folder(training_id) / "attempts" / str(attempt)
-
-    def _row(self, training_id: int) -> Training:
-        row = db.session.get(Training, training_id)
-        if row is None:
-            raise missing(training_id)
-        return row
-
     def _running_app(self) -> Flask:
         if self._app is None:
             raise RuntimeError("reconcile() comes first")
         return self._app
-
-
-def missing(training_id: int) -> NotFound:
-    return NotFound(_("There is no training %(id)s.", id=training_id))
 
 
 def usable(dataset: Dataset | None) -> Dataset:
