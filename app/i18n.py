@@ -6,7 +6,8 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, Response, g, has_request_context, request
+from apiflask import APIFlask
+from flask import Response, g, has_request_context, request
 from flask_babel import get_locale
 
 from app.extensions import babel
@@ -16,12 +17,12 @@ DEFAULT = "pt_BR"  # the specification's messages, for clients that name no lang
 TRANSLATIONS = Path(__file__).parent / "translations"
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: APIFlask) -> None:
     """Choose the language per request; serve the catalogue to the scripts of the pages."""
     app.config["BABEL_DEFAULT_LOCALE"] = DEFAULT
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     babel.init_app(app, locale_selector=select_locale)
-    app.add_url_rule("/i18n/<version>/<locale>.js", "i18n_catalogue", serve_catalogue)
+    app.add_url_rule("/i18n/<version>/<locale>.js", "i18n_catalogue", app.doc(hide=True)(serve_catalogue))
     app.jinja_env.globals.update(get_locale=get_locale, catalogue_url=catalogue_url, html_lang=html_lang)
 
 

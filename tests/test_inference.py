@@ -202,7 +202,7 @@ def test_refused_images_leave_nothing(client: FlaskClient, warm: APIFlask, train
 
 
 def test_no_file_and_no_form(client: FlaskClient, training: int) -> None:
-    answer = client.post("/api/tests", data={"training_id": str(training)})
+    answer = client.post("/api/tests", data={"training_id": str(training)}, content_type="multipart/form-data")
     assert answer.status_code == 422
     assert answer.get_json()["errors"][0]["field"] == "file"
     assert client.post("/api/tests", json=[]).status_code in {400, 415, 422}

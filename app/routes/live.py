@@ -91,7 +91,10 @@ def join_dashboard(_payload: Any) -> Answer:
     unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
     return {
         "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
-        "datasets": DatasetOut(many=True).dump(db.session.scalars(unready.order_by(Dataset.id)).all()),
+        "datasets": [
+            DatasetOut().dump(services().datasets.view(dataset))
+            for dataset in db.session.scalars(unready.order_by(Dataset.id))
+        ],
     }
 
 

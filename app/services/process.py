@@ -40,6 +40,8 @@ _started: dict[int, subprocess.Popen] = {}
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: ours, made safe, with `extra` on top; empty values are left out."""
     merged = dict(os.environ) | SAFE_ENVIRONMENT | {key: value for key, value in extra.items() if value}
+    if not merged.get("CUDA_VISIBLE_DEVICES"):  # empty in .env means all GPUs; to CUDA it would mean none
+        merged.pop("CUDA_VISIBLE_DEVICES", None)
     merged.pop("SECRET_KEY", None)
     merged.pop("DATABASE_URL", None)
     merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))

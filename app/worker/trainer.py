@@ -16,7 +16,7 @@ import matplotlib
 import torch
 from ultralytics.engine import trainer as engine
 from ultralytics.models.yolo.detect import DetectionTrainer
-from ultralytics.utils import DEFAULT_CFG, RANK, plotting
+from ultralytics.utils import DEFAULT_CFG, RANK, plotting, torch_utils
 
 from app.events import KEPT_CHECKPOINTS, CheckpointSaved, Completed, Epoch, Event, Note, Progress, Stage, Started
 from app.worker.channel import Channel, current
@@ -43,6 +43,8 @@ def local_font(_name: str = "") -> str:
 
 engine.check_amp = half_works
 plotting.check_font = local_font
+# ultralytics leaves a core idle, which on two cores is half of them.
+torch_utils.NUM_THREADS = len(os.sched_getaffinity(0))
 
 
 class EventTrainer(DetectionTrainer):

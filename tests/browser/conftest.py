@@ -69,9 +69,9 @@ def compiled() -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
-    """One server for the tests of a file."""
-    with Server(tmp_path_factory.mktemp("site"), "threading", MIN_FREE_DISK="50MB") as running:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
+    """One server for the tests of a file, in the file's MODE."""
+    with Server(tmp_path_factory.mktemp("site"), getattr(request.module, "MODE", "threading")) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
-"""What a new user does, in Chromium: the sample, a training with its live curve, a stop, a test with boxes."""
+"""What a new user does, in Chromium: an upload, a training with its live curve, a stop, a test with boxes."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -8,9 +9,11 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
 from tests.server import Server
+from tests.test_sample import draw
 
 pytestmark = [pytest.mark.browser, pytest.mark.training]
 
+MODE = "eventlet"  # the other browser tests run under threading
 POINTS = "window.Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets[0].data.length"
 
 
@@ -23,14 +26,32 @@ def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
     page.wait_for_url(re.compile(r"/trainings/\d+$"))
 
 
-def test_from_the_sample_to_boxes(open_page: Open, site: Server) -> None:
+def upload_sample(page: Page, folder: Path) -> str:
+    """Upload the sample's ZIP as a person does; the dataset's id."""
+    assert draw(folder, train=240, val=60, size=192, seed=0).returncode == 0
+    page.locator("[data-files]").set_input_files(folder / "sample.zip")
+    upload = page.locator("section.upload")
+    upload.locator("[name=name]").fill("Formas enviadas")
+    upload.get_by_role("button", name="Enviar").click()
+    expect(upload).to_contain_text("Pronto para treinar", timeout=60_000)
+    shoot(page, "flow-upload")
+    link = upload.get_by_role("link", name="Treinar com ele").get_attribute("href")
+    assert link is not None
+    return link.rsplit("=", 1)[-1]
+
+
+def test_the_sample_is_one_click_away(open_page: Open) -> None:
     page = open_page("/")
     page.get_by_role("button", name="Experimentar com o dataset de exemplo").click()
     page.wait_for_url(re.compile(r"/datasets/\d+$"), timeout=90_000)
-    expect(page.locator("[data-status]")).to_contain_text("Pronto", timeout=120_000)
+    expect(page.locator("[data-status]")).to_contain_text("Pronto", timeout=60_000)
     expect(page.locator("[data-classes]")).to_contain_text("circ")
     shoot(page, "flow-dataset")
-    dataset = page.url.rsplit("/", 1)[-1]
+
+
+def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) -> None:
+    page = open_page("/datasets")
+    dataset = upload_sample(page, tmp_path / "sample")
 
     start_training(page, site.url, dataset, 4)
     training = page.url.rsplit("/", 1)[-1]
