@@ -13,24 +13,32 @@ from app.models import Training, TrainingStatus
 
 STARTED = time.time()
 
-psutil.cpu_percent()  # the first call measures nothing; later ones measure since the last
+SAMPLE_S = 1.0  # psutil measures since the last call: two calls at once would measure nothing
+_cpu = {"time": time.monotonic(), "percent": psutil.cpu_percent()}
 
 
 def figures() -> dict[str, Any]:
-    """CPU in percent since the last call, memory and disk in bytes, GPUs, the queue, uptime in s."""
+    """CPU in percent over the last second or more, memory and disk in bytes, GPUs, the queue, uptime in s."""
     memory = psutil.virtual_memory()
     disk = psutil.disk_usage(current_app.config["DATA_ROOT"])
     process = psutil.Process()
     return {
         "version": current_app.version,  # type: ignore[attr-defined]
         "uptime": round(time.time() - STARTED, 1),
-        "cpu": {"percent": psutil.cpu_percent(), "count": os.cpu_count(), "load": list(os.getloadavg())},
+        "cpu": {"percent": cpu_percent(), "count": os.cpu_count(), "load": list(os.getloadavg())},
         "memory": {"total": memory.total, "used": memory.total - memory.available, "percent": memory.percent},
         "process": {"rss": process.memory_info().rss, "threads": process.num_threads()},
         "disk": {"total": disk.total, "used": disk.used, "free": disk.free, "percent": disk.percent},
         "gpus": gpus(),
         "queue": queue(),
     }
+
+
+def cpu_percent() -> float:
+    """Of all cores, since the last sample; a sample is kept for a second."""
+    if time.monotonic() - _cpu["time"] >= SAMPLE_S:
+        _cpu.update(time=time.monotonic(), percent=psutil.cpu_percent())
+    return _cpu["percent"]
 
 
 def queue() -> dict[str, int]:

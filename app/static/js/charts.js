@@ -99,7 +99,7 @@ export class Plot {
       layout: { padding: { top: 16, right: 6 } },
       events: ["mousemove", "mouseout", "touchstart", "touchmove"],
       scales: {
-        x: { type: "linear", min: undefined, grid: { display: false }, ticks: { ...tick, precision: 0 }, border: { display: false } },
+        x: { type: "linear", min: 1, grid: { display: false }, ticks: { ...tick, precision: 0 }, border: { display: false } },
         y: { min, suggestedMax: max, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
       },
       plugins: {

@@ -72,8 +72,8 @@ function showClasses() {
 
 function showDecisions() {
   const { decisions: taken = [], skipped } = dataset.report || {};
-  const kinds = Object.keys(skipped?.kinds || {}).join(", ");
-  const decisions = skipped?.count ? [...taken, tn("{n} file was left out: {kinds}", "{n} files were left out: {kinds}", skipped.count, { kinds })] : taken;
+  const names = (skipped?.names || []).slice(0, 5).join(", ") + (skipped?.count > 5 ? " …" : "");
+  const decisions = skipped?.count ? [...taken, tn("{n} file was left out: {names}", "{n} files were left out: {names}", skipped.count, { names })] : taken;
   put($("[data-decisions]"), decisions.length
     ? h("ul", { class: "bullets" }, decisions.map((item) => h("li", {}, icon("info-circle"), h("span", {}, typeof item === "string" ? item : item.message || item.code))))
     : h("p", { class: "quiet" }, busy() ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));
