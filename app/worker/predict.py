@@ -1,7 +1,7 @@
 """Inference: loads trained models and tries them on images. `python -m app.worker.predict SOCKET`.
 
 Reads one JSON question a line and answers each with one line: `{"ok": true, ...}` or
-`{"ok": false, "code": ..., "detail": ...}`; the codes are in ERRORS of app/services/infer.py. Ends with its socket.
+`{"ok": false, "code": ..., "detail": ...}`; the codes are in app/services/infer/answers.py. Ends with its socket.
 """
 
 import json

@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import signal
 import threading
 import uuid
 from pathlib import Path
@@ -16,10 +15,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.database import writing
-from app.errors import AppError, Conflict, NotFound, TooLarge, Unavailable, Unprocessable
+from app.errors import Conflict, NotFound, Unavailable, Unprocessable
 from app.extensions import db, socketio
 from app.models import Test, Training
 from app.services.duplex import ChildEnded, ChildSilent, DuplexChild
+from app.services.infer.answers import ended, failure
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.inference")
@@ -274,33 +274,3 @@ def copy_synced(source: BinaryIO, target: Path) -> None:
             socketio.sleep(0)
         file.flush()
         os.fsync(file.fileno())
-
-
-def failure(answer: dict[str, Any]) -> Exception:
-    """The exception for what the child answered."""
-    code, detail = answer["code"], answer["detail"]
-    if code == "too_many_pixels":
-        most = current_app.config["MAX_IMAGE_PIXELS"] // 1_000_000
-        return TooLarge(
-            _("The image has %(size)s pixels; at most %(most)s megapixels are accepted.", size=detail, most=most)
-        )
-    if code == "os":
-        return OSError(answer["errno"], detail)
-    if code == "code":
-        return RuntimeError(f"inference: {detail}")
-    logger.info("inference refused (%s): %s", code, detail)
-    if code == "not_image":
-        message = _("This is not a readable image, or it is cut short. Send a JPEG, PNG, BMP, WebP or TIFF.")
-        return Unprocessable(message, [{"field": "file", "message": message}])
-    known: dict[str, AppError] = {
-        "model": Conflict(_("The weights of this training cannot be read. If it is running, try again in a moment.")),
-        "out_of_memory": Unavailable(_("There is not enough memory for this image now. Try a smaller one, or later.")),
-    }
-    return known[code]
-
-
-def ended(exit_code: int | None) -> Unavailable:
-    """What the user is told when the child died twice over one image."""
-    if exit_code == -signal.SIGKILL:
-        return Unavailable(_("The test process was killed, perhaps because memory ran out. Try again, or restart."))
-    return Unavailable(_("The test process ended unexpectedly (see logs/inference.log). Try again."))

@@ -1,0 +1,28 @@
+"""Requests and responses: shapes, types and ranges. Pure: no database, no files."""
+
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
+from app.schemas.datasets import (
+    DatasetCreated,
+    DatasetForm,
+    DatasetOut,
+    DatasetPage,
+    DatasetQuery,
+    FindingOut,
+    FindingPage,
+    FindingQuery,
+)
+from app.schemas.system import SystemOut
+from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
+from app.schemas.trainings import (
+    CsvOut,
+    LogOut,
+    LogQuery,
+    MetricOut,
+    MetricsOut,
+    NoteOut,
+    TrainingCreated,
+    TrainingIn,
+    TrainingOut,
+    TrainingPage,
+    TrainingQuery,
+)

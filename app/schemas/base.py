@@ -1,0 +1,88 @@
+"""What all schemas share: fields with messages in the reader's language, ranges, pages of a list."""
+
+from typing import Any
+
+from apiflask import Schema as BaseSchema
+from apiflask.fields import Boolean, Field, File, Float, Integer, String
+from apiflask.fields import DateTime as BaseDateTime
+from apiflask.validators import Length, OneOf, Range, Regexp
+from flask_babel import lazy_gettext as _l
+from marshmallow import RAISE
+
+MAX_ID = 2**63 - 1
+
+Integer.default_error_messages = Integer.default_error_messages | {"invalid": _l("Not a whole number.")}
+Float.default_error_messages = Float.default_error_messages | {
+    "invalid": _l("Not a number."),
+    "special": _l("Not a finite number."),
+    "too_large": _l("The number is too large."),
+}
+String.default_error_messages = String.default_error_messages | {"invalid": _l("Not a text.")}
+Field.default_error_messages = Field.default_error_messages | {
+    "required": _l("This field is missing."),
+    "null": _l("This field must not be null."),
+}
+Boolean.default_error_messages = Boolean.default_error_messages | {"invalid": _l("Not true or false.")}
+File.default_error_messages = File.default_error_messages | {"invalid": _l("Not a file.")}
+
+
+class Schema(BaseSchema):
+    """Unknown keys are refused, so that a misspelt one is noticed."""
+
+    error_messages = {  # noqa: RUF012 (marshmallow declares it so)
+        "unknown": _l("Unknown field."),
+        "type": _l("The body must be a JSON object."),
+    }
+
+    class Meta:
+        unknown = RAISE
+
+
+class DateTime(BaseDateTime):
+    """UTC, ISO 8601 with Z, as the specification writes it."""
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        text = super()._serialize(value, attr, obj, **kwargs)
+        return text.removesuffix("+00:00") + "Z" if isinstance(text, str) and text.endswith("+00:00") else text
+
+
+def between(low: float, high: float) -> Range:
+    """A range with a message that says it."""
+    return Range(low, high, error=_l("Must be between %(low)s and %(high)s.", low=low, high=high))
+
+
+def one_of(choices: Any) -> OneOf:
+    """An allow-list with a message that lists it."""
+    return OneOf(choices, error=_l("Must be one of: %(choices)s.", choices=", ".join(choices)))
+
+
+def name_field(**options: Any) -> String:
+    """A name of 1 to 100 visible characters."""
+    return String(
+        validate=[
+            Length(1, 100, error=_l("Must have 1 to 100 characters.")),
+            Regexp(
+                r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*\Z",
+                error=_l("Must have visible characters only."),
+            ),
+        ],
+        **options,
+    )
+
+
+class PageQuery(Schema):
+    """Which part of a list, and in which order."""
+
+    page = Integer(load_default=1, validate=between(1, 1_000_000), metadata={"description": "From 1."})
+    per_page = Integer(load_default=10, validate=between(1, 100))
+
+
+class Page(Schema):
+    total = Integer()
+    page = Integer()
+    per_page = Integer()
+    pages = Integer()
+
+
+class Message(Schema):
+    message = String()

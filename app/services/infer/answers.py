@@ -1,0 +1,42 @@
+"""What the user is told when the inference child refuses, fails or dies."""
+
+import logging
+import signal
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.errors import AppError, Conflict, TooLarge, Unavailable, Unprocessable
+
+logger = logging.getLogger("yolo.inference")
+
+
+def failure(answer: dict[str, Any]) -> Exception:
+    """The exception for what the child answered."""
+    code, detail = answer["code"], answer["detail"]
+    if code == "too_many_pixels":
+        most = current_app.config["MAX_IMAGE_PIXELS"] // 1_000_000
+        return TooLarge(
+            _("The image has %(size)s pixels; at most %(most)s megapixels are accepted.", size=detail, most=most)
+        )
+    if code == "os":
+        return OSError(answer["errno"], detail)
+    if code == "code":
+        return RuntimeError(f"inference: {detail}")
+    logger.info("inference refused (%s): %s", code, detail)
+    if code == "not_image":
+        message = _("This is not a readable image, or it is cut short. Send a JPEG, PNG, BMP, WebP or TIFF.")
+        return Unprocessable(message, [{"field": "file", "message": message}])
+    known: dict[str, AppError] = {
+        "model": Conflict(_("The weights of this training cannot be read. If it is running, try again in a moment.")),
+        "out_of_memory": Unavailable(_("There is not enough memory for this image now. Try a smaller one, or later.")),
+    }
+    return known[code]
+
+
+def ended(exit_code: int | None) -> Unavailable:
+    """What the user is told when the child died twice over one image."""
+    if exit_code == -signal.SIGKILL:
+        return Unavailable(_("The test process was killed, perhaps because memory ran out. Try again, or restart."))
+    return Unavailable(_("The test process ended unexpectedly (see logs/inference.log). Try again."))
