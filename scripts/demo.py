@@ -25,7 +25,7 @@ from rich.table import Table
 
 from app.config import ROOT
 from scripts.client import ApiError, Client
-from tests.server import Server
+from scripts.local_server import Server
 
 OUTPUT = ROOT / "demo-output"
 GOOD_ENOUGH = 0.80  # mAP50

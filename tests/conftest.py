@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.database import upgrade_if_old
-from tests.server import MODES, Server, settings_for
+from scripts.local_server import MODES, Server, settings_for
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -9,7 +9,7 @@ import requests
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.server import Server
+from scripts.local_server import Server
 
 IDS = ("0", "-1", "9e99", "1.0", "%00", "..%2fx", "../x", str(2**63), "01", "1%20", "٣", "NaN", "null", "1;drop")
 LISTS = ("/api/datasets", "/api/trainings", "/api/tests")

@@ -13,7 +13,7 @@ import pytest
 import requests
 import yaml
 
-from tests.server import ROOT, free_port, settings_for
+from scripts.local_server import ROOT, free_port, settings_for
 
 COMMAND = ["gunicorn", "--worker-class", "eventlet", "-w", "1", "--bind", "0.0.0.0:5000", "run:app"]
 

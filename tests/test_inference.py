@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.worker import picture
+from scripts.local_server import Server, settings_for
 from tests.data import image_bytes, zip_bytes
-from tests.server import Server, settings_for
 from tests.trained import CLASSES, add_training, make_weights
 
 

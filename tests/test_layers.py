@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, settings_for
+from scripts.local_server import ROOT, settings_for
 
 # A module may import its own layer and those before it.
 LAYERS = (

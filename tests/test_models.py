@@ -22,7 +22,7 @@ from app.database import upgrade_if_old, writing
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.models import TRANSITIONS, Checkpoint, Dataset, DatasetStatus, Test, Training, TrainingMetric, TrainingStatus
-from tests.server import free_port, settings_for
+from scripts.local_server import free_port, settings_for
 
 SPECIFICATION = """
 CREATE TABLE dataset (

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from PIL import Image, ImageDraw
 
-from tests.server import ROOT
+from scripts.local_server import ROOT
 
 SIZE = 192
 MARK = (255, 0, 255)

@@ -3,7 +3,7 @@
 import re
 
 from app.config import SETTINGS, load_settings
-from tests.server import ROOT
+from scripts.local_server import ROOT
 
 WIKI = ROOT / "wiki" / "Configuracao.md"
 

@@ -17,8 +17,8 @@ import pytest
 import requests
 from PIL import Image
 
+from scripts.local_server import MODES, Server, free_port
 from tests.data import yolo_zip, zip_bytes
-from tests.server import MODES, Server, free_port
 from tests.services.test_archive import REFUSED, snapshot
 
 POST = """

@@ -6,7 +6,7 @@ import psutil
 import pytest
 import socketio
 
-from tests.server import Server
+from scripts.local_server import Server
 
 MAX_RSS = 120 * 1024 * 1024
 

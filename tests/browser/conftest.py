@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, syn
 
 from app.i18n import TRANSLATIONS
 from scripts.i18n import present
-from tests.server import Server
+from scripts.local_server import Server
 
 CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
 ARGUMENTS = [

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
-from tests.server import Server
 from tests.test_sample import draw
 
 pytestmark = [pytest.mark.browser, pytest.mark.training]

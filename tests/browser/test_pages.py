@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.config import database_uri
 from app.models import Dataset, DatasetFinding, Training, TrainingMetric
+from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
-from tests.server import Server
 
 pytestmark = pytest.mark.browser
 

@@ -10,9 +10,9 @@ import psutil
 import pytest
 
 from app import create_app
+from scripts.local_server import Server, settings_for
 from tests.data import valid_dataset
 from tests.live import Listener
-from tests.server import Server, settings_for
 
 pytestmark = pytest.mark.training
 

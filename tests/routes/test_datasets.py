@@ -17,8 +17,8 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetStatus, Training
 from app.services.datasets import validation
+from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
-from tests.server import settings_for
 
 ENGLISH = {"Accept-Language": "en"}
 

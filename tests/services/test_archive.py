@@ -17,8 +17,8 @@ from app import create_app
 from app.errors import AppError, BadUpload, NoSpace, Unprocessable
 from app.services.storage import Limits, StorageService
 from app.services.storage.paths import MAX_NAME_BYTES, safe_parts
+from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
-from tests.server import settings_for
 
 ROOMY = Limits(min_free=0)
 

@@ -12,8 +12,8 @@ from app import create_app
 from app.errors import Unprocessable
 from app.services.storage import Limits, Staged, StorageService
 from app.services.storage.names import names_from_form, names_of, read_yaml
+from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, zip_bytes
-from tests.server import settings_for
 
 ROOMY = Limits(min_free=0)
 ROW = "0 0.5 0.5 0.5 0.5\n"
