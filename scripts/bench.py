@@ -8,16 +8,18 @@ the machine, ratios much less. Sections: start, upload, training, inference.
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zipfile
 from collections.abc import Callable
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import psutil
@@ -86,28 +88,34 @@ def start(folder: Path, _asked: argparse.Namespace) -> Figures:
     return figures
 
 
+def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]") -> None:
+    """Put the longest time that one answer took, in ms, into `longest`."""
+    with requests.Session() as session:
+        while not over.wait(0.005):
+            began = time.perf_counter()
+            session.get(url, timeout=60)
+            longest.value = max(longest.value, 1000 * (time.perf_counter() - began))
+
+
 class Pulse:
-    """Asks /health again and again in a thread; `longest_ms` is the longest that one answer took."""
+    """Asks /health all the time, in a process of its own: the one that uploads is busy, and would add its own waits."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.longest_ms = url + "/health", 0.0
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask)
+        context = multiprocessing.get_context("spawn")
+        self._over, self._longest = context.Event(), context.Value("d", 0.0)
+        self._process = context.Process(target=ask_again_and_again, args=(url + "/health", self._over, self._longest))
 
-    def _ask(self) -> None:
-        with requests.Session() as session:
-            while not self._over.wait(0.005):
-                began = time.perf_counter()
-                session.get(self.url, timeout=60)
-                self.longest_ms = max(self.longest_ms, 1000 * (time.perf_counter() - began))
+    @property
+    def longest_ms(self) -> float:
+        return self._longest.value
 
     def __enter__(self) -> "Pulse":
-        self._thread.start()
+        self._process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        self._process.join()
 
 
 def seconds_to_copy(archive: Path, folder: Path) -> float:
