@@ -1,6 +1,7 @@
 """What a new user does, in Chromium: an upload, a training with its live curve, a stop, a test with boxes."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,19 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     shoot(page, "flow-test")
     page.locator("[name=confidence]").fill("1")
     expect(page.locator("[data-picture] .box")).to_have_count(0)
+
+
+def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> None:
+    """They are pushed to readers of every language at once."""
+    dataset = site.post("/api/datasets/sample").json()["dataset_id"]
+    while site.get(f"/api/datasets/{dataset}").json()["status"] != "valid":
+        time.sleep(0.1)
+    values = {"dataset_id": dataset, "model_version": "n", "epochs": 300, "img_size": 32}
+    training = site.post("/api/trainings", json=values).json()["training_id"]
+    page = open_page(f"/trainings/{training}", locale="en")
+    expect(page.locator("[data-light]")).to_contain_text("live")
+    expect(page.locator("[data-notes]")).to_contain_text("Optimizer", timeout=60_000)
+    expect(page.locator("[data-notes]")).to_contain_text("Starts from scratch")
+    expect(page.locator("[data-status]")).to_contain_text("Running")
+    site.post(f"/api/trainings/{training}/stop")
+    expect(page.locator("[data-status]")).to_contain_text("Cancelled", timeout=60_000)

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import threading
-import uuid
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +20,7 @@ from app.models import Test, Training
 from app.services.duplex import ChildEnded, ChildSilent, DuplexChild
 from app.services.infer.answers import ended, failure
 from app.services.storage import StorageService
+from app.services.trainer.present import weights
 
 logger = logging.getLogger("yolo.inference")
 
@@ -99,14 +99,14 @@ class InferenceService:
         training = db.session.get(Training, training_id)
         if training is None:
             raise NotFound(_("There is no training %(id)s.", id=training_id))
-        weights = self.weights_of(training)
+        model = self.weights_of(training)
         db.session.rollback()  # no transaction may be open while we wait for the child
         name = "input_image" + image_extension(filename)
-        staging = self.storage.tmp / uuid.uuid4().hex
+        staging = self.storage.new_tmp()
         staging.mkdir(parents=True)
         try:
             copy_synced(file, staging / name)
-            answer = self.predict(staging / name, weights, conf, iou, staging / "annotated.jpg")
+            answer = self.predict(staging / name, model, conf, iou, staging / "annotated.jpg")
             return self._keep(staging, name, training_id, conf, iou, answer)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -143,7 +143,7 @@ class InferenceService:
         folder = Path(self.storage.test_dir(test_id))
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.exists():  # of a server that died before its commit: SQLite gives the number again
-            os.replace(folder, staging.with_name(uuid.uuid4().hex))
+            os.replace(folder, self.storage.new_tmp())
         os.replace(staging, folder)
         return folder
 
@@ -153,10 +153,9 @@ class InferenceService:
         Raises:
             Conflict: there are none yet.
         """
-        folder = Path(self.storage.get_training_dir(training.id)) / "run" / "weights"
-        for name in ("best.pt", "last.pt"):
-            if (folder / name).is_file():
-                return folder / name
+        found = weights(self.storage.get_training_dir(training.id))
+        if found is not None:
+            return found
         raise Conflict(
             _("Training “%(name)s” has no weights yet. Wait for its first epoch, or choose another.",
               name=training.name)

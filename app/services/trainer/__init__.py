@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.training")
 
-LOG_PAGE = 256 * 1024
-LOG_TAIL = 64 * 1024
-
 
 class TrainingService(TrainingFiles):
     """The life of a training, from its row to its weights.
@@ -233,8 +230,6 @@ class TrainingService(TrainingFiles):
         if found is not None:
             payload = {"seq": found["seq"], "training": present.as_json(found)}
             notify.to_training("training_status", training_id, payload)
-
-    # Places.
 
     def _running_app(self) -> Flask:
         if self._app is None:

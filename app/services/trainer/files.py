@@ -67,10 +67,10 @@ class TrainingFiles:
 
     @property
     def models(self) -> Path:
-        return Path(self.storage.data_root) / "models"
+        return self.storage.models
 
     def folder(self, training_id: int) -> Path:
-        return self.models / str(training_id)
+        return self.storage.get_training_dir(training_id)
 
     def attempt_dir(self, training_id: int, attempt: int) -> Path:
         """Where the child of an attempt has its files; see app/worker/channel.py."""

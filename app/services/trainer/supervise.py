@@ -17,6 +17,7 @@ from app.extensions import db, socketio
 from app.models import Training, now
 from app.services.process import ASK_S, TERM_S, Child
 from app.services.trainer.apply import Message, apply, end
+from app.services.trainer.present import weights
 
 logger = logging.getLogger("yolo.training")
 
@@ -161,8 +162,8 @@ def stop_requested(training_id: int) -> bool:
 def weights_left(directory: Path) -> str | None:
     """The best weights that the run of this attempt left, relative to the training's folder."""
     folder = directory.parent.parent
-    names = (f"run/weights/{name}" for name in ("best.pt", "last.pt"))
-    return next((name for name in names if (folder / name).is_file() and (folder / name).stat().st_size), None)
+    found = weights(folder)
+    return None if found is None else found.relative_to(folder).as_posix()
 
 
 def cause_of_death(child: Child) -> Failed:

@@ -1,5 +1,5 @@
 /* Uploads of datasets: a form a file, then its bytes, then its check. One is sent at a time. */
-import { upload } from "./api.js";
+import { get, upload } from "./api.js";
 import { h, icon, put } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, number, percent, remaining } from "./format.js";
@@ -119,10 +119,16 @@ class Upload {
     return h("a", { href: `/datasets/${this.id}` }, t("Open"));
   }
 
-  checked({ status, done, total, error }) {
+  checked({ status, done, total }) {
     if (status === "valid") this.end(icon("check-circle-fill"), t("Ready to train on."), "is-completed", h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on it")));
-    else if (status === "invalid") this.end(icon("x-octagon-fill"), error || t("It cannot be trained on. Open it to see why."), "is-failed", this.link());
+    else if (status === "invalid") this.refused();
     else if (total) this.show(t("Checking: {done} of {total} pictures", { done: number(done), total: number(total) }), this.link(), done / total);
+  }
+
+  /** The reason comes by REST, in the reader's language; a message to all is in the server's. */
+  async refused() {
+    const { error } = await get(`/api/datasets/${this.id}`).catch(() => ({}));
+    this.end(icon("x-octagon-fill"), error || t("It cannot be trained on. Open it to see why."), "is-failed", this.link());
   }
 
   end(symbol, text, look, link) {

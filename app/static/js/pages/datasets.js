@@ -54,8 +54,8 @@ function empty() {
 let timer;
 const reload = () => { clearTimeout(timer); timer = setTimeout(() => load(state.current()), 250); };
 
-room.on("dataset_update", ({ dataset_id: id, status, done, total, error }) => {
-  uploads.checked(id, { status, done, total, error });
+room.on("dataset_update", ({ dataset_id: id, status, done, total }) => {
+  uploads.checked(id, { status, done, total });
   const known = shown.get(id);
   if (!known || known.status !== status) checking.delete(id);
   if (done !== undefined && done !== null) checking.set(id, { done, total });

@@ -144,6 +144,21 @@ async function reload() {
   setAll({ training, metrics });
 }
 
+/** A message to all is in the server's language: sentences come by REST, in the reader's. */
+function setStatus({ training }) {
+  const { notes = [], error } = state.training;
+  state.training = { ...training, notes, error };
+  showTraining();
+  if (training.error || training.notes.length !== notes.length) readTexts().catch((problem) => toast(problem.detail, "failed"));
+}
+
+async function readTexts() {
+  const { notes, error } = await get(`/api/trainings/${id}`);
+  Object.assign(state.training, { notes, error });
+  showNotes();
+  showFailure();
+}
+
 async function ended() {
   await reload().catch((error) => toast(error.detail, "failed"));
 }
@@ -171,7 +186,7 @@ room
     showHead();
     showAdvance();
   }))
-  .on("training_status", known(({ training }) => { state.training = training; showTraining(); }))
+  .on("training_status", known(setStatus))
   .on("training_log", (data) => log.append(data))
   .on("training_completed", ended)
   .on("training_error", ended)
