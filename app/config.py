@@ -39,11 +39,20 @@ def boolean(text: str) -> bool:
     raise ValueError("expected True or False")
 
 
-def async_mode(text: str) -> str:
-    """One of the two server modes that are tested."""
-    if text not in {"eventlet", "threading"}:
-        raise ValueError("expected eventlet or threading")
-    return text
+def one_word(*words: str) -> Callable[[str], str]:
+    """A parser that takes one of these words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
+on_shutdown = one_word("continue", "stop")
+backup_models = one_word("best", "all", "marked", "none")
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,23 @@ SETTINGS = (
     Setting("DEFAULT_EPOCHS", int, "100", "Epochs of a new training."),
     Setting("DEFAULT_BATCH_SIZE", int, "16", "Images per batch of a new training."),
     Setting("DEFAULT_IMG_SIZE", int, "640", "Image size of a new training, in pixels."),
+    Setting("DISK_RESERVE", size, "2GB", "Trainings do not start, and pause, when less than this is free."),
+    Setting("TRAINING_MEMORY_LIMIT", size, "0", "Most memory of one training process, such as 16GB. 0: no limit."),
+    Setting(
+        "ON_SHUTDOWN",
+        on_shutdown,
+        "continue",
+        "When the server stops, trainings continue, or stop: save a checkpoint, and go on at the next start.",
+    ),
+    Setting("TRASH_DAYS", int, "7", "Days until a deleted training is gone for good."),
+    Setting("CHECKPOINT_DAYS", int, "30", "Days that resumable checkpoints of ended trainings are kept. 0: for ever."),
+    Setting("BACKUP_DIR", str, "data/backups", "Folder of the copies of important models; best on another disk."),
+    Setting(
+        "BACKUP_MODELS",
+        backup_models,
+        "best",
+        "Which models are backed up: best (of each dataset, and those marked important), all, marked or none.",
+    ),
     Setting("INFERENCE_CACHE_SIZE", int, "2", "Trained models that the test process keeps in memory."),
     Setting("SOCKETIO_ASYNC_MODE", async_mode, "eventlet", "Server mode: eventlet or threading."),
     Setting(
@@ -118,10 +144,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
 def flask_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings plus what follows from them under the names that Flask and its extensions read."""
     config = dict(settings)
-    for name in ("DATA_ROOT", "INSTANCE_PATH", "WEIGHTS_DIR", "LOG_DIR"):
+    for name in ("DATA_ROOT", "INSTANCE_PATH", "WEIGHTS_DIR", "BACKUP_DIR", "LOG_DIR"):
         config[name] = str(ROOT / settings[name])
-    if settings["WEIGHTS_DIR"] == "data/weights":  # the default follows DATA_ROOT
-        config["WEIGHTS_DIR"] = str(Path(config["DATA_ROOT"]) / "weights")
+    for name in ("WEIGHTS_DIR", "BACKUP_DIR"):
+        if settings[name].startswith("data/"):  # the defaults follow DATA_ROOT
+            config[name] = str(Path(config["DATA_ROOT"]) / settings[name].removeprefix("data/"))
     data_root = Path(config["DATA_ROOT"])
     return config | {
         "DEBUG": settings["FLASK_DEBUG"],

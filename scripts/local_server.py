@@ -26,6 +26,7 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
         "LOG_DIR": str(folder / "logs"),
         "WEIGHTS_URL": "",
         "MIN_FREE_DISK": "50MB",
+        "DISK_RESERVE": "50MB",
     } | changes
 
 

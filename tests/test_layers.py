@@ -61,8 +61,8 @@ def violations(module: str, source: str) -> list[str]:
             allowed = name.startswith(("app.events", "app.worker")) or top in ML_STACK | sys.stdlib_module_names
         elif name.startswith("app.worker"):
             allowed = False
-        elif module == "app.events":
-            allowed = top in sys.stdlib_module_names
+        elif module.startswith("app.events"):
+            allowed = name.startswith("app.events") or top in sys.stdlib_module_names
         elif top == "app":
             allowed = name == "app.__version__" or rank(target(name)) <= rank(module)
         elif module.startswith("app"):

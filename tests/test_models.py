@@ -127,6 +127,15 @@ LEGAL_TRAINING = {
     ("running", "completed"),
     ("running", "failed"),
     ("running", "cancelled"),
+    ("pending", "paused"),
+    ("running", "paused"),
+    ("running", "pending"),
+    ("paused", "pending"),
+    ("paused", "cancelled"),
+    ("paused", "failed"),
+    ("completed", "pending"),
+    ("failed", "pending"),
+    ("cancelled", "pending"),
 }
 
 
@@ -148,9 +157,9 @@ def test_statuses_change_only_as_they_may(context: APIFlask, make, statuses, leg
                 assert row.status == current
 
 
-def test_what_has_ended_stays() -> None:
-    final = {status for status, following in TRANSITIONS[TrainingStatus].items() if not following}
-    assert {status for status in TrainingStatus if status.ended} == final
+def test_what_has_ended_only_goes_back_to_the_queue() -> None:
+    ended = [following for status, following in TRANSITIONS[TrainingStatus].items() if TrainingStatus(status).ended]
+    assert ended == [{TrainingStatus.PENDING}] * 3
 
 
 def test_an_sqlite_connection_is_prepared(context: APIFlask) -> None:

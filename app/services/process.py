@@ -101,9 +101,11 @@ class Child:
         """
         return read_events(self.directory, offset)
 
-    def ask_to_stop(self) -> None:
-        """The first stage: it ends by itself, with its weights saved."""
-        (self.directory / "stop").touch()
+    def ask_to_stop(self, how: str = "cancel") -> None:
+        """The first stage: it ends by itself, with its weights saved. `pause`: so that it can go on later."""
+        draft = self.directory / ".stop.tmp"
+        draft.write_text(how, encoding="ascii")
+        os.replace(draft, self.directory / "stop")
 
     def signal(self, number: int) -> None:
         """Send a signal to it and everything that it started."""

@@ -1,7 +1,10 @@
 """Trains one model: `python -m app.worker.train DIRECTORY`.
 
-`spec.json` holds: training_id, training_dir, data (our dataset.yaml), model_version, epochs, batch_size, img_size,
-learning_rate (null: ultralytics chooses), device ("", "cpu", "0", "0,1"), params, weights_dir, weights_url.
+`spec.json` holds: training_id, training_dir, data (our dataset.yaml), task, model_version, architecture (null: YOLOv8),
+start (see models/training.py; a training's checkpoint as `path`), resume (a checkpoint, or null), epochs, batch_size
+(what the user asked for), batch_now (what fits), img_size, learning_rate (null: ultralytics chooses), extensions (see
+services/trainer/actions.py), device ("", "cpu", "0", "0,1"), params, memory_limit (bytes, 0: none), weights_dir,
+weights_url. The file `stop` says `cancel` or `pause`.
 """
 
 import os
@@ -36,7 +39,7 @@ def train(channel: Channel) -> None:
     """Find the start weights, then hand over to the trainer."""
     spec = channel.spec
     channel.say(Stage("importing"))
-    from app.worker.trainer import EventTrainer  # seconds: torch, ultralytics
+    from app.worker.tasks import TRAINERS  # seconds: torch, ultralytics
 
     private_settings()
     check_stop(channel)
@@ -45,7 +48,7 @@ def train(channel: Channel) -> None:
 
     start = start_weights(channel, spec["model_version"], Path(spec["weights_dir"]), spec["weights_url"])
     check_stop(channel)
-    EventTrainer(overrides=arguments(spec, start.model)).train()
+    TRAINERS[spec["task"]](overrides=arguments(spec, start.model)).train()
 
 
 def check_stop(channel: Channel) -> None:
@@ -67,7 +70,7 @@ def arguments(spec: dict[str, Any], model: str) -> dict[str, Any]:
     """What ultralytics is called with. `params` were checked by the web process against an allow-list."""
     given = dict(spec["params"])
     values = {
-        "task": "detect",
+        "task": spec["task"],
         "mode": "train",
         "model": model,
         "data": spec["data"],

@@ -10,12 +10,11 @@ import shutil
 import statistics
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import matplotlib
 import torch
 from ultralytics.engine import trainer as engine
-from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils import DEFAULT_CFG, RANK, plotting, torch_utils
 
 from app.events import KEPT_CHECKPOINTS, CheckpointSaved, Completed, Epoch, Event, Note, Progress, Stage, Started
@@ -26,7 +25,6 @@ from app.worker.report import ending, gpu_name, versions, write_config
 
 PROGRESS_S = 0.25
 RECENT = 9  # epochs that the remaining time is judged by
-METRICS = {"precision": "precision(B)", "recall": "recall(B)", "map50": "mAP50(B)", "map95": "mAP50-95(B)"}
 WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)
 
 
@@ -47,8 +45,10 @@ plotting.check_font = local_font
 torch_utils.NUM_THREADS = len(os.sched_getaffinity(0))
 
 
-class EventTrainer(DetectionTrainer):
-    """Trains YOLO for detection. Only one process speaks: the single one, or rank 0 of several."""
+class EventTrainer(engine.BaseTrainer):
+    """Mixed into the trainer of each task (tasks.py). Only one process speaks: the single one, or rank 0 of several."""
+
+    measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
 
     # ultralytics fills these in on the way and declares them as None.
     model: Any
@@ -220,7 +220,10 @@ class EventTrainer(DetectionTrainer):
                 parts=parts,
                 seconds=round(seconds, 3),
                 eta=self.remaining(left) or 0.0,
-                **metrics,
+                precision=metrics["precision"],
+                recall=metrics["recall"],
+                map50=metrics["map50"],
+                map95=metrics["map95"],
             )
         )
         self.keep_copy(metrics)
@@ -242,7 +245,7 @@ class EventTrainer(DetectionTrainer):
         return float((groups or self.optimizer.param_groups)[0]["lr"])
 
     def values(self) -> dict[str, float | None]:
-        return {name: number(self.metrics.get(f"metrics/{key}")) for name, key in METRICS.items()}
+        return {name: number(self.metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}
 
     def tell_end(self) -> None:
         self.say(

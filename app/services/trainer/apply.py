@@ -4,10 +4,8 @@ Idempotent: an event is applied once, by the attempt and its number, in one tran
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import singledispatch
-from typing import Any
 
 from sqlalchemy import delete, select, update
 
@@ -29,17 +27,10 @@ from app.events import (
 )
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services.trainer.messages import Message, message, progress_message, status_message
 from app.services.trainer.present import duration
 
 MEASURES = ("loss", "precision", "recall", "map50", "map95", "val_loss", "learning_rate")
-
-
-@dataclass(frozen=True)
-class Message:
-    """What goes to the browsers after the commit."""
-
-    event: str
-    payload: dict[str, Any]
 
 
 def apply(training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]]) -> list[Message]:
@@ -52,12 +43,12 @@ def apply(training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]]) 
         row = session.get(Training, training_id, with_for_update=True)
         if row is None or row.attempt != attempt:
             return []
-        for offset, envelope in said:
+        for offset, envelope in without_stale(said):
             if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:
                 continue
             row.event_seq, row.event_offset = envelope.seq, offset
             messages += record(envelope.event, row, envelope.time)
-    return coalesced(messages)
+    return messages
 
 
 def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Message]:
@@ -69,37 +60,14 @@ def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Me
     return apply(training_id, attempt, said)
 
 
-def coalesced(messages: list[Message]) -> list[Message]:
-    """Of each run of progress messages only the last, which says it all."""
-    kept: list[Message] = []
-    for item in messages:
-        if kept and kept[-1].event == item.event == "training_progress":
+def without_stale(said: Sequence[tuple[int, Envelope]]) -> list[tuple[int, Envelope]]:
+    """Of each run of progress events only the last, which says it all."""
+    kept: list[tuple[int, Envelope]] = []
+    for place in said:
+        if kept and isinstance(kept[-1][1].event, Progress) and isinstance(place[1].event, Progress):
             kept.pop()
-        kept.append(item)
+        kept.append(place)
     return kept
-
-
-def message(event: str, row: Training, **payload: Any) -> Message:
-    """A message with the next number of the training's room."""
-    row.seq += 1
-    return Message(event, {"training_id": row.id, "seq": row.seq} | payload)
-
-
-def progress_message(row: Training) -> Message:
-    return message(
-        "training_progress",
-        row,
-        status=str(row.status),
-        progress=row.progress,
-        eta=row.eta,
-        current_epoch=row.current_epoch,
-        total_epochs=row.total_epochs,
-    )
-
-
-def status_message(row: Training) -> Message:
-    """The service fills in the training itself, which takes a query of its own."""
-    return message("training_status", row)
 
 
 @singledispatch

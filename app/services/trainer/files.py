@@ -7,27 +7,19 @@ from typing import TYPE_CHECKING
 from flask_babel import gettext as _
 
 from app.errors import NotFound
-from app.extensions import db
-from app.models import Training
 from app.services.trainer import present
+from app.services.trainer.base import TrainingBase
 from app.services.trainer.supervise import read_log
 
 if TYPE_CHECKING:
-    from app.services.storage import StorageService
+    pass
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
 
 
-class TrainingFiles:
-    """Finds a training's files.
-
-    Args:
-        storage: where trainings have their folders.
-    """
-
-    def __init__(self, storage: "StorageService") -> None:
-        self.storage = storage
+class TrainingFiles(TrainingBase):
+    """Finds a training's files."""
 
     def log(self, training_id: int, after: int | None) -> tuple[str, int]:
         """Output of the latest attempt from byte `after` on, in whole lines; None: its end."""
@@ -64,24 +56,3 @@ class TrainingFiles:
             raise NotFound(_("This training has no weights: none were saved before it ended, or it has only begun."))
         name = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or "training"
         return path, f"{name}-{row.id}-{path.name}"
-
-    @property
-    def models(self) -> Path:
-        return self.storage.models
-
-    def folder(self, training_id: int) -> Path:
-        return self.storage.get_training_dir(training_id)
-
-    def attempt_dir(self, training_id: int, attempt: int) -> Path:
-        """Where the child of an attempt has its files; see app/worker/channel.py."""
-        return self.folder(training_id) / "attempts" / str(attempt)
-
-    def _row(self, training_id: int) -> Training:
-        row = db.session.get(Training, training_id)
-        if row is None:
-            raise missing(training_id)
-        return row
-
-
-def missing(training_id: int) -> NotFound:
-    return NotFound(_("There is no training %(id)s.", id=training_id))

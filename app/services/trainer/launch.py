@@ -19,17 +19,38 @@ def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[
         "training_id": row.id,
         "training_dir": str(folder),
         "data": str(Path(config["DATASETS_DIR"]) / str(row.dataset_id) / "dataset.yaml"),
+        "task": row.task,
         "model_version": row.model_version,
+        "architecture": row.architecture,
+        "start": start(row, config),
+        "resume": str(folder / row.resume_from) if row.resume_from else None,
         "epochs": row.epochs,
         "batch_size": row.batch_size,
+        "batch_now": row.batch_now or row.batch_size,
+        "extensions": row.extensions,
         "img_size": row.img_size,
         "learning_rate": None if params.get("optimizer") == "auto" else row.learning_rate,
         "device": CPU if devices == (CPU,) else ",".join(map(str, range(len(devices)))),
         "devices": devices,
         "params": params,
+        "memory_limit": config["TRAINING_MEMORY_LIMIT"],
         "weights_dir": config["WEIGHTS_DIR"],
         "weights_url": config["WEIGHTS_URL"],
     }
+
+
+def start(row: Training, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What it starts from; another training's checkpoint with its `path`."""
+    kind = row.start.get("kind", "auto")
+    if kind != "training":
+        return {"kind": kind}
+    other = Path(config["MODELS_DIR"]) / str(row.start["training_id"])
+    return row.start | {"path": str(other / checkpoint_path(row.start["checkpoint"]))}
+
+
+def checkpoint_path(name: str | int) -> str:
+    """`best`, `last` or the number of an epoch, as a path below the training's folder."""
+    return f"run/weights/{name}.pt" if name in {"best", "last"} else f"checkpoints/epoch-{name}.pt"
 
 
 def environment(devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, str]:

@@ -16,7 +16,8 @@ from app.events import Cancelled, Envelope, Event, Failed, Progress
 from app.extensions import db, socketio
 from app.models import Training, now
 from app.services.process import ASK_S, TERM_S, Child
-from app.services.trainer.apply import Message, apply, end
+from app.services.trainer.apply import apply, end
+from app.services.trainer.messages import Message
 from app.services.trainer.present import weights
 
 logger = logging.getLogger("yolo.training")

@@ -1,0 +1,24 @@
+"""What a child process can say: frozen dataclasses, and their JSON codec. Standard library only.
+
+A child appends one JSON object a line to `events.jsonl`: `{"seq", "time", "type", "data"}`, `seq` = 1, 2, 3 ...
+The reader applies each once, in order. A file that ends without a terminal event is a failure.
+"""
+
+from app.events.base import Event
+from app.events.codec import Envelope, decode, encode, finite, read_events
+from app.events.training import (
+    KEPT_CHECKPOINTS,
+    Cancelled,
+    CheckpointSaved,
+    Completed,
+    Download,
+    Epoch,
+    Failed,
+    Figures,
+    Note,
+    Paused,
+    Progress,
+    Stage,
+    Started,
+)
+from app.events.validation import Findings, Validated, Validating

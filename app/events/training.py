@@ -1,0 +1,165 @@
+"""What a training child can say."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from app.events.base import Event
+
+KEPT_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
+
+
+@dataclass(frozen=True)
+class Stage(Event):
+    """A phase before the first batch: `importing`, `weights`, `dataset`, `model`; later `validating`, `saving`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Download(Event):
+    """Progress of a weights download; `total` is 0 when the server does not say. Bytes."""
+
+    name: str
+    received: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """A decision or an incident that the user is told: `code` names the text, `data` fills its places.
+
+    Codes: `weights_official`, `weights_downloaded` (name), `weights_rejected` (name, reason), `weights_scratch`
+    (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch), `batch_reduced`
+    (batch), `resumed` (epoch), `schedule_stretched` and `schedule_kept` (from, to: learning rates).
+    """
+
+    code: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Started(Event):
+    """The model stands and the first epoch begins."""
+
+    device: str  # "cpu" or the GPU's name
+    weights: str  # official or scratch
+    epochs: int
+    batches: int  # a epoch
+    train_images: int
+    val_images: int
+    parameters: int
+    optimizer: str
+    arguments: dict[str, Any]  # every ultralytics argument as used
+    versions: dict[str, str]
+    start_epoch: int = 1  # from 1; more in a run that goes on
+    task: str = "detect"
+    model: str = ""  # what it was built from: "yolov8n.yaml", "yolov8n.pt", "checkpoints/epoch-7.pt"
+    dataset_revision: str = ""  # SHA-256 of images, labels, classes and split
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """A batch of the present epoch, at most four a second."""
+
+    epoch: int  # from 1
+    batch: int  # from 1
+    batches: int
+    loss: float | None
+    parts: dict[str, float] = field(default_factory=dict)
+    eta: float | None = None  # seconds until the end of the run
+
+
+@dataclass(frozen=True)
+class Epoch(Event):
+    """An epoch with its validation. `loss` and `val_loss` are sums of `parts`; `seconds` covers both."""
+
+    epoch: int  # from 1
+    epochs: int
+    loss: float | None
+    precision: float | None
+    recall: float | None
+    map50: float | None
+    map95: float | None
+    val_loss: float | None
+    learning_rate: float | None
+    parts: dict[str, float | None]
+    seconds: float
+    eta: float  # seconds until the end
+    fitness: float | None = None
+    timing: dict[str, float] = field(default_factory=dict)  # seconds: load (waiting for images), train, val
+    # {"class": index, "ap50", "ap95", "precision", "recall", "instances"} of each class in the validation set
+    classes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class CheckpointSaved(Event):
+    """Weights were written; `path` is relative to the training's folder."""
+
+    epoch: int
+    path: str
+    is_best: bool
+    metrics: dict[str, float | None]
+    resumable: bool = True  # holds optimizer and epoch
+    periodic: bool = False  # stays, as save_period asks
+    size: int = 0  # bytes
+
+
+@dataclass(frozen=True)
+class Figures(Event):
+    """The machine during the run, every two seconds. Sizes in bytes, rates in bytes a second, percent of all cores.
+
+    `gpus`: {"index", "name", "utilization" (%), "memory_used", "memory_total", "temperature" (°C), "power" (W)} each.
+    """
+
+    cpu: float
+    memory_used: int
+    memory_total: int
+    process_memory: int  # resident, the training and its helpers
+    disk_read: float
+    disk_write: float
+    net_sent: float
+    net_received: float
+    gpus: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Completed(Event):
+    """The run ended by itself; `model_path` is relative to the training's folder."""
+
+    terminal: ClassVar[bool] = True
+    model_path: str
+    epochs: int  # done; fewer than asked after an early stop
+    best_epoch: int
+    metrics: dict[str, float | None]  # precision, recall, map50, map95 of the best weights
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cancelled(Event):
+    """The run ended because it was asked to; `model_path` is None when no weights were saved yet."""
+
+    terminal: ClassVar[bool] = True
+    epoch: int
+    model_path: str | None
+
+
+@dataclass(frozen=True)
+class Paused(Event):
+    """The run ended so that it can go on from its last checkpoint; `epoch` is the last whole one, 0 for none.
+
+    `reason`: "asked" (the stop file says pause) or "terminated" (SIGTERM from outside: the machine goes down).
+    """
+
+    terminal: ClassVar[bool] = True
+    epoch: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The child gave up. `kind`: out_of_memory, disk_full, data, weights, code."""
+
+    terminal: ClassVar[bool] = True
+    kind: str
+    error: str
+    traceback: str = ""

@@ -1,0 +1,53 @@
+"""The statuses, and which may follow which."""
+
+from enum import StrEnum
+
+
+class DatasetStatus(StrEnum):
+    PENDING = "pending"
+    VALIDATING = "validating"
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+class TrainingStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in {TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}
+
+
+# By kind of status first: "pending" of a dataset and "pending" of a training are equal as dictionary keys.
+TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
+    DatasetStatus: {
+        DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),
+        DatasetStatus.VALIDATING: frozenset({DatasetStatus.VALID, DatasetStatus.INVALID}),
+        DatasetStatus.VALID: frozenset({DatasetStatus.VALIDATING}),
+        DatasetStatus.INVALID: frozenset({DatasetStatus.VALIDATING}),
+    },
+    TrainingStatus: {
+        TrainingStatus.PENDING: frozenset(
+            {TrainingStatus.RUNNING, TrainingStatus.PAUSED, TrainingStatus.CANCELLED, TrainingStatus.FAILED}
+        ),
+        TrainingStatus.RUNNING: frozenset(
+            {
+                TrainingStatus.COMPLETED,
+                TrainingStatus.FAILED,
+                TrainingStatus.CANCELLED,
+                TrainingStatus.PAUSED,
+                TrainingStatus.PENDING,  # goes on by itself after a crash
+            }
+        ),
+        TrainingStatus.PAUSED: frozenset({TrainingStatus.PENDING, TrainingStatus.CANCELLED, TrainingStatus.FAILED}),
+        # More epochs, another try: the same training goes on.
+        TrainingStatus.COMPLETED: frozenset({TrainingStatus.PENDING}),
+        TrainingStatus.FAILED: frozenset({TrainingStatus.PENDING}),
+        TrainingStatus.CANCELLED: frozenset({TrainingStatus.PENDING}),
+    },
+}

@@ -1,0 +1,160 @@
+"""Trainings, their epochs, their checkpoints and what happened in them."""
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, Text, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import JSONText, Model, Real, Transitions, UTCDateTime, now
+from app.models.dataset import Dataset
+from app.models.status import TrainingStatus
+
+if TYPE_CHECKING:
+    from app.models.test import Test
+
+
+class Training(Transitions, Model):
+    """One training run; its files are below `data/models/{id}`."""
+
+    __tablename__ = "training"
+    __table_args__ = (Index("ix_training_status_created", "status", "created_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id"), index=True)
+    model_version: Mapped[str] = mapped_column(String(10))
+    epochs: Mapped[int] = mapped_column(default=100, server_default="100")
+    batch_size: Mapped[int] = mapped_column(default=16, server_default="16")
+    img_size: Mapped[int] = mapped_column(default=640, server_default="640")
+    learning_rate: Mapped[Real] = mapped_column(default=0.01, server_default="0.01")
+    status: Mapped[str] = mapped_column(String(20), default=TrainingStatus.PENDING)
+    current_epoch: Mapped[int] = mapped_column(default=0, server_default="0")
+    total_epochs: Mapped[int | None]
+    start_time: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    end_time: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    model_path: Mapped[str | None] = mapped_column(String(255))
+    config_path: Mapped[str | None] = mapped_column(String(255))
+    log_path: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now, onupdate=now)
+
+    params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # further ultralytics parameters
+    task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
+    architecture: Mapped[str | None] = mapped_column(String(40))  # "yolo11n-seg"; None: YOLOv8 of `model_version`
+    # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}
+    start: Mapped[dict[str, Any]] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
+    cloned_from: Mapped[int | None]
+    dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
+    important: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # always backed up
+    deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # in the trash since then
+
+    # The queue: by priority, then position, which is the age until someone reorders.
+    priority: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(BigInteger, default=lambda: time.time_ns() // 1000, server_default="0")
+    start_not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # {"code", ...}; see services/trainer/texts.py
+    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it has now: ["cpu"], ["0", "1"]
+    device: Mapped[str | None] = mapped_column(String(40))  # as the worker reported it
+    weights: Mapped[str | None] = mapped_column(String(20))  # official or scratch
+    notes: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list)  # decisions the user is told
+    error: Mapped[str | None] = mapped_column(Text)
+    error_kind: Mapped[str | None] = mapped_column(String(20))
+    traceback: Mapped[str | None] = mapped_column(Text)
+    eta: Mapped[Real | None]  # seconds
+    stop_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    pause_requested: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    pause_reason: Mapped[str | None] = mapped_column(String(20))  # asked, disk
+    # Going on: from which checkpoint (below the training's folder; None: from the start), how often by itself since the
+    # last new epoch, how often the batch was halved, and the batch that is used now (None: batch_size).
+    resume_from: Mapped[str | None] = mapped_column(String(255))
+    restarts: Mapped[int] = mapped_column(default=0, server_default="0")
+    halvings: Mapped[int] = mapped_column(default=0, server_default="0")
+    batch_now: Mapped[int | None]
+    extensions: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
+    # The supervisor's place: which child, how much of its event file is applied, and the room's sequence number.
+    attempt: Mapped[int] = mapped_column(default=0)
+    pid: Mapped[int | None]
+    pid_started: Mapped[Real | None]
+    event_seq: Mapped[int] = mapped_column(default=0)
+    event_offset: Mapped[int] = mapped_column(BigInteger, default=0)
+    seq: Mapped[int] = mapped_column(default=0)
+    progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, batch of the present epoch
+
+    dataset: Mapped[Dataset] = relationship(back_populates="trainings")
+    metrics: Mapped[list["TrainingMetric"]] = relationship(
+        back_populates="training", cascade="all, delete-orphan", order_by="TrainingMetric.epoch"
+    )
+    checkpoints: Mapped[list["Checkpoint"]] = relationship(back_populates="training", cascade="all, delete-orphan")
+    happenings: Mapped[list["TrainingEvent"]] = relationship(back_populates="training", cascade="all, delete-orphan")
+    tests: Mapped[list["Test"]] = relationship(back_populates="training", cascade="all, delete-orphan")
+
+
+class TrainingMetric(Model):
+    """One epoch's metrics; `loss` and `val_loss` are the sums of `parts`."""
+
+    __tablename__ = "training_metric"
+    __table_args__ = (UniqueConstraint("training_id", "epoch"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
+    epoch: Mapped[int]  # from 1
+    loss: Mapped[Real | None]
+    precision: Mapped[Real | None]
+    recall: Mapped[Real | None]
+    map50: Mapped[Real | None]
+    map95: Mapped[Real | None]
+    val_loss: Mapped[Real | None]
+    learning_rate: Mapped[Real | None]
+    timestamp: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    parts: Mapped[dict[str, float]] = mapped_column(JSONText, default=dict)  # train/box_loss, val/cls_loss, ...
+    seconds: Mapped[Real | None]  # training and validation of the epoch
+    fitness: Mapped[Real | None]
+    timing: Mapped[dict[str, float]] = mapped_column(JSONText, default=dict, server_default="{}")  # load, train, val: s
+    # {"class", "ap50", "ap95", "precision", "recall", "instances"} of each class in the validation set
+    classes: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
+    seq: Mapped[int] = mapped_column(default=0)
+
+    training: Mapped[Training] = relationship(back_populates="metrics")
+
+
+class Checkpoint(Model):
+    """Weights that were saved during a training."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (Index("ix_checkpoint_training", "training_id", "epoch"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
+    epoch: Mapped[int]
+    model_path: Mapped[str] = mapped_column(String(255))
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    is_best: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    resumable: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    periodic: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # kept: save_period
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+    training: Mapped[Training] = relationship(back_populates="checkpoints")
+
+
+class TrainingEvent(Model):
+    """A message of a training's room, kept for those who were away; `seq` has no gaps while a message is kept.
+
+    Messages of passing interest (progress, figures, log) are thinned out after a while; the others stay.
+    """
+
+    __tablename__ = "training_event"
+    __table_args__ = (UniqueConstraint("training_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    event: Mapped[str] = mapped_column(String(40))  # as in Socket.IO: training_update ...
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    time: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    training: Mapped[Training] = relationship(back_populates="happenings")

@@ -1,0 +1,76 @@
+"""What the parts of TrainingService share: rows, folders, the queue, and telling the browsers."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask_babel import gettext as _
+
+from app import notify
+from app.errors import NotFound
+from app.extensions import db
+from app.models import Training
+from app.services.dispatch import Dispatcher
+from app.services.trainer import present
+from app.services.trainer.messages import Message
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+
+class TrainingBase:
+    """One training service is made of several parts, each of which builds on this.
+
+    Args:
+        storage: where trainings have their folders.
+    """
+
+    def __init__(self, storage: "StorageService") -> None:
+        self.storage = storage
+        self.dispatcher: Dispatcher | None = None
+
+    def start_training(self, training_id: int) -> None:
+        """Let the queue look at it now; it starts as soon as its device is free."""
+        self._row(training_id)
+        if self.dispatcher is not None:
+            self.dispatcher.wake()
+
+    @property
+    def models(self) -> Path:
+        return self.storage.models
+
+    def folder(self, training_id: int) -> Path:
+        return self.storage.get_training_dir(training_id)
+
+    def attempt_dir(self, training_id: int, attempt: int) -> Path:
+        """Where the child of an attempt has its files; see app/worker/channel.py."""
+        return self.folder(training_id) / "attempts" / str(attempt)
+
+    def _row(self, training_id: int) -> Training:
+        row = db.session.get(Training, training_id)
+        if row is None:
+            raise missing(training_id)
+        return row
+
+    # Telling.
+
+    def send(self, messages: list[Message]) -> None:
+        """To the browsers, after the commit. Each `training_status` gets the training as it is now."""
+        for item in messages:
+            payload = item.payload
+            if item.event == "training_status":
+                found = present.one(payload["training_id"], self.models)
+                if found is None:
+                    continue
+                payload = payload | {"training": present.as_json(found)}
+            notify.to_training(item.event, payload["training_id"], payload)
+
+    def send_status(self, training_id: int) -> None:
+        """Tell the present state, whose number was committed before."""
+        found = present.one(training_id, self.models)
+        if found is not None:
+            payload = {"seq": found["seq"], "training": present.as_json(found)}
+            notify.to_training("training_status", training_id, payload)
+
+
+def missing(training_id: int) -> NotFound:
+    return NotFound(_("There is no training %(id)s.", id=training_id))

@@ -1,0 +1,41 @@
+"""The checkpoints that a training can go on from."""
+
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A checkpoint with optimizer and epoch; `path` is relative to the training's folder, `epoch` from 1."""
+
+    epoch: int
+    path: str
+
+
+def resumable(folder: Path) -> list[Kept]:
+    """The resumable copies in a training's folder that are whole, newest first.
+
+    Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
+    on from one checks every byte of it.
+    """
+    found = [
+        Kept(int(match[1]), f"checkpoints/{path.name}")
+        for path in (folder / "checkpoints").glob("epoch-*.pt")
+        if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name)) and whole(path)
+    ]
+    return sorted(found, key=lambda kept: -kept.epoch)
+
+
+def newest(folder: Path) -> Kept | None:
+    """Where to go on from; None: from the start."""
+    return next(iter(resumable(folder)), None)
+
+
+def whole(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
