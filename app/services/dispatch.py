@@ -3,7 +3,7 @@
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,33 +99,44 @@ class Dispatcher:
         self.wake()
 
     def claim(self, free: Room | None = None) -> Claim | None:
-        """The first of the queue that can start becomes `running`; the others learn what they wait for."""
-        table = Training.__table__.c  # nothing of the classes is set up until a training waits
-        if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
+        """The first of the queue that can start becomes `running`; the others learn what they wait for.
+
+        Planned on a read: most rounds change nothing, and then nothing is locked.
+        """
+        queue = waiting_rows()
+        chosen, reasons = plan(queue, self.busy, self.gpus, free, now())
+        changed = {row.id for row in queue if row.waiting_for != reasons.get(row.id)}
+        if chosen is None and not changed:
             return None
         with writing() as session:
-            queue = select(Training).where(Training.status == TrainingStatus.PENDING, Training.deleted_at.is_(None))
-            rows = session.scalars(queue.order_by(*queue_order()).with_for_update()).all()
-            chosen, reasons = plan(rows, self.busy, self.gpus, free, now())
-            claim = take(*chosen) if chosen is not None else None
-            messages = announce(rows, reasons, claim)
+            wanted = changed | ({chosen[0].id} if chosen else set())
+            still = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+            rows = session.scalars(select(Training).where(Training.id.in_(wanted), still).with_for_update()).all()
+            claim = next((take(row, chosen[1]) for row in rows if chosen and row.id == chosen[0].id), None)
+            messages = announce(rows, reasons)
         if claim is not None:
             self.hold(claim.training_id, claim.devices)
         self.tell(messages)
         return claim
 
 
-def announce(rows: Iterable[Training], reasons: Waiting, claim: Claim | None) -> list[Any]:
-    """Write down what each waits for; a message for each of which that changed, and for the one that starts."""
+def waiting_rows() -> Sequence[Any]:
+    """The queue in its order, with what planning needs of each training."""
+    table = Training.__table__.c  # nothing of the classes is set up until a training waits
+    if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
+        return []
+    columns = select(Training.id, Training.params, Training.start_not_before, Training.waiting_for)
+    waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+    return db.session.execute(columns.where(waits).order_by(*queue_order())).all()
+
+
+def announce(rows: Iterable[Training], reasons: Waiting) -> list[Any]:
+    """Write down what each waits for, or that it starts; the messages about it."""
     from app.services.trainer.messages import status_message  # not at import: the trainer imports this module
 
-    messages = []
     for row in rows:
-        starts = claim is not None and row.id == claim.training_id
-        if starts or row.waiting_for != reasons.get(row.id):
-            row.waiting_for = reasons.get(row.id)
-            messages.append(status_message(row))
-    return messages
+        row.waiting_for = reasons.get(row.id)
+    return [status_message(row) for row in rows]
 
 
 def queue_order() -> tuple[Any, ...]:
@@ -146,9 +157,9 @@ def take(row: Training, devices: tuple[str, ...]) -> Claim:
 
 
 def plan(
-    queue: Iterable[Training], busy: dict[int, tuple[str, ...]], gpus: list[str], free: Room | None, time: datetime
-) -> tuple[tuple[Training, tuple[str, ...]] | None, Waiting]:
-    """Which training starts now on which devices, and what each of the others waits for.
+    queue: Iterable[Any], busy: dict[int, tuple[str, ...]], gpus: list[str], free: Room | None, time: datetime
+) -> tuple[tuple[Any, tuple[str, ...]] | None, Waiting]:
+    """Which training starts now on which devices, and what each of the others waits for. `queue`: waiting_rows().
 
     Who waits for a device keeps it from those behind; who waits for the clock does not.
     """
