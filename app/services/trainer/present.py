@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import MetricsOut, TrainingOut
+from app.services.dispatch import queue_order
 from app.services.trainer import texts
 from app.services.trainer.waiting import allowed, waiting_for
 
@@ -23,11 +24,6 @@ SORTS: dict[str, Any] = {
 PLAIN = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
 ]  # columns that are shown as they are
-
-
-def queue_order() -> tuple[Any, ...]:
-    """The order in which trainings wait: by priority, then position, which is the age until someone reorders."""
-    return Training.priority.desc(), Training.position, Training.id
 
 
 def rows() -> Any:

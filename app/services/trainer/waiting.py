@@ -24,6 +24,9 @@ def reason(told: dict[str, Any]) -> str:
         match told["code"]:
             case "device":
                 return _("Waits for its device, which “%(name)s” uses.", name=told["name"])
+            case "missing_device":
+                return _("This machine has no device %(device)s. Clone the training with another one.",
+                         device=told["device"])  # fmt: skip
             case "turn":
                 return turn(told["ahead"])
             case "schedule":
