@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
@@ -14,7 +15,17 @@ from app.models import IdempotencyKey, now
 from app.services import idempotency
 from scripts.local_server import Server, settings_for
 from tests.data import valid_dataset
-from tests.routes.test_training_actions import add, client, dataset_id, refused, row_of  # noqa: F401
+from tests.routes.test_training_actions import add, refused, row_of
+
+
+@pytest.fixture
+def client(idle_app: APIFlask) -> FlaskClient:
+    return idle_app.test_client()
+
+
+@pytest.fixture
+def dataset_id(idle_app: APIFlask) -> int:
+    return valid_dataset(idle_app)
 
 
 def test_twenty_at_once(server: Server) -> None:
@@ -47,7 +58,7 @@ def test_twenty_at_once(server: Server) -> None:
     assert "Traceback" not in server.log()
 
 
-def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     key = {"Idempotency-Key": "k"}
     body = {"dataset_id": dataset_id, "name": "One"}
     first = client.post("/api/trainings", json=body, headers=key)
@@ -68,7 +79,7 @@ def test_another_body_is_another_request(idle_app: APIFlask, client: FlaskClient
     assert row_of(idle_app, first.json["training_id"]).status == "pending"
 
 
-def test_what_failed_may_be_sent_again(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_what_failed_may_be_sent_again(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     key = {"Idempotency-Key": "k"}
     training_id = add(idle_app, dataset_id, "running")
     refused(client.post(f"/api/trainings/{training_id}/retry", headers=key), 409)
@@ -79,7 +90,7 @@ def test_what_failed_may_be_sent_again(idle_app: APIFlask, client: FlaskClient, 
     assert client.post(f"/api/trainings/{training_id}/retry", headers=key).status_code == 202
 
 
-def test_keys(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_keys(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     body = {"dataset_id": dataset_id}
     for key in ("", " ", "a b", "ã", "a" * 201, "\x7f"):
         answer = client.post("/api/trainings", json=body, headers={"Idempotency-Key": key})
@@ -88,7 +99,7 @@ def test_keys(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     assert client.post("/api/trainings", json=body, headers={"Idempotency-Key": "!~" * 100}).status_code == 201
 
 
-def test_a_key_is_free_again_after_a_day(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_a_key_is_free_again_after_a_day(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     def ask() -> int:
         body = {"dataset_id": dataset_id}
         return client.post("/api/trainings", json=body, headers={"Idempotency-Key": "k"}).json["training_id"]

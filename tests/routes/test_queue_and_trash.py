@@ -12,8 +12,19 @@ from app.database import writing
 from app.extensions import db
 from app.models import Checkpoint, Test, Training, TrainingMetric
 from app.services.trainer.queue import places, rearranged
-from tests.routes.test_training_actions import add, client, dataset_id, folder_of, refused, row_of  # noqa: F401
+from tests.data import valid_dataset
+from tests.routes.test_training_actions import add, folder_of, refused, row_of
 from tests.routes.test_trainings import counted
+
+
+@pytest.fixture
+def client(idle_app: APIFlask) -> FlaskClient:
+    return idle_app.test_client()
+
+
+@pytest.fixture
+def dataset_id(idle_app: APIFlask) -> int:
+    return valid_dataset(idle_app)
 
 
 def ids(answer: Any) -> list[int]:
@@ -21,7 +32,7 @@ def ids(answer: Any) -> list[int]:
     return [item["id"] for item in answer.json["queue"]]
 
 
-def test_the_queue_in_its_order(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_the_queue_in_its_order(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     first, second, urgent = (add(idle_app, dataset_id, priority=number) for number in (0, 0, 5))
     for state in ("running", "paused", "completed", "deleted"):
         add(idle_app, dataset_id, state)
@@ -63,7 +74,7 @@ def test_priorities_that_hold_an_order(given: list[int], expected: list[int]) ->
     assert rearranged([1, 2, 3, 4], [4, 2]) == [1, 4, 3, 2]
 
 
-def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     reasons = {
         "“Cars”": {"code": "device", "training_id": 1, "name": "Cars"},
         "1 training is": {"code": "turn", "ahead": 1},
@@ -80,7 +91,7 @@ def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id
         assert shown == reason
 
 
-def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     add(idle_app, dataset_id, checkpoint=2)
     counts = []
     for _ in range(2):
@@ -94,7 +105,7 @@ def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: i
     assert max(counts) <= 4
 
 
-def test_trash_and_back(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_trash_and_back(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     kept, waits = add(idle_app, dataset_id, "completed", checkpoint=3), add(idle_app, dataset_id)
     answer = client.delete(f"/api/trainings/{waits}").json
     left = datetime.fromisoformat(answer["until"]) - datetime.now(UTC)
@@ -114,7 +125,7 @@ def test_trash_and_back(idle_app: APIFlask, client: FlaskClient, dataset_id: int
     assert client.get("/api/trainings").json["total"] == 2
 
 
-def test_gone_for_good(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_gone_for_good(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id, other = (add(idle_app, dataset_id, "completed", checkpoint=3) for _ in range(2))
     storage = idle_app.extensions["services"].storage
     with idle_app.app_context(), writing() as session:
@@ -164,7 +175,7 @@ def test_files_come_back_when_the_rows_stay(
     assert (folder_of(idle_app, training_id) / "checkpoints" / "epoch-3.pt").is_file()
 
 
-def test_what_another_one_starts_from_stays(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:  # noqa: F811
+def test_what_another_one_starts_from_stays(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     start = {"kind": "training", "checkpoint": "best"}
     source = add(idle_app, dataset_id, "deleted", checkpoint=3, deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
     waits = add(idle_app, dataset_id, start=start | {"training_id": source})
