@@ -41,8 +41,7 @@ def rows() -> Any:
 
 def one(training_id: int, models: Path) -> dict[str, Any] | None:
     """One training, ready for TrainingOut."""
-    found = db.session.execute(rows().where(Training.id == training_id)).first()
-    return None if found is None else shown(found, models)
+    return next(iter(shown_all(rows().where(Training.id == training_id), models)), None)
 
 
 def active(models: Path) -> list[dict[str, Any]]:
@@ -56,7 +55,7 @@ def active(models: Path) -> list[dict[str, Any]]:
 def waiting(models: Path) -> list[dict[str, Any]]:
     """The queue in its order."""
     wanted = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
-    return [shown(found, models) for found in db.session.execute(wanted.order_by(*queue_order()))]
+    return shown_all(wanted.order_by(*queue_order()), models)
 
 
 def deleted() -> Any:
@@ -79,7 +78,7 @@ def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
         .offset((query["page"] - 1) * size)
     )
     return {
-        "trainings": [shown(found, models) for found in db.session.execute(part)],
+        "trainings": shown_all(part, models),
         "total": total,
         "page": query["page"],
         "per_page": size,
@@ -97,7 +96,16 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
     return conditions
 
 
-def shown(found: Any, models: Path) -> dict[str, Any]:
+def shown_all(wanted: Any, models: Path) -> list[dict[str, Any]]:
+    """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
+    found = db.session.execute(wanted).all()
+    holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
+    named = select(Training.id, Training.name).where(Training.id.in_(holders))
+    names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
+    return [shown(item, models, names) for item in found]
+
+
+def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = found
     folder = models / str(row.id)
@@ -110,7 +118,7 @@ def shown(found: Any, models: Path) -> dict[str, Any]:
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
         "start": row.start or {"kind": "auto"},
-        "waiting_for": waiting_for(row),
+        "waiting_for": waiting_for(row, names),
         "resumable": bool(epochs),
         "actions": allowed(row, epochs),
     }
