@@ -47,9 +47,7 @@ def one(training_id: int, models: Path) -> dict[str, Any] | None:
 def active(models: Path) -> list[dict[str, Any]]:
     """Running trainings, then the queue in its order."""
     wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
-    return [
-        shown(found, models) for found in db.session.execute(wanted.order_by(Training.status.desc(), *queue_order()))
-    ]
+    return shown_all(wanted.order_by(Training.status.desc(), *queue_order()), models)
 
 
 def waiting(models: Path) -> list[dict[str, Any]]:
