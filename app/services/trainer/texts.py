@@ -14,6 +14,12 @@ NOTES = {
     "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
     "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
     "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
+    "resumed": _l("Goes on after epoch %(epoch)s, from its checkpoint."),
+    "resume_rejected": _l("The checkpoint %(path)s is not used: %(reason)s."),
+    "schedule_stretched": _l(
+        "The learning rate schedule is laid over %(epochs)s epochs: it goes from %(from)s to %(to)s, then falls again."
+    ),
+    "schedule_kept": _l("The learning rate stays at %(to)s up to epoch %(epochs)s."),
 }
 
 FAILURES = {
@@ -32,6 +38,10 @@ REASONS = {
     "downloads are switched off (WEIGHTS_URL)": _l("downloads are switched off (WEIGHTS_URL)"),
     "the download failed": _l("the download failed"),
     "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
+    "the file is missing": _l("the file is missing"),
+    "the file holds no optimizer: a training cannot go on from it": _l(
+        "the file holds no optimizer: a training cannot go on from it"
+    ),
 }
 
 
