@@ -9,9 +9,11 @@ import matplotlib
 import torch
 from ultralytics.engine import trainer as engine
 from ultralytics.utils import plotting, torch_utils
+from ultralytics.utils.dist import find_free_network_port
 from ultralytics.utils.patches import torch_load
 
 from app.worker.files import sync_and_replace
+from app.worker.rank import launch_command
 
 WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)
 
@@ -65,7 +67,13 @@ class Patience(torch_utils.EarlyStopping):
             self.patience = patience
 
 
+def several_processes(trainer: Any) -> tuple[list[str], None]:
+    """The command of a multi-GPU training, and no file that would be left to delete."""
+    return launch_command(trainer, find_free_network_port()), None
+
+
 engine.check_amp = half_works
+engine.generate_ddp_command = several_processes  # type: ignore[assignment]
 engine.strip_optimizer = strip  # type: ignore[assignment]
 engine.EarlyStopping = Patience  # type: ignore[misc]
 plotting.check_font = local_font
