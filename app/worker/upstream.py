@@ -29,6 +29,15 @@ def local_font(_name: str = "") -> str:
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
 
 
+def threads() -> int:
+    """As OMP_NUM_THREADS says, else as many as there are cores.
+
+    The environment that the process was started with: ultralytics sets the variable to 1 when it is imported.
+    """
+    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
+    return int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
 def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = None) -> dict[str, Any]:
     """As ultralytics strips, but replaced at once, and with its epoch (from 0) kept as `trained_epoch`."""
     place = Path(target or path)
@@ -78,4 +87,4 @@ engine.strip_optimizer = strip  # type: ignore[assignment]
 engine.EarlyStopping = Patience  # type: ignore[misc]
 plotting.check_font = local_font
 # ultralytics leaves a core idle, which on two cores is half of them.
-torch_utils.NUM_THREADS = len(os.sched_getaffinity(0))
+torch_utils.NUM_THREADS = threads()

@@ -21,7 +21,7 @@ from app.worker.figures import Gauge, visible
 from app.worker.report import ending, leave_word
 from app.worker.resume import candidates, cut_results
 from app.worker.schedule import curve, extended
-from app.worker.upstream import Patience
+from app.worker.upstream import Patience, threads
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -267,6 +267,12 @@ def test_an_event_that_finds_no_room_leaves_no_half_line(channel: Channel) -> No
 )
 def test_kinds(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
+
+
+def test_all_cores_are_used() -> None:
+    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
+    assert os.environ["OMP_NUM_THREADS"] == (given.get(b"OMP_NUM_THREADS", b"1")).decode(), "ultralytics sets it"
+    assert threads() == int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 # Figures

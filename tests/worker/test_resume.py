@@ -48,8 +48,7 @@ def copies(run: Run) -> list[str]:
 
 
 def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., Run]) -> None:
-    whole = Run(tmp_path / "whole", **QUICK)  # one after the other: two that run at once slow each other down
-    straight = whole.end()
+    whole = Run(tmp_path / "whole", **QUICK)
     broken = run(**QUICK)
     broken.wait(lambda run: any(event.epoch == 3 for event in run.of(Progress)))
     broken.child.signal(signal.SIGKILL)
@@ -65,7 +64,7 @@ def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., R
     table.write_text("\n".join([*lines, lines[-1].replace("2,", "3,", 1), "4,12.5,0.0"]))
 
     resumed = run(attempt=2, resume=str(folder / "checkpoints" / "epoch-3.pt"), **QUICK)
-    end = resumed.end()
+    end, straight = resumed.end(), whole.end()
     assert isinstance(end, Completed), end
     assert isinstance(straight, Completed), straight
     assert [(note.code, note.data) for note in resumed.of(Note)] == [
