@@ -159,7 +159,7 @@ class TellingTrainer(engine.BaseTrainer):
                 eta=self.eta_after(),
                 fitness=number(self.fitness),
                 timing=self.timing(),
-                classes=by_class(self.validator, self.measures.get("map50", "")),
+                classes=by_class(self.validator, self.measures.get("map50", "")) if self.validating_s else [],
                 **metrics,
             )
         )
