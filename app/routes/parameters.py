@@ -8,7 +8,7 @@ from app.schemas import ArchitecturesOut, ParametersOut
 from app.services.trainer import params
 from app.services.trainer.architectures import listed
 
-blueprint = APIBlueprint("parameters", __name__, tag="Trainings")
+blueprint = APIBlueprint("parameters", __name__, tag="Models")
 
 
 @blueprint.get("/api/training-parameters")
