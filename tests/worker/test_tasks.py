@@ -1,0 +1,104 @@
+"""A real training of each task, and each way to start one: one after the other in one process, since torch loads long."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.events import Completed, Epoch, Event, Failed, Note, Started, read_events
+from app.services.process import child_environment
+from tests.task_data import write
+
+pytestmark = pytest.mark.training
+
+# Like app.worker.train.main for each folder, in the order that is given.
+TRAIN = """
+import sys
+from app.worker.train import main
+for directory in sys.argv[1:]:
+    main(directory)
+"""
+MODELS = {
+    "segment": "yolo11n-seg",
+    "pose": "yolov8n-pose",
+    "obb": "yolo11n-obb",
+    "classify": "yolov8n-cls",
+    "detect": "yolov8n-rtdetr",
+}
+
+
+def prepare(folder: Path, name: str, task: str, architecture: str, **changes: Any) -> Path:
+    """The folder of one attempt with its spec."""
+    data = folder / "data" / task / "dataset.yaml"
+    if not data.exists():
+        write(data.parent, task)
+    directory = folder / name / "attempts" / "1"
+    directory.mkdir(parents=True)
+    spec = {
+        "training_id": 1, "training_dir": str(folder / name), "data": str(data), "task": task, "model_version": "n",
+        "architecture": architecture, "start": {"kind": "auto"}, "resume": None, "extensions": [], "memory_limit": 0,
+        "epochs": 1, "batch_size": 4, "batch_now": 4, "img_size": 64, "learning_rate": None, "device": "cpu",
+        "params": {"optimizer": "auto", "plots": False}, "weights_dir": str(folder / "weights"), "weights_url": "",
+    } | changes  # fmt: skip
+    (directory / "spec.json").write_text(json.dumps(spec))
+    return directory
+
+
+def train(folder: Path, directories: list[Path]) -> dict[str, list[Event]]:
+    """Run them; what each said, by its name."""
+    environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
+    command = [sys.executable, "-c", TRAIN, *map(str, directories)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
+
+
+def of(events: list[Event], kind: type) -> Any:
+    return next(event for event in events if isinstance(event, kind))
+
+
+def test_every_task(tmp_path: Path) -> None:
+    directories = [prepare(tmp_path, task, task, model) for task, model in MODELS.items()]
+    best = str(tmp_path / "segment" / "run" / "weights" / "best.pt")
+    earlier = {"kind": "training", "training_id": 7, "checkpoint": "best", "path": best}
+    directories += [
+        prepare(tmp_path, "again", "segment", "yolo11n-seg", start=earlier),
+        prepare(tmp_path, "misfit", "obb", "yolo11n-obb", start=earlier),
+        prepare(tmp_path, "official", "obb", "yolo11n-obb", start={"kind": "official"}),
+    ]
+    said = train(tmp_path, directories)
+    for task, architecture in MODELS.items():
+        events = said[task]
+        assert isinstance(events[-1], Completed), (task, events[-1])
+        started, epoch = of(events, Started), of(events, Epoch)
+        assert (started.task, started.weights, started.train_images) == (task, "scratch", 8)
+        assert started.model == f"{architecture}.yaml"
+        note = next(event for event in events if isinstance(event, Note) and event.code == "weights_scratch")
+        published = architecture != "yolov8n-rtdetr"
+        assert note.data["reason"].startswith("downloads are" if published else "nobody has published")
+        assert epoch.loss > 0
+        assert epoch.val_loss > 0
+        assert zipfile.ZipFile(tmp_path / task / "checkpoints" / "epoch-1.pt").testzip() is None
+        measured = [epoch.precision, epoch.recall, epoch.map50, epoch.map95]
+        assert measured == [None] * 4 if task == "classify" else None not in measured
+
+    assert {"metrics/accuracy_top1", "metrics/accuracy_top5"} <= set(of(said["classify"], Epoch).parts)
+    assert of(said["classify"], Epoch).fitness > 0
+    for task, letter in (("segment", "M"), ("pose", "P")):
+        epoch = of(said[task], Epoch)
+        assert epoch.map50 == epoch.parts[f"metrics/mAP50({letter})"]
+        assert "metrics/mAP50(B)" in epoch.parts
+    assert not [key for key in of(said["obb"], Epoch).parts if key.startswith("metrics/")]
+
+    assert of(said["again"], Started).weights == "training"
+    assert [note.code for note in said["again"] if isinstance(note, Note)][0] == "weights_training"
+    assert isinstance(said["again"][-1], Completed)
+    for name, reason in (("misfit", "holds no model for the task obb"), ("official", "downloads are switched off")):
+        failed = said[name][-1]
+        assert isinstance(failed, Failed)
+        assert failed.kind == "weights"
+        assert reason in failed.error
