@@ -170,7 +170,7 @@ def check_architecture(model: Any, name: str, wanted: Wanted) -> None:
     """The weights have the names and shapes of the model that ultralytics builds from its YAML."""
     from ultralytics.nn import tasks
 
-    kinds = {
+    kinds: dict[str, Any] = {
         "detect": tasks.RTDETRDetectionModel if "rtdetr" in wanted.name else tasks.DetectionModel,
         "segment": tasks.SegmentationModel,
         "pose": tasks.PoseModel,
@@ -178,7 +178,7 @@ def check_architecture(model: Any, name: str, wanted: Wanted) -> None:
         "classify": tasks.ClassificationModel,
     }
     kind = kinds[wanted.task]
-    head = model.model[-1] if isinstance(model, kind) else None
+    head: Any = model.model[-1] if isinstance(model, kind) else None
     classes = getattr(head, "nc", None) or getattr(getattr(head, "linear", None), "out_features", None)
     if type(model) is not kind or classes is None:  # a segmentation model is a kind of detection model, too
         raise WeightsError(f"{name} holds no model for the task {wanted.task}")
