@@ -15,8 +15,7 @@ RUN = (
         "Keep a checkpoint of every so many epochs for good, beside the newest and the best. Below 1, none."
     ), -1, 10_000),
     Parameter("amp", "boolean", "run", _l(
-        "Compute in half precision where the GPU can (automatic mixed precision): about twice as fast in half the "
-        "memory."
+        "Compute in half precision where the GPU can (automatic mixed precision): less memory, and faster."
     )),
     Parameter("seed", "integer", "run", _l(
         "The start of all chance. The same seed, data and machine give the same training."
