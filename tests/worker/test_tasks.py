@@ -17,10 +17,22 @@ pytestmark = pytest.mark.training
 
 # Like app.worker.train.main for each folder, in the order that is given.
 TRAIN = """
-import sys
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # so little to compute that a second thread only costs time
 from app.worker.train import main
 for directory in sys.argv[1:]:
     main(directory)
+import json
+from pathlib import Path
+import numpy
+from ultralytics import YOLO
+from app.worker.predict import detections_of
+found = {}
+for directory in map(Path, sys.argv[1:]):
+    for weights in directory.parents[1].glob("run/weights/best.pt"):
+        result = YOLO(weights).predict(numpy.zeros((48, 64, 3), numpy.uint8), conf=0.0001, verbose=False)[0]
+        found[directory.parents[1].name] = detections_of(result)
+print(json.dumps(found))
 """
 MODELS = {
     "segment": "yolo11n-seg",
@@ -48,13 +60,14 @@ def prepare(folder: Path, name: str, task: str, architecture: str, **changes: An
     return directory
 
 
-def train(folder: Path, directories: list[Path]) -> dict[str, list[Event]]:
-    """Run them; what each said, by its name."""
+def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]], dict[str, Any]]:
+    """Run them, then use each model; what each said and what each found in a black image, by its name."""
     environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
     command = [sys.executable, "-c", TRAIN, *map(str, directories)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr[-3000:]
-    return {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
+    said = {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
+    return said, json.loads(done.stdout.splitlines()[-1])
 
 
 def of(events: list[Event], kind: type) -> Any:
@@ -70,7 +83,7 @@ def test_every_task(tmp_path: Path) -> None:
         prepare(tmp_path, "misfit", "obb", "yolo11n-obb", start=earlier),
         prepare(tmp_path, "official", "obb", "yolo11n-obb", start={"kind": "official"}),
     ]
-    said = train(tmp_path, directories)
+    said, found = train(tmp_path, directories)
     for task, architecture in MODELS.items():
         events = said[task]
         assert isinstance(events[-1], Completed), (task, events[-1])
@@ -85,6 +98,13 @@ def test_every_task(tmp_path: Path) -> None:
         assert zipfile.ZipFile(tmp_path / task / "checkpoints" / "epoch-1.pt").testzip() is None
         measured = [epoch.precision, epoch.recall, epoch.map50, epoch.map95]
         assert measured == [None] * 4 if task == "classify" else None not in measured
+
+    assert set(found) == {*MODELS, "again"}
+    for name, detections in found.items():
+        assert all(item["class"] in {"thing", "round", "square"} and len(item["bbox"]) == 4 for item in detections), (
+            name
+        )
+    assert [item["bbox"] for item in found["classify"]] == [[0, 0, 64, 48]]
 
     assert {"metrics/accuracy_top1", "metrics/accuracy_top5"} <= set(of(said["classify"], Epoch).parts)
     assert of(said["classify"], Epoch).fitness > 0
