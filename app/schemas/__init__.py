@@ -11,6 +11,7 @@ from app.schemas.datasets import (
     FindingPage,
     FindingQuery,
 )
+from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.system import SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.training_actions import (

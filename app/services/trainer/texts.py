@@ -14,6 +14,8 @@ NOTES = {
     "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
     "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
     "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
+    "weights_training": _l("Starts from the checkpoint “%(checkpoint)s” of training %(training_id)s."),
+    "weights_none": _l("Starts from scratch, as asked. It needs more epochs this way."),
     "batch_halved": _l(
         "Memory ran out: goes on after epoch %(epoch)s with a batch of %(smaller)s instead of %(batch)s. Gradients are "
         "accumulated, so that it learns as before."
@@ -49,6 +51,7 @@ FAILURES = {
 REASONS = {
     "downloads are switched off (WEIGHTS_URL)": _l("downloads are switched off (WEIGHTS_URL)"),
     "the download failed": _l("the download failed"),
+    "nobody has published such weights": _l("nobody has published such weights"),
     "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
     "the file is missing": _l("the file is missing"),
     "the file holds no optimizer: a training cannot go on from it": _l(
