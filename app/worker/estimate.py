@@ -1,0 +1,295 @@
+"""Measures a few real batches of a training: `python -m app.worker.estimate DIRECTORY`.
+
+`spec.json` is that of app/worker/train.py, whose own code runs here, with a trainer that stops once it knows enough.
+`result.json` then holds the figures of `Measurement.figures`, or `error_kind` and `error`. When memory runs out, the
+batch is halved and measured again: `fits` is false, and the figures are those of `batch`, the largest that did fit.
+"""
+
+import gc
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app.worker.channel import Channel, open_channel
+from app.worker.failures import chain, kind_of, sentence
+from app.worker.files import put
+
+TRAIN_S, PLAIN_S, VAL_S = 8.0, 3.0, 4.0  # how long is measured: training, training without mosaic, validation
+LONGEST_S = 14.0  # of all training batches together: a slow machine sees fewer
+LEAST, MOST = 3, 500  # batches
+HALVINGS = 2
+KEPT_FREE = 0.05  # of the memory: what the machine needs itself
+
+
+class Measured(Exception):
+    """Enough was seen.
+
+    Args:
+        figures: see `Measurement.figures`.
+    """
+
+    def __init__(self, figures: dict[str, Any]) -> None:
+        super().__init__("measured")
+        self.figures = figures
+
+
+class Few:
+    """A loader that ends after a while, but not before its second batch."""
+
+    def __init__(self, loader: Any, seconds: float) -> None:
+        self.loader, self.seconds = loader, seconds
+        self.dataset = loader.dataset
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        began = time.monotonic()
+        for number, batch in enumerate(self.loader, 1):
+            yield batch
+            if number >= 2 and time.monotonic() - began > self.seconds:
+                return
+
+
+class Measurement:
+    """Mixed into a trainer: its own loop, loaders, model and optimizer, with a clock beside them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.asked: int | None = None
+        self.warm: float | None = None
+        self.mosaic = True
+        self.times: dict[bool, list[float]] = {True: [], False: []}  # seconds a batch, by whether mosaic was on
+        self.steps: list[float] = []
+        self.step = 0.0
+        self.mark = self.since = self.began = 0.0
+        self.marks: list[float] = []
+        super().__init__(*args, **kwargs)
+
+    # What ultralytics calls.
+
+    def run_callbacks(self, event: str) -> None:
+        """Only the clock: nothing is told, no config.yaml is written."""
+        if event == "on_train_start":
+            self.begin()
+        elif event == "on_train_epoch_start":
+            self.mark = time.monotonic()
+        elif event == "on_train_batch_end":
+            self.count_batch()
+
+    def plot_training_samples(self, batch: Any, ni: int) -> None:
+        """Of the first three batches only: it would blur their figures."""
+
+    def optimizer_step(self) -> None:
+        self.synchronize()
+        began = time.monotonic()
+        super().optimizer_step()  # type: ignore[misc]
+        self.synchronize()
+        self.step = time.monotonic() - began
+
+    def final_eval(self) -> None:
+        """The training ended before enough was seen: so few batches has it."""
+        self.finish()
+
+    # The clock.
+
+    def synchronize(self) -> None:
+        import torch
+
+        if self.device.type == "cuda":  # type: ignore[attr-defined]
+            torch.cuda.synchronize(self.device)  # type: ignore[attr-defined]
+
+    def begin(self) -> None:
+        me: Any = self
+        me.start_seconds = time.time() - psutil.Process().create_time()
+        self.began = time.monotonic()
+        self.asked = me.batch_size
+        self.mosaic = not me.args.close_mosaic or me.epochs > me.args.close_mosaic
+        self.limit_validation()
+
+    def limit_validation(self) -> None:
+        me: Any = self
+        me.validator.dataloader = Few(me.test_loader, VAL_S)
+        me.validator.callbacks["on_val_batch_end"] = [lambda _validator: self.marks.append(time.monotonic())]
+
+    def count_batch(self) -> None:
+        now = time.monotonic()
+        took, self.mark = now - self.mark, now
+        if self.warm is None:
+            self.warm, self.since = took, now
+        else:
+            self.times[self.mosaic].append(took - self.step)
+            if self.step:
+                self.steps.append(self.step)
+        self.step = 0.0
+        if self.enough(now):
+            self.go_on(now)
+
+    def enough(self, now: float) -> bool:
+        """Whether this phase has been seen for long enough."""
+        seen = len(self.times[self.mosaic])
+        wanted = TRAIN_S if not self.times[False] else PLAIN_S
+        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST_S
+
+    def go_on(self, now: float) -> None:
+        """From the epochs with mosaic to those without, then to the end."""
+        me: Any = self
+        if not self.mosaic or not me.args.close_mosaic or me.args.mosaic == 0 or now - self.began >= LONGEST_S:
+            self.finish()
+        me._close_dataloader_mosaic()
+        me.train_loader.reset()
+        self.mosaic, self.since = False, now
+
+    def finish(self) -> None:
+        """Validate, save, and stop with the figures."""
+        me: Any = self
+        batches, seconds = len(me.test_loader), self.validation_seconds()
+        began = time.monotonic()
+        me.save_model()
+        raise Measured(self.figures(batches, seconds, time.monotonic() - began))
+
+    def validation_seconds(self) -> float:
+        """A whole validation, from a part of it: its batches, and the reckoning behind them."""
+        me: Any = self
+        me.ema.update_attr(me.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
+        self.limit_validation()
+        self.marks = [time.monotonic()]
+        me.metrics, me.fitness = me.validate()
+        end = time.monotonic()
+        took = [after - before for before, after in zip(self.marks, self.marks[1:], strict=False)]
+        batches, seen = len(me.test_loader), len(took)
+        rest = (end - self.marks[-1]) * batches / seen
+        if seen == batches:
+            return sum(took) + rest
+        return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
+
+    def batch_seconds(self, mosaic: bool) -> float | None:
+        """Seconds a batch: loading, forward, backward, and its share of the optimizer's step."""
+        me: Any = self
+        seen = self.times[mosaic]
+        if not seen:
+            return None
+        ahead = 2 * me.train_loader.num_workers  # batches that were loaded in advance
+        steady = seen[ahead:] if len(seen) > 2 * ahead else seen
+        if len(steady) >= 10:
+            steady = sorted(steady)[:-1]  # one that something else held up
+        share = statistics.mean(self.steps) / max(round(me.args.nbs / me.batch_size), 1) if self.steps else 0.0
+        return statistics.mean(steady) + share
+
+    def figures(self, val_batches: int, val_seconds: float, save_seconds: float) -> dict[str, Any]:
+        """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
+        me: Any = self
+        full, plain = self.batch_seconds(True), self.batch_seconds(False)
+        memory, total = memory_of(me.device)
+        return {
+            "fits": me.batch_size == self.asked,
+            "batch": me.batch_size,
+            "batches": len(me.train_loader),
+            "val_batches": val_batches,
+            "start_seconds": me.start_seconds,
+            "batch_seconds": full or plain or self.warm,
+            "plain_batch_seconds": plain,
+            "val_seconds": val_seconds,
+            "save_seconds": save_seconds,
+            "measured_batches": sum(map(len, self.times.values())),
+            "parameters": sum(item.numel() for item in me.model.parameters()),
+            "checkpoint_bytes": me.last.stat().st_size,
+            "memory": memory,
+            "memory_total": total,
+            "device": device_name(me.device),
+        }
+
+
+def memory_of(device: Any) -> tuple[int, int]:
+    """The most that was held so far, and what there is: of the GPU, or of this process and the machine."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, machine_memory()
+
+
+def machine_memory() -> int:
+    """Of the machine, or of the container that this runs in."""
+    total = psutil.virtual_memory().total
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no such limit
+        return total
+
+
+def device_name(device: Any) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
+
+
+def limit_memory(limit: int) -> None:
+    """Let this process fail before the machine does. `limit`: TRAINING_MEMORY_LIMIT, 0 for none; bytes."""
+    process = psutil.Process()
+    memory = psutil.virtual_memory()
+    room = int(memory.available - KEPT_FREE * memory.total)
+    if limit:
+        room = min(room, limit - process.memory_info().rss)
+    held = int(process.memory_info().data)  # mapped, most of it never touched
+    resource.setrlimit(resource.RLIMIT_DATA, (held + max(room, 0), resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def measure(channel: Channel) -> dict[str, Any]:
+    """The figures; the batch is halved while it does not fit."""
+    from app.worker import train
+    from app.worker.tasks import TRAINERS
+
+    spec, asked = channel.spec, channel.spec["batch_now"]
+    trainer = TRAINERS[spec["task"]]
+    TRAINERS[spec["task"]] = type(f"Measuring{trainer.__name__}", (Measurement, trainer), {})
+    if spec["device"] == "cpu":
+        limit_memory(spec["memory_limit"])
+    for halving in range(HALVINGS + 1):
+        try:
+            train.train(channel)
+        except Measured as end:
+            return end.figures | {"fits": end.figures["fits"] and not halving}
+        except Exception as error:
+            if not out_of_memory(error) or halving == HALVINGS or spec["batch_now"] == 1:
+                raise
+        spec["batch_size"] = spec["batch_now"] = max(asked >> (halving + 1), 1)
+        forget()
+    raise RuntimeError("the training ended without a measurement")
+
+
+def out_of_memory(error: Exception) -> bool:
+    return kind_of(error) == "out_of_memory" or any("Failed to allocate" in str(item) for item in chain(error))
+
+
+def forget() -> None:
+    """Give back what the failed try held."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def main(directory: str) -> int:
+    channel = open_channel(directory)
+    try:
+        result = measure(channel)
+    except Exception as error:
+        kind = "out_of_memory" if out_of_memory(error) else kind_of(error)
+        result = {"error_kind": kind, "error": sentence(error)}
+    put(Path(directory) / "result.json", lambda draft: draft.write_text(json.dumps(result), encoding="utf-8"))
+    sys.stdout.flush()
+    os._exit(0)  # nothing that helpers still do is of interest
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
