@@ -79,24 +79,27 @@ def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
     from app.services import Services
     from app.services.datasets import DatasetService
+    from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
 
     storage = StorageService(app.config["DATA_ROOT"])
+    trainer = TrainingService(storage)
     app.extensions["services"] = Services(
         storage=storage,
         datasets=DatasetService(storage),
-        trainer=TrainingService(storage),
+        trainer=trainer,
         inference=InferenceService(storage),
+        estimates=EstimateService(storage, trainer),
     )
 
 
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
-    from app.routes import datasets, live, system, tests, trainings, ui
+    from app.routes import datasets, estimate, live, system, tests, training_bundle, trainings, ui
 
-    for module in (ui, datasets, trainings, tests, system):
+    for module in (ui, datasets, trainings, training_bundle, estimate, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

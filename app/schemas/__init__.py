@@ -11,6 +11,8 @@ from app.schemas.datasets import (
     FindingPage,
     FindingQuery,
 )
+from app.schemas.estimate import EstimateOut
+from app.schemas.reproduce import RunAgainIn
 from app.schemas.system import SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.trainings import (

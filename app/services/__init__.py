@@ -7,6 +7,7 @@ from flask import current_app
 
 if TYPE_CHECKING:
     from app.services.datasets import DatasetService
+    from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
@@ -20,6 +21,7 @@ class Services:
     datasets: "DatasetService"
     trainer: "TrainingService"
     inference: "InferenceService"
+    estimates: "EstimateService"
 
 
 def services() -> Services:

@@ -1,32 +1,34 @@
 """Measures a few real batches of a training: `python -m app.worker.estimate DIRECTORY`.
 
-`spec.json` is that of app/worker/train.py, whose own code runs here, with a trainer that stops once it knows enough.
+`spec.json` is that of app/worker/train.py, whose own code runs here, with a trainer that stops once it knows enough,
+and `measure_seconds`: how long batches are measured.
 `result.json` then holds the figures of `Measurement.figures`, or `error_kind` and `error`. When memory runs out, the
 batch is halved and measured again: `fits` is false, and the figures are those of `batch`, the largest that did fit.
 """
 
-import gc
 import json
 import os
 import resource
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from app.worker.channel import Channel, open_channel
+from app.worker.channel import Channel, current, open_channel
 from app.worker.failures import chain, kind_of, sentence
 from app.worker.files import put
 
-TRAIN_S, PLAIN_S, VAL_S = 8.0, 3.0, 4.0  # how long is measured: training, training without mosaic, validation
-LONGEST_S = 14.0  # of all training batches together: a slow machine sees fewer
+PLAIN, VAL = 0.4, 0.5  # training without mosaic, validation: how long, of the spec's `measure_seconds` for training
+LONGEST = 1.8  # all training batches together: a slow machine sees fewer
 LEAST, MOST = 3, 500  # batches
 HALVINGS = 2
 KEPT_FREE = 0.05  # of the memory: what the machine needs itself
+ALLOCATION = ("Failed to allocate", "could not create a primitive")  # of OpenCV, of oneDNN
 
 
 class Measured(Exception):
@@ -64,6 +66,7 @@ class Measurement:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.asked: int | None = None
+        self.budget = float(current().spec["measure_seconds"])
         self.warm: float | None = None
         self.mosaic = True
         self.times: dict[bool, list[float]] = {True: [], False: []}  # seconds a batch, by whether mosaic was on
@@ -116,7 +119,7 @@ class Measurement:
 
     def limit_validation(self) -> None:
         me: Any = self
-        me.validator.dataloader = Few(me.test_loader, VAL_S)
+        me.validator.dataloader = Few(me.test_loader, VAL * self.budget)
         me.validator.callbacks["on_val_batch_end"] = [lambda _validator: self.marks.append(time.monotonic())]
 
     def count_batch(self) -> None:
@@ -135,13 +138,20 @@ class Measurement:
     def enough(self, now: float) -> bool:
         """Whether this phase has been seen for long enough."""
         seen = len(self.times[self.mosaic])
-        wanted = TRAIN_S if not self.times[False] else PLAIN_S
-        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST_S
+        wanted = self.budget * (1.0 if self.mosaic or not self.times[True] else PLAIN)
+        return (
+            seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST * self.budget
+        )
 
     def go_on(self, now: float) -> None:
         """From the epochs with mosaic to those without, then to the end."""
         me: Any = self
-        if not self.mosaic or not me.args.close_mosaic or me.args.mosaic == 0 or now - self.began >= LONGEST_S:
+        if (
+            not self.mosaic
+            or not me.args.close_mosaic
+            or me.args.mosaic == 0
+            or now - self.began >= LONGEST * self.budget
+        ):
             self.finish()
         me._close_dataloader_mosaic()
         me.train_loader.reset()
@@ -232,7 +242,7 @@ def device_name(device: Any) -> str:
 
 
 def limit_memory(limit: int) -> None:
-    """Let this process fail before the machine does. `limit`: TRAINING_MEMORY_LIMIT, 0 for none; bytes."""
+    """Let this process fail before the machine does. `limit`: TRAINING_MEMORY_LIMIT, 0 for none; in bytes."""
     process = psutil.Process()
     memory = psutil.virtual_memory()
     room = int(memory.available - KEPT_FREE * memory.total)
@@ -243,48 +253,47 @@ def limit_memory(limit: int) -> None:
 
 
 def measure(channel: Channel) -> dict[str, Any]:
-    """The figures; the batch is halved while it does not fit."""
+    """The figures of the batch in the spec."""
     from app.worker import train
     from app.worker.tasks import TRAINERS
 
-    spec, asked = channel.spec, channel.spec["batch_now"]
+    spec = channel.spec
     trainer = TRAINERS[spec["task"]]
     TRAINERS[spec["task"]] = type(f"Measuring{trainer.__name__}", (Measurement, trainer), {})
     if spec["device"] == "cpu":
         limit_memory(spec["memory_limit"])
-    for halving in range(HALVINGS + 1):
-        try:
-            train.train(channel)
-        except Measured as end:
-            return end.figures | {"fits": end.figures["fits"] and not halving}
-        except Exception as error:
-            if not out_of_memory(error) or halving == HALVINGS or spec["batch_now"] == 1:
-                raise
-        spec["batch_size"] = spec["batch_now"] = max(asked >> (halving + 1), 1)
-        forget()
+    try:
+        train.train(channel)
+    except Measured as end:
+        return end.figures | {"fits": end.figures["fits"] and not spec.get("halvings")}
     raise RuntimeError("the training ended without a measurement")
 
 
 def out_of_memory(error: Exception) -> bool:
-    return kind_of(error) == "out_of_memory" or any("Failed to allocate" in str(item) for item in chain(error))
+    return kind_of(error) == "out_of_memory" or any(part in str(item) for item in chain(error) for part in ALLOCATION)
 
 
-def forget() -> None:
-    """Give back what the failed try held."""
-    import torch
+def halve(channel: Channel) -> None:
+    """Start anew with half the batch, as the same process with an empty memory; returns where that makes no sense."""
+    spec = channel.spec
+    halvings, batch = spec.get("halvings", 0) + 1, spec["batch_now"] // 2
+    if halvings > HALVINGS or batch < 1:
+        return
+    values = spec | {"halvings": halvings, "batch_size": batch, "batch_now": batch}
+    put(channel.directory / "spec.json", lambda draft: draft.write_text(json.dumps(values), encoding="utf-8"))
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "app.worker.estimate", str(channel.directory)])  # noqa: S606
 
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
 
-
-def main(directory: str) -> int:
+def main(directory: str) -> None:
     channel = open_channel(directory)
     try:
         result = measure(channel)
     except Exception as error:
+        traceback.print_exc()
         kind = "out_of_memory" if out_of_memory(error) else kind_of(error)
+        if kind == "out_of_memory":
+            halve(channel)
         result = {"error_kind": kind, "error": sentence(error)}
     put(Path(directory) / "result.json", lambda draft: draft.write_text(json.dumps(result), encoding="utf-8"))
     sys.stdout.flush()

@@ -14,6 +14,7 @@ from app.worker.channel import Channel
 from app.worker.copies import last_epoch
 from app.worker.failures import StopRequested, chain, kind_of, sentence
 from app.worker.files import put
+from app.worker.revision import start_weights
 
 
 def ending(error: BaseException, channel: Channel) -> Event:
@@ -113,6 +114,7 @@ def write_config(path: Path, started: Started, spec: dict[str, Any]) -> None:
         "written": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "dataset": spec["data"],
         "seed": started.arguments.get("seed"),
+        "start_weights": start_weights(started.arguments.get("model")),
         **{key: value for key, value in asdict(started).items() if key not in {"arguments", "versions"}},
         "versions": started.versions,
         "arguments": started.arguments,

@@ -93,6 +93,14 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def start_weights(model: Any) -> dict[str, Any] | None:
+    """Name, SHA-256 and bytes of the file that a training starts from; None for a model made anew."""
+    path = Path(str(model))
+    if path.suffix != ".pt" or not path.is_file():
+        return None
+    return {"name": path.name, "sha256": file_hash(path), "bytes": path.stat().st_size}
+
+
 def read_cache(path: Path) -> dict[str, Any]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """Making a training from a request."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ logger = logging.getLogger("yolo.training")
 class TrainingCreation(TrainingBase):
     """New trainings."""
 
-    def create(self, values: dict[str, Any]) -> Training:
+    def create(self, values: dict[str, Any], within: Callable[[Any, Training], None] | None = None) -> Training:
         """Make a training and queue it. `values` as TrainingIn loads them.
+
+        Args:
+            within: called with the session and the new row, in the transaction.
 
         Raises:
             Unprocessable: no such dataset, a parameter that does not fit, a device that is not here.
@@ -50,6 +54,8 @@ class TrainingCreation(TrainingBase):
             )
             row.total_epochs = row.epochs
             session.add(row)
+            if within is not None:
+                within(session, row)
         logger.info("training %s created", row.id)
         self.send_status(row.id)
         self.start_training(row.id)
