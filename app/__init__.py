@@ -68,6 +68,9 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
+        from app.cli import backup
+
+        app.cli.add_command(backup)
         database.set_up_migrations(app)
     else:
         database.upgrade_if_old(app)
@@ -78,6 +81,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
     from app.services import Services
+    from app.services.backup import BackupService
     from app.services.datasets import DatasetService
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
@@ -92,6 +96,7 @@ def register_services(app: APIFlask) -> None:
         trainer=trainer,
         inference=InferenceService(storage),
         estimates=EstimateService(storage, trainer),
+        backups=BackupService(storage),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 if TYPE_CHECKING:
+    from app.services.backup import BackupService
     from app.services.datasets import DatasetService
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
@@ -22,6 +23,7 @@ class Services:
     trainer: "TrainingService"
     inference: "InferenceService"
     estimates: "EstimateService"
+    backups: "BackupService"
 
 
 def services() -> Services:

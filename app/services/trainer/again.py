@@ -1,6 +1,5 @@
 """The same run once more: everything that was resolved when a training started, as a training of its own."""
 
-import hashlib
 import logging
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +14,10 @@ from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
 from app.models import Dataset, Training, TrainingStatus
+from app.services.backup.files import hash_of
 from app.services.dispatch import CPU, gpus
 from app.services.revision import current_revision
 from app.services.storage.names import Loader
-from app.services.storage.unpack import Pacer
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.create import usable
 from app.services.trainer.launch import start
@@ -26,7 +25,6 @@ from app.services.trainer.launch import start
 logger = logging.getLogger("yolo.training")
 
 AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; its arguments do not show it
-PIECE = 256 * 1024
 
 
 class TrainingAgain(TrainingBase):
@@ -79,13 +77,14 @@ class TrainingAgain(TrainingBase):
         weights, path = used.get("start_weights"), self.start_file(row, used)
         on_gpu = row.device not in {None, CPU}
         db.session.rollback()  # no transaction may be open while we wait
-        if recorded and current_revision(self.storage.dataset_yaml(row.dataset_id), self.storage.new_tmp()) != recorded:
-            raise Conflict(_("The dataset has changed since this training: it would not be the same run.") + " " + how)
-        if weights and (path is None or file_hash(path) != weights["sha256"]):
-            raise Conflict(_("The start weights %(name)s are not there any more, or have changed.", name=weights["name"])
-                           + " " + how)  # fmt: skip
+        data = self.storage.dataset_yaml(row.dataset_id)
+        if recorded and current_revision(data, self.storage.new_tmp()) != recorded:
+            raise Conflict(_("The dataset has changed since: it would not be the same run.") + f" {how}")
+        if weights and (path is None or hash_of(path) != weights["sha256"]):
+            problem = _("The start weights %(name)s are not there any more, or have changed.", name=weights["name"])
+            raise Conflict(f"{problem} {how}")
         if on_gpu and not gpus(current_app.config["CUDA_VISIBLE_DEVICES"]):
-            raise Conflict(_("This training ran on a GPU, and this machine has none now.") + " " + how)
+            raise Conflict(_("This training ran on a GPU, and this machine has none now.") + f" {how}")
 
     def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
         """The file that the same run would start from, if it is there."""
@@ -126,13 +125,3 @@ def same_start(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     if row.start.get("kind", "auto") != "auto" or not used:
         return row.start or {"kind": "auto"}
     return {"kind": "official" if row.weights == "official" else "scratch"}
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256, read in small steps between which others are served."""
-    digest, pacer = hashlib.sha256(), Pacer()
-    with open(path, "rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-            pacer()
-    return digest.hexdigest()

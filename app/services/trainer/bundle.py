@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from flask_babel import gettext as _
 
+from app import __version__
 from app.errors import NotFound
 from app.models import Dataset, Training
 from app.services.storage.names import Loader, write_yaml
@@ -184,7 +185,7 @@ def readme(row: Training, dataset: Dataset, used: dict[str, Any]) -> str:
     return README.format(
         id=row.id,
         name=harmless(row.name),
-        version=harmless(versions.get("platform", "")),
+        version=__version__,
         dataset=harmless(dataset.name),
         images=dataset.total_images,
         revision=harmless(used.get("dataset_revision") or "unknown"),
@@ -198,7 +199,5 @@ def readme(row: Training, dataset: Dataset, used: dict[str, Any]) -> str:
 
 def harmless(text: Any) -> str:
     """Text without what Markdown or HTML would act on, on one line."""
-    visible = "".join(char if char.isprintable() else " " for char in str(text))
-    return (
-        re.sub(r"([\\`*_{}\[\]<>()#!|~])", r"\\\1", visible)[:300] if re.search(r"[`<>\[\]|*!]", visible) else visible
-    )
+    visible = "".join(char if char.isprintable() else " " for char in str(text)[:300])
+    return re.sub(r"([\\`*\[\]<>|!])", r"\\\1", visible)
