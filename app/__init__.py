@@ -10,6 +10,8 @@ from app.config import ROOT, cors_origins, flask_config, load_settings
 if TYPE_CHECKING:
     from apiflask import APIFlask  # not at import: children import this package too
 
+    from app.services import Services
+
 __version__ = "0.1.0"
 
 MAX_SOCKET_BYTES = 1_000_000
@@ -118,14 +120,17 @@ def start_background(app: APIFlask) -> None:
         held.storage.clean_leftovers()
         held.datasets.reconcile()
         held.trainer.reconcile()
-    socketio.start_background_task(warm_up)
+    socketio.start_background_task(warm_up, app, held)
 
 
-def warm_up() -> None:
-    """What the first use of the tables needs, after the first answer instead of before it (0.2 s)."""
+def warm_up(app: APIFlask, held: Services) -> None:
+    """What the first use of the tables needs, after the first answer instead of before it (0.2 s); then the janitor."""
     from sqlalchemy.orm import configure_mappers
 
     from app.extensions import socketio
 
     socketio.sleep(1.0)
     configure_mappers()
+    from app.services.janitor import start_janitor
+
+    start_janitor(app, held)

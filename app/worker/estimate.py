@@ -83,6 +83,7 @@ class Measurement:
         if event == "on_train_start":
             self.begin()
         elif event == "on_train_epoch_start":
+            self._oom_retries = MOST  # ultralytics would halve the batch in this process, see `halve`
             self.mark = time.monotonic()
         elif event == "on_train_batch_end":
             self.count_batch()
@@ -241,15 +242,15 @@ def device_name(device: Any) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
 
 
-def limit_memory(limit: int) -> None:
-    """Let this process fail before the machine does. `limit`: TRAINING_MEMORY_LIMIT, 0 for none; in bytes."""
-    process = psutil.Process()
+def memory_limit(limit: int) -> int:
+    """The private memory that train.py lets this process have, so that it fails before the machine does; in bytes.
+
+    Args:
+        limit: TRAINING_MEMORY_LIMIT, 0 for none.
+    """
     memory = psutil.virtual_memory()
-    room = int(memory.available - KEPT_FREE * memory.total)
-    if limit:
-        room = min(room, limit - process.memory_info().rss)
-    held = int(process.memory_info().data)  # mapped, most of it never touched
-    resource.setrlimit(resource.RLIMIT_DATA, (held + max(room, 0), resource.getrlimit(resource.RLIMIT_DATA)[1]))
+    most = int(psutil.Process().memory_info().data + memory.available - KEPT_FREE * memory.total)
+    return min(most, limit) if limit else most
 
 
 def measure(channel: Channel) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def measure(channel: Channel) -> dict[str, Any]:
     trainer = TRAINERS[spec["task"]]
     TRAINERS[spec["task"]] = type(f"Measuring{trainer.__name__}", (Measurement, trainer), {})
     if spec["device"] == "cpu":
-        limit_memory(spec["memory_limit"])
+        spec["memory_limit"] = memory_limit(spec["memory_limit"])
     try:
         train.train(channel)
     except Measured as end:
