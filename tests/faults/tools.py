@@ -69,8 +69,8 @@ def trainer(server: Server, training_id: int, seconds: float = 60) -> int:
 # Datasets and trainings, through the API.
 
 
-def add_dataset(server: Server, name: str = "Things") -> int:
-    answer = server.post("/api/datasets", data={"name": name}, files={"file": ("things.zip", yolo_zip(8, 4))})
+def add_dataset(server: Server, name: str = "Things", count: int = 8) -> int:
+    answer = server.post("/api/datasets", data={"name": name}, files={"file": ("things.zip", yolo_zip(count, 4))})
     assert answer.status_code == 201, answer.text
     dataset_id = answer.json()["dataset_id"]
 
