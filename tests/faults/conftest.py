@@ -91,8 +91,10 @@ def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The epochs of a run that nothing disturbs."""
+def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]] | None:
+    """The epochs of a run that nothing disturbs; None in the short selection, which has no time for it."""
+    if request.config.getoption("--times", None) is None:
+        return None
     with Server(tmp_path_factory.mktemp("undisturbed"), "threading") as server:
         training_id = begin(server, add_dataset(server))
         wait_for(server, training_id, "completed")

@@ -20,7 +20,7 @@ from scripts.local_server import Server
 from tests.data import yolo_zip
 
 # Small and quick, and steady enough to compare two runs: no mosaic, which mixes images at random.
-TINY = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 32}
+TINY = {"model_version": "n", "epochs": 4, "batch_size": 4, "img_size": 32}
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "scale": 0.0, "translate": 0.0}
 
 
