@@ -49,7 +49,7 @@ def gone_on(server: Server, training_id: int, pid: int, seconds: float = 10) -> 
     return wait_until(noticed, seconds, "the server noticed it", 0.05)
 
 
-@pytest.mark.faults("kill -9 trainer at random", 50, quick=True)
+@pytest.mark.faults("kill -9 trainer at random", 50)
 def test_kill_trainer(record: Record, tmp_path: Path, reference: Curve) -> None:
     with Server(tmp_path, record.mode) as server:
         training_id = begin(server, add_dataset(server))
@@ -165,7 +165,7 @@ def test_out_of_memory(record: Record, tmp_path: Path) -> None:
             record.note = "failed with out_of_memory"
         else:
             assert now["batch_now"] < HUNGRY["batch_size"]
-            assert "batch_reduced" in {note["code"] for note in now["notes"]}
+            assert "batch_halved" in {note["code"] for note in now["notes"]}
             record.note = f"batch {HUNGRY['batch_size']} became {now['batch_now']}"
             act(server, first, "stop")
             wait_until(lambda: state(server, first)["status"] == "cancelled", 60, "it is stopped")

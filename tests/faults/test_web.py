@@ -70,7 +70,7 @@ def test_kill_web_while_training_long(record: Record, tmp_path: Path, down: int,
     kill_while_training(record, tmp_path, down, reference)
 
 
-@pytest.mark.faults("kill -9 web while training, down 0 s", 10, quick=True)
+@pytest.mark.faults("kill -9 web while training, down 0 s", 10)
 def test_kill_web_while_training(record: Record, tmp_path: Path, reference: Curve) -> None:
     kill_while_training(record, tmp_path, 0, reference)
 
@@ -129,7 +129,7 @@ def test_terminate_while_training(record: Record, tmp_path: Path, reference: Cur
         check_run(server, training_id, TINY["epochs"], reference)
 
 
-@pytest.mark.faults("SIGTERM to web while training (ON_SHUTDOWN=stop)", 10, quick=True)
+@pytest.mark.faults("SIGTERM to web while training (ON_SHUTDOWN=stop)", 10)
 def test_terminate_with_stop(record: Record, tmp_path: Path, reference: Curve) -> None:
     with Server(tmp_path, record.mode, ON_SHUTDOWN="stop") as server:
         training_id = begin(server, add_dataset(server))
@@ -144,7 +144,7 @@ def test_terminate_with_stop(record: Record, tmp_path: Path, reference: Curve) -
         assert state(server, training_id)["restarts"] == 0, "a stop that was asked for is no crash"
 
 
-@pytest.mark.faults("pause and resume", 5, quick=True)
+@pytest.mark.faults("pause and resume", 5)
 def test_pause_and_resume(record: Record, tmp_path: Path, reference: Curve) -> None:
     with Server(tmp_path, record.mode) as server:
         training_id = begin(server, add_dataset(server))
@@ -153,12 +153,36 @@ def test_pause_and_resume(record: Record, tmp_path: Path, reference: Curve) -> N
         act(server, training_id, "pause")
         paused = wait_for(server, training_id, "paused", seconds=30)
         record.recovered(began)
-        assert trainers(server) == []
+        wait_until(lambda: not trainers(server), 10, "its process is gone")
         assert len(epochs(server, training_id)) == paused["current_epoch"]
         check_loads([path for path in weights(server, training_id) if path.name.startswith("epoch-")])
         act(server, training_id, "resume")
         wait_for(server, training_id, "completed")
         check_run(server, training_id, TINY["epochs"], reference)
+        check_events(server, training_id)
+
+
+@pytest.mark.faults("all in one training: web killed, trainer killed, paused, server stopped", 5, quick=True)
+def test_one_training_through_it_all(record: Record, tmp_path: Path) -> None:
+    with Server(tmp_path, record.mode, ON_SHUTDOWN="stop") as server:
+        training_id = begin(server, add_dataset(server), epochs=5)
+        wait_for_epoch(server, training_id, 1)
+        kill_server(server)
+        server.start()
+        wait_for_epoch(server, training_id, 2)
+        pid = trainer(server, training_id)
+        os.killpg(pid, signal.SIGKILL)
+        wait_until(lambda: trainers(server) not in ([], [pid]), 30, "another process goes on")
+        wait_for_epoch(server, training_id, 3)
+        act(server, training_id, "pause")
+        wait_for(server, training_id, "paused", seconds=30)
+        act(server, training_id, "resume")
+        wait_for_epoch(server, training_id, 4)
+        assert server.stop() == 0
+        assert trainers(server) == [], "no orphan"
+        server.start()
+        wait_for(server, training_id, "completed")
+        check_run(server, training_id, 5)
         check_events(server, training_id)
 
 
