@@ -15,8 +15,8 @@ export class BatchPlot extends Plot {
       title: t("Loss of each batch"), name, full: true, min: 0, x: (point) => point.x, xMin: undefined,
       wait: t("The first point appears with the first batch."),
       series: [
-        { label: t("batch"), value: (point) => point.loss, colour: 5 },
         { label: t("running mean"), value: (point) => point.mean, colour: 1 },
+        { label: t("batch"), value: (point) => point.loss, colour: 5 },
       ],
     });
   }
@@ -48,8 +48,10 @@ export class BatchPlot extends Plot {
     this.set(this.metrics);
   }
 
-  draw() {
-    super.draw();
-    this.chart.data.datasets[0].borderWidth = 1;
+  recolour() {
+    super.recolour();
+    const [mean, batch] = this.chart.data.datasets;
+    Object.assign(mean, { borderWidth: 2 });
+    Object.assign(batch, { borderWidth: 1, borderColor: `color-mix(in srgb, ${batch.borderColor} 45%, transparent)` });
   }
 }

@@ -64,7 +64,7 @@ export class ClassesView {
   }
 
   table() {
-    const head = [t("Class"), t("Objects"), t("Precision"), t("Recall"), "AP50", "AP50-95"];
+    const head = [t("Class"), t("Objects"), "AP50", "AP50-95", t("Precision"), t("Recall")];
     put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
       h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
       h("tbody", {}, this.latest().map((item) => this.row(item)))));
@@ -76,7 +76,7 @@ export class ClassesView {
     const name = this.label(item.class);
     return h("tr", { "data-class": item.class },
       h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))),
-      [number(item.instances), fixed(item.precision), fixed(item.recall), fixed(item.ap50), fixed(item.ap95)].map((text) => h("td", { class: "number" }, text)));
+      [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)].map((text) => h("td", { class: "number" }, text)));
   }
 
   toggle(index) {

@@ -25,8 +25,9 @@ const savedEntry = ({ epoch, is_best: best, created_at: time }) => ({
 const ENTRIES = { training_note: noteEntry, training_advice: adviceEntry };
 
 export class EventsView {
-  constructor(place, id) {
-    this.id = id;
+  /** `told(advice)` gets the newest advice, null where there is none. */
+  constructor(place, id, told) {
+    Object.assign(this, { id, told });
     this.timeline = new Timeline(place);
     this.said = new Map(); // key → entry, of notes and advice
     this.saved = [];
@@ -70,6 +71,7 @@ export class EventsView {
   }
 
   show() {
+    this.told([...this.said.values()].filter(({ kind }) => kind === "advice").at(-1) || null);
     this.timeline.set([...this.said.values(), ...this.saved, ...this.end]);
   }
 }

@@ -43,7 +43,8 @@ class Parameter {
   facts() {
     const { minimum, maximum, type } = this.spec;
     const range = minimum !== null && maximum !== null && minimum !== undefined ? t("{low} to {high}", { low: number(minimum, 8), high: number(maximum, 8) }) : null;
-    return [t("default: {value}", { value: valueText(this.spec.default) }), range, type === "integer" && t("whole number")].filter(Boolean).join(" · ");
+    const chosen = this.control.tagName === "SELECT"; // its first choice says the default
+    return [!chosen && t("default: {value}", { value: valueText(this.spec.default) }), range, type === "integer" && t("whole number")].filter(Boolean).join(" · ");
   }
 
   /** What it was changed to; undefined where it has its default. */

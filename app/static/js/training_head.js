@@ -30,6 +30,15 @@ export class Head {
     this.actions();
     this.progress();
     put($("[data-failure]"), this.notices());
+    this.advise();
+  }
+
+  /** The coach's newest advice, while something can still be done with it. */
+  advise() {
+    const { training, advice } = this.state;
+    const place = $("[data-advice]");
+    place.hidden = !advice || !["running", "paused"].includes(training.status);
+    if (!place.hidden) put(place, icon("lightbulb-fill"), h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)), advice.epoch && h("span", { class: "under nowrap" }, t("epoch {epoch}", { epoch: number(advice.epoch) })));
   }
 
   /** Drawn again only when they differ: an open menu stays open while numbers move. */
@@ -64,7 +73,7 @@ export class Head {
       training.deleted_at && this.inTrash(),
       training.status === "failed" && failure({ title: t("The training failed"), detail: training.error || t("No reason was recorded. See the log.") }),
       training.status === "paused" && notice("pause-circle-fill", t("Paused"), pauseText(training)),
-      training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("The present batch ends, then the state is saved.")),
+      training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("It stops within a batch and goes on later from its last whole epoch.")),
     ];
   }
 

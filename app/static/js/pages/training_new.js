@@ -21,7 +21,10 @@ let sent = { body: null, key: null };
 const chosen = () => datasets.find((item) => String(item.id) === select.value);
 const start = new StartChoice(form);
 const parameters = new ParameterForm($("[data-advanced]"), () => changed());
-const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => payload());
+const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => {
+  const { name, priority, start_not_before: time, ...matters } = payload();
+  return matters;
+});
 
 async function begin() {
   try {
@@ -120,7 +123,7 @@ function summary() {
     [t("Steps in all"), steps === null ? "–" : number(steps * value("epochs"))],
   ];
   put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-  form.elements.name.placeholder = dataset ? t("Made from dataset and model") : "";
+  form.elements.name.placeholder = dataset ? (original ? t("Made from the name of the copied one") : t("Made from dataset and model")) : "";
 }
 
 function showErrors(errors) {
