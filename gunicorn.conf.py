@@ -1,7 +1,9 @@
 """Defaults of gunicorn for `run:app`; its command line wins over them."""
 
 import os
+import signal
 import warnings
+from typing import Any
 
 from dotenv import load_dotenv
 
@@ -17,3 +19,29 @@ threads = 100  # gthread: each open websocket holds one
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
 control_socket_disable = True
+
+
+def post_worker_init(worker: Any) -> None:
+    """From the first SIGTERM on, the queue starts nothing more."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def close_queue(number: int, frame: Any) -> None:
+        app = worker.wsgi
+        app.extensions["services"].trainer.close()
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, close_queue)
+
+
+def on_exit(server: Any) -> None:
+    """In the master, when the workers are gone: trainings go on, or pause until the next start (ON_SHUTDOWN)."""
+    from pathlib import Path
+
+    from app.config import flask_config, load_settings
+    from app.services.shutdown import stop_trainings
+
+    settings = load_settings()
+    if settings["ON_SHUTDOWN"] == "stop":
+        left = stop_trainings(Path(flask_config(settings)["MODELS_DIR"]))
+        server.log.info("trainings asked to pause; %s still end", left)

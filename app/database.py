@@ -1,20 +1,27 @@
 """How the database is opened and written: SQLite in WAL mode, write transactions that start as writes."""
 
 import logging
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import scoped_session
 
-from app.extensions import db
+from app.extensions import db, socketio
 
 logger = logging.getLogger("yolo.database")
 
 BUSY_TIMEOUT_S = 10
+# A write waits for its turn here and not in SQLite, which would hold up every client of an eventlet server meanwhile.
+BLOCKED_MS = 20
+STEP_S = 0.03
+RETRY_S = 1.0
+
+T = TypeVar("T")
 
 
 def engine_options(uri: str) -> dict[str, Any]:
@@ -46,25 +53,62 @@ def prepare(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if not connection.get_execution_options().get("write"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BLOCKED_MS}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
 
 
 @contextmanager
-def writing() -> Iterator[scoped_session[Any]]:
+def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
     """One write transaction: committed at the end, rolled back on an exception.
 
     Nothing inside may emit, sleep or wait: under eventlet another greenlet's write would then freeze the process.
+
+    Args:
+        wait: seconds for which another process may hold the database; others are served meanwhile.
+
+    Raises:
+        OperationalError: it was held for longer, or cannot be written.
     """
     session = db.session
     session.rollback()  # what was read before may be old: read again inside the write transaction
-    session.connection(execution_options={"write": True})
+    begin_write(session, time.monotonic() + wait)
     try:
         yield session
         session.commit()
     except BaseException:
         session.rollback()
         raise
+
+
+def begin_write(session: scoped_session[Any], limit: float) -> None:
+    """Open the write transaction as soon as nobody else writes; `limit` by time.monotonic()."""
+    while True:
+        try:
+            session.connection(execution_options={"write": True})
+            return
+        except OperationalError as error:
+            session.rollback()
+            if "locked" not in str(error.orig).lower() or time.monotonic() >= limit:
+                raise
+        socketio.sleep(STEP_S)
+
+
+def patiently(write: Callable[[], T]) -> T:
+    """For background tasks: what `write` returns, once the database and the disk take it. A lock, a restart or a full
+    disk only delays it. `write` is called again as a whole."""
+    while True:
+        try:
+            return write()
+        except (OperationalError, OSError) as error:
+            db.session.rollback()
+            logger.warning("a write has to wait: %s", getattr(error, "orig", error))
+        socketio.sleep(RETRY_S)
 
 
 def set_up_migrations(app: Flask) -> None:

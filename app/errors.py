@@ -14,7 +14,8 @@ from apiflask.exceptions import HTTPError
 from flask import Response, jsonify, render_template, request
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 logger = logging.getLogger("yolo.errors")
@@ -118,7 +119,8 @@ def init_app(app: APIFlask) -> None:
     app.error_processor(from_apiflask)
     app.register_error_handler(AppError, from_app_error)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(OperationalError, from_database)
+    app.register_error_handler(DBAPIError, from_database)
+    app.register_error_handler(PoolTimeout, database_busy)
     app.register_error_handler(OSError, from_os)
     app.register_error_handler(Exception, from_unexpected)
 
@@ -160,14 +162,27 @@ def from_http(error: HTTPException) -> Response:
     return problem(status, DETAILS.get(status, error.description), headers=headers)
 
 
-def from_database(error: OperationalError) -> Response:
+# By what SQLite and PostgreSQL call it.
+FULL = ("disk is full", "disk i/o", "no space left")
+READ_ONLY = ("readonly", "read-only")
+AWAY = ("locked", "busy", "connection", "unable to open", "starting up", "shutting down", "terminat")
+
+
+def from_database(error: DBAPIError) -> Response:
+    """A database that is full, write-protected or away for a while; anything else is a fault of ours."""
     text = str(error.orig).lower()
-    if "disk is full" in text or "disk i/o" in text:
+    if any(part in text for part in FULL):
         return no_space()
-    if "locked" in text or "busy" in text or "connection" in text or "readonly" in text:
-        logger.warning("database unavailable: %s", error.orig)
-        return from_app_error(Unavailable(gettext("The database is busy. Try again in a few seconds.")))
+    if any(part in text for part in READ_ONLY):
+        return from_app_error(Unavailable(gettext("The database is read-only. Nothing was changed.")))
+    if error.connection_invalidated or any(part in text for part in AWAY):
+        return database_busy(error)
     return from_unexpected(error)
+
+
+def database_busy(error: Exception) -> Response:
+    logger.warning("database unavailable: %s", getattr(error, "orig", error))
+    return from_app_error(Unavailable(gettext("The database is busy. Try again in a few seconds.")))
 
 
 def from_os(error: OSError) -> Response:

@@ -5,4 +5,4 @@ from app.models.dataset import Dataset, DatasetFinding
 from app.models.request import Estimate, IdempotencyKey
 from app.models.status import TRANSITIONS, DatasetStatus, TrainingStatus
 from app.models.test import Test
-from app.models.training import Checkpoint, Training, TrainingEvent, TrainingMetric
+from app.models.training import Checkpoint, Training, TrainingEvent, TrainingMetric, new_position

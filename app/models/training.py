@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from app.models.test import Test
 
 
+def new_position() -> int:
+    """Behind all others in the queue: the time, in µs."""
+    return time.time_ns() // 1000
+
+
 class Training(Transitions, Model):
     """One training run; its files are below `data/models/{id}`."""
 
@@ -52,7 +57,7 @@ class Training(Transitions, Model):
 
     # The queue: by priority, then position, which is the age until someone reorders.
     priority: Mapped[int] = mapped_column(default=0)
-    position: Mapped[int] = mapped_column(BigInteger, default=lambda: time.time_ns() // 1000, server_default="0")
+    position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     start_not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # {"code", ...}; see services/trainer/texts.py
     devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it has now: ["cpu"], ["0", "1"]

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from app.errors import NotFound
 from app.schemas import SystemOut
-from app.services import system
+from app.services import readiness, system
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -18,6 +18,16 @@ blueprint = APIBlueprint("system", __name__, tag="System")
 def health() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
+
+
+@blueprint.get("/ready")
+@blueprint.doc(hide=True)
+def ready() -> Any:
+    """Whether what is sent now can be written; 503 with the reasons when it cannot."""
+    reasons = readiness.obstacles()
+    if reasons:
+        return {"status": "unready", "reasons": reasons}, 503, {"Retry-After": "5"}
+    return {"status": "ready", "reasons": []}
 
 
 @blueprint.get("/api/system")

@@ -1,10 +1,13 @@
-"""Who trains next: the queue is the pending rows, by priority, then age; one training a device."""
+"""Who trains next: the queue is the pending rows, by priority, then position; one training a device."""
 
 import logging
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
@@ -17,6 +20,7 @@ logger = logging.getLogger("yolo.training")
 
 POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
 CPU = "cpu"
+Waiting = dict[int, dict[str, Any]]  # what each waits for, by training
 
 
 @dataclass(frozen=True)
@@ -28,17 +32,33 @@ class Claim:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Room:
+    """Free disk in bytes, and how much of it must be free for a training to start."""
+
+    free: int
+    needed: int
+
+
 class Dispatcher:
     """Starts pending trainings while devices are free. Nothing starts twice: a row is claimed in a transaction.
 
     Args:
         gpus: the GPUs that may be used, as CUDA numbers them; none: everything runs on the CPU.
         start: called with each claim; must return at once.
+        look: called once a round, before the queue, with the free disk; it lets go on what waited for that.
+        tell: called with the messages about what changed, after the commit.
     """
 
-    def __init__(self, gpus: list[str], start: Callable[[Claim], None]) -> None:
+    def __init__(
+        self,
+        gpus: list[str],
+        start: Callable[[Claim], None],
+        look: Callable[[Room], None] = lambda _: None,
+        tell: Callable[[list[Any]], None] = lambda _: None,
+    ) -> None:
         self.gpus = gpus
-        self.start = start
+        self.start, self.look, self.tell = start, look, tell
         self.busy: dict[int, tuple[str, ...]] = {}
         self.closed = False
         self._changed = threading.Event()  # cooperative under eventlet, which patches it
@@ -48,12 +68,17 @@ class Dispatcher:
         while not self.closed:
             try:
                 with app.app_context():
-                    while (claim := self.claim()) is not None:
-                        self.start(claim)
+                    self.round(room(app))
             except Exception:
                 logger.exception("the queue")
             self._changed.wait(POLL_S)
             self._changed.clear()
+
+    def round(self, free: Room) -> None:
+        """Start everything that can start now."""
+        self.look(free)
+        while not self.closed and (claim := self.claim(free)) is not None:
+            self.start(claim)
 
     def begin(self, app: Flask) -> None:
         socketio.start_background_task(self.run, app)
@@ -62,6 +87,10 @@ class Dispatcher:
         """Something changed: look again."""
         self._changed.set()
 
+    def close(self) -> None:
+        """Start nothing any more. Called from a signal handler too: it takes no lock and wakes nobody."""
+        self.closed = True
+
     def hold(self, training_id: int, devices: tuple[str, ...]) -> None:
         self.busy[training_id] = devices
 
@@ -69,45 +98,123 @@ class Dispatcher:
         self.busy.pop(training_id, None)
         self.wake()
 
-    def claim(self) -> Claim | None:
-        """The first of the queue whose devices are free becomes `running`."""
-        table = Training.__table__.c  # nothing of the classes is set up until a training waits
-        if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
+    def claim(self, free: Room | None = None) -> Claim | None:
+        """The first of the queue that can start becomes `running`; the others learn what they wait for.
+
+        Planned on a read: most rounds change nothing, and then nothing is locked.
+        """
+        queue = waiting_rows()
+        chosen, reasons = plan(queue, self.busy, self.gpus, free, now())
+        changed = {row.id for row in queue if row.waiting_for != reasons.get(row.id)}
+        if chosen is None and not changed:
             return None
-        waiting = Training.status == TrainingStatus.PENDING
         with writing() as session:
-            queue = select(Training).where(waiting).with_for_update()
-            taken = {device for devices in self.busy.values() for device in devices}
-            for row in session.scalars(queue.order_by(Training.priority.desc(), Training.created_at, Training.id)):
-                wanted = self.devices_for(row.params.get("device", "auto"), taken)
-                if taken.isdisjoint(wanted):
-                    row.become(TrainingStatus.RUNNING)
-                    row.attempt += 1
-                    row.event_seq = row.event_offset = 0
-                    row.start_time = now()
-                    row.pid = row.pid_started = None
-                    row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log"
-                    row.seq += 1
-                    claim = Claim(row.id, row.attempt, wanted)
-                    break
-                taken |= set(wanted)  # the next in line must not take what this one waits for
-            else:
-                return None
-        self.hold(claim.training_id, claim.devices)
+            wanted = changed | ({chosen[0].id} if chosen else set())
+            still = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+            rows = session.scalars(select(Training).where(Training.id.in_(wanted), still).with_for_update()).all()
+            claim = next((take(row, chosen[1]) for row in rows if chosen and row.id == chosen[0].id), None)
+            messages = announce(rows, reasons)
+        if claim is not None:
+            self.hold(claim.training_id, claim.devices)
+        self.tell(messages)
         return claim
 
-    def devices_for(self, wanted: str, taken: set[str]) -> tuple[str, ...]:
-        """The devices of a request: `auto` is the first free GPU, or the CPU where there is none."""
-        if wanted == CPU or not self.gpus:
-            return (CPU,)
-        if wanted == "auto":
-            return (next((gpu for gpu in self.gpus if gpu not in taken), self.gpus[0]),)
-        return tuple(self.gpus[int(number)] for number in wanted.split(",") if int(number) < len(self.gpus)) or (CPU,)
+
+def waiting_rows() -> Sequence[Any]:
+    """The queue in its order, with what planning needs of each training."""
+    table = Training.__table__.c  # nothing of the classes is set up until a training waits
+    if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
+        return []
+    columns = select(Training.id, Training.params, Training.start_not_before, Training.waiting_for)
+    waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+    return db.session.execute(columns.where(waits).order_by(*queue_order())).all()
+
+
+def announce(rows: Iterable[Training], reasons: Waiting) -> list[Any]:
+    """Write down what each waits for, or that it starts; the messages about it."""
+    from app.services.trainer.messages import status_message  # not at import: the trainer imports this module
+
+    for row in rows:
+        row.waiting_for = reasons.get(row.id)
+    return [status_message(row) for row in rows]
+
+
+def queue_order() -> tuple[Any, ...]:
+    """The order in which trainings leave the queue."""
+    return Training.priority.desc(), Training.position, Training.id
+
+
+def take(row: Training, devices: tuple[str, ...]) -> Claim:
+    """Make it a running training in its next attempt."""
+    row.become(TrainingStatus.RUNNING)
+    row.attempt += 1
+    row.event_seq = row.event_offset = 0
+    row.start_time = (row.resume_from and row.start_time) or now()
+    row.pid = row.pid_started = None
+    row.devices = list(devices)
+    row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log"
+    return Claim(row.id, row.attempt, devices)
+
+
+def plan(
+    queue: Iterable[Any], busy: dict[int, tuple[str, ...]], gpus: list[str], free: Room | None, time: datetime
+) -> tuple[tuple[Any, tuple[str, ...]] | None, Waiting]:
+    """Which training starts now on which devices, and what each of the others waits for. `queue`: waiting_rows().
+
+    Who waits for a device keeps it from those behind; who waits for the clock does not.
+    """
+    chosen, reasons, waiting = None, Waiting(), list[set[str]]()
+    taken = {device: holder for holder, devices in busy.items() for device in devices}
+    for row in queue:
+        if row.start_not_before is not None and row.start_not_before > time:
+            reasons[row.id] = {"code": "schedule", "until": row.start_not_before.isoformat().replace("+00:00", "Z")}
+            continue
+        devices = devices_for(row.params.get("device", "auto"), gpus, taken)
+        if not devices:
+            reasons[row.id] = {"code": "missing_device", "device": row.params["device"]}
+            continue
+        ahead = sum(not others.isdisjoint(devices) for others in waiting)
+        holder = row.id if row.id in busy else next((taken[device] for device in devices if device in taken), None)
+        if free is not None and free.free < free.needed:
+            reasons[row.id] = {"code": "disk", "free": free.free, "needed": free.needed}
+        elif holder is None:  # one starts a round
+            chosen = chosen or (row, devices)
+        elif ahead:
+            reasons[row.id] = {"code": "turn", "ahead": ahead}
+        else:
+            reasons[row.id] = {"code": "device", "training_id": holder}
+        if row.id in reasons:
+            waiting.append(set(devices))
+        for device in devices:
+            taken.setdefault(device, row.id)
+    return chosen, reasons
+
+
+def devices_for(wanted: str, gpus: list[str], taken: Iterable[str]) -> tuple[str, ...]:
+    """The devices of a request: `auto` is the first free GPU, or the CPU without any; () when one is missing."""
+    if wanted == CPU or (wanted == "auto" and not gpus):
+        return (CPU,)
+    if wanted == "auto":
+        held = set(taken)
+        return (next((gpu for gpu in gpus if gpu not in held), gpus[0]),)
+    return tuple(gpus[int(number)] for number in wanted.split(",")) if known(wanted, gpus) else ()
 
 
 def known(wanted: str, gpus: list[str]) -> bool:
     """Whether a machine with these GPUs has the devices that a request names."""
     return wanted in {"auto", CPU} or all(int(number) < len(gpus) for number in wanted.split(","))
+
+
+def room(app: Flask) -> Room:
+    """The free disk below the trainings' folder, and DISK_RESERVE."""
+    return Room(free_disk(Path(app.config["MODELS_DIR"])), app.config["DISK_RESERVE"])
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes that are free for us where a folder is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def gpus(visible: str) -> list[str]:

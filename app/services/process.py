@@ -167,3 +167,15 @@ def start_time(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None
+
+
+def oom_kills() -> int:
+    """How often the kernel has killed a process because memory ran out: in our control group, or on the machine."""
+    count = 0
+    for path, name in (("/sys/fs/cgroup/memory.events", "oom_kill"), ("/proc/vmstat", "oom_kill")):
+        try:
+            with open(path, encoding="ascii") as file:
+                count += sum(int(line.split()[1]) for line in file if line.split()[0] == name)
+        except (OSError, ValueError, IndexError):
+            continue
+    return count

@@ -1,9 +1,11 @@
 """The child's end of the line to the supervisor: numbered events out, a heartbeat, the wish to stop in.
 
 The folder that the child is given holds `spec.json` (its task), `events.jsonl` (what it says), `worker.log` (its
-stdout and stderr, connected by the parent), `heartbeat` (touched every second) and, once asked to stop, `stop`.
+stdout and stderr, connected by the parent), `heartbeat` (touched every second), `reserve` (room for the last words)
+and, once asked to stop, `stop`.
 """
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +17,9 @@ from typing import Any
 from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
+RESERVE = 64 * 1024  # bytes: a failure with its traceback must still fit on a disk that is full
 VARIABLE = "YOLO_WORKER_DIRECTORY"  # how the processes of a multi-GPU training find the folder
+ROOT = "YOLO_WORKER_PID"  # the first process of the child
 _current: "Channel | None" = None
 
 
@@ -23,13 +27,29 @@ def open_channel(directory: str | Path) -> "Channel":
     """The process's one channel, on this folder; processes that it starts find the folder by `current()`."""
     global _current
     os.environ[VARIABLE] = str(directory)
+    os.environ[ROOT] = str(os.getpid())
     _current = Channel(directory)
+    _current.hear_terminations()
     return _current
 
 
 def current() -> "Channel":
-    """The process's channel; opened here where another process of the same training was given the folder."""
-    return _current or open_channel(os.environ[VARIABLE])
+    """The process's channel; opened here where another process of the same training was given the folder.
+
+    That process is not ours to end: SIGTERM keeps its meaning there, and the first process tells what happened.
+    """
+    global _current
+    _current = _current or Channel(os.environ[VARIABLE])
+    return _current
+
+
+def folder() -> Path:
+    """The folder of this training's attempt, in any of its processes."""
+    return Path(os.environ[VARIABLE])
+
+
+def read_spec(directory: Path) -> dict[str, Any]:
+    return json.loads((directory / "spec.json").read_text(encoding="utf-8"))
 
 
 class Channel:
@@ -41,15 +61,19 @@ class Channel:
 
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
-        self.spec: dict[str, Any] = json.loads((self.directory / "spec.json").read_text(encoding="utf-8"))
+        self.spec = read_spec(self.directory)
         self.ended = False
         self._seq = 0
         self.catch_up()
         self._lock = threading.Lock()
-        self._file = open(self.directory / "events.jsonl", "a", encoding="utf-8")  # noqa: SIM115 (open for life)
+        self._file = os.open(self.directory / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._terminated = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
+        self._keep_room()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
+
+    def hear_terminations(self) -> None:
+        """SIGTERM is a wish from now on, not the end."""
+        signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
 
     def catch_up(self) -> None:
         """Go on behind what another process of this training said: one speaks at a time."""
@@ -58,28 +82,60 @@ class Channel:
             self.ended = self.ended or said.event.terminal
 
     def say(self, event: Event) -> None:
-        """Append one event; a terminal one is synced to the disk, and later ones are dropped."""
+        """Append one event; a terminal one is synced to the disk, and later ones are dropped.
+
+        Raises:
+            OSError: the disk is full; nothing of the event is in the file.
+        """
         with self._lock:
             if self.ended:
                 return
+            if event.terminal:
+                (self.directory / "reserve").unlink(missing_ok=True)
+            self._append(encode(event, self._seq + 1).encode())
             self._seq += 1
-            self._file.write(encode(event, self._seq))
-            self._file.flush()
             if event.terminal:
                 self.ended = True
-                os.fsync(self._file.fileno())
+                os.fsync(self._file)
+
+    def _append(self, line: bytes) -> None:
+        """The whole line or nothing: half a line would spoil the file for its reader."""
+        end = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.ftruncate(self._file, end)
+            raise
 
     def fail(self, kind: str, error: str, traceback: str = "") -> None:
         """Say that the run failed; `error` is for the user, `traceback` for the log."""
         self.say(Failed(kind, error, traceback))
 
+    def wish(self) -> str | None:
+        """`cancel` or `pause`, as the supervisor asked; `terminated` after SIGTERM alone; None: go on."""
+        try:
+            text = (self.directory / "stop").read_text(encoding="ascii", errors="replace").strip()
+        except FileNotFoundError:
+            return "terminated" if self._terminated.is_set() else None
+        return "pause" if text == "pause" else "cancel"
+
     def stop_requested(self) -> bool:
         """Whether the supervisor asked to stop, by file or by SIGTERM."""
-        return self._terminated.is_set() or (self.directory / "stop").exists()
+        return self.wish() is not None
+
+    def _keep_room(self) -> None:
+        try:
+            (self.directory / "reserve").write_bytes(b"\0" * RESERVE)
+        except OSError:  # no room already: the first real write will say so
+            pass
 
     def _beat(self) -> None:
         # A thread of its own: one long epoch is no stall.
         path = self.directory / "heartbeat"
         while True:
-            path.touch()
+            try:
+                path.touch()
+            except OSError:  # a full disk ends the training where it writes, not here
+                pass
             time.sleep(HEARTBEAT_S)

@@ -3,7 +3,20 @@
 import errno
 from collections.abc import Iterator
 
-DEVICE_MEMORY = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED")
+# Of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's image loading processes. The two of cuDNN come
+# when its workspace does not fit; ultralytics takes them for the same.
+MEMORY = (
+    "out of memory",
+    "allocate memory",
+    "std::bad_alloc",
+    "insufficient memory",
+    "out of shared memory",
+    "killed by signal: killed",
+    "cublas_status_alloc_failed",
+    "cudnn_status_internal_error",
+    "unable to find an engine",
+)
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class StopRequested(Exception):
@@ -30,9 +43,9 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 def kind_of(error: BaseException) -> str:
     """`out_of_memory`, `disk_full`, `data`, `weights` or `code`, from the exception and its causes."""
     for item in chain(error):
-        if isinstance(item, OSError) and item.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if isinstance(item, OSError) and item.errno in FULL:
             return "disk_full"
-        if isinstance(item, MemoryError) or any(part in str(item) for part in DEVICE_MEMORY):
+        if memory_gave_out(item):
             return "out_of_memory"
     for item in chain(error):
         if isinstance(item, DataError):
@@ -40,6 +53,13 @@ def kind_of(error: BaseException) -> str:
         if isinstance(item, WeightsError):
             return "weights"
     return "code"
+
+
+def memory_gave_out(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    text = str(error).lower()
+    return any(part in text for part in MEMORY)
 
 
 def sentence(error: BaseException) -> str:

@@ -1,23 +1,59 @@
 """What a training tells about itself: its ending, its machine, its config.yaml."""
 
+import json
 import platform
+import subprocess
 import traceback
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.events import Cancelled, Event, Failed, Started
+from app.events import Cancelled, Event, Failed, Paused, Started
+from app.worker.channel import Channel
+from app.worker.copies import last_epoch
 from app.worker.failures import StopRequested, chain, kind_of, sentence
 from app.worker.files import put
 
 
-def ending(error: BaseException, folder: Path) -> Event:
+def ending(error: BaseException, channel: Channel) -> Event:
     """The terminal event for an exception that left the training."""
-    if any(isinstance(item, StopRequested) for item in chain(error)):
+    folder = Path(channel.spec["training_dir"])
+    if asked(error) and (wish := channel.wish()):
+        return stopped(wish, folder)
+    if failure := failure_elsewhere(channel.directory):
+        return failure
+    return failed(error)
+
+
+def asked(error: BaseException) -> bool:
+    """Whether it ended because it should; processes that were ended from outside show only a status."""
+    return any(isinstance(item, StopRequested | subprocess.CalledProcessError) for item in chain(error))
+
+
+def stopped(wish: str, folder: Path) -> Event:
+    """Cancelled, or paused at the last whole epoch."""
+    if wish == "cancel":
         return cancelled(folder)
+    return Paused(last_epoch(folder), "asked" if wish == "pause" else "terminated")
+
+
+def failed(error: BaseException) -> Failed:
     text = "".join(traceback.format_exception(error))
     return Failed(kind_of(error), sentence(error), text[-20_000:])
+
+
+def leave_word(error: BaseException, directory: Path, rank: int) -> None:
+    """A process of a multi-GPU training that does not speak writes down why it fails."""
+    text = json.dumps(asdict(failed(error)), ensure_ascii=False)
+    put(directory / f"rank-{rank}.json", lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def failure_elsewhere(directory: Path) -> Failed | None:
+    """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
+    for path in sorted(directory.glob("rank-*.json")):
+        return Failed(**json.loads(path.read_text(encoding="utf-8")))
+    return None
 
 
 def cancelled(folder: Path) -> Cancelled:
@@ -36,6 +72,20 @@ def gpu_name(device: Any, count: int) -> str:
         return str(device.type)
     name = torch.cuda.get_device_name(device)
     return name if count == 1 else f"{count} × {name}"
+
+
+def weights_kind(spec: dict[str, Any], model: str, folder: Path) -> str:
+    """`official`, `scratch` or `training`; of a run that goes on what it once started from, as config.yaml has it."""
+    if spec["resume"]:
+        import yaml
+
+        try:
+            return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["weights"])
+        except (OSError, yaml.YAMLError, KeyError, TypeError):
+            return "checkpoint"
+    if spec["start"]["kind"] == "training":
+        return "training"
+    return "official" if model.endswith(".pt") else "scratch"
 
 
 def versions() -> dict[str, str]:

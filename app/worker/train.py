@@ -7,17 +7,14 @@ services/trainer/actions.py), device ("", "cpu", "0", "0,1"), params, memory_lim
 weights_url. The file `stop` says `cancel` or `pause`.
 """
 
-import os
+import resource
 import sys
 from pathlib import Path
-from typing import Any
 
 from app.events import Stage
 from app.worker.channel import Channel, open_channel
 from app.worker.failures import StopRequested
 from app.worker.report import ending
-
-ADAPTIVE = {"Adam", "Adamax", "AdamW", "NAdam", "RAdam"}
 
 
 def main(directory: str) -> int:
@@ -28,7 +25,7 @@ def main(directory: str) -> int:
     except BaseException as error:  # everything must end in an event
         channel.catch_up()
         if not channel.ended:  # rank 0 of several processes may have told why already
-            event = ending(error, Path(channel.spec["training_dir"]))
+            event = ending(error, channel)
             channel.say(event)
             print(getattr(event, "traceback", "") or "stopped as asked", file=sys.stderr)
         return 0 if isinstance(error, StopRequested) else 1
@@ -36,19 +33,41 @@ def main(directory: str) -> int:
 
 
 def train(channel: Channel) -> None:
-    """Find the start weights, then hand over to the trainer."""
+    """Find the checkpoint to go on from, or the start weights, then hand over to the trainer."""
     spec = channel.spec
+    limit_memory(spec["memory_limit"])
     channel.say(Stage("importing"))
+    from app.worker.arguments import arguments
+    from app.worker.resume import find_resume
     from app.worker.tasks import TRAINERS  # seconds: torch, ultralytics
 
     private_settings()
     check_stop(channel)
     channel.say(Stage("weights"))
+    resume = find_resume(channel)
+    model = str(resume.path) if resume else start_model(channel)
+    check_stop(channel)
+    TRAINERS[spec["task"]](overrides=arguments(spec, model, resume)).train()
+
+
+def start_model(channel: Channel) -> str:
+    """What a new run starts from: a file or the name of ultralytics' own YAML."""
     from app.worker.weights import start_weights
 
-    start = start_weights(channel, spec["model_version"], Path(spec["weights_dir"]), spec["weights_url"])
-    check_stop(channel)
-    TRAINERS[spec["task"]](overrides=arguments(spec, start.model)).train()
+    spec = channel.spec
+    return start_weights(channel, spec["model_version"], Path(spec["weights_dir"]), spec["weights_url"]).model
+
+
+def limit_memory(size: int) -> None:
+    """A training that asks for more gets a MemoryError, or torch's own, instead of taking the machine down.
+
+    Of private memory that can be written (RLIMIT_DATA), each process of the training for itself. Not of addresses:
+    CUDA reserves far more of them than it uses.
+    """
+    if size:
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        size = size if most == resource.RLIM_INFINITY else min(size, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (size, size))
 
 
 def check_stop(channel: Channel) -> None:
@@ -64,40 +83,6 @@ def private_settings() -> None:
     wanted = {"sync": False, "vscode_msg": False} | dict.fromkeys(loggers, False)
     if any(SETTINGS[key] != value for key, value in wanted.items()):
         SETTINGS.update(wanted)
-
-
-def arguments(spec: dict[str, Any], model: str) -> dict[str, Any]:
-    """What ultralytics is called with. `params` were checked by the web process against an allow-list."""
-    given = dict(spec["params"])
-    values = {
-        "task": spec["task"],
-        "mode": "train",
-        "model": model,
-        "data": spec["data"],
-        "epochs": spec["epochs"],
-        "batch": spec["batch_size"],
-        "imgsz": spec["img_size"],
-        "project": spec["training_dir"],
-        "name": "run",
-        "exist_ok": True,
-        "device": spec["device"] or None,
-        "workers": min(8, len(os.sched_getaffinity(0))),  # cpu_count() ignores a container's limit
-    }
-    if spec["learning_rate"] is not None:
-        values["lr0"] = spec["learning_rate"]
-    if given.get("optimizer") in ADAPTIVE:
-        values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
-    values["amp"] = precision(given.pop("amp", True), spec["device"])
-    return values | given
-
-
-def precision(wanted: bool, device: str) -> bool | str:
-    """bfloat16 where the GPU has it: it needs no loss scaling, and ultralytics then fetches no weights to try it."""
-    import torch
-
-    if not wanted or device == "cpu" or not torch.cuda.is_available():
-        return wanted
-    return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else True
 
 
 if __name__ == "__main__":

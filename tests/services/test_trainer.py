@@ -32,7 +32,7 @@ from app.models import Checkpoint, Training, TrainingMetric
 from app.services import process
 from app.services.dispatch import Claim, Dispatcher
 from app.services.process import Child
-from app.services.trainer import TrainingService, params, supervise
+from app.services.trainer import TrainingService, params, recover, supervise
 from app.services.trainer.apply import apply
 from app.services.trainer.supervise import cause_of_death, plain, read_log
 from tests.data import valid_dataset
@@ -207,12 +207,12 @@ def test_restart_applies_the_rest(app: APIFlask) -> None:
 
 
 def test_restart_finds_a_dead_child(app: APIFlask) -> None:
-    training_id = make(app, pid=999_999_9, pid_started=1.0)
-    write_events(service(app).attempt_dir(training_id, 1), RUN[:8])
+    training_id = make(app, pid=999_999_9, pid_started=1.0, restarts=recover.TRIES)
+    write_events(service(app).attempt_dir(training_id, 1), RUN[:5])
     with app.app_context():
         service(app).reconcile()
     row = wait(app, training_id, lambda row: row.status != "running")
-    assert (row.status, row.error_kind, row.current_epoch) == ("failed", "killed", 1)
+    assert (row.status, row.error_kind, row.progress) == ("failed", "killed", {"stage": "failed"})
     assert row.end_time is not None
 
 
@@ -258,7 +258,7 @@ def test_a_child_without_a_pulse_is_killed(
     app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervise, "SILENT_S", 1.0)
-    training_id = make(app)
+    training_id = make(app, restarts=recover.TRIES)
     worker = fake(service(app).attempt_dir(training_id, 1))
     worker.process.send_signal(signal.SIGSTOP)
     with app.app_context():
@@ -338,7 +338,7 @@ def test_log_in_whole_plain_lines(tmp_path: Path) -> None:
 
 
 def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
-    training_id = make(idle_app)
+    training_id = make(idle_app, halvings=recover.HALVINGS)
     with idle_app.app_context():
         apply(training_id, 1, numbered([Failed("out_of_memory", "CUDA out of memory", "Traceback")]))
         shown = service(idle_app).get_training_status(training_id)

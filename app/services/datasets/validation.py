@@ -8,13 +8,14 @@ import threading
 import time
 import uuid
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import delete, insert
 
-from app.database import writing
+from app.database import patiently, writing
 from app.events import Event, Failed, Findings, Validated, Validating
 from app.extensions import socketio
 from app.models import Dataset, DatasetFinding, DatasetStatus
@@ -59,11 +60,11 @@ class Supervisor:
             except Exception as error:  # the row must not stay `validating` for good
                 logger.exception("validation of dataset %d", self.dataset_id)
                 reason = {"code": "failed", "data": {"error": f"{type(error).__name__}: {error}"}}
-            self.conclude(reason)
+            patiently(lambda: self.conclude(reason))
 
     def watch(self) -> dict[str, Any] | None:
         """Start the child and apply its events; why it came to no result, else None."""
-        if not self.restart():
+        if not patiently(self.restart):
             return None
         child = Child.start("validate", self.directory, self.spec(), {})
         remember(child)
@@ -71,7 +72,7 @@ class Supervisor:
         while self.outcome is None:
             alive = child.alive()  # asked first: what it said before its end is still read below
             for position, envelope in child.events(offset):
-                self.apply(envelope.event)
+                patiently(partial(self.apply, envelope.event))
                 offset = position
             if self.outcome is not None or not alive:
                 break

@@ -1,17 +1,19 @@
 """TrainingService: creates, starts, stops and follows trainings."""
 
 import logging
+from errno import EDQUOT, ENOSPC
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.events import Failed
 from app.extensions import db, socketio
 from app.models import Training, TrainingStatus, now
-from app.services.dispatch import CPU, Claim, Dispatcher, gpus
+from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.process import Child
-from app.services.trainer import present
+from app.services.trainer import present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
@@ -79,7 +81,8 @@ class TrainingService(TrainingCreation, TrainingActions, TrainingFiles):
     def reconcile(self) -> None:
         """At the server's start: follow what still runs, finish what ended meanwhile, then open the queue."""
         app = self._app = current_app._get_current_object()  # type: ignore[attr-defined]
-        dispatcher = self.dispatcher = Dispatcher(gpus(app.config["CUDA_VISIBLE_DEVICES"]), self._start)
+        present_gpus = gpus(app.config["CUDA_VISIBLE_DEVICES"])
+        dispatcher = self.dispatcher = Dispatcher(present_gpus, self._start, self._let_go_on, self.send)
         for row in self._running_rows():
             directory = self.attempt_dir(row.id, row.attempt)
             child, devices = recall("train", directory, row.pid, row.pid_started)
@@ -96,8 +99,7 @@ class TrainingService(TrainingCreation, TrainingActions, TrainingFiles):
     def close(self) -> None:
         """Start nothing any more; what runs goes on."""
         if self.dispatcher is not None:
-            self.dispatcher.closed = True
-            self.dispatcher.wake()
+            self.dispatcher.close()
 
     def cleanup_training(self, training_id: int) -> None:
         """Forget what was held for a training that has ended; its device is free again."""
@@ -105,31 +107,47 @@ class TrainingService(TrainingCreation, TrainingActions, TrainingFiles):
         if self.dispatcher is not None:
             self.dispatcher.release(training_id)
 
+    def _let_go_on(self, room: Room) -> None:
+        self.send(recover.after_disk(room))
+
     def _start(self, claim: Claim) -> None:
         self.active_trainings[claim.training_id] = None
         socketio.start_background_task(self._run_training, claim.training_id, claim.attempt, claim.devices)
 
     def _run_training(self, training_id: int, attempt: int = 1, devices: tuple[str, ...] = (CPU,)) -> None:
-        """Start the child of a claimed training; a background task."""
-        app = self._running_app()
+        """Start the child of a claimed training and watch it; a background task."""
         try:
-            with app.app_context():
-                self.send_status(training_id)
-                row = self._row(training_id)
-                values = spec(row, self.folder(training_id), devices, app.config)
-                directory = self.attempt_dir(training_id, attempt)
-                db.session.remove()  # no transaction stays open while the process starts
-                child = Child.start("train", directory, values, environment(devices, app.config))
-                remember_child(training_id, attempt, child.pid, child.started)
+            with self._running_app().app_context():
+                child = self._start_child(training_id, attempt, devices)
         except Exception as error:
             logger.exception("training %s: start", training_id)
-            with app.app_context():
-                kind = "disk_full" if isinstance(error, OSError) and error.errno == 28 else "code"
-                self.send(end(training_id, attempt, Failed(kind, f"the process cannot be started: {error}"), now()))
-            self.cleanup_training(training_id)
+            self._not_started(training_id, attempt, error)
             return
         logger.info("training %s: attempt %s is process %s", training_id, attempt, child.pid)
         self._supervise(training_id, attempt, child, 0)
+
+    def _start_child(self, training_id: int, attempt: int, devices: tuple[str, ...]) -> Child:
+        config = self._running_app().config
+        values = spec(self._row(training_id), self.folder(training_id), devices, config)
+        db.session.remove()  # no transaction stays open while the process starts
+        child = Child.start("train", self.attempt_dir(training_id, attempt), values, environment(devices, config))
+        try:
+            remember_child(training_id, attempt, child.pid, child.started)
+        except OperationalError as error:  # it runs all the same; a later server finds it by its command line
+            logger.warning("training %s: database: %s", training_id, error.orig)
+        return child
+
+    def _not_started(self, training_id: int, attempt: int, error: Exception) -> None:
+        kind = "disk_full" if isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT} else "code"
+        told = False
+        while not told:
+            try:
+                with self._running_app().app_context():
+                    self.send(end(training_id, attempt, Failed(kind, f"the process cannot be started: {error}"), now()))
+                told = True
+            except OperationalError:  # locked, or its disk is full: the row must not stay as if it ran
+                socketio.sleep(2.0)
+        self.cleanup_training(training_id)
 
     def _follow(self, training_id: int, attempt: int, child: Child, offset: int) -> None:
         self.active_trainings[training_id] = None

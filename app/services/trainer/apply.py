@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import singledispatch
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, update
 
 from app.database import writing
 from app.events import (
@@ -21,12 +21,15 @@ from app.events import (
     Event,
     Failed,
     Note,
+    Paused,
     Progress,
     Stage,
     Started,
 )
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services.trainer import recover
+from app.services.trainer.ending import cancelled, finish
 from app.services.trainer.messages import Message, message, progress_message, status_message
 from app.services.trainer.present import duration
 
@@ -96,10 +99,16 @@ def _(event: Note, row: Training, time: datetime) -> list[Message]:
 
 @record.register
 def _(event: Started, row: Training, time: datetime) -> list[Message]:
-    row.device, row.weights, row.total_epochs = event.device[:40], event.weights, event.epochs
+    row.device, row.total_epochs = event.device[:40], event.epochs
+    row.weights = event.weights if event.start_epoch == 1 else row.weights
+    row.current_epoch = event.start_epoch - 1
+    row.dataset_revision = event.dataset_revision or row.dataset_revision
+    # What was recorded beyond the checkpoint comes again.
+    again = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch >= event.start_epoch)
+    db.session.execute(delete(TrainingMetric).where(again))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
-    row.progress = {"epoch": 1, "batch": 0, "batches": event.batches}
+    row.progress = {"epoch": event.start_epoch, "batch": 0, "batches": event.batches}
     return [status_message(row)]
 
 
@@ -114,6 +123,7 @@ def _(event: Progress, row: Training, time: datetime) -> list[Message]:
 def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
     measures = {name: getattr(event, name) for name in MEASURES}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
+    row.restarts = 0  # it gets on
     update_message = message(
         "training_update",
         row,
@@ -138,9 +148,11 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
     mine = Checkpoint.training_id == row.id
     if event.is_best:
         db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
-    else:
-        gone = Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS
-        db.session.execute(delete(Checkpoint).where(mine, ~Checkpoint.is_best, gone))
+    else:  # its file was replaced, or went when this one was written
+        gone = (Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS) & ~Checkpoint.periodic
+        db.session.execute(
+            delete(Checkpoint).where(mine, ~Checkpoint.is_best, gone | (Checkpoint.epoch >= event.epoch))
+        )
     db.session.add(
         Checkpoint(
             training_id=row.id,
@@ -148,6 +160,9 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
             model_path=f"models/{row.id}/{event.path}",
             metrics=event.metrics,
             is_best=event.is_best,
+            resumable=event.resumable and not event.is_best,  # best.pt is stripped at the end
+            periodic=event.periodic,
+            size_bytes=event.size,
             created_at=time,
         )
     )
@@ -172,30 +187,27 @@ def _(event: Completed, row: Training, time: datetime) -> list[Message]:
 
 @record.register
 def _(event: Cancelled, row: Training, time: datetime) -> list[Message]:
-    finish(row, TrainingStatus.CANCELLED, time, event.model_path)
-    return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]
+    return cancelled(row, time, event.model_path)
+
+
+@record.register
+def _(event: Paused, row: Training, time: datetime) -> list[Message]:
+    return recover.paused(row, event, time)
 
 
 @record.register
 def _(event: Failed, row: Training, time: datetime) -> list[Message]:
-    best = db.session.scalar(
-        select(Checkpoint.model_path).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
-    )
-    finish(row, TrainingStatus.FAILED, time, best and best.removeprefix(f"models/{row.id}/"))
+    if row.stop_requested:  # it ends all the same, and nobody waits for it any more
+        return cancelled(row, time, recover.weights_left(recover.folder(row)))
+    messages = recover.goes_on(row, event)
+    if messages is not None:
+        return messages
+    finish(row, TrainingStatus.FAILED, time, recover.weights_left(recover.folder(row)))
     row.error, row.error_kind, row.traceback = event.error, event.kind[:20], event.traceback
     return [
         message("training_error", row, error=event.error, traceback=event.traceback, kind=event.kind),
         status_message(row),
     ]
-
-
-def finish(row: Training, status: TrainingStatus, time: datetime, path: str | None) -> None:
-    """What every ending has in common; `path` is relative to the training's folder."""
-    row.become(status)
-    row.end_time, row.eta = time, None
-    row.pid = row.pid_started = None
-    row.progress = {"stage": str(status)}
-    row.model_path = f"models/{row.id}/{path}" if path else None
 
 
 def remember_child(training_id: int, attempt: int, pid: int, started: float) -> None:

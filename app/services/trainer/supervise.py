@@ -12,19 +12,22 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from app import notify
-from app.events import Cancelled, Envelope, Event, Failed, Progress
+from app.events import Cancelled, Envelope, Event, Failed, Paused, Progress
 from app.extensions import db, socketio
 from app.models import Training, now
-from app.services.process import ASK_S, TERM_S, Child
+from app.services.dispatch import room
+from app.services.process import ASK_S, TERM_S, Child, oom_kills
+from app.services.trainer import recover
 from app.services.trainer.apply import apply, end
 from app.services.trainer.messages import Message
-from app.services.trainer.present import weights
 
 logger = logging.getLogger("yolo.training")
 
 POLL_S = 0.15
 SILENT_S = 60.0  # without a heartbeat
 IDLE_S = 600.0  # with a heartbeat, but within a batch
+PAUSE_S = 60.0  # a pause waits longer than a stop: being killed costs what was learned since the checkpoint
+DISK_S = 5.0  # between two looks
 LEAVE_S = 30.0  # from the last event to the end of the process
 LOG_PIECE = 32_768
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -48,7 +51,10 @@ class Supervisor:
         self.offset = offset
         self.ended = False
         self.reason: Failed | None = None  # why we ended the child ourselves
-        self.asked_at: float | None = None
+        self.asked: str | None = None  # how the child was asked to stop: cancel or pause
+        self.asked_at = 0.0
+        self.disk_at = 0.0
+        self.memory_kills = oom_kills()
         self.ended_at = 0.0
         self.last: Event | None = None
         self.heard_at = self.beat_at = time.monotonic()
@@ -113,20 +119,33 @@ class Supervisor:
             if time.monotonic() - self.ended_at > LEAVE_S:
                 self.child.signal(signal.SIGKILL)
             return
+        self.watch_disk()
         self.watch_stop()
         self.watch_pulse()
 
+    def watch_disk(self) -> None:
+        """Pause before the disk is full: at half of what must be free to start, so that it does not go on and off."""
+        if time.monotonic() - self.disk_at < DISK_S or self.asked:
+            return
+        self.disk_at = time.monotonic()
+        free = room(self.app)
+        if free.free < free.needed / 2:
+            logger.warning("training %s: %s bytes free: pause", self.training_id, free.free)
+            self.send(recover.pause_for_disk(self.training_id, free))
+
     def watch_stop(self) -> None:
-        """Ask, then TERM, then KILL, each timed."""
-        if self.asked_at is None:
-            if stop_requested(self.training_id):
-                self.child.ask_to_stop()
-                self.asked_at = time.monotonic()
+        """Ask, then TERM, then KILL, each timed. Stopping wins over pausing."""
+        wish = wished(self.training_id)
+        if wish is not None and wish != self.asked:
+            self.child.ask_to_stop(wish)
+            self.asked, self.asked_at = wish, time.monotonic()
+        if self.asked is None:
             return
         waited = time.monotonic() - self.asked_at
-        if waited > ASK_S + TERM_S:  # a stopped process keeps TERM pending
+        patience = ASK_S if self.asked == "cancel" else PAUSE_S
+        if waited > patience + TERM_S:  # a stopped process keeps TERM pending
             self.child.signal(signal.SIGKILL)
-        elif waited > ASK_S:
+        elif waited > patience:
             self.child.signal(signal.SIGTERM)
 
     def watch_pulse(self) -> None:
@@ -147,34 +166,41 @@ class Supervisor:
 
     def conclude(self) -> None:
         """The child is gone and did not say why."""
-        row = db.session.get(Training, self.training_id)
-        if row is not None and row.stop_requested and self.reason is None:
-            event: Event = Cancelled(row.current_epoch, weights_left(self.child.directory))
+        wish, epoch = wished(self.training_id), epoch_of(self.training_id)
+        if wish == "cancel":
+            event: Event = Cancelled(epoch, recover.weights_left(self.child.directory.parent.parent))
+        elif wish == "pause":
+            event = Paused(epoch, "asked")
         else:
-            event = self.reason or cause_of_death(self.child)
+            event = self.reason or cause_of_death(self.child, oom_kills() > self.memory_kills)
         self.send(end(self.training_id, self.attempt, event, now()))
         self.ended = True
 
 
-def stop_requested(training_id: int) -> bool:
-    return bool(db.session.scalar(select(Training.stop_requested).where(Training.id == training_id)))
+def wished(training_id: int) -> str | None:
+    """How the user, or the disk, wants the child to end: cancel, pause, or not at all."""
+    flags = db.session.execute(
+        select(Training.stop_requested, Training.pause_requested).where(Training.id == training_id)
+    ).first()
+    if flags is None or flags.stop_requested:
+        return "cancel"
+    return "pause" if flags.pause_requested else None
 
 
-def weights_left(directory: Path) -> str | None:
-    """The best weights that the run of this attempt left, relative to the training's folder."""
-    folder = directory.parent.parent
-    found = weights(folder)
-    return None if found is None else found.relative_to(folder).as_posix()
+def epoch_of(training_id: int) -> int:
+    return db.session.scalar(select(Training.current_epoch).where(Training.id == training_id)) or 0
 
 
-def cause_of_death(child: Child) -> Failed:
-    """Why a child ended without saying so: by its exit status and the end of its output."""
+def cause_of_death(child: Child, memory_kill: bool = False) -> Failed:
+    """Why a child ended without saying so: by its exit status, its output and whether the system killed for memory."""
     code, tail = child.exit_code(), plain(child.log_tail())
     lower = tail.lower()
     if "no space left on device" in lower:
         return Failed("disk_full", "no space left on device", tail)
     if "out of memory" in lower or "can't allocate memory" in lower:
         return Failed("out_of_memory", "out of memory", tail)
+    if memory_kill and code in {None, -signal.SIGKILL}:
+        return Failed("out_of_memory", "the system's memory ran out, and it killed the process", tail)
     if code is not None and code > 0:
         return Failed("code", f"the process ended with status {code}", tail)
     if code is None:

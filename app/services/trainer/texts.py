@@ -14,15 +14,33 @@ NOTES = {
     "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
     "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
     "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
+    "batch_halved": _l(
+        "Memory ran out: goes on after epoch %(epoch)s with a batch of %(smaller)s instead of %(batch)s. Gradients are "
+        "accumulated, so that it learns as before."
+    ),
+    "restarted_killed": _l("The process was killed from outside: goes on by itself after epoch %(epoch)s."),
+    "restarted_stalled": _l("The process gave no sign of life and was ended: goes on by itself after epoch %(epoch)s."),
+    "restarted_terminated": _l("The process was asked to end from outside: goes on by itself after epoch %(epoch)s."),
+    "shutdown": _l("The server was stopped: goes on by itself after epoch %(epoch)s."),
+    "disk_low": _l("Only %(free)s MB of disk are free, %(needed)s MB are the reserve: pauses until there is room."),
+    "disk_full": _l("The disk is full: waits after epoch %(epoch)s until there is room."),
+    "disk_free": _l("There is room on the disk again (%(free)s MB): goes on."),
+    "resumed": _l("Went on from the checkpoint of epoch %(epoch)s."),
+    "resume_rejected": _l("The checkpoint %(path)s cannot be used: %(reason)s."),
+    "schedule_stretched": _l(
+        "The learning rate schedule covers %(epochs)s epochs now: the rate goes from %(from)s to %(to)s at first."
+    ),
+    "schedule_kept": _l("The learning rate stays at %(to)s for the added epochs."),
 }
 
 FAILURES = {
-    "out_of_memory": _l("Memory ran out. Use a smaller batch, image size or model."),
+    "out_of_memory": _l("Memory ran out, with ever smaller batches too. Use a smaller image size or model."),
     "disk_full": _l("The disk is full. Free some space and start again."),
     "data": _l("The dataset cannot be trained on. See its findings."),
     "weights": _l("The start weights cannot be used."),
-    "killed": _l("The training process was killed from outside; perhaps the system's memory ran out. Start again."),
-    "stalled": _l("The training process gave no sign of life and was ended. Start again."),
+    "killed": _l("The training process was killed from outside; perhaps the system's memory ran out. Try again."),
+    "terminated": _l("The training process was asked to end from outside, several times. Try again."),
+    "stalled": _l("The training process gave no sign of life, several times at the same place. See the log."),
     "code": _l("The training ended with an error. The log says more."),
 }
 

@@ -1,0 +1,79 @@
+"""Whether writing works, by trying: the database, and the folders that it and the data lie in."""
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.database import writing
+from app.extensions import db
+
+PROBE = 64 * 1024  # bytes; a small transaction needs about half of that in SQLite's log
+WAIT_S = 1.0
+
+
+def obstacles() -> list[dict[str, Any]]:
+    """Why writing does not work now: {"part": "database" or "data", "message"} each; empty when it does."""
+    found = []
+    for part, folder in folders():
+        reason = why_not(folder)
+        if reason is not None:
+            found.append({"part": part, "message": reason})
+    if not any(item["part"] == "database" for item in found) and (reason := database()) is not None:
+        found.append({"part": "database", "message": reason})
+    return found
+
+
+def folders() -> Iterator[tuple[str, Path]]:
+    """The folders that are written to."""
+    yield "data", Path(current_app.config["DATA_ROOT"]) / "tmp"
+    address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    if address.get_backend_name() == "sqlite" and address.database:
+        yield "database", Path(address.database).parent
+
+
+def why_not(folder: Path) -> str | None:
+    """Write a small file there and remove it again."""
+    path = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        with open(path, "wb", buffering=0) as file:
+            if file.write(bytes(PROBE)) < PROBE:  # the first part still had room
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        return cause(error)
+    finally:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:  # read-only: then it was not made
+            pass
+    return None
+
+
+def cause(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return _("The disk is full.")
+    if error.errno == errno.EROFS:
+        return _("The folder is read-only.")
+    return error.strerror or str(error)
+
+
+def database() -> str | None:
+    """Open a write transaction and change nothing."""
+    try:
+        with writing(WAIT_S) as session:
+            session.execute(text("SELECT 1"))
+    except DBAPIError as error:
+        db.session.rollback()
+        locked = "locked" in str(error.orig).lower()
+        return _("Another process holds the database.") if locked else str(error.orig)
+    except PoolTimeout:
+        return _("All connections to the database are in use.")
+    return None

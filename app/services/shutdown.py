@@ -1,0 +1,43 @@
+"""What trainings do when the server is stopped (ON_SHUTDOWN). No database: gunicorn's master calls this at its end."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+ASK_S = 15.0  # with gunicorn's own 5 s of grace this stays below the 25 s after which a supervisor would kill us
+
+
+def stop_trainings(models: Path, wait: Callable[[float], None] = time.sleep) -> int:
+    """Ask every training below this folder to pause, and wait until their checkpoints are safe; how many did not end.
+
+    They go on at the next start: nobody else asked them to pause.
+    """
+    found = list(children(models))
+    for _, directory in found:
+        draft = directory / ".stop.tmp"
+        draft.write_text("pause", encoding="ascii")
+        os.replace(draft, directory / "stop")
+    until = time.monotonic() + ASK_S
+    left = [process for process, _ in found]
+    while left and time.monotonic() < until:
+        wait(0.1)
+        left = [process for process in left if alive(process)]
+    return len(left)
+
+
+def children(models: Path) -> Iterator[tuple[psutil.Process, Path]]:
+    """The training processes below this folder, with their own folders."""
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "app.worker.train" in command and Path(command[-1]).is_relative_to(models):
+            yield process, Path(command[-1])
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

@@ -1,0 +1,133 @@
+"""What follows when a run did not end by itself: it goes on, waits for room on the disk, or has failed.
+
+Whatever happens, a training ends in weights or in a clear reason.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.database import writing
+from app.events import Failed, Paused
+from app.extensions import db
+from app.models import Training, TrainingStatus, new_position
+from app.services.dispatch import Room
+from app.services.trainer.checkpoints import newest
+from app.services.trainer.ending import cancelled
+from app.services.trainer.messages import Message, message, status_message
+from app.services.trainer.present import weights
+from app.services.trainer.requeue import back_to_queue
+
+TRIES = 3  # in a row without a new epoch
+HALVINGS = 3  # of the batch
+MB = 1024**2
+CRASHES = {"killed", "stalled", "terminated"}
+
+
+def goes_on(row: Training, event: Failed) -> list[Message] | None:
+    """Send a training that failed on its way again; None when it has failed for good.
+
+    Called in the transaction that applies the event; `row` is running.
+    """
+    if row.pause_requested and event.kind in {*CRASHES, "out_of_memory", "disk_full"}:
+        return pause(row, row.pause_reason or "asked", [])
+    if event.kind == "out_of_memory":
+        return with_smaller_batch(row)
+    if event.kind in CRASHES:
+        return again(row, event.kind)
+    if event.kind == "disk_full" and row.restarts < TRIES:
+        row.restarts += 1
+        return pause(row, "disk", noted(row, "disk_full", "warning", epoch=row.current_epoch))
+    return None
+
+
+def with_smaller_batch(row: Training) -> list[Message] | None:
+    """Half the batch from the last checkpoint; gradient accumulation keeps what an optimizer step sees."""
+    devices = max(1, len(row.devices or []))
+    batch = row.batch_now or row.batch_size
+    smaller = max(devices, batch // 2 // devices * devices)
+    if row.halvings >= HALVINGS or smaller >= batch:
+        return None
+    row.halvings += 1
+    row.batch_now = smaller
+    told = noted(row, "batch_halved", "warning", batch=batch, smaller=smaller, epoch=row.current_epoch)
+    return requeue(row, told)
+
+
+def again(row: Training, kind: str) -> list[Message] | None:
+    """From the last checkpoint, unless it dies again and again at the same place."""
+    if row.restarts >= TRIES:
+        return None
+    row.restarts += 1
+    told = noted(row, f"restarted_{kind}", "warning", number=row.restarts, epoch=row.current_epoch)
+    if kind == "stalled":  # another one may go first: a device that hangs must not hold up the queue
+        row.position = new_position()
+    return requeue(row, told)
+
+
+def paused(row: Training, event: Paused, time: datetime) -> list[Message]:
+    """The run ended as it was asked to, so that it can go on."""
+    if row.stop_requested:
+        return cancelled(row, time, weights_left(folder(row)))
+    if row.pause_requested:
+        return pause(row, row.pause_reason or "asked", [])
+    if event.reason == "terminated":  # not by us
+        messages = again(row, "terminated")
+        return messages if messages is not None else pause(row, "terminated", [])
+    return requeue(row, noted(row, "shutdown", "info", epoch=event.epoch))  # the server was stopped
+
+
+def pause_for_disk(training_id: int, room: Room) -> list[Message]:
+    """Ask a running training to pause; the dispatcher lets it go on when there is room again."""
+    with writing() as session:
+        row = session.get(Training, training_id, with_for_update=True)
+        if row is None or row.status != TrainingStatus.RUNNING or row.pause_requested:
+            return []
+        row.pause_requested, row.pause_reason = True, "disk"
+        return [*noted(row, "disk_low", "warning", free=room.free // MB, needed=room.needed // MB), status_message(row)]
+
+
+def after_disk(room: Room) -> list[Message]:
+    """Let trainings that paused for the disk go on once there is room."""
+    table = Training.__table__.c  # nothing of the classes is set up until one waits
+    waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
+    if room.free < room.needed or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
+        return []
+    messages: list[Message] = []
+    with writing() as session:
+        for row in session.scalars(select(Training).where(waits).with_for_update()):
+            messages += requeue(row, noted(row, "disk_free", "info", free=room.free // MB))
+    return messages
+
+
+def requeue(row: Training, told: list[Message]) -> list[Message]:
+    back_to_queue(row, newest(folder(row)))
+    return [*told, status_message(row)]
+
+
+def pause(row: Training, reason: str, told: list[Message]) -> list[Message]:
+    kept = newest(folder(row))
+    row.become(TrainingStatus.PAUSED)
+    row.resume_from = kept.path if kept else None
+    row.pause_requested, row.pause_reason = False, reason
+    row.pid = row.pid_started = row.eta = row.devices = None
+    row.progress = {"stage": "paused"}
+    return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
+
+
+def noted(row: Training, code: str, level: str, **data: object) -> list[Message]:
+    """Keep a note with the training, and tell it."""
+    row.notes = [*row.notes, {"code": code, "data": data}]
+    return [message("training_note", row, code=code, data=data, level=level, epoch=row.current_epoch)]
+
+
+def folder(row: Training) -> Path:
+    return Path(current_app.config["MODELS_DIR"]) / str(row.id)
+
+
+def weights_left(folder: Path) -> str | None:
+    """The best weights that a run left, relative to the training's folder."""
+    found = weights(folder)
+    return None if found is None else found.relative_to(folder).as_posix()

@@ -1,0 +1,72 @@
+"""What ultralytics is called with."""
+
+import os
+from typing import Any
+
+from app.worker.resume import Resume
+
+ADAPTIVE = {"Adam", "Adamax", "AdamW", "NAdam", "RAdam"}
+NBS, WEIGHT_DECAY = 64, 0.0005  # ultralytics' defaults
+# Chosen once: with more epochs ultralytics would perhaps choose another optimizer, which cannot take over the state.
+CHOSEN = ("optimizer", "lr0", "warmup_bias_lr")
+
+
+def arguments(spec: dict[str, Any], model: str, resume: Resume | None = None) -> dict[str, Any]:
+    """All arguments. `params` were checked by the web process against an allow-list."""
+    given = dict(spec["params"])
+    values = {
+        "task": spec["task"],
+        "mode": "train",
+        "model": model,
+        "data": spec["data"],
+        "epochs": spec["epochs"],
+        "batch": spec["batch_size"],
+        "imgsz": spec["img_size"],
+        "project": spec["training_dir"],
+        "name": "run",
+        "exist_ok": True,
+        "device": spec["device"] or None,
+        "workers": min(8, len(os.sched_getaffinity(0))),  # cpu_count() ignores a container's limit
+    }
+    if spec["learning_rate"] is not None:
+        values["lr0"] = spec["learning_rate"]
+    if given.get("optimizer") in ADAPTIVE:
+        values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
+    values["amp"] = precision(given.pop("amp", True), spec["device"])
+    values |= given
+    values |= nominal(spec["batch_size"], spec["batch_now"], values)
+    if resume is not None:
+        values |= going_on(resume, values)
+    # Copies and events hang on its saving; the copies of `save_period` are ours (copies.py).
+    return values | {"save": True, "save_period": -1}
+
+
+def nominal(asked: int, now: int, values: dict[str, Any]) -> dict[str, Any]:
+    """A smaller batch with the same step of the optimizer, by accumulating the gradients of more batches.
+
+    ultralytics accumulates a = max(round(nbs / batch), 1) batches and scales the weight decay by batch * a / nbs. The
+    step was over E = asked * a images; with nbs = E it is now * round(E / now) = E again. For example 128 with nbs 64:
+    a = 1, E = 128; batch 64 with nbs 128: a = 2, 64 * 2 = 128. 24: a = 3, E = 72; batch 12 with nbs 72: a = 6, 12 * 6
+    = 72. The scaled decay was decay * E / 64 and would be decay * E / E: hence the factor.
+    """
+    if now == asked:
+        return {}
+    nbs = values.get("nbs", NBS)
+    step = asked * max(round(nbs / asked), 1)
+    return {"batch": now, "nbs": step, "weight_decay": values.get("weight_decay", WEIGHT_DECAY) * step / nbs}
+
+
+def going_on(resume: Resume, values: dict[str, Any]) -> dict[str, Any]:
+    """Our arguments stay as they are; the checkpoint gives the model and what `optimizer=auto` once chose."""
+    automatic = values.get("optimizer", "auto") == "auto"
+    chosen = {name: resume.arguments[name] for name in CHOSEN} if automatic else {}
+    return {"model": str(resume.path), "resume": str(resume.path)} | chosen
+
+
+def precision(wanted: bool, device: str) -> bool | str:
+    """bfloat16 where the GPU has it: it needs no loss scaling, and ultralytics then fetches no weights to try it."""
+    import torch
+
+    if not wanted or device == "cpu" or not torch.cuda.is_available():
+        return wanted
+    return "bf16" if torch.cuda.get_device_capability()[0] >= 8 else True

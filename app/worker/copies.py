@@ -1,0 +1,54 @@
+"""The resumable copies in a training's folder: `checkpoints/epoch-N.pt`, N from 1."""
+
+import re
+import shutil
+from pathlib import Path
+
+from app.events import KEPT_CHECKPOINTS
+from app.worker.files import put
+
+
+def copies(folder: Path) -> dict[int, Path]:
+    """The copies by epoch, oldest first."""
+    found = {
+        int(match[1]): path
+        for path in (folder / "checkpoints").glob("epoch-*.pt")
+        if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name))
+    }
+    return dict(sorted(found.items()))
+
+
+def last_epoch(folder: Path) -> int:
+    """The last epoch that can be gone on from; 0 for none."""
+    return max(copies(folder), default=0)
+
+
+def keep(folder: Path, epoch: int, source: Path, period: int) -> Path:
+    """Copy `source` as the checkpoint of this epoch; older ones go, but for every `period`-th (0: none).
+
+    Copies, not links: at the end ultralytics rewrites its own files without what resuming needs.
+    """
+    path = folder / "checkpoints" / f"epoch-{epoch}.pt"
+    put(path, lambda draft: shutil.copyfile(source, draft))
+    for number, old in list(copies(folder).items())[:-KEPT_CHECKPOINTS]:
+        if not periodic(number, period):
+            old.unlink(missing_ok=True)
+    return path
+
+
+def periodic(epoch: int, period: int) -> bool:
+    return period > 0 and epoch % period == 0
+
+
+def drop_after(folder: Path, epoch: int) -> None:
+    """Copies of later epochs are of a past that is left behind: the run goes on from here."""
+    for number, path in copies(folder).items():
+        if number > epoch:
+            path.unlink(missing_ok=True)
+
+
+def start_over(folder: Path) -> None:
+    """A run from the beginning: nothing of an earlier try may be taken for its own."""
+    drop_after(folder, 0)
+    for name in ("last.pt", "best.pt"):
+        (folder / "run" / "weights" / name).unlink(missing_ok=True)

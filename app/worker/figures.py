@@ -1,0 +1,131 @@
+"""The machine during a training, said every two seconds by a thread of its own."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from app.events import Figures
+
+EVERY_S = 2.0
+
+
+class Gauge:
+    """Reads the machine's figures; rates are since the reading before.
+
+    Args:
+        root: the process that the training runs in; its descendants count to it.
+        gpus: the GPUs of this training, as CUDA_VISIBLE_DEVICES names them: PCI numbers or UUIDs.
+    """
+
+    def __init__(self, root: int, gpus: list[str]) -> None:
+        self.root = psutil.Process(root)
+        self.handles = gpu_handles(gpus)
+        psutil.cpu_percent()  # measures from here on
+        self.before = time.monotonic(), totals()
+
+    def read(self) -> Figures:
+        now, sums = time.monotonic(), totals()
+        seconds = max(now - self.before[0], 1e-3)
+        rates = [round(max(0.0, (new - old) / seconds)) for new, old in zip(sums, self.before[1], strict=True)]
+        self.before = now, sums
+        memory = psutil.virtual_memory()
+        return Figures(
+            cpu=psutil.cpu_percent(),
+            memory_used=memory.total - memory.available,
+            memory_total=memory.total,
+            process_memory=self.resident(),
+            disk_read=rates[0],
+            disk_write=rates[1],
+            net_sent=rates[2],
+            net_received=rates[3],
+            gpus=[gpu(index, handle) for index, handle in self.handles],
+        )
+
+    def resident(self) -> int:
+        """Bytes of the training and everything that it started."""
+        size = 0
+        for process in [self.root, *self.root.children(recursive=True)]:
+            try:
+                size += process.memory_info().rss
+            except psutil.Error:  # ended meanwhile
+                continue
+        return size
+
+
+def totals() -> tuple[int, int, int, int]:
+    """Bytes since the start of the machine: disk read and written, network sent and received."""
+    disk, net = psutil.disk_io_counters(), psutil.net_io_counters()
+    return (
+        disk.read_bytes if disk else 0,
+        disk.write_bytes if disk else 0,
+        net.bytes_sent if net else 0,
+        net.bytes_recv if net else 0,
+    )
+
+
+def gpu_handles(names: list[str]) -> list[tuple[int, Any]]:
+    """(NVML's number, handle) of each; none without a driver. NVML counts as CUDA_DEVICE_ORDER=PCI_BUS_ID does."""
+    if not names:
+        return []
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        handles = [
+            pynvml.nvmlDeviceGetHandleByIndex(int(name)) if name.isdigit() else pynvml.nvmlDeviceGetHandleByUUID(name)
+            for name in names
+        ]
+        return [(pynvml.nvmlDeviceGetIndex(handle), handle) for handle in handles]
+    except pynvml.NVMLError:
+        return []
+
+
+def gpu(index: int, handle: Any) -> dict[str, Any]:
+    """One GPU; what it does not tell is None. Percent, bytes, °C, watts."""
+    import pynvml as nvml
+
+    def ask(function: Any, *arguments: Any) -> Any:
+        try:
+            return function(handle, *arguments)
+        except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
+            return None
+
+    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo), ask(nvml.nvmlDeviceGetUtilizationRates)
+    power, name = ask(nvml.nvmlDeviceGetPowerUsage), ask(nvml.nvmlDeviceGetName)
+    return {
+        "index": index,
+        "name": name,
+        "utilization": rates and rates.gpu,
+        "memory_used": memory and memory.used,
+        "memory_total": memory and memory.total,
+        "temperature": ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+        "power": power and round(power / 1000, 1),
+    }
+
+
+def visible(device: str, numbers: list[int]) -> list[str]:
+    """What NVML calls the devices that torch calls `numbers`; none for the CPU."""
+    if device != "cuda":
+        return []
+    shown = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return [shown[number] for number in numbers if number < len(shown)] if shown else [str(item) for item in numbers]
+
+
+def watch(gauge: Gauge, say: Callable[[Figures], None], every: float = EVERY_S) -> threading.Thread:
+    """Say the figures until the process ends; whatever goes wrong here is no matter of the training."""
+
+    def loop() -> None:
+        while True:
+            time.sleep(every)
+            try:
+                say(gauge.read())
+            except (psutil.Error, OSError, MemoryError):
+                continue
+
+    thread = threading.Thread(target=loop, name="figures", daemon=True)
+    thread.start()
+    return thread

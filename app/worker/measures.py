@@ -1,0 +1,54 @@
+"""What a validation measured of each class."""
+
+from typing import Any
+
+PARTS = {"B": "box", "M": "seg", "P": "pose"}  # the letter in ultralytics' names: "metrics/mAP50(M)"
+
+
+def by_class(validator: Any, key: str) -> list[dict[str, Any]]:
+    """Each class of the validation set, as events.Epoch.classes has it; none where the task has no such measures.
+
+    Args:
+        validator: behind its run, with `metrics` filled.
+        key: ultralytics' name of the task's main measure, which tells boxes from masks and keypoints.
+    """
+    if hasattr(validator, "targets") and hasattr(validator, "pred"):
+        return of_classes(validator)
+    part = getattr(validator.metrics, PARTS.get(key[-2:-1], ""), None)
+    if part is None:
+        return []
+    counts = validator.metrics.nt_per_class
+    columns = zip(part.ap_class_index, part.ap50, part.ap, part.p, part.r, strict=True)
+    return [
+        {
+            "class": int(index),
+            "ap50": short(ap50),
+            "ap95": short(ap95),
+            "precision": short(precision),
+            "recall": short(recall),
+            "instances": int(counts[index]),
+        }
+        for index, ap50, ap95, precision, recall in columns
+    ]
+
+
+def of_classes(validator: Any) -> list[dict[str, Any]]:
+    """Of a classification: the recall of a class is its top-1 accuracy."""
+    matrix = validator.confusion_matrix.matrix  # [predicted, true]
+    right, true, predicted = matrix.diagonal(), matrix.sum(0), matrix.sum(1)
+    return [
+        {
+            "class": index,
+            "ap50": None,
+            "ap95": None,
+            "precision": short(right[index] / predicted[index]) if predicted[index] else 0.0,
+            "recall": short(right[index] / true[index]),
+            "instances": int(true[index]),
+        }
+        for index in range(validator.nc)
+        if true[index]
+    ]
+
+
+def short(value: Any) -> float:
+    return round(float(value), 5)

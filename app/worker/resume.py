@@ -1,0 +1,144 @@
+"""Going on from a checkpoint: which one, and what the folder looks like as of its epoch."""
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.events import Note
+from app.worker.channel import Channel
+from app.worker.copies import copies, drop_after
+from app.worker.failures import WeightsError, sentence
+from app.worker.files import put
+from app.worker.weights import check_archive
+
+
+@dataclass(frozen=True)
+class Resume:
+    """A checkpoint that is whole; `arguments` are those that it was trained with."""
+
+    path: Path
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Best:
+    """What best.pt holds: the epoch (from 1) that made it, and its measures by ultralytics' names."""
+
+    epoch: int
+    measures: dict[str, Any]
+
+    @property
+    def fitness(self) -> float:
+        return float(self.measures.get("fitness") or 0.0)
+
+
+def find_resume(channel: Channel) -> Resume | None:
+    """The checkpoint that `spec["resume"]` names, or the newest older one that is whole; None: from the start."""
+    for path in candidates(Path(channel.spec["training_dir"]), channel.spec["resume"]):
+        try:
+            return Resume(path, read_checkpoint(path)["train_args"])
+        except WeightsError as error:
+            channel.say(Note("resume_rejected", {"path": f"{path.parent.name}/{path.name}", "reason": sentence(error)}))
+    return None
+
+
+def candidates(folder: Path, wanted: str | None) -> Iterator[Path]:
+    """The wanted checkpoint, then the older copies, newest first."""
+    if not wanted:
+        return
+    yield Path(wanted)
+    numbers = {path: number for number, path in copies(folder).items()}
+    limit = numbers.pop(Path(wanted), None)
+    for path, number in sorted(numbers.items(), key=lambda item: -item[1]):
+        if limit is None or number < limit:
+            yield path
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint with everything that going on needs; every byte of the file was checked.
+
+    Raises:
+        WeightsError: damaged, or without optimizer or epoch.
+    """
+    from ultralytics.nn.tasks import load_checkpoint
+
+    if not path.is_file():
+        raise WeightsError("the file is missing")
+    check_archive(path)
+    try:
+        _, checkpoint = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:
+        raise WeightsError(f"the file cannot be loaded: {sentence(error)}") from error
+    if checkpoint.get("epoch", -1) < 0 or not checkpoint.get("optimizer") or not checkpoint.get("ema"):
+        raise WeightsError("the file holds no optimizer: a training cannot go on from it")
+    return checkpoint
+
+
+def restore_files(folder: Path, source: Path, checkpoint: Mapping[str, Any]) -> Best:
+    """Set the run's folder back to the checkpoint's epoch. Returns what best.pt holds now.
+
+    last.pt becomes the checkpoint, because ultralytics goes back to it after a NaN; later copies go. best.pt stays if
+    it is whole, also where a later epoch made it that is now done again: good weights are not thrown away.
+    """
+    weights = folder / "run" / "weights"
+    done = int(checkpoint["epoch"]) + 1
+    put(weights / "last.pt", lambda draft: shutil.copyfile(source, draft))
+    best = read_best(weights / "best.pt", checkpoint)
+    if best is None:
+        number = int(checkpoint["stopper"]["best_epoch"])
+        found = copies(folder).get(number, source)
+        put(weights / "best.pt", lambda draft: shutil.copyfile(found, draft))
+        best = read_best(weights / "best.pt", checkpoint) or Best(done, {})
+    drop_after(folder, done)
+    return best
+
+
+def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
+    """What best.pt is; None where it is missing or damaged."""
+    from ultralytics.utils.patches import torch_load
+
+    from app.worker.upstream import trained_epoch
+
+    try:
+        check_archive(path)
+        best = torch_load(path, map_location="cpu")
+        epoch = trained_epoch(best)
+    except (WeightsError, OSError, KeyError, RuntimeError):
+        return None
+    number = int(checkpoint["stopper"]["best_epoch"]) if epoch is None else epoch + 1
+    return Best(number, best.get("train_metrics") or {})
+
+
+def cut_results(path: Path, done: int, kept: Mapping[str, Sequence[float]]) -> list[float]:
+    """Leave epochs 1 to `done` in results.csv, each once. Returns the seconds (of the run) that each ended at.
+
+    `kept`: the table as the checkpoint has it, for where the file is incomplete. A row that a crash cut is left out.
+    """
+    header, rows = read_table(path)
+    wanted = [str(number) for number in range(1, done + 1)]
+    if not set(wanted) <= rows.keys() and kept:
+        header = list(kept)
+        table = [[f"{value:.6g}" for value in row] for row in zip(*kept.values(), strict=True)]
+        rows = {row[0]: row for row in table}
+    left = [rows[number] for number in wanted if number in rows]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *left] if left else [])
+    if left:
+        put(path, lambda draft: draft.write_text(text.getvalue(), encoding="utf-8"))
+    return [float(row[header.index("time")]) for row in left]
+
+
+def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
+    """(names, whole rows by epoch); of an epoch that comes twice the last."""
+    try:
+        lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except FileNotFoundError:
+        return [], {}
+    header = lines[0] if lines else []
+    return header, {line[0]: line for line in lines[1:] if len(line) == len(header)}

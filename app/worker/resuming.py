@@ -1,0 +1,130 @@
+"""The part of the trainer that goes on from a checkpoint.
+
+Restored: weights (the moving average, in half precision, as ultralytics saves them), optimizer, scaler, moving average,
+epoch, best fitness, what early stopping has waited, the schedule, warm-up and mosaic closing by the epoch's number. Not
+restored: the state of the random generators and the order of the images; both are seeded by the epoch instead, so that
+the epochs to come do not repeat what the first ones saw.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ultralytics.utils import RANK
+from ultralytics.utils.torch_utils import init_seeds
+
+from app.events import Note
+from app.worker.resume import Best, cut_results, restore_files
+from app.worker.schedule import extended, rate, weights_group
+from app.worker.telling import TellingTrainer
+
+
+class NothingLeft(Exception):
+    """All epochs are done: what is missing is the end."""
+
+
+class ResumingTrainer(TellingTrainer):
+    """Goes on with the arguments of this training; ultralytics would take those that are in the file."""
+
+    finished = False
+    stopper: Any
+    best_fitness: Any
+    lf: Any
+    scheduler: Any
+
+    def check_resume(self, overrides: dict[str, Any]) -> None:
+        self.resume = bool(self.args.resume)
+
+    def setup_model(self) -> Any:
+        checkpoint = super().setup_model()
+        if self.resume:  # before the loaders are made: they shuffle by this seed
+            done = checkpoint["epoch"] + 1
+            init_seeds(self.args.seed + 1 + RANK + done, deterministic=self.args.deterministic)
+        return checkpoint
+
+    @property
+    def extension(self) -> dict[str, Any] | None:
+        return next(reversed(self.spec["extensions"]), None)
+
+    def resume_training(self, checkpoint: Any) -> None:
+        self.stopper.since = self.extension["from_epoch"] if self.extension else 0
+        if not self.resume:
+            return
+        done = int(checkpoint["epoch"]) + 1
+        waiting = checkpoint.get("stopper") or {}
+        self.stopper.__dict__.update(waiting)
+        self.finished = done >= self.epochs or self.stopper.waited(done)
+        if self.finished:
+            self._load_checkpoint_state(checkpoint)
+            self.start_epoch = done
+        else:
+            super().resume_training(checkpoint)
+        if self.channel is not None:
+            self.restore(checkpoint, done)
+        if self.extension and not self.finished:
+            self.lay_schedule(checkpoint, done, self.extension)
+
+    def restore(self, checkpoint: dict[str, Any], done: int) -> None:
+        """The folder as of that epoch, the best epoch, and the word that it goes on."""
+        self.say(Note("resumed", {"epoch": done}))
+        best = restore_files(self.folder, Path(self.args.model), checkpoint)
+        self.earlier = cut_results(self.csv, done, checkpoint.get("train_results") or {})
+        self.recall_best(best)
+
+    def recall_best(self, best: Best) -> None:
+        """Said again: the process before may have died between writing the file and saying so."""
+        if self.best_fitness is None or best.epoch > self.start_epoch:
+            self.best_fitness = max(best.fitness, self.best_fitness or 0.0)
+        self.best_epoch = best.epoch
+        self.tell_best(self.values(best.measures))
+
+    def lay_schedule(self, checkpoint: dict[str, Any], done: int, extension: dict[str, Any]) -> None:
+        self.lf = extended(extension, checkpoint, self.args.cos_lr, self.args.lrf)
+        self.scheduler.lr_lambdas = [self.lf] * len(self.optimizer.param_groups)
+        if done <= extension["from_epoch"]:
+            to = weights_group(self.optimizer.param_groups)["initial_lr"] * self.lf(done)
+            data = {"from": round(rate(checkpoint), 8), "to": round(to, 8), "epochs": self.epochs}
+            self.say(Note("schedule_stretched" if extension["schedule"] == "stretch" else "schedule_kept", data))
+
+    def _get_warmup_iterations(self, num_batches: int) -> int:
+        """Warm-up is for the first epochs of a run: an extension, which may make it longer, has none."""
+        if self.extension and self.start_epoch >= self.extension["from_epoch"]:
+            return 0
+        return super()._get_warmup_iterations(num_batches)
+
+    def save_metrics(self, metrics: dict[str, Any]) -> None:
+        """The time column of results.csv goes on where the process before ended."""
+        before = max(self.earlier, default=0.0)
+        self.train_time_start -= before
+        try:
+            super().save_metrics(metrics)
+        finally:
+            self.train_time_start += before
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """ultralytics never recovers in the first epoch of a process; a resumed one has a checkpoint to go back to."""
+        start = self.start_epoch
+        try:
+            self.start_epoch = -1 if self.resume else start
+            recovered = super()._handle_nan_recovery(epoch)
+        finally:
+            self.start_epoch = start
+        if recovered:
+            self.say(Note("nan_recovered", {"epoch": epoch + 1}))
+        return recovered
+
+    def _do_train(self) -> None:
+        try:
+            super()._do_train()
+        except NothingLeft:
+            self.conclude()
+
+    def conclude(self) -> None:
+        """What ultralytics does behind the last epoch."""
+        self.epoch = self.start_epoch - 1
+        self.final_eval()
+        if self.channel is not None:
+            if self.args.plots:
+                self.plot_metrics()
+            self.run_callbacks("on_train_end")
+        for loader in (self.train_loader, self.test_loader):
+            loader.close()

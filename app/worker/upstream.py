@@ -1,0 +1,73 @@
+"""What had to be changed in ultralytics itself, once for every process that trains."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import torch
+from ultralytics.engine import trainer as engine
+from ultralytics.utils import plotting, torch_utils
+from ultralytics.utils.patches import torch_load
+
+from app.worker.files import sync_and_replace
+
+WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)
+
+
+def half_works(model: torch.nn.Module) -> bool:
+    """Whether this device computes in half precision. ultralytics' own check would fetch weights to find out."""
+    device = next(model.parameters()).device
+    return device.type == "cuda" and not WITHOUT_HALF.search(torch.cuda.get_device_name(device))
+
+
+def local_font(_name: str = "") -> str:
+    """A font that is here already and has letters of most languages; ultralytics would fetch one."""
+    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
+
+
+def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = None) -> dict[str, Any]:
+    """As ultralytics strips, but replaced at once, and with its epoch (from 0) kept as `trained_epoch`."""
+    place = Path(target or path)
+    draft = place.with_name(f".{place.name}.tmp")
+    try:
+        more = (updates or {}) | {"trained_epoch": trained_epoch(torch_load(path, map_location="cpu"))}
+        stripped = torch_utils.strip_optimizer(path, str(draft), more)
+        if draft.exists():
+            sync_and_replace(draft, place)
+        return stripped
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def trained_epoch(checkpoint: dict[str, Any]) -> int | None:
+    """The epoch, from 0, that made these weights; None where a stripped file does not say."""
+    epoch = checkpoint.get("epoch")
+    return checkpoint.get("trained_epoch") if epoch is None or epoch < 0 else int(epoch)
+
+
+class Patience(torch_utils.EarlyStopping):
+    """Early stopping that waits anew from epoch `since` on, where an extension began; the best stays the best."""
+
+    since = 0
+
+    def waited(self, epoch: int) -> bool:
+        """Whether a run that has done so many epochs has waited long enough."""
+        return epoch - max(self.best_epoch, self.since) >= self.patience
+
+    def __call__(self, epoch: int, fitness: float | None) -> bool:
+        patience = self.patience
+        self.patience += max(0, self.since - self.best_epoch)
+        try:
+            return bool(super().__call__(epoch, fitness))
+        finally:
+            self.patience = patience
+
+
+engine.check_amp = half_works
+engine.strip_optimizer = strip  # type: ignore[assignment]
+engine.EarlyStopping = Patience  # type: ignore[misc]
+plotting.check_font = local_font
+# ultralytics leaves a core idle, which on two cores is half of them.
+torch_utils.NUM_THREADS = len(os.sched_getaffinity(0))

@@ -1,0 +1,260 @@
+"""What follows when a run did not end by itself, and who waits for what."""
+
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from app.database import writing
+from app.events import Envelope, Event, Failed, Note, Paused, Started
+from app.extensions import db
+from app.models import Training, TrainingEvent, TrainingMetric
+from app.services.dispatch import Dispatcher, Room, plan
+from app.services.trainer import recover
+from app.services.trainer.apply import apply
+from app.services.trainer.messages import Message
+from tests.services.test_trainer import STARTED, epoch, make, numbered, row_of, service
+
+PLENTY = Room(10**12, 10**9)
+FULL = Room(10**6, 10**9)
+
+
+def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[Message]:
+    with app.app_context():
+        return apply(training_id, row_of(app, training_id).attempt, numbered(list(events), first))
+
+
+def keep_checkpoint(app: APIFlask, training_id: int, number: int) -> None:
+    path = service(app).folder(training_id) / "checkpoints" / f"epoch-{number}.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("data.pkl", b"x")
+
+
+def codes(row: Training) -> list[str]:
+    return [note["code"] for note in row.notes]
+
+
+def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    keep_checkpoint(idle_app, training_id, 9)
+    keep_checkpoint(idle_app, training_id, 10)
+    torn = service(idle_app).folder(training_id) / "checkpoints" / "epoch-11.pt"
+    torn.write_bytes(b"PK half")
+    messages = say(idle_app, training_id, STARTED, epoch(1), Failed("killed", "signal 9"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.resume_from, row.restarts) == ("pending", "checkpoints/epoch-10.pt", 1)
+    assert codes(row)[-1] == "restarted_killed"
+    assert (row.error, row.end_time) == (None, None)
+    assert "training_error" not in [item.event for item in messages]
+
+
+def test_it_fails_after_three_tries_at_the_same_place(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    for number in range(1, 5):
+        say(idle_app, training_id, Failed("killed", "signal 9"))
+        if number < 4:
+            assert row_of(idle_app, training_id).restarts == number
+            run_again(idle_app, training_id)
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.error_kind, row.error) == ("failed", "killed", "signal 9")
+
+
+def test_a_new_epoch_counts_as_getting_on(idle_app: APIFlask) -> None:
+    training_id = make(idle_app, restarts=3)
+    say(idle_app, training_id, STARTED, epoch(1), Failed("killed", "signal 9"))
+    assert (row_of(idle_app, training_id).status, row_of(idle_app, training_id).restarts) == ("pending", 1)
+
+
+def run_again(app: APIFlask, training_id: int) -> None:
+    dispatcher = Dispatcher([], lambda claim: None)
+    with app.app_context():
+        claim = dispatcher.claim(PLENTY)
+    assert claim is not None
+    assert claim.training_id == training_id
+
+
+def test_out_of_memory_halves_the_batch_three_times(idle_app: APIFlask) -> None:
+    training_id = make(idle_app, batch_size=20, halvings=0)
+    batches = []
+    for _ in range(3):
+        say(idle_app, training_id, Failed("out_of_memory", "CUDA out of memory"))
+        row = row_of(idle_app, training_id)
+        batches.append(row.batch_now)
+        assert (row.status, row.batch_size) == ("pending", 20)
+        run_again(idle_app, training_id)
+    assert batches == [10, 5, 2]
+    say(idle_app, training_id, Failed("out_of_memory", "CUDA out of memory"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.error_kind, row.end_time is None) == ("failed", "out_of_memory", False)
+
+
+@pytest.mark.parametrize(("batch", "devices", "smaller"), [(16, ["0", "1"], 8), (6, ["0", "1"], 2), (1, ["cpu"], None)])
+def test_the_batch_fits_the_devices(idle_app: APIFlask, batch: int, devices: list[str], smaller: int | None) -> None:
+    training_id = make(idle_app, batch_size=batch, devices=devices)
+    say(idle_app, training_id, Failed("out_of_memory", "CUDA out of memory"))
+    assert row_of(idle_app, training_id).batch_now == smaller
+
+
+def test_a_full_disk_pauses_until_there_is_room(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    keep_checkpoint(idle_app, training_id, 2)
+    say(idle_app, training_id, Failed("disk_full", "no space left on device"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.pause_reason, row.resume_from) == ("paused", "disk", "checkpoints/epoch-2.pt")
+    with idle_app.app_context():
+        assert recover.after_disk(FULL) == []
+        told = recover.after_disk(PLENTY)
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.resume_from) == ("pending", "checkpoints/epoch-2.pt")
+    assert [item.event for item in told] == ["training_note", "training_status"]
+
+
+def test_a_disk_that_fills_asks_for_a_pause_once(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    with idle_app.app_context():
+        assert recover.pause_for_disk(training_id, FULL)
+        assert recover.pause_for_disk(training_id, FULL) == []
+    say(idle_app, training_id, Paused(4, "asked"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.pause_reason, row.pause_requested) == ("paused", "disk", False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason", "status"),
+    [
+        ({"pause_requested": True}, "asked", "paused"),
+        ({"pause_requested": True, "stop_requested": True}, "asked", "cancelled"),
+        ({}, "asked", "pending"),  # the server was stopped with ON_SHUTDOWN=stop
+        ({}, "terminated", "pending"),
+        ({"restarts": 3}, "terminated", "paused"),
+    ],
+)
+def test_paused(idle_app: APIFlask, flags: dict[str, object], reason: str, status: str) -> None:
+    training_id = make(idle_app, **flags)
+    say(idle_app, training_id, Paused(1, reason))
+    row = row_of(idle_app, training_id)
+    assert row.status == status
+    assert (row.stop_requested, row.pause_requested) == (status == "cancelled", False)
+
+
+@pytest.mark.parametrize("kind", ["killed", "out_of_memory", "code"])
+def test_stop_wins_over_everything(idle_app: APIFlask, kind: str) -> None:
+    training_id = make(idle_app, stop_requested=True)
+    say(idle_app, training_id, Failed(kind, "x"))
+    assert row_of(idle_app, training_id).status == "cancelled"
+
+
+def test_a_crash_while_pausing_pauses(idle_app: APIFlask) -> None:
+    training_id = make(idle_app, pause_requested=True)
+    say(idle_app, training_id, Failed("killed", "signal 9"))
+    assert (row_of(idle_app, training_id).status, row_of(idle_app, training_id).pause_reason) == ("paused", "asked")
+
+
+def test_a_stalled_training_goes_behind_the_others(idle_app: APIFlask) -> None:
+    training_id, other = make(idle_app), make(idle_app, "pending")
+    say(idle_app, training_id, Failed("stalled", "no heartbeat for 60 s"))
+    with idle_app.app_context():
+        claim = Dispatcher([], lambda claim: None).claim(PLENTY)
+    assert claim is not None
+    assert claim.training_id == other
+
+
+def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    say(idle_app, training_id, STARTED, epoch(1), epoch(2), epoch(3), Failed("killed", "signal 9"))
+    run_again(idle_app, training_id)
+    resumed = Started(**vars(STARTED) | {"start_epoch": 3})
+    say(idle_app, training_id, resumed)
+    assert row_of(idle_app, training_id).current_epoch == 2
+    say(idle_app, training_id, epoch(3, 0.9), first=2)
+    with idle_app.app_context():
+        found = db.session.query(TrainingMetric).filter_by(training_id=training_id).order_by(TrainingMetric.epoch).all()
+        assert [(item.epoch, item.map50) for item in found] == [(1, 0.5), (2, 0.5), (3, 0.9)]
+
+
+def test_numbers_without_gaps(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    messages = say(idle_app, training_id, STARTED, Note("x"), epoch(1), epoch(2), Failed("killed", "signal 9"))
+    with idle_app.app_context():
+        kept = db.session.query(TrainingEvent).filter_by(training_id=training_id).order_by(TrainingEvent.seq).all()
+        assert [item.seq for item in kept] == list(range(1, len(kept) + 1))
+        assert [(item.event, item.seq) for item in kept] == [(item.event, item.payload["seq"]) for item in messages]
+
+
+def test_an_old_attempt_changes_nothing(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    say(idle_app, training_id, Failed("killed", "signal 9"))
+    run_again(idle_app, training_id)
+    with idle_app.app_context():
+        late = [(1, Envelope(1, datetime.now(UTC), epoch(1)))]
+        assert apply(training_id, 1, late) == []
+
+
+def waiting(number: int, **values: object) -> Training:
+    return Training(id=number, params={"device": values.pop("device", "auto")}, **values)
+
+
+def test_what_each_waits_for() -> None:
+    time = datetime.now(UTC)
+    queue = [
+        waiting(1, start_not_before=time + timedelta(hours=1)),
+        waiting(2, device="1"),
+        waiting(3, device="0"),
+        waiting(4, device="0"),
+        waiting(5, device="2"),
+        waiting(6, device="cpu"),
+        waiting(7, device="1"),
+    ]
+    chosen, reasons = plan(queue, {9: ("0",)}, ["4", "0"], PLENTY, time)
+    assert chosen is not None
+    assert (chosen[0].id, chosen[1]) == (3, ("4",))
+    assert reasons[1]["code"] == "schedule"
+    assert reasons[2] == {"code": "device", "training_id": 9}
+    assert reasons[4] == {"code": "device", "training_id": 3}
+    assert reasons[5] == {"code": "missing_device", "device": "2"}
+    assert reasons[7] == {"code": "turn", "ahead": 1}
+    assert 6 not in reasons, "it starts in the next round"
+
+
+def test_no_room_no_start(idle_app: APIFlask) -> None:
+    training_id = make(idle_app, "pending")
+    told: list[Message] = []
+    dispatcher = Dispatcher([], lambda claim: None, tell=told.extend)
+    with idle_app.app_context():
+        assert dispatcher.claim(FULL) is None
+        assert dispatcher.claim(FULL) is None
+    row = row_of(idle_app, training_id)
+    assert row.waiting_for == {"code": "disk", "free": FULL.free, "needed": FULL.needed}
+    assert [item.event for item in told] == ["training_status"], "told once"
+    with idle_app.app_context():
+        assert dispatcher.claim(PLENTY) is not None
+    assert row_of(idle_app, training_id).waiting_for is None
+
+
+def test_nothing_starts_after_the_end_of_the_server(idle_app: APIFlask) -> None:
+    make(idle_app, "pending")
+    claims: list[object] = []
+    dispatcher = Dispatcher([], claims.append)
+    dispatcher.close()
+    with idle_app.app_context():
+        dispatcher.round(PLENTY)
+    assert claims == []
+
+
+def test_what_is_in_the_trash_does_not_start(idle_app: APIFlask) -> None:
+    make(idle_app, "pending", deleted_at=datetime.now(UTC))
+    with idle_app.app_context():
+        assert Dispatcher([], lambda claim: None).claim(PLENTY) is None
+
+
+def test_a_note_is_kept_and_told(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    with idle_app.app_context(), writing() as session:
+        row = session.get(Training, training_id)
+        messages = recover.noted(row, "disk_low", "warning", free=1, needed=2)
+        assert [item.payload["code"] for item in messages] == ["disk_low"]
+    assert codes(row_of(idle_app, training_id)) == ["disk_low"]
+    assert Path(service(idle_app).folder(training_id)).name == str(training_id)

@@ -1,0 +1,176 @@
+"""Trainings that were interrupted: killed, paused, out of memory, extended. Real ones, each as short as it can be."""
+
+import csv
+import os
+import shutil
+import signal
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.events import CheckpointSaved, Completed, Epoch, Failed, Figures, Note, Paused, Progress, Started, read_events
+from tests.worker.child import Run
+
+pytestmark = pytest.mark.training
+
+QUICK = {"epochs": 4, "learning_rate": 0.001, "params": {"optimizer": "AdamW", "plots": False}}
+
+
+def epochs_of(folder: Path) -> list[Epoch]:
+    """Every epoch as the rows have it in the end: one that is said again replaces the one before."""
+    said: dict[int, Epoch] = {}
+    for directory in sorted((folder / "attempts").iterdir()):
+        for _, envelope in read_events(directory):
+            if isinstance(envelope.event, Epoch):
+                said[envelope.event.epoch] = envelope.event
+    return [said[number] for number in sorted(said)]
+
+
+def results(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "run" / "results.csv").read_text().splitlines()))
+
+
+def codes(run: Run) -> list[str]:
+    return [note.code for note in run.of(Note)]
+
+
+def copies(run: Run) -> list[str]:
+    return sorted(path.name for path in (run.folder / "checkpoints").iterdir())
+
+
+def test_killed_resumed_paused_and_extended(tmp_path: Path, run: Callable[..., Run]) -> None:
+    whole = Run(tmp_path / "whole", **QUICK)
+    broken = run(**QUICK)
+    broken.wait(lambda run: any(event.epoch == 3 for event in run.of(Progress)))
+    broken.child.signal(signal.SIGKILL)
+    broken.wait(lambda run: not run.child.alive() or not run.child.signal(signal.SIGKILL))
+    folder = broken.folder
+    assert copies(broken) == ["epoch-1.pt", "epoch-2.pt"]
+    # What a crash can leave: a copy that is damaged, a table with a row too many and one that is cut.
+    damaged = bytearray((folder / "checkpoints" / "epoch-2.pt").read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF
+    (folder / "checkpoints" / "epoch-3.pt").write_bytes(damaged)
+    table = folder / "run" / "results.csv"
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([*lines, lines[-1].replace("2,", "3,", 1), "4,12.5,0.0"]))
+
+    resumed = run(attempt=2, resume=str(folder / "checkpoints" / "epoch-3.pt"), **QUICK)
+    end, straight = resumed.end(), whole.end()
+    assert isinstance(end, Completed), end
+    assert isinstance(straight, Completed), straight
+    assert [(note.code, note.data) for note in resumed.of(Note)] == [
+        ("resume_rejected", {"path": "checkpoints/epoch-3.pt", "reason": resumed.of(Note)[0].data["reason"]}),
+        ("resumed", {"epoch": 2}),
+    ]
+    assert [event.start_epoch for event in resumed.of(Started)] == [3]
+    assert resumed.of(Started)[0].weights == "scratch", "what it once started from"
+    assert [event.epoch for event in resumed.of(Epoch)] == [3, 4]
+    for item in (folder, whole.folder):
+        assert [event.epoch for event in epochs_of(item)] == [1, 2, 3, 4]
+        assert [row["epoch"] for row in results(item)] == ["1", "2", "3", "4"]
+    times = [float(row["time"]) for row in results(folder)]
+    assert times == sorted(times), "the clock goes on"
+    for ours, theirs in zip(epochs_of(folder), epochs_of(whole.folder), strict=True):
+        assert ours.learning_rate == pytest.approx(theirs.learning_rate)
+        assert ours.loss == pytest.approx(theirs.loss, rel=0.25)
+        assert ours.val_loss == pytest.approx(theirs.val_loss, rel=0.25)
+    assert 1 <= end.best_epoch <= 4
+    assert copies(resumed) == ["epoch-3.pt", "epoch-4.pt"]
+    assert not list(folder.rglob(".*")), "no drafts"
+
+    check_reports(whole)
+    extend(run, folder)
+
+
+def check_reports(whole: Run) -> None:
+    """What an undisturbed run tells about its epochs and its machine."""
+    for event in whole.of(Epoch):
+        assert [item["class"] for item in event.classes] == [0]
+        assert set(event.classes[0]) == {"class", "ap50", "ap95", "precision", "recall", "instances"}
+        assert event.classes[0]["instances"] == 2
+        assert event.fitness is not None
+        assert set(event.timing) == {"load", "train", "val"}
+        assert all(value > 0 for value in event.timing.values())
+        assert sum(event.timing.values()) <= event.seconds + 0.01
+    saved = whole.of(CheckpointSaved)
+    assert all(event.resumable != event.is_best and event.size > 1_000_000 for event in saved)
+    assert saved[-1].size == (whole.folder / "run/weights/best.pt").stat().st_size
+    figures = whole.of(Figures)
+    assert figures
+    assert all(0 <= item.cpu <= 100 and 50_000_000 < item.process_memory < item.memory_total for item in figures)
+
+
+def extend(run: Callable[..., Run], folder: Path) -> None:
+    """Two more epochs at half the batch; paused in the first of them, then gone on with, killed in the very end."""
+    changes = QUICK | {
+        "epochs": 6,
+        "batch_now": 2,
+        "extensions": [{"from_epoch": 4, "epochs": 6, "schedule": "stretch"}],
+        "params": {"optimizer": "AdamW", "plots": False, "patience": 1, "save_period": 4},
+    }
+    best_before = (folder / "run" / "weights" / "best.pt").read_bytes()
+    paused = run(attempt=3, resume=str(folder / "checkpoints" / "epoch-4.pt"), **changes)
+    paused.wait(lambda run: run.of(Progress))
+    paused.child.ask_to_stop("pause")
+    assert paused.end() == Paused(4, "asked")
+    assert paused.child.exit_code() == 0
+    assert codes(paused) == ["resumed", "schedule_stretched"]
+    rates = paused.of(Note)[1].data
+    # Linear from 1 to 0.01 over the epochs: the fourth of four had 0.2575 of the first rate, the fifth of six has 0.34.
+    assert rates == {"from": pytest.approx(0.001 * 0.2575), "to": pytest.approx(0.001 * 0.34), "epochs": 6}
+    started = paused.of(Started)[0]
+    assert (started.batches, started.arguments["batch"], started.arguments["nbs"]) == (4, 2, 64)
+    assert (folder / "run" / "weights" / "best.pt").read_bytes() == best_before
+    assert [row["epoch"] for row in results(folder)] == ["1", "2", "3", "4"]
+
+    ended = run(attempt=4, resume=str(folder / "checkpoints" / "epoch-4.pt"), **changes)
+    ended.wait(lambda run: run.of(Epoch))
+    ended.child.signal(signal.SIGTERM)  # the machine goes down
+    end = ended.end()
+    assert isinstance(end, Paused), end
+    assert end.reason == "terminated"
+    done = end.epoch
+    assert 5 <= done <= 6
+    shutil.rmtree(folder / "run" / "weights")  # as a crash in the writing would leave it, and worse
+
+    last = run(attempt=5, resume=str(folder / "checkpoints" / f"epoch-{done}.pt"), **changes)
+    end = last.end()
+    assert isinstance(end, Completed), end
+    assert end.epochs == epochs_of(folder)[-1].epoch == int(results(folder)[-1]["epoch"]) >= 5
+    assert end.best_epoch >= 1
+    assert zipfile.ZipFile(folder / end.model_path).testzip() is None
+    assert "epoch-4.pt" in copies(last), "every fourth stays"
+
+
+def test_a_pause_before_the_first_checkpoint_then_a_full_disk(run: Callable[..., Run]) -> None:
+    first = run(images=40, batch_size=2, **QUICK)
+    first.wait(lambda run: run.of(Progress))
+    first.child.ask_to_stop("pause")
+    assert first.end() == Paused(0, "asked")
+    weights = first.folder / "run" / "weights"
+    assert not list(weights.glob("*.pt"))
+    assert not (first.folder / "checkpoints").exists()
+
+    weights.joinpath("last.pt").write_bytes(b"of another life")
+    second = run(attempt=2, **QUICK)
+    second.wait(lambda run: run.of(Epoch))
+    second.wait(lambda run: run.of(CheckpointSaved))
+    os.symlink("/dev/full", weights / ".last.pt.tmp")  # what is written there finds no space left on the device
+    end = second.end()
+    assert isinstance(end, Failed)
+    assert end.kind == "disk_full", end
+    kept = [event for event in second.of(CheckpointSaved) if event.resumable]
+    assert copies(second)[-1] == f"epoch-{kept[-1].epoch}.pt"
+    for path in [*(second.folder / "checkpoints").iterdir(), weights / "last.pt", weights / "best.pt"]:
+        assert zipfile.ZipFile(path).testzip() is None
+
+
+def test_memory_that_runs_out_is_told_as_such(run: Callable[..., Run]) -> None:
+    training = run(images=64, batch_size=64, img_size=640, memory_limit=3 * 1024**3, **QUICK)
+    end = training.end()
+    assert isinstance(end, Failed)
+    assert end.kind == "out_of_memory", end
+    assert training.of(Started), "it ran out within the training"
+    assert training.child.exit_code() == 1
