@@ -61,7 +61,7 @@ export class MachineView {
     const time = last.time || last.timestamp;
     const old = time && Date.now() - new Date(time) > OLD_AFTER_MS;
     this.old.hidden = !old;
-    if (old) this.old.textContent = t("Measured {time}.", { time: ago(time) });
+    if (old) this.old.textContent = t("Measured {time}", { time: ago(time) });
   }
 
   build(wanted) {

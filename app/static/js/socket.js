@@ -30,6 +30,7 @@ class Room extends EventTarget {
 
   join(socket) {
     this.ready = false;
+    this.early = []; // what came before was committed before: the snapshot has it
     this.socket = socket;
     this.joined = performance.now();
     socket.timeout(10000).emit(`join_${this.name}`, this.payload, (timeout, answer) => {
@@ -50,7 +51,7 @@ class Room extends EventTarget {
     if (data.seq === undefined || data.seq === null) { this.tell(name, data); return; }
     const last = this.seqs.get(data.training_id) ?? -1;
     if (data.seq <= last) return;
-    if (this.gapless && data.seq > last + 1) { this.early.push([name, data]); this.rejoin(); return; }
+    if (this.gapless && data.seq > last + 1) { this.rejoin(); return; }
     this.seqs.set(data.training_id, data.seq);
     this.tell(name, data);
   }
