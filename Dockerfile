@@ -19,7 +19,8 @@ RUN pybabel --quiet compile --directory app/translations \
     && chown yolo:yolo data instance logs
 
 USER yolo
-ENV PYTHONUNBUFFERED=1
+# A container takes its trainings with it: they save a checkpoint first, and go on when it starts again.
+ENV PYTHONUNBUFFERED=1 ON_SHUTDOWN=stop
 VOLUME ["/app/data", "/app/instance", "/app/logs"]
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
