@@ -30,6 +30,7 @@ export class QueueView {
     if (this.moving) return; // drawn when the row is put down
     const waiting = active.pending.slice(0, MOST);
     this.panel.hidden = !waiting.length;
+    $("[data-queue-hint]", this.panel).hidden = waiting.length < 2;
     $("[data-queue-count]", this.panel).textContent = number(active.pending.length);
     const focused = document.activeElement?.closest?.("[data-move]");
     const again = focused && this.list.contains(focused) && [focused.closest("li").dataset.training, focused.dataset.move];

@@ -11,7 +11,7 @@ const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-c
 /** Show the head of `state.training`; `changed` is called after an action. */
 export class Head {
   constructor(state, changed) {
-    Object.assign(this, { state, changed, drawn: null, advance: null });
+    Object.assign(this, { state, changed, drawn: null, noticed: null, advised: null, advance: null });
     this.trashDays = Number($("[data-page]").dataset.trashDays);
   }
 
@@ -29,8 +29,17 @@ export class Head {
     document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"].filter(Boolean).join(" · ");
     this.actions();
     this.progress();
-    put($("[data-failure]"), this.notices());
+    this.notice();
     this.advise();
+  }
+
+  /** Said again only when it differs: a screen reader speaks each change. */
+  notice() {
+    const { status, error, pause_reason: reason, pause_requested: asked, deleted_at: deleted } = this.state.training;
+    const look = JSON.stringify([status, error, reason, asked, deleted]);
+    if (look === this.noticed) return;
+    this.noticed = look;
+    put($("[data-failure]"), this.notices());
   }
 
   /** The coach's newest advice, while something can still be done with it. */
@@ -38,7 +47,9 @@ export class Head {
     const { training, advice } = this.state;
     const place = $("[data-advice]");
     place.hidden = !advice || !["running", "paused"].includes(training.status);
-    if (!place.hidden) put(place, icon("lightbulb-fill"), h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)), advice.epoch && h("span", { class: "under nowrap" }, t("epoch {epoch}", { epoch: number(advice.epoch) })));
+    if (place.hidden || this.advised === advice.key) return;
+    this.advised = advice.key;
+    put(place, icon("lightbulb-fill"), h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)), advice.epoch && h("span", { class: "under nowrap" }, t("epoch {epoch}", { epoch: number(advice.epoch) })));
   }
 
   /** Drawn again only when they differ: an open menu stays open while numbers move. */
