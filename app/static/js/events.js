@@ -57,8 +57,11 @@ export class EventsView {
     } catch { /* the next snapshot has it */ }
   }
 
+  /** One entry an epoch: its best weights and the copy to go on from are two files. */
   checkpoints(rows) {
-    this.saved = rows.map(savedEntry);
+    const best = new Set(rows.filter((row) => row.is_best).map(({ epoch }) => epoch));
+    const byEpoch = new Map(rows.map((row) => [row.epoch, { ...row, is_best: best.has(row.epoch) }]));
+    this.saved = [...byEpoch.values()].map(savedEntry);
     this.show();
   }
 
