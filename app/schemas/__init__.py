@@ -11,6 +11,9 @@ from app.schemas.datasets import (
     FindingPage,
     FindingQuery,
 )
+from app.schemas.estimate import EstimateOut
+from app.schemas.parameters import ArchitecturesOut, ParametersOut
+from app.schemas.reproduce import RunAgainIn
 from app.schemas.system import SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.training_actions import (

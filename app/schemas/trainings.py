@@ -6,7 +6,8 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, St
 from apiflask.validators import Length
 from marshmallow import pre_load
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
+from app.schemas.start import Start
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
@@ -36,6 +37,13 @@ class TrainingIn(Schema):
     name = name_field()
     dataset_id = Integer(required=True, strict=True, validate=between(1, MAX_ID))
     model_version = String(validate=one_of(MODEL_VERSIONS))
+    architecture = String(
+        validate=Length(1, 40),
+        metadata={"description": "A name of GET /api/architectures; without it, YOLOv8 of `model_version`."},
+    )
+    start = Start()
+    priority = Integer(strict=True, validate=between(-100, 100))
+    start_not_before = moment(allow_none=True)
     epochs = Integer(strict=True, validate=between(1, 10_000))
     batch_size = Integer(strict=True, validate=between(1, 4096))
     img_size = Integer(strict=True, validate=between(32, 4096))
