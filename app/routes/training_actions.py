@@ -9,9 +9,7 @@ from app.routes.once import asked
 from app.schemas import Extended, ExtendIn, KeyHeader, TrainingCreated, TrainingIn
 from app.services import services
 
-blueprint = APIBlueprint(
-    "training_actions", __name__, url_prefix="/api/trainings/<id:training_id>", tag="Training actions"
-)
+blueprint = APIBlueprint("training_actions", __name__, url_prefix="/api/trainings/<id:training_id>", tag="Trainings")
 
 CHANGES = TrainingIn(partial=True)
 

@@ -9,7 +9,7 @@ from flask import Response, request, send_file
 from app.schemas import CheckpointsOut, CsvOut, LogOut, LogQuery
 from app.services import services
 
-blueprint = APIBlueprint("training_files", __name__, tag="Training files")
+blueprint = APIBlueprint("training_files", __name__, tag="Trainings")
 
 DOWNLOAD: dict[int | str, Any] = {
     200: {
