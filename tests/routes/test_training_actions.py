@@ -253,6 +253,26 @@ def test_clones(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> Non
     assert client.get(f"/api/trainings/{auto}").json["params"]["optimizer"] == "auto"
 
 
+def test_clones_of_other_models(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    body = {"dataset_id": dataset_id, "architecture": "yolo11n", "start": "scratch", "priority": 7, "epochs": 2}
+    source = client.post("/api/trainings", json=body).json["training_id"]
+    same = ("architecture", "model_version", "start", "priority", "epochs", "task", "params", "learning_rate")
+    one = client.get(f"/api/trainings/{source}").json
+    two = client.get(f"/api/trainings/{act(client, source, 'clone').json['training_id']}").json
+    assert {key: two[key] for key in same} == {key: one[key] for key in same}
+    assert two["start"] == {"kind": "scratch"}
+
+    weights = folder_of(idle_app, source) / "run" / "weights"
+    weights.mkdir(parents=True)
+    (weights / "best.pt").write_bytes(zip_bytes({"archive/data.pkl": b"x"}))
+    start = {"training_id": source, "checkpoint": "best"}
+    three = act(client, source, "clone", json={"start": start}).json["training_id"]
+    four = act(client, three, "clone").json["training_id"]
+    assert client.get(f"/api/trainings/{four}").json["start"] == {"kind": "training"} | start
+    five = act(client, source, "clone", json={"model_version": "s"}).json["training_id"]
+    assert client.get(f"/api/trainings/{five}").json["architecture"] != "yolo11n"
+
+
 BAD_CLONES: list[tuple[dict[str, Any], str]] = [
     ({"epochs": 0}, "epochs"),
     ({"params": {"device": "0;id"}}, "params.device"),
