@@ -10,6 +10,31 @@ from app.services.process import Child
 from tests.data import write_dataset
 
 
+def specification(folder: Path, data: Path, **changes: Any) -> dict[str, Any]:
+    """A spec.json for the training's folder and a dataset.yaml."""
+    spec = {
+        "training_id": 1,
+        "training_dir": str(folder),
+        "data": str(data),
+        "task": "detect",
+        "model_version": "n",
+        "architecture": None,
+        "start": {"kind": "auto"},
+        "resume": None,
+        "extensions": [],
+        "memory_limit": 0,
+        "epochs": 2,
+        "batch_size": 4,
+        "img_size": 32,
+        "learning_rate": None,
+        "device": "cpu",
+        "params": {"optimizer": "auto"},
+        "weights_dir": str(folder.parent / "weights"),
+        "weights_url": "",
+    } | changes
+    return {"batch_now": spec["batch_size"]} | spec
+
+
 class Run:
     """One child and what it says."""
 
@@ -18,29 +43,7 @@ class Run:
         images, data = changes.pop("images", 8), changes.pop("data", folder / "dataset" / "dataset.yaml")
         if not data.exists():
             write_dataset(folder / "dataset", images, 2)
-        spec = {
-            "training_id": 1,
-            "training_dir": str(self.folder),
-            "data": str(data),
-            "task": "detect",
-            "model_version": "n",
-            "architecture": None,
-            "start": {"kind": "auto"},
-            "resume": None,
-            "extensions": [],
-            "memory_limit": 0,
-            "epochs": 2,
-            "batch_size": 4,
-            "batch_now": 4,
-            "img_size": 32,
-            "learning_rate": None,
-            "device": "cpu",
-            "params": {"optimizer": "auto"},
-            "weights_dir": str(folder / "weights"),
-            "weights_url": "",
-        } | changes
-        if "batch_now" not in changes:
-            spec["batch_now"] = spec["batch_size"]
+        spec = specification(self.folder, data, weights_dir=str(folder / "weights"), **changes)
         # One thread: images this small gain nothing from more, which only wait for each other on a busy machine.
         environment = {"YOLO_CONFIG_DIR": str(folder / "ultralytics"), "OMP_NUM_THREADS": "1"}
         self.child = Child.start("train", self.folder / "attempts" / str(attempt), spec, environment)
