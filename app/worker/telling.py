@@ -20,6 +20,7 @@ from app.worker.eta import Pace
 from app.worker.figures import Gauge, visible, watch
 from app.worker.measures import by_class
 from app.worker.report import gpu_name, versions, weights_kind, write_config
+from app.worker.revision import dataset_revision
 from app.worker.schedule import weights_group
 
 PROGRESS_S = 0.25
@@ -76,6 +77,7 @@ class TellingTrainer(engine.BaseTrainer):
             start_epoch=self.start_epoch + 1,
             task=str(self.args.task),
             model=self.source(),
+            dataset_revision=dataset_revision(Path(self.spec["data"])),
         )
         write_config(self.folder / "config.yaml", started, self.spec)
         self.say(started)
@@ -162,7 +164,7 @@ class TellingTrainer(engine.BaseTrainer):
                 eta=self.eta_after(),
                 fitness=number(self.fitness),
                 timing=self.timing(),
-                classes=by_class(self.validator, self.measures.get("map50", "")),
+                classes=by_class(self.validator, self.measures.get("map50", "")) if self.validating_s else [],
                 **metrics,
             )
         )

@@ -158,9 +158,12 @@ class DatasetService:
             dataset = session.get(Dataset, dataset_id)
             if dataset is None:
                 raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
-            used = session.scalar(select(func.count(Training.id)).where(Training.dataset_id == dataset_id))
-            if used:
+            mine = select(func.count(Training.id)).where(Training.dataset_id == dataset_id)
+            if used := session.scalar(mine.where(Training.deleted_at.is_(None))):
                 raise Conflict(_("%(count)s trainings use this dataset. Delete them first.", count=used))
+            if used := session.scalar(mine):
+                raise Conflict(_("The trash holds %(count)s trainings that use this dataset. Delete them for good "
+                                 "first.", count=used))  # fmt: skip
             session.delete(dataset)
             session.flush()
             folder = self.storage.take_away(dataset_id)  # a rename, here so that no new row with this id can meet it

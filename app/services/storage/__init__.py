@@ -185,9 +185,13 @@ class StorageService:
 
     def take_away(self, dataset_id: int) -> Path | None:
         """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""
+        return self.move_to_tmp(self.dataset_dir(dataset_id))
+
+    def move_to_tmp(self, folder: Path) -> Path | None:
+        """Take a folder out of its place by one rename; where it is now, None where there was none."""
         target = self.new_tmp()
         try:
-            os.replace(self.dataset_dir(dataset_id), target)
+            os.replace(folder, target)
         except FileNotFoundError:
             return None
         return target
@@ -201,6 +205,11 @@ class StorageService:
     def remove(self, folder: Path) -> None:
         """Delete a folder of `tmp/`, letting other clients be served."""
         remove_tree(folder)
+
+    def remove_all(self, folders: list[Path]) -> None:
+        """`remove` for several."""
+        for folder in folders:
+            self.remove(folder)
 
     def set_aside(self, folder: Path) -> None:
         """Keep a folder that no row knows, where it harms nobody: the database may be the one that is wrong."""

@@ -14,6 +14,7 @@ from app.services.dispatch import gpus, known
 from app.services.trainer import choose, params
 from app.services.trainer.architectures import architectures
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.messages import status_message
 
 logger = logging.getLogger("yolo.training")
 
@@ -33,12 +34,14 @@ class TrainingCreation(TrainingBase):
         """
         architectures()  # read the first time, which lets others be served: not within the transaction
         with writing() as session:
-            row = Training(**columns(session, values), status=TrainingStatus.PENDING, seq=1)
+            row = Training(**columns(session, values), status=TrainingStatus.PENDING)
             session.add(row)
+            session.flush()  # its number is needed
+            messages = [status_message(row)]
             if within is not None:
                 within(session, row)
         logger.info("training %s created", row.id)
-        self.send_status(row.id)
+        self.send(messages)
         self.start_training(row.id)
         return row
 

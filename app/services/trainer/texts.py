@@ -27,12 +27,12 @@ NOTES = {
     "disk_low": _l("Only %(free)s MB of disk are free, %(needed)s MB are the reserve: pauses until there is room."),
     "disk_full": _l("The disk is full: waits after epoch %(epoch)s until there is room."),
     "disk_free": _l("There is room on the disk again (%(free)s MB): goes on."),
-    "resumed": _l("Went on from the checkpoint of epoch %(epoch)s."),
-    "resume_rejected": _l("The checkpoint %(path)s cannot be used: %(reason)s."),
+    "resumed": _l("Goes on after epoch %(epoch)s, from its checkpoint."),
+    "resume_rejected": _l("The checkpoint %(path)s is not used: %(reason)s."),
     "schedule_stretched": _l(
-        "The learning rate schedule covers %(epochs)s epochs now: the rate goes from %(from)s to %(to)s at first."
+        "The learning rate schedule is laid over %(epochs)s epochs: it goes from %(from)s to %(to)s, then falls again."
     ),
-    "schedule_kept": _l("The learning rate stays at %(to)s for the added epochs."),
+    "schedule_kept": _l("The learning rate stays at %(to)s up to epoch %(epochs)s."),
 }
 
 FAILURES = {
@@ -53,6 +53,10 @@ REASONS = {
     "the download failed": _l("the download failed"),
     "nobody has published such weights": _l("nobody has published such weights"),
     "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
+    "the file is missing": _l("the file is missing"),
+    "the file holds no optimizer: a training cannot go on from it": _l(
+        "the file holds no optimizer: a training cannot go on from it"
+    ),
 }
 
 
