@@ -4,6 +4,8 @@ python -m scripts.client upload shapes.zip --name Shapes
 python -m scripts.client train 1 --name "First try" --epochs 30 --watch
 python -m scripts.client test 1 photo.jpg --output boxes.jpg
 python -m scripts.client download 1 best.pt
+python -m scripts.client extend 1 --epochs 10 --schedule keep
+python -m scripts.client queue 5 3
 """
 
 import argparse
@@ -11,6 +13,7 @@ import json
 import queue
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,17 @@ import socketio
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
+ACTIONS = {
+    "stop": "end a training; its weights stay",
+    "pause": "let it rest from its last whole epoch",
+    "resume": "go on from the newest checkpoint",
+    "retry": "try again what failed or was stopped",
+    "extend": "train more epochs",
+    "clone": "queue a new one with the same settings",
+    "edit": "change name, priority, start_not_before or important",
+    "delete": "move it to the trash",
+    "restore": "take it out of the trash",
+}
 SILENCE_S = 300  # a run that says nothing for so long is given up
 
 
@@ -84,7 +98,27 @@ class Client:
 
     def train(self, **payload: Any) -> int:
         """Queue a training; its id."""
-        return self.request("POST", "/api/trainings", json=payload).json()["training_id"]
+        return self.request("POST", "/api/trainings", json=payload, headers=new_key()).json()["training_id"]
+
+    def act(self, action: str, training_id: int, **body: Any) -> dict[str, Any]:
+        """The answer to an action: stop, pause, resume, retry, extend (epochs, schedule), clone, restore."""
+        path = f"/api/trainings/{training_id}/{action}"
+        return self.request("POST", path, json=body, headers=new_key()).json()
+
+    def edit(self, training_id: int, **changes: Any) -> dict[str, Any]:
+        """Change name, priority, start_not_before or important; the training."""
+        return self.request("PATCH", f"/api/trainings/{training_id}", json=changes).json()
+
+    def delete(self, training_id: int, permanent: bool = False) -> dict[str, Any]:
+        """Move a training to the trash, or remove one that is there for good."""
+        query = {"permanent": "true"} if permanent else {}
+        return self.request("DELETE", f"/api/trainings/{training_id}", params=query).json()
+
+    def queue(self, order: list[int] | None = None) -> list[dict[str, Any]]:
+        """The trainings that wait, after putting those of `order` in that order."""
+        address = "/api/trainings/queue"
+        answer = self.request("PUT", address, json={"order": order}) if order else self.request("GET", address)
+        return answer.json()["queue"]
 
     def training(self, training_id: int) -> dict[str, Any]:
         return self.request("GET", f"/api/trainings/{training_id}").json()
@@ -123,6 +157,11 @@ class Client:
             for block in response.iter_content(1 << 20):
                 file.write(block)
         return target
+
+
+def new_key() -> dict[str, str]:
+    """A key of its own for each request: whoever sends this one again gets the same answer."""
+    return {"Idempotency-Key": uuid.uuid4().hex}
 
 
 def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -168,7 +207,26 @@ def arguments() -> argparse.Namespace:
     download = commands.add_parser("download", help="save the trained weights")
     download.add_argument("training_id", type=int)
     download.add_argument("file", type=Path)
+    add_actions(commands)
     return parser.parse_args()
+
+
+def add_actions(commands: Any) -> None:
+    """The commands for a training that exists."""
+    for name, text in ACTIONS.items():
+        action = commands.add_parser(name, help=text)
+        action.add_argument("training_id", type=int)
+        if name == "extend":
+            action.add_argument("--epochs", type=int, required=True, help="how many more")
+            action.add_argument("--schedule", choices=("stretch", "keep"), default="stretch")
+        elif name == "clone":
+            action.add_argument("--set", default="{}", type=json.loads, metavar="JSON", help='such as {"epochs": 50}')
+        elif name == "delete":
+            action.add_argument("--permanent", action="store_true", help="one that is in the trash: for good")
+        elif name == "edit":
+            action.add_argument("changes", type=json.loads, metavar="JSON", help='such as {"priority": 5}')
+    order = commands.add_parser("queue", help="show who waits, in order; with ids: put them in this order first")
+    order.add_argument("order", type=int, nargs="*")
 
 
 def show(value: Any) -> None:
@@ -191,9 +249,28 @@ def run(client: Client, asked: argparse.Namespace) -> None:
             client.download(answer["image_url"], asked.output)
     elif asked.command == "download":
         client.download(f"/api/trainings/{asked.training_id}/download", asked.file)
+    elif asked.command == "queue":
+        for training in client.queue(asked.order):
+            show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
+    elif asked.command in ACTIONS:
+        show(acted(client, asked))
     if asked.command == "watch" or getattr(asked, "watch", False):
         for event, data in client.watch(asked.training_id):
             show({"event": event} | data)
+
+
+def acted(client: Client, asked: argparse.Namespace) -> dict[str, Any]:
+    """Carry out one of ACTIONS; the server's answer."""
+    match asked.command:
+        case "delete":
+            return client.delete(asked.training_id, asked.permanent)
+        case "edit":
+            return client.edit(asked.training_id, **asked.changes)
+        case "clone":
+            return client.act("clone", asked.training_id, **asked.set)
+        case "extend":
+            return client.act("extend", asked.training_id, epochs=asked.epochs, schedule=asked.schedule)
+    return client.act(asked.command, asked.training_id)
 
 
 def main() -> int:

@@ -74,7 +74,7 @@ def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> 
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(
     description="Takes any field of POST /api/trainings. In `params` each one stands by itself; null removes it.",
-    responses={404: "There is no such training.", 409: "The dataset is not valid."},
+    responses={404: "There is no such training.", 409: "It is in the trash, or the dataset is not valid."},
 )
 def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     """Queue a new training with the same settings, changed as asked."""

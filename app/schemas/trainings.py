@@ -85,7 +85,7 @@ class NoteOut(Schema):
 
 class WaitingOut(Schema):
     """What a training waits for. `code`: device (training_id, name), turn (ahead), schedule (until), disk (free,
-    needed: bytes)."""
+    needed: bytes), missing_device (device)."""
 
     code = String()
     message = String()
@@ -95,6 +95,7 @@ class WaitingOut(Schema):
     until = String()
     free = Integer()
     needed = Integer()
+    device = String()
 
 
 class TrainingOut(Schema):
@@ -143,7 +144,7 @@ class TrainingOut(Schema):
     waiting_for = Nested(WaitingOut, allow_none=True)
     devices = List(String(), allow_none=True)
     pause_requested = Boolean()
-    pause_reason = String(allow_none=True, metadata={"description": "asked or disk"})
+    pause_reason = String(allow_none=True, metadata={"description": "asked, disk or terminated"})
     restarts = Integer(metadata={"description": "How often it went on by itself since the last new epoch."})
     halvings = Integer(metadata={"description": "How often memory ran out and the batch was halved."})
     batch_now = Integer(allow_none=True, metadata={"description": "The batch that fits; null: batch_size."})

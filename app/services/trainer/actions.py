@@ -68,7 +68,7 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
                     raise Conflict(_("This training is being stopped already."), members={"current": row.status})
-                row.pause_requested = True
+                row.pause_requested, row.pause_reason = True, "asked"  # for good, even if the disk was the reason
                 return told(row, _("Pause requested"))
             row.become(TrainingStatus.PAUSED)
             row.pause_reason, row.waiting_for = "asked", None

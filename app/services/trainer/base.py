@@ -71,9 +71,7 @@ class TrainingBase:
         row = session.get(Training, training_id, with_for_update=True)
         if row is None:
             raise missing(training_id)
-        if row.deleted_at is not None:
-            raise Conflict(_("This training is in the trash. Restore it first."), members={"current": str(row.status)})
-        return row
+        return not_deleted(row)
 
     def change(self, asked: Asked | None, work: Work) -> Answer:
         """Do the work in one write transaction, then tell the browsers and wake the queue.
@@ -117,3 +115,13 @@ class TrainingBase:
 
 def missing(training_id: int) -> NotFound:
     return NotFound(_("There is no training %(id)s.", id=training_id))
+
+
+def not_deleted(row: Training) -> Training:
+    """
+    Raises:
+        Conflict: the training is in the trash.
+    """
+    if row.deleted_at is not None:
+        raise Conflict(_("This training is in the trash. Restore it first."), members={"current": str(row.status)})
+    return row

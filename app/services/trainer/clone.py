@@ -13,6 +13,7 @@ from app.models import Training, TrainingStatus
 from app.schemas import TrainingIn
 from app.services import idempotency
 from app.services.idempotency import Answer, Asked
+from app.services.trainer.base import not_deleted
 from app.services.trainer.create import TrainingCreation
 
 COUNTED = re.compile(r"(.*\S) \((\d{1,6})\)")
@@ -45,9 +46,9 @@ class TrainingCloning(TrainingCreation):
             changes: fields of the create request, as sent. In `params` each one by itself: null takes it away.
 
         Raises:
-            NotFound: no such training. And what `create` raises.
+            NotFound: no such training. Conflict: it is in the trash. And what `create` raises.
         """
-        row = self._row(training_id)
+        row = not_deleted(self._row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
         values["params"] = merged(row, changes)
         if "name" not in changes:

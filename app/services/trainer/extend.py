@@ -63,6 +63,7 @@ def learning_rates(session: Any, row: Training, total: int, schedule: str) -> di
             TrainingMetric.training_id == row.id, TrainingMetric.epoch == row.current_epoch
         )
     )
+    last = None if last is None else round(last, 9)
     if schedule == "keep":
         return {"last": last, "first": last, "final": last}
     share, cosine = row.params.get("lrf", LRF), row.params.get("cos_lr", False)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import MetricsOut, TrainingOut
+from app.services.dispatch import queue_order
 from app.services.trainer import texts
 from app.services.trainer.waiting import allowed, waiting_for
 
@@ -23,11 +24,6 @@ SORTS: dict[str, Any] = {
 PLAIN = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
 ]  # columns that are shown as they are
-
-
-def queue_order() -> tuple[Any, ...]:
-    """The order in which trainings wait: by priority, then position, which is the age until someone reorders."""
-    return Training.priority.desc(), Training.position, Training.id
 
 
 def rows() -> Any:
@@ -45,22 +41,19 @@ def rows() -> Any:
 
 def one(training_id: int, models: Path) -> dict[str, Any] | None:
     """One training, ready for TrainingOut."""
-    found = db.session.execute(rows().where(Training.id == training_id)).first()
-    return None if found is None else shown(found, models)
+    return next(iter(shown_all(rows().where(Training.id == training_id), models)), None)
 
 
 def active(models: Path) -> list[dict[str, Any]]:
     """Running trainings, then the queue in its order."""
     wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
-    return [
-        shown(found, models) for found in db.session.execute(wanted.order_by(Training.status.desc(), *queue_order()))
-    ]
+    return shown_all(wanted.order_by(Training.status.desc(), *queue_order()), models)
 
 
 def waiting(models: Path) -> list[dict[str, Any]]:
     """The queue in its order."""
     wanted = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
-    return [shown(found, models) for found in db.session.execute(wanted.order_by(*queue_order()))]
+    return shown_all(wanted.order_by(*queue_order()), models)
 
 
 def deleted() -> Any:
@@ -83,7 +76,7 @@ def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
         .offset((query["page"] - 1) * size)
     )
     return {
-        "trainings": [shown(found, models) for found in db.session.execute(part)],
+        "trainings": shown_all(part, models),
         "total": total,
         "page": query["page"],
         "per_page": size,
@@ -101,7 +94,16 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
     return conditions
 
 
-def shown(found: Any, models: Path) -> dict[str, Any]:
+def shown_all(wanted: Any, models: Path) -> list[dict[str, Any]]:
+    """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
+    found = db.session.execute(wanted).all()
+    holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
+    named = select(Training.id, Training.name).where(Training.id.in_(holders))
+    names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
+    return [shown(item, models, names) for item in found]
+
+
+def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = found
     folder = models / str(row.id)
@@ -114,7 +116,7 @@ def shown(found: Any, models: Path) -> dict[str, Any]:
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
         "start": row.start or {"kind": "auto"},
-        "waiting_for": waiting_for(row),
+        "waiting_for": waiting_for(row, names),
         "resumable": bool(epochs),
         "actions": allowed(row, epochs),
     }

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app import notify
 from app.errors import Conflict, Unprocessable
 from app.models import Training, TrainingStatus
+from app.services.dispatch import queue_order
 from app.services.idempotency import Answer
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
@@ -39,7 +40,7 @@ class TrainingQueue(TrainingBase):
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
             waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
-            rows = session.scalars(select(Training).where(waits).order_by(*present.queue_order()).with_for_update())
+            rows = session.scalars(select(Training).where(waits).order_by(*queue_order()).with_for_update())
             now = {row.id: row for row in rows}
             if not now.keys() >= set(wanted):
                 raise no_longer_waiting(wanted, list(now))

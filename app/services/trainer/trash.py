@@ -17,6 +17,7 @@ from app.models import Test, Training, TrainingStatus, now
 from app.services.idempotency import Answer, Asked
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase, missing
+from app.services.trainer.ending import finish
 from app.services.trainer.messages import Message, message, status_message
 
 logger = logging.getLogger("yolo.training")
@@ -129,10 +130,7 @@ def gone(training_id: int) -> Training:
 
 def cancel(row: Training, folder: Path) -> Message:
     """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
-    row.become(TrainingStatus.CANCELLED)
-    row.stop_requested, row.pause_requested = True, False
-    row.end_time, row.eta, row.waiting_for, row.pause_reason = now(), None, None, None
-    row.progress = {"stage": "cancelled"}
     found = present.weights(folder)
-    row.model_path = f"models/{row.id}/{found.relative_to(folder).as_posix()}" if found else None
+    finish(row, TrainingStatus.CANCELLED, now(), found.relative_to(folder).as_posix() if found else None)
+    row.stop_requested, row.waiting_for, row.pause_reason = True, None, None
     return message("training_cancelled", row, downloadable=found is not None)

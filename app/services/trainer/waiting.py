@@ -11,11 +11,18 @@ from app.models import Training, TrainingStatus
 GB = 1e9
 
 
-def waiting_for(row: Training) -> dict[str, Any] | None:
-    """`row.waiting_for` with a `message` for the reader; None for one that does not wait."""
+def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
+    """`row.waiting_for` with a `message` for the reader; None for one that does not wait.
+
+    Args:
+        names: of the trainings that others wait for.
+    """
     if row.status != TrainingStatus.PENDING or not row.waiting_for:
         return None
-    return row.waiting_for | {"message": reason(row.waiting_for)}
+    told = dict(row.waiting_for)
+    if told.get("training_id") in names:
+        told["name"] = names[told["training_id"]]
+    return told | {"message": reason(told)}
 
 
 def reason(told: dict[str, Any]) -> str:
@@ -24,6 +31,9 @@ def reason(told: dict[str, Any]) -> str:
         match told["code"]:
             case "device":
                 return _("Waits for its device, which “%(name)s” uses.", name=told["name"])
+            case "missing_device":
+                return _("This machine has no device %(device)s. Clone the training with another one.",
+                         device=told["device"])  # fmt: skip
             case "turn":
                 return turn(told["ahead"])
             case "schedule":

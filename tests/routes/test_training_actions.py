@@ -1,0 +1,321 @@
+"""What can be done with a training in each state, and what is refused."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.database import writing
+from app.extensions import db
+from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
+from app.services.trainer.extend import factor
+from tests.data import valid_dataset, zip_bytes
+
+STATES = ("pending", "running", "paused", "completed", "failed", "cancelled", "deleted")
+# The answer of each action by state, with a checkpoint of the last epoch.
+TABLE = {
+    "stop": (202, 202, 202, 409, 409, 409, 409),
+    "pause": (202, 202, 409, 409, 409, 409, 409),
+    "resume": (409, 409, 202, 409, 202, 202, 409),
+    "retry": (409, 409, 409, 409, 202, 202, 409),
+    "extend": (409, 409, 409, 202, 409, 409, 409),
+    "clone": (201, 201, 201, 201, 201, 201, 409),
+    "restore": (409, 409, 409, 409, 409, 409, 200),
+    "delete": (200, 409, 200, 200, 200, 200, 200),
+    "patch": (200, 200, 200, 200, 200, 200, 409),
+}
+AFTER = {  # the status then; others stay as they were
+    ("stop", "pending"): "cancelled",
+    ("stop", "paused"): "cancelled",
+    ("pause", "pending"): "paused",
+    ("resume", "paused"): "pending",
+    ("resume", "failed"): "pending",
+    ("resume", "cancelled"): "pending",
+    ("retry", "failed"): "pending",
+    ("retry", "cancelled"): "pending",
+    ("extend", "completed"): "pending",
+    ("delete", "pending"): "cancelled",
+    ("delete", "paused"): "cancelled",
+}
+
+
+@pytest.fixture
+def client(idle_app: APIFlask) -> FlaskClient:
+    return idle_app.test_client()
+
+
+@pytest.fixture
+def dataset_id(idle_app: APIFlask) -> int:
+    return valid_dataset(idle_app)
+
+
+def add(app: APIFlask, dataset_id: int, state: str = "pending", checkpoint: int | None = None, **changes: Any) -> int:
+    """A training of three epochs in some state, with a resumable checkpoint of an epoch."""
+    with app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", epochs=3, total_epochs=3, img_size=64)
+        row.status = "cancelled" if state == "deleted" else state
+        row.params, row.learning_rate, row.batch_size = {"optimizer": "AdamW", "lrf": 0.1}, 0.002, 4
+        row.deleted_at = datetime.now(UTC) if state == "deleted" else None
+        for name, value in changes.items():
+            setattr(row, name, value)
+        session.add(row)
+        session.flush()
+        training_id = row.id
+        if checkpoint:
+            row.current_epoch = checkpoint
+            for epoch in range(1, checkpoint + 1):
+                rate = 0.002 * ((1 - (epoch - 1) / 3) * 0.9 + 0.1)
+                session.add(TrainingMetric(training_id=training_id, epoch=epoch, learning_rate=rate, map50=0.5))
+            path = f"checkpoints/epoch-{checkpoint}.pt"
+            kept = Checkpoint(training_id=training_id, epoch=checkpoint, resumable=True)
+            kept.model_path = f"models/{training_id}/{path}"
+            session.add(kept)
+    if checkpoint:
+        file = folder_of(app, training_id) / path
+        file.parent.mkdir(parents=True)
+        file.write_bytes(zip_bytes({"archive/data.pkl": b"x"}))  # the frame of a checkpoint
+    return training_id
+
+
+def folder_of(app: APIFlask, training_id: int) -> Path:
+    return Path(app.config["MODELS_DIR"]) / str(training_id)
+
+
+def row_of(app: APIFlask, training_id: int) -> Training:
+    with app.app_context():
+        return db.session.get_one(Training, training_id)
+
+
+def act(client: FlaskClient, training_id: int, action: str, **options: Any) -> Any:
+    address = f"/api/trainings/{training_id}"
+    if action == "delete":
+        return client.delete(address, **options)
+    if action == "patch":
+        return client.patch(address, **{"json": {"priority": 3}} | options)
+    if action in {"extend"}:
+        options = {"json": {"epochs": 2}} | options
+    return client.post(f"{address}/{action}", **options)
+
+
+def refused(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.mimetype == "application/problem+json"
+    assert answer.json["detail"]
+    return answer.json
+
+
+@pytest.mark.parametrize("action", TABLE)
+def test_every_action_from_every_state(idle_app: APIFlask, client: FlaskClient, dataset_id: int, action: str) -> None:
+    for state, expected in zip(STATES, TABLE[action], strict=True):
+        training_id = add(idle_app, dataset_id, state, checkpoint=3)
+        before = client.get(f"/api/trainings/{training_id}").json
+        answer = act(client, training_id, action)
+        assert answer.status_code == expected, (state, answer.text)
+        after = client.get(f"/api/trainings/{training_id}").json
+        if expected == 409:
+            problem = refused(answer, 409)
+            assert problem["current"] == before["status"]
+            assert after == before | {"updated_at": after["updated_at"]}, "a refusal changes nothing"
+        else:
+            assert after["status"] == AFTER.get((action, state), before["status"])
+            assert answer.json.get("status", after["status"]) in {after["status"], "pending"}
+        if action not in {"patch", "delete"}:
+            assert (action in before["actions"]) == (expected < 400), (state, before["actions"])
+
+
+@pytest.mark.parametrize(("action", "status"), [("resume", 409), ("retry", 202)])
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_without_a_checkpoint(
+    idle_app: APIFlask, client: FlaskClient, dataset_id: int, state: str, action: str, status: int
+) -> None:
+    training_id = add(idle_app, dataset_id, state, halvings=3, batch_now=1, restarts=2, error="x", current_epoch=1)
+    with idle_app.app_context(), writing() as session:
+        session.add(TrainingMetric(training_id=training_id, epoch=1))
+    assert client.get(f"/api/trainings/{training_id}").json["resumable"] is False
+    answer = act(client, training_id, action)
+    assert answer.status_code == status
+    if status == 409:
+        return
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.resume_from, row.current_epoch, row.error) == ("pending", None, 0, None)
+    assert (row.halvings, row.batch_now, row.restarts) == (0, None, 0)
+    assert client.get(f"/api/trainings/{training_id}/metrics").json["epochs"] == []
+
+
+def test_going_on_from_the_newest_whole_checkpoint(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "paused", checkpoint=2, batch_now=2, halvings=1, pause_reason="asked")
+    (folder_of(idle_app, training_id) / "checkpoints" / "epoch-3.pt").write_bytes(b"cut short")
+    answer = act(client, training_id, "resume", headers={"Accept-Language": "en"})
+    assert "epoch 2" in answer.json["message"]
+    row = row_of(idle_app, training_id)
+    assert (row.resume_from, row.batch_now, row.pause_reason) == ("checkpoints/epoch-2.pt", 2, None)
+
+
+def test_wishes_of_a_running_one(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "running")
+    assert act(client, training_id, "pause").json["status"] == "running"
+    assert client.get(f"/api/trainings/{training_id}").json["actions"] == ["stop", "clone"]
+    assert act(client, training_id, "stop").status_code == 202
+    row = row_of(idle_app, training_id)
+    assert (row.stop_requested, row.pause_requested) == (True, False), "stopping wins"
+    refused(act(client, training_id, "pause"), 409)
+
+
+def test_extend_says_what_the_learning_rate_does(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "completed", checkpoint=3)
+    english = {"Accept-Language": "en"}
+    body = act(client, training_id, "extend", json={"epochs": 3}, headers=english).json
+    assert (body["epochs"], body["schedule"], body["status"]) == (6, "stretch", "pending")
+    # Linear from 0.002 to a tenth of it: 0.4 of it in epoch 3 of 3, 0.55 in epoch 4 of 6, 0.25 in epoch 6 of 6.
+    assert body["learning_rate"] == pytest.approx({"last": 0.0008, "first": 0.0011, "final": 0.0005})
+    assert "0.0008 in the last epoch, rises to 0.0011 and then falls to 0.0005" in body["message"]
+    row = row_of(idle_app, training_id)
+    assert (row.epochs, row.total_epochs, row.resume_from) == (6, 6, "checkpoints/epoch-3.pt")
+    assert row.extensions == [{"from_epoch": 3, "epochs": 6, "schedule": "stretch"}]
+
+    kept = add(idle_app, dataset_id, "completed", checkpoint=3)
+    body = act(client, kept, "extend", json={"epochs": 1, "schedule": "keep"}, headers=english).json
+    assert body["learning_rate"] == pytest.approx({"last": 0.0008, "first": 0.0008, "final": 0.0008})
+    assert "stays at 0.0008" in body["message"]
+
+
+def test_the_rates_are_those_of_ultralytics() -> None:
+    """Against `one_cycle(1, 0.05, 20)` of ultralytics 8.4.190."""
+    given = [factor(epoch, 20, 0.05, True) for epoch in (1, 6, 11, 16, 20)]
+    assert given == pytest.approx([1.0, 0.860876, 0.525, 0.189124, 0.055848], abs=1e-6)
+
+
+def test_extending_needs_the_last_checkpoint(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "completed", checkpoint=2, current_epoch=3)
+    with idle_app.app_context(), writing() as session:
+        session.get_one(Training, training_id).current_epoch = 3
+    refused(act(client, training_id, "extend"), 409)
+    assert "extend" not in client.get(f"/api/trainings/{training_id}").json["actions"]
+
+
+def test_bad_extensions(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "completed", checkpoint=3)
+    for value in (-1, 0, 10**9, "5", True, None, 1.5, float("nan"), []):
+        problem = refused(act(client, training_id, "extend", json={"epochs": value}), 422)
+        assert problem["errors"][0]["field"] == "epochs", value
+    for body in ({}, {"epochs": 1, "schedule": "x"}, {"epochs": 1, "more": 1}):
+        refused(act(client, training_id, "extend", json=body), 422)
+    assert row_of(idle_app, training_id).status == "completed"
+
+
+BAD_CHANGES: list[tuple[str, Any]] = [
+    *(("priority", value) for value in (101, -101, "1", 1.5, True, None)),
+    *(("start_not_before", value) for value in ("tomorrow", 5, "0001-01-01T00:00:00+23:59", "9999-12-31T00:00:00")),
+    *(("important", value) for value in ("yes", None, 2)),
+    *(("name", value) for value in ("", "a\nb", None, 5)),
+    *((name, 1) for name in ("epochs", "status", "deleted_at", "id")),
+]
+
+
+def test_bad_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id)
+    for field, value in BAD_CHANGES:
+        problem = refused(act(client, training_id, "patch", json={field: value}), 422)
+        assert problem["errors"][0]["field"] == field, value
+
+
+def test_changes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id)
+    changes = {"name": "Night", "priority": -5, "start_not_before": "2030-01-01T22:00:00-03:00", "important": True}
+    shown = act(client, training_id, "patch", json=changes).json
+    assert shown["start_not_before"] == "2030-01-02T01:00:00Z"
+    assert {key: shown[key] for key in ("name", "priority", "important")} == {
+        key: changes[key] for key in ("name", "priority", "important")
+    }
+    assert act(client, training_id, "patch", json={"start_not_before": None}).json["start_not_before"] is None
+    assert act(client, training_id, "patch", json={}).json["name"] == "Night"
+
+
+def test_clones(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    source = add(idle_app, dataset_id, "completed", checkpoint=3, name="Cars")
+    first = client.post(f"/api/trainings/{source}/clone").json
+    second = client.post(
+        f"/api/trainings/{source}/clone", json={"epochs": 7, "params": {"lrf": None, "mosaic": 0.5}}
+    ).json
+    third = client.post(f"/api/trainings/{second['training_id']}/clone", json={"model_version": "s"}).json
+    one, two, three = (client.get(f"/api/trainings/{item['training_id']}").json for item in (first, second, third))
+    assert [item["name"] for item in (one, two, three)] == ["Cars (2)", "Cars (3)", "Cars (4)"]
+    assert [item["cloned_from"] for item in (one, two, three)] == [source, source, two["id"]]
+    assert (one["epochs"], one["batch_size"], one["img_size"], one["learning_rate"]) == (3, 4, 64, 0.002)
+    assert one["params"] == {"optimizer": "AdamW", "lrf": 0.1}
+    assert (two["epochs"], two["params"]) == (7, {"optimizer": "AdamW", "mosaic": 0.5})
+    assert (three["model_version"], three["epochs"], three["status"]) == ("s", 7, "pending")
+
+    auto = client.post(f"/api/trainings/{source}/clone", json={"params": {"optimizer": "auto"}}).json["training_id"]
+    assert client.get(f"/api/trainings/{auto}").json["params"]["optimizer"] == "auto"
+
+
+BAD_CLONES: list[tuple[dict[str, Any], str]] = [
+    ({"epochs": 0}, "epochs"),
+    ({"params": {"device": "0;id"}}, "params.device"),
+    ({"params": {"project": "/etc"}}, "params.project"),
+    ({"dataset_id": 99}, "dataset_id"),
+    ({"status": "completed"}, "status"),
+]
+
+
+def test_bad_clones(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "completed")
+    for body, field in BAD_CLONES:
+        problem = refused(client.post(f"/api/trainings/{training_id}/clone", json=body), 422)
+        assert problem["errors"][0]["field"] == field
+    assert client.get("/api/trainings").json["total"] == 1
+
+
+def test_foreign_ids(client: FlaskClient) -> None:
+    for ident in ("7", "0", "-1", "9e99", "%00", "..%2fx", str(2**63)):
+        for action in TABLE:
+            refused(act(client, ident, action), 404)  # type: ignore[arg-type]
+        for path in ("/checkpoints", "/checkpoints/best/download"):
+            refused(client.get(f"/api/trainings/{ident}{path}"), 404)
+
+
+def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, "completed", checkpoint=3, name="../../Cars & co")
+    base = f"/api/trainings/{training_id}/checkpoints"
+    with idle_app.app_context(), writing() as session:
+        best = Checkpoint(training_id=training_id, epoch=2, is_best=True, metrics={"map50": 0.5})
+        best.model_path = f"models/{training_id}/run/weights/best.pt"
+        missing = Checkpoint(
+            training_id=training_id, epoch=1, model_path=f"models/{training_id}/checkpoints/epoch-1.pt"
+        )
+        outside = Checkpoint(
+            training_id=training_id, epoch=9, model_path=f"models/{training_id}/../../../instance/test.db"
+        )
+        session.add_all([best, missing, outside])
+    weights = folder_of(idle_app, training_id) / "run" / "weights"
+    weights.mkdir(parents=True)
+    (weights / "best.pt").write_bytes(b"best")
+
+    listed = client.get(base).json["checkpoints"]
+    assert [(item["epoch"], item["is_best"], item["resumable"]) for item in listed] == [
+        (3, False, True),
+        (2, True, False),
+    ]
+    assert [client.get(item["url"]).status_code for item in listed] == [200, 200]
+    assert listed[1]["size_bytes"] == 4
+    assert client.get(f"{base}/2/download").data == b"best"
+    name = client.get(f"{base}/3/download").headers["Content-Disposition"]
+    assert name == f"attachment; filename=Cars-co-{training_id}-epoch-3.pt"
+    for which in ("last", "1", "9", "0", "-1", "x", "..", "3.0", "%2e%2e", "9" * 30):
+        refused(client.get(f"{base}/{which}/download"), 404)
+
+
+def test_events_are_numbered_without_a_gap(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, checkpoint=1)
+    for action in ("pause", "resume", "patch", "stop", "retry", "delete", "restore"):
+        assert act(client, training_id, action).status_code < 300
+    with idle_app.app_context():
+        events = db.session.query(TrainingEvent).order_by(TrainingEvent.seq).all()
+        assert [item.seq for item in events] == list(range(1, len(events) + 1))
+        assert [item.event for item in events if item.event != "training_status"] == [
+            "training_paused", "training_cancelled", "training_cancelled"
+        ]  # fmt: skip
