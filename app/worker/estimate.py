@@ -256,11 +256,12 @@ def memory_limit(limit: int) -> int:
 def measure(channel: Channel) -> dict[str, Any]:
     """The figures of the batch in the spec."""
     from app.worker import train
-    from app.worker.tasks import TRAINERS
+    from app.worker.tasks import TRAINERS, trainer_key
 
     spec = channel.spec
-    trainer = TRAINERS[spec["task"]]
-    TRAINERS[spec["task"]] = type(f"Measuring{trainer.__name__}", (Measurement, trainer), {})
+    key = trainer_key(spec)
+    trainer = TRAINERS[key]
+    TRAINERS[key] = type(f"Measuring{trainer.__name__}", (Measurement, trainer), {})
     if spec["device"] == "cpu":
         spec["memory_limit"] = memory_limit(spec["memory_limit"])
     try:

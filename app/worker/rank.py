@@ -22,11 +22,11 @@ def launch_command(trainer: Any, port: int) -> list[str]:
 
 def main(path: str) -> None:
     """Train with the others; rank 0 speaks."""
-    from app.worker.tasks import trainer_of
+    from app.worker.tasks import TRAINERS, trainer_key
 
     arguments = json.loads(Path(path).read_text(encoding="utf-8"))
     arguments.pop("save_dir", None)  # follows from project and name
-    trainer_of(read_spec(folder()))(overrides=arguments).train()
+    TRAINERS[trainer_key(read_spec(folder()))](overrides=arguments).train()
 
 
 if __name__ == "__main__":

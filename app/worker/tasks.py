@@ -68,15 +68,16 @@ class ClassifyTrainer(EventTrainer, ClassificationTrainer):
         return super().get_dataset()
 
 
-TRAINERS: dict[str, type[EventTrainer]] = {
+TRAINERS: dict[str, type[EventTrainer]] = {  # by trainer_key
     "detect": DetectTrainer,
     "segment": SegmentTrainer,
     "pose": KeypointTrainer,
     "obb": TurnedTrainer,
     "classify": ClassifyTrainer,
+    "rtdetr": TransformerTrainer,
 }
 
 
-def trainer_of(spec: dict[str, Any]) -> type[EventTrainer]:
-    """The trainer of a spec: by its task, and for RT-DETR by its architecture."""
-    return TransformerTrainer if "rtdetr" in (spec["architecture"] or "") else TRAINERS[spec["task"]]
+def trainer_key(spec: dict[str, Any]) -> str:
+    """A spec's key in TRAINERS: its task, but RT-DETR has a trainer of its own."""
+    return "rtdetr" if "rtdetr" in (spec["architecture"] or "") else str(spec["task"])

@@ -38,7 +38,7 @@ def train(channel: Channel) -> None:
     channel.say(Stage("importing"))
     from app.worker.arguments import arguments
     from app.worker.resume import find_resume
-    from app.worker.tasks import trainer_of  # seconds: torch, ultralytics
+    from app.worker.tasks import TRAINERS, trainer_key  # seconds: torch, ultralytics
 
     private_settings()
     check_stop(channel)
@@ -46,7 +46,7 @@ def train(channel: Channel) -> None:
     resume = find_resume(channel)
     model = str(resume.path) if resume else start_model(channel)
     check_stop(channel)
-    trainer_of(spec)(overrides=arguments(spec, model, resume)).train()
+    TRAINERS[trainer_key(spec)](overrides=arguments(spec, model, resume)).train()
 
 
 def start_model(channel: Channel) -> str:

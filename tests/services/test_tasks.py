@@ -52,6 +52,16 @@ def test_the_labels_show_the_task(client: FlaskClient, app: APIFlask) -> None:
         assert ("task_found" in told) == (task in {"segment", "obb"})
 
 
+def test_keypoints_stay_when_the_data_is_moved(client: FlaskClient, app: APIFlask) -> None:
+    found = upload(client, labelled("pose", POSE_YAML))
+    held = app.extensions["services"]
+    before = written(app, found)
+    held.storage.dataset_yaml(found["id"]).write_text("path: /elsewhere\n")
+    with app.app_context():
+        held.datasets.reconcile()
+    assert written(app, found) == before
+
+
 def test_the_form_names_the_task(client: FlaskClient, app: APIFlask) -> None:
     assert upload(client, labelled("obb"), task="segment")["task"] == "segment"
     assert upload(client, labelled("segment"), task="detect")["task"] == "detect"

@@ -83,6 +83,9 @@ def test_every_task(tmp_path: Path) -> None:
         prepare(tmp_path, "misfit", "obb", "yolo11n-obb", start=earlier),
         prepare(tmp_path, "official", "obb", "yolo11n-obb", start={"kind": "official"}),
     ]
+    same, copy = tmp_path / "classify", "checkpoints/epoch-1.pt"
+    going_on = {"training_dir": str(same), "resume": str(same / copy), "epochs": 2}
+    directories.append(prepare(tmp_path, "resumed", "classify", "yolov8n-cls", **going_on))
     said, found = train(tmp_path, directories)
     for task, architecture in MODELS.items():
         events = said[task]
@@ -117,6 +120,8 @@ def test_every_task(tmp_path: Path) -> None:
     assert of(said["again"], Started).weights == "training"
     assert of(said["again"], Note).code == "weights_training"
     assert isinstance(said["again"][-1], Completed)
+    assert (of(said["resumed"], Started).start_epoch, of(said["resumed"], Epoch).epoch) == (2, 2)
+    assert isinstance(said["resumed"][-1], Completed)
     for name, reason in (("misfit", "holds no model for the task obb"), ("official", "downloads are switched off")):
         failed = said[name][-1]
         assert isinstance(failed, Failed)
