@@ -1,6 +1,7 @@
 """The same run once more: everything that was resolved when a training started, as a training of its own."""
 
 import logging
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,14 @@ AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; it
 class TrainingAgain(TrainingBase):
     """Running again what ran before."""
 
-    def run_again(self, training_id: int, anyway: bool = False) -> int:
+    def run_again(
+        self, training_id: int, anyway: bool = False, within: Callable[[Any, Training], None] | None = None
+    ) -> int:
         """Queue a training with the configuration that this one really had; its id.
 
         Args:
             anyway: also where its dataset, start weights or device are not what they were.
+            within: called with the session and the new row, in the transaction.
 
         Raises:
             NotFound: no such training. Conflict: the run cannot be the same; the message says why.
@@ -51,6 +55,8 @@ class TrainingAgain(TrainingBase):
             new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
             session.add(new)
             session.flush()
+            if within is not None:
+                within(session, new)
             new_id = new.id
         logger.info("training %s runs again as %s", training_id, new_id)
         self.send_status(new_id)
