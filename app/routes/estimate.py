@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from app.schemas import EstimateOut, TrainingIn
 from app.services import services
 
-blueprint = APIBlueprint("estimate", __name__, tag="Trainings")
+blueprint = APIBlueprint("estimate", __name__, tag="Estimate")
 
 
 @blueprint.post("/api/trainings/estimate")

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from app.schemas import RunAgainIn, TrainingCreated
 from app.services import services
 
-blueprint = APIBlueprint("training_bundle", __name__, tag="Trainings")
+blueprint = APIBlueprint("training_bundle", __name__, tag="Reproduction")
 
 BUNDLE: dict[int | str, Any] = {
     200: {
