@@ -138,7 +138,7 @@ class Measurement:
 
     def enough(self, now: float) -> bool:
         """Whether this phase has been seen for long enough."""
-        seen = len(self.times[self.mosaic])
+        seen, late = len(self.times[self.mosaic]), (now - self.began) / (LONGEST * self.budget)
         wanted = self.budget * (1.0 if self.mosaic or not self.times[True] else PLAIN)
         return (
             seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST * self.budget
