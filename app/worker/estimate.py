@@ -140,9 +140,9 @@ class Measurement:
         """Whether this phase has been seen for long enough."""
         seen, late = len(self.times[self.mosaic]), (now - self.began) / (LONGEST * self.budget)
         wanted = self.budget * (1.0 if self.mosaic or not self.times[True] else PLAIN)
-        return (
-            seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST * self.budget
-        )
+        if late >= (1 if seen else 2):  # the first batch is slower than the others: one more is worth its time
+            return True
+        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted)
 
     def go_on(self, now: float) -> None:
         """From the epochs with mosaic to those without, then to the end."""
