@@ -15,7 +15,7 @@ from app.extensions import db, socketio
 from app.models import Checkpoint, Estimate, IdempotencyKey, Training, TrainingStatus, now
 from app.services import Services
 from app.services.estimate import KEPT as ESTIMATES_KEPT
-from app.services.storage.unpack import remove_tree
+from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.checkpoints import resumable
 
 logger = logging.getLogger("yolo.janitor")
@@ -88,9 +88,10 @@ class Janitor:
         if not days:
             return 0
         old = (Training.end_time < time - timedelta(days=days)) & Training.status.in_(ENDED) & ~Training.important
-        count = 0
+        count, pacer = 0, Pacer()
         for training_id in db.session.scalars(select(Training.id).where(old)).all():
             folder = self.held.storage.training_dir(training_id)
+            pacer()
             if resumable(folder):
                 count += self.remove_checkpoints_of(training_id, folder, old)
         return count
