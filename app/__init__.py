@@ -104,9 +104,22 @@ def register_services(app: APIFlask) -> None:
 
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
-    from app.routes import datasets, estimate, live, system, tests, training_bundle, trainings, ui
+    from app.routes import (
+        datasets,
+        estimate,
+        live,
+        parameters,
+        system,
+        tests,
+        training_actions,
+        training_bundle,
+        training_files,
+        trainings,
+        ui,
+    )
 
-    for module in (ui, datasets, trainings, training_bundle, estimate, tests, system):
+    training = (trainings, training_actions, training_files, training_bundle, parameters, estimate)
+    for module in (ui, datasets, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

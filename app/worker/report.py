@@ -22,9 +22,8 @@ def ending(error: BaseException, channel: Channel) -> Event:
     folder = Path(channel.spec["training_dir"])
     if asked(error) and (wish := channel.wish()):
         return stopped(wish, folder)
-    if failure := failure_elsewhere(channel.directory):
-        return failure
-    return failed(error)
+    mine = failed(error)
+    return mine if mine.kind != "code" else failure_elsewhere(channel.directory) or mine
 
 
 def asked(error: BaseException) -> bool:
@@ -52,9 +51,8 @@ def leave_word(error: BaseException, directory: Path, rank: int) -> None:
 
 def failure_elsewhere(directory: Path) -> Failed | None:
     """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
-    for path in sorted(directory.glob("rank-*.json")):
-        return Failed(**json.loads(path.read_text(encoding="utf-8")))
-    return None
+    said = [Failed(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("rank-*.json"))]
+    return min(said, key=lambda failure: failure.kind == "code", default=None)
 
 
 def cancelled(folder: Path) -> Cancelled:

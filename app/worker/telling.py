@@ -30,6 +30,7 @@ class TellingTrainer(engine.BaseTrainer):
     """Says events; asks nothing and changes nothing."""
 
     measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
+    kept: ClassVar[tuple[str, ...]] = ("val/",)  # what an epoch's parts hold of ultralytics' metrics, by prefix
 
     # ultralytics fills these in on the way and declares them as None.
     model: Any
@@ -147,7 +148,9 @@ class TellingTrainer(engine.BaseTrainer):
     def after_save(self) -> None:
         """An epoch is recorded before its checkpoint can be resumed from: none is lost, none comes twice."""
         metrics = self.values(self.metrics)
-        parts = self.train_parts() | {key: number(value) for key, value in self.metrics.items() if key[:4] == "val/"}
+        parts = self.train_parts() | {
+            key: number(value) for key, value in self.metrics.items() if key.startswith(self.kept)
+        }
         seconds = self.epoch_seconds()
         self.say(
             Epoch(
@@ -161,7 +164,7 @@ class TellingTrainer(engine.BaseTrainer):
                 eta=self.eta_after(),
                 fitness=number(self.fitness),
                 timing=self.timing(),
-                classes=by_class(self.validator, self.measures.get("map50", "")),
+                classes=by_class(self.validator, self.measures.get("map50", "")) if self.validating_s else [],
                 **metrics,
             )
         )

@@ -68,10 +68,10 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     shoot(page, "flow-training")
 
     start_training(page, site.url, dataset, 300)
-    page.locator("[data-stop]").click()
+    page.locator("[data-action=stop]").click()
     page.locator("dialog").get_by_role("button", name="Parar o treinamento").click()
     expect(page.locator("[data-status]")).to_contain_text("Cancelado", timeout=60_000)
-    expect(page.locator("[data-stop]")).to_be_hidden()
+    expect(page.locator("[data-action=stop]")).to_have_count(0)
 
     page.goto(f"{site.url}/tests?training_id={training}")
     page.locator("[name=confidence]").fill("0")
@@ -96,8 +96,8 @@ def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> No
     training = site.post("/api/trainings", json=values).json()["training_id"]
     page = open_page(f"/trainings/{training}", locale="en")
     expect(page.locator("[data-light]")).to_contain_text("live")
-    expect(page.locator("[data-notes]")).to_contain_text("Optimizer", timeout=60_000)
-    expect(page.locator("[data-notes]")).to_contain_text("Starts from scratch")
+    expect(page.locator("[data-events]")).to_contain_text("Optimizer", timeout=60_000)
+    expect(page.locator("[data-events]")).to_contain_text("Starts from scratch")
     expect(page.locator("[data-status]")).to_contain_text("Running")
     site.post(f"/api/trainings/{training}/stop")
     expect(page.locator("[data-status]")).to_contain_text("Cancelled", timeout=60_000)

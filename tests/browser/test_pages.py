@@ -17,7 +17,16 @@ from tests.browser.conftest import Open, shoot, wait_until
 pytestmark = pytest.mark.browser
 
 EVIL = "<img src=x onerror=alert(1)>"
-PAGES = ["/", "/datasets", "/datasets/1", "/trainings", "/trainings/1", "/trainings/new", "/tests"]
+PAGES = [
+    "/",
+    "/datasets",
+    "/datasets/1",
+    "/trainings",
+    "/trainings?trash=true",
+    "/trainings/1",
+    "/trainings/new",
+    "/tests",
+]
 EPOCHS = 100
 
 

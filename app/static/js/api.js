@@ -20,25 +20,40 @@ function failed(status, body) {
   });
 }
 
-async function call(method, path, { query, body } = {}) {
+async function call(method, path, { query, body, key } = {}) {
   const filled = Object.entries(query || {}).filter(([, value]) => value !== "" && value !== null && value !== undefined);
   const address = filled.length ? `${path}?${new URLSearchParams(filled)}` : path;
   const options = { method, headers: { Accept: "application/json", "Accept-Language": locale } };
+  if (key) options.headers["Idempotency-Key"] = key;
   if (body instanceof FormData) options.body = body;
   else if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
   }
   let response;
-  try { response = await fetch(address, options); } catch { throw unreachable(); }
+  try { response = await sent(address, options, Boolean(key)); } catch { throw unreachable(); }
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw failed(response.status, answer);
   return answer;
 }
 
+/** A request with a key is done once however often it is sent: try once more when the connection breaks. */
+async function sent(address, options, again) {
+  try { return await fetch(address, options); } catch (error) {
+    if (!again) throw error;
+    await new Promise((done) => { setTimeout(done, 800); });
+    return fetch(address, options);
+  }
+}
+
+/** A new Idempotency-Key. */
+export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 export const get = (path, query) => call("GET", path, { query });
-export const post = (path, body) => call("POST", path, { body });
-export const remove = (path) => call("DELETE", path);
+export const post = (path, body, key) => call("POST", path, { body, key });
+export const put = (path, body) => call("PUT", path, { body });
+export const patch = (path, body) => call("PATCH", path, { body });
+export const remove = (path, query) => call("DELETE", path, { query });
 
 /** POST a form with progress: `progress({sent, total, rate, left})`, in bytes and seconds. Returns {done, abort}. */
 export function upload(path, form, progress) {

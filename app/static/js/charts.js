@@ -63,15 +63,16 @@ function save(blob, name) {
 }
 
 /** A chart of series over epochs.
- *  spec: {title, name (of downloads), wide, min, max, series: [{label, value(metric), colour 1..6, dashed}]} */
+ *  spec: {title, name (of downloads), wide, full (the whole row), min, max, wait (text while it is empty), x(metric), xMin,
+ *  series: [{label, value(metric), colour 1..6, dashed}]} */
 export class Plot {
   constructor(spec) {
-    this.spec = spec;
+    this.spec = { x: (metric) => metric.epoch, xMin: 1, wait: t("The first point appears after the first epoch."), ...spec };
     this.metrics = [];
     this.canvas = h("canvas", { role: "img" });
-    this.wait = h("div", { class: "chart-wait" }, t("The first point appears after the first epoch."));
+    this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
     this.keys = spec.series.map((series, index) => this.key(series, index));
-    this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""}` },
+    this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}` },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
       h("div", { class: "chart-box" }, this.canvas, this.wait));
@@ -87,19 +88,28 @@ export class Plot {
     });
     this.recolour();
     group.add(this);
-    document.addEventListener("theme", () => { this.recolour(); this.chart.update("none"); });
+    this.themed = () => { this.recolour(); this.chart.update("none"); };
+    document.addEventListener("theme", this.themed);
     return this;
   }
 
+  /** Take it away for good. */
+  end() {
+    group.delete(this);
+    document.removeEventListener("theme", this.themed);
+    this.chart.destroy();
+    this.element.remove();
+  }
+
   options() {
-    const { min, max } = this.spec;
+    const { min, max, xMin } = this.spec;
     const tick = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
     return {
       animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
       layout: { padding: { top: 16, right: 6 } },
       events: ["mousemove", "mouseout", "touchstart", "touchmove"],
       scales: {
-        x: { type: "linear", min: 1, grid: { display: false }, ticks: { ...tick, precision: 0 }, border: { display: false } },
+        x: { type: "linear", min: xMin, grid: { display: false }, ticks: { ...tick, precision: xMin === undefined ? undefined : 0 }, border: { display: false } },
         y: { min, suggestedMax: max, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
       },
       plugins: {
@@ -107,7 +117,7 @@ export class Plot {
         zoom: {
           pan: { enabled: true, mode: "x", modifierKey: "shift" },
           zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => this.zoomed(true) },
-          limits: { x: { minRange: 2 } },
+          limits: { x: { minRange: xMin === undefined ? 0.05 : 2 } },
         },
       },
     };
@@ -144,7 +154,7 @@ export class Plot {
   set(metrics) {
     this.metrics = [...metrics];
     this.spec.series.forEach((series, index) => {
-      this.chart.data.datasets[index].data = this.metrics.map((metric) => ({ x: metric.epoch, y: series.value(metric) ?? null }));
+      this.chart.data.datasets[index].data = this.metrics.map((metric) => ({ x: this.spec.x(metric), y: series.value(metric) ?? null }));
     });
     this.draw();
   }
@@ -152,7 +162,7 @@ export class Plot {
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
-    this.spec.series.forEach((series, index) => this.chart.data.datasets[index].data.push({ x: metric.epoch, y: series.value(metric) ?? null }));
+    this.spec.series.forEach((series, index) => this.chart.data.datasets[index].data.push({ x: this.spec.x(metric), y: series.value(metric) ?? null }));
     this.draw();
   }
 
@@ -174,7 +184,7 @@ export class Plot {
   }
 
   legend() {
-    const at = crosshair !== null && this.metrics.find((metric) => metric.epoch === crosshair);
+    const at = crosshair !== null && this.metrics.find((metric) => this.spec.x(metric) === crosshair);
     const metric = at || this.metrics.at(-1);
     const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
     this.keys.forEach((key, index) => { key.value.textContent = values[index]; });
@@ -205,7 +215,7 @@ export class Plot {
   }
 
   csv() {
-    const rows = this.metrics.map((metric) => [metric.epoch, ...this.spec.series.map((series) => series.value(metric) ?? "")]);
+    const rows = this.metrics.map((metric) => [this.spec.x(metric), ...this.spec.series.map((series) => series.value(metric) ?? "")]);
     const head = ["epoch", ...this.spec.series.map((series) => `"${series.label.replaceAll('"', '""')}"`)];
     save(new Blob([[head, ...rows].map((row) => row.join(",")).join("\n"), "\n"], { type: "text/csv" }), `${this.spec.name()}.csv`);
   }

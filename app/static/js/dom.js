@@ -55,25 +55,47 @@ export async function fillFrom(place, load, show) {
   }
 }
 
-/** A short message in the corner. */
-export function toast(text, kind = "info") {
+/** A short message in the corner; `action` = {label, act} is a button in it, which keeps it longer. */
+export function toast(text, kind = "info", action = null) {
   const symbols = { info: "info-circle", success: "check-circle-fill", failed: "exclamation-octagon-fill" };
-  const note = h("div", { class: "toast-note" }, icon(symbols[kind]), h("span", {}, text),
+  const act = () => { note.remove(); action.act(); };
+  const note = h("div", { class: "toast-note" }, icon(symbols[kind]), h("span", { class: "toast-text" }, text),
+    action && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: act }, action.label),
     h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: () => note.remove() }));
   $("[data-toasts]").append(note);
-  setTimeout(() => note.remove(), kind === "failed" ? 15000 : 6000);
+  setTimeout(() => note.remove(), kind === "failed" || action ? 15000 : 6000);
 }
 
-/** Ask before something is lost. Resolves to whether the reader agreed. */
-export function confirmed({ title, text, action }) {
+/** Ask something. Resolves to `read()` when the reader agrees (a falsy answer keeps the dialog open), null when not. */
+export function ask({ title, body, action, look = "btn-primary", read = () => true }) {
   return new Promise((resolve) => {
-    const answer = (value) => { dialog.close(); resolve(value); };
-    const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: () => { dialog.remove(); resolve(false); } },
-      h("div", { class: "dialog-body" }, h("h2", { id: "dialog-title" }, title), h("p", {}, text)),
-      h("div", { class: "dialog-actions" },
-        h("button", { class: "btn btn-outline", type: "button", onclick: () => answer(false) }, t("Cancel")),
-        h("button", { class: "btn btn-danger-solid", type: "button", onclick: () => answer(true) }, action)));
+    const close = (value) => { resolve(value); dialog.close(); };
+    const agree = (event) => {
+      event.preventDefault();
+      const answer = read();
+      if (answer) close(answer);
+    };
+    const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: () => { dialog.remove(); resolve(null); } },
+      h("form", { novalidate: true, onsubmit: agree },
+        h("div", { class: "dialog-body" }, h("h2", { id: "dialog-title" }, title), body),
+        h("div", { class: "dialog-actions" },
+          h("button", { class: "btn btn-outline", type: "button", onclick: () => close(null) }, t("Cancel")),
+          h("button", { class: `btn ${look}`, type: "submit" }, action))));
     document.body.append(dialog);
     dialog.showModal();
   });
+}
+
+/** Ask before something is lost. Resolves to whether the reader agreed. */
+export const confirmed = async ({ title, text, action }) =>
+  Boolean(await ask({ title, action, body: h("p", {}, text), look: "btn-danger-solid" }));
+
+/** A button that is off while what it starts goes on; `act` returns a promise. */
+export function button(symbol, label, act, look = "btn-outline") {
+  const element = h("button", { class: `btn ${look}`, type: "button", onclick: async () => {
+    element.disabled = true;
+    await act();
+    element.disabled = false;
+  } }, symbol && [icon(symbol), " "], label);
+  return element;
 }

@@ -17,15 +17,19 @@ export class LogView {
     });
   }
 
-  replace({ text, offset }) {
-    this.offset = offset;
+  replace({ text, offset, attempt }) {
+    Object.assign(this, { offset, attempt });
     this.lines = [""];
     this.add(text);
   }
 
-  /** A piece that ends at byte `offset`; pieces that are known are dropped, gaps are fetched. */
-  async append({ text, offset }) {
-    if (this.offset === null || offset <= this.offset) return;
+  /** A piece that ends at byte `offset`; pieces that are known are dropped, gaps are fetched. Each attempt writes a
+      file of its own: a later one begins at 0. */
+  async append({ text, offset, attempt }) {
+    if (this.offset === null) return;
+    if (attempt > (this.attempt ?? attempt)) this.offset = 0;
+    this.attempt = attempt;
+    if (offset <= this.offset) return;
     if (offset - encoder.encode(text).length !== this.offset) {
       const missing = await this.fetchFrom(this.offset).catch(() => null);
       if (!missing || missing.offset <= this.offset) return;

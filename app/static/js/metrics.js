@@ -37,10 +37,17 @@ function trend(change, up) {
 
 const part = (name) => (metric) => metric.parts?.[name];
 
-/** The curves in `place`; `name()` starts the names of downloaded files. */
-export function createPlots(place, name) {
+/** The epoch with the best fitness, as ultralytics counts it: 0.1 mAP50 + 0.9 mAP50-95; null before the first. */
+export function bestEpoch(metrics) {
+  const fitness = (metric) => metric.fitness ?? 0.1 * (metric.map50 || 0) + 0.9 * (metric.map95 || 0);
+  const best = metrics.reduce((top, metric) => (!top || fitness(metric) > fitness(top) ? metric : top), null);
+  return best && fitness(best) > 0 ? best.epoch : null;
+}
+
+/** The curves over epochs in `place`, with `others` behind them; `name()` starts the names of downloaded files. */
+export function createPlots(place, name, others = []) {
   const file = (suffix) => () => `${name()}-${suffix}`;
-  return mount(place, [
+  const plots = [
     new Plot({ title: "mAP", name: file("map"), min: 0, max: 1, wide: true, series: [
       { label: "mAP50", value: (metric) => metric.map50, colour: 1 },
       { label: "mAP50-95", value: (metric) => metric.map95, colour: 2 },
@@ -64,5 +71,7 @@ export function createPlots(place, name) {
     new Plot({ title: t("Learning rate"), name: file("learning-rate"), min: 0, series: [
       { label: t("learning rate"), value: (metric) => metric.learning_rate, colour: 1 },
     ] }),
-  ]);
+  ];
+  mount(place, [...plots, ...others]);
+  return plots;
 }

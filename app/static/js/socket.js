@@ -1,18 +1,22 @@
 /* The page's one Socket.IO connection. Rooms join, catch up by a snapshot after each (re)connection, and pass on each
-   committed event once: an event whose seq is not above the last one seen is dropped. */
+   committed event once: an event whose seq is not above the last one seen is dropped. In a training's room the numbers
+   have no gaps: a number that is missing means that something was missed, and the room is joined again. */
 
 const EVENTS = ["training_update", "training_progress", "training_status", "training_log", "training_completed",
-  "training_error", "training_cancelled", "dataset_update"];
+  "training_error", "training_cancelled", "training_paused", "training_note", "training_advice", "training_system",
+  "training_checkpoint", "dataset_update"];
 const OFFLINE_AFTER_MS = 15000;
+const REJOIN_EVERY_MS = 2000;
 
 /** A room of the server. Events: `snapshot` and the server's own, each with its payload as `detail`. */
 class Room extends EventTarget {
-  constructor(name, payload, accepts, snapshotSeqs) {
+  constructor(name, payload, { accepts, snapshotSeqs, gapless = false }) {
     super();
-    Object.assign(this, { name, payload, accepts, snapshotSeqs });
+    Object.assign(this, { name, payload, accepts, snapshotSeqs, gapless });
     this.seqs = new Map();
     this.early = []; // events between joining and the snapshot
     this.ready = false;
+    this.joined = 0;
   }
 
   on(name, handler) {
@@ -26,32 +30,37 @@ class Room extends EventTarget {
 
   join(socket) {
     this.ready = false;
-    this.early = [];
+    this.early = []; // what came before was committed before: the snapshot has it
+    this.socket = socket;
+    this.joined = performance.now();
     socket.timeout(10000).emit(`join_${this.name}`, this.payload, (timeout, answer) => {
       if (timeout) { if (socket.connected) this.join(socket); return; }
       if (!answer.ok) { this.tell("refused", answer); return; }
       this.seqs = new Map(this.snapshotSeqs(answer));
       this.ready = true;
       this.tell("snapshot", answer);
-      this.early.forEach(([name, data]) => this.receive(name, data));
+      const early = this.early;
       this.early = [];
+      early.forEach(([name, data]) => this.receive(name, data));
     });
   }
 
   receive(name, data) {
     if (!this.accepts(name, data)) return;
     if (!this.ready) { this.early.push([name, data]); return; }
-    if (this.isNew(name, data)) this.tell(name, data);
+    if (data.seq === undefined || data.seq === null) { this.tell(name, data); return; }
+    const last = this.seqs.get(data.training_id) ?? -1;
+    if (data.seq <= last) return;
+    if (this.gapless && data.seq > last + 1) { this.rejoin(); return; }
+    this.seqs.set(data.training_id, data.seq);
+    this.tell(name, data);
   }
 
-  isNew(name, data) {
-    if (data.seq === undefined || data.seq === null) return true;
-    const last = this.seqs.get(data.training_id) ?? -1;
-    // A batch's progress is not committed: it carries the number of the last event that was.
-    if (name === "training_progress") return data.seq >= last;
-    if (data.seq <= last) return false;
-    this.seqs.set(data.training_id, data.seq);
-    return true;
+  /** Catch up by a new snapshot, not more often than every two seconds. */
+  rejoin() {
+    this.ready = false;
+    const wait = Math.max(0, this.joined + REJOIN_EVERY_MS - performance.now());
+    setTimeout(() => { if (this.socket.connected) this.join(this.socket); }, wait); // else the reconnection joins
   }
 }
 
@@ -105,12 +114,12 @@ class Live extends EventTarget {
 
 export const live = new Live();
 
-/** Everything about one training; `snapshot` = {training, metrics, log}. */
+/** Everything about one training; `snapshot` = {training, metrics, log, ...}. */
 export function trainingRoom(id) {
-  return live.enter(new Room("training", { training_id: id }, (_name, data) => data.training_id === id, (answer) => [[id, answer.seq]]));
+  return live.enter(new Room("training", { training_id: id }, { accepts: (_name, data) => data.training_id === id, snapshotSeqs: (answer) => [[id, answer.seq]], gapless: true }));
 }
 
 /** Coarse progress of all trainings and datasets; `snapshot` = {trainings, datasets}. */
 export function dashboardRoom() {
-  return live.enter(new Room("dashboard", {}, (name) => name !== "training_log", (answer) => answer.trainings.map((item) => [item.id, item.seq])));
+  return live.enter(new Room("dashboard", {}, { accepts: (name) => name !== "training_log", snapshotSeqs: (answer) => answer.trainings.map((item) => [item.id, item.seq]) }));
 }

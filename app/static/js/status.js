@@ -1,6 +1,7 @@
 /* States in words, with their icon and colour; progress in percent. */
 import { h, icon } from "./dom.js";
-import { t } from "./i18n.js";
+import { bytes, dateTime } from "./format.js";
+import { t, tn } from "./i18n.js";
 
 const STATES = {
   pending: ["hourglass", () => t("Waiting")],
@@ -8,7 +9,9 @@ const STATES = {
   completed: ["check-circle-fill", () => t("Completed")],
   failed: ["x-octagon-fill", () => t("Failed")],
   cancelled: ["slash-circle", () => t("Cancelled")],
+  paused: ["pause-circle-fill", () => t("Paused")],
   stopping: ["stop-circle", () => t("Stopping")],
+  pausing: ["pause-circle", () => t("Pausing")],
   validating: ["search", () => t("Checking")],
   valid: ["check-circle-fill", () => t("Ready")],
   invalid: ["x-octagon-fill", () => t("Not usable")],
@@ -19,11 +22,41 @@ const STATES = {
 
 export function badge(status) {
   const [symbol, word] = STATES[status] || ["question-circle", () => status];
-  return h("span", { class: `badge-status status-${status === "stopping" ? "cancelled" : status}` }, icon(symbol), word());
+  return h("span", { class: `badge-status status-${status}` }, icon(symbol), word());
 }
 
-/** A training's badge: one that was asked to stop says so. */
-export const trainingBadge = (training) => badge(training.status === "running" && training.stop_requested ? "stopping" : training.status);
+/** The state with what was asked: a running training that is to stop or to pause says so. */
+export function shownState(training) {
+  if (training.status !== "running") return training.status;
+  if (training.stop_requested) return "stopping";
+  return training.pause_requested ? "pausing" : "running";
+}
+
+export const trainingBadge = (training) => badge(shownState(training));
+
+/** The model in words: "YOLOv8n", or the architecture's own name. */
+export const modelName = (training) => training.architecture || `YOLOv8${training.model_version}`;
+
+const PAUSES = {
+  asked: () => t("Paused on request. It goes on from its last checkpoint."),
+  disk: () => t("Paused because the disk is nearly full. It goes on by itself when there is room."),
+  terminated: () => t("Paused because the server was shut down. It goes on from its last checkpoint."),
+};
+
+export const pauseText = (training) => (PAUSES[training.pause_reason] || PAUSES.asked)();
+
+const WAITS = {
+  device: ({ name }) => (name ? t("Waits for the device: “{name}” runs on it.", { name }) : t("Waits for the device.")),
+  turn: ({ ahead }) => (ahead ? tn("Waits for its turn: {n} training is ahead.", "Waits for its turn: {n} trainings are ahead.", ahead) : t("Waits for its turn.")),
+  schedule: ({ until }) => t("Starts not before {time}.", { time: dateTime(until) }),
+  disk: ({ free, needed }) => (needed ? t("Waits for room on the disk: {free} free, {needed} needed.", { free: bytes(free), needed: bytes(needed) }) : t("Waits for room on the disk.")),
+};
+
+/** What a training in the queue waits for. Messages to all come in the server's language: this is in the reader's. */
+export function waitingText(training) {
+  const { code, message, ...data } = training.waiting_for || {};
+  return WAITS[code] ? WAITS[code](data) : message || t("It starts by itself when it is its turn.");
+}
 
 /** How far a training is, 0..1: its epochs and the batches of the present one. */
 export function fraction(training) {

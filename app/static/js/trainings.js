@@ -1,25 +1,36 @@
-/* The trainings that wait or run, kept up to date from the dashboard room, for every page. */
+/* The trainings that wait, run or are paused, kept up to date from the dashboard room, for every page. */
 import { get } from "./api.js";
 import { dashboardRoom } from "./socket.js";
 
 export const room = dashboardRoom();
 
-/** id → TrainingOut of pending and running trainings. Event `change` with detail {id, training|null}. */
+const ACTIVE = ["pending", "running", "paused"];
+
+/** id → TrainingOut of trainings that have not ended. Event `change` with detail {id, training|null}. */
 class Active extends EventTarget {
   trainings = new Map();
   loaded = false;
 
   set(id, training) {
-    const active = training && ["pending", "running"].includes(training.status);
+    const active = training && !training.deleted_at && ACTIVE.includes(training.status);
     if (active) this.trainings.set(id, training);
     else this.trainings.delete(id);
     this.dispatchEvent(new CustomEvent("change", { detail: { id, training: active ? training : null } }));
+  }
+
+  /** Several at once, as the server shows them. */
+  update(trainings) {
+    trainings.forEach((training) => this.set(training.id, training));
   }
 
   /** Change what is known; a training that is not known yet is fetched. */
   async patch(id, change) {
     const known = this.trainings.get(id);
     if (known) { this.set(id, { ...known, ...change }); return; }
+    await this.ask(id);
+  }
+
+  async ask(id) {
     try { this.set(id, await get(`/api/trainings/${id}`)); } catch { /* deleted meanwhile */ }
   }
 
@@ -27,8 +38,14 @@ class Active extends EventTarget {
     return [...this.trainings.values()].filter((item) => item.status === "running");
   }
 
+  get paused() {
+    return [...this.trainings.values()].filter((item) => item.status === "paused").sort((a, b) => a.id - b.id);
+  }
+
+  /** The queue in its order. */
   get pending() {
-    return [...this.trainings.values()].filter((item) => item.status === "pending").sort((a, b) => a.id - b.id);
+    return [...this.trainings.values()].filter((item) => item.status === "pending")
+      .sort((a, b) => b.priority - a.priority || a.position - b.position || a.id - b.id);
   }
 }
 
@@ -37,7 +54,7 @@ export const active = new Active();
 /** Without a socket (blocked by a proxy, say) what is known now is asked for once. */
 setTimeout(async () => {
   if (active.loaded) return;
-  const pages = await Promise.all(["running", "pending"].map((status) => get("/api/trainings", { status, per_page: 50 }))).catch(() => []);
+  const pages = await Promise.all(ACTIVE.map((status) => get("/api/trainings", { status, per_page: 50 }))).catch(() => []);
   if (!active.loaded) load(pages.flatMap((page) => page.trainings));
 }, 2500);
 
@@ -48,6 +65,7 @@ function load(trainings) {
 }
 
 room.on("snapshot", ({ trainings }) => load(trainings));
+room.on("training_paused", ({ training_id: id }) => active.ask(id));
 room.on("training_status", ({ training }) => active.set(training.id, training));
 room.on("training_update", ({ training_id: id, epoch, status, eta }) => active.patch(id, { current_epoch: epoch, status, eta }));
 room.on("training_progress", ({ training_id: id, status, progress, eta, current_epoch: epoch, total_epochs: total }) =>

@@ -5,7 +5,8 @@ import { pictures, sampleButton } from "../datasets.js";
 import { $, failure, fillFrom, h, icon, put, skeleton } from "../dom.js";
 import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { badge, bar, fraction, moveBar, stageText, trainingBadge } from "../status.js";
+import { badge, bar, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
+import { queueRow } from "../queue.js";
 import { trainingTable } from "../tables.js";
 import { active, room } from "../trainings.js";
 
@@ -79,9 +80,22 @@ function rows(items, empty) {
 function showQueue() {
   const waiting = active.pending;
   $("[data-queue-count]").textContent = waiting.length ? number(waiting.length) : "";
-  put($("[data-queue]"), rows(waiting.slice(0, 6).map((training, index) => h("li", { class: "row-item" },
-    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/trainings/${training.id}` }, training.name), h("span", { class: "under" }, `${training.dataset_name} · YOLOv8${training.model_version}`)),
-    h("span", { class: "under tabular" }, index === 0 ? t("next") : number(index + 1)))), t("No training is waiting.")));
+  put($("[data-queue]"), waiting.length ? h("ol", { class: "queue" }, waiting.slice(0, 6).map(queueRow)) : h("p", { class: "panel-empty" }, t("No training is waiting.")));
+  $("[data-queue-more]").hidden = waiting.length < 2;
+}
+
+function showPaused() {
+  const { paused } = active;
+  $("[data-paused-panel]").hidden = !paused.length;
+  $("[data-paused-count]").textContent = number(paused.length);
+  put($("[data-paused]"), rows(paused.slice(0, 6).map((training) => h("li", { class: "row-item" },
+    h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name), h("span", { class: "under", title: pauseText(training) }, pauseText(training))),
+    h("span", { class: "under tabular nowrap" }, percent(fraction(training)))))));
+}
+
+/** The room's snapshot holds what runs and waits. */
+async function loadPaused() {
+  try { active.update((await get("/api/trainings", { status: "paused", per_page: 50 })).trainings); } catch { /* the list page has them */ }
 }
 
 const loadLatest = () => fillFrom($("[data-latest]"), () => get("/api/trainings", { per_page: 8 }), ({ trainings }, place) => {
@@ -136,6 +150,7 @@ async function start() {
     return;
   }
   $("[data-full]").hidden = false;
+  loadPaused();
   loadLatest();
   loadDatasets();
   loadMachine();
@@ -145,8 +160,8 @@ let timer;
 const later = () => { clearTimeout(timer); timer = setTimeout(() => { loadLatest(); loadDatasets(); }, 500); };
 
 sampleButton($("[data-sample]"));
-active.addEventListener("change", () => { if (active.loaded) { showRunning(); showQueue(); } });
+active.addEventListener("change", () => { if (active.loaded) { showRunning(); showQueue(); showPaused(); } });
 room.on("training_update", ({ training_id: id, epoch, metrics }) => cards.get(id)?.add({ epoch, ...metrics }))
-  .on("snapshot", () => cards.forEach((card, id) => get(`/api/trainings/${id}/metrics`).then(({ epochs }) => card.set(epochs), () => {})));
-for (const event of ["training_completed", "training_error", "training_cancelled", "training_status"]) room.on(event, later);
+  .on("snapshot", () => { loadPaused(); cards.forEach((card, id) => get(`/api/trainings/${id}/metrics`).then(({ epochs }) => card.set(epochs), () => {})); });
+for (const event of ["training_completed", "training_error", "training_cancelled", "training_paused", "training_status"]) room.on(event, later);
 start();

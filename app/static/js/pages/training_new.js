@@ -1,20 +1,35 @@
-/* The form of a new training. */
-import { get, post } from "../api.js";
+/* The form of a new training; `?clone=5` fills it with what training 5 was asked. */
+import { get, newKey, post } from "../api.js";
+import { fitting, listArchitectures, listDevices } from "../architectures.js";
 import { classChips, pictures, sampleButton, splitBar } from "../datasets.js";
 import { $, $$, blank, failure, h, icon, put } from "../dom.js";
+import { Estimate } from "../estimate.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
+import { ParameterForm } from "../parameters.js";
+import { StartChoice } from "../start_choice.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
-const NUMBERS = ["epochs", "batch_size", "img_size", "learning_rate"];
+const NUMBERS = ["epochs", "batch_size", "img_size", "learning_rate", "priority"];
+const query = new URLSearchParams(window.location.search);
 let datasets = [];
+let architectures = [];
+let original = null; // the training that is copied
+let sent = { body: null, key: null };
 
 const chosen = () => datasets.find((item) => String(item.id) === select.value);
+const start = new StartChoice(form);
+const parameters = new ParameterForm($("[data-advanced]"), () => changed());
+const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => {
+  const { name, priority, start_not_before: time, ...matters } = payload();
+  return matters;
+});
 
-async function start() {
-  const wanted = new URLSearchParams(window.location.search).get("dataset_id");
+async function begin() {
   try {
+    original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
+    const wanted = original ? String(original.dataset_id) : query.get("dataset_id");
     ({ datasets } = await get("/api/datasets", { status: "valid", per_page: 100 }));
     if (wanted && !datasets.some((item) => String(item.id) === wanted)) datasets.unshift(...(await one(wanted)));
     put($("[data-failure]"));
@@ -23,9 +38,42 @@ async function start() {
     if (!datasets.length) { put($("[data-none]"), none()); return; }
     put(select, datasets.map((item) => h("option", { value: item.id, selected: String(item.id) === wanted }, item.name)));
     show();
+    await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
+    if (original) await fillFrom();
   } catch (error) {
-    put($("[data-failure]"), failure(error, start));
+    put($("[data-failure]"), failure(error, begin));
   }
+}
+
+async function fillArchitectures() {
+  architectures = await listArchitectures();
+  show();
+}
+
+/** Everything as the original has it. */
+async function fillFrom() {
+  const { model_version: version, architecture, params, name } = original;
+  $("[data-copied]").hidden = false;
+  put($("[data-copied-from]"), h("a", { href: `/trainings/${original.id}` }, name));
+  for (const field of ["epochs", "batch_size", "img_size", "priority"]) form.elements[field].value = original[field] ?? "";
+  form.elements.learning_rate.value = hasOwnRate() ? original.learning_rate : "";
+  if (architecture) form.elements.architecture.value = architecture;
+  else form.elements.model_version.value = version;
+  setDevice(params.device);
+  start.set(original.start);
+  await parameters.set(params);
+  show();
+}
+
+/** Whether the user set the original's rate; "auto" chooses its own. */
+const hasOwnRate = () => Boolean(original) && (original.params.optimizer ?? "auto") !== "auto";
+
+function setDevice(device) {
+  const control = form.elements.device;
+  if (!device || device === "auto") return;
+  if (![...control.options].some(({ value }) => value === device)) control.append(h("option", { value: device }, device));
+  control.value = device;
+  $("[data-when]").open = true;
 }
 
 /** A dataset beyond the first hundred that the address names. */
@@ -45,7 +93,20 @@ function show() {
   const dataset = chosen();
   const place = $("[data-chosen]");
   place.hidden = !dataset;
-  if (dataset) put(place, classChips(dataset.classes, 10), splitBar(dataset));
+  if (dataset) {
+    put(place, classChips(dataset.classes, 10), splitBar(dataset));
+    fitting(form.elements.architecture, architectures, dataset.task);
+  }
+  changed();
+}
+
+/** The task that is trained: the architecture's, else the dataset's. */
+const task = () => architectures.find(({ name }) => name === form.elements.architecture.value)?.task || chosen()?.task || null;
+
+function changed() {
+  $("[data-models]").classList.toggle("is-replaced", Boolean(form.elements.architecture.value));
+  parameters.forTask(task());
+  estimate.outdated();
   summary();
 }
 
@@ -56,13 +117,13 @@ function summary() {
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
     [t("Pictures to learn from"), dataset ? pictures(dataset.train_images) : "–"],
-    [t("Model"), `YOLOv8${value("model_version")}`],
+    [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
     [t("Epochs"), number(value("epochs"))],
     [t("Steps an epoch"), number(steps)],
     [t("Steps in all"), steps === null ? "–" : number(steps * value("epochs"))],
   ];
   put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-  form.elements.name.placeholder = dataset ? t("Made from dataset and model") : "";
+  form.elements.name.placeholder = dataset ? (original ? t("Made from the name of the copied one") : t("Made from dataset and model")) : "";
 }
 
 function showErrors(errors) {
@@ -70,24 +131,46 @@ function showErrors(errors) {
     const own = errors.filter((item) => item.field === place.dataset.error);
     place.hidden = !own.length;
     place.textContent = own.map((item) => item.message).join(" ");
-    const control = form.elements[place.dataset.error];
+    const control = form.elements[place.dataset.error] || place.parentElement.querySelector("[data-param]");
     if (control?.setAttribute) control.setAttribute("aria-invalid", own.length > 0);
   }
-  const first = errors.find((item) => form.elements[item.field]?.focus);
-  if (first) form.elements[first.field].focus();
+  if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field))) $("[data-when]").open = true;
+  const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
+  if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
+  else if (first) parameters.reveal(first.field);
 }
 
+/** The request; in a copy what is not changed is said, too, so that it replaces the original's. */
 function payload() {
-  const data = { dataset_id: Number(select.value), model_version: form.elements.model_version.value };
-  const name = form.elements.name.value.trim();
+  const { elements } = form;
+  const data = { dataset_id: Number(select.value) };
+  if (elements.architecture.value) data.architecture = elements.architecture.value;
+  else data.model_version = elements.model_version.value;
+  const name = elements.name.value.trim();
   if (name) data.name = name;
-  for (const field of NUMBERS) if (form.elements[field].value !== "") data[field] = Number(form.elements[field].value);
+  for (const field of NUMBERS) if (elements[field].value !== "") data[field] = Number(elements[field].value);
+  if (!data.priority && !original) delete data.priority;
+  const from = start.value() ?? (original ? "auto" : null);
+  if (from) data.start = from;
+  if (elements.start_not_before.value) data.start_not_before = new Date(elements.start_not_before.value).toISOString();
+  const params = parameters.values();
+  if (elements.device.value) params.device = elements.device.value;
+  if (Object.keys(params).length) data.params = params;
   return data;
 }
 
+/** Where to send it. A copy whose rate was cleared is a training of its own: a copy would keep the rate. */
+function request() {
+  const data = payload();
+  if (!original || (hasOwnRate() && data.learning_rate === undefined)) return ["/api/trainings", data];
+  const gone = Object.keys(original.params).filter((name) => !(name in (data.params || {})));
+  return [`/api/trainings/${original.id}/clone`, { ...data, params: { ...data.params, ...Object.fromEntries(gone.map((name) => [name, null])) } }];
+}
+
 function clientErrors() {
-  return NUMBERS.map((name) => form.elements[name]).filter((control) => !control.validity.valid)
+  const plain = [...NUMBERS, "start_not_before"].map((name) => form.elements[name]).filter((control) => !control.validity.valid)
     .map((control) => ({ field: control.name, message: control.validationMessage }));
+  return [...plain, ...start.errors(), ...parameters.errors()];
 }
 
 async function submit(event) {
@@ -100,18 +183,25 @@ async function submit(event) {
   button.disabled = true;
   said.hidden = true;
   try {
-    const { training_id: id } = await post("/api/trainings", payload());
+    const [address, data] = request();
+    const body = JSON.stringify([address, data]);
+    if (body !== sent.body) sent = { body, key: newKey() }; // the same request again is the same training
+    const { training_id: id } = await post(address, data, sent.key);
+    sent = { body: null, key: null };
     window.location.assign(`/trainings/${id}`);
   } catch (error) {
     button.disabled = false;
-    showErrors(error.errors);
+    showErrors(error.errors || []);
     said.textContent = [error.title, error.detail].filter(Boolean).join(". ").replace("..", ".");
     said.hidden = false;
   }
 }
 
 for (const place of $$("[data-decimal]")) place.textContent = number(Number(place.dataset.decimal), 1);
-form.addEventListener("input", summary);
+form.addEventListener("input", changed);
 select.addEventListener("change", show);
+for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
+$("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
 form.addEventListener("submit", submit);
-start();
+window.addEventListener("pageshow", ({ persisted }) => { if (persisted) $("[data-submit]").disabled = false; });
+begin();

@@ -1,14 +1,17 @@
 /* All trainings: filtered, sorted and paged by the server; the address holds the state. */
+import { deleteForGood, restore } from "../actions.js";
 import { get } from "../api.js";
-import { $, blank, failure, h, icon, put, skeleton } from "../dom.js";
+import { $, blank, button, failure, h, icon, put, skeleton, toast } from "../dom.js";
 import { t, tn } from "../i18n.js";
 import { filters, showPager } from "../pager.js";
+import { QueueView } from "../queue.js";
 import { trainingTable } from "../tables.js";
 import { active } from "../trainings.js";
 
 const PER_PAGE = 25;
 const form = $("[data-filters]");
 const list = $("[data-list]");
+const inTrash = new URLSearchParams(window.location.search).get("trash") === "true"; // another page to the reader
 let asked = 0;
 let page = null;
 
@@ -30,8 +33,9 @@ function show(answer, query) {
   page = answer;
   $("[data-sub]").textContent = tn("{n} training", "{n} trainings", answer.total);
   const filtered = query.search || query.status || query.dataset_id;
-  if (answer.trainings.length) put(list, trainingTable(answer.trainings));
-  else put(list, filtered ? h("p", { class: "panel-empty" }, t("No training fits these filters.")) : empty());
+  if (answer.trainings.length) put(list, trainingTable(answer.trainings, inTrash ? { actions: trashActions } : {}));
+  else if (filtered) put(list, h("p", { class: "panel-empty" }, t("No training fits these filters.")));
+  else put(list, inTrash ? emptyTrash() : empty());
   showPager($("[data-pager]"), answer, (number) => state.go(number));
 }
 
@@ -41,10 +45,21 @@ const empty = () => blank({
   actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training"))],
 });
 
+const emptyTrash = () => blank({ symbol: "trash3", title: t("The trash is empty"), text: t("A deleted training stays here for a while and can be restored.") });
+
+/** What can be done with a training in the trash. */
+function trashActions(training) {
+  const again = () => load(state.current());
+  return [
+    button("arrow-counterclockwise", t("Restore"), () => restore(training, () => { toast(t("“{name}” is back.", { name: training.name }), "success"); return again(); }), "btn-outline btn-sm"),
+    button("trash3", t("Delete for good"), () => deleteForGood(training, again), "btn-outline btn-danger-quiet btn-sm"),
+  ];
+}
+
 /** Rows that run move in place; a change of state asks the server, which knows order and filters. */
 function follow({ detail: { id, training } }) {
   const index = page?.trainings.findIndex((item) => item.id === id) ?? -1;
-  if (!id || !page) return;
+  if (!id || !page || inTrash) return;
   if (index < 0 || !training || training.status !== page.trainings[index].status) { soon(); return; }
   page.trainings[index] = { ...page.trainings[index], ...training };
   const fresh = trainingTable([page.trainings[index]]).querySelector("tbody tr");
@@ -62,6 +77,7 @@ async function fillDatasets() {
   } catch { /* the filter stays at "all" */ }
 }
 
+if (!inTrash) new QueueView($("[data-queue-panel]"));
 await fillDatasets();
 const state = filters(form, load);
 active.addEventListener("change", follow);

@@ -1,0 +1,118 @@
+/* What can be done with a training: its buttons and its dialogs. The server says what is allowed now. */
+import { newKey, patch, post, remove } from "./api.js";
+import { $, ask, button, confirmed, h, icon, toast } from "./dom.js";
+import { number, significant } from "./format.js";
+import { t } from "./i18n.js";
+
+const failed = (error) => toast(error.detail || error.title || String(error), "failed");
+
+/** Do it, then `changed(answer)`; a failure is told. Resolves to the answer, null when it failed. */
+async function doing(request, changed = () => {}) {
+  try {
+    const answer = await request();
+    await changed(answer);
+    return answer;
+  } catch (error) {
+    failed(error);
+    return null;
+  }
+}
+
+const act = (training, name, body) => post(`/api/trainings/${training.id}/${name}`, body, newKey());
+
+const simple = (name) => (training, changed) => doing(() => act(training, name), changed);
+
+async function stop(training, changed) {
+  const kept = training.current_epoch ? t("The weights of the best epoch so far are kept.") : t("There are no weights yet.");
+  if (await confirmed({ title: t("Stop this training?"), text: kept, action: t("Stop training") })) await doing(() => act(training, "stop"), changed);
+}
+
+async function extend(training, changed, { lastRate } = {}) {
+  const body = await ask({ title: t("Train for more epochs"), action: t("Add epochs"), ...extendForm(training, lastRate) });
+  if (body) await doing(() => act(training, "extend", body), (answer) => { toast(answer.message, "success"); return changed(answer); });
+}
+
+/** Epochs, and what the learning rate does meanwhile. */
+function extendForm(training, lastRate) {
+  const done = training.current_epoch;
+  const total = h("output", { class: "quiet" });
+  const error = h("p", { class: "field-error", hidden: true, role: "alert" });
+  const count = h("input", { class: "form-control tabular", id: "extend-epochs", name: "epochs", type: "number", min: 1, max: 10000, step: 1, required: true, value: Math.max(1, Math.round(done / 2)), oninput: () => show() });
+  const show = () => { total.textContent = t("{done} done, {total} in all", { done: number(done), total: number(done + (Number(count.value) || 0)) }); };
+  const option = (value, title, text, checked) => h("label", { class: "choice" },
+    h("input", { type: "radio", name: "schedule", value, checked }), h("span", {}, h("strong", {}, title), h("span", { class: "field-help" }, text)));
+  const rate = lastRate ? significant(lastRate) : null;
+  const choices = h("fieldset", { class: "choices" }, h("legend", { class: "form-label" }, t("Learning rate")),
+    option("stretch", t("Stretch the schedule"), t("The falling rate is laid over all epochs: it rises again at first, then falls to its end. Good when the curves were still getting better."), true),
+    option("keep", t("Keep the last rate"), rate ? t("It stays at {rate}. Changes little; good for a last polish.", { rate }) : t("It stays where it ended. Changes little; good for a last polish.")));
+  show();
+  const read = () => {
+    error.hidden = count.validity.valid;
+    error.textContent = count.validationMessage;
+    return count.validity.valid && { epochs: Number(count.value), schedule: $("input:checked", choices).value };
+  };
+  const field = h("div", { class: "field" }, h("label", { class: "form-label", for: "extend-epochs" }, t("More epochs")), count, total, error);
+  return { body: [h("p", {}, t("The training goes on from its last checkpoint; nothing that was learned is lost.")), field, choices], read };
+}
+
+/** Into the trash, with a way back. */
+async function trash(training, changed) {
+  await doing(() => remove(`/api/trainings/${training.id}`), (answer) => {
+    toast(t("“{name}” is in the trash.", { name: training.name }), "info", { label: t("Undo"), act: () => restore(training, changed) });
+    return changed(answer);
+  });
+}
+
+export const restore = (training, changed) => doing(() => act(training, "restore"), changed);
+
+export async function deleteForGood(training, changed) {
+  const text = t("“{name}”, its curves, its log and its weights are removed from the disk. This cannot be undone.", { name: training.name });
+  if (!(await confirmed({ title: t("Delete for good?"), text, action: t("Delete for good") }))) return;
+  await doing(() => remove(`/api/trainings/${training.id}`, { permanent: true }), changed);
+}
+
+async function runAgain(training) {
+  await doing(() => act(training, "run-again"), ({ training_id: id }) => window.location.assign(`/trainings/${id}`));
+}
+
+const mark = (training, changed) => doing(() => patch(`/api/trainings/${training.id}`, { important: !training.important }), changed);
+
+// Name of the action → [symbol, label, what it does]. The first ones that are allowed stand beside the menu.
+const ACTIONS = {
+  pause: ["pause-fill", () => t("Pause"), simple("pause")],
+  resume: ["play-fill", () => t("Go on"), simple("resume")],
+  extend: ["plus-lg", () => t("More epochs"), extend],
+  retry: ["arrow-clockwise", () => t("Try again"), simple("retry")],
+  stop: ["stop-fill", () => t("Stop"), stop, "btn-outline btn-danger-quiet"],
+};
+
+/** Whether asking again is useless: it was asked already. */
+const asked = (training, name) => (name === "stop" && training.stop_requested) || (name === "pause" && (training.pause_requested || training.stop_requested));
+
+/** The buttons for what is allowed now. `options.lastRate`: the learning rate of the last epoch. */
+export function actionButtons(training, changed, options) {
+  const allowed = new Set(training.actions);
+  const names = Object.keys(ACTIONS).filter((name) => allowed.has(name));
+  const shown = allowed.has("resume") ? names.filter((name) => name !== "retry") : names; // both go on from the last checkpoint
+  return shown.map((name) => {
+    const [symbol, label, doIt, look] = ACTIONS[name];
+    const element = button(symbol, label(), () => doIt(training, changed, options()), look);
+    element.dataset.action = name;
+    element.disabled = asked(training, name);
+    return element;
+  });
+}
+
+/** The entries of the menu with everything else. */
+export function actionMenu(training, changed) {
+  const allowed = new Set(training.actions);
+  const entry = (name, symbol, label, attributes) => h("li", {}, h(attributes.href ? "a" : "button", { class: "dropdown-item", type: attributes.href ? null : "button", "data-action": name, ...attributes }, icon(symbol), label));
+  return [
+    allowed.has("clone") && entry("clone", "copy", t("Copy and change"), { href: `/trainings/new?clone=${training.id}` }),
+    allowed.has("clone") && entry("run-again", "arrow-repeat", t("Run the same again"), { onclick: () => runAgain(training) }),
+    entry("bundle", "file-zip", t("Download to reproduce (ZIP)"), { href: `/api/trainings/${training.id}/bundle`, download: true }),
+    entry("important", training.important ? "star-fill" : "star", training.important ? t("No longer important") : t("Mark as important"), { onclick: () => mark(training, changed), title: t("Important models are backed up.") }),
+    allowed.has("delete") && h("li", {}, h("hr", { class: "dropdown-divider" })),
+    allowed.has("delete") && entry("delete", "trash3", t("Delete"), { onclick: () => trash(training, changed) }),
+  ].filter(Boolean);
+}

@@ -1,0 +1,46 @@
+/* The models beyond YOLOv8's five, and the devices of this machine, as choices of a form. */
+import { get } from "./api.js";
+import { h, put } from "./dom.js";
+import { t } from "./i18n.js";
+
+// What can be learned from a dataset: polygons give boxes and turned boxes, keypoints come with a box.
+const TASKS = {
+  detect: ["detect"],
+  segment: ["segment", "detect", "obb"],
+  pose: ["pose", "detect"],
+  obb: ["obb", "detect", "segment"],
+  classify: ["classify"],
+};
+
+const TASK_NAMES = {
+  detect: () => t("boxes"), segment: () => t("outlines"), pose: () => t("keypoints"), obb: () => t("turned boxes"), classify: () => t("classes of whole pictures"),
+};
+
+/** All of them; none where the server cannot say. */
+export async function listArchitectures() {
+  try { return (await get("/api/architectures")).architectures; } catch { return []; }
+}
+
+/** Fill the choice with what fits the dataset's task, by family. */
+export function fitting(select, architectures, datasetTask) {
+  const before = select.value;
+  const tasks = TASKS[datasetTask] || TASKS.detect;
+  const found = tasks.flatMap((task) => architectures.filter((item) => item.task === task));
+  const groups = new Map();
+  for (const item of found) {
+    const name = `${item.family} · ${TASK_NAMES[item.task]?.() || item.task}`;
+    groups.set(name, [...(groups.get(name) || []), item]);
+  }
+  put(select, select.options[0], [...groups].map(([label, items]) => h("optgroup", { label }, items.map((item) => h("option", { value: item.name }, item.name)))));
+  select.value = found.some(({ name }) => name === before) ? before : "";
+  select.closest(".other-models").hidden = !found.length;
+}
+
+/** Add this machine's GPUs: each, and all of them at once. */
+export async function listDevices(select) {
+  try {
+    const { gpus = [] } = await get("/api/system");
+    select.append(...gpus.map((gpu, index) => h("option", { value: String(index) }, `GPU ${index}: ${gpu.name}`)));
+    if (gpus.length > 1) select.append(h("option", { value: gpus.map((_gpu, index) => index).join(",") }, t("all {n} GPUs together", { n: gpus.length })));
+  } catch { /* automatic and the processor remain */ }
+}

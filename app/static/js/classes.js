@@ -1,0 +1,87 @@
+/* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
+import { Plot } from "./charts.js";
+import { $, h, put } from "./dom.js";
+import { fixed, number } from "./format.js";
+import { t } from "./i18n.js";
+
+const MOST = 6; // curves at once: as many as there are colours
+const MEASURES = { ap50: "AP50", ap95: "AP50-95" };
+
+export class ClassesView {
+  /** `panel` holds everything and stays hidden until there is something; `name()` starts the names of downloads. */
+  constructor(panel, name) {
+    Object.assign(this, { panel, name, names: [], metrics: [], measure: "ap50", chosen: null, plot: null });
+    for (const choice of panel.querySelectorAll("[data-measure]")) choice.addEventListener("click", () => this.measured(choice.dataset.measure));
+  }
+
+  measured(measure) {
+    this.measure = measure;
+    for (const choice of this.panel.querySelectorAll("[data-measure]")) choice.setAttribute("aria-pressed", choice.dataset.measure === measure);
+    this.redraw();
+  }
+
+  /** The names in the order of their numbers. */
+  named(names) {
+    this.names = names;
+    this.redraw();
+  }
+
+  /** Every epoch so far. */
+  set(metrics) {
+    const before = this.metrics.length;
+    this.metrics = metrics.filter((metric) => metric.classes?.length);
+    this.panel.hidden = !this.metrics.length;
+    if (!this.metrics.length) return;
+    this.chosen ??= this.latest().slice(0, MOST).map((item) => item.class);
+    if (before && this.plot) this.refresh();
+    else this.redraw();
+  }
+
+  /** The classes of the newest epoch, those with most objects first. */
+  latest() {
+    return [...this.metrics.at(-1).classes].sort((a, b) => b.instances - a.instances || a.class - b.class);
+  }
+
+  label(index) {
+    return this.names[index] ?? t("class {number}", { number: index });
+  }
+
+  /** Other curves: the chart is made anew. */
+  redraw() {
+    if (!this.metrics.length) return;
+    this.plot?.end();
+    const value = (index) => (metric) => metric.classes.find((item) => item.class === index)?.[this.measure];
+    this.plot = new Plot({ title: t("{measure} of each class", { measure: MEASURES[this.measure] }), name: () => `${this.name()}-classes`, min: 0, max: 1,
+      series: this.chosen.map((index, place) => ({ label: this.label(index), value: value(index), colour: place + 1 })) });
+    put($("[data-class-chart]", this.panel), this.plot.element);
+    this.plot.start();
+    this.refresh();
+  }
+
+  refresh() {
+    this.plot.set(this.metrics);
+    this.table();
+  }
+
+  table() {
+    const head = [t("Class"), t("Objects"), "AP50", "AP50-95", t("Precision"), t("Recall")];
+    put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
+      h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+      h("tbody", {}, this.latest().map((item) => this.row(item)))));
+  }
+
+  row(item) {
+    const place = this.chosen.indexOf(item.class);
+    const box = h("input", { class: "form-check-input", type: "checkbox", checked: place >= 0, disabled: place < 0 && this.chosen.length >= MOST, onchange: () => this.toggle(item.class) });
+    const name = this.label(item.class);
+    return h("tr", { "data-class": item.class },
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))),
+      [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)].map((text) => h("td", { class: "number" }, text)));
+  }
+
+  toggle(index) {
+    this.chosen = this.chosen.includes(index) ? this.chosen.filter((item) => item !== index) : [...this.chosen, index];
+    this.redraw();
+    $(`[data-class="${index}"] input`, this.panel)?.focus();
+  }
+}

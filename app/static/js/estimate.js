@@ -1,0 +1,64 @@
+/* What a training would need: asked for on demand, because a few real batches are measured on the device. */
+import { post } from "./api.js";
+import { $, failure, h, icon, put } from "./dom.js";
+import { bytes, duration, number } from "./format.js";
+import { t } from "./i18n.js";
+import { bar } from "./status.js";
+
+const ASK_EVERY_MS = 1200;
+const wait = (time) => new Promise((done) => { setTimeout(done, time); });
+
+/** `payload()` is the body of the request; `place` shows what came of it. */
+export class Estimate {
+  constructor(place, button, payload) {
+    Object.assign(this, { place, button, payload, body: null, turn: 0 });
+    button.addEventListener("click", () => this.ask());
+  }
+
+  /** Other values: what stands there is about others. */
+  outdated() {
+    if (this.body === null || JSON.stringify(this.payload()) === this.body) return;
+    this.body = null;
+    this.turn += 1;
+    this.button.disabled = false;
+    put(this.place, h("p", { class: "under" }, t("The values have changed. Estimate again.")));
+  }
+
+  async ask() {
+    const turn = ++this.turn;
+    const body = this.payload();
+    this.body = JSON.stringify(body);
+    this.button.disabled = true;
+    put(this.place, h("p", { class: "under" }, t("A few real batches are being measured on the device…")), bar(null, "", t("Measuring")));
+    try {
+      let answer = await post("/api/trainings/estimate", body);
+      while (answer.status === "measuring" && turn === this.turn) {
+        await wait(ASK_EVERY_MS);
+        if (turn === this.turn) answer = await post("/api/trainings/estimate", body);
+      }
+      if (turn === this.turn) this.show(answer);
+    } catch (error) {
+      if (turn === this.turn) put(this.place, failure(error, null, error.detail ? t("No estimate") : error.title));
+    }
+    if (turn === this.turn) this.button.disabled = false;
+  }
+
+  show(answer) {
+    if (answer.status === "unavailable") { put(this.place, h("p", { class: "under" }, icon("info-circle"), " ", answer.reason)); return; }
+    const { seconds, epoch_seconds: epoch, memory, memory_total: total, disk, disk_free: free, batches, basis, device, largest_batch: largest } = answer;
+    const rows = [
+      seconds !== undefined && [t("Time"), t("about {time}", { time: duration(seconds) })],
+      epoch !== undefined && [t("An epoch"), [duration(Math.max(1, epoch)), batches && t("{n} batches", { n: number(batches) })].filter(Boolean).join(" · ")],
+      memory !== undefined && [t("Memory"), total ? t("{used} of {total}", { used: bytes(memory), total: bytes(total) }) : bytes(memory)],
+      disk !== undefined && [t("Disk"), free ? t("{size}, {free} free", { size: bytes(disk), free: bytes(free) }) : bytes(disk)],
+      device && [t("Device"), device],
+    ].filter(Boolean);
+    put(this.place,
+      answer.fits === false && problem(t("It does not fit into memory"), answer.reason || t("Use a smaller batch, image size or model."), largest && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.place.dispatchEvent(new CustomEvent("batch", { detail: largest })) }, t("Use a batch of {batch}", { batch: number(largest) }))),
+      answer.disk_enough === false && problem(t("The disk is too small for it"), t("Free some space, or keep fewer checkpoints (save_period).")),
+      rows.length > 0 && h("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+      h("p", { class: "under" }, basis === "history" ? t("From an earlier training like this one.") : t("Measured on this device.")));
+  }
+}
+
+const problem = (title, text, action) => h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"), h("div", { class: "notice-text" }, h("strong", {}, title), text), action);

@@ -1,0 +1,73 @@
+/* The machine during a training: its figures with the last minutes as small curves. */
+import { h, put } from "./dom.js";
+import { ago, bytes, number, percent } from "./format.js";
+import { t } from "./i18n.js";
+import { Spark } from "./spark.js";
+
+const KEEP = 150;
+const OLD_AFTER_MS = 15_000;
+const rate = (value) => t("{size}/s", { size: bytes(value) });
+const of = (used, total) => t("{used} of {total}", { used: bytes(used), total: bytes(total) });
+const joined = (parts) => parts.filter(Boolean).join(" · ");
+
+/** The rows: key → {label, values(figures) for the curve, text(figures), top of the curve}. */
+function rowsOf(figures) {
+  const rows = [
+    { key: "cpu", label: t("Processor"), top: 100, value: (item) => item.cpu, text: (item) => percent(item.cpu / 100) },
+    { key: "memory", label: t("Memory"), top: figures.memory_total, value: (item) => item.memory_used, text: (item) => of(item.memory_used, item.memory_total), note: (item) => (item.process_memory ? t("this training: {size}", { size: bytes(item.process_memory) }) : "") },
+  ];
+  (figures.gpus || []).forEach((gpu, place) => {
+    const own = (item) => item.gpus?.[place] || {};
+    rows.push({ key: `gpu${place}`, label: gpu.name || t("GPU"), top: 100, value: (item) => own(item).utilization, text: (item) => percent(own(item).utilization / 100), note: (item) => joined([own(item).temperature != null && `${number(own(item).temperature)} °C`, own(item).power != null && `${number(own(item).power)} W`]) });
+    rows.push({ key: `gpu-memory${place}`, label: t("GPU memory"), top: gpu.memory_total, value: (item) => own(item).memory_used, text: (item) => of(own(item).memory_used, own(item).memory_total) });
+  });
+  return [...rows,
+    { key: "disk", label: t("Disk"), value: (item) => item.disk_read + item.disk_write, text: (item) => rate(item.disk_read + item.disk_write), note: (item) => t("read {read}, written {written}", { read: rate(item.disk_read), written: rate(item.disk_write) }) },
+    { key: "network", label: t("Network"), value: (item) => item.net_received + item.net_sent, text: (item) => rate(item.net_received + item.net_sent), note: (item) => t("received {received}, sent {sent}", { received: rate(item.net_received), sent: rate(item.net_sent) }) }];
+}
+
+export class MachineView {
+  constructor(place) {
+    Object.assign(this, { place, all: [], rows: null });
+  }
+
+  /** Everything known so far, oldest first; `running` says whether more will come. */
+  set(figures, running) {
+    this.all = figures.slice(-KEEP);
+    this.rows = null;
+    this.running = running;
+    this.show();
+  }
+
+  push(figures) {
+    this.all = [...this.all.slice(1 - KEEP), figures];
+    this.show();
+  }
+
+  show() {
+    const last = this.all.at(-1);
+    if (!last) {
+      put(this.place, h("p", { class: "quiet" }, this.running ? t("The first figures appear in a few seconds.") : t("Figures of the machine appear here while it runs.")));
+      return;
+    }
+    const wanted = rowsOf(last);
+    if (this.rows?.length !== wanted.length) this.build(wanted, last);
+    this.rows.forEach((row, index) => {
+      const { text, note, value } = wanted[index];
+      row.text.textContent = text(last);
+      row.note.textContent = note?.(last) || "";
+      row.spark.set(this.all.map((item) => value(item) ?? 0));
+    });
+    const time = last.time || last.timestamp;
+    const old = time && Date.now() - new Date(time) > OLD_AFTER_MS;
+    this.old.hidden = !old;
+    if (old) this.old.textContent = t("Measured {time}", { time: ago(time) });
+  }
+
+  build(wanted) {
+    this.rows = wanted.map(({ top }, index) => ({ spark: new Spark((index % 4) + 1, top), text: h("strong"), note: h("span", { class: "machine-note" }) }));
+    this.old = h("p", { class: "under", hidden: true });
+    put(this.place, h("div", { class: "machine" }, this.rows.map((row, index) => h("div", { class: "machine-row", "data-figure": wanted[index].key },
+      h("span", { class: "machine-label", title: wanted[index].label }, wanted[index].label), row.text, row.spark.canvas, row.note))), this.old);
+  }
+}

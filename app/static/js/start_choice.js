@@ -1,0 +1,76 @@
+/* Where the weights of a new training begin: chosen automatically, official, none, or an earlier training's. */
+import { get } from "./api.js";
+import { $, h, put } from "./dom.js";
+import { fixed, number } from "./format.js";
+import { t } from "./i18n.js";
+import { modelName } from "./status.js";
+
+export class StartChoice {
+  constructor(form) {
+    this.form = form;
+    this.training = form.elements.start_training;
+    this.checkpoint = form.elements.start_checkpoint;
+    this.wanted = null; // a training that is to be chosen once the list is there
+    for (const radio of form.elements.start) radio.addEventListener("change", () => this.show());
+    this.training.addEventListener("change", () => this.listCheckpoints());
+  }
+
+  get kind() {
+    return this.form.elements.start.value;
+  }
+
+  show() {
+    const earlier = this.kind === "training";
+    $("[data-start-training]").hidden = !earlier;
+    if (earlier) this.listing ??= this.listTrainings();
+  }
+
+  async listTrainings() {
+    put(this.training, h("option", { value: "" }, t("Loading…")));
+    try {
+      const { trainings } = await get("/api/trainings", { per_page: 100 });
+      const usable = trainings.filter((item) => item.downloadable);
+      if (this.wanted && !usable.some(({ id }) => id === this.wanted.id)) usable.unshift(await get(`/api/trainings/${this.wanted.id}`));
+      put(this.training, usable.length ? usable.map((item) => h("option", { value: item.id }, [item.name, modelName(item), item.best && `mAP50 ${fixed(item.best.map50)}`].filter(Boolean).join(" · "))) : h("option", { value: "" }, t("No training has weights yet.")));
+      if (this.wanted) this.training.value = this.wanted.id;
+      await this.listCheckpoints(this.wanted?.checkpoint);
+    } catch {
+      this.listing = null;
+      put(this.training, h("option", { value: "" }, t("The trainings cannot be listed.")));
+    }
+    this.form.dispatchEvent(new Event("input"));
+  }
+
+  /** Best and last are always there; single epochs where a copy was kept. */
+  async listCheckpoints(wanted = "best") {
+    const id = this.training.value;
+    put(this.checkpoint, h("option", { value: "best" }, t("best epoch")), h("option", { value: "last" }, t("last epoch")));
+    if (!id) return;
+    try {
+      const { checkpoints } = await get(`/api/trainings/${id}/checkpoints`);
+      if (this.training.value !== id) return;
+      const epochs = checkpoints.filter(({ resumable, periodic }) => resumable || periodic).map(({ epoch }) => epoch);
+      this.checkpoint.append(...epochs.map((epoch) => h("option", { value: epoch }, t("epoch {epoch}", { epoch: number(epoch) }))));
+      this.checkpoint.value = wanted;
+    } catch { /* best and last remain */ }
+  }
+
+  /** As an earlier training had it: {kind, training_id, checkpoint}. */
+  set(start) {
+    const { kind = "auto", training_id: id, checkpoint = "best" } = start || {};
+    this.form.elements.start.value = kind;
+    this.wanted = kind === "training" ? { id, checkpoint } : null;
+    this.show();
+  }
+
+  /** As the request takes it; null for the default. */
+  value() {
+    if (this.kind !== "training") return this.kind === "auto" ? null : this.kind;
+    const chosen = this.checkpoint.value;
+    return { training_id: Number(this.training.value), checkpoint: /^\d+$/.test(chosen) ? Number(chosen) : chosen };
+  }
+
+  errors() {
+    return this.kind === "training" && !this.training.value ? [{ field: "start", message: t("Choose a training with weights.") }] : [];
+  }
+}

@@ -1,0 +1,45 @@
+/* What happened in a training, newest first: decisions, incidents, advice, checkpoints, and its states. */
+import { h, icon, put } from "./dom.js";
+import { ago, dateTime, number } from "./format.js";
+import { t } from "./i18n.js";
+
+const AT_FIRST = 12;
+
+const KINDS = {
+  advice: ["lightbulb-fill", "is-advice"],
+  warning: ["exclamation-triangle-fill", "is-warning"],
+  error: ["x-octagon-fill", "is-error"],
+  checkpoint: ["star-fill", "is-good"],
+  good: ["check-circle-fill", "is-good"],
+  paused: ["pause-circle-fill", "is-warning"],
+  cancelled: ["slash-circle", "is-warning"],
+  note: ["info-circle", ""],
+};
+
+/** Entries: {key, seq, time, epoch, kind, text, hint}. */
+export class Timeline {
+  constructor(place) {
+    Object.assign(this, { place, entries: [], all: false });
+  }
+
+  set(entries) {
+    this.entries = entries.sort((a, b) => (b.time || "").localeCompare(a.time || "") || b.seq - a.seq);
+    this.show();
+  }
+
+  show() {
+    if (!this.entries.length) { put(this.place, h("p", { class: "panel-empty" }, t("Decisions and incidents of the run appear here."))); return; }
+    const shown = this.all ? this.entries : this.entries.slice(0, AT_FIRST);
+    const more = this.entries.length - shown.length;
+    put(this.place, h("ol", { class: "timeline" }, shown.map(item)),
+      more > 0 && h("button", { class: "btn btn-outline btn-sm timeline-more", type: "button", onclick: () => { this.all = true; this.show(); } }, t("Show {n} earlier ones", { n: number(more) })));
+  }
+}
+
+function item({ key, time, epoch, kind, text, hint }) {
+  const [symbol, look] = KINDS[kind] || KINDS.note;
+  return h("li", { class: `event ${look}`, "data-key": key, "data-kind": kind },
+    h("span", { class: "event-symbol" }, icon(symbol)),
+    h("div", { class: "event-text" }, h("span", {}, text), hint && h("span", { class: "event-hint" }, hint)),
+    h("span", { class: "event-time", title: dateTime(time) }, [epoch ? t("epoch {epoch}", { epoch: number(epoch) }) : null, time ? ago(time) : null].filter(Boolean).join(" · ")));
+}

@@ -1,0 +1,134 @@
+/* The upper part of a training's page: name, state, actions, progress, and what the reader must know now. */
+import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
+import { $, button, failure, h, icon, put } from "./dom.js";
+import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
+import { t, tn } from "./i18n.js";
+import { bar, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+
+const ACTIVE = ["pending", "running", "paused"];
+const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
+
+/** Show the head of `state.training`; `changed` is called after an action. */
+export class Head {
+  constructor(state, changed) {
+    Object.assign(this, { state, changed, drawn: null, noticed: null, advised: null, advance: null });
+    this.trashDays = Number($("[data-page]").dataset.trashDays);
+  }
+
+  show() {
+    const { training } = this.state;
+    $("[data-name]").textContent = training.name;
+    put($("[data-status]"), trainingBadge(training));
+    put($("[data-sub]"),
+      h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
+      training.device ? ` · ${training.device}` : "", " · ", h("span", { title: dateTime(training.created_at) }, ago(training.start_time || training.created_at)),
+      training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
+    const active = ACTIVE.includes(training.status);
+    $("[data-download]").hidden = !training.downloadable;
+    $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
+    document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"].filter(Boolean).join(" · ");
+    this.actions();
+    this.progress();
+    this.notice();
+    this.advise();
+  }
+
+  /** Said again only when it differs: a screen reader speaks each change. */
+  notice() {
+    const { status, error, pause_reason: reason, pause_requested: asked, deleted_at: deleted } = this.state.training;
+    const look = JSON.stringify([status, error, reason, asked, deleted]);
+    if (look === this.noticed) return;
+    this.noticed = look;
+    put($("[data-failure]"), this.notices());
+  }
+
+  /** The coach's newest advice, while something can still be done with it. */
+  advise() {
+    const { training, advice } = this.state;
+    const place = $("[data-advice]");
+    place.hidden = !advice || !["running", "paused"].includes(training.status);
+    if (place.hidden || this.advised === advice.key) return;
+    this.advised = advice.key;
+    put(place, icon("lightbulb-fill"), h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)), advice.epoch && h("span", { class: "under nowrap" }, t("epoch {epoch}", { epoch: number(advice.epoch) })));
+  }
+
+  /** Drawn again only when they differ: an open menu stays open while numbers move. */
+  actions() {
+    const { training } = this.state;
+    const look = JSON.stringify([training.actions, training.important, training.stop_requested, training.pause_requested, training.status]);
+    if (look === this.drawn) return;
+    this.drawn = look;
+    const lastRate = () => ({ lastRate: this.state.metrics.at(-1)?.learning_rate });
+    put($("[data-actions]"), actionButtons(training, this.changed, lastRate));
+    put($("[data-menu]"), actionMenu(training, this.changed));
+    $("[data-more]").hidden = Boolean(training.deleted_at);
+  }
+
+  progress() {
+    const { training } = this.state;
+    const { main, side, strong } = advanceTexts(training);
+    const place = $("[data-advance]");
+    const look = LOOKS[training.status] || "";
+    const text = h("div", { class: "advance-row" }, h("span", { class: "advance-main" }, main),
+      h("span", { class: "advance-side" }, side.filter(Boolean).map((item) => h("span", {}, item)), strong && h("strong", {}, strong)));
+    if (this.advance?.look !== look) {
+      this.advance = { look, element: bar(0, look) };
+      put(place, text, this.advance.element);
+    } else place.firstElementChild.replaceWith(text);
+    moveBar(this.advance.element, fraction(training));
+  }
+
+  notices() {
+    const { training } = this.state;
+    return [
+      training.deleted_at && this.inTrash(),
+      training.status === "failed" && failure({ title: t("The training failed"), detail: training.error || t("No reason was recorded. See the log.") }),
+      training.status === "paused" && notice("pause-circle-fill", t("Paused"), pauseText(training)),
+      training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("It stops within a batch and goes on later from its last whole epoch.")),
+    ];
+  }
+
+  inTrash() {
+    const { training } = this.state;
+    const until = new Date(new Date(training.deleted_at).getTime() + this.trashDays * 86_400_000);
+    const buttons = h("div", { class: "notice-actions" },
+      button("arrow-counterclockwise", t("Restore"), () => restore(training, this.changed), "btn-outline btn-sm"),
+      button("trash3", t("Delete for good"), () => deleteForGood(training, () => window.location.assign("/trainings?trash=true")), "btn-outline btn-danger-quiet btn-sm"));
+    return notice("trash3", t("In the trash"), t("It is removed for good on {date}.", { date: dateTime(until.toISOString()) }), buttons);
+  }
+}
+
+const notice = (symbol, title, text, ...more) => h("div", { class: "notice is-warning", role: "status" }, icon(symbol), h("div", { class: "notice-text" }, h("strong", {}, title), text), more);
+
+function epochText(training) {
+  const total = training.total_epochs || training.epochs;
+  return t("Epoch {epoch} of {total}", { epoch: number(Math.min(total, Math.max(training.current_epoch, training.progress?.epoch || 0))), total: number(total) });
+}
+
+/** What the progress panel says: {main, side: [texts], strong}. */
+function advanceTexts(training) {
+  const troubles = [
+    training.restarts ? tn("went on by itself {n} time", "went on by itself {n} times", training.restarts) : null,
+    training.halvings ? t("batch reduced to {batch}", { batch: number(training.batch_now) }) : null,
+  ];
+  const total = number(training.total_epochs || training.epochs);
+  const ended = { side: [...troubles, training.duration && t("took {time}", { time: duration(training.duration) })], strong: training.end_time ? dateTime(training.end_time) : "" };
+  const texts = {
+    running: () => running(training, troubles),
+    pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("goes on after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
+    paused: () => ({ main: t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), side: troubles, strong: percent(fraction(training)) }),
+    completed: () => ({ main: tn("{n} epoch done", "{n} epochs done", training.current_epoch), ...ended }),
+  };
+  const own = texts[training.status];
+  return own ? own() : { main: t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), ...ended };
+}
+
+function running(training, troubles) {
+  const { progress = {} } = training;
+  const stage = stageText(training);
+  const asked = { stopping: t("stops after this batch"), pausing: t("pauses after this batch") }[shownState(training)];
+  const side = [asked, ...troubles, stage && training.current_epoch ? stage : null,
+    progress.batch ? t("batch {batch} of {batches}", { batch: number(progress.batch), batches: number(progress.batches) }) : null,
+    progress.received ? [progress.received, progress.total].filter(Boolean).map(bytes).join(" / ") : null];
+  return { main: stage && !training.current_epoch ? stage : epochText(training), side, strong: `${percent(fraction(training))} · ${remaining(training.eta)}` };
+}
