@@ -70,8 +70,7 @@ class Janitor:
 
     def empty_trash(self, time: datetime) -> int:
         """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
-        purge: Callable[[datetime], list[int]] = self.held.trainer.purge_trash  # type: ignore[attr-defined]
-        return len(purge(time - timedelta(days=current_app.config["TRASH_DAYS"])))
+        return len(self.held.trainer.purge_trash(time - timedelta(days=current_app.config["TRASH_DAYS"])))
 
     def forget_keys(self, time: datetime) -> int:
         return forget(IdempotencyKey, time - KEYS_KEPT)
