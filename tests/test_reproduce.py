@@ -21,7 +21,7 @@ from tests.data import valid_dataset
 TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 32}
 
 
-def finished(client: FlaskClient, training_id: int, seconds: float = 120) -> dict[str, Any]:
+def finished(client: FlaskClient, training_id: int, seconds: float = 200) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while (row := client.get(f"/api/trainings/{training_id}").get_json())["status"] in {"pending", "running"}:
         assert time.monotonic() < until
