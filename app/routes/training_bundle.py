@@ -4,9 +4,9 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response
-from flask_babel import gettext as _
 
-from app.schemas import RunAgainIn, TrainingCreated
+from app.routes.once import asked
+from app.schemas import KeyHeader, RunAgainIn, TrainingCreated
 from app.services import services
 
 blueprint = APIBlueprint("training_bundle", __name__, tag="Bundles")
@@ -32,13 +32,13 @@ def download_bundle(training_id: int) -> Response:
 
 
 @blueprint.post("/api/trainings/<id:training_id>/run-again")
+@blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.input(RunAgainIn, arg_name="values")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(
     description="Queues a training with the configuration that was really used: seed, batch, optimizer, start weights.",
     responses={404: "There is no such training.", 409: "Its dataset, start weights or device have changed since."},
 )
-def run_again(training_id: int, values: dict[str, Any]) -> dict[str, Any]:
+def run_again(training_id: int, header: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Run the same training once more."""
-    new_id = services().trainer.run_again(training_id, values["anyway"])
-    return {"message": _("Training started"), "training_id": new_id, "status": "pending"}
+    return services().trainer.run_again(training_id, values["anyway"], asked(header, f"run-again/{training_id}"))

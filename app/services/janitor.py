@@ -15,7 +15,7 @@ from app.extensions import db, socketio
 from app.models import Checkpoint, Estimate, IdempotencyKey, Training, TrainingStatus, now
 from app.services import Services
 from app.services.estimate import KEPT as ESTIMATES_KEPT
-from app.services.storage.unpack import remove_tree
+from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.checkpoints import resumable
 
 logger = logging.getLogger("yolo.janitor")
@@ -70,8 +70,7 @@ class Janitor:
 
     def empty_trash(self, time: datetime) -> int:
         """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
-        purge: Callable[[datetime], list[int]] = self.held.trainer.purge_trash  # type: ignore[attr-defined]
-        return len(purge(time - timedelta(days=current_app.config["TRASH_DAYS"])))
+        return len(self.held.trainer.purge_trash(time - timedelta(days=current_app.config["TRASH_DAYS"])))
 
     def forget_keys(self, time: datetime) -> int:
         return forget(IdempotencyKey, time - KEYS_KEPT)
@@ -88,9 +87,10 @@ class Janitor:
         if not days:
             return 0
         old = (Training.end_time < time - timedelta(days=days)) & Training.status.in_(ENDED) & ~Training.important
-        count = 0
+        count, pacer = 0, Pacer()
         for training_id in db.session.scalars(select(Training.id).where(old)).all():
             folder = self.held.storage.training_dir(training_id)
+            pacer()
             if resumable(folder):
                 count += self.remove_checkpoints_of(training_id, folder, old)
         return count

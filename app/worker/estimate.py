@@ -8,7 +8,6 @@ batch is halved and measured again: `fits` is false, and the figures are those o
 
 import json
 import os
-import resource
 import statistics
 import sys
 import time
@@ -22,12 +21,12 @@ import psutil
 from app.worker.channel import Channel, current, open_channel
 from app.worker.failures import chain, kind_of, sentence
 from app.worker.files import put
+from app.worker.memory import device_name, memory_limit, memory_of
 
 PLAIN, VAL = 0.4, 0.5  # training without mosaic, validation: how long, of the spec's `measure_seconds` for training
 LONGEST = 1.8  # all training batches together: a slow machine sees fewer
 LEAST, MOST = 3, 500  # batches
 HALVINGS = 2
-KEPT_FREE = 0.05  # of the memory: what the machine needs itself
 ALLOCATION = ("Failed to allocate", "could not create a primitive")  # of OpenCV, of oneDNN
 
 
@@ -138,11 +137,11 @@ class Measurement:
 
     def enough(self, now: float) -> bool:
         """Whether this phase has been seen for long enough."""
-        seen = len(self.times[self.mosaic])
+        seen, late = len(self.times[self.mosaic]), (now - self.began) / (LONGEST * self.budget)
         wanted = self.budget * (1.0 if self.mosaic or not self.times[True] else PLAIN)
-        return (
-            seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or now - self.began >= LONGEST * self.budget
-        )
+        if late >= (1 if seen else 2):  # the first batch is slower than the others: one more is worth its time
+            return True
+        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted)
 
     def go_on(self, now: float) -> None:
         """From the epochs with mosaic to those without, then to the end."""
@@ -216,41 +215,6 @@ class Measurement:
             "memory_total": total,
             "device": device_name(me.device),
         }
-
-
-def memory_of(device: Any) -> tuple[int, int]:
-    """The most that was held so far, and what there is: of the GPU, or of this process and the machine."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, machine_memory()
-
-
-def machine_memory() -> int:
-    """Of the machine, or of the container that this runs in."""
-    total = psutil.virtual_memory().total
-    try:
-        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no such limit
-        return total
-
-
-def device_name(device: Any) -> str:
-    import torch
-
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
-
-
-def memory_limit(limit: int) -> int:
-    """The private memory that train.py lets this process have, so that it fails before the machine does; in bytes.
-
-    Args:
-        limit: TRAINING_MEMORY_LIMIT, 0 for none.
-    """
-    memory = psutil.virtual_memory()
-    most = int(psutil.Process().memory_info().data + memory.available - KEPT_FREE * memory.total)
-    return min(most, limit) if limit else most
 
 
 def measure(channel: Channel) -> dict[str, Any]:

@@ -196,3 +196,17 @@ def test_the_commands(idle_app: APIFlask, tmp_path: Path) -> None:
     broken = runner.invoke(args=["backup", "verify"])
     assert (broken.exit_code, "best.pt" in broken.output) == (1, True)
     assert runner.invoke(args=["backup", "restore", str(number)]).exit_code == 1
+
+
+def test_marking_backs_up_at_once(idle_app: APIFlask) -> None:
+    idle_app.config["BACKUP_MODELS"] = "marked"
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    assert backed_up(idle_app) == []
+    answer = idle_app.test_client().patch(f"/api/trainings/{number}", json={"important": True})
+    assert answer.status_code == 200, answer.get_json()
+    place = Path(idle_app.config["BACKUP_DIR"]) / f"{number}-cells-1" / "manifest.json"
+    until = time.monotonic() + 10
+    while not place.exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert json.loads(place.read_text())["important"] is True

@@ -126,7 +126,7 @@ def test_the_trash_and_missed_backups(idle_app: APIFlask, monkeypatch: pytest.Mo
         return [3, 4]
 
     trainer = idle_app.extensions["services"].trainer
-    monkeypatch.setattr(trainer, "purge_trash", purge, raising=False)
+    monkeypatch.setattr(trainer, "purge_trash", purge)
     number = ended(idle_app, 0, important=True)
     done = sweep(idle_app)
     assert (done["trash"], done["backups"]) == (2, 1)
@@ -140,7 +140,7 @@ def test_one_failure_does_not_stop_the_rest(idle_app: APIFlask, monkeypatch: pyt
     def broken(older_than: datetime) -> list[int]:
         raise OSError("disk")
 
-    monkeypatch.setattr(idle_app.extensions["services"].trainer, "purge_trash", broken, raising=False)
+    monkeypatch.setattr(idle_app.extensions["services"].trainer, "purge_trash", broken)
     ended(idle_app, 31)
     done = sweep(idle_app)
     assert (done["trash"], done["checkpoints"], done["backups"]) == (0, 2, 0)

@@ -32,5 +32,5 @@ class Trainer(tasks.DetectTrainer):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     nn.parallel.DistributedDataParallel = AnyDevice  # type: ignore[misc]
-    tasks.trainer_of = lambda spec: Trainer  # type: ignore[assignment]
+    tasks.TRAINERS["detect"] = Trainer
     rank.main(sys.argv[1])

@@ -157,16 +157,16 @@ class BackupService:
 
     def all(self) -> list[Kept]:
         """All backups, by training; a folder without a readable manifest is none."""
-        found = [Kept(folder, manifest) for folder in self.folders() if (manifest := read_manifest(folder))]
-        return sorted(found, key=lambda kept: kept.training_id)
+        return sorted(kept_in(self.folders()), key=lambda kept: kept.training_id)
 
-    def folders(self) -> list[Path]:
-        if not self.root.is_dir():
-            return []
-        return [path for path in self.root.iterdir() if path.is_dir() and re.match(r"\d+-", path.name)]
+    def folders(self, training_id: int | None = None) -> list[Path]:
+        """Of all backups, or of one training's."""
+        pattern = r"\d+-.*" if training_id is None else rf"{training_id}-.*"
+        found = self.root.iterdir() if self.root.is_dir() else []
+        return [path for path in found if re.fullmatch(pattern, path.name) and path.is_dir()]
 
     def of(self, training_id: int) -> list[Kept]:
-        return [kept for kept in self.all() if kept.training_id == training_id]
+        return kept_in(self.folders(training_id))
 
     def find(self, training_id: int) -> Kept | None:
         return next(iter(self.of(training_id)), None)
@@ -222,6 +222,10 @@ class BackupService:
             session.add(Checkpoint(training_id=row.id, epoch=best, model_path=path, is_best=True, size_bytes=size))
             row.config_path, row.progress = f"models/{row.id}/config.yaml", {"stage": "completed", "best_epoch": best}
             return row.id
+
+
+def kept_in(folders: list[Path]) -> list[Kept]:
+    return [Kept(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
 
 
 def start_backup(training_id: int) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from app.events import Failed
 from app.extensions import db, socketio
 from app.models import Training, TrainingStatus, now
+from app.services.backup import start_backup
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.process import Child
 from app.services.trainer import present, recover
@@ -159,6 +160,8 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingBundle):
         supervisor.run()
         logger.info("training %s: process %s is gone", training_id, child.pid)
         self.cleanup_training(training_id)
+        with self._running_app().app_context():
+            start_backup(training_id)
 
     def _running_app(self) -> Flask:
         if self._app is None:

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.errors import Conflict, IllegalTransition
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services.backup import start_backup
 from app.services.idempotency import Answer, Asked
 from app.services.trainer import checkpoints, present
 from app.services.trainer.checkpoints import Kept
@@ -127,6 +128,8 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
             return told(row, "")
 
         self.change(None, work)
+        if changes.get("important"):
+            start_backup(training_id)
         found = present.one(training_id, self.models)
         return found or {}
 

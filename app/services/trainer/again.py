@@ -8,17 +8,19 @@ from typing import Any
 import yaml
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
 from app.models import Dataset, Training, TrainingStatus
+from app.services import idempotency
 from app.services.backup.files import hash_of
 from app.services.dispatch import CPU, gpus
+from app.services.idempotency import Answer, Asked
 from app.services.revision import current_revision
 from app.services.storage.names import Loader
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.clone import next_name
 from app.services.trainer.create import usable
 from app.services.trainer.launch import start
 
@@ -30,8 +32,8 @@ AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; it
 class TrainingAgain(TrainingBase):
     """Running again what ran before."""
 
-    def run_again(self, training_id: int, anyway: bool = False) -> int:
-        """Queue a training with the configuration that this one really had; its id.
+    def run_again(self, training_id: int, anyway: bool = False, asked: Asked | None = None) -> Answer:
+        """Queue a training with the configuration that this one really had, once for each Idempotency-Key.
 
         Args:
             anyway: also where its dataset, start weights or device are not what they were.
@@ -39,23 +41,26 @@ class TrainingAgain(TrainingBase):
         Raises:
             NotFound: no such training. Conflict: the run cannot be the same; the message says why.
         """
+        return idempotency.once(asked, lambda: self.queue_again(training_id, anyway, asked))
+
+    def queue_again(self, training_id: int, anyway: bool, asked: Asked | None) -> Answer:
         row = self._row(training_id)
         used = self.used_config(training_id)
         values = same_columns(row, used)
         if not anyway:
             self.check_unchanged(row, used)
+        name = next_name(values.pop("name"))
         with writing() as session:
             usable(session.get(Dataset, values["dataset_id"]))
-            copies = session.scalar(select(func.count()).where(Training.cloned_from == training_id))
-            name = f"{values.pop('name')[:90]} ({(copies or 0) + 2})"
             new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
             session.add(new)
             session.flush()
-            new_id = new.id
-        logger.info("training %s runs again as %s", training_id, new_id)
-        self.send_status(new_id)
-        self.start_training(new_id)
-        return new_id
+            answer = {"message": _("Training started"), "training_id": new.id, "status": str(new.status)}
+            idempotency.keep(session, asked, answer)
+        logger.info("training %s runs again as %s", training_id, answer["training_id"])
+        self.send_status(answer["training_id"])
+        self.start_training(answer["training_id"])
+        return answer
 
     def used_config(self, training_id: int) -> dict[str, Any]:
         """config.yaml as the child wrote it at the start; empty where it never started."""

@@ -1,0 +1,44 @@
+"""How much memory a training holds, and how much there is."""
+
+import resource
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+KEPT_FREE = 0.05  # of the memory: what the machine needs itself
+
+
+def memory_of(device: Any) -> tuple[int, int]:
+    """The most that was held so far, and what there is: of the GPU, or of this process and the machine."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, machine_memory()
+
+
+def machine_memory() -> int:
+    """Of the machine, or of the container that this runs in."""
+    total = psutil.virtual_memory().total
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no such limit
+        return total
+
+
+def device_name(device: Any) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
+
+
+def memory_limit(limit: int) -> int:
+    """The private memory that train.py lets this process have, so that it fails before the machine does; in bytes.
+
+    Args:
+        limit: TRAINING_MEMORY_LIMIT, 0 for none.
+    """
+    memory = psutil.virtual_memory()
+    most = int(psutil.Process().memory_info().data + memory.available - KEPT_FREE * memory.total)
+    return min(most, limit) if limit else most
