@@ -80,6 +80,12 @@ def wanted(item: pytest.Item, everything: bool, only: str) -> bool:
     return (everything or mark.kwargs.get("quick", False)) and only in item.name
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images this small gain nothing from more threads, which only wait for each other on a busy machine."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
     """What this repetition is told and tells; both server modes take turns."""

@@ -146,7 +146,7 @@ def test_small_disk_for_runs(record: Record, tmp_path: Path, reference: Curve) -
 
 
 # The first batch does not fit; a quarter of it does.
-MEMORY, HUNGRY = "4GB", {"img_size": 640, "batch_size": 32, "epochs": 1}
+MEMORY, HUNGRY = "2GB", {"img_size": 320, "batch_size": 64, "epochs": 1}
 
 
 @pytest.mark.faults("out of memory", 5, quick=True)
