@@ -101,7 +101,7 @@ def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """The epochs of a run that nothing disturbs; None in the short selection, which has no time for it."""
     if request.config.getoption("--times", None) is None:
         return None
-    with Server(tmp_path_factory.mktemp("undisturbed"), "threading") as server:
+    with Server(tmp_path_factory.mktemp("undisturbed"), "threading", OMP_NUM_THREADS="1") as server:
         training_id = begin(server, add_dataset(server))
         wait_for(server, training_id, "completed")
         check_run(server, training_id, TINY["epochs"])
