@@ -28,6 +28,7 @@ from tests.faults.tools import (
     trainers,
     wait_for,
     wait_for_epoch,
+    wait_for_no_trainer,
     wait_until,
     weights,
 )
@@ -61,7 +62,7 @@ def kill_while_training(record: Record, folder: Path, down: float, reference: Cu
         check_run(server, training_id, TINY["epochs"], reference)
         check_events(server, training_id)
         record.note = f"restarts {state(server, training_id)['restarts']}"
-        assert trainers(server) == []
+        wait_for_no_trainer(server)
 
 
 @pytest.mark.faults("kill -9 web while training, down {down} s", 10)
@@ -153,7 +154,7 @@ def test_pause_and_resume(record: Record, tmp_path: Path, reference: Curve) -> N
         act(server, training_id, "pause")
         paused = wait_for(server, training_id, "paused", seconds=30)
         record.recovered(began)
-        wait_until(lambda: not trainers(server), 10, "its process is gone")
+        wait_for_no_trainer(server)
         assert len(epochs(server, training_id)) == paused["current_epoch"]
         check_loads([path for path in weights(server, training_id) if path.name.startswith("epoch-")])
         act(server, training_id, "resume")
