@@ -196,7 +196,8 @@ def test_many_clients(record: Record, tmp_path: Path) -> None:
     with Server(tmp_path, "eventlet") as server:
         dataset_id = add_dataset(server)
         with occupied(server, dataset_id):
-            waiting = [begin(server, dataset_id) for _ in range(MESSAGES)]
+            # The last in line first: a turn that changes is told for each training that waits behind.
+            waiting = [begin(server, dataset_id) for _ in range(MESSAGES)][::-1]
             joins = [("join_dashboard", {}), ("join_training", {"training_id": waiting[0]})]
             with Crowd(server.port, CLIENTS, joins) as crowd:
                 wait_until(crowd.joined, 60, f"{CLIENTS} clients have joined")
