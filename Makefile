@@ -1,8 +1,9 @@
-.PHONY: setup run demo test lint bench
+.PHONY: setup run demo test faults lint bench
 
 setup: ; @scripts/setup.sh
 run: setup ; @exec .venv/bin/python run.py
 demo: setup ; @exec .venv/bin/python -m scripts.demo $(ARGS)
 test: setup ; @exec .venv/bin/python -m pytest $(ARGS)
+faults: setup ; @exec .venv/bin/python -m pytest tests/faults --times 1 $(ARGS)
 lint: setup ; @scripts/lint.sh
 bench: setup ; @exec .venv/bin/python -m scripts.bench $(ARGS)

@@ -80,6 +80,12 @@ def wanted(item: pytest.Item, everything: bool, only: str) -> bool:
     return (everything or mark.kwargs.get("quick", False)) and only in item.name
 
 
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images this small gain nothing from more threads, which only wait for each other on a busy machine."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture
 def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
     """What this repetition is told and tells; both server modes take turns."""
@@ -95,7 +101,7 @@ def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     """The epochs of a run that nothing disturbs; None in the short selection, which has no time for it."""
     if request.config.getoption("--times", None) is None:
         return None
-    with Server(tmp_path_factory.mktemp("undisturbed"), "threading") as server:
+    with Server(tmp_path_factory.mktemp("undisturbed"), "threading", OMP_NUM_THREADS="1") as server:
         training_id = begin(server, add_dataset(server))
         wait_for(server, training_id, "completed")
         check_run(server, training_id, TINY["epochs"])

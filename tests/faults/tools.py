@@ -66,6 +66,11 @@ def trainer(server: Server, training_id: int, seconds: float = 60) -> int:
     return wait_until(lambda: trainers(server, f"{training_id}/"), seconds, f"training {training_id} has a process")[0]
 
 
+def wait_for_no_trainer(server: Server) -> None:
+    """A process says how it ended, then leaves."""
+    wait_until(lambda: not trainers(server), 30, "no process trains")
+
+
 # Datasets and trainings, through the API.
 
 

@@ -1,0 +1,93 @@
+"""The ready page, and writing while another process holds the database."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from app.database import patiently, writing
+from app.errors import from_database
+from app.extensions import db
+from app.models import Dataset
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(folder / "instance" / "test.db", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def test_ready(idle_app: APIFlask) -> None:
+    answer = idle_app.test_client().get("/ready")
+    assert (answer.status_code, answer.json) == (200, {"status": "ready", "reasons": []})
+
+
+def test_not_ready(idle_app: APIFlask, tmp_path: Path) -> None:
+    """The folder is gone, and another process writes."""
+    (tmp_path / "data" / "tmp").rename(tmp_path / "elsewhere")
+    with held(tmp_path):
+        answer = idle_app.test_client().get("/ready")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert [reason["part"] for reason in answer.json["reasons"]] == ["data", "database"]
+    assert not list((tmp_path / "instance").glob(".probe-*"))
+
+
+def test_a_write_waits_for_its_turn(idle_app: APIFlask, tmp_path: Path) -> None:
+    with idle_app.app_context():
+        with held(tmp_path) as other:
+            with pytest.raises(OperationalError), writing(wait=0.2):
+                pytest.fail("it is held")
+            threading.Timer(0.5, other.rollback).start()
+            with writing() as session:
+                session.add(Dataset(name="late"))
+        assert db.session.query(Dataset).count() == 1
+
+
+def test_a_background_task_tries_until_it_works(idle_app: APIFlask, tmp_path: Path) -> None:
+    tried: list[float] = []
+
+    def write() -> str:
+        tried.append(time.monotonic())
+        if len(tried) == 1:
+            raise OSError(28, "No space left on device")
+        return "done"
+
+    with idle_app.app_context():
+        assert patiently(write) == "done"
+    assert len(tried) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("database is locked", 503),
+        ("attempt to write a readonly database", 503),
+        ("unable to open database file", 503),
+        ("FATAL: the database system is shutting down", 503),
+        ("terminating connection due to administrator command", 503),
+        ("database or disk is full", 507),
+        ("no such table: training", 500),
+    ],
+)
+def test_what_the_database_says(idle_app: APIFlask, said: str, status: int) -> None:
+    with idle_app.test_request_context("/api/trainings", method="POST"):
+        answer = from_database(OperationalError("INSERT", {}, sqlite3.OperationalError(said)))
+        assert answer.status_code == status
+        assert ("Retry-After" in answer.headers) == (status == 503)
+
+
+def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
+    with idle_app.test_request_context("/api/trainings"):
+        cut = InterfaceError("SELECT", {}, Exception("gone"), connection_invalidated=True)
+        assert from_database(cut).status_code == 503
