@@ -10,6 +10,8 @@ from app.config import ROOT, cors_origins, flask_config, load_settings
 if TYPE_CHECKING:
     from apiflask import APIFlask  # not at import: children import this package too
 
+    from app.services import Services
+
 __version__ = "0.1.0"
 
 MAX_SOCKET_BYTES = 1_000_000
@@ -68,6 +70,9 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
+        from app.cli import backup
+
+        app.cli.add_command(backup)
         database.set_up_migrations(app)
     else:
         database.upgrade_if_old(app)
@@ -78,25 +83,43 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
     from app.services import Services
+    from app.services.backup import BackupService
     from app.services.datasets import DatasetService
+    from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
 
     storage = StorageService(app.config["DATA_ROOT"])
+    trainer = TrainingService(storage)
     app.extensions["services"] = Services(
         storage=storage,
         datasets=DatasetService(storage),
-        trainer=TrainingService(storage),
+        trainer=trainer,
         inference=InferenceService(storage),
+        estimates=EstimateService(storage, trainer),
+        backups=BackupService(storage),
     )
 
 
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
-    from app.routes import datasets, live, system, tests, trainings, ui
+    from app.routes import (
+        datasets,
+        estimate,
+        live,
+        parameters,
+        system,
+        tests,
+        training_actions,
+        training_bundle,
+        training_files,
+        trainings,
+        ui,
+    )
 
-    for module in (ui, datasets, trainings, tests, system):
+    training = (trainings, training_actions, training_files, training_bundle, parameters, estimate)
+    for module in (ui, datasets, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 
@@ -110,14 +133,17 @@ def start_background(app: APIFlask) -> None:
         held.storage.clean_leftovers()
         held.datasets.reconcile()
         held.trainer.reconcile()
-    socketio.start_background_task(warm_up)
+    socketio.start_background_task(warm_up, app, held)
 
 
-def warm_up() -> None:
-    """What the first use of the tables needs, after the first answer instead of before it (0.2 s)."""
+def warm_up(app: APIFlask, held: Services) -> None:
+    """What the first use of the tables needs, after the first answer instead of before it (0.2 s); then the janitor."""
     from sqlalchemy.orm import configure_mappers
 
     from app.extensions import socketio
 
     socketio.sleep(1.0)
     configure_mappers()
+    from app.services.janitor import start_janitor
+
+    start_janitor(app, held)

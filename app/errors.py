@@ -1,7 +1,7 @@
 """The domain's exceptions, and the one place that turns any error into a response.
 
 Every failed API request answers `application/problem+json` (RFC 9457): `type, title, status, detail` and
-`errors`, a list of `{"field", "message"}`.
+`errors`, a list of `{"field", "message"}`; a refused change of status also says the `current` one.
 """
 
 import errno
@@ -27,15 +27,19 @@ class AppError(Exception):
     Args:
         detail: what happened and what to do, translated.
         errors: the fields at fault, each with its message.
+        members: what a program needs to go on, beside the members of every failure (RFC 9457, section 3.2).
     """
 
     status = HTTPStatus.BAD_REQUEST
     headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self, detail: Any, errors: list[dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, detail: Any, errors: list[dict[str, Any]] | None = None, members: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(str(detail))
         self.detail = detail
         self.errors = errors or []
+        self.members = members or {}
 
 
 class BadUpload(AppError):
@@ -57,13 +61,16 @@ class Conflict(AppError):
 
 
 class IllegalTransition(Conflict):
-    """A status cannot change in this way."""
+    """A status cannot change in this way.
 
-    def __init__(self, current: str, wanted: str) -> None:
-        super().__init__(
-            _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
-               current=current, wanted=wanted)
-        )  # fmt: skip
+    Args:
+        advice: what can be done instead, translated.
+    """
+
+    def __init__(self, current: str, wanted: str, advice: str = "") -> None:
+        text = _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
+                  current=current, wanted=wanted)  # fmt: skip
+        super().__init__(f"{text} {advice}" if advice else text, members={"current": str(current)})
         self.current = current
 
 
@@ -126,7 +133,7 @@ def init_app(app: APIFlask) -> None:
 
 
 def from_app_error(error: AppError) -> Response:
-    return problem(error.status, error.detail, error.errors, error.headers)
+    return problem(error.status, error.detail, error.errors, error.headers, error.members)
 
 
 def from_apiflask(error: HTTPError) -> Response:
@@ -203,7 +210,11 @@ def from_unexpected(error: Exception) -> Response:
 
 
 def problem(
-    status: int, detail: Any, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
+    status: int,
+    detail: Any,
+    errors: list[dict[str, Any]] | None = None,
+    headers: dict[str, str] | None = None,
+    members: dict[str, Any] | None = None,
 ) -> Response:
     """The error response: problem+json, or a page where a browser asked for one."""
     title = TITLES.get(status) or HTTPStatus(status).phrase
@@ -218,6 +229,7 @@ def problem(
             status=int(status),
             detail=str(detail),
             errors=[{"field": item["field"], "message": str(item["message"])} for item in errors or []],
+            **members or {},
         )
         response.mimetype = "application/problem+json"
     response.status_code = status

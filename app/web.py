@@ -174,6 +174,7 @@ PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What happened and what to do."},
+        "current": {"type": "string", "description": "With 409: the status that does not allow it."},
         "errors": {
             "type": "array",
             "items": {

@@ -17,7 +17,7 @@ LAYERS = (
     {"config", "events", "errors", "extensions"},
     {"models", "schemas", "notify", "database", "i18n", "auth", "logs", "web", "migrations"},
     {"services"},
-    {"routes"},
+    {"routes", "cli"},
     {"app"},  # the factory
     {"run", "scripts"},
 )

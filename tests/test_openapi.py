@@ -74,7 +74,7 @@ def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> None:
     found = operations(description)
-    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"}
+    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes", "task"}
     assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"}
     training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}
     assert fields(description, found["post", "/api/trainings"]) >= training

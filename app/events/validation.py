@@ -32,3 +32,4 @@ class Validated(Event):
     largest_class: int  # -1 without boxes
     findings: dict[str, int]  # by code
     seconds: float
+    task: str = "detect"  # as asked for, or as the labels show it

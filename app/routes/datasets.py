@@ -63,7 +63,7 @@ def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
     """Upload a dataset as a ZIP in YOLO layout; its validation goes on after the answer."""
     file = form["file"]
     dataset = services().datasets.create(
-        file.stream, file.filename or "", form["name"], form["description"], form["classes"]
+        file.stream, file.filename or "", form["name"], form["description"], form["classes"], form["task"]
     )
     return created(dataset)
 

@@ -1,34 +1,27 @@
-"""Trainings: the queue, progress, results and weights."""
+"""Trainings: list, create, show, change, delete; the queue."""
 
-import csv
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, request, send_file
-from flask_babel import gettext as _
 
+from app.routes.once import asked
 from app.schemas import (
-    CsvOut,
-    LogOut,
-    LogQuery,
+    DeleteQuery,
+    KeyHeader,
     MetricsOut,
+    QueueIn,
+    QueueOut,
     TrainingCreated,
+    TrainingDeleted,
     TrainingIn,
     TrainingOut,
     TrainingPage,
+    TrainingPatch,
     TrainingQuery,
 )
 from app.services import services
 
 blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
-
-DOWNLOAD: dict[int | str, Any] = {
-    200: {
-        "description": "The weights (.pt)",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-    },
-    404: {"description": "There is no such training, or it has no weights."},
-}
 
 
 @blueprint.get("/api/trainings")
@@ -41,12 +34,12 @@ def list_trainings(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/api/trainings")
 @blueprint.input(TrainingIn, arg_name="values")
+@blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(responses={409: "The dataset is not valid."})
-def create_training(values: dict[str, Any]) -> dict[str, Any]:
+def create_training(values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     """Queue a training; it starts as soon as its device is free."""
-    training_id = services().trainer.create(values).id
-    return {"message": _("Training started"), "training_id": training_id, "status": "pending"}
+    return services().trainer.create_once(values, asked(header, "create"))
 
 
 @blueprint.get("/api/trainings/<id:training_id>")
@@ -65,62 +58,43 @@ def get_metrics(training_id: int) -> dict[str, Any]:
     return services().trainer.metrics(training_id)
 
 
-@blueprint.get("/api/trainings/<id:training_id>/csv-data")
-@blueprint.output(CsvOut)
+@blueprint.patch("/api/trainings/<id:training_id>")
+@blueprint.input(TrainingPatch, arg_name="changes")
+@blueprint.output(TrainingOut)
+@blueprint.doc(responses={404: "There is no such training.", 409: "It is in the trash."})
+def edit_training(training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change name, priority, earliest start, or importance."""
+    return services().trainer.edit(training_id, changes)
+
+
+@blueprint.delete("/api/trainings/<id:training_id>")
+@blueprint.input(DeleteQuery, location="query", arg_name="query")
+@blueprint.output(TrainingDeleted)
 @blueprint.doc(
-    description="results.csv as ultralytics wrote it: as JSON, or the file itself for `Accept: text/csv`.",
-    responses={404: "There is no such training, or its first epoch has not ended."},
+    description="It can be restored until the time in the answer. `permanent=true` removes one that is in the trash.",
+    responses={404: "There is no such training.", 409: "It runs; or, with `permanent`, it is not in the trash."},
 )
-def get_csv(training_id: int) -> Any:
-    """Show results.csv."""
-    path = services().trainer.results_csv(training_id)
-    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        return send_file(path, mimetype="text/csv", as_attachment=True, download_name=f"results-{training_id}.csv")
-    with open(path, newline="", encoding="utf-8") as file:
-        columns, *rows = [[cell.strip() for cell in line] for line in csv.reader(file) if line] or [[]]
-    return {"columns": columns, "rows": [[number(cell) for cell in row] for row in rows]}
+def delete_training(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """Move a training to the trash, or delete it for good."""
+    trainer = services().trainer
+    return trainer.delete_for_good(training_id) if query["permanent"] else trainer.delete(training_id)
 
 
-def number(cell: str) -> int | float | str | None:
-    """A cell of a CSV file as JSON: numbers as such, nothing for what JSON cannot hold."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell
-    if value != value or value in {float("inf"), float("-inf")}:
-        return None
-    return int(value) if cell.lstrip("-").isdigit() else value
+@blueprint.get("/api/trainings/queue")
+@blueprint.output(QueueOut)
+def get_queue() -> dict[str, Any]:
+    """List the trainings that wait, the next one first."""
+    return services().trainer.queue()
 
 
-@blueprint.post("/api/trainings/<id:training_id>/stop")
-@blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(responses={404: "There is no such training.", 409: "It has ended already."})
-def stop_training(training_id: int) -> dict[str, Any]:
-    """Stop a training: at once when it waits, within a batch when it runs. Its weights stay."""
-    status = services().trainer.cancel_training(training_id)
-    return {"message": _("Stop requested"), "training_id": training_id, "status": status}
-
-
-@blueprint.get("/api/trainings/<id:training_id>/log")
-@blueprint.input(LogQuery, location="query", arg_name="query")
-@blueprint.output(LogOut)
-@blueprint.doc(responses={404: "There is no such training."})
-def get_log(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """Show the output of the training process, in whole lines."""
-    text, offset = services().trainer.log(training_id, query["after"])
-    return {"text": text, "offset": offset}
-
-
-@blueprint.get("/api/trainings/<id:training_id>/download")
-@blueprint.doc(responses=DOWNLOAD)
-def download_weights(training_id: int) -> Response:
-    """Download the best weights."""
-    path, name = services().trainer.weights(training_id)
-    return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, max_age=0)
-
-
-@blueprint.get("/models/<id:training_id>/best.pt")
-@blueprint.doc(hide=True)
-def download_best(training_id: int) -> Response:
-    """The address that `training_completed` names."""
-    return download_weights(training_id)
+@blueprint.put("/api/trainings/queue")
+@blueprint.input(QueueIn, arg_name="values")
+@blueprint.output(QueueOut)
+@blueprint.doc(
+    description="Those that are named change places among themselves. One that comes before another of higher priority "
+    "gets that priority.",
+    responses={409: "One of them does not wait any more; `order` holds the ids that do, in their order."},
+)
+def reorder_queue(values: dict[str, Any]) -> dict[str, Any]:
+    """Put waiting trainings in another order."""
+    return services().trainer.reorder(values["order"])

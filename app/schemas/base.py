@@ -1,9 +1,10 @@
 """What all schemas share: fields with messages in the reader's language, ranges, pages of a list."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from apiflask import Schema as BaseSchema
-from apiflask.fields import Boolean, Field, File, Float, Integer, String
+from apiflask.fields import AwareDateTime, Boolean, Field, File, Float, Integer, String
 from apiflask.fields import DateTime as BaseDateTime
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask_babel import lazy_gettext as _l
@@ -66,6 +67,18 @@ def name_field(**options: Any) -> String:
                 error=_l("Must have visible characters only."),
             ),
         ],
+        **options,
+    )
+
+
+def moment(**options: Any) -> AwareDateTime:
+    """A time to come, ISO 8601; UTC where it names no zone."""
+    low, high = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+    return AwareDateTime(
+        format="iso",
+        default_timezone=UTC,
+        validate=Range(low, high, error=_l("Must be a time between the years 2000 and 2200.")),
+        error_messages={"invalid": _l("Not a time such as 2026-01-31T22:00:00Z.")},
         **options,
     )
 

@@ -5,6 +5,8 @@ from apiflask.validators import Length
 
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, name_field, one_of
 
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+
 
 class DatasetQuery(PageQuery):
     status = String(validate=one_of(["pending", "validating", "valid", "invalid"]))
@@ -25,6 +27,11 @@ class DatasetForm(Schema):
     file = File(required=True)
     name = name_field(required=True)
     description = String(load_default="", validate=Length(max=5000))
+    task = String(
+        load_default="auto",
+        validate=one_of(["auto", *TASKS]),
+        metadata={"description": "What the labels are for; auto: as they show it."},
+    )
     classes = String(
         load_default="",
         validate=Length(max=100_000),

@@ -6,13 +6,16 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, St
 from apiflask.validators import Length
 from marshmallow import pre_load
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
+from app.schemas.start import Start
 
+ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
 
 
 class TrainingQuery(PageQuery):
-    status = String(validate=one_of(["pending", "running", "completed", "failed", "cancelled"]))
+    status = String(validate=one_of(["pending", "running", "paused", "completed", "failed", "cancelled"]))
+    trash = Boolean(load_default=False, metadata={"description": "Those in the trash instead of the others."})
     dataset_id = Integer(validate=between(1, MAX_ID))
     search = String(validate=Length(max=100))
     sort = String(
@@ -34,6 +37,13 @@ class TrainingIn(Schema):
     name = name_field()
     dataset_id = Integer(required=True, strict=True, validate=between(1, MAX_ID))
     model_version = String(validate=one_of(MODEL_VERSIONS))
+    architecture = String(
+        validate=Length(1, 40),
+        metadata={"description": "A name of GET /api/architectures; without it, YOLOv8 of `model_version`."},
+    )
+    start = Start()
+    priority = Integer(strict=True, validate=between(-100, 100))
+    start_not_before = moment(allow_none=True)
     epochs = Integer(strict=True, validate=between(1, 10_000))
     batch_size = Integer(strict=True, validate=between(1, 4096))
     img_size = Integer(strict=True, validate=between(32, 4096))
@@ -73,6 +83,20 @@ class NoteOut(Schema):
     message = String()
 
 
+class WaitingOut(Schema):
+    """What a training waits for. `code`: device (training_id, name), turn (ahead), schedule (until), disk (free,
+    needed: bytes)."""
+
+    code = String()
+    message = String()
+    training_id = Integer()
+    name = String()
+    ahead = Integer()
+    until = String()
+    free = Integer()
+    needed = Integer()
+
+
 class TrainingOut(Schema):
     id = Integer()
     name = String()
@@ -106,6 +130,26 @@ class TrainingOut(Schema):
     best = Nested(MetricOut, allow_none=True, metadata={"description": "The epoch with the best fitness so far."})
     progress = Dict()
     seq = Integer()
+    task = String()
+    architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})
+    start = Dict(metadata={"description": "kind: auto, official, scratch, or training (training_id, checkpoint)."})
+    cloned_from = Integer(allow_none=True)
+    dataset_revision = String(allow_none=True, metadata={"description": "SHA-256 of images, labels, classes, split."})
+    important = Boolean()
+    deleted_at = DateTime(allow_none=True, metadata={"description": "In the trash since then."})
+    priority = Integer()
+    position = Integer(metadata={"description": "Among equal priorities the lowest starts first."})
+    start_not_before = DateTime(allow_none=True)
+    waiting_for = Nested(WaitingOut, allow_none=True)
+    devices = List(String(), allow_none=True)
+    pause_requested = Boolean()
+    pause_reason = String(allow_none=True, metadata={"description": "asked or disk"})
+    restarts = Integer(metadata={"description": "How often it went on by itself since the last new epoch."})
+    halvings = Integer(metadata={"description": "How often memory ran out and the batch was halved."})
+    batch_now = Integer(allow_none=True, metadata={"description": "The batch that fits; null: batch_size."})
+    extensions = List(Dict(), metadata={"description": "from_epoch, epochs (the new total), schedule."})
+    resumable = Boolean(metadata={"description": "There is a checkpoint to go on from."})
+    actions = List(String(validate=one_of(ACTIONS)), metadata={"description": "What is allowed now."})
 
 
 class TrainingPage(Page):

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 if TYPE_CHECKING:
+    from app.services.backup import BackupService
     from app.services.datasets import DatasetService
+    from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
@@ -20,6 +22,8 @@ class Services:
     datasets: "DatasetService"
     trainer: "TrainingService"
     inference: "InferenceService"
+    estimates: "EstimateService"
+    backups: "BackupService"
 
 
 def services() -> Services:

@@ -2,9 +2,12 @@
 
 import statistics
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 RECENT = 9  # epochs that count: enough that one slow one does not matter, few enough to follow a change
+# Measured: loading, stripping, validating with plots and drawing the tables takes so long even for tiny runs.
+FINISH_S = 2.5
+OUTLIER = 2.0  # times the median
 SURE = 3  # batches of the first epoch that an estimate needs
 # A validation image costs a forward pass, a training image that and the pass back, which is twice as much; what the
 # metrics, the checkpoint and its copy take comes on top.
@@ -43,10 +46,11 @@ class Pace:
     def left(self, done: int) -> float | None:
         """Seconds until the end after so many whole epochs; None while nothing is known."""
         if not self.rest:
-            return statistics.median(self.earlier) * (self.epochs - done) if self.earlier else None
+            return typical(self.earlier) * (self.epochs - done) + FINISH_S if self.earlier else None
         closed = max(0, self.epochs - max(done, self.closes - 1))
         open_ = self.epochs - done - closed
-        return open_ * self._train(False) + closed * self._train(True) + (self.epochs - done + 1) * self._rest()
+        training = open_ * self._train(False) + closed * self._train(True)
+        return training + (self.epochs - done + 1) * self._rest() + FINISH_S
 
     def left_within(self, done: int, batch: int, elapsed: float, first: float) -> float | None:
         """Seconds until the end after so many whole epochs and batches of the next one.
@@ -56,7 +60,7 @@ class Pace:
         after = self.left(done)
         if after is None:
             return self._first_epoch(done, batch, elapsed, first)
-        whole = self._train(done + 1 >= self.closes) if self.rest else statistics.median(self.earlier)
+        whole = self._train(done + 1 >= self.closes) if self.rest else typical(self.earlier)
         return max(0.0, after - whole * batch / self.batches)
 
     def _first_epoch(self, done: int, batch: int, elapsed: float, first: float) -> float | None:
@@ -64,11 +68,17 @@ class Pace:
             return None
         each = (elapsed - first) / (batch - 1) if batch > 1 else elapsed
         epoch = each * self.batches
-        validation = epoch * self.validation * VALIDATION_SHARE
-        return each * (self.batches - batch) + (self.epochs - done - 1) * epoch + (self.epochs - done + 1) * validation
+        validation = (self.epochs - done + 1) * epoch * self.validation * VALIDATION_SHARE
+        return each * (self.batches - batch) + (self.epochs - done - 1) * epoch + validation + FINISH_S
 
     def _train(self, closed: bool) -> float:
-        return statistics.median(self.train[closed] or self.train[not closed])
+        return typical(self.train[closed] or self.train[not closed])
 
     def _rest(self) -> float:
-        return statistics.median(self.rest)
+        return typical(self.rest)
+
+
+def typical(times: Collection[float]) -> float:
+    """The mean of what is not far above the median: sums are made of it, and one long sleep must not count."""
+    most = OUTLIER * statistics.median(times)
+    return statistics.fmean(time for time in times if time <= most)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 BOX, POLYGON = 5, 7  # columns: class x y w h; class and at least three points
+CORNERS = 9  # class and four points
 HIGHEST, LOWEST = array("f", [1.01])[0], array("f", [-0.01])[0]  # ultralytics' tolerance, in its float32
 MAX_FOR_ONE_FILE = 50
 
@@ -25,6 +26,7 @@ class Labels:
     usable: bool = True
     boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once
     polygons: bool = False
+    corners: bool = False  # polygons of four points only: turned boxes
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, severity: str, code: str, line: int | None = None, **data: Any) -> None:
@@ -34,8 +36,27 @@ class Labels:
             self.findings.append({"severity": severity, "code": code, "line": line, "data": data})
 
 
-def read_labels(path: Path, classes: int) -> Labels:
-    """Judge a label file. `classes` is the number of classes; a missing or empty file is a background image."""
+@dataclass(frozen=True)
+class Rules:
+    """What rows must be like.
+
+    `classes` is their number. `task` is None where the rows shall show it. `keypoints` and `dimensions` (2, or 3 with
+    visibility) are those of data.yaml; 0 without.
+    """
+
+    classes: int
+    task: str | None = None
+    keypoints: int = 0
+    dimensions: int = 0
+
+    @property
+    def pose(self) -> int:
+        """The columns of a row with keypoints."""
+        return BOX + self.keypoints * self.dimensions
+
+
+def read_labels(path: Path, rules: Rules) -> Labels:
+    """Judge a label file. A missing or empty file is a background image."""
     labels = Labels()
     raw = path.read_bytes()
     try:
@@ -46,11 +67,37 @@ def read_labels(path: Path, classes: int) -> Labels:
     if raw.startswith(b"\xef\xbb\xbf"):
         labels.add("info", "label_bom")
     rows = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    labels.polygons = any(len(columns) > 6 for _, columns in rows)
-    judge(rows, classes, labels)
+    if rules.task == "pose":
+        judge_poses(rows, rules, labels)
+    else:
+        judge_places(rows, rules, labels)
     if not labels.usable:
         labels.boxes.clear()
     return labels
+
+
+def judge_places(rows: list[Row], rules: Rules, labels: Labels) -> None:
+    """Boxes or polygons; of rows with keypoints only the box counts."""
+    if rules.keypoints:
+        rows = [(line, columns[:BOX] if len(columns) == rules.pose else columns) for line, columns in rows]
+    labels.polygons = any(len(columns) > 6 for _, columns in rows)
+    labels.corners = labels.polygons and all(len(columns) == CORNERS for _, columns in rows)
+    judge(rows, rules.classes, labels)
+    if rows and not labels.polygons and rules.task in {"segment", "obb"}:
+        labels.add("error", "label_box")
+
+
+def judge_poses(rows: list[Row], rules: Rules, labels: Labels) -> None:
+    """Boxes with keypoints. There ultralytics measures the keypoints' places, not the box's, against 1."""
+    seen: dict[bytes, int] = {}
+    for line, columns in rows:
+        if len(columns) != rules.pose:
+            labels.add("error", "label_keypoints", line, columns=len(columns), expected=rules.pose)
+        elif values := numbers(columns, line, labels):
+            judge_class(values, line, rules.classes, labels)
+            points = [value for place, value in enumerate(values[BOX:]) if place % rules.dimensions < 2]
+            judge_range(max(points), min(values[1:]), min(values[3:BOX]), line, labels)
+            count(values, line, seen, labels)
 
 
 def judge(rows: list[Row], classes: int, labels: Labels) -> None:
@@ -63,11 +110,16 @@ def judge(rows: list[Row], classes: int, labels: Labels) -> None:
             labels.add("error", "label_columns", line, columns=len(columns))
         elif values := numbers(columns, line, labels):
             judge_values(values, line, classes, labels)
-            first = seen.setdefault(values.tobytes(), line)
-            if first != line:
-                labels.add("warning", "duplicate_row", line, first=first)
-            else:
-                labels.boxes[int(values[0]) if math.isfinite(values[0]) else -1] += 1
+            count(values, line, seen, labels)
+
+
+def count(values: array, line: int, seen: dict[bytes, int], labels: Labels) -> None:
+    """A row that came before is used once."""
+    first = seen.setdefault(values.tobytes(), line)
+    if first != line:
+        labels.add("warning", "duplicate_row", line, first=first)
+    else:
+        labels.boxes[int(values[0]) if math.isfinite(values[0]) else -1] += 1
 
 
 def right_columns(count: int, polygons: bool) -> bool:
@@ -98,11 +150,8 @@ def is_number(text: str) -> bool:
 
 
 def judge_values(values: array, line: int, classes: int, labels: Labels) -> None:
-    """Class, range and area of one row."""
-    if values[0] % 1:
-        labels.add("error", "class_float", line, value=round(values[0], 6))
-    elif not 0 <= values[0] < classes:
-        labels.add("error", "class_out_of_range", line, value=int(values[0]), last=classes - 1)
+    """Class, range and area of one box or polygon."""
+    judge_class(values, line, classes, labels)
     box = box_of(values) if labels.polygons else values[1:]
     if max(box) > HIGHEST:
         labels.add("error", "label_out_of_range", line, value=round(max(values[1:]), 6))
@@ -111,6 +160,25 @@ def judge_values(values: array, line: int, classes: int, labels: Labels) -> None
     elif max(box) > 1 or min(box) < 0:
         labels.add("info", "label_near_range", line)
     if min(box[2:]) == 0:
+        labels.add("warning", "degenerate_box", line)
+
+
+def judge_class(values: array, line: int, classes: int, labels: Labels) -> None:
+    if values[0] % 1:
+        labels.add("error", "class_float", line, value=round(values[0], 6))
+    elif not 0 <= values[0] < classes:
+        labels.add("error", "class_out_of_range", line, value=int(values[0]), last=classes - 1)
+
+
+def judge_range(highest: float, lowest: float, side: float, line: int, labels: Labels) -> None:
+    """Of a row with keypoints: its highest place, its lowest value, the shorter side of its box."""
+    if highest > HIGHEST:
+        labels.add("error", "label_out_of_range", line, value=round(highest, 6))
+    elif lowest < LOWEST or side < 0:
+        labels.add("error", "label_negative", line, value=round(lowest, 6))
+    elif highest > 1 or lowest < 0:
+        labels.add("info", "label_near_range", line)
+    if side == 0:
         labels.add("warning", "degenerate_box", line)
 
 

@@ -114,10 +114,15 @@ class Predictor:
 
 
 def detections_of(result: Any) -> list[dict[str, Any]]:
-    """What an ultralytics result found, the surest first."""
-    boxes = result.boxes
-    rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
+    """What an ultralytics result found, the surest first: of a turned box the upright one round it, of a classification
+    its first choice for the whole image."""
     names = result.names
+    if result.probs is not None:
+        height, width = result.orig_shape
+        name = str(names.get(result.probs.top1, result.probs.top1))
+        return [detection(name, float(result.probs.top1conf), [0.0, 0.0, width, height])]
+    boxes = result.obb if result.obb is not None else result.boxes
+    rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
     found = [detection(str(names.get(int(kind), int(kind))), confidence, corners) for corners, confidence, kind in rows]
     return sorted(found, key=lambda item: -item["confidence"])
 

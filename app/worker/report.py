@@ -14,6 +14,7 @@ from app.worker.channel import Channel
 from app.worker.copies import last_epoch
 from app.worker.failures import StopRequested, chain, kind_of, sentence
 from app.worker.files import put
+from app.worker.revision import start_weights
 
 
 def ending(error: BaseException, channel: Channel) -> Event:
@@ -21,9 +22,8 @@ def ending(error: BaseException, channel: Channel) -> Event:
     folder = Path(channel.spec["training_dir"])
     if asked(error) and (wish := channel.wish()):
         return stopped(wish, folder)
-    if failure := failure_elsewhere(channel.directory):
-        return failure
-    return failed(error)
+    mine = failed(error)
+    return mine if mine.kind != "code" else failure_elsewhere(channel.directory) or mine
 
 
 def asked(error: BaseException) -> bool:
@@ -51,9 +51,8 @@ def leave_word(error: BaseException, directory: Path, rank: int) -> None:
 
 def failure_elsewhere(directory: Path) -> Failed | None:
     """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
-    for path in sorted(directory.glob("rank-*.json")):
-        return Failed(**json.loads(path.read_text(encoding="utf-8")))
-    return None
+    said = [Failed(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("rank-*.json"))]
+    return min(said, key=lambda failure: failure.kind == "code", default=None)
 
 
 def cancelled(folder: Path) -> Cancelled:
@@ -77,15 +76,21 @@ def gpu_name(device: Any, count: int) -> str:
 def weights_kind(spec: dict[str, Any], model: str, folder: Path) -> str:
     """`official`, `scratch` or `training`; of a run that goes on what it once started from, as config.yaml has it."""
     if spec["resume"]:
-        import yaml
-
-        try:
-            return str(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["weights"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError):
-            return "checkpoint"
+        return str(written(folder / "config.yaml").get("weights", "checkpoint"))
     if spec["start"]["kind"] == "training":
         return "training"
     return "official" if model.endswith(".pt") else "scratch"
+
+
+def written(path: Path) -> dict[str, Any]:
+    """config.yaml of an earlier start of the same run; empty where there is none."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def versions() -> dict[str, str]:
@@ -107,12 +112,14 @@ def write_config(path: Path, started: Started, spec: dict[str, Any]) -> None:
     """Everything that is needed to run the same training again."""
     import yaml
 
+    weights = written(path).get("start_weights") if spec["resume"] else start_weights(started.arguments.get("model"))
     body = {
         "training_id": spec["training_id"],
         "model_version": spec["model_version"],
         "written": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "dataset": spec["data"],
         "seed": started.arguments.get("seed"),
+        "start_weights": weights,
         **{key: value for key, value in asdict(started).items() if key not in {"arguments", "versions"}},
         "versions": started.versions,
         "arguments": started.arguments,

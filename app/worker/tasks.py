@@ -1,18 +1,82 @@
 """A trainer for each task of YOLO. Classes by name: multi-GPU training imports them in new processes."""
 
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
+from ultralytics.models.rtdetr.train import RTDETRTrainer
+from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.models.yolo.obb import OBBTrainer
+from ultralytics.models.yolo.pose import PoseTrainer
+from ultralytics.models.yolo.segment import SegmentationTrainer
 
 from app.worker.trainer import EventTrainer
 
-BOXES = {"precision": "precision(B)", "recall": "recall(B)", "map50": "mAP50(B)", "map95": "mAP50-95(B)"}
+MEASURES = ("precision", "recall", "map50", "map95")
+ALL = ("val/", "metrics/")
+
+
+def measures(letter: str) -> dict[str, str]:
+    """ultralytics' names of the measures of boxes (B), masks (M) or keypoints (P)."""
+    keys = ("precision", "recall", "mAP50", "mAP50-95")
+    return {name: f"{key}({letter})" for name, key in zip(MEASURES, keys, strict=True)}
 
 
 class DetectTrainer(EventTrainer, DetectionTrainer):
     """Boxes."""
 
-    measures: ClassVar[dict[str, str]] = BOXES
+    measures: ClassVar[dict[str, str]] = measures("B")
 
 
-TRAINERS: dict[str, type[EventTrainer]] = {"detect": DetectTrainer}
+class TransformerTrainer(EventTrainer, RTDETRTrainer):
+    """Boxes by RT-DETR."""
+
+    measures: ClassVar[dict[str, str]] = measures("B")
+
+
+class TurnedTrainer(EventTrainer, OBBTrainer):
+    """Boxes at any angle."""
+
+    measures: ClassVar[dict[str, str]] = measures("B")
+
+
+class SegmentTrainer(EventTrainer, SegmentationTrainer):
+    """Masks: they are what is measured; the measures of their boxes are among the parts."""
+
+    measures: ClassVar[dict[str, str]] = measures("M")
+    kept: ClassVar[tuple[str, ...]] = ALL
+
+
+class KeypointTrainer(EventTrainer, PoseTrainer):
+    """Keypoints: they are what is measured; the measures of their boxes are among the parts."""
+
+    measures: ClassVar[dict[str, str]] = measures("P")
+    kept: ClassVar[tuple[str, ...]] = ALL
+
+
+class ClassifyTrainer(EventTrainer, ClassificationTrainer):
+    """Whole images. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
+
+    measures: ClassVar[dict[str, str]] = dict.fromkeys(MEASURES, "")  # no metric has these names: each is None
+    kept: ClassVar[tuple[str, ...]] = ALL
+
+    def get_dataset(self) -> Any:
+        """From the folder of images: ultralytics takes no YAML here, the folders name the classes."""
+        path = Path(self.args.data)
+        if path.suffix == ".yaml":
+            self.args.data = str(path.parent / "images")
+        return super().get_dataset()
+
+
+TRAINERS: dict[str, type[EventTrainer]] = {
+    "detect": DetectTrainer,
+    "segment": SegmentTrainer,
+    "pose": KeypointTrainer,
+    "obb": TurnedTrainer,
+    "classify": ClassifyTrainer,
+}
+
+
+def trainer_of(spec: dict[str, Any]) -> type[EventTrainer]:
+    """The trainer of a spec: by its task, and for RT-DETR by its architecture."""
+    return TransformerTrainer if "rtdetr" in (spec["architecture"] or "") else TRAINERS[spec["task"]]

@@ -20,6 +20,7 @@ from app.worker.eta import Pace
 from app.worker.figures import Gauge, visible, watch
 from app.worker.measures import by_class
 from app.worker.report import gpu_name, versions, weights_kind, write_config
+from app.worker.revision import dataset_revision
 from app.worker.schedule import weights_group
 
 PROGRESS_S = 0.25
@@ -29,6 +30,7 @@ class TellingTrainer(engine.BaseTrainer):
     """Says events; asks nothing and changes nothing."""
 
     measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
+    kept: ClassVar[tuple[str, ...]] = ("val/",)  # what an epoch's parts hold of ultralytics' metrics, by prefix
 
     # ultralytics fills these in on the way and declares them as None.
     model: Any
@@ -75,6 +77,7 @@ class TellingTrainer(engine.BaseTrainer):
             start_epoch=self.start_epoch + 1,
             task=str(self.args.task),
             model=self.source(),
+            dataset_revision=dataset_revision(Path(self.spec["data"])),
         )
         write_config(self.folder / "config.yaml", started, self.spec)
         self.say(started)
@@ -145,7 +148,9 @@ class TellingTrainer(engine.BaseTrainer):
     def after_save(self) -> None:
         """An epoch is recorded before its checkpoint can be resumed from: none is lost, none comes twice."""
         metrics = self.values(self.metrics)
-        parts = self.train_parts() | {key: number(value) for key, value in self.metrics.items() if key[:4] == "val/"}
+        parts = self.train_parts() | {
+            key: number(value) for key, value in self.metrics.items() if key.startswith(self.kept)
+        }
         seconds = self.epoch_seconds()
         self.say(
             Epoch(
@@ -159,7 +164,7 @@ class TellingTrainer(engine.BaseTrainer):
                 eta=self.eta_after(),
                 fitness=number(self.fitness),
                 timing=self.timing(),
-                classes=by_class(self.validator, self.measures.get("map50", "")),
+                classes=by_class(self.validator, self.measures.get("map50", "")) if self.validating_s else [],
                 **metrics,
             )
         )

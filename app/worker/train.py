@@ -9,7 +9,6 @@ weights_url. The file `stop` says `cancel` or `pause`.
 
 import resource
 import sys
-from pathlib import Path
 
 from app.events import Stage
 from app.worker.channel import Channel, open_channel
@@ -39,7 +38,7 @@ def train(channel: Channel) -> None:
     channel.say(Stage("importing"))
     from app.worker.arguments import arguments
     from app.worker.resume import find_resume
-    from app.worker.tasks import TRAINERS  # seconds: torch, ultralytics
+    from app.worker.tasks import trainer_of  # seconds: torch, ultralytics
 
     private_settings()
     check_stop(channel)
@@ -47,15 +46,14 @@ def train(channel: Channel) -> None:
     resume = find_resume(channel)
     model = str(resume.path) if resume else start_model(channel)
     check_stop(channel)
-    TRAINERS[spec["task"]](overrides=arguments(spec, model, resume)).train()
+    trainer_of(spec)(overrides=arguments(spec, model, resume)).train()
 
 
 def start_model(channel: Channel) -> str:
     """What a new run starts from: a file or the name of ultralytics' own YAML."""
     from app.worker.weights import start_weights
 
-    spec = channel.spec
-    return start_weights(channel, spec["model_version"], Path(spec["weights_dir"]), spec["weights_url"]).model
+    return start_weights(channel, channel.spec).model
 
 
 def limit_memory(size: int) -> None:

@@ -1,6 +1,7 @@
 """Reads every image and label of a dataset and says what training would use: `python -m app.worker.validate DIRECTORY`.
 
-spec.json: `dataset` (its folder), `classes` (their number, 0: unknown), `max_classes`, `max_pixels`, `max_findings`.
+spec.json: `dataset` (its folder), `classes` (their number, 0: unknown), `names`, `task` (null: as the labels show it),
+`keypoints` (kpt_shape of data.yaml, or null), `max_classes`, `max_pixels`, `max_findings`.
 Says Validating, Findings (`severity, code, file, line, data` each) and, at its end, Validated or Failed. Files below
 `dataset` are read; images that would end a training are moved to `set_aside/`, and back when it starts anew.
 The codes and what they mean to the user: app/services/datasets/texts.py.
@@ -20,7 +21,7 @@ from typing import Any
 from app.events import Findings, Validated, Validating
 from app.worker.channel import Channel
 from app.worker.images import Picture, read_image
-from app.worker.labels import Labels, read_labels
+from app.worker.labels import Labels, Rules, read_labels
 
 SPLITS = ("train", "val", "test")
 BATCH = 500  # images in work at once, findings in one event at most
@@ -38,7 +39,11 @@ class Validation:
         self.usable: Counter[str] = Counter()
         self.boxes: Counter[int] = Counter()
         self.codes: Counter[str] = Counter()
-        self.forms: Counter[bool] = Counter()  # label files with polygons, and with boxes
+        self.task: str | None = self.spec.get("task")
+        self.classes = {name: number for number, name in enumerate(self.spec.get("names", ()))}
+        shape = (self.spec.get("keypoints") or {}).get("kpt_shape", (0, 0))
+        self.rules = Rules(self.spec["classes"] or self.spec["max_classes"], self.task, *shape)
+        self.forms: Counter[str] = Counter()  # label files with boxes, corners, polygons
         self.waiting: list[dict[str, Any]] = []
         self.sent = 0
         self.said = 0.0
@@ -61,17 +66,27 @@ class Validation:
                         done += 1
                         self.report(done, total)
                 self.find_orphans(split, names)
-        if len(self.forms) == 2:
+        if self.forms["box"] and len(self.forms) > 1:
             self.found(None, {"severity": "info", "code": "mixed_files", "line": None, "data": {}})
         self.flush()
         self.finish(time.monotonic() - began)
 
     def judge(self, image: Path) -> tuple[Picture, Labels | None]:
         """One image and its labels; runs in a thread, since decoding releases Python's lock."""
+        if self.task == "classify":
+            return read_image(image, self.spec["max_pixels"]), self.class_of(image)
         label = label_path(self.folder, image)
-        classes = self.spec["classes"] or self.spec["max_classes"]
-        labels = read_labels(label, classes) if label.is_file() else None
+        labels = read_labels(label, self.rules) if label.is_file() else None
         return read_image(image, self.spec["max_pixels"]), labels
+
+    def class_of(self, image: Path) -> Labels:
+        """The class of an image by its folder, counted like one box."""
+        labels, name = Labels(), image.relative_to(self.folder / "images").parts[1]
+        if name in self.classes:
+            labels.boxes[self.classes[name]] = 1
+        else:
+            labels.add("error", "class_unknown", name=name)
+        return labels
 
     def record(self, split: str, image: Path, picture: Picture, labels: Labels | None) -> None:
         """Count what one image gives, and keep what is wrong with it."""
@@ -81,12 +96,12 @@ class Validation:
             self.found(image, {"severity": "info", "code": "label_missing", "line": None, "data": {}})
             labels = Labels()
         for finding in labels.findings:
-            self.found(label_path(self.folder, image), finding)
+            self.found(image if self.task == "classify" else label_path(self.folder, image), finding)
         if picture.usable and labels.usable:
             self.usable[split] += 1
             self.boxes.update(labels.boxes)
             if labels.boxes:
-                self.forms[labels.polygons] += 1
+                self.forms["corners" if labels.corners else "polygon" if labels.polygons else "box"] += 1
         if picture.unsafe:
             self.set_aside(image)
 
@@ -127,8 +142,16 @@ class Validation:
                 largest_class=max(self.boxes, default=-1),
                 findings=dict(self.codes),
                 seconds=round(seconds, 3),
+                task=self.task or self.shown(),
             )
         )
+
+    def shown(self) -> str:
+        """The task that the labels show. Polygons that all have four corners are taken for turned boxes; a model for
+        either can be trained on them."""
+        if self.forms["box"] or not self.forms:
+            return "detect"
+        return "segment" if self.forms["polygon"] else "obb"
 
     def set_aside(self, image: Path) -> None:
         """Out of the reach of a training: it would stop there, or need all memory."""

@@ -1,6 +1,7 @@
-"""Start weights: the official file from the weights folder or a download, each checked; else none."""
+"""Start weights: the official file from the weights folder or a download, or an earlier training's; each is checked."""
 
 import os
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,30 +24,73 @@ class Start:
     """What a training starts from: `model` is a file or the name of ultralytics' own YAML."""
 
     model: str
-    kind: str  # official or scratch
+    kind: str  # official, scratch or training
 
 
-def start_weights(channel: Channel, version: str, folder: Path, address: str) -> Start:
-    """The best start there is for YOLOv8 `version` (n, s, m, l, x); a note says which and why."""
-    name = f"yolov8{version}.pt"
-    path = folder / name
+@dataclass(frozen=True)
+class Wanted:
+    """The model that weights must be of: its name (`yolo11n-seg`) and its task."""
+
+    name: str
+    task: str
+
+
+def start_weights(channel: Channel, spec: dict[str, Any]) -> Start:
+    """What the spec's `start` asks for; a note says which and why.
+
+    Raises:
+        WeightsError: the weights that were asked for cannot be used.
+        StopRequested: asked to stop meanwhile.
+    """
+    wanted = Wanted(spec["architecture"] or f"yolov8{spec['model_version']}", spec["task"])
+    start = spec["start"]
+    if start["kind"] == "training":
+        check(Path(start["path"]), wanted)
+        channel.say(Note("weights_training", {key: start[key] for key in ("training_id", "checkpoint")}))
+        return Start(start["path"], "training")
+    if start["kind"] == "scratch":
+        channel.say(Note("weights_none"))
+        return Start(f"{wanted.name}.yaml", "scratch")
+    name = official(wanted.name)
+    try:
+        return official_weights(channel, wanted, Path(spec["weights_dir"]) / name, spec["weights_url"])
+    except WeightsError as error:
+        if start["kind"] == "official":
+            raise
+        channel.say(Note("weights_scratch", {"name": name, "reason": sentence(error)}))
+    return Start(f"{wanted.name}.yaml", "scratch")
+
+
+def official(name: str) -> str:
+    """The file of an architecture's published weights; whether there is one is another question."""
+    if name.startswith("yolov5"):
+        return re.sub(r"(?:-p(6))?$", r"\1u.pt", name, count=1)
+    return f"{name}u.pt" if name.startswith("yolov3") else f"{name}.pt"
+
+
+def official_weights(channel: Channel, wanted: Wanted, path: Path, address: str) -> Start:
+    """From the weights folder, else from the net.
+
+    Raises:
+        WeightsError: neither has them.
+    """
+    from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES
+
     if path.exists():
         try:
-            check(path, version)
-            channel.say(Note("weights_official", {"name": name}))
+            check(path, wanted)
+            channel.say(Note("weights_official", {"name": path.name}))
             return Start(str(path), "official")
         except WeightsError as error:
-            channel.say(Note("weights_rejected", {"name": name, "reason": sentence(error)}))
-    try:
-        download(channel, f"{address.rstrip('/')}/{name}" if address else "", path, version)
-        channel.say(Note("weights_downloaded", {"name": name}))
-        return Start(str(path), "official")
-    except WeightsError as error:
-        channel.say(Note("weights_scratch", {"name": name, "reason": sentence(error)}))
-    return Start(f"yolov8{version}.yaml", "scratch")
+            channel.say(Note("weights_rejected", {"name": path.name, "reason": sentence(error)}))
+    if path.name not in GITHUB_ASSETS_NAMES:
+        raise WeightsError("nobody has published such weights")
+    download(channel, f"{address.rstrip('/')}/{path.name}" if address else "", path, wanted)
+    channel.say(Note("weights_downloaded", {"name": path.name}))
+    return Start(str(path), "official")
 
 
-def download(channel: Channel, url: str, path: Path, version: str) -> None:
+def download(channel: Channel, url: str, path: Path, wanted: Wanted) -> None:
     """Fetch, check, and only then put in place.
 
     Raises:
@@ -59,7 +103,7 @@ def download(channel: Channel, url: str, path: Path, version: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp.pt")
     try:
         fetch(channel, url, draft, path.name)
-        check(draft, version)
+        check(draft, wanted)
         os.replace(draft, path)
     except requests.RequestException as error:
         print(f"{url}: {error}")  # for the log; a user is told the short form
@@ -93,12 +137,14 @@ def fetch(channel: Channel, url: str, draft: Path, name: str) -> None:
         raise WeightsError(f"the download is cut short: {received} of {total} bytes")
 
 
-def check(path: Path, version: str) -> None:
-    """The file is whole and is YOLOv8 `version` for detection.
+def check(path: Path, wanted: Wanted) -> None:
+    """The file is whole and is of the wanted model; the number of classes may be another.
 
     Raises:
         WeightsError: it is not.
     """
+    if not path.is_file():
+        raise WeightsError(f"{path.name} is missing")
     check_archive(path)
     from ultralytics.nn.tasks import load_checkpoint
 
@@ -106,7 +152,7 @@ def check(path: Path, version: str) -> None:
         model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
     except Exception as error:
         raise WeightsError(f"{path.name} cannot be loaded: {sentence(error)}") from error
-    check_architecture(model, path.name, version)
+    check_architecture(model, path.name, wanted)
 
 
 def check_archive(path: Path) -> None:
@@ -120,17 +166,27 @@ def check_archive(path: Path) -> None:
         raise WeightsError(f"the file is damaged at {damaged}")
 
 
-def check_architecture(model: Any, name: str, version: str) -> None:
+def check_architecture(model: Any, name: str, wanted: Wanted) -> None:
     """The weights have the names and shapes of the model that ultralytics builds from its YAML."""
-    from ultralytics.nn.tasks import DetectionModel
+    from ultralytics.nn import tasks
 
-    classes = getattr(model.model[-1], "nc", None) if hasattr(model, "model") else None
-    if not isinstance(model, DetectionModel) or classes is None:
-        raise WeightsError(f"{name} holds no detection model")
-    expected = DetectionModel(f"yolov8{version}.yaml", nc=classes, verbose=False)
+    kinds: dict[str, Any] = {
+        "detect": tasks.RTDETRDetectionModel if "rtdetr" in wanted.name else tasks.DetectionModel,
+        "segment": tasks.SegmentationModel,
+        "pose": tasks.PoseModel,
+        "obb": tasks.OBBModel,
+        "classify": tasks.ClassificationModel,
+    }
+    kind = kinds[wanted.task]
+    head: Any = model.model[-1] if isinstance(model, kind) else None
+    classes = getattr(head, "nc", None) or getattr(getattr(head, "linear", None), "out_features", None)
+    if type(model) is not kind or classes is None:  # a segmentation model is a kind of detection model, too
+        raise WeightsError(f"{name} holds no model for the task {wanted.task}")
+    more = {"data_kpt_shape": tuple(head.kpt_shape)} if wanted.task == "pose" else {}
+    expected = kind(f"{wanted.name}.yaml", nc=classes, verbose=False, **more)
     if shapes(model) != shapes(expected):
-        raise WeightsError(f"{name} holds another model than YOLOv8{version}")
+        raise WeightsError(f"{name} holds another model than {wanted.name}")
 
 
 def shapes(model: Any) -> dict[str, tuple[int, ...]]:
-    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    return {key: tuple(value.shape) for key, value in model.named_parameters()}

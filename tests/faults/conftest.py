@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from scripts.local_server import MODES
+from scripts.local_server import MODES, Server
+from tests.faults.tools import TINY, add_dataset, begin, check_run, epochs, wait_for
 
 ROWS = pytest.StashKey[dict[str, "Row"]]()
 
@@ -87,6 +88,18 @@ def record(request: pytest.FixtureRequest, repetition: int) -> Iterator[Record]:
     yield made
     if made.seconds is None:
         made.seconds = time.monotonic() - made.began
+
+
+@pytest.fixture(scope="session")
+def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]] | None:
+    """The epochs of a run that nothing disturbs; None in the short selection, which has no time for it."""
+    if request.config.getoption("--times", None) is None:
+        return None
+    with Server(tmp_path_factory.mktemp("undisturbed"), "threading") as server:
+        training_id = begin(server, add_dataset(server))
+        wait_for(server, training_id, "completed")
+        check_run(server, training_id, TINY["epochs"])
+        return epochs(server, training_id)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,7 +20,7 @@ from scripts.local_server import Server
 from tests.data import yolo_zip
 
 # Small and quick, and steady enough to compare two runs: no mosaic, which mixes images at random.
-TINY = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 32}
+TINY = {"model_version": "n", "epochs": 4, "batch_size": 4, "img_size": 32}
 STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "scale": 0.0, "translate": 0.0}
 
 
@@ -69,8 +69,8 @@ def trainer(server: Server, training_id: int, seconds: float = 60) -> int:
 # Datasets and trainings, through the API.
 
 
-def add_dataset(server: Server, name: str = "Things") -> int:
-    answer = server.post("/api/datasets", data={"name": name}, files={"file": ("things.zip", yolo_zip(8, 4))})
+def add_dataset(server: Server, name: str = "Things", count: int = 8) -> int:
+    answer = server.post("/api/datasets", data={"name": name}, files={"file": ("things.zip", yolo_zip(count, 4))})
     assert answer.status_code == 201, answer.text
     dataset_id = answer.json()["dataset_id"]
 
@@ -227,8 +227,12 @@ def filled(folder: Path, leave: int = 0) -> Iterator[None]:
 
 
 HOLD = """
-import sqlite3, sys, time
+import os, sqlite3, sys, time
 connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+connection.execute("SELECT 1")
+print("ready", flush=True)
+while len(sys.argv) > 3 and not os.path.exists(sys.argv[3]):
+    time.sleep(0.0005)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))
@@ -237,12 +241,15 @@ connection.execute("ROLLBACK")
 
 
 @contextmanager
-def held_database(server: Server, seconds: float) -> Iterator[float]:
-    """Another process holds it exclusively; time.monotonic() when it began."""
+def held_database(server: Server, seconds: float, once: Path | None = None) -> Iterator[float]:
+    """Another process holds it exclusively; time.monotonic() when it began. `once` this file exists: inside `with`."""
     path = server.settings["DATABASE_URL"].removeprefix("sqlite:///")
-    command = [sys.executable, "-c", HOLD, path, str(seconds)]
+    command = [sys.executable, "-c", HOLD, path, str(seconds), *([str(once)] if once else [])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
+        assert process.stdout.readline() == "ready\n"
+        if once is None:
+            assert process.stdout.readline() == "held\n"
         yield time.monotonic()
+        assert once is None or process.stdout.readline() == "held\n"
         process.wait()

@@ -55,7 +55,8 @@ channel = open_channel(sys.argv[1])
 starts = {}
 for case, (version, address) in channel.spec["cases"].items():
     folder = Path(sys.argv[1]) / case
-    kind = start_weights(channel, version, folder, address).kind
+    spec = {"architecture": None, "model_version": version, "task": "detect", "start": {"kind": "auto"}}
+    kind = start_weights(channel, spec | {"weights_dir": str(folder), "weights_url": address}).kind
     starts[case] = (kind, sorted(item.name for item in folder.glob("*")))
 print(json.dumps(starts))
 """

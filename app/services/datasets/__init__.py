@@ -38,8 +38,19 @@ class DatasetService:
     def __init__(self, storage: StorageService) -> None:
         self.storage = storage
 
-    def create(self, file: IO[bytes], filename: str, name: str, description: str = "", classes: str = "") -> Dataset:
+    def create(
+        self,
+        file: IO[bytes],
+        filename: str,
+        name: str,
+        description: str = "",
+        classes: str = "",
+        task: str = "auto",
+    ) -> Dataset:
         """Import a ZIP and start its validation; the row's status is `validating`.
+
+        Args:
+            task: what the labels are for; auto: as they show it.
 
         Raises:
             AppError: it was refused, and nothing is left of it; see `StorageService.stage_dataset`.
@@ -50,7 +61,7 @@ class DatasetService:
                 [{"field": "file", "message": _("The file's name must end in .zip.")}],
             )
         try:
-            staged = self.storage.stage_dataset(file, classes, Limits.of(current_app.config))
+            staged = self.storage.stage_dataset(file, classes, Limits.of(current_app.config), task)
         finally:
             self.storage.release(file)
         dataset_id = self.adopt(staged, name, description)
@@ -147,9 +158,12 @@ class DatasetService:
             dataset = session.get(Dataset, dataset_id)
             if dataset is None:
                 raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
-            used = session.scalar(select(func.count(Training.id)).where(Training.dataset_id == dataset_id))
-            if used:
+            mine = select(func.count(Training.id)).where(Training.dataset_id == dataset_id)
+            if used := session.scalar(mine.where(Training.deleted_at.is_(None))):
                 raise Conflict(_("%(count)s trainings use this dataset. Delete them first.", count=used))
+            if used := session.scalar(mine):
+                raise Conflict(_("The trash holds %(count)s trainings that use this dataset. Delete them for good "
+                                 "first.", count=used))  # fmt: skip
             session.delete(dataset)
             session.flush()
             folder = self.storage.take_away(dataset_id)  # a rename, here so that no new row with this id can meet it
@@ -171,12 +185,12 @@ class DatasetService:
     def reconcile(self) -> None:
         """At start: rows and folders are made to agree, and interrupted validations start anew."""
         table = Dataset.__table__.c  # not the class: setting up the mappers would delay the server's first answer
-        found = db.session.execute(select(table.id, table.status, table.classes)).all()
-        rows = {dataset_id: (status, classes) for dataset_id, status, classes in found}
+        found = db.session.execute(select(table.id, table.status, table.classes, table.report)).all()
+        rows = {dataset_id: (status, classes, report) for dataset_id, status, classes, report in found}
         stored = set(self.storage.stored_datasets())
         for dataset_id in stored - rows.keys():
             self.storage.set_aside(self.storage.dataset_dir(dataset_id))
-        for dataset_id, (status, classes) in rows.items():
+        for dataset_id, (status, classes, report) in rows.items():
             if status == DatasetStatus.PENDING:
                 self.give_up(dataset_id, "interrupted")
             elif dataset_id not in stored:
@@ -185,7 +199,7 @@ class DatasetService:
             elif status == DatasetStatus.VALIDATING:
                 self.validate(dataset_id)
             elif status == DatasetStatus.VALID and not self.storage.yaml_is_current(dataset_id):
-                self.storage.write_dataset_yaml(dataset_id, classes)
+                self.storage.write_dataset_yaml(dataset_id, classes, report.get("keypoints"))
 
     def give_up(self, dataset_id: int, code: str) -> None:
         """Mark a dataset that cannot be used any more."""
@@ -223,7 +237,14 @@ def columns(staged: Staged) -> dict[str, Any]:
         "val_images": staged.images["val"],
         "test_images": staged.images["test"],
         "status": DatasetStatus.PENDING,
-        "report": {"decisions": staged.decisions, "skipped": staged.skipped, "renamed": staged.renamed},
+        "task": staged.task or "detect",
+        "report": {
+            "decisions": staged.decisions,
+            "skipped": staged.skipped,
+            "renamed": staged.renamed,
+            "task": staged.task,
+            "keypoints": staged.keypoints,
+        },
     }
 
 

@@ -17,6 +17,9 @@ DECISIONS = {
         "Nobody named the classes. From the largest class number in the labels, they are called class_0 to "
         "class_%(last)s."
     ),
+    "folder_names": _l("The classes are named by the folders of the images, not by data.yaml or the form."),
+    "task_found": _l("From the labels, the task is “%(task)s”. If it is another one, upload the dataset again and name "
+                     "its task."),
     "set_aside": _l("%(count)s images that cannot be decoded or are too large were set aside. Training will not see "
                     "them."),
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
@@ -37,6 +40,11 @@ FINDINGS = {
     "label_bom": _l("The label file begins with a byte-order mark. YOLO reads it all the same."),
     "label_columns": _l("The row has %(columns)s columns. A box has 5 (class, x, y, width, height), a polygon 7 or "
                         "more, an odd number. YOLO skips the whole image."),
+    "label_keypoints": _l("The row has %(columns)s columns. With kpt_shape of data.yaml it has %(expected)s: class, x,"
+                          " y, width, height, then the keypoints. YOLO skips the whole image."),
+    "label_box": _l("The file holds boxes, but the dataset's task needs polygons or corners in every file."),
+    "class_unknown": _l("There are no training images in a folder “%(name)s”: this class cannot be learned. YOLO skips "
+                        "the image."),
     "label_not_number": _l("“%(value)s” is not a number. YOLO skips the whole image."),
     "label_nan": _l("A value is not finite. YOLO skips the whole image."),
     "label_out_of_range": _l("%(value)s lies outside 0 to 1: coordinates are fractions of the image's sides. YOLO "
@@ -56,6 +64,8 @@ REASONS = {
     "no_train": _l("No training image can be used. The findings say why."),
     "no_val": _l("No validation image can be used. The findings say why."),
     "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
+    "boxes_only": _l("Some label files hold boxes, but the task “%(task)s” needs polygons or corners in every file. "
+                     "Correct them, or upload the dataset for the task detect."),
     "files_missing": _l("The dataset's files are missing on the server. Delete it and upload it again."),
     "interrupted": _l("The server was stopped before the dataset was complete. Delete it and upload it again."),
     "died": _l("The validation ended unexpectedly (%(how)s). Delete the dataset and upload it again; if it happens "

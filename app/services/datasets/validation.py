@@ -50,6 +50,7 @@ class Supervisor:
         self.directory = storage.validation_dir(dataset_id) / uuid.uuid4().hex
         self.stored = 0
         self.classes: list[str] = []
+        self.report: dict[str, Any] = {}
         self.outcome: Event | None = None
 
     def run(self) -> None:
@@ -89,7 +90,7 @@ class Supervisor:
             dataset = self.row(session)
             if dataset is None:
                 return False
-            self.classes = dataset.classes
+            self.classes, self.report = dataset.classes, dataset.report
             session.execute(delete(DatasetFinding).where(DatasetFinding.dataset_id == self.dataset_id))
         end_earlier(self.directory.parent)
         return True
@@ -104,6 +105,9 @@ class Supervisor:
         return {
             "dataset": str(self.storage.dataset_dir(self.dataset_id)),
             "classes": len(self.classes),
+            "names": self.classes,
+            "task": self.report.get("task"),
+            "keypoints": self.report.get("keypoints"),
             "max_classes": current_app.config["MAX_CLASSES"],
             "max_pixels": current_app.config["MAX_IMAGE_PIXELS"],
             "max_findings": MAX_FINDINGS,
@@ -141,7 +145,7 @@ class Supervisor:
         largest = result.largest_class if result else -1
         names = self.classes or [f"class_{index}" for index in range(largest + 1)]
         if result and names and self.directory.exists():
-            self.storage.write_dataset_yaml(self.dataset_id, names)
+            self.storage.write_dataset_yaml(self.dataset_id, names, self.report.get("keypoints"))
         with writing() as session:
             dataset = self.row(session)
             if dataset is None:  # deleted meanwhile
@@ -165,7 +169,10 @@ class Supervisor:
 def write_result(dataset: Dataset, result: Validated, names: list[str], stored: int) -> None:
     """What the validation counted, into the row."""
     report = {key: value for key, value in dataset.report.items() if key != "reason"}
+    added: list[tuple[str, dict[str, Any]]]
     added = [] if dataset.classes or not names else [("classes_unnamed", {"last": len(names) - 1})]
+    if result.task != "detect" and not report.get("task"):
+        added.append(("task_found", {"task": result.task}))
     aside = result.findings.get("image_broken", 0) + result.findings.get("image_too_large", 0)
     if aside:
         added.append(("set_aside", {"count": aside}))
@@ -177,7 +184,7 @@ def write_result(dataset: Dataset, result: Validated, names: list[str], stored: 
     report["decisions"] = kept + [{"code": code, "data": data} for code, data in added]
     report |= {"images": result.images, "usable": result.usable, "boxes": result.boxes, "findings": result.findings,
                "findings_total": total, "seconds": result.seconds}  # fmt: skip
-    dataset.report, dataset.classes = report, names
+    dataset.report, dataset.classes, dataset.task = report, names, result.task
     dataset.train_images, dataset.val_images = result.images["train"], result.images["val"]
     dataset.test_images, dataset.total_images = result.images["test"], sum(result.images.values())
 
@@ -188,6 +195,8 @@ def verdict(result: Validated) -> dict[str, Any] | None:
         return {"code": "no_train", "data": {}}
     if not result.usable["val"]:
         return {"code": "no_val", "data": {}}
+    if result.findings.get("label_box"):
+        return {"code": "boxes_only", "data": {"task": result.task}}
     return None if result.boxes else {"code": "no_boxes", "data": {}}
 
 

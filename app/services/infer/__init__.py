@@ -99,6 +99,8 @@ class InferenceService:
         training = db.session.get(Training, training_id)
         if training is None:
             raise NotFound(_("There is no training %(id)s.", id=training_id))
+        if training.deleted_at is not None:
+            raise Conflict(_("This training is in the trash. Restore it first."))
         model = self.weights_of(training)
         db.session.rollback()  # no transaction may be open while we wait for the child
         name = "input_image" + image_extension(filename)

@@ -4,19 +4,20 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from flask_babel import gettext as _
 
-from app.errors import NoSpace, Unprocessable
+from app.errors import NoSpace
 from app.extensions import socketio
-from app.services.storage.archive import Limits, Listing, Member, check, read_directory
+from app.services.storage.archive import Limits, Listing, check, read_directory
 from app.services.storage.layout import Plan, plan
-from app.services.storage.names import MAX_YAML, names_from_form, names_of, read_yaml, write_yaml
-from app.services.storage.unpack import Pacer, content, extract, release, remove_tree, sync_file, sync_folder, sync_tree
+from app.services.storage.meaning import choose_names, kind_of_labels
+from app.services.storage.names import write_yaml
+from app.services.storage.unpack import Pacer, extract, release, remove_tree, sync_file, sync_folder, sync_tree
 
 __all__ = ["Limits", "Staged", "StorageService"]
 
@@ -36,6 +37,8 @@ class Staged:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     skipped: dict[str, Any] = field(default_factory=dict)
     renamed: dict[str, Any] = field(default_factory=dict)
+    task: str | None = None  # None: the labels will show it
+    keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is given
 
 
 class StorageService:
@@ -106,11 +109,12 @@ class StorageService:
         self.sync_datasets()
         return staged
 
-    def stage_dataset(self, file: IO[bytes], classes: str, limits: Limits) -> Staged:
+    def stage_dataset(self, file: IO[bytes], classes: str, limits: Limits, task: str = "auto") -> Staged:
         """Check a ZIP and extract it to `tmp/`, on the disk when this returns. Lets other clients be served.
 
         Args:
             classes: names from the form, comma separated; those of data.yaml come first.
+            task: what the labels are for; auto: as data.yaml and the labels show it.
 
         Raises:
             BadUpload: no ZIP, or cut short.
@@ -119,10 +123,11 @@ class StorageService:
         """
         pacer = Pacer()
         listing = check(read_directory(file, limits, pacer), limits, pacer)
-        layout = plan(listing, pacer)
+        layout = plan(listing, pacer, task)
         size = sum(place.member.entry.size for place in layout.places)
         self.check_space(size, limits.min_free)
-        names = choose_names(file, layout, classes, limits, pacer)
+        names, keypoints = choose_names(file, layout, classes, limits, pacer)
+        found = kind_of_labels(task, layout, keypoints)
         folder = self.new_tmp()
         try:
             unpack(file, layout, folder, pacer)
@@ -130,7 +135,9 @@ class StorageService:
         except BaseException:
             remove_tree(folder)
             raise
-        return Staged(folder, names, layout.images, size, layout.decisions, **left_out(listing))
+        return Staged(
+            folder, names, layout.images, size, layout.decisions, **left_out(listing), task=found, keypoints=keypoints
+        )
 
     def place_dataset(self, staged: Staged, dataset_id: int) -> None:
         """Move a staged dataset to its folder: one rename, to be followed by `sync_folder`."""
@@ -151,12 +158,12 @@ class StorageService:
         """Delete a staged dataset that did not reach its place."""
         remove_tree(staged.folder)
 
-    def write_dataset_yaml(self, dataset_id: int, names: list[str]) -> None:
-        """Our own dataset.yaml, atomically; nothing of an uploaded one but its names reaches it."""
+    def write_dataset_yaml(self, dataset_id: int, names: list[str], keypoints: dict[str, Any] | None = None) -> None:
+        """Our own dataset.yaml, atomically; nothing of an uploaded one but its names and keypoints reaches it."""
         folder = self.dataset_dir(dataset_id)
         document: dict[str, Any] = {"path": str(folder)}
         document |= {split: f"images/{split}" for split in SPLITS if (folder / "images" / split).is_dir()}
-        document |= {"nc": len(names), "names": dict(enumerate(names))}
+        document |= {"nc": len(names), "names": dict(enumerate(names))} | (keypoints or {})
         draft = self.new_tmp()
         draft.write_text(write_yaml(document), encoding="utf-8")
         sync_file(draft)
@@ -178,9 +185,13 @@ class StorageService:
 
     def take_away(self, dataset_id: int) -> Path | None:
         """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""
+        return self.move_to_tmp(self.dataset_dir(dataset_id))
+
+    def move_to_tmp(self, folder: Path) -> Path | None:
+        """Take a folder out of its place by one rename; where it is now, None where there was none."""
         target = self.new_tmp()
         try:
-            os.replace(self.dataset_dir(dataset_id), target)
+            os.replace(folder, target)
         except FileNotFoundError:
             return None
         return target
@@ -194,6 +205,11 @@ class StorageService:
     def remove(self, folder: Path) -> None:
         """Delete a folder of `tmp/`, letting other clients be served."""
         remove_tree(folder)
+
+    def remove_all(self, folders: list[Path]) -> None:
+        """`remove` for several."""
+        for folder in folders:
+            self.remove(folder)
 
     def set_aside(self, folder: Path) -> None:
         """Keep a folder that no row knows, where it harms nobody: the database may be the one that is wrong."""
@@ -220,27 +236,6 @@ def remove_all(paths: list[Path]) -> None:
             remove_tree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def choose_names(file: IO[bytes], layout: Plan, classes: str, limits: Limits, pause: Callable[[], None]) -> list[str]:
-    """Names from data.yaml, else from the form, else none yet; each choice is told."""
-    from_form = names_from_form(classes, limits.max_classes)
-    from_yaml = None
-    if layout.yaml is not None:
-        document = read_yaml(read_small(file, layout.yaml), pause)
-        from_yaml = names_of(document, limits.max_classes)
-        if isinstance(document, dict) and "download" in document:
-            layout.decisions.append({"code": "download_ignored", "data": {}})
-    if from_yaml and from_form and from_yaml != from_form:
-        layout.decisions.append({"code": "form_names_ignored", "data": {}})
-    return from_yaml or from_form or []
-
-
-def read_small(file: IO[bytes], member: Member) -> bytes:
-    """A YAML file's bytes."""
-    if member.entry.size > MAX_YAML:
-        raise Unprocessable(_("data.yaml is larger than %(limit)s bytes.", limit=MAX_YAML))
-    return b"".join(content(file, member.entry))
 
 
 def unpack(file: IO[bytes], layout: Plan, folder: Path, pacer: Pacer) -> None:

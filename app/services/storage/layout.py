@@ -3,6 +3,7 @@
 Known layouts, in one folder or several deep:
     images/{train,val,test}/…  labels/{train,val,test}/…      {train,valid,test}/images/…  {train,valid,test}/labels/…
     images/…  labels/…  (no split)
+    {train,valid,test}/CLASS/…  without labels: a classification    CLASS/…  (no split; only where the form says so)
 """
 
 import hashlib
@@ -57,25 +58,71 @@ class Plan:
     yaml: Member | None
     images: dict[str, int]  # by split
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)  # of a classification: the folders of its training images
 
 
-def plan(listing: Listing, pause: Callable[[], None]) -> Plan:
+def plan(listing: Listing, pause: Callable[[], None], task: str = "auto") -> Plan:
     """The extraction plan of a checked archive. `pause` is called once a member.
+
+    Args:
+        task: classify looks for folders of classes, auto does where there are no labels.
 
     Raises:
         Unprocessable: no known layout, or two files for one place.
     """
     found = [place for place in (locate(member, pause) for member in listing.members) if place]
+    labelled = any(place.member.kind == "label" for place in found)
+    classes = of_classes(listing, pause, task) if task == "classify" or (task == "auto" and not labelled) else []
+    if classes or task == "classify":
+        found = classes
     places, decisions = choose_root(found, pause)
     kinds = Counter(place.member.kind for place in places)
-    if not kinds["image"] or not kinds["label"]:
+    if not kinds["image"] or not (kinds["label"] or classes):
         raise unknown_layout(listing)
     root = places[0].root
     note_left_out(listing, places, root)
     decisions += split_off(places)
     refuse_collisions(places, pause)
     images = Counter(place.split or "train" for place in places if place.member.kind == "image")
-    return Plan(places, find_yaml(listing, root), {name: images[name] for name in ("train", "val", "test")}, decisions)
+    counts = {name: images[name] for name in ("train", "val", "test")}
+    made = Plan(places, find_yaml(listing, root), counts, decisions)
+    if classes:
+        name_classes(made, listing, task)
+    return made
+
+
+def name_classes(made: Plan, listing: Listing, task: str) -> None:
+    """The classes of a classification, by the folders of its training images."""
+    made.classes = sorted({place.rest[0] for place in made.places if place.split in {None, "train"}})
+    if len(made.classes) < 2 and task == "auto":
+        raise unknown_layout(listing)
+    if len(made.classes) < 2:
+        raise Unprocessable(_("A classification needs at least two folders of classes: train/CLASS/…, val/CLASS/…"))
+    if task == "auto":
+        made.decisions.append({"code": "task_found", "data": {"task": "classify"}})
+
+
+def of_classes(listing: Listing, pause: Callable[[], None], task: str) -> list[Place]:
+    """The images of a classification: in a folder of their class, which is in the folder of a split.
+
+    Where no image is in a split, and only where the task is asked for, the innermost folder is the class.
+    """
+    images = [member for member in listing.members if member.kind == "image" and len(member.parts) > 1]
+    found = [item for item in (of_class(member, pause) for member in images) if item]
+    if found or task != "classify":
+        return found
+    return [Place(member, member.parts[:-2], None, member.parts[-2:]) for member in images]
+
+
+def of_class(member: Member, pause: Callable[[], None]) -> Place | None:
+    """The place of an image in `train/CLASS/…` or `images/train/CLASS/…`."""
+    pause()
+    folders = [part.casefold() for part in member.parts[:-1]]
+    for index, folder in enumerate(folders[:-1]):
+        if folder in SPLITS and folders[index + 1] not in FOLDERS.values():
+            root = index - 1 if index and folders[index - 1] == "images" else index
+            return Place(member, member.parts[:root], SPLITS[folder], member.parts[index + 1 :])
+    return None
 
 
 def locate(member: Member, pause: Callable[[], None]) -> Place | None:

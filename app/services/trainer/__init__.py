@@ -17,7 +17,7 @@ from app.services.trainer import present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
-from app.services.trainer.create import TrainingCreation
+from app.services.trainer.bundle import TrainingBundle
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.launch import environment, recall, spec
 from app.services.trainer.supervise import Supervisor
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.training")
 
 
-class TrainingService(TrainingCreation, TrainingActions, TrainingFiles):
+class TrainingService(TrainingActions, TrainingFiles, TrainingBundle):
     """The life of a training, from its row to its weights.
 
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.

@@ -1,20 +1,27 @@
 """What the parts of TrainingService share: rows, folders, the queue, and telling the browsers."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
 from app import notify
-from app.errors import NotFound
+from app.database import writing
+from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Training
+from app.services import idempotency
 from app.services.dispatch import Dispatcher
+from app.services.idempotency import Answer, Asked
 from app.services.trainer import present
 from app.services.trainer.messages import Message
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
+
+
+Work = Callable[[Any], tuple[Answer, list[Message]]]  # from the session of the transaction
 
 
 class TrainingBase:
@@ -31,6 +38,10 @@ class TrainingBase:
     def start_training(self, training_id: int) -> None:
         """Let the queue look at it now; it starts as soon as its device is free."""
         self._row(training_id)
+        self.wake()
+
+    def wake(self) -> None:
+        """Something changed that the queue looks at."""
         if self.dispatcher is not None:
             self.dispatcher.wake()
 
@@ -50,6 +61,38 @@ class TrainingBase:
         if row is None:
             raise missing(training_id)
         return row
+
+    def _locked(self, session: Any, training_id: int) -> Training:
+        """The row, to be changed in this transaction.
+
+        Raises:
+            NotFound: no such training. Conflict: it is in the trash.
+        """
+        row = session.get(Training, training_id, with_for_update=True)
+        if row is None:
+            raise missing(training_id)
+        if row.deleted_at is not None:
+            raise Conflict(_("This training is in the trash. Restore it first."), members={"current": str(row.status)})
+        return row
+
+    def change(self, asked: Asked | None, work: Work) -> Answer:
+        """Do the work in one write transaction, then tell the browsers and wake the queue.
+
+        Args:
+            asked: the request's Idempotency-Key; where it was used before, its answer is given and nothing is done.
+        """
+
+        def changed() -> Answer:
+            with writing() as session:
+                mark = idempotency.reserve(session, asked)
+                answer, messages = work(session)
+                if mark is not None:
+                    mark.answer = answer
+            self.send(messages)
+            self.wake()
+            return answer
+
+        return idempotency.once(asked, changed)
 
     # Telling.
 

@@ -1,18 +1,20 @@
 """Making a training from a request."""
 
 import logging
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 
 from app.database import writing
-from app.errors import Conflict, Unprocessable
+from app.errors import Conflict
 from app.models import Dataset, DatasetStatus, Training, TrainingStatus
 from app.services.dispatch import gpus, known
-from app.services.trainer import params
+from app.services.trainer import choose, params
+from app.services.trainer.architectures import architectures
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.messages import status_message
 
 logger = logging.getLogger("yolo.training")
 
@@ -20,47 +22,71 @@ logger = logging.getLogger("yolo.training")
 class TrainingCreation(TrainingBase):
     """New trainings."""
 
-    def create(self, values: dict[str, Any]) -> Training:
+    def create(self, values: dict[str, Any], within: Callable[[Any, Training], None] | None = None) -> Training:
         """Make a training and queue it. `values` as TrainingIn loads them.
+
+        Args:
+            within: called with the session and the new row, in the transaction.
 
         Raises:
             Unprocessable: no such dataset, a parameter that does not fit, a device that is not here.
             Conflict: the dataset is not valid.
         """
-        config = current_app.config
-        given = params.checked(values["params"])
-        if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
-            problem = _("This machine has no such GPU.")
-            raise Unprocessable(problem, [{"field": "params.device", "message": problem}])
-        given, rate = params.with_optimizer(given, values.get("learning_rate"))
-        version = values.get("model_version") or Path(config["DEFAULT_MODEL"]).stem[-1]
+        architectures()  # read the first time, which lets others be served: not within the transaction
         with writing() as session:
-            dataset = usable(session.get(Dataset, values["dataset_id"]))
-            row = Training(
-                name=values.get("name") or f"{dataset.name[:80]} YOLOv8{version}",
-                dataset_id=dataset.id,
-                model_version=version,
-                epochs=values.get("epochs", config["DEFAULT_EPOCHS"]),
-                batch_size=values.get("batch_size", config["DEFAULT_BATCH_SIZE"]),
-                img_size=values.get("img_size", config["DEFAULT_IMG_SIZE"]),
-                learning_rate=rate,
-                params=given,
-                status=TrainingStatus.PENDING,
-                seq=1,
-            )
-            row.total_epochs = row.epochs
+            row = Training(**columns(session, values), status=TrainingStatus.PENDING)
             session.add(row)
+            session.flush()  # its number is needed
+            messages = [status_message(row)]
+            if within is not None:
+                within(session, row)
         logger.info("training %s created", row.id)
-        self.send_status(row.id)
+        self.send(messages)
         self.start_training(row.id)
         return row
+
+
+def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """The request as columns of a training, complete and checked. Reads only.
+
+    Raises:
+        Unprocessable: no such dataset, model, start or device, or a parameter that does not fit.
+        Conflict: the dataset is not valid.
+    """
+    config = current_app.config
+    given = params.checked(values["params"])
+    if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
+        raise choose.refuse("params.device", _("This machine has no such GPU."))
+    dataset = usable(session.get(Dataset, values["dataset_id"]))
+    start = values.get("start") or {"kind": "auto"}
+    version, architecture, task = choose.model(values, dataset, choose.source(session, start))
+    model = architecture or f"yolov8{version}"
+    params.checked(given, task)
+    choose.check_freeze(given, model)
+    given, rate = params.with_optimizer(given, values.get("learning_rate"))
+    epochs = values.get("epochs", config["DEFAULT_EPOCHS"])
+    return {
+        "name": values.get("name") or f"{dataset.name[:80]} {architecture or f'YOLOv8{version}'}"[:100],
+        "dataset_id": dataset.id,
+        "model_version": version,
+        "architecture": architecture,
+        "task": task,
+        "start": start,
+        "epochs": epochs,
+        "total_epochs": epochs,
+        "batch_size": values.get("batch_size", config["DEFAULT_BATCH_SIZE"]),
+        "img_size": values.get("img_size", choose.CLASSIFY_SIZE if task == "classify" else config["DEFAULT_IMG_SIZE"]),
+        "learning_rate": rate,
+        "params": given,
+        "priority": values.get("priority", 0),
+        "start_not_before": values.get("start_not_before"),
+    }
 
 
 def usable(dataset: Dataset | None) -> Dataset:
     """A dataset that can be trained on."""
     if dataset is None:
-        problem = _("There is no such dataset.")
-        raise Unprocessable(problem, [{"field": "dataset_id", "message": problem}])
+        raise choose.refuse("dataset_id", _("There is no such dataset."))
     if dataset.status == DatasetStatus.INVALID:
         raise Conflict(_("The dataset “%(name)s” is not valid. Read its findings, correct it and upload it again.",
                          name=dataset.name))  # fmt: skip

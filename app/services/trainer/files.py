@@ -1,18 +1,19 @@
 """What a training leaves in its folder: log, results, weights."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from app.errors import NotFound
+from app.extensions import db
+from app.models import Checkpoint, Training
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.supervise import read_log
-
-if TYPE_CHECKING:
-    pass
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
@@ -54,5 +55,56 @@ class TrainingFiles(TrainingBase):
         path = present.weights(self.folder(training_id))
         if path is None:
             raise NotFound(_("This training has no weights: none were saved before it ended, or it has only begun."))
-        name = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or "training"
-        return path, f"{name}-{row.id}-{path.name}"
+        return path, download_name(row, path.name)
+
+    def checkpoints(self, training_id: int) -> dict[str, Any]:
+        """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
+        row = self._row(training_id)
+        place = f"/api/trainings/{training_id}/checkpoints"
+        return {
+            "checkpoints": [
+                {
+                    **{name: getattr(kept, name) for name in ("epoch", "is_best", "periodic", "metrics", "created_at")},
+                    "resumable": kept.resumable and not kept.is_best,
+                    "size_bytes": path.stat().st_size,
+                    "url": f"{place}/{'best' if kept.is_best else kept.epoch}/download",
+                }
+                for kept, path in self._kept(row)
+            ]
+        }
+
+    def checkpoint(self, training_id: int, which: str) -> tuple[Path, str]:
+        """The file of a checkpoint, and the name to save it under.
+
+        Args:
+            which: `best`, `last`, or the number of an epoch.
+
+        Raises:
+            NotFound: no such training, or no such checkpoint (any more).
+        """
+        row = self._row(training_id)
+        if which in {"best", "last"}:
+            path = self.folder(training_id) / "run" / "weights" / f"{which}.pt"
+            if path.is_file():
+                return path, download_name(row, path.name)
+        else:
+            found = {
+                str(kept.epoch): path for kept, path in sorted(self._kept(row), key=lambda item: not item[0].is_best)
+            }
+            if which in found:
+                return found[which], download_name(row, f"epoch-{which}.pt")
+        raise NotFound(_("This training has no such checkpoint. Its list says which there are."))
+
+    def _kept(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
+        """The rows whose files are there, below the training's own folder."""
+        wanted = select(Checkpoint).where(Checkpoint.training_id == row.id)
+        for kept in db.session.scalars(wanted.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
+            path = self.storage.data_root / kept.model_path
+            if path.is_relative_to(self.folder(row.id)) and ".." not in path.parts and path.is_file():
+                yield kept, path
+
+
+def download_name(row: Training, name: str) -> str:
+    """A file's name that says which training it is of, with nothing that a file system could misread."""
+    stem = re.sub(r"[^\w.-]+", "-", row.name).strip("-.") or "training"
+    return f"{stem}-{row.id}-{name}"

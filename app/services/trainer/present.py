@@ -1,5 +1,7 @@
 """Trainings as the API and the Socket.IO messages show them. Reads only."""
 
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import MetricsOut, TrainingOut
 from app.services.trainer import texts
+from app.services.trainer.waiting import allowed, waiting_for
 
 SORTS: dict[str, Any] = {
     "created_at": Training.created_at,
@@ -20,6 +23,11 @@ SORTS: dict[str, Any] = {
 PLAIN = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
 ]  # columns that are shown as they are
+
+
+def queue_order() -> tuple[Any, ...]:
+    """The order in which trainings wait: by priority, then position, which is the age until someone reorders."""
+    return Training.priority.desc(), Training.position, Training.id
 
 
 def rows() -> Any:
@@ -43,9 +51,21 @@ def one(training_id: int, models: Path) -> dict[str, Any] | None:
 
 def active(models: Path) -> list[dict[str, Any]]:
     """Running trainings, then the queue in its order."""
-    wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]))
-    ordered = wanted.order_by(Training.status.desc(), Training.priority.desc(), Training.created_at, Training.id)
-    return [shown(found, models) for found in db.session.execute(ordered)]
+    wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
+    return [
+        shown(found, models) for found in db.session.execute(wanted.order_by(Training.status.desc(), *queue_order()))
+    ]
+
+
+def waiting(models: Path) -> list[dict[str, Any]]:
+    """The queue in its order."""
+    wanted = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
+    return [shown(found, models) for found in db.session.execute(wanted.order_by(*queue_order()))]
+
+
+def deleted() -> Any:
+    """In the trash."""
+    return Training.deleted_at.is_not(None)
 
 
 def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
@@ -72,7 +92,8 @@ def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
 
 
 def conditions_of(query: dict[str, Any]) -> list[Any]:
-    conditions: list[Any] = [
+    conditions: list[Any] = [deleted() if query.get("trash") else ~deleted()]
+    conditions += [
         getattr(Training, name) == query[name] for name in ("status", "dataset_id") if query.get(name) is not None
     ]
     if query.get("search"):
@@ -83,13 +104,19 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
 def shown(found: Any, models: Path) -> dict[str, Any]:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = found
+    folder = models / str(row.id)
+    epochs = resumable_epochs(folder)
     return {name: getattr(row, name) for name in PLAIN} | {
         "dataset_name": dataset_name,
         "best": best,
         "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
         "error": texts.failure(row.error_kind, row.error),
         "duration": duration(row),
-        "downloadable": weights(models / str(row.id)) is not None,
+        "downloadable": weights(folder) is not None,
+        "start": row.start or {"kind": "auto"},
+        "waiting_for": waiting_for(row),
+        "resumable": bool(epochs),
+        "actions": allowed(row, epochs),
     }
 
 
@@ -104,6 +131,16 @@ def weights(folder: Path) -> Path | None:
     """The best weights of a training that are on the disk now; None before the first checkpoint."""
     files = (folder / "run" / "weights" / name for name in ("best.pt", "last.pt"))
     return next((path for path in files if path.is_file() and path.stat().st_size), None)
+
+
+def resumable_epochs(folder: Path) -> set[int]:
+    """The epochs that it could go on after, by the names of the files: cheap enough for each row of a list."""
+    try:
+        with os.scandir(folder / "checkpoints") as entries:
+            matches = [re.fullmatch(r"epoch-(\d+)\.pt", entry.name) for entry in entries]
+    except FileNotFoundError:
+        return set()
+    return {int(match[1]) for match in matches if match}
 
 
 def metrics(training_id: int) -> Sequence[TrainingMetric]:

@@ -14,6 +14,8 @@ NOTES = {
     "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
     "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
     "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
+    "weights_training": _l("Starts from the checkpoint “%(checkpoint)s” of training %(training_id)s."),
+    "weights_none": _l("Starts from scratch, as asked. It needs more epochs this way."),
     "batch_halved": _l(
         "Memory ran out: goes on after epoch %(epoch)s with a batch of %(smaller)s instead of %(batch)s. Gradients are "
         "accumulated, so that it learns as before."
@@ -25,12 +27,12 @@ NOTES = {
     "disk_low": _l("Only %(free)s MB of disk are free, %(needed)s MB are the reserve: pauses until there is room."),
     "disk_full": _l("The disk is full: waits after epoch %(epoch)s until there is room."),
     "disk_free": _l("There is room on the disk again (%(free)s MB): goes on."),
-    "resumed": _l("Went on from the checkpoint of epoch %(epoch)s."),
-    "resume_rejected": _l("The checkpoint %(path)s cannot be used: %(reason)s."),
+    "resumed": _l("Goes on after epoch %(epoch)s, from its checkpoint."),
+    "resume_rejected": _l("The checkpoint %(path)s is not used: %(reason)s."),
     "schedule_stretched": _l(
-        "The learning rate schedule covers %(epochs)s epochs now: the rate goes from %(from)s to %(to)s at first."
+        "The learning rate schedule is laid over %(epochs)s epochs: it goes from %(from)s to %(to)s, then falls again."
     ),
-    "schedule_kept": _l("The learning rate stays at %(to)s for the added epochs."),
+    "schedule_kept": _l("The learning rate stays at %(to)s up to epoch %(epochs)s."),
 }
 
 FAILURES = {
@@ -49,7 +51,12 @@ FAILURES = {
 REASONS = {
     "downloads are switched off (WEIGHTS_URL)": _l("downloads are switched off (WEIGHTS_URL)"),
     "the download failed": _l("the download failed"),
+    "nobody has published such weights": _l("nobody has published such weights"),
     "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
+    "the file is missing": _l("the file is missing"),
+    "the file holds no optimizer: a training cannot go on from it": _l(
+        "the file holds no optimizer: a training cannot go on from it"
+    ),
 }
 
 

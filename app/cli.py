@@ -1,0 +1,74 @@
+"""Commands for the operator: `.venv/bin/python -m scripts.backup list`. They start nothing beside themselves."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from app.errors import AppError
+from app.services import services
+
+backup = AppGroup("backup", help="Copies of important models (BACKUP_DIR).")
+
+
+def told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A failure that a person can understand is one line and status 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (AppError, OSError) as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+    return run
+
+
+@backup.command("list")
+@told
+def list_backups() -> None:
+    """Show every backup."""
+    for kept in services().backups.all():
+        told_of, best = kept.manifest, kept.manifest["metrics"]["map95"]
+        mark = "*" if told_of["important"] else " "
+        size = sum(file["bytes"] for file in told_of["files"].values()) / 1024**2
+        score = "-" if best is None else f"{best:.4f}"
+        click.echo(
+            f"{kept.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {told_of['written'][:16]}  "
+            f"{plain(told_of['name'])} ({plain(told_of['dataset']['name'])})"
+        )
+
+
+@backup.command()
+@told
+def verify() -> None:
+    """Read every backup and compare it with its hashes; status 1 when one is damaged."""
+    found = services().backups.verify()
+    for name, wrong in sorted(found.items()):
+        click.echo(f"{name}: {'damaged: ' + ', '.join(wrong) if wrong else 'ok'}")
+    sys.exit(1 if any(found.values()) else 0)
+
+
+@backup.command("now")
+@click.argument("training_id", type=click.IntRange(1))
+@told
+def back_up_now(training_id: int) -> None:
+    """Back a training's model up now."""
+    click.echo(f"Training {training_id}: {services().backups.backup(training_id).folder}")
+
+
+@backup.command()
+@click.argument("training_id", type=click.IntRange(1))
+@told
+def restore(training_id: int) -> None:
+    """Put a model back where it was; where its training is gone, make one of it."""
+    click.echo(f"Restored as training {services().backups.restore(training_id)}.")
+
+
+def plain(text: str) -> str:
+    """A name without what a terminal would act on."""
+    return "".join(char if char.isprintable() else "?" for char in text)

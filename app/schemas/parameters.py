@@ -1,0 +1,34 @@
+"""What can be trained, and with which parameters."""
+
+from apiflask.fields import Float, List, Nested, Raw, String
+
+from app.schemas.base import Schema
+
+
+class ParameterOut(Schema):
+    name = String()
+    type = String(metadata={"description": "number, integer, boolean, choice or device"})
+    default = Raw(allow_none=True, metadata={"description": "What ultralytics takes where nothing is sent."})
+    minimum = Float(allow_none=True)
+    maximum = Float(allow_none=True)
+    choices = List(Raw(allow_none=True), allow_none=True)
+    group = String()
+    group_title = String()
+    description = String()
+    tasks = List(String(), metadata={"description": "The tasks that it has an effect on."})
+
+
+class ParametersOut(Schema):
+    parameters = List(Nested(ParameterOut))
+
+
+class ArchitectureOut(Schema):
+    name = String()
+    family = String()
+    size = String(metadata={"description": "The scale; empty where a family has only one."})
+    task = String(metadata={"description": "detect, segment, pose, obb or classify"})
+    datasets = List(String(), metadata={"description": "The tasks of the datasets that it can be trained on."})
+
+
+class ArchitecturesOut(Schema):
+    architectures = List(Nested(ArchitectureOut))

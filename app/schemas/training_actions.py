@@ -1,0 +1,93 @@
+"""Requests and responses about what is done with trainings: actions, the queue, the trash, checkpoints."""
+
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
+from apiflask.validators import Length, Regexp
+from flask_babel import lazy_gettext as _l
+
+from app.schemas.base import MAX_ID, DateTime, Message, Schema, between, moment, name_field, one_of
+from app.schemas.trainings import TrainingCreated, TrainingOut
+
+
+class TrainingPatch(Schema):
+    """What can be changed at any time; what is left out stays."""
+
+    name = name_field()
+    priority = Integer(strict=True, validate=between(-100, 100), metadata={"description": "Higher is sooner."})
+    start_not_before = moment(allow_none=True, metadata={"description": "ISO 8601; null: as soon as it is its turn."})
+    important = Boolean(truthy={True}, falsy={False}, metadata={"description": "Its weights are always backed up."})
+
+
+class ExtendIn(Schema):
+    epochs = Integer(required=True, strict=True, validate=between(1, 10_000), metadata={"description": "More epochs."})
+    schedule = String(
+        load_default="stretch",
+        validate=one_of(["stretch", "keep"]),
+        metadata={
+            "description": "stretch: the learning rate's schedule is laid over all epochs, so that the rate rises and "
+            "falls again. keep: it stays as it was in the last epoch."
+        },
+    )
+
+
+class DeleteQuery(Schema):
+    permanent = Boolean(load_default=False, metadata={"description": "Of one in the trash: with its files, for good."})
+
+
+class QueueIn(Schema):
+    order = List(
+        Integer(strict=True, validate=between(1, MAX_ID)),
+        required=True,
+        validate=Length(1, 10_000),
+        metadata={"description": "Ids of trainings that wait, the first one first. Those left out keep their places."},
+    )
+
+
+class KeyHeader(Schema):
+    """The header of a POST that is to be done once."""
+
+    key = String(
+        data_key="Idempotency-Key",
+        validate=Regexp(r"[!-~]{1,200}\Z", error=_l("Must be 1 to 200 visible ASCII characters.")),
+        metadata={
+            "description": "Any text that is new for each new request. The same one again within 24 hours gives the "
+            "first answer and does nothing; with another body it is refused (422)."
+        },
+    )
+
+
+class QueueOut(Schema):
+    queue = List(Nested(TrainingOut))
+
+
+class RatesOut(Schema):
+    """Learning rates: of the last epoch that was done, of the first and of the last new one."""
+
+    last = Float(allow_none=True)
+    first = Float(allow_none=True)
+    final = Float(allow_none=True)
+
+
+class Extended(TrainingCreated):
+    epochs = Integer(metadata={"description": "The new total."})
+    schedule = String()
+    learning_rate = Nested(RatesOut)
+
+
+class TrainingDeleted(Message):
+    training_id = Integer()
+    until = DateTime(allow_none=True, metadata={"description": "It can be restored until then; null: it is gone."})
+
+
+class CheckpointOut(Schema):
+    epoch = Integer()
+    is_best = Boolean()
+    resumable = Boolean(metadata={"description": "Holds the optimizer's state; a training can go on from it."})
+    periodic = Boolean(metadata={"description": "Stays, as `save_period` asks."})
+    metrics = Dict()
+    size_bytes = Integer()
+    created_at = DateTime()
+    url = String()
+
+
+class CheckpointsOut(Schema):
+    checkpoints = List(Nested(CheckpointOut))

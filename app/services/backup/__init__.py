@@ -1,0 +1,235 @@
+"""Copies of important models outside `data/models`: whole, hash-checked, restorable."""
+
+import json
+import logging
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.database import writing
+from app.errors import Conflict, NotFound
+from app.extensions import db, socketio
+from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
+from app.services.backup.files import FILES, MANIFEST, Kept, copy, damaged, put_back, read_manifest, slug
+from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe
+from app.services.dispatch import free_disk
+from app.services.storage.unpack import remove_tree, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.backup")
+
+
+class BackupService:
+    """Makes, checks and restores backups. None is ever deleted here.
+
+    Args:
+        storage: where the trainings are.
+    """
+
+    def __init__(self, storage: "StorageService") -> None:
+        self.storage = storage
+
+    @property
+    def root(self) -> Path:
+        return Path(current_app.config["BACKUP_DIR"])
+
+    # Which.
+
+    def backup_if_due(self, training_id: int) -> bool:
+        """Back a training up where BACKUP_MODELS wants it and there is no good copy yet; whether one was made.
+
+        For a background task after a training's end and for the janitor: what goes wrong is logged, not raised.
+        """
+        try:
+            return self.due(training_id) and not self.is_current(training_id) and bool(self.backup(training_id))
+        except Exception:
+            logger.exception("backup of training %s", training_id)
+            return False
+        finally:
+            db.session.rollback()
+
+    def all_due(self) -> list[int]:
+        """Every training that should have a backup."""
+        there = select(Training.id).where(Training.status == TrainingStatus.COMPLETED, Training.deleted_at.is_(None))
+        return [training_id for training_id in db.session.scalars(there) if self.due(training_id)]
+
+    def due(self, training_id: int) -> bool:
+        """Whether BACKUP_MODELS wants this training's model."""
+        policy, row = current_app.config["BACKUP_MODELS"], db.session.get(Training, training_id)
+        if row is None or row.status != TrainingStatus.COMPLETED or row.deleted_at is not None or policy == "none":
+            return False
+        return policy == "all" or row.important or (policy == "best" and best_of(row.dataset_id) == training_id)
+
+    def is_current(self, training_id: int) -> bool:
+        """Whether the newest backup is of the weights that are there now; by size and time, which a backup keeps."""
+        source = self.storage.training_dir(training_id) / FILES["best.pt"]
+        kept = self.find(training_id)
+        if not source.is_file():
+            return kept is not None
+        stat = source.stat()
+        return kept is not None and kept.manifest["source"] == {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+    # Making.
+
+    def backup(self, training_id: int) -> Kept:
+        """Copy now, whatever BACKUP_MODELS says: written aside, synced, read again, then put in place at once.
+
+        Raises:
+            NotFound: no such training, or it has no best.pt. OSError: it cannot be written; nothing is left of it.
+        """
+        row = db.session.get(Training, training_id)
+        source = self.storage.training_dir(training_id) / FILES["best.pt"]
+        if row is None or not source.is_file():
+            raise NotFound(f"Training {training_id} has no best.pt.")
+        manifest = describe(row) | {"source": {"bytes": source.stat().st_size, "mtime_ns": source.stat().st_mtime_ns}}
+        target = self.root / f"{training_id}-{slug(row.name)}"
+        db.session.rollback()  # no transaction stays open while files are copied
+        self.root.mkdir(parents=True, exist_ok=True)
+        if free_disk(self.root) - source.stat().st_size < current_app.config["DISK_RESERVE"]:
+            raise OSError(28, "no backup: less than DISK_RESERVE would stay free", str(self.root))
+        draft = self.root / f".{training_id}-{uuid.uuid4().hex}.tmp"
+        try:
+            self.fill(draft, training_id, manifest)
+            self.put(draft, target, training_id)
+        finally:
+            if draft.exists():
+                remove_tree(draft)
+        logger.info("training %s backed up to %s", training_id, target)
+        return Kept(target, manifest)
+
+    def fill(self, draft: Path, training_id: int, manifest: dict[str, Any]) -> None:
+        """Files and manifest, synced, and every file read again."""
+        draft.mkdir()
+        folder = self.storage.training_dir(training_id)
+        manifest["files"] = {}
+        for name, place in FILES.items():
+            if (folder / place).is_file():
+                digest = copy(folder / place, draft / name)
+                manifest["files"][name] = {"sha256": digest, "bytes": (draft / name).stat().st_size}
+        (draft / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
+        sync_file(draft / MANIFEST)
+        sync_folder(draft)
+        if wrong := damaged(Kept(draft, manifest)):
+            raise OSError(5, f"the copy differs from what was written: {wrong}", str(draft))
+
+    def put(self, draft: Path, target: Path, training_id: int) -> None:
+        """In place of an earlier backup of the same training, which stays until the new one is there."""
+        aside = [
+            (kept.folder, self.root / f".{kept.folder.name}-{uuid.uuid4().hex}.old") for kept in self.of(training_id)
+        ]
+        for folder, place in aside:
+            os.replace(folder, place)
+        try:
+            os.replace(draft, target)
+        except OSError:
+            for folder, place in aside:
+                os.replace(place, folder)
+            raise
+        sync_folder(self.root)
+        for _, place in aside:
+            remove_tree(place)
+
+    def tidy(self, older_than: float) -> None:
+        """What a crash left: an earlier backup that was set aside comes back where the new one is not there.
+
+        Args:
+            older_than: seconds since the epoch; what was changed later may be work that goes on.
+        """
+        left = [path for path in self.root.glob(".*-*") if path.suffix in {".old", ".tmp"}]
+        for path in left:
+            if path.stat().st_mtime > older_than:
+                continue
+            name = path.name[1:].rsplit("-", 1)[0]
+            if path.suffix == ".old" and read_manifest(path) and not self.of(int(name.split("-")[0])):
+                os.replace(path, self.root / name)
+                logger.warning("the backup %s came back after a crash", name)
+            else:
+                remove_tree(path)
+
+    # Finding and checking.
+
+    def all(self) -> list[Kept]:
+        """All backups, by training; a folder without a readable manifest is none."""
+        found = [Kept(folder, manifest) for folder in self.folders() if (manifest := read_manifest(folder))]
+        return sorted(found, key=lambda kept: kept.training_id)
+
+    def folders(self) -> list[Path]:
+        if not self.root.is_dir():
+            return []
+        return [path for path in self.root.iterdir() if path.is_dir() and re.match(r"\d+-", path.name)]
+
+    def of(self, training_id: int) -> list[Kept]:
+        return [kept for kept in self.all() if kept.training_id == training_id]
+
+    def find(self, training_id: int) -> Kept | None:
+        return next(iter(self.of(training_id)), None)
+
+    def verify(self) -> dict[str, list[str]]:
+        """Every backup's name, with what is wrong with it: files that are missing or differ."""
+        unreadable = {folder.name: [MANIFEST] for folder in self.folders() if not read_manifest(folder)}
+        return unreadable | {kept.folder.name: damaged(kept) for kept in self.all()}
+
+    # Restoring.
+
+    def restore(self, training_id: int) -> int:
+        """Put the weights back where they were, or make a completed training of them; its id.
+
+        Raises:
+            NotFound: there is no such backup. Conflict: it is damaged, or its training runs now.
+        """
+        kept = self.find(training_id)
+        if kept is None:
+            raise NotFound(f"There is no backup of training {training_id}.")
+        if wrong := damaged(kept):
+            raise Conflict(f"The backup {kept.folder.name} is damaged: {', '.join(wrong)}.")
+        row = db.session.get(Training, training_id)
+        if row is not None and row.status == TrainingStatus.RUNNING:
+            raise Conflict(f"Training {training_id} runs now. Stop it first.")
+        restored = row.id if row is not None else self.new_row(kept.manifest)
+        db.session.rollback()
+        folder = self.storage.training_dir(restored)
+        for name in kept.manifest["files"]:
+            put_back(kept.folder / name, folder / FILES[name])
+        with writing() as session:
+            found = session.get_one(Training, restored)
+            found.model_path = f"models/{restored}/{FILES['best.pt']}"
+        logger.info("training %s restored from %s", restored, kept.folder)
+        return restored
+
+    def new_row(self, manifest: dict[str, Any]) -> int:
+        """The row of a training that is gone, under a new number, with its metrics."""
+        with writing() as session:
+            dataset = dataset_for(session, manifest)
+            row = Training(name=manifest["name"][:100], dataset_id=dataset.id, status=TrainingStatus.COMPLETED, seq=1)
+            for name in COLUMNS:
+                setattr(row, name, manifest["training"][name])
+            row.total_epochs, row.important = row.current_epoch, bool(manifest["important"])
+            row.start_time = row.end_time = now()
+            session.add(row)
+            session.flush()
+            if self.storage.training_dir(row.id).exists():  # no row had this id, so nobody knows this folder
+                self.storage.set_aside(self.storage.training_dir(row.id))
+            session.add_all(TrainingMetric(training_id=row.id, **item) for item in manifest["epochs"])
+            path, best = f"models/{row.id}/{FILES['best.pt']}", manifest["best_epoch"]
+            size = manifest["files"]["best.pt"]["bytes"]
+            session.add(Checkpoint(training_id=row.id, epoch=best, model_path=path, is_best=True, size_bytes=size))
+            row.config_path, row.progress = f"models/{row.id}/config.yaml", {"stage": "completed", "best_epoch": best}
+            return row.id
+
+
+def start_backup(training_id: int) -> None:
+    """Back a training up beside everything else, where it is due."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def work() -> None:
+        with app.app_context():
+            app.extensions["services"].backups.backup_if_due(training_id)
+
+    socketio.start_background_task(work)

@@ -1,0 +1,81 @@
+"""The files of a backup: copied in small steps between which others are served, and checked."""
+
+import hashlib
+import json
+import os
+import re
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.services.storage.unpack import Pacer, sync_folder
+
+MANIFEST = "manifest.json"
+FILES = {"best.pt": "run/weights/best.pt", "config.yaml": "config.yaml", "results.csv": "run/results.csv"}
+PIECE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One backup: its folder, and what its manifest says."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def training_id(self) -> int:
+        return int(self.manifest["training_id"])
+
+
+def slug(name: str) -> str:
+    """A training's name as part of a folder's: plain letters, digits and dashes."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:40] or "training"
+
+
+def copy(source: Path, target: Path) -> str:
+    """Copy in small steps, synced; the SHA-256 of what was read."""
+    digest, pacer = hashlib.sha256(), Pacer()
+    with open(source, "rb") as file, open(target, "wb") as copied:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            copied.write(piece)
+            pacer()
+    sync_folder(target)  # in a process of its own: this can take a second
+    return digest.hexdigest()
+
+
+def put_back(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        copy(source, draft)
+        os.replace(draft, target)
+        sync_folder(target.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def damaged(kept: Kept) -> list[str]:
+    """Names of files that are missing, or are not what the manifest says."""
+    return [name for name, told in kept.manifest["files"].items() if hash_of(kept.folder / name) != told["sha256"]]
+
+
+def hash_of(path: Path) -> str | None:
+    digest, pacer = hashlib.sha256(), Pacer()
+    try:
+        with open(path, "rb") as file:
+            while piece := file.read(PIECE):
+                digest.update(piece)
+                pacer()
+    except OSError:
+        return None
+    return digest.hexdigest()
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return found if {"training_id", "files", "source", "training", "epochs"} <= set(found) else None
+    except (OSError, ValueError, TypeError):
+        return None

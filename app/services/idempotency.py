@@ -1,0 +1,110 @@
+"""A POST that carries an `Idempotency-Key` is done once, and its answer given again to whoever repeats it.
+
+The key is written in the transaction of the effect: both are there, or neither. A request that failed leaves no key, so
+it may be repeated as well.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+
+from app.database import writing
+from app.errors import Unprocessable
+from app.extensions import db
+from app.models import IdempotencyKey, now
+
+KEPT = timedelta(hours=24)
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that is to be done once.
+
+    Args:
+        key: as the client sent it.
+        scope: the action and what it is about, "extend/5": other actions may have the same key.
+        digest: of the body.
+    """
+
+    key: str
+    scope: str
+    digest: str
+
+
+def digest(body: Any) -> str:
+    """SHA-256 of a JSON body; the order of its keys and its spaces do not matter."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def once(asked: Asked | None, work: Callable[[], Answer]) -> Answer:
+    """Do the work, or give the answer that it had before.
+
+    Args:
+        work: opens a write transaction in which it calls `reserve` or `keep`.
+
+    Raises:
+        Unprocessable: the key came with another body before. And what `work` raises.
+    """
+    if (answer := earlier(asked)) is not None:
+        return answer
+    try:
+        return work()
+    except IntegrityError:
+        if (answer := earlier(asked)) is None:
+            raise
+        return answer  # another request with this key was faster
+
+
+def earlier(asked: Asked | None) -> Answer | None:
+    """The answer that this key had in the last 24 hours."""
+    if asked is None:
+        return None
+    found = db.session.get(IdempotencyKey, (asked.key, asked.scope), populate_existing=True)
+    if found is None or found.created_at < now() - KEPT:
+        return None
+    if found.digest != asked.digest:
+        problem = _("This Idempotency-Key came before, with another body. Use a new key for a new request.")
+        raise Unprocessable(problem, [{"field": "Idempotency-Key", "message": problem}])
+    return found.answer
+
+
+def reserve(session: Any, asked: Asked | None) -> IdempotencyKey | None:
+    """Take the key before anything else is done in this transaction; the answer is filled in at its end.
+
+    Raises:
+        IntegrityError: it is taken; see `once`. A transaction that is taking it now is waited for.
+    """
+    if asked is None:
+        return None
+    mine = (IdempotencyKey.key == asked.key) & (IdempotencyKey.scope == asked.scope)
+    session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - KEPT))
+    mark = IdempotencyKey(key=asked.key, scope=asked.scope, digest=asked.digest, answer={})
+    session.add(mark)
+    session.flush()
+    return mark
+
+
+def keep(session: Any, asked: Asked | None, answer: Answer) -> None:
+    """`reserve` where the answer is known already.
+
+    Raises:
+        IntegrityError: the key is taken; see `once`.
+    """
+    mark = reserve(session, asked)
+    if mark is not None:
+        mark.answer = answer
+
+
+def purge() -> int:
+    """Forget the keys of more than 24 hours ago; how many there were. For the janitor."""
+    with writing() as session:
+        return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - KEPT).delete()

@@ -1,0 +1,158 @@
+"""What is no longer needed goes, and what was missed is done: at the server's start, then every hour."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import delete, select
+
+from app.database import writing
+from app.extensions import db, socketio
+from app.models import Checkpoint, Estimate, IdempotencyKey, Training, TrainingStatus, now
+from app.services import Services
+from app.services.estimate import KEPT as ESTIMATES_KEPT
+from app.services.storage.unpack import remove_tree
+from app.services.trainer.checkpoints import resumable
+
+logger = logging.getLogger("yolo.janitor")
+
+FIRST_S, EVERY_S = 5.0, 3600.0
+KEYS_KEPT = timedelta(hours=24)
+LEFT = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
+ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED)
+
+
+class Janitor:
+    """Cleans up behind everything else.
+
+    Args:
+        held: the services, whose files and rows these are.
+    """
+
+    def __init__(self, held: Services) -> None:
+        self.held = held
+
+    def run(self, app: Flask) -> None:
+        """The loop; a background task."""
+        socketio.sleep(FIRST_S)
+        while Path(app.config["DATA_ROOT"]).is_dir():
+            with app.app_context():
+                self.sweep(now())
+            socketio.sleep(EVERY_S)
+
+    def sweep(self, time: datetime) -> dict[str, int]:
+        """One round as of this time: how much was done of each kind. What fails does not stop the rest."""
+        jobs: dict[str, Callable[[datetime], int]] = {
+            "trash": self.empty_trash,
+            "idempotency keys": self.forget_keys,
+            "estimates": self.forget_estimates,
+            "checkpoints": self.remove_checkpoints,
+            "temporary files": self.remove_leftovers,
+            "backups": self.make_backups,
+        }
+        return {name: self.attempt(name, job, time) for name, job in jobs.items()}
+
+    def attempt(self, name: str, job: Callable[[datetime], int], time: datetime) -> int:
+        try:
+            count = job(time)
+        except Exception:
+            logger.exception("%s", name)
+            return 0
+        finally:
+            db.session.rollback()
+        if count:
+            logger.info("%s: %d", name, count)
+        return count
+
+    def empty_trash(self, time: datetime) -> int:
+        """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
+        purge: Callable[[datetime], list[int]] = self.held.trainer.purge_trash  # type: ignore[attr-defined]
+        return len(purge(time - timedelta(days=current_app.config["TRASH_DAYS"])))
+
+    def forget_keys(self, time: datetime) -> int:
+        return forget(IdempotencyKey, time - KEYS_KEPT)
+
+    def forget_estimates(self, time: datetime) -> int:
+        return forget(Estimate, time - ESTIMATES_KEPT)
+
+    def remove_checkpoints(self, time: datetime) -> int:
+        """Resumable checkpoints of trainings that ended more than CHECKPOINT_DAYS ago.
+
+        Never those of important trainings, those kept by wish (save_period), and those that a waiting one starts from.
+        """
+        days = current_app.config["CHECKPOINT_DAYS"]
+        if not days:
+            return 0
+        old = (Training.end_time < time - timedelta(days=days)) & Training.status.in_(ENDED) & ~Training.important
+        count = 0
+        for training_id in db.session.scalars(select(Training.id).where(old)).all():
+            folder = self.held.storage.training_dir(training_id)
+            if resumable(folder):
+                count += self.remove_checkpoints_of(training_id, folder, old)
+        return count
+
+    def remove_checkpoints_of(self, training_id: int, folder: Path, old: Any) -> int:
+        """The rows and, by renames in the same transaction, the files: nobody can go on from half of them."""
+        aside = self.held.storage.new_tmp()
+        with writing() as session:
+            row = session.scalar(select(Training).where(Training.id == training_id, old).with_for_update())
+            if row is None:  # it goes on, or was marked, meanwhile
+                return 0
+            mine = (Checkpoint.training_id == training_id) & Checkpoint.resumable & ~Checkpoint.is_best
+            kept = set(session.scalars(select(Checkpoint.epoch).where(mine, Checkpoint.periodic)))
+            kept |= wanted_elsewhere(session, training_id)
+            session.execute(delete(Checkpoint).where(mine, Checkpoint.epoch.not_in(kept)))
+            files = [folder / found.path for found in resumable(folder) if found.epoch not in kept]
+            aside.mkdir(parents=True)
+            for path in files:
+                os.replace(path, aside / path.name)
+        remove_tree(aside)
+        return len(files)
+
+    def remove_leftovers(self, time: datetime) -> int:
+        """What lies in data/tmp since yesterday; a folder counts as old when everything in it is."""
+        limit, count = (time - LEFT).timestamp(), 0
+        for path in list(self.held.storage.tmp.iterdir()):
+            if max(changed(path), default=limit) < limit:
+                remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                count += 1
+        self.held.backups.tidy(limit)
+        return count
+
+    def make_backups(self, _time: datetime) -> int:
+        """Those that were missed: the server was away, the disk was full, the training was marked later."""
+        backups = self.held.backups
+        return sum(backups.backup_if_due(training_id) for training_id in backups.all_due())
+
+
+def forget(model: Any, older_than: datetime) -> int:
+    """Delete the rows that were made before this time."""
+    if not db.session.scalar(select(model.created_at).where(model.created_at < older_than).limit(1)):
+        return 0
+    with writing() as session:
+        done: Any = session.execute(delete(model).where(model.created_at < older_than))
+        return done.rowcount
+
+
+def wanted_elsewhere(session: Any, training_id: int) -> set[int]:
+    """Epochs of this training whose checkpoints are the start of one that has not ended."""
+    starts = session.scalars(select(Training.start).where(Training.status.not_in(ENDED), Training.id != training_id))
+    found = [start["checkpoint"] for start in starts if start and start.get("training_id") == training_id]
+    return {epoch for epoch in found if isinstance(epoch, int)}
+
+
+def changed(path: Path) -> Iterator[float]:
+    """When a file, or each part of a folder, was changed, in seconds since the epoch."""
+    yield path.lstat().st_mtime
+    for parent, folders, names in os.walk(path):
+        for name in (*folders, *names):
+            yield os.lstat(os.path.join(parent, name)).st_mtime
+
+
+def start_janitor(app: Flask, held: Services) -> None:
+    """In the background, for as long as the server runs."""
+    socketio.start_background_task(Janitor(held).run, app)

@@ -1,0 +1,127 @@
+"""The same run once more: everything that was resolved when a training started, as a training of its own."""
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from app.database import writing
+from app.errors import Conflict
+from app.extensions import db
+from app.models import Dataset, Training, TrainingStatus
+from app.services.backup.files import hash_of
+from app.services.dispatch import CPU, gpus
+from app.services.revision import current_revision
+from app.services.storage.names import Loader
+from app.services.trainer.base import TrainingBase
+from app.services.trainer.create import usable
+from app.services.trainer.launch import start
+
+logger = logging.getLogger("yolo.training")
+
+AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; its arguments do not show it
+
+
+class TrainingAgain(TrainingBase):
+    """Running again what ran before."""
+
+    def run_again(self, training_id: int, anyway: bool = False) -> int:
+        """Queue a training with the configuration that this one really had; its id.
+
+        Args:
+            anyway: also where its dataset, start weights or device are not what they were.
+
+        Raises:
+            NotFound: no such training. Conflict: the run cannot be the same; the message says why.
+        """
+        row = self._row(training_id)
+        used = self.used_config(training_id)
+        values = same_columns(row, used)
+        if not anyway:
+            self.check_unchanged(row, used)
+        with writing() as session:
+            usable(session.get(Dataset, values["dataset_id"]))
+            copies = session.scalar(select(func.count()).where(Training.cloned_from == training_id))
+            name = f"{values.pop('name')[:90]} ({(copies or 0) + 2})"
+            new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
+            session.add(new)
+            session.flush()
+            new_id = new.id
+        logger.info("training %s runs again as %s", training_id, new_id)
+        self.send_status(new_id)
+        self.start_training(new_id)
+        return new_id
+
+    def used_config(self, training_id: int) -> dict[str, Any]:
+        """config.yaml as the child wrote it at the start; empty where it never started."""
+        try:
+            text = (self.folder(training_id) / "config.yaml").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return {}
+        found = yaml.load(text, Loader=Loader)  # noqa: S506 (the safe one)
+        return found if isinstance(found, dict) else {}
+
+    def check_unchanged(self, row: Training, used: dict[str, Any]) -> None:
+        """Refuse what would be another run.
+
+        Raises:
+            Conflict: it names what has changed.
+        """
+        how = _("Send “anyway” to run it with what is there now.")
+        recorded = used.get("dataset_revision") or row.dataset_revision
+        weights, path = used.get("start_weights"), self.start_file(row, used)
+        on_gpu = row.device not in {None, CPU}
+        db.session.rollback()  # no transaction may be open while we wait
+        data = self.storage.dataset_yaml(row.dataset_id)
+        if recorded and current_revision(data, self.storage.new_tmp()) != recorded:
+            raise Conflict(_("The dataset has changed since: it would not be the same run.") + f" {how}")
+        if weights and (path is None or hash_of(path) != weights["sha256"]):
+            problem = _("The start weights %(name)s are not there any more, or have changed.", name=weights["name"])
+            raise Conflict(f"{problem} {how}")
+        if on_gpu and not gpus(current_app.config["CUDA_VISIBLE_DEVICES"]):
+            raise Conflict(_("This training ran on a GPU, and this machine has none now.") + f" {how}")
+
+    def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
+        """The file that the same run would start from, if it is there."""
+        if row.start.get("kind") == "training":
+            path = Path(start(row, current_app.config)["path"])
+        else:
+            path = Path(current_app.config["WEIGHTS_DIR"]) / ((used.get("start_weights") or {}).get("name") or "none")
+        return path if path.is_file() else None
+
+
+def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a training that does the same: what was resolved takes the place of what was left open."""
+    names = ("name", "dataset_id", "model_version", "architecture", "task", "epochs", "img_size", "learning_rate")
+    values = {name: getattr(row, name) for name in names}
+    batch = row.batch_now or row.batch_size
+    values |= {"batch_size": batch, "total_epochs": row.epochs, "start": same_start(row, used)}
+    return values | {"params": same_params(row, used)}
+
+
+def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """Seed, loading processes and device as they were, and the optimizer that `auto` became.
+
+    `auto` stays where the same version of ultralytics chooses again: its AdamW differs in details from a named one.
+    """
+    arguments = used.get("arguments") or {}
+    params = dict(row.params)
+    params |= {name: arguments[name] for name in ("seed", "workers") if arguments.get(name) is not None}
+    if row.device == CPU:
+        params["device"] = CPU
+    same_version = (used.get("versions") or {}).get("ultralytics") == version("ultralytics")
+    if params.get("optimizer", "auto") == "auto" and used.get("optimizer") and not same_version:
+        params |= {"optimizer": used["optimizer"], "momentum": params.get("momentum", AUTO_MOMENTUM)}
+    return params
+
+
+def same_start(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """From the same kind of weights: what `auto` found then, not what it would find now."""
+    if row.start.get("kind", "auto") != "auto" or not used:
+        return row.start or {"kind": "auto"}
+    return {"kind": "official" if row.weights == "official" else "scratch"}

@@ -1,0 +1,121 @@
+"""The models that can be trained: one for each scale of the YAMLs that the installed ultralytics has."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.extensions import socketio
+from app.services.trainer.ultralytics_files import folder, read
+
+# The task by the module of the last layer. Others are left out: world and YOLOE models learn from texts (they need a
+# text encoder that is downloaded), semantic and depth models need maps of pixels, which no dataset here has.
+HEADS = {
+    "Detect": "detect",
+    "v10Detect": "detect",
+    "RTDETRDecoder": "detect",
+    "Segment": "segment",
+    "Segment26": "segment",
+    "Pose": "pose",
+    "Pose26": "pose",
+    "OBB": "obb",
+    "OBB26": "obb",
+    "Classify": "classify",
+}
+# A torchvision network, which fetches its own weights from an address that nobody here checks.
+FETCHES = "TorchVision"
+
+# The datasets that a task can be trained on: polygons give boxes and turned boxes, keypoints come with a box.
+FITTING = {
+    "detect": ("detect", "segment", "obb", "pose"),
+    "segment": ("segment", "obb"),
+    "pose": ("pose",),
+    "obb": ("obb", "segment"),
+    "classify": ("classify",),
+}
+SUFFIXES = {"detect": "", "segment": "-seg", "pose": "-pose", "obb": "-obb", "classify": "-cls"}
+FAMILY = re.compile(r"yolov?(\d+)|rtdetr")
+SIZES = ("n", "t", "s", "m", "b", "c", "l", "e", "x")  # from small to large
+
+_known: dict[str, "Architecture"] = {}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """`name` as ultralytics builds it, such as `yolo11n-seg`; `size` is its scale, empty where there is only one."""
+
+    name: str
+    family: str
+    size: str
+    task: str
+    layers: int
+
+    def fits(self, dataset_task: str) -> bool:
+        return dataset_task in FITTING[self.task]
+
+
+def architectures() -> dict[str, Architecture]:
+    """All of them by name: newest family first, then by task and size. Read once; others are served meanwhile."""
+    if not _known:
+        place = folder()
+        found: list[Architecture] = []
+        for path in place.glob("models/**/*.yaml") if place else ():
+            found += of_file(path.stem, read(path))
+            socketio.sleep(0)  # a file takes about 1 ms
+        _known.update((item.name, item) for item in sorted(found, key=rank))
+    return _known
+
+
+def find(name: str) -> Architecture | None:
+    """By its name, or by that of its official file where that adds a u: yolov5nu."""
+    known = architectures()
+    return known.get(name) or known.get(name.removesuffix("u"))
+
+
+def of_file(stem: str, model: dict[str, Any]) -> Iterator[Architecture]:
+    """What a YAML of this name describes; nothing where it cannot be trained here."""
+    family = FAMILY.match(stem)
+    layers = model["backbone"] + model["head"]
+    task = HEADS.get(layers[-1][2])
+    if family is None or task is None or any(layer[2] == FETCHES for layer in layers):
+        return
+    for name, size in names(stem, family[0], list(model.get("scales", ()))):
+        yield Architecture(name, family[0], size, task, len(layers))
+
+
+def names(stem: str, family: str, scales: list[str]) -> list[tuple[str, str]]:
+    """Name and size of each model of a YAML: a file for all scales, or one whose name tells its only one."""
+    rest = stem.removeprefix(family)
+    if rest[:1].isalpha():  # yolov9c-seg
+        return [(stem, rest[0])]
+    if family == "rtdetr" or not scales:  # rtdetr-l, yolov3-tiny
+        return [(stem, rest.removeprefix("-"))]
+    return [(f"{family}{scale}{rest}", scale) for scale in scales]
+
+
+def rank(item: Architecture) -> tuple[Any, ...]:
+    number = FAMILY.match(item.name)[1]  # type: ignore[index]
+    variant = item.name.removeprefix(f"{item.family}{item.size}")
+    size = SIZES.index(item.size) if item.size in SIZES else len(SIZES)
+    return (-int(number or 0), item.family, list(HEADS.values()).index(item.task), variant, size, item.size)
+
+
+def listed() -> list[dict[str, Any]]:
+    """All of them as ArchitectureOut takes them."""
+    return [
+        {"name": item.name, "family": item.family, "size": item.size, "task": item.task, "datasets": FITTING[item.task]}
+        for item in architectures().values()
+    ]
+
+
+def examples(dataset_task: str) -> str:
+    """Some that fit a dataset, for a message: of each task that fits, the smallest of each family."""
+    tasks = [dataset_task, *(task for task, datasets in FITTING.items() if dataset_task in datasets)]
+    smallest = {item.name: item for item in architectures().values() if item.size == "n"}
+    names = [
+        item.name
+        for task in dict.fromkeys(tasks)
+        for item in smallest.values()
+        if item.task == task and item.name == f"{item.family}n{SUFFIXES[task]}"
+    ]
+    return ", ".join(names[:6])

@@ -1,0 +1,203 @@
+"""A ZIP with everything that is needed to run a training again, sent while it is made."""
+
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flask_babel import gettext as _
+
+from app import __version__
+from app.errors import NotFound
+from app.models import Dataset, Training
+from app.services.storage.names import Loader, write_yaml
+from app.services.storage.unpack import Pacer
+from app.services.trainer.again import TrainingAgain, same_columns
+
+PIECE = 256 * 1024
+LOG_TAIL = 256 * 1024
+ATTEMPTS = 5  # the last ones have their logs in it
+HERE = ("project", "name", "save_dir", "exist_ok", "resume", "tracker")  # arguments that mean something only here
+SHOWN = re.compile(r"[\w.-]+\.(png|jpg)")
+
+README = """# Training {id}: {name}
+
+Made by YOLO Training Platform {version}. Dataset: {dataset} ({images} images, revision `{revision}`).
+
+| file | what it is |
+| --- | --- |
+| `config.yaml` | every argument, versions, seed, device, the dataset's revision and the start weights |
+| `request.json` | the same as a request to this platform |
+| `args.yaml` | the same for plain ultralytics |
+| `dataset.yaml` | class names and split; the images are not in this bundle |
+| `weights/best.pt` | the best weights |
+| `results.csv`, `plots/` | what ultralytics wrote |
+| `log/` | the last output and events of each attempt |
+
+## Run it again with this platform
+
+Where the training still is: `POST /api/trainings/{id}/run-again`. It refuses when dataset or start weights have changed
+since. On another server: upload the dataset, put its number into `request.json`, and
+
+    curl -H "Content-Type: application/json" --data @request.json http://SERVER:5000/api/trainings
+
+## Run it again with plain ultralytics
+
+Put the dataset somewhere, write its folder into `dataset.yaml` (`path:`), then, in this folder:
+
+    pip install ultralytics=={ultralytics} torch=={torch}
+    yolo train cfg=args.yaml
+
+{start} The seed is {seed}. The same numbers come out on the same kind of device ({device}) with the same versions and
+the same number of threads; elsewhere they differ in the last digits.
+"""
+
+
+class Sink:
+    """Where zipfile writes; what it has written is taken away."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self.parts.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def take(self) -> bytes:
+        data, self.parts = b"".join(self.parts), []
+        return data
+
+
+class TrainingBundle(TrainingAgain):
+    """Makes bundles."""
+
+    def bundle(self, training_id: int) -> tuple[Iterator[bytes], str]:
+        """The ZIP in pieces, and the name to save it under.
+
+        Raises:
+            NotFound: no such training, or it never started.
+        """
+        row = self._row(training_id)
+        used = self.used_config(training_id)
+        if not used:
+            raise NotFound(_("This training has not started yet: there is nothing to reproduce."))
+        texts = self.texts(row, used)
+        name = re.sub(r"[^\w.-]+", "-", row.name, flags=re.ASCII).strip("-.") or "training"
+        return packed(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"
+
+    def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
+        """What is written for the bundle, by name."""
+        folder = self.folder(row.id)
+        description = document(self.storage.dataset_yaml(row.dataset_id)) or {"names": row.dataset.classes}
+        wanted = {"path": "/where/the/dataset/is"}
+        wanted |= {key: value for key, value in description.items() if key not in {"path", "download"}}
+        return {
+            "README.md": readme(row, row.dataset, used),
+            "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
+            "args.yaml": write_yaml(plain_arguments(document(folder / "run" / "args.yaml") or used["arguments"])),
+            "dataset.yaml": write_yaml(wanted),
+            "config.yaml": (folder / "config.yaml").read_text(encoding="utf-8"),
+        }
+
+    def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path, int]]:
+        """Name in the ZIP, file, and how much of its end (0: all). Names are ours or have plain letters only."""
+        folder = self.folder(training_id)
+        yield "weights/best.pt", folder / "run" / "weights" / "best.pt", 0
+        yield "results.csv", folder / "run" / "results.csv", 0
+        for path in sorted((folder / "run").glob("*.*")):
+            if SHOWN.fullmatch(path.name):
+                yield f"plots/{path.name}", path, 0
+        numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
+        for number in numbers[-ATTEMPTS:]:
+            attempt = folder / "attempts" / str(number)
+            yield f"log/attempt-{number}.log", attempt / "worker.log", LOG_TAIL
+            yield f"log/attempt-{number}-events.jsonl", attempt / "events.jsonl", LOG_TAIL
+
+
+def packed(texts: dict[str, str], files: Iterator[tuple[str, Path, int]]) -> Iterator[bytes]:
+    """The ZIP in pieces, little of it in memory at once; lets others be served."""
+    sink, pacer = Sink(), Pacer()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+        for name, text in texts.items():
+            archive.writestr(name, text)
+            yield sink.take()
+        for name, path, tail in files:
+            if not path.is_file():
+                continue
+            with open(path, "rb") as file, archive.open(member(name, path), "w", force_zip64=True) as target:
+                file.seek(-min(tail, path.stat().st_size) if tail else 0, 2 if tail else 0)
+                while piece := file.read(PIECE):
+                    target.write(piece)
+                    pacer()
+                    yield sink.take()
+    yield sink.take()
+
+
+def member(name: str, path: Path) -> zipfile.ZipInfo:
+    """Weights and pictures are compressed already."""
+    info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
+    info.compress_type = zipfile.ZIP_STORED if path.suffix in {".pt", ".png", ".jpg"} else zipfile.ZIP_DEFLATED
+    return info
+
+
+def document(path: Path) -> dict[str, Any] | None:
+    """A YAML file of ours or of ultralytics."""
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 (the safe one)
+    except (OSError, yaml.YAMLError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def plain_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What `yolo train cfg=` takes, without this machine's paths."""
+    values = {name: value for name, value in arguments.items() if name not in HERE}
+    return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}
+
+
+def request_of(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """The body of POST /api/trainings that makes the same training."""
+    values = same_columns(row, used)
+    names = ("name", "dataset_id", "epochs", "batch_size", "img_size", "params")
+    body = {name: values[name] for name in names}
+    body |= {"architecture": row.architecture} if row.architecture else {"model_version": row.model_version}
+    if values["params"].get("optimizer", "auto") != "auto":
+        body["learning_rate"] = row.learning_rate
+    start = dict(values["start"])
+    kind = start.pop("kind", "auto")
+    return body | {"start": start if kind == "training" else kind}
+
+
+def readme(row: Training, dataset: Dataset, used: dict[str, Any]) -> str:
+    """How to run it again, in English; names cannot change its layout."""
+    versions, weights = used.get("versions") or {}, used.get("start_weights")
+    start = "It starts from scratch."
+    if weights:
+        start = (
+            f"It starts from `{harmless(weights['name'])}` (SHA-256 `{weights['sha256']}`): put that file beside it."
+        )
+    return README.format(
+        id=row.id,
+        name=harmless(row.name),
+        version=__version__,
+        dataset=harmless(dataset.name),
+        images=dataset.total_images,
+        revision=harmless(used.get("dataset_revision") or "unknown"),
+        ultralytics=harmless(versions.get("ultralytics", "")),
+        torch=harmless(str(versions.get("torch", "")).partition("+")[0]),
+        start=start,
+        seed=used.get("seed"),
+        device=harmless(used.get("device") or ""),
+    )
+
+
+def harmless(text: Any) -> str:
+    """Text without what Markdown or HTML would act on, on one line."""
+    visible = "".join(char if char.isprintable() else " " for char in str(text)[:300])
+    return re.sub(r"([\\`*\[\]<>|!])", r"\\\1", visible)

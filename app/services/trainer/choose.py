@@ -1,0 +1,93 @@
+"""Which model a request means, and what it starts from."""
+
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.errors import Unprocessable
+from app.models import Dataset, Training
+from app.services.trainer.architectures import SUFFIXES, Architecture, architectures, examples, find
+from app.services.trainer.launch import checkpoint_path
+
+CLASSIFY_SIZE = 224  # pixels: what classification models are published for
+
+
+def refuse(field: str, problem: str) -> Unprocessable:
+    return Unprocessable(problem, [{"field": field, "message": problem}])
+
+
+def model(values: dict[str, Any], dataset: Dataset, source: Training | None) -> tuple[str, str | None, str]:
+    """Size, architecture (None: plain YOLOv8) and task of the model that a request means.
+
+    Without any wish it is that of the training it starts from, else the default YOLOv8, for the dataset's task.
+
+    Raises:
+        Unprocessable: there is no such model, or it does not fit the dataset, the request or the start.
+    """
+    size, name = values.get("model_version"), values.get("architecture")
+    if name is None and size is None and source is not None:
+        size, name = source.model_version, source.architecture
+    if name is None:
+        size = size or Path(current_app.config["DEFAULT_MODEL"]).stem[-1]
+        if dataset.task == "detect":
+            fits_source(source, f"yolov8{size}")
+            return size, None, "detect"
+        name = f"yolov8{size}{SUFFIXES.get(dataset.task, '')}"
+    chosen = named(name)
+    if values.get("model_version") not in {None, chosen.size}:
+        raise refuse("model_version", _("The architecture %(name)s is of size “%(size)s”. Leave model_version out.",
+                                        name=chosen.name, size=chosen.size))  # fmt: skip
+    if not chosen.fits(dataset.task):
+        raise refuse("architecture", _(
+            "%(name)s is for the task “%(task)s”, but the dataset's is “%(dataset)s”. These fit: %(names)s.",
+            name=chosen.name, task=chosen.task, dataset=dataset.task, names=examples(dataset.task),
+        ))  # fmt: skip
+    fits_source(source, chosen.name)
+    return chosen.size, chosen.name, chosen.task
+
+
+def named(name: str) -> Architecture:
+    found = find(name)
+    if found is None:
+        alike = [item for item in architectures() if item.startswith(name[:6])] or list(architectures())
+        raise refuse("architecture", _("There is no such architecture. There are: %(names)s …",
+                                       names=", ".join(alike[:8])))  # fmt: skip
+    return found
+
+
+def fits_source(source: Training | None, name: str) -> None:
+    """Weights fit the model they were made for; the number of classes may differ."""
+    if source is None:
+        return
+    own = source.architecture or f"yolov8{source.model_version}"
+    if own != name:
+        raise refuse("start", _("Training %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own,
+                                name=name))  # fmt: skip
+
+
+def source(session: Any, start: dict[str, Any]) -> Training | None:
+    """The training whose checkpoint a start names; None where it names none.
+
+    Raises:
+        Unprocessable: there is no such training or checkpoint.
+    """
+    if start["kind"] != "training":
+        return None
+    row = session.get(Training, start["training_id"])
+    if row is None or row.deleted_at is not None:
+        raise refuse("start", _("There is no training %(id)s to start from.", id=start["training_id"]))
+    path = Path(current_app.config["MODELS_DIR"]) / str(row.id) / checkpoint_path(start["checkpoint"])
+    if not path.is_file():
+        raise refuse("start", _("Training %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id,
+                                checkpoint=start["checkpoint"]))  # fmt: skip
+    return row
+
+
+def check_freeze(given: dict[str, Any], name: str) -> None:
+    """At least the last layer must learn."""
+    found = find(name)
+    if found and given.get("freeze", 0) >= found.layers:
+        highest = found.layers - 1
+        raise refuse("params.freeze", _("Must be between %(low)s and %(high)s.", low=0, high=highest))

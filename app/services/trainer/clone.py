@@ -1,0 +1,103 @@
+"""New trainings: asked for once, or made from the request of another one."""
+
+import re
+from typing import Any
+
+from flask_babel import gettext as _
+from marshmallow import ValidationError
+from sqlalchemy import select
+
+from app.errors import Unprocessable, flatten
+from app.extensions import db
+from app.models import Training, TrainingStatus
+from app.schemas import TrainingIn
+from app.services import idempotency
+from app.services.idempotency import Answer, Asked
+from app.services.trainer.create import TrainingCreation
+
+COUNTED = re.compile(r"(.*\S) \((\d{1,6})\)")
+MAX_NAME = 100
+
+
+class TrainingCloning(TrainingCreation):
+    """Creating with an Idempotency-Key, and cloning."""
+
+    def create_once(self, values: dict[str, Any], asked: Asked | None = None, cloned_from: int | None = None) -> Answer:
+        """`create`, once for each key; the answer."""
+        answer: Answer = {"message": _("Training started"), "status": str(TrainingStatus.PENDING)}
+
+        def within(session: Any, row: Training) -> None:
+            row.cloned_from = cloned_from
+            session.flush()
+            answer["training_id"] = row.id
+            idempotency.keep(session, asked, answer)
+
+        def work() -> Answer:
+            self.create(values, within)
+            return answer
+
+        return idempotency.once(asked, work)
+
+    def clone(self, training_id: int, changes: dict[str, Any], asked: Asked | None = None) -> Answer:
+        """A new training with the same request, changed as asked; all checks of a new one apply.
+
+        Args:
+            changes: fields of the create request, as sent. In `params` each one by itself: null takes it away.
+
+        Raises:
+            NotFound: no such training. And what `create` raises.
+        """
+        row = self._row(training_id)
+        values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
+        values["params"] = merged(row, changes)
+        if "name" not in changes:
+            values["name"] = next_name(row.name)
+        if "model_version" in changes and "architecture" not in changes:
+            values.pop("architecture", None)
+        if values["params"].get("optimizer") == "auto" and "learning_rate" not in changes:
+            values.pop("learning_rate", None)
+        return self.create_once(loaded(values), asked, training_id)
+
+
+def request_of(row: Training) -> dict[str, Any]:
+    """The create request that makes such a training, without name and params; what has its default is left out."""
+    values = {name: getattr(row, name) for name in ("dataset_id", "epochs", "batch_size", "img_size")}
+    values |= {"architecture": row.architecture} if row.architecture else {"model_version": row.model_version}
+    if row.params.get("optimizer") != "auto":
+        values["learning_rate"] = row.learning_rate
+    if row.priority:
+        values["priority"] = row.priority
+    kind = row.start.get("kind", "auto")
+    if kind == "training":
+        values["start"] = {name: row.start[name] for name in ("training_id", "checkpoint")}
+    elif kind != "auto":
+        values["start"] = kind
+    return values
+
+
+def loaded(values: dict[str, Any]) -> dict[str, Any]:
+    """A whole request, checked like one that was sent."""
+    try:
+        return TrainingIn().load(values)
+    except ValidationError as error:
+        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
+        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), fields) from error
+
+
+def merged(row: Training, changes: dict[str, Any]) -> dict[str, Any]:
+    params = dict(row.params) | changes.get("params", {})
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def next_name(name: str) -> str:
+    """ "Cars" → "Cars (2)", "Cars (2)" → "Cars (3)": the first number that no training has."""
+    match = COUNTED.fullmatch(name)
+    stem, number = (match[1], int(match[2])) if match else (name, 1)
+    like = select(Training.name).where(Training.name.startswith(stem[: MAX_NAME - 9], autoescape=True))
+    taken = set(db.session.scalars(like))
+    while True:
+        number += 1
+        tail = f" ({number})"
+        candidate = stem[: MAX_NAME - len(tail)].rstrip() + tail
+        if candidate not in taken:
+            return candidate

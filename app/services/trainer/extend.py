@@ -1,0 +1,89 @@
+"""More epochs for a training that is completed, and what the learning rate does then."""
+
+import math
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app.errors import Conflict, IllegalTransition
+from app.models import Training, TrainingMetric, TrainingStatus
+from app.services.idempotency import Answer, Asked
+from app.services.trainer.base import TrainingBase
+from app.services.trainer.checkpoints import Kept, whole
+from app.services.trainer.messages import Message, status_message
+from app.services.trainer.requeue import back_to_queue
+
+LRF = 0.01  # ultralytics' own: the last rate as a part of the first
+
+
+class TrainingExtension(TrainingBase):
+    """Adding epochs."""
+
+    def extend(self, training_id: int, epochs: int, schedule: str, asked: Asked | None = None) -> Answer:
+        """Train `epochs` more after the last one that was done.
+
+        Args:
+            schedule: "stretch": the learning rate's schedule is laid over all epochs. "keep": the last rate stays.
+
+        Returns:
+            The answer of an action, with `epochs` (the new total), `schedule` and `learning_rate`: the rate of the last
+            epoch that was done, of the first new one and of the last new one, each None where it is not known.
+
+        Raises:
+            IllegalTransition: it is not completed. Conflict: it has no checkpoint of its last epoch any more.
+        """
+
+        def work(session: Any) -> tuple[Answer, list[Message]]:
+            row = self._locked(session, training_id)
+            if row.status != TrainingStatus.COMPLETED:
+                raise IllegalTransition(row.status, TrainingStatus.PENDING, _("Only a completed one can be extended."))
+            done = row.current_epoch
+            kept = Kept(done, f"checkpoints/epoch-{done}.pt")
+            if not whole(self.folder(training_id) / kept.path):
+                problem = _("The checkpoint of the last epoch, which more epochs would start from, is gone. Clone the "
+                            "training and let the clone start from these weights.")  # fmt: skip
+                raise Conflict(problem, members={"current": row.status})
+            rates = learning_rates(session, row, done + epochs, schedule)
+            back_to_queue(row, kept)
+            row.restarts = 0
+            row.epochs = row.total_epochs = done + epochs
+            row.extensions = [*row.extensions, {"from_epoch": done, "epochs": row.epochs, "schedule": schedule}]
+            answer = {"message": sentence(row.epochs, schedule, rates), "training_id": row.id, "status": row.status}
+            answer |= {"epochs": row.epochs, "schedule": schedule, "learning_rate": rates}
+            return answer, [status_message(row)]
+
+        return self.change(asked, work)
+
+
+def learning_rates(session: Any, row: Training, total: int, schedule: str) -> dict[str, float | None]:
+    """The rate of the last epoch that was done, and of the first and the last new one."""
+    last = session.scalar(
+        select(TrainingMetric.learning_rate).where(
+            TrainingMetric.training_id == row.id, TrainingMetric.epoch == row.current_epoch
+        )
+    )
+    if schedule == "keep":
+        return {"last": last, "first": last, "final": last}
+    share, cosine = row.params.get("lrf", LRF), row.params.get("cos_lr", False)
+    first, final = (row.learning_rate * factor(epoch, total, share, cosine) for epoch in (row.current_epoch + 1, total))
+    return {"last": last, "first": first, "final": final}
+
+
+def factor(epoch: int, total: int, share: float, cosine: bool) -> float:
+    """The learning rate of an epoch (from 1) as a part of the first epoch's, warm-up aside.
+
+    As in ultralytics 8.4, engine/trainer.py `_setup_scheduler`; its epochs count from 0.
+    """
+    if cosine:
+        return max((1 - math.cos((epoch - 1) * math.pi / total)) / 2, 0) * (share - 1) + 1
+    return max(1 - (epoch - 1) / total, 0) * (1 - share) + share
+
+
+def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
+    """What the learning rate will do."""
+    shown = {name: "?" if rate is None else f"{rate:.3g}" for name, rate in rates.items()}
+    if schedule == "keep":
+        return _("It goes on to epoch %(total)s; the learning rate stays at %(last)s.", total=total, **shown)
+    return _("It goes on to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to %(first)s and "
+             "then falls to %(final)s: its schedule is laid over all epochs.", total=total, **shown)  # fmt: skip

@@ -1,0 +1,75 @@
+"""The parameters of ultralytics that a training may set: an allow-list with types, ranges and documentation.
+
+Everything that is or holds a path, an address or a name is absent on purpose; see excluded.py.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.errors import Unprocessable
+from app.services.trainer.params import augmentation, learning, running
+from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
+from app.services.trainer.params.titles import GROUPS
+from app.services.trainer.ultralytics_files import defaults
+
+__all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "checked", "with_optimizer"]
+
+SGD_FROM = 0.005  # a rate from here on would make Adam's steps diverge
+OWN_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
+
+PARAMETERS: dict[str, Parameter] = {
+    item.name: item for item in (*learning.PARAMETERS, *running.PARAMETERS, *augmentation.PARAMETERS)
+}
+
+
+def checked(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any]:
+    """The parameters, normalised. With a task, those that only other tasks have are refused, too.
+
+    Raises:
+        Unprocessable: names each one that is unknown or does not fit, as `params.<name>`.
+    """
+    values, errors = {}, []
+    for name, value in params.items():
+        try:
+            if name not in PARAMETERS:
+                raise ValueError(_("Unknown parameter."))
+            values[name] = PARAMETERS[name].check(value, task)
+        except ValueError as error:
+            errors.append({"field": f"params.{name[:50]}", "message": str(error)})
+    if errors:
+        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), errors)
+    return values
+
+
+def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str, Any], float]:
+    """The parameters with an optimizer that uses the user's rate, and the rate that is used.
+
+    ultralytics' `auto` ignores the rate. Without a rate `auto` chooses both; a named optimizer gets its usual one.
+    """
+    name = params.get("optimizer", "auto")
+    if rate is not None:
+        chosen = ("SGD" if rate >= SGD_FROM else "AdamW") if name == "auto" else name
+        return params | {"optimizer": chosen}, rate
+    return params | {"optimizer": name}, 0.01 if name in {"auto", "SGD", "MuSGD"} else 0.001
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Every parameter as ParameterOut takes it, in the reader's language."""
+    known = defaults() | OWN_DEFAULTS
+    return [
+        {
+            "name": item.name,
+            "type": item.kind,
+            "default": known.get(item.name),
+            "minimum": item.low,
+            "maximum": item.high,
+            "choices": list(item.choices) if item.choices else None,
+            "group": item.group,
+            "group_title": str(GROUPS[item.group]),
+            "description": str(item.description),
+            "tasks": list(item.tasks),
+        }
+        for item in PARAMETERS.values()
+    ]

@@ -1,0 +1,71 @@
+"""What a parameter can be, and the check of each kind."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+BOXES = TASKS[:4]  # labels with places in the image
+OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter. `description` is a lazy text: what it does, for a beginner, and what it is, for an engineer."""
+
+    name: str
+    kind: str  # number, integer, boolean, choice or device
+    group: str
+    description: Any
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[Any, ...] = ()
+    tasks: tuple[str, ...] = TASKS
+
+    def check(self, value: Any, task: str | None = None) -> Any:
+        """The value as it is stored.
+
+        Raises:
+            ValueError: it does not fit; with a message for the user.
+        """
+        if task is not None and task not in self.tasks:
+            raise ValueError(_("Only for these tasks: %(tasks)s.", tasks=", ".join(self.tasks)))
+        if self.kind == "device":
+            return device(value)
+        if self.kind == "boolean":
+            return flag(value)
+        if self.kind == "choice":
+            return choice(value, self.choices)
+        return self.number(value)
+
+    def number(self, value: Any) -> float:
+        whole = self.kind == "integer"
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise ValueError(_("Not a whole number.") if whole else _("Not a number."))
+        if self.low is None or self.high is None or not self.low <= value <= self.high:  # not a number is nowhere
+            raise ValueError(_("Must be between %(low)s and %(high)s.", low=self.low, high=self.high))
+        return value
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(_("Not true or false."))
+    return value
+
+
+def choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    if not any(type(value) is type(item) and value == item for item in choices):
+        raise ValueError(_("Must be one of: %(choices)s.", choices=", ".join(map(str, choices))))
+    return value
+
+
+def device(value: Any) -> str:
+    """`auto`, `cpu`, or numbers of GPUs: `0`, `0,1`."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and re.fullmatch(r"auto|cpu|\d{1,2}(,\d{1,2}){0,15}", text, re.ASCII):
+        numbers = text.split(",")
+        if len(set(numbers)) == len(numbers):
+            return text
+    raise ValueError(_("Must be auto, cpu, or numbers of GPUs such as 0 or 0,1."))

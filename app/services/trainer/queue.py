@@ -1,0 +1,80 @@
+"""The order in which trainings wait, and changing it."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import select
+
+from app import notify
+from app.errors import Conflict, Unprocessable
+from app.models import Training, TrainingStatus
+from app.services.idempotency import Answer
+from app.services.trainer import present
+from app.services.trainer.base import TrainingBase
+from app.services.trainer.messages import Message, status_message
+
+
+class TrainingQueue(TrainingBase):
+    """The trainings that wait."""
+
+    def queue(self) -> dict[str, Any]:
+        """Those that wait, the next one first, as TrainingOut takes them."""
+        return {"queue": present.waiting(self.models)}
+
+    def reorder(self, wanted: list[int]) -> dict[str, Any]:
+        """Put waiting trainings in this order; the queue as it is then.
+
+        Args:
+            wanted: some or all that wait. They change places among themselves; the others keep theirs. One that comes
+                before another of higher priority gets that priority.
+
+        Raises:
+            Unprocessable: one is named twice. Conflict: one does not wait any more; `order` says which do.
+        """
+        if len(set(wanted)) < len(wanted):
+            problem = _("Each training can be named once.")
+            raise Unprocessable(problem, [{"field": "order", "message": problem}])
+
+        def work(session: Any) -> tuple[Answer, list[Message]]:
+            waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
+            rows = session.scalars(select(Training).where(waits).order_by(*present.queue_order()).with_for_update())
+            now = {row.id: row for row in rows}
+            if not now.keys() >= set(wanted):
+                raise no_longer_waiting(wanted, list(now))
+            order = [now[training_id] for training_id in rearranged(list(now), wanted)]
+            before = [row.priority for row in order]
+            for row, priority, position in zip(order, *places(order), strict=True):
+                row.priority, row.position = priority, position
+            changed = [row for row, priority in zip(order, before, strict=True) if row.priority != priority]
+            return {"order": [row.id for row in order]}, [status_message(row) for row in changed]
+
+        notify.to_dashboard("training_queue", self.change(None, work))
+        return self.queue()
+
+
+def rearranged(now: Sequence[int], wanted: Sequence[int]) -> list[int]:
+    """The whole order when `wanted` take the places that they have among `now`."""
+    next_one, moved = iter(wanted), set(wanted)
+    return [next(next_one) if training_id in moved else training_id for training_id in now]
+
+
+def places(order: Sequence[Training]) -> tuple[list[int], list[int]]:
+    """Priorities and positions that make this order hold; positions rise.
+
+    Of the two ways, raising what now comes before a higher priority or lowering what comes after a lower one, the one
+    that changes fewer trainings; raising where both change as many.
+    """
+    given = [row.priority for row in order]
+    raised = list(accumulate(reversed(given), max))[::-1]
+    lowered = list(accumulate(given, min))
+    fewest = min(raised, lowered, key=lambda new: sum(a != b for a, b in zip(new, given, strict=True)))
+    ages = sorted(row.position for row in order)  # later trainings stay behind: positions are times of creation
+    return fewest, list(accumulate(ages, lambda last, age: max(last + 1, age)))
+
+
+def no_longer_waiting(wanted: Sequence[int], waiting: Sequence[int]) -> Conflict:
+    gone = ", ".join(str(training_id) for training_id in wanted if training_id not in waiting)
+    problem = _("These trainings do not wait any more: %(ids)s. Load the queue again.", ids=gone)
+    return Conflict(problem, [{"field": "order", "message": problem}], {"order": list(waiting)})

@@ -1,0 +1,138 @@
+"""Deleted trainings: out of sight at once, back for a while, then gone with their files."""
+
+import logging
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+
+from app import notify
+from app.database import writing
+from app.errors import Conflict, IllegalTransition
+from app.extensions import db, socketio
+from app.models import Test, Training, TrainingStatus, now
+from app.services.idempotency import Answer, Asked
+from app.services.trainer import present
+from app.services.trainer.base import TrainingBase, missing
+from app.services.trainer.messages import Message, message, status_message
+
+logger = logging.getLogger("yolo.training")
+
+UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
+
+
+class TrainingTrash(TrainingBase):
+    """Deleting and bringing back."""
+
+    def delete(self, training_id: int) -> dict[str, Any]:
+        """Move it to the trash; what waits or is paused is cancelled. Done twice, it is the same.
+
+        Raises:
+            NotFound: no such training. IllegalTransition: it runs.
+        """
+
+        def work(session: Any) -> tuple[Answer, list[Message]]:
+            row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+            messages = []
+            if row.deleted_at is None:
+                if row.status == TrainingStatus.RUNNING:
+                    raise IllegalTransition(row.status, "deleted", _("Stop it first."))
+                if not TrainingStatus(row.status).ended:
+                    messages.append(cancel(row, self.folder(training_id)))
+                row.deleted_at = now()
+                messages.append(status_message(row))
+            until = row.deleted_at + timedelta(days=current_app.config["TRASH_DAYS"])
+            return {"message": _("In the trash"), "training_id": training_id, "until": until}, messages
+
+        return self.change(None, work)
+
+    def restore(self, training_id: int, asked: Asked | None = None) -> Answer:
+        """Take it out of the trash, as it was.
+
+        Raises:
+            NotFound: no such training. Conflict: it is not in the trash.
+        """
+
+        def work(session: Any) -> tuple[Answer, list[Message]]:
+            row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+            if row.deleted_at is None:
+                raise Conflict(_("This training is not in the trash."), members={"current": row.status})
+            row.deleted_at = None
+            answer = {"message": _("Restored"), "training_id": training_id, "status": row.status}
+            return answer, [status_message(row)]
+
+        return self.change(asked, work)
+
+    def delete_for_good(self, training_id: int) -> dict[str, Any]:
+        """Remove a training that is in the trash, with its files and tests.
+
+        Raises:
+            NotFound: no such training. Conflict: it is not in the trash, or another one will start from its weights.
+        """
+        self.remove(training_id)
+        return {"message": _("Deleted for good"), "training_id": training_id, "until": None}
+
+    def purge_trash(self, older_than: datetime) -> list[int]:
+        """Remove what has been in the trash since before this time; the ids. One that is still needed stays."""
+        old = select(Training.id).where(Training.deleted_at < older_than).order_by(Training.id)
+        removed = []
+        for training_id in db.session.scalars(old).all():
+            try:
+                self.remove(training_id)
+            except Conflict as conflict:
+                logger.info("training %s stays in the trash: %s", training_id, conflict.detail)
+            else:
+                removed.append(training_id)
+        return removed
+
+    def remove(self, training_id: int) -> None:
+        """Rows and files, both or none."""
+        taken: list[tuple[Path, Path]] = []
+        try:
+            with writing() as session:
+                row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+                if row.deleted_at is None:
+                    raise Conflict(_("Move the training to the trash first."), members={"current": row.status})
+                refuse_if_needed(session, training_id)
+                tests = session.scalars(select(Test.id).where(Test.training_id == training_id)).all()
+                folders = [self.folder(training_id), *map(self.storage.test_dir, tests)]
+                session.execute(delete(Training).where(Training.id == training_id))  # its rows cascade
+                # Renames, here so that a new row which gets this id cannot meet the old files.
+                taken += [(folder, moved) for folder in folders if (moved := self.storage.move_to_tmp(folder))]
+        except BaseException:
+            for folder, moved in taken:
+                moved.rename(folder)
+            raise
+        logger.info("training %s deleted for good", training_id)
+        notify.to_training("training_deleted", training_id, {})
+        socketio.start_background_task(self.storage.remove_all, [moved for _folder, moved in taken])
+
+
+def refuse_if_needed(session: Any, training_id: int) -> None:
+    """
+    Raises:
+        Conflict: a training that has not ended starts from the weights of this one.
+    """
+    unfinished = select(Training).where(Training.status.in_(UNFINISHED))
+    for other in session.scalars(unfinished):
+        if other.start.get("training_id") == training_id:
+            raise Conflict(_("The training “%(name)s” starts from the weights of this one. Wait until it has ended.",
+                             name=other.name))  # fmt: skip
+
+
+def gone(training_id: int) -> Training:
+    raise missing(training_id)
+
+
+def cancel(row: Training, folder: Path) -> Message:
+    """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
+    row.become(TrainingStatus.CANCELLED)
+    row.stop_requested, row.pause_requested = True, False
+    row.end_time, row.eta, row.waiting_for, row.pause_reason = now(), None, None, None
+    row.progress = {"stage": "cancelled"}
+    found = present.weights(folder)
+    row.model_path = f"models/{row.id}/{found.relative_to(folder).as_posix()}" if found else None
+    return message("training_cancelled", row, downloadable=found is not None)

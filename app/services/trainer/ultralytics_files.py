@@ -1,0 +1,27 @@
+"""Files of the installed ultralytics, read without importing it: that would load torch into the web process."""
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+
+@cache
+def folder() -> Path | None:
+    """`ultralytics/cfg`; None where only the web part is installed."""
+    found = find_spec("ultralytics")
+    return Path(found.origin).parent / "cfg" if found and found.origin else None
+
+
+@cache
+def defaults() -> dict[str, Any]:
+    """default.yaml: a value for each argument; empty where ultralytics is not installed."""
+    place = folder()
+    return {} if place is None else read(place / "default.yaml")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """One YAML file. In about 1 ms: the parser in C."""
+    import yaml  # not at the start: nothing is parsed before someone asks
+
+    return yaml.load(path.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506

@@ -1,0 +1,33 @@
+"""One process of a multi-GPU training: `python -m torch.distributed.run … -m app.worker.rank ARGUMENTS`.
+
+ultralytics would write a program and a pickle for it, which needs a package more. The class follows from the task, and
+the arguments are plain values: a JSON file says it all.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.worker.channel import folder
+
+
+def launch_command(trainer: Any, port: int) -> list[str]:
+    """The command that starts `trainer.world_size` of these, one for each GPU; the arguments lie beside the spec."""
+    path = folder() / "arguments.json"
+    path.write_text(json.dumps(vars(trainer.args)), encoding="utf-8")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(trainer.world_size)]
+    return [*launcher, "--master_port", str(port), "-m", "app.worker.rank", str(path)]
+
+
+def main(path: str) -> None:
+    """Train with the others; rank 0 speaks."""
+    from app.worker.tasks import TRAINERS
+
+    arguments = json.loads(Path(path).read_text(encoding="utf-8"))
+    arguments.pop("save_dir", None)  # follows from project and name
+    TRAINERS[arguments["task"]](overrides=arguments).train()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,127 @@
+"""The revision of a dataset: one hash of its images, labels, classes and split.
+
+Also a program, for the web process: `python -m app.worker.revision DIRECTORY` reads `data` from spec.json and writes
+`result.json` with `revision`.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.worker.files import put
+
+CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
+KINDS = ("images", "labels", "masks")
+SPLITS = ("train", "val", "test")
+MADE_LATER = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
+
+
+def dataset_revision(data_yaml: Path) -> str:
+    """SHA-256 over the files, class names and split of a dataset; times and places of files change nothing.
+
+    Computed once, then read from a file beside the dataset while no file's size or time of change differs.
+
+    Args:
+        data_yaml: our dataset.yaml, or the folder of a dataset that has none.
+
+    Raises:
+        OSError: the dataset cannot be read.
+    """
+    folder = data_yaml if data_yaml.is_dir() else data_yaml.parent
+    names = description(data_yaml)
+    found = sorted(files(folder))
+    present = signature(names, found)
+    known = read_cache(folder / CACHE)
+    if known.get("signature") == present:
+        return known["revision"]
+    revision = content_hash(folder, names, [name for name, *_ in found])
+    write_cache(folder / CACHE, {"signature": present, "revision": revision})
+    return revision
+
+
+def description(data_yaml: Path) -> str:
+    """Classes and split of a dataset.yaml as one line of JSON; where the dataset lies is left out."""
+    if data_yaml.is_dir():
+        return "{}"
+    document = yaml.safe_load(data_yaml.read_text(encoding="utf-8"))
+    return json.dumps({key: value for key, value in sorted(document.items()) if key != "path"}, sort_keys=True)
+
+
+def files(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Each file that a training reads: name below the folder, bytes, times of change of content and of entry (ns)."""
+    roots = [folder / kind for kind in KINDS if (folder / kind).is_dir()]
+    roots = roots or [folder / split for split in SPLITS if (folder / split).is_dir()]  # folders by class
+    for root in roots:
+        yield from walk(root, len(str(folder)) + 1)
+
+
+def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from walk(entry.path, skip)
+            elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in MADE_LATER:
+                stat = entry.stat()
+                yield entry.path[skip:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def signature(names: str, found: list[tuple[str, int, int, int]]) -> str:
+    """What changes when a file does, without reading any."""
+    return hashlib.sha256(f"{names}\n{found}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def content_hash(folder: Path, names: str, paths: list[str]) -> str:
+    """The revision itself."""
+    total = hashlib.sha256(names.encode())
+    with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases Python's lock
+        digests = pool.map(lambda name: file_hash(folder / name), paths, chunksize=64)
+        for name, digest in zip(paths, digests, strict=True):
+            total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
+    return total.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def start_weights(model: Any) -> dict[str, Any] | None:
+    """Name, SHA-256 and bytes of the file that a training starts from; None for a model made anew."""
+    path = Path(str(model))
+    if path.suffix != ".pt" or not path.is_file():
+        return None
+    return {"name": path.name, "sha256": file_hash(path), "bytes": path.stat().st_size}
+
+
+def read_cache(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        return known if isinstance(known, dict) and "revision" in known else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def write_cache(path: Path, known: dict[str, str]) -> None:
+    try:
+        put(path, lambda draft: draft.write_text(json.dumps(known), encoding="utf-8"))
+    except OSError:  # a read-only dataset: it is hashed each time
+        pass
+
+
+def main(directory: str) -> int:
+    spec = json.loads((Path(directory) / "spec.json").read_text(encoding="utf-8"))
+    result = {"revision": dataset_revision(Path(spec["data"]))}
+    put(Path(directory) / "result.json", lambda draft: draft.write_text(json.dumps(result), encoding="utf-8"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

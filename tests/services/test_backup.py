@@ -1,0 +1,198 @@
+"""Backups: who gets one, that they are whole, and that a training comes back from one."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import select
+
+from app.database import writing
+from app.errors import Conflict, NotFound
+from app.extensions import db
+from app.models import Checkpoint, Dataset, Training, TrainingMetric
+from app.services.backup import BackupService
+from tests.data import valid_dataset
+
+WEIGHTS = os.urandom(700_000)
+
+
+def service(app: APIFlask) -> BackupService:
+    return app.extensions["services"].backups
+
+
+def trained(app: APIFlask, dataset_id: int, map95: float, name: str = "Cells/../1 é", **columns: Any) -> int:
+    """A completed training with weights, and its best epoch's map95."""
+    with app.app_context(), writing() as session:
+        row = Training(name=name, dataset_id=dataset_id, model_version="n", status="completed", current_epoch=2)
+        for key, value in columns.items():
+            setattr(row, key, value)
+        session.add(row)
+        session.flush()
+        for epoch, value in ((1, map95), (2, map95 / 2)):
+            session.add(TrainingMetric(training_id=row.id, epoch=epoch, map95=value, map50=0.5, loss=1.5))
+        session.add(Checkpoint(training_id=row.id, epoch=1, model_path="x", is_best=True))
+        number = row.id
+    folder = Path(app.config["MODELS_DIR"]) / str(number)
+    (folder / "run" / "weights").mkdir(parents=True)
+    (folder / "run" / "weights" / "best.pt").write_bytes(WEIGHTS + str(number).encode())
+    (folder / "config.yaml").write_text("seed: 0\n")
+    return number
+
+
+def backed_up(app: APIFlask) -> list[int]:
+    with app.app_context():
+        held = service(app)
+        for training_id in db.session.scalars(select(Training.id)).all():
+            held.backup_if_due(training_id)
+        return [kept.training_id for kept in held.all()]
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"), [("best", {2, 3, 4}), ("all", {1, 2, 3, 4}), ("marked", {3}), ("none", set())]
+)
+def test_who_gets_one(idle_app: APIFlask, policy: str, wanted: set[int]) -> None:
+    idle_app.config["BACKUP_MODELS"] = policy
+    one, other = valid_dataset(idle_app), valid_dataset(idle_app)
+    made = [trained(idle_app, one, 0.3), trained(idle_app, one, 0.6), trained(idle_app, one, 0.1, important=True)]
+    made.append(trained(idle_app, other, 0.01))
+    assert made == [1, 2, 3, 4]
+    trained(idle_app, one, 0.9, status="failed")
+    trained(idle_app, other, 0.9, deleted_at=db_now())
+    assert set(backed_up(idle_app)) == wanted
+    with idle_app.app_context():
+        assert set(service(idle_app).all_due()) == wanted
+
+
+def db_now() -> Any:
+    from app.models import now
+
+    return now()
+
+
+def test_a_backup_is_whole_and_made_once(idle_app: APIFlask) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    with idle_app.app_context():
+        held = service(idle_app)
+        assert held.backup_if_due(number)
+        (kept,) = held.all()
+        assert kept.folder.name == f"{number}-cells-1"
+        assert sorted(path.name for path in kept.folder.iterdir()) == ["best.pt", "config.yaml", "manifest.json"]
+        assert (kept.folder / "best.pt").read_bytes() == WEIGHTS + b"1"
+        assert kept.manifest["metrics"]["map95"] == 0.5
+        assert kept.manifest["dataset"]["name"] == "Things"
+        assert held.verify() == {kept.folder.name: []}
+        assert not held.backup_if_due(number), "it is there already"
+
+        weights = Path(idle_app.config["MODELS_DIR"]) / str(number) / "run" / "weights" / "best.pt"
+        weights.write_bytes(b"better")  # the training was extended
+        with writing() as session:
+            session.get_one(Training, number).name = "Renamed"
+        assert held.backup_if_due(number)
+        assert [path.name for path in held.root.iterdir()] == [f"{number}-renamed"], "one a training"
+        assert (held.root / f"{number}-renamed" / "best.pt").read_bytes() == b"better"
+
+
+def test_what_cannot_be_written_leaves_nothing(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    with idle_app.app_context():
+        held = service(idle_app)
+        with monkeypatch.context() as patch:
+            patch.setattr("app.services.backup.damaged", lambda _kept: ["best.pt"])  # the disk gave back other bytes
+            assert not held.backup_if_due(number)
+        assert list(held.root.iterdir()) == []
+        idle_app.config["DISK_RESERVE"] = 10**18
+        assert not held.backup_if_due(number)
+        assert list(held.root.iterdir()) == []
+        with pytest.raises(NotFound):
+            held.backup(99)
+
+
+def test_damage_is_found(idle_app: APIFlask) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    with idle_app.app_context():
+        held = service(idle_app)
+        kept = held.backup(number)
+        flipped = bytearray((kept.folder / "best.pt").read_bytes())
+        flipped[1000] ^= 1
+        (kept.folder / "best.pt").write_bytes(flipped)
+        (kept.folder / "config.yaml").unlink()
+        (held.root / "7-cut-short").mkdir()
+        assert held.verify() == {kept.folder.name: ["best.pt", "config.yaml"], "7-cut-short": ["manifest.json"]}
+        with pytest.raises(Conflict, match="damaged"):
+            held.restore(number)
+
+
+def test_weights_come_back(idle_app: APIFlask) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    weights = Path(idle_app.config["MODELS_DIR"]) / str(number) / "run" / "weights" / "best.pt"
+    with idle_app.app_context():
+        service(idle_app).backup(number)
+        weights.unlink()
+        assert service(idle_app).restore(number) == number
+        assert weights.read_bytes() == WEIGHTS + b"1"
+        with writing() as session:
+            session.get_one(Training, number).status = "running"
+        with pytest.raises(Conflict, match="runs"):
+            service(idle_app).restore(number)
+        with pytest.raises(NotFound):
+            service(idle_app).restore(99)
+    assert idle_app.test_client().get(f"/api/trainings/{number}/download").data == WEIGHTS + b"1"
+
+
+def test_a_training_that_is_gone_comes_back(idle_app: APIFlask) -> None:
+    dataset_id = valid_dataset(idle_app)
+    number = trained(idle_app, dataset_id, 0.5, important=True)
+    with idle_app.app_context():
+        service(idle_app).backup(number)
+        with writing() as session:
+            session.delete(session.get_one(Training, number))
+            session.flush()
+            session.delete(session.get_one(Dataset, dataset_id))
+        restored = service(idle_app).restore(number)
+    client = idle_app.test_client()
+    shown = client.get(f"/api/trainings/{restored}").get_json()
+    assert (shown["status"], shown["name"], shown["dataset_name"]) == ("completed", "Cells/../1 é", "Things")
+    assert shown["best"]["map95"] == 0.5
+    assert len(client.get(f"/api/trainings/{restored}/metrics").get_json()["epochs"]) == 2
+    assert client.get(f"/api/trainings/{restored}/download").data == WEIGHTS + b"1"
+    assert client.get(f"/api/datasets/{shown['dataset_id']}").get_json()["status"] == "invalid"
+
+
+def test_a_crash_while_a_backup_is_replaced(idle_app: APIFlask) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    with idle_app.app_context():
+        held = service(idle_app)
+        kept = held.backup(number)
+        aside = held.root / f".{kept.folder.name}-0123abcd.old"
+        os.replace(kept.folder, aside)
+        (held.root / f".{number}-4567.tmp").mkdir()
+        held.tidy(older_than=time.time() - 3600)
+        assert len(list(held.root.iterdir())) == 2, "perhaps it goes on"
+        held.tidy(older_than=time.time() + 1)
+        assert [path.name for path in held.root.iterdir()] == [kept.folder.name]
+        assert held.verify() == {kept.folder.name: []}
+
+
+def test_the_commands(idle_app: APIFlask, tmp_path: Path) -> None:
+    number = trained(idle_app, valid_dataset(idle_app), 0.5)
+    runner = idle_app.test_cli_runner()
+    assert runner.invoke(args=["backup", "now", "99"]).exit_code == 1
+    made = runner.invoke(args=["backup", "now", str(number)])
+    assert (made.exit_code, str(number) in made.output) == (0, True), made.output
+    listed = runner.invoke(args=["backup", "list"]).output
+    assert "0.5" in listed
+    assert "Things" in listed
+    assert runner.invoke(args=["backup", "verify"]).exit_code == 0
+    with idle_app.app_context():
+        folder = service(idle_app).all()[0].folder
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert runner.invoke(args=["backup", "restore", str(number)]).exit_code == 0
+    manifest["files"]["best.pt"]["sha256"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    broken = runner.invoke(args=["backup", "verify"])
+    assert (broken.exit_code, "best.pt" in broken.output) == (1, True)
+    assert runner.invoke(args=["backup", "restore", str(number)]).exit_code == 1

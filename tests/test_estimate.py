@@ -1,0 +1,162 @@
+"""The estimate before a training: measured by a real child, kept, compared with the real training."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.database import writing
+from app.extensions import db
+from app.models import Estimate, Training, TrainingMetric, now
+from app.services.estimate import EstimateService, times
+from tests.data import valid_dataset
+
+TINY: dict[str, Any] = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 64}
+
+
+@pytest.fixture
+def idle(idle_app: APIFlask) -> FlaskClient:
+    """A client of an application that starts no training."""
+    return idle_app.test_client()
+
+
+def ask(client: FlaskClient, dataset_id: int, **changes: Any) -> tuple[int, dict[str, Any]]:
+    answer = client.post("/api/trainings/estimate", json={"dataset_id": dataset_id} | TINY | changes)
+    return answer.status_code, answer.get_json()
+
+
+def wait(client: FlaskClient, dataset_id: int, seconds: float = 120, **changes: Any) -> dict[str, Any]:
+    until = time.monotonic() + seconds
+    while True:
+        status, body = ask(client, dataset_id, **changes)
+        if status != 202:
+            return body
+        assert body["status"] == "measuring"
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def service(app: APIFlask) -> EstimateService:
+    return app.extensions["services"].estimates
+
+
+def staging(app: APIFlask) -> list[Path]:
+    return list((Path(app.config["DATA_ROOT"]) / "tmp").iterdir())
+
+
+@pytest.mark.training
+def test_it_is_near_the_truth_and_asked_once(
+    app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.estimate.MEASURE_S", 3.0)
+    dataset_id = valid_dataset(app, train=24, val=8)
+    assert ask(client, dataset_id)[0] == 202
+    answer = wait(client, dataset_id)
+    assert answer["status"] == "ready", answer
+    assert (answer["basis"], answer["device"]) == ("measured", "cpu")
+    assert (answer["fits"], answer["batches"]) == (True, 6)
+    assert 2_900_000 < answer["parameters"] < 3_200_000
+    assert 100e6 < answer["memory"] < answer["memory_total"]
+    assert answer["disk"] == 4 * answer["checkpoint_bytes"] > 10e6
+    assert staging(app) == [], "nothing is left of the measurement"
+    asked = time.monotonic()
+    longer = ask(client, dataset_id, epochs=10)[1]
+    assert time.monotonic() - asked < 1.0, "more epochs need no other measurement"
+    assert longer["seconds"] - answer["seconds"] == pytest.approx(4 * answer["epoch_seconds"], abs=0.2)
+    assert db_count(app, Training) == 0
+
+    made = client.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).get_json()["training_id"]
+    until = time.monotonic() + 120
+    while (row := client.get(f"/api/trainings/{made}").get_json())["status"] in {"pending", "running"}:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    assert row["status"] == "completed", row
+    ratio = answer["seconds"] / row["duration"]
+    print(f"estimated {answer['seconds']} s, took {row['duration']} s: {ratio:.2f}")
+    assert 1 / 3 < ratio < 3
+    assert staging(app) == []
+
+
+def db_count(app: APIFlask, model: Any) -> int:
+    with app.app_context():
+        return db.session.query(model).count()
+
+
+@pytest.mark.training
+def test_what_does_not_fit_is_an_answer(idle_app: APIFlask, idle: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of 16 at 256 px took 1.6 GB, one of 8 took 1.3 GB."""
+    monkeypatch.setattr("app.services.estimate.MEASURE_S", 1.0)
+    dataset_id = valid_dataset(idle_app, train=32, val=2)
+    idle_app.config["TRAINING_MEMORY_LIMIT"] = int(1.7e9)
+    answer = wait(idle, dataset_id, batch_size=16, img_size=256, params={"mosaic": 0.0})
+    assert answer.get("fits") is False, answer
+    assert answer["largest_batch"] in {4, 8}
+    assert answer["reason"]
+
+
+def test_the_same_checks_as_a_training(idle_app: APIFlask, idle: FlaskClient) -> None:
+    dataset_id = valid_dataset(idle_app)
+    status, body = ask(idle, dataset_id, params={"optimiser": "SGD"})
+    assert (status, body["errors"][0]["field"]) == (422, "params.optimiser")
+    assert ask(idle, 99)[1]["errors"][0]["field"] == "dataset_id"
+    assert ask(idle, dataset_id, epochs=0)[0] == 422
+    assert db_count(idle_app, Training) == 0
+    assert service(idle_app).measuring == {}
+
+
+class Busy:
+    """A dispatcher whose CPU is taken."""
+
+    busy = {7: ("cpu",)}  # noqa: RUF012
+
+    def wake(self) -> None:
+        pass
+
+
+def test_a_training_is_not_disturbed(idle_app: APIFlask, idle: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset_id = valid_dataset(idle_app)
+    monkeypatch.setattr(service(idle_app).trainer, "dispatcher", Busy())
+    status, body = ask(idle, dataset_id)
+    assert (status, body["status"]) == (200, "unavailable")
+    assert body["reason"]
+    with idle_app.app_context(), writing() as session:
+        row = Training(
+            name="Before", dataset_id=dataset_id, status="completed", device="cpu", attempt=1, total_epochs=3
+        )
+        row.model_version, row.epochs, row.batch_size, row.img_size = "n", 3, 4, 64
+        row.start_time = row.end_time = now()
+        session.add(row)
+        session.flush()
+        session.add_all(
+            TrainingMetric(training_id=row.id, epoch=n, seconds=s) for n, s in ((1, 9.0), (2, 4.0), (3, 5.0))
+        )
+    status, body = ask(idle, dataset_id)
+    assert (status, body["basis"], body["epoch_seconds"], body["seconds"]) == (200, "history", 5.0, 30.0)
+    assert ask(idle, dataset_id, batch_size=8)[1]["status"] == "unavailable"
+    assert service(idle_app).measuring == {}
+
+
+def test_a_failed_measurement_says_why(idle_app: APIFlask, idle: FlaskClient) -> None:
+    dataset_id = valid_dataset(idle_app)
+    folder = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id)
+    for path in folder.glob("images/train/*.jpg"):
+        path.write_bytes(b"no image")
+    body = wait(idle, dataset_id)
+    assert body["status"] == "unavailable"
+    assert "dataset" in body["reason"]
+    assert staging(idle_app) == []
+    assert db_count(idle_app, Estimate) == 0
+
+
+def test_the_sum(idle_app: APIFlask) -> None:
+    figures = {"batches": 10, "batch_seconds": 1.0, "plain_batch_seconds": 0.5, "val_seconds": 2.0,
+               "save_seconds": 0.5, "start_seconds": 7.0}  # fmt: skip
+    row = {"epochs": 15, "params": {}}
+    found = times(row, figures, 1)
+    assert found["seconds"] == 7 + 5 * 10 * 1.0 + 10 * 10 * 0.5 + 15 * 2.5 + 2
+    assert times(row | {"params": {"close_mosaic": 0}}, figures, 1)["seconds"] == 7 + 15 * 10 + 15 * 2.5 + 2
+    assert times(row | {"epochs": 4}, figures, 1)["epoch_seconds"] == 10 * 0.5 + 2.5
+    assert times(row, figures, 2)["batches"] == 5

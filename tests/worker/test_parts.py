@@ -1,0 +1,305 @@
+"""The parts of the training program that need no training."""
+
+import csv
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.events import Completed, Epoch, Event, Failed, Note, Paused, Started, read_events
+from app.worker.arguments import nominal
+from app.worker.channel import Channel
+from app.worker.copies import copies, keep
+from app.worker.eta import FINISH_S, Pace
+from app.worker.failures import StopRequested, kind_of
+from app.worker.figures import Gauge, visible
+from app.worker.report import ending, leave_word
+from app.worker.resume import candidates, cut_results
+from app.worker.schedule import curve, extended
+from app.worker.upstream import Patience, threads
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+@pytest.fixture
+def channel(tmp_path: Path) -> Channel:
+    (tmp_path / "spec.json").write_text(json.dumps({"training_dir": str(tmp_path), "resume": None}))
+    return Channel(tmp_path)
+
+
+def said(channel: Channel) -> list[Event]:
+    return [envelope.event for _, envelope in read_events(channel.directory)]
+
+
+# The remaining time
+
+
+def test_the_remaining_time_of_a_recorded_run() -> None:
+    """After a tenth of a steady run within a fifth of the truth, at every epoch."""
+    said = list(read_events(RECORDED))
+    started = next(envelope for _, envelope in said if isinstance(envelope.event, Started))
+    end = next(envelope for _, envelope in said if isinstance(envelope.event, Completed))
+    run = started.event
+    assert isinstance(run, Started)
+    closes = run.epochs - run.arguments["close_mosaic"] + 1
+    pace = Pace(run.epochs, run.batches, closes, run.val_images / run.train_images)
+    whole = (end.time - started.time).total_seconds()
+    errors = {}
+    for _, envelope in said:
+        if not isinstance(event := envelope.event, Epoch):
+            continue
+        train = event.timing["load"] + event.timing["train"]
+        pace.epoch_done(event.epoch, train, event.seconds - train)
+        truth, left = (end.time - envelope.time).total_seconds(), pace.left(event.epoch)
+        assert left is not None
+        if whole - truth > whole / 10 and event.epoch < run.epochs:
+            errors[event.epoch] = abs(left - truth) / truth
+    assert len(errors) > 20
+    assert max(errors.values()) < 0.2, errors
+
+
+def steady(pace: Pace, epochs: int, train: float = 10.0, rest: float = 2.0) -> None:
+    for epoch in range(1, epochs + 1):
+        pace.epoch_done(epoch, train, rest)
+
+
+def test_the_remaining_time_of_steady_epochs() -> None:
+    pace = Pace(epochs=20, batches=100, closes=21, validation=0.25)
+    pace.epoch_done(1, 60.0, 9.0)  # fills caches
+    assert pace.left(1) == 19 * 60 + 20 * 9 + FINISH_S
+    steady(pace, 5)
+    assert pace.left(6) == 14 * 10 + 15 * 2 + FINISH_S, "14 epochs, and the best weights are validated once more"
+    pace.epoch_done(7, 500.0, 2.0)  # the machine was asleep
+    assert pace.left(7) == 13 * 10 + 14 * 2 + FINISH_S
+    assert pace.left_within(7, 50, 5.0, 0.1) == 12.5 * 10 + 14 * 2 + FINISH_S
+
+
+def test_epochs_without_mosaic_are_faster() -> None:
+    pace = Pace(epochs=20, batches=10, closes=11, validation=0.25)
+    steady(pace, 10)
+    assert pace.left(10) == 10 * 10 + 11 * 2 + FINISH_S, "not known yet"
+    pace.epoch_done(11, 4.0, 2.0)
+    assert pace.left(11) == 9 * 4 + 10 * 2 + FINISH_S
+
+
+def test_the_first_epoch_guesses_its_validation() -> None:
+    pace = Pace(epochs=10, batches=100, closes=11, validation=0.2)
+    assert pace.left_within(0, 1, 30.0, 30.0) is None
+    left = pace.left_within(0, 11, 40.0, 30.0)  # a slow first batch, then ten of a second each
+    assert left == pytest.approx(89 + 9 * 100 + 11 * 100 * 0.2 * 0.5 + FINISH_S)
+
+
+def test_a_run_that_goes_on_knows_its_pace() -> None:
+    pace = Pace(epochs=10, batches=100, closes=11, validation=0.2, earlier=[30.0, 12.0, 12.0, 12.0])
+    assert pace.left(4) == 6 * 12 + FINISH_S
+    assert pace.left_within(4, 50, 6.0, 0.1) == 5.5 * 12 + FINISH_S
+    pace.epoch_done(5, 20.0, 4.0)
+    assert pace.left(5) == 5 * 20 + 6 * 4 + FINISH_S, "what is newer counts"
+
+
+# The same step with less memory
+
+
+@pytest.mark.parametrize("nbs", [64, 32])
+@pytest.mark.parametrize("asked", [4, 16, 24, 48, 64, 128, 200])
+@pytest.mark.parametrize("halvings", [1, 2])
+def test_a_smaller_batch_steps_over_as_many_images(asked: int, nbs: int, halvings: int) -> None:
+    now = asked // 2**halvings
+    values = {"nbs": nbs, "weight_decay": 0.001}
+    changed = values | nominal(asked, now, values)
+
+    def step(batch: int, values: dict[str, Any]) -> tuple[int, float]:
+        """As BaseTrainer._build_train_pipeline: images a step, scaled weight decay."""
+        accumulate = max(round(values["nbs"] / batch), 1)
+        return batch * accumulate, values["weight_decay"] * batch * accumulate / values["nbs"]
+
+    assert changed["batch"] == now
+    assert step(now, changed) == pytest.approx(step(asked, values))
+    assert nominal(asked, asked, values) == {}
+
+
+# The schedule of an extended run
+
+
+def checkpoint(epoch: int, rate: float, epochs: int) -> dict[str, Any]:
+    groups = [{"param_group": "bias", "lr": 0.5, "initial_lr": 0.1}]
+    groups += [{"param_group": "weight", "lr": rate, "initial_lr": 0.1}]
+    return {"epoch": epoch, "optimizer": {"param_groups": groups}, "train_args": {"epochs": epochs}}
+
+
+@pytest.mark.parametrize("cosine", [False, True])
+def test_the_learning_rate_of_an_extension(cosine: bool) -> None:
+    old, new = curve(cosine, 0.01, 10), curve(cosine, 0.01, 30)
+    assert (old(0), old(10)) == pytest.approx((1, 0.01))
+    extension = {"from_epoch": 10, "epochs": 30, "schedule": "stretch"}
+    saved = checkpoint(9, 0.1 * old(9), 10)
+    stretched = extended(extension, saved, cosine, 0.01)
+    assert [stretched(epoch) for epoch in (10, 20, 29)] == [new(epoch) for epoch in (10, 20, 29)]
+    assert stretched(10) > old(9)
+    kept = extended(extension | {"schedule": "keep"}, saved, cosine, 0.01)
+    assert [kept(epoch) for epoch in (10, 20, 29)] == pytest.approx([old(9)] * 3)
+    again = extended(extension | {"schedule": "keep"}, checkpoint(17, 0.1 * old(9), 30), cosine, 0.01)
+    assert again(18) == pytest.approx(old(9)), "after a crash within the extension"
+    before = extended(extension | {"schedule": "keep"}, checkpoint(7, 0.1 * old(7), 10), cosine, 0.01)
+    assert [before(epoch) for epoch in (8, 9, 10, 29)] == pytest.approx([old(8), old(9), old(9), old(9)])
+
+
+def test_an_extension_waits_anew() -> None:
+    stopper = Patience(patience=3)
+    assert [stopper(epoch, fitness) for epoch, fitness in enumerate((0.5, 0.4, 0.4, 0.4), 1)] == [0, 0, 0, 1]
+    assert stopper.waited(4)
+    stopper.since = 4
+    assert not stopper.waited(4)
+    assert [stopper(epoch, 0.4) for epoch in (5, 6, 7)] == [False, False, True]
+    assert (stopper.best_epoch, stopper.best_fitness, stopper.patience) == (1, 0.5, 3), "the best stays"
+    assert not stopper(8, 0.6)
+    assert [stopper(epoch, 0.4) for epoch in (9, 10, 11)] == [False, False, True]
+
+
+# Files
+
+
+def test_copies_that_stay(tmp_path: Path) -> None:
+    source = tmp_path / "last.pt"
+    source.write_bytes(b"weights")
+    for epoch in range(1, 12):
+        keep(tmp_path, epoch, source, period=4)
+    assert list(copies(tmp_path)) == [4, 8, 10, 11]
+    assert list(candidates(tmp_path, str(tmp_path / "checkpoints" / "epoch-10.pt"))) == [
+        tmp_path / "checkpoints" / f"epoch-{epoch}.pt" for epoch in (10, 8, 4)
+    ]
+    keep(tmp_path, 12, source, period=-1)
+    assert list(copies(tmp_path)) == [11, 12]
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept", "epochs"),
+    [
+        (["1,5.5,0.9", "2,9.5,0.8", "3,14,0.7"], {}, ["1", "2"]),
+        (["1,5.5,0.9", "2,9.5,0.8", "2,9.7,0.7", "3,14"], {}, ["1", "2"]),
+        (["1,5.5,0.9", "2,9"], {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}, ["1", "2"]),
+        ([], {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}, ["1", "2"]),
+    ],
+)
+def test_results_as_of_the_checkpoint(tmp_path: Path, lines: list[str], kept: dict, epochs: list[str]) -> None:
+    path = tmp_path / "results.csv"
+    if lines:
+        path.write_text("\n".join(["epoch,time,train/loss", *lines]))
+    times = cut_results(path, 2, kept)
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["epoch"] for row in rows] == epochs
+    assert times == [float(row["time"]) for row in rows]
+    assert path.read_text().endswith("\n"), "ultralytics appends"
+
+
+# The channel, endings
+
+
+def test_what_the_stop_file_says(channel: Channel) -> None:
+    assert channel.wish() is None
+    channel._terminated.set()
+    assert channel.wish() == "terminated"
+    for text, wish in (("pause\n", "pause"), ("cancel", "cancel"), ("", "cancel")):
+        (channel.directory / "stop").write_text(text)
+        assert channel.wish() == wish
+        assert channel.stop_requested()
+    (channel.directory / "stop").write_text("pause")
+    (channel.directory / "checkpoints").mkdir()
+    (channel.directory / "checkpoints" / "epoch-7.pt").touch()
+    assert ending(StopRequested(), channel) == Paused(7, "asked")
+
+
+def test_another_process_of_several_says_why_it_failed(channel: Channel) -> None:
+    try:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB") from None
+    except RuntimeError as error:
+        leave_word(error, channel.directory, rank=1)
+    event = ending(subprocess.CalledProcessError(1, ["torchrun"]), channel)
+    assert isinstance(event, Failed)
+    assert event.kind == "out_of_memory"
+    assert "Tried to allocate" in event.traceback
+    (channel.directory / "stop").write_text("pause")
+    assert ending(subprocess.CalledProcessError(-15, ["torchrun"]), channel) == Paused(0, "asked")
+
+
+FILL = """
+import json, resource, sys
+from pathlib import Path
+from app.events import Failed, Note
+from app.worker.channel import Channel
+channel = Channel(sys.argv[1])
+channel.say(Note("first"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # a longer file ends in the middle of the write
+try:
+    channel.say(Note("second", {"text": "x" * 2000}))
+except OSError as error:
+    print(error.errno)
+channel.say(Failed("disk_full", "no space"))
+"""
+
+
+def test_an_event_that_finds_no_room_leaves_no_half_line(channel: Channel) -> None:
+    command = [sys.executable, "-c", FILL, str(channel.directory)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == [str(errno.ENOSPC)], done.stderr
+    assert said(channel) == [Note("first"), Failed("disk_full", "no space")]
+    numbers = [envelope.seq for _, envelope in read_events(channel.directory)]
+    assert numbers == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (RuntimeError("OpenCV(4.1) error: (-4:Insufficient memory) Failed to allocate 12 bytes"), "out_of_memory"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "out_of_memory"),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), "out_of_memory"),
+        (RuntimeError("shapes do not match"), "code"),
+    ],
+)
+def test_kinds(error: Exception, kind: str) -> None:
+    assert kind_of(error) == kind
+
+
+def test_all_cores_are_used() -> None:
+    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
+    assert os.environ["OMP_NUM_THREADS"] == (given.get(b"OMP_NUM_THREADS", b"1")).decode(), "ultralytics sets it"
+    assert threads() == int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+
+
+# Figures
+
+
+def test_figures_of_this_machine() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "x = bytearray(80_000_000); input()"], stdin=subprocess.PIPE)
+    try:
+        gauge = Gauge(os.getpid(), [])
+        alone = Gauge(child.pid, [])
+        sizes = []
+        for _ in range(50):
+            sizes.append(alone.read().process_memory)
+            if sizes[-1] > 80_000_000:
+                break
+        figures = gauge.read()
+    finally:
+        child.kill()
+        child.wait()
+    assert figures.process_memory > 80_000_000, "with what it started"
+    assert figures.gpus == []
+    assert 0 < figures.memory_used < figures.memory_total
+    assert min(figures.disk_read, figures.disk_write, figures.net_sent, figures.net_received) >= 0
+
+
+def test_the_gpus_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, 5")
+    assert (visible("cuda", [1]), visible("cuda", [0, 1]), visible("cpu", [0])) == (["5"], ["2", "5"], [])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert visible("cuda", [0, 1]) == ["0", "1"]

@@ -1,0 +1,124 @@
+"""A real training of each task, and each way to start one; in one process, since torch takes seconds to load."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.events import Completed, Epoch, Event, Failed, Note, Started, read_events
+from app.services.process import child_environment
+from tests.task_data import write
+
+pytestmark = pytest.mark.training
+
+# Like app.worker.train.main for each folder, in the order that is given.
+TRAIN = """
+import os, sys
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # so little to compute that a second thread only costs time
+from app.worker.train import main
+for directory in sys.argv[1:]:
+    main(directory)
+import json
+from pathlib import Path
+import numpy
+from ultralytics import YOLO
+from app.worker.predict import detections_of
+found = {}
+for directory in map(Path, sys.argv[1:]):
+    for weights in directory.parents[1].glob("run/weights/best.pt"):
+        result = YOLO(weights).predict(numpy.zeros((48, 64, 3), numpy.uint8), conf=0.0001, verbose=False)[0]
+        found[directory.parents[1].name] = detections_of(result)
+print(json.dumps(found))
+"""
+MODELS = {
+    "segment": "yolo11n-seg",
+    "pose": "yolov8n-pose",
+    "obb": "yolo11n-obb",
+    "classify": "yolov8n-cls",
+    "detect": "yolov8n-rtdetr",
+}
+
+
+def prepare(folder: Path, name: str, task: str, architecture: str, **changes: Any) -> Path:
+    """The folder of one attempt with its spec."""
+    data = folder / "data" / task / "dataset.yaml"
+    if not data.exists():
+        write(data.parent, task, train=4, val=2)
+    directory = folder / name / "attempts" / "1"
+    directory.mkdir(parents=True)
+    spec = {
+        "training_id": 1, "training_dir": str(folder / name), "data": str(data), "task": task, "model_version": "n",
+        "architecture": architecture, "start": {"kind": "auto"}, "resume": None, "extensions": [], "memory_limit": 0,
+        "epochs": 1, "batch_size": 4, "batch_now": 4, "img_size": 64, "learning_rate": None, "device": "cpu",
+        "params": {"optimizer": "auto", "plots": False}, "weights_dir": str(folder / "weights"), "weights_url": "",
+    } | changes  # fmt: skip
+    (directory / "spec.json").write_text(json.dumps(spec))
+    return directory
+
+
+def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]], dict[str, Any]]:
+    """Run them, then use each model; what each said and what each found in a black image, by its name."""
+    environment = child_environment({"YOLO_CONFIG_DIR": str(folder / "settings")})
+    command = [sys.executable, "-c", TRAIN, *map(str, directories)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = {path.parents[1].name: [item.event for _, item in read_events(path)] for path in directories}
+    return said, json.loads(done.stdout.splitlines()[-1])
+
+
+def of(events: list[Event], kind: type) -> Any:
+    return next(event for event in events if isinstance(event, kind))
+
+
+def test_every_task(tmp_path: Path) -> None:
+    directories = [prepare(tmp_path, task, task, model) for task, model in MODELS.items()]
+    best = str(tmp_path / "classify" / "run" / "weights" / "best.pt")
+    earlier = {"kind": "training", "training_id": 7, "checkpoint": "best", "path": best}
+    directories += [
+        prepare(tmp_path, "again", "classify", "yolov8n-cls", start=earlier),
+        prepare(tmp_path, "misfit", "obb", "yolo11n-obb", start=earlier),
+        prepare(tmp_path, "official", "obb", "yolo11n-obb", start={"kind": "official"}),
+    ]
+    said, found = train(tmp_path, directories)
+    for task, architecture in MODELS.items():
+        events = said[task]
+        assert isinstance(events[-1], Completed), (task, events[-1])
+        started, epoch = of(events, Started), of(events, Epoch)
+        assert (started.task, started.weights, started.train_images) == (task, "scratch", 4)
+        assert started.model == f"{architecture}.yaml"
+        note = next(event for event in events if isinstance(event, Note) and event.code == "weights_scratch")
+        published = architecture != "yolov8n-rtdetr"
+        assert note.data["reason"].startswith("downloads are" if published else "nobody has published")
+        assert epoch.loss > 0
+        assert epoch.val_loss > 0
+        assert zipfile.ZipFile(tmp_path / task / "checkpoints" / "epoch-1.pt").testzip() is None
+        measured = [epoch.precision, epoch.recall, epoch.map50, epoch.map95]
+        assert measured == [None] * 4 if task == "classify" else None not in measured
+
+    assert set(found) == {*MODELS, "again"}
+    for name, detections in found.items():
+        assert all(item["class"] in {"thing", "round", "square"} and len(item["bbox"]) == 4 for item in detections), (
+            name
+        )
+    assert [item["bbox"] for item in found["classify"]] == [[0, 0, 64, 48]]
+
+    assert {"metrics/accuracy_top1", "metrics/accuracy_top5"} <= set(of(said["classify"], Epoch).parts)
+    assert of(said["classify"], Epoch).fitness > 0
+    for task, letter in (("segment", "M"), ("pose", "P")):
+        epoch = of(said[task], Epoch)
+        assert epoch.map50 == epoch.parts[f"metrics/mAP50({letter})"]
+        assert "metrics/mAP50(B)" in epoch.parts
+    assert not [key for key in of(said["obb"], Epoch).parts if key.startswith("metrics/")]
+
+    assert of(said["again"], Started).weights == "training"
+    assert of(said["again"], Note).code == "weights_training"
+    assert isinstance(said["again"][-1], Completed)
+    for name, reason in (("misfit", "holds no model for the task obb"), ("official", "downloads are switched off")):
+        failed = said[name][-1]
+        assert isinstance(failed, Failed)
+        assert failed.kind == "weights"
+        assert reason in failed.error
