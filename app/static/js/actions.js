@@ -71,9 +71,18 @@ export async function deleteForGood(training, changed) {
   await doing(() => remove(`/api/trainings/${training.id}`, { permanent: true }), changed);
 }
 
+/** The same once more. Where something has changed since, the server says what, and the reader decides. */
 async function runAgain(training) {
-  await doing(() => act(training, "run-again"), ({ training_id: id }) => window.location.assign(`/trainings/${id}`));
+  try {
+    visit(await again(training, false));
+  } catch (error) {
+    if (error.status !== 409) failed(error);
+    else if (await ask({ title: t("It would not be the same run"), body: h("p", {}, error.detail), action: t("Run it anyway") })) await doing(() => again(training, true), visit);
+  }
 }
+
+const again = (training, anyway) => post(`/api/trainings/${training.id}/run-again`, { anyway });
+const visit = ({ training_id: id }) => window.location.assign(`/trainings/${id}`);
 
 const mark = (training, changed) => doing(() => patch(`/api/trainings/${training.id}`, { important: !training.important }), changed);
 

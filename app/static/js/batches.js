@@ -12,7 +12,7 @@ const place = ({ epoch, batch, batches }) => epoch - 1 + batch / Math.max(1, bat
 export class BatchPlot extends Plot {
   constructor(name) {
     super({
-      title: t("Loss of each batch"), name, full: true, min: 0, x: (point) => point.x, xMin: undefined,
+      title: t("Loss of each batch"), name, full: true, min: 0, dots: false, x: (point) => point.x, xMin: undefined,
       wait: t("The first point appears with the first batch."),
       series: [
         { label: t("running mean"), value: (point) => point.mean, colour: 1 },

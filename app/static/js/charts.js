@@ -63,7 +63,7 @@ function save(blob, name) {
 }
 
 /** A chart of series over epochs.
- *  spec: {title, name (of downloads), wide, full (the whole row), min, max, wait (text while it is empty), x(metric), xMin,
+ *  spec: {title, name (of downloads), wide, full (the whole row), min, max, wait (text while it is empty), x(metric), xMin, dots (false: never),
  *  series: [{label, value(metric), colour 1..6, dashed}]} */
 export class Plot {
   constructor(spec) {
@@ -80,9 +80,11 @@ export class Plot {
 
   /** Draw it; the element must be in the page. */
   start() {
+    // A single point is no line. A function, because Chart.js may go on sharing a number that was changed.
+    const pointRadius = this.spec.dots === false ? 0 : () => (this.metrics.length < 3 ? 3 : 0);
     this.chart = new Chart(this.canvas, {
       type: "line",
-      data: { datasets: this.spec.series.map((series) => ({ data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: 1.6, pointRadius: 0, pointHitRadius: 0, tension: 0, spanGaps: true })) },
+      data: { datasets: this.spec.series.map((series) => ({ data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: 1.6, pointRadius, pointHitRadius: 0, tension: 0, spanGaps: true })) },
       options: this.options(),
       plugins: [marks],
     });
@@ -172,8 +174,6 @@ export class Plot {
 
   draw() {
     this.wait.hidden = this.metrics.length > 0;
-    const radius = this.metrics.length < 3 ? 3 : 0; // a single point is no line
-    for (const dataset of this.chart.data.datasets) dataset.pointRadius = radius;
     this.chart.update("none");
     this.legend();
   }

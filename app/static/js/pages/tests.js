@@ -24,7 +24,7 @@ const thresholds = () => ({ confidence: Number(form.elements.confidence.value), 
 async function start() {
   const wanted = new URLSearchParams(window.location.search).get("training_id");
   try {
-    const pages = await Promise.all(["completed", "cancelled", "running"].map((status) => get("/api/trainings", { status, per_page: 100 })));
+    const pages = await Promise.all(["completed", "cancelled", "failed", "paused", "running"].map((status) => get("/api/trainings", { status, per_page: 100 })));
     models = pages.flatMap((page) => page.trainings).filter((item) => item.downloadable);
     put($("[data-failure]"));
     $("[data-bench]").hidden = !models.length;
