@@ -94,9 +94,9 @@ def register_services(app: APIFlask) -> None:
 
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
-    from app.routes import datasets, live, system, tests, trainings, ui
+    from app.routes import datasets, live, system, tests, training_events, trainings, ui
 
-    for module in (ui, datasets, trainings, tests, system):
+    for module in (ui, datasets, trainings, training_events, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

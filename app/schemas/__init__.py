@@ -13,6 +13,7 @@ from app.schemas.datasets import (
 )
 from app.schemas.system import SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
+from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
 from app.schemas.trainings import (
     CsvOut,
     LogOut,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.database import writing
 from app.extensions import db, socketio
-from app.models import Training, TrainingStatus, now
+from app.models import Training, TrainingEvent, TrainingStatus, now
 
 logger = logging.getLogger("yolo.training")
 
@@ -88,6 +88,7 @@ class Dispatcher:
                     row.pid = row.pid_started = None
                     row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log"
                     row.seq += 1
+                    session.add(TrainingEvent(training_id=row.id, seq=row.seq, event="training_status", payload={}))
                     claim = Claim(row.id, row.attempt, wanted)
                     break
                 taken |= set(wanted)  # the next in line must not take what this one waits for

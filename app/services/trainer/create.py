@@ -13,6 +13,7 @@ from app.models import Dataset, DatasetStatus, Training, TrainingStatus
 from app.services.dispatch import gpus, known
 from app.services.trainer import params
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.messages import status_message
 
 logger = logging.getLogger("yolo.training")
 
@@ -46,12 +47,13 @@ class TrainingCreation(TrainingBase):
                 learning_rate=rate,
                 params=given,
                 status=TrainingStatus.PENDING,
-                seq=1,
             )
             row.total_epochs = row.epochs
             session.add(row)
+            session.flush()
+            messages = [status_message(row)]
         logger.info("training %s created", row.id)
-        self.send_status(row.id)
+        self.send(messages)
         self.start_training(row.id)
         return row
 

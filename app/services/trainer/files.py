@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from app.errors import NotFound
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
-from app.services.trainer.supervise import read_log
+from app.services.trainer.output import read_log
 
 if TYPE_CHECKING:
     pass
