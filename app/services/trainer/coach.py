@@ -8,7 +8,6 @@ wiki (Metricas).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -18,7 +17,7 @@ Data = dict[str, Any]
 RECENT = 5  # epochs that a present state is judged by
 WAITING = 0.35  # of an epoch: the loader is the bottleneck above
 EXPLODED, DOUBLED = 5.0, 2.0  # times the lowest loss so far: in one epoch, in two in a row
-BLOWN = 10.0  # times the train loss: a validation loss above says that the steps are too large
+BLOWN = 100.0  # times the train loss: a validation loss above says that the steps are too large
 RISE = 1.1  # times: a loss above has risen, noise aside
 LEARNED = 0.1  # mAP50 that a model must have reached before it can overfit or rest
 GAIN = 0.005  # of fitness: less is no improvement
@@ -90,12 +89,12 @@ def diverging(epochs: Epochs, _planned: int) -> Data | None:
 
 
 def learning_rate_high(epochs: Epochs, planned: int) -> Data | None:
-    """While the rate is at its height, the model gets worse on what it did not see, or the loss does not come down."""
+    """While the rate is at its height, the validation loss is many times the train loss."""
     high = at_full_rate(epochs)
     if len(high) < 3 or high[-1] is not epochs[-1] or len(high) > max(15, planned // 5):
         return None
-    blown = all(item["val_loss"] > BLOWN * item["loss"] > 0 for item in high[-3:] if item["val_loss"] is not None)
-    if not blown and not restless(high):
+    recent = [item for item in high[-RECENT:] if None not in (item["val_loss"], item["loss"])]
+    if sum(item["val_loss"] > BLOWN * item["loss"] > 0 for item in recent) < 2:
         return None
     rate = max(numbers(epochs, "learning_rate"))
     return {"learning_rate": shown(rate), "lower": shown(rate / 10)}
@@ -108,15 +107,6 @@ def at_full_rate(epochs: Epochs) -> Epochs:
     return [item for item, rate in zip(epochs[top:], rates[top:], strict=True) if rate >= max(rates) / 2]
 
 
-def restless(epochs: Epochs) -> bool:
-    """The loss goes up at least as much as down: over five epochs or more it has got nowhere."""
-    losses = numbers(epochs, "loss")
-    if len(losses) < RECENT:
-        return False
-    ups = sum(max(0.0, after - before) for before, after in pairwise(losses))
-    return median(losses[-3:]) > RISE * min(losses) and ups > (RISE - 1) * losses[0]
-
-
 def overfitting(epochs: Epochs, planned: int) -> Data | None:
     """The validation loss left its lowest level while the train loss fell on, and the result got no better.
 
@@ -124,7 +114,7 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
     """
     known = [item for item in epochs if None not in (item["loss"], item["val_loss"], item["fitness"])]
     window = max(RECENT, len(known) // 6)
-    if len(known) < max(2 * window, planned // 4) or max(numbers(known, "map50"), default=0) < LEARNED:
+    if len(known) < max(2 * window, planned // 3) or max(numbers(known, "map50"), default=0) < LEARNED:
         return None
     steps = range(len(known), window - 1, -max(1, window // 5))
     val, train, fitness = (
