@@ -113,12 +113,13 @@ def register_routes(app: APIFlask) -> None:
         tests,
         training_actions,
         training_bundle,
+        training_events,
         training_files,
         trainings,
         ui,
     )
 
-    training = (trainings, training_actions, training_files, training_bundle, parameters, estimate)
+    training = (trainings, training_actions, training_files, training_events, training_bundle, parameters, estimate)
     for module in (ui, datasets, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()

@@ -37,7 +37,7 @@ def test_join_answers_with_a_snapshot(socket: SocketIOTestClient, training_id: i
     answer = socket.emit("join_training", {"training_id": training_id}, callback=True)
     assert (answer["ok"], answer["seq"], answer["training"]["status"]) == (True, 41, "running")
     assert [item["loss"] for item in answer["metrics"]["epochs"]] == [2.5]
-    assert answer["log"] == {"text": "", "offset": 0}
+    assert answer["log"] == {"text": "", "offset": 0, "attempt": 1}
     received = socket.get_received()
     assert [item["name"] for item in received] == ["training_snapshot"]
     assert received[0]["args"][0]["seq"] == 41

@@ -14,8 +14,9 @@ from sqlalchemy import select
 
 from app.errors import AppError, Unprocessable
 from app.extensions import db, socketio
+from app.i18n import LOCALES, select_locale
 from app.models import Dataset, DatasetStatus
-from app.notify import DASHBOARD, training_room
+from app.notify import DASHBOARD, in_language, training_room
 from app.schemas import MAX_ID, DatasetOut
 from app.services import services
 from app.services.trainer.present import as_json
@@ -67,14 +68,26 @@ def training_id_of(payload: Any) -> int:
     return value
 
 
+def enter(room: str) -> None:
+    """The room, and the part of it that reads the language of this connection."""
+    join_room(room)
+    join_room(in_language(room, select_locale()))
+
+
+def leave(room: str) -> None:
+    leave_room(room)
+    for locale in LOCALES:
+        leave_room(in_language(room, locale))
+
+
 def join_training(payload: Any) -> Answer:
     """Enter first, then look: nothing between the snapshot and the first message is lost."""
     training_id = training_id_of(payload)
-    join_room(training_room(training_id))
+    enter(training_room(training_id))
     try:
         snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id)
     except AppError:
-        leave_room(training_room(training_id))
+        leave(training_room(training_id))
         raise
     emit("training_snapshot", snapshot)
     return snapshot
@@ -82,12 +95,12 @@ def join_training(payload: Any) -> Answer:
 
 def leave_training(payload: Any) -> Answer:
     training_id = training_id_of(payload)
-    leave_room(training_room(training_id))
+    leave(training_room(training_id))
     return {"training_id": training_id}
 
 
 def join_dashboard(_payload: Any) -> Answer:
-    join_room(DASHBOARD)
+    enter(DASHBOARD)
     unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
     return {
         "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
@@ -99,7 +112,7 @@ def join_dashboard(_payload: Any) -> Answer:
 
 
 def leave_dashboard(_payload: Any) -> Answer:
-    leave_room(DASHBOARD)
+    leave(DASHBOARD)
     return {}
 
 

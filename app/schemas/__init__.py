@@ -27,6 +27,7 @@ from app.schemas.training_actions import (
     TrainingDeleted,
     TrainingPatch,
 )
+from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
 from app.schemas.trainings import (
     CsvOut,
     LogOut,

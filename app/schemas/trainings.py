@@ -72,6 +72,9 @@ class MetricOut(Schema):
     timestamp = DateTime()
     parts = Dict()
     seconds = Float(allow_none=True)
+    fitness = Float(allow_none=True)
+    timing = Dict(metadata={"description": "Seconds: load (waiting for images), train, val."})
+    classes = List(Dict(), metadata={"description": "Each class in the validation set: class, ap50, ap95, ..."})
 
 
 class MetricsOut(Schema):

@@ -20,6 +20,7 @@ from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
 from app.services.trainer.bundle import TrainingBundle
 from app.services.trainer.files import TrainingFiles
+from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.launch import environment, recall, spec
 from app.services.trainer.supervise import Supervisor
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.training")
 
 
-class TrainingService(TrainingActions, TrainingFiles, TrainingBundle):
+class TrainingService(TrainingActions, TrainingFiles, TrainingBundle, TrainingFollowing):
     """The life of a training, from its row to its weights.
 
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.
@@ -60,22 +61,6 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingBundle):
     def list_trainings(self, query: dict[str, Any]) -> dict[str, Any]:
         """A page of trainings; `query` as TrainingQuery loads it."""
         return present.page(query, self.models)
-
-    def metrics(self, training_id: int) -> dict[str, Any]:
-        """Every epoch so far, as MetricsOut takes them."""
-        self._row(training_id)
-        return {"epochs": present.metrics(training_id)}
-
-    def snapshot(self, training_id: int) -> dict[str, Any]:
-        """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it."""
-        training = self.get_training_status(training_id)
-        text, offset = self.log(training_id, None)
-        return {
-            "seq": training["seq"],
-            "training": present.as_json(training),
-            "metrics": present.metrics_as_json(training_id),
-            "log": {"text": text, "offset": offset},
-        }
 
     # Running.
 

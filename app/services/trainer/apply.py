@@ -4,6 +4,7 @@ Idempotent: an event is applied once, by the attempt and its number, in one tran
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import singledispatch
 
@@ -20,6 +21,7 @@ from app.events import (
     Epoch,
     Event,
     Failed,
+    Figures,
     Note,
     Paused,
     Progress,
@@ -29,17 +31,31 @@ from app.events import (
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services.trainer import recover
+from app.services.trainer.advice import advise
 from app.services.trainer.ending import cancelled, finish
-from app.services.trainer.messages import Message, message, progress_message, status_message
+from app.services.trainer.messages import (
+    LogPiece,
+    Message,
+    log_message,
+    message,
+    note_message,
+    progress_message,
+    stamp,
+    status_message,
+    with_more,
+)
 from app.services.trainer.present import duration
 
 MEASURES = ("loss", "precision", "recall", "map50", "map95", "val_loss", "learning_rate")
 
 
-def apply(training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]]) -> list[Message]:
+def apply(
+    training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]], log: LogPiece | None = None
+) -> list[Message]:
     """Apply a batch of (offset behind it, event); returns what to send once this has returned.
 
     Events of an older attempt, events that were applied before and events after the end change nothing.
+    `log` is what the child wrote meanwhile; it counts after the end, too.
     """
     messages: list[Message] = []
     with writing() as session:
@@ -51,6 +67,8 @@ def apply(training_id: int, attempt: int, said: Sequence[tuple[int, Envelope]]) 
                 continue
             row.event_seq, row.event_offset = envelope.seq, offset
             messages += record(envelope.event, row, envelope.time)
+        if log is not None:
+            messages.append(log_message(row, log))
     return messages
 
 
@@ -94,7 +112,7 @@ def _(event: Download, row: Training, time: datetime) -> list[Message]:
 @record.register
 def _(event: Note, row: Training, time: datetime) -> list[Message]:
     row.notes = [*row.notes, {"code": event.code, "data": event.data}]
-    return [status_message(row)]
+    return [note_message(row, event.code, event.data, time), status_message(row)]
 
 
 @record.register
@@ -114,9 +132,14 @@ def _(event: Started, row: Training, time: datetime) -> list[Message]:
 
 @record.register
 def _(event: Progress, row: Training, time: datetime) -> list[Message]:
-    row.progress = {"epoch": event.epoch, "batch": event.batch, "batches": event.batches, "loss": event.loss}
+    row.progress = {name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")}
     row.eta = event.eta
     return [progress_message(row)]
+
+
+@record.register
+def _(event: Figures, row: Training, time: datetime) -> list[Message]:
+    return [message("training_system", row, **asdict(event), timestamp=stamp(time))]
 
 
 @record.register
@@ -133,14 +156,17 @@ def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
         status=str(row.status),
         eta=event.eta,
         seconds=event.seconds,
-        timestamp=time.isoformat().replace("+00:00", "Z"),
+        timing=event.timing,
+        fitness=event.fitness,
+        timestamp=stamp(time),
     )
     mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch == event.epoch)
     db.session.execute(delete(TrainingMetric).where(mine))  # a repeated epoch counts once
     metric = TrainingMetric(training_id=row.id, epoch=event.epoch, timestamp=time, parts=event.parts, **measures)
-    metric.seconds, metric.seq = event.seconds, row.seq
+    metric.seconds, metric.fitness, metric.timing = event.seconds, event.fitness, event.timing
+    metric.classes, metric.seq = event.classes, row.seq  # kept here alone: a row of each class for each epoch is much
     db.session.add(metric)
-    return [update_message]
+    return [with_more(update_message, classes=event.classes), *advise(row, event.epoch, time)]
 
 
 @record.register
@@ -166,7 +192,7 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
             created_at=time,
         )
     )
-    return []
+    return [message("training_checkpoint", row, epoch=event.epoch, is_best=event.is_best)]
 
 
 @record.register

@@ -1,6 +1,7 @@
 """What the parts of TrainingService share: rows, folders, the queue, and telling the browsers."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from app.models import Training
 from app.services import idempotency
 from app.services.dispatch import Dispatcher
 from app.services.idempotency import Answer, Asked
-from app.services.trainer import present
+from app.services.trainer import history
 from app.services.trainer.messages import Message
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TrainingBase:
     def __init__(self, storage: "StorageService") -> None:
         self.storage = storage
         self.dispatcher: Dispatcher | None = None
+        self.told: dict[int, int] = {}  # the newest number of each training that was sent since the start
 
     def start_training(self, training_id: int) -> None:
         """Let the queue look at it now; it starts as soon as its device is free."""
@@ -95,22 +97,19 @@ class TrainingBase:
     # Telling.
 
     def send(self, messages: list[Message]) -> None:
-        """To the browsers, after the commit. Each `training_status` gets the training as it is now."""
+        """To the browsers, after the commit. Costs next to nothing where nobody looks."""
         for item in messages:
-            payload = item.payload
-            if item.event == "training_status":
-                found = present.one(payload["training_id"], self.models)
-                if found is None:
-                    continue
-                payload = payload | {"training": present.as_json(found)}
-            notify.to_training(item.event, payload["training_id"], payload)
+            training_id, event, seq = item.payload["training_id"], item.event, item.payload["seq"]
+            self.told[training_id] = max(seq, self.told.get(training_id, 0))
+            if event in history.WITH_TEXTS:
+                notify.to_readers(event, training_id, partial(history.filled, event, item.payload, self.models))
+            else:
+                notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
 
     def send_status(self, training_id: int) -> None:
         """Tell the present state, whose number was committed before."""
-        found = present.one(training_id, self.models)
-        if found is not None:
-            payload = {"seq": found["seq"], "training": present.as_json(found)}
-            notify.to_training("training_status", training_id, payload)
+        seq = self._row(training_id).seq
+        self.send([Message("training_status", {"training_id": training_id, "seq": seq})])
 
 
 def missing(training_id: int) -> NotFound:

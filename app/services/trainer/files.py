@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import Checkpoint, Training
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
-from app.services.trainer.supervise import read_log
+from app.services.trainer.output import read_log
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024

@@ -1,16 +1,19 @@
 """What browsers are told: numbered in the transaction of what it is about, kept for those who were away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from app.extensions import db
 from app.models import Training, TrainingEvent
 
-PASSING = ("training_progress", "training_system", "training_log")  # of passing interest: only the newest are kept
-KEPT_PASSING = 2_000
+PASSING = ("training_progress", "training_system", "training_log")  # of passing interest: thinned out with age
+KEPT_PASSING = 2_000  # numbers back from the newest one, within which every message is kept
 THIN_EVERY = 500
+SPARSER = 8
+WARNINGS = {"weights_rejected", "nan_recovered", "batch_reduced"}  # codes of notes that are more than information
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,16 @@ class Message:
 
     event: str
     payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LogPiece:
+    """Whole lines of an attempt's worker.log: bytes `start` to `offset`, and their text without colours."""
+
+    attempt: int
+    start: int
+    offset: int
+    text: str
 
 
 def message(event: str, row: Training, **payload: Any) -> Message:
@@ -33,10 +46,31 @@ def message(event: str, row: Training, **payload: Any) -> Message:
     return Message(event, {"training_id": row.id, "seq": row.seq} | payload)
 
 
+def with_more(item: Message, **more: Any) -> Message:
+    """The message with what is sent but not kept with it, because it is kept elsewhere."""
+    return replace(item, payload=item.payload | more)
+
+
 def thin_out(row: Training) -> None:
-    """Forget old messages of passing interest."""
-    old = (TrainingEvent.training_id == row.id) & (TrainingEvent.seq <= row.seq - KEPT_PASSING)
-    db.session.execute(delete(TrainingEvent).where(old, TrainingEvent.event.in_(PASSING)))
+    """Messages of passing interest get sparser with age: an eighth stays after 2,000 numbers, then an eighth of it
+    after 16,000, and so on. What stays are runs of eight, so that no kind of message falls through by its rhythm.
+
+    Of the log only the newest is kept: the text is in worker.log.
+    """
+    db.session.flush()
+    mine = TrainingEvent.training_id == row.id
+    age, step = KEPT_PASSING, SPARSER
+    while age < row.seq:
+        old = mine & (TrainingEvent.seq <= row.seq - age) & ((TrainingEvent.seq // SPARSER) % step != 0)
+        db.session.execute(delete(TrainingEvent).where(old, TrainingEvent.event.in_(PASSING[:2])))
+        age, step = age * SPARSER, step * SPARSER
+    log = mine & (TrainingEvent.event == "training_log")
+    newest = db.session.scalar(select(func.max(TrainingEvent.seq)).where(log)) or 0
+    db.session.execute(delete(TrainingEvent).where(log, TrainingEvent.seq <= min(row.seq - KEPT_PASSING, newest - 1)))
+
+
+def stamp(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
 
 
 def progress_message(row: Training) -> Message:
@@ -54,3 +88,16 @@ def progress_message(row: Training) -> Message:
 def status_message(row: Training) -> Message:
     """The service fills in the training itself, which takes a query of its own."""
     return message("training_status", row)
+
+
+def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> Message:
+    """A decision or an incident; the reader's text is made when it is read."""
+    level = "warning" if code in WARNINGS else "info"
+    epoch = data.get("epoch") or row.progress.get("epoch") or row.current_epoch
+    return message("training_note", row, code=code, data=data, epoch=epoch, level=level, timestamp=stamp(time))
+
+
+def log_message(row: Training, piece: LogPiece) -> Message:
+    """The place is kept, the text is in the file."""
+    kept = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
+    return with_more(kept, text=piece.text)

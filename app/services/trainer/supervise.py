@@ -1,25 +1,23 @@
 """Watches one training child: its events, its output, its pulse, and the wish to stop it."""
 
 import logging
-import re
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from app import notify
 from app.events import Cancelled, Envelope, Event, Failed, Paused, Progress
 from app.extensions import db, socketio
-from app.models import Training, now
+from app.models import Training, TrainingEvent, now
 from app.services.dispatch import room
 from app.services.process import ASK_S, TERM_S, Child, oom_kills
 from app.services.trainer import recover
 from app.services.trainer.apply import apply, end
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import LogPiece, Message
+from app.services.trainer.output import plain, read_log
 
 logger = logging.getLogger("yolo.training")
 
@@ -30,7 +28,8 @@ PAUSE_S = 60.0  # a pause waits longer than a stop: being killed costs what was 
 DISK_S = 5.0  # between two looks
 LEAVE_S = 30.0  # from the last event to the end of the process
 LOG_PIECE = 32_768
-COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LAST_LOG_PIECE = 262_144  # when nobody will look again
+LOG_S = 0.5
 Send = Callable[[list[Message]], None]
 
 
@@ -59,7 +58,8 @@ class Supervisor:
         self.last: Event | None = None
         self.heard_at = self.beat_at = time.monotonic()
         self.beat: float | None = None
-        self.log_offset = log_size(child.directory) if offset else 0
+        self.log_offset: int | None = None  # until the first look
+        self.log_at = 0.0
 
     def run(self) -> None:
         """Until the child is gone and its ending is recorded."""
@@ -80,8 +80,7 @@ class Supervisor:
     def step(self) -> bool:
         """Read once, decide once; False when there is nothing more to watch."""
         alive = self.child.alive()  # before reading: what it said until then is in the file
-        self.pump()
-        self.push_log()
+        self.pump(alive)
         if alive:
             self.watch()
             return True
@@ -90,28 +89,34 @@ class Supervisor:
         self.child.sweep()
         return False
 
-    def pump(self) -> None:
-        """Apply what is new, then send it."""
+    def pump(self, alive: bool) -> None:
+        """Apply what is new in its events and its output, then send it."""
         said: list[tuple[int, Envelope]] = []
         try:
             for place in self.child.events(self.offset):
                 said.append(place)
         except ValueError as error:
             self.kill(Failed("code", f"the event file cannot be read: {error}"))
-        if not said:
+        log = self.new_log(alive, bool(said))
+        if not said and log is None:
             return
-        messages = apply(self.training_id, self.attempt, said)
-        self.offset, self.last, self.heard_at = said[-1][0], said[-1][1].event, time.monotonic()
+        messages = apply(self.training_id, self.attempt, said, log)
+        if said:
+            self.offset, self.last, self.heard_at = said[-1][0], said[-1][1].event, time.monotonic()
+        if log is not None:
+            self.log_offset, self.log_at = log.offset, time.monotonic()
         if any(envelope.event.terminal for _, envelope in said):
             self.ended, self.ended_at = True, time.monotonic()
         self.send(messages)
 
-    def push_log(self) -> None:
-        """Send whole lines of its output to those who look at this training."""
-        text, offset = read_log(self.child.directory, self.log_offset, LOG_PIECE)
-        if text:
-            notify.to_training("training_log", self.training_id, {"text": text, "offset": offset}, dashboard=False)
-        self.log_offset = offset
+    def new_log(self, alive: bool, now: bool) -> LogPiece | None:
+        """Whole lines that follow the last ones; unless `now`, at most twice a second: each costs a transaction."""
+        if self.log_offset is None:
+            self.log_offset = log_place(self.training_id, self.attempt)
+        if alive and not now and time.monotonic() - self.log_at < LOG_S:
+            return None
+        text, offset = read_log(self.child.directory, self.log_offset, LOG_PIECE if alive else LAST_LOG_PIECE)
+        return LogPiece(self.attempt, self.log_offset, offset, text) if offset > self.log_offset else None
 
     def watch(self) -> None:
         """Everything that can end a child that runs."""
@@ -210,28 +215,9 @@ def cause_of_death(child: Child, memory_kill: bool = False) -> Failed:
     return Failed("killed", f"signal {-code}, {signal.Signals(-code).name}", tail)
 
 
-def plain(text: str) -> str:
-    """Output without colours; a line that was drawn over itself only as it ended."""
-    lines = COLOURS.sub("", text).replace("\r\n", "\n").split("\n")
-    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
-
-
-def log_size(directory: Path) -> int:
-    try:
-        return (directory / "worker.log").stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
-    """Up to `limit` bytes of whole lines of `worker.log` from byte `offset` on: (plain text, offset behind it)."""
-    try:
-        with open(directory / "worker.log", "rb") as file:
-            file.seek(offset)
-            data = file.read(limit)
-    except FileNotFoundError:
-        return "", offset
-    whole = data.rfind(b"\n") + 1
-    if not whole and len(data) == limit:  # one endless line
-        whole = limit
-    return plain(data[:whole].decode("utf-8", "replace")), offset + whole
+def log_place(training_id: int, attempt: int) -> int:
+    """Up to which byte of the attempt's worker.log its lines were told."""
+    mine = (TrainingEvent.training_id == training_id) & (TrainingEvent.event == "training_log")
+    newest = select(TrainingEvent.payload).where(mine).order_by(TrainingEvent.seq.desc()).limit(1)
+    place = db.session.scalar(newest)
+    return place["offset"] if place and place["attempt"] == attempt else 0

@@ -1,0 +1,61 @@
+"""The coach's place in a training: looks at each epoch as it is recorded, says a thing once."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Training, TrainingEvent, TrainingMetric
+from app.services.trainer import coach
+from app.services.trainer.messages import Message, message, stamp
+
+SEEN = 300  # epochs back that are looked at
+PLAIN = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
+JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
+
+
+def advise(row: Training, epoch: int, time: datetime) -> list[Message]:
+    """Advice after an epoch, which was recorded in this transaction."""
+    epochs = recorded(row.id, epoch)
+    messages = []
+    for item in coach.look(epochs, row.total_epochs or row.epochs, said(row.id)):
+        data = item.data | names(row, item.data)
+        more = {"level": item.level, "epoch": item.epoch, "timestamp": stamp(time)}
+        messages.append(message("training_advice", row, code=item.code, data=data, **more))
+    return messages
+
+
+def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
+    """The newest epochs up to one, oldest first."""
+    mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.epoch <= epoch)
+    newest = TrainingMetric.epoch.desc()
+    plain = [getattr(TrainingMetric, name) for name in PLAIN]
+    epochs: list[dict[str, Any]] = [
+        dict(zip(PLAIN, values, strict=True))
+        for values in db.session.execute(select(*plain).where(mine).order_by(newest).limit(SEEN))
+    ]
+    heavy = select(*(getattr(TrainingMetric, name) for name in JSON)).where(mine).order_by(newest)
+    found = db.session.execute(heavy.limit(2 * coach.RECENT)).all()
+    for place, item in enumerate(epochs):
+        item.update(zip(JSON, found[place] if place < len(found) else ({}, {}, []), strict=True))
+    return epochs[::-1]
+
+
+def said(training_id: int) -> dict[str, int]:
+    """Code to epoch of what was said since this run began: its first epoch has the number of its message."""
+    mine = TrainingMetric.training_id == training_id
+    first = select(TrainingMetric.seq).where(mine).order_by(TrainingMetric.epoch).limit(1).scalar_subquery()
+    wanted = select(TrainingEvent.payload).where(
+        TrainingEvent.training_id == training_id,
+        TrainingEvent.event == "training_advice",
+        TrainingEvent.seq > first,
+    )
+    return {item["code"]: item["epoch"] for item in db.session.scalars(wanted.order_by(TrainingEvent.seq))}
+
+
+def names(row: Training, data: dict[str, Any]) -> dict[str, list[str]]:
+    """The names of the classes that the data is about."""
+    known = row.dataset.classes
+    numbers = data.get("classes", [])
+    return {"names": [known[index] if index < len(known) else str(index) for index in numbers]} if numbers else {}

@@ -1,0 +1,188 @@
+"""The coach: looks at the recorded epochs of a run and finds what a person should know. Pure functions.
+
+An epoch is a mapping with the fields of table training_metric: `epoch`, `loss`, `val_loss`, `map50`, `fitness`,
+`learning_rate`, `seconds`, `parts`, `timing`, `classes`. Each rule gets the run so far, oldest first, and answers with
+the data of its sentence, or None. Thresholds were set on the recorded runs in tests/recorded and are explained in the
+wiki (Metricas).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+Epochs = Sequence[Mapping[str, Any]]
+Data = dict[str, Any]
+
+RECENT = 5  # epochs that a present state is judged by
+WAITING = 0.35  # of an epoch: the loader is the bottleneck above
+EXPLODED, DOUBLED = 5.0, 2.0  # times the lowest loss so far: in one epoch, in two in a row
+BLOWN = 100.0  # times the train loss: a validation loss above says that the steps are too large
+RISE = 1.1  # times: a loss above has risen, noise aside
+LEARNED = 0.1  # mAP50 that a model must have reached before it can overfit or rest
+GAIN = 0.005  # of fitness: less is no improvement
+FOUND = 0.01  # AP50: a class below it is not found
+OTHERS = 0.3  # AP50 of the best class, when another class is missed
+FEW = 10  # validation boxes that a class needs for a judgement
+AGAIN = 50  # epochs before something that had cleared is said again
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something to say at an epoch; `data` fills the places of the text of its code."""
+
+    code: str
+    level: str  # info or warning
+    epoch: int
+    data: Data
+
+
+def look(epochs: Epochs, planned: int, said: Mapping[str, int]) -> list[Advice]:
+    """What is to be said at the last of the epochs.
+
+    Args:
+        epochs: the run so far, or its newest part; `planned`: how many it will have.
+        said: code of what was said in this run to the epoch it was last said at.
+    """
+    found = {code: data for code, rule in RULES.items() if (data := rule(epochs, planned)) is not None}
+    now = epochs[-1]["epoch"]
+    lately = {code for code, epoch in said.items() if now - epoch < AGAIN}
+    return [
+        Advice(code, LEVELS.get(code, "warning"), now, data)
+        for code, data in found.items()
+        if not EXPLAINED_BY.get(code, set()) & (found.keys() | lately)
+        and (code not in said or came_back(RULES[code], epochs, planned, said[code]))
+    ]
+
+
+def came_back(rule: "Rule", epochs: Epochs, planned: int, said_at: int) -> bool:
+    """Whether it was said long ago and did not hold for a while since."""
+    if epochs[-1]["epoch"] - said_at < AGAIN:
+        return False
+    places = [place for place, item in enumerate(epochs, 1) if item["epoch"] > said_at][::RECENT]
+    return any(rule(epochs[:place], planned) is None for place in places)
+
+
+def loader_bound(epochs: Epochs, _planned: int) -> Data | None:
+    """Waiting for images takes a large part of most recent epochs; the first one fills caches and does not count."""
+    shares = [
+        item["timing"]["load"] / item["seconds"]
+        for item in epochs[-RECENT:]
+        if item["epoch"] > 1 and item["seconds"] and "load" in (item["timing"] or {})
+    ]
+    if len(shares) < 3 or median(shares) <= WAITING:
+        return None
+    return {"percent": round(100 * median(shares))}
+
+
+def diverging(epochs: Epochs, _planned: int) -> Data | None:
+    """The loss is no number any more, or many times what it was."""
+    last, rate = epochs[-1], shown(epochs[-1]["learning_rate"])
+    if last["loss"] is None or None in (last["parts"] or {}).values():
+        return {"now": None, "learning_rate": rate}
+    losses = numbers(epochs, "loss")
+    lowest = min(losses[:-1], default=losses[-1])
+    doubled = len(losses) > 2 and min(losses[-2:]) > DOUBLED * min(losses[:-2])
+    if losses[-1] > EXPLODED * lowest or doubled:
+        return {"best": shown(lowest), "now": shown(losses[-1]), "learning_rate": rate}
+    return None
+
+
+def learning_rate_high(epochs: Epochs, planned: int) -> Data | None:
+    """While the rate is at its height, the validation loss is many times the train loss."""
+    high = at_full_rate(epochs)
+    if len(high) < 3 or high[-1] is not epochs[-1] or len(high) > max(15, planned // 5):
+        return None
+    recent = [item for item in high[-RECENT:] if None not in (item["val_loss"], item["loss"])]
+    if sum(item["val_loss"] > BLOWN * item["loss"] > 0 for item in recent) < 2:
+        return None
+    rate = max(numbers(epochs, "learning_rate"))
+    return {"learning_rate": shown(rate), "lower": shown(rate / 10)}
+
+
+def at_full_rate(epochs: Epochs) -> Epochs:
+    """The epochs since the warm-up's end as long as the rate is at least half of its height; none while it rises."""
+    rates = [item["learning_rate"] or 0.0 for item in epochs]
+    top = rates.index(max(rates))
+    return [item for item, rate in zip(epochs[top:], rates[top:], strict=True) if rate >= max(rates) / 2]
+
+
+def overfitting(epochs: Epochs, planned: int) -> Data | None:
+    """The validation loss left its lowest level while the train loss fell on, and the result got no better.
+
+    All by medians over a window, so that single epochs do not matter.
+    """
+    known = [item for item in epochs if None not in (item["loss"], item["val_loss"], item["fitness"])]
+    window = max(RECENT, len(known) // 6)
+    if len(known) < max(2 * window, planned // 3) or max(numbers(known, "map50"), default=0) < LEARNED:
+        return None
+    steps = range(len(known), window - 1, -max(1, window // 5))
+    val, train, fitness = (
+        [median(item[name] for item in known[place - window : place]) for place in steps]
+        for name in ("val_loss", "loss", "fitness")
+    )
+    lowest = val.index(min(val))
+    grown = val[0] > RISE * val[lowest] and train[0] < train[lowest]
+    if not grown or fitness[0] > max(fitness[1:]) + GAIN:
+        return None
+    return {"since": known[steps[lowest] - 1]["epoch"], "best": shown(val[lowest]), "now": shown(val[0])}
+
+
+def plateau(epochs: Epochs, planned: int) -> Data | None:
+    """The fitness has not improved for a fifth of the run, and for 15 epochs at least."""
+    fitness = numbers(epochs, "fitness")
+    patience = min(max(planned // 5, 15), 50)
+    if len(fitness) < patience + RECENT or max(numbers(epochs, "map50"), default=0) < LEARNED:
+        return None
+    before, since = max(smooth(fitness[:-patience])), max(smooth(fitness[-patience:]))
+    return {"epochs": patience, "value": shown(max(fitness))} if since < before + GAIN else None
+
+
+def class_never_predicted(epochs: Epochs, planned: int) -> Data | None:
+    """After a quarter of the run a class with enough examples is still not found, while others are."""
+    recent = [{row["class"]: row for row in item["classes"] or []} for item in epochs[-2 * RECENT :]]
+    if epochs[-1]["epoch"] < max(10, planned // 4) or len(recent) < RECENT or not all(recent):
+        return None
+    if min(max(row["ap50"] or 0 for row in rows.values()) for rows in recent[-RECENT:]) < OTHERS:
+        return None
+    missed = [
+        row
+        for index, row in recent[-1].items()
+        if row["instances"] >= FEW and max(rows.get(index, row)["ap50"] or 0 for rows in recent) < FOUND
+    ]
+    if not missed:
+        return None
+    return {"classes": [row["class"] for row in missed], "instances": sum(row["instances"] for row in missed)}
+
+
+def numbers(epochs: Epochs, name: str) -> list[float]:
+    return [item[name] for item in epochs if item[name] is not None]
+
+
+def smooth(values: Sequence[float]) -> list[float]:
+    """Medians of three."""
+    return [median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
+
+
+def shown(value: float | None) -> float | None:
+    """Three significant digits."""
+    return None if value is None else float(f"{value:.3g}")
+
+
+Rule = Callable[[Epochs, int], Data | None]
+RULES: dict[str, Rule] = {
+    "diverging": diverging,
+    "learning_rate_high": learning_rate_high,
+    "loader_bound": loader_bound,
+    "class_never_predicted": class_never_predicted,
+    "overfitting": overfitting,
+    "plateau": plateau,
+}
+LEVELS = {"plateau": "info", "loader_bound": "info"}
+# What follows from something else is not said beside it.
+EXPLAINED_BY = {
+    "learning_rate_high": {"diverging"},
+    "class_never_predicted": {"diverging", "learning_rate_high"},
+    "overfitting": {"diverging", "learning_rate_high"},
+    "plateau": {"diverging", "learning_rate_high", "overfitting"},
+}

@@ -1,0 +1,158 @@
+"""What happened in a training, read back: messages by number, the timeline of notes and advice, recent curves.
+
+A message that is read back is the one that was sent: what was not kept with it is filled in from where it is kept.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Text, func, select, type_coerce
+
+from app.extensions import db
+from app.models import TrainingEvent, TrainingMetric
+from app.services.trainer import coach_texts, present, texts
+from app.services.trainer.messages import stamp
+from app.services.trainer.output import read_piece
+
+FINE = ("training_log", "training_system")  # too much for the dashboard
+WITH_TEXTS = ("training_status", "training_note", "training_advice")  # in the reader's language
+MOST_LOSSES = 2_000
+MOST_FIGURES = 900  # half an hour
+MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
+
+Payload = dict[str, Any]
+
+
+def filled(event: str, payload: Payload, models: Path) -> Payload:
+    """The payload with what is not kept with the message. Texts are in the language of the context."""
+    if event not in FILLERS:
+        return payload
+    return payload | FILLERS[event](payload, models)
+
+
+def status_filled(payload: Payload, models: Path) -> Payload:
+    found = present.one(payload["training_id"], models)
+    return {"training": present.as_json(found)} if found else {}
+
+
+def log_filled(payload: Payload, models: Path) -> Payload:
+    directory = models / str(payload["training_id"]) / "attempts" / str(payload["attempt"])
+    return {"text": read_piece(directory, payload["start"], payload["offset"])}
+
+
+def update_filled(payload: Payload, _models: Path) -> Payload:
+    mine = (TrainingMetric.training_id == payload["training_id"]) & (TrainingMetric.epoch == payload["epoch"])
+    return {"classes": db.session.scalar(select(TrainingMetric.classes).where(mine)) or []}
+
+
+FILLERS: dict[str, Callable[[Payload, Path], Payload]] = {
+    "training_status": status_filled,
+    "training_log": log_filled,
+    "training_update": update_filled,
+    "training_note": lambda payload, _: {"message": texts.note(payload["code"], payload["data"])},
+    "training_advice": lambda payload, _: coach_texts.advice(payload["code"], payload["data"]),
+}
+
+
+def page(training_id: int, seq: int, after: int, limit: int, models: Path) -> dict[str, Any]:
+    """Messages with numbers above `after`, in order: {"events", "seq" (to go on from), "more", "thinned"}.
+
+    `seq` is the training's newest number. `thinned`: some of passing interest between `after` and the last one of this
+    page are no longer kept.
+    """
+    wanted = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
+    rows = db.session.scalars(wanted.order_by(TrainingEvent.seq).limit(limit)).all()
+    last = rows[-1].seq if rows else seq
+    return {
+        "events": list(read_back(rows, models)),
+        "seq": last,
+        "more": bool(rows) and seq > last,
+        "thinned": last - after > len(rows),
+    }
+
+
+def read_back(rows: Iterable[TrainingEvent], models: Path) -> Iterable[dict[str, Any]]:
+    """The messages as they were sent; the present training is looked up once."""
+    training: Payload | None = None
+    for row in rows:
+        payload = {"training_id": row.training_id, "seq": row.seq} | row.payload
+        if row.event == "training_status":
+            training = training or status_filled(payload, models)
+            payload |= training
+        else:
+            payload = filled(row.event, payload, models)
+        yield {"seq": row.seq, "event": row.event, "time": stamp(row.time), "payload": payload}
+
+
+def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Payload]:
+    """All notes, or all advice, up to a number."""
+    wanted = select(TrainingEvent).where(*up_to(training_id, event, seq)).order_by(TrainingEvent.seq)
+    return [item["payload"] | {"time": item["time"]} for item in read_back(db.session.scalars(wanted), models)]
+
+
+def losses(training_id: int, seq: int) -> list[Payload]:
+    """The loss of batches, at most MOST_LOSSES of those that are kept, evenly: {"seq", "epoch", "batch", ...}."""
+    kept = select(func.count()).where(*up_to(training_id, "training_progress", seq))
+    step = -(-(db.session.scalar(kept) or 0) // MOST_LOSSES) or 1
+    found = thinned(training_id, "training_progress", seq, step)
+    names = ("epoch", "batch", "batches", "loss", "parts")
+    return [
+        {"seq": number} | {name: payload["progress"].get(name) for name in names}
+        for number, payload in found
+        if "batch" in payload["progress"]
+    ]
+
+
+def figures(training_id: int, seq: int) -> list[Payload]:
+    """The newest figures of the machine, oldest first."""
+    rows = newest(training_id, "training_system", seq, MOST_FIGURES)
+    return [{"seq": number} | payload for number, payload in reversed(rows)]
+
+
+def metrics(training_id: int, seq: int) -> list[Payload]:
+    """Every epoch as MetricOut takes it; each class's values for the newest epochs only, as far as they fit."""
+    plain = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
+    mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
+    rows = db.session.execute(select(*plain).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
+    return [{**row} | {"classes": found} for row, found in zip(rows, classes(mine, len(rows)), strict=True)]
+
+
+def classes(mine: Any, epochs: int) -> list[list[Payload]]:
+    """By epoch, oldest first; empty lists where they are left out."""
+    newest_first = TrainingMetric.epoch.desc()
+    one = db.session.scalar(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(1))
+    count = min(epochs, MOST_CLASS_ROWS // len(one)) if one else 0
+    found = db.session.scalars(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(count)).all()
+    return [[] for _ in range(epochs - len(found))] + [item or [] for item in reversed(found)]
+
+
+def log_place(training_id: int, seq: int) -> Payload | None:
+    """Up to where the log was told: {"attempt", "start", "offset"}."""
+    rows = newest(training_id, "training_log", seq, 1)
+    return rows[0][1] if rows else None
+
+
+def up_to(training_id: int, event: str, seq: int) -> tuple[Any, ...]:
+    return TrainingEvent.training_id == training_id, TrainingEvent.event == event, TrainingEvent.seq <= seq
+
+
+def newest(training_id: int, event: str, seq: int, limit: int) -> list[tuple[int, Payload]]:
+    raw = select(TrainingEvent.seq, type_coerce(TrainingEvent.payload, Text)).where(*up_to(training_id, event, seq))
+    return parsed(db.session.execute(raw.order_by(TrainingEvent.seq.desc()).limit(limit)).all())
+
+
+def thinned(training_id: int, event: str, seq: int, step: int) -> list[tuple[int, Payload]]:
+    """Every so many of them, counted from the newest; oldest first."""
+    place = func.row_number().over(order_by=TrainingEvent.seq.desc()).label("place")
+    text = type_coerce(TrainingEvent.payload, Text).label("text")
+    inner = select(TrainingEvent.seq, text, place).where(*up_to(training_id, event, seq)).subquery()
+    wanted = select(inner.c.seq, inner.c.text).where((inner.c.place - 1) % step == 0).order_by(inner.c.seq)
+    return parsed(db.session.execute(wanted).all())
+
+
+def parsed(rows: Sequence[Any]) -> list[tuple[int, Payload]]:
+    """One call of the JSON parser for all: several times faster than one each."""
+    payloads = json.loads("[" + ",".join(text for _, text in rows) + "]")
+    return [(number, payload) for (number, _), payload in zip(rows, payloads, strict=True)]

@@ -1,0 +1,36 @@
+"""What a training child printed: worker.log of an attempt, as plain text in whole lines."""
+
+import re
+from pathlib import Path
+
+COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def plain(text: str) -> str:
+    """Output without colours; a line that was drawn over itself only as it ended."""
+    lines = COLOURS.sub("", text).replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+
+
+def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
+    """Up to `limit` bytes of whole lines of `worker.log` from byte `offset` on: (plain text, offset behind it)."""
+    try:
+        with open(directory / "worker.log", "rb") as file:
+            file.seek(offset)
+            data = file.read(limit)
+    except FileNotFoundError:
+        return "", offset
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) == limit:  # one endless line
+        whole = limit
+    return plain(data[:whole].decode("utf-8", "replace")), offset + whole
+
+
+def read_piece(directory: Path, start: int, offset: int) -> str:
+    """Plain text of the bytes from `start` to `offset`; empty when they are gone."""
+    try:
+        with open(directory / "worker.log", "rb") as file:
+            file.seek(start)
+            return plain(file.read(max(0, offset - start)).decode("utf-8", "replace"))
+    except FileNotFoundError:
+        return ""

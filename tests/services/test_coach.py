@@ -1,0 +1,107 @@
+"""The coach's rules on recorded trainings (scripts/record_runs.py): each says what it should, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+
+from app.database import writing
+from app.events import Epoch
+from app.models import Dataset
+from app.services.trainer import coach
+from app.services.trainer.apply import apply
+from app.services.trainer.coach_texts import ADVICE, advice
+from tests.services.test_trainer import make, numbered, service
+
+RECORDED = Path(__file__).parents[1] / "recorded"
+EXPECTED = {
+    "healthy": {},
+    "overfitting": {"overfitting"},
+    "plateau": {"plateau"},
+    "diverging": {"diverging"},
+    "diverging_sgd": {"diverging"},
+    "class_never_predicted": {"class_never_predicted"},
+    "learning_rate_high": {"learning_rate_high"},
+    "learning_rate_high_sgd": {"learning_rate_high"},
+    "loader_bound": {"loader_bound"},
+}
+
+
+def recorded(name: str) -> dict[str, Any]:
+    return json.loads((RECORDED / f"{name}.json").read_text())
+
+
+def followed(run: dict[str, Any]) -> list[coach.Advice]:
+    """What is said when the run is looked at epoch by epoch."""
+    heard: list[coach.Advice] = []
+    for count in range(1, len(run["epochs"]) + 1):
+        said = {item.code: item.epoch for item in heard}
+        heard += coach.look(run["epochs"][:count], run["epochs_planned"], said)
+    return heard
+
+
+def test_every_recording_is_expected() -> None:
+    assert {path.stem for path in RECORDED.glob("*.json")} == EXPECTED.keys()
+    assert set().union(*EXPECTED.values()) == coach.RULES.keys()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_recorded_run(name: str) -> None:
+    heard = followed(recorded(name))
+    assert {item.code for item in heard} == set(EXPECTED[name])
+    epochs = {item.epoch: item.code for item in heard}
+    assert len(heard) == len(epochs)
+    assert all(late - early >= coach.AGAIN for early, late in zip(sorted(epochs), sorted(epochs)[1:], strict=False))
+
+
+def test_the_missed_class_is_named() -> None:
+    (item,) = followed(recorded("class_never_predicted"))
+    assert item.data["classes"] == [2]
+    assert item.epoch == 10
+
+
+def test_said_again_only_when_it_had_cleared() -> None:
+    run = recorded("healthy")
+    waits = [item | {"epoch": number, "timing": {"load": 9.0}, "seconds": 10.0} for number, item in
+             enumerate(run["epochs"] * 4, 1)]  # fmt: skip
+    rule, said = {"loader_bound": 4}, coach.look(waits[:4], 80, {})
+    assert [item.code for item in said] == ["loader_bound"]
+    codes = [item.code for item in coach.look(waits[:60], 80, rule)]
+    assert "loader_bound" not in codes, "it held all the time"
+    cleared = waits[:10] + [item | {"timing": {"load": 0.1}} for item in waits[10:30]] + waits[30:60]
+    assert "loader_bound" in [item.code for item in coach.look(cleared, 80, rule)]
+    assert "loader_bound" not in [item.code for item in coach.look(cleared[:50], 80, rule)], "too soon"
+
+
+def test_advice_is_kept_once_and_read_back(idle_app: APIFlask) -> None:
+    run = recorded("class_never_predicted")
+    training_id = make(idle_app, epochs=20, total_epochs=20)
+    with idle_app.app_context(), writing() as session:
+        session.query(Dataset).one().classes = run["names"]
+    epochs = [
+        Epoch(**{"epochs": 20, "eta": 1.0} | item)  # type: ignore[arg-type]
+        for item in run["epochs"]
+    ]
+    with idle_app.app_context():
+        for number, event in enumerate(epochs, 1):
+            apply(training_id, 1, numbered([event], number))
+        (found,) = service(idle_app).advice(training_id)
+        assert (found["code"], found["epoch"], found["level"]) == ("class_never_predicted", 10, "warning")
+        assert found["data"]["names"] == ["triangle"]
+        assert "triangle" in found["message"]
+        assert found["hint"]
+        assert service(idle_app).snapshot(training_id)["advice"] == [found]
+    answer = idle_app.test_client().get(f"/api/trainings/{training_id}/advice").get_json()
+    assert [item["code"] for item in answer["advice"]] == ["class_never_predicted"]
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED if EXPECTED[name]])
+def test_texts_have_all_their_places(idle_app: APIFlask, name: str) -> None:
+    with idle_app.test_request_context(headers={"Accept-Language": "en"}):
+        for item in followed(recorded(name)):
+            shown = advice(item.code, item.data | {"names": ["triangle"]})
+            assert "%(" not in shown["message"] + shown["hint"]
+            assert shown["message"] != item.code
+    assert {code.partition("_nan")[0] for code in ADVICE} == coach.RULES.keys()
