@@ -15,6 +15,10 @@ EVENTS = (
     "training_completed",
     "training_error",
     "training_cancelled",
+    "training_system",
+    "training_note",
+    "training_advice",
+    "training_checkpoint",
 )
 
 

@@ -1,0 +1,117 @@
+"""A browser that comes and goes during a run misses nothing and gets nothing twice, in both async modes."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from app import create_app
+from app.database import upgrade_if_old, writing
+from app.events import Completed, Event, Figures, Note, Progress, encode
+from app.models import Training
+from scripts.local_server import MODES, Server, settings_for
+from tests.live import Listener
+from tests.services.test_trainer import STARTED, epoch, make
+
+SECONDS = 6.0
+PASSED = ("training_snapshot", "training_status")
+
+CHILD = """
+import pathlib, sys, time
+folder = pathlib.Path(sys.argv[2])
+lines = (folder / "script.jsonl").read_text().splitlines(keepends=True)
+with open(folder / "events.jsonl", "a") as events, open(folder / "worker.log", "a") as log:
+    for number, line in enumerate(lines):
+        events.write(line); events.flush()
+        log.write(f"line {number}\\n"); log.flush()
+        (folder / "heartbeat").touch()
+        time.sleep(float(sys.argv[3]) / len(lines))
+"""
+
+
+def script() -> list[Event]:
+    """300 batches, 30 epochs, figures and notes."""
+    said: list[Event] = [STARTED]
+    for number in range(1, 31):
+        said += [Progress(number, batch, 10, 1 / (10 * number + batch)) for batch in range(1, 11)]
+        said += [Figures(1.0, number, 2, 3, 4.0, 5.0, 6.0, 7.0), epoch(number)]
+        said += [Note("nan_recovered", {"epoch": number})] if number % 10 == 0 else []
+    return [*said, Completed("run/weights/best.pt", 30, 2, {"map50": 0.7}, 3.0)]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_reconnecting(tmp_path: Path, mode: str) -> None:
+    app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(app)
+    training_id = make(app, epochs=30, total_epochs=30)
+    directory = app.extensions["services"].trainer.attempt_dir(training_id, 1)
+    directory.mkdir(parents=True)
+    (directory / "script.jsonl").write_text("".join(encode(event, seq) for seq, event in enumerate(script(), 1)))
+    command = [sys.executable, "-c", CHILD, "app.worker.train", str(directory), str(SECONDS)]
+    child = subprocess.Popen(command, start_new_session=True)
+    with app.app_context(), writing() as session:
+        row = session.get_one(Training, training_id)
+        row.pid, row.pid_started = child.pid, psutil.Process(child.pid).create_time()
+    with Server(tmp_path, mode) as server:  # follows the run that is under way
+        stays = watch(server, training_id)
+        child.wait(30)
+        history = all_events(server, training_id)
+    check(history, stays)
+
+
+def watch(server: Server, training_id: int) -> list[tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]]:
+    """Join, listen for a random while, drop the connection, stay away, come back, until the end: (snapshot, heard)."""
+    dice, stays, over = random.Random(7), [], False
+    until = time.monotonic() + 60
+    while not over:
+        assert time.monotonic() < until
+        with Listener(server.url) as viewer:
+            snapshot = viewer.ask("join_training", {"training_id": training_id})
+            assert snapshot["ok"]
+            time.sleep(dice.uniform(0.2, 1.5))
+            over = snapshot["training"]["status"] in {"completed", "failed"}
+            heard = list(viewer.heard)
+        stays.append((snapshot, [item for item in heard if item[0] != "training_snapshot"]))
+        time.sleep(dice.uniform(0, 0.5))
+    return stays
+
+
+def all_events(server: Server, training_id: int) -> list[dict[str, Any]]:
+    body = server.get(f"/api/trainings/{training_id}/events?limit=1000").json()
+    assert not body["more"]
+    assert not body["thinned"]
+    return body["events"]
+
+
+def check(history: list[dict[str, Any]], stays: list[Any]) -> None:
+    assert [item["seq"] for item in history] == list(range(1, len(history) + 1))
+    by_seq = {item["seq"]: item for item in history}
+    for snapshot, heard in stays:
+        numbers = [payload["seq"] for _, payload in heard if payload["seq"] > snapshot["seq"]]
+        assert numbers == list(range(snapshot["seq"] + 1, snapshot["seq"] + 1 + len(numbers))), "in order, each once"
+        for event, payload in heard:
+            kept = by_seq[payload["seq"]]
+            assert event == kept["event"]
+            if event not in PASSED:
+                assert payload == {key: kept["payload"][key] for key in payload}
+        want = [item for item in history if item["seq"] <= snapshot["seq"]]
+        epochs = [item["payload"]["epoch"] for item in want if item["event"] == "training_update"]
+        assert [item["epoch"] for item in snapshot["metrics"]["epochs"]] == epochs
+        batches = [item["seq"] for item in want if item["event"] == "training_progress"]
+        assert [item["seq"] for item in snapshot["losses"]] == batches
+        assert [item["seq"] for item in snapshot["figures"]] == [
+            item["seq"] for item in want if item["event"] == "training_system"
+        ]
+        assert snapshot["log"]["text"] == "".join(
+            item["payload"]["text"] for item in want if item["event"] == "training_log"
+        )
+    last = stays[-1][0]
+    assert last["seq"] == len(history)
+    assert [item["epoch"] for item in last["metrics"]["epochs"]] == list(range(1, 31))
+    assert last["log"]["text"] == "".join(f"line {number}\n" for number in range(len(script())))
+    assert sum(len(heard) for _, heard in stays) > 20, "it was there for a part of it"
