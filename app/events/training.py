@@ -29,8 +29,8 @@ class Note(Event):
     """A decision or an incident that the user is told: `code` names the text, `data` fills its places.
 
     Codes: `weights_official`, `weights_downloaded` (name), `weights_rejected` (name, reason), `weights_scratch`
-    (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch), `batch_reduced`
-    (batch), `resumed` (epoch), `schedule_stretched` and `schedule_kept` (from, to: learning rates).
+    (reason), `optimizer_auto` and `optimizer_set` (name, learning_rate), `nan_recovered` (epoch),
+    `resumed` (epoch), `schedule_stretched` and `schedule_kept` (from, to: learning rates).
     """
 
     code: str

@@ -20,6 +20,8 @@ logger = logging.getLogger("yolo.training")
 
 POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
 CPU = "cpu"
+DISK_STEP = 256 * 1024**2  # bytes: free disk is told in such steps, or it would be told every round
+PLANNED = ("id", "params", "start_not_before", "waiting_for", "priority", "position")
 Waiting = dict[int, dict[str, Any]]  # what each waits for, by training
 
 
@@ -38,6 +40,16 @@ class Room:
 
     free: int
     needed: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """One that waits, where, and for what."""
+
+    id: int
+    priority: int
+    position: float
+    waiting_for: dict[str, Any]
 
 
 class Dispatcher:
@@ -113,7 +125,7 @@ class Dispatcher:
             still = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
             rows = session.scalars(select(Training).where(Training.id.in_(wanted), still).with_for_update()).all()
             claim = next((take(row, chosen[1]) for row in rows if chosen and row.id == chosen[0].id), None)
-            messages = announce(rows, reasons)
+            messages = announce(queue, rows, reasons)
         if claim is not None:
             self.hold(claim.training_id, claim.devices)
         self.tell(messages)
@@ -125,18 +137,29 @@ def waiting_rows() -> Sequence[Any]:
     table = Training.__table__.c  # nothing of the classes is set up until a training waits
     if db.session.scalar(select(table.id).where(table.status == TrainingStatus.PENDING).limit(1)) is None:
         return []
-    columns = select(Training.id, Training.params, Training.start_not_before, Training.waiting_for)
+    columns = select(*(getattr(Training, name) for name in PLANNED))
     waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
     return db.session.execute(columns.where(waits).order_by(*queue_order())).all()
 
 
-def announce(rows: Iterable[Training], reasons: Waiting) -> list[Any]:
-    """Write down what each waits for, or that it starts; the messages about it."""
-    from app.services.trainer.messages import status_message  # not at import: the trainer imports this module
+def announce(queue: Sequence[Any], rows: Iterable[Training], reasons: Waiting) -> list[Any]:
+    """Write down what each waits for, or that it starts; the messages about it.
 
+    Where a training only moved up, its own room hears of it; the dashboard gets the queue in one message, or each end
+    of a training would send it every training behind.
+    """
+    # Not at import: the trainer imports this module.
+    from app.services.trainer.messages import queue_message, status_message
+
+    messages = []
     for row in rows:
-        row.waiting_for = reasons.get(row.id)
-    return [status_message(row) for row in rows]
+        before, row.waiting_for = row.waiting_for or {}, reasons.get(row.id)
+        same = before.get("code") == "turn" == (row.waiting_for or {}).get("code")
+        messages.append(status_message(row, dashboard=not same))
+    if not all(item.dashboard for item in messages):
+        left = (row for row in queue if row.id in reasons)
+        messages.append(queue_message(Place(row.id, row.priority, row.position, reasons[row.id]) for row in left))
+    return messages
 
 
 def queue_order() -> tuple[Any, ...]:
@@ -176,7 +199,7 @@ def plan(
         ahead = sum(not others.isdisjoint(devices) for others in waiting)
         holder = row.id if row.id in busy else next((taken[device] for device in devices if device in taken), None)
         if free is not None and free.free < free.needed:
-            reasons[row.id] = {"code": "disk", "free": free.free, "needed": free.needed}
+            reasons[row.id] = {"code": "disk", "free": free.free // DISK_STEP * DISK_STEP, "needed": free.needed}
         elif holder is None:  # one starts a round
             chosen = chosen or (row, devices)
         elif ahead:

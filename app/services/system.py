@@ -43,9 +43,9 @@ def cpu_percent() -> float:
 
 def queue() -> dict[str, int]:
     """How many trainings have each status; those in the trash do not count."""
-    seen = select(Training.status, func.count()).where(Training.deleted_at.is_(None))
+    seen = select(Training.status, func.count().label("number")).where(Training.deleted_at.is_(None))
     counted = db.session.execute(seen.group_by(Training.status)).all()
-    return {status.value: 0 for status in TrainingStatus} | dict(row.tuple() for row in counted)
+    return {status.value: 0 for status in TrainingStatus} | {row.status: row.number for row in counted}
 
 
 def gpus() -> list[dict[str, Any]]:

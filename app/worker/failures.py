@@ -3,8 +3,8 @@
 import errno
 from collections.abc import Iterator
 
-# Of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's image loading processes. The two of cuDNN come
-# when its workspace does not fit; ultralytics takes them for the same.
+# Of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's image loading processes. The two of cuDNN and
+# the one of oneDNN, the last, come when their workspace does not fit; ultralytics takes cuDNN's for the same.
 MEMORY = (
     "out of memory",
     "allocate memory",
@@ -15,6 +15,7 @@ MEMORY = (
     "cublas_status_alloc_failed",
     "cudnn_status_internal_error",
     "unable to find an engine",
+    "could not create a primitive",
 )
 FULL = {errno.ENOSPC, errno.EDQUOT}
 

@@ -184,7 +184,7 @@ def out_of_memory(record: Record, server: Server, wanted: dict[str, Any], images
         record.note = "failed with out_of_memory"
     else:
         assert now["batch_now"] < wanted["batch_size"]
-        assert {note["code"] for note in now["notes"]} & {"batch_halved", "batch_reduced"}
+        assert {note["code"] for note in now["notes"]} & {"batch_halved"}
         record.note = f"batch {wanted['batch_size']} became {now['batch_now']}"
         act(server, first, "stop")
         wait_until(lambda: state(server, first)["status"] == "cancelled", 60, "it is stopped")

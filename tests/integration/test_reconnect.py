@@ -16,7 +16,7 @@ from app.events import Completed, Event, Figures, Note, Progress, encode
 from app.models import Training
 from scripts.local_server import MODES, Server, settings_for
 from tests.live import Listener
-from tests.services.test_trainer import STARTED, epoch, make
+from tests.services.runs import STARTED, epoch, make
 
 SECONDS = 6.0
 PASSED = ("training_snapshot", "training_status")

@@ -12,9 +12,9 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from app import create_app, notify
+from app import create_app
 from app.database import writing
-from app.extensions import db
+from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training
 from app.services.datasets import validation
 from scripts.local_server import settings_for
@@ -274,18 +274,17 @@ def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
     raise AssertionError("the child or its files are left")
 
 
-def test_progress_is_told(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(notify.socketio, "emit", lambda event, body, to: told.append(body | {"event": event, "to": to}))
+def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
+    watcher, elsewhere = socketio.test_client(app), socketio.test_client(app)
+    assert watcher.emit("join_dashboard", callback=True)["ok"]
     upload(client, yolo_zip())
     settled(client, 1)
     time.sleep(0.2)
-    assert {item["event"] for item in told} == {"dataset_update"}
-    assert {item["to"] for item in told} == {"dashboard"}
-    assert told[-1] == {
-        "dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None,
-        "event": "dataset_update", "to": "dashboard",
-    }  # fmt: skip
+    heard = watcher.get_received()
+    assert {item["name"] for item in heard} == {"dataset_update"}
+    assert elsewhere.get_received() == []
+    told = [item["args"][0] for item in heard]
+    assert told[-1] == {"dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None}
     assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
 
 

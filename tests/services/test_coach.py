@@ -13,7 +13,7 @@ from app.models import Dataset
 from app.services.trainer import coach
 from app.services.trainer.apply import apply
 from app.services.trainer.coach_texts import ADVICE, advice
-from tests.services.test_trainer import make, numbered, service
+from tests.services.runs import make, numbered, service
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 EXPECTED = {

@@ -13,7 +13,7 @@ from app.extensions import db, socketio
 from app.models import Training, TrainingEvent
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import KEPT_PASSING, PASSING, LogPiece, message
-from tests.services.test_trainer import STARTED, epoch, make, numbered, service
+from tests.services.runs import STARTED, epoch, make, numbered, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
 CLASSES = [{"class": 0, "ap50": 0.5, "ap95": 0.3, "precision": 0.6, "recall": 0.4, "instances": 12}]

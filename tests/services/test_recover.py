@@ -1,24 +1,26 @@
 """What follows when a run did not end by itself, and who waits for what."""
 
 import zipfile
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from sqlalchemy import select
 
 from app.database import writing
-from app.events import Envelope, Event, Failed, Note, Paused, Started
+from app.events import CheckpointSaved, Envelope, Event, Failed, Note, Paused, Started
 from app.extensions import db
-from app.models import Training, TrainingEvent, TrainingMetric
-from app.services.dispatch import Dispatcher, Room, plan
+from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
+from app.services.dispatch import Dispatcher, Room
 from app.services.trainer import recover
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import Message
-from tests.services.test_trainer import STARTED, epoch, make, numbered, row_of, service
+from tests.services.runs import STARTED, epoch, make, numbered, row_of, service
 
 PLENTY = Room(10**12, 10**9)
-FULL = Room(10**6, 10**9)
+FULL = Room(2**29 + 10**6, 10**9)
 
 
 def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[Message]:
@@ -106,6 +108,7 @@ def test_a_full_disk_pauses_until_there_is_room(idle_app: APIFlask) -> None:
     assert (row.status, row.pause_reason, row.resume_from) == ("paused", "disk", "checkpoints/epoch-2.pt")
     with idle_app.app_context():
         assert recover.after_disk(FULL) == []
+        assert recover.after_disk(Room(10**9, 10**9)) == [], "its next checkpoint would fill it again"
         told = recover.after_disk(PLENTY)
     row = row_of(idle_app, training_id)
     assert (row.status, row.resume_from) == ("pending", "checkpoints/epoch-2.pt")
@@ -193,68 +196,30 @@ def test_an_old_attempt_changes_nothing(idle_app: APIFlask) -> None:
         assert apply(training_id, 1, late) == []
 
 
-def waiting(number: int, **values: object) -> Training:
-    return Training(id=number, params={"device": values.pop("device", "auto")}, **values)
+def test_checkpoints_that_a_run_does_not_go_on_from_are_forgotten(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    saved = [CheckpointSaved(number, f"checkpoints/epoch-{number}.pt", False, {}) for number in (1, 2, 3)]
+    best = CheckpointSaved(3, "checkpoints/best.pt", True, {}, resumable=False)
+    say(idle_app, training_id, STARTED, *saved, best)
+    assert kept(idle_app) == [(2, False), (3, False), (3, True)]
+    again = replace(STARTED, start_epoch=3)
+    say(idle_app, training_id, again, first=9)
+    assert kept(idle_app) == [(2, False), (3, True)]
+    say(idle_app, training_id, STARTED, first=10)
+    assert kept(idle_app) == []
 
 
-def test_what_each_waits_for() -> None:
-    time = datetime.now(UTC)
-    queue = [
-        waiting(1, start_not_before=time + timedelta(hours=1)),
-        waiting(2, device="1"),
-        waiting(3, device="0"),
-        waiting(4, device="0"),
-        waiting(5, device="2"),
-        waiting(6, device="cpu"),
-        waiting(7, device="1"),
-    ]
-    chosen, reasons = plan(queue, {9: ("0",)}, ["4", "0"], PLENTY, time)
-    assert chosen is not None
-    assert (chosen[0].id, chosen[1]) == (3, ("4",))
-    assert reasons[1]["code"] == "schedule"
-    assert reasons[2] == {"code": "device", "training_id": 9}
-    assert reasons[4] == {"code": "device", "training_id": 3}
-    assert reasons[5] == {"code": "missing_device", "device": "2"}
-    assert reasons[7] == {"code": "turn", "ahead": 1}
-    assert 6 not in reasons, "it starts in the next round"
-
-
-def test_no_room_no_start(idle_app: APIFlask) -> None:
-    training_id = make(idle_app, "pending")
-    told: list[Message] = []
-    dispatcher = Dispatcher([], lambda claim: None, tell=told.extend)
-    with idle_app.app_context():
-        assert dispatcher.claim(FULL) is None
-        assert dispatcher.claim(FULL) is None
-    row = row_of(idle_app, training_id)
-    assert row.waiting_for == {"code": "disk", "free": FULL.free, "needed": FULL.needed}
-    assert [item.event for item in told] == ["training_status"], "told once"
-    with idle_app.app_context():
-        assert dispatcher.claim(PLENTY) is not None
-    assert row_of(idle_app, training_id).waiting_for is None
-
-
-def test_nothing_starts_after_the_end_of_the_server(idle_app: APIFlask) -> None:
-    make(idle_app, "pending")
-    claims: list[object] = []
-    dispatcher = Dispatcher([], claims.append)
-    dispatcher.close()
-    with idle_app.app_context():
-        dispatcher.round(PLENTY)
-    assert claims == []
-
-
-def test_what_is_in_the_trash_does_not_start(idle_app: APIFlask) -> None:
-    make(idle_app, "pending", deleted_at=datetime.now(UTC))
-    with idle_app.app_context():
-        assert Dispatcher([], lambda claim: None).claim(PLENTY) is None
+def kept(app: APIFlask) -> list[tuple[int, bool]]:
+    with app.app_context():
+        rows = db.session.scalars(select(Checkpoint).order_by(Checkpoint.epoch, Checkpoint.is_best))
+        return [(row.epoch, row.is_best) for row in rows]
 
 
 def test_a_note_is_kept_and_told(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
     with idle_app.app_context(), writing() as session:
         row = session.get(Training, training_id)
-        messages = recover.noted(row, "disk_low", "warning", free=1, needed=2)
-        assert [item.payload["code"] for item in messages] == ["disk_low"]
+        messages = recover.noted(row, "disk_low", free=1, needed=2)
+        assert [(item.payload["code"], item.payload["level"]) for item in messages] == [("disk_low", "warning")]
     assert codes(row_of(idle_app, training_id)) == ["disk_low"]
     assert Path(service(idle_app).folder(training_id)).name == str(training_id)

@@ -92,7 +92,7 @@ def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
     assert (found["train_images"], found["val_images"]) == (16, 4)
 
     assert (
-        "two folders"
+        "duas pastas"
         in upload(client, {"train/cat/1.jpg": image_bytes()} | content_of("cat"), 422, task="classify")["detail"]
     )
     upload(client, unsplit, 422)  # not asked for: images without labels

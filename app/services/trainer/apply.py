@@ -124,6 +124,10 @@ def _(event: Started, row: Training, time: datetime) -> list[Message]:
     # What was recorded beyond the checkpoint comes again.
     again = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch >= event.start_epoch)
     db.session.execute(delete(TrainingMetric).where(again))
+    gone = (Checkpoint.training_id == row.id) & (Checkpoint.epoch >= event.start_epoch)
+    if event.start_epoch > 1:  # the best weights stay until there are better ones; a run from the start drops them
+        gone &= ~Checkpoint.is_best
+    db.session.execute(delete(Checkpoint).where(gone))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
     row.progress = {"epoch": event.start_epoch, "batch": 0, "batches": event.batches}

@@ -99,10 +99,14 @@ class TrainingBase:
     def send(self, messages: list[Message]) -> None:
         """To the browsers, after the commit. Costs next to nothing where nobody looks."""
         for item in messages:
+            if "training_id" not in item.payload:
+                notify.to_dashboard(item.event, item.payload)
+                continue
             training_id, event, seq = item.payload["training_id"], item.event, item.payload["seq"]
             self.told[training_id] = max(seq, self.told.get(training_id, 0))
             if event in history.WITH_TEXTS:
-                notify.to_readers(event, training_id, partial(history.filled, event, item.payload, self.models))
+                make = partial(history.filled, event, item.payload, self.models)
+                notify.to_readers(event, training_id, make, dashboard=item.dashboard)
             else:
                 notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
 

@@ -20,17 +20,22 @@ def resumable(folder: Path) -> list[Kept]:
     Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
     on from one checks every byte of it.
     """
-    found = [
-        Kept(int(match[1]), f"checkpoints/{path.name}")
-        for path in (folder / "checkpoints").glob("epoch-*.pt")
-        if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name)) and whole(path)
-    ]
-    return sorted(found, key=lambda kept: -kept.epoch)
+    return [kept for kept in copies(folder) if whole(folder / kept.path)]
 
 
 def newest(folder: Path) -> Kept | None:
-    """Where to go on from; None: from the start."""
-    return next(iter(resumable(folder)), None)
+    """Where to go on from; None: from the start. Older ones are not looked into: it is asked in transactions."""
+    return next((kept for kept in copies(folder) if whole(folder / kept.path)), None)
+
+
+def copies(folder: Path) -> list[Kept]:
+    """Every resumable copy by its name, newest first."""
+    found = [
+        Kept(int(match[1]), f"checkpoints/{path.name}")
+        for path in (folder / "checkpoints").glob("epoch-*.pt")
+        if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name))
+    ]
+    return sorted(found, key=lambda kept: -kept.epoch)
 
 
 def whole(path: Path) -> bool:

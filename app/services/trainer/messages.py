@@ -1,5 +1,6 @@
 """What browsers are told: numbered in the transaction of what it is about, kept for those who were away."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,15 +14,29 @@ PASSING = ("training_progress", "training_system", "training_log")  # of passing
 KEPT_PASSING = 2_000  # numbers back from the newest one, within which every message is kept
 THIN_EVERY = 500
 SPARSER = 8
-WARNINGS = {"weights_rejected", "nan_recovered", "batch_reduced"}  # codes of notes that are more than information
+WARNINGS = {  # codes of notes that are more than information
+    "weights_rejected",
+    "nan_recovered",
+    "batch_halved",
+    "restarted_killed",
+    "restarted_stalled",
+    "restarted_terminated",
+    "resume_rejected",
+    "disk_low",
+    "disk_full",
+}
 
 
 @dataclass(frozen=True)
 class Message:
-    """What goes to the browsers after the commit."""
+    """What goes to the browsers after the commit: to the training's room and, where `dashboard`, to everyone's.
+
+    One without a `training_id` is about all of them and goes to the dashboard only.
+    """
 
     event: str
     payload: dict[str, Any]
+    dashboard: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,9 +100,23 @@ def progress_message(row: Training) -> Message:
     )
 
 
-def status_message(row: Training) -> Message:
+def status_message(row: Training, dashboard: bool = True) -> Message:
     """The service fills in the training itself, which takes a query of its own."""
-    return message("training_status", row)
+    return replace(message("training_status", row), dashboard=dashboard)
+
+
+def queue_message(queue: Iterable[Any]) -> Message:
+    """What waits, in its order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
+    places = [
+        {
+            "training_id": row.id,
+            "priority": row.priority,
+            "position": row.position,
+            "ahead": (row.waiting_for or {}).get("ahead"),
+        }
+        for row in queue
+    ]
+    return Message("training_queue", {"order": [place["training_id"] for place in places], "queue": places})
 
 
 def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> Message:

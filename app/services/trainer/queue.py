@@ -7,14 +7,13 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
-from app import notify
 from app.errors import Conflict, Unprocessable
 from app.models import Training, TrainingStatus
 from app.services.dispatch import queue_order
 from app.services.idempotency import Answer
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
-from app.services.trainer.messages import Message, status_message
+from app.services.trainer.messages import Message, queue_message, status_message
 
 
 class TrainingQueue(TrainingBase):
@@ -49,9 +48,9 @@ class TrainingQueue(TrainingBase):
             for row, priority, position in zip(order, *places(order), strict=True):
                 row.priority, row.position = priority, position
             changed = [row for row, priority in zip(order, before, strict=True) if row.priority != priority]
-            return {"order": [row.id for row in order]}, [status_message(row) for row in changed]
+            return {}, [*(status_message(row) for row in changed), queue_message(order)]
 
-        notify.to_dashboard("training_queue", self.change(None, work))
+        self.change(None, work)
         return self.queue()
 
 

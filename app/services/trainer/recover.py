@@ -12,11 +12,11 @@ from sqlalchemy import select
 from app.database import writing
 from app.events import Failed, Paused
 from app.extensions import db
-from app.models import Training, TrainingStatus, new_position
+from app.models import Training, TrainingStatus, new_position, now
 from app.services.dispatch import Room
 from app.services.trainer.checkpoints import newest
 from app.services.trainer.ending import cancelled
-from app.services.trainer.messages import Message, message, status_message
+from app.services.trainer.messages import Message, message, note_message, status_message
 from app.services.trainer.present import weights
 from app.services.trainer.requeue import back_to_queue
 
@@ -39,7 +39,7 @@ def goes_on(row: Training, event: Failed) -> list[Message] | None:
         return again(row, event.kind)
     if event.kind == "disk_full" and row.restarts < TRIES:
         row.restarts += 1
-        return pause(row, "disk", noted(row, "disk_full", "warning", epoch=row.current_epoch))
+        return pause(row, "disk", noted(row, "disk_full", epoch=row.current_epoch))
     return None
 
 
@@ -52,7 +52,7 @@ def with_smaller_batch(row: Training) -> list[Message] | None:
         return None
     row.halvings += 1
     row.batch_now = smaller
-    told = noted(row, "batch_halved", "warning", batch=batch, smaller=smaller, epoch=row.current_epoch)
+    told = noted(row, "batch_halved", batch=batch, smaller=smaller, epoch=row.current_epoch)
     return requeue(row, told)
 
 
@@ -61,7 +61,7 @@ def again(row: Training, kind: str) -> list[Message] | None:
     if row.restarts >= TRIES:
         return None
     row.restarts += 1
-    told = noted(row, f"restarted_{kind}", "warning", number=row.restarts, epoch=row.current_epoch)
+    told = noted(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
     if kind == "stalled":  # another one may go first: a device that hangs must not hold up the queue
         row.position = new_position()
     return requeue(row, told)
@@ -76,7 +76,7 @@ def paused(row: Training, event: Paused, time: datetime) -> list[Message]:
     if event.reason == "terminated":  # not by us
         messages = again(row, "terminated")
         return messages if messages is not None else pause(row, "terminated", [])
-    return requeue(row, noted(row, "shutdown", "info", epoch=event.epoch))  # the server was stopped
+    return requeue(row, noted(row, "shutdown", epoch=event.epoch))  # the server was stopped
 
 
 def pause_for_disk(training_id: int, room: Room) -> list[Message]:
@@ -86,7 +86,7 @@ def pause_for_disk(training_id: int, room: Room) -> list[Message]:
         if row is None or row.status != TrainingStatus.RUNNING or row.pause_requested:
             return []
         row.pause_requested, row.pause_reason = True, "disk"
-        return [*noted(row, "disk_low", "warning", free=room.free // MB, needed=room.needed // MB), status_message(row)]
+        return [*noted(row, "disk_low", free=room.free // MB, needed=room.needed // MB), status_message(row)]
 
 
 def after_disk(room: Room) -> list[Message]:
@@ -98,8 +98,19 @@ def after_disk(room: Room) -> list[Message]:
     messages: list[Message] = []
     with writing() as session:
         for row in session.scalars(select(Training).where(waits).with_for_update()):
-            messages += requeue(row, noted(row, "disk_free", "info", free=room.free // MB))
+            if room.free < room.needed + space_for(row):
+                continue
+            messages += requeue(row, noted(row, "disk_free", free=room.free // MB))
     return messages
+
+
+def space_for(row: Training) -> int:
+    """Bytes that the training writes at once, so that it does not pause again at its next checkpoint.
+
+    It holds two copies and the newest weights; each is replaced by a file that is written beside it.
+    """
+    kept = newest(folder(row))
+    return 3 * (folder(row) / kept.path).stat().st_size if kept else 0
 
 
 def requeue(row: Training, told: list[Message]) -> list[Message]:
@@ -117,10 +128,10 @@ def pause(row: Training, reason: str, told: list[Message]) -> list[Message]:
     return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
 
 
-def noted(row: Training, code: str, level: str, **data: object) -> list[Message]:
+def noted(row: Training, code: str, **data: object) -> list[Message]:
     """Keep a note with the training, and tell it."""
     row.notes = [*row.notes, {"code": code, "data": data}]
-    return [message("training_note", row, code=code, data=data, level=level, epoch=row.current_epoch)]
+    return [note_message(row, code, data, now())]
 
 
 def folder(row: Training) -> Path:

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from app.events import Cancelled, Envelope, Event, Failed, Paused, Progress
+from app.events import Cancelled, Envelope, Event, Failed, Figures, Paused, Progress
 from app.extensions import db, socketio
 from app.models import Training, TrainingEvent, now
 from app.services.dispatch import room
@@ -102,7 +102,10 @@ class Supervisor:
             return
         messages = apply(self.training_id, self.attempt, said, log)
         if said:
-            self.offset, self.last, self.heard_at = said[-1][0], said[-1][1].event, time.monotonic()
+            self.offset = said[-1][0]
+        # The figures come from a thread of their own: they are no sign that the training gets on.
+        if heard := [place.event for _, place in said if not isinstance(place.event, Figures)]:
+            self.last, self.heard_at = heard[-1], time.monotonic()
         if log is not None:
             self.log_offset, self.log_at = log.offset, time.monotonic()
         if any(envelope.event.terminal for _, envelope in said):
@@ -202,7 +205,7 @@ def cause_of_death(child: Child, memory_kill: bool = False) -> Failed:
     lower = tail.lower()
     if "no space left on device" in lower:
         return Failed("disk_full", "no space left on device", tail)
-    if "out of memory" in lower or "can't allocate memory" in lower:
+    if any(part in lower for part in ("out of memory", "allocate memory", "bad_alloc")):
         return Failed("out_of_memory", "out of memory", tail)
     if memory_kill and code in {None, -signal.SIGKILL}:
         return Failed("out_of_memory", "the system's memory ran out, and it killed the process", tail)

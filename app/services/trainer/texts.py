@@ -13,7 +13,6 @@ NOTES = {
     "optimizer_auto": _l("Optimizer %(name)s with learning rate %(learning_rate)s, chosen automatically."),
     "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
     "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
-    "batch_reduced": _l("Memory ran out: the batch was reduced to %(batch)s."),
     "weights_training": _l("Starts from the checkpoint “%(checkpoint)s” of training %(training_id)s."),
     "weights_none": _l("Starts from scratch, as asked. It needs more epochs this way."),
     "batch_halved": _l(

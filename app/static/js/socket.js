@@ -4,7 +4,7 @@
 
 const EVENTS = ["training_update", "training_progress", "training_status", "training_log", "training_completed",
   "training_error", "training_cancelled", "training_paused", "training_note", "training_advice", "training_system",
-  "training_checkpoint", "dataset_update"];
+  "training_checkpoint", "training_queue", "training_deleted", "dataset_update"];
 const OFFLINE_AFTER_MS = 15000;
 const REJOIN_EVERY_MS = 2000;
 

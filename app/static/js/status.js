@@ -52,7 +52,7 @@ const WAITS = {
   disk: ({ free, needed }) => (needed ? t("Waits for room on the disk: {free} free, {needed} needed.", { free: bytes(free), needed: bytes(needed) }) : t("Waits for room on the disk.")),
 };
 
-/** What a training in the queue waits for. Messages to all come in the server's language: this is in the reader's. */
+/** What a training in the queue waits for. */
 export function waitingText(training) {
   const { code, message, ...data } = training.waiting_for || {};
   return WAITS[code] ? WAITS[code](data) : message || t("It starts by itself when it is its turn.");

@@ -23,6 +23,17 @@ class Active extends EventTarget {
     trainings.forEach((training) => this.set(training.id, training));
   }
 
+  /** New places in the queue, of those that are known: {training_id, priority, position, ahead}. */
+  reorder(queue) {
+    for (const { training_id: id, priority, position, ahead } of queue) {
+      const known = this.trainings.get(id);
+      if (!known) continue;
+      const reason = ahead === null ? {} : { waiting_for: { code: "turn", ahead } };
+      this.trainings.set(id, { ...known, priority, position, ...reason });
+    }
+    this.dispatchEvent(new CustomEvent("change", { detail: {} }));
+  }
+
   /** Change what is known; a training that is not known yet is fetched. */
   async patch(id, change) {
     const known = this.trainings.get(id);
@@ -65,6 +76,8 @@ function load(trainings) {
 }
 
 room.on("snapshot", ({ trainings }) => load(trainings));
+room.on("training_deleted", ({ training_id: id }) => active.set(id, null));
+room.on("training_queue", ({ queue }) => active.reorder(queue));
 room.on("training_paused", ({ training_id: id }) => active.ask(id));
 room.on("training_status", ({ training }) => active.set(training.id, training));
 room.on("training_update", ({ training_id: id, epoch, status, eta }) => active.patch(id, { current_epoch: epoch, status, eta }));

@@ -93,12 +93,9 @@ async function refresh() {
   showTraining();
 }
 
-/** A message to all is in the server's language: sentences come by REST, in the reader's. */
 function setStatus({ training }) {
-  const { notes = [], error } = state.training;
-  state.training = { ...training, notes, error };
+  state.training = training;
   showTraining();
-  if (training.error) refresh().catch(told);
 }
 
 const told = (error) => toast(error.detail || error.title || String(error), "failed");
@@ -113,6 +110,7 @@ room
   .on("training_status", known(setStatus))
   .on("training_log", (data) => log.append(data))
   .on("training_system", known((data) => machine.push(data.figures || data)))
+  .on("training_deleted", () => window.location.assign("/trainings"))
   .on("training_checkpoint", known(() => checkpoints.refresh()));
 for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"]) room.on(name, ended);
 for (const name of ["training_note", "training_advice"]) room.on(name, known((data) => events.arrived(name, data)));

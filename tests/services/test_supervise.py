@@ -1,0 +1,139 @@
+"""The supervisor: following a child through restarts of the server, and ending one that hangs."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from apiflask import APIFlask
+
+from app.database import writing
+from app.events import (
+    Progress,
+    encode,
+)
+from app.models import Training
+from app.services.trainer import recover, supervise
+from tests.services.runs import RUN, STARTED, FakeWorker, make, service, wait, write_events
+
+
+@pytest.fixture
+def fake() -> Iterator[Callable[..., FakeWorker]]:
+    made: list[FakeWorker] = []
+
+    def start(*args: object) -> FakeWorker:
+        made.append(FakeWorker(*args))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield start
+    for worker in made:
+        worker.process.kill()
+        worker.process.wait()
+
+
+def test_restart_applies_the_rest(app: APIFlask) -> None:
+    """The child ended while no server ran: what it said is applied, from where the last server had come to."""
+    training_id = make(app, pid=999_999_9, pid_started=1.0)
+    write_events(service(app).attempt_dir(training_id, 1), RUN)
+    with app.app_context():
+        service(app).reconcile()
+    row = wait(app, training_id, lambda row: row.status != "running")
+    assert (row.status, row.current_epoch) == ("completed", 3)
+
+
+def test_restart_finds_a_dead_child(app: APIFlask) -> None:
+    training_id = make(app, pid=999_999_9, pid_started=1.0, restarts=recover.TRIES)
+    write_events(service(app).attempt_dir(training_id, 1), RUN[:5])
+    with app.app_context():
+        service(app).reconcile()
+    row = wait(app, training_id, lambda row: row.status != "running")
+    assert (row.status, row.error_kind, row.progress) == ("failed", "killed", {"stage": "failed"})
+    assert row.end_time is not None
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["pid in the row", "server died before it kept the pid"])
+def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeWorker], known: bool) -> None:
+    training_id = make(app)
+    directory = service(app).attempt_dir(training_id, 1)
+    worker = fake(directory)
+    if known:
+        with app.app_context(), writing() as session:
+            row = session.get_one(Training, training_id)
+            row.pid, row.pid_started = worker.pid, worker.started
+    write_events(directory, RUN[:6])
+    with app.app_context():
+        service(app).reconcile()
+    wait(app, training_id, lambda row: row.current_epoch == 1)
+    write_events(directory, RUN[6:], 7)
+    wait(app, training_id, lambda row: row.status == "completed")
+    worker.process.kill()
+    worker.process.wait()
+    until = time.monotonic() + 5
+    while training_id in service(app).active_trainings:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_child_that_ignores_everything_is_killed(
+    app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "ASK_S", 0.3)
+    monkeypatch.setattr(supervise, "TERM_S", 0.3)
+    training_id = make(app)
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    worker = fake(service(app).attempt_dir(training_id, 1), code)
+    with app.app_context():
+        service(app).reconcile()
+        assert service(app).cancel_training(training_id) == "running"
+    assert wait(app, training_id, lambda row: row.status != "running").status == "cancelled"
+    assert worker.process.wait(5) == -signal.SIGKILL
+
+
+def test_a_child_without_a_pulse_is_killed(
+    app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "SILENT_S", 1.0)
+    training_id = make(app, restarts=recover.TRIES)
+    worker = fake(service(app).attempt_dir(training_id, 1))
+    worker.process.send_signal(signal.SIGSTOP)
+    with app.app_context():
+        service(app).reconcile()
+    row = wait(app, training_id, lambda row: row.status != "running")
+    assert (row.status, row.error_kind) == ("failed", "stalled")
+    assert worker.process.wait(5) == -signal.SIGKILL
+
+
+def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
+    app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "IDLE_S", 1.0)
+    training_id = make(app, restarts=recover.TRIES)
+    directory = service(app).attempt_dir(training_id, 1)
+    code = (
+        "import itertools, pathlib, sys, time\n"
+        "from app.events import Figures, encode\n"
+        "folder = pathlib.Path(sys.argv[2])\n"
+        "for number in itertools.count(3):\n"
+        "    (folder / 'heartbeat').touch()\n"
+        "    with open(folder / 'events.jsonl', 'a') as file:\n"
+        "        file.write(encode(Figures(1.0, 1, 2, 3, 4.0, 5.0, 6.0, 7.0), number))\n"
+        "    time.sleep(0.2)\n"
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "events.jsonl").write_text(encode(STARTED, 1) + encode(Progress(1, 1, 9, 0.5), 2))
+    fake(directory, code)
+    with app.app_context():
+        service(app).reconcile()
+    row = wait(app, training_id, lambda row: row.status != "running")
+    assert (row.status, row.error_kind, row.error) == ("failed", "stalled", "no batch for 1 s")
+
+
+def test_a_broken_event_file_is_a_failure(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
+    training_id = make(app)
+    directory = service(app).attempt_dir(training_id, 1)
+    fake(directory)
+    (directory / "events.jsonl").write_text('{"seq": 1}\n')
+    with app.app_context():
+        service(app).reconcile()
+    row = wait(app, training_id, lambda row: row.status != "running")
+    assert (row.status, row.error_kind) == ("failed", "code")
