@@ -39,7 +39,10 @@ make_venv() {
 install() {
     echo "Installing requirements-dev.lock into .venv (the first time this takes some minutes and about 6 GB)"
     rm -f .venv/setup-stamp
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+    # The lock names every package. --no-deps: pip before 23.3 looks up "pydantic[email]" beside the pinned pydantic,
+    # and refuses it as soon as a newer one is released.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+        -r requirements-dev.lock
     stamp >.venv/setup-stamp
 }
 

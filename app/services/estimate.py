@@ -23,7 +23,7 @@ from app.extensions import db, socketio
 from app.models import Checkpoint, Dataset, Estimate, Training, TrainingMetric, TrainingStatus, now
 from app.services import system
 from app.services.dispatch import CPU, devices_for, free_disk, gpus
-from app.services.process import Child
+from app.services.process import CRASHES, Child
 from app.services.storage.unpack import remove_tree
 from app.services.trainer import texts
 from app.services.trainer.launch import environment, spec
@@ -145,25 +145,37 @@ class EstimateService:
             self.measuring.pop(wanted.devices[0], None)
 
     def ask_child(self, app: Flask, wanted: Wanted) -> dict[str, Any]:
-        """What the child writes, or why it did not; a training that wants the device goes first."""
+        """What the child writes, or why it did not."""
         folder = self.storage.new_tmp()
         values = wanted.spec | {"training_dir": str(folder / "run"), "measure_seconds": MEASURE_S}
-        child = Child.start("estimate", folder, values, environment(wanted.devices[:1], app.config))
         try:
-            problem, until = "killed", time.monotonic() + LONGEST_S
-            while child.alive():
-                if self.in_use(wanted.devices) or time.monotonic() > until:
-                    problem = "slow" if time.monotonic() > until else "device_taken"
-                    child.signal(signal.SIGKILL)
-                socketio.sleep(POLL_S)
-            try:
-                return json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                logger.warning("no estimate (%s): %s", problem, child.log_tail())
-                return {"error_kind": problem, "error": ""}
+            while True:
+                child = Child.start("estimate", folder, values, environment(wanted.devices[:1], app.config))
+                problem = self.watch(child, wanted.devices)
+                try:
+                    return json.loads((folder / "result.json").read_text(encoding="utf-8"))
+                except (OSError, ValueError):
+                    logger.warning("no estimate (%s, status %s): %s", problem, child.exit_code(), child.log_tail())
+                values = json.loads(
+                    (folder / "spec.json").read_text(encoding="utf-8")
+                )  # with the batch that the child halved
+                if child.exit_code() not in CRASHES or values["batch_now"] < 2:
+                    return {"error_kind": problem, "error": ""}
+                half = values["batch_now"] // 2
+                values |= {"halvings": values.get("halvings", 0) + 1, "batch_size": half, "batch_now": half}
         finally:
             child.sweep()
             remove_tree(folder)
+
+    def watch(self, child: Child, devices: tuple[str, ...]) -> str:
+        """Until it has ended: why it may have no result. A training that wants the device goes first."""
+        problem, until = "killed", time.monotonic() + LONGEST_S
+        while child.alive():
+            if self.in_use(devices) or time.monotonic() > until:
+                problem = "slow" if time.monotonic() > until else "device_taken"
+                child.signal(signal.SIGKILL)
+            socketio.sleep(POLL_S)
+        return problem
 
 
 def describe(row: Training, dataset: Dataset) -> Wanted:

@@ -21,6 +21,9 @@ from app.events import Envelope, read_events
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
 
+# How native libraries end that meet a limit of memory unprepared.
+CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
+
 MARK = "YOLO_WORKER_DIRECTORY"  # also read by app/worker/channel.py
 
 SAFE_ENVIRONMENT = {

@@ -103,8 +103,11 @@ class EventTrainer(ResumingTrainer):
     # Our hooks.
 
     def stop_if_asked(self) -> None:
-        if self.channel is not None and self.channel.stop_requested():
-            raise StopRequested
+        if self.channel is None or not self.channel.stop_requested():
+            return
+        if self.batch and self.channel.wish() == "cancel" and not self.last.exists():
+            self.save_beginning()
+        raise StopRequested
 
     def on_batch(self) -> None:
         self.before_batch()
@@ -112,11 +115,7 @@ class EventTrainer(ResumingTrainer):
 
     def on_batch_done(self) -> None:
         self.after_batch()
-        if self.channel is None or not self.channel.stop_requested():
-            return
-        if self.channel.wish() == "cancel" and not self.last.exists():
-            self.save_beginning()
-        raise StopRequested
+        self.stop_if_asked()
 
     def on_batches_done(self) -> None:
         self.after_batches()

@@ -13,7 +13,7 @@ from app.events import Cancelled, Envelope, Event, Failed, Figures, Paused, Prog
 from app.extensions import db, socketio
 from app.models import Training, TrainingEvent, now
 from app.services.dispatch import room
-from app.services.process import ASK_S, TERM_S, Child, oom_kills
+from app.services.process import ASK_S, CRASHES, TERM_S, Child, oom_kills
 from app.services.trainer import recover
 from app.services.trainer.apply import apply, end
 from app.services.trainer.messages import LogPiece, Message
@@ -180,9 +180,13 @@ class Supervisor:
         elif wish == "pause":
             event = Paused(epoch, "asked")
         else:
-            event = self.reason or cause_of_death(self.child, oom_kills() > self.memory_kills)
+            event = self.reason or self.cause_of_death()
         self.send(end(self.training_id, self.attempt, event, now()))
         self.ended = True
+
+    def cause_of_death(self) -> Failed:
+        limited = bool(self.app.config["TRAINING_MEMORY_LIMIT"])
+        return cause_of_death(self.child, oom_kills() > self.memory_kills, limited)
 
 
 def wished(training_id: int) -> str | None:
@@ -199,8 +203,12 @@ def epoch_of(training_id: int) -> int:
     return db.session.scalar(select(Training.current_epoch).where(Training.id == training_id)) or 0
 
 
-def cause_of_death(child: Child, memory_kill: bool = False) -> Failed:
-    """Why a child ended without saying so: by its exit status, its output and whether the system killed for memory."""
+def cause_of_death(child: Child, memory_kill: bool = False, limited: bool = False) -> Failed:
+    """Why a child ended without saying so: by its exit status, its output and what is known of the memory.
+
+    Args:
+        memory_kill: the system killed a process for memory meanwhile. limited: the child had TRAINING_MEMORY_LIMIT.
+    """
     code, tail = child.exit_code(), plain(child.log_tail())
     lower = tail.lower()
     if "no space left on device" in lower:
@@ -209,6 +217,8 @@ def cause_of_death(child: Child, memory_kill: bool = False) -> Failed:
         return Failed("out_of_memory", "out of memory", tail)
     if memory_kill and code in {None, -signal.SIGKILL}:
         return Failed("out_of_memory", "the system's memory ran out, and it killed the process", tail)
+    if limited and code in CRASHES:
+        return Failed("out_of_memory", f"{signal.Signals(-code).name} at TRAINING_MEMORY_LIMIT", tail)
     if code is not None and code > 0:
         return Failed("code", f"the process ended with status {code}", tail)
     if code is None:
