@@ -12,7 +12,7 @@ Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
 Decision = dict[str, Any]  # {"code", "data", "change": {"parameter", "options"} | None}
 
 
-class Refused(Exception):  # noqa: N818 - a verdict, as its events call it
+class Refused(Exception):
     """The files cannot become a dataset. `code` names the text (REASONS of app/services/datasets/texts.py), `data`
     fills its places."""
 
@@ -57,6 +57,7 @@ class Source:
     decisions: list[Decision] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is known
+    outside: list[str] = field(default_factory=list)  # images and label files that belong to no image of it
 
 
 @dataclass
@@ -92,13 +93,13 @@ class Options:
     max_classes: int = 1000
 
 
-def decision(code: str, parameter: str | None = None, options: list[Any] | None = None, **data: Any) -> Decision:
+def decision(code: str, parameter: str | None = None, options: list[Any] | None = None, /, **data: Any) -> Decision:
     """An entry of the report; `parameter` is what changes it."""
     change = {"parameter": parameter, "options": options or []} if parameter else None
     return {"code": code, "data": data, "change": change}
 
 
-def finding(severity: str, code: str, file: str | None, line: int | None = None, **data: Any) -> Finding:
+def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:
     """Something that the conversion dropped or mended; `line` is a line of the file, or an object's number from 1."""
     return {"severity": severity, "code": code, "file": file, "line": line, "data": data}
 
