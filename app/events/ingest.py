@@ -56,6 +56,8 @@ class Ingested(Event):
     samples: list[int]  # image ids of the index, for a first look
     size_bytes: int
     seconds: float
+    outside: list[str] = field(default_factory=list)  # files of the source that belong to nothing: the first ones
+    outside_count: int = 0
     fixable: int = 0  # findings that can be mended
     root: str = ""  # below the source
     keypoints: dict[str, Any] | None = None

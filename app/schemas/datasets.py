@@ -12,6 +12,7 @@ from marshmallow import ValidationError, validates_schema
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
+FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
 EXPORTS = ("yolo", "coco", "voc")
 
 
@@ -74,6 +75,7 @@ MERGE = {"description": "Take every dataset of the archive as one; classes are m
 NAMES = {"description": "Class names in the order of their numbers; they come before those of data.yaml."}
 RENAME = {"description": 'New names by old ones, {"old": "new"}; classes that get one name become one class.'}
 SPLIT = {"description": "Split anew: shares of train, val and test, and a seed. Images that belong together stay so."}
+FORMAT = {"description": "Which format is read where a folder holds several."}
 TASK = {"description": "What the labels are for; auto: as they show it."}
 
 
@@ -91,6 +93,7 @@ class OptionFields(Schema):
     names = JSONField(names_list(), metadata=NAMES)
     rename = JSONField(renamed(), metadata=RENAME)
     split = JSONField(Nested(SplitIn), metadata=SPLIT)
+    format = String(validate=one_of(FORMATS), metadata=FORMAT)
 
 
 class DatasetForm(OptionFields):
@@ -111,6 +114,7 @@ class RevisionIn(Schema):
     rename = Dict(keys=class_name(), values=class_name(), validate=Length(max=10_000), allow_none=True, metadata=RENAME)
     split = Nested(SplitIn, allow_none=True, metadata=SPLIT)
     task = String(validate=one_of(["auto", *TASKS]), metadata=TASK)
+    format = String(validate=one_of(FORMATS), allow_none=True, metadata=FORMAT)
 
 
 class ImportIn(RevisionIn):

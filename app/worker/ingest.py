@@ -41,6 +41,7 @@ SPLITS = ("train", "val", "test")
 REPORT_S = 0.25
 PLACED_S = 600.0  # until a web process that lives has moved the files
 SAMPLES = 6
+NAMED = 50  # files that a report lists
 
 
 class Stopped(Exception):
@@ -58,9 +59,10 @@ class Recipe:
     rename: dict[str, str] | None = None
     split: dict[str, Any] | None = None
     task: str = "auto"
+    format: str | None = None
 
     def reading(self, max_classes: int) -> Options:
-        return Options(self.root, self.merge, self.classes, self.task or "auto", None, max_classes)
+        return Options(self.root, self.merge, self.classes, self.task or "auto", self.format, max_classes)
 
     @property
     def shares(self) -> Shares | None:
@@ -227,6 +229,8 @@ class Ingest:
             keypoints=source.keypoints,
             effects={done.code: {"images": done.images, "rows": done.rows, "files": done.files} for done in effects},
             fixable=report.fixable,
+            outside=source.outside[:NAMED],
+            outside_count=len(source.outside),
             root=source.root,
         )
 

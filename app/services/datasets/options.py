@@ -7,6 +7,7 @@ from app.services.storage.names import checked, names_from_form
 
 DEFAULTS: dict[str, Any] = {
     "root": None, "merge": False, "classes": "", "names": None, "rename": None, "split": None, "task": "auto",
+    "format": None,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from app.services.datasets.texts import REASONS, say
 # What the current revision gives the dataset's row.
 SHARED = ("classes", "task", "format", "total_images", "train_images", "val_images", "test_images", "size_bytes",
           "report")  # fmt: skip
+NAMED = 50
 KEPT = ("skipped", "renamed", "original")  # of the report: what the upload said
 
 
@@ -37,12 +38,21 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: Ingested, reason: 
     names = ("images", "usable", "boxes", "findings", "severities", "left_out", "fixable", "samples", "seconds",
              "decisions", "keypoints", "effects", "root")  # fmt: skip
     report |= {name: getattr(result, name) for name in names}
+    report["skipped"] = with_outside(report.get("skipped") or {}, result)
     report |= {"findings_total": sum(result.findings.values())} | ({"reason": reason} if reason else {})
     revision.report, revision.classes, revision.task = report, result.names, result.task
     revision.format, revision.hash, revision.size_bytes = result.format, result.hash, result.size_bytes
     revision.train_images, revision.val_images = result.images["train"], result.images["val"]
     revision.test_images, revision.total_images = result.images["test"], sum(result.images.values())
     revision.error = say(REASONS, reason["code"], reason["data"]) if reason else None
+
+
+def with_outside(skipped: dict[str, Any], result: Ingested) -> dict[str, Any]:
+    """The files that were left out, those that belong to nothing among them."""
+    kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
+    kinds |= {"outside": result.outside_count} if result.outside_count else {}
+    names = [*skipped.get("names", []), *result.outside]
+    return {"count": sum(kinds.values()), "kinds": kinds, "names": list(dict.fromkeys(names))[:NAMED]}
 
 
 def unusable(result: Ingested) -> dict[str, Any] | None:
