@@ -163,7 +163,7 @@ class Ingest:
             return entries, []
 
         def store(content: bytes, suffix: str) -> Path:
-            return self.objects.add(lambda draft: draft.write_bytes(content) and None)[0]
+            return self.objects.add(lambda draft: draft.write_bytes(content))[0]
 
         return apply_fixes(entries, self.spec["fixes"], self.examination(source, entries), store)
 

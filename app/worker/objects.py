@@ -6,6 +6,7 @@ import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from app.worker.revision import file_hash
 
@@ -99,7 +100,7 @@ class Objects:
         os.replace(draft, path)
         return True
 
-    def add(self, write: Callable[[Path], None], sha256: str | None = None) -> tuple[Path, str]:
+    def add(self, write: Callable[[Path], Any], sha256: str | None = None) -> tuple[Path, str]:
         """Keep what `write(draft)` makes; the object and its hash, on the disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / f".{uuid.uuid4().hex}.tmp"

@@ -17,6 +17,7 @@ from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
 from app.services.datasets.options import recipe
+from app.services.idempotency import Asked, keep
 from app.services.process import Child
 from app.services.storage import Limits, Staged
 from app.services.storage.unpack import Pacer
@@ -40,6 +41,7 @@ class DatasetImport(DatasetBase):
         description: str = "",
         classes: str = "",
         task: str = "auto",
+        asked: Asked | None = None,
         **choices: Any,
     ) -> Dataset:
         """Import a ZIP; its first revision is made in the background, the row's status is `validating`.
@@ -47,7 +49,8 @@ class DatasetImport(DatasetBase):
         Args:
             file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
             task: what the labels are for; auto: as they show it.
-            choices: `root`, `merge`, `names`, `rename`, `split`, see schemas.OptionFields.
+            asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
+            choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
         Raises:
             AppError: it was refused, and nothing is left of it; see `StorageService.stage_dataset`.
@@ -64,7 +67,7 @@ class DatasetImport(DatasetBase):
             staged = self.storage.stage_dataset(file, limits)
             kept = self.storage.keep_original(file, staged)
             about = {"kind": "upload", "name": filename[-255:]}
-            return self.take(staged, name, description, options, about)
+            return self.take(staged, name, description, options, about, asked)
         except BaseException:
             kept = False
             raise
@@ -88,7 +91,13 @@ class DatasetImport(DatasetBase):
         return recipe(choices, current_app.config["MAX_CLASSES"])
 
     def take(
-        self, staged: Staged, name: str, description: str, options: dict[str, Any], about: dict[str, Any]
+        self,
+        staged: Staged,
+        name: str,
+        description: str,
+        options: dict[str, Any],
+        about: dict[str, Any],
+        asked: Asked | None = None,
     ) -> Dataset:
         """Have the child look at staged files, and give them a row and a place; both or none."""
         child: Child | None = None
@@ -102,7 +111,7 @@ class DatasetImport(DatasetBase):
             self.storage.discard(staged)
             raise
         try:
-            job = self.adopt(staged, name, description, planned, options, about)
+            job = self.adopt(staged, name, description, planned, options, about, asked)
         except BaseException:
             dismiss(child)
             raise
@@ -121,6 +130,7 @@ class DatasetImport(DatasetBase):
         planned: Planned,
         options: dict[str, Any],
         about: dict[str, Any],
+        asked: Asked | None = None,
     ) -> Job:
         """The rows and the folder, both or none."""
         moved: int | None = None
@@ -129,6 +139,7 @@ class DatasetImport(DatasetBase):
                 dataset = Dataset(name=name, description=description, **columns(staged, planned, about))
                 session.add(dataset)
                 session.flush()
+                keep(session, asked, {"dataset_id": dataset.id})
                 origin = {"kind": about["kind"], "base": "source"}
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
                 self.storage.place_dataset(staged, dataset.id)  # a rename: the one thing that the row waits for

@@ -120,7 +120,7 @@ class DatasetRevisions(DatasetBase):
         used: dict[int, list[int]] = {}
         mine = select(Training.id, Training.revision).where(Training.dataset_id == dataset_id)
         for training_id, number in db.session.execute(mine.order_by(Training.id)):
-            used.setdefault(number, []).append(training_id)
+            used.setdefault(number or 0, []).append(training_id)
         rows = db.session.scalars(
             select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id)
             .order_by(DatasetRevision.number.desc())

@@ -250,8 +250,9 @@ def refuse_collisions(members: Iterable[Member], pause: Callable[[], None]) -> N
     for member in members:
         pause()
         for depth in range(1, len(member.parts)):
-            if other := seen.get("/".join(member.parts[:depth]).casefold()):
-                raise collision(other, member)
+            inner = seen.get("/".join(member.parts[:depth]).casefold())
+            if inner is not None:
+                raise collision(inner, member)
 
 
 def collision(first: Member, second: Member) -> Unprocessable:
