@@ -27,9 +27,12 @@ class DatasetView(DatasetBase):
         }
 
     def choices(self, dataset: Dataset) -> Mapping[str, Any]:
-        """The options of the current revision."""
-        mine = [row for row in dataset.revisions if row.number == (dataset.revision or 1)]
-        return mine[0].options if mine else {}
+        """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
+        mine = [row.options for row in dataset.revisions if row.number == (dataset.revision or 1)]
+        found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
+                 "format": dataset.format}  # fmt: skip
+        asked = {name: value for name, value in (mine[0] if mine else {}).items() if value not in (None, "", "auto")}
+        return found | asked
 
     def original_of(self, dataset: Dataset) -> dict[str, Any] | None:
         """Name and bytes of the upload, while it is there."""

@@ -13,7 +13,7 @@ from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, 
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.ingest import Job, end_earlier
 from app.services.datasets.options import DEFAULTS
-from app.services.datasets.outcome import give_up
+from app.services.datasets.outcome import give_up, settle
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
@@ -61,6 +61,8 @@ class DatasetRestart(DatasetBase):
             self.again(dataset_id, building[0])
         elif row.revision is None and not revisions:
             self.take_over(dataset_id)
+        elif row.status == DatasetStatus.VALIDATING:
+            self.put_right(dataset_id)
 
     def again(self, dataset_id: int, number: int) -> None:
         """Start the making of a revision anew."""
@@ -70,6 +72,15 @@ class DatasetRestart(DatasetBase):
             revision = session.scalars(select(DatasetRevision).where(mine)).one()
             job = Job(dataset_id, number, dataset.created_at, options=revision.options, origin=revision.origin)
         self.follow(job)
+
+    def put_right(self, dataset_id: int) -> None:
+        """A status without anything that would end it."""
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            if dataset.revision is None:
+                give_up(dataset, {"code": "interrupted", "data": {}})
+            else:
+                settle(dataset)
 
     def take_over(self, dataset_id: int) -> None:
         """Give a dataset from before revisions its first one. It stays usable meanwhile; not while a training that has
