@@ -5,6 +5,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.services.datasets import format_texts
+
 DECISIONS = {
     "val_split": _l(
         "The ZIP has no validation images: %(moved)s training images (%(percent)s %%) were set apart for validation, "
@@ -86,6 +88,10 @@ REASONS = {
     "stalled": _l("The validation stopped answering and was ended. Delete the dataset and upload it again."),
     "failed": _l("The dataset could not be validated: %(error)s"),
 }  # fmt: skip
+
+DECISIONS |= format_texts.DECISIONS
+FINDINGS |= format_texts.FINDINGS
+REASONS |= format_texts.REASONS
 
 
 LEFT_OUT: dict[str, Any] = {}  # why an image is not used, by the code of the finding

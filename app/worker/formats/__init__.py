@@ -17,7 +17,7 @@ from app.worker.formats.model import Found, Item, Options, Refused, Row, Source,
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.tree import Tree
 
-__all__ = ["Found", "Item", "Options", "Refused", "Row", "Source", "choose", "detect", "read"]
+__all__ = ["Found", "Item", "Options", "Refused", "Row", "Source", "choose", "decision", "detect", "read"]
 
 READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
     "yolo": yolo.read, "darknet": yolo.read, "cvat-yolo": yolo.read, "coco": coco.read, "voc": voc.read,

@@ -65,6 +65,7 @@ class Known:
     """What files and form say about the classes before the labels are read.
 
     Attributes:
+        list: the file of names that was read, beside data.yaml.
         names: in their order; None where nobody named them.
         document: data.yaml, as read.
         decisions: what was preferred to what.
@@ -72,6 +73,7 @@ class Known:
 
     def __init__(self, tree: Tree, root: str, options: Options) -> None:
         self.decisions: list[Decision] = []
+        self.list: str | None = None
         self.document: Any = None
         self.yaml = find_yaml(tree, root)
         form, from_yaml = names_from_form(options.classes, options.max_classes), None
@@ -84,6 +86,7 @@ class Known:
         path = None if from_yaml else find_list(tree, root)
         from_list = listed_names(tree, path, options) if path else None
         if path and from_list:
+            self.list = path
             self.decisions.append(decision("names_from_file", "names", file=shown(path)))
         self.from_files = from_yaml or from_list
         if self.from_files and form and self.from_files != form:

@@ -69,7 +69,7 @@ class File:
             self.note("image_missing", name)
             return
         size = side(element.get("width")), side(element.get("height"))
-        split = split_of(subset) or split_in(image, self.root, with_name=False)
+        split = split_of(subset) or split_in(self.path, self.root, True) or split_in(image, self.root, False)
         draft = Draft(image, split, self.path, size if all(size) else None)
         for shape in element:
             self.object += 1

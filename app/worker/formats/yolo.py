@@ -53,7 +53,8 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     set_task(tree, source, known.keypoints, options)
     if not source.names:
         name_classes(tree, source, options)
-    source.outside = outside(tree, places, labels)
+    read = {*said.lists, known.list}
+    source.outside = [path for path in outside(tree, places, labels) if path not in read]
     return source
 
 
