@@ -60,5 +60,6 @@ class Ingested(Event):
     outside_count: int = 0
     fixable: int = 0  # findings that can be mended
     root: str = ""  # below the source
+    source_names: list[str] = field(default_factory=list)  # before classes were renamed
     keypoints: dict[str, Any] | None = None
     effects: dict[str, Any] = field(default_factory=dict)  # what the fixes did, by code

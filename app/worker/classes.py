@@ -33,25 +33,29 @@ def class_of(text: str) -> int | None:
     return int(value) if value.is_integer() else None
 
 
-def change(source: Source, folder: Path, names: list[str] | None, rename: dict[str, str] | None) -> None:
-    """Give classes other names; those that then have the same name become one. Changes `source`, no file.
-
-    Args:
-        names: all names in the order of their numbers, in place of those that were found.
-        rename: new names by old ones.
+def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
+    """Give all classes other names, in the order of their numbers. Changes `source`, no file.
 
     Raises:
-        Refused: there are too few names, or there is no class of that name.
+        Refused: there are too few.
     """
     if names:
         if len(names) < len(source.names):
             raise Refused("names_too_few", count=len(names), needed=len(source.names))
         rename_numbers(source, folder, names)
-    if rename:
-        unknown = [name for name in rename if name not in source.names]
+
+
+def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:
+    """Give some classes other names, by their old ones; those that then have the same name become one.
+
+    Raises:
+        Refused: there is no class of an old name.
+    """
+    if new_names:
+        unknown = [name for name in new_names if name not in source.names]
         if unknown:
             raise Refused("class_not_there", name=unknown[0][:200])
-        rename_numbers(source, folder, [rename.get(name, name) for name in source.names])
+        rename_numbers(source, folder, [new_names.get(name, name) for name in source.names])
 
 
 def rename_numbers(source: Source, folder: Path, wanted: list[str]) -> None:

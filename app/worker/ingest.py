@@ -79,6 +79,7 @@ class Ingest:
         self.dataset = Path(self.spec["dataset"])
         self.objects = Objects(Path(self.spec["objects"]))
         self.decisions: list[dict[str, Any]] = []
+        self.source_names: list[str] = []
         self.said = 0.0
         self.began = time.monotonic()
 
@@ -106,7 +107,9 @@ class Ingest:
         options = self.recipe.reading(self.spec["max_classes"])
         found = formats.detect(self.source_folder, options.task)
         source = formats.read(self.source_folder, formats.choose(found, options), options)
-        classes.change(source, self.source_folder, self.recipe.names, self.recipe.rename)
+        classes.set_names(source, self.source_folder, self.recipe.names)
+        self.source_names = source.names
+        classes.rename(source, self.source_folder, self.recipe.rename)
         self.decisions += source.decisions
         check_trainable(source)
         self.channel.say(
@@ -226,6 +229,7 @@ class Ingest:
             samples=samples(self.dataset / "revisions" / str(self.spec["number"]) / "index.sqlite"),
             size_bytes=size,
             seconds=round(time.monotonic() - self.began, 3),
+            source_names=self.source_names or names,
             keypoints=source.keypoints,
             effects={done.code: {"images": done.images, "rows": done.rows, "files": done.files} for done in effects},
             fixable=report.fixable,

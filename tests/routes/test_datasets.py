@@ -311,7 +311,7 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert settled(client, 2)["status"] == "valid"
     assert settled(client, 3)["status"] == "valid"
     assert "stopped before" in settled(client, 4)["error"]
-    assert f"path: {moved}/datasets/3\n" in (moved / "datasets/3/dataset.yaml").read_text()
+    assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
     time.sleep(0.3)

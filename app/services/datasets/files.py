@@ -6,7 +6,8 @@ from pathlib import Path
 
 from flask_babel import gettext as _
 
-from app.errors import NotFound, Unavailable
+from app.errors import AppError, NoSpace, NotFound, Unavailable, Unprocessable
+from app.events import Failed
 from app.extensions import socketio
 from app.models import Dataset
 from app.services.datasets.base import DatasetBase
@@ -55,26 +56,37 @@ class DatasetFiles(DatasetBase):
         if not path.is_file():
             self.exporting.add(path)
             try:
-                self.build_export(path, dataset_id, row.number, form)
+                self.build_export(path, dataset_id, row.number, form, row.task)
             finally:
                 self.exporting.discard(path)
         return path, name
 
-    def build_export(self, path: Path, dataset_id: int, number: int, form: str) -> None:
+    def build_export(self, path: Path, dataset_id: int, number: int, form: str, task: str) -> None:
         """Have the child write the ZIP; it is there whole or not at all."""
         folder = self.storage.new_tmp()
-        values = {"revision": str(self.storage.revision_dir(dataset_id, number)), "format": form,
+        values = {"revision": str(self.storage.revision_dir(dataset_id, number)), "format": form, "task": task,
                   "output": str(folder / "export.zip")}  # fmt: skip
         try:
             child = Child.start("export_dataset", folder, values, {})
             while child.alive():
                 socketio.sleep(POLL_S)
             if child.exit_code() != 0 or not (folder / "export.zip").is_file():
-                logger.error("dataset %d was not exported:\n%s", dataset_id, child.log_tail())
-                raise Unavailable(_("The export could not be made. The server's log says why."))
+                raise failure(child, dataset_id)
             self.storage.put_export(folder / "export.zip", path)
         finally:
             self.storage.remove(folder)
+
+
+def failure(child: Child, dataset_id: int) -> AppError:
+    """Why there is no export."""
+    said = [envelope.event for _offset, envelope in child.events()]
+    last = said[-1] if said and isinstance(said[-1], Failed) else None
+    if last and last.kind == "data":
+        return Unprocessable(_("This format has no classes of whole images. Export the dataset as YOLO."))
+    if last and last.kind == "disk_full":
+        return NoSpace(_("The disk is full. Delete something and try again."))
+    logger.error("dataset %d was not exported: %s\n%s", dataset_id, last, child.log_tail())
+    return Unavailable(_("The export could not be made. The server's log says why."))
 
 
 def plain(dataset: Dataset) -> str:

@@ -29,11 +29,20 @@ def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
     return values
 
 
-def changed(base: Mapping[str, Any], changes: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
-    """The recipe of the next revision: what is not named stays, null takes a choice back, renamings add up."""
+def changed(
+    base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
+) -> dict[str, Any]:
+    """The recipe of the next revision: what is not named stays, null takes a choice back, renamings add up.
+
+    Args:
+        source_names: the classes before the base's renaming; None: not known.
+    """
     values = DEFAULTS | dict(base) | {name: changes[name] for name in DEFAULTS if name in changes}
-    if base.get("rename") and changes.get("rename"):
-        values["rename"] = in_turn(base["rename"], changes["rename"])
+    if "names" in changes and "rename" not in changes:
+        values["rename"] = None  # it was about other names
+    elif "names" not in changes and base.get("rename") and changes.get("rename"):
+        both = in_turn(base["rename"], changes["rename"])
+        values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
     return recipe(values, max_classes)
 
 

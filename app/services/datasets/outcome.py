@@ -36,7 +36,7 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: Ingested, reason: 
     """What the child counted, into the revision's row."""
     report = {name: dataset.report[name] for name in KEPT if name in dataset.report}
     names = ("images", "usable", "boxes", "findings", "severities", "left_out", "fixable", "samples", "seconds",
-             "decisions", "keypoints", "effects", "root")  # fmt: skip
+             "decisions", "keypoints", "effects", "root", "source_names")  # fmt: skip
     report |= {name: getattr(result, name) for name in names}
     report["skipped"] = with_outside(report.get("skipped") or {}, result)
     report |= {"findings_total": sum(result.findings.values())} | ({"reason": reason} if reason else {})

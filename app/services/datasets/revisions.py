@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
 from app.database import writing
-from app.errors import Conflict
+from app.errors import Conflict, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
@@ -17,6 +17,7 @@ from app.services.datasets.base import DatasetBase, find_revision
 from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
 from app.services.datasets.options import changed
 from app.services.datasets.outcome import make_current, settle
+from app.services.datasets.texts import REASONS, say
 
 logger = logging.getLogger("yolo.dataset")
 
@@ -72,7 +73,8 @@ class DatasetRevisions(DatasetBase):
                 raise Conflict(_("A revision of this dataset is being made. Wait until it is ready."))
             base = find_revision(session, dataset_id, dataset.revision) if dataset.revision else newest
             base = base or newest
-            options = changed(base.options, changes, most)
+            refuse_unknown(base, changes)
+            options = changed(base.options, changes, base.report.get("source_names"), most)
             asked = together(base.origin.get("fixes"), fixes)
             origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": asked}
             row = DatasetRevision(
@@ -131,6 +133,15 @@ class DatasetRevisions(DatasetBase):
         """How many revisions are being made."""
         wanted = DatasetRevision.status == RevisionStatus.BUILDING
         return db.session.scalar(select(func.count(DatasetRevision.id)).where(wanted)) or 0
+
+
+def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
+    """Raises: Unprocessable: a class is to be renamed that the base does not have."""
+    if "names" in changes or "root" in changes or "merge" in changes:
+        return  # other classes: the child knows them
+    for name in changes.get("rename") or {}:
+        if name not in base.classes:
+            raise Unprocessable(say(REASONS, "class_not_there", {"name": name[:200]}))
 
 
 def together(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
