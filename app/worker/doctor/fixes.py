@@ -60,7 +60,7 @@ def apply_fixes(
     An entry whose label was mended has `text` in place of `label`; one whose image was saved anew has another `image`,
     `picture` and `name`; one that was moved has another `split`. Dropped ones are gone.
     """
-    fixes = Fixes(set(FIXABLE) if codes == "all" else FIXABLE & set(codes), spec, store, scanning)
+    fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
     fixes.names |= {entry.name.casefold() for entry in entries}
     fixes.drop_orphans()
     kept = [entry for entry in entries if not fixes.useless(entry)]
