@@ -11,7 +11,8 @@ Texts for the codes of findings and fixes: app/services/datasets/finding_texts.p
 """
 
 from app.worker.doctor.examine import Examination, Report, examine
-from app.worker.doctor.fixes import FIXABLE, Done, apply_fixes
+from app.worker.doctor.fixable import FIXABLE
+from app.worker.doctor.fixes import Done, apply_fixes
 from app.worker.doctor.model import Entry, Finding, Picture
 from app.worker.doctor.near import near_duplicates
 from app.worker.doctor.scan import ScanSpec, scan

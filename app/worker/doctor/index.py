@@ -23,8 +23,8 @@ TABLES = """
 CREATE TABLE image (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, split TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
     bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, objects INTEGER NOT NULL, smallest REAL,
-    largest REAL, group_id INTEGER, usable INTEGER NOT NULL, thumbnail INTEGER NOT NULL, sharpness REAL, brightness REAL,
-    contrast REAL, codes TEXT NOT NULL
+    largest REAL, group_id INTEGER, usable INTEGER NOT NULL, thumbnail INTEGER NOT NULL, sharpness REAL,
+    brightness REAL, contrast REAL, codes TEXT NOT NULL
 );
 CREATE TABLE object (
     id INTEGER PRIMARY KEY, image_id INTEGER NOT NULL, class INTEGER NOT NULL, kind TEXT NOT NULL, x REAL NOT NULL,
@@ -89,11 +89,12 @@ class Writer:
         rows = self.rows.pop(table, [])
         if rows:
             places = ",".join("?" * len(rows[0]))
-            self.connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({places})", rows)
+            statement = f"INSERT OR IGNORE INTO {table} VALUES ({places})"  # noqa: S608 (our own tables)
+            self.connection.executemany(statement, rows)
 
     def find(self, finding: Finding, image_id: int | None, split: str | None, fixable: bool) -> None:
         """Count a finding, and store it while there are not too many of its severity."""
-        code, severity = finding["code"], finding["severity"]
+        code, severity = str(finding["code"]), str(finding["severity"])
         self.codes[code] += 1
         self.fixable[code] += fixable
         self.severities[severity] += 1

@@ -183,7 +183,7 @@ def judge_values(values: array, line: int, classes: int, labels: Labels) -> None
 
 def slightly(values: array) -> dict[str, Any]:
     """Whether what lies outside can be clipped; a width or height below 0 cannot."""
-    inside = -SLIGHT <= min(values[1:]) and max(values[1:]) <= 1 + SLIGHT
+    inside = min(values[1:]) >= -SLIGHT and max(values[1:]) <= 1 + SLIGHT
     return {"fixable": inside and (len(values) != BOX or min(values[3:]) >= 0)}
 
 

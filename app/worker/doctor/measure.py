@@ -10,12 +10,14 @@ from app.worker.doctor.model import Picture
 
 SHORTEST = 256  # pixels of the longer side of a reduced image, at least, where the image has them
 
-# At most this much lies between the 1st and the 99th percentile of the grey of a blank image. Chosen here: what a camera
-# with its cap on, or a scanned empty page, gives after JPEG.
+# Between the 1st and the 99th percentile of the grey of a blank image lies at most this much. Chosen here: an empty
+# page or a camera with its cap on, after JPEG; the palest photograph of BCCD has four times as much.
 BLANK_RANGE = 12
-# Dark: the 99th percentile of the brightness is below 0.32 (CleanVision, its check `dark`).
+# Dark: the 99th percentile of the brightness is below 0.32, as in the check `dark` of CleanVision (Cleanlab's default).
 DARK_PERCENTILE_99 = 0.32 * 255
-BLURRED = 0.30  # sharpness below
+# Blurred: sharpness below. Calibrated on BCCD (640 pixels wide): its 364 photographs have 0.40 or more; blurred by a
+# Gaussian of 6 pixels 95 of 100 are below, of 4 pixels half of them.
+BLURRED = 0.30
 
 
 def measure(image: Image.Image, picture: Picture) -> None:

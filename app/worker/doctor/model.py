@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+Content = bytes  # a Picture has a field of that name
 Finding = dict[str, Any]  # severity (error, warning, info), code, file, line, data
 
 
@@ -29,7 +30,7 @@ class Picture:
     findings: list[Finding] = field(default_factory=list)  # without file
     usable: bool = True  # whether YOLO keeps it
     unsafe: bool = False  # it must not get into a revision's images/: a training would end there, or fill the memory
-    tail: bytes = b""  # to be appended to the stored copy: the end mark of a JPEG that lacks it
+    tail: Content = b""  # to be appended to the stored copy: the end mark of a JPEG that lacks it
 
     def add(self, severity: str, code: str, unsafe: bool = False, **data: Any) -> "Picture":
         self.usable = self.usable and severity != "error"

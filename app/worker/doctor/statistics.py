@@ -28,7 +28,8 @@ class Histogram:
         self.counts[max(0, bisect_right(self.edges, value) - 1)] += 1
 
     def view(self) -> dict[str, Any]:
-        return {"edges": list(self.edges), "counts": self.counts}
+        """`counts[i]` lie from `edges[i]` up to `edges[i + 1]`; the last edge is null, without end."""
+        return {"edges": [*self.edges, None], "counts": self.counts}
 
 
 class Statistics:
@@ -82,10 +83,7 @@ class Statistics:
             "classes": [self.of_class(index, name) for index, name in enumerate(names)],
             "splits": {split: {key: self.totals[split][key] for key in ("images", "used", "objects", "background")}
                        for split in SPLITS},
-            "image_sizes": {
-                "sizes": [{"width": width, "height": height, "images": count} for (width, height), count in listed],
-                "others": self.image_sizes.total() - sum(count for _, count in listed),
-            },
+            "image_sizes": [{"width": width, "height": height, "count": count} for (width, height), count in listed],
             "box_sizes": self.boxes.view(),
             "aspect_ratios": self.ratios.view(),
             "objects_per_image": self.counts.view(),
