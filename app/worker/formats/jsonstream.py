@@ -29,7 +29,7 @@ class Reader:
         self.file = file
         self.codec = codecs.getincrementaldecoder("utf-8-sig")()
         self.text, self.at, self.ended = "", 0, False
-        self.decode = json.JSONDecoder(parse_int=whole).raw_decode
+        self.decode = json.JSONDecoder().raw_decode
 
     def more(self) -> bool:
         """Read on; False at the file's end."""
@@ -99,11 +99,6 @@ class Reader:
             if self.peek() == "}":
                 return
             self.take(",")
-
-
-def whole(text: str) -> int | float:
-    """An integer; one of hundreds of digits, which no annotation means, as infinity."""
-    return int(text) if len(text) < 20 else float("inf")
 
 
 def walk(path: Path, name: str, lists: set[str]) -> Iterator[tuple[str, Any]]:
