@@ -131,7 +131,7 @@ def reason(error: Exception) -> str:
 
 
 def sniff(path: Path) -> str | None:
-    """What a JSON file is, by its first keys: "coco", "createml", "labelme"; None for another one."""
+    """What a JSON file is, by its first keys: "coco", "createml", "labelme"; "broken" for what is no JSON that far."""
     try:
         with open(path, "rb") as file:
             reader = Reader(file)
@@ -149,7 +149,7 @@ def sniff(path: Path) -> str | None:
                     return "labelme"
                 reader.value()
     except (Broken, ValueError, RecursionError):
-        return None
+        return "broken"
     return None
 
 
