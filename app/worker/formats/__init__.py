@@ -36,15 +36,20 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         Refused: there is none that is complete; the reason counts what was found.
     """
     tree = Tree(folder)
+    annotations: dict[str, list[str]] = {}
     found = folders.detect(tree, task) if task == "classify" else []
     if task != "classify":
         found = yolo.detect(tree)
-        for kind, paths in annotation_files(tree).items():
-            found += DETECTORS[kind](tree, paths)
+        annotations = annotation_files(tree)
+        for kind, paths in annotations.items():
+            found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
         if not any(item.complete for item in found):
             found = [item for item in folders.detect(tree, task) if folders.enough(item)]
     found.sort(key=rank)
     if not found or not found[0].complete:
+        for path in annotations.get("broken", []):
+            for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
+                pass  # it raises what is wrong with the file
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
     found = [item for item in found if item.complete or not covered(item, found)]
     for item in found:

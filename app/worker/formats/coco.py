@@ -119,7 +119,7 @@ def add_image(
     key, name = element.get("id"), element.get("file_name") or element.get("coco_url")
     if not isinstance(key, int | str):
         return
-    path = tree.image(name, folder_of(file.path)) if isinstance(name, str) else None
+    path = tree.image(name, folder_of(file.path), file.split) if isinstance(name, str) else None
     if path is None:
         file.lost[key] = shown(str(name or ""))
         findings.append(finding("warning", "image_missing", file.path, None, image=file.lost[key]))
@@ -230,7 +230,8 @@ def convert(
             if item.image not in sizes:
                 sizes[item.image] = image_size(tree.path(item.image))
             size = sizes[item.image] or (0, 0)
-        name = file.categories.get(element.get("category_id"))
+        key = element.get("category_id")
+        name = file.categories.get(key) if isinstance(key, int | str) else None
         if not all(size):
             objects.note("size_unknown", line, "error", image=shown(item.image))
         elif not name:

@@ -9,6 +9,7 @@ from app.worker.formats.geometry import Box, Points, Shapes, box_round, corners_
 from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
 
+PLAIN = frozenset({int, float})
 SAME = 0.5  # pixels: a polygon this close to its box is the box
 
 
@@ -107,8 +108,7 @@ class Objects:
         if isinstance(element.get("segmentation"), dict):
             self.note("mask_left_out", line, image=shown(image), name=shown(name))
         elif parts:
-            finite = all(math.isfinite(value) for part in parts for point in part for value in point)
-            shapes.polygon(kind, name, joined(parts) if finite else parts[0], line)
+            shapes.polygon(kind, name, joined(parts), line)
         else:
             self.note("box_as_polygon", line, "info", image=shown(image), name=shown(name))
             shapes.polygon(kind, name, corners_of(box), line)
@@ -122,7 +122,8 @@ def polygons(segmentation: Any) -> list[Points]:
     made = []
     for part in parts:
         if isinstance(part, list) and len(part) >= 6:
-            values = [number(value) for value in part[: len(part) // 2 * 2]]
+            values = part if PLAIN.issuperset(map(type, part)) else [number(value) for value in part]
+            values = values[: len(values) // 2 * 2]
             made.append(list(zip(values[::2], values[1::2], strict=True)))
     return made
 

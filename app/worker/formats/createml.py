@@ -27,7 +27,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
             name = entry.get("image") or entry.get("imagefilename")
             objects = entry.get("annotations", entry.get("annotation"))
             objects = objects if isinstance(objects, list) else []
-            image = tree.image(name, folder_of(path)) if isinstance(name, str) else None
+            image = tree.image(name, folder_of(path), split) if isinstance(name, str) else None
             if image is None:
                 findings.append(finding("warning", "image_missing", path, image=shown(str(name or ""))))
                 line += len(objects)

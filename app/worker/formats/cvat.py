@@ -63,13 +63,14 @@ class File:
         """One image with its shapes."""
         name = element.get("name", "")
         subset = element.get("subset") or ""
-        image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path))
+        said = split_of(subset) or split_in(self.path, self.root, True)
+        image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path), said)
         if image is None:
             self.object += sum(1 for _ in element)
             self.note("image_missing", name)
             return
         size = side(element.get("width")), side(element.get("height"))
-        split = split_of(subset) or split_in(self.path, self.root, True) or split_in(image, self.root, False)
+        split = said or split_in(image, self.root, False)
         draft = Draft(image, split, self.path, size if all(size) else None)
         for shape in element:
             self.object += 1

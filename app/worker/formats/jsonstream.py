@@ -29,7 +29,7 @@ class Reader:
         self.file = file
         self.codec = codecs.getincrementaldecoder("utf-8-sig")()
         self.text, self.at, self.ended = "", 0, False
-        self.decode = json.JSONDecoder(parse_int=whole).raw_decode
+        self.decode = json.JSONDecoder().raw_decode
 
     def more(self) -> bool:
         """Read on; False at the file's end."""
@@ -101,11 +101,6 @@ class Reader:
             self.take(",")
 
 
-def whole(text: str) -> int | float:
-    """An integer; one of hundreds of digits, which no annotation means, as infinity."""
-    return int(text) if len(text) < 20 else float("inf")
-
-
 def walk(path: Path, name: str, lists: set[str]) -> Iterator[tuple[str, Any]]:
     """(key, element) for each element of the named lists of the file's object, (key, value) for its other values.
 
@@ -136,7 +131,7 @@ def reason(error: Exception) -> str:
 
 
 def sniff(path: Path) -> str | None:
-    """What a JSON file is, by its first keys: "coco", "createml", "labelme"; None for another one."""
+    """What a JSON file is, by its first keys: "coco", "createml", "labelme"; "broken" for what is no JSON that far."""
     try:
         with open(path, "rb") as file:
             reader = Reader(file)
@@ -154,7 +149,7 @@ def sniff(path: Path) -> str | None:
                     return "labelme"
                 reader.value()
     except (Broken, ValueError, RecursionError):
-        return None
+        return "broken"
     return None
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from app.worker.formats.classes import Known
 from app.worker.formats.drafts import Draft, Shape, finish
 from app.worker.formats.geometry import Points, number, ring, side
-from app.worker.formats.jsonstream import whole
 from app.worker.formats.model import Finding, Found, Options, Refused, Source, finding
 from app.worker.formats.paths import folder_of, shown, stem_of
 from app.worker.formats.roots import by_root, split_in
@@ -51,7 +50,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
 def read_file(tree: Tree, path: str, findings: list[Finding]) -> Draft | None:
     """One image's file; None, noted, where it cannot be used."""
     try:
-        document = json.loads(tree.content(path, MAX_JSON).decode("utf-8-sig"), parse_int=whole)
+        document = json.loads(tree.content(path, MAX_JSON).decode("utf-8-sig"))
         if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
             raise ValueError("no shapes")
     except Refused as error:

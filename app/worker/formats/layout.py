@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from app.worker.formats.classes import LISTS, YAML_NAMES
-from app.worker.formats.items import inner
+from app.worker.formats.items import inner, item_name
 from app.worker.formats.model import Refused
 from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
 from app.worker.formats.tree import Tree
@@ -142,7 +142,7 @@ def lift(loose: list[Place], tree: Tree) -> set[str]:
             split = next((split_of(part) for part in folders if split_of(part)), None)
             item.split = item.split or split
             kept = [part for part in folders if not split_of(part) and not OBJ_DATA.fullmatch(part)]
-            item.rest = join(*inner(kept), item.image.rpartition("/")[2])
+            item.rest = item_name(join(*kept, item.image.rpartition("/")[2]))
             item.root = target[item.root]
     return {item.root for item in loose}
 

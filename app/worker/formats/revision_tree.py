@@ -57,7 +57,8 @@ class Revision:
             OSError: there is no revision.
         """
         document = yaml.safe_load((folder / "dataset.yaml").read_text(encoding="utf-8"))
-        names = [str(name) for _, name in sorted(document["names"].items())]
+        names = document["names"]
+        names = [str(name) for _, name in sorted(names.items())] if isinstance(names, dict) else list(map(str, names))
         count, values = document.get("kpt_shape") or (0, 0)
         pictures = [picture for split in SPLITS for picture in pictures_of(folder, split)]
         return cls(folder, names, (count, values), document, pictures)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.worker.formats.model import Refused
 from app.worker.formats.names import MAX_YAML
-from app.worker.formats.paths import IMAGES, folder_of, inside, join, named, shown, stem_of, suffix_of
+from app.worker.formats.paths import IMAGES, folder_of, inside, join, named, shown, split_of, stem_of, suffix_of
 
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
          ".names": "list", ".data": "list", ".labels": "list"}  # fmt: skip
@@ -69,11 +69,11 @@ class Tree:
         """The content of a text file; what is not UTF-8 is kept readable."""
         return self.content(name, limit).decode("utf-8-sig", "replace")
 
-    def image(self, name: str, near: str, by_stem: bool = False) -> str | None:
+    def image(self, name: str, near: str, split: str | None = None, by_stem: bool = False) -> str | None:
         """The image below the source that a file in folder `near` calls `name`, wherever it says that it lies.
 
         The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
-        of the named folders, then the nearest to `near`.
+        of the named folders, then the one in a folder of `split`, then the nearest to `near`.
         """
         parts = named(name)
         if not parts:
@@ -84,7 +84,7 @@ class Tree:
             found = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
         if not found or len(found) == 1:
             return found[0] if found else None
-        return min(found, key=lambda path: rank(path, parts, near))
+        return min(found, key=lambda path: rank(path, parts, near, split))
 
     def by_stem(self, stem: str) -> list[str]:
         """The images whose name without its suffix is this, case ignored."""
@@ -101,9 +101,10 @@ class Tree:
             self._names, self._stems = dict(names), dict(stems)
 
 
-def rank(path: str, parts: list[str], near: str) -> tuple[int, bool, int, str]:
+def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:
     """Smallest for the image that is meant most likely."""
-    return -shared_end(path, parts), not path.endswith(parts[-1]), -shared_start(path, near), path
+    elsewhere = split is not None and split not in map(split_of, folder_of(path).split("/"))
+    return -shared_end(path, parts), not path.endswith(parts[-1]), elsewhere, -shared_start(path, near), path
 
 
 def shared_end(path: str, parts: list[str]) -> int:

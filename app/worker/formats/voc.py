@@ -37,8 +37,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
         if draft is None:
             continue
         if sets.ids and split is None:
-            findings.append(finding("info", "image_unlisted", path, image=shown(draft.image)))
-            left_out += 1
+            left_out += 1  # its image is a finding
             continue
         draft.split = split or split_in(draft.image, found.root, with_name=False)
         drafts.append(draft)
@@ -61,7 +60,7 @@ def read_file(tree: Tree, path: str, split: str | None, findings: list[Finding],
     name = text_of(top, "filename") or text_of(top, "path")
     near = [path.rpartition("/")[2], name] if name else [path.rpartition("/")[2]]
     image = beside(tree, path) or next(
-        (hit for hit in (tree.image(text, folder_of(path), True) for text in near) if hit), None
+        (hit for hit in (tree.image(text, folder_of(path), split, True) for text in near) if hit), None
     )
     if image is None:
         findings.append(finding("warning", "image_missing", path, image=shown(name or stem_of(path))))
