@@ -1,4 +1,4 @@
-"""A real training whose dataset gets another revision meanwhile: it ends with what it began with, and can be run again."""
+"""A real training whose dataset gets another revision meanwhile: it ends with what it began with."""
 
 import io
 import time
