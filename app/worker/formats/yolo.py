@@ -67,7 +67,7 @@ def in_order(places: Iterable[Place]) -> list[Place]:
 def refuse_large(tree: Tree, items: list[Item]) -> None:
     for item in items:
         if item.label and tree.size(item.label) > MAX_LABEL:
-            raise Refused("label_too_large", file=item.label, limit=MAX_LABEL)
+            raise Refused("label_too_large", name=item.label, limit=MAX_LABEL)
 
 
 def outside(tree: Tree, places: list[Place], labels: list[str]) -> list[str]:
