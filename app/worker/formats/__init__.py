@@ -51,7 +51,8 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
             for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
-    found = [item for item in found if item.complete or not covered(item, found)]
+    roots = {item.root for item in found if item.complete and item.format in DETECTORS}
+    found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
         item.others = found
     return found
@@ -63,12 +64,11 @@ def rank(found: Found) -> tuple[bool, int, int, int, str]:
     return not found.complete, depth, -found.images, list(READERS).index(found.format), found.root
 
 
-def covered(found: Found, others: list[Found]) -> bool:
-    """Whether the images of an incomplete one belong to a complete one: COCO's lie in images/train as YOLO's do."""
-    return any(
-        item.complete and (not item.root or found.root == item.root or found.root.startswith(f"{item.root}/"))
-        for item in others if item.format not in {"yolo", "darknet", "cvat-yolo", "folders"}
-    )  # fmt: skip
+def covered(root: str, roots: set[str]) -> bool:
+    """Whether images without labels belong to annotations at or above them: COCO's lie in images/train as YOLO's do."""
+    while root not in roots and root:
+        root = folder_of(root)
+    return root in roots
 
 
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
