@@ -43,7 +43,7 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         annotations = annotation_files(tree)
         for kind, paths in annotations.items():
             found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
-        if not any(item.complete for item in found):
+        if task == "auto" and not any(item.complete for item in found):
             found = [item for item in folders.detect(tree, task) if folders.enough(item)]
     found.sort(key=rank)
     if not found or not found[0].complete:

@@ -11,6 +11,7 @@ from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spli
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
          ".names": "list", ".data": "list", ".labels": "list"}  # fmt: skip
 
+MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
 MANY = 100  # images of one name that are compared
 
 
@@ -29,14 +30,15 @@ class Tree:
         self._names: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
 
-    def _walk(self, folder: Path | str, prefix: str) -> None:
+    def _walk(self, folder: Path | str, prefix: str, depth: int = 0) -> None:
         with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.startswith(".") or entry.name == "__MACOSX" or entry.is_symlink():
+            for entry in entries:
+                if not usable(entry.name) or entry.is_symlink():
                     continue
                 path = join(prefix, entry.name)
                 if entry.is_dir():
-                    self._walk(entry.path, path)
+                    if depth < MAX_DEPTH:
+                        self._walk(entry.path, path, depth + 1)
                 else:
                     suffix = suffix_of(entry.name)
                     kind = "image" if suffix in IMAGES else KINDS.get(suffix)
@@ -118,6 +120,15 @@ class Tree:
                 pairs["/".join(path.split("/")[-2:]).casefold()].append(path)
             self._paths, self._pairs = set(self["image"]), dict(pairs)
             self._names, self._stems = dict(names), dict(stems)
+
+
+def usable(name: str) -> bool:
+    """Whether a file is looked at: not hidden ones, and none whose name is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return not name.startswith(".") and name != "__MACOSX"
 
 
 def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:

@@ -203,6 +203,7 @@ def test_classes_of_folders(tmp_path: Path) -> None:
     unsplit = write(tmp_path / "unsplit", pictures("cat/1.jpg", "dog/2.jpg"))
     assert "No dataset" in refusal(unsplit), "images in folders may be anything: not unless it is asked for"
     assert taken(unsplit, task="classify").names == ["cat", "dog"]
+    assert "No dataset" in refusal(tmp_path / "split", task="detect")
     assert "two folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
 
 
