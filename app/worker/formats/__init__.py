@@ -94,9 +94,11 @@ def choose(found: list[Found], options: Options) -> Found:
     Raises:
         Refused: there is no such dataset.
     """
+    form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
+    form = form if colon else options.format or ""
     fitting = [
         item for item in found
-        if (options.root is None or item.root == options.root.strip("/")) and options.format in {None, item.format}
+        if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
     ]  # fmt: skip
     if not fitting:
         roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
@@ -133,6 +135,6 @@ def not_taken(found: Found) -> list[dict[str, object]]:
                                   others=", ".join(shown(root) for root in roots[:LISTED])))  # fmt: skip
     formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
     if formats:
-        decisions.append(decision("format_chosen", "format", [found.format, *formats], format=found.format,
+        decisions.append(decision("format_chosen", "root", [f"{form}:{found.root}" for form in (found.format, *formats)], format=found.format,
                                   others=", ".join(formats)))  # fmt: skip
     return decisions

@@ -152,7 +152,9 @@ def test_formats_beside_each_other(tmp_path: Path) -> None:
     assert source.format == "yolo"
     [told] = [item for item in source.decisions if item["code"] == "format_chosen"]
     assert told["data"] == {"format": "yolo", "others": "voc"}
-    assert taken(folder, format="voc").names == ["x"]
+    assert told["change"] == {"parameter": "root", "options": ["yolo:", "voc:"]}
+    assert taken(folder, root="voc:").names == taken(folder, format="voc").names == ["x"]
+    assert "Annotations" in refusal(folder, root="voc:Annotations")
 
 
 def test_equal_names_in_two_splits(tmp_path: Path) -> None:
