@@ -17,7 +17,7 @@ from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import parse, text_of
 
 FROM_ONE = ("The VOC20", "roboflow.ai")  # the VOC devkit; supervision
-MAX_XML = 16 * 1024**2  # bytes of one image's file
+MAX_XML = 4 * 1024**2  # bytes of one image's file
 SETS = ("ImageSets/Main", "ImageSets/Detection", "ImageSets", "ImageSets/Segmentation", "ImageSets/Layout")
 
 
