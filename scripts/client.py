@@ -6,6 +6,7 @@ python -m scripts.client test 1 photo.jpg --output boxes.jpg
 python -m scripts.client download 1 best.pt
 python -m scripts.client extend 1 --epochs 10 --schedule keep
 python -m scripts.client queue 5 3
+python -m scripts.client revise 1 --rename dog=animal --rename cat=animal --split 80/15/5
 """
 
 import argparse
@@ -20,6 +21,8 @@ from typing import Any
 
 import requests
 import socketio
+
+from scripts import client_datasets
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
@@ -208,6 +211,7 @@ def arguments() -> argparse.Namespace:
     download.add_argument("training_id", type=int)
     download.add_argument("file", type=Path)
     add_actions(commands)
+    client_datasets.add_commands(commands)
     return parser.parse_args()
 
 
@@ -252,6 +256,8 @@ def run(client: Client, asked: argparse.Namespace) -> None:
     elif asked.command == "queue":
         for training in client.queue(asked.order):
             show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
+    elif asked.command in client_datasets.COMMANDS:
+        print(*client_datasets.printed(client_datasets.run(client, asked)), sep="\n", flush=True)
     elif asked.command in ACTIONS:
         show(acted(client, asked))
     if asked.command == "watch" or getattr(asked, "watch", False):
