@@ -52,6 +52,7 @@ class Janitor:
             "estimates": self.forget_estimates,
             "checkpoints": self.remove_checkpoints,
             "temporary files": self.remove_leftovers,
+            "uploads": self.forget_uploads,
             "backups": self.make_backups,
         }
         return {name: self.attempt(name, job, time) for name, job in jobs.items()}
@@ -122,6 +123,10 @@ class Janitor:
                 count += 1
         self.held.backups.tidy(limit)
         return count
+
+    def forget_uploads(self, time: datetime) -> int:
+        """Uploads that nobody has gone on with, and the records of those that are over."""
+        return self.held.uploads.remove_expired(time)
 
     def make_backups(self, _time: datetime) -> int:
         """Those that were missed: the server was away, the disk was full, the training was marked later."""

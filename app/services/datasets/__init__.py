@@ -18,6 +18,7 @@ from app.extensions import db, socketio
 from app.models import Dataset, DatasetFinding, DatasetStatus, Training
 from app.services.datasets.texts import DECISIONS, FINDINGS, REASONS, say
 from app.services.datasets.validation import Supervisor, end_earlier, finish
+from app.services.idempotency import Asked, keep
 from app.services.process import Child
 from app.services.storage import Limits, Staged, StorageService
 
@@ -46,11 +47,13 @@ class DatasetService:
         description: str = "",
         classes: str = "",
         task: str = "auto",
+        asked: Asked | None = None,
     ) -> Dataset:
         """Import a ZIP and start its validation; the row's status is `validating`.
 
         Args:
             task: what the labels are for; auto: as they show it.
+            asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
 
         Raises:
             AppError: it was refused, and nothing is left of it; see `StorageService.stage_dataset`.
@@ -64,14 +67,14 @@ class DatasetService:
             staged = self.storage.stage_dataset(file, classes, Limits.of(current_app.config), task)
         finally:
             self.storage.release(file)
-        dataset_id = self.adopt(staged, name, description)
+        dataset_id = self.adopt(staged, name, description, asked)
         self.storage.sync_datasets()
         logger.info("dataset %d: %s, %d images, %d bytes", dataset_id, name, sum(staged.images.values()),
                     staged.size_bytes)  # fmt: skip
         self.validate(dataset_id)
         return self.get(dataset_id)
 
-    def adopt(self, staged: Staged, name: str, description: str) -> int:
+    def adopt(self, staged: Staged, name: str, description: str, asked: Asked | None = None) -> int:
         """The row and the folder, both or none; the row's id."""
         moved: int | None = None
         try:
@@ -79,6 +82,7 @@ class DatasetService:
                 dataset = Dataset(name=name, description=description, **columns(staged))
                 session.add(dataset)
                 session.flush()
+                keep(session, asked, {"dataset_id": dataset.id})
                 self.storage.place_dataset(staged, dataset.id)  # a rename: the one thing that the row waits for
                 moved = dataset.id
                 dataset.path = str(self.storage.dataset_dir(dataset.id))[-255:]
