@@ -26,7 +26,7 @@ from app.services.idempotency import Asked
 from app.services.storage import StorageService
 from app.services.threads import off_loop
 from app.services.uploads.protocol import Checksum, parse_metadata
-from app.services.uploads.receive import Readable, Writers, receive, too_large
+from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
 
 logger = logging.getLogger("yolo.uploads")
@@ -46,7 +46,6 @@ class UploadService:
         self.storage, self.datasets = storage, datasets
         self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
         self.writers = Writers()
-        self._checking: set[str] = set()
 
     def create(self, length: int, header: str) -> Upload:
         """Make room for a file; what can be refused before its bytes come is refused here.
@@ -105,7 +104,7 @@ class UploadService:
 
         Raises:
             Locked: another chunk is coming. Conflict: another offset. TooLarge: it does not fit.
-            ChecksumMismatch, Cut: see `receive`.
+            ChecksumMismatch, Cut: see `receive_chunk`.
         """
         self.find(upload_id)
         with self.writers.only(upload_id) as writer:
@@ -119,7 +118,7 @@ class UploadService:
                 self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
                 if checksum:
                     off_loop(upload.mark_unverified, at)
-                at = receive(upload.bin, at, upload.length, stream, length, checksum, writer)
+                at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 off_loop(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
                 self.complete(upload)
@@ -139,15 +138,8 @@ class UploadService:
 
     def complete(self, upload: Upload) -> None:
         """All bytes are on the disk: write that down, and create the dataset beside the requests."""
-        if upload.id in self._checking:
-            return
-        self._checking.add(upload.id)
         upload.state, upload.problem = CHECKING, None
-        try:
-            off_loop(upload.save)
-        except BaseException:
-            self._checking.discard(upload.id)
-            raise
+        off_loop(upload.save)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(self.create_dataset, app, upload)
 
@@ -158,13 +150,10 @@ class UploadService:
         """
         language = {"Accept-Language": upload.locale.replace("_", "-")}
         with app.test_request_context(f"/api/uploads/{upload.id}", headers=language):
-            try:
-                self.attempt(app, upload)
-                patiently(lambda: off_loop(upload.save))
-                if upload.state == DONE or not upload.retriable():
-                    off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
-            finally:
-                self._checking.discard(upload.id)
+            self.attempt(app, upload)
+            patiently(lambda: off_loop(upload.save))
+            if not upload.retriable():
+                off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
         logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
 
     def attempt(self, app: Flask, upload: Upload) -> None:
@@ -181,8 +170,6 @@ class UploadService:
                 break
             socketio.sleep(AGAIN_S)
         upload.state, upload.problem = FAILED, problem
-        if problem["status"] < 500:
-            off_loop(upload.bin.unlink, True)  # it would be refused again
 
     def import_file(self, upload: Upload) -> int:
         """The id of the new dataset, made from the file where it lies: nothing is copied."""

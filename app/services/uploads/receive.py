@@ -92,7 +92,7 @@ class Writers:
             writer.replaced = True
 
 
-def receive(
+def receive_chunk(
     path: Path, offset: int, most: int, stream: Readable, length: int | None, checksum: Checksum | None, writer: Writer
 ) -> int:
     """Append a chunk to the file at `offset`, its present size; the new size, once the disk has it.

@@ -95,7 +95,7 @@ class Upload:
 
     def retriable(self) -> bool:
         """Failed for a reason that may go away; the bytes are still here."""
-        return self.state == FAILED and self.bin.exists()
+        return self.state == FAILED and (self.problem or {}).get("status", 0) >= 500
 
     def expires(self) -> datetime:
         """When the janitor may remove it."""
