@@ -3,7 +3,7 @@
     make bench ARGS="--only start,upload --images 2000"
 
 Each section gives figures and ratios; the table is printed and written to bench-output/results.json. Times depend on
-the machine, ratios much less. Sections: start, upload, training, inference.
+the machine, ratios much less. Sections: start, upload, resumable, training, inference.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.config import ROOT
+from scripts.bench_resumable import resumable
 from scripts.client import Client
 from scripts.demo import TRAINING
 from scripts.local_server import MODES, Server
@@ -238,6 +239,7 @@ def inference(folder: Path, asked: argparse.Namespace) -> Figures:
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "start": start,
     "upload": upload,
+    "resumable": resumable,
     "training": training,
     "inference": inference,
 }
