@@ -19,7 +19,7 @@ from scripts.local_server import MODES, Server
 from tests.data import yolo_files
 
 SIZE = 500 * 2**20
-CHUNK = 16 * 2**20  # as the page and the client send
+CHUNK = 64 * 2**20  # as the page and the client send
 PIECE = 2**20
 ROUNDS = 3
 TUS = {"Tus-Resumable": "1.0.0"}

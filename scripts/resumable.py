@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scripts.client import Client
 
 FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are gone on with
-CHUNK = 16 * 1024**2
+CHUNK = 64 * 1024**2
 RETRIES, RETRY_S = 10, 3
 GONE = {404, 410}
 

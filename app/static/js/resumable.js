@@ -4,7 +4,7 @@ import { locale } from "./i18n.js";
 
 const tus = window.tus;
 const ENDPOINT = `${window.location.origin}/api/uploads`;
-const CHUNK = 16 * 1024 ** 2; // what a proxy between us takes as one body, and an answer that the bytes are safe
+const CHUNK = 64 * 1024 ** 2; // each ends with a sync of the server's disk: at 16 MB an upload took half as long again
 const DELAYS = [500, 1000, 2000, 4000];
 const AGAIN_MS = 5000;
 const ASK_MS = 700;
