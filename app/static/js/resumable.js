@@ -7,6 +7,7 @@ const ENDPOINT = `${window.location.origin}/api/uploads`;
 const CHUNK = 64 * 1024 ** 2; // each ends with a sync of the server's disk: at 16 MB an upload took half as long again
 const DELAYS = [500, 1000, 2000, 4000];
 const AGAIN_MS = 5000;
+const SILENT_MS = 60000; // after a sleep or a change of network nobody closes the old connection
 const ASK_MS = 700;
 const MOST_METADATA = 60000; // gunicorn.conf.py takes headers of 64 KB
 const HEADERS = { "Accept-Language": locale };
@@ -52,10 +53,11 @@ function refuseAway(request, response) {
 export class Transfer {
   /** @param progress called with {sent, total, rate, left}; @param interrupted when the connection is lost for a while */
   constructor(file, metadata, { progress, interrupted }) {
-    Object.assign(this, { progress, interrupted, running: false });
+    Object.assign(this, { progress, interrupted, running: false, waiting: false, runs: 0 });
+    this.cut = () => { this.upload.abort(); this.goOnLater(); };
     this.upload = new tus.Upload(file, {
       endpoint: ENDPOINT, chunkSize: CHUNK, retryDelays: DELAYS, metadata, headers: HEADERS, fingerprint: async () => fingerprint(file),
-      onProgress: (sent, total) => this.progress({ sent, total, ...this.rate(sent, total) }),
+      onProgress: (sent, total) => { this.heard = performance.now(); this.progress({ sent, total, ...this.rate(sent, total) }); },
       onAfterResponse: refuseAway,
       onError: (error) => this.broken(error),
       onSuccess: () => this.end(() => this.resolve(true)),
@@ -73,30 +75,43 @@ export class Transfer {
 
   /** Resolves to true when every byte has arrived, to false when it was paused. */
   run() {
-    this.running = true;
+    Object.assign(this, { running: true, waiting: false, runs: this.runs + 1 });
+    window.addEventListener("offline", this.cut);
+    this.watch = setInterval(() => { if (performance.now() - this.heard > SILENT_MS) this.cut(); }, AGAIN_MS);
+    this.start();
+    return new Promise((resolve, reject) => { Object.assign(this, { resolve, reject }); });
+  }
+
+  start() {
+    this.heard = performance.now();
     this.rate = rateMeter();
     this.upload.start();
-    return new Promise((resolve, reject) => { Object.assign(this, { resolve, reject }); });
   }
 
   end(tell) {
     this.running = false;
+    window.removeEventListener("offline", this.cut);
+    clearInterval(this.watch);
     tell();
   }
 
   /** A refusal is the end; a lost connection is not. */
-  async broken(error) {
+  broken(error) {
     const status = error.originalResponse?.getStatus() || 0;
     if (status >= 400 && status < 500 && ![409, 423].includes(status)) {
       this.end(() => this.reject(problem(status, error.originalResponse.getBody())));
-      return;
-    }
-    if (!this.running) return;
+    } else this.goOnLater();
+  }
+
+  async goOnLater() {
+    if (!this.running || this.waiting) return;
+    const { runs } = this;
+    this.waiting = true;
     this.interrupted();
     await Promise.race([wait(AGAIN_MS), new Promise((online) => { window.addEventListener("online", online, { once: true }); })]);
-    if (!this.running) return;
-    this.rate = rateMeter();
-    this.upload.start();
+    if (runs !== this.runs) return; // paused and resumed meanwhile
+    this.waiting = false;
+    if (this.running) this.start();
   }
 
   pause() {
