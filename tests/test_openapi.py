@@ -46,6 +46,8 @@ OURS = {
     ("get", "/api/tests"),
     ("get", "/api/tests/{}"),
     ("get", "/api/system"),
+    ("post", "/api/uploads"),
+    *((method, "/api/uploads/{}") for method in ("get", "patch", "delete")),
 }
 
 
