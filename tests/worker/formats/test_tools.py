@@ -20,6 +20,7 @@ CASES = {  # fixture: format, task, whether it says the split
     "datumaro-coco": ("coco", "detect", True),
     "datumaro-coco-polygons": ("coco", "segment", True),
     "datumaro-voc": ("voc", "detect", True),
+    "datumaro-labelme-xml": ("voc", "segment", True),
     "datumaro-cvat": ("cvat", "detect", True),
     "datumaro-cvat-polygons": ("cvat", "segment", True),
     "supervision-yolo": ("yolo", None, True),
