@@ -4,7 +4,6 @@ Pixels count from 0 at the image's left and upper edge; a box is (left, top, rig
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any
@@ -15,7 +14,6 @@ from app.worker.formats.paths import shown
 Box = tuple[float, float, float, float]
 Points = list[tuple[float, float]]
 
-ZEROS = re.compile(r"\.?0+(?= |$)")  # at the end of a number with decimals
 EDGE = 0.01  # pixels: what reaches outside by less is the rounding of the tool that wrote it
 CIRCLE = 36  # corners of the polygon that stands for a circle
 FAR = 1e9  # pixels: no place in an image; sums and products of what is nearer are exact enough
@@ -56,8 +54,10 @@ def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[in
     """A row "class x1 y1 x2 y2 …", normalised."""
     width, height = size
     values = [value for x, y in points for value in (x / width, y / height)]
-    text = (" %.6f" * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
-    return f"{kind}{ZEROS.sub('', text)}"
+    text = ("%.6f " * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
+    while "0 " in text:
+        text = text.replace("0 ", " ")  # at most six times: a point stands before the last one
+    return f"{kind} {text.replace('. ', ' ').rstrip()}"
 
 
 def box_round(points: Iterable[tuple[float, float]]) -> Box:
