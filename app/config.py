@@ -73,11 +73,15 @@ SETTINGS = (
     Setting("DATA_ROOT", str, "data", "Folder of datasets, models, tests and weights."),
     Setting("INSTANCE_PATH", str, "instance", "Folder of the SQLite database and the secret key."),
     Setting("MAX_UPLOAD_SIZE", size, "500MB", "Largest request body of one plain POST."),
+    Setting("MAX_RESUMABLE_SIZE", size, "2GB", "Largest file of an upload that can be resumed (tus)."),
     Setting("MAX_EXPANDED_SIZE", size, "10GB", "Largest size of a ZIP once extracted."),
     Setting("MIN_FREE_DISK", size, "5GB", "Uploads are refused when less than this would stay free."),
     Setting("MAX_ZIP_ENTRIES", int, "200000", "Most files in one ZIP."),
     Setting("MAX_IMAGE_PIXELS", int, "64000000", "Largest image, in pixels (width x height)."),
     Setting("MAX_CLASSES", int, "1000", "Most classes in one dataset."),
+    Setting(
+        "IMPORT_ROOT", str, "", "Folder of this server whose subfolders can be imported as datasets. Empty: none can."
+    ),
     Setting("WEIGHTS_DIR", str, "data/weights", "Folder of official start weights (yolov8n.pt ...)."),
     Setting(
         "WEIGHTS_URL",
@@ -149,6 +153,8 @@ def flask_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("WEIGHTS_DIR", "BACKUP_DIR"):
         if settings[name].startswith("data/"):  # the defaults follow DATA_ROOT
             config[name] = str(Path(config["DATA_ROOT"]) / settings[name].removeprefix("data/"))
+    if settings["IMPORT_ROOT"]:
+        config["IMPORT_ROOT"] = str(ROOT / settings["IMPORT_ROOT"])
     data_root = Path(config["DATA_ROOT"])
     return config | {
         "DEBUG": settings["FLASK_DEBUG"],

@@ -1,15 +1,33 @@
 """Requests and responses: shapes, types and ranges. Pure: no database, no files."""
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
+from app.schemas.dataset_contents import (
+    CodeOut,
+    FileQuery,
+    FindingOut,
+    FindingPage,
+    FindingQuery,
+    FixIn,
+    ImageDetail,
+    ImageOut,
+    ImagePage,
+    ImageQuery,
+    RevisionQuery,
+    StatisticsOut,
+)
 from app.schemas.datasets import (
     DatasetCreated,
     DatasetForm,
     DatasetOut,
     DatasetPage,
     DatasetQuery,
-    FindingOut,
-    FindingPage,
-    FindingQuery,
+    ExportQuery,
+    FoldersOut,
+    ImportIn,
+    ImportQuery,
+    RevisionIn,
+    RevisionsOut,
+    RevisionStarted,
 )
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
@@ -41,3 +59,4 @@ from app.schemas.trainings import (
     TrainingPage,
     TrainingQuery,
 )
+from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut
