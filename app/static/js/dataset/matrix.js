@@ -1,0 +1,93 @@
+/* Two charts that Chart.js has not: where objects lie in their images, and which classes come together. */
+import { css } from "../charts.js";
+import { h } from "../dom.js";
+import { number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { chartTools, copied, table } from "./bars.js";
+import { classColour } from "../palette.js";
+import { className } from "./shapes.js";
+
+const MOST = 20; // classes in the table of co-occurrence
+
+/** Cells of one colour, the darker the more; `pointed(x, y)` tells a cell's text. */
+class Cells {
+  constructor({ title, note, name, columns, rows, value, told, spoken, csv, axis = null }) {
+    Object.assign(this, { columns, rows, value, told });
+    this.canvas = h("canvas", { role: "img", "aria-label": spoken, onpointermove: (event) => this.point(event), onpointerleave: () => { this.said.textContent = "\u00a0"; } });
+    this.said = h("p", { class: "statistic-said tabular", "aria-hidden": "true" }, "\u00a0");
+    this.element = h("article", { class: "panel chart statistic" },
+      h("header", { class: "chart-head" }, h("h2", {}, title), h("div", { class: "chart-tools" }, chartTools(title, () => copied(this.canvas, `${name}.png`), () => table(`${name}.csv`, csv())))),
+      h("p", { class: "statistic-note" }, note), h("div", { class: `cells-frame ${axis ? "has-axis" : ""}` }, axis && h("div", { class: "cells-rows" }, axis()), h("div", { class: "cells", style: { "aspect-ratio": `${columns} / ${rows}` } }, this.canvas), axis && h("div", { class: "cells-columns" }, axis())), this.said);
+  }
+
+  start() {
+    this.themed = () => this.draw();
+    document.addEventListener("theme", this.themed);
+    this.sized = new ResizeObserver(() => this.draw());
+    this.sized.observe(this.canvas.parentElement);
+    return this;
+  }
+
+  end() {
+    document.removeEventListener("theme", this.themed);
+    this.sized?.disconnect();
+    this.element.remove();
+  }
+
+  draw() {
+    const { canvas, columns, rows } = this;
+    const [width, height, scale] = [canvas.clientWidth, canvas.clientHeight, window.devicePixelRatio || 1];
+    if (!width) return;
+    Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
+    const context = canvas.getContext("2d");
+    const most = Math.max(1, ...Array.from({ length: columns * rows }, (_none, index) => this.value(index % columns, Math.floor(index / columns)) || 0));
+    context.fillStyle = css("--series-1");
+    const edge = (index, count, side) => Math.round((index / count) * side);
+    const gap = columns > 24 ? 0 : 1;
+    for (let y = 0; y < rows; y += 1) {
+      for (let x = 0; x < columns; x += 1) {
+        const value = this.value(x, y) || 0;
+        context.globalAlpha = value ? 0.08 + 0.92 * Math.sqrt(value / most) : 0.03; // the root: few are seen beside many
+        const [left, top] = [edge(x, columns, canvas.width), edge(y, rows, canvas.height)];
+        context.fillRect(left, top, edge(x + 1, columns, canvas.width) - left - gap, edge(y + 1, rows, canvas.height) - top - gap);
+      }
+    }
+  }
+
+  point(event) {
+    const frame = this.canvas.getBoundingClientRect();
+    const x = Math.min(this.columns - 1, Math.max(0, Math.floor(((event.clientX - frame.left) / frame.width) * this.columns)));
+    const y = Math.min(this.rows - 1, Math.max(0, Math.floor(((event.clientY - frame.top) / frame.height) * this.rows)));
+    this.said.textContent = this.told(x, y);
+  }
+}
+
+/** Where the centres of objects lie: `{size, cells}`, row by row from the top left. */
+export function heatMap({ size, cells }, name) {
+  const total = cells.reduce((sum, value) => sum + value, 0);
+  const middle = cells.reduce((sum, value, index) => sum + (Math.abs((index % size) - (size - 1) / 2) <= size / 4 && Math.abs(Math.floor(index / size) - (size - 1) / 2) <= size / 4 ? value : 0), 0);
+  const share = number(total ? (100 * middle) / total : 0);
+  const title = t("Where objects lie");
+  return new Cells({
+    title, name: `${name}-centres`, columns: size, rows: size, value: (x, y) => cells[y * size + x],
+    note: t("Centres of all objects, images laid over each other. {share} % are in the middle quarter.", { share }),
+    told: (x, y) => tn("{n} object", "{n} objects", cells[y * size + x]), spoken: [title, t("{share} % are in the middle quarter.", { share })].join(". "),
+    csv: () => Array.from({ length: size }, (_none, y) => cells.slice(y * size, (y + 1) * size)),
+  });
+}
+
+/** Images in which two classes come together, as a matrix by class; the diagonal is the class itself. */
+export function coOccurrence(matrix, names, name) {
+  const order = matrix.map((row, index) => [row[index], index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).slice(0, MOST).map(([, index]) => index);
+  const title = t("Classes in the same image");
+  const pairs = order.flatMap((a, at) => order.slice(at + 1).map((b) => [matrix[a][b], a, b])).sort((a, b) => b[0] - a[0]);
+  const [best] = pairs;
+  const said = (count, a, b) => (a === b ? tn("{a}: {n} image", "{a}: {n} images", count, { a: className(names, a) })
+    : tn("{a} with {b}: {n} image", "{a} with {b}: {n} images", count, { a: className(names, a), b: className(names, b) }));
+  const note = best?.[0] ? t("Most often together: {pair}.", { pair: said(...best) }) : t("No two classes come together.");
+  return new Cells({
+    title, note, name: `${name}-together`, columns: order.length, rows: order.length, axis: () => order.map((index) => h("span", { class: "class-number", title: className(names, index), style: { "--mark": classColour(index) } }, String(index))), value: (x, y) => matrix[order[y]][order[x]],
+    told: (x, y) => said(matrix[order[y]][order[x]], order[y], order[x]), spoken: `${title}. ${note}`,
+    csv: () => [["", ...order.map((index) => className(names, index))], ...order.map((row) => [className(names, row), ...order.map((column) => matrix[row][column])])],
+  });
+}

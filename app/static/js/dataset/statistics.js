@@ -1,0 +1,109 @@
+/* The charts of the overview, from the statistics of the revision. */
+import { $, failure, h, put, skeleton } from "../dom.js";
+import { number } from "../format.js";
+import { t } from "../i18n.js";
+import { Bars } from "./bars.js";
+import { ClassTable } from "./class_table.js";
+import { coOccurrence, heatMap } from "./matrix.js";
+import { className } from "./shapes.js";
+
+const SPLITS = ["train", "val", "test"];
+const MOST = 60; // classes in the chart; the table beside it has all
+const ROW = 24; // px a class
+
+export class Statistics {
+  constructor(current, panel) {
+    Object.assign(this, { current, panel, plots: [], table: new ClassTable(current, $("[data-classes]", panel)) });
+  }
+
+  async load() {
+    if (!this.current.ready) { this.none(); return; }
+    const { revision } = this.current.data;
+    if (this.shown === revision) return;
+    try {
+      const answer = await this.current.once("statistics");
+      if (revision !== this.current.data.revision) return;
+      this.shown = revision;
+      this.draw(answer);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  clear() {
+    for (const plot of this.plots) plot.end();
+    this.plots = [];
+  }
+
+  /** Nothing was counted: the dataset is being checked, or nothing of it can be used. */
+  none() {
+    this.shown = null;
+    this.clear();
+    const text = this.current.busy ? t("The check is counting them.") : t("Nothing was counted.");
+    put($("[data-class-chart]", this.panel), h("section", { class: "panel panel-empty" }, text));
+    this.table.show(null);
+    put($("[data-charts]", this.panel));
+  }
+
+  failed(error) {
+    const again = () => {
+      put($("[data-charts]", this.panel));
+      put($("[data-class-chart]", this.panel), skeleton(6));
+      this.load();
+    };
+    this.clear();
+    this.shown = null;
+    put($("[data-class-chart]", this.panel), failure(error, again));
+    this.table.show(null);
+  }
+
+  draw(answer) {
+    this.clear();
+    const name = `dataset-${this.current.id}`;
+    this.table.show(answer.classes);
+    const chart = answer.classes.length ? this.classes(answer, name) : null;
+    put($("[data-class-chart]", this.panel), chart ? chart.element : h("section", { class: "panel panel-empty" }, t("No class is known.")));
+    const others = this.others(answer, name);
+    put($("[data-charts]", this.panel), others.map((plot) => plot.element));
+    this.plots = [chart, ...others].filter(Boolean).map((plot) => plot.start());
+  }
+
+  classes({ classes }, name) {
+    const shown = classes.slice(0, MOST);
+    return new Bars({
+      title: classes.length > MOST ? t("Objects of each class and split, the first {n}", { n: number(MOST) }) : t("Objects of each class and split"), name: `${name}-classes`, first: "class",
+      labels: shown.map((item) => className(this.current.classes, item.class)), flat: true, stacked: true, height: Math.max(150, shown.length * ROW + 40),
+      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => item.objects[split] || 0), colour: index + 1 })),
+    });
+  }
+
+  others(answer, name) {
+    const objects = answer.classes.some((item) => SPLITS.some((split) => item.objects[split]));
+    const bars = (title, note, key, labels, values) => new Bars({ title, note, name: `${name}-${key}`, first: key, labels, share: true, series: [{ label: title, values, colour: 1 }] });
+    const of = ({ edges, counts }, unit = "") => [edges.slice(0, -1).map((edge, index) => span(edge, edges[index + 1], index === counts.length - 1, unit)), counts];
+    const boxes = answer.box_sizes?.counts.some(Boolean);
+    return [
+      boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...of(answer.box_sizes)),
+      boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...of(answer.aspect_ratios)),
+      boxes && answer.heatmap && heatMap(answer.heatmap, name),
+      answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...of(answer.objects_per_image)),
+      answer.image_sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
+      objects && answer.classes.length > 1 && answer.co_occurrence && coOccurrence(answer.co_occurrence, this.current.classes, name),
+    ].filter(Boolean);
+  }
+}
+
+/** The name of a bin; the last one has no upper end. Whole numbers one apart are told as one number. */
+function span(from, to, last, unit) {
+  const text = (value) => number(value, 2);
+  if (last) return `≥ ${text(from)}${unit}`;
+  return Number.isInteger(from) && to === from + 1 ? text(from) : `${text(from)}–${text(to)}${unit}`;
+}
+
+const SIZES = 10;
+
+function sizes(list) {
+  const [shown, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
+  const others = rest.reduce((sum, item) => sum + item.count, 0);
+  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
+}
