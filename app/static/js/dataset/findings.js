@@ -43,7 +43,9 @@ export class FindingsTab {
       const answer = await get(`${this.current.path}/findings`, { ...this.query, code: this.code, page, per_page: PER_PAGE });
       if (key === this.key && page === this.page) this.show(answer);
     } catch (error) {
-      if (key === this.key) put(this.place, failure(error, () => { put(this.place, skeleton(6)); this.load(); }));
+      if (key !== this.key) return;
+      put($("[data-finding-summary]", this.panel));
+      put(this.place, failure(error, () => { put(this.place, skeleton(6)); this.load(); }));
     } finally {
       this.place.removeAttribute("aria-busy");
     }
@@ -86,7 +88,7 @@ export class FindingsTab {
     const part = (severity, word, text) => h("div", { class: "finding-figure" }, h("p", { class: `finding-number status-${severity}` }, h("strong", { class: "tabular" }, number(counts[severity])), " ", word), h("p", { class: "quiet" }, text));
     const report = (kind, symbol) => h("a", { class: "btn btn-outline btn-sm", href: `${this.current.path}/findings/report.${kind}`, download: true }, icon(symbol), " ", kind.toUpperCase());
     put($("[data-finding-summary]", this.panel),
-      h("div", { class: "finding-figures" }, part("error", t("errors"), t("YOLO leaves these images out")), part("warning", t("warnings"), t("training suffers from them")), part("info", t("notes"), t("good to know"))),
+      h("div", { class: "finding-figures" }, part("error", tn("error", "errors", counts.error), t("YOLO leaves these images out")), part("warning", tn("warning", "warnings", counts.warning), t("training suffers from them")), part("info", tn("note", "notes", counts.info), t("good to know"))),
       h("div", { class: "finding-actions" },
         total > 0 && h("span", { class: "finding-report" }, t("Report"), " ", report("json", "filetype-json"), " ", report("csv", "filetype-csv")),
         fixable.length > 0 && button("magic", tn("Fix what can be fixed ({n})", "Fix all that can be fixed ({n})", counts.fixable), () => this.fix("all", fixable), "btn-primary btn-sm")));

@@ -62,11 +62,11 @@ export class Work {
   }
 
   report(done, before, after) {
-    const part = (name, word) => before && after && h("li", {}, badge(name), " ", h("span", { class: "tabular" }, `${number(before[name])} → ${number(after[name])}`), h("span", { class: "visually-hidden" }, word));
+    const part = (name) => before && after && h("li", {}, badge(name), " ", h("span", { class: "tabular" }, `${number(before[name])} → ${number(after[name])}`));
     const close = () => put(this.place);
     return h("section", { class: "panel fixed", role: "status" }, icon("check-circle-fill"),
       h("div", { class: "fixed-text" }, h("strong", {}, t("Fixed: revision {n} is in use.", { n: number(done.number) })),
-        h("ul", { class: "fixed-counts" }, part("error", t("errors")), part("warning", t("warnings")), part("info", t("notes"))),
+        h("ul", { class: "fixed-counts" }, part("error"), part("warning"), part("info")),
         done.effects?.length > 0 && h("ul", {}, done.effects.map((item) => h("li", {}, item.message || item.code)))),
       h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: close }));
   }

@@ -76,18 +76,18 @@ export function heatMap({ size, cells }, name) {
   });
 }
 
-/** Images in which two classes come together, as a matrix by class; the diagonal is the class itself. */
-export function coOccurrence(matrix, names, name) {
-  const order = matrix.map((row, index) => [row[index], index]).sort((a, b) => b[0] - a[0] || a[1] - b[1]).slice(0, MOST).map(([, index]) => index);
+/** Images in which two classes come together, as a matrix of the most frequent classes; the diagonal is the class itself. */
+export function coOccurrence({ classes, cells }, names, name) {
+  const order = classes.map((_index, place) => place).sort((a, b) => cells[b][b] - cells[a][a] || a - b).slice(0, MOST);
+  const called = (place) => className(names, classes[place]);
+  const said = (count, a, b) => (a === b ? tn("{a}: {n} image", "{a}: {n} images", count, { a: called(a) }) : tn("{a} with {b}: {n} image", "{a} with {b}: {n} images", count, { a: called(a), b: called(b) }));
+  const pairs = order.flatMap((a, at) => order.slice(at + 1).map((b) => [cells[a][b], a, b])).sort((a, b) => b[0] - a[0]);
   const title = t("Classes in the same image");
-  const pairs = order.flatMap((a, at) => order.slice(at + 1).map((b) => [matrix[a][b], a, b])).sort((a, b) => b[0] - a[0]);
-  const [best] = pairs;
-  const said = (count, a, b) => (a === b ? tn("{a}: {n} image", "{a}: {n} images", count, { a: className(names, a) })
-    : tn("{a} with {b}: {n} image", "{a} with {b}: {n} images", count, { a: className(names, a), b: className(names, b) }));
-  const note = best?.[0] ? t("Most often together: {pair}.", { pair: said(...best) }) : t("No two classes come together.");
+  const note = pairs[0]?.[0] ? t("Most often together: {pair}.", { pair: said(...pairs[0]) }) : t("No two classes come together.");
+  const tag = (place) => h("span", { class: "class-number", title: called(place), style: { "--mark": classColour(classes[place]) } }, String(classes[place]));
   return new Cells({
-    title, note, name: `${name}-together`, columns: order.length, rows: order.length, axis: () => order.map((index) => h("span", { class: "class-number", title: className(names, index), style: { "--mark": classColour(index) } }, String(index))), value: (x, y) => matrix[order[y]][order[x]],
-    told: (x, y) => said(matrix[order[y]][order[x]], order[y], order[x]), spoken: `${title}. ${note}`,
-    csv: () => [["", ...order.map((index) => className(names, index))], ...order.map((row) => [className(names, row), ...order.map((column) => matrix[row][column])])],
+    title, note, name: `${name}-together`, columns: order.length, rows: order.length, axis: () => order.map(tag), value: (x, y) => cells[order[y]][order[x]],
+    told: (x, y) => said(cells[order[y]][order[x]], order[y], order[x]), spoken: `${title}. ${note}`,
+    csv: () => [["", ...order.map(called)], ...order.map((row) => [called(row), ...order.map((column) => cells[row][column])])],
   });
 }

@@ -5,8 +5,8 @@ import { t } from "../i18n.js";
 import { classColour } from "../palette.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const isPose = (object) => Boolean(object.box && object.points?.length);
-const isOutline = (object) => Boolean(!object.box && object.points?.length > 1);
+const isPose = (object) => object.kind === "keypoints" && object.points?.length > 0;
+const isOutline = (object) => ["polygon", "obb"].includes(object.kind) && object.points?.length > 1;
 
 /** The name of a class; its number where nobody named it. */
 export const className = (names, index) => names[index] ?? t("class {number}", { number: index });

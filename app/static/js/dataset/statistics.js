@@ -48,7 +48,7 @@ export class Statistics {
   failed(error) {
     const again = () => {
       put($("[data-charts]", this.panel));
-      put($("[data-class-chart]", this.panel), skeleton(6));
+      put($("[data-class-chart]", this.panel), h("div", { class: "panel" }, skeleton(6)));
       this.load();
     };
     this.clear();
@@ -80,30 +80,36 @@ export class Statistics {
   others(answer, name) {
     const objects = answer.classes.some((item) => SPLITS.some((split) => item.objects[split]));
     const bars = (title, note, key, labels, values) => new Bars({ title, note, name: `${name}-${key}`, first: key, labels, share: true, series: [{ label: title, values, colour: 1 }] });
-    const of = ({ edges, counts }, unit = "") => [edges.slice(0, -1).map((edge, index) => span(edge, edges[index + 1], index === counts.length - 1, unit)), counts];
     const boxes = answer.box_sizes?.counts.some(Boolean);
     return [
-      boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...of(answer.box_sizes)),
-      boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...of(answer.aspect_ratios)),
+      boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...bins(answer.box_sizes)),
+      boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
       boxes && answer.heatmap && heatMap(answer.heatmap, name),
-      answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...of(answer.objects_per_image)),
-      answer.image_sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
-      objects && answer.classes.length > 1 && answer.co_occurrence && coOccurrence(answer.co_occurrence, this.current.classes, name),
+      answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
+      answer.image_sizes.sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
+      objects && answer.co_occurrence.classes.length > 1 && coOccurrence(answer.co_occurrence, this.current.classes, name),
     ].filter(Boolean);
   }
 }
 
+/** Names and counts of a histogram's bins without the empty ones at its ends: `edges[i]` is where `counts[i]` begins. */
+function bins({ edges, counts }) {
+  const filled = counts.flatMap((count, index) => (count ? [index] : []));
+  const [first, end] = [filled[0] ?? 0, (filled.at(-1) ?? 0) + 1];
+  return [counts.slice(first, end).map((_count, index) => span(edges[first + index], edges[first + index + 1])), counts.slice(first, end)];
+}
+
 /** The name of a bin; the last one has no upper end. Whole numbers one apart are told as one number. */
-function span(from, to, last, unit) {
+function span(from, to) {
   const text = (value) => number(value, 2);
-  if (last) return `≥ ${text(from)}${unit}`;
-  return Number.isInteger(from) && to === from + 1 ? text(from) : `${text(from)}–${text(to)}${unit}`;
+  if (to === undefined) return `≥ ${text(from)}`;
+  return Number.isInteger(from) && to === from + 1 ? text(from) : `${text(from)}–${text(to)}`;
 }
 
 const SIZES = 10;
 
-function sizes(list) {
+function sizes({ sizes: list, others: unlisted }) {
   const [shown, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
-  const others = rest.reduce((sum, item) => sum + item.count, 0);
-  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
+  const others = rest.reduce((sum, item) => sum + item.images, unlisted);
+  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.images), ...(others ? [others] : [])]];
 }

@@ -44,11 +44,11 @@ const view = () => views[tabOf(read())];
 
 /** Show what the address asks for. */
 function route(state) {
-  if (!current.data) return;
   const name = tabOf(state);
   const { tab: _tab, image, ...rest } = state;
   last.set(name, rest);
   tabs.show(name);
+  if (!current.data) return;
   views[name].enter(state);
   const id = Number(image) || 0;
   if (id && views[name].source && current.ready) viewer.show(id, views[name].source);
@@ -90,8 +90,10 @@ async function reload() {
     await current.load();
   } catch (error) {
     put($("[data-failure]"), failure(error, reload));
+    $("[data-parts]").hidden = !current.data;
     return;
   }
+  $("[data-parts]").hidden = false;
   if (before !== `${current.data.revision}:${current.data.status}`) {
     current.forget();
     for (const item of Object.values(views)) item.changed();
@@ -121,5 +123,6 @@ $("[data-delete]").addEventListener("click", async () => {
   if (await eraseDataset(current.data || { id: current.id, name: $("[data-name]").textContent })) window.location.assign("/datasets");
 });
 countTrainings();
+tabs.show(tabOf(read()));
 await reload();
 follow(route);
