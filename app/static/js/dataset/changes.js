@@ -3,7 +3,7 @@ import { ask, h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
 import { classTag, className } from "./shapes.js";
-import { taskName } from "./summary.js";
+import { formatName, taskName } from "./summary.js";
 
 let serial = 0;
 
@@ -25,11 +25,14 @@ function choices(legend, options, chosen) {
 
 const make = () => t("Make a new revision");
 
+const ALL = "\0"; // no folder has this name
+
 async function askRoot(_current, { value = "", options = [] }) {
-  const root = choices(t("Folder"), (options || []).map((item) => ({ value: item, title: item || t("the whole archive") })), value);
+  const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
+  const root = choices(t("Folder"), [...(options || []).map((item) => ({ value: item, title: item || t("the whole archive") })), all], value);
   const title = t("Take another folder");
   return ask({ title, action: make(), body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element, note()],
-    read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== value && { root: chosen, merge: false }; } });
+    read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== value && (chosen === ALL ? { merge: true } : { root: chosen, merge: false }); } });
 }
 
 async function askMerge(_current, { value = false }) {
@@ -103,9 +106,14 @@ const TASK_HELP = {
 };
 
 async function askTask({ data }, { options }) {
-  const known = (options?.length ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
+  const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
   const task = choices(t("Task"), known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })), data.task);
   return ask({ title: t("What the labels are for"), action: make(), body: [task.element, note()], read: () => task.value() !== data.task && { task: task.value() } });
+}
+
+async function askFormat({ data }, { options }) {
+  const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
+  return ask({ title: t("Read it in another format"), action: make(), body: [format.element, note()], read: () => format.value() && format.value() !== data.format && { format: format.value() } });
 }
 
 /** By parameter: the words of its button, its place in the menu, and its dialog. */
@@ -117,4 +125,5 @@ export const CHANGES = {
   rename: { label: () => t("Rename or merge"), title: () => t("Rename or merge classes"), symbol: "pencil", ask: askRename },
   split: { label: () => t("Split anew"), title: () => t("Split anew"), symbol: "shuffle", ask: askSplit },
   task: { label: () => t("Another task"), title: () => t("What the labels are for"), symbol: "bullseye", ask: askTask },
+  format: { label: () => t("Another format"), title: () => t("Read it in another format"), symbol: "file-earmark-code", ask: askFormat },
 };

@@ -4,18 +4,19 @@ import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
 import { ago, bytes, dateTime, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { bar } from "../status.js";
-import { taskName } from "./summary.js";
+import { formatName, taskName } from "./summary.js";
 
 const SPLITS = [["train", "train_images"], ["val", "val_images"], ["test", "test_images"]];
 const FEW = 4; // shown before "all"
 
 const ORIGINS = {
   upload: () => t("As uploaded"), import: () => t("As imported"), adopted: () => t("As it was before there were revisions"),
-  options: ({ options }) => changes(options).join("; ") || t("Built anew"),
+  options: ({ options }, base) => changes(options, base?.options).join("; ") || t("Built anew"),
   fix: ({ origin }) => (Array.isArray(origin.fixes) ? tn("{n} kind of finding fixed", "{n} kinds of findings fixed", origin.fixes.length) : t("All that could be fixed was fixed")),
 };
 
-function changes(options = {}) {
+/** The options of a revision that its base had not. */
+function changes(options = {}, before = {}) {
   const said = {
     split: (split) => split && t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) }),
     rename: (rename) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).length),
@@ -23,12 +24,14 @@ function changes(options = {}) {
     root: (root) => root && t("from the folder “{root}”", { root }),
     merge: (merge) => merge && t("all datasets of the archive as one"),
     task: (task) => task && task !== "auto" && t("for the task {task}", { task: taskName(task) }),
+    format: (format) => format && t("read as {format}", { format: formatName(format) }),
   };
-  return Object.entries(options).map(([name, value]) => said[name]?.(value)).filter(Boolean);
+  const changed = Object.entries(options).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
+  return changed.map(([name, value]) => said[name]?.(value)).filter(Boolean);
 }
 
-/** What made a revision, in words. */
-export const madeBy = (revision) => (ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision);
+/** What made a revision, in words; `base` is the one that it was made from. */
+const madeBy = (revision, base) => (ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base);
 
 export class Revisions {
   /** `changed()` is called when another revision is used. */
@@ -54,7 +57,7 @@ export class Revisions {
     return h("li", { class: `revision ${isCurrent ? "is-current" : ""}`, value: item.number, "data-revision": item.number },
       h("span", { class: "revision-number tabular", "aria-hidden": "true" }, String(item.number)),
       h("div", { class: "revision-main" },
-        h("p", {}, h("strong", {}, madeBy(item)), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("in use"))),
+        h("p", {}, h("strong", {}, madeBy(item, this.list.find((other) => other.number === item.origin?.base))), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("in use"))),
         item.status === "building" && bar(null, "", t("Being made")),
         item.status === "failed" ? h("p", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error || t("It could not be made."))
           : h("p", { class: "quiet tabular" }, [counts, item.classes?.length && tn("{n} class", "{n} classes", item.classes.length), item.size_bytes && bytes(item.size_bytes)].filter(Boolean).join(" · ")),

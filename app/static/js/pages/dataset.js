@@ -107,9 +107,8 @@ async function reload() {
 
 room.on("dataset_update", (update) => {
   if (update.dataset_id !== current.id) return;
-  const going = update.stage || (update.done !== undefined && update.done !== null);
-  progress = going ? { ...update } : null;
-  if (going && current.data) showProgress($("[data-progress]"), current, progress);
+  progress = update.stage ? update : null;
+  if (progress && current.data) showProgress($("[data-progress]"), current, progress);
   else reload();
 }).on("snapshot", () => { if (current.data) reload(); });
 current.addEventListener("started", () => reload());

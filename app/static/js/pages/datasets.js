@@ -52,10 +52,9 @@ const reload = () => { clearTimeout(timer); timer = setTimeout(() => load(state.
 room.on("dataset_update", ({ dataset_id: id, status, stage, done, total }) => {
   uploads.checked(id, { status, stage, done, total });
   const known = shown.get(id);
-  const goes = stage || (done !== undefined && done !== null);
-  if (goes) checking.set(id, { stage, done, total });
+  if (stage) checking.set(id, { stage, done, total });
   else checking.delete(id);
-  if (!known || !goes) { reload(); return; }
+  if (!known || !stage) { reload(); return; }
   known.status = status;
   const old = $(`[data-dataset="${id}"]`, list);
   if (old && !old.contains(document.activeElement)) old.replaceWith(shownCard(known));
