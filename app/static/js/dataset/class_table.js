@@ -17,8 +17,9 @@ export class ClassTable {
     if (!classes.length) { put(this.place, h("p", { class: "panel-empty" }, busy ? t("The check is counting them.") : t("No class is known."))); return; }
     const splits = SPLITS.filter((split) => split !== "test" || this.current.data.test_images);
     const known = new Map((counted || []).map((item) => [item.class, item]));
+    const whole = this.current.data.task === "classify"; // a class is an image's
     const cell = (item, split) => {
-      const objects = item?.objects[split] ?? 0;
+      const objects = (whole ? item?.images : item?.objects)?.[split] ?? 0;
       return h("td", { class: `number ${item && !objects ? "is-missing" : ""}`, title: item ? t("in {n} images", { n: number(item.images[split] ?? 0) }) : null }, item ? number(objects) : "–");
     };
     put(this.place, h("div", { class: "table-wrap class-table", tabindex: "0", role: "region", "aria-label": t("Classes") }, h("table", { class: "list is-tight" },

@@ -87,6 +87,7 @@ export class ImagesTab {
 
   async load() {
     const { query, page, key } = this;
+    if (!this.current.ready) { this.none(); return; }
     for (const item of $$("[data-legend] [data-class]", this.panel)) item.setAttribute("aria-pressed", item.dataset.class === query.class);
     $("[data-clear]", this.panel).hidden = !FILTERS.some((name) => name !== "sort" && query[name]);
     this.place.setAttribute("aria-busy", "true");
@@ -103,6 +104,12 @@ export class ImagesTab {
     } finally {
       if (key === this.key) this.place.removeAttribute("aria-busy");
     }
+  }
+
+  /** There is no revision yet, or none could be made. */
+  none() {
+    $("[data-image-total]", this.panel).textContent = "";
+    put(this.place, h("div", { class: "panel panel-empty" }, this.current.busy ? t("The check is not finished.") : t("There are no images to look at.")));
   }
 
   async ask(page) {

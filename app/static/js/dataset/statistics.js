@@ -70,22 +70,24 @@ export class Statistics {
 
   classes({ classes }, name) {
     const shown = classes.slice(0, MOST);
+    const whole = this.current.data.task === "classify"; // a class is an image's
+    const title = whole ? t("Images of each class and split") : t("Objects of each class and split");
     return new Bars({
-      title: classes.length > MOST ? t("Objects of each class and split, the first {n}", { n: number(MOST) }) : t("Objects of each class and split"), name: `${name}-classes`, first: "class",
+      title: classes.length > MOST ? t("{title}, the first {n}", { title, n: number(MOST) }) : title, name: `${name}-classes`, first: "class",
       labels: shown.map((item) => className(this.current.classes, item.class)), flat: true, stacked: true, height: Math.max(150, shown.length * ROW + 40),
-      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => item.objects[split] || 0), colour: index + 1 })),
+      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })),
     });
   }
 
   others(answer, name) {
-    const objects = answer.classes.some((item) => SPLITS.some((split) => item.objects[split]));
+    const objects = this.current.data.task !== "classify";
     const bars = (title, note, key, labels, values) => new Bars({ title, note, name: `${name}-${key}`, first: key, labels, share: true, series: [{ label: title, values, colour: 1 }] });
     const boxes = answer.box_sizes?.counts.some(Boolean);
     return [
       boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...bins(answer.box_sizes)),
       boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
       boxes && answer.heatmap && heatMap(answer.heatmap, name),
-      answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
+      objects && answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
       answer.image_sizes.sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
       objects && answer.co_occurrence.classes.length > 1 && coOccurrence(answer.co_occurrence, this.current.classes, name),
     ].filter(Boolean);
