@@ -5,7 +5,7 @@ import { significant } from "./format.js";
 import { locale, t } from "./i18n.js";
 
 const Chart = window.Chart;
-export const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 Chart.defaults.font.family = css("--font");
 Chart.defaults.font.size = 11;
@@ -56,7 +56,7 @@ function vertical(chart, epoch, colour, dash, label) {
   ctx.restore();
 }
 
-export function save(blob, name) {
+function save(blob, name) {
   const link = h("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);

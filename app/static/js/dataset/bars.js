@@ -1,10 +1,15 @@
 /* A chart of bars in the house's style: a legend that switches, values by pointing, PNG and CSV. Made once a revision. */
-import { css, save } from "../charts.js";
 import { h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
-import { t } from "../i18n.js";
+import { locale, t } from "../i18n.js";
+import { savePicture, saveTable } from "../saving.js";
+import { css } from "../theme_colours.js";
 
 const Chart = window.Chart;
+
+Chart.defaults.font.family = css("--font");
+Chart.defaults.font.size = 11;
+Chart.defaults.locale = locale;
 
 /** spec: {title, note, name (of downloads), labels, series: [{label, values, colour 1..6}], stacked, flat (bars lie), height (px),
  *  first (heading of the CSV's first column), share (true: tell the share of the whole, too)} */
@@ -78,7 +83,9 @@ export class Bars {
   }
 
   tools() {
-    return chartTools(this.spec.title, () => copied(this.canvas, `${this.spec.name}.png`), () => this.csv());
+    const { title, name, series } = this.spec;
+    const keys = () => (series.length > 1 ? series.map((item) => ({ label: item.label, colour: css(`--series-${item.colour}`) })) : []);
+    return chartTools(title, () => savePicture(this.canvas, name, title, keys()), () => this.csv());
   }
 
   recolour() {
@@ -90,7 +97,7 @@ export class Bars {
 
   csv() {
     const { labels, series, first } = this.spec;
-    table(`${this.spec.name}.csv`, [[first || "", ...series.map((item) => item.label)], ...labels.map((label, index) => [label, ...series.map((item) => item.values[index])])]);
+    saveTable(this.spec.name, [first || "", ...series.map((item) => item.label)], labels.map((label, index) => [label, ...series.map((item) => item.values[index])]));
   }
 }
 
@@ -98,20 +105,4 @@ export class Bars {
 export function chartTools(title, png, csv) {
   const tool = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${title}`, onclick: act }, icon(symbol));
   return [tool("image", t("Download as PNG"), png), tool("filetype-csv", t("Download as CSV"), csv)];
-}
-
-/** Save what a canvas shows, on the page's ground. */
-export function copied(canvas, name) {
-  const copy = h("canvas", { width: canvas.width, height: canvas.height });
-  const context = copy.getContext("2d");
-  context.fillStyle = css("--surface");
-  context.fillRect(0, 0, copy.width, copy.height);
-  context.drawImage(canvas, 0, 0);
-  copy.toBlob((blob) => save(blob, name));
-}
-
-/** Save rows as CSV. Names come from users: one that a spreadsheet would compute is kept as text by an apostrophe. */
-export function table(name, rows) {
-  const cell = (value) => (typeof value === "number" ? value : `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`);
-  save(new Blob([rows.map((row) => row.map(cell).join(",")).join("\n"), "\n"], { type: "text/csv" }), name);
 }

@@ -1,10 +1,11 @@
 /* Two charts that Chart.js has not: where objects lie in their images, and which classes come together. */
-import { css } from "../charts.js";
 import { h } from "../dom.js";
 import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { chartTools, copied, table } from "./bars.js";
 import { classColour } from "../palette.js";
+import { savePicture, saveTable } from "../saving.js";
+import { css } from "../theme_colours.js";
+import { chartTools } from "./bars.js";
 import { className } from "./shapes.js";
 
 const MOST = 20; // classes in the table of co-occurrence
@@ -16,7 +17,7 @@ class Cells {
     this.canvas = h("canvas", { role: "img", "aria-label": spoken, onpointermove: (event) => this.point(event), onpointerleave: () => { this.said.textContent = "\u00a0"; } });
     this.said = h("p", { class: "statistic-said tabular", "aria-hidden": "true" }, "\u00a0");
     this.element = h("article", { class: "panel chart statistic" },
-      h("header", { class: "chart-head" }, h("h2", {}, title), h("div", { class: "chart-tools" }, chartTools(title, () => copied(this.canvas, `${name}.png`), () => table(`${name}.csv`, csv())))),
+      h("header", { class: "chart-head" }, h("h2", {}, title), h("div", { class: "chart-tools" }, chartTools(title, () => savePicture(this.canvas, name, title, []), () => saveTable(name, ...csv())))),
       h("p", { class: "statistic-note" }, note), h("div", { class: `cells-frame ${axis ? "has-axis" : ""}` }, axis && h("div", { class: "cells-rows" }, axis()), h("div", { class: "cells", style: { "aspect-ratio": `${columns} / ${rows}` } }, this.canvas), axis && h("div", { class: "cells-columns" }, axis())), this.said);
   }
 
@@ -72,7 +73,7 @@ export function heatMap({ size, cells }, name) {
     title, name: `${name}-centres`, columns: size, rows: size, value: (x, y) => cells[y * size + x],
     note: t("Centres of all objects, images laid over each other. {share} % are in the middle quarter.", { share }),
     told: (x, y) => tn("{n} object", "{n} objects", cells[y * size + x]), spoken: [title, t("{share} % are in the middle quarter.", { share })].join(". "),
-    csv: () => Array.from({ length: size }, (_none, y) => cells.slice(y * size, (y + 1) * size)),
+    csv: () => [Array.from({ length: size }, (_none, x) => x), Array.from({ length: size }, (_none, y) => cells.slice(y * size, (y + 1) * size))],
   });
 }
 
@@ -88,6 +89,6 @@ export function coOccurrence({ classes, cells }, names, name) {
   return new Cells({
     title, note, name: `${name}-together`, columns: order.length, rows: order.length, axis: () => order.map(tag), value: (x, y) => cells[order[y]][order[x]],
     told: (x, y) => said(cells[order[y]][order[x]], order[y], order[x]), spoken: `${title}. ${note}`,
-    csv: () => [["", ...order.map(called)], ...order.map((row) => [called(row), ...order.map((column) => cells[row][column])])],
+    csv: () => [["", ...order.map(called)], order.map((row) => [called(row), ...order.map((column) => cells[row][column])])],
   });
 }
