@@ -28,7 +28,8 @@ export class Grid {
   tile(image, index) {
     const name = image.file.split("/").pop();
     const ratio = image.width && image.height ? image.width / image.height : 1;
-    const picture = h("img", { src: image.thumbnail, alt: "", loading: index < 12 ? "eager" : "lazy", decoding: "async", onerror: () => picture.replaceWith(h("span", { class: "tile-broken" }, icon("file-earmark-x"))) });
+    const broken = () => h("span", { class: "tile-broken" }, icon("file-earmark-x"));
+    const picture = !image.thumbnail ? broken() : h("img", { src: image.thumbnail, alt: "", loading: index < 12 ? "eager" : "lazy", decoding: "async", onerror: () => picture.replaceWith(broken()) });
     return h("div", { role: "listitem" },
       h("button", { class: "tile", type: "button", tabindex: index ? -1 : 0, "data-image": image.id, title: image.file, "aria-label": this.spoken(image, name), onclick: () => this.open(image.id) },
         h("span", { class: "tile-frame" }, h("span", { class: "tile-picture", style: { "--ratio": ratio } }, picture, h("canvas", { "aria-hidden": "true" }))),

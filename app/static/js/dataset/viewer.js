@@ -93,6 +93,7 @@ export class Viewer {
     this.place.textContent = place ? t("{at} of {total}", { at: number(place.at), total: number(place.total) }) : "";
     put(this.side, aside(record, this.current.classes, (index, is) => this.mark(index, is)));
     if (same) return; // only the findings came
+    if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file is no image that can be shown."))); return; }
     this.image = h("img", { src: record.url, alt: record.file, draggable: "false", width: record.width || null, height: record.height || null,
       onerror: () => put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser cannot show this file."))) });
     put(this.sheet, this.image, drawing(record), names(record, this.current.classes));
