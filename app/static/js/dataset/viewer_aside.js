@@ -1,5 +1,5 @@
 /* What stands beside a large image: its figures, its findings, its objects. */
-import { h, icon, put } from "../dom.js";
+import { h, icon } from "../dom.js";
 import { bytes, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { badge } from "../status.js";
@@ -11,7 +11,7 @@ export function aside(image, names, mark) {
 }
 
 function figures(image) {
-  return put(h("p", { class: "viewer-figures" }),
+  return h("p", { class: "viewer-figures" },
     h("span", { class: `split-tag split-tag-${image.split}` }, image.split), " ",
     [image.width && `${number(image.width)} × ${number(image.height)} px`, bytes(image.bytes)].filter(Boolean).join(" · "), " ",
     image.url && h("a", { href: image.url, download: image.file.split("/").pop(), class: "nowrap" }, icon("download"), " ", t("Image")));
