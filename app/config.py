@@ -78,6 +78,9 @@ SETTINGS = (
     Setting("MAX_ZIP_ENTRIES", int, "200000", "Most files in one ZIP."),
     Setting("MAX_IMAGE_PIXELS", int, "64000000", "Largest image, in pixels (width x height)."),
     Setting("MAX_CLASSES", int, "1000", "Most classes in one dataset."),
+    Setting(
+        "IMPORT_ROOT", str, "", "Folder of this server whose subfolders can be imported as datasets. Empty: none can."
+    ),
     Setting("WEIGHTS_DIR", str, "data/weights", "Folder of official start weights (yolov8n.pt ...)."),
     Setting(
         "WEIGHTS_URL",
@@ -149,6 +152,8 @@ def flask_config(settings: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("WEIGHTS_DIR", "BACKUP_DIR"):
         if settings[name].startswith("data/"):  # the defaults follow DATA_ROOT
             config[name] = str(Path(config["DATA_ROOT"]) / settings[name].removeprefix("data/"))
+    if settings["IMPORT_ROOT"]:
+        config["IMPORT_ROOT"] = str(ROOT / settings["IMPORT_ROOT"])
     data_root = Path(config["DATA_ROOT"])
     return config | {
         "DEBUG": settings["FLASK_DEBUG"],

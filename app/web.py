@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tempfile
 import warnings
 from functools import lru_cache
@@ -95,7 +96,15 @@ class UploadRequest(Request):
         filename: str | None = None,
         content_length: int | None = None,
     ) -> IO[bytes]:
-        return tempfile.TemporaryFile(dir=self.upload_folder)
+        return nameless(self.upload_folder or tempfile.gettempdir())
+
+
+def nameless(folder: str) -> IO[bytes]:
+    """A temporary file that can be given a name later: without O_EXCL, which tempfile sets (open(2), O_TMPFILE)."""
+    try:
+        return open(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644), "w+b")
+    except (AttributeError, OSError):  # another system, or a file system that has no such files
+        return tempfile.TemporaryFile(dir=folder)
 
 
 def init_app(app: APIFlask) -> None:

@@ -22,7 +22,7 @@ LAYERS = (
     {"run", "scripts"},
 )
 HEAVY = {"torch", "torchvision", "ultralytics", "cv2", "pandas", "numpy", "matplotlib", "seaborn"}
-ML_STACK = HEAVY | {"PIL", "yaml", "psutil", "pynvml", "requests"}
+ML_STACK = HEAVY | {"PIL", "yaml", "defusedxml", "psutil", "pynvml", "requests"}
 
 
 def layer_name(module: str) -> str:

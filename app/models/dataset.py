@@ -1,13 +1,13 @@
-"""Datasets and what is wrong with them."""
+"""Datasets and their revisions."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import JSONText, Model, Transitions, UTCDateTime, now
-from app.models.status import DatasetStatus
+from app.models.status import DatasetStatus, RevisionStatus
 
 if TYPE_CHECKING:
     from app.models.training import Training
@@ -37,22 +37,42 @@ class Dataset(Transitions, Model):
     # decisions taken at import and what the validation counted; see services/datasets.py
     report: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
 
-    findings: Mapped[list["DatasetFinding"]] = relationship(back_populates="dataset", cascade="all, delete-orphan")
+    revision: Mapped[int | None]  # the current one's number; None: none is built yet, or it is older than revisions
+    format: Mapped[str | None] = mapped_column(String(20))  # of what was uploaded: yolo, coco, voc ...
+
+    revisions: Mapped[list["DatasetRevision"]] = relationship(
+        back_populates="dataset", cascade="all, delete-orphan", order_by="DatasetRevision.number"
+    )
     trainings: Mapped[list["Training"]] = relationship(back_populates="dataset")
 
 
-class DatasetFinding(Model):
-    """One thing that is wrong with a dataset, by file and line."""
+class DatasetRevision(Transitions, Model):
+    """One state of a dataset; its files are below `revisions/{number}` and never change once it is ready.
 
-    __tablename__ = "dataset_finding"
-    __table_args__ = (Index("ix_dataset_finding_dataset_severity", "dataset_id", "severity", "id"),)
+    What is wrong with it, its images and its statistics are in its index.sqlite.
+    """
+
+    __tablename__ = "dataset_revision"
+    __table_args__ = (UniqueConstraint("dataset_id", "number"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("dataset.id", ondelete="CASCADE"))
-    severity: Mapped[str] = mapped_column(String(10))  # error, warning, info
-    code: Mapped[str] = mapped_column(String(40))
-    file: Mapped[str | None] = mapped_column(String(255))  # below the dataset's folder
-    line: Mapped[int | None]
-    data: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # what fills the message's places
+    number: Mapped[int]  # from 1
+    status: Mapped[str] = mapped_column(String(20), default=RevisionStatus.BUILDING, index=True)
+    hash: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of images, labels, classes and split
+    # {"kind": "upload" | "import" | "options" | "fix" | "adopted", "base": "source" or a revision's number, "fixes"}
+    origin: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    options: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # root, merge, classes, rename, split, task
+    classes: Mapped[list[str]] = mapped_column(JSONText, default=list)
+    task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
+    format: Mapped[str | None] = mapped_column(String(20))
+    total_images: Mapped[int] = mapped_column(default=0, server_default="0")
+    train_images: Mapped[int] = mapped_column(default=0, server_default="0")
+    val_images: Mapped[int] = mapped_column(default=0, server_default="0")
+    test_images: Mapped[int] = mapped_column(default=0, server_default="0")
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    report: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # as Dataset.report
+    error: Mapped[str | None] = mapped_column(Text)  # why it failed, or why it cannot be trained on
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 
-    dataset: Mapped[Dataset] = relationship(back_populates="findings")
+    dataset: Mapped[Dataset] = relationship(back_populates="revisions")

@@ -10,6 +10,12 @@ class DatasetStatus(StrEnum):
     INVALID = "invalid"
 
 
+class RevisionStatus(StrEnum):
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
 class TrainingStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
@@ -30,6 +36,11 @@ TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         DatasetStatus.VALIDATING: frozenset({DatasetStatus.VALID, DatasetStatus.INVALID}),
         DatasetStatus.VALID: frozenset({DatasetStatus.VALIDATING}),
         DatasetStatus.INVALID: frozenset({DatasetStatus.VALIDATING}),
+    },
+    RevisionStatus: {
+        RevisionStatus.BUILDING: frozenset({RevisionStatus.READY, RevisionStatus.FAILED}),
+        RevisionStatus.READY: frozenset(),
+        RevisionStatus.FAILED: frozenset({RevisionStatus.BUILDING}),
     },
     TrainingStatus: {
         TrainingStatus.PENDING: frozenset(

@@ -51,6 +51,7 @@ class Training(Transitions, Model):
     # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}
     start: Mapped[dict[str, Any]] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
     cloned_from: Mapped[int | None]
+    revision: Mapped[int | None]  # of the dataset; None: the dataset had no revisions yet
     dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
     important: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # always backed up
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # in the trash since then

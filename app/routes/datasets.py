@@ -1,4 +1,4 @@
-"""Datasets: list, upload, one, delete, findings."""
+"""Datasets: list, upload, import, one, delete."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -14,8 +14,9 @@ from app.schemas import (
     DatasetOut,
     DatasetPage,
     DatasetQuery,
-    FindingPage,
-    FindingQuery,
+    FoldersOut,
+    ImportIn,
+    ImportQuery,
     Message,
 )
 from app.services import services
@@ -60,12 +61,27 @@ def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[400, 413, 415, 422, 507])
 def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
-    """Upload a dataset as a ZIP in YOLO layout; its validation goes on after the answer."""
-    file = form["file"]
-    dataset = services().datasets.create(
-        file.stream, file.filename or "", form["name"], form["description"], form["classes"], form["task"]
-    )
-    return created(dataset)
+    """Upload a dataset as a ZIP in any of the known formats; its images are read after the answer."""
+    file = form.pop("file")
+    return created(services().datasets.create(file.stream, file.filename or "", **form))
+
+
+@blueprint.get("/import")
+@blueprint.input(ImportQuery, location="query", arg_name="query")
+@blueprint.output(FoldersOut)
+@blueprint.doc(responses={404: "Importing is not set up, or there is no such folder.", 422: "The path leads out."})
+def list_folders(query: dict[str, Any]) -> dict[str, Any]:
+    """List the folders of the server below IMPORT_ROOT."""
+    return services().datasets.folders(query["path"])
+
+
+@blueprint.post("/import")
+@blueprint.input(ImportIn, arg_name="values")
+@blueprint.output(DatasetCreated, status_code=201)
+@blueprint.doc(responses={404: "Importing is not set up, or there is no such folder.", 422: "It is no dataset."})
+def import_folder(values: dict[str, Any]) -> dict[str, Any]:
+    """Import a folder of the server below IMPORT_ROOT. The folder stays as it is."""
+    return created(services().datasets.import_folder(**values))
 
 
 @blueprint.post("/sample")
@@ -92,14 +108,3 @@ def delete_dataset(dataset_id: int) -> dict[str, Any]:
     """Delete a dataset with its files, unless a training uses it."""
     services().datasets.delete(dataset_id)
     return {"message": _("Dataset deleted")}
-
-
-@blueprint.get("/<id:dataset_id>/findings")
-@blueprint.input(FindingQuery, location="query", arg_name="query")
-@blueprint.output(FindingPage)
-@blueprint.doc(responses=[404])
-def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """What is wrong with a dataset, by file and line, errors first."""
-    held = services().datasets
-    page = held.findings(dataset_id, query)
-    return paged(page) | {"findings": [held.view_finding(finding) for finding in page.items]}

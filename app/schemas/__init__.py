@@ -7,9 +7,13 @@ from app.schemas.datasets import (
     DatasetOut,
     DatasetPage,
     DatasetQuery,
-    FindingOut,
-    FindingPage,
-    FindingQuery,
+    ExportQuery,
+    FoldersOut,
+    ImportIn,
+    ImportQuery,
+    RevisionIn,
+    RevisionsOut,
+    RevisionStarted,
 )
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut

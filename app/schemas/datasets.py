@@ -1,11 +1,19 @@
-"""Requests and responses about datasets and their findings."""
+"""Requests and responses about datasets and their revisions."""
 
-from apiflask.fields import Dict, File, Integer, List, Nested, String
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from apiflask.fields import Boolean, Dict, Field, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length
+from flask_babel import gettext as _
+from marshmallow import ValidationError, validates_schema
 
-from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, name_field, one_of
+from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
+FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
+EXPORTS = ("yolo", "coco", "voc")
 
 
 class DatasetQuery(PageQuery):
@@ -17,26 +25,146 @@ class DatasetQuery(PageQuery):
     )
 
 
-class FindingQuery(PageQuery):
-    severity = String(validate=one_of(["error", "warning", "info"]))
+class SplitIn(Schema):
+    """The shares of a new split; they need not sum up to anything."""
+
+    train = Float(load_default=80.0, validate=between(0, 1_000_000))
+    val = Float(load_default=15.0, validate=between(0, 1_000_000))
+    test = Float(load_default=5.0, validate=between(0, 1_000_000))
+    seed = Integer(load_default=0, validate=between(0, 2**31 - 1))
+
+    @validates_schema
+    def both_sides(self, data: dict[str, Any], **_options: Any) -> None:
+        """Without training and validation images nothing can be trained."""
+        for name in ("train", "val"):
+            if data[name] <= 0:
+                raise ValidationError(_("Must be more than 0."), name)
 
 
-class DatasetForm(Schema):
-    """The upload form of the specification."""
+class JSONField(Field):
+    """A JSON value in a form field, loaded by another field."""
 
-    file = File(required=True)
-    name = name_field(required=True)
-    description = String(load_default="", validate=Length(max=5000))
-    task = String(
-        load_default="auto",
-        validate=one_of(["auto", *TASKS]),
-        metadata={"description": "What the labels are for; auto: as they show it."},
-    )
+    def __init__(self, inner: Field, **options: Any) -> None:
+        super().__init__(**options)
+        self.inner = inner
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
+        if not value:
+            return None
+        try:
+            value = json.loads(value) if isinstance(value, str) else value
+        except (ValueError, RecursionError) as error:
+            raise ValidationError(_("Not JSON.")) from error
+        return self.inner.deserialize(value, attr, data, **options)
+
+
+def class_name(**options: Any) -> String:
+    return String(validate=Length(1, 200), **options)
+
+
+def names_list() -> List:
+    return List(class_name(), validate=Length(1, 10_000))
+
+
+def renamed() -> Dict:
+    return Dict(keys=class_name(), values=class_name(), validate=Length(max=10_000))
+
+
+ROOT = {"description": "Which folder of the archive holds the dataset; none: the outermost, largest complete one."}
+MERGE = {"description": "Take every dataset of the archive as one; classes are matched by name."}
+NAMES = {"description": "Class names in the order of their numbers; they come before those of data.yaml."}
+RENAME = {"description": 'New names by old ones, {"old": "new"}; classes that get one name become one class.'}
+SPLIT = {"description": "Split anew: shares of train, val and test, and a seed. Images that belong together stay so."}
+FORMAT = {"description": "Which format is read where a folder holds several."}
+TASK = {"description": "What the labels are for; auto: as they show it."}
+
+
+class OptionFields(Schema):
+    """What can be chosen at an import, as form fields."""
+
+    task = String(load_default="auto", validate=one_of(["auto", *TASKS]), metadata=TASK)
     classes = String(
         load_default="",
         validate=Length(max=100_000),
         metadata={"description": "Class names, comma separated, in the order of their numbers. data.yaml comes first."},
     )
+    root = String(validate=Length(max=2000), metadata=ROOT)
+    merge = Boolean(load_default=False, metadata=MERGE)
+    names = JSONField(names_list(), metadata=NAMES)
+    rename = JSONField(renamed(), metadata=RENAME)
+    split = JSONField(Nested(SplitIn), metadata=SPLIT)
+    format = String(validate=one_of(FORMATS), metadata=FORMAT)
+
+
+class DatasetForm(OptionFields):
+    """The upload form of the specification, with our options."""
+
+    file = File(required=True)
+    name = name_field(required=True)
+    description = String(load_default="", validate=Length(max=5000))
+
+
+class RevisionIn(Schema):
+    """What the next revision does differently; what is not named stays as it is."""
+
+    root = String(validate=Length(max=2000), allow_none=True, metadata=ROOT)
+    merge = Boolean(metadata=MERGE)
+    classes = String(validate=Length(max=100_000))
+    names = List(class_name(), validate=Length(max=10_000), allow_none=True, metadata=NAMES)
+    rename = Dict(keys=class_name(), values=class_name(), validate=Length(max=10_000), allow_none=True, metadata=RENAME)
+    split = Nested(SplitIn, allow_none=True, metadata=SPLIT)
+    task = String(validate=one_of(["auto", *TASKS]), metadata=TASK)
+    format = String(validate=one_of(FORMATS), allow_none=True, metadata=FORMAT)
+
+
+class ImportIn(RevisionIn):
+    """A folder of the server as a dataset."""
+
+    path = String(required=True, validate=Length(1, 2000), metadata={"description": "Below IMPORT_ROOT."})
+    name = name_field(required=True)
+    description = String(load_default="", validate=Length(max=5000))
+
+
+class ImportQuery(Schema):
+    path = String(load_default="", validate=Length(max=2000))
+
+
+class FolderOut(Schema):
+    name = String()
+    path = String(metadata={"description": "Below IMPORT_ROOT."})
+    images = Integer(metadata={"description": "Directly in it."})
+
+
+class FoldersOut(Schema):
+    path = String()
+    parent = String(allow_none=True)
+    images = Integer()
+    folders = List(Nested(FolderOut))
+    truncated = Boolean()
+
+
+class OriginalOut(Schema):
+    name = String()
+    bytes = Integer()
+
+
+class LeftOutOut(Schema):
+    code = String()
+    count = Integer()
+    message = String()
+
+
+class SummaryOut(Schema):
+    used = Integer()
+    total = Integer()
+    left_out = List(Nested(LeftOutOut))
+
+
+class ProgressOut(Schema):
+    stage = String(metadata={"description": "reading, scanning, splitting, building or checking."})
+    done = Integer()
+    total = Integer()
+    revision = Integer()
 
 
 class DatasetOut(Schema):
@@ -55,6 +183,12 @@ class DatasetOut(Schema):
     size_bytes = Integer()
     error = String(allow_none=True)
     report = Dict()
+    revision = Integer(allow_none=True)
+    format = String(allow_none=True)
+    original = Nested(OriginalOut, allow_none=True)
+    samples = List(String())
+    summary = Nested(SummaryOut, allow_none=True)
+    progress = Nested(ProgressOut, allow_none=True)
 
 
 class DatasetPage(Page):
@@ -66,14 +200,37 @@ class DatasetCreated(Message):
     status = String()
 
 
-class FindingOut(Schema):
-    id = Integer()
-    severity = String()
-    code = String()
-    file = String(allow_none=True)
-    line = Integer(allow_none=True)
-    message = String()
+class RevisionOut(Schema):
+    number = Integer()
+    status = String(metadata={"description": "building, ready or failed."})
+    current = Boolean()
+    hash = String(allow_none=True)
+    origin = Dict()
+    options = Dict()
+    classes = List(String())
+    task = String()
+    format = String(allow_none=True)
+    total_images = Integer()
+    train_images = Integer()
+    val_images = Integer()
+    test_images = Integer()
+    size_bytes = Integer()
+    error = String(allow_none=True)
+    summary = Nested(SummaryOut, allow_none=True)
+    trainings = List(Integer(), metadata={"description": "The ids of the trainings that use it."})
+    created_at = DateTime()
 
 
-class FindingPage(Page):
-    findings = List(Nested(FindingOut))
+class RevisionsOut(Schema):
+    revisions = List(Nested(RevisionOut))
+    current = Integer(allow_none=True)
+
+
+class RevisionStarted(Message):
+    revision = Integer()
+    status = String()
+
+
+class ExportQuery(Schema):
+    format = String(required=True, validate=one_of(EXPORTS))
+    revision = Integer(validate=between(1, 2**31 - 1))

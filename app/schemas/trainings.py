@@ -138,6 +138,7 @@ class TrainingOut(Schema):
     architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})
     start = Dict(metadata={"description": "kind: auto, official, scratch, or training (training_id, checkpoint)."})
     cloned_from = Integer(allow_none=True)
+    revision = Integer(allow_none=True, metadata={"description": "Number of the dataset's revision that it uses."})
     dataset_revision = String(allow_none=True, metadata={"description": "SHA-256 of images, labels, classes, split."})
     important = Boolean()
     deleted_at = DateTime(allow_none=True, metadata={"description": "In the trash since then."})

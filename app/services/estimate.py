@@ -185,7 +185,17 @@ def describe(row: Training, dataset: Dataset) -> Wanted:
     devices = devices_for(row.params.get("device", "auto"), here, ()) or (CPU,)
     batch = max(1, row.batch_size // len(devices))
     values = spec(row, Path(config["MODELS_DIR"]), devices[:1], config) | {"batch_size": batch, "batch_now": batch}
-    names = ("dataset_id", "model_version", "architecture", "task", "epochs", "batch_size", "img_size", "params")
+    names = (
+        "dataset_id",
+        "revision",
+        "model_version",
+        "architecture",
+        "task",
+        "epochs",
+        "batch_size",
+        "img_size",
+        "params",
+    )
     facts = {name: getattr(row, name) for name in names}
     depends = {
         "images": [dataset.train_images, dataset.val_images, dataset.total_images],
@@ -261,7 +271,7 @@ def disk(row: dict[str, Any], checkpoint: int) -> dict[str, Any]:
 def history(wanted: Wanted) -> dict[str, Any] | None:
     """From the newest training that was like this one; None where there is none."""
     row = wanted.row
-    same = ("dataset_id", "model_version", "architecture", "task", "batch_size", "img_size")
+    same = ("dataset_id", "revision", "model_version", "architecture", "task", "batch_size", "img_size")
     like = [getattr(Training, name) == row[name] for name in same if row[name] is not None]
     like += [getattr(Training, name).is_(None) for name in same if row[name] is None]
     like.append(Training.device == CPU if wanted.devices == (CPU,) else Training.device != CPU)

@@ -23,6 +23,7 @@ logger = logging.getLogger("yolo.janitor")
 FIRST_S, EVERY_S = 5.0, 3600.0
 KEYS_KEPT = timedelta(hours=24)
 LEFT = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
+UNUSED = timedelta(hours=1)  # an image that was just stored has its first link soon
 ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED)
 
 
@@ -52,6 +53,7 @@ class Janitor:
             "estimates": self.forget_estimates,
             "checkpoints": self.remove_checkpoints,
             "temporary files": self.remove_leftovers,
+            "images": self.remove_objects,
             "backups": self.make_backups,
         }
         return {name: self.attempt(name, job, time) for name, job in jobs.items()}
@@ -122,6 +124,10 @@ class Janitor:
                 count += 1
         self.held.backups.tidy(limit)
         return count
+
+    def remove_objects(self, time: datetime) -> int:
+        """Stored images that no dataset uses any more."""
+        return self.held.datasets.remove_unused_objects((time - UNUSED).timestamp())
 
     def make_backups(self, _time: datetime) -> int:
         """Those that were missed: the server was away, the disk was full, the training was marked later."""

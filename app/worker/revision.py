@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,14 @@ SPLITS = ("train", "val", "test")
 MADE_LATER = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
 
 
-def dataset_revision(data_yaml: Path) -> str:
+def dataset_revision(data_yaml: Path, known_hashes: Mapping[str, str] | None = None) -> str:
     """SHA-256 over the files, class names and split of a dataset; times and places of files change nothing.
 
     Computed once, then read from a file beside the dataset while no file's size or time of change differs.
 
     Args:
         data_yaml: our dataset.yaml, or the folder of a dataset that has none.
+        known_hashes: SHA-256 of files that need not be read for it, by name below the folder.
 
     Raises:
         OSError: the dataset cannot be read.
@@ -41,7 +42,7 @@ def dataset_revision(data_yaml: Path) -> str:
     known = read_cache(folder / CACHE)
     if known.get("signature") == present:
         return known["revision"]
-    revision = content_hash(folder, names, [name for name, *_ in found])
+    revision = content_hash(folder, names, [name for name, *_ in found], known_hashes or {})
     write_cache(folder / CACHE, {"signature": present, "revision": revision})
     return revision
 
@@ -55,7 +56,8 @@ def description(data_yaml: Path) -> str:
 
 
 def files(folder: Path) -> Iterator[tuple[str, int, int, int]]:
-    """Each file that a training reads: name below the folder, bytes, times of change of content and of entry (ns)."""
+    """Each file that a training reads: name below the folder, bytes, time of change of its content (ns), and of its
+    entry or, where it has several links, its inode."""
     roots = [folder / kind for kind in KINDS if (folder / kind).is_dir()]
     roots = roots or [folder / split for split in SPLITS if (folder / split).is_dir()]  # folders by class
     for root in roots:
@@ -69,7 +71,9 @@ def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
                 yield from walk(entry.path, skip)
             elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1] not in MADE_LATER:
                 stat = entry.stat()
-                yield entry.path[skip:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+                # A new link to a file changes its ctime; what has several links is an object, which never changes.
+                mark = stat.st_ino if stat.st_nlink > 1 else stat.st_ctime_ns
+                yield entry.path[skip:].replace(os.sep, "/"), stat.st_size, stat.st_mtime_ns, mark
 
 
 def signature(names: str, found: list[tuple[str, int, int, int]]) -> str:
@@ -77,11 +81,11 @@ def signature(names: str, found: list[tuple[str, int, int, int]]) -> str:
     return hashlib.sha256(f"{names}\n{found}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def content_hash(folder: Path, names: str, paths: list[str]) -> str:
+def content_hash(folder: Path, names: str, paths: list[str], known: Mapping[str, str]) -> str:
     """The revision itself."""
     total = hashlib.sha256(names.encode())
     with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases Python's lock
-        digests = pool.map(lambda name: file_hash(folder / name), paths, chunksize=64)
+        digests = pool.map(lambda name: known.get(name) or file_hash(folder / name), paths, chunksize=64)
         for name, digest in zip(paths, digests, strict=True):
             total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
     return total.hexdigest()

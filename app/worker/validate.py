@@ -20,8 +20,8 @@ from typing import Any
 
 from app.events import Findings, Validated, Validating
 from app.worker.channel import Channel
+from app.worker.doctor.labels import Labels, Rules, read_labels
 from app.worker.images import Picture, read_image
-from app.worker.labels import Labels, Rules, read_labels
 
 SPLITS = ("train", "val", "test")
 BATCH = 500  # images in work at once, findings in one event at most

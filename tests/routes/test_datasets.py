@@ -1,6 +1,7 @@
 """The datasets API: keys, statuses, pages, findings, deleting, restarts."""
 
 import io
+import itertools
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from app import create_app
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training
-from app.services.datasets import validation
+from app.services.datasets import ingest
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -59,7 +60,10 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     }  # fmt: skip
     assert page["datasets"][0]["name"] == "Cells"
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
-    assert sorted(path.name for path in folder.iterdir()) == ["dataset.yaml", "images", "labels"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "dataset.yaml", "images", "labels", "original.zip", "revisions", "source", "thumbnails",
+    ]  # fmt: skip
+    assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
     deleted = client.delete("/api/datasets/1", headers=ENGLISH)
     assert (deleted.status_code, deleted.json) == (200, {"message": "Dataset deleted"})
     assert not folder.exists()
@@ -117,8 +121,8 @@ def test_refused_uploads_leave_nothing(client: FlaskClient, app: APIFlask, case:
     with app.app_context():
         assert db.session.query(Dataset).count() == 0
     root = Path(app.config["DATA_ROOT"])
-    assert not list((root / "tmp").iterdir())
-    assert not list((root / "datasets").iterdir())
+    for name in ("tmp", "datasets", "ingests", "objects"):
+        assert not (root / name).exists() or not list((root / name).iterdir()), name
 
 
 def test_wrong_bodies(client: FlaskClient) -> None:
@@ -222,14 +226,8 @@ def big_zip(count: int = 300) -> bytes:
 
 
 def child_of(app: APIFlask, dataset_id: int) -> int:
-    """The pid of a dataset's validation child."""
-    folder = Path(app.config["DATA_ROOT"], "datasets", str(dataset_id), "validation")
-    for _ in range(1000):
-        for path in folder.glob("*/child.json"):
-            if text := path.read_text():
-                return int(text.split('"pid":')[1].split(",")[0])
-        time.sleep(0.01)
-    raise AssertionError("no child")
+    """The pid of the child that makes a dataset's revision."""
+    return app.extensions["services"].datasets.board.children[dataset_id].pid
 
 
 def gone(pid: int) -> bool:
@@ -245,11 +243,12 @@ def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None
     body = settled(client, 1)
     assert body["status"] == "invalid"
     assert "SIGKILL" in body["error"]
-    assert not Path(app.config["DATA_ROOT"], "datasets", "1", "validation").exists()
+    assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
+    assert client.get("/api/datasets/1/revisions").json["revisions"][0]["status"] == "failed"
 
 
 def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(validation, "STALLED_S", 3.0)
+    monkeypatch.setattr(ingest, "STALLED_S", 3.0)
     upload(client, big_zip())
     pid = child_of(app, 1)
     os.kill(pid, signal.SIGSTOP)
@@ -284,8 +283,12 @@ def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
     assert {item["name"] for item in heard} == {"dataset_update"}
     assert elsewhere.get_received() == []
     told = [item["args"][0] for item in heard]
-    assert told[-1] == {"dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None}
+    assert told[-1] == {
+        "dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None, "stage": None, "revision": 1,
+    }  # fmt: skip
     assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
+    stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in told)]
+    assert stages == ["scanning", "checking", "building", None]
 
 
 def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
@@ -308,7 +311,7 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert settled(client, 2)["status"] == "valid"
     assert settled(client, 3)["status"] == "valid"
     assert "stopped before" in settled(client, 4)["error"]
-    assert f"path: {moved}/datasets/3\n" in (moved / "datasets/3/dataset.yaml").read_text()
+    assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
     time.sleep(0.3)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import itertools
+import os
 import stat
 import struct
 import zipfile
@@ -17,6 +18,7 @@ from app import create_app
 from app.errors import AppError, BadUpload, NoSpace, Unprocessable
 from app.services.storage import Limits, StorageService
 from app.services.storage.paths import MAX_NAME_BYTES, safe_parts
+from app.web import nameless
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -40,6 +42,12 @@ def snapshot(folder: Path) -> dict[str, str]:
     """Every file below a folder with its hash."""
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def stored(storage: StorageService, dataset_id: int) -> list[str]:
+    """The raw files of a dataset."""
+    source = storage.dataset_dir(dataset_id) / "source"
+    return sorted(path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file())
 
 
 def with_names(*names: str) -> bytes:
@@ -115,7 +123,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in itertools.pairwise("abcdefgh")
 )
 
-REFUSED = {
+ARCHIVE = {  # refused before anything is extracted, or while it is
     "parent folder": (lambda: with_names("../evil.jpg"), Unprocessable, "unsafe path: ../evil.jpg"),
     "parent folder inside": (lambda: with_names("images/../../evil.jpg"), Unprocessable, "unsafe path"),
     "absolute": (lambda: with_names("/etc/evil.jpg"), Unprocessable, "unsafe path"),
@@ -134,7 +142,7 @@ REFUSED = {
     "checksum": (wrong_checksum, Unprocessable, "images/train/000.jpg is damaged"),
     "too deep": (lambda: with_names("/".join("abcdefghijk")[0:] + "/x.jpg"), Unprocessable, "nested"),
     "case collision": (lambda: with_names("images/train/000.JPG"), Unprocessable, "same file"),
-    "split collision": (lambda: with_names("train/images/000.jpg"), Unprocessable, "same file"),
+    "a file for a folder": (lambda: with_names("images/train/000.jpg/x.jpg"), Unprocessable, "same file"),
     "huge label": (lambda: with_info("labels/train/x.txt", lambda info: None, b"0" * (16 * 1024**2 + 1)),
                    Unprocessable, "labels/train/x.txt"),
     "not a ZIP": (lambda: image_bytes(), BadUpload, "not a ZIP"),
@@ -142,6 +150,9 @@ REFUSED = {
     "ZIP without files": (lambda: zip_bytes({}), BadUpload, "empty"),
     "truncated": (lambda: yolo_zip()[:-30], BadUpload, "not a ZIP"),
     "cut at its start": (lambda: yolo_zip()[2000:], BadUpload, "not a ZIP"),
+}  # fmt: skip
+CONTENT = {  # refused by the child that reads the files
+    "split collision": (lambda: with_names("train/images/000.jpg"), Unprocessable, "same file"),
     "no images": (lambda: zip_bytes({"data.yaml": "names: [a]\n"}), Unprocessable, "images/train"),
     "labels only": (lambda: zip_bytes({"labels/train/a.txt": "0 .5 .5 .1 .1"}), Unprocessable, "labels/train"),
     "no labels": (lambda: zip_bytes({"images/train/a.jpg": image_bytes()}), Unprocessable, "labels/train"),
@@ -169,9 +180,12 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", REFUSED)
+REFUSED = ARCHIVE | CONTENT  # all of them against a real server: tests/test_uploads.py
+
+
+@pytest.mark.parametrize("case", ARCHIVE)
 def test_refused_and_nothing_left(storage: StorageService, case: str) -> None:
-    make, error, words = REFUSED[case]
+    make, error, words = ARCHIVE[case]
     before = snapshot(storage.data_root.parent)
     with pytest.raises(error) as caught:
         storage.save_dataset(io.BytesIO(make()), 2, limits=ROOMY)
@@ -219,12 +233,12 @@ def test_skipped_counted_and_named(storage: StorageService) -> None:
     }  # fmt: skip
     staged = storage.save_dataset(io.BytesIO(zip_bytes(yolo_files(2, 1) | extra)), 2, limits=ROOMY)
     kinds = {".py": 1, ".cache": 1, ".npy": 1, ".pt": 1, ".html": 1, ".svg": 1, "__MACOSX": 1, "hidden": 1,
-             "archive": 2, "outside": 1}  # fmt: skip
+             "archive": 2}  # fmt: skip
     assert staged.skipped["kinds"] == kinds
-    assert staged.skipped["count"] == len(extra)
-    assert set(staged.skipped["names"]) == set(extra)
-    suffixes = {path.suffix for path in storage.dataset_dir(2).rglob("*") if path.is_file()}
-    assert suffixes == {".jpg", ".txt"}
+    assert staged.skipped["count"] == len(extra) - 1
+    assert set(staged.skipped["names"]) == set(extra) - {"README.txt"}
+    suffixes = {path.suffix for path in storage.dataset_dir(2).joinpath("source").rglob("*") if path.is_file()}
+    assert suffixes == {".jpg", ".txt", ".yaml"}
 
 
 def test_renamed_and_reported(storage: StorageService) -> None:
@@ -240,8 +254,8 @@ def test_renamed_and_reported(storage: StorageService) -> None:
     }  # fmt: skip
     staged = storage.save_dataset(io.BytesIO(zip_bytes(files)), 2, limits=ROOMY)
     folder = storage.dataset_dir(2)
-    images = {path.stem for path in (folder / "images/train").iterdir()}
-    labels = {path.stem for path in (folder / "labels/train").iterdir()}
+    images = {path.stem for path in (folder / "source/images/train").iterdir()}
+    labels = {path.stem for path in (folder / "source/labels/train").iterdir()}
     assert images == labels, "an image and its label are renamed alike"
     assert {"_CON", "dot", "space", "new_line", "old"} < images
     assert all(len(path.name.encode()) <= MAX_NAME_BYTES for path in folder.rglob("*"))
@@ -249,29 +263,13 @@ def test_renamed_and_reported(storage: StorageService) -> None:
     assert {"from": "images/train/new\\nline.jpg", "to": "images/train/new_line.jpg"} in staged.renamed["names"]
 
 
-def test_nothing_runs_or_is_read_outside(storage: StorageService, tmp_path: Path) -> None:
-    outside = tmp_path / "outside.jpg"
-    outside.write_bytes(image_bytes())
-    mark = tmp_path / "mark"
-    text = f"path: {tmp_path}\ntrain: {outside}\nval: ../../..\ndownload: |\n  open({str(mark)!r}, 'w')\nnames: [a]\n"
-    staged = storage.save_dataset(io.BytesIO(yaml_with(text)), 2, limits=ROOMY)
-    storage.write_dataset_yaml(2, staged.names)
-    ours = storage.dataset_yaml(2).read_text()
-    assert not mark.exists()
-    assert "outside" not in ours
-    assert "download" not in ours
-    assert {line.split(":")[0] for line in ours.splitlines() if not line.startswith(" ")} == {
-        "path", "train", "val", "nc", "names",
-    }  # fmt: skip
-    assert {"code": "download_ignored", "data": {}} in staged.decisions
-
-
 def test_a_zip_with_a_preamble_and_a_comment(storage: StorageService) -> None:
     buffer = io.BytesIO(yolo_zip(2, 1))
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.comment = b"PK\5\6 made by hand"
     staged = storage.save_dataset(io.BytesIO(b"#!/bin/sh\nexit\n" + buffer.getvalue()), 2, limits=ROOMY)
-    assert staged.images == {"train": 2, "val": 1, "test": 0}
+    assert stored(storage, 2) == sorted(yolo_files(2, 1))
+    assert staged.size_bytes == sum(len(content) for content in yolo_files(2, 1).values())
 
 
 def test_zip64_and_unseekable_writers(storage: StorageService) -> None:
@@ -293,8 +291,8 @@ def test_zip64_and_unseekable_writers(storage: StorageService) -> None:
         for name, content in yolo_files(2, 1).items():
             with archive.open(name, "w", force_zip64=True) as member:
                 member.write(content if isinstance(content, bytes) else content.encode())
-    staged = storage.save_dataset(io.BytesIO(bytes(pipe.body)), 2, limits=ROOMY)
-    assert staged.images["train"] == 2
+    storage.save_dataset(io.BytesIO(bytes(pipe.body)), 2, limits=ROOMY)
+    assert stored(storage, 2) == sorted(yolo_files(2, 1))
 
 
 @settings(max_examples=100, deadline=None)
@@ -324,4 +322,16 @@ def test_a_damaged_zip_is_read_or_refused(storage: StorageService, position: int
         assert not storage.dataset_dir(2).exists()
     else:
         storage.cleanup_dataset(2)
+    assert not list(storage.tmp.iterdir())
+
+
+def test_the_original_is_the_upload_itself(storage: StorageService) -> None:
+    """It gets a name where it lies; nothing is copied. A file in memory is written."""
+    data = yolo_zip(2, 1)
+    with nameless(str(storage.tmp)) as file:
+        file.write(data)
+        storage.save_dataset(file, 2, limits=ROOMY)
+        assert os.fstat(file.fileno()).st_ino == storage.original(2).stat().st_ino
+    assert storage.original(2).read_bytes() == data
+    assert storage.original(1).read_bytes() == yolo_zip(3, 2)
     assert not list(storage.tmp.iterdir())

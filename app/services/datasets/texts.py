@@ -5,11 +5,21 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.services.datasets import format_texts
+
 DECISIONS = {
     "val_split": _l(
         "The ZIP has no validation images: %(moved)s training images (%(percent)s %%) were set apart for validation, "
         "the same ones at every upload."
     ),
+    "split_made": _l("The dataset has no split: %(train)s images were taken for training, %(val)s for validation and "
+                     "%(test)s for the test. Each class is spread evenly, images that look alike or are from one "
+                     "source stay together, and the split is the same each time (seed %(seed)s)."),
+    "split_wished": _l("The images were split anew: %(train)s for training, %(val)s for validation, %(test)s for the "
+                       "test (seed %(seed)s)."),
+    "groups_torn": _l("%(count)s images, most of the dataset, look alike or are from one source. They could not all "
+                      "stay on one side of the split: the measures of a training will look better than they are."),
+    "classes_merged": _l("Of %(before)s classes %(after)s were made: those with equal names are one."),
     "root_chosen": _l("The ZIP holds several datasets: “%(root)s” was taken; not taken: %(others)s."),
     "form_names_ignored": _l("The class names of data.yaml were taken, not those of the form."),
     "download_ignored": _l("“download” in data.yaml was ignored: nothing from a dataset is ever run or fetched."),
@@ -61,6 +71,11 @@ FINDINGS = {
 }  # fmt: skip
 
 REASONS = {
+    "no_train_images": _l("There are no training images (images/train or train/images)."),
+    "one_image": _l("One training image is not enough: at least one more is needed for validation."),
+    "names_too_few": _l("%(count)s class names were given, and the dataset has %(needed)s classes."),
+    "class_not_there": _l("The dataset has no class “%(name)s” that could be renamed."),
+    "class_no_folder": _l("“%(name)s” cannot be the name of a folder: choose another name for this class."),
     "no_train": _l("No training image can be used. The findings say why."),
     "no_val": _l("No validation image can be used. The findings say why."),
     "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
@@ -73,6 +88,13 @@ REASONS = {
     "stalled": _l("The validation stopped answering and was ended. Delete the dataset and upload it again."),
     "failed": _l("The dataset could not be validated: %(error)s"),
 }  # fmt: skip
+
+DECISIONS |= format_texts.DECISIONS
+FINDINGS |= format_texts.FINDINGS
+REASONS |= format_texts.REASONS
+
+
+LEFT_OUT: dict[str, Any] = {}  # why an image is not used, by the code of the finding
 
 
 def say(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:

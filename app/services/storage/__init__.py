@@ -4,44 +4,25 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from flask_babel import gettext as _
 
 from app.errors import NoSpace
 from app.extensions import socketio
 from app.services.storage.archive import Limits, Listing, check, read_directory
-from app.services.storage.layout import Plan, plan
-from app.services.storage.meaning import choose_names, kind_of_labels
-from app.services.storage.names import write_yaml
-from app.services.storage.unpack import Pacer, extract, release, remove_tree, sync_file, sync_folder, sync_tree
+from app.services.storage.revisions import RevisionFiles
+from app.services.storage.staging import Staged, copy_in, keep_original, left_out, list_folder, unpack
+from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder, sync_tree
 
 __all__ = ["Limits", "Staged", "StorageService"]
 
 logger = logging.getLogger("yolo.storage")
 
-SPLITS = ("train", "val", "test")
 
-
-@dataclass
-class Staged:
-    """A dataset that was extracted and synced, and is not in its place yet."""
-
-    folder: Path
-    names: list[str]  # empty: nobody named the classes
-    images: dict[str, int]  # by split
-    size_bytes: int
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    skipped: dict[str, Any] = field(default_factory=dict)
-    renamed: dict[str, Any] = field(default_factory=dict)
-    task: str | None = None  # None: the labels will show it
-    keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is given
-
-
-class StorageService:
+class StorageService(RevisionFiles):
     """Paths, safe extraction and atomic moves below one folder.
 
     Args:
@@ -55,19 +36,13 @@ class StorageService:
         self.models = self.data_root / "models"
         self.tests = self.data_root / "tests"
         self.orphans = self.data_root / "orphans"
+        self.ingests = self.data_root / "ingests"
         for folder in (self.tmp, self.datasets, self.models, self.tests):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def dataset_dir(self, dataset_id: int) -> Path:
-        return self.datasets / str(int(dataset_id))
-
-    def dataset_yaml(self, dataset_id: int) -> Path:
-        """What a training is given."""
-        return self.dataset_dir(dataset_id) / "dataset.yaml"
-
-    def validation_dir(self, dataset_id: int) -> Path:
-        """The folder of the child that validates a dataset."""
-        return self.dataset_dir(dataset_id) / "validation"
+    def ingest_dir(self) -> Path:
+        """A folder for a child that makes a revision; those of an earlier run are all below `ingests`."""
+        return self.ingests / uuid.uuid4().hex
 
     def get_training_dir(self, training_id: int) -> Path:
         """A training's folder; its run is in `run/`."""
@@ -94,14 +69,16 @@ class StorageService:
                             "(MIN_FREE_DISK). Delete something and try again.", free=free >> 20, needed=needed >> 20,
                             kept=min_free >> 20))  # fmt: skip
 
-    def save_dataset(self, file: IO[bytes], dataset_id: int, classes: str = "", limits: Limits | None = None) -> Staged:
-        """Check a ZIP, extract it and put it in its place.
+    def save_dataset(self, file: IO[bytes], dataset_id: int, limits: Limits | None = None) -> Staged:
+        """Check a ZIP, extract it as it is and put it in its place.
 
         Raises:
             AppError: it was refused, and nothing is left of it; see `stage_dataset`.
         """
-        staged = self.stage_dataset(file, classes, limits or Limits())
+        staged = self.stage_dataset(file, limits or Limits())
         try:
+            sync_tree(staged.folder)
+            keep_original(file, staged.folder / "original.zip", Pacer())
             self.place_dataset(staged, dataset_id)
         except BaseException:
             remove_tree(staged.folder)
@@ -109,35 +86,49 @@ class StorageService:
         self.sync_datasets()
         return staged
 
-    def stage_dataset(self, file: IO[bytes], classes: str, limits: Limits, task: str = "auto") -> Staged:
-        """Check a ZIP and extract it to `tmp/`, on the disk when this returns. Lets other clients be served.
-
-        Args:
-            classes: names from the form, comma separated; those of data.yaml come first.
-            task: what the labels are for; auto: as data.yaml and the labels show it.
+    def stage_dataset(self, file: IO[bytes], limits: Limits) -> Staged:
+        """Check a ZIP and extract it to `tmp/`, to be followed by `sync`. Lets other clients be served.
 
         Raises:
             BadUpload: no ZIP, or cut short.
-            Unprocessable: unsafe, damaged, or no dataset.
+            Unprocessable: unsafe or damaged.
             NoSpace: it would fill the disk.
         """
         pacer = Pacer()
         listing = check(read_directory(file, limits, pacer), limits, pacer)
-        layout = plan(listing, pacer, task)
-        size = sum(place.member.entry.size for place in layout.places)
+        return self.stage(listing, limits, lambda folder: unpack(file, listing, folder, pacer))
+
+    def stage_folder(self, root: Path, limits: Limits) -> Staged:
+        """Copy a folder of the server to `tmp/`, as `stage_dataset` does it with a ZIP; the folder stays as it is.
+
+        Raises:
+            Unprocessable: a link that leads out of it, or a name or size that no dataset has.
+            NoSpace: it would fill the disk.
+        """
+        pacer = Pacer()
+        listing = list_folder(root, limits, pacer)
+        return self.stage(listing, limits, lambda folder: copy_in(root, listing, folder, pacer))
+
+    def stage(self, listing: Listing, limits: Limits, fill: Callable[[Path], None]) -> Staged:
+        """Have `fill(source)` write the files of a checked listing."""
+        size = sum(member.entry.size for member in listing.members)
         self.check_space(size, limits.min_free)
-        names, keypoints = choose_names(file, layout, classes, limits, pacer)
-        found = kind_of_labels(task, layout, keypoints)
-        folder = self.new_tmp()
+        staged = Staged(self.new_tmp(), size, **left_out(listing))
         try:
-            unpack(file, layout, folder, pacer)
-            sync_tree(folder)
+            staged.source.mkdir(parents=True)
+            fill(staged.source)
         except BaseException:
-            remove_tree(folder)
+            remove_tree(staged.folder)
             raise
-        return Staged(
-            folder, names, layout.images, size, layout.decisions, **left_out(listing), task=found, keypoints=keypoints
-        )
+        return staged
+
+    def sync(self, folder: Path) -> None:
+        """Put a folder on the disk, letting other clients be served."""
+        sync_tree(folder)
+
+    def keep_original(self, file: IO[bytes], staged: Staged) -> bool:
+        """Keep the upload itself beside what was extracted; whether it is the same file now."""
+        return keep_original(file, staged.folder / "original.zip", Pacer())
 
     def place_dataset(self, staged: Staged, dataset_id: int) -> None:
         """Move a staged dataset to its folder: one rename, to be followed by `sync_folder`."""
@@ -157,25 +148,6 @@ class StorageService:
     def discard(self, staged: Staged) -> None:
         """Delete a staged dataset that did not reach its place."""
         remove_tree(staged.folder)
-
-    def write_dataset_yaml(self, dataset_id: int, names: list[str], keypoints: dict[str, Any] | None = None) -> None:
-        """Our own dataset.yaml, atomically; nothing of an uploaded one but its names and keypoints reaches it."""
-        folder = self.dataset_dir(dataset_id)
-        document: dict[str, Any] = {"path": str(folder)}
-        document |= {split: f"images/{split}" for split in SPLITS if (folder / "images" / split).is_dir()}
-        document |= {"nc": len(names), "names": dict(enumerate(names))} | (keypoints or {})
-        draft = self.new_tmp()
-        draft.write_text(write_yaml(document), encoding="utf-8")
-        sync_file(draft)
-        os.replace(draft, self.dataset_yaml(dataset_id))
-
-    def yaml_is_current(self, dataset_id: int) -> bool:
-        """Whether dataset.yaml names the folder that it lies in: data/ may have been moved."""
-        try:
-            text = self.dataset_yaml(dataset_id).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return False
-        return text.startswith(write_yaml({"path": str(self.dataset_dir(dataset_id))}))
 
     def validate_dataset_structure(self, dataset_path: str | Path) -> list[str]:
         """What a stored dataset lacks, as paths below its folder; empty when its structure is whole."""
@@ -236,34 +208,3 @@ def remove_all(paths: list[Path]) -> None:
             remove_tree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def unpack(file: IO[bytes], layout: Plan, folder: Path, pacer: Pacer) -> None:
-    """Extract every member to its place below `folder`."""
-    made: set[Path] = set()
-    for kind in ("images", "labels"):
-        for split in SPLITS:
-            if layout.images[split]:
-                (folder / kind / split).mkdir(parents=True)
-    for place in layout.places:
-        target = folder / place.target
-        if target.parent not in made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
-        extract(file, place.member.entry, target, pacer)
-        pacer()
-
-
-def left_out(listing: Listing) -> dict[str, dict[str, Any]]:
-    """What the report says about files that were skipped or renamed."""
-    return {
-        "skipped": {
-            "count": listing.skipped.total(),
-            "kinds": dict(listing.skipped),
-            "names": listing.skipped_names,
-        },
-        "renamed": {
-            "count": listing.renamed_count,
-            "names": [{"from": before, "to": after} for before, after in listing.renamed],
-        },
-    }

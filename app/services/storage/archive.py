@@ -20,12 +20,25 @@ from app.services.storage.paths import safe_parts, shown
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
+ANNOTATIONS = frozenset({".xml", ".json"})
+LISTS = frozenset({".names", ".data"})  # darknet's class names, and where its parts are
 ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 
 MAX_RATIO = 100
 RATIO_FROM = 1_000_000  # bytes: small files of repeated text pack better than any bomb needs to
 MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
+MAX_ANNOTATION = 1024**3  # bytes: one file for all images
+MAX_LIST = 256 * 1024  # bytes
 NAMED = 50  # names kept in the report
+
+KINDS = {
+    suffix: kind
+    for kind, suffixes in (
+        ("image", IMAGES), ("label", LABELS), ("yaml", YAMLS), ("annotation", ANNOTATIONS), ("list", LISTS)
+    )
+    for suffix in suffixes
+}  # fmt: skip
+LARGEST = {"label": MAX_LABEL, "yaml": MAX_LABEL, "annotation": MAX_ANNOTATION, "list": MAX_LIST}
 
 STORED, DEFLATED = 0, 8
 ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -75,7 +88,7 @@ class Member:
 
     entry: Entry
     parts: tuple[str, ...]
-    kind: str  # image, label or yaml
+    kind: str  # image, label, yaml, annotation or list
 
 
 @dataclass
@@ -218,7 +231,33 @@ def check(entries: Iterable[Entry], limits: Limits, pause: Callable[[], None]) -
         total += entry.size
         refuse_sizes(entry, total, limits)
         sort_in(listing, entry, parts)
+    refuse_collisions(listing.members, pause)
     return listing
+
+
+def refuse_collisions(members: Iterable[Member], pause: Callable[[], None]) -> None:
+    """Two names that some systems take for one, and a file where a folder must be.
+
+    Raises:
+        Unprocessable: it names both.
+    """
+    seen: dict[str, Member] = {}
+    for member in members:
+        pause()
+        other = seen.setdefault("/".join(member.parts).casefold(), member)
+        if other is not member:
+            raise collision(other, member)
+    for member in members:
+        pause()
+        for depth in range(1, len(member.parts)):
+            inner = seen.get("/".join(member.parts[:depth]).casefold())
+            if inner is not None:
+                raise collision(inner, member)
+
+
+def collision(first: Member, second: Member) -> Unprocessable:
+    return Unprocessable(_("%(first)s and %(second)s would be the same file.",
+                           first=shown(first.entry.name), second=shown(second.entry.name)))  # fmt: skip
 
 
 def refuse_kinds(entry: Entry) -> None:
@@ -251,11 +290,11 @@ def sort_in(listing: Listing, entry: Entry, parts: tuple[str, ...]) -> None:
         listing.skip("hidden", entry.name)
     elif suffix in ARCHIVES:
         listing.skip("archive", entry.name)
-    elif suffix in LABELS and entry.size > MAX_LABEL:
-        raise Unprocessable(_("%(name)s is too large for a label file (%(limit)s bytes).", name=shown(entry.name),
-                              limit=MAX_LABEL))  # fmt: skip
-    elif suffix in IMAGES | LABELS | YAMLS:
-        kind = "image" if suffix in IMAGES else "label" if suffix in LABELS else "yaml"
+    elif kind := KINDS.get(suffix):
+        if entry.size > LARGEST.get(kind, entry.size):
+            refuse_size(entry, kind)
+            listing.skip("large", entry.name)
+            return
         listing.members.append(Member(entry, parts, kind))
         if list(parts) != [part for part in entry.name.split("/") if part not in {"", "."}]:
             listing.renamed_count += 1
@@ -263,3 +302,17 @@ def sort_in(listing: Listing, entry: Entry, parts: tuple[str, ...]) -> None:
                 listing.renamed.append((shown(entry.name), "/".join(parts)))
     else:
         listing.skip(suffix or "other", entry.name)
+
+
+def refuse_size(entry: Entry, kind: str) -> None:
+    """A label or annotation file that is too large to be read; YAML and lists of that size are left out.
+
+    Raises:
+        Unprocessable: it is one.
+    """
+    if kind == "label":
+        raise Unprocessable(_("%(name)s is too large for a label file (%(limit)s bytes).", name=shown(entry.name),
+                              limit=MAX_LABEL))  # fmt: skip
+    if kind == "annotation":
+        raise Unprocessable(_("%(name)s is too large for an annotation file (%(limit)s bytes).",
+                              name=shown(entry.name), limit=MAX_ANNOTATION))  # fmt: skip

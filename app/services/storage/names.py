@@ -1,7 +1,6 @@
-"""Class names, and the YAML that people send. Only `names` and `nc` are read; nothing in it is ever run or followed."""
+"""Class names that people type, and YAML of our own."""
 
 import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -10,117 +9,10 @@ from flask_babel import gettext as _
 from app.errors import Unprocessable
 from app.services.storage.paths import shown
 
-MAX_YAML = 256 * 1024  # bytes
-MAX_YAML_DEPTH = 20
 MAX_NAME = 200  # characters
 
 Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")} | {"!"}
-
-
-def read_yaml(data: bytes, pause: Callable[[], None]) -> Any:
-    """A YAML file as dictionaries, lists and texts; numbers stay as they are written.
-
-    Built from the parser's events, so aliases, tags and depth are refused before anything is made of them.
-
-    Raises:
-        Unprocessable: it is no YAML, or uses what a list of class names does not need.
-    """
-    try:
-        return build(yaml.parse(data.decode("utf-8-sig"), Loader=Loader), pause)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise Unprocessable(_("data.yaml cannot be read: %(reason)s", reason=shown(str(error)))) from error
-
-
-def build(events: Any, pause: Callable[[], None]) -> Any:
-    """The document that a stream of parser events describes."""
-    stack: list[tuple[Any, list[str]]] = []  # open collections, each with the key that waits for its value
-    root: Any = None
-    for event in events:
-        pause()
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not accepted")
-        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            stack.pop()
-            continue
-        if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
-            continue
-        value = opened(event, len(stack))
-        if stack:
-            put(*stack[-1], value)
-        elif root is None:
-            root = value
-        if isinstance(event, yaml.CollectionStartEvent):
-            stack.append((value, []))
-    return root
-
-
-def opened(event: Any, depth: int) -> Any:
-    """The value that an event starts."""
-    if event.tag is not None and event.tag not in PLAIN_TAGS:
-        raise yaml.YAMLError(f"tag {event.tag} is not accepted")
-    if isinstance(event, yaml.ScalarEvent):
-        plain_null = event.implicit[0] and event.value in {"", "~", "null", "Null", "NULL"}
-        return None if plain_null else event.value
-    if depth >= MAX_YAML_DEPTH:
-        raise yaml.YAMLError("nested too deeply")
-    return {} if isinstance(event, yaml.MappingStartEvent) else []
-
-
-def put(collection: Any, waiting: list[str], value: Any) -> None:
-    """Add a value to an open collection; in a mapping, keys and values take turns."""
-    if isinstance(collection, list):
-        collection.append(value)
-    elif waiting:
-        collection[waiting.pop()] = value
-    elif not isinstance(value, str):
-        raise yaml.YAMLError("a key is not a text")
-    elif value in collection:
-        raise yaml.YAMLError(f"key {value} appears twice")
-    else:
-        waiting.append(value)
-        collection[value] = None
-
-
-def names_of(document: Any, max_classes: int) -> list[str] | None:
-    """The class names of a data.yaml; None where it has none.
-
-    Raises:
-        Unprocessable: its names cannot be used, or their number is not `nc`.
-    """
-    if document is None:
-        return None
-    if not isinstance(document, dict):
-        raise Unprocessable(_("data.yaml must hold keys and values, such as “names”."))
-    names, count = document.get("names"), document.get("nc")
-    if isinstance(names, dict):
-        names = in_order(names)
-    if names is not None and not (isinstance(names, list) and all(isinstance(name, str | None) for name in names)):
-        raise Unprocessable(_("“names” in data.yaml must be a list of names, or numbers with names."))
-    if count is not None:
-        count = whole(count)
-        if names is None:
-            names = [f"class_{index}" for index in range(min(count, max_classes + 1))]
-        elif count != len(names):
-            raise Unprocessable(_("data.yaml says nc: %(count)s but names %(names)s classes.", count=count,
-                                  names=len(names)))  # fmt: skip
-    return None if names is None else checked([name or "" for name in names], max_classes, "data.yaml")
-
-
-def in_order(names: dict[str, Any]) -> list[Any]:
-    """Names by number; the numbers must run from 0 without a gap."""
-    numbers = {whole(key): name for key, name in names.items()}
-    if sorted(numbers) != list(range(len(names))):
-        raise Unprocessable(_("The numbers of “names” in data.yaml must run from 0 to %(last)s without a gap.",
-                              last=len(names) - 1))  # fmt: skip
-    return [numbers[index] for index in range(len(names))]
-
-
-def whole(text: Any) -> int:
-    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    raise Unprocessable(_("data.yaml has “%(text)s” where a whole number must be.", text=shown(str(text))))
 
 
 def names_from_form(text: str, max_classes: int) -> list[str] | None:

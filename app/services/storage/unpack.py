@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import time
 import zlib
@@ -159,6 +160,15 @@ def remove_tree(folder: Path) -> None:
     pacer = Pacer()
     for parent, _folders, names in os.walk(folder, topdown=False):
         for name in names:
-            os.unlink(os.path.join(parent, name))
+            remove_file(os.path.join(parent, name))
             pacer()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_file(path: str) -> None:
+    """Delete a file; a large one that has no other name in steps, see `release`."""
+    known = os.lstat(path)
+    if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_size > RELEASE:
+        with open(path, "rb+") as file:
+            release(file)
+    os.unlink(path)

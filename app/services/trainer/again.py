@@ -82,7 +82,7 @@ class TrainingAgain(TrainingBase):
         weights, path = used.get("start_weights"), self.start_file(row, used)
         on_gpu = row.device not in {None, CPU}
         db.session.rollback()  # no transaction may be open while we wait
-        data = self.storage.dataset_yaml(row.dataset_id)
+        data = self.storage.dataset_yaml(row.dataset_id, row.revision)
         if recorded and current_revision(data, self.storage.new_tmp()) != recorded:
             raise Conflict(_("The dataset has changed since: it would not be the same run.") + f" {how}")
         if weights and (path is None or hash_of(path) != weights["sha256"]):
@@ -102,7 +102,18 @@ class TrainingAgain(TrainingBase):
 
 def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     """The columns of a training that does the same: what was resolved takes the place of what was left open."""
-    names = ("name", "dataset_id", "model_version", "architecture", "task", "epochs", "img_size", "learning_rate")
+    names = (
+        "name",
+        "dataset_id",
+        "revision",
+        "dataset_revision",
+        "model_version",
+        "architecture",
+        "task",
+        "epochs",
+        "img_size",
+        "learning_rate",
+    )
     values = {name: getattr(row, name) for name in names}
     batch = row.batch_now or row.batch_size
     values |= {"batch_size": batch, "total_epochs": row.epochs, "start": same_start(row, used)}

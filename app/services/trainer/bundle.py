@@ -94,7 +94,9 @@ class TrainingBundle(TrainingAgain):
     def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
         """What is written for the bundle, by name."""
         folder = self.folder(row.id)
-        description = document(self.storage.dataset_yaml(row.dataset_id)) or {"names": row.dataset.classes}
+        description = document(self.storage.dataset_yaml(row.dataset_id, row.revision)) or {
+            "names": row.dataset.classes
+        }
         wanted = {"path": "/where/the/dataset/is"}
         wanted |= {key: value for key, value in description.items() if key not in {"path", "download"}}
         return {

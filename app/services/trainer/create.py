@@ -6,10 +6,11 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
+from sqlalchemy import select
 
 from app.database import writing
 from app.errors import Conflict
-from app.models import Dataset, DatasetStatus, Training, TrainingStatus
+from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
 from app.services.dispatch import gpus, known
 from app.services.trainer import choose, params
 from app.services.trainer.architectures import architectures
@@ -68,6 +69,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": values.get("name") or f"{dataset.name[:80]} {architecture or f'YOLOv8{version}'}"[:100],
         "dataset_id": dataset.id,
+        **revision_of(session, dataset),
         "model_version": version,
         "architecture": architecture,
         "task": task,
@@ -81,6 +83,13 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
         "priority": values.get("priority", 0),
         "start_not_before": values.get("start_not_before"),
     }
+
+
+def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
+    """The columns that say which revision a training uses: the current one; none of a dataset that has none."""
+    wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
+    found = session.scalar(select(DatasetRevision.hash).where(wanted)) if dataset.revision else None
+    return {"revision": dataset.revision, "dataset_revision": found}
 
 
 def usable(dataset: Dataset | None) -> Dataset:

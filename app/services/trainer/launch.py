@@ -18,7 +18,7 @@ def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[
     return {
         "training_id": row.id,
         "training_dir": str(folder),
-        "data": str(Path(config["DATASETS_DIR"]) / str(row.dataset_id) / "dataset.yaml"),
+        "data": str(data_of(row, config)),
         "task": row.task,
         "model_version": row.model_version,
         "architecture": row.architecture,
@@ -37,6 +37,12 @@ def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[
         "weights_dir": config["WEIGHTS_DIR"],
         "weights_url": config["WEIGHTS_URL"],
     }
+
+
+def data_of(row: Training, config: Mapping[str, Any]) -> Path:
+    """The dataset.yaml of the revision that it was made for; without one, of the dataset as it is."""
+    folder = Path(config["DATASETS_DIR"]) / str(row.dataset_id)
+    return (folder if row.revision is None else folder / "revisions" / str(row.revision)) / "dataset.yaml"
 
 
 def start(row: Training, config: Mapping[str, Any]) -> dict[str, Any]:

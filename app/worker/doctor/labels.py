@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.worker.doctor.model import Finding
+
 BOX, POLYGON = 5, 7  # columns: class x y w h; class and at least three points
 CORNERS = 9  # class and four points
+BOM, UTF16 = b"\xef\xbb\xbf", {b"\xff\xfe", b"\xfe\xff"}
 HIGHEST, LOWEST = array("f", [1.01])[0], array("f", [-0.01])[0]  # ultralytics' tolerance, in its float32
+SLIGHT = 0.1  # what lies outside 0 to 1 by no more can be clipped; beyond it is another unit, or another image's
+NEARLY_WHOLE = 0.01  # a class that is off a whole number by no more is that number
 MAX_FOR_ONE_FILE = 50
 
-Finding = dict[str, Any]
 Row = tuple[int, list[str]]  # line number from 1, columns
+Object = tuple[int, array]  # line number from 1; the row in float32
 
 
 @dataclass
@@ -24,15 +29,17 @@ class Labels:
     """What a label file gives: `usable` is False where ultralytics would drop the image."""
 
     usable: bool = True
-    boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once
+    boxes: Counter[int] = field(default_factory=Counter)  # by class; duplicates once; empty where not usable
     polygons: bool = False
     corners: bool = False  # polygons of four points only: turned boxes
     findings: list[Finding] = field(default_factory=list)
+    objects: list[Object] = field(default_factory=list)  # each row of finite numbers once, the faulty ones too
+    most: int = MAX_FOR_ONE_FILE  # findings
 
     def add(self, severity: str, code: str, line: int | None = None, **data: Any) -> None:
         if severity == "error":
             self.usable = False
-        if len(self.findings) < MAX_FOR_ONE_FILE:
+        if len(self.findings) < self.most:
             self.findings.append({"severity": severity, "code": code, "line": line, "data": data})
 
 
@@ -56,16 +63,26 @@ class Rules:
 
 
 def read_labels(path: Path, rules: Rules) -> Labels:
-    """Judge a label file. A missing or empty file is a background image."""
-    labels = Labels()
-    raw = path.read_bytes()
+    """Judge a label file."""
+    return judge_bytes(path.read_bytes(), rules)
+
+
+def judge_bytes(raw: bytes, rules: Rules) -> Labels:
+    """Judge the content of a label file; an empty one is of a background image."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        labels.add("error", "label_encoding", encoding="UTF-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "?")
+        labels = Labels()
+        labels.add("error", "label_encoding", encoding="UTF-16" if raw[:2] in UTF16 else "?")
         return labels
-    if raw.startswith(b"\xef\xbb\xbf"):
+    labels = Labels()
+    if raw.startswith(BOM):
         labels.add("info", "label_bom")
+    return judge_text(text, rules, labels)
+
+
+def judge_text(text: str, rules: Rules, labels: Labels) -> Labels:
+    """Judge rows, and add to `labels` what they hold."""
     rows = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if rules.task == "pose":
         judge_poses(rows, rules, labels)
@@ -119,7 +136,8 @@ def count(values: array, line: int, seen: dict[bytes, int], labels: Labels) -> N
     if first != line:
         labels.add("warning", "duplicate_row", line, first=first)
     else:
-        labels.boxes[int(values[0]) if math.isfinite(values[0]) else -1] += 1
+        labels.boxes[int(values[0])] += 1
+        labels.objects.append((line, values))
 
 
 def right_columns(count: int, polygons: bool) -> bool:
@@ -154,18 +172,25 @@ def judge_values(values: array, line: int, classes: int, labels: Labels) -> None
     judge_class(values, line, classes, labels)
     box = box_of(values) if labels.polygons else values[1:]
     if max(box) > HIGHEST:
-        labels.add("error", "label_out_of_range", line, value=round(max(values[1:]), 6))
+        labels.add("error", "label_out_of_range", line, value=round(max(values[1:]), 6), **slightly(values))
     elif min(box) < LOWEST or min(box[2:]) < 0:
-        labels.add("error", "label_negative", line, value=round(min(values[1:]), 6))
+        labels.add("error", "label_negative", line, value=round(min(values[1:]), 6), **slightly(values))
     elif max(box) > 1 or min(box) < 0:
         labels.add("info", "label_near_range", line)
     if min(box[2:]) == 0:
         labels.add("warning", "degenerate_box", line)
 
 
+def slightly(values: array) -> dict[str, Any]:
+    """Whether what lies outside can be clipped; a width or height below 0 cannot."""
+    inside = min(values[1:]) >= -SLIGHT and max(values[1:]) <= 1 + SLIGHT
+    return {"fixable": inside and (len(values) != BOX or min(values[3:]) >= 0)}
+
+
 def judge_class(values: array, line: int, classes: int, labels: Labels) -> None:
     if values[0] % 1:
-        labels.add("error", "class_float", line, value=round(values[0], 6))
+        fixable = abs(values[0] - round(values[0])) <= NEARLY_WHOLE
+        labels.add("error", "class_float", line, value=round(values[0], 6), fixable=fixable)
     elif not 0 <= values[0] < classes:
         labels.add("error", "class_out_of_range", line, value=int(values[0]), last=classes - 1)
 
@@ -173,9 +198,9 @@ def judge_class(values: array, line: int, classes: int, labels: Labels) -> None:
 def judge_range(highest: float, lowest: float, side: float, line: int, labels: Labels) -> None:
     """Of a row with keypoints: its highest place, its lowest value, the shorter side of its box."""
     if highest > HIGHEST:
-        labels.add("error", "label_out_of_range", line, value=round(highest, 6))
+        labels.add("error", "label_out_of_range", line, value=round(highest, 6), fixable=False)
     elif lowest < LOWEST or side < 0:
-        labels.add("error", "label_negative", line, value=round(lowest, 6))
+        labels.add("error", "label_negative", line, value=round(lowest, 6), fixable=False)
     elif highest > 1 or lowest < 0:
         labels.add("info", "label_near_range", line)
     if side == 0:

@@ -1,0 +1,72 @@
+"""Revisions of a dataset, and what it gives back: the upload, and exports."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, send_file
+from flask_babel import gettext as _
+
+from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted
+from app.services import services
+
+blueprint = APIBlueprint("dataset_revisions", __name__, url_prefix="/api/datasets", tag="Datasets")
+
+ZIP: dict[int | str, Any] = {
+    200: {
+        "description": "The ZIP",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    },
+    404: {"description": "There is no such dataset or file."},
+}
+
+
+def started(row: Any) -> dict[str, Any]:
+    return {"message": _("Revision %(number)s is being made", number=row.number), "revision": row.number,
+            "status": row.status}  # fmt: skip
+
+
+@blueprint.get("/<id:dataset_id>/revisions")
+@blueprint.output(RevisionsOut)
+@blueprint.doc(responses=[404])
+def list_revisions(dataset_id: int) -> dict[str, Any]:
+    """List a dataset's revisions, the newest first, with the trainings that use them."""
+    held = services().datasets
+    current = held.get(dataset_id).revision
+    rows = [held.view_revision(row, current, used) for row, used in held.revisions(dataset_id)]
+    return {"revisions": rows, "current": current}
+
+
+@blueprint.post("/<id:dataset_id>/revisions")
+@blueprint.input(RevisionIn, arg_name="changes")
+@blueprint.output(RevisionStarted, status_code=202)
+@blueprint.doc(responses={404: "There is no such dataset.", 409: "A revision is being made.", 422: "It cannot be so."})
+def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Make another revision from the raw files. What is not named stays as it is; null takes a choice back."""
+    return started(services().datasets.revise(dataset_id, changes))
+
+
+@blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")
+@blueprint.output(RevisionStarted)
+@blueprint.doc(responses={404: "There is no such dataset or revision.", 409: "It cannot be used."})
+def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
+    """Make a revision the current one. Trainings keep the one that they were made for."""
+    row = services().datasets.use(dataset_id, number)
+    return {"message": _("Revision %(number)s is used now", number=row.number), "revision": row.number,
+            "status": row.status}  # fmt: skip
+
+
+@blueprint.get("/<id:dataset_id>/original")
+@blueprint.doc(responses=ZIP)
+def download_original(dataset_id: int) -> Response:
+    """Download the upload as it came."""
+    path, name = services().datasets.original(dataset_id)
+    return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)
+
+
+@blueprint.get("/<id:dataset_id>/export")
+@blueprint.input(ExportQuery, location="query", arg_name="query")
+@blueprint.doc(responses=ZIP)
+def export_dataset(dataset_id: int, query: dict[str, Any]) -> Response:
+    """Download a revision as a ZIP in YOLO, COCO or Pascal VOC format."""
+    path, name = services().datasets.export(dataset_id, query["format"], query.get("revision"))
+    return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)

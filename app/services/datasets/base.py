@@ -1,0 +1,82 @@
+"""What the parts of DatasetService share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from flask_sqlalchemy.pagination import Pagination
+from sqlalchemy import select
+
+from app.errors import Conflict, NotFound
+from app.extensions import db, socketio
+from app.models import Dataset, DatasetRevision, RevisionStatus
+from app.services.datasets.ingest import Board, Job, Supervisor, supervise
+from app.services.storage import StorageService
+
+
+class DatasetBase:
+    """Datasets as rows.
+
+    Args:
+        storage: where their files are.
+    """
+
+    def __init__(self, storage: StorageService) -> None:
+        self.storage = storage
+        self.board = Board()
+
+    def list(self, query: Mapping[str, Any]) -> Pagination:
+        """A page of datasets; `query` as in schemas.DatasetQuery."""
+        column = getattr(Dataset, query["sort"].lstrip("-"))
+        order = column.desc() if query["sort"].startswith("-") else column.asc()
+        statement = select(Dataset).order_by(order, Dataset.id.desc())
+        if query.get("status"):
+            statement = statement.where(Dataset.status == query["status"])
+        if query.get("search"):
+            statement = statement.where(
+                Dataset.name.icontains(query["search"], autoescape=True)
+                | Dataset.description.icontains(query["search"], autoescape=True)
+            )
+        return db.paginate(statement, page=query["page"], per_page=query["per_page"], error_out=False)
+
+    def get(self, dataset_id: int) -> Dataset:
+        """One dataset.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        dataset = db.session.get(Dataset, dataset_id)
+        if dataset is None:
+            raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
+        return dataset
+
+    def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
+        """A revision whose files are there; None: the current one.
+
+        Raises:
+            NotFound: there is no such dataset or revision.
+            Conflict: it is not ready.
+        """
+        wanted = number or self.get(dataset_id).revision
+        row = find_revision(db.session, dataset_id, wanted) if wanted else None
+        if row is None and number is None:
+            raise Conflict(_("The dataset is still being checked: it has no revision yet."))
+        if row is None:
+            self.get(dataset_id)
+            raise NotFound(_("The dataset has no revision %(number)s.", number=number))
+        if row.status != RevisionStatus.READY:
+            raise Conflict(_("Revision %(number)s is not ready.", number=row.number))
+        return row
+
+    def follow(self, job: Job) -> None:
+        """Watch a revision being built, in the background."""
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        socketio.start_background_task(supervise, app, Supervisor(self.storage, self.board, job))
+
+
+def find_revision(session: Any, dataset_id: int, number: int) -> DatasetRevision | None:
+    """The row of a revision."""
+    return session.scalar(
+        select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id, DatasetRevision.number == number)
+    )

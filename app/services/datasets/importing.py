@@ -1,0 +1,265 @@
+"""A new dataset: from a ZIP, from a folder of the server, or drawn."""
+
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from flask import current_app
+from flask_babel import gettext as _
+
+from app.database import writing
+from app.errors import BadUpload, NotFound, Unavailable, Unprocessable
+from app.events import Planned
+from app.extensions import socketio
+from app.models import Dataset, DatasetRevision, DatasetStatus
+from app.services.datasets.base import DatasetBase
+from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
+from app.services.datasets.options import recipe
+from app.services.idempotency import Asked, keep
+from app.services.process import Child
+from app.services.storage import Limits, Staged
+from app.services.storage.unpack import Pacer
+
+logger = logging.getLogger("yolo.dataset")
+
+SAMPLE = {"train": 240, "val": 60, "size": 192, "seed": 0}
+SAMPLE_S = 120.0
+POLL_S = 0.05
+MOST_FOLDERS = 1000  # shown of one folder
+
+
+class DatasetImport(DatasetBase):
+    """Makes datasets."""
+
+    def create(
+        self,
+        file: IO[bytes],
+        filename: str,
+        name: str,
+        description: str = "",
+        classes: str = "",
+        task: str = "auto",
+        asked: Asked | None = None,
+        **choices: Any,
+    ) -> Dataset:
+        """Import a ZIP; its first revision is made in the background, the row's status is `validating`.
+
+        Args:
+            file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
+            task: what the labels are for; auto: as they show it.
+            asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
+            choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
+
+        Raises:
+            AppError: it was refused, and nothing is left of it; see `StorageService.stage_dataset`.
+        """
+        if not filename.lower().endswith(".zip"):
+            raise BadUpload(
+                _("Only ZIP files are accepted here."),
+                [{"field": "file", "message": _("The file's name must end in .zip.")}],
+            )
+        options = self.recipe(choices | {"classes": classes, "task": task})
+        limits = Limits.of(current_app.config)
+        kept = False
+        try:
+            staged = self.storage.stage_dataset(file, limits)
+            kept = self.storage.keep_original(file, staged)
+            about = {"kind": "upload", "name": filename[-255:]}
+            return self.take(staged, name, description, options, about, asked)
+        except BaseException:
+            kept = False
+            raise
+        finally:
+            if not kept:
+                self.storage.release(file)
+
+    def import_folder(self, path: str, name: str, description: str = "", **choices: Any) -> Dataset:
+        """Import a folder of the server below IMPORT_ROOT; the folder stays as it is.
+
+        Raises:
+            NotFound: there is no such folder, or nothing may be imported.
+            AppError: as `create`.
+        """
+        options = self.recipe(choices)
+        folder = self.folder(path)
+        staged = self.storage.stage_folder(folder, Limits.of(current_app.config))
+        return self.take(staged, name, description, options, {"kind": "import", "name": path[-255:]})
+
+    def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:
+        return recipe(choices, current_app.config["MAX_CLASSES"])
+
+    def take(
+        self,
+        staged: Staged,
+        name: str,
+        description: str,
+        options: dict[str, Any],
+        about: dict[str, Any],
+        asked: Asked | None = None,
+    ) -> Dataset:
+        """Have the child look at staged files, and give them a row and a place; both or none."""
+        child: Child | None = None
+        try:
+            child = begin(self.storage, spec(self.storage, staged.folder, 1, options, about))
+            self.storage.sync(staged.folder)  # while the child reads
+            offset, planned = verdict(child)
+        except BaseException:
+            if child is not None:
+                dismiss(child)
+            self.storage.discard(staged)
+            raise
+        try:
+            job = self.adopt(staged, name, description, planned, options, about, asked)
+        except BaseException:
+            dismiss(child)
+            raise
+        job.child, job.offset = child, offset
+        self.storage.sync_datasets()
+        logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,
+                    staged.size_bytes)  # fmt: skip
+        self.follow(job)
+        return self.get(job.dataset_id)
+
+    def adopt(
+        self,
+        staged: Staged,
+        name: str,
+        description: str,
+        planned: Planned,
+        options: dict[str, Any],
+        about: dict[str, Any],
+        asked: Asked | None = None,
+    ) -> Job:
+        """The rows and the folder, both or none."""
+        moved: int | None = None
+        try:
+            with writing() as session:
+                dataset = Dataset(name=name, description=description, **columns(staged, planned, about))
+                session.add(dataset)
+                session.flush()
+                keep(session, asked, {"dataset_id": dataset.id})
+                origin = {"kind": about["kind"], "base": "source"}
+                session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
+                self.storage.place_dataset(staged, dataset.id)  # a rename: the one thing that the row waits for
+                moved = dataset.id
+                dataset.path = str(self.storage.dataset_dir(dataset.id))[-255:]
+                dataset.become(DatasetStatus.VALIDATING)
+                job = Job(dataset.id, 1, dataset.created_at, options=options, origin=origin)
+        except BaseException:
+            if moved is None:
+                self.storage.discard(staged)
+            else:
+                self.storage.cleanup_dataset(moved)
+            raise
+        return job
+
+    def create_sample(self) -> Dataset:
+        """Draw the sample dataset in a child process and import it.
+
+        Raises:
+            Unavailable: it could not be drawn.
+        """
+        folder = self.storage.new_tmp()
+        output = folder / "sample.zip"
+        try:
+            child = Child.start("sample", folder, SAMPLE | {"output": str(output)}, {})
+            wait_for(child, SAMPLE_S)
+            if child.exit_code() != 0 or not output.exists():
+                logger.error("the sample dataset was not drawn:\n%s", child.log_tail())
+                raise Unavailable(_("The sample dataset could not be drawn. The server's log says why."))
+            with open(output, "rb") as file:
+                return self.create(file, output.name, _("Sample: shapes"), _("Drawn circles, squares and triangles."))
+        finally:
+            self.storage.remove(folder)
+
+    def folder(self, path: str) -> Path:
+        """A folder below IMPORT_ROOT.
+
+        Raises:
+            NotFound: IMPORT_ROOT is not set, or there is no such folder. Unprocessable: the path leads out of it.
+        """
+        if not current_app.config["IMPORT_ROOT"]:
+            raise NotFound(_("Importing from the server's folders is not set up (IMPORT_ROOT)."))
+        root = Path(current_app.config["IMPORT_ROOT"]).resolve()
+        if "\0" in path:
+            raise Unprocessable(_("This path leads out of IMPORT_ROOT."))
+        try:
+            found = (root / path.lstrip("/")).resolve()
+            there = found.is_dir()
+        except (OSError, RuntimeError) as error:  # too long, or links in a circle
+            raise NotFound(_("There is no such folder below IMPORT_ROOT.")) from error
+        if not found.is_relative_to(root):
+            raise Unprocessable(_("This path leads out of IMPORT_ROOT."))
+        if not there:
+            raise NotFound(_("There is no such folder below IMPORT_ROOT."))
+        return found
+
+    def folders(self, path: str) -> dict[str, Any]:
+        """What is in a folder below IMPORT_ROOT, as schemas.FoldersOut takes it.
+
+        Raises:
+            NotFound, Unprocessable: as `folder`.
+        """
+        here = self.folder(path)
+        root = Path(current_app.config["IMPORT_ROOT"]).resolve()
+        pacer = Pacer()
+        inner = sorted(
+            (item for item in here.iterdir() if not item.name.startswith(".") and is_folder(item)),
+            key=lambda item: item.name.casefold(),
+        )
+        shown = [
+            {
+                "name": item.name,
+                "path": below(item, root),
+                "images": self.storage.images_in(item, pacer),
+            }
+            for item in inner[:MOST_FOLDERS]
+        ]
+        return {
+            "path": below(here, root),
+            "parent": None if here == root else below(here.parent, root),
+            "images": self.storage.images_in(here, pacer),
+            "folders": shown,
+            "truncated": len(inner) > MOST_FOLDERS,
+        }
+
+
+def below(path: Path, root: Path) -> str:
+    """A path below a root; "" is the root."""
+    return "" if path == root else path.relative_to(root).as_posix()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder that may be imported: links are not followed to folders."""
+    return path.is_dir() and not path.is_symlink()
+
+
+def columns(staged: Staged, planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a dataset before its images are read."""
+    return {
+        "classes": planned.names,
+        "size_bytes": staged.size_bytes,
+        "total_images": planned.images,
+        "status": DatasetStatus.PENDING,
+        "task": planned.task or "detect",
+        "format": planned.format,
+        "report": {
+            "decisions": planned.decisions,
+            "skipped": staged.skipped,
+            "renamed": staged.renamed,
+            "original": {"name": about["name"]} if about["kind"] == "upload" else None,
+        },
+    }
+
+
+def wait_for(child: Child, seconds: float, poll: Callable[[float], Any] = socketio.sleep) -> None:
+    """Let others be served until a child ends; a late one is killed."""
+    for _step in range(int(seconds / POLL_S)):
+        if not child.alive():
+            return
+        poll(POLL_S)
+    child.signal(signal.SIGKILL)
+    while child.alive():
+        poll(POLL_S)

@@ -1,0 +1,53 @@
+"""What can be chosen about a dataset, checked and in one form: the recipe of a revision."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.services.storage.names import checked, names_from_form
+
+DEFAULTS: dict[str, Any] = {
+    "root": None, "merge": False, "classes": "", "names": None, "rename": None, "split": None, "task": "auto",
+    "format": None,
+}  # fmt: skip
+
+
+def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
+    """All options, those that are given checked.
+
+    Raises:
+        Unprocessable: a name that cannot be one.
+    """
+    values = DEFAULTS | {name: given[name] for name in DEFAULTS if given.get(name) is not None}
+    names_from_form(values["classes"], max_classes)
+    if values["names"]:
+        values["names"] = checked(values["names"], max_classes, "names")
+    if values["rename"]:
+        new = checked(list(values["rename"].values()), max_classes, "rename")
+        values["rename"] = dict(zip(values["rename"], new, strict=True))
+    if values["root"]:
+        values["root"] = values["root"].strip("/")
+    return values
+
+
+def changed(
+    base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
+) -> dict[str, Any]:
+    """The recipe of the next revision: what is not named stays, null takes a choice back, renamings add up.
+
+    Args:
+        source_names: the classes before the base's renaming; None: not known.
+    """
+    values = DEFAULTS | dict(base) | {name: changes[name] for name in DEFAULTS if name in changes}
+    if "names" in changes and "rename" not in changes:
+        values["rename"] = None  # it was about other names
+    elif "names" not in changes and base.get("rename") and changes.get("rename"):
+        both = in_turn(base["rename"], changes["rename"])
+        values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
+    return recipe(values, max_classes)
+
+
+def in_turn(first: Mapping[str, str], second: Mapping[str, str]) -> dict[str, str]:
+    """One renaming that does what two do, one after the other."""
+    both = {old: second.get(new, new) for old, new in first.items()}
+    hidden = set(first)  # these names are not there any more when the second one comes
+    return both | {old: new for old, new in second.items() if old not in hidden}

@@ -1,0 +1,102 @@
+"""What becomes of the rows when a revision is made, or is not."""
+
+from typing import Any
+
+from sqlalchemy import update
+
+from app.events import Ingested
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
+from app.services.datasets.texts import REASONS, say
+
+# What the current revision gives the dataset's row.
+SHARED = ("classes", "task", "format", "total_images", "train_images", "val_images", "test_images", "size_bytes",
+          "report")  # fmt: skip
+NAMED = 50
+KEPT = ("skipped", "renamed", "original")  # of the report: what the upload said
+
+
+def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Ingested) -> None:
+    """A revision is built: write it down, and make it the current one unless the dataset has one that is better."""
+    reason = unusable(result)
+    fill(dataset, revision, result, reason)
+    revision.become(RevisionStatus.READY)
+    first = dataset.revision is None
+    if first or reason is None or dataset.error:
+        make_current(dataset, revision)
+    elif dataset.status == DatasetStatus.VALIDATING:
+        settle(dataset)
+    if first and revision.origin.get("kind") == "adopted":
+        # Trainings from before revisions used these very files.
+        mine = (Training.dataset_id == dataset.id) & Training.revision.is_(None)
+        same = Training.dataset_revision.is_(None) | (Training.dataset_revision == revision.hash)
+        session.execute(update(Training).where(mine & same).values(revision=revision.number))
+
+
+def fill(dataset: Dataset, revision: DatasetRevision, result: Ingested, reason: dict[str, Any] | None) -> None:
+    """What the child counted, into the revision's row."""
+    report = {name: dataset.report[name] for name in KEPT if name in dataset.report}
+    names = ("images", "usable", "boxes", "findings", "severities", "left_out", "fixable", "samples", "seconds",
+             "decisions", "keypoints", "effects", "root", "source_names")  # fmt: skip
+    report |= {name: getattr(result, name) for name in names}
+    report["skipped"] = with_outside(report.get("skipped") or {}, result)
+    report |= {"findings_total": sum(result.findings.values())} | ({"reason": reason} if reason else {})
+    revision.report, revision.classes, revision.task = report, result.names, result.task
+    revision.format, revision.hash, revision.size_bytes = result.format, result.hash, result.size_bytes
+    revision.train_images, revision.val_images = result.images["train"], result.images["val"]
+    revision.test_images, revision.total_images = result.images["test"], sum(result.images.values())
+    revision.error = say(REASONS, reason["code"], reason["data"]) if reason else None
+
+
+def with_outside(skipped: dict[str, Any], result: Ingested) -> dict[str, Any]:
+    """The files that were left out, those that belong to nothing among them."""
+    kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
+    kinds |= {"outside": result.outside_count} if result.outside_count else {}
+    names = [*skipped.get("names", []), *result.outside]
+    return {"count": sum(kinds.values()), "kinds": kinds, "names": list(dict.fromkeys(names))[:NAMED]}
+
+
+def unusable(result: Ingested) -> dict[str, Any] | None:
+    """Why a training could not use a revision; None when it can."""
+    if not result.usable["train"]:
+        return {"code": "no_train", "data": {}}
+    if not result.usable["val"]:
+        return {"code": "no_val", "data": {}}
+    if result.findings.get("label_box"):
+        return {"code": "boxes_only", "data": {"task": result.task}}
+    return None if result.boxes else {"code": "no_boxes", "data": {}}
+
+
+def make_current(dataset: Dataset, revision: DatasetRevision) -> None:
+    """Have a dataset be what this revision is."""
+    for name in SHARED:
+        setattr(dataset, name, getattr(revision, name))
+    dataset.revision, dataset.error = revision.number, revision.error
+    settle(dataset)
+
+
+def settle(dataset: Dataset) -> None:
+    """The status that follows from the error."""
+    status = DatasetStatus.INVALID if dataset.error else DatasetStatus.VALID
+    if dataset.status == status:
+        return
+    if dataset.status != DatasetStatus.VALIDATING:
+        dataset.become(DatasetStatus.VALIDATING)
+    dataset.become(status)
+
+
+def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: dict[str, Any]) -> None:
+    """A revision could not be made; the dataset stays what it is, or is invalid where it has no other."""
+    revision.become(RevisionStatus.FAILED)
+    revision.error = say(REASONS, reason["code"], reason["data"])
+    revision.report = revision.report | {"reason": reason}
+    if dataset.revision is None and dataset.status in {DatasetStatus.PENDING, DatasetStatus.VALIDATING}:
+        give_up(dataset, reason)
+    elif dataset.status == DatasetStatus.VALIDATING:
+        settle(dataset)
+
+
+def give_up(dataset: Dataset, reason: dict[str, Any]) -> None:
+    """Mark a dataset that cannot be used any more."""
+    dataset.error = say(REASONS, reason["code"], reason["data"])
+    dataset.report = dataset.report | {"reason": reason}
+    settle(dataset)

@@ -1,0 +1,86 @@
+"""Datasets and revisions as the API shows them, in the reader's language."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.models import Dataset, DatasetRevision
+from app.services.datasets.base import DatasetBase
+from app.services.datasets.texts import DECISIONS, LEFT_OUT, REASONS, say
+
+
+class DatasetView(DatasetBase):
+    """Shows datasets."""
+
+    def view(self, dataset: Dataset) -> dict[str, Any]:
+        """A dataset for schemas.DatasetOut."""
+        report = dict(dataset.report)
+        choices = self.choices(dataset)
+        report["decisions"] = [decision(item, choices) for item in report.get("decisions", [])]
+        shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
+        return shown | {
+            "report": report,
+            "error": error(report) or dataset.error,
+            "original": self.original_of(dataset),
+            "samples": [thumbnail(dataset, image) for image in report.get("samples", [])],
+            "summary": summary(report),
+            "progress": self.board.progress.get(dataset.id),
+        }
+
+    def choices(self, dataset: Dataset) -> Mapping[str, Any]:
+        """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
+        mine = [row.options for row in dataset.revisions if row.number == (dataset.revision or 1)]
+        found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
+                 "format": dataset.format}  # fmt: skip
+        asked = {name: value for name, value in (mine[0] if mine else {}).items() if value not in (None, "", "auto")}
+        return found | asked
+
+    def original_of(self, dataset: Dataset) -> dict[str, Any] | None:
+        """Name and bytes of the upload, while it is there."""
+        known = dataset.report.get("original")
+        try:
+            size = self.storage.original(dataset.id).stat().st_size
+        except OSError:
+            return None
+        return {"name": (known or {}).get("name") or f"dataset-{dataset.id}.zip", "bytes": size}
+
+    def view_revision(self, row: DatasetRevision, current: int | None, trainings: list[int]) -> dict[str, Any]:
+        """A revision for schemas.RevisionOut."""
+        shown = {column.key: getattr(row, column.key) for column in DatasetRevision.__table__.columns}
+        return shown | {
+            "current": row.number == current,
+            "error": error(row.report) or row.error,
+            "summary": summary(row.report),
+            "trainings": trainings,
+        }
+
+
+def decision(item: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """What was decided, and how to have it otherwise: the parameter with its present value."""
+    change = item.get("change")
+    if change:
+        change = {"parameter": change["parameter"], "value": choices.get(change["parameter"]),
+                  "options": change.get("options") or None}  # fmt: skip
+    data = item.get("data", {})
+    return {"code": item["code"], "data": data, "message": say(DECISIONS, item["code"], data), "change": change}
+
+
+def error(report: Mapping[str, Any]) -> str | None:
+    """Why it cannot be used."""
+    reason = report.get("reason")
+    return say(REASONS, reason["code"], reason["data"]) if reason else None
+
+
+def thumbnail(dataset: Dataset, image: int) -> str:
+    return f"/api/datasets/{dataset.id}/images/{image}/thumbnail?revision={dataset.revision}"
+
+
+def summary(report: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What training will use: N of M images, and why not the rest."""
+    if "usable" not in report or "images" not in report:
+        return None
+    left = sorted(report.get("left_out", {}).items(), key=lambda item: -item[1])
+    return {
+        "used": sum(report["usable"].values()),
+        "total": sum(report["images"].values()),
+        "left_out": [{"code": code, "count": count, "message": say(LEFT_OUT, code, {})} for code, count in left],
+    }

@@ -1,0 +1,129 @@
+"""At the server's start: rows and folders are made to agree, what was interrupted begins anew, and datasets from before
+revisions get their first one."""
+
+import logging
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import delete, select
+
+from app.database import writing
+from app.extensions import db, socketio
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training, TrainingStatus
+from app.services.datasets.base import DatasetBase
+from app.services.datasets.ingest import Job, end_earlier
+from app.services.datasets.options import DEFAULTS
+from app.services.datasets.outcome import give_up, settle
+from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.dataset")
+
+UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
+
+
+class DatasetRestart(DatasetBase):
+    """Picks up where the last server ended."""
+
+    def reconcile(self) -> None:
+        """Before the first request."""
+        end_earlier(self.storage.ingests)
+        table, mine = (
+            Dataset.__table__.c,
+            DatasetRevision.__table__.c,
+        )  # not the classes: mappers delay the first answer
+        rows = {row.id: row for row in db.session.execute(select(table.id, table.status, table.revision))}
+        known: dict[int, dict[int, str]] = {}
+        for dataset_id, number, status in db.session.execute(select(mine.dataset_id, mine.number, mine.status)):
+            known.setdefault(dataset_id, {})[number] = status
+        db.session.rollback()
+        stored = set(self.storage.stored_datasets())
+        for dataset_id in stored - rows.keys():
+            self.storage.set_aside(self.storage.dataset_dir(dataset_id))
+        for dataset_id, row in rows.items():
+            if row.status == DatasetStatus.PENDING:
+                self.give_up(dataset_id, "interrupted")
+            elif dataset_id not in stored:
+                if row.status != DatasetStatus.INVALID:
+                    self.give_up(dataset_id, "files_missing")
+            else:
+                self.pick_up(dataset_id, row, known.get(dataset_id, {}))
+
+    def pick_up(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
+        """One dataset whose files are there."""
+        remove_unknown(self.storage, dataset_id, revisions)
+        building = [number for number, status in revisions.items() if status == RevisionStatus.BUILDING]
+        ready = [number for number, status in revisions.items() if status == RevisionStatus.READY]
+        for number in [None, *ready] if row.revision is None else ready:
+            self.storage.correct_path(dataset_id, number)
+        if row.revision is not None:
+            self.storage.show_revision(dataset_id, row.revision)
+        if building:
+            self.again(dataset_id, building[0])
+        elif row.revision is None and not revisions:
+            self.take_over(dataset_id)
+        elif row.status == DatasetStatus.VALIDATING:
+            self.put_right(dataset_id)
+
+    def again(self, dataset_id: int, number: int) -> None:
+        """Start the making of a revision anew."""
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
+            revision = session.scalars(select(DatasetRevision).where(mine)).one()
+            job = Job(dataset_id, number, dataset.created_at, options=revision.options, origin=revision.origin)
+        self.follow(job)
+
+    def put_right(self, dataset_id: int) -> None:
+        """A status without anything that would end it."""
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            if dataset.revision is None:
+                give_up(dataset, {"code": "interrupted", "data": {}})
+            else:
+                settle(dataset)
+
+    def take_over(self, dataset_id: int) -> None:
+        """Give a dataset from before revisions its first one. It stays usable meanwhile; not while a training that has
+        not ended uses it: its files must not move."""
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            busy = Training.status.in_(UNFINISHED) & (Training.dataset_id == dataset_id)
+            if session.scalar(select(Training.id).where(busy).limit(1)):
+                return
+            failed = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.status == RevisionStatus.FAILED)
+            session.execute(delete(DatasetRevision).where(failed))
+            origin = {"kind": "adopted", "base": "source"}
+            options = DEFAULTS | {"task": dataset.task}
+            session.add(DatasetRevision(dataset_id=dataset_id, number=1, origin=origin, options=options))
+        logger.info("dataset %d is from before revisions: its first one is made", dataset_id)
+        self.again(dataset_id, 1)
+
+    def give_up(self, dataset_id: int, code: str) -> None:
+        """Mark a dataset that cannot be used any more."""
+        with writing() as session:
+            give_up(session.get_one(Dataset, dataset_id), {"code": code, "data": {}})
+        logger.warning("dataset %d is invalid: %s", dataset_id, code)
+
+    def remove_unused_objects(self, older_than: float) -> int:
+        """Images that nothing is linked to any more, unless a revision is being made: how many.
+
+        Args:
+            older_than: seconds since the epoch; what changed later may be on its way into a revision.
+        """
+        if current_app.extensions["services"].datasets.board.children:
+            return 0
+        count = 0
+        for path in self.storage.unused_objects():
+            if path.stat().st_ctime < older_than:
+                path.unlink(missing_ok=True)
+                count += 1
+            socketio.sleep(0)
+        return count
+
+
+def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int, str]) -> None:
+    """What a build left that nobody knows of: it was killed, or the server was before it could write it down."""
+    storage.remove_unfinished(dataset_id)
+    for number in list(storage.stored_revisions(dataset_id)):
+        if revisions.get(number) != RevisionStatus.READY:
+            storage.remove_revision(dataset_id, number)

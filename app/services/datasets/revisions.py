@@ -1,0 +1,151 @@
+"""Revisions of a dataset: another one from other choices, going back to an earlier one, and what they are."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy import delete, func, select
+
+from app.database import writing
+from app.errors import Conflict, Unprocessable
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
+from app.notify import to_dashboard
+from app.services.datasets.base import DatasetBase, find_revision
+from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
+from app.services.datasets.options import changed
+from app.services.datasets.outcome import make_current, settle
+from app.services.datasets.texts import REASONS, say
+
+logger = logging.getLogger("yolo.dataset")
+
+
+class DatasetRevisions(DatasetBase):
+    """Makes and chooses revisions."""
+
+    def revise(
+        self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None = None
+    ) -> DatasetRevision:
+        """Have another revision made from the raw files, with the current one's choices and what is changed.
+
+        Args:
+            changes: as schemas.RevisionIn.
+            fixes: codes of findings to be mended as well, or "all".
+
+        Raises:
+            NotFound: no such dataset. Conflict: one is being made, or the raw files are not there.
+            Unprocessable: these choices give no dataset; nothing is changed.
+        """
+        job = self.prepare(dataset_id, changes, fixes)
+        try:
+            folder = self.storage.dataset_dir(dataset_id)
+            job.child = begin(self.storage, spec(self.storage, folder, job.number, job.options, job.origin))
+            job.offset, _planned = verdict(job.child)
+        except BaseException:
+            if job.child is not None:
+                dismiss(job.child)
+            self.withdraw(job)
+            raise
+        logger.info("revision %d of dataset %d: %s", job.number, dataset_id, job.origin)
+        self.follow(job)
+        row = find_revision(db.session, dataset_id, job.number)
+        if row is None:  # deleted meanwhile
+            self.get(dataset_id)
+            raise Conflict(_("The revision was taken back."))
+        return row
+
+    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> Job:
+        """The row of the next revision."""
+        if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
+            self.get(dataset_id)
+            raise Conflict(_("The dataset's raw files are not on the server: upload it again to change it."))
+        most = current_app.config["MAX_CLASSES"]
+        self.get(dataset_id)
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            newest = session.scalar(
+                select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id)
+                .order_by(DatasetRevision.number.desc()).limit(1)
+            )  # fmt: skip
+            if newest is None or newest.status == RevisionStatus.BUILDING:
+                raise Conflict(_("A revision of this dataset is being made. Wait until it is ready."))
+            base = find_revision(session, dataset_id, dataset.revision) if dataset.revision else newest
+            base = base or newest
+            refuse_unknown(base, changes)
+            options = changed(base.options, changes, base.report.get("source_names"), most)
+            asked = together(base.origin.get("fixes"), fixes)
+            origin = {"kind": "fix" if fixes else "options", "base": base.number, "fixes": asked}
+            row = DatasetRevision(
+                dataset_id=dataset_id, number=newest.number + 1, origin=origin, options=options, task=dataset.task
+            )
+            session.add(row)
+            if dataset.status == DatasetStatus.INVALID:
+                dataset.become(DatasetStatus.VALIDATING)
+            return Job(dataset_id, row.number, dataset.created_at, options=options, origin=origin)
+
+    def withdraw(self, job: Job) -> None:
+        """As if the revision had not been asked for."""
+        with writing() as session:
+            session.execute(
+                delete(DatasetRevision).where(
+                    DatasetRevision.dataset_id == job.dataset_id, DatasetRevision.number == job.number
+                )
+            )
+            dataset = session.get(Dataset, job.dataset_id)
+            if dataset is not None and dataset.status == DatasetStatus.VALIDATING:
+                settle(dataset)
+
+    def use(self, dataset_id: int, number: int) -> DatasetRevision:
+        """Make an earlier (or later) revision the current one. Trainings keep theirs.
+
+        Raises:
+            NotFound: no such dataset or revision. Conflict: it is not ready, or cannot be trained on.
+        """
+        row = self.get_revision(dataset_id, number)
+        if row.error:
+            raise Conflict(_("Revision %(number)s cannot be used: %(error)s", number=number, error=row.error))
+        with writing() as session:
+            dataset, row = session.get_one(Dataset, dataset_id), session.get_one(DatasetRevision, row.id)
+            make_current(dataset, row)
+            status = str(dataset.status)
+        self.storage.show_revision(dataset_id, number)
+        to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
+                                        "done": row.total_images, "total": row.total_images,
+                                        "revision": number})  # fmt: skip
+        return row
+
+    def revisions(self, dataset_id: int) -> list[tuple[DatasetRevision, list[int]]]:
+        """All revisions, the newest first, each with the trainings that use it."""
+        self.get(dataset_id)
+        used: dict[int, list[int]] = {}
+        mine = select(Training.id, Training.revision).where(Training.dataset_id == dataset_id)
+        for training_id, number in db.session.execute(mine.order_by(Training.id)):
+            used.setdefault(number or 0, []).append(training_id)
+        rows = db.session.scalars(
+            select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id)
+            .order_by(DatasetRevision.number.desc())
+        )  # fmt: skip
+        return [(row, used.get(row.number, [])) for row in rows]
+
+    def building(self) -> int:
+        """How many revisions are being made."""
+        wanted = DatasetRevision.status == RevisionStatus.BUILDING
+        return db.session.scalar(select(func.count(DatasetRevision.id)).where(wanted)) or 0
+
+
+def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
+    """Raises: Unprocessable: a class is to be renamed that the base does not have."""
+    if "names" in changes or "root" in changes or "merge" in changes:
+        return  # other classes: the child knows them
+    for name in changes.get("rename") or {}:
+        if name not in base.classes:
+            raise Unprocessable(say(REASONS, "class_not_there", {"name": name[:200]}))
+
+
+def together(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:
+    """The fixes of a revision that is made anew, with those that are added."""
+    if "all" in (before, now):
+        return "all"
+    return list(dict.fromkeys([*(before or []), *(now or [])])) or None

@@ -1,0 +1,149 @@
+"""A dataset's files on their way in: extracted from a ZIP, or copied from a folder of the server."""
+
+import errno
+import fcntl
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from flask_babel import gettext as _
+
+from app.errors import Unprocessable
+from app.services.storage.archive import STORED, Entry, Limits, Listing, Member, check
+from app.services.storage.paths import shown
+from app.services.storage.unpack import CHUNK, Pacer, extract
+
+FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, where the file system can
+MODE = stat.S_IFREG | 0o644
+
+
+@dataclass
+class Staged:
+    """Raw files that are extracted below `folder/source`, and are not in their place yet. `size_bytes` is theirs."""
+
+    folder: Path
+    size_bytes: int
+    skipped: dict[str, Any] = field(default_factory=dict)
+    renamed: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Path:
+        return self.folder / "source"
+
+
+def unpack(file: IO[bytes], listing: Listing, folder: Path, pacer: Pacer) -> None:
+    """Extract every member to its safe path below `folder`."""
+    made: set[Path] = set()
+    for member in listing.members:
+        extract(file, member.entry, prepared(folder, member, made), pacer)
+        pacer()
+
+
+def prepared(folder: Path, member: Member, made: set[Path]) -> Path:
+    """The path of a member, in a folder that exists."""
+    target = folder.joinpath(*member.parts)
+    if target.parent not in made:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        made.add(target.parent)
+    return target
+
+
+def left_out(listing: Listing) -> dict[str, dict[str, Any]]:
+    """What the report says about files that were skipped or renamed."""
+    return {
+        "skipped": {
+            "count": listing.skipped.total(),
+            "kinds": dict(listing.skipped),
+            "names": listing.skipped_names,
+        },
+        "renamed": {
+            "count": listing.renamed_count,
+            "names": [{"from": before, "to": after} for before, after in listing.renamed],
+        },
+    }
+
+
+def keep_original(file: IO[bytes], target: Path, pacer: Pacer) -> bool:
+    """Give an upload's file a name, so that nothing is copied; a copy where it has no place on the same disk.
+
+    Returns: whether `file` and `target` are the same file now.
+    """
+    try:
+        here = os.open("/", os.O_RDONLY)
+        try:  # with a folder's handle this is linkat, which follows /proc's link to a file without a name
+            os.link(f"/proc/self/fd/{file.fileno()}", target, src_dir_fd=here, follow_symlinks=True)
+        finally:
+            os.close(here)
+        return True
+    except (OSError, AttributeError):  # another file system, no /proc, or a file in memory (io.UnsupportedOperation)
+        pass
+    file.seek(0)
+    with open(target, "xb") as output:
+        while chunk := file.read(CHUNK):
+            output.write(chunk)
+            pacer()
+    return False
+
+
+def list_folder(root: Path, limits: Limits, pacer: Pacer) -> Listing:
+    """The files below a folder of the server, checked as an archive's members are.
+
+    Raises:
+        Unprocessable: a link that leads out of it, a name or a size that no dataset has, or too many files.
+    """
+    return check(entries(root, limits, pacer), limits, pacer)
+
+
+def entries(root: Path, limits: Limits, pacer: Pacer) -> list[Entry]:
+    """The folder as an archive would list it; links below the folder are followed to files, never out of it."""
+    found: list[Entry] = []
+    folders = [root]
+    while folders:
+        for item in sorted(os.scandir(folders.pop()), key=lambda item: item.name):
+            pacer()
+            name = os.path.relpath(item.path, root)
+            if item.is_symlink():
+                refuse_link(item.path, root, name)
+            if item.is_dir(follow_symlinks=False):
+                folders.append(Path(item.path))
+            elif item.is_file(follow_symlinks=True):
+                size = item.stat().st_size
+                found.append(Entry(name, 0, STORED, 0, size, size, 0, MODE))
+            if len(found) > limits.max_entries:
+                raise Unprocessable(_("The folder holds more than %(limit)s files (MAX_ZIP_ENTRIES).",
+                                      limit=limits.max_entries))  # fmt: skip
+    return found
+
+
+def refuse_link(path: str, root: Path, name: str) -> None:
+    """Raises: Unprocessable: the link leads out of the folder, to a folder, or nowhere."""
+    target = Path(path).resolve()
+    if not target.is_relative_to(root) or not target.is_file():
+        raise Unprocessable(_("%(name)s is a link that leads out of the folder, to a folder, or nowhere.",
+                              name=shown(name)))  # fmt: skip
+
+
+def copy_in(root: Path, listing: Listing, folder: Path, pacer: Pacer) -> None:
+    """Copy a folder's files to their safe paths. Copies, not links: what is edited there later must not change here."""
+    made: set[Path] = set()
+    for member in listing.members:
+        source = root / member.entry.name
+        handle = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
+        with open(handle, "rb") as file, open(prepared(folder, member, made), "xb") as output:
+            copy(file, output, pacer)
+        pacer()
+
+
+def copy(file: IO[bytes], output: IO[bytes], pacer: Pacer) -> None:
+    """The content of a file, by sharing its blocks where that can be."""
+    try:
+        fcntl.ioctl(output.fileno(), FICLONE, file.fileno())
+        return
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY, errno.EPERM, errno.ENOSYS}:
+            raise
+    while chunk := file.read(CHUNK):
+        output.write(chunk)
+        pacer()

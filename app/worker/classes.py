@@ -1,0 +1,122 @@
+"""The classes of a dataset: which ones an image holds, other names, several made one. Standard library only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.worker.formats import Item, Refused, Row, Source, decision
+
+
+def classes_in(item: Item, folder: Path) -> set[int | str]:
+    """The classes in an image as its label has them; what cannot be read counts for nothing."""
+    if item.class_name is not None:
+        return {item.class_name}
+    texts = [row.text for row in item.rows] if item.rows is not None else lines(folder, item.label)
+    return {number for text in texts if (number := class_of(text)) is not None}
+
+
+def lines(folder: Path, label: str | None) -> list[str]:
+    """The lines of a label file; none where there is none or it is no text."""
+    if label is None:
+        return []
+    try:
+        return (folder / label).read_bytes().decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return []
+
+
+def class_of(text: str) -> int | None:
+    """The class number of a YOLO row."""
+    try:
+        value = float(text.split(None, 1)[0])
+    except (ValueError, IndexError):
+        return None
+    return int(value) if value.is_integer() else None
+
+
+def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
+    """Give all classes other names, in the order of their numbers. Changes `source`, no file.
+
+    Raises:
+        Refused: there are too few.
+    """
+    if names:
+        if len(names) < len(source.names):
+            raise Refused("names_too_few", count=len(names), needed=len(source.names))
+        rename_numbers(source, folder, names)
+
+
+def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:
+    """Give some classes other names, by their old ones; those that then have the same name become one.
+
+    Raises:
+        Refused: there is no class of an old name.
+    """
+    if new_names:
+        unknown = [name for name in new_names if name not in source.names]
+        if unknown:
+            raise Refused("class_not_there", name=unknown[0][:200])
+        rename_numbers(source, folder, [new_names.get(name, name) for name in source.names])
+
+
+def rename_numbers(source: Source, folder: Path, wanted: list[str]) -> None:
+    """`wanted` are the names by present number."""
+    merged = list(dict.fromkeys(wanted))
+    numbers = {number: merged.index(name) for number, name in enumerate(wanted)}
+    if source.task == "classify":
+        rename_folders(source, dict(zip(source.names, wanted, strict=False)))
+    elif any(old != new for old, new in numbers.items()):
+        for item in source.items:
+            renumber(item, folder, numbers)
+    if len(merged) < len(wanted):
+        source.decisions.append(decision("classes_merged", "rename", None, before=len(wanted), after=len(merged)))
+    source.names = merged
+
+
+def renumber(item: Item, folder: Path, numbers: dict[int, int]) -> None:
+    """Other class numbers in an item's rows. A row or a file that cannot be read stays, to be found later."""
+    rows = item.rows
+    if rows is None:
+        if item.label is None or not (texts := lines(folder, item.label)):
+            return
+        rows = [Row(text, item.label, number) for number, text in enumerate(texts, 1) if text.strip()]
+        item.label = None
+    item.rows = [Row(renumbered(row.text, numbers), row.file, row.line) for row in rows]
+
+
+def renumbered(text: str, numbers: dict[int, int]) -> str:
+    """A row with another class number."""
+    old = class_of(text)
+    if old is None or old not in numbers:
+        return text
+    parts = text.split(None, 1)
+    return " ".join([str(numbers[old]), *parts[1:]])
+
+
+def rename_folders(source: Source, wanted: dict[str, str]) -> None:
+    """Classes that are folders. Of two images that would get one name, the later one gets its old class in front.
+
+    Raises:
+        Refused: a name cannot be a folder's.
+    """
+    for name in wanted.values():
+        if "/" in name or "\\" in name or name.startswith(".") or name != name.strip():
+            raise Refused("class_no_folder", name=name[:200])
+    taken: set[str] = set()
+    for item in source.items:
+        old = item.class_name or ""
+        new = wanted.get(old, old)
+        rest = item.name.split("/", 1)[-1]
+        item.name = next(name for name in free_names(new, old, rest) if name.casefold() not in taken)
+        item.class_name = new
+        taken.add(item.name.casefold())
+
+
+def free_names(new: str, old: str, rest: str) -> Iterator[str]:
+    """Paths for an image whose class changes from `old` to `new`, the best one first."""
+    yield f"{new}/{rest}"
+    parent, _, name = rest.rpartition("/")
+    number = 0
+    while True:
+        mark = f"{old}_{number}" if number else old
+        yield "/".join(part for part in (new, parent, f"{mark}_{name}") if part)
+        number += 1

@@ -1,0 +1,218 @@
+"""Mends what can be mended, on the way from one revision to the next. Nothing that is there is written to."""
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from app.worker.doctor.examine import Examination, content, differ, task_shown
+from app.worker.doctor.fixable import FIXABLE
+from app.worker.doctor.mend import mend
+from app.worker.doctor.model import Entry
+from app.worker.doctor.scan import READABLE, SUFFIXES, ScanSpec, open_image, read_picture
+from app.worker.doctor.statistics import SPLITS
+from app.worker.doctor.thumbnails import Thumbnails
+from app.worker.doctor.whole import twins
+
+FILES = 20  # named for each fix
+USELESS = ("image_broken", "image_too_large", "image_too_small")
+LEAKS, REPEATED = {"leak", "leak_exact"}, {"duplicate_image", "duplicate_conflict"}
+
+Store = Callable[[bytes, str], Path]
+
+
+@dataclass
+class Done:
+    """What one fix did: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`."""
+
+    code: str
+    images: int = 0
+    rows: int = 0
+    files: list[str] = field(default_factory=list)
+
+    def note(self, file: str, images: int = 0, rows: int = 0) -> None:
+        self.images += images
+        self.rows += rows
+        if len(self.files) < FILES and file not in self.files:
+            self.files.append(file)
+
+
+def apply_fixes(
+    entries: list[Entry],
+    codes: list[str] | str,
+    spec: Examination,
+    store: Store,
+    scanning: ScanSpec | None = None,
+) -> tuple[list[Entry], list[Done]]:
+    """The entries of the next revision, and what was done.
+
+    Args:
+        entries: of the base; left as they are.
+        codes: of FIXABLE, or "all".
+        spec: as `examine` gets it. Orphaned labels that are fixed are taken out of its `orphans` and `found`: they are
+            not in the revision.
+        store: puts the bytes of a new image file with this suffix (".jpg") where objects are, and says where.
+        scanning: how the new image files are looked at; None: as they are, without thumbnails.
+
+    An entry whose label was mended has `text` in place of `label`; one whose image was saved anew has another `image`,
+    `picture` and `name`; one that was moved has another `split`. Dropped ones are gone.
+    """
+    fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
+    fixes.names |= {entry.name.casefold() for entry in entries}
+    fixes.drop_orphans()
+    kept = [entry for entry in entries if not fixes.useless(entry)]
+    kept = [fixes.picture(entry) for entry in kept]
+    task = spec.task or task_shown(kept, spec)
+    if task != "classify":
+        kept = [fixes.label(entry, task) for entry in kept]
+    kept = fixes.join_leaks(kept)
+    kept = fixes.drop_repeated(kept)
+    return kept, sorted(fixes.done.values(), key=lambda done: done.code)
+
+
+class Fixes:
+    """The wished fixes, and what they did."""
+
+    def __init__(self, codes: set[str], spec: Examination, store: Store, scanning: ScanSpec | None) -> None:
+        self.codes, self.spec, self.store = codes, spec, store
+        self.scanning = scanning or ScanSpec(max_pixels=10**9)
+        self.thumbnails = Thumbnails(self.scanning.thumbnails) if self.scanning.thumbnails else None
+        self.done: dict[str, Done] = {}
+        self.names: set[str] = set()  # of images; over all splits, since images move
+
+    def note(self, code: str, file: str, images: int = 0, rows: int = 0) -> None:
+        self.done.setdefault(code, Done(code)).note(file, images, rows)
+
+    def drop_orphans(self) -> None:
+        if "label_orphan" not in self.codes:
+            return
+        found = [item["file"] for item in self.spec.found if item["code"] == "label_orphan"]
+        for file in [*self.spec.orphans, *found]:
+            self.note("label_orphan", file or "?")
+        self.spec.orphans.clear()
+        self.spec.found[:] = [item for item in self.spec.found if item["code"] != "label_orphan"]
+
+    def useless(self, entry: Entry) -> bool:
+        """Whether an image goes that YOLO would leave out for good."""
+        codes = {item["code"] for item in entry.picture.findings} & self.codes
+        code = next((code for code in USELESS if code in codes), None)
+        if code:
+            self.note(code, entry.file, images=1)
+        return code is not None
+
+    def picture(self, entry: Entry) -> Entry:
+        """The image with the right suffix, upright, in a format that YOLO takes."""
+        codes = {item["code"] for item in entry.picture.findings} & self.codes
+        if "image_format" in codes or "exif_rotated" in codes:
+            entry = self.saved(entry, "image_format" if "image_format" in codes else "exif_rotated")
+        if "image_disguised" in codes and entry.picture.format in SUFFIXES:
+            suffix = min(SUFFIXES[entry.picture.format], key=len)
+            self.note("image_disguised", entry.file, images=1)
+            findings = [item for item in entry.picture.findings if item["code"] != "image_disguised"]
+            entry = replace(entry, name=self.renamed(entry.name, suffix),
+                            picture=replace(entry.picture, findings=findings))  # fmt: skip
+        return entry
+
+    def saved(self, entry: Entry, code: str) -> Entry:
+        """The image saved anew: upright, as JPEG where it was one, else as PNG."""
+        with open_image(entry.image, formats=READABLE) as image:
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            body, suffix = encoded(upright, "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG",
+                                   image.info.get("icc_profile"))  # fmt: skip
+        path = self.store(body, suffix)
+        self.note(code, entry.file, images=1)
+        picture = read_picture(path, self.scanning.max_pixels, self.thumbnails, suffix)
+        right = SUFFIXES[picture.format]
+        name = entry.name if Path(entry.name).suffix.lower() in right else self.renamed(entry.name, suffix)
+        return replace(entry, name=name, image=path, picture=picture)
+
+    def renamed(self, name: str, suffix: str) -> str:
+        """The name with another suffix, one that no image has."""
+        stem, number = name.rpartition(".")[0], 1
+        new = f"{stem}{suffix}"
+        while new.casefold() in self.names:
+            number += 1
+            new = f"{stem}_{number}{suffix}"
+        self.names.add(new.casefold())
+        return new
+
+    def label(self, entry: Entry, task: str) -> Entry:
+        """The label with its rows mended."""
+        raw = content(entry)
+        mended = mend(raw, self.spec.rules, self.codes, task) if raw else None
+        if mended is None:
+            return entry
+        for code, count in mended.counts.items():
+            self.note(code, entry.label_file, rows=count)
+        text = "".join(f"{row}\n" for _, row in mended.rows)
+        origins = [entry.origins[line - 1] for line, _ in mended.rows] if entry.origins else None
+        return replace(entry, label=None, text=text, origins=origins)
+
+    def join_leaks(self, entries: list[Entry]) -> list[Entry]:
+        """Images that are alike go to the split where most of them are, unless another split would be left empty."""
+        leaks = [twin for twin in twins(entries) if twin.entry.split != twin.other.split]
+        wished = [twin for twin in leaks if ("leak_exact" if twin.same else "leak") in self.codes]
+        parent: dict[int, int] = {}
+
+        def root(key: int) -> int:
+            while parent.setdefault(key, key) != key:
+                key = parent[key]
+            return key
+
+        for twin in wished:
+            parent[root(id(twin.entry))] = root(id(twin.other))
+        groups: dict[int, list[Entry]] = {}
+        for entry in entries:
+            if id(entry) in parent:
+                groups.setdefault(root(id(entry)), []).append(entry)
+        same = {id(twin.entry): twin.same for twin in wished}
+        moves = self.moves(entries, list(groups.values()), same)
+        return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
+
+    def moves(self, entries: list[Entry], groups: list[list[Entry]], same: dict[int, bool]) -> dict[int, str]:
+        """The new split of each image that is moved, by its id."""
+        sizes = Counter(entry.split for entry in entries)
+        moves: dict[int, str] = {}
+        for group in groups:
+            here = Counter(entry.split for entry in group)
+            target = max(here, key=lambda split: (here[split], -SPLITS.index(split)))
+            if any(sizes[split] == count for split, count in here.items() if split != target):
+                continue  # nothing would be left there
+            for entry in group:
+                if entry.split != target:
+                    sizes[entry.split] -= 1
+                    sizes[target] += 1
+                    moves[id(entry)] = target
+                    self.note("leak_exact" if same.get(id(entry)) else "leak", entry.file, images=1)
+        return moves
+
+    def drop_repeated(self, entries: list[Entry]) -> list[Entry]:
+        """Of images that are the same byte by byte and in one split, the one with the most rows stays."""
+        groups: dict[tuple[str, str], list[Entry]] = {}
+        for entry in entries:
+            if entry.picture.sha256:
+                groups.setdefault((entry.split, entry.picture.sha256), []).append(entry)
+        dropped: set[int] = set()
+        for group in (group for group in groups.values() if len(group) > 1):
+            best = max(group, key=lambda entry: len((content(entry) or b"").split(b"\n")))
+            for entry in group:
+                code = "duplicate_conflict" if differ(entry, best) else "duplicate_image"
+                if entry is not best and code in self.codes:
+                    dropped.add(id(entry))
+                    self.note(code, entry.file, images=1)
+        return [entry for entry in entries if id(entry) not in dropped]
+
+
+def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:
+    """An image file and its suffix; a JPEG is saved so that the eye sees no difference."""
+    buffer = io.BytesIO()
+    if form == "JPEG":
+        image.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=profile)
+        return buffer.getvalue(), ".jpg"
+    image.info.clear()
+    image.save(buffer, "PNG", icc_profile=profile)
+    return buffer.getvalue(), ".png"

@@ -1,0 +1,220 @@
+"""Reads each image once: checks, measures, hashes it, and makes its thumbnail."""
+
+import hashlib
+import io
+import os
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from PIL import Image, ImageFile, ImageOps
+
+from app.worker.doctor.measure import SHORTEST, measure
+from app.worker.doctor.model import Picture
+from app.worker.doctor.thumbnails import Thumbnails
+from app.worker.picture import eight_bit
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
+Image.init()  # not from two threads at once
+open_image = Image.open  # taken before ultralytics could replace it with one that may install packages
+
+# The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
+READABLE: list[str] = [
+    kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "GIF", "PPM", "ICO")
+    if kind in Image.OPEN
+]  # fmt: skip
+# What ultralytics takes, by Pillow's name of the format (its IMG_FORMATS).
+ACCEPTED = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000"}
+SUFFIXES = {
+    "JPEG": {".jpg", ".jpeg"}, "MPO": {".jpg", ".jpeg"}, "PNG": {".png"}, "BMP": {".bmp"}, "WEBP": {".webp"},
+    "TIFF": {".tif", ".tiff"}, "AVIF": {".avif"}, "JPEG2000": {".jp2"},
+}  # fmt: skip
+TURNED = {"JPEG", "MPO", "PNG", "WEBP", "AVIF"}  # of these OpenCV, and so YOLO, obeys the EXIF orientation (tested)
+SMALLEST = 10  # pixels a side, ultralytics' limit
+LARGE = 4096  # pixels of the longer side: each is decoded whole in every epoch, to be scaled down
+TINY = 64  # pixels of the longer side: little is left of such an image after scaling up
+HUGE = 16_000_000  # pixels: decoded one at a time, so that memory stays bounded
+IN_MEMORY = 64 * 2**20  # bytes of a file
+END = b"\xff\xd9"
+AHEAD = 64  # images in work or waiting to be taken
+
+# Pillow's decoders raise all of these on damaged files
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, struct.error, IndexError, EOFError, ArithmeticError, KeyError)
+
+_one_huge = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ScanSpec:
+    """What a scan needs to know.
+
+    Args:
+        max_pixels: an image with more is not decoded.
+        thumbnails: the dataset's folder of thumbnails, `ab/abcdef….webp` by SHA-256; None: none are made.
+        workers: threads; None: one a core.
+    """
+
+    max_pixels: int
+    thumbnails: Path | None = None
+    workers: int | None = None
+
+
+def scan(
+    paths: Sequence[Path], spec: ScanSpec, on_progress: Callable[[int, int], None] | None = None
+) -> Iterator[Picture]:
+    """A Picture for each path, in their order. Memory does not grow with the number of paths.
+
+    Threads are enough: Pillow releases Python's lock while it decodes, resizes and encodes.
+
+    Args:
+        on_progress: told (done, total) after each image, by the thread that iterates; what it raises ends the scan.
+
+    Raises:
+        OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
+    """
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    thumbnails = Thumbnails(spec.thumbnails) if spec.thumbnails else None
+    rest, waiting = iter(paths), deque[Future[Picture]]()
+    with ThreadPoolExecutor(spec.workers or cores()) as pool:
+        try:
+            for done in range(1, len(paths) + 1):
+                while len(waiting) < AHEAD and (path := next(rest, None)) is not None:
+                    waiting.append(pool.submit(read_picture, path, spec.max_pixels, thumbnails))
+                yield waiting.popleft().result()
+                if on_progress:
+                    on_progress(done, len(paths))
+        finally:  # an error, or whoever iterates has had enough
+            for future in waiting:
+                future.cancel()
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+
+
+def read_picture(
+    path: Path, max_pixels: int, thumbnails: Thumbnails | None = None, suffix: str | None = None
+) -> Picture:
+    """Judge one file from its header, then by decoding it; measure what was decoded.
+
+    Args:
+        suffix: of the name that the file will have; None: its own.
+    """
+    picture = Picture(bytes=path.stat().st_size)
+    with open(path, "rb") as file:
+        source: io.BytesIO | io.BufferedReader = io.BytesIO(file.read()) if picture.bytes <= IN_MEMORY else file
+        digest = hashlib.file_digest(source, "sha256")
+        try:
+            look(source, suffix or path.suffix, picture, max_pixels)
+            if picture.tail:
+                digest.update(picture.tail)
+                picture.bytes += len(picture.tail)
+            picture.sha256 = digest.hexdigest()
+            if not picture.unsafe:
+                decode(source, picture, thumbnails)
+        except MemoryError:
+            raise
+        except DAMAGE as error:
+            picture.sha256 = digest.hexdigest()
+            picture.add("error", "image_broken", unsafe=True, reason=reason(error))
+    return picture
+
+
+def look(source: IO[bytes], suffix: str, picture: Picture, max_pixels: int) -> None:
+    """What the header says: format, size, end."""
+    source.seek(0)
+    with open_image(source, formats=READABLE) as image:
+        picture.width, picture.height = image.size
+        picture.format = kind = image.format or "?"
+        if image.width * image.height > max_pixels:
+            picture.add("error", "image_too_large", unsafe=True, width=image.width, height=image.height,
+                        limit=max_pixels)  # fmt: skip
+    if kind not in ACCEPTED:
+        picture.add("error", "image_format", format=kind)
+    elif suffix.lower() not in SUFFIXES[kind]:
+        picture.add("warning", "image_disguised", format=kind, suffix=suffix)
+    if min(picture.width, picture.height) < SMALLEST:
+        picture.add("error", "image_too_small", width=picture.width, height=picture.height, limit=SMALLEST)
+    elif max(picture.width, picture.height) < TINY:
+        picture.add("info", "image_tiny", width=picture.width, height=picture.height, limit=TINY)
+    elif max(picture.width, picture.height) > LARGE and not picture.unsafe:
+        picture.add("info", "image_large", width=picture.width, height=picture.height)
+    if kind == "JPEG" and not ends_well(source):
+        picture.tail = END
+        picture.add("info", "jpeg_end_missing")
+
+
+def ends_well(source: IO[bytes]) -> bool:
+    source.seek(-2, 2)
+    return source.read() == END
+
+
+def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -> None:
+    """Read every byte of the picture, once: a JPEG at a fraction of its size, which finds the same damage sooner."""
+    source.seek(0)
+    lock = _one_huge if picture.width * picture.height > HUGE else nullcontext()
+    with lock, open_image(source, formats=READABLE) as image:
+        image.draft(None, small(image.size, SHORTEST))
+        image.load()
+        picture.orientation = orientation(image)
+        reduced = reduce(image)
+    if picture.orientation > 1 and picture.format in TURNED:
+        reduced = ImageOps.exif_transpose(with_orientation(reduced, picture.orientation))
+        if picture.orientation > 4:
+            picture.width, picture.height = picture.height, picture.width
+        picture.add("info", "exif_rotated", orientation=picture.orientation)
+    measure(reduced, picture)
+    if thumbnails:
+        thumbnails.make(reduced, picture.sha256)
+        picture.thumbnail = True
+
+
+def orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none or it is none of the eight."""
+    try:
+        found = image.getexif().get(274, 1)
+    except DAMAGE:
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def with_orientation(image: Image.Image, value: int) -> Image.Image:
+    """A copy whose only EXIF entry is the orientation."""
+    exif = Image.Exif()
+    exif[274] = value
+    copy = image.copy()
+    copy.info["exif"] = exif.tobytes()
+    return copy
+
+
+def reduce(image: Image.Image) -> Image.Image:
+    """8 bit grey or RGB, the longer side below twice SHORTEST."""
+    factor = max(image.size) // SHORTEST
+    if image.mode == "P" or image.mode == "1":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+    if factor > 1 and not image.mode.startswith(("I;", "F")):
+        image = image.reduce(factor)
+    image = eight_bit(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(ground, image)
+    return image if image.mode == "L" else image.convert("RGB")
+
+
+def small(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size with its longer side as given, never larger, at least 1."""
+    factor = min(1.0, side / max(size))
+    return max(1, int(size[0] * factor)), max(1, int(size[1] * factor))
+
+
+def reason(error: Exception) -> str:
+    """Pillow's words; they name no path, since it was given an open file."""
+    text = str(error) or type(error).__name__
+    return "not an image" if "cannot identify image file" in text else text[:200]

@@ -1,0 +1,138 @@
+"""Datasets as people have them: what a folder holds, and how it is read. Pure: reads below one folder, writes nothing.
+
+    found = detect(folder, task)                 the datasets in it, best first
+    source = read(folder, choose(found, options), options)
+
+Everything here is from an untrusted file: no name leads out of the folder, no entity, alias or tag is expanded, and
+what cannot be used is a finding or `Refused`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from app.worker.formats import coco, createml, cvat, folders, jsonstream, labelme, voc, xmlread, yolo
+from app.worker.formats.items import set_groups
+from app.worker.formats.merge import merge
+from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision
+from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.tree import Tree
+
+__all__ = ["Found", "Item", "Options", "Refused", "Row", "Source", "choose", "decision", "detect", "read"]
+
+READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
+    "yolo": yolo.read, "darknet": yolo.read, "cvat-yolo": yolo.read, "coco": coco.read, "voc": voc.read,
+    "cvat": cvat.read, "labelme": labelme.read, "createml": createml.read, "folders": folders.read,
+}  # fmt: skip
+DETECTORS = {"coco": coco.detect, "voc": voc.detect, "cvat": cvat.detect, "labelme": labelme.detect,
+             "createml": createml.detect}  # fmt: skip
+SNIFFED = 3  # files of a folder; when these are of one kind, the others are
+LISTED = 20
+
+
+def detect(folder: Path, task: str = "auto") -> list[Found]:
+    """The datasets below a folder: complete ones first, then the outermost, then the largest.
+
+    Raises:
+        Refused: there is none that is complete; the reason counts what was found.
+    """
+    tree = Tree(folder)
+    annotations: dict[str, list[str]] = {}
+    found = folders.detect(tree, task) if task == "classify" else []
+    if task != "classify":
+        found = yolo.detect(tree)
+        annotations = annotation_files(tree)
+        for kind, paths in annotations.items():
+            found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
+        if not any(item.complete for item in found):
+            found = [item for item in folders.detect(tree, task) if folders.enough(item)]
+    found.sort(key=rank)
+    if not found or not found[0].complete:
+        for path in annotations.get("broken", []):
+            for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
+                pass  # it raises what is wrong with the file
+        raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
+    found = [item for item in found if item.complete or not covered(item, found)]
+    for item in found:
+        item.others = found
+    return found
+
+
+def rank(found: Found) -> tuple[bool, int, int, int, str]:
+    """Smallest for the dataset that is meant most likely."""
+    depth = len(found.root.split("/")) if found.root else 0
+    return not found.complete, depth, -found.images, list(READERS).index(found.format), found.root
+
+
+def covered(found: Found, others: list[Found]) -> bool:
+    """Whether the images of an incomplete one belong to a complete one: COCO's lie in images/train as YOLO's do."""
+    return any(
+        item.complete and (not item.root or found.root == item.root or found.root.startswith(f"{item.root}/"))
+        for item in others if item.format not in {"yolo", "darknet", "cvat-yolo", "folders"}
+    )  # fmt: skip
+
+
+def annotation_files(tree: Tree) -> dict[str, list[str]]:
+    """The XML and JSON files that hold annotations, by format."""
+    found: dict[str, list[str]] = {}
+    seen: dict[str, list[str | None]] = {}
+    for kind, sniff in (("xml", xmlread.sniff), ("json", jsonstream.sniff)):
+        for path in tree[kind]:
+            said = seen.setdefault(f"{kind}:{folder_of(path)}", [])
+            if len(said) >= SNIFFED and set(said) <= {"voc"} | {"labelme"}:
+                is_a = said[0]
+            else:
+                is_a = sniff(tree.path(path))
+                said.append(is_a)
+            if is_a:
+                found.setdefault(is_a, []).append(path)
+    return found
+
+
+def choose(found: list[Found], options: Options) -> Found:
+    """The dataset that is read: that of `options.root` and `options.format`, else the first.
+
+    Raises:
+        Refused: there is no such dataset.
+    """
+    fitting = [
+        item for item in found
+        if (options.root is None or item.root == options.root.strip("/")) and options.format in {None, item.format}
+    ]  # fmt: skip
+    if not fitting:
+        roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
+        raise Refused("no_root", root=shown(options.root or "/"), roots=roots)
+    return fitting[0]
+
+
+def read(folder: Path, found: Found, options: Options) -> Source:
+    """The dataset's images, labels and classes, with every choice and loss on the way; see `Source`.
+
+    Raises:
+        Refused: it cannot be used.
+    """
+    tree = Tree(folder)
+    together = [item for item in found.others if item.complete] if options.merge else [found]
+    if len(together) > 1:
+        source = merge(tree, together, [READERS[item.format](tree, item, options) for item in together], options)
+    else:
+        source = READERS[found.format](tree, found, options)
+        source.decisions[:0] = not_taken(found)
+    if not source.items:
+        raise Refused("no_images_found", file=found.where)
+    set_groups(source.items)
+    return source
+
+
+def not_taken(found: Found) -> list[dict[str, object]]:
+    """What else the source holds, and how to have it."""
+    others = [item for item in found.others if item is not found]
+    decisions = []
+    roots = list(dict.fromkeys(item.where for item in others if item.root != found.root))
+    if roots:
+        decisions.append(decision("root_chosen", "root", [found.where, *roots[:LISTED]], root=shown(found.where),
+                                  others=", ".join(shown(root) for root in roots[:LISTED])))  # fmt: skip
+    formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
+    if formats:
+        decisions.append(decision("format_chosen", "format", [found.format, *formats], format=found.format,
+                                  others=", ".join(formats)))  # fmt: skip
+    return decisions

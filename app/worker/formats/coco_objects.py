@@ -1,0 +1,147 @@
+"""The objects of a COCO file: of what kind they are, and their rows."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.worker.formats.geometry import Box, Points, Shapes, box_round, corners_of, joined, number
+from app.worker.formats.model import Finding, Row, finding
+from app.worker.formats.paths import shown
+
+PLAIN = frozenset({int, float})
+SAME = 0.5  # pixels: a polygon this close to its box is the box
+
+
+@dataclass
+class Survey:
+    """Counts of the first pass. Kinds: box, polygon, pose (counted beside these)."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    classes: Counter[Any] = field(default_factory=Counter)
+    keypoints: int = 0  # the most that one object has
+
+    def add(self, element: dict[str, Any]) -> None:
+        key = element.get("category_id")
+        if not isinstance(key, int | str):
+            return
+        self.classes[key] += 1
+        if element.get("iscrowd"):
+            return
+        self.counts["polygon" if is_polygon(element) else "box"] += 1
+        points = element.get("keypoints")
+        if isinstance(points, list) and len(points) >= 3 and any(mark for mark in points[2::3]):
+            self.counts["pose"] += 1
+            self.keypoints = max(self.keypoints, len(points) // 3)
+
+
+def is_polygon(element: dict[str, Any]) -> bool:
+    """Whether its outline says more than its box; an RLE mask is taken for its box."""
+    parts = element.get("segmentation")
+    if not isinstance(parts, list) or not parts:
+        return False
+    return len(parts) > 1 or not is_box(parts[0], element.get("bbox"))
+
+
+def is_box(part: Any, box: Any) -> bool:
+    """Whether a polygon of four corners is the box: some tools write each box so too."""
+    if not isinstance(part, list) or len(part) not in {8, 10} or not isinstance(box, list) or len(box) != 4:
+        return False
+    left, top, width, height = map(number, box)
+    wanted = {(left, top), (left + width, top), (left + width, top + height), (left, top + height)}
+    points = [(number(x), number(y)) for x, y in zip(part[::2], part[1::2], strict=True)]
+    return all(any(math.dist(point, corner) <= SAME for corner in wanted) for point in points) and \
+        all(any(math.dist(point, corner) <= SAME for point in points) for corner in wanted)  # fmt: skip
+
+
+class Objects:
+    """Makes the rows of one file.
+
+    Args:
+        keypoints: of each row; 0 unless the task is pose.
+    """
+
+    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding]) -> None:
+        self.file, self.task, self.keypoints, self.findings = file, task, keypoints, findings
+
+    def note(self, code: str, line: int, severity: str = "warning", **data: Any) -> None:
+        self.findings.append(finding(severity, code, self.file, line, **data))
+
+    def take(
+        self,
+        element: dict[str, Any],
+        line: int,
+        image: str,
+        size: tuple[int, int],
+        kind: int,
+        name: str,
+        rows: list[Row],
+    ) -> None:
+        """The row of an object, or a note."""
+        shown_name = shown(name)
+        if element.get("iscrowd"):
+            self.note("object_crowd", line, "info", image=shown(image), name=shown_name)
+            return
+        shapes = Shapes(self.file, image, size, rows, self.findings)
+        parts = polygons(element.get("segmentation"))
+        box = box_of(element.get("bbox")) or (box_round([point for part in parts for point in part]) if parts else None)
+        if box is None:
+            code = "mask_left_out" if isinstance(element.get("segmentation"), dict) else "object_no_box"
+            self.note(code, line, image=shown(image), name=shown_name)
+        elif self.task == "segment":
+            self.outline(element, line, image, shapes, parts, box, kind, name)
+        elif self.task == "obb":
+            four = parts[0] if len(parts) == 1 and len(parts[0]) == 4 else corners_of(box)
+            shapes.corners(kind, name, four, line)
+        elif self.task == "pose":
+            shapes.pose(kind, name, box, marks(element.get("keypoints"), self.keypoints), line)
+        else:
+            if isinstance(element.get("segmentation"), dict):
+                self.note("mask_as_box", line, "info", image=shown(image), name=shown_name)
+            shapes.box(kind, name, box, line)
+
+    def outline(
+        self, element: dict[str, Any], line: int, image: str, shapes: Shapes, parts: list[Points], box: Box, kind: int,
+        name: str,
+    ) -> None:  # fmt: skip
+        """The polygon of an object; a run-length mask has none, a box is its four corners."""
+        if isinstance(element.get("segmentation"), dict):
+            self.note("mask_left_out", line, image=shown(image), name=shown(name))
+        elif parts:
+            shapes.polygon(kind, name, joined(parts), line)
+        else:
+            self.note("box_as_polygon", line, "info", image=shown(image), name=shown(name))
+            shapes.polygon(kind, name, corners_of(box), line)
+
+
+def polygons(segmentation: Any) -> list[Points]:
+    """The outlines of an object, each of three points or more."""
+    parts = segmentation if isinstance(segmentation, list) else []
+    if parts and not isinstance(parts[0], list):  # one outline without its list
+        parts = [parts]
+    made = []
+    for part in parts:
+        if isinstance(part, list) and len(part) >= 6:
+            values = part if PLAIN.issuperset(map(type, part)) else [number(value) for value in part]
+            values = values[: len(values) // 2 * 2]
+            made.append(list(zip(values[::2], values[1::2], strict=True)))
+    return made
+
+
+def box_of(values: Any) -> Box | None:
+    """Left, top, right, bottom of COCO's left, top, width, height."""
+    if not isinstance(values, list) or len(values) != 4:
+        return None
+    left, top, width, height = map(number, values)
+    return (left, top, left + width, top + height) if not (width <= 0 or height <= 0) else (left, top, left, top)
+
+
+def marks(values: Any, count: int) -> list[tuple[float, float, int]]:
+    """Keypoints as x, y and visibility, filled up with unseen ones."""
+    values = values if isinstance(values, list) else []
+    made = []
+    for x, y, seen in zip(values[::3], values[1::3], values[2::3], strict=False):
+        place = number(x), number(y)
+        sees = number(seen)
+        made.append((*place, int(sees) if math.isfinite(sees) and all(map(math.isfinite, place)) else 0))
+    return (made + [(0.0, 0.0, 0)] * count)[:count]

@@ -1,0 +1,82 @@
+"""A revision as COCO JSON: images/<split>/… and annotations/instances_<split>.json, written as a stream."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from app.worker.formats.geometry import area
+from app.worker.formats.revision_tree import Object, Picture
+from app.worker.formats.writing import Job, Unfit
+
+PER_OBJECT, PER_IMAGE = 400, 200  # bytes of JSON, roughly
+CORNERS = 4
+
+
+def write(job: Job) -> None:
+    """Raises Unfit for a classification: COCO has no class of a whole image."""
+    if job.revision.classification:
+        raise Unfit("COCO has no classes of whole images. Export the dataset as YOLO.")
+    for split in job.revision.splits:
+        pictures = [picture for picture in job.revision.pictures if picture.split == split]
+        sizes: dict[str, tuple[int, int]] = {}
+        for picture in pictures:
+            size = job.revision.size(picture)
+            if size:
+                sizes[picture.name] = size
+            job.archive.image(f"images/{split}/{picture.name}", picture.path)
+            job.on_image()
+        known = [picture for picture in pictures if picture.name in sizes]
+        expected = sum(picture.label.stat().st_size * 8 for picture in known if picture.label.is_file())
+        job.archive.text(f"annotations/{kind(job)}_{split}.json", document(job, known, sizes),
+                         expected + PER_IMAGE * len(known))  # fmt: skip
+
+
+def kind(job: Job) -> str:
+    return "person_keypoints" if job.revision.keypoints[0] else "instances"
+
+
+def document(job: Job, pictures: list[Picture], sizes: dict[str, tuple[int, int]]) -> Iterator[str]:
+    """The JSON text in parts."""
+    yield '{"info": {"description": "exported dataset"}, "licenses": [], "categories": '
+    yield json.dumps(categories(job), ensure_ascii=False)
+    yield ', "images": ['
+    for number, picture in enumerate(pictures, 1):
+        width, height = sizes[picture.name]
+        body = {"id": number, "file_name": picture.name, "width": width, "height": height}
+        yield (",\n" if number > 1 else "\n") + json.dumps(body, ensure_ascii=False)
+    yield '\n], "annotations": ['
+    count = 0
+    for number, picture in enumerate(pictures, 1):
+        for item in job.revision.objects(picture, sizes[picture.name]):
+            count += 1
+            yield (",\n" if count > 1 else "\n") + json.dumps(annotation(job, item, count, number))
+    job.objects += count
+    yield "\n]}\n"
+
+
+def categories(job: Job) -> list[dict[str, Any]]:
+    """Ids from 1, as COCO's own are."""
+    points = [f"point_{number}" for number in range(1, job.revision.keypoints[0] + 1)]
+    extra = {"keypoints": points, "skeleton": []} if points else {}
+    return [{"id": number, "name": name, "supercategory": "none"} | extra
+            for number, name in enumerate(job.revision.names, 1)]  # fmt: skip
+
+
+def annotation(job: Job, item: Object, number: int, image: int) -> dict[str, Any]:
+    """One object. Pixels with three decimals."""
+    left, top, right, bottom = item.box
+    width, height = max(0.0, right - left), max(0.0, bottom - top)
+    outline = [round(value, 3) for point in item.outline for value in point]
+    made: dict[str, Any] = {
+        "id": number, "image_id": image, "category_id": item.kind + 1, "iscrowd": 0,
+        "bbox": [round(value, 3) for value in (left, top, width, height)],
+        "area": round(area(item.outline) if item.outline else width * height, 3),
+        "segmentation": [outline] if outline else [],
+    }  # fmt: skip
+    if job.task == "obb" and len(item.outline) == CORNERS:
+        job.lost["corners_as_polygon"] += 1
+    if job.revision.keypoints[0]:
+        points = item.keypoints or [(0.0, 0.0, 0)] * job.revision.keypoints[0]
+        made["keypoints"] = [value for x, y, seen in points for value in (round(x, 3), round(y, 3), seen)]
+        made["num_keypoints"] = sum(1 for *_, seen in points if seen)
+    return made

@@ -1,0 +1,56 @@
+"""CreateML: a JSON list of images, each with boxes by centre and sides in pixels."""
+
+from typing import Any
+
+from app.worker.formats.classes import Known
+from app.worker.formats.drafts import Draft, Shape, finish
+from app.worker.formats.geometry import number
+from app.worker.formats.jsonstream import walk
+from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.tree import Tree
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    return by_root(tree, paths, "createml")
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    drafts = []
+    for path in found.hint:
+        split, line = split_in(path, found.root, with_name=True), 0
+        for _, entry in walk(tree.path(path), path, set()):
+            entry = entry if isinstance(entry, dict) else {}
+            name = entry.get("image") or entry.get("imagefilename")
+            objects = entry.get("annotations", entry.get("annotation"))
+            objects = objects if isinstance(objects, list) else []
+            image = tree.image(name, folder_of(path), split) if isinstance(name, str) else None
+            if image is None:
+                findings.append(finding("warning", "image_missing", path, image=shown(str(name or ""))))
+                line += len(objects)
+                continue
+            draft = Draft(image, split or split_in(image, found.root, False), path, None)
+            for item in objects:
+                line += 1
+                take(item, line, draft, findings)
+            drafts.append(draft)
+    return finish(tree, found, options, drafts, known, findings)
+
+
+def take(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
+    """One object."""
+    item = item if isinstance(item, dict) else {}
+    name, place = item.get("label"), item.get("coordinates")
+    if not isinstance(name, str) or not name.strip():
+        findings.append(finding("warning", "object_unnamed", draft.file, line, image=shown(draft.image), name=""))
+    elif not isinstance(place, dict):
+        findings.append(
+            finding("warning", "object_no_box", draft.file, line, image=shown(draft.image), name=shown(name))
+        )
+    else:
+        x, y, width, height = (number(place.get(key)) for key in ("x", "y", "width", "height"))
+        box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        draft.shapes.append(Shape("box", name.strip(), box, line))

@@ -1,0 +1,168 @@
+"""Formats whose objects carry names and pixels: from what their files say to a Source."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from app.worker.formats.classes import Known, by_name, settle
+from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, turned
+from app.worker.formats.items import item_name, make_unique
+from app.worker.formats.model import Decision, Finding, Found, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.paths import shown
+from app.worker.formats.sizes import image_size
+from app.worker.formats.tree import Tree
+
+KINDS = ("box", "polygon", "turned")
+
+
+@dataclass(slots=True)
+class Shape:
+    """One object: `values` are left, top, right, bottom of a box, x and y in turn of a polygon or of four corners."""
+
+    kind: str  # of KINDS
+    name: str
+    values: tuple[float, ...]
+    line: int | None  # the object's number in its file, from 1
+
+    def points(self) -> Points:
+        if self.kind == "box":
+            return corners_of(self.box())
+        return list(zip(self.values[::2], self.values[1::2], strict=False))
+
+    def box(self) -> tuple[float, float, float, float]:
+        if self.kind == "box":
+            left, top, right, bottom = self.values
+            return left, top, right, bottom
+        return box_round(self.points()) if len(self.values) > 1 else (math.nan,) * 4
+
+
+@dataclass(slots=True)
+class Draft:
+    """One image with its objects, as an annotation file has them."""
+
+    image: str
+    split: str | None
+    file: str
+    size: tuple[int, int] | None
+    shapes: list[Shape] = field(default_factory=list)
+
+
+def turned_shape(name: str, box: tuple[float, float, float, float], degrees: float, line: int | None) -> Shape:
+    """A box, at an angle where it has one."""
+    if not degrees % 360 or not math.isfinite(degrees):
+        return Shape("box", name, box, line)
+    return Shape("turned", name, tuple(value for point in turned(box, degrees) for value in point), line)
+
+
+def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
+    """What the objects are used for: polygons, turned boxes or, where some are plain boxes, boxes.
+
+    Raises:
+        Refused: keypoints were asked for, and the format has none.
+    """
+    if asked == "pose":
+        raise Refused("pose_missing")
+    if asked != "auto":
+        return asked, []
+    boxes, polygons, tilted = (counts[kind] for kind in KINDS)
+    if tilted and not polygons:
+        return "obb", [decision("task_found", "task", ["detect", "obb"], task="obb")]
+    if polygons and not boxes:
+        return "segment", [decision("task_found", "task", ["detect", "segment"], task="segment")]
+    if polygons or tilted:
+        data = {"boxes": boxes, "polygons": polygons + tilted}
+        return "detect", [decision("shapes_mixed", "task", ["detect", "segment"], **data)]
+    return "detect", []
+
+
+def finish(
+    tree: Tree, found: Found, options: Options, drafts: list[Draft], known: Known, findings: list[Finding],
+    names: list[str] | None = None,
+) -> Source:  # fmt: skip
+    """The Source of these drafts.
+
+    Args:
+        names: the classes in the order of the annotation files, where those list them.
+    """
+    drafts = one_each(drafts, findings)
+    present = Counter(shape.name for draft in drafts for shape in draft.shapes)
+    classes, decisions = settle(names or known.names, present, options)
+    if names and known.names and known.names != classes:
+        decisions.append(decision("annotation_names", "names"))
+    task, told = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
+    decisions += told
+    numbers = by_name(classes)
+    items = []
+    for draft in drafts:
+        item = convert(tree, draft, task, numbers, findings)
+        draft.shapes = []  # the rows replace them
+        if item:
+            item.name = item_name(draft.image[len(found.root) + 1 :] if found.root else draft.image)
+            items.append(item)
+    return finished(tree, found, task, classes, items, known.decisions + decisions, findings)
+
+
+def finished(
+    tree: Tree, found: Found, task: str, names: list[str], items: list[Item], decisions: list[Decision],
+    findings: list[Finding],
+) -> Source:  # fmt: skip
+    """A Source, its names made unique, and what is outside noted."""
+    if not items:
+        raise Refused("no_images_found", file=found.where)
+    decisions += make_unique(items)
+    used = {item.image for item in items}
+    outside = [path for path in tree["image"] if path not in used]
+    findings += [
+        finding("info", "image_unlisted", path, image=shown(path)) for path in outside if below(path, found.root)
+    ]
+    return Source(found.format, found.root, task, names, items, decisions, findings, outside=outside)
+
+
+def below(path: str, root: str) -> bool:
+    return not root or path.startswith(f"{root}/")
+
+
+def one_each(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
+    """Of two annotations of one image the first, with the objects of both where one file holds both."""
+    seen: dict[str, Draft] = {}
+    for draft in drafts:
+        first = seen.setdefault(draft.image, draft)
+        if first is not draft:
+            findings.append(
+                finding("warning", "image_repeated", draft.file, image=shown(draft.image), first=first.file)
+            )
+            if first.file == draft.file:
+                first.shapes += draft.shapes
+    return list(seen.values())
+
+
+def convert(tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], findings: list[Finding]) -> Item | None:
+    """The item of a draft; None, noted, where nobody knows the image's size."""
+    item = Item(draft.image, draft.image, draft.split, rows=[], size=draft.size)
+    size = draft.size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
+    if size is None:
+        findings.append(finding("error", "size_unknown", draft.file, image=shown(draft.image)))
+        return None
+    shapes = Shapes(draft.file, draft.image, size, item.rows or [], findings)
+    item.rows = shapes.rows
+    for shape in draft.shapes:
+        add(shapes, numbers[shape.name], shape, task)
+    return item
+
+
+def add(shapes: Shapes, number: int, shape: Shape, task: str) -> None:
+    """A shape as the task has it."""
+    if task == "segment":
+        shapes.polygon(number, shape.name, shape.points(), shape.line)
+    elif task == "obb" and (shape.kind != "polygon" or len(shape.values) == 8):
+        shapes.corners(number, shape.name, shape.points(), shape.line)
+    elif task == "obb":
+        shapes.corners(number, shape.name, corners_of(shape.box()), shape.line)
+    else:
+        shapes.box(number, shape.name, shape.box(), shape.line)
+
+
+def splits_of(parts: Iterable[str | None]) -> str | None:
+    """The first split that is said."""
+    return next((part for part in parts if part), None)

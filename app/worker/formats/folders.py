@@ -1,0 +1,75 @@
+"""Classifications: the folder of an image is its class."""
+
+from app.worker.formats.classes import Known
+from app.worker.formats.items import make_unique
+from app.worker.formats.model import Found, Item, Options, Refused, Source, decision
+from app.worker.formats.names import checked
+from app.worker.formats.paths import split_of
+from app.worker.formats.tree import Tree
+
+Placed = tuple[str, str, str | None, str]  # image, root, split, path from the class on
+
+
+def detect(tree: Tree, task: str) -> list[Found]:
+    """Folders of classes in folders of splits; where no image is in one, and only where the task is asked for, the
+    innermost folder is the class."""
+    places = [place for place in map(of_class, tree["image"]) if place]
+    if not places and task == "classify":
+        for path in tree["image"]:
+            parts = path.split("/")
+            if len(parts) > 1:
+                places.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
+    roots: dict[str, list[Placed]] = {}
+    for place in places:
+        roots.setdefault(place[1], []).append(place)
+    return [Found("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
+
+
+def of_class(path: str) -> Placed | None:
+    """The place of an image in train/CLASS/… or images/train/CLASS/…."""
+    parts = path.split("/")
+    folders = [part.casefold() for part in parts[:-1]]
+    for index, folder in enumerate(folders[:-1]):
+        split = split_of(folder)
+        if split and folders[index + 1] not in {"images", "labels"}:
+            root = index - 1 if index and folders[index - 1] == "images" else index
+            return path, "/".join(parts[:root]), split, "/".join(parts[index + 1 :])
+    return None
+
+
+def enough(found: Found) -> bool:
+    """Whether there are two classes to learn."""
+    return len(classes_of(found)) > 1
+
+
+def classes_of(found: Found) -> list[str]:
+    """The folders of the training images."""
+    return sorted({rest.split("/")[0] for _, _, split, rest in found.hint if split in {None, "train"}})
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The classification at a root.
+
+    Raises:
+        Refused: fewer than two classes.
+    """
+    if not enough(found):
+        raise Refused("classes_two")
+    names = checked(classes_of(found), options.max_classes, "ZIP")
+    known = Known(tree, found.root, options)
+    decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
+    if known.names and known.names != names:
+        decisions.append(decision("folder_names", "names"))
+    if options.task != "classify":
+        decisions.append(decision("task_found", "task", ["classify"], task="classify"))
+    items = [
+        Item(path, rest, split, class_name=rest.split("/")[0]) for path, _, split, rest in sorted(found.hint, key=rank)
+    ]
+    decisions += make_unique(items)
+    used = {item.image for item in items}
+    outside = [path for kind in ("image", "text") for path in tree[kind] if path not in used]
+    return Source("folders", found.root, "classify", names, items, decisions, outside=outside)
+
+
+def rank(place: Placed) -> tuple[int, str]:
+    return {"train": 0, None: 1, "val": 2, "test": 3}[place[2]], place[0]

@@ -1,0 +1,211 @@
+"""Shapes in pixels made into YOLO rows: cut at the image's edge, normalised, and left out where nothing is left.
+
+Pixels count from 0 at the image's left and upper edge; a box is (left, top, right, bottom), a polygon (x, y) pairs.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from operator import mul
+from typing import Any
+
+from app.worker.formats.model import Finding, Row, finding
+from app.worker.formats.paths import shown
+
+Box = tuple[float, float, float, float]
+Points = list[tuple[float, float]]
+
+ZEROS = re.compile(r"\.?0+(?= |$)")  # at the end of a number with decimals
+EDGE = 0.01  # pixels: what reaches outside by less is the rounding of the tool that wrote it
+CIRCLE = 36  # corners of the polygon that stands for a circle
+MAX_SIDE = 1_000_000  # pixels: no image has more; what claims so is damaged
+
+
+def number(value: Any) -> float:
+    """A finite number from a file's text or JSON; nan for anything else."""
+    if isinstance(value, bool) or value is None:
+        return math.nan
+    try:
+        made = float(value)
+    except (ValueError, TypeError, OverflowError):
+        return math.nan
+    return made if math.isfinite(made) else math.nan
+
+
+def side(value: Any) -> int:
+    """An image's width or height from a file; 0 where it does not say one."""
+    made = number(value)
+    return int(made) if 1 <= made <= MAX_SIDE else 0
+
+
+def plain(value: float) -> str:
+    """Six decimals, trimmed: a thousandth of a pixel at 1,000 pixels."""
+    return f"{value:.6f}".rstrip("0").rstrip(".") or "0"
+
+
+def box_text(kind: int, box: Box, size: tuple[int, int]) -> str:
+    """A row "class x y w h", normalised."""
+    left, top, right, bottom = box
+    width, height = size
+    values = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height)
+    return " ".join([str(kind), *map(plain, values)])
+
+
+def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[int, int]) -> str:
+    """A row "class x1 y1 x2 y2 …", normalised."""
+    width, height = size
+    values = [value for x, y in points for value in (x / width, y / height)]
+    text = (" %.6f" * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
+    return f"{kind}{ZEROS.sub('', text)}"
+
+
+def box_round(points: Iterable[tuple[float, float]]) -> Box:
+    xs, ys = zip(*points, strict=True)
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def corners_of(box: Box) -> Points:
+    left, top, right, bottom = box
+    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+
+
+def turned(box: Box, degrees: float) -> Points:
+    """The corners of a box that is turned clockwise round its centre, as CVAT's `rotation` says."""
+    left, top, right, bottom = box
+    x, y = (left + right) / 2, (top + bottom) / 2
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [(x + (px - x) * cos - (py - y) * sin, y + (px - x) * sin + (py - y) * cos) for px, py in corners_of(box)]
+
+
+def ring(x: float, y: float, radius_x: float, radius_y: float, degrees: float = 0) -> Points:
+    """A polygon for an ellipse."""
+    turn = math.radians(degrees)
+    angles = [2 * math.pi * step / CIRCLE for step in range(CIRCLE)]
+    flat = [(radius_x * math.cos(angle), radius_y * math.sin(angle)) for angle in angles]
+    return [(x + a * math.cos(turn) - b * math.sin(turn), y + a * math.sin(turn) + b * math.cos(turn)) for a, b in flat]
+
+
+def area(points: Points) -> float:
+    """Of a polygon, by the shoelace formula."""
+    xs, ys = zip(*points, strict=True)
+    return abs(sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, ys, xs[1:] + xs[:1]))) / 2
+
+
+def joined(parts: Sequence[Points]) -> Points:
+    """Several outlines of one object as one, by a way there and back between near points (as ultralytics'
+    `merge_multi_segment` does): YOLO has one outline an object."""
+    whole = list(parts[0])
+    for part in parts[1:]:
+        here, there = nearest(whole, part)
+        whole[here + 1 : here + 1] = [*part[there:], *part[: there + 1], whole[here]]
+    return whole
+
+
+def nearest(first: Points, second: Points) -> tuple[int, int]:
+    """The places of two near points; of long outlines only some are compared, so that time stays bounded."""
+    steps = max(1, len(first) // 64), max(1, len(second) // 64)
+    pairs = ((a, b) for a in range(0, len(first), steps[0]) for b in range(0, len(second), steps[1]))
+    return min(pairs, key=lambda pair: math.dist(first[pair[0]], second[pair[1]]))
+
+
+def clip_polygon(points: Points, width: float, height: float) -> Points:
+    """The part of a polygon inside the image (Sutherland and Hodgman, 1974)."""
+    for axis, limit, sign in ((0, 0.0, 1), (0, width, -1), (1, 0.0, 1), (1, height, -1)):
+        kept: Points = []
+        for before, after in zip([points[-1], *points[:-1]], points, strict=True):
+            inside_before, inside_after = ((p[axis] - limit) * sign >= 0 for p in (before, after))
+            if inside_before != inside_after:
+                share = (limit - before[axis]) / (after[axis] - before[axis])
+                cut = [before[0] + share * (after[0] - before[0]), before[1] + share * (after[1] - before[1])]
+                cut[axis] = limit
+                kept.append((cut[0], cut[1]))
+            if inside_after:
+                kept.append(after)
+        if not kept:
+            return []
+        points = kept
+    return points
+
+
+class Shapes:
+    """Makes rows of the shapes of one image, and notes what cannot be one.
+
+    Args:
+        size: width and height in pixels that the shapes are measured in.
+    """
+
+    def __init__(self, file: str, image: str, size: tuple[int, int], rows: list[Row], findings: list[Finding]) -> None:
+        self.file, self.image, self.size = file, image, size
+        self.rows, self.findings = rows, findings
+
+    def note(self, severity: str, code: str, line: int | None, **data: Any) -> None:
+        self.findings.append(finding(severity, code, self.file, line, image=shown(self.image), **data))
+
+    def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
+        """A row for a box; sides in any order."""
+        kept = self.kept(name, box, line)
+        if kept:
+            self.rows.append(Row(box_text(kind, kept, self.size), self.file, line))
+
+    def kept(self, name: str, box: Box, line: int | None) -> Box | None:
+        """The part of a box inside the image; None, noted, where nothing is."""
+        left, right = sorted((box[0], box[2]))
+        top, bottom = sorted((box[1], box[3]))
+        if not all(map(math.isfinite, box)):
+            self.note("warning", "object_no_number", line, name=shown(name))
+            return None
+        if right <= left or bottom <= top:
+            self.note("warning", "object_degenerate", line, name=shown(name), width=plain(right - left),
+                      height=plain(bottom - top))  # fmt: skip
+            return None
+        cut = max(left, 0.0), max(top, 0.0), min(right, float(self.size[0])), min(bottom, float(self.size[1]))
+        if cut[2] <= cut[0] or cut[3] <= cut[1]:
+            self.note("warning", "object_outside", line, name=shown(name))
+            return None
+        over = max(abs(a - b) for a, b in zip(cut, (left, top, right, bottom), strict=True))
+        if over > EDGE:
+            self.note("info", "object_clipped", line, name=shown(name), pixels=plain(round(over, 2)))
+        return cut
+
+    def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
+        """A row for a polygon."""
+        points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
+        if not math.isfinite(sum(map(sum, points))):  # one value that is none makes the sum none
+            self.note("warning", "object_no_number", line, name=shown(name))
+            return
+        if len(points) < 3 or area(points) <= 0:
+            left, top, right, bottom = box_round(points) if points else (0.0, 0.0, 0.0, 0.0)
+            self.note("warning", "object_degenerate", line, name=shown(name), width=plain(right - left),
+                      height=plain(bottom - top))  # fmt: skip
+            return
+        left, top, right, bottom = box_round(points)
+        over = max(-left, -top, right - self.size[0], bottom - self.size[1])
+        if over > 0:
+            points = clip_polygon(points, *self.size)
+            if len(points) < 3 or area(points) <= 0:
+                self.note("warning", "object_outside", line, name=shown(name))
+                return
+            if over > EDGE:
+                self.note("info", "object_clipped", line, name=shown(name), pixels=plain(round(over, 2)))
+        self.rows.append(Row(points_text(kind, points, self.size), self.file, line))
+
+    def corners(self, kind: int, name: str, points: Points, line: int | None) -> None:
+        """A row for a turned box: four corners, not cut at the edge but moved onto it, since it must keep four."""
+        flat = [value for point in points for value in point]
+        if all(map(math.isfinite, flat)) and area(points) <= 0:
+            points = [points[0]] * 4  # a line has no inside, whatever the box round it
+        if self.kept(name, box_round(points) if all(map(math.isfinite, flat)) else (math.nan,) * 4, line):
+            inner = [(min(max(x, 0.0), self.size[0]), min(max(y, 0.0), self.size[1])) for x, y in points]
+            self.rows.append(Row(points_text(kind, inner, self.size), self.file, line))
+
+    def pose(self, kind: int, name: str, box: Box, points: list[tuple[float, float, int]], line: int | None) -> None:
+        """A row for a box with keypoints; those outside the image or unseen are 0 0 0."""
+        kept = self.kept(name, box, line)
+        if not kept:
+            return
+        width, height = self.size
+        columns = [box_text(kind, kept, self.size)]
+        for x, y, seen in points:
+            shows = seen > 0 and 0 <= x <= width and 0 <= y <= height
+            columns.append(f"{plain(x / width)} {plain(y / height)} {min(seen, 2)}" if shows else "0 0 0")
+        self.rows.append(Row(" ".join(columns), self.file, line))

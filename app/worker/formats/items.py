@@ -1,0 +1,87 @@
+"""What the images of every format share: their names in a revision, and what was one source."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from app.worker.formats.model import Decision, Item, decision
+from app.worker.formats.paths import folder_of, shown, split_of, stem_of
+
+PLAIN_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "data", "obj", "default", "labels"})
+OWN_FOLDERS = frozenset({"images", "labels"})
+AUGMENTED = re.compile(r"(.+)\.rf\.[0-9a-zA-Z]{6,}$")  # Roboflow's copies of one image
+FRAME = re.compile(r"(?i)(.*?)[ _.-]*(?:frame|frm|img|image)?[ _.#-]*\d+$")
+FEWEST_GROUPS = 5
+
+
+def inner(parts: Iterable[str]) -> list[str]:
+    """Folders, with those renamed that ultralytics would take for the dataset's own."""
+    return [f"{part}_" if part.casefold() in OWN_FOLDERS else part for part in parts]
+
+
+def item_name(path: str) -> str:
+    """An image's name in a revision, from its path below the dataset's root: without folders that say only that it
+    holds images, or their split."""
+    *folders, name = path.split("/")
+    while folders and (folders[0].casefold() in PLAIN_FOLDERS or split_of(folders[0])):
+        del folders[0]
+    return "/".join([*inner(folders), name])
+
+
+def make_unique(items: list[Item]) -> list[Decision]:
+    """Give items whose names differ in suffix or case only, or in nothing, names of their own.
+
+    Two may keep one stem where they share a label file, as they did.
+    """
+    taken: dict[str, str] = {}  # stem → whose label it is
+    names: set[str] = set()
+    changed: list[tuple[str, str]] = []
+    for item in items:
+        owner = item.label or item.image
+        stem, name = stem_of(item.name), item.name
+        if taken.get(stem.casefold(), owner) != owner or name.casefold() in names:
+            item.name = free_name(item, name, taken, owner)
+            changed.append((item.image, item.name))
+        taken[stem_of(item.name).casefold()] = owner
+        names.add(item.name.casefold())
+    if not changed:
+        return []
+    return [decision("names_changed", count=len(changed), first=shown(changed[0][0]), name=shown(changed[0][1]))]
+
+
+def free_name(item: Item, name: str, taken: dict[str, str], owner: str) -> str:
+    """A name that no other item has: with the split behind it, then with a number."""
+    stem = stem_of(name)
+    suffix = name[len(stem) :]
+    mark, number = f"_{item.split}" if item.split else "", 1
+    while not mark or f"{stem}{mark}".casefold() in taken:
+        number += 1
+        mark = f"_{number}"
+    return f"{stem}{mark}{suffix}"
+
+
+def set_groups(items: list[Item]) -> None:
+    """Mark the images that come from one source, so that a split keeps them on one side.
+
+    Copies of one image that Roboflow augmented; frames of one video by the name before the number; else the folder.
+    A mark that puts nearly all images together says nothing and is not used.
+    """
+    if any(AUGMENTED.match(stem_of(item.name)) for item in items):
+        for item in items:
+            match = AUGMENTED.match(stem_of(item.name))
+            item.group = match[1] if match else ""
+        return
+    for mark in (frame_group, lambda name: folder_of(name)):
+        groups = [mark(item.name) for item in items]
+        counts = Counter(groups)
+        if len(counts) >= FEWEST_GROUPS and max(counts.values()) <= len(items) / 2:
+            for item, group in zip(items, groups, strict=True):
+                item.group = group if counts[group] > 1 else ""
+            return
+
+
+def frame_group(name: str) -> str:
+    """The folder and the name before a frame number: "walk" of "walk_frame_0012.jpg"."""
+    stem = stem_of(name)
+    match = FRAME.fullmatch(stem)
+    return match[1] if match and match[1] else stem

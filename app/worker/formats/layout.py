@@ -1,0 +1,173 @@
+"""Where the images and labels of a YOLO dataset are. Works on paths.
+
+Known layouts, in one folder or several deep:
+    images/{train,val,test}/…  labels/{train,val,test}/…      {train,valid,test}/images/…  {train,valid,test}/labels/…
+    images/…  labels/…  (no split)                            images and their .txt side by side, with or without splits
+    obj_train_data/…, data/obj/… with obj.data, obj.names and lists (darknet, CVAT)
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from app.worker.formats.classes import LISTS, YAML_NAMES
+from app.worker.formats.items import inner, item_name
+from app.worker.formats.model import Refused
+from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
+from app.worker.formats.tree import Tree
+
+FOLDERS = {"image": "images", "label": "labels"}
+OBJ_DATA = re.compile(r"(?i)obj_(\w+)_data")
+NO_LABELS = re.compile(r"(?i)(readme.*|license|classes|labels|labelmap|train|val|valid|test|requirements|notes)\.txt")
+
+
+@dataclass(slots=True)
+class Place:
+    """What an image's path says, and its label file. `weak`: lists know its split better than its folder."""
+
+    image: str
+    root: str
+    split: str | None
+    rest: str  # below its split's folder
+    label: str | None = None
+    weak: bool = False
+
+
+@dataclass
+class Layout:
+    """The places of each root, and what is in no place."""
+
+    places: dict[str, list[Place]]
+    labels: dict[str, list[str]]  # label files of each root, those without an image too
+    flat: set[str]  # roots whose labels lie beside the images
+
+
+def locate(path: str, kind: str) -> Place | None:
+    """What the path of an image or label says about its place; None where it says nothing."""
+    parts = path.split("/")
+    folders = [part.casefold() for part in parts[:-1]]
+    at = [index for index, folder in enumerate(folders) if folder == FOLDERS[kind]]
+    for index in reversed(at):  # the innermost folder beside a split's name
+        if index + 1 < len(folders) and (split := split_of(folders[index + 1])):
+            return place(path, parts, index, split, index + 2)
+        if index and (split := split_of(folders[index - 1])):
+            return place(path, parts, index - 1, split, index + 1)
+    return place(path, parts, at[0], None, at[0] + 1) if at else None
+
+
+def place(path: str, parts: list[str], root: int, split: str | None, rest: int) -> Place:
+    return Place(path, "/".join(parts[:root]), split, "/".join([*inner(parts[rest:-1]), parts[-1]]))
+
+
+def lay_out(tree: Tree) -> Layout:
+    """Every place of an image, with its label."""
+    stems = {stem_of(path) for path in tree["image"]}
+    labels: dict[tuple[str, str | None, str], str] = {}
+    own: dict[str, list[str]] = defaultdict(list)  # label files by root
+    beside: dict[str, str] = {}  # by stem: labels in the folder of their image
+    for path in tree["text"]:
+        found = locate(path, "label")
+        if stem_of(path) in stems:
+            beside[stem_of(path)] = path
+        elif found and found.rest != "classes.txt":
+            own[found.root].append(path)
+            labels[found.root, found.split, stem_of(found.rest)] = path
+    places: dict[str, list[Place]] = defaultdict(list)
+    flat_folders = {folder_of(path) for path in beside.values()}
+    loose: list[Place] = []
+    for path in tree["image"]:
+        found = locate(path, "image")
+        if found:
+            stem = stem_of(found.rest)
+            found.label = labels.get((found.root, found.split, stem)) or beside.get(stem_of(path))
+            found.label = found.label or labels.get((found.root, None, stem))
+            places[found.root].append(found)
+        elif folder_of(path) in flat_folders:
+            loose.append(flat_place(path, beside.get(stem_of(path))))
+    flat = lift(loose, tree)
+    for item in loose:
+        places[item.root].append(item)
+    for items in places.values():
+        own[items[0].root] = sorted({*own[items[0].root], *(item.label for item in items if item.label)})
+    orphans_beside(tree, flat_folders, beside, loose, own)
+    for root in own:
+        places.setdefault(root, [])
+    return Layout(dict(places), dict(own), flat)
+
+
+def orphans_beside(
+    tree: Tree, folders: set[str], beside: dict[str, str], loose: list[Place], own: dict[str, list[str]]
+) -> None:
+    """Label files without an image in a folder where the others have theirs beside them."""
+    roots = {folder_of(item.image): item.root for item in loose}
+    for path in tree["text"]:
+        folder = folder_of(path)
+        if folder in roots and stem_of(path) not in beside and not NO_LABELS.fullmatch(path.rpartition("/")[2]):
+            own[roots[folder]].append(path)
+
+
+def flat_place(path: str, label: str | None) -> Place:
+    """The place of an image that lies beside its label."""
+    folder, _, name = path.rpartition("/")
+    last = folder.rpartition("/")[2]
+    match = OBJ_DATA.fullmatch(last)
+    if match:
+        return Place(path, folder_of(folder), split_of(match[1]), name, label, weak=True)
+    split = split_of(last)
+    return Place(path, folder_of(folder) if split else folder, split, name, label)
+
+
+def lift(loose: list[Place], tree: Tree) -> set[str]:
+    """Give folders of one dataset one root: the nearest folder above them with a list of names, else what they share.
+
+    Returns the roots.
+    """
+    marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_mark(path)}
+    plain: list[str] = []
+    target: dict[str, str] = {}
+    for root in {item.root for item in loose}:
+        above = root
+        while above and above not in marks:
+            above = folder_of(above)
+        if above in marks:
+            target[root] = above
+        else:
+            plain.append(root)
+    shared = common(plain)
+    target |= dict.fromkeys(plain, shared)
+    for item in loose:
+        if item.root != target[item.root]:
+            below = inside(folder_of(item.image), target[item.root]) or ""
+            folders = [part for part in below.split("/") if part]
+            split = next((split_of(part) for part in folders if split_of(part)), None)
+            item.split = item.split or split
+            kept = [part for part in folders if not split_of(part) and not OBJ_DATA.fullmatch(part)]
+            item.rest = item_name(join(*kept, item.image.rpartition("/")[2]))
+            item.root = target[item.root]
+    return {item.root for item in loose}
+
+
+def is_mark(path: str) -> bool:
+    name = path.rpartition("/")[2].lower()
+    return name in {"obj.data", *LISTS, *YAML_NAMES} - {"_darknet.labels"} or name.endswith(".names")
+
+
+def common(folders: list[str]) -> str:
+    """The folder that all of these are in."""
+    if not folders:
+        return ""
+    shared = folders[0].split("/")
+    for folder in folders[1:]:
+        parts = folder.split("/")
+        same = next((at for at, pair in enumerate(zip(shared, parts, strict=False)) if pair[0] != pair[1]), None)
+        shared = shared[: min(len(shared), len(parts)) if same is None else same]
+    return "/".join(shared)
+
+
+def refuse_collisions(places: list[Place]) -> None:
+    """Two images for one name in one split."""
+    seen: dict[tuple[str, str], Place] = {}
+    for item in places:
+        other = seen.setdefault((item.split or "train", item.rest.casefold()), item)
+        if other is not item:
+            raise Refused("same_file", first=shown(other.image), second=shown(item.image))

@@ -1,0 +1,74 @@
+"""Several datasets as one: classes by name, images below their dataset's folder."""
+
+from app.worker.formats.items import inner, make_unique
+from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision, finding
+from app.worker.formats.names import checked
+from app.worker.formats.paths import join, shown
+from app.worker.formats.tree import Tree
+
+
+def merge(tree: Tree, found: list[Found], sources: list[Source], options: Options) -> Source:
+    """One dataset of several.
+
+    Raises:
+        Refused: they have more classes together than are allowed.
+    """
+    names = checked(list(dict.fromkeys(name for source in sources for name in source.names)) or ["class_0"],
+                    options.max_classes, "merge")  # fmt: skip
+    first = sources[0]
+    whole = Source(first.format, "", None, names, [], keypoints=first.keypoints)
+    tasks = {source.task for source in sources}
+    shapes = [source.keypoints for source in sources]
+    if any(keypoints != shapes[0] for keypoints in shapes):
+        raise Refused("merge_keypoints")
+    whole.task = tasks.pop() if len(tasks) == 1 else None
+    seen: set[str] = set()
+    for source in sources:
+        take(tree, source, whole, seen)
+    whole.decisions += make_unique(whole.items)
+    roots = ", ".join(shown(item.where) for item in found)
+    whole.decisions.insert(0, decision("merged", "merge", [False], roots=roots, count=len(found)))
+    whole.outside = [path for path in first.outside if path not in seen]
+    return whole
+
+
+def take(tree: Tree, source: Source, whole: Source, seen: set[str]) -> None:
+    """Add one dataset to the whole."""
+    numbers = [whole.names.index(name) for name in source.names]
+    same = numbers == list(range(len(numbers)))
+    prefix = "/".join(inner(source.root.split("/"))) if source.root else ""
+    for item in source.items:
+        if item.image in seen:
+            whole.findings.append(finding("warning", "image_repeated", source.root or None, image=shown(item.image),
+                                          first=source.root))  # fmt: skip
+            continue
+        seen.add(item.image)
+        if item.label:
+            seen.add(item.label)
+        item.name = join(prefix, item.name)
+        if not same:
+            renumber(tree, item, numbers)
+        whole.items.append(item)
+    whole.decisions += [entry for entry in source.decisions if entry["code"] != "names_changed"]
+    whole.findings += source.findings
+
+
+def renumber(tree: Tree, item: Item, numbers: list[int]) -> None:
+    """Rows with the classes of the whole; a row that cannot be read stays as it is, for the validation to tell."""
+    if item.rows is not None:
+        for row in item.rows:
+            row.text = with_class(row.text, numbers)
+    elif item.label:
+        try:
+            lines = tree.path(item.label).read_bytes().decode("utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            return
+        rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+        item.rows = [Row(with_class(line, numbers), item.label, number) for number, line in rows]
+        item.label = None
+
+
+def with_class(text: str, numbers: list[int]) -> str:
+    first, _, rest = text.strip().partition(" ")
+    known = first.isascii() and first.isdigit() and len(first) < 10 and int(first) < len(numbers)
+    return f"{numbers[int(first)]} {rest}" if known else text

@@ -1,0 +1,109 @@
+"""What every reader of a dataset gives, whatever its format. Standard library only."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+SPLITS = ("train", "val", "test")
+
+Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
+Decision = dict[str, Any]  # {"code", "data", "change": {"parameter", "options"} | None}
+
+
+class Refused(Exception):
+    """The files cannot become a dataset. `code` names the text (REASONS of app/services/datasets/texts.py), `data`
+    fills its places."""
+
+    def __init__(self, code: str, **data: Any) -> None:
+        super().__init__(code, data)
+        self.code = code
+        self.data = data
+
+
+@dataclass(slots=True)
+class Row:
+    """One object of a format that is not YOLO."""
+
+    text: str  # the YOLO row: class and normalised numbers, 6 decimals, trimmed
+    file: str  # its annotation file, below the source
+    line: int | None  # its line there, or the object's number from 1
+
+
+@dataclass(slots=True)
+class Item:
+    """One image with its label."""
+
+    image: str  # path below the source folder
+    name: str  # path below images/<split>/ in the revision; unique, case ignored, over the whole source
+    split: str | None  # "train", "val", "test" as given; None: not said
+    label: str | None = None  # a YOLO text file as it came (path below the source), to be linked unchanged
+    rows: list[Row] | None = None  # of other formats; `label` and `rows` both None: there is no label
+    class_name: str | None = None  # classification
+    group: str = ""  # images of one source (video, folder, augmented original) have one group; "" none
+    size: tuple[int, int] | None = None  # width and height in pixels, where the annotation file says them
+
+
+@dataclass
+class Source:
+    """A dataset as it was read. Names of two items differ in their stems unless the items share one label file."""
+
+    format: str
+    root: str  # below the source folder; "" itself
+    task: str | None  # None: as the YOLO label files show it
+    names: list[str]  # empty: nobody named the classes
+    items: list[Item]
+    decisions: list[Decision] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is known
+    outside: list[str] = field(default_factory=list)  # images and label files that belong to no image of it
+
+
+@dataclass
+class Found:
+    """One dataset that was detected."""
+
+    format: str
+    root: str  # below the source folder; "" itself
+    images: int
+    labels: int  # label or annotation files
+    complete: bool  # has images and labels
+    others: list["Found"] = field(default_factory=list, repr=False)  # all that were found, best first; set by detect
+    hint: Any = field(default=None, repr=False, compare=False)  # what the detector knows already, for its reader
+
+    @property
+    def where(self) -> str:
+        """Its root for a message."""
+        return self.root or "/"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose. Each has a default that needs no answer.
+
+    `root` is a path in the archive, `format` one of FORMATS where a root holds several.
+    """
+
+    root: str | None = None
+    merge: bool = False  # every dataset of the archive as one, classes by name
+    classes: str = ""  # names from the form, comma separated
+    task: str = "auto"
+    format: str | None = None
+    max_classes: int = 1000
+
+
+def decision(code: str, parameter: str | None = None, options: list[Any] | None = None, /, **data: Any) -> Decision:
+    """An entry of the report; `parameter` is what changes it."""
+    change = {"parameter": parameter, "options": options or []} if parameter else None
+    return {"code": code, "data": data, "change": change}
+
+
+def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:
+    """Something that the conversion dropped or mended; `line` is a line of the file, or an object's number from 1."""
+    return {"severity": severity, "code": code, "file": file, "line": line, "data": data}
+
+
+def below(folder: Path, path: str) -> Path:
+    """The file of a path below the source."""
+    return folder / path if path else folder

@@ -1,0 +1,83 @@
+"""Names of files: their kinds, how a dataset's own files may name them, and how they are shown. Pure: no files."""
+
+import hashlib
+import re
+import unicodedata
+
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "trainset": "train",
+    "val": "val", "valid": "val", "validation": "val", "dev": "val",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+MAX_NAME_BYTES = 100
+LONGEST_SUFFIX = 5
+
+RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
+UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]')
+YEAR = re.compile(r"(?i)(?P<name>[a-z]+)[_-]?(?:\d{4})?")
+
+
+def shown(name: str) -> str:
+    """A name for a message: short, and without characters that would break its line."""
+    visible = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name[:200])
+    return visible + ("…" if len(name) > 200 else "")
+
+
+def suffix_of(name: str) -> str:
+    """ ".jpg" of "a/b.JPG"; "" where there is none."""
+    stem, dot, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if dot and stem and "/" not in suffix else ""
+
+
+def stem_of(name: str) -> str:
+    """A path without its suffix."""
+    return name[: -len(suffix)] if (suffix := suffix_of(name)) else name
+
+
+def folder_of(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def join(*parts: str) -> str:
+    """Path parts as one path; empty ones are left out."""
+    return "/".join(part for part in parts if part)
+
+
+def inside(path: str, root: str) -> str | None:
+    """The path below `root`; None where it is elsewhere."""
+    if not root:
+        return path
+    return path[len(root) + 1 :] if path.startswith(f"{root}/") else None
+
+
+def split_of(folder: str) -> str | None:
+    """What a folder's or list's name says: train, valid, val2017, test …; None for another name."""
+    match = YEAR.fullmatch(folder)
+    return SPLIT_NAMES.get(match["name"].casefold()) if match else None
+
+
+def named(text: str) -> list[str]:
+    """The parts of a path in a dataset's file, as the extraction named them; the way up and roots are cut off.
+
+    So `/home/me/data/../images/a.jpg` and `C:\\data\\images\\a.jpg` end alike, and are looked for below the source.
+    """
+    parts = [part for part in text.strip().replace("\\", "/").split("/") if part not in {"", "."}]
+    while ".." in parts:
+        del parts[: parts.index("..") + 1]
+    return [safe_name(part) for part in parts[-12:]]
+
+
+def safe_name(name: str) -> str:
+    """A part of a path as the safe extraction stores it; the same rule as app/services/storage/paths.py."""
+    name = unicodedata.normalize("NFC", UNFIT.sub("_", name)).rstrip(". ") or "_"
+    if RESERVED.fullmatch(name):
+        name = "_" + name
+    stem, dot, suffix = name.rpartition(".")
+    if not dot or len(suffix.encode()) >= LONGEST_SUFFIX:
+        stem, suffix = name, ""
+    stem = stem.rstrip(". ") or "_"
+    if len(stem.encode()) > MAX_NAME_BYTES - LONGEST_SUFFIX:
+        mark = hashlib.sha256(stem.encode()).hexdigest()[:12]
+        stem = stem.encode()[: MAX_NAME_BYTES - LONGEST_SUFFIX - 13].decode("utf-8", "ignore") + "-" + mark
+    return f"{stem}.{suffix}" if suffix else stem

@@ -1,0 +1,148 @@
+"""A revision as the writers of other formats read it: images, labels, classes."""
+
+import math
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.worker.formats.geometry import Box, Points, box_round, corners_of
+from app.worker.formats.model import SPLITS
+from app.worker.formats.paths import stem_of
+from app.worker.formats.sizes import image_size
+
+BOX = 5  # columns of a box
+
+
+@dataclass(slots=True)
+class Picture:
+    """An image of the revision; `name` is its path below images/<split>/."""
+
+    split: str
+    name: str
+    path: Path
+    label: Path
+
+
+@dataclass(slots=True)
+class Object:
+    """One row in pixels: a box always, an outline where the row has one, keypoints where the dataset has them."""
+
+    kind: int
+    box: Box
+    outline: Points
+    keypoints: list[tuple[float, float, int]]
+
+
+@dataclass
+class Revision:
+    """A revision's folder with its dataset.yaml."""
+
+    folder: Path
+    names: list[str]
+    keypoints: tuple[int, int]  # their number and 2 or 3 values each; (0, 0) without
+    document: dict[str, Any]
+    pictures: list[Picture]
+    dropped: Counter[str] = field(default_factory=Counter)  # what no writer can read, by code
+
+    @classmethod
+    def open(cls, folder: Path) -> "Revision":
+        """Lists the images, sorted.
+
+        Raises:
+            OSError: there is no revision.
+        """
+        document = yaml.safe_load((folder / "dataset.yaml").read_text(encoding="utf-8"))
+        names = document["names"]
+        names = [str(name) for _, name in sorted(names.items())] if isinstance(names, dict) else list(map(str, names))
+        count, values = document.get("kpt_shape") or (0, 0)
+        pictures = [picture for split in SPLITS for picture in pictures_of(folder, split)]
+        return cls(folder, names, (count, values), document, pictures)
+
+    @property
+    def splits(self) -> list[str]:
+        return [split for split in SPLITS if any(picture.split == split for picture in self.pictures)]
+
+    @property
+    def classification(self) -> bool:
+        """Whether folders are the classes: there are no labels at all."""
+        return not (self.folder / "labels").is_dir()
+
+    def size(self, picture: Picture) -> tuple[int, int] | None:
+        """Width and height in pixels; None, counted, where the file is no image."""
+        found = image_size(picture.path)
+        if found is None:
+            self.dropped["image_unreadable"] += 1
+        return found
+
+    def objects(self, picture: Picture, size: tuple[int, int]) -> Iterator[Object]:
+        """The objects of an image; rows that YOLO could not use are counted and left out."""
+        try:
+            text = picture.label.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            return
+        except UnicodeDecodeError:
+            self.dropped["label_unreadable"] += 1
+            return
+        for line in text.splitlines():
+            if line.strip():
+                made = self.object(line.split(), size)
+                if made:
+                    yield made
+                else:
+                    self.dropped["row_unreadable"] += 1
+
+    def object(self, columns: list[str], size: tuple[int, int]) -> Object | None:
+        try:
+            values = [float(column) for column in columns]
+        except ValueError:
+            return None
+        if not all(map(math.isfinite, values)) or len(values) < BOX or values[0] % 1:
+            return None
+        kind, (width, height) = int(values[0]), size
+        if not 0 <= kind < len(self.names):
+            return None
+        count, each = self.keypoints
+        if len(values) == BOX or (count and len(values) == BOX + count * each):
+            x, y, across, down = values[1] * width, values[2] * height, values[3] * width, values[4] * height
+            box = (x - across / 2, y - down / 2, x + across / 2, y + down / 2)
+            return Object(kind, clipped(box, size), [], marks(values[BOX:], each, size))
+        if len(values) < 7 or len(values) % 2 == 0:
+            return None
+        outline = [(x * width, y * height) for x, y in zip(values[1::2], values[2::2], strict=True)]
+        return Object(kind, clipped(box_round(outline), size), outline, [])
+
+
+def clipped(box: Box, size: tuple[int, int]) -> Box:
+    left, top, right, bottom = box
+    return max(left, 0.0), max(top, 0.0), min(right, float(size[0])), min(bottom, float(size[1]))
+
+
+def marks(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[float, float, int]]:
+    """Keypoints in pixels with their visibility; without one, a point that is not at 0, 0 is seen."""
+    made = []
+    for at in range(0, len(values), each or 1):
+        x, y = values[at] * size[0], values[at + 1] * size[1]
+        made.append((x, y, int(values[at + 2]) if each == 3 else 2 * bool(x or y)))
+    return made
+
+
+def outline_of(item: Object) -> Points:
+    return item.outline or corners_of(item.box)
+
+
+def pictures_of(folder: Path, split: str) -> Iterator[Picture]:
+    """The images of a split, sorted by name."""
+    top = folder / "images" / split
+    names = []
+    for parent, _, files in os.walk(top):
+        below = os.path.relpath(parent, top).replace(os.sep, "/")
+        names += [name if below == "." else f"{below}/{name}" for name in files if not name.startswith(".")]
+    for name in sorted(names):
+        if not name.endswith((".npy", ".cache")):
+            label = folder / "labels" / split / f"{stem_of(name)}.txt"
+            yield Picture(split, name, top / name, label)

@@ -1,0 +1,128 @@
+"""The files of a source folder by kind, and the images that a dataset's own files mean."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+from app.worker.formats.model import Refused
+from app.worker.formats.names import MAX_YAML
+from app.worker.formats.paths import IMAGES, folder_of, inside, join, named, shown, split_of, stem_of, suffix_of
+
+KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
+         ".names": "list", ".data": "list", ".labels": "list"}  # fmt: skip
+
+
+class Tree:
+    """Every file below a folder that a reader may use; paths below it, sorted. Links and hidden files are left out."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, list[str]] = {kind: [] for kind in ("image", "text", "yaml", "xml", "json", "list")}
+        self._walk(folder, "")
+        for paths in self.files.values():
+            paths.sort()
+        self._names: dict[str, list[str]] = {}
+        self._stems: dict[str, list[str]] = {}
+
+    def _walk(self, folder: Path | str, prefix: str) -> None:
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.startswith(".") or entry.name == "__MACOSX" or entry.is_symlink():
+                    continue
+                path = join(prefix, entry.name)
+                if entry.is_dir():
+                    self._walk(entry.path, path)
+                else:
+                    suffix = suffix_of(entry.name)
+                    kind = "image" if suffix in IMAGES else KINDS.get(suffix)
+                    if kind:
+                        self.files[kind].append(path)
+
+    def __getitem__(self, kind: str) -> list[str]:
+        return self.files[kind]
+
+    def images_below(self, root: str) -> list[str]:
+        return [path for path in self["image"] if inside(path, root) is not None]
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def size(self, name: str) -> int:
+        return self.path(name).stat().st_size
+
+    def content(self, name: str, limit: int) -> bytes:
+        """The content of a file.
+
+        Raises:
+            Refused: it is larger than `limit` bytes.
+        """
+        if self.size(name) > limit:
+            raise Refused("file_too_large", file=shown(name), limit=limit)
+        return self.path(name).read_bytes()
+
+    def bytes_of_yaml(self, name: str) -> bytes:
+        """The content of a YAML file, cut where its reader refuses it for its size anyway."""
+        with open(self.path(name), "rb") as file:
+            return file.read(MAX_YAML + 1)
+
+    def text(self, name: str, limit: int) -> str:
+        """The content of a text file; what is not UTF-8 is kept readable."""
+        return self.content(name, limit).decode("utf-8-sig", "replace")
+
+    def image(self, name: str, near: str, split: str | None = None, by_stem: bool = False) -> str | None:
+        """The image below the source that a file in folder `near` calls `name`, wherever it says that it lies.
+
+        The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
+        of the named folders, then the one in a folder of `split`, then the nearest to `near`.
+        """
+        parts = named(name)
+        if not parts:
+            return None
+        self._index()
+        found = self._names.get(parts[-1].casefold())
+        if not found and (by_stem or suffix_of(parts[-1]) not in IMAGES):
+            found = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
+        if not found or len(found) == 1:
+            return found[0] if found else None
+        return min(found, key=lambda path: rank(path, parts, near, split))
+
+    def by_stem(self, stem: str) -> list[str]:
+        """The images whose name without its suffix is this, case ignored."""
+        self._index()
+        return self._stems.get(stem.casefold(), [])
+
+    def _index(self) -> None:
+        if not self._names:
+            names, stems = defaultdict(list), defaultdict(list)
+            for path in self["image"]:
+                name = path.rpartition("/")[2].casefold()
+                names[name].append(path)
+                stems[stem_of(name)].append(path)
+            self._names, self._stems = dict(names), dict(stems)
+
+
+def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:
+    """Smallest for the image that is meant most likely."""
+    elsewhere = split is not None and split not in map(split_of, folder_of(path).split("/"))
+    return -shared_end(path, parts), not path.endswith(parts[-1]), elsewhere, -shared_start(path, near), path
+
+
+def shared_end(path: str, parts: list[str]) -> int:
+    """How many parts at the end of the path are those that were named."""
+    own = path.split("/")
+    count = 0
+    for mine, other in zip(reversed(own), reversed(parts), strict=False):
+        if mine.casefold() != other.casefold():
+            break
+        count += 1
+    return count
+
+
+def shared_start(path: str, folder: str) -> int:
+    """How many folders two paths have in common from the source on."""
+    count = 0
+    for mine, other in zip(folder_of(path).split("/"), folder.split("/"), strict=False):
+        if mine != other:
+            break
+        count += 1
+    return count

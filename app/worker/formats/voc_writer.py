@@ -1,0 +1,82 @@
+"""A revision as Pascal VOC: JPEGImages, Annotations, ImageSets/Main. Boxes are whole pixels from 0, rounded, as most
+readers want whole numbers; one that is thinner than a pixel keeps its decimals, since rounded it could be gone."""
+
+import math
+from collections.abc import Iterator
+from xml.sax.saxutils import escape
+
+from app.worker.formats.geometry import plain
+from app.worker.formats.paths import stem_of
+from app.worker.formats.revision_tree import Object, Picture
+from app.worker.formats.writing import Job, Unfit
+
+CONTROL = {number: "_" for number in range(32) if number not in {9, 10, 13}}  # what XML 1.0 cannot hold
+
+
+def write(job: Job) -> None:
+    """Raises Unfit for a classification: VOC's XML has no class of a whole image."""
+    if job.revision.classification:
+        raise Unfit("Pascal VOC has no classes of whole images. Export the dataset as YOLO.")
+    lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
+    taken: set[str] = set()
+    for picture in job.revision.pictures:
+        name = own_name(job, picture, taken)
+        lists[picture.split].append(stem_of(name))
+        job.archive.image(f"JPEGImages/{name}", picture.path)
+        size = job.revision.size(picture)
+        if size:
+            job.archive.content(
+                f"Annotations/{stem_of(name)}.xml", "".join(document(job, picture, name, size)).encode()
+            )
+        job.on_image()
+    for split, names in lists.items():
+        job.archive.text(f"ImageSets/Main/{split}.txt", (f"{name}\n" for name in names))
+    job.archive.text("labelmap.txt", (f"{name}:::\n" for name in job.revision.names if ":" not in name))
+
+
+def own_name(job: Job, picture: Picture, taken: set[str]) -> str:
+    """The image's name; another one where two would share an XML file."""
+    name, number = picture.name, 1
+    while stem_of(name).casefold() in taken:
+        number += 1
+        stem = stem_of(picture.name)
+        name = f"{stem}_{number}{picture.name[len(stem) :]}"
+    if number > 1:
+        job.lost["renamed"] += 1
+    taken.add(stem_of(name).casefold())
+    return name
+
+
+def document(job: Job, picture: Picture, name: str, size: tuple[int, int]) -> Iterator[str]:
+    """The XML text of an image."""
+    folder, _, own = f"JPEGImages/{name}".rpartition("/")
+    yield "<annotation>\n"
+    yield f"  <folder>{text(folder)}</folder>\n  <filename>{text(own)}</filename>\n"
+    yield "  <source>\n    <database>Unknown</database>\n  </source>\n"
+    yield f"  <size>\n    <width>{size[0]}</width>\n    <height>{size[1]}</height>\n    <depth>3</depth>\n  </size>\n"
+    yield "  <segmented>0</segmented>\n"
+    for item in job.revision.objects(picture, size):
+        job.objects += 1
+        if item.outline:
+            job.lost["outline_as_box"] += 1
+        if item.keypoints:
+            job.lost["keypoints_left_out"] += 1
+        sides = zip(("xmin", "ymin", "xmax", "ymax"), rounded(job, item), strict=True)
+        yield f"  <object>\n    <name>{text(job.revision.names[item.kind])}</name>\n    <pose>Unspecified</pose>\n"
+        yield "    <truncated>0</truncated>\n    <difficult>0</difficult>\n    <bndbox>\n"
+        yield "".join(f"      <{side}>{value}</{side}>\n" for side, value in sides)
+        yield "    </bndbox>\n  </object>\n"
+    yield "</annotation>\n"
+
+
+def rounded(job: Job, item: Object) -> list[str]:
+    """Left, top, right, bottom: whole where each side is a pixel at least."""
+    left, top, right, bottom = item.box
+    if right - left < 1 or bottom - top < 1:
+        job.lost["fraction_kept"] += 1
+        return [plain(value) for value in item.box]
+    return [str(math.floor(value + 0.5)) for value in item.box]
+
+
+def text(value: str) -> str:
+    return escape(value.translate(CONTROL))

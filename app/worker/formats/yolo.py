@@ -1,0 +1,137 @@
+"""YOLO datasets: label files stay as they are, so that what is said of them keeps their lines."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from app.worker.formats import layout, lists
+from app.worker.formats.classes import Known
+from app.worker.formats.items import make_unique
+from app.worker.formats.layout import Place
+from app.worker.formats.model import Found, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.paths import inside
+from app.worker.formats.tree import Tree
+
+MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
+SAMPLE = 200  # label files that are looked at for keypoints
+
+
+def detect(tree: Tree) -> list[Found]:
+    """Each root that has images or labels where YOLO has them."""
+    found = layout.lay_out(tree)
+    made = []
+    for root, places in found.places.items():
+        labels = found.labels.get(root, [])
+        kind = kind_of(tree, root) if root in found.flat else "yolo"
+        made.append(Found(kind, root, len(places), len(labels), bool(places and labels), hint=(places, labels)))
+    return made
+
+
+def kind_of(tree: Tree, root: str) -> str:
+    """Which tool's YOLO this is, by the files beside the images."""
+    here = [path for path in tree["list"] if inside(path, root) is not None]
+    if not here:
+        return "yolo"
+    cvat = any(layout.OBJ_DATA.fullmatch(part) for path in tree.images_below(root)[:1] for part in path.split("/"))
+    return "cvat-yolo" if cvat and any(path.endswith(".data") for path in here) else "darknet"
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    places, labels = found.hint
+    known = Known(tree, found.root, options)
+    said = lists.read_lists(tree, found.root, known.document)
+    places, decisions, findings = lists.apply(places, said, known.document)
+    layout.refuse_collisions(places)
+    items = [Item(place.image, place.rest, place.split, place.label) for place in in_order(places)]
+    source = Source(found.format, found.root, None, known.names or [], items, known.decisions + decisions, findings)
+    source.decisions += make_unique(items)
+    refuse_large(tree, items)
+    used = {place.label for place in found.hint[0]}
+    for path in labels:
+        if path not in used:
+            source.findings.append(finding("warning", "label_orphan", path))
+    set_task(tree, source, known.keypoints, options)
+    if not source.names:
+        name_classes(tree, source, options)
+    read = {*said.lists, known.list}
+    source.outside = [path for path in outside(tree, places, labels) if path not in read]
+    return source
+
+
+def in_order(places: Iterable[Place]) -> list[Place]:
+    """Training images first: of two with one name these keep theirs."""
+    rank = {"train": 0, None: 1, "val": 2, "test": 3}
+    return sorted(places, key=lambda place: (rank[place.split], place.rest, place.image))
+
+
+def refuse_large(tree: Tree, items: list[Item]) -> None:
+    for item in items:
+        if item.label and tree.size(item.label) > MAX_LABEL:
+            raise Refused("label_too_large", file=item.label, limit=MAX_LABEL)
+
+
+def outside(tree: Tree, places: list[Place], labels: list[str]) -> list[str]:
+    """Images and texts that are no part of this dataset."""
+    used = {place.image for place in places} | set(labels)
+    return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
+
+
+def set_task(tree: Tree, source: Source, keypoints: dict[str, Any] | None, options: Options) -> None:
+    """The task that was asked for; pose where data.yaml or the rows have keypoints; else the labels will show it.
+
+    Raises:
+        Refused: pose was asked for, and nobody knows how many keypoints there are.
+    """
+    if keypoints is None and options.task in {"auto", "pose"}:
+        count = keypoints_in_rows(tree, source.items)
+        if count:
+            keypoints = {"kpt_shape": [count, 3]}
+            source.decisions.append(decision("keypoints_found", "task", count=count))
+    if options.task == "pose" and keypoints is None:
+        raise Refused("pose_shape")
+    source.keypoints = keypoints
+    source.task = options.task if options.task != "auto" else "pose" if keypoints else None
+
+
+def keypoints_in_rows(tree: Tree, items: list[Item]) -> int:
+    """How many keypoints each row has, where all rows look so: a box, then x, y and a visibility of 0, 1 or 2.
+
+    A polygon of as many numbers would have to lie on the image's edges in every third one.
+    """
+    labels = list(dict.fromkeys(item.label for item in items if item.label))
+    columns, seen = 0, set[str]()
+    for path in labels[:: max(1, len(labels) // SAMPLE)]:
+        for line in rows_of(tree, path):
+            row = line.split()
+            marks = row[7::3]
+            if len(row) < 8 or (len(row) - 5) % 3 or columns not in {0, len(row)}:
+                return 0
+            if not all(
+                mark in {"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"} for mark in marks
+            ):
+                return 0
+            columns = len(row)
+            seen.update(mark[0] for mark in marks)
+    return (columns - 5) // 3 if "2" in seen else 0
+
+
+def rows_of(tree: Tree, path: str) -> list[str]:
+    """The lines of a label file that are not empty."""
+    try:
+        text = tree.path(path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:  # a finding of the validation
+        return []
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def name_classes(tree: Tree, source: Source, options: Options) -> None:
+    """class_0 … by the largest class number in the labels; none where no row has one."""
+    largest = -1
+    for path in {item.label for item in source.items if item.label}:
+        for line in rows_of(tree, path):
+            first = line.split(None, 1)[0].split(".")[0]
+            if first.isascii() and first.isdigit() and len(first) < 10:
+                largest = max(largest, int(first) if int(first) < options.max_classes else -1)
+    if largest >= 0:
+        source.names = [f"class_{number}" for number in range(largest + 1)]
+        source.decisions.append(decision("classes_unnamed", "names", last=largest))

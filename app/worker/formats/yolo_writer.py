@@ -1,0 +1,32 @@
+"""A revision as YOLO: its own files, with a data.yaml that works wherever it is unpacked."""
+
+from typing import Any
+
+import yaml
+
+from app.worker.formats.writing import Job
+
+
+def write(job: Job) -> None:
+    """images/, labels/ and data.yaml; of a classification train/CLASS/… as ultralytics wants it."""
+    revision = job.revision
+    if revision.classification:
+        for picture in revision.pictures:
+            job.archive.image(f"{picture.split}/{picture.name}", picture.path)
+            job.objects += 1
+            job.on_image()
+        return
+    document: dict[str, Any] = {split: f"images/{split}" for split in revision.splits}
+    document |= {"nc": len(revision.names), "names": dict(enumerate(revision.names))}
+    document |= {key: revision.document[key] for key in ("kpt_shape", "flip_idx") if key in revision.document}
+    job.archive.text("data.yaml", [yaml.safe_dump(document, allow_unicode=True, sort_keys=False)])
+    written: set[str] = set()
+    for picture in revision.pictures:
+        job.archive.image(f"images/{picture.split}/{picture.name}", picture.path)
+        name = picture.label.relative_to(revision.folder).as_posix()
+        if name not in written and picture.label.is_file():
+            written.add(name)
+            content = picture.label.read_bytes()
+            job.objects += sum(1 for line in content.splitlines() if line.strip())
+            job.archive.content(name, content)
+        job.on_image()

@@ -1,0 +1,319 @@
+"""Makes a revision of a dataset from its raw files: `python -m app.worker.ingest DIRECTORY`.
+
+spec.json:
+    dataset     the dataset's folder (or its staging folder), with the files in `source/`
+    number      of the revision to build, below `dataset/revisions/`
+    adopt       true: the dataset is from before revisions; `source/` is made of what is there
+    wait        true: after the first verdict the dataset still moves; where to, the file `placed` will say
+    objects     the folder of the objects
+    options     root, merge, classes, names, rename, split, task; see DATASETS in the wiki and `Recipe`
+    fixes       codes of findings to be mended, or "all"
+    max_pixels, max_classes, max_findings, image_size
+
+Says Planned or Refused, then Ingesting, at its end Ingested or Failed. Nothing below `source/` changes its content.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.events import Ingested, Ingesting, Planned
+from app.events import Refused as RefusedEvent
+from app.worker import classes, formats
+from app.worker.build import Building
+from app.worker.channel import Channel
+from app.worker.doctor import Done, Entry, Examination, Picture, Report, ScanSpec, apply_fixes, examine, scan
+from app.worker.formats import Item, Options, Refused, Source
+from app.worker.objects import Objects, link
+from app.worker.partition import partition
+from app.worker.revision import MADE_LATER
+from app.worker.split import Shares
+
+SPLITS = ("train", "val", "test")
+REPORT_S = 0.25
+PLACED_S = 600.0  # until a web process that lives has moved the files
+SAMPLES = 6
+NAMED = 50  # files that a report lists
+
+
+class Stopped(Exception):
+    """The supervisor wants no more."""
+
+
+@dataclass
+class Recipe:
+    """The options of the spec."""
+
+    root: str | None = None
+    merge: bool = False
+    classes: str = ""
+    names: list[str] | None = None
+    rename: dict[str, str] | None = None
+    split: dict[str, Any] | None = None
+    task: str = "auto"
+    format: str | None = None
+
+    def reading(self, max_classes: int) -> Options:
+        return Options(self.root, self.merge, self.classes, self.task or "auto", self.format, max_classes)
+
+    @property
+    def shares(self) -> Shares | None:
+        return Shares(**self.split) if self.split else None
+
+
+class Ingest:
+    """The state of one run."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.spec = channel.spec
+        self.recipe = Recipe(**self.spec["options"])
+        self.dataset = Path(self.spec["dataset"])
+        self.objects = Objects(Path(self.spec["objects"]))
+        self.decisions: list[dict[str, Any]] = []
+        self.source_names: list[str] = []
+        self.said = 0.0
+        self.began = time.monotonic()
+
+    @property
+    def source_folder(self) -> Path:
+        return self.dataset / "source"
+
+    def run(self) -> None:
+        """From the files to the terminal event."""
+        if self.spec.get("adopt"):
+            take_over(self.dataset)
+        source = self.read()
+        self.wait_for_place()
+        self.began = time.monotonic()
+        pictures = self.scan(source.items)
+        done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
+        self.decisions += done.decisions
+        entries = self.entries(source, pictures, done.splits, done.groups)
+        entries, effects = self.fix(source, entries)
+        self.build(source, entries, effects)
+
+    def read(self) -> Source:
+        """What the files are; says Planned."""
+        self.tell("reading", 0, 0, force=True)
+        options = self.recipe.reading(self.spec["max_classes"])
+        found = formats.detect(self.source_folder, options.task)
+        source = formats.read(self.source_folder, formats.choose(found, options), options)
+        classes.set_names(source, self.source_folder, self.recipe.names)
+        self.source_names = source.names
+        classes.rename(source, self.source_folder, self.recipe.rename)
+        self.decisions += source.decisions
+        check_trainable(source)
+        self.channel.say(
+            Planned(source.format, source.root, len(source.items), source.names, source.task, source.decisions)
+        )
+        return source
+
+    def wait_for_place(self) -> None:
+        """The files are where they stay, and on the disk, from here on."""
+        limit = time.monotonic() + PLACED_S
+        placed = self.channel.directory / "placed"
+        while self.spec["wait"] and not placed.exists():
+            if time.monotonic() > limit:
+                raise TimeoutError("The server did not take the dataset over.")
+            self.go_on()
+            time.sleep(0.005)
+        if self.spec["wait"]:
+            self.dataset = Path(json.loads(placed.read_text(encoding="utf-8"))["dataset"])
+
+    def scan(self, items: list[Item]) -> list[Picture]:
+        """Every image, read once; each is an object afterwards."""
+        paths = [self.source_folder / item.image for item in items]
+        spec = ScanSpec(self.spec["max_pixels"], self.dataset / "thumbnails")
+        return list(scan(paths, spec, self.progress("scanning")))
+
+    def entries(
+        self, source: Source, pictures: list[Picture], splits: list[str], groups: list[int | None]
+    ) -> list[Entry]:
+        """What the revision holds."""
+        made = []
+        for item, picture, split, group in zip(source.items, pictures, splits, groups, strict=True):
+            self.go_on()
+            entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name)
+            if item.rows is not None:
+                entry.text = "".join(f"{row.text}\n" for row in item.rows)
+                entry.origins = [(row.file, row.line) for row in item.rows]
+            elif item.label is not None:
+                entry.label = self.source_folder / item.label
+            made.append(entry)
+        return made
+
+    def keep(self, item: Item, picture: Picture) -> Path:
+        """The object of an image; an unsafe one stays among the source's files alone."""
+        path = self.source_folder / item.image
+        if picture.unsafe or not picture.sha256:
+            return path
+        if picture.tail:
+            return self.objects.with_tail(path, picture.tail, picture.sha256)
+        return self.objects.take(path, picture.sha256)
+
+    def fix(self, source: Source, entries: list[Entry]) -> tuple[list[Entry], list[Done]]:
+        """Mend what was asked for."""
+        if not self.spec["fixes"]:
+            return entries, []
+
+        def store(content: bytes, suffix: str) -> Path:
+            return self.objects.add(lambda draft: draft.write_bytes(content))[0]
+
+        return apply_fixes(entries, self.spec["fixes"], self.examination(source, entries), store)
+
+    def examination(self, source: Source, entries: list[Entry]) -> Examination:
+        return Examination(
+            names=source.names,
+            task=source.task,
+            keypoints=source.keypoints,
+            image_size=self.spec["image_size"],
+            max_classes=self.spec["max_classes"],
+            max_findings=self.spec["max_findings"],
+            orphans=[],
+            found=source.findings,
+        )
+
+    def build(self, source: Source, entries: list[Entry], effects: list[Done]) -> None:
+        """Examine the entries, build the tree; says Ingested."""
+        with Building(self.dataset / "revisions" / str(self.spec["number"])) as building:
+            index = building.folder / "index.sqlite"
+            report = examine(entries, self.examination(source, entries), index, self.progress("checking"))
+            names = self.final_names(source, report)
+            total, progress = len(entries), self.progress("building")
+            building.fill(entries, report.task == "classify", lambda done: progress(done, total))
+            building.describe(names, source.keypoints)
+            found = building.finish()
+        self.channel.say(self.result(source, names, report, effects, found, building.size))
+
+    def final_names(self, source: Source, report: Report) -> list[str]:
+        """Those that are known; else numbered ones, up to the largest class in the labels."""
+        if source.names or report.largest_class < 0:
+            return source.names
+        self.decide("classes_unnamed", "names", last=report.largest_class)
+        return [f"class_{number}" for number in range(report.largest_class + 1)]
+
+    def result(
+        self, source: Source, names: list[str], report: Report, effects: list[Done], found: str, size: int
+    ) -> Ingested:
+        """The terminal event."""
+        if source.task is None and report.task != "detect":
+            self.decide("task_found", "task", ["detect", "segment", "obb"], task=report.task)
+        aside = sum(report.findings.get(code, 0) for code in ("image_broken", "image_too_large"))
+        if aside:
+            self.decide("set_aside", count=aside)
+        total = sum(report.findings.values())
+        if total > report.stored:
+            self.decide("findings_cut", total=total, stored=report.stored)
+        return Ingested(
+            number=self.spec["number"],
+            hash=found,
+            format=source.format,
+            task=report.task,
+            names=names,
+            images=report.images,
+            usable=report.usable,
+            boxes={str(index): count for index, count in sorted(report.boxes.items())},
+            findings=report.findings,
+            severities=report.severities,
+            left_out=report.left_out,
+            decisions=self.decisions,
+            samples=samples(self.dataset / "revisions" / str(self.spec["number"]) / "index.sqlite"),
+            size_bytes=size,
+            seconds=round(time.monotonic() - self.began, 3),
+            source_names=self.source_names or names,
+            keypoints=source.keypoints,
+            effects={done.code: {"images": done.images, "rows": done.rows, "files": done.files} for done in effects},
+            fixable=report.fixable,
+            outside=source.outside[:NAMED],
+            outside_count=len(source.outside),
+            root=source.root,
+        )
+
+    def decide(self, code: str, parameter: str | None = None, options: list[Any] | None = None, **data: Any) -> None:
+        self.decisions.append(formats.decision(code, parameter, options, **data))
+
+    def progress(self, stage: str) -> Callable[[int, int], None]:
+        """Says how far a stage is."""
+        return lambda done, total: self.tell(stage, done, total)
+
+    def tell(self, stage: str, done: int, total: int, force: bool = False) -> None:
+        """A few times a second, and at a stage's end."""
+        now = time.monotonic()
+        if force or now - self.said >= REPORT_S or (total and done == total):
+            self.said = now
+            self.go_on()
+            self.channel.say(Ingesting(stage, done, total))
+
+    def go_on(self) -> None:
+        """End here where the supervisor asked for it. Looked up a few times a second only."""
+        if self.channel.stop_requested():
+            raise Stopped
+
+
+def take_over(dataset: Path) -> None:
+    """Make `source/` of the files of a dataset from before revisions: links, so that it stays usable meanwhile."""
+    if (dataset / "source").is_dir():
+        return
+    draft = dataset / ".source.tmp"
+    shutil.rmtree(draft, ignore_errors=True)
+    for folder, below in ((dataset / "images", "images"), (dataset / "labels", "labels"),
+                          (dataset / "set_aside" / "images", "images")):  # fmt: skip
+        for parent, _folders, names in os.walk(folder):
+            target = draft / below / os.path.relpath(parent, folder)
+            target.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                if os.path.splitext(name)[1] not in MADE_LATER:
+                    link(Path(parent, name), target / name)
+    shutil.copyfile(dataset / "dataset.yaml", draft / "data.yaml")
+    os.replace(draft, dataset / "source")
+
+
+def check_trainable(source: Source) -> None:
+    """There must be something to train on, and something to measure it with.
+
+    Raises:
+        Refused: there is not.
+    """
+    given = {item.split for item in source.items}
+    if given and given <= {"val", "test"}:
+        raise Refused("no_train_images")
+    sides = len({item.label or item.image for item in source.items if item.split in {None, "train"}})
+    if "val" not in given and sides < 2:
+        raise Refused("one_image")
+
+
+def samples(index: Path) -> list[int]:
+    """Some images of the index for a first look: evenly spread, usable ones where there are."""
+    with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE thumbnail ORDER BY id")]
+    step = max(1, len(ids) // SAMPLES)
+    return ids[::step][:SAMPLES]
+
+
+def main(directory: str) -> None:
+    os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
+    channel = Channel(directory)
+    channel.hear_terminations()
+    try:
+        Ingest(channel).run()
+    except Stopped:
+        return
+    except Refused as verdict:
+        channel.say(RefusedEvent(verdict.code, verdict.data))
+    except MemoryError:
+        channel.fail("out_of_memory", "The import ran out of memory.", traceback.format_exc())
+    except Exception as error:  # whatever it is, the dataset's row must say it
+        channel.fail("code", f"{type(error).__name__}: {error}"[:500], traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

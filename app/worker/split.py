@@ -1,0 +1,163 @@
+"""Which image goes to which split: stratified by class, the same each time, images that belong together on one side.
+
+Standard library only.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+SPLITS = ("train", "val", "test")
+DEFAULT = (0.80, 0.15, 0.05)
+VAL_SHARE = 0.20  # of the training images, where a dataset has no validation images
+MOST = 0.5  # a group that holds more of the images cannot stay whole: both sides need images
+
+
+@dataclass
+class Shares:
+    """How many of the images each split shall have; `given`: someone asked for them."""
+
+    train: float = DEFAULT[0]
+    val: float = DEFAULT[1]
+    test: float = DEFAULT[2]
+    seed: int = 0
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Fractions by split that sum up to 1."""
+        total = self.train + self.val + self.test
+        return {"train": self.train / total, "val": self.val / total, "test": self.test / total}
+
+
+@dataclass
+class Sorted:
+    """The split of each image, and how many images could not stay with those that they belong to."""
+
+    splits: list[str]
+    torn: int = 0
+
+
+@dataclass(slots=True)
+class Bundle:
+    """Images that stay together: their places, how many hold each class, and what decides their turn."""
+
+    members: list[int]
+    classes: Counter[Hashable] = field(default_factory=Counter)
+    turn: bytes = b""
+
+
+def split(
+    keys: Sequence[str], classes: Sequence[Iterable[Hashable]], ties: Iterable[Sequence[int]], shares: Shares
+) -> Sorted:
+    """Distribute images over the splits by iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011).
+
+    Class by class, the rarest first, each bundle goes where most of that class is still wanted. The bundles' order is
+    that of a hash of their contents and the seed, so names, order and machine change nothing.
+
+    Args:
+        keys: what identifies each image's content; images with equal keys stay together where possible.
+        classes: the classes in each image; an image without any counts as a class of its own.
+        ties: places of images that belong together, in any number of overlapping groups.
+        shares: what is wanted; splits with the share 0 stay empty.
+    """
+    bundles, torn = bundled(keys, ties, shares)
+    for bundle in bundles:
+        for place in bundle.members:
+            bundle.classes.update(set(classes[place]) or {None})
+    assigned = stratified(bundles, shares)
+    fill_empty(bundles, assigned, shares)
+    splits = [""] * len(keys)
+    for bundle, name in zip(bundles, assigned, strict=True):
+        for place in bundle.members:
+            splits[place] = name
+    return Sorted(splits, torn)
+
+
+def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: Shares) -> tuple[list[Bundle], int]:
+    """The images in bundles, in their turn. A bundle with most of the images is torn: by content, else by image."""
+    groups, torn = joined(len(keys), [*ties, *same(keys, range(len(keys)))]), 0
+    largest = max(groups, key=len, default=[])
+    if len(largest) > max(1, MOST * len(keys)):
+        groups.remove(largest)
+        torn = len(largest)
+        alike: dict[str, list[int]] = {}
+        for place in largest:
+            alike.setdefault(keys[place], []).append(place)
+        if max(map(len, alike.values())) > MOST * len(keys):
+            groups += [[place] for place in largest]
+        else:
+            groups += list(alike.values())
+    bundles = [Bundle(members, turn=turn(keys, members, shares.seed)) for members in groups]
+    return sorted(bundles, key=lambda bundle: (bundle.turn, bundle.members)), torn
+
+
+def turn(keys: Sequence[str], members: list[int], seed: int) -> bytes:
+    """When a bundle has its turn."""
+    return hashlib.sha256(f"{seed}:{min(keys[place] for place in members)}".encode()).digest()
+
+
+def same(keys: Sequence[str], places: Iterable[int]) -> list[list[int]]:
+    """Places with equal keys, where there are several."""
+    alike: dict[str, list[int]] = {}
+    for place in places:
+        alike.setdefault(keys[place], []).append(place)
+    return [found for found in alike.values() if len(found) > 1]
+
+
+def joined(count: int, ties: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Overlapping groups made one (union-find); every place is in exactly one."""
+    parent = list(range(count))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    for group in ties:
+        first = root(group[0]) if group else 0
+        for place in group[1:]:
+            parent[root(place)] = first
+    groups: dict[int, list[int]] = {}
+    for place in range(count):
+        groups.setdefault(root(place), []).append(place)
+    return list(groups.values())
+
+
+def stratified(bundles: list[Bundle], shares: Shares) -> list[str]:
+    """The split of each bundle."""
+    parts = {name: part for name, part in shares.parts.items() if part > 0}
+    total = sum(len(bundle.members) for bundle in bundles)
+    wanted = {name: part * total for name, part in parts.items()}
+    counts: Counter[Hashable] = Counter()
+    holders: dict[Hashable, list[int]] = {}
+    for number, bundle in enumerate(bundles):
+        counts.update(bundle.classes)
+        for kind in bundle.classes:
+            holders.setdefault(kind, []).append(number)
+    wanted_of = {kind: {name: part * count for name, part in parts.items()} for kind, count in counts.items()}
+    assigned = [""] * len(bundles)
+    for kind in sorted(counts, key=lambda kind: (counts[kind], str(kind))):
+        mine = wanted_of[kind]
+        # Large bundles first: what they leave over, the small ones even out. The sort keeps the turns.
+        for number in sorted(holders[kind], key=lambda number: -len(bundles[number].members)):
+            if assigned[number]:
+                continue
+            bundle = bundles[number]
+            name = max(parts, key=lambda name: (mine[name] > 0 and wanted[name] > 0, mine[name], wanted[name]))
+            assigned[number] = name
+            wanted[name] -= len(bundle.members)
+            for held, count in bundle.classes.items():
+                wanted_of[held][name] -= count
+    return assigned
+
+
+def fill_empty(bundles: list[Bundle], assigned: list[str], shares: Shares) -> None:
+    """Training and validation get a bundle each, where there are two: without them nothing can be trained."""
+    for name in ("val", "train"):
+        if shares.parts[name] <= 0 or name in assigned:
+            continue
+        others = [number for number, split in enumerate(assigned) if assigned.count(split) > 1 or split == "test"]
+        if others:
+            assigned[min(others, key=lambda number: len(bundles[number].members))] = name

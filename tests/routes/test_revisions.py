@@ -1,0 +1,302 @@
+"""Revisions of a dataset: what makes another one, what stays, what trainings refer to, and what is removed."""
+
+import io
+import os
+import time
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.database import writing
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, Training, now
+from app.services.datasets.options import changed, in_turn, recipe
+from app.services.janitor import Janitor
+from app.services.trainer.launch import data_of
+from scripts.local_server import settings_for
+from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
+from tests.routes.test_datasets import ENGLISH, settled, upload
+
+
+def files(count: int = 20) -> dict[str, bytes | str]:
+    """Two classes, no split, each picture another one."""
+    made: dict[str, bytes | str] = {"data.yaml": "names: [cat, dog]\n"}
+    for number in range(count):
+        made[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
+        made[f"labels/{number:03}.txt"] = f"{number % 2} 0.5 0.5 0.5 0.5\n"
+    return made
+
+
+def made(client: FlaskClient, dataset_id: int, seconds: float = 60) -> dict[str, Any]:
+    """The newest revision once it is ready or has failed."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        row = client.get(f"/api/datasets/{dataset_id}/revisions", headers=ENGLISH).json["revisions"][0]
+        if row["status"] != "building":
+            return row
+        time.sleep(0.05)
+    raise AssertionError("still building")
+
+
+def revise(client: FlaskClient, dataset_id: int = 1, **changes: Any) -> Any:
+    return client.post(f"/api/datasets/{dataset_id}/revisions", json=changes, headers=ENGLISH)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Images and labels of a revision, as a training reads them."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for kind in ("images", "labels")
+        for path in sorted((folder / kind).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_another_split_and_back(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, zip_bytes(files()))
+    first = settled(client, 1)
+    assert (first["revision"], first["format"], first["original"]["name"]) == (1, "yolo", "set.zip")
+    assert first["total_images"] == 20
+    assert [item["code"] for item in first["report"]["decisions"]] == ["split_made"]
+    assert first["report"]["decisions"][0]["change"]["parameter"] == "split"
+    root = Path(app.config["DATA_ROOT"])
+    folder = root / "datasets/1"
+    before = tree(folder / "revisions/1")
+
+    answer = revise(client, split={"train": 50, "val": 50, "test": 0, "seed": 7})
+    assert (answer.status_code, answer.json["revision"], answer.json["status"]) == (202, 2, "building")
+    row = made(client, 1)
+    assert (row["status"], row["current"], row["origin"]["kind"]) == ("ready", True, "options")
+    assert (row["train_images"], row["val_images"], row["test_images"]) == (10, 10, 0)
+    assert row["options"]["split"]["seed"] == 7
+    second = client.get("/api/datasets/1").json
+    assert (second["status"], second["revision"], second["val_images"]) == ("valid", 2, 10)
+    assert os.readlink(folder / "images") == "revisions/2/images"
+    assert yaml.safe_load((folder / "dataset.yaml").read_text())["path"] == str(folder / "revisions/2")
+    assert tree(folder / "revisions/1") == before, "an earlier revision stays as it was"
+    assert len(list((root / "objects").rglob("*"))) - len(list((root / "objects").iterdir())) == 20, "stored once"
+
+    assert client.post("/api/datasets/1/revisions/1/use").status_code == 200
+    third = client.get("/api/datasets/1").json
+    assert (third["revision"], third["val_images"]) == (1, first["val_images"])
+    assert os.readlink(folder / "images") == "revisions/1/images"
+    assert client.post("/api/datasets/1/revisions/9/use").status_code == 404
+    hashes = {row["number"]: row["hash"] for row in client.get("/api/datasets/1/revisions").json["revisions"]}
+    assert hashes[1] != hashes[2]
+    assert len(hashes[1]) == 64
+
+
+def test_classes_are_renamed_and_merged(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    assert revise(client, rename={"dog": "hound"}).status_code == 202
+    assert made(client, 1)["classes"] == ["cat", "hound"]
+    assert revise(client, rename={"hound": "animal", "cat": "animal"}).status_code == 202
+    row = made(client, 1)
+    assert (row["classes"], row["options"]["rename"]) == (["animal"], {"dog": "animal", "cat": "animal"})
+    folder = Path(app.config["DATA_ROOT"], "datasets/1/revisions/3")
+    labels = [content for name, content in tree(folder).items() if name.endswith(".txt")]
+    assert set(labels) == {b"0 0.5 0.5 0.5 0.5\n"}
+    body = client.get("/api/datasets/1", headers=ENGLISH).json
+    assert body["report"]["boxes"] == {"0": 20}
+    assert "classes_merged" in {item["code"] for item in body["report"]["decisions"]}
+    unknown = revise(client, rename={"bird": "x"})
+    assert (unknown.status_code, "bird" in unknown.json["detail"]) == (422, True)
+    assert client.get("/api/datasets/1/revisions").json["revisions"][0]["number"] == 3, "nothing is left of it"
+    assert revise(client, rename=None).status_code == 202
+    assert made(client, 1)["classes"] == ["cat", "dog"], "null takes the choice back"
+    assert revise(client, names=["Katze", "Hund"]).status_code == 202
+    assert made(client, 1)["classes"] == ["Katze", "Hund"]
+
+
+def test_options_of_the_form(client: FlaskClient) -> None:
+    fields = {"rename": '{"cat": "dog"}', "split": '{"train": 1, "val": 1, "test": 0}'}
+    assert upload(client, zip_bytes(files()), **fields).status_code == 201
+    body = settled(client, 1)
+    assert (body["classes"], body["train_images"], body["val_images"]) == (["dog"], 10, 10)
+    for wrong in ({"split": "{"}, {"split": '{"train": 0}'}, {"rename": '["a"]'}, {"names": '["../../pwn"]'},
+                  {"task": "x"}):  # fmt: skip
+        assert upload(client, zip_bytes(files()), **wrong).status_code == 422, wrong
+    assert client.get("/api/datasets").json["total"] == 1
+
+
+def test_of_several_datasets_another_root(client: FlaskClient) -> None:
+    both = {f"a/{name}": content for name, content in yolo_files(6, 2).items()}
+    both |= {f"b/{name}": content for name, content in yolo_files(3, 2).items()}
+    upload(client, zip_bytes(both))
+    first = settled(client, 1)
+    assert first["total_images"] == 8
+    (chosen,) = [item for item in first["report"]["decisions"] if item["code"] == "root_chosen"]
+    assert (chosen["change"]["parameter"], chosen["change"]["value"]) == ("root", "a")
+    assert "b" in chosen["change"]["options"]
+    assert revise(client, root="b").status_code == 202
+    assert made(client, 1)["total_images"] == 5
+    assert revise(client, root="c").status_code == 422
+    assert revise(client, root=None, merge=True).status_code == 202
+    assert made(client, 1)["total_images"] == 13
+
+
+def test_a_training_keeps_its_revision(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    later = (now() + timedelta(days=1)).isoformat()
+    body = {"dataset_id": 1, "model_version": "n", "epochs": 1, "start_not_before": later}
+    made_for_1 = client.post("/api/trainings", json=body).json["training_id"]
+    revise(client, split={"train": 1, "val": 1, "test": 0})
+    second = made(client, 1)
+    made_for_2 = client.post("/api/trainings", json=body).json["training_id"]
+    rows = {row["number"]: row for row in client.get("/api/datasets/1/revisions").json["revisions"]}
+    assert {number: row["trainings"] for number, row in rows.items()} == {1: [made_for_1], 2: [made_for_2]}
+    shown = client.get(f"/api/trainings/{made_for_1}").json
+    assert (shown["revision"], shown["dataset_revision"]) == (1, rows[1]["hash"])
+    with app.app_context():
+        paths = [data_of(db.session.get(Training, number), app.config) for number in (made_for_1, made_for_2)]
+        assert [path.parent.name for path in paths] == ["1", "2"]
+        assert all(path.is_file() for path in paths)
+    assert client.get(f"/api/trainings/{made_for_2}").json["dataset_revision"] == second["hash"]
+    assert client.delete("/api/datasets/1").status_code == 409
+
+
+def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClient, app: APIFlask) -> None:
+    shared = files(12)
+    upload(client, zip_bytes(shared))
+    upload(client, zip_bytes(files(16)))
+    for dataset_id in (1, 2):
+        settled(client, dataset_id)
+    objects = Path(app.config["DATA_ROOT"], "objects")
+
+    def stored() -> int:
+        return sum(path.is_file() for path in objects.rglob("*"))
+
+    assert stored() == 16, "both datasets have the same twelve"
+    client.delete("/api/datasets/2")
+    wait_until(lambda: not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
+    with app.app_context():
+        janitor = Janitor(app.extensions["services"])
+        assert janitor.remove_objects(now()) == 0, "too new to be sure"
+        assert janitor.remove_objects(now() + timedelta(hours=2)) == 4
+    assert stored() == 12
+    assert settled(client, 1)["status"] == "valid"
+    kept = tree(Path(app.config["DATA_ROOT"], "datasets/1")).values()
+    assert set(kept) == {content if isinstance(content, bytes) else content.encode()
+                         for name, content in shared.items() if name != "data.yaml"}  # fmt: skip
+
+
+def wait_until(reached: Any, seconds: float = 10) -> None:
+    limit = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def test_one_at_a_time_and_not_without_the_raw_files(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    for wrong in ({"split": {"val": 0}}, {"names": ["a"] * 1001}, {"other": 1}, {"task": "x"}, {"rename": {"a": ""}}):
+        assert revise(client, **wrong).status_code == 422, wrong
+    with app.app_context(), writing() as session:
+        session.add(DatasetRevision(dataset_id=1, number=2))
+    assert revise(client, split={"seed": 1}).status_code == 409
+    before = valid_dataset(app)
+    assert revise(client, before).status_code == 409
+    assert revise(client, 99).status_code == 404
+    assert client.get("/api/datasets/99/revisions").status_code == 404
+
+
+def test_the_original_and_an_export(client: FlaskClient) -> None:
+    data = zip_bytes(files())
+    upload(client, data, filename="meine Katzen.zip", name="Cats & dogs")
+    settled(client, 1)
+    original = client.get("/api/datasets/1/original")
+    assert (original.status_code, original.data) == (200, data)
+    assert "meine" in original.headers["Content-Disposition"]
+    for form, inside in (("yolo", "data.yaml"), ("coco", "annotations"), ("voc", "Annotations")):
+        answer = client.get(f"/api/datasets/1/export?format={form}")
+        assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+        assert f"Cats-dogs-r1-{form}.zip" in answer.headers["Content-Disposition"]
+        with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+            assert archive.testzip() is None
+            assert any(inside in name for name in archive.namelist()), archive.namelist()
+    assert client.get("/api/datasets/1/export?format=voc").data == answer.data, "built once"
+    assert client.get("/api/datasets/1/export?format=csv").status_code == 422
+    assert client.get("/api/datasets/1/export?format=coco&revision=9").status_code == 404
+    assert client.get("/api/datasets/9/original").status_code == 404
+
+
+def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: Path) -> None:
+    """Its files become the source, its trainings refer to the first revision; nothing is copied."""
+    free, busy = valid_dataset(app), valid_dataset(app)
+    with app.app_context(), writing() as session:
+        session.add(Training(name="done", dataset_id=free, model_version="n", status="completed"))
+        session.add(Training(name="waits", dataset_id=busy, model_version="n", status="paused"))
+    folder = Path(app.config["DATA_ROOT"], "datasets", str(free))
+    before = tree(folder)
+    inode = (folder / "images/train/000.jpg").stat().st_ino
+    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    client = again.test_client()
+    wait_until(lambda: client.get(f"/api/datasets/{free}").json["revision"] == 1, 30)
+    body = client.get(f"/api/datasets/{free}").json
+    assert (body["status"], body["total_images"], body["classes"], body["original"]) == ("valid", 8, ["thing"], None)
+    wait_until(lambda: (folder / "images").is_symlink())
+    assert sorted(tree(folder).values()) == sorted(before.values())
+    assert any(path.stat().st_ino == inode for path in (folder / "images/train").iterdir())
+    assert (folder / "source/images/train/000.jpg").stat().st_ino == inode
+    rows = client.get(f"/api/datasets/{free}/revisions").json["revisions"]
+    assert (rows[0]["origin"]["kind"], len(rows[0]["trainings"])) == ("adopted", 1)
+    assert client.get(f"/api/datasets/{busy}").json["revision"] is None, "a training that has not ended uses it"
+    assert client.post(f"/api/datasets/{free}/revisions", json={"rename": {"thing": "box"}}).status_code == 202
+    assert made(client, free)["classes"] == ["box"]
+    again.extensions["services"].trainer.close()
+
+
+def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
+    """What the child of a killed server left is removed, and the row's revision is made by the next one."""
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    folder = Path(app.config["DATA_ROOT"], "datasets/1/revisions")
+    (folder / ".2-abc/images").mkdir(parents=True)
+    (folder / "2/images").mkdir(parents=True)
+    (folder / "7").mkdir()
+    (Path(app.config["DATA_ROOT"]) / "ingests/x").mkdir(parents=True)
+    with app.app_context(), writing() as session:
+        options = session.get_one(Dataset, 1).revisions[0].options | {"split": {"train": 1, "val": 1, "test": 0}}
+        session.add(DatasetRevision(dataset_id=1, number=2, options=options, origin={"kind": "options"}))
+    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    row = made(again.test_client(), 1)
+    assert (row["number"], row["status"], row["val_images"], row["current"]) == (2, "ready", 10, True)
+    wait_until(lambda: sorted(path.name for path in folder.iterdir()) == ["1", "2"])
+    again.extensions["services"].trainer.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ({"a": "b"}, {"b": "c"}, {"a": "c", "b": "c"}),
+        ({"a": "b"}, {"c": "b"}, {"a": "b", "c": "b"}),
+        ({"a": "b", "b": "a"}, {"a": "x"}, {"a": "b", "b": "x"}),
+        ({}, {"a": "b"}, {"a": "b"}),
+    ],
+)
+def test_renamings_add_up(first: dict[str, str], second: dict[str, str], both: dict[str, str]) -> None:
+    assert in_turn(first, second) == both
+    names = sorted({*first, *second, *first.values()})
+    in_two_steps = [second.get(first.get(name, name), first.get(name, name)) for name in names]
+    assert [both.get(name, name) for name in names] == in_two_steps
+
+
+def test_a_recipe_keeps_what_is_not_named() -> None:
+    base = recipe({"root": "/a/", "task": "segment"}, 10)
+    assert (base["root"], base["merge"]) == ("a", False)
+    assert changed(base, {"merge": True}, None, 10) == base | {"merge": True}
+    assert changed(base, {"root": None}, None, 10) == base | {"root": None}
+    renamed = base | {"rename": {"a": "b"}}
+    assert changed(renamed, {"rename": {"b": "c"}}, ["a"], 10)["rename"] == {"a": "c"}
+    assert changed(renamed, {"rename": {"b": "c"}}, ["a", "b"], 10)["rename"] == {"a": "c", "b": "c"}
+    assert changed(renamed, {"names": ["x"]}, ["a"], 10)["rename"] is None

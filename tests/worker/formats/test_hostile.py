@@ -1,0 +1,161 @@
+"""Files that mean harm: a refusal or a finding, never a traceback, and nothing outside the source is read."""
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.services.storage.paths import safe_name as stored_name
+from app.worker.formats import Options, Refused, choose, detect, read
+from app.worker.formats.paths import named, safe_name
+from tests.worker.formats.helpers import found_codes, pictures, refusal, taken, write
+from tests.worker.formats.test_conversions import cvat, voc, voc_object
+from tests.worker.formats.test_layouts import yolo
+
+YAML_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in itertools.pairwise("abcdefgh")
+)
+XML_BOMB = '<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>'
+REFUSED = {
+    "alias bomb": (YAML_BOMB + "names: [a]\n", "aliases"),
+    "depth": ("names: " + "[" * 5000 + "]" * 5000, "deep"),
+    "python tag": ("names: !!python/object/apply:os.system [id]\n", "tag"),
+    "duplicate key": ("names: [a]\nnames: [b]\n", "twice"),
+    "nc": ("nc: 3\nnames: [a, b]\n", "nc: 3"),
+    "nc of many digits": (f"nc: {'9' * 5000}\n", "whole number"),
+    "gap": ("names: {0: a, 2: b}\n", "gap"),
+    "empty name": ("names: [a, '']\n", "empty name"),
+    "no names": ("names: []\n", "at least one"),
+    "path": ("names: [../../pwn]\n", "../../pwn"),
+    "too large": ("#" + "ab" * 140_000, "data.yaml is larger"),
+    "list": ("[a, b]\n", "keys and values"),
+    "too many": (f"names: {[f'c{number}' for number in range(1001)]}\n", "1000"),
+    "keypoints": ("names: [a]\nkpt_shape: [17, 4]\n", "kpt_shape"),
+    "flip": ("names: [a]\nkpt_shape: [2, 3]\nflip_idx: [0, 0]\n", "flip_idx"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_yaml(tmp_path: Path, case: str) -> None:
+    text, words = REFUSED[case]
+    assert words in refusal(write(tmp_path, yolo() | {"data.yaml": text}))
+
+
+@pytest.mark.parametrize("names", ["a,,b", ",", "../../pwn", "a\x00b", ",".join(map(str, range(1001)))])
+def test_names_of_the_form(tmp_path: Path, names: str) -> None:
+    refusal(write(tmp_path, yolo()), classes=names)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (XML_BOMB + voc(voc_object(1, 1, 9, 9, "&c;")), "entities"),
+        ('<!DOCTYPE a SYSTEM "file:///etc/passwd">' + voc(voc_object(1, 1, 9, 9, "&a;")), "XML"),
+        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>' + voc(voc_object(1, 1, 9, 9, "&x;")), "entities"),
+        ("<annotation>" + "<object>" * 200_000, "deep"),
+        ("<annotation><object>", "XML"),
+        ('<?xml version="1.0" encoding="no-such"?><annotation/>', "XML"),
+    ],
+)
+def test_xml(tmp_path: Path, text: str, words: str) -> None:
+    files = pictures("a.jpg", "b.jpg") | {"a.xml": text, "b.xml": voc(voc_object(1, 1, 9, 9), name="b.jpg")}
+    source = taken(write(tmp_path / "voc", files))
+    assert [item.image for item in source.items] == ["b.jpg"]
+    [(_, file, _), *_] = found_codes(source)
+    assert file == "a.xml"
+    inside = text.replace("annotation>", "annotations>").replace("<annotation/>", "<annotations/>")
+    assert words in refusal(write(tmp_path / "cvat", pictures("a.jpg") | {"x.xml": inside}))
+
+
+COCO = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
+        "categories": [{"id": 1, "name": "cat"}]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (json.dumps(COCO).replace('"categories"', '"x": ' + "[" * 100_000 + "]" * 100_000 + ', "categories"'), "deep"),
+        (json.dumps(COCO)[:-30], "JSON"),
+        (json.dumps(COCO).replace("64", "9" * 5000), "cannot be read"),
+        (json.dumps(COCO).replace("cat\"", "../../pwn\""), "../../pwn"),
+        (json.dumps(COCO).encode("utf-16").decode("latin-1"), "No dataset"),
+        (json.dumps(COCO).replace("a.jpg", "../../../etc/passwd"), "ZIP"),
+    ],
+)  # fmt: skip
+def test_json(tmp_path: Path, text: str, words: str) -> None:
+    said = refusal(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
+    assert words in said or "cannot be read" in said
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "9" * 400, '"x"', "null", "[]", "{}", "true"])
+@pytest.mark.parametrize(
+    "key", ["1, 1, 5, 5", "64", '"image_id": 1', '"category_id": 1', '"id": 1', '"a.jpg"', '"cat"']
+)
+def test_any_value_anywhere(tmp_path: Path, key: str, value: str) -> None:
+    start, colon, _ = key.rpartition(": ")
+    text = json.dumps(COCO).replace(key, f"{start}{colon}{value}")
+    folder = write(tmp_path, pictures("a.jpg") | {"coco.json": text})
+    attempt(folder)
+
+
+def attempt(folder: Path, **options: str) -> None:
+    """Reading ends with a dataset or a refusal."""
+    chosen = Options(**options)  # type: ignore[arg-type]
+    try:
+        source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
+    except Refused:
+        return
+    for item in source.items:
+        assert (folder / item.image).resolve().is_relative_to(folder.resolve())
+        assert ".." not in item.name.split("/")
+        for row in item.rows or []:
+            assert all(0 <= float(value) <= 1 for value in row.text.split()[1:])
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6) | st.sampled_from(["a.jpg", "cat"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["id", "image_id", "file_name", "bbox", "category_id", "name", "segmentation", "keypoints",
+                         "label", "points", "shape_type", "image", "coordinates", "x", "width"]), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.sampled_from(["coco", "labelme", "createml"]))
+def test_any_json(tmp_path: Path, data: st.DataObject, kind: str) -> None:
+    made = data.draw(st.lists(VALUES, max_size=3))
+    document = {
+        "coco": {"images": [*COCO["images"], *made], "annotations": [*COCO["annotations"], *made],
+                 "categories": [*COCO["categories"], *made]},
+        "labelme": {"imagePath": "a.jpg", "shapes": made},
+        "createml": [{"image": "a.jpg", "annotations": made}, *made],
+    }[kind]  # fmt: skip
+    attempt(write(tmp_path, pictures("a.jpg") | {"a.json": json.dumps(document)}))
+
+
+def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside", pictures("secret.jpg") | {"secret.txt": "0 0.5 0.5 0.5 0.5\n"})
+    folder = write(tmp_path / "source", yolo() | {
+        "data.yaml": f"path: {outside}\ntrain: {outside}/secret.jpg\nval: ../../..\nnames: [a]\n",
+        "train.txt": f"{outside}/secret.jpg\n../outside/secret.jpg\n",
+    })  # fmt: skip
+    os.symlink(outside / "secret.jpg", folder / "images/train/link.jpg")
+    os.symlink(outside, folder / "labels/more")
+    source = taken(folder)
+    assert {item.image for item in source.items} == {"images/train/t0.jpg", "images/train/t1.jpg", "images/val/v0.jpg"}
+    for text in ("../../outside/secret.jpg", "/etc/passwd", "C:\\x\\..\\..\\secret.jpg", "..", "", "\0"):
+        assert ".." not in named(text)
+    body = cvat(f'<image name="{outside}/secret.jpg" width="1" height="1"/><image name="../outside/secret.jpg"/>')
+    refusal(write(tmp_path / "cvat", pictures("a.jpg") | {"annotations.xml": body}))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=150))
+def test_names_are_those_of_the_extraction(name: str) -> None:
+    assert safe_name(name) == stored_name(name)

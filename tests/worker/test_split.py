@@ -1,0 +1,101 @@
+"""The split: shares, classes, groups that stay together, and that it is the same each time."""
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.worker.split import MOST, SPLITS, Shares, joined, split
+
+
+def keys(count: int) -> list[str]:
+    return [f"{number:064x}" for number in range(count)]
+
+
+def shares_of(splits: list[str]) -> dict[str, float]:
+    return {name: splits.count(name) / len(splits) for name in SPLITS}
+
+
+@st.composite
+def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int]], Shares]:
+    """Content keys with a few duplicates, classes with one rare one, groups of up to a tenth, shares."""
+    rng = random.Random(draw(st.integers(0, 2**32)))
+    count = draw(st.integers(40, 400))
+    contents = [f"{rng.randrange(count * 20):064x}" for _ in range(count)]
+    classes = [sorted({min(rng.randrange(9), rng.randrange(9)) for _ in range(rng.randrange(4))}) for _ in range(count)]
+    places = list(range(count))
+    rng.shuffle(places)
+    ties, at = [], 0
+    while at < count * draw(st.sampled_from([0.0, 0.4, 0.8])):
+        size = rng.randint(2, max(2, count // 20))
+        ties.append(places[at : at + size])
+        at += size
+    wish = Shares(*draw(st.sampled_from([(80, 15, 5), (70, 30, 0), (50, 25, 25)])), seed=draw(st.integers(0, 9)))
+    return contents, classes, ties, wish
+
+
+@settings(max_examples=60, deadline=None)
+@given(datasets())
+def test_groups_stay_together_and_shares_are_near_the_wish(case: tuple) -> None:
+    contents, classes, ties, wish = case
+    done = split(contents, classes, ties, wish)
+    groups = joined(len(contents), ties)
+    assert done.torn == 0, "no group has most of the images"
+    for group in groups:
+        assert len({done.splits[place] for place in group}) == 1
+    by_content: dict[str, set[str]] = {}
+    for content, name in zip(contents, done.splits, strict=True):
+        by_content.setdefault(content, set()).add(name)
+    assert all(len(names) == 1 for names in by_content.values()), "equal images are on one side"
+    largest = max(map(len, groups)) / len(contents)
+    for name, share in shares_of(done.splits).items():
+        assert abs(share - wish.parts[name]) <= 0.04 + largest, (name, share)
+        assert (share > 0) or wish.parts[name] < 0.1 + largest
+
+
+def test_each_class_is_spread_evenly() -> None:
+    classes = [[number % 4] if number % 50 else [4] for number in range(2000)]
+    done = split(keys(2000), classes, [], Shares())
+    for kind in range(5):
+        mine = Counter(name for name, held in zip(done.splits, classes, strict=True) if kind in held)
+        total = mine.total()
+        for name, part in Shares().parts.items():
+            assert abs(mine[name] - part * total) <= 1.5, (kind, mine)
+
+
+def test_it_is_the_same_each_time_whatever_the_order_and_another_with_another_seed() -> None:
+    names = keys(300)
+    classes = {name: [int(name, 16) % 3] for name in names}
+    first = dict(zip(names, split(names, list(classes.values()), [], Shares()).splits, strict=True))
+    shuffled = list(names)
+    random.Random(4).shuffle(shuffled)
+    again = split(shuffled, [classes[name] for name in shuffled], [], Shares())
+    assert dict(zip(shuffled, again.splits, strict=True)) == first
+    other = split(names, list(classes.values()), [], Shares(seed=1))
+    assert other.splits != list(first.values())
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_both_sides_have_images(count: int) -> None:
+    splits = split(keys(count), [[0]] * count, [], Shares()).splits
+    assert {"train", "val"} <= set(splits)
+    assert splits.count("train") >= splits.count("val")
+
+
+def test_a_group_with_most_images_is_torn_and_told() -> None:
+    done = split(keys(20), [[0]] * 20, [list(range(18))], Shares(80, 20, 0))
+    assert done.torn == 18
+    assert Counter(done.splits) == {"train": 16, "val": 4}
+    same = split(["a"] * 10, [[0]] * 10, [], Shares(80, 20, 0))
+    assert (same.torn, Counter(same.splits)) == (10, Counter({"train": 8, "val": 2}))
+    assert split(keys(20), [[0]] * 20, [list(range(int(20 * MOST)))], Shares(50, 50, 0)).torn == 0
+
+
+def test_100_000_images_take_seconds() -> None:
+    rng = random.Random(0)
+    count = 100_000
+    ties = [[place, place + 1] for place in range(0, count, 7)]
+    done = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, Shares())
+    assert abs(done.splits.count("train") / count - 0.8) < 0.01
