@@ -105,6 +105,7 @@ def register_services(app: APIFlask) -> None:
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
     from app.routes import (
+        dataset_contents,
         dataset_revisions,
         datasets,
         estimate,
@@ -121,7 +122,7 @@ def register_routes(app: APIFlask) -> None:
     )
 
     training = (trainings, training_actions, training_files, training_events, training_bundle, parameters, estimate)
-    for module in (ui, datasets, dataset_revisions, *training, tests, system):
+    for module in (ui, datasets, dataset_revisions, dataset_contents, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

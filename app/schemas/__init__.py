@@ -1,6 +1,20 @@
 """Requests and responses: shapes, types and ranges. Pure: no database, no files."""
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
+from app.schemas.dataset_contents import (
+    CodeOut,
+    FileQuery,
+    FindingOut,
+    FindingPage,
+    FindingQuery,
+    FixIn,
+    ImageDetail,
+    ImageOut,
+    ImagePage,
+    ImageQuery,
+    RevisionQuery,
+    StatisticsOut,
+)
 from app.schemas.datasets import (
     DatasetCreated,
     DatasetForm,

@@ -87,6 +87,10 @@ class Ingest:
     def source_folder(self) -> Path:
         return self.dataset / "source"
 
+    @property
+    def scanning(self) -> ScanSpec:
+        return ScanSpec(self.spec["max_pixels"], self.dataset / "thumbnails")
+
     def run(self) -> None:
         """From the files to the terminal event."""
         if self.spec.get("adopt"):
@@ -132,8 +136,7 @@ class Ingest:
     def scan(self, items: list[Item]) -> list[Picture]:
         """Every image, read once; each is an object afterwards."""
         paths = [self.source_folder / item.image for item in items]
-        spec = ScanSpec(self.spec["max_pixels"], self.dataset / "thumbnails")
-        return list(scan(paths, spec, self.progress("scanning")))
+        return list(scan(paths, self.scanning, self.progress("scanning")))
 
     def entries(
         self, source: Source, pictures: list[Picture], splits: list[str], groups: list[int | None]
@@ -168,7 +171,7 @@ class Ingest:
         def store(content: bytes, suffix: str) -> Path:
             return self.objects.add(lambda draft: draft.write_bytes(content))[0]
 
-        return apply_fixes(entries, self.spec["fixes"], self.examination(source, entries), store)
+        return apply_fixes(entries, self.spec["fixes"], self.examination(source, entries), store, self.scanning)
 
     def examination(self, source: Source, entries: list[Entry]) -> Examination:
         return Examination(

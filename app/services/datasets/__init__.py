@@ -11,16 +11,16 @@ from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.models import Dataset, Training
+from app.services.datasets.contents import DatasetContents
 from app.services.datasets.files import DatasetFiles
 from app.services.datasets.importing import DatasetImport
 from app.services.datasets.present import DatasetView
 from app.services.datasets.restart import DatasetRestart
-from app.services.datasets.revisions import DatasetRevisions
 
 logger = logging.getLogger("yolo.dataset")
 
 
-class DatasetService(DatasetImport, DatasetRevisions, DatasetRestart, DatasetFiles, DatasetView):
+class DatasetService(DatasetImport, DatasetContents, DatasetRestart, DatasetFiles, DatasetView):
     """Datasets as rows and as folders.
 
     Args:

@@ -1,11 +1,11 @@
-"""What each code says to the user: decisions of the import, findings of the validation, reasons to be invalid."""
+"""What each code says to the user: decisions of the import, reasons to be invalid. Findings: finding_texts.py."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from app.services.datasets import format_texts
+from app.services.datasets import finding_texts, format_texts
 
 DECISIONS = {
     "val_split": _l(
@@ -35,41 +35,6 @@ DECISIONS = {
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
 }  # fmt: skip
 
-FINDINGS = {
-    "image_broken": _l("The image cannot be decoded (%(reason)s). It was set aside; training does not see it."),
-    "image_too_large": _l("The image has %(width)s × %(height)s pixels, more than %(limit)s in all. It was set aside; "
-                          "training does not see it."),
-    "image_too_small": _l("The image has %(width)s × %(height)s pixels. YOLO skips images with sides below %(limit)s "
-                          "pixels."),
-    "image_format": _l("The file is a %(format)s image, which YOLO skips. Save it as JPEG or PNG."),
-    "image_disguised": _l("The file ends in %(suffix)s but is a %(format)s image. YOLO uses it all the same."),
-    "jpeg_end_missing": _l("The JPEG lacks its end mark. YOLO saves it anew before training and uses it."),
-    "label_missing": _l("There is no label file. YOLO uses the image as background, without objects."),
-    "label_orphan": _l("There is no image to this label file. YOLO does not read it."),
-    "label_encoding": _l("The label file is not UTF-8 text (%(encoding)s). YOLO skips the image."),
-    "label_bom": _l("The label file begins with a byte-order mark. YOLO reads it all the same."),
-    "label_columns": _l("The row has %(columns)s columns. A box has 5 (class, x, y, width, height), a polygon 7 or "
-                        "more, an odd number. YOLO skips the whole image."),
-    "label_keypoints": _l("The row has %(columns)s columns. With kpt_shape of data.yaml it has %(expected)s: class, x,"
-                          " y, width, height, then the keypoints. YOLO skips the whole image."),
-    "label_box": _l("The file holds boxes, but the dataset's task needs polygons or corners in every file."),
-    "class_unknown": _l("There are no training images in a folder “%(name)s”: this class cannot be learned. YOLO skips "
-                        "the image."),
-    "label_not_number": _l("“%(value)s” is not a number. YOLO skips the whole image."),
-    "label_nan": _l("A value is not finite. YOLO skips the whole image."),
-    "label_out_of_range": _l("%(value)s lies outside 0 to 1: coordinates are fractions of the image's sides. YOLO "
-                             "skips the whole image."),
-    "label_negative": _l("%(value)s is negative: coordinates are fractions of the image's sides. YOLO skips the whole "
-                         "image."),
-    "label_near_range": _l("A value lies outside 0 to 1 by less than 0.01. YOLO uses the row all the same."),
-    "class_out_of_range": _l("There is no class %(value)s: the last one is %(last)s. YOLO skips the whole image."),
-    "class_float": _l("The class %(value)s is not a whole number. YOLO skips the whole image."),
-    "duplicate_row": _l("The row repeats row %(first)s. YOLO uses it once."),
-    "degenerate_box": _l("The box has no area. It teaches nothing, and YOLO drops it while augmenting."),
-    "mixed_rows": _l("The file mixes boxes and polygons. YOLO skips the whole image."),
-    "mixed_files": _l("Some label files hold boxes, others polygons. YOLO then uses the boxes round the polygons."),
-}  # fmt: skip
-
 REASONS = {
     "no_train_images": _l("There are no training images (images/train or train/images)."),
     "one_image": _l("One training image is not enough: at least one more is needed for validation."),
@@ -90,11 +55,10 @@ REASONS = {
 }  # fmt: skip
 
 DECISIONS |= format_texts.DECISIONS
-FINDINGS |= format_texts.FINDINGS
 REASONS |= format_texts.REASONS
 
 
-LEFT_OUT: dict[str, Any] = {}  # why an image is not used, by the code of the finding
+LEFT_OUT = finding_texts.LEFT_OUT
 
 
 def say(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:

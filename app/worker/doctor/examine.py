@@ -187,7 +187,8 @@ class Run:
         self.writer.add(
             "image", number, entry.file, entry.split, picture.width, picture.height, picture.bytes, picture.sha256,
             picture.format, len(every), min(every, default=None), max(every, default=None), entry.group, int(usable),
-            int(picture.thumbnail), picture.sharpness, picture.brightness, picture.contrast, codes,
+            int(picture.thumbnail), int(not picture.unsafe), picture.sharpness, picture.brightness,
+            picture.contrast, codes,
         )  # fmt: skip
 
     def finish(self) -> Report:

@@ -1,8 +1,9 @@
 """index.sqlite of a revision: written once by the child, then only read (app/services/datasets/index.py).
 
-Tables: `image`, `object` (rows of finite numbers, those of images that training leaves out, too), `image_class` (which
-classes an image holds), `finding`, `image_finding` (which codes an image has), `code` (all findings counted), and
-`statistics` (name, JSON). Sizes of objects: the square root of their box's area, in pixels of the image.
+Tables: `image` (`stored`: whether the file is in the revision), `object` (rows of finite numbers, those of images that
+training leaves out, too), `image_class` (which classes an image holds), `finding`, `image_finding` (which codes an
+image has), `code` (all findings counted), and `statistics` (name, JSON). Sizes of objects: the square root of their box's
+area, in pixels of the image.
 """
 
 import json
@@ -23,7 +24,8 @@ TABLES = """
 CREATE TABLE image (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, split TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
     bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, format TEXT NOT NULL, objects INTEGER NOT NULL, smallest REAL,
-    largest REAL, group_id INTEGER, usable INTEGER NOT NULL, thumbnail INTEGER NOT NULL, sharpness REAL,
+    largest REAL, group_id INTEGER, usable INTEGER NOT NULL, thumbnail INTEGER NOT NULL,
+    stored INTEGER NOT NULL, sharpness REAL,
     brightness REAL, contrast REAL, codes TEXT NOT NULL
 );
 CREATE TABLE object (

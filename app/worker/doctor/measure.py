@@ -11,7 +11,7 @@ from app.worker.doctor.model import Picture
 SHORTEST = 256  # pixels of the longer side of a reduced image, at least, where the image has them
 
 # Between the 1st and the 99th percentile of the grey of a blank image lies at most this much. Chosen here: an empty
-# page or a camera with its cap on, after JPEG; the palest photograph of BCCD has four times as much.
+# page or a camera with its cap on, after JPEG; the palest photograph of BCCD has 60.
 BLANK_RANGE = 12
 # Dark: the 99th percentile of the brightness is below 0.32, as in the check `dark` of CleanVision (Cleanlab's default).
 DARK_PERCENTILE_99 = 0.32 * 255

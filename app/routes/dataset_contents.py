@@ -1,0 +1,128 @@
+"""What is in a dataset: images, findings, statistics, reports; and fixing what was found."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, send_file, stream_with_context
+
+from app.routes.dataset_revisions import started
+from app.schemas import (
+    FileQuery,
+    FindingPage,
+    FindingQuery,
+    FixIn,
+    ImageDetail,
+    ImagePage,
+    ImageQuery,
+    RevisionQuery,
+    RevisionStarted,
+    StatisticsOut,
+)
+from app.services import services
+
+blueprint = APIBlueprint("dataset_contents", __name__, url_prefix="/api/datasets", tag="Datasets")
+
+GONE: dict[int | str, Any] = {404: "There is no such dataset, revision or image.", 409: "No revision is ready."}
+YEAR_S = 31_536_000
+
+
+def described(kind: str, content: str) -> dict[int | str, Any]:
+    schema = {"type": "string", "format": "binary"}
+    return GONE | {200: {"description": content, "content": {kind: {"schema": schema}}}}
+
+
+@blueprint.get("/<id:dataset_id>/images")
+@blueprint.input(ImageQuery, location="query", arg_name="query")
+@blueprint.output(ImagePage)
+@blueprint.doc(responses=GONE)
+def list_images(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """List images with their objects, by class, split, finding, number and size of objects, and name."""
+    return services().datasets.images(dataset_id, query)
+
+
+@blueprint.get("/<id:dataset_id>/images/<id:image_id>")
+@blueprint.input(RevisionQuery, location="query", arg_name="query")
+@blueprint.output(ImageDetail)
+@blueprint.doc(responses=GONE)
+def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """One image with its objects and findings."""
+    return services().datasets.image(dataset_id, image_id, query.get("revision"))
+
+
+@blueprint.get("/<id:dataset_id>/images/<id:image_id>/file")
+@blueprint.input(FileQuery, location="query", arg_name="query")
+@blueprint.doc(responses=described("image/*", "The image"))
+def get_image_file(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
+    """The image as training reads it."""
+    return image_answer(dataset_id, image_id, query, thumbnail=False)
+
+
+@blueprint.get("/<id:dataset_id>/images/<id:image_id>/thumbnail")
+@blueprint.input(FileQuery, location="query", arg_name="query")
+@blueprint.doc(responses=described("image/webp", "The thumbnail, its longer side at most 320 pixels"))
+def get_thumbnail(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
+    """The image, small and upright."""
+    return image_answer(dataset_id, image_id, query, thumbnail=True)
+
+
+def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnail: bool) -> Response:
+    """The file; cached for good where the address names its content, since a dataset's id can be given again."""
+    path, digest = services().datasets.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
+    response = send_file(path, etag=f"{digest}-{'small' if thumbnail else 'whole'}", conditional=True, max_age=0)
+    if (wanted := query.get("v")) and len(wanted) >= 8 and digest.startswith(wanted):
+        response.cache_control.no_cache = None
+        response.cache_control.max_age = YEAR_S
+        response.cache_control.private = True
+        response.cache_control.immutable = True
+    return response
+
+
+@blueprint.get("/<id:dataset_id>/statistics")
+@blueprint.input(RevisionQuery, location="query", arg_name="query")
+@blueprint.output(StatisticsOut)
+@blueprint.doc(responses=GONE)
+def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """Classes by split, sizes of boxes and images, aspect ratios, centres, classes that come together."""
+    return services().datasets.statistics(dataset_id, query.get("revision"))
+
+
+@blueprint.get("/<id:dataset_id>/findings")
+@blueprint.input(FindingQuery, location="query", arg_name="query")
+@blueprint.output(FindingPage)
+@blueprint.doc(responses=GONE)
+def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """What is wrong, by file and line, errors first: what YOLO does with it, and the fix where there is one."""
+    return services().datasets.findings(dataset_id, query)
+
+
+@blueprint.get("/<id:dataset_id>/report.json")
+@blueprint.input(RevisionQuery, location="query", arg_name="query")
+@blueprint.doc(responses=described("application/json", "Summary, counts and all findings"))
+def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
+    """Download everything that was found as JSON."""
+    pieces = services().datasets.report_json(dataset_id, query.get("revision"))
+    return download(pieces, "application/json", f"dataset-{dataset_id}-findings.json")
+
+
+@blueprint.get("/<id:dataset_id>/report.csv")
+@blueprint.input(RevisionQuery, location="query", arg_name="query")
+@blueprint.doc(responses=described("text/csv", "A line for each finding"))
+def download_report_csv(dataset_id: int, query: dict[str, Any]) -> Response:
+    """Download everything that was found as a table."""
+    pieces = services().datasets.report_csv(dataset_id, query.get("revision"))
+    return download(pieces, "text/csv", f"dataset-{dataset_id}-findings.csv")
+
+
+def download(pieces: Any, mimetype: str, name: str) -> Response:
+    response = Response(stream_with_context(pieces), mimetype=mimetype)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+@blueprint.post("/<id:dataset_id>/fix")
+@blueprint.input(FixIn, arg_name="body")
+@blueprint.output(RevisionStarted, status_code=202)
+@blueprint.doc(responses=GONE | {409: "A revision is being made, or nothing can be fixed.", 422: "Not to be fixed."})
+def fix_dataset(dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
+    """Make a revision in which findings are mended. The original and earlier revisions stay."""
+    return started(services().datasets.fix(dataset_id, body["codes"]))

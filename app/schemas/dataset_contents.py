@@ -1,0 +1,189 @@
+"""Requests and responses about what is in a revision: images, findings, statistics, fixes."""
+
+from typing import Any
+
+from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
+from apiflask.validators import Length
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError
+
+from app.schemas.base import Page, PageQuery, Schema, between, one_of
+
+SPLITS = ("train", "val", "test")
+SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
+CODE = Length(max=40)
+
+
+class RevisionQuery(Schema):
+    revision = Integer(validate=between(1, 10**9), metadata={"description": "Without: the current one."})
+
+
+class FileQuery(RevisionQuery):
+    v = String(
+        validate=Length(max=64),
+        metadata={"description": "The first digits of the image's SHA-256: the answer is cached for good."},
+    )
+
+
+class ImageQuery(PageQuery, RevisionQuery):
+    split = String(validate=one_of(SPLITS))
+    class_ = Integer(
+        data_key="class",
+        attribute="class",
+        validate=between(0, 10**6),
+        metadata={"description": "Number of a class that the image has an object of."},
+    )
+    finding = String(validate=CODE, metadata={"description": "Code of a finding that the image has."})
+    min_objects = Integer(validate=between(0, 10**6))
+    max_objects = Integer(validate=between(0, 10**6))
+    min_size = Float(
+        validate=between(0, 10**6),
+        metadata={"description": "Of an object (of the class): the square root of its area, in pixels of the image."},
+    )
+    max_size = Float(validate=between(0, 10**6))
+    search = String(validate=Length(max=100), metadata={"description": "A part of the file's path."})
+    sort = String(load_default="id", validate=one_of([*SORTS, *(f"-{name}" for name in SORTS)]))
+
+
+class ObjectOut(Schema):
+    class_ = Integer(data_key="class", attribute="class")
+    kind = String(validate=one_of(["box", "polygon", "obb", "keypoints"]))
+    box = List(Float(), metadata={"description": "Centre x and y, width, height, as fractions of the image."})
+    points = List(List(Float()), metadata={"description": "Outline or keypoints, as fractions of the image."})
+    line = Integer(metadata={"description": "In the label file."})
+
+
+class ImageOut(Schema):
+    id = Integer()
+    file = String()
+    split = String()
+    width = Integer()
+    height = Integer()
+    bytes = Integer()
+    objects = List(Nested(ObjectOut))
+    findings = List(String(), metadata={"description": "Codes."})
+    used = Boolean(metadata={"description": "Whether training uses it."})
+    group = Integer(allow_none=True, metadata={"description": "Images with the same number look alike."})
+    sharpness = Float(allow_none=True, metadata={"description": "0 to 1."})
+    brightness = Float(allow_none=True, metadata={"description": "Mean, 0 to 255."})
+    contrast = Float(allow_none=True, metadata={"description": "Standard deviation of the grey."})
+    url = String(allow_none=True)
+    thumbnail = String(allow_none=True)
+
+
+class ImagePage(Page):
+    images = List(Nested(ImageOut))
+    revision = Integer()
+
+
+class FindingQuery(PageQuery, RevisionQuery):
+    severity = String(validate=one_of(["error", "warning", "info"]))
+    code = String(validate=CODE)
+    split = String(validate=one_of(SPLITS))
+    fixable = Boolean()
+    search = String(validate=Length(max=100), metadata={"description": "A part of the file's path."})
+
+
+class FindingOut(Schema):
+    id = Integer()
+    severity = String()
+    code = String()
+    title = String()
+    file = String(allow_none=True)
+    line = Integer(allow_none=True, metadata={"description": "Line of the file, or number of the object in it."})
+    message = String()
+    effect = String(metadata={"description": "What YOLO does with it."})
+    fix = String(allow_none=True, metadata={"description": "What the fix does."})
+    fixable = Boolean()
+    image_id = Integer(allow_none=True)
+
+
+class ImageDetail(ImageOut):
+    findings = List(Nested(FindingOut))
+
+
+class CodeOut(Schema):
+    code = String()
+    title = String()
+    severity = String()
+    count = Integer()
+    fixable = Integer(metadata={"description": "How many of them can be mended."})
+    fix = String(allow_none=True)
+
+
+class FindingCounts(Schema):
+    error = Integer()
+    warning = Integer()
+    info = Integer()
+    fixable = Integer()
+
+
+class FindingPage(Page):
+    findings = List(Nested(FindingOut))
+    counts = Nested(FindingCounts, metadata={"description": "Of the whole revision."})
+    codes = List(Nested(CodeOut), metadata={"description": "Of the whole revision, the worst first."})
+    revision = Integer()
+
+
+class ClassCounts(Schema):
+    class_ = Integer(data_key="class", attribute="class")
+    name = String()
+    images = Dict(metadata={"description": "By split."})
+    objects = Dict(metadata={"description": "By split."})
+
+
+class Histogram(Schema):
+    edges = List(Float(allow_none=True), metadata={"description": "One more than counts; the last is null: no end."})
+    counts = List(Integer())
+
+
+class SizeCount(Schema):
+    width = Integer()
+    height = Integer()
+    count = Integer()
+
+
+class HeatMap(Schema):
+    size = Integer(metadata={"description": "Cells a side."})
+    cells = List(Integer(), metadata={"description": "Centres of objects, row by row from the top."})
+
+
+class CoOccurrence(Schema):
+    classes = List(Integer(), metadata={"description": "The most frequent ones."})
+    cells = List(List(Integer()), metadata={"description": "Images with an object of both classes."})
+
+
+class StatisticsOut(Schema):
+    """What training uses, counted."""
+
+    revision = Integer()
+    classes = List(Nested(ClassCounts))
+    splits = Dict(metadata={"description": "Of each: images, used, objects, background."})
+    image_sizes = List(Nested(SizeCount), metadata={"description": "The most frequent ones first."})
+    box_sizes = Nested(Histogram, metadata={"description": "Square root of the area, in pixels of the image."})
+    aspect_ratios = Nested(Histogram, metadata={"description": "Width by height of boxes."})
+    objects_per_image = Nested(Histogram)
+    heatmap = Nested(HeatMap)
+    co_occurrence = Nested(CoOccurrence)
+
+
+class Codes(Field):
+    """A list of codes, or "all"."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str] | str:
+        if value == "all":
+            return "all"
+        texts = isinstance(value, list) and all(isinstance(item, str) and len(item) <= 40 for item in value)
+        if not texts or not 1 <= len(value) <= 100:
+            raise ValidationError(str(_l("Must be “all” or a list of codes of findings.")))
+        return list(dict.fromkeys(value))
+
+
+class FixIn(Schema):
+    codes = Codes(
+        required=True,
+        metadata={
+            "description": "Codes of findings, or “all”.",
+            "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
+        },
+    )

@@ -1,0 +1,195 @@
+"""Reads index.sqlite of a revision: pages of images and findings, statistics. Standard library only; see
+app/worker/doctor/index.py for its tables.
+
+The file never changes once it is there, so it is opened without locks, and counts are kept.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.extensions import socketio
+
+STEPS = 20_000  # of SQLite's machine, a millisecond or two, between chances for other clients
+BATCH = 500
+COUNTS = 1000  # kept
+SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
+IMAGE = ("id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
+         "stored, sharpness, brightness, contrast, codes")  # fmt: skip
+
+Row = dict[str, Any]
+
+_counts: dict[tuple[Any, ...], int] = {}
+
+
+class Conditions:
+    """Parts of a WHERE clause with their values."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, part: str, *values: Any) -> None:
+        self.parts.append(part)
+        self.values += values
+
+    @property
+    def where(self) -> str:
+        return f" WHERE {' AND '.join(self.parts)}" if self.parts else ""
+
+
+def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
+    """The tables and conditions of a query for images; `query` as in schemas.ImageQuery."""
+    tables, found, sized = "image", Conditions(), "image"
+    if (number := query.get("class")) is not None:
+        tables, sized = "image_class AS held CROSS JOIN image ON image.id = held.image_id", "held"
+        found.add("held.class = ?", number)
+    if query.get("split"):
+        found.add("image.split = ?", query["split"])
+    if query.get("finding"):
+        found.add("image.id IN (SELECT image_id FROM image_finding WHERE code = ?)", query["finding"])
+    if query.get("min_objects") is not None:
+        found.add("image.objects >= ?", query["min_objects"])
+    if query.get("max_objects") is not None:
+        found.add("image.objects <= ?", query["max_objects"])
+    add_sizes(query, found, sized)
+    if query.get("search"):
+        found.add("image.file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
+    return tables, found
+
+
+def add_sizes(query: Mapping[str, Any], found: Conditions, sized: str) -> None:
+    """Images with an object (of the class, where one is asked for) of a size within the bounds. The smallest and the
+    largest of an image decide all but those that have one below and one above."""
+    low, high = query.get("min_size"), query.get("max_size")
+    if low is not None:
+        found.add(f"{sized}.largest >= ?", low)
+    if high is not None:
+        found.add(f"{sized}.smallest <= ?", high)
+    if low is not None and high is not None:
+        mine = " AND object.class = held.class" if sized == "held" else ""
+        inside = f"SELECT 1 FROM object WHERE object.image_id = image.id AND object.size BETWEEN ? AND ?{mine}"  # noqa: S608
+        found.add(f"({sized}.smallest >= ? OR {sized}.largest <= ? OR EXISTS ({inside}))", low, high, low, high)
+
+
+def finding_conditions(query: Mapping[str, Any]) -> Conditions:
+    """`query` as in schemas.FindingQuery."""
+    found = Conditions()
+    for name in ("severity", "code", "split"):
+        if query.get(name):
+            found.add(f"{name} = ?", query[name])
+    if query.get("fixable") is not None:
+        found.add("fixable = ?", int(query["fixable"]))
+    if query.get("search"):
+        found.add("file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
+    return found
+
+
+def escaped(text: str) -> str:
+    """The text for LIKE, its own wildcards taken as letters."""
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+
+
+class Index:
+    """The index of one revision. Open it where it is used: a connection belongs to its thread.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.version = (str(path), path.stat().st_mtime_ns)
+        self.connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        self.connection.row_factory = sqlite3.Row
+        self.connection.set_progress_handler(lambda: socketio.sleep(0), STEPS)
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def rows(self, statement: str, values: Any = ()) -> list[Row]:
+        with closing(self.connection.execute(statement, values)) as cursor:
+            return [dict(row) for row in cursor]
+
+    def count(self, tables: str, found: Conditions) -> int:
+        """How many rows there are; counted once for each question."""
+        statement = f"SELECT COUNT(*) AS count FROM {tables}{found.where}"  # noqa: S608 (our own parts)
+        key = (self.version, statement, tuple(found.values))
+        if key not in _counts:
+            if len(_counts) >= COUNTS:
+                _counts.clear()
+            _counts[key] = int(self.rows(statement, found.values)[0]["count"])
+        return _counts[key]
+
+    def images(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
+        """A page of images with their objects, and how many there are in all; `query` as in schemas.ImageQuery."""
+        tables, found = image_conditions(query)
+        total = self.count(tables, found)
+        name = query["sort"].lstrip("-")
+        way = "DESC" if query["sort"].startswith("-") else "ASC"
+        column = "held.image_id" if name == "id" and "held" in tables else f"image.{name}"
+        order = f"{column} {way}" if name == "id" else f"{column} {way}, image.id {way}"
+        page = f"SELECT image.id FROM {tables}{found.where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        per_page = query["per_page"]
+        ids = [row["id"] for row in self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])]
+        return self.images_by_id(ids), total
+
+    def images_by_id(self, ids: list[int]) -> list[Row]:
+        """These images, in this order, each with `objects` and `codes`."""
+        places = ",".join("?" * len(ids))
+        found = self.rows(f"SELECT {IMAGE} FROM image WHERE id IN ({places})", ids)  # noqa: S608
+        objects: dict[int, list[Row]] = {number: [] for number in ids}
+        columns = "image_id, class, kind, x, y, w, h, points, line"
+        wanted = f"SELECT {columns} FROM object WHERE image_id IN ({places}) ORDER BY id"  # noqa: S608
+        for row in self.rows(wanted, ids):
+            objects[row["image_id"]].append(drawn(row))
+        known = {row["id"]: row | {"objects": objects[row["id"]], "codes": row["codes"].split()} for row in found}
+        return [known[number] for number in ids]
+
+    def image(self, image_id: int) -> Row | None:
+        """One image; None: there is none with this number."""
+        known = self.rows("SELECT id FROM image WHERE id = ?", [image_id])
+        return self.images_by_id([image_id])[0] if known else None
+
+    def findings_of(self, image_id: int) -> list[Row]:
+        rows = self.rows("SELECT * FROM finding WHERE image_id = ? ORDER BY rank, id LIMIT 200", [image_id])
+        return [row | {"data": json.loads(row["data"])} for row in rows]
+
+    def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
+        """A page of findings, errors first; `query` as in schemas.FindingQuery."""
+        found, per_page = finding_conditions(query), query["per_page"]
+        page = f"SELECT * FROM finding{found.where} ORDER BY rank, id LIMIT ? OFFSET ?"  # noqa: S608
+        rows = self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])
+        return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", found)
+
+    def every_finding(self) -> Iterator[Row]:
+        """All findings, errors first; others are served between batches."""
+        with closing(self.connection.execute("SELECT * FROM finding ORDER BY rank, id")) as cursor:
+            while batch := cursor.fetchmany(BATCH):
+                yield from (dict(row) | {"data": json.loads(row["data"])} for row in batch)
+                socketio.sleep(0)
+
+    def codes(self) -> list[Row]:
+        """Each code with its severity, and how often it was found and can be mended; the worst first."""
+        rank = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
+        return self.rows(f"SELECT * FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
+
+    def statistics(self) -> dict[str, Any]:
+        """What the child counted, by name."""
+        return {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
+
+
+def drawn(row: Row) -> Row:
+    """An object as it is drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
+    shown: Row = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
+    if row["kind"] in {"box", "keypoints"}:
+        shown["box"] = [row["x"], row["y"], row["w"], row["h"]]
+    if row["points"]:
+        shown["points"] = json.loads(row["points"])
+    return shown
