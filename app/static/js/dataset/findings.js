@@ -86,7 +86,7 @@ export class FindingsTab {
     const total = counts.error + counts.warning + counts.info;
     const fixable = codes.filter((item) => item.fixable);
     const part = (severity, word, text) => h("div", { class: "finding-figure" }, h("p", { class: `finding-number status-${severity}` }, h("strong", { class: "tabular" }, number(counts[severity])), " ", word), h("p", { class: "quiet" }, text));
-    const report = (kind, symbol) => h("a", { class: "btn btn-outline btn-sm", href: `${this.current.path}/findings/report.${kind}`, download: true }, icon(symbol), " ", kind.toUpperCase());
+    const report = (kind, symbol) => h("a", { class: "btn btn-outline btn-sm", href: `${this.current.path}/report.${kind}?revision=${this.current.data.revision}`, download: true }, icon(symbol), " ", kind.toUpperCase());
     put($("[data-finding-summary]", this.panel),
       h("div", { class: "finding-figures" }, part("error", tn("error", "errors", counts.error), t("YOLO leaves these images out")), part("warning", tn("warning", "warnings", counts.warning), t("training suffers from them")), part("info", tn("note", "notes", counts.info), t("good to know"))),
       h("div", { class: "finding-actions" },

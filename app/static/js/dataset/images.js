@@ -6,7 +6,7 @@ import { t, tn } from "../i18n.js";
 import { showPager } from "../pager.js";
 import { bind, change, read } from "./address.js";
 import { Grid } from "./grid.js";
-import { classTag, className } from "./shapes.js";
+import { classTag, className, withClass } from "./shapes.js";
 
 const PER_PAGE = 60;
 const FILTERS = ["search", "class", "split", "finding", "sort", "min_objects", "max_objects", "min_size", "max_size"];
@@ -116,6 +116,7 @@ export class ImagesTab {
     if (!this.pages.has(page)) {
       const { order } = this;
       const answer = await get(`${this.current.path}/images`, { ...this.query, page, per_page: PER_PAGE });
+      answer.images = answer.images.map((image) => withClass(image, this.current));
       if (order !== this.order) return answer; // the filters changed meanwhile
       this.pages.set(page, answer);
       if (this.pages.size > KEEP) this.pages.delete(this.pages.keys().next().value);

@@ -11,6 +11,13 @@ const isOutline = (object) => ["polygon", "obb"].includes(object.kind) && object
 /** The name of a class; its number where nobody named it. */
 export const className = (names, index) => names[index] ?? t("class {number}", { number: index });
 
+/** An image of a classification has its class by its folder, images/<split>/<class>/; it becomes an object without a place. */
+export function withClass(image, { data, classes }) {
+  if (data.task !== "classify" || image.objects.length) return image;
+  const index = classes.indexOf(image.file.split("/").slice(2, -1).join("/"));
+  return index < 0 ? image : { ...image, objects: [{ class: index, kind: "class" }] };
+}
+
 /** The upright box of an object as fractions {x, y, width, height}; null for the class of a whole image. */
 export function bounds(object) {
   if (object.box) {

@@ -88,13 +88,13 @@ export class Statistics {
       boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
       boxes && answer.heatmap && heatMap(answer.heatmap, name),
       objects && answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
-      answer.image_sizes.sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
+      answer.image_sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
       objects && answer.co_occurrence.classes.length > 1 && coOccurrence(answer.co_occurrence, this.current.classes, name),
     ].filter(Boolean);
   }
 }
 
-/** Names and counts of a histogram's bins without the empty ones at its ends: `edges[i]` is where `counts[i]` begins. */
+/** Names and counts of a histogram's bins without the empty ones at its ends: `counts[i]` is from `edges[i]` up to the next edge. */
 function bins({ edges, counts }) {
   const filled = counts.flatMap((count, index) => (count ? [index] : []));
   const [first, end] = [filled[0] ?? 0, (filled.at(-1) ?? 0) + 1];
@@ -104,14 +104,14 @@ function bins({ edges, counts }) {
 /** The name of a bin; the last one has no upper end. Whole numbers one apart are told as one number. */
 function span(from, to) {
   const text = (value) => number(value, 2);
-  if (to === undefined) return `≥ ${text(from)}`;
+  if (to === null) return `≥ ${text(from)}`;
   return Number.isInteger(from) && to === from + 1 ? text(from) : `${text(from)}–${text(to)}`;
 }
 
 const SIZES = 10;
 
-function sizes({ sizes: list, others: unlisted }) {
+function sizes(list) {
   const [shown, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
-  const others = rest.reduce((sum, item) => sum + item.images, unlisted);
-  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.images), ...(others ? [others] : [])]];
+  const others = rest.reduce((sum, item) => sum + item.count, 0);
+  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
 }

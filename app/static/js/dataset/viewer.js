@@ -3,7 +3,7 @@ import { get } from "../api.js";
 import { $$, failure, h, icon, put } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { drawing, names } from "./shapes.js";
+import { drawing, names, withClass } from "./shapes.js";
 import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
 
@@ -69,7 +69,7 @@ export class Viewer {
   async ask(id) {
     if (!this.known.has(id)) {
       const record = await get(`${this.current.path}/images/${id}`);
-      this.known.set(id, { ...record, whole: true });
+      this.known.set(id, withClass(record, this.current));
       if (this.known.size > KEEP) this.known.delete(this.known.keys().next().value);
     }
     return this.known.get(id);
