@@ -1,6 +1,6 @@
 /* What the import decided by itself, and its changes. Each change makes a new revision; nothing is uploaded again. */
 import { $, button, h, icon, put } from "../dom.js";
-import { t } from "../i18n.js";
+import { t, tn } from "../i18n.js";
 import { CHANGES } from "./changes.js";
 
 const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
@@ -13,7 +13,7 @@ export class Decisions {
 
   show() {
     const { data, busy } = this.current;
-    const decisions = data.report?.decisions || [];
+    const decisions = [...(data.report?.decisions || []), ...skipped(data.report?.skipped)];
     put($("[data-decisions]", this.panel), decisions.length
       ? h("ul", { class: "decisions" }, decisions.map((item) => this.decision(item)))
       : h("p", { class: "panel-empty" }, busy ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));
@@ -38,4 +38,11 @@ export class Decisions {
     const options = await CHANGES[name].ask(this.current, change);
     if (options) await this.made(options);
   }
+}
+
+/** Files of the upload that belong to nothing, as one more line. */
+function skipped({ count, names = [] } = {}) {
+  if (!count) return [];
+  const some = names.slice(0, 5).join(", ") + (count > 5 ? " …" : "");
+  return [{ message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", count, { names: some }) }];
 }

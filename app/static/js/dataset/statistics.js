@@ -75,7 +75,7 @@ export class Statistics {
     return new Bars({
       title: classes.length > MOST ? t("{title}, the first {n}", { title, n: number(MOST) }) : title, name: `${name}-classes`, first: "class",
       labels: shown.map((item) => className(this.current.classes, item.class)), flat: true, stacked: true, height: Math.max(150, shown.length * ROW + 40),
-      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })),
+      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })).filter(({ label }) => this.current.data[`${label}_images`]),
     });
   }
 

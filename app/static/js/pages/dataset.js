@@ -102,7 +102,7 @@ async function reload() {
   route(read());
   count();
   await revisions.load();
-  if (revisions.list) work.ended(revisions.list);
+  if (revisions.list) work.told(revisions.list);
 }
 
 room.on("dataset_update", (update) => {
