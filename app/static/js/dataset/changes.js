@@ -50,8 +50,9 @@ async function askClasses({ classes }) {
   const read = () => {
     const names = text.value.split("\n").map((name) => name.trim());
     while (names.length && !names.at(-1)) names.pop();
-    error.hidden = names.length >= classes.length && names.every(Boolean);
-    error.textContent = t("{n} names are needed, one a line.", { n: number(classes.length) });
+    const enough = names.length >= classes.length && names.every(Boolean);
+    error.hidden = enough && new Set(names).size === names.length;
+    error.textContent = enough ? t("Two lines are the same. To make one class of two, rename one instead.") : t("{n} names are needed, one a line.", { n: number(classes.length) });
     return error.hidden && names.join("\n") !== classes.join("\n") && { names };
   };
   return ask({ title: t("Class names"), action: make(), read,

@@ -19,7 +19,7 @@ const ORIGINS = {
 function changes(options = {}, before = {}) {
   const said = {
     split: (split) => split && t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) }),
-    rename: (rename) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).length),
+    rename: (rename, was) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).filter((name) => rename[name] !== was?.[name]).length),
     names: (names) => names && tn("{n} class named", "{n} classes named", names.length),
     root: (root) => root && t("from the folder “{root}”", { root }),
     merge: (merge) => merge && t("all datasets of the archive as one"),
@@ -27,7 +27,7 @@ function changes(options = {}, before = {}) {
     format: (format) => format && t("read as {format}", { format: formatName(format) }),
   };
   const changed = Object.entries(options).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
-  return changed.map(([name, value]) => said[name]?.(value)).filter(Boolean);
+  return changed.map(([name, value]) => said[name]?.(value, before[name])).filter(Boolean);
 }
 
 /** What made a revision, in words; `base` is the one that it was made from. */
