@@ -1,5 +1,5 @@
 """What each code of a finding says to the user: its title, the message for one case, what YOLO does with it, and what
-the fix does where there is one. The codes are found by app/worker/doctor and, from other formats, by app/worker/formats.
+the fix does where there is one. Codes come from app/worker/doctor and, of other formats, from app/worker/formats.
 """
 
 from collections.abc import Mapping
@@ -86,8 +86,8 @@ TEXTS: dict[str, Told] = {
         _l("Images stored turned (EXIF)"),
         _l("The camera noted that the image is to be turned (EXIF orientation %(orientation)s)."),
         _l(
-            "YOLO turns it and takes the labels for those of the upright image. If your annotation tool showed it lying "
-            "down, its boxes are in the wrong place: look at the image here."
+            "YOLO turns it and takes the labels for those of the upright image. If your annotation tool showed it "
+            "lying down, its boxes are in the wrong place: look at the image here."
         ),
         _l("The image is saved upright with the same labels. Training sees the same as before."),
     ),

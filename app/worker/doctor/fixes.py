@@ -15,11 +15,10 @@ from app.worker.doctor.model import Entry
 from app.worker.doctor.scan import READABLE, SUFFIXES, ScanSpec, open_image, read_picture
 from app.worker.doctor.statistics import SPLITS
 from app.worker.doctor.thumbnails import Thumbnails
-from app.worker.doctor.whole import twins
+from app.worker.doctor.whole import Twin, twins
 
 FILES = 20  # named for each fix
 USELESS = ("image_broken", "image_too_large", "image_too_small")
-LEAKS, REPEATED = {"leak", "leak_exact"}, {"duplicate_image", "duplicate_conflict"}
 
 Store = Callable[[bytes, str], Path]
 
@@ -154,26 +153,13 @@ class Fixes:
 
     def join_leaks(self, entries: list[Entry]) -> list[Entry]:
         """Images that are alike go to the split where most of them are, unless another split would be left empty."""
-        leaks = [twin for twin in twins(entries) if twin.entry.split != twin.other.split]
-        wished = [twin for twin in leaks if ("leak_exact" if twin.same else "leak") in self.codes]
-        parent: dict[int, int] = {}
-
-        def root(key: int) -> int:
-            while parent.setdefault(key, key) != key:
-                key = parent[key]
-            return key
-
-        for twin in wished:
-            parent[root(id(twin.entry))] = root(id(twin.other))
-        groups: dict[int, list[Entry]] = {}
-        for entry in entries:
-            if id(entry) in parent:
-                groups.setdefault(root(id(entry)), []).append(entry)
-        same = {id(twin.entry): twin.same for twin in wished}
-        moves = self.moves(entries, list(groups.values()), same)
+        found = [twin for twin in twins(entries) if "leak" in self.codes or (twin.same and "leak_exact" in self.codes)]
+        if not self.codes & {"leak", "leak_exact"}:
+            return entries
+        moves = self.moves(entries, grouped(entries, found), {id(twin.entry) for twin in found if twin.same})
         return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
 
-    def moves(self, entries: list[Entry], groups: list[list[Entry]], same: dict[int, bool]) -> dict[int, str]:
+    def moves(self, entries: list[Entry], groups: list[list[Entry]], same: set[int]) -> dict[int, str]:
         """The new split of each image that is moved, by its id."""
         sizes = Counter(entry.split for entry in entries)
         moves: dict[int, str] = {}
@@ -187,7 +173,7 @@ class Fixes:
                     sizes[entry.split] -= 1
                     sizes[target] += 1
                     moves[id(entry)] = target
-                    self.note("leak_exact" if same.get(id(entry)) else "leak", entry.file, images=1)
+                    self.note("leak_exact" if id(entry) in same else "leak", entry.file, images=1)
         return moves
 
     def drop_repeated(self, entries: list[Entry]) -> list[Entry]:
@@ -205,6 +191,24 @@ class Fixes:
                     dropped.add(id(entry))
                     self.note(code, entry.file, images=1)
         return [entry for entry in entries if id(entry) not in dropped]
+
+
+def grouped(entries: list[Entry], found: list[Twin]) -> list[list[Entry]]:
+    """Images that are linked by twins."""
+    parent: dict[int, int] = {}
+
+    def root(key: int) -> int:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    for twin in found:
+        parent[root(id(twin.entry))] = root(id(twin.other))
+    groups: dict[int, list[Entry]] = {}
+    for entry in entries:
+        if id(entry) in parent:
+            groups.setdefault(root(id(entry)), []).append(entry)
+    return list(groups.values())
 
 
 def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:

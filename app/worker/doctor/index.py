@@ -2,8 +2,8 @@
 
 Tables: `image` (`stored`: whether the file is in the revision), `object` (rows of finite numbers, those of images that
 training leaves out, too), `image_class` (which classes an image holds), `finding`, `image_finding` (which codes an
-image has), `code` (all findings counted), and `statistics` (name, JSON). Sizes of objects: the square root of their box's
-area, in pixels of the image.
+image has), `code` (all findings counted), and `statistics` (name, JSON). Sizes of objects: the square root of their
+box's area, in pixels of the image.
 """
 
 import json

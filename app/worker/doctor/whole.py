@@ -14,7 +14,7 @@ FEW = 50
 
 @dataclass(slots=True)
 class Twin:
-    """An image that another one repeats, or looks like; `other` came first, or is in the split that counts more."""
+    """An image that repeats another one, or looks like it; `other` is the first of them all."""
 
     entry: Entry
     other: Entry
@@ -22,7 +22,7 @@ class Twin:
 
 
 def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
-    """Each image that repeats or resembles one before it in the order train, val, test, with one of those."""
+    """Each image that repeats or resembles one before it in the order train, val, test, with the first of those."""
     exact: dict[str, list[Entry]] = {}
     alike: dict[int, list[Entry]] = {}
     for entry in entries:
@@ -37,12 +37,7 @@ def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
             for entry in others:
                 if id(entry) not in told:
                     told.add(id(entry))
-                    yield Twin(entry, best(entry, first, group), same)
-
-
-def best(entry: Entry, first: Entry, group: list[Entry]) -> Entry:
-    """The counterpart to name: one of another split before one of the same."""
-    return first if first.split != entry.split else next((item for item in group if item.split != entry.split), first)
+                    yield Twin(entry, first, same)
 
 
 def order(entry: Entry) -> tuple[int, str]:
