@@ -18,6 +18,7 @@ workers = 1  # Socket.IO rooms and the supervisor live in one process
 threads = 100  # gthread: each open websocket holds one
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
+limit_request_field_size = 65536  # Upload-Metadata carries the dataset's form: class names may be many
 control_socket_disable = True
 
 

@@ -56,7 +56,9 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     if origins:
         from flask_cors import CORS
 
-        CORS(app, resources={r"/api/.*": {"origins": origins}})
+        from app.services.uploads.protocol import HEADERS
+
+        CORS(app, resources={r"/api/.*": {"origins": origins, "expose_headers": ["Location", *HEADERS]}})
     socketio.init_app(
         app,
         async_mode=config["SOCKETIO_ASYNC_MODE"],
@@ -89,16 +91,19 @@ def register_services(app: APIFlask) -> None:
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
+    from app.services.uploads import UploadService
 
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
+    datasets = DatasetService(storage)
     app.extensions["services"] = Services(
         storage=storage,
-        datasets=DatasetService(storage),
+        datasets=datasets,
         trainer=trainer,
         inference=InferenceService(storage),
         estimates=EstimateService(storage, trainer),
         backups=BackupService(storage),
+        uploads=UploadService(storage, datasets),
     )
 
 
@@ -119,10 +124,11 @@ def register_routes(app: APIFlask) -> None:
         training_files,
         trainings,
         ui,
+        uploads,
     )
 
     training = (trainings, training_actions, training_files, training_events, training_bundle, parameters, estimate)
-    for module in (ui, datasets, dataset_revisions, dataset_contents, *training, tests, system):
+    for module in (ui, datasets, dataset_revisions, dataset_contents, uploads, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 
@@ -136,6 +142,7 @@ def start_background(app: APIFlask) -> None:
         held.storage.clean_leftovers()
         held.datasets.reconcile()
         held.trainer.reconcile()
+        held.uploads.reconcile()
     socketio.start_background_task(warm_up, app, held)
 
 

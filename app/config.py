@@ -73,6 +73,7 @@ SETTINGS = (
     Setting("DATA_ROOT", str, "data", "Folder of datasets, models, tests and weights."),
     Setting("INSTANCE_PATH", str, "instance", "Folder of the SQLite database and the secret key."),
     Setting("MAX_UPLOAD_SIZE", size, "500MB", "Largest request body of one plain POST."),
+    Setting("MAX_RESUMABLE_SIZE", size, "2GB", "Largest file of an upload that can be resumed (tus)."),
     Setting("MAX_EXPANDED_SIZE", size, "10GB", "Largest size of a ZIP once extracted."),
     Setting("MIN_FREE_DISK", size, "5GB", "Uploads are refused when less than this would stay free."),
     Setting("MAX_ZIP_ENTRIES", int, "200000", "Most files in one ZIP."),

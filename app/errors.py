@@ -30,7 +30,7 @@ class AppError(Exception):
         members: what a program needs to go on, beside the members of every failure (RFC 9457, section 3.2).
     """
 
-    status = HTTPStatus.BAD_REQUEST
+    status: int = HTTPStatus.BAD_REQUEST
     headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
@@ -74,6 +74,37 @@ class IllegalTransition(Conflict):
         self.current = current
 
 
+class Gone(AppError):
+    """It was here, and its time is over."""
+
+    status = HTTPStatus.GONE
+
+
+class PreconditionFailed(AppError):
+    """The client speaks another version of a protocol."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+
+
+class WrongType(AppError):
+    """The body's Content-Type is not the one that this address takes."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class Locked(AppError):
+    """Another request is doing the same now; trying again soon makes sense."""
+
+    status = HTTPStatus.LOCKED
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+
+class ChecksumMismatch(AppError):
+    """What arrived is not what was sent; 460 is tus's own status."""
+
+    status = 460
+
+
 class TooLarge(AppError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
@@ -102,10 +133,14 @@ TITLES = {
     404: _l("Not found"),
     405: _l("Method not allowed"),
     409: _l("Conflict"),
+    410: _l("Gone"),
+    412: _l("Unknown version"),
     413: _l("Too large"),
     415: _l("Unsupported content type"),
     422: _l("Invalid data"),
+    423: _l("Locked"),
     429: _l("Too many requests"),
+    460: _l("Checksum mismatch"),
     500: _l("Internal error"),
     503: _l("Temporarily unavailable"),
     507: _l("Disk full"),
@@ -232,7 +267,7 @@ def problem(
             **members or {},
         )
         response.mimetype = "application/problem+json"
-    response.status_code = status
+    response.status = "460 Checksum Mismatch" if status == ChecksumMismatch.status else str(int(status))
     response.headers.extend(headers or {})
     return response
 

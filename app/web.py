@@ -19,6 +19,8 @@ from app.extensions import socketio
 
 STATIC = Path(__file__).parent / "static"
 YIELD_BYTES = 1024 * 1024
+RECV_BYTES = 256 * 1024
+CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -65,6 +67,7 @@ class YieldingInput:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self._reader = length_reader(stream)
         self._until_yield = YIELD_BYTES
 
     def _count(self, data: bytes) -> bytes:
@@ -75,13 +78,28 @@ class YieldingInput:
         return data
 
     def read(self, *size: int) -> bytes:
-        return self._count(self._stream.read(*size))
+        direct = self._reader is not None and size and size[0] > 0 and not self._stream.buf.tell()
+        return self._count((self._reader if direct else self._stream).read(*size))
 
     def readline(self, *size: int) -> bytes:
         return self._count(self._stream.readline(*size))
 
     def __iter__(self) -> Any:
         return iter(self.readline, b"")
+
+
+def length_reader(stream: Any) -> Any:
+    """What gunicorn's Body reads from, told to take more at once; None for another server's input.
+
+    Body asks it for 1 KB at a time, which it cuts from 8 KB of the socket and puts the rest back: half of an upload's
+    time on loopback (measured).
+    """
+    reader = getattr(stream, "reader", None)
+    unreader: Any = getattr(reader, "unreader", None)
+    if type(reader).__name__ != "LengthReader" or not hasattr(unreader, "mxchunk") or not hasattr(stream, "buf"):
+        return None
+    unreader.mxchunk = RECV_BYTES
+    return reader
 
 
 class UploadRequest(Request):
@@ -162,7 +180,8 @@ def check_body() -> None:
     """Refuse bodies that no endpoint reads. The parser behind the schemas takes them for empty, or fails on them.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor a form. BadRequest: not JSON. RequestEntityTooLarge: much of it.
+        UnsupportedMediaType: neither JSON nor a form, nor a chunk where chunks belong.
+        BadRequest: not JSON. RequestEntityTooLarge: much of it.
     """
     if not request.path.startswith("/api/") or not (request.content_length or request.is_json):
         return
@@ -170,6 +189,8 @@ def check_body() -> None:
         request.max_content_length = min(MAX_JSON_BYTES, request.max_content_length or MAX_JSON_BYTES)
         if request.get_data():
             request.get_json()
+    elif request.mimetype == CHUNK_TYPE and (request.path + "/").startswith("/api/uploads/"):
+        return
     elif request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType
 

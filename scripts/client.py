@@ -1,11 +1,13 @@
 """A client of the platform for scripts: datasets, trainings and tests by REST, progress by Socket.IO.
 
 python -m scripts.client upload shapes.zip --name Shapes
+python -m scripts.client upload large.zip --name Large --resume large.state
 python -m scripts.client train 1 --name "First try" --epochs 30 --watch
 python -m scripts.client test 1 photo.jpg --output boxes.jpg
 python -m scripts.client download 1 best.pt
 python -m scripts.client extend 1 --epochs 10 --schedule keep
 python -m scripts.client queue 5 3
+python -m scripts.client revise 1 --rename dog=animal --rename cat=animal --split 80/15/5
 """
 
 import argparse
@@ -20,6 +22,8 @@ from typing import Any
 
 import requests
 import socketio
+
+from scripts import client_datasets, resumable
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
@@ -65,14 +69,26 @@ class Client:
         if response.ok:
             return response
         try:
-            body = response.json()
-            fields = [f"{item['field']}: {item['message']}" for item in body.get("errors", [])]
-            raise ApiError(" ".join([f"{response.status_code}: {body['detail']}", *fields]))
+            raise ApiError(explained(response.json()))
         except (ValueError, KeyError):
             raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
 
-    def upload(self, file: Path, name: str) -> int:
-        """Send a ZIP; the new dataset's id. The server goes on to validate it."""
+    def upload(self, file: Path, name: str, state: Path | None = None, chunk: int = resumable.CHUNK) -> int:
+        """Send a ZIP; the new dataset's id. The server goes on to validate it.
+
+        Large files are sent in chunks that a cut does not undo.
+
+        Args:
+            state: where this upload is, is kept in this file: the same call goes on from there.
+
+        Raises:
+            ApiError: it was refused, or the server cannot be reached.
+        """
+        if (state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self):
+            try:
+                return resumable.upload(self, file, name, state, chunk)
+            except resumable.Refused as error:
+                raise ApiError(explained(error.problem)) from error
         with open(file, "rb") as stream:
             files = {"file": (file.name, stream, "application/zip")}
             return self.request("POST", "/api/datasets", files=files, data={"name": name}).json()["dataset_id"]
@@ -159,6 +175,12 @@ class Client:
         return target
 
 
+def explained(problem: dict[str, Any]) -> str:
+    """A problem+json in a line."""
+    fields = [f"{item['field']}: {item['message']}" for item in problem.get("errors", [])]
+    return " ".join([f"{problem['status']}: {problem['detail']}", *fields])
+
+
 def new_key() -> dict[str, str]:
     """A key of its own for each request: whoever sends this one again gets the same answer."""
     return {"Idempotency-Key": uuid.uuid4().hex}
@@ -190,6 +212,7 @@ def arguments() -> argparse.Namespace:
     upload = commands.add_parser("upload", help="send a ZIP and wait until it is validated")
     upload.add_argument("file", type=Path)
     upload.add_argument("--name", required=True)
+    upload.add_argument("--resume", type=Path, metavar="STATE", help="file that remembers where it was cut")
     train = commands.add_parser("train", help="queue a training")
     train.add_argument("dataset_id", type=int)
     train.add_argument("--name")
@@ -208,6 +231,7 @@ def arguments() -> argparse.Namespace:
     download.add_argument("training_id", type=int)
     download.add_argument("file", type=Path)
     add_actions(commands)
+    client_datasets.add_commands(commands)
     return parser.parse_args()
 
 
@@ -236,7 +260,7 @@ def show(value: Any) -> None:
 def run(client: Client, asked: argparse.Namespace) -> None:
     """Carry out one command; its answer is printed as JSON, a line each."""
     if asked.command == "upload":
-        show(client.wait_until_valid(client.upload(asked.file, asked.name)))
+        show(client.wait_until_valid(client.upload(asked.file, asked.name, asked.resume)))
     elif asked.command == "train":
         fields = ("dataset_id", "name", "model_version", "epochs", "batch_size", "img_size", "learning_rate")
         payload = {field: getattr(asked, field) for field in fields if getattr(asked, field) is not None}
@@ -252,6 +276,8 @@ def run(client: Client, asked: argparse.Namespace) -> None:
     elif asked.command == "queue":
         for training in client.queue(asked.order):
             show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
+    elif asked.command in client_datasets.COMMANDS:
+        print(*client_datasets.printed(client_datasets.run(client, asked)), sep="\n", flush=True)
     elif asked.command in ACTIONS:
         show(acted(client, asked))
     if asked.command == "watch" or getattr(asked, "watch", False):

@@ -30,5 +30,6 @@ copy chart.js chartjs dist/chart.umd.min.js
 copy chartjs-plugin-zoom chartjs-plugin-zoom dist/chartjs-plugin-zoom.min.js
 copy hammerjs hammerjs hammer.min.js
 copy socket.io-client socket.io-client dist/socket.io.min.js
+copy tus-js-client tus-js-client dist/tus.min.js
 copy swagger-ui-dist swagger-ui swagger-ui.css swagger-ui-bundle.js swagger-ui-standalone-preset.js
 cp "$modules/swagger-ui-dist/favicon-32x32.png" "$to/swagger-ui/"

@@ -25,6 +25,13 @@ SPECIFIED = {
 OURS = {
     ("post", "/api/datasets/sample"),
     ("get", "/api/datasets/{}/findings"),
+    ("get", "/api/datasets/import"),
+    ("post", "/api/datasets/import"),
+    ("get", "/api/datasets/{}/revisions"),
+    ("post", "/api/datasets/{}/revisions"),
+    ("post", "/api/datasets/{}/revisions/{}/use"),
+    ("get", "/api/datasets/{}/original"),
+    ("get", "/api/datasets/{}/export"),
     ("get", "/api/trainings/{}/log"),
     *(("post", f"/api/trainings/{{}}/{name}") for name in ("pause", "resume", "retry", "extend", "clone", "restore")),
     ("patch", "/api/trainings/{}"),
@@ -39,6 +46,8 @@ OURS = {
     ("get", "/api/tests"),
     ("get", "/api/tests/{}"),
     ("get", "/api/system"),
+    ("post", "/api/uploads"),
+    *((method, "/api/uploads/{}") for method in ("get", "patch", "delete")),
 }
 
 
@@ -84,7 +93,8 @@ def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> None:
     found = operations(description)
-    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes", "task"}
+    options = {"task", "root", "merge", "names", "rename", "split", "format"}
+    assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"} | options
     assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"}
     training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}
     assert fields(description, found["post", "/api/trainings"]) >= training

@@ -183,7 +183,12 @@ def receiving(server: Server) -> bool:
 
 def extracting(server: Server) -> bool:
     """Some files are staged."""
-    return sum(1 for _ in (server.folder / "data/tmp").glob("*/images/train/*")) > 50
+    return sum(1 for _ in (server.folder / "data/tmp").glob("*/source/images/train/*")) > 50
+
+
+def reading(server: Server) -> bool:
+    """The child looks at what was extracted, to give its verdict."""
+    return any((server.folder / "data/ingests").glob("*/child.json"))
 
 
 def placed(server: Server) -> bool:
@@ -191,27 +196,32 @@ def placed(server: Server) -> bool:
     return any((server.folder / "data/datasets").iterdir())
 
 
-def validating(server: Server) -> bool:
-    """The child has begun."""
-    return any((server.folder / "data/datasets").glob("*/validation/*/heartbeat"))
+def scanning(server: Server) -> bool:
+    """The child works on the images: some have their thumbnails."""
+    return any((server.folder / "data/datasets").glob("*/thumbnails/*/*"))
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> None:
     """At each stage, seen to be reached: after a restart there is no half dataset, and a retry works."""
-    for reached in (receiving, extracting, placed, validating):
+    for reached in (receiving, extracting, reading, placed, scanning):
         with Server(tmp_path, mode) as server:
             upload = start_upload(server, middling)
             while not reached(server):
-                assert upload.poll() is None or reached is validating, f"{reached.__name__} was not met"
+                assert upload.poll() is None or reached is scanning, f"{reached.__name__} was not met"
                 time.sleep(0.001)
             kill(server)
             upload.communicate(timeout=30)
             server.start()
-            check_after_kill(server, expected={receiving: {0}, extracting: {0}, validating: {1}}.get(reached, {0, 1}))
+            check_after_kill(server, expected={receiving: {0}, extracting: {0}, scanning: {1}}.get(reached, {0, 1}))
             for item in server.get("/api/datasets?per_page=100").json()["datasets"]:
                 assert settled(server, item["id"])["status"] == "valid"
                 assert server.delete(f"/api/datasets/{item['id']}").status_code == 200
+
+
+def orphaned(data: Path) -> list[Path]:
+    """Files of children whose revision nobody waits for."""
+    return [] if any((data / "datasets").iterdir()) else list((data / "ingests").glob("*/child.json"))
 
 
 def kill(server: Server) -> None:
@@ -229,7 +239,7 @@ def check_after_kill(server: Server, expected: set[int]) -> None:
     assert {path.name for path in (data / "datasets").iterdir()} == rows
     assert len(rows) in expected
     limit = time.monotonic() + 5
-    while list((data / "tmp").iterdir()):
+    while list((data / "tmp").iterdir()) or any("child.json" in str(path) for path in orphaned(data)):
         assert time.monotonic() < limit, "staging is cleared"
         time.sleep(0.05)
     again = server.post("/api/datasets", data={"name": "retry"}, files={"file": ("a.zip", yolo_zip())})

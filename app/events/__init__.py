@@ -23,4 +23,3 @@ from app.events.training import (
     Stage,
     Started,
 )
-from app.events.validation import Findings, Validated, Validating

@@ -46,7 +46,8 @@ def index() -> str:
 @blueprint.get("/datasets")
 def datasets() -> str:
     """All datasets, and the upload."""
-    return render_template("datasets.html", max_upload=current_app.config["MAX_CONTENT_LENGTH"])
+    post, resumable = (current_app.config[name] for name in ("MAX_UPLOAD_SIZE", "MAX_RESUMABLE_SIZE"))
+    return render_template("datasets.html", max_upload=max(post, resumable), max_post=post)
 
 
 @blueprint.get("/datasets/<id:dataset_id>")

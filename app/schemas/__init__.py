@@ -59,3 +59,4 @@ from app.schemas.trainings import (
     TrainingPage,
     TrainingQuery,
 )
+from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut

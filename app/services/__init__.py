@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.trainer import TrainingService
+    from app.services.uploads import UploadService
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Services:
     inference: "InferenceService"
     estimates: "EstimateService"
     backups: "BackupService"
+    uploads: "UploadService"
 
 
 def services() -> Services:

@@ -54,6 +54,7 @@ class Janitor:
             "checkpoints": self.remove_checkpoints,
             "temporary files": self.remove_leftovers,
             "images": self.remove_objects,
+            "uploads": self.forget_uploads,
             "backups": self.make_backups,
         }
         return {name: self.attempt(name, job, time) for name, job in jobs.items()}
@@ -128,6 +129,10 @@ class Janitor:
     def remove_objects(self, time: datetime) -> int:
         """Stored images that no dataset uses any more."""
         return self.held.datasets.remove_unused_objects((time - UNUSED).timestamp())
+
+    def forget_uploads(self, time: datetime) -> int:
+        """Uploads that nobody has gone on with, and the records of those that are over."""
+        return self.held.uploads.remove_expired(time)
 
     def make_backups(self, _time: datetime) -> int:
         """Those that were missed: the server was away, the disk was full, the training was marked later."""

@@ -15,6 +15,7 @@ from rich.table import Table
 import scripts.bench as package
 from app.config import ROOT
 from scripts.bench.common import Figures
+from scripts.bench.resumable import resumable
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
 from scripts.bench.upload import upload
@@ -24,6 +25,7 @@ OUTPUT = ROOT / "bench-output"
 SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "start": start,
     "upload": upload,
+    "resumable": resumable,
     "training": training,
     "inference": inference,
 }

@@ -1,6 +1,7 @@
 """Uploads that are killed, many at once, and disks that are full or read-only."""
 
 import random
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from scripts.local_server import Server
+from tests import test_uploads_tus as tus
 from tests.data import yolo_zip
 from tests.faults.conftest import Record
 from tests.faults.tools import (
@@ -62,6 +64,40 @@ def test_kill_web_during_upload(record: Record, tmp_path: Path, large: Path) -> 
             body = server.get(f"/api/datasets/{item}").json()
             assert body["total_images"] == LARGE
         add_dataset(server, "retry")
+        check_database(server)
+
+
+@pytest.mark.faults("kill -9 web during a 300 MB upload in chunks", 30)
+def test_kill_web_during_resumable_upload(record: Record, tmp_path: Path, large: Path) -> None:
+    """Twice, at random points; what was answered is there, and the upload goes on to one dataset."""
+    data, chance = large.read_bytes(), random.Random(record.number)
+    with Server(tmp_path, record.mode, MIN_FREE_DISK="1MB") as server:
+        place, acknowledged = tus.begin(server, len(data)), 0
+        for _ in range(2):
+            timer = threading.Timer(0.2 + chance.random() * 2, kill_server, (server,))
+            timer.start()
+            while acknowledged < len(data):
+                chunk = data[acknowledged : acknowledged + 20_000_000]
+                try:
+                    answer = tus.patch(server, place, acknowledged, chunk)
+                except requests.RequestException:
+                    break
+                assert answer.status_code == 204, answer.text
+                acknowledged = int(answer.headers["Upload-Offset"])
+            timer.join()
+            began = time.monotonic()
+            server.start()
+            kept = tus.offset(server, place)
+            assert record.recovered(began) < 10
+            assert kept >= acknowledged, "what was answered is on the disk"
+            acknowledged = kept
+        if acknowledged < len(data):
+            assert tus.stored(server, place).read_bytes() == data[:acknowledged]
+            assert tus.patch(server, place, acknowledged, data[acknowledged:]).status_code == 204
+        assert tus.outcome(server, place)["dataset_id"] == 1
+        rows, folders = stored(server)
+        assert rows == folders == {"1"}
+        assert server.get("/api/datasets/1").json()["total_images"] == LARGE
         check_database(server)
 
 

@@ -61,7 +61,7 @@ REASONS = {
                           "annotations into one ZIP."),
     "no_objects": _l("The annotations hold no object with a class."),
     "same_file": _l("%(first)s and %(second)s would be the same file."),
-    "label_too_large": _l("%(file)s is too large for a label file (%(limit)s bytes)."),
+    "label_too_large": _l("%(name)s is too large for a label file (%(limit)s bytes)."),
     "file_too_large": _l("%(file)s is larger than %(limit)s bytes."),
     "annotation_unreadable": _l("The annotation file %(file)s cannot be read: %(reason)s."),
     "xml_unreadable": _l("An XML file cannot be read: %(reason)s."),

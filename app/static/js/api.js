@@ -10,6 +10,11 @@ export class ApiError extends Error {
 
 const unreachable = () => new ApiError({ title: t("The server does not answer"), detail: t("Check that it runs and that the network is there, then try again.") });
 
+/** The error of an answer whose body is a text. */
+export function problem(status, text) {
+  try { return failed(status, JSON.parse(text)); } catch { return failed(status, null); }
+}
+
 function failed(status, body) {
   const known = body && typeof body === "object" ? body : {};
   return new ApiError({
@@ -74,7 +79,7 @@ export function upload(path, form, progress) {
 }
 
 /** The rate over the last three seconds, so that it neither jumps nor lags. */
-function rateMeter() {
+export function rateMeter() {
   const marks = [];
   return (sent, total) => {
     const now = performance.now();

@@ -4,13 +4,16 @@ import { h, icon, put } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, number, percent, remaining } from "./format.js";
 import { t } from "./i18n.js";
+import { Transfer, created, fingerprint, fits, terminate, unfinished } from "./resumable.js";
 import { bar, moveBar } from "./status.js";
 
+const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are gone on with
 let serial = 0;
 
 export class Uploads {
-  constructor(place, limit, changed) {
-    Object.assign(this, { place, limit, changed, queue: Promise.resolve(), early: new Map() });
+  /** @param limits {most, post}: bytes of a file, and of one that is sent in a plain POST */
+  constructor(place, limits, changed) {
+    Object.assign(this, { place, limits, changed, queue: Promise.resolve(), early: new Map(), choose: null });
     this.items = new Set();
   }
 
@@ -20,11 +23,25 @@ export class Uploads {
 
   add(files) {
     for (const file of files) {
-      const item = new Upload(file, this);
-      this.items.add(item);
-      this.place.append(item.element);
+      const kept = [...this.items].find((item) => item.kept?.fingerprint === fingerprint(file));
+      if (kept) kept.goOn(file);
+      else this.show(new Upload(file, this));
     }
     if (files.length) this.place.lastElementChild.querySelector("input")?.focus();
+  }
+
+  show(item) {
+    this.items.add(item);
+    this.place.append(item.element);
+  }
+
+  /** What this browser began before the page was loaded. */
+  async showUnfinished() {
+    for (const kept of await unfinished()) {
+      const item = new Upload({ name: kept.filename, size: kept.length }, this, kept);
+      this.show(item);
+      item.found();
+    }
   }
 
   /** Send after what is being sent now. */
@@ -43,18 +60,23 @@ export class Uploads {
   }
 }
 
+const small = (symbol, label, act) => h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: act }, symbol && [icon(symbol), " "], label);
+
 class Upload {
-  constructor(file, uploads) {
-    Object.assign(this, { file, uploads, id: null });
+  /** @param kept an upload of `unfinished`; `file` is then its name and size, until the file itself is chosen again */
+  constructor(file, uploads, kept = null) {
+    Object.assign(this, { file, uploads, kept, id: null });
     this.element = h("section", { class: "panel upload", "aria-label": file.name });
+    if (kept) return;
     const reason = this.refusal();
     if (reason) this.failed({ title: t("This file cannot be uploaded"), detail: reason });
     else this.ask();
   }
 
   refusal() {
+    const { most } = this.uploads.limits;
     if (!/\.zip$/i.test(this.file.name)) return t("It is not a ZIP file.");
-    if (this.file.size > this.uploads.limit) return t("It has {size}; the server takes {limit} at most.", { size: bytes(this.file.size), limit: bytes(this.uploads.limit) });
+    if (this.file.size > most) return t("It has {size}; the server takes {limit} at most.", { size: bytes(this.file.size), limit: bytes(most) });
     return null;
   }
 
@@ -79,40 +101,120 @@ class Upload {
   }
 
   begin(form) {
-    form.append("file", this.file);
     this.form = form;
+    const metadata = { filename: this.file.name, ...Object.fromEntries(form) };
+    const { post } = this.uploads.limits;
+    const large = this.file.size >= RESUMABLE_FROM || this.file.size > post;
+    this.transfer = large && fits(metadata) ? this.inChunks(metadata) : null;
+    this.queueUp();
+  }
+
+  inChunks(metadata) {
+    return new Transfer(this.file, metadata, {
+      progress: (state) => this.progress(state, "sending", () => [this.pauseButton(), this.cancelButton()]),
+      interrupted: () => this.show(t("The connection is lost. It goes on by itself."), "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
+    });
+  }
+
+  queueUp() {
     this.show(t("Waiting for the upload before it"), "", null);
     this.uploads.send(this);
   }
 
-  show(left, right, value, action) {
-    this.left ??= h("span", {});
-    this.right ??= h("span", {});
+  /** `actions` makes the buttons; they stay while `kind` does, and keep the focus. */
+  show(left, right, value, kind = "", actions = () => []) {
     if (!this.bar) {
+      Object.assign(this, { left: h("span", {}), right: h("span", {}), tools: h("span", { class: "upload-tools" }), kind: "" });
       this.bar = bar(value, "", this.file.name);
-      put(this.element, this.head(bytes(this.file.size)), this.bar, h("div", { class: "upload-foot", "aria-live": "polite" }, this.left, this.right));
+      put(this.element, this.head(bytes(this.file.size)), this.bar,
+        h("div", { class: "upload-foot" }, h("span", { "aria-live": "polite" }, this.left), h("span", { class: "upload-right" }, this.right, this.tools)));
     }
     put(this.left, left);
-    put(this.right, right, action ? [" ", action] : []);
+    put(this.right, right);
+    if (kind !== this.kind || !kind) put(this.tools, actions());
+    this.kind = kind;
+    this.bar.classList.toggle("is-open", value === null);
     if (value !== null) moveBar(this.bar, value);
-    else this.bar.classList.add("is-open");
+  }
+
+  progress({ sent, total, rate, left }, kind, actions) {
+    this.share = sent / total;
+    if (sent < total) this.show([percent(sent / total), " · ", t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) })], rate ? `${bytes(rate)}/s · ${remaining(left)}` : "", sent / total, kind, actions);
+    else this.show(t("Sent. The server unpacks it."), "", null);
   }
 
   async send() {
-    const { done, abort } = upload("/api/datasets", this.form, ({ sent, total, rate, left }) => {
-      if (sent < total) this.show([percent(sent / total), " · ", t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) })], rate ? `${bytes(rate)}/s · ${remaining(left)}` : "", sent / total, cancel);
-      else this.show(t("Sent. The server unpacks it."), "", null);
-    });
-    const cancel = h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: abort }, t("Cancel"));
     try {
-      const { dataset_id: id } = await done;
-      this.id = id;
-      this.show(t("Unpacked. The check begins."), this.link(), null);
-      this.uploads.changed();
-      if (this.uploads.early.has(id)) this.checked(this.uploads.early.get(id));
+      const id = this.transfer ? await this.sendInChunks() : await this.sendAtOnce();
+      if (id) this.received(id);
     } catch (error) {
+      this.transfer?.forget();
       this.failed(error);
     }
+  }
+
+  async sendAtOnce() {
+    const body = new FormData();
+    for (const [name, value] of this.form) body.append(name, value);
+    body.append("file", this.file);
+    const { done, abort } = upload("/api/datasets", body, (state) => this.progress(state, "sending", () => [small(null, t("Cancel"), abort)]));
+    return (await done).dataset_id;
+  }
+
+  /** The dataset's id; null when it was paused or cancelled, and the next in the queue has its turn. */
+  async sendInChunks() {
+    if (this.gone || !(await this.transfer.run())) return null;
+    this.show(t("Sent. The server unpacks it."), "", null);
+    const id = await created(this.transfer.id);
+    this.transfer.forget();
+    return id;
+  }
+
+  received(id) {
+    this.id = id;
+    this.show(t("Unpacked. The check begins."), this.link(), null);
+    this.uploads.changed();
+    if (this.uploads.early.has(id)) this.checked(this.uploads.early.get(id));
+  }
+
+  pauseButton() {
+    return small("pause-fill", t("Pause"), () => {
+      this.transfer.pause();
+      this.show(t("Paused. It goes on where it was."), "", this.share ?? 0, "paused", () => [small("play-fill", t("Resume"), () => this.queueUp()), this.cancelButton()]);
+    });
+  }
+
+  cancelButton() {
+    return small(null, t("Cancel"), async () => {
+      this.gone = true;
+      this.uploads.remove(this);
+      await this.transfer.cancel();
+    });
+  }
+
+  /** An upload of an earlier page: it waits for its file, or its dataset is being made, or it was refused. */
+  async found() {
+    const { entry, state, offset, length, id } = this.kept;
+    if (state === "receiving") {
+      this.show([t("Stopped at {percent}.", { percent: percent(offset / length) }), " ", t("Choose the same file again and it goes on there.")], "", offset / length, "kept", () => [
+        small("folder2-open", t("Choose the file"), () => this.uploads.choose()),
+        small(null, t("Cancel"), () => { this.uploads.remove(this); terminate(entry); }),
+      ]);
+      return;
+    }
+    this.transfer = new Transfer(this.file, {}, {});
+    this.transfer.from(entry);
+    this.show(t("Sent. The server unpacks it."), "", null);
+    try { this.received(await created(id)); } catch (error) { this.failed(error); }
+    this.transfer.forget();
+  }
+
+  goOn(file) {
+    this.file = file;
+    this.transfer = this.inChunks(this.kept.entry.metadata);
+    this.transfer.from(this.kept.entry);
+    this.kept = null;
+    this.queueUp();
   }
 
   link() {
@@ -139,9 +241,11 @@ class Upload {
   failed(error) {
     this.bar = null;
     const fields = error.errors?.map((item) => h("li", {}, `${item.field}: ${item.message}`)) || [];
+    const retry = () => error.again().then(() => created(this.transfer.id)).then((id) => this.received(id)).catch((next) => this.failed(next));
     put(this.element, h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"),
       h("div", { class: "notice-text" }, h("strong", {}, `${this.file.name}: ${error.title}`), error.detail, fields.length > 0 && h("ul", {}, fields)),
-      this.form && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { this.bar = null; this.ask(); } }, t("Change and try again")),
+      error.again && small("arrow-clockwise", t("Try again"), () => { this.show(t("Sent. The server unpacks it."), "", null); retry(); }),
+      this.form && small(null, t("Change and try again"), () => { this.bar = null; this.ask(); }),
       h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: () => this.uploads.remove(this) })));
   }
 }

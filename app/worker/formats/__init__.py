@@ -43,7 +43,7 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         annotations = annotation_files(tree)
         for kind, paths in annotations.items():
             found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
-        if not any(item.complete for item in found):
+        if task == "auto" and not any(item.complete for item in found):
             found = [item for item in folders.detect(tree, task) if folders.enough(item)]
     found.sort(key=rank)
     if not found or not found[0].complete:
@@ -51,7 +51,8 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
             for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
-    found = [item for item in found if item.complete or not covered(item, found)]
+    roots = {item.root for item in found if item.complete and item.format in DETECTORS}
+    found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
         item.others = found
     return found
@@ -63,12 +64,11 @@ def rank(found: Found) -> tuple[bool, int, int, int, str]:
     return not found.complete, depth, -found.images, list(READERS).index(found.format), found.root
 
 
-def covered(found: Found, others: list[Found]) -> bool:
-    """Whether the images of an incomplete one belong to a complete one: COCO's lie in images/train as YOLO's do."""
-    return any(
-        item.complete and (not item.root or found.root == item.root or found.root.startswith(f"{item.root}/"))
-        for item in others if item.format not in {"yolo", "darknet", "cvat-yolo", "folders"}
-    )  # fmt: skip
+def covered(root: str, roots: set[str]) -> bool:
+    """Whether images without labels belong to annotations at or above them: COCO's lie in images/train as YOLO's do."""
+    while root not in roots and root:
+        root = folder_of(root)
+    return root in roots
 
 
 def annotation_files(tree: Tree) -> dict[str, list[str]]:
@@ -94,9 +94,11 @@ def choose(found: list[Found], options: Options) -> Found:
     Raises:
         Refused: there is no such dataset.
     """
+    form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
+    form = form if colon else options.format or ""
     fitting = [
         item for item in found
-        if (options.root is None or item.root == options.root.strip("/")) and options.format in {None, item.format}
+        if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
     ]  # fmt: skip
     if not fitting:
         roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
@@ -133,6 +135,6 @@ def not_taken(found: Found) -> list[dict[str, object]]:
                                   others=", ".join(shown(root) for root in roots[:LISTED])))  # fmt: skip
     formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
     if formats:
-        decisions.append(decision("format_chosen", "format", [found.format, *formats], format=found.format,
-                                  others=", ".join(formats)))  # fmt: skip
+        choices = [f"{form}:{found.root}" for form in (found.format, *formats)]
+        decisions.append(decision("format_chosen", "root", choices, format=found.format, others=", ".join(formats)))
     return decisions

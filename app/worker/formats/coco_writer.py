@@ -29,6 +29,9 @@ def write(job: Job) -> None:
         expected = sum(picture.label.stat().st_size * 8 for picture in known if picture.label.is_file())
         job.archive.text(f"annotations/{kind(job)}_{split}.json", document(job, known, sizes),
                          expected + PER_IMAGE * len(known))  # fmt: skip
+    corners, others = job.outlines[True], job.outlines[False]
+    if corners and (job.task == "obb" or (job.task is None and not others)):  # as the labels show the task elsewhere
+        job.lost["corners_as_polygon"] = corners
 
 
 def kind(job: Job) -> str:
@@ -73,8 +76,8 @@ def annotation(job: Job, item: Object, number: int, image: int) -> dict[str, Any
         "area": round(area(item.outline) if item.outline else width * height, 3),
         "segmentation": [outline] if outline else [],
     }  # fmt: skip
-    if job.task == "obb" and len(item.outline) == CORNERS:
-        job.lost["corners_as_polygon"] += 1
+    if item.outline:
+        job.outlines[len(item.outline) == CORNERS] += 1
     if job.revision.keypoints[0]:
         points = item.keypoints or [(0.0, 0.0, 0)] * job.revision.keypoints[0]
         made["keypoints"] = [value for x, y, seen in points for value in (round(x, 3), round(y, 3), seen)]

@@ -154,6 +154,8 @@ def convert(tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], fin
 def add(shapes: Shapes, number: int, shape: Shape, task: str) -> None:
     """A shape as the task has it."""
     if task == "segment":
+        if shape.kind == "box":
+            shapes.note("info", "box_as_polygon", shape.line, name=shown(shape.name))
         shapes.polygon(number, shape.name, shape.points(), shape.line)
     elif task == "obb" and (shape.kind != "polygon" or len(shape.values) == 8):
         shapes.corners(number, shape.name, shape.points(), shape.line)

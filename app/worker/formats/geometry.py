@@ -4,7 +4,6 @@ Pixels count from 0 at the image's left and upper edge; a box is (left, top, rig
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any
@@ -15,21 +14,21 @@ from app.worker.formats.paths import shown
 Box = tuple[float, float, float, float]
 Points = list[tuple[float, float]]
 
-ZEROS = re.compile(r"\.?0+(?= |$)")  # at the end of a number with decimals
 EDGE = 0.01  # pixels: what reaches outside by less is the rounding of the tool that wrote it
 CIRCLE = 36  # corners of the polygon that stands for a circle
+FAR = 1e9  # pixels: no place in an image; sums and products of what is nearer are exact enough
 MAX_SIDE = 1_000_000  # pixels: no image has more; what claims so is damaged
 
 
 def number(value: Any) -> float:
-    """A finite number from a file's text or JSON; nan for anything else."""
+    """A number from a file's text or JSON; nan for anything else, and for what is out of all bounds."""
     if isinstance(value, bool) or value is None:
         return math.nan
     try:
         made = float(value)
     except (ValueError, TypeError, OverflowError):
         return math.nan
-    return made if math.isfinite(made) else math.nan
+    return made if abs(made) < FAR else math.nan
 
 
 def side(value: Any) -> int:
@@ -55,8 +54,10 @@ def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[in
     """A row "class x1 y1 x2 y2 …", normalised."""
     width, height = size
     values = [value for x, y in points for value in (x / width, y / height)]
-    text = (" %.6f" * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
-    return f"{kind}{ZEROS.sub('', text)}"
+    text = ("%.6f " * len(values)) % tuple(values)  # one call: outlines are most of what a large file holds
+    while "0 " in text:
+        text = text.replace("0 ", " ")  # at most six times: a point stands before the last one
+    return f"{kind} {text.replace('. ', ' ').rstrip()}"
 
 
 def box_round(points: Iterable[tuple[float, float]]) -> Box:
@@ -170,7 +171,7 @@ class Shapes:
     def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a polygon."""
         points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
-        if not math.isfinite(sum(map(sum, points))):  # one value that is none makes the sum none
+        if points and not sum(abs(x) + abs(y) for x, y in points) < FAR * len(points):  # one nan makes the sum nan
             self.note("warning", "object_no_number", line, name=shown(name))
             return
         if len(points) < 3 or area(points) <= 0:

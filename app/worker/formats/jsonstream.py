@@ -10,7 +10,7 @@ from app.worker.formats.model import Refused
 from app.worker.formats.paths import shown
 
 CHUNK = 1 << 20  # characters
-MAX_ELEMENT = 64 * CHUNK  # characters: one annotation, or one value beside the lists
+MAX_ELEMENT = 32 * CHUNK  # characters: one annotation, or one value beside the lists
 BLANK = " \t\r\n"
 
 

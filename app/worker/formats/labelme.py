@@ -20,18 +20,18 @@ def detect(tree: Tree, paths: list[str]) -> list[Found]:
     found = by_root(tree, paths, "labelme")
     if len(found) < 2:
         return found
-    roots = {item.root for item in found}
-    top = [
-        item
-        for item in found
-        if not any(item.root.startswith(f"{root}/") or (not root and item.root) for root in roots)
-    ]
-    for item in found:
-        for above in top:
-            if item is not above and (not above.root or item.root.startswith(f"{above.root}/")):
-                above.labels += item.labels
-                above.hint = sorted([*above.hint, *item.hint])
+    roots = {item.root: item for item in found}
+    top = []
+    for item in sorted(found, key=lambda item: -item.root.count("/") - bool(item.root)):  # the deepest first
+        above = item.root
+        while above:
+            above = folder_of(above)
+            if above in roots:
+                roots[above].labels += item.labels
+                roots[above].hint.extend(item.hint)
                 break
+        else:
+            top.append(item)
     return top
 
 

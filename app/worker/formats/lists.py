@@ -13,6 +13,7 @@ from app.worker.formats.tree import Tree
 
 MAX_LIST = 64 * 1024**2  # bytes
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+MOST = 100  # paths of a data.yaml
 NAMED = 50  # images that are missing, named in the findings of one list
 
 
@@ -54,7 +55,7 @@ def entries(document: Any) -> list[tuple[str, str]]:
     for key, split in KEYS.items():
         value = document.get(key) if isinstance(document, dict) else None
         found += [(item, split) for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
-    return found
+    return found[:MOST]
 
 
 def below_root(paths: list[str], root: str, text: str) -> str | None:

@@ -1,5 +1,6 @@
 """Several datasets as one: classes by name, images below their dataset's folder."""
 
+from app.worker.formats.classes import by_name
 from app.worker.formats.items import inner, make_unique
 from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision, finding
 from app.worker.formats.names import checked
@@ -34,7 +35,8 @@ def merge(tree: Tree, found: list[Found], sources: list[Source], options: Option
 
 def take(tree: Tree, source: Source, whole: Source, seen: set[str]) -> None:
     """Add one dataset to the whole."""
-    numbers = [whole.names.index(name) for name in source.names]
+    known = by_name(whole.names)
+    numbers = [known[name] for name in source.names]
     same = numbers == list(range(len(numbers)))
     prefix = "/".join(inner(source.root.split("/"))) if source.root else ""
     for item in source.items:

@@ -82,14 +82,14 @@ class Found:
 class Options:
     """What the user chose. Each has a default that needs no answer.
 
-    `root` is a path in the archive, `format` one of FORMATS where a root holds several.
+    `root` is a path in the archive; where that holds several formats, one of FORMATS and a colon before it: "voc:data".
     """
 
     root: str | None = None
     merge: bool = False  # every dataset of the archive as one, classes by name
     classes: str = ""  # names from the form, comma separated
     task: str = "auto"
-    format: str | None = None
+    format: str | None = None  # the same as before the colon
     max_classes: int = 1000
 
 

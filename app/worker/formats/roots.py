@@ -43,6 +43,6 @@ def by_root(tree: Tree, paths: list[str], kind: str) -> list[Found]:
         files[root_of(path)].append(path)
     found = []
     for root, own in files.items():
-        images = len(tree.images_below(root)) or len(tree["image"])
+        images = tree.images_below(root) or len(tree["image"])
         found.append(Found(kind, root, images, len(own), images > 0, hint=own))
     return found

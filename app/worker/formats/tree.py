@@ -1,15 +1,18 @@
 """The files of a source folder by kind, and the images that a dataset's own files mean."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from app.worker.formats.model import Refused
 from app.worker.formats.names import MAX_YAML
-from app.worker.formats.paths import IMAGES, folder_of, inside, join, named, shown, split_of, stem_of, suffix_of
+from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, split_of, stem_of, suffix_of
 
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
          ".names": "list", ".data": "list", ".labels": "list"}  # fmt: skip
+
+MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
+MANY = 100  # images of one name that are compared
 
 
 class Tree:
@@ -21,17 +24,21 @@ class Tree:
         self._walk(folder, "")
         for paths in self.files.values():
             paths.sort()
+        self._counts: Counter[str] = Counter()
+        self._paths: set[str] = set()
+        self._pairs: dict[str, list[str]] = {}
         self._names: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
 
-    def _walk(self, folder: Path | str, prefix: str) -> None:
+    def _walk(self, folder: Path | str, prefix: str, depth: int = 0) -> None:
         with os.scandir(folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if entry.name.startswith(".") or entry.name == "__MACOSX" or entry.is_symlink():
+            for entry in entries:
+                if not usable(entry.name) or entry.is_symlink():
                     continue
                 path = join(prefix, entry.name)
                 if entry.is_dir():
-                    self._walk(entry.path, path)
+                    if depth < MAX_DEPTH:
+                        self._walk(entry.path, path, depth + 1)
                 else:
                     suffix = suffix_of(entry.name)
                     kind = "image" if suffix in IMAGES else KINDS.get(suffix)
@@ -41,8 +48,16 @@ class Tree:
     def __getitem__(self, kind: str) -> list[str]:
         return self.files[kind]
 
-    def images_below(self, root: str) -> list[str]:
-        return [path for path in self["image"] if inside(path, root) is not None]
+    def images_below(self, root: str) -> int:
+        """How many images there are below a folder."""
+        if not self._counts:
+            for path in self["image"]:
+                folder = folder_of(path)
+                while folder:
+                    self._counts[folder] += 1
+                    folder = folder_of(folder)
+            self._counts[""] = len(self["image"])
+        return self._counts[root]
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -79,7 +94,11 @@ class Tree:
         if not parts:
             return None
         self._index()
+        if (direct := join(near, *parts)) in self._paths:
+            return direct
         found = self._names.get(parts[-1].casefold())
+        if found and len(found) > MANY:  # image.jpg in folders of its own
+            found = (self._pairs.get("/".join(parts[-2:]).casefold()) or found)[:MANY]
         if not found and (by_stem or suffix_of(parts[-1]) not in IMAGES):
             found = self._stems.get(stem_of(parts[-1]).casefold()) or self._stems.get(parts[-1].casefold())
         if not found or len(found) == 1:
@@ -93,12 +112,23 @@ class Tree:
 
     def _index(self) -> None:
         if not self._names:
-            names, stems = defaultdict(list), defaultdict(list)
+            names, stems, pairs = defaultdict(list), defaultdict(list), defaultdict(list)
             for path in self["image"]:
                 name = path.rpartition("/")[2].casefold()
                 names[name].append(path)
                 stems[stem_of(name)].append(path)
+                pairs["/".join(path.split("/")[-2:]).casefold()].append(path)
+            self._paths, self._pairs = set(self["image"]), dict(pairs)
             self._names, self._stems = dict(names), dict(stems)
+
+
+def usable(name: str) -> bool:
+    """Whether a file is looked at: not hidden ones, and none whose name is no text."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return not name.startswith(".") and name != "__MACOSX"
 
 
 def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:

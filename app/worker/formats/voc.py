@@ -1,4 +1,4 @@
-"""Pascal VOC: an XML file an image, splits in ImageSets.
+"""Pascal VOC: an XML file an image, splits in ImageSets. LabelMe's older XML, with outlines, is read here too.
 
 The original counts pixels from 1 and includes the last one; LabelImg, CVAT, datumaro and others write the box's sides
 from 0. No field says which, so only files that name one of the former as their `source` are moved by one pixel.
@@ -17,7 +17,7 @@ from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import parse, text_of
 
 FROM_ONE = ("The VOC20", "roboflow.ai")  # the VOC devkit; supervision
-MAX_XML = 16 * 1024**2  # bytes of one image's file
+MAX_XML = 4 * 1024**2  # bytes of one image's file
 SETS = ("ImageSets/Main", "ImageSets/Detection", "ImageSets", "ImageSets/Segmentation", "ImageSets/Layout")
 
 
@@ -66,10 +66,14 @@ def read_file(tree: Tree, path: str, split: str | None, findings: list[Finding],
         findings.append(finding("warning", "image_missing", path, image=shown(name or stem_of(path))))
         return None
     size = side(text_of(top, "size/width")), side(text_of(top, "size/height"))
+    if top.find("imagesize") is not None:
+        size = side(text_of(top, "imagesize/ncols")), side(text_of(top, "imagesize/nrows"))
     draft = Draft(image, split, path, size if all(size) else None)
     first = int(text_of(top, "source/database").startswith(FROM_ONE))
     counts[first] += 1
     for line, element in enumerate(top.iterfind("object"), 1):
+        if text_of(element, "deleted") == "1":
+            continue
         shape = shape_of(element, line, first)
         if isinstance(shape, Shape):
             draft.shapes.append(shape)
@@ -101,6 +105,10 @@ def shape_of(element: Any, line: int, first: int) -> Shape | str:
     if box is not None:
         left, top, right, bottom = (number(text_of(box, side)) for side in ("xmin", "ymin", "xmax", "ymax"))
         return Shape("box", name, (left - first, top - first, right, bottom), line)
+    outline = element.find("polygon/pt")
+    if outline is not None:  # LabelMe's online tool and CVAT's "LabelMe 3.0", which look like VOC else
+        points = element.iterfind("polygon/pt")
+        return Shape("polygon", name, tuple(number(text_of(pt, axis)) for pt in points for axis in ("x", "y")), line)
     box = element.find("robndbox")  # roLabelImg: centre, sides, radians
     if box is None:
         return "object_no_box"

@@ -38,6 +38,7 @@ class Job:
     task: str | None
     on_image: Callable[[], None]
     objects: int = 0
+    outlines: Counter[bool] = field(default_factory=Counter)  # by whether they have four corners
     lost: Counter[str] = field(default_factory=Counter)
 
     def notes(self) -> list[dict[str, object]]:

@@ -21,17 +21,17 @@ def detect(tree: Tree) -> list[Found]:
     made = []
     for root, places in found.places.items():
         labels = found.labels.get(root, [])
-        kind = kind_of(tree, root) if root in found.flat else "yolo"
+        kind = kind_of(tree, root, places) if root in found.flat else "yolo"
         made.append(Found(kind, root, len(places), len(labels), bool(places and labels), hint=(places, labels)))
     return made
 
 
-def kind_of(tree: Tree, root: str) -> str:
+def kind_of(tree: Tree, root: str, places: list[Place]) -> str:
     """Which tool's YOLO this is, by the files beside the images."""
     here = [path for path in tree["list"] if inside(path, root) is not None]
     if not here:
         return "yolo"
-    cvat = any(layout.OBJ_DATA.fullmatch(part) for path in tree.images_below(root)[:1] for part in path.split("/"))
+    cvat = any(layout.OBJ_DATA.fullmatch(part) for place in places[:1] for part in place.image.split("/"))
     return "cvat-yolo" if cvat and any(path.endswith(".data") for path in here) else "darknet"
 
 
@@ -67,7 +67,7 @@ def in_order(places: Iterable[Place]) -> list[Place]:
 def refuse_large(tree: Tree, items: list[Item]) -> None:
     for item in items:
         if item.label and tree.size(item.label) > MAX_LABEL:
-            raise Refused("label_too_large", file=item.label, limit=MAX_LABEL)
+            raise Refused("label_too_large", name=item.label, limit=MAX_LABEL)
 
 
 def outside(tree: Tree, places: list[Place], labels: list[str]) -> list[str]:

@@ -210,6 +210,28 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_labelme_folders_are_one_dataset(tmp_path: Path) -> None:
+    shape = {"label": "cat", "shape_type": "rectangle", "points": [[1, 1], [9, 9]]}
+    files: dict[str, bytes | str] = {}
+    for number, folder in enumerate(("", "one/", "one/two/", "three/")):
+        files |= pictures(f"{folder}{number}.jpg")
+        files[f"{folder}{number}.json"] = json.dumps({"shapes": [shape], "imagePath": f"{number}.jpg", "version": "5"})
+    source = taken(write(tmp_path, files))
+    assert sorted(item.name for item in source.items) == ["0.jpg", "one/1.jpg", "one/two/2.jpg", "three/3.jpg"]
+    assert codes(source) == ["names_sorted"]
+
+
+def test_one_name_in_many_folders(tmp_path: Path) -> None:
+    names = [f"scans/{number:03}/image.jpg" for number in range(150)]
+    listed = [{"image": name.removeprefix("scans/"), "annotations": []} for name in names[:-1]]
+    entry = {"label": "cat", "coordinates": {"x": 20, "y": 10, "width": 20, "height": 10}}
+    listed[120]["annotations"] = [entry]
+    folder = write(tmp_path, pictures(*names) | {"meta/createml.json": json.dumps(listed)})
+    source = taken(folder)
+    assert [item.image for item in source.items] == names[:-1]
+    assert [item.image for item in source.items if item.rows] == [names[120]]
+
+
 def test_sizes_come_from_the_image_where_the_file_has_none(tmp_path: Path) -> None:
     entry = {"label": "cat", "coordinates": {"x": 20, "y": 10, "width": 20, "height": 10}}
     listed = [{"image": "a.jpg", "annotations": [entry]}, {"image": "b.jpg", "annotations": [entry]}]

@@ -174,7 +174,8 @@ def test_voc_by_supervision(tmp_path: Path, revision: Path) -> None:
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
-    for task, form, code in (("segment", "voc", "outline_as_box"), ("pose", "voc", "keypoints_left_out")):
+    for task, form, code in (("segment", "voc", "outline_as_box"), ("pose", "voc", "keypoints_left_out"),
+                             ("obb", "coco", "corners_as_polygon")):  # fmt: skip
         write_task(tmp_path / task, task, 2, 1)
         job = exported(tmp_path / task, form, tmp_path / "lost.zip")
         assert {"code": code, "count": job.objects} in job.notes()

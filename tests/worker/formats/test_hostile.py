@@ -139,6 +139,20 @@ def test_any_json(tmp_path: Path, data: st.DataObject, kind: str) -> None:
     attempt(write(tmp_path, pictures("a.jpg") | {"a.json": json.dumps(document)}))
 
 
+@pytest.mark.parametrize("far", ["1e300", "1.7e308", "-1e200", "1e12"])
+def test_places_out_of_all_bounds(tmp_path: Path, far: str) -> None:
+    outline = f'"bbox": [1, 1, 5, 5], "segmentation": [[1, 1, {far}, 9, 9, {far}]]'
+    text = json.dumps(COCO).replace('"bbox": [1, 1, 5, 5]', outline)
+    source = taken(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
+    assert (source.task, found_codes(source)) == ("segment", [("object_no_number", "coco.json", 1)])
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    folder = write(tmp_path, yolo())
+    (folder / "images/train" / os.fsdecode(b"bad\xff.jpg")).write_bytes(b"x")
+    assert len(taken(folder).items) == 3
+
+
 def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", pictures("secret.jpg") | {"secret.txt": "0 0.5 0.5 0.5 0.5\n"})
     folder = write(tmp_path / "source", yolo() | {

@@ -152,7 +152,9 @@ def test_formats_beside_each_other(tmp_path: Path) -> None:
     assert source.format == "yolo"
     [told] = [item for item in source.decisions if item["code"] == "format_chosen"]
     assert told["data"] == {"format": "yolo", "others": "voc"}
-    assert taken(folder, format="voc").names == ["x"]
+    assert told["change"] == {"parameter": "root", "options": ["yolo:", "voc:"]}
+    assert taken(folder, root="voc:").names == taken(folder, format="voc").names == ["x"]
+    assert "Annotations" in refusal(folder, root="voc:Annotations")
 
 
 def test_equal_names_in_two_splits(tmp_path: Path) -> None:
@@ -203,6 +205,7 @@ def test_classes_of_folders(tmp_path: Path) -> None:
     unsplit = write(tmp_path / "unsplit", pictures("cat/1.jpg", "dog/2.jpg"))
     assert "No dataset" in refusal(unsplit), "images in folders may be anything: not unless it is asked for"
     assert taken(unsplit, task="classify").names == ["cat", "dog"]
+    assert "No dataset" in refusal(tmp_path / "split", task="detect")
     assert "two folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
 
 

@@ -20,6 +20,7 @@ CASES = {  # fixture: format, task, whether it says the split
     "datumaro-coco": ("coco", "detect", True),
     "datumaro-coco-polygons": ("coco", "segment", True),
     "datumaro-voc": ("voc", "detect", True),
+    "datumaro-labelme-xml": ("voc", "segment", True),
     "datumaro-cvat": ("cvat", "detect", True),
     "datumaro-cvat-polygons": ("cvat", "segment", True),
     "supervision-yolo": ("yolo", None, True),
@@ -112,3 +113,14 @@ def test_bccd_voc(bccd_voc: Path, tmp_path: Path) -> None:
         ("object_degenerate", "BCCD/Annotations/BloodImage_00338.xml", 13),
         ("object_degenerate", "BCCD/Annotations/BloodImage_00343.xml", 4),
     ]
+
+
+def test_bccd_is_the_same_in_both_formats(bccd_yolo: Path, bccd_voc: Path, tmp_path: Path) -> None:
+    one, other = unpacked(tmp_path / "yolo", bccd_yolo), unpacked(tmp_path / "voc", bccd_voc)
+    known = {item.name: rows(one, item) for item in taken(one).items}
+    count = 0
+    for item in taken(other).items:
+        for row in rows(other, item):
+            assert any(row == pytest.approx(same, abs=1e-5) for same in known[item.name]), (item.name, row)
+            count += 1
+    assert count == 969

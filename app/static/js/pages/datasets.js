@@ -62,10 +62,12 @@ room.on("dataset_update", ({ dataset_id: id, status, stage, done, total }) => {
 room.on("snapshot", () => reload());
 
 const page = $("[data-page]");
-const uploads = new Uploads($("[data-uploads]"), Number(page.dataset.maxUpload), reload);
+const uploads = new Uploads($("[data-uploads]"), { most: Number(page.dataset.maxUpload), post: Number(page.dataset.maxPost) }, reload);
 const input = $("[data-files]");
 $("[data-max]").textContent = bytes(Number(page.dataset.maxUpload));
 for (const button of $$("[data-choose]")) button.addEventListener("click", () => input.click());
+uploads.choose = () => input.click();
+uploads.showUnfinished();
 input.addEventListener("change", () => { uploads.add([...input.files]); input.value = ""; });
 uploads.watch($("[data-drop]"));
 sampleButton($("[data-sample]"));

@@ -1,0 +1,144 @@
+"""Uploads that can be resumed: tus 1.0, and what became of each as JSON."""
+
+from email.utils import format_datetime
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, current_app, request
+from flask_babel import gettext as _
+
+from app.errors import WrongType
+from app.extensions import socketio
+from app.schemas import ChunkHeaders, CreationHeaders, TusHeaders, UploadOut
+from app.services import services
+from app.services.uploads.protocol import (
+    ALGORITHMS,
+    EXTENSIONS,
+    VERSION,
+    check_version,
+    parse_checksum,
+    parse_number,
+)
+from app.services.uploads.state import RECEIVING, Upload
+from app.web import CHUNK_TYPE
+
+blueprint = APIBlueprint("uploads", __name__, url_prefix="/api/uploads", tag="Uploads")
+
+SILENCE_S = 60.0  # a connection that says nothing for so long is closed: its client is gone, or will come again
+DRAIN_BYTES = 256 * 1024
+PLACE = "/<string:upload_id>"
+
+
+@blueprint.after_request
+def name_version(response: Response) -> Response:
+    """Every answer says which protocol it speaks, and none may be kept."""
+    response.headers["Tus-Resumable"] = VERSION
+    response.headers["Cache-Control"] = "no-store"
+    if response.status_code > 400 and request.mimetype == CHUNK_TYPE:
+        drain(request.stream)
+    return response
+
+
+def drain(stream: Any) -> None:
+    """Read what a refused request still sends: closed on it, the client would see a reset in place of the answer."""
+    try:
+        while stream.read(DRAIN_BYTES):
+            socketio.sleep(0)
+    except Exception:  # it is gone
+        return
+
+
+def answer(status: int, upload: Upload | None = None, **headers: Any) -> Response:
+    """An answer without a body; `Upload_Offset=5` is the header Upload-Offset."""
+    response = Response(status=status)
+    del response.headers["Content-Type"]
+    response.headers.update({name.replace("_", "-"): str(value) for name, value in headers.items()})
+    if upload is not None and upload.state == RECEIVING:
+        response.headers["Upload-Expires"] = format_datetime(upload.expires(), usegmt=True)
+    return response
+
+
+def chunk() -> tuple[Any, int | None]:
+    """The body of this request, however large, and its announced length."""
+    if request.mimetype != CHUNK_TYPE:
+        raise WrongType(_("Send the bytes as Content-Type: %(type)s.", type=CHUNK_TYPE))
+    request.max_content_length = None  # the upload's own length is the limit
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(SILENCE_S)
+    return request.stream, request.content_length
+
+
+@blueprint.route("", methods=["OPTIONS"], provide_automatic_options=False)
+@blueprint.doc(hide=True)
+def capabilities() -> Response:
+    """What this server can do."""
+    return answer(
+        204,
+        Tus_Version=VERSION,
+        Tus_Extension=",".join(EXTENSIONS),
+        Tus_Max_Size=current_app.config["MAX_RESUMABLE_SIZE"],
+        Tus_Checksum_Algorithm=",".join(ALGORITHMS),
+    )
+
+
+@blueprint.post("")
+@blueprint.input(CreationHeaders, location="headers", arg_name="header")
+@blueprint.doc(
+    responses={201: "Created: `Location` is its address.", 400: "", 412: "", 413: "", 415: "", 460: "", 507: ""}
+)
+def create(header: dict[str, Any]) -> Response:
+    """Begin an upload that can be resumed (tus 1.0); a body of application/offset+octet-stream is its first chunk."""
+    check_version(header["version"])
+    length, checksum = parse_number("Upload-Length", header["length"]), parse_checksum(header["checksum"])
+    first = chunk() if request.mimetype or request.content_length else None
+    held = services().uploads
+    upload, offset = held.create(length, header["metadata"]), 0
+    if first is not None:
+        upload, offset = held.append(upload.id, 0, *first, checksum)
+    return answer(201, upload, Location=f"/api/uploads/{upload.id}", Upload_Offset=offset)
+
+
+@blueprint.route(PLACE, methods=["HEAD"])  # before GET, which would take it
+@blueprint.doc(hide=True)
+def look(upload_id: str) -> Response:
+    """How much has arrived."""
+    check_version(request.headers.get("Tus-Resumable"))
+    held = services().uploads
+    upload = held.find(upload_id)
+    kept = {"Upload_Metadata": upload.header} if upload.header else {}
+    return answer(200, upload, Upload_Offset=held.offset(upload), Upload_Length=upload.length, **kept)
+
+
+@blueprint.get(PLACE)
+@blueprint.output(UploadOut)
+@blueprint.doc(responses=[404, 410])
+def get(upload_id: str) -> dict[str, Any]:
+    """What has become of an upload: how much has arrived, then its dataset or why it was refused."""
+    held = services().uploads
+    return held.view(held.find(upload_id))
+
+
+@blueprint.patch(PLACE)
+@blueprint.input(ChunkHeaders, location="headers", arg_name="header")
+@blueprint.doc(
+    responses={204: "`Upload-Offset` is where it goes on.", 404: "", 409: "", 410: "", 412: "", 413: "", 415: "",
+               423: "", 460: "", 507: ""}
+)  # fmt: skip
+def append(upload_id: str, header: dict[str, Any]) -> Response:
+    """Send a chunk as application/offset+octet-stream. What arrives is kept even when the connection breaks."""
+    check_version(header["version"])
+    stream, length = chunk()
+    offset, checksum = parse_number("Upload-Offset", header["offset"]), parse_checksum(header["checksum"])
+    upload, offset = services().uploads.append(upload_id, offset, stream, length, checksum)
+    return answer(204, upload, Upload_Offset=offset)
+
+
+@blueprint.delete(PLACE)
+@blueprint.input(TusHeaders, location="headers", arg_name="header")
+@blueprint.doc(responses={204: "", 404: "", 409: "Its dataset is being created.", 412: ""})
+def terminate(upload_id: str, header: dict[str, Any]) -> Response:
+    """Remove an upload with what has arrived of it."""
+    check_version(header["version"])
+    services().uploads.terminate(upload_id)
+    return answer(204)

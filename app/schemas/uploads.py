@@ -1,0 +1,75 @@
+"""Uploads that can be resumed: their headers, their metadata, and what became of them."""
+
+from pathlib import PurePath
+from typing import Any
+
+from apiflask.fields import Boolean, Dict, Integer, String
+from marshmallow import EXCLUDE, pre_load
+
+from app.schemas.base import DateTime, Schema, one_of
+from app.schemas.datasets import DatasetForm
+
+
+class UploadMetadata(DatasetForm):
+    """The dataset's form as Upload-Metadata carries it; clients add names of their own, such as filetype."""
+
+    class Meta:
+        unknown = EXCLUDE
+        exclude = ("file",)
+
+    @pre_load
+    def name_of_file(self, data: Any, **_: Any) -> Any:
+        """Without a name, the file's."""
+        return {"name": PurePath(data.get("filename", "")).stem[:100]} | data
+
+
+class UploadOut(Schema):
+    id = String()
+    state = String(
+        validate=one_of(["receiving", "checking", "done", "failed"]),
+        metadata={"description": "checking: every byte is here, the dataset is being created; done: `dataset_id`."},
+    )
+    filename = String()
+    name = String()
+    length = Integer(metadata={"description": "Of the whole file, in bytes."})
+    offset = Integer(metadata={"description": "Bytes that have arrived."})
+    created_at = DateTime()
+    expires_at = DateTime(metadata={"description": "Removed then, unless something comes; 7 days after the last byte."})
+    dataset_id = Integer(allow_none=True)
+    problem = Dict(
+        allow_none=True, metadata={"description": "Failed: the problem+json that a plain POST would have got."}
+    )
+    retriable = Boolean(
+        metadata={"description": "Failed, but the bytes are kept: an empty PATCH at `length` tries again."}
+    )
+
+
+class TusHeaders(Schema):
+    """What each request but OPTIONS and GET carries. The protocol has its own status codes for what is wrong here."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    version = String(data_key="Tus-Resumable", load_default=None, metadata={"description": "1.0.0, else 412."})
+
+
+class CreationHeaders(TusHeaders):
+    length = String(data_key="Upload-Length", load_default=None, metadata={"description": "Bytes of the whole file."})
+    metadata = String(
+        data_key="Upload-Metadata",
+        load_default="",
+        metadata={
+            "description": "Pairs of a name and a base64 value, separated by commas: filename (ends in .zip), and the "
+            "fields of POST /api/datasets; name defaults to the file's. Further names are ignored."
+        },
+    )
+    checksum = String(data_key="Upload-Checksum", load_default=None, metadata={"description": "Of the body, if any."})
+
+
+class ChunkHeaders(TusHeaders):
+    offset = String(data_key="Upload-Offset", load_default=None, metadata={"description": "As HEAD says, else 409."})
+    checksum = String(
+        data_key="Upload-Checksum",
+        load_default=None,
+        metadata={"description": "sha1, sha256 or md5, a space, base64 digest; 460 and nothing kept where it differs."},
+    )

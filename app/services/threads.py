@@ -1,0 +1,20 @@
+"""Calls that wait for the disk: under eventlet they would stop every client, so they go to a thread of their own."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from app.extensions import socketio
+
+T = TypeVar("T")
+
+
+def off_loop(call: Callable[..., T], *args: Any) -> T:
+    """What `call(*args)` returns or raises; others are served meanwhile, in both server modes.
+
+    `call` runs in a real thread under eventlet: no database session and no greenlet's lock may be used in it.
+    """
+    if socketio.async_mode != "eventlet":
+        return call(*args)  # this is a thread already
+    from eventlet import tpool
+
+    return tpool.execute(call, *args)

@@ -1,0 +1,230 @@
+"""UploadService: uploads that can be resumed (tus 1.0), from the first byte to the dataset.
+
+The state is on the disk, below data/uploads/{id}/ (see state.py), so that it survives a kill -9 without a table. When
+the last byte is there, the dataset is created in the background: the answer to the last chunk does not wait for it,
+and `state` says what came of it.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, current_app
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from marshmallow import ValidationError
+
+from app.database import patiently
+from app.errors import BadUpload, Conflict, Gone, TooLarge, Unprocessable, flatten
+from app.extensions import db, socketio
+from app.models import IdempotencyKey, now
+from app.schemas import UploadMetadata
+from app.services.datasets import DatasetService
+from app.services.idempotency import Asked
+from app.services.storage import StorageService
+from app.services.threads import off_loop
+from app.services.uploads.protocol import Checksum, parse_metadata
+from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
+from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
+
+logger = logging.getLogger("yolo.uploads")
+
+ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
+
+
+class UploadService:
+    """Resumable uploads.
+
+    Args:
+        storage: whose `uploads` folder they are in, and whose disk they fill.
+        datasets: what a whole file becomes.
+    """
+
+    def __init__(self, storage: StorageService, datasets: DatasetService) -> None:
+        self.storage, self.datasets = storage, datasets
+        self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
+        self.writers = Writers()
+
+    def create(self, length: int, header: str) -> Upload:
+        """Make room for a file; what can be refused before its bytes come is refused here.
+
+        Args:
+            length: of the whole file, in bytes.
+            header: Upload-Metadata.
+
+        Raises:
+            TooLarge: over MAX_RESUMABLE_SIZE. NoSpace: it and the unfinished ones would fill the disk.
+            BadUpload, Unprocessable: its metadata.
+        """
+        limit = current_app.config["MAX_RESUMABLE_SIZE"]
+        if length > limit:
+            raise TooLarge(_("The file has %(size)s MB; %(limit)s MB are allowed (MAX_RESUMABLE_SIZE).",
+                             size=-(-length >> 20), limit=limit >> 20))  # fmt: skip
+        metadata = parse_metadata(header)
+        form = checked_form(metadata)
+        promised = sum(max(0, other.length - other.size()) for other in self.shelf.all())
+        self.storage.check_space(length + promised, current_app.config["MIN_FREE_DISK"])
+        upload = Upload(
+            self.shelf.folder / uuid.uuid4().hex, length, metadata, form, str(get_locale()), now().isoformat(),
+            header=header,
+        )  # fmt: skip
+        off_loop(self.shelf.add, upload)
+        logger.info("upload %s: %s, %d bytes", upload.id, upload.filename, length)
+        if length == 0:
+            self.complete(upload)
+        return upload
+
+    def find(self, upload_id: str) -> Upload:
+        """One upload.
+
+        Raises:
+            NotFound: there is none. Gone: its time is over.
+        """
+        upload = self.shelf.find(upload_id)
+        if upload.state == RECEIVING and upload.expires() < now():
+            raise Gone(_("This upload has expired: nothing came for 7 days. Send the file again."))
+        return upload
+
+    def offset(self, upload: Upload) -> int:
+        """How many bytes the disk has: what the client may forget."""
+        if self.writers.busy(upload.id):
+            return upload.size()  # asked beside a chunk that is coming; the next PATCH is told 423 or 409
+        return off_loop(upload.received)
+
+    def append(
+        self, upload_id: str, offset: int, stream: Readable, length: int | None, checksum: Checksum | None
+    ) -> tuple[Upload, int]:
+        """Take a chunk; the upload, and the offset behind it. With the last byte the dataset's creation begins.
+
+        Args:
+            offset: where the client believes that the chunk belongs.
+            length: of the chunk; None: until its stream ends.
+
+        Raises:
+            Locked: another chunk is coming. Conflict: another offset. TooLarge: it does not fit.
+            ChecksumMismatch, Cut: see `receive_chunk`.
+        """
+        self.find(upload_id)
+        with self.writers.only(upload_id) as writer:
+            upload = self.find(upload_id)  # as the one before us left it
+            at = off_loop(upload.received)
+            if offset != at:
+                raise Conflict(_("This upload goes on at byte %(offset)s.", offset=at), members={"offset": at})
+            if length is not None and at + length > upload.length:
+                raise too_large()
+            if upload.state == RECEIVING and length != 0:
+                self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
+                if checksum:
+                    off_loop(upload.mark_unverified, at)
+                at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
+                off_loop(upload.mark_verified)
+            if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
+                self.complete(upload)
+        return upload, at
+
+    def terminate(self, upload_id: str) -> None:
+        """Remove an upload; whoever sends it is stopped.
+
+        Raises:
+            Conflict: its dataset is being created.
+        """
+        upload = self.shelf.find(upload_id)
+        self.writers.replace(upload_id)
+        if self.shelf.find(upload_id).state == CHECKING:
+            raise Conflict(_("The file is complete and its dataset is being created. Delete the dataset afterwards."))
+        off_loop(self.shelf.remove, upload)
+
+    def complete(self, upload: Upload) -> None:
+        """All bytes are on the disk: write that down, and create the dataset beside the requests."""
+        upload.state, upload.problem = CHECKING, None
+        off_loop(upload.save)
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        socketio.start_background_task(self.create_dataset, app, upload)
+
+    def create_dataset(self, app: Flask, upload: Upload) -> None:
+        """The background task of a complete upload: one dataset or one problem, however often it is begun.
+
+        It runs as a request of the client's, so that a refusal is what a plain POST would have been answered.
+        """
+        language = {"Accept-Language": upload.locale.replace("_", "-")}
+        with app.test_request_context(f"/api/uploads/{upload.id}", headers=language):
+            self.attempt(app, upload)
+            patiently(lambda: off_loop(upload.save))
+            if not upload.retriable():
+                off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
+        logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
+
+    def attempt(self, app: Flask, upload: Upload) -> None:
+        """Set `dataset_id` or `problem`. A busy database is given a few seconds."""
+        for left in range(ATTEMPTS - 1, -1, -1):
+            try:
+                upload.dataset_id = self.dataset_of(upload) or self.import_file(upload)
+                upload.state = DONE
+                return
+            except Exception as error:
+                db.session.rollback()
+                problem = app.make_response(app.handle_user_exception(error)).get_json()
+            if problem["status"] != 503 or not left:
+                break
+            socketio.sleep(AGAIN_S)
+        upload.state, upload.problem = FAILED, problem
+
+    def import_file(self, upload: Upload) -> int:
+        """The id of the new dataset, made from the file where it lies: nothing is copied."""
+        with open(upload.bin, "rb") as file:
+            return self.datasets.create(file, upload.filename, **upload.form, asked=key_of(upload)).id
+
+    def dataset_of(self, upload: Upload) -> int | None:
+        """The dataset that this upload became before the server was killed: its key was committed with the row."""
+        asked = key_of(upload)
+        found = db.session.get(IdempotencyKey, (asked.key, asked.scope))
+        return found.answer["dataset_id"] if found else None
+
+    def reconcile(self) -> None:
+        """At start: whole files whose dataset is not known yet are gone on with."""
+        for upload in self.shelf.all():
+            mark = upload.unverified() is not None
+            if upload.state == CHECKING or (upload.state == RECEIVING and not mark and upload.size() == upload.length):
+                upload.received()
+                self.complete(upload)
+
+    def remove_expired(self, time: datetime) -> int:
+        """For the janitor: uploads that had their last byte too long ago; how many."""
+        count = 0
+        for upload in self.shelf.all():
+            if upload.state != CHECKING and not self.writers.busy(upload.id) and upload.expires() < time:
+                off_loop(self.shelf.remove, upload)
+                count += 1
+        return count
+
+    def view(self, upload: Upload) -> dict[str, Any]:
+        """An upload for schemas.UploadOut."""
+        return {
+            "id": upload.id, "state": upload.state, "filename": upload.filename, "name": upload.form["name"],
+            "length": upload.length, "offset": upload.size(), "created_at": datetime.fromisoformat(upload.created_at),
+            "expires_at": upload.expires(), "dataset_id": upload.dataset_id, "problem": upload.problem,
+            "retriable": upload.retriable(),
+        }  # fmt: skip
+
+
+def key_of(upload: Upload) -> Asked:
+    return Asked(upload.id, "upload", "")
+
+
+def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The dataset's form out of the metadata; further names are kept with the upload and change nothing.
+
+    Raises:
+        BadUpload: not a ZIP by its name. Unprocessable: a field is not valid.
+    """
+    if not metadata.get("filename", "").lower().endswith(".zip"):
+        message = _("The file's name must end in .zip.")
+        raise BadUpload(_("Only ZIP files are accepted here."), [{"field": "filename", "message": message}])
+    try:
+        form: Any = UploadMetadata().load(dict(metadata))
+    except ValidationError as error:
+        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
+        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), fields) from None
+    return form

@@ -1,0 +1,194 @@
+"""One chunk from a connection to the disk: written as it comes, kept when the connection breaks."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from flask_babel import gettext as _
+
+from app.errors import BadUpload, ChecksumMismatch, Locked, TooLarge
+from app.services.threads import off_loop
+from app.services.uploads.protocol import Checksum
+
+logger = logging.getLogger("yolo.uploads")
+
+# A block is what a cut can lose: it grows on a fast connection, for speed, and shrinks on a slow one.
+LEAST, MOST = 16 * 1024, 1024**2
+QUICK_S, SLOW_S = 0.05, 0.5
+
+# Synced this often beside the end of each chunk: dirty pages stay few, so that no later sync takes seconds, and the
+# disk works while bytes still arrive. Smaller steps cost throughput: each waits for the disk.
+SYNC_BYTES = 64 * 1024**2
+
+SILENT_S = 10.0  # a writer that has heard nothing for so long has lost its client: another may take over
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class Cut(BadUpload):
+    """The connection ended before the chunk did; nobody will read this answer."""
+
+
+@dataclass
+class Writer:
+    """The one request that may write to an upload."""
+
+    heard: float = field(default_factory=time.monotonic)
+    replaced: bool = False
+    lock: Any = field(default_factory=threading.Lock)  # held for each write: a successor waits for it
+
+
+class Writers:
+    """Who writes to which upload. One server process: gunicorn.conf.py has `workers = 1`."""
+
+    def __init__(self) -> None:
+        self._writers: dict[str, Writer] = {}
+        self._lock = threading.Lock()
+
+    def busy(self, upload_id: str) -> bool:
+        """Whether someone writes, and has heard from their client lately."""
+        writer = self._writers.get(upload_id)
+        return writer is not None and time.monotonic() - writer.heard < SILENT_S
+
+    @contextmanager
+    def only(self, upload_id: str) -> Iterator[Writer]:
+        """Be the one that writes.
+
+        Raises:
+            Locked: another request does, and its client is there.
+        """
+        with self._lock:
+            if self.busy(upload_id):
+                raise Locked(_("Another request is sending this upload now. Try again in a few seconds."))
+            mine = Writer()
+            before = self._writers.get(upload_id)
+            self._writers[upload_id] = mine
+        if before is not None:
+            self.end(before)
+        try:
+            yield mine
+        finally:
+            with self._lock:
+                if self._writers.get(upload_id) is mine:
+                    del self._writers[upload_id]
+
+    def replace(self, upload_id: str) -> None:
+        """Whoever writes writes no more when this returns."""
+        with self._lock:
+            before = self._writers.pop(upload_id, None)
+        if before is not None:
+            self.end(before)
+
+    def end(self, writer: Writer) -> None:
+        with writer.lock:
+            writer.replaced = True
+
+
+def receive_chunk(
+    path: Path, offset: int, most: int, stream: Readable, length: int | None, checksum: Checksum | None, writer: Writer
+) -> int:
+    """Append a chunk to the file at `offset`, its present size; the new size, once the disk has it.
+
+    Args:
+        most: the largest size that the file may get.
+        length: of the chunk, as announced; None: it ends where the stream ends.
+        checksum: of the chunk; where it does not fit, the file is as before.
+
+    Raises:
+        Cut: the connection broke; what came is kept, unless there is a checksum that cannot be looked at any more.
+        ChecksumMismatch: nothing is kept.
+        TooLarge: more came than fits; nothing beyond is kept.
+        OSError: of the disk.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+    hashed: Any = checksum.new() if checksum else None
+    at, fault = offset, None
+    try:
+        try:
+            for block in blocks(stream, length, writer):
+                if at + len(block) > most:
+                    raise too_large()
+                write(handle, block, hashed, writer)
+                if (at + len(block)) // SYNC_BYTES > at // SYNC_BYTES:
+                    off_loop(os.fdatasync, handle)
+                at += len(block)
+            if checksum and hashed.digest() != checksum.digest:
+                raise ChecksumMismatch(_("The chunk arrived damaged: its checksum does not fit. Send it again."))
+        except BaseException as error:
+            fault = error
+            if checksum and not writer.replaced:
+                off_loop(os.ftruncate, handle, offset)
+            raise
+        finally:
+            if not writer.replaced:
+                settle(handle, fault)
+    finally:
+        off_loop(os.close, handle)
+    return at
+
+
+def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[bytes]:
+    """The chunk in pieces.
+
+    Raises:
+        Cut: it ends before its announced length, or the connection breaks.
+    """
+    size, left = LEAST, length
+    while left is None or left > 0:
+        began = time.monotonic()
+        try:
+            block = stream.read(size if left is None else min(size, left))
+        except Exception as error:  # whatever a server's parser makes of a broken connection
+            raise cut() from error
+        writer.heard = time.monotonic()
+        if not block:
+            if left:
+                raise cut()
+            return
+        if left is not None:
+            left -= len(block)
+        yield block
+        took = time.monotonic() - began
+        size = min(MOST, 2 * size) if took < QUICK_S else max(LEAST, size // 2) if took > SLOW_S else size
+
+
+def write(handle: int, block: bytes, hashed: Any, writer: Writer) -> None:
+    """Append one block, unless another request has taken over: two that write would mix."""
+    with writer.lock:
+        if writer.replaced:
+            raise cut()
+        off_loop(append, handle, block, hashed)
+
+
+def append(handle: int, block: bytes, hashed: Any) -> None:
+    view = memoryview(block)
+    while view:
+        view = view[os.write(handle, view) :]
+    if hashed is not None:
+        hashed.update(block)
+
+
+def settle(handle: int, fault: BaseException | None) -> None:
+    """Put what was written on the disk; a failure before this one is the one to tell."""
+    try:
+        off_loop(os.fsync, handle)
+    except OSError:
+        if fault is None:
+            raise
+        logger.warning("not synced after %r", fault)
+
+
+def cut() -> Cut:
+    return Cut(_("The connection ended before the chunk did. What arrived is kept: go on from Upload-Offset."))
+
+
+def too_large() -> TooLarge:
+    return TooLarge(_("More bytes came than Upload-Length announced."))

@@ -1,0 +1,172 @@
+"""One upload on the disk: `info.json`, written atomically, and `bin`, whose size is the offset."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.errors import NotFound
+from app.services.storage.unpack import sync_file
+
+KEPT = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
+ID = re.compile(r"[0-9a-f]{32}")
+
+RECEIVING, CHECKING, DONE, FAILED = "receiving", "checking", "done", "failed"
+
+
+@dataclass
+class Upload:
+    """What is known of an upload beside its bytes.
+
+    Args:
+        length: of the whole file, in bytes.
+        metadata: as the client sent it, decoded.
+        form: the fields of the dataset's form that are in it, checked.
+        locale: of the messages, such as pt_BR: the client that created it reads them.
+        state: receiving, checking, done or failed.
+        dataset_id: when done.
+        problem: when failed: the problem+json that a plain POST of the file would have been answered.
+    """
+
+    folder: Path
+    length: int
+    metadata: dict[str, str]
+    form: dict[str, Any]
+    locale: str
+    created_at: str
+    state: str = RECEIVING
+    dataset_id: int | None = None
+    problem: dict[str, Any] | None = None
+    header: str = field(default="")  # Upload-Metadata, which HEAD returns as it came
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def filename(self) -> str:
+        return self.metadata.get("filename", "")
+
+    def size(self) -> int:
+        """How much of the file is here; of one that is over, all that came."""
+        try:
+            return self.bin.stat().st_size
+        except FileNotFoundError:
+            return self.length
+
+    def received(self) -> int:
+        """`size`, once the disk has it, less a chunk whose checksum was never looked at. Nobody may be writing.
+
+        After a kill -9 the size counts bytes that only the system's memory holds: they are synced before anyone is
+        told. A power cut leaves no more than reached the disk: file systems write data before they write the size.
+        """
+        if self.state != RECEIVING:
+            return self.size()
+        mark = self.unverified()
+        if mark is not None:
+            os.truncate(self.bin, min(mark, self.size()))
+        sync_file(self.bin)
+        self.mark_verified()
+        return self.size()
+
+    def mark_unverified(self, offset: int) -> None:
+        """From here on nothing counts until its checksum is right: whatever happens, it is cut off again."""
+        write_synced(self.folder / "unverified", str(offset))
+
+    def mark_verified(self) -> None:
+        (self.folder / "unverified").unlink(missing_ok=True)
+
+    def unverified(self) -> int | None:
+        try:
+            return int((self.folder / "unverified").read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def retriable(self) -> bool:
+        """Failed for a reason that may go away; the bytes are still here."""
+        return self.state == FAILED and (self.problem or {}).get("status", 0) >= 500
+
+    def expires(self) -> datetime:
+        """When the janitor may remove it."""
+        changed = max(path.stat().st_mtime for path in (self.folder / "info.json", self.bin) if path.exists())
+        return datetime.fromtimestamp(changed, UTC) + KEPT
+
+    def save(self) -> None:
+        """Put info.json on the disk: the new one or the old one, never half of it."""
+        values = {name: value for name, value in asdict(self).items() if name != "folder"}
+        write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
+
+
+def write_synced(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.tmp")
+    draft.write_text(text, encoding="utf-8")
+    sync_file(draft)
+    os.replace(draft, path)
+    sync_file(path.parent)
+
+
+class Shelf:
+    """All uploads, below one folder.
+
+    Args:
+        folder: data/uploads; made when it is missing.
+        tmp: where folders are built and taken apart; on the same file system.
+    """
+
+    def __init__(self, folder: Path, tmp: Path) -> None:
+        self.folder, self.tmp = folder, tmp
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, upload: Upload) -> None:
+        """Put a new upload, empty, in its place: whole or not at all."""
+        target, upload.folder = upload.folder, self.tmp / upload.id
+        upload.folder.mkdir()
+        upload.bin.touch()
+        sync_file(upload.bin)
+        upload.save()
+        os.replace(upload.folder, target)
+        upload.folder = target
+        sync_file(self.folder)
+
+    def find(self, upload_id: str) -> Upload:
+        """One upload.
+
+        Raises:
+            NotFound: there is none, or no more.
+        """
+        folder = self.folder / upload_id
+        try:
+            if not ID.fullmatch(upload_id):
+                raise FileNotFoundError
+            values = json.loads((folder / "info.json").read_text(encoding="utf-8"))
+            return Upload(folder=folder, **values)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(_("There is no upload %(id)s. It may have expired; send the file again.",
+                             id=upload_id[:40])) from None  # fmt: skip
+
+    def all(self) -> Iterator[Upload]:
+        for path in sorted(self.folder.iterdir()):
+            try:
+                yield self.find(path.name)
+            except NotFound:  # not ours, or removed meanwhile
+                continue
+
+    def remove(self, upload: Upload) -> None:
+        """Out of sight by one rename, then deleted. 2 GB take a while: not for eventlet's loop."""
+        aside = self.tmp / f"{upload.id}-removed"
+        try:
+            os.replace(upload.folder, aside)
+        except FileNotFoundError:
+            return
+        shutil.rmtree(aside, ignore_errors=True)

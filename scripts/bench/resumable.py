@@ -1,0 +1,168 @@
+"""500 MB on loopback: in one POST and in chunks (tus), against `cp` and `sync`; what other requests wait meanwhile."""
+
+import argparse
+import http.client
+import multiprocessing
+import os
+import statistics
+import subprocess
+import time
+import zipfile
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from scripts.bench.common import Figures
+from scripts.local_server import MODES, Server
+from tests.data import yolo_files
+
+SIZE = 500 * 2**20
+CHUNK = 64 * 2**20  # as the page and the client send
+PIECE = 2**20
+ROUNDS = 3
+TUS = {"Tus-Resumable": "1.0.0"}
+BOUNDARY = "bench"
+
+
+def large_zip(path: Path) -> Path:
+    """A small dataset and a filler that the server skips: the time is the transfer's, not the extraction's."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in yolo_files().items():
+            archive.writestr(name, content)
+        archive.writestr("filler.bin", os.urandom(SIZE))
+    return path
+
+
+def copy_and_sync(source: Path, target: Path) -> float:
+    """Seconds that the plain tools need to have the same bytes on the same disk."""
+    began = time.monotonic()
+    subprocess.run(["cp", str(source), str(target)], check=True)
+    subprocess.run(["sync", str(target)], check=True)
+    seconds = time.monotonic() - began
+    target.unlink()
+    return seconds
+
+
+def pieces(path: Path, start: int, size: int) -> Iterator[bytes]:
+    with open(path, "rb") as file:
+        file.seek(start)
+        while size > 0:
+            piece = file.read(min(PIECE, size))
+            size -= len(piece)
+            yield piece
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: Iterator[bytes]
+) -> http.client.HTTPResponse:
+    """A request whose body is sent in pieces of a megabyte: requests itself would be the slow part."""
+    connection.putrequest(method, path)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    for piece in body:
+        connection.send(piece)
+    answer = connection.getresponse()
+    answer.read()
+    if answer.status >= 400:
+        raise RuntimeError(f"{method} {path}: {answer.status}")
+    return answer
+
+
+def by_post(server: Server, path: Path) -> float:
+    """Seconds to the answer, which comes when the dataset is there."""
+    name = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="name"\r\n\r\nBench\r\n--{BOUNDARY}\r\n'
+    head = f'{name}Content-Disposition: form-data; name="file"; filename="{path.name}"\r\n\r\n'.encode()
+    tail, size = f"\r\n--{BOUNDARY}--\r\n".encode(), path.stat().st_size
+    headers = {
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+        "Content-Length": str(len(head) + size + len(tail)),
+    }
+
+    def body() -> Iterator[bytes]:
+        yield head
+        yield from pieces(path, 0, size)
+        yield tail
+
+    began = time.monotonic()
+    ask(http.client.HTTPConnection(urlsplit(server.url).netloc), "POST", "/api/datasets", headers, body())
+    return time.monotonic() - began
+
+
+def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
+    """Seconds to the last chunk's answer, every byte synced; and to the dataset."""
+    size = path.stat().st_size
+    began = time.monotonic()
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
+    headers = TUS | {"Upload-Length": str(size), "Upload-Metadata": "filename YmVuY2guemlw", "Content-Length": "0"}
+    place = ask(connection, "POST", "/api/uploads", headers, iter(())).headers["Location"]
+    for start in range(0, size, chunk):
+        length = min(chunk, size - start)
+        headers = TUS | {"Upload-Offset": str(start), "Content-Length": str(length)}
+        headers["Content-Type"] = "application/offset+octet-stream"
+        ask(connection, "PATCH", place, headers, pieces(path, start, length))
+    sent = time.monotonic() - began
+    while server.get(place).json()["state"] != "done":
+        time.sleep(0.02)
+    return sent, time.monotonic() - began
+
+
+def ask_again_and_again(url: str, ours: Connection) -> None:
+    """Send back how long each of many small requests took, in ms, once told to end."""
+    taken: list[float] = []
+    with requests.Session() as session:
+        while not ours.poll(0.005):
+            began = time.perf_counter()
+            session.get(url, timeout=60)
+            taken.append(1000 * (time.perf_counter() - began))
+    ours.send(taken)
+
+
+class Others:
+    """Another client, in a process of its own; `p99` and `longest` of its requests, in ms."""
+
+    def __init__(self, server: Server) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._end, theirs = context.Pipe()
+        self._process = context.Process(target=ask_again_and_again, args=(server.url + "/api/datasets", theirs))
+        self.p99 = self.longest = 0.0
+
+    def __enter__(self) -> "Others":
+        self._process.start()
+        time.sleep(1)  # until it asks
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.send(None)
+        taken = sorted(self._end.recv())
+        self._process.join()
+        self.p99, self.longest = taken[int(0.99 * len(taken))], taken[-1]
+
+
+def resumable(folder: Path, _asked: argparse.Namespace) -> Figures:
+    """Medians of three rounds; the waits of others over all rounds of a way."""
+    path = large_zip(folder / "bench.zip")
+    plain = statistics.median(copy_and_sync(path, folder / "copy") for _ in range(ROUNDS))
+    figures = {"MB": path.stat().st_size / 2**20, "cp and sync, s": plain}
+    for mode in MODES:
+        (folder / mode).mkdir()
+        with Server(folder / mode, mode, MAX_UPLOAD_SIZE="1GB", MIN_FREE_DISK="1MB") as server:
+            with Others(server) as nobody:
+                time.sleep(2)
+            figures[f"{mode}: others alone, p99, ms"] = nobody.p99
+            with Others(server) as others:
+                posted = statistics.median(by_post(server, path) for _ in range(ROUNDS))
+            figures |= {f"{mode}: POST, s": posted, f"{mode}: POST / cp and sync": posted / plain,
+                        f"{mode}: others during POST, p99, ms": others.p99,
+                        f"{mode}: others during POST, longest, ms": others.longest}  # fmt: skip
+            with Others(server) as others:
+                rounds = [by_chunks(server, path, CHUNK) for _ in range(ROUNDS)]
+            sent, done = (statistics.median(values) for values in zip(*rounds, strict=True))
+            figures |= {f"{mode}: tus, every byte synced, s": sent, f"{mode}: tus / cp and sync": sent / plain,
+                        f"{mode}: tus, dataset made, s": done, f"{mode}: others during tus, p99, ms": others.p99,
+                        f"{mode}: others during tus, longest, ms": others.longest}  # fmt: skip
+            figures[f"{mode}: tus in one PATCH, s"] = by_chunks(server, path, SIZE * 2)[0]
+    return figures

@@ -1,0 +1,116 @@
+"""The client's commands for datasets and their revisions."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scripts.client import Client
+
+COMMANDS = {
+    "import": "import a folder of the server below its IMPORT_ROOT",
+    "folders": "list the folders that can be imported",
+    "revisions": "list the revisions of a dataset, the newest first",
+    "revise": "make another revision: other classes, split, root or task",
+    "use-revision": "make an earlier revision the current one",
+    "original": "save the upload as it came",
+    "export": "save a revision as a ZIP",
+}
+POLL_S = 0.2
+
+
+def add_commands(commands: Any) -> None:
+    """The commands' arguments."""
+    made = {name: commands.add_parser(name, help=text) for name, text in COMMANDS.items()}
+    made["folders"].add_argument("path", nargs="?", default="")
+    made["import"].add_argument("path")
+    made["import"].add_argument("--name", required=True)
+    for name in ("import", "revise"):
+        if name == "revise":
+            made[name].add_argument("dataset_id", type=int)
+        add_options(made[name])
+    for name in ("revisions", "use-revision", "original", "export"):
+        made[name].add_argument("dataset_id", type=int)
+    made["use-revision"].add_argument("number", type=int)
+    made["export"].add_argument("--format", choices=("yolo", "coco", "voc"), default="yolo")
+    made["export"].add_argument("--revision", type=int)
+    for name in ("original", "export"):
+        made[name].add_argument("file", type=Path)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen about a dataset."""
+    parser.add_argument("--root", help="the folder that holds the dataset")
+    parser.add_argument("--merge", action="store_true", default=None, help="all datasets as one, classes by name")
+    parser.add_argument("--classes", dest="names", type=lambda text: text.split(","), help="names, comma separated")
+    parser.add_argument("--rename", action="append", type=pair, metavar="OLD=NEW", help="equal names become one class")
+    parser.add_argument("--split", type=shares, metavar="TRAIN/VAL/TEST[/SEED]", help="split anew, such as 80/15/5")
+    parser.add_argument("--task", choices=("auto", "detect", "segment", "pose", "obb", "classify"))
+
+
+def pair(text: str) -> tuple[str, str]:
+    old, separator, new = text.partition("=")
+    if not (old and separator and new):
+        raise argparse.ArgumentTypeError("expected OLD=NEW")
+    return old, new
+
+
+def shares(text: str) -> dict[str, float]:
+    parts = text.split("/")
+    try:
+        return dict(zip(("train", "val", "test", "seed"), map(int, parts), strict=len(parts) == 4))
+    except ValueError:
+        raise argparse.ArgumentTypeError("expected whole numbers such as 80/15/5") from None
+
+
+def options(asked: argparse.Namespace) -> dict[str, Any]:
+    """The options that were named."""
+    found = {name: getattr(asked, name) for name in ("root", "merge", "names", "rename", "split", "task")}
+    found["rename"] = dict(found["rename"]) if found["rename"] else None
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def run(client: "Client", asked: argparse.Namespace) -> Any:
+    """Carry out one of COMMANDS; what it has to say."""
+    path = f"/api/datasets/{getattr(asked, 'dataset_id', '')}"
+    match asked.command:
+        case "folders":
+            return client.request("GET", "/api/datasets/import", params={"path": asked.path}).json()
+        case "import":
+            body = {"path": asked.path, "name": asked.name} | options(asked)
+            made = client.request("POST", "/api/datasets/import", json=body).json()
+            return client.wait_until_valid(made["dataset_id"])
+        case "revisions":
+            return client.request("GET", f"{path}/revisions").json()["revisions"]
+        case "revise":
+            made = client.request("POST", f"{path}/revisions", json=options(asked)).json()
+            return wait_for_revision(client, asked.dataset_id, made["revision"])
+        case "use-revision":
+            return client.request("POST", f"{path}/revisions/{asked.number}/use").json()
+        case "original":
+            return {"file": str(client.download(f"{path}/original", asked.file))}
+    query = f"format={asked.format}" + (f"&revision={asked.revision}" if asked.revision else "")
+    return {"file": str(client.download(f"{path}/export?{query}", asked.file))}
+
+
+def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> dict[str, Any]:
+    """A revision once it is ready or has failed.
+
+    Raises:
+        TimeoutError: it took too long.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        rows = client.request("GET", f"/api/datasets/{dataset_id}/revisions").json()["revisions"]
+        row = next(row for row in rows if row["number"] == number)
+        if row["status"] != "building":
+            return row
+        time.sleep(POLL_S)
+    raise TimeoutError(f"Revision {number} was not ready within {seconds:.0f} s.")
+
+
+def printed(value: Any) -> list[str]:
+    """JSON, a line each."""
+    return [json.dumps(item, ensure_ascii=False) for item in (value if isinstance(value, list) else [value])]

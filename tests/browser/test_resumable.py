@@ -1,0 +1,144 @@
+"""A large upload in Chromium: paused, cut, its server restarted, its page reloaded; it ends as one valid dataset."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from scripts.local_server import Server
+from tests.browser.conftest import Open, shoot
+from tests.test_uploads import drawn_zip, kill
+
+pytestmark = pytest.mark.browser
+
+MODE = "eventlet"  # the other browser tests run under threading
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """170 pictures, about 26 MB: over the size from which the page sends in chunks."""
+    path = tmp_path_factory.mktemp("large") / "grande.zip"
+    path.write_bytes(drawn_zip(170))
+    assert path.stat().st_size > 21 * 2**20
+    return path
+
+
+def slowly(page: Page, bytes_a_second: int) -> Callable[[bool], None]:
+    """So that there is a middle to meet; the result, called with True, takes the network away."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+
+    def emulate(offline: bool) -> None:
+        speed = {"latency": 5, "downloadThroughput": -1, "uploadThroughput": bytes_a_second}
+        session.send("Network.emulateNetworkConditions", {"offline": offline} | speed)
+
+    emulate(False)
+    return emulate
+
+
+def share(upload: Locator) -> int:
+    return int(upload.get_by_role("progressbar").get_attribute("aria-valuenow") or 0)
+
+
+def wait_for_share(page: Page, upload: Locator, least: int) -> None:
+    for _ in range(300):
+        if share(upload) >= least:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{share(upload)} %, not {least} %: {upload.inner_text()}")
+
+
+def received(server: Server) -> int:
+    return sum(path.stat().st_size for path in (server.folder / "data" / "uploads").glob("*/bin"))
+
+
+def begin(page: Page, archive: Path, name: str) -> Locator:
+    page.locator("[data-files]").set_input_files(archive)
+    upload = page.locator("section.upload")
+    upload.locator("[name=name]").fill(name)
+    upload.get_by_role("button", name="Enviar").click()
+    return upload
+
+
+def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Server, archive: Path) -> None:
+    page = open_page("/datasets", expected="ERR_")
+    slowly(page, 6_000_000)
+    upload = begin(page, archive, "Grande")
+    wait_for_share(page, upload, 15)
+    expect(upload).to_contain_text("/s ·")
+    shoot(page, "resumable-sending")
+
+    upload.get_by_role("button", name="Pausar").click()
+    expect(upload).to_contain_text("Em pausa")
+    shoot(page, "resumable-paused")
+    paused = received(site)
+    assert 0 < paused < archive.stat().st_size
+    upload.get_by_role("button", name="Continuar").click()
+    wait_for_share(page, upload, 35)
+
+    kill(site)
+    expect(upload).to_contain_text("A conexão caiu", timeout=20_000)
+    shoot(page, "resumable-lost")
+    kept = received(site)
+    site.start()
+    wait_for_share(page, upload, 60)
+    assert received(site) >= kept >= paused, "nothing is sent twice"
+
+    page.reload()
+    upload = page.locator("section.upload")
+    expect(upload).to_contain_text("Parou em")
+    shoot(page, "resumable-reloaded")
+    page.set_viewport_size({"width": 360, "height": 800})
+    shoot(page, "resumable-reloaded-360")
+    assert page.evaluate("document.documentElement.scrollWidth <= 360")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    slowly(page, -1)
+    page.locator("[data-files]").set_input_files(archive)
+    expect(page.locator("section.upload")).to_have_count(1)
+    expect(upload).to_contain_text("Pronto para treinar", timeout=60_000)
+    shoot(page, "resumable-done")
+
+    (dataset,) = site.get("/api/datasets").json()["datasets"]
+    assert (dataset["name"], dataset["status"], dataset["total_images"]) == ("Grande", "valid", 170)
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('tus::grande'))") == []
+    page.reload()
+    expect(page.locator("[data-dataset]")).to_have_count(1)
+    expect(page.locator("section.upload")).to_have_count(0)
+
+
+def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Server, archive: Path) -> None:
+    page = open_page("/datasets", locale="en", theme="dark", expected="ERR_")
+    offline = slowly(page, 4_000_000)
+    page.locator("[data-files]").set_input_files(archive)
+    upload = page.locator("section.upload")
+    upload.get_by_role("button", name="Upload").click()
+    wait_for_share(page, upload, 10)
+    offline(True)
+    expect(upload).to_contain_text("The connection is lost", timeout=20_000)
+    shoot(page, "resumable-offline-dark")
+    offline(False)
+    expect(upload).to_contain_text("/s ·", timeout=20_000)
+    wait_for_share(page, upload, 25)
+    upload.get_by_role("button", name="Cancel").click()
+    expect(page.locator("section.upload")).to_have_count(0)
+    for _ in range(100):
+        if not list((site.folder / "data" / "uploads").glob("*/bin")):
+            break
+        page.wait_for_timeout(50)
+    assert received(site) == 0
+    assert page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('tus::'))") == []
+
+
+def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) -> None:
+    """After its last byte, as a plain upload's answer would."""
+    bad = tmp_path / "estranho.zip"
+    bad.write_bytes(b"no ZIP at all" * 1_700_000)
+    page = open_page("/datasets")
+    upload = begin(page, bad, "Estranho")
+    alert = upload.get_by_role("alert")
+    expect(alert).to_contain_text(re.compile("ZIP"), timeout=30_000)
+    shoot(page, "resumable-refused")
+    alert.get_by_role("button", name="Alterar e tentar de novo").click()
+    expect(upload.locator("[name=name]")).to_be_visible()

@@ -1,0 +1,103 @@
+"""Importing a folder of the server: only below IMPORT_ROOT, without changing it."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from scripts.local_server import settings_for
+from tests.data import yolo_files
+from tests.routes.test_datasets import ENGLISH, settled
+from tests.services.test_archive import snapshot
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two datasets below the root, and something beside it that must not be reached."""
+    for place in ("root/cars/v1", "root/Boats", "outside"):
+        for name, content in yolo_files(4, 2).items():
+            path = tmp_path / place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "root/.hidden").mkdir()
+    (tmp_path / "root/away").symlink_to(tmp_path / "outside")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def importer(tmp_path: Path, root: Path) -> Any:
+    app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", IMPORT_ROOT=str(root)))
+    yield app.test_client()
+    app.extensions["services"].trainer.close()
+
+
+def bring(client: FlaskClient, path: str, **values: Any) -> Any:
+    return client.post("/api/datasets/import", json={"path": path, "name": "Cars"} | values, headers=ENGLISH)
+
+
+def test_folders_are_listed(importer: FlaskClient) -> None:
+    top = importer.get("/api/datasets/import").json
+    assert (top["path"], top["parent"], [item["path"] for item in top["folders"]]) == ("", None, ["Boats", "cars"])
+    inner = importer.get("/api/datasets/import?path=cars/v1/images").json
+    assert (inner["parent"], inner["images"]) == ("cars/v1", 0)
+    assert {item["name"]: item["images"] for item in inner["folders"]} == {"train": 4, "val": 2}
+
+
+def test_a_folder_is_imported_and_stays_as_it_is(importer: FlaskClient, root: Path, tmp_path: Path) -> None:
+    before, times = snapshot(root), {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    (root / "cars/v1/train.cache").write_bytes(b"\x80pickle")
+    answer = bring(importer, "cars/v1", rename={"thing": "car"})
+    assert answer.status_code == 201, answer.text
+    body = settled(importer, 1)
+    assert (body["status"], body["classes"], body["total_images"], body["original"]) == ("valid", ["car"], 6, None)
+    assert body["report"]["skipped"]["kinds"] == {".cache": 1}
+    (root / "cars/v1/train.cache").unlink()
+    assert snapshot(root) == before
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if not path.is_dir()} == {
+        path: when for path, when in times.items() if not path.is_dir()
+    }
+    mine = {path.stat().st_ino for path in (tmp_path / "data").rglob("*.jpg")}
+    assert not mine & {path.stat().st_ino for path in root.rglob("*.jpg")}, "what is edited there must not change here"
+    assert importer.get("/api/datasets/1/original").status_code == 404
+    importer.delete("/api/datasets/1")
+    assert snapshot(root) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("../outside", 422), ("cars/../../outside", 422), ("away", 422), ("cars/v9", 404), ("cars/v1/data.yaml", 404),
+        ("x" * 300, 404), ("\0", 422), ("", 422), ("/etc", 404),
+    ],
+)  # fmt: skip
+def test_only_below_the_root(importer: FlaskClient, path: str, status: int, tmp_path: Path) -> None:
+    answer = bring(importer, path)
+    assert answer.status_code == status, answer.text
+    assert not list((tmp_path / "data/tmp").iterdir())
+    if path:
+        assert importer.get("/api/datasets/import", query_string={"path": path}).status_code == status
+
+
+@pytest.mark.parametrize("target", ["../../../outside/images/train/000.jpg", "/etc/hostname", "nowhere.jpg", "train"])
+def test_links_out_of_the_folder_are_refused(importer: FlaskClient, root: Path, tmp_path: Path, target: str) -> None:
+    os.symlink(target, root / "cars/v1/images/link.jpg")
+    answer = bring(importer, "cars/v1")
+    assert (answer.status_code, "images/link.jpg" in answer.json["detail"]) == (422, True)
+    assert not list((tmp_path / "data/tmp").iterdir())
+    assert not list((tmp_path / "data/datasets").iterdir())
+
+
+def test_a_link_within_the_folder_is_a_file(importer: FlaskClient, root: Path) -> None:
+    os.symlink("000.jpg", root / "cars/v1/images/train/again.jpg")
+    assert bring(importer, "cars/v1").status_code == 201
+    assert settled(importer, 1)["total_images"] == 7
+
+
+def test_not_set_up(client: FlaskClient, app: APIFlask) -> None:
+    assert client.get("/api/datasets/import").status_code == 404
+    answer = bring(client, "cars")
+    assert (answer.status_code, "IMPORT_ROOT" in answer.json["detail"]) == (404, True)

@@ -1,0 +1,417 @@
+"""tus 1.0 by its protocol: every header, every refusal, and one dataset at the end."""
+
+import base64
+import hashlib
+import io
+import os
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.models import now
+from app.services import Services
+from app.services.janitor import Janitor
+from app.services.uploads.receive import LEAST, MOST, Writer, blocks
+from app.services.uploads.state import KEPT, Shelf
+from scripts.local_server import settings_for
+from tests.data import yolo_zip, zip_bytes
+
+TUS = {"Tus-Resumable": "1.0.0", "Accept-Language": "en"}
+CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
+ZIP = yolo_zip()
+
+
+def metadata(**values: str) -> str:
+    return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+
+
+def begin(client: FlaskClient, length: int = len(ZIP), **values: str) -> TestResponse:
+    sent = {"filename": "things.zip", "name": "Things"} | values
+    return client.post(
+        "/api/uploads", headers=TUS | {"Upload-Length": str(length), "Upload-Metadata": metadata(**sent)}
+    )
+
+
+def send(client: FlaskClient, place: str, offset: int, data: bytes, **headers: str) -> TestResponse:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.patch(place, headers=CHUNK | {"Upload-Offset": str(offset)} | named, data=data)
+
+
+def offset(client: FlaskClient, place: str) -> int:
+    return int(client.head(place, headers=TUS).headers["Upload-Offset"])
+
+
+def checksum(data: bytes, algorithm: str = "sha1") -> str:
+    return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"
+
+
+def outcome(client: FlaskClient, place: str, seconds: float = 30) -> dict[str, Any]:
+    """The upload once it is over."""
+    limit = time.monotonic() + seconds
+    while (body := client.get(place).get_json())["state"] in {"receiving", "checking"}:
+        assert time.monotonic() < limit, body
+        time.sleep(0.02)
+    return body
+
+
+def folder_of(app: APIFlask, place: str) -> Path:
+    return Path(app.config["DATA_ROOT"]) / "uploads" / place.rpartition("/")[2]
+
+
+def held(app: APIFlask) -> Services:
+    return app.extensions["services"]
+
+
+def test_options_tell_what_there_is(client: FlaskClient) -> None:
+    answer = client.options("/api/uploads")
+    assert answer.status_code == 204
+    assert answer.headers["Tus-Version"] == answer.headers["Tus-Resumable"] == "1.0.0"
+    assert answer.headers["Tus-Max-Size"] == str(2 * 1024**3)
+    extensions = "creation,creation-with-upload,checksum,termination,expiration"
+    assert answer.headers["Tus-Extension"] == extensions
+    assert answer.headers["Tus-Checksum-Algorithm"] == "sha1,sha256,md5"
+
+
+def test_a_file_in_three_chunks_becomes_one_dataset(client: FlaskClient, app: APIFlask) -> None:
+    answer = begin(client, description="Many", classes="a", relativePath="x/things.zip")
+    place = answer.headers["Location"]
+    assert (answer.status_code, answer.headers["Upload-Offset"], offset(client, place)) == (201, "0", 0)
+    assert client.get(place).get_json() | {"id": "", "created_at": "", "expires_at": ""} == {
+        "id": "", "state": "receiving", "filename": "things.zip", "name": "Things", "length": len(ZIP), "offset": 0,
+        "created_at": "", "expires_at": "", "dataset_id": None, "problem": None, "retriable": False,
+    }  # fmt: skip
+    for start, end in ((0, 10), (10, 4000), (4000, len(ZIP))):
+        answer = send(client, place, start, ZIP[start:end])
+        assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(end))
+        assert ("Upload-Expires" in answer.headers) == (end < len(ZIP))
+    body = outcome(client, place)
+    assert (body["state"], body["problem"]) == ("done", None)
+    dataset = client.get(f"/api/datasets/{body['dataset_id']}").get_json()
+    assert (dataset["name"], dataset["description"], dataset["total_images"]) == ("Things", "Many", 8)
+    limit = time.monotonic() + 5
+    while sorted(path.name for path in folder_of(app, place).iterdir()) != ["info.json"]:
+        assert time.monotonic() < limit, "the file is gone, the record stays"
+        time.sleep(0.02)
+    assert send(client, place, len(ZIP), b"").status_code == 204, "the last answer was lost: asking again is harmless"
+    assert (offset(client, place), client.get(place).get_json()["dataset_id"]) == (len(ZIP), body["dataset_id"])
+    assert client.get("/api/datasets").get_json()["total"] == 1
+
+
+def test_head_returns_what_was_sent(client: FlaskClient) -> None:
+    header = metadata(filename="ü.zip", name="Ünïcode 🚗") + ",flag"
+    place = client.post("/api/uploads", headers=TUS | {"Upload-Length": "9", "Upload-Metadata": header}).headers[
+        "Location"
+    ]
+    answer = client.head(place, headers=TUS)
+    assert (answer.status_code, answer.headers["Upload-Length"]) == (200, "9")
+    assert answer.headers["Upload-Metadata"] == header
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.get(place).get_json()["name"] == "Ünïcode 🚗"
+
+
+def test_a_first_chunk_may_come_with_the_creation(client: FlaskClient) -> None:
+    headers = CHUNK | {"Upload-Length": str(len(ZIP)), "Upload-Metadata": metadata(filename="a b.zip")}
+    answer = client.post("/api/uploads", headers=headers, data=ZIP[:100])
+    assert (answer.status_code, answer.headers["Upload-Offset"]) == (201, "100")
+    answer = client.post("/api/uploads", headers=headers | {"Upload-Checksum": checksum(ZIP)}, data=ZIP)
+    assert answer.headers["Upload-Offset"] == str(len(ZIP))
+    body = outcome(client, answer.headers["Location"])
+    assert client.get(f"/api/datasets/{body['dataset_id']}").get_json()["name"] == "a b", "the file's name"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Upload-Length": None}, 400),
+        ({"Upload-Length": "-1"}, 400),
+        ({"Upload-Length": "1e3"}, 400),
+        ({"Upload-Length": "٣"}, 400),
+        ({"Upload-Length": str(2 * 1024**3 + 1)}, 413),
+        ({"Upload-Metadata": None}, 400),
+        ({"Upload-Metadata": metadata(filename="a.tar")}, 400),
+        ({"Upload-Metadata": "filename !!!"}, 400),
+        ({"Upload-Metadata": "filename /w=="}, 400),
+        ({"Upload-Metadata": metadata(filename="a.zip") + "," + metadata(filename="b.zip")}, 400),
+        ({"Upload-Metadata": metadata(filename="a.zip", name=" ")}, 422),
+        ({"Upload-Metadata": metadata(filename="a.zip", task="dance")}, 422),
+        ({"Tus-Resumable": None}, 412),
+        ({"Tus-Resumable": "0.2.2"}, 412),
+        ({"Content-Type": "application/octet-stream"}, 415),
+        ({"Origin": "https://example.org"}, 403),
+    ],
+)  # fmt: skip
+def test_refused_creations(client: FlaskClient, app: APIFlask, headers: dict[str, str | None], status: int) -> None:
+    given: dict[str, Any] = TUS | {"Upload-Length": "9", "Upload-Metadata": metadata(filename="a.zip")} | headers
+    sent = {name: value.encode().decode("latin-1") for name, value in given.items() if value is not None}
+    answer = client.post("/api/uploads", headers=sent, data=b"123" if "Content-Type" in headers else None)
+    assert (answer.status_code, answer.get_json()["status"]) == (status, status), answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert ("Tus-Version" in answer.headers) == (status == 412)
+    assert not list((Path(app.config["DATA_ROOT"]) / "uploads").iterdir())
+
+
+def test_refused_chunks_change_nothing(client: FlaskClient) -> None:
+    place = begin(client).headers["Location"]
+    assert send(client, place, 0, ZIP[:50]).status_code == 204
+    answer = send(client, place, 0, ZIP[:50])
+    assert (answer.status_code, answer.get_json()["offset"]) == (409, 50)
+    assert send(client, place, 60, b"x").status_code == 409
+    assert send(client, place, 50, b"x", Content_Type="application/octet-stream").status_code == 415
+    assert client.patch(place, headers=TUS | {"Upload-Offset": "50"}, data=None).status_code == 415
+    assert send(client, place, 50, b"x", Tus_Resumable="2.0.0").status_code == 412
+    assert send(client, place, 50, ZIP[50:] + b"x").status_code == 413
+    assert send(client, place, 50, b"x", Upload_Checksum="crc32 AAAA").status_code == 400
+    assert send(client, place, 50, b"x", Upload_Checksum="sha1 AAAA").status_code == 400
+    assert send(client, place, 50, b"x", Origin="https://example.org").status_code == 403
+    assert client.patch(place, headers=CHUNK, data=b"x").status_code == 400
+    assert send(client, "/api/uploads/" + "0" * 32, 0, b"x").status_code == 404
+    assert send(client, "/api/uploads/..", 0, b"x").status_code == 404
+    assert client.post("/api/datasets", headers=CHUNK, data=b"x").status_code == 415, "chunks belong to uploads alone"
+    assert offset(client, place) == 50
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256", "md5"])
+def test_a_chunk_that_arrives_damaged_is_not_kept(client: FlaskClient, app: APIFlask, algorithm: str) -> None:
+    place = begin(client).headers["Location"]
+    assert send(client, place, 0, ZIP[:9], Upload_Checksum=checksum(ZIP[:9], algorithm)).status_code == 204
+    answer = send(client, place, 9, ZIP[10:99], Upload_Checksum=checksum(ZIP[9:98], algorithm))
+    assert (answer.status, answer.get_json()["status"]) == ("460 Checksum Mismatch", 460)
+    assert (folder_of(app, place) / "bin").read_bytes() == ZIP[:9]
+    assert send(client, place, 9, ZIP[9:], Upload_Checksum=checksum(ZIP[9:], algorithm)).status_code == 204
+    assert outcome(client, place)["state"] == "done"
+
+
+def test_a_checksum_that_nobody_looked_at_does_not_count(client: FlaskClient, app: APIFlask) -> None:
+    """As a kill -9 within a chunk leaves it."""
+    place = begin(client).headers["Location"]
+    assert send(client, place, 0, ZIP[:9]).status_code == 204
+    upload = Shelf(folder_of(app, place).parent, Path(app.config["DATA_ROOT"]) / "tmp").find(place.rpartition("/")[2])
+    upload.mark_unverified(9)
+    with open(upload.bin, "ab") as file:
+        file.write(b"damaged")
+    assert offset(client, place) == 9
+    assert upload.bin.read_bytes() == ZIP[:9]
+
+
+class Stops(io.BytesIO):
+    """A body whose connection breaks after what is in it."""
+
+    def readinto(self, buffer: Any, /) -> int:
+        count = super().readinto(buffer)
+        if not count:
+            raise ConnectionResetError
+        return count
+
+
+def test_a_broken_connection_keeps_what_came_unless_it_has_a_checksum(client: FlaskClient) -> None:
+    place = begin(client).headers["Location"]
+    for sent, headers, kept in ((ZIP[:70], {}, 70), (ZIP[70:90], {"Upload_Checksum": checksum(ZIP[70:])}, 70)):
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = client.patch(
+            place, headers=CHUNK | {"Upload-Offset": str(offset(client, place))} | named, input_stream=Stops(sent),
+            environ_overrides={"CONTENT_LENGTH": "500"},
+        )  # fmt: skip
+        assert (answer.status_code, offset(client, place)) == (400, kept)
+
+
+class Waits(io.BytesIO):
+    """A body that comes to a halt after its first half, until it is let go on."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.halted, self.goes_on = threading.Event(), threading.Event()
+
+    def readinto(self, buffer: Any, /) -> int:
+        half = len(self.getvalue()) // 2
+        if self.tell() >= half:
+            self.halted.set()
+            assert self.goes_on.wait(20)
+        return super().readinto(memoryview(buffer)[:half])
+
+
+def sending(app: APIFlask, place: str, body: Waits) -> tuple[threading.Thread, list[int]]:
+    """A PATCH in a thread of its own that has halted; the list gets its status."""
+    statuses: list[int] = []
+
+    def work() -> None:
+        headers = CHUNK | {"Upload-Offset": "0"}
+        length = len(body.getvalue())
+        answer = app.test_client().patch(
+            place, headers=headers, input_stream=body, environ_overrides={"CONTENT_LENGTH": str(length)}
+        )
+        statuses.append(answer.status_code)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    assert body.halted.wait(10)
+    return thread, statuses
+
+
+def test_two_at_once_are_one(client: FlaskClient, app: APIFlask) -> None:
+    place = begin(client).headers["Location"]
+    body = Waits(ZIP)
+    thread, statuses = sending(app, place, body)
+    half = offset(client, place)
+    answer = send(client, place, half, ZIP[half:])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (423, "2")
+    body.goes_on.set()
+    thread.join(20)
+    assert statuses == [204]
+    assert outcome(client, place)["state"] == "done"
+
+
+def test_a_client_that_comes_back_takes_over_from_its_dead_connection(
+    client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = begin(client).headers["Location"]
+    body = Waits(ZIP)
+    thread, statuses = sending(app, place, body)
+    monkeypatch.setattr("app.services.uploads.receive.SILENT_S", 0.0)
+    half = offset(client, place)
+    assert send(client, place, half, ZIP[half:]).status_code == 204
+    body.goes_on.set()
+    thread.join(20)
+    assert statuses == [400], "the dead one writes no more"
+    assert outcome(client, place)["state"] == "done"
+
+
+def test_a_termination_stops_whoever_sends(client: FlaskClient, app: APIFlask) -> None:
+    place = begin(client).headers["Location"]
+    body = Waits(ZIP)
+    thread, statuses = sending(app, place, body)
+    assert client.delete(place).status_code == 412
+    assert client.delete(place, headers=TUS).status_code == 204
+    body.goes_on.set()
+    thread.join(20)
+    assert statuses == [400]
+    assert not folder_of(app, place).exists()
+    for answer in (client.head(place, headers=TUS), client.get(place), client.delete(place, headers=TUS)):
+        assert answer.status_code == 404
+
+
+def test_a_file_that_is_no_dataset_is_refused_as_a_plain_post_would_be(client: FlaskClient, app: APIFlask) -> None:
+    bad = zip_bytes({"readme.txt": "nothing"})
+    plain = client.post(
+        "/api/datasets", data={"name": "x", "file": (io.BytesIO(bad), "x.zip")}, headers={"Accept-Language": "en"}
+    )
+    place = begin(client, len(bad)).headers["Location"]
+    assert send(client, place, 0, bad).status_code == 204
+    body = outcome(client, place)
+    assert (body["state"], body["problem"], body["dataset_id"]) == ("failed", plain.get_json(), None)
+    assert body["retriable"] is False
+    assert send(client, place, len(bad), b"").status_code == 204
+    assert client.get(place).get_json() == body, "asking again changes nothing"
+    assert not (folder_of(app, place) / "bin").exists()
+    assert client.get("/api/datasets").get_json()["total"] == 0
+
+
+def test_an_empty_file_is_refused(client: FlaskClient) -> None:
+    body = outcome(client, begin(client, 0).headers["Location"])
+    assert (body["state"], body["problem"]["status"]) == ("failed", 400)
+
+
+def test_what_failed_for_a_full_disk_can_be_tried_again(
+    client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = begin(client).headers["Location"]
+    assert send(client, place, 0, ZIP[:-1]).status_code == 204
+    datasets = held(app).datasets
+    with monkeypatch.context() as patched:
+        patched.setattr(datasets, "adopt", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+        assert send(client, place, len(ZIP) - 1, ZIP[-1:]).status_code == 204
+        body = outcome(client, place)
+    assert (body["state"], body["problem"]["status"], body["retriable"]) == ("failed", 507, True)
+    assert send(client, place, len(ZIP), b"").status_code == 204
+    assert outcome(client, place)["state"] == "done"
+
+
+def test_a_disk_that_would_be_full_refuses_at_the_start(app: APIFlask, client: FlaskClient) -> None:
+    app.config["MIN_FREE_DISK"] = 2**60
+    assert begin(client).status_code == 507
+    app.config["MIN_FREE_DISK"] = 0
+    place = begin(client).headers["Location"]
+    app.config["MIN_FREE_DISK"] = 2**60
+    assert send(client, place, 0, ZIP[:9]).status_code == 507
+    assert offset(client, place) == 0
+
+
+def test_unfinished_uploads_have_their_space_kept(
+    app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed: list[int] = []
+    monkeypatch.setattr(held(app).storage, "check_space", lambda size, _free: needed.append(size))
+    place = begin(client, 1000).headers["Location"]
+    send(client, place, 0, ZIP[:300])
+    begin(client, 50)
+    assert needed == [1000, 300, 750]
+
+
+def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
+    place, other = (begin(client).headers["Location"] for _ in range(2))
+    send(client, place, 0, ZIP[:9])
+    long_ago = (now() - KEPT - timedelta(hours=1)).timestamp()
+    for path in folder_of(app, place).iterdir():
+        os.utime(path, (long_ago, long_ago))
+    assert client.head(place, headers=TUS).status_code == 410
+    assert send(client, place, 9, ZIP[9:]).status_code == 410
+    with app.app_context():
+        assert Janitor(held(app)).sweep(now())["uploads"] == 1
+    assert client.head(place, headers=TUS).status_code == 404
+    assert client.head(other, headers=TUS).status_code == 200
+    assert not folder_of(app, place).exists()
+
+
+@pytest.mark.parametrize("state", ["receiving", "checking"])
+def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tmp_path: Path, state: str) -> None:
+    """As a kill -9 leaves it: all bytes are here, what came of them is not known."""
+    client = app.test_client()
+    place = begin(client).headers["Location"]
+    upload = Shelf(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    upload.bin.write_bytes(ZIP)
+    upload.state = state
+    upload.save()
+    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    try:
+        assert outcome(again.test_client(), place)["dataset_id"] == 1
+    finally:
+        held(again).trainer.close()
+
+
+def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
+    client = app.test_client()
+    place = begin(client).headers["Location"]
+    send(client, place, 0, ZIP)
+    first = outcome(client, place)["dataset_id"]
+    upload = Shelf(folder_of(app, place).parent, tmp_path / "data/tmp").find(place.rpartition("/")[2])
+    upload.bin.write_bytes(ZIP)
+    upload.state, upload.dataset_id = "checking", None
+    upload.save()
+    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
+    try:
+        assert outcome(again.test_client(), place)["dataset_id"] == first
+        assert again.test_client().get("/api/datasets").get_json()["total"] == 1
+    finally:
+        held(again).trainer.close()
+
+
+def test_blocks_fit_the_connection() -> None:
+    """Large on a fast one; a chunk ends with its stream where nobody announced its length."""
+    sizes: list[int] = []
+
+    class Counted(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            sizes.append(size or 0)
+            return super().read(size)
+
+    data = bytes(3_000_000)
+    assert b"".join(blocks(Counted(data), None, Writer())) == data
+    assert sizes[0] == LEAST
+    assert max(sizes) == MOST

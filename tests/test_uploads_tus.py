@@ -1,0 +1,228 @@
+"""Resumable uploads against the real server, in both modes: cut, killed, gone on with, byte by byte the same."""
+
+import base64
+import hashlib
+import http.client
+import random
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from tusclient.client import TusClient
+from tusclient.storage.filestorage import FileStorage
+
+from scripts import resumable
+from scripts.client import Client
+from scripts.local_server import MODES, Server
+from tests.test_uploads import drawn_zip, kill, settled
+
+TUS = {"Tus-Resumable": "1.0.0"}
+CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """100 pictures, about 15 MB."""
+    path = tmp_path_factory.mktemp("archive") / "things.zip"
+    path.write_bytes(drawn_zip(100))
+    return path
+
+
+def begin(server: Server, length: int) -> str:
+    """The path of a new upload."""
+    header = ",".join(
+        f"{key} {base64.b64encode(value).decode()}" for key, value in (("filename", b"things.zip"), ("name", b"T"))
+    )
+    answer = server.post("/api/uploads", headers=TUS | {"Upload-Length": str(length), "Upload-Metadata": header})
+    assert answer.status_code == 201, answer.text
+    return answer.headers["Location"]
+
+
+def offset(server: Server, place: str) -> int:
+    answer = requests.head(server.url + place, headers=TUS, timeout=30)
+    assert answer.status_code == 200
+    return int(answer.headers["Upload-Offset"])
+
+
+def patch(server: Server, place: str, at: int, data: bytes, **headers: str) -> requests.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return requests.patch(server.url + place, data=data, headers=CHUNK | {"Upload-Offset": str(at)} | named, timeout=60)
+
+
+def half_sent(server: Server, place: str, at: int, data: bytes, announced: int) -> http.client.HTTPConnection:
+    """A PATCH of which only this much was sent."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    connection.putrequest("PATCH", place)
+    for name, value in (CHUNK | {"Upload-Offset": str(at), "Content-Length": str(announced)}).items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(data)
+    return connection
+
+
+def outcome(server: Server, place: str, seconds: float = 60) -> dict[str, Any]:
+    limit = time.monotonic() + seconds
+    while (body := server.get(place).json())["state"] in {"receiving", "checking"}:
+        assert time.monotonic() < limit, body
+        time.sleep(0.05)
+    return body
+
+
+def stored(server: Server, place: str) -> Path:
+    return server.folder / "data" / "uploads" / place.rpartition("/")[2] / "bin"
+
+
+def wait_for_size(path: Path, size: int) -> None:
+    limit = time.monotonic() + 20
+    while path.stat().st_size < size:
+        assert time.monotonic() < limit, path.stat().st_size
+        time.sleep(0.005)
+
+
+def test_cut_at_random_offsets_it_is_the_same_file(server: Server, archive: Path) -> None:
+    """Its last byte is kept back, so that the whole can be read before it becomes a dataset."""
+    data, chance = archive.read_bytes(), random.Random(5)
+    place = begin(server, len(data))
+    for _ in range(6):
+        at = offset(server, place)
+        sent = chance.randrange(1, max(2, (len(data) - 1 - at) // 2))
+        connection = half_sent(server, place, at, data[at : at + sent], len(data) - at)
+        connection.close()
+        assert free_again(server, place) == at + sent, "what arrived before the connection ended is kept"
+    at = offset(server, place)
+    assert patch(server, place, at, data[at:-1]).status_code == 204
+    assert hashlib.sha256(stored(server, place).read_bytes() + data[-1:]).digest() == hashlib.sha256(data).digest()
+    assert patch(server, place, len(data) - 1, data[-1:]).status_code == 204
+    body = outcome(server, place)
+    assert settled(server, body["dataset_id"])["total_images"] == 100
+
+
+def free_again(server: Server, place: str) -> int:
+    """The offset, once the server has noticed the end of the connection that was sending."""
+    limit = time.monotonic() + 10
+    while (answer := patch(server, place, offset(server, place), b"")).status_code in {409, 423}:
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    assert answer.status_code == 204
+    return int(answer.headers["Upload-Offset"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_killed_server_goes_on_where_it_was(tmp_path: Path, archive: Path, mode: str) -> None:
+    data = archive.read_bytes()
+    with Server(tmp_path, mode) as server:
+        place = begin(server, len(data))
+        for share in (0.3, 0.8):
+            at = offset(server, place)
+            goal = int(len(data) * share)
+            connection = half_sent(server, place, at, data[at:goal], len(data) - at)
+            wait_for_size(stored(server, place), at + (goal - at) // 2)
+            kill(server)
+            connection.close()
+            server.start()
+            assert at < (now := offset(server, place)) <= goal
+            assert stored(server, place).read_bytes() == data[:now]
+        at = offset(server, place)
+        assert patch(server, place, at, data[at:]).status_code == 204
+        kill(server)  # behind the last byte, within the creation
+        server.start()
+        body = outcome(server, place)
+        assert (body["state"], body["dataset_id"]) == ("done", 1), body
+        assert settled(server, 1)["total_images"] == 100
+        assert server.get("/api/datasets").json()["total"] == 1
+
+
+def test_two_writers_at_once(server: Server, archive: Path) -> None:
+    data = archive.read_bytes()
+    place = begin(server, len(data))
+    connection = half_sent(server, place, 0, data[:2_000_000], len(data))
+    wait_for_size(stored(server, place), 1)
+    answer = patch(server, place, 0, data[:5_000_000])
+    assert (answer.status_code, answer.json()["status"]) == (423, 423)
+    connection.send(data[2_000_000:])
+    assert connection.getresponse().status == 204
+    connection.close()
+    assert outcome(server, place)["state"] == "done"
+
+
+def test_a_refused_chunk_is_answered_and_its_connection_goes_on(server: Server, archive: Path) -> None:
+    data = archive.read_bytes()
+    place = begin(server, len(data))
+    with requests.Session() as session:
+        headers = CHUNK | {"Upload-Offset": "7"}
+        for _ in range(2):
+            assert session.patch(server.url + place, data=data, headers=headers, timeout=60).status_code == 409
+        headers = CHUNK | {"Upload-Offset": "0", "Upload-Checksum": "md5 " + base64.b64encode(bytes(16)).decode()}
+        answer = session.patch(server.url + place, data=data, headers=headers, timeout=60)
+        assert (answer.status_code, answer.reason) == (460, "Checksum Mismatch")
+        assert stored(server, place).stat().st_size == 0
+
+        def in_pieces() -> Any:
+            yield from (data[start : start + 100_000] for start in range(0, len(data), 100_000))
+
+        headers = CHUNK | {"Upload-Offset": "0"}
+        answer = session.patch(server.url + place, data=in_pieces(), headers=headers, timeout=60)
+        assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(len(data))), "chunked, of no length"
+        assert outcome(server, place)["state"] == "done"
+
+
+def test_tuspy_resumes(threading_server: Server, archive: Path, tmp_path: Path) -> None:
+    """The client of another project, with its own checksums and its own memory."""
+    server, memory = threading_server, FileStorage(str(tmp_path / "urls.json"))
+
+    def uploader() -> Any:
+        return TusClient(server.url + "/api/uploads").uploader(
+            str(archive), chunk_size=2_000_000, store_url=True, url_storage=memory, upload_checksum=True,
+            metadata={"filename": archive.name, "name": "By tuspy"}, retries=0,
+        )  # fmt: skip
+
+    first = uploader()
+    first.upload(stop_at=6_000_000)
+    kill(server)
+    server.start()
+    second = uploader()
+    assert (second.url, second.offset) == (first.url, 6_000_000)
+    second.upload()
+    body = outcome(server, urlsplit(second.url).path)
+    assert settled(server, body["dataset_id"])["name"] == "By tuspy"
+
+
+def test_our_client_resumes(
+    threading_server: Server, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut by a kill of the server; what it sent is not sent again."""
+    server, state = threading_server, tmp_path / "resume.json"
+    client = Client(server.url)
+    monkeypatch.setattr(resumable, "RETRIES", 0)
+    failed: list[Exception] = []
+
+    def work() -> None:
+        try:
+            client.upload(archive, "Mine", state, chunk=1_000_000)
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    uploads = server.folder / "data" / "uploads"
+    limit = time.monotonic() + 20
+    while not any(path.stat().st_size > 1_500_000 for path in uploads.glob("*/bin")):
+        assert time.monotonic() < limit
+        time.sleep(0.002)
+    kill(server)
+    thread.join(60)
+    assert failed, "it was cut"
+    (cut,) = uploads.glob("*/bin")
+    kept = cut.stat().st_size
+    assert 1_500_000 < kept < archive.stat().st_size
+    inode = cut.stat().st_ino
+    server.start()
+    assert cut.stat().st_ino == inode
+    dataset_id = client.upload(archive, "Mine", state, chunk=1_000_000)
+    assert settled(server, dataset_id)["name"] == "Mine"
+    assert [path.name for path in uploads.iterdir()] == [cut.parent.name], "no second upload was begun"
+    assert not state.exists() or "http" not in state.read_text(), "what is done is forgotten"
