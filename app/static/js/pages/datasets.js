@@ -41,7 +41,7 @@ function show(answer, query) {
 function empty() {
   return blank({
     symbol: "images", title: t("No dataset yet"),
-    text: t("A dataset is a ZIP of pictures with a label file each. The sample shows what it looks like, and can be trained on at once."),
+    text: t("A dataset is a ZIP of pictures with their labels, as the usual annotation tools export it. The sample shows what it looks like, and can be trained on at once."),
     actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Try with the sample dataset")))],
   });
 }
