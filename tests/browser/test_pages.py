@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Dataset, DatasetFinding, Training, TrainingMetric
+from app.models import Dataset, Training, TrainingMetric
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 
@@ -48,10 +48,6 @@ def full(site: Server) -> Iterator[None]:
             name=f"Cars {EVIL} " + "long " * 14, classes=[EVIL, *(f"class_{n}" for n in range(39))], total_images=300,
             train_images=240, val_images=60, status="valid", report={"boxes": {str(n): n * 7 + 1 for n in range(40)}},
         )  # fmt: skip
-        dataset.findings = [
-            DatasetFinding(severity="warning", code="empty_label", file=f"labels/train/{n}.txt", line=n + 1, data={})
-            for n in range(45)
-        ]
         dataset.trainings = [
             Training(
                 name=f"run {n} {EVIL}", model_version="n", epochs=EPOCHS, total_epochs=EPOCHS, current_epoch=EPOCHS,
@@ -114,10 +110,6 @@ def test_lists_page_and_search_on_the_server(open_page: Open, full: None) -> Non
     page.keyboard.type("run 17")
     expect(page.locator("tbody tr")).to_have_count(1)
     assert "search=run+17" in page.url
-    page.goto(page.url.split("/trainings")[0] + "/datasets/1")
-    expect(page.locator("[data-findings] tbody tr")).to_have_count(20)
-    page.locator("[data-severity=error]").click()
-    expect(page.locator("[data-findings]")).to_contain_text("None of this severity.")
 
 
 def test_curves_can_be_switched_and_taken_away(open_page: Open, full: None) -> None:

@@ -87,8 +87,8 @@ export function ask({ title, body, action, look = "btn-primary", read = () => tr
 }
 
 /** Ask before something is lost. Resolves to whether the reader agreed. */
-export const confirmed = async ({ title, text, action }) =>
-  Boolean(await ask({ title, action, body: h("p", {}, text), look: "btn-danger-solid" }));
+export const confirmed = async ({ title, text, action, look = "btn-danger-solid" }) =>
+  Boolean(await ask({ title, action, body: h("p", {}, text), look }));
 
 /** A button that is off while what it starts goes on; `act` returns a promise. */
 export function button(symbol, label, act, look = "btn-outline") {

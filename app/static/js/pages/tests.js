@@ -4,19 +4,18 @@ import { $, $$, blank, failure, fillFrom, h, icon, put } from "../dom.js";
 import { dropZone } from "../drop.js";
 import { ago, dateTime, fixed, number, percent } from "../format.js";
 import { t, tn } from "../i18n.js";
+import { classColour } from "../palette.js";
 import { showPager } from "../pager.js";
 
-// Dark enough for white text, told apart by people who see few colours, and named in every label.
-const COLOURS = ["#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "#7a5b00", "#8b2f2f", "#3d6b1f"];
 const form = $("[data-form]");
 const select = form.elements.training_id;
 const stage = { file: null, asked: null, detections: [] };
 let models = [];
 
-const classColour = new Map();
+const colours = new Map();
 function colour(name) {
-  if (!classColour.has(name)) classColour.set(name, COLOURS[classColour.size % COLOURS.length]);
-  return classColour.get(name);
+  if (!colours.has(name)) colours.set(name, classColour(colours.size));
+  return colours.get(name);
 }
 
 const thresholds = () => ({ confidence: Number(form.elements.confidence.value), iou: Number(form.elements.iou.value) });

@@ -1,0 +1,130 @@
+/* The dialogs that change what an import decided. Each answers the options of a new revision, or null. */
+import { ask, h, icon } from "../dom.js";
+import { number, percent } from "../format.js";
+import { t } from "../i18n.js";
+import { classTag, className } from "./shapes.js";
+import { formatName, taskName } from "./summary.js";
+
+let serial = 0;
+
+const note = () => h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("A new revision is made and used from then on. The present one stays, can be taken again, and trainings keep the one that they used.")));
+
+function field(label, control, help) {
+  const id = `change-${(serial += 1)}`;
+  control.id = id;
+  return h("div", { class: "field" }, h("label", { class: "form-label", for: id }, label), control, help && h("div", { class: "field-help" }, help));
+}
+
+/** One of several, as radio buttons: options [{value, title, help}]. */
+function choices(legend, options, chosen) {
+  const name = `choice-${(serial += 1)}`;
+  const element = h("fieldset", { class: "choices choices-tall" }, h("legend", { class: "visually-hidden" }, legend), options.map((option) => h("label", { class: "choice" },
+    h("input", { type: "radio", name, value: option.value, checked: option.value === chosen }), h("span", {}, h("strong", {}, option.title), option.help && h("span", { class: "field-help" }, option.help)))));
+  return { element, value: () => element.querySelector(":checked")?.value };
+}
+
+const make = () => t("Make a new revision");
+
+const ALL = "\0"; // no folder has this name
+
+async function askRoot(_current, { value = "", options = [] }) {
+  const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
+  const root = choices(t("Folder"), [...(options || []).map((item) => ({ value: item, title: item || t("the whole archive") })), all], value);
+  const title = t("Take another folder");
+  return ask({ title, action: make(), body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element, note()],
+    read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== value && (chosen === ALL ? { merge: true } : { root: chosen, merge: false }); } });
+}
+
+async function askMerge(_current, { value = false }) {
+  const merge = choices(t("Datasets"), [
+    { value: "false", title: t("Take one of them"), help: t("the outermost, largest complete one, or the folder that you choose") },
+    { value: "true", title: t("Take all of them as one"), help: t("classes of the same name become one class") }], String(Boolean(value)));
+  return ask({ title: t("Several datasets in the archive"), action: make(), body: [merge.element, note()],
+    read: () => merge.value() !== String(Boolean(value)) && { merge: merge.value() === "true" } });
+}
+
+async function askClasses({ classes }) {
+  const text = h("textarea", { class: "form-control mono", rows: Math.min(14, Math.max(4, classes.length)), spellcheck: "false" });
+  text.value = classes.join("\n");
+  const error = h("p", { class: "field-error", role: "alert", hidden: true });
+  const read = () => {
+    const names = text.value.split("\n").map((name) => name.trim());
+    while (names.length && !names.at(-1)) names.pop();
+    const enough = names.length >= classes.length && names.every(Boolean);
+    error.hidden = enough && new Set(names).size === names.length;
+    error.textContent = enough ? t("Two lines are the same. To make one class of two, rename one instead.") : t("{n} names are needed, one a line.", { n: number(classes.length) });
+    return error.hidden && names.join("\n") !== classes.join("\n") && { names };
+  };
+  return ask({ title: t("Class names"), action: make(), read,
+    body: [h("p", {}, t("One a line, in the order of their numbers: the first line is class 0.")), field(t("Class names"), text), error, note()] });
+}
+
+/** New names by old ones; two classes with one name become one. */
+async function askRename({ classes }) {
+  const inputs = classes.map((name, index) => h("input", { class: "form-control", value: className(classes, index), maxlength: 200, "aria-label": t("New name of {name}", { name }), list: "rename-names", oninput: () => tell() }));
+  const told = h("p", { class: "quiet", role: "status" });
+  const named = () => inputs.map((input) => input.value.trim());
+  const tell = () => {
+    const names = named();
+    const twice = [...new Set(names.filter((name, index) => name && names.indexOf(name) !== index))];
+    told.textContent = twice.length ? t("Become one class: {names}", { names: twice.join(", ") }) : "";
+  };
+  const read = () => {
+    const changed = classes.map((name, index) => [name, named()[index]]).filter(([name, to]) => to && to !== name);
+    return changed.length > 0 && { rename: Object.fromEntries(changed) };
+  };
+  return ask({ title: t("Rename or merge classes"), action: make(), read, body: [
+    h("p", {}, t("Write the same name twice to make one class of two.")),
+    h("datalist", { id: "rename-names" }, classes.map((name) => h("option", { value: name }))),
+    h("div", { class: "rename-rows" }, classes.map((_name, index) => h("div", { class: "rename-row" }, classTag(classes, index), icon("arrow-right"), inputs[index]))), told, note()] });
+}
+
+async function askSplit(current, { value } = {}) {
+  const { data } = current;
+  const share = (count, usual) => (data.total_images ? Math.round((100 * count) / data.total_images) : usual);
+  const start = value && typeof value === "object" ? value : { train: share(data.train_images, 80), val: share(data.val_images, 15), test: share(data.test_images, 5), seed: 0 };
+  const input = (name, min) => h("input", { class: "form-control", type: "number", min, max: 1000, step: "any", value: start[name] ?? 0, oninput: () => tell() });
+  const parts = { train: input("train", 0), val: input("val", 0), test: input("test", 0) };
+  const seed = h("input", { class: "form-control", type: "number", min: 0, step: 1, value: start.seed ?? 0 });
+  const told = h("p", { class: "quiet tabular", role: "status" });
+  const values = () => Object.fromEntries(Object.entries(parts).map(([name, control]) => [name, Math.max(0, Number(control.value) || 0)]));
+  const tell = () => {
+    const shares = values();
+    const sum = shares.train + shares.val + shares.test;
+    const fine = shares.train > 0 && shares.val > 0;
+    told.textContent = fine ? Object.entries(shares).map(([name, part]) => `${name} ${percent(part / sum)} ≈ ${number((part / sum) * data.total_images)}`).join(" · ") : t("Training and validation need a share each.");
+    return fine;
+  };
+  tell();
+  return ask({ title: t("Split anew"), action: make(), read: () => tell() && { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } }, body: [
+    h("p", {}, t("Classes are shared out evenly. Images that nearly equal each other, or come from one source, stay on one side.")),
+    h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(name, control)), field(t("Seed"), seed)),
+    told, h("p", { class: "quiet" }, t("The same seed gives the same split again.")), note()] });
+}
+
+const TASK_HELP = {
+  detect: () => t("boxes round objects"), segment: () => t("outlines of objects"), pose: () => t("keypoints of objects"), obb: () => t("boxes that are turned"), classify: () => t("one class for a whole image"),
+};
+
+async function askTask({ data }, { options }) {
+  const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
+  const task = choices(t("Task"), known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })), data.task);
+  return ask({ title: t("What the labels are for"), action: make(), body: [task.element, note()], read: () => task.value() !== data.task && { task: task.value() } });
+}
+
+async function askFormat({ data }, { options }) {
+  const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
+  return ask({ title: t("Read it in another format"), action: make(), body: [format.element, note()], read: () => format.value() && format.value() !== data.format && { format: format.value() } });
+}
+
+/** By parameter: the words of its button, its place in the menu, and its dialog. */
+export const CHANGES = {
+  root: { label: () => t("Another folder"), title: () => t("Take another folder"), symbol: "folder2-open", ask: askRoot },
+  merge: { label: () => t("Merge or not"), title: () => t("Several datasets in the archive"), symbol: "union", ask: askMerge },
+  classes: { label: () => t("Name the classes"), title: () => t("Class names"), symbol: "tags", ask: askClasses },
+  names: { label: () => t("Name the classes"), title: () => t("Class names"), symbol: "tags", ask: askClasses },
+  rename: { label: () => t("Rename or merge"), title: () => t("Rename or merge classes"), symbol: "pencil", ask: askRename },
+  split: { label: () => t("Split anew"), title: () => t("Split anew"), symbol: "shuffle", ask: askSplit },
+  task: { label: () => t("Another task"), title: () => t("What the labels are for"), symbol: "bullseye", ask: askTask },
+  format: { label: () => t("Another format"), title: () => t("Read it in another format"), symbol: "file-earmark-code", ask: askFormat },
+};

@@ -1,0 +1,29 @@
+/* The classes as a table, the words beside the chart: images and objects by split. */
+import { h, put } from "../dom.js";
+import { number } from "../format.js";
+import { t } from "../i18n.js";
+import { classTag } from "./shapes.js";
+
+const SPLITS = ["train", "val", "test"];
+
+export class ClassTable {
+  constructor(current, place) {
+    Object.assign(this, { current, place });
+  }
+
+  /** `counted`: as the statistics have it, or null where nothing was counted. */
+  show(counted) {
+    const { classes, busy } = this.current;
+    if (!classes.length) { put(this.place, h("p", { class: "panel-empty" }, busy ? t("The check is counting them.") : t("No class is known."))); return; }
+    const splits = SPLITS.filter((split) => split !== "test" || this.current.data.test_images);
+    const known = new Map((counted || []).map((item) => [item.class, item]));
+    const whole = this.current.data.task === "classify"; // a class is an image's
+    const cell = (item, split) => {
+      const objects = (whole ? item?.images : item?.objects)?.[split] ?? 0;
+      return h("td", { class: `number ${item && !objects ? "is-missing" : ""}`, title: item ? t("in {n} images", { n: number(item.images[split] ?? 0) }) : null }, item ? number(objects) : "–");
+    };
+    put(this.place, h("div", { class: "table-wrap class-table", tabindex: "0", role: "region", "aria-label": t("Classes") }, h("table", { class: "list is-tight" },
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("Class")), splits.map((split) => h("th", { scope: "col", class: "number" }, split)))),
+      h("tbody", {}, classes.map((_name, index) => h("tr", {}, h("th", { scope: "row" }, h("a", { class: "class-link", href: `?tab=images&class=${index}`, "data-go": "" }, classTag(classes, index))), splits.map((split) => cell(known.get(index), split))))))));
+  }
+}

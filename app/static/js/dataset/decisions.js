@@ -1,0 +1,48 @@
+/* What the import decided by itself, and its changes. Each change makes a new revision; nothing is uploaded again. */
+import { $, button, h, icon, put } from "../dom.js";
+import { t, tn } from "../i18n.js";
+import { CHANGES } from "./changes.js";
+
+const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
+
+export class Decisions {
+  /** `made(options, text)` starts a revision with these options. */
+  constructor(current, panel, made) {
+    Object.assign(this, { current, panel, made });
+  }
+
+  show() {
+    const { data, busy } = this.current;
+    const decisions = [...(data.report?.decisions || []), ...skipped(data.report?.skipped)];
+    put($("[data-decisions]", this.panel), decisions.length
+      ? h("ul", { class: "decisions" }, decisions.map((item) => this.decision(item)))
+      : h("p", { class: "panel-empty" }, busy ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));
+    put($("[data-change-tools]", this.panel), this.current.ready && this.menu(OFFERS));
+    put($("[data-class-tools]", this.panel), this.current.ready && data.classes.length > 0 && button("pencil", t("Rename or merge"), () => this.open("rename"), "btn-outline btn-sm"));
+  }
+
+  decision(item) {
+    const { parameter } = item.change || {};
+    const known = parameter && CHANGES[parameter] && this.current.data.status !== "validating";
+    return h("li", { class: "decision" }, icon("signpost-split"), h("p", {}, item.message || item.code),
+      known && button("", CHANGES[parameter].label(), () => this.open(parameter, item.change), "btn-outline btn-sm"));
+  }
+
+  menu(names) {
+    return h("div", { class: "dropdown" },
+      h("button", { class: "btn btn-outline btn-sm dropdown-toggle", type: "button", "data-bs-toggle": "dropdown", "aria-expanded": "false" }, t("Change")),
+      h("ul", { class: "dropdown-menu dropdown-menu-end" }, names.map((name) => h("li", {}, h("button", { class: "dropdown-item", type: "button", onclick: () => this.open(name) }, icon(CHANGES[name].symbol), CHANGES[name].title())))));
+  }
+
+  async open(name, change = {}) {
+    const options = await CHANGES[name].ask(this.current, change);
+    if (options) await this.made(options);
+  }
+}
+
+/** Files of the upload that belong to nothing, as one more line. */
+function skipped({ count, names = [] } = {}) {
+  if (!count) return [];
+  const some = names.slice(0, 5).join(", ") + (count > 5 ? " …" : "");
+  return [{ message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", count, { names: some }) }];
+}

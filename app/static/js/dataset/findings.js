@@ -1,0 +1,155 @@
+/* The tab of the findings: a group for each code, with file and line, what YOLO does, and the fix. */
+import { get } from "../api.js";
+import { $, $$, blank, button, failure, h, icon, put, skeleton } from "../dom.js";
+import { number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { showPager } from "../pager.js";
+import { badge } from "../status.js";
+import { bind, change } from "./address.js";
+
+const PER_PAGE = 20;
+const RANK = { error: 0, warning: 1, info: 2 };
+const FILTERS = ["search", "severity", "split", "fixable"];
+
+export class FindingsTab {
+  /** `fix(codes, groups)` is called when the reader wants something fixed. */
+  constructor(current, panel, fix) {
+    Object.assign(this, { current, panel, fix, place: $("[data-findings]", panel), images: [] });
+    this.fill = bind($("[data-finding-filters]", panel));
+    for (const button of $$("[data-severity]", panel)) button.addEventListener("click", () => change({ severity: button.dataset.severity, code: "", page: "" }, { replace: true }));
+  }
+
+  changed() {
+    this.key = null;
+  }
+
+  enter(state) {
+    this.fill(state);
+    for (const button of $$("[data-severity]", this.panel)) button.setAttribute("aria-pressed", button.dataset.severity === (state.severity || ""));
+    const query = Object.fromEntries(FILTERS.map((name) => [name, state[name] || ""]));
+    const key = JSON.stringify([this.current.data?.revision, query, state.code || ""]);
+    const page = Math.max(1, Number.parseInt(state.page, 10) || 1);
+    if (key === this.key && page === this.page) return;
+    Object.assign(this, { key, query, page, code: state.code || "" });
+    this.load();
+  }
+
+  /** The groups of all codes that fit the filters; of the open one a page of its findings. */
+  async load() {
+    if (!this.current.ready) { this.none(); return; }
+    const { key, page } = this;
+    this.place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await get(`${this.current.path}/findings`, { ...this.query, code: this.code, page, per_page: PER_PAGE });
+      if (key === this.key && page === this.page) this.show(answer);
+    } catch (error) {
+      if (key !== this.key) return;
+      put($("[data-finding-summary]", this.panel));
+      put(this.place, failure(error, () => { put(this.place, skeleton(6)); this.load(); }));
+    } finally {
+      this.place.removeAttribute("aria-busy");
+    }
+  }
+
+  none() {
+    const { data, busy } = this.current;
+    put($("[data-finding-summary]", this.panel));
+    put(this.place, h("div", { class: "panel panel-empty" }, busy ? t("The check is not finished.") : data.error || t("Nothing was found.")));
+  }
+
+  show(answer) {
+    this.counts(answer.counts);
+    const groups = answer.codes.filter((item) => this.fits(item)).sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.count - a.count);
+    this.summary(answer, groups);
+    if (!answer.codes.length) { put(this.place, this.clean()); return; }
+    if (!groups.length) { put(this.place, h("div", { class: "panel panel-empty" }, this.query.severity && !this.query.search ? t("None of this severity.") : t("No finding fits these filters."))); return; }
+    const open = this.code && groups.find((item) => item.code === this.code);
+    this.images = open ? [...new Set(answer.findings.map((item) => item.image_id).filter(Boolean))] : [];
+    const kept = document.activeElement?.closest?.("[data-code]")?.dataset.code;
+    put(this.place, h("div", { class: "finding-groups" }, groups.map((item) => this.group(item, item === open ? answer : null))));
+    if (kept) $(`[data-code="${CSS.escape(kept)}"] .finding-open`, this.place)?.focus();
+  }
+
+  fits({ severity, fixable }) {
+    return (!this.query.severity || severity === this.query.severity) && (!this.query.fixable || fixable);
+  }
+
+  counts(counts) {
+    for (const button of $$("[data-severity]", this.panel)) {
+      const name = button.dataset.severity;
+      const count = name ? counts[name] : counts.error + counts.warning + counts.info;
+      $("[data-severity-count]", button).textContent = number(count || 0);
+    }
+  }
+
+  summary({ counts, codes }) {
+    const total = counts.error + counts.warning + counts.info;
+    const fixable = codes.filter((item) => item.fixable);
+    const part = (severity, word, text) => h("div", { class: "finding-figure" }, h("p", { class: `finding-number status-${severity}` }, h("strong", { class: "tabular" }, number(counts[severity])), " ", word), h("p", { class: "quiet" }, text));
+    const report = (kind, symbol) => h("a", { class: "btn btn-outline btn-sm", href: `${this.current.path}/report.${kind}?revision=${this.current.data.revision}`, download: true }, icon(symbol), " ", kind.toUpperCase());
+    put($("[data-finding-summary]", this.panel),
+      h("div", { class: "finding-figures" }, part("error", tn("error", "errors", counts.error), t("YOLO leaves these images out")), part("warning", tn("warning", "warnings", counts.warning), t("training suffers from them")), part("info", tn("note", "notes", counts.info), t("good to know"))),
+      h("div", { class: "finding-actions" },
+        total > 0 && h("span", { class: "finding-report" }, t("Report"), " ", report("json", "filetype-json"), " ", report("csv", "filetype-csv")),
+        fixable.length > 0 && button("magic", tn("Fix what can be fixed ({n})", "Fix all that can be fixed ({n})", counts.fixable), () => this.fix("all", fixable), "btn-primary btn-sm")));
+  }
+
+  clean() {
+    return blank({ symbol: "clipboard2-check", title: t("Nothing was found"), text: t("Every image can be read and every label makes sense. Training uses all of it."), actions: [] });
+  }
+
+  group(item, open) {
+    const toggle = () => change({ code: open ? "" : item.code, page: "" }, { replace: true });
+    const id = `findings-${item.code}`;
+    return h("section", { class: `panel finding-group ${open ? "is-open" : ""}`, "data-code": item.code },
+      h("header", { class: "finding-group-head" },
+        h("button", { class: "finding-open", type: "button", "aria-expanded": Boolean(open).toString(), "aria-controls": id, onclick: toggle },
+          icon("chevron-right"), badge(item.severity), h("span", { class: "finding-title" }, item.title || item.code, " ", h("span", { class: "count" }, number(item.count)))),
+        item.fixable > 0 && this.fixButton(item)),
+      open && h("div", { id, class: "finding-body" }, this.body(open)));
+  }
+
+  fixButton(item) {
+    return button("wrench-adjustable", t("Fix"), () => this.fix([item.code], [item]), "btn-outline btn-sm");
+  }
+
+  body(answer) {
+    const [first] = answer.findings;
+    if (!first) return h("p", { class: "panel-empty" }, t("No finding fits these filters."));
+    const pager = h("nav", { class: "pager", "aria-label": t("Pages") });
+    showPager(pager, answer, (page) => change({ page: page > 1 ? page : "" }));
+    const same = new Set(answer.findings.map((item) => item.message)).size === 1;
+    const fact = (label, text) => text && [h("dt", {}, label), h("dd", {}, text)];
+    return [
+      h("dl", { class: "finding-facts" }, same && fact(t("What"), first.message), fact(t("What YOLO does"), first.effect), fact(t("The fix"), first.fix || (first.fixable ? null : t("None by itself: correct it in your annotation tool and upload again.")))),
+      h("div", { class: "table-wrap" }, h("table", { class: "list is-cards" },
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("File")), h("th", { scope: "col" }, t("Line")), !same && h("th", { scope: "col" }, t("What")), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
+        h("tbody", {}, answer.findings.map((item) => this.row(item, same))))), pager];
+  }
+
+  row(item, same) {
+    return h("tr", {},
+      h("td", { class: "wide file" }, item.file || "–"),
+      h("td", { "data-label": t("Line"), class: "tabular" }, item.line ? number(item.line) : "–"),
+      !same && h("td", { class: "wide" }, item.message),
+      h("td", { class: "finding-look" }, item.image_id && h("button", { class: "btn btn-outline btn-sm", type: "button", "data-look": item.image_id, onclick: () => change({ image: item.image_id }) }, icon("image"), " ", t("Look"), h("span", { class: "visually-hidden" }, ` ${item.file || ""}`))));
+  }
+
+  /** The viewer steps through the images of the findings that are listed. */
+  get source() {
+    const at = (id) => this.images.indexOf(id);
+    return {
+      record: () => null,
+      place: (id) => (at(id) < 0 ? null : { at: at(id) + 1, total: this.images.length }),
+      neighbour: async (id, by) => this.images[at(id) < 0 ? 0 : at(id) + by] ?? null,
+    };
+  }
+
+  located(id) {
+    return { image: id };
+  }
+
+  focus(id) {
+    $(`[data-look="${id}"]`, this.place)?.focus();
+  }
+}

@@ -1,0 +1,76 @@
+/* Fixing findings: what will happen is said before, what was done is said after. */
+import { post } from "../api.js";
+import { ask, h, icon, put, toast } from "../dom.js";
+import { number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { badge } from "../status.js";
+
+/** Starts revisions of the dataset and tells how they ended. */
+export class Work {
+  constructor(current, place) {
+    Object.assign(this, { current, place, asked: null });
+  }
+
+  /** Ask, then fix the findings with these codes ("all" or a list); `groups` as GET findings gives its codes. */
+  async fix(codes, groups) {
+    const count = groups.reduce((sum, group) => sum + group.fixable, 0);
+    const agreed = await ask({
+      title: tn("Fix {n} finding?", "Fix {n} findings?", count), action: t("Fix and make a new revision"),
+      body: [h("p", {}, t("This will happen:")), h("ul", { class: "fix-list" }, groups.map(planned)),
+        h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The present revision and the original stay as they are; a new revision is made and used from then on.")))],
+    });
+    if (agreed) await this.start(() => post(`${this.current.path}/fix`, { codes }));
+  }
+
+  /** Make a revision with other options. */
+  change(options) {
+    return this.start(() => post(`${this.current.path}/revisions`, options));
+  }
+
+  async start(request) {
+    try {
+      const { revision } = await request();
+      this.asked = revision;
+      toast(t("Revision {n} is being made.", { n: number(revision) }));
+      this.current.dispatchEvent(new CustomEvent("started"));
+    } catch (error) {
+      toast([error.detail || error.title, ...(error.errors || []).map((item) => item.message)].join(" "), "failed");
+    }
+  }
+
+  /** The revisions are known anew: tell how the one ended that was asked for here, and what the present one fixed. */
+  told(revisions) {
+    const done = revisions.find((item) => item.number === this.asked);
+    if (done && done.status !== "building") {
+      this.asked = null;
+      if (done.status === "failed") toast(done.error || t("Revision {n} could not be made.", { n: number(done.number) }), "failed");
+      else toast(t("Revision {n} is ready and in use.", { n: number(done.number) }), "success");
+    }
+    const present = revisions.find((item) => item.number === this.current.data.revision);
+    if (present?.number !== this.shown) this.fixed(present);
+  }
+
+  /** What the present revision fixed, with the findings of the one that it was made from beside its own. */
+  async fixed(revision) {
+    this.shown = revision?.number;
+    put(this.place);
+    const effects = Object.entries(this.current.data.report?.effects || {});
+    if (revision?.origin?.kind !== "fix" || !effects.length) return;
+    const [before, after] = await Promise.all([revision.origin.base, revision.number].map((asked) => this.current.once("findings", { revision: asked, per_page: 1 }).catch(() => null)));
+    if (this.shown === revision.number) put(this.place, report(revision, effects, before, after, () => put(this.place)));
+  }
+}
+
+function report(revision, effects, before, after, close) {
+  const titles = new Map(before?.codes.map((item) => [item.code, item.title]));
+  const change = (name) => before && after && h("li", {}, badge(name), " ", h("span", { class: "tabular" }, `${number(before.counts[name])} → ${number(after.counts[name])}`));
+  const did = ({ images, rows }) => [images && tn("{n} image", "{n} images", images), rows && tn("{n} row of labels", "{n} rows of labels", rows)].filter(Boolean).join(", ");
+  return h("section", { class: "panel fixed", role: "status" }, icon("check-circle-fill"),
+    h("div", { class: "fixed-text" }, h("strong", {}, t("Fixed: revision {n} is in use.", { n: number(revision.number) })),
+      h("ul", { class: "fixed-counts" }, ["error", "warning", "info"].map(change)),
+      h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("nothing to do")))))),
+    h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: close }));
+}
+
+/** One code of the question: how many of its findings are mended, and how. */
+const planned = (group) => h("li", {}, badge(group.severity), h("div", {}, h("strong", {}, group.title), h("span", { class: "tabular" }, ` · ${number(group.fixable)}`), group.fix && h("p", { class: "quiet" }, group.fix)));

@@ -1,0 +1,80 @@
+/* The revisions of the dataset: what made each, what is in it, who used it, and which one is used now. */
+import { get, post } from "../api.js";
+import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
+import { ago, bytes, dateTime, number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { bar } from "../status.js";
+import { formatName, taskName } from "./summary.js";
+
+const SPLITS = [["train", "train_images"], ["val", "val_images"], ["test", "test_images"]];
+const FEW = 4; // shown before "all"
+
+const ORIGINS = {
+  upload: () => t("As uploaded"), import: () => t("As imported"), adopted: () => t("As it was before there were revisions"),
+  options: ({ options }, base) => changes(options, base?.options).join("; ") || t("Built anew"),
+  fix: ({ origin }) => (Array.isArray(origin.fixes) ? tn("{n} kind of finding fixed", "{n} kinds of findings fixed", origin.fixes.length) : t("All that could be fixed was fixed")),
+};
+
+/** The options of a revision that its base had not. */
+function changes(options = {}, before = {}) {
+  const said = {
+    split: (split) => split && t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) }),
+    rename: (rename, was) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).filter((name) => rename[name] !== was?.[name]).length),
+    names: (names) => names && tn("{n} class named", "{n} classes named", names.length),
+    root: (root) => root && t("from the folder “{root}”", { root }),
+    merge: (merge) => merge && t("all datasets of the archive as one"),
+    task: (task) => task && task !== "auto" && t("for the task {task}", { task: taskName(task) }),
+    format: (format) => format && t("read as {format}", { format: formatName(format) }),
+  };
+  const changed = Object.entries(options).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
+  return changed.map(([name, value]) => said[name]?.(value, before[name])).filter(Boolean);
+}
+
+/** What made a revision, in words; `base` is the one that it was made from. */
+const madeBy = (revision, base) => (ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base);
+
+export class Revisions {
+  /** `changed()` is called when another revision is used. */
+  constructor(current, panel, changed) {
+    Object.assign(this, { current, panel, changed, all: false });
+  }
+
+  load() {
+    return fillFrom($("[data-revisions]", this.panel), () => get(`${this.current.path}/revisions`), (answer) => this.show(answer.revisions));
+  }
+
+  show(revisions) {
+    this.list = [...revisions].sort((a, b) => b.number - a.number);
+    const shown = this.all ? this.list : this.list.slice(0, FEW);
+    $("[data-revision-count]", this.panel).textContent = this.list.length ? number(this.list.length) : "";
+    put($("[data-revisions]", this.panel), shown.length ? h("ol", { class: "revisions", reversed: true }, shown.map((item) => this.row(item))) : h("p", { class: "panel-empty" }, this.current.busy ? t("The first one is being made.") : t("There is none.")),
+      shown.length < this.list.length && h("p", { class: "panel-more" }, button("", t("Show all {n}", { n: number(this.list.length) }), async () => { this.all = true; this.show(this.list); }, "btn-outline btn-sm")));
+  }
+
+  row(item) {
+    const isCurrent = item.number === this.current.data.revision;
+    const counts = SPLITS.filter(([, key]) => item[key]).map(([name, key]) => `${name} ${number(item[key])}`).join(" · ");
+    return h("li", { class: `revision ${isCurrent ? "is-current" : ""}`, value: item.number, "data-revision": item.number },
+      h("span", { class: "revision-number tabular", "aria-hidden": "true" }, String(item.number)),
+      h("div", { class: "revision-main" },
+        h("p", {}, h("strong", {}, madeBy(item, this.list.find((other) => other.number === item.origin?.base))), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("in use"))),
+        item.status === "building" && bar(null, "", t("Being made")),
+        item.status === "failed" ? h("p", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error || t("It could not be made."))
+          : h("p", { class: "quiet tabular" }, [counts, item.classes?.length && tn("{n} class", "{n} classes", item.classes.length), item.size_bytes && bytes(item.size_bytes)].filter(Boolean).join(" · ")),
+        h("p", { class: "quiet tabular" }, h("span", { title: dateTime(item.created_at) }, ago(item.created_at)), item.hash && [" · ", h("span", { class: "mono", title: t("SHA-256 of images, labels, classes and split: {hash}", { hash: item.hash }) }, item.hash.slice(0, 10))],
+          item.trainings?.length > 0 && [" · ", h("a", { href: "?tab=trainings", "data-go": "" }, tn("{n} training", "{n} trainings", item.trainings.length))])),
+      item.status === "ready" && !isCurrent && button("", t("Use this one"), () => this.use(item), "btn-outline btn-sm"));
+  }
+
+  async use(item) {
+    const text = t("Trainings from now on, the images and the findings are those of revision {n}: {images} images. The one that is used now stays in the list.", { n: number(item.number), images: number(item.total_images) });
+    if (!(await confirmed({ title: t("Use revision {n}?", { n: number(item.number) }), text, action: t("Use this one"), look: "btn-primary" }))) return;
+    try {
+      await post(`${this.current.path}/revisions/${item.number}/use`);
+      toast(t("Revision {n} is used now.", { n: number(item.number) }), "success");
+      await this.changed();
+    } catch (error) {
+      toast(error.detail || error.title, "failed");
+    }
+  }
+}

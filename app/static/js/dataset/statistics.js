@@ -1,0 +1,117 @@
+/* The charts of the overview, from the statistics of the revision. */
+import { $, failure, h, put, skeleton } from "../dom.js";
+import { number } from "../format.js";
+import { t } from "../i18n.js";
+import { Bars } from "./bars.js";
+import { ClassTable } from "./class_table.js";
+import { coOccurrence, heatMap } from "./matrix.js";
+import { className } from "./shapes.js";
+
+const SPLITS = ["train", "val", "test"];
+const MOST = 60; // classes in the chart; the table beside it has all
+const ROW = 24; // px a class
+
+export class Statistics {
+  constructor(current, panel) {
+    Object.assign(this, { current, panel, plots: [], table: new ClassTable(current, $("[data-classes]", panel)) });
+  }
+
+  async load() {
+    if (!this.current.ready) { this.none(); return; }
+    const { revision } = this.current.data;
+    if (this.shown === revision) return;
+    try {
+      const answer = await this.current.once("statistics");
+      if (revision !== this.current.data.revision) return;
+      this.shown = revision;
+      this.draw(answer);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  clear() {
+    for (const plot of this.plots) plot.end();
+    this.plots = [];
+  }
+
+  /** Nothing was counted: the dataset is being checked, or nothing of it can be used. */
+  none() {
+    this.shown = null;
+    this.clear();
+    const text = this.current.busy ? t("The check is counting them.") : t("Nothing was counted.");
+    put($("[data-class-chart]", this.panel), h("section", { class: "panel panel-empty" }, text));
+    this.table.show(null);
+    put($("[data-charts]", this.panel));
+  }
+
+  failed(error) {
+    const again = () => {
+      put($("[data-charts]", this.panel));
+      put($("[data-class-chart]", this.panel), h("div", { class: "panel" }, skeleton(6)));
+      this.load();
+    };
+    this.clear();
+    this.shown = null;
+    put($("[data-class-chart]", this.panel), failure(error, again));
+    this.table.show(null);
+  }
+
+  draw(answer) {
+    this.clear();
+    const name = `dataset-${this.current.id}`;
+    this.table.show(answer.classes);
+    const chart = answer.classes.length ? this.classes(answer, name) : null;
+    put($("[data-class-chart]", this.panel), chart ? chart.element : h("section", { class: "panel panel-empty" }, t("No class is known.")));
+    const others = this.others(answer, name);
+    put($("[data-charts]", this.panel), others.map((plot) => plot.element));
+    this.plots = [chart, ...others].filter(Boolean).map((plot) => plot.start());
+  }
+
+  classes({ classes }, name) {
+    const shown = classes.slice(0, MOST);
+    const whole = this.current.data.task === "classify"; // a class is an image's
+    const title = whole ? t("Images of each class and split") : t("Objects of each class and split");
+    return new Bars({
+      title: classes.length > MOST ? t("{title}, the first {n}", { title, n: number(MOST) }) : title, name: `${name}-classes`, first: "class",
+      labels: shown.map((item) => className(this.current.classes, item.class)), flat: true, stacked: true, height: Math.max(150, shown.length * ROW + 40),
+      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })).filter(({ label }) => this.current.data[`${label}_images`]),
+    });
+  }
+
+  others(answer, name) {
+    const objects = this.current.data.task !== "classify";
+    const bars = (title, note, key, labels, values) => new Bars({ title, note, name: `${name}-${key}`, first: key, labels, share: true, series: [{ label: title, values, colour: 1 }] });
+    const boxes = answer.box_sizes?.counts.some(Boolean);
+    return [
+      boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...bins(answer.box_sizes)),
+      boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
+      boxes && answer.heatmap && heatMap(answer.heatmap, name),
+      objects && answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
+      answer.image_sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
+      objects && answer.co_occurrence.classes.length > 1 && coOccurrence(answer.co_occurrence, this.current.classes, name),
+    ].filter(Boolean);
+  }
+}
+
+/** Names and counts of a histogram's bins without the empty ones at its ends: `counts[i]` is from `edges[i]` up to the next edge. */
+function bins({ edges, counts }) {
+  const filled = counts.flatMap((count, index) => (count ? [index] : []));
+  const [first, end] = [filled[0] ?? 0, (filled.at(-1) ?? 0) + 1];
+  return [counts.slice(first, end).map((_count, index) => span(edges[first + index], edges[first + index + 1])), counts.slice(first, end)];
+}
+
+/** The name of a bin; the last one has no upper end. Whole numbers one apart are told as one number. */
+function span(from, to) {
+  const text = (value) => number(value, 2);
+  if (to === null) return `≥ ${text(from)}`;
+  return Number.isInteger(from) && to === from + 1 ? text(from) : `${text(from)}–${text(to)}`;
+}
+
+const SIZES = 10;
+
+function sizes(list) {
+  const [shown, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
+  const others = rest.reduce((sum, item) => sum + item.count, 0);
+  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
+}

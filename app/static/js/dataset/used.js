@@ -1,0 +1,39 @@
+/* The tab of the trainings that used the dataset, each with its revision. */
+import { get } from "../api.js";
+import { $, blank, fillFrom, h, icon, put } from "../dom.js";
+import { number } from "../format.js";
+import { t } from "../i18n.js";
+import { showPager } from "../pager.js";
+import { trainingTable } from "../tables.js";
+import { change } from "./address.js";
+
+export class TrainingsTab {
+  constructor(current, panel) {
+    Object.assign(this, { current, panel });
+  }
+
+  changed() {}
+
+  enter(state) {
+    const page = Math.max(1, Number.parseInt(state.page, 10) || 1);
+    if (page === this.page) return;
+    this.page = page;
+    this.load();
+  }
+
+  load() {
+    return fillFrom($("[data-trainings]", this.panel), () => get("/api/trainings", { dataset_id: this.current.id, page: this.page, per_page: 20 }), (answer, place) => {
+      showPager($("[data-trainings-pager]", this.panel), answer, (page) => change({ page: page > 1 ? page : "" }));
+      put(place, answer.trainings.length ? trainingTable(answer.trainings, { withDataset: false, actions: (training) => revision(training) }) : this.none());
+    });
+  }
+
+  none() {
+    const can = this.current.data?.status === "valid";
+    return blank({ symbol: "graph-up", title: t("No training has used it yet"), text: can ? t("Train on it: sensible values are filled in already.") : t("It can be trained on when it is ready."),
+      actions: can ? [h("a", { class: "btn btn-primary", href: `/trainings/new?dataset_id=${this.current.id}` }, icon("play-fill"), " ", t("Train on it"))] : [] });
+  }
+}
+
+/** Which revision a training used; trainings from before there were revisions have none. */
+const revision = (training) => training.revision && h("span", { class: "chip", title: training.dataset_revision || null }, t("revision {n}", { n: number(training.revision) }));

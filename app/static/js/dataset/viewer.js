@@ -1,0 +1,173 @@
+/* One image, large: its objects drawn, its findings told, steps to its neighbours by arrow keys. */
+import { get } from "../api.js";
+import { $$, failure, h, icon, put } from "../dom.js";
+import { number, percent } from "../format.js";
+import { t } from "../i18n.js";
+import { drawing, names, withClass } from "./shapes.js";
+import { aside } from "./viewer_aside.js";
+import { Stage } from "./stage.js";
+
+const KEEP = 40; // answers that are kept
+
+/** `current`: the dataset; `moved(id)` goes to another image, `closed()` is called when the reader closes it. */
+export class Viewer {
+  constructor(current, { moved, closed }) {
+    Object.assign(this, { current, moved, closed, known: new Map(), id: null, marks: true, labels: true });
+    this.build();
+  }
+
+  get isOpen() {
+    return this.dialog.open;
+  }
+
+  build() {
+    const tool = (symbol, label, act, name) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": label, onclick: act, "data-tool": name }, icon(symbol));
+    this.title = h("h2", { id: "viewer-title", class: "viewer-name" });
+    this.place = h("span", { class: "viewer-place tabular", role: "status" });
+    this.zoomed = h("output", { class: "viewer-zoom tabular" });
+    this.image = h("img", { alt: "", draggable: "false" });
+    this.sheet = h("div", { class: "viewer-sheet" });
+    this.frame = h("div", { class: "viewer-frame", tabindex: "-1" }, this.sheet);
+    this.wait = h("div", { class: "viewer-wait" });
+    this.side = h("div", { class: "viewer-side", tabindex: "0", role: "region", "aria-label": t("About this image") });
+    this.toggles = { marks: tool("bounding-box", t("Marks on or off (M)"), () => this.switch("marks"), "marks"), labels: tool("tags", t("Names on or off (L)"), () => this.switch("labels"), "labels") };
+    for (const toggle of Object.values(this.toggles)) toggle.setAttribute("aria-pressed", "true");
+    this.before = tool("chevron-left", t("Previous image (left arrow)"), () => this.step(-1), "previous");
+    this.after = tool("chevron-right", t("Next image (right arrow)"), () => this.step(1), "next");
+    this.dialog = h("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.ended(), onkeydown: (event) => this.key(event) },
+      h("header", { class: "viewer-head" },
+        h("div", { class: "viewer-title" }, this.title, this.place),
+        h("div", { class: "viewer-tools" }, this.before, this.after,
+          tool("zoom-out", t("Zoom out (-)"), () => this.stage.out(), "out"), this.zoomed, tool("zoom-in", t("Zoom in (+)"), () => this.stage.in(), "in"),
+          tool("arrows-angle-contract", t("Fit (0)"), () => this.stage.fit(), "fit"), this.toggles.marks, this.toggles.labels,
+          tool("x-lg", t("Close (Esc)"), () => this.dialog.close(), "close"))),
+      h("div", { class: "viewer-body" }, h("div", { class: "viewer-stage" }, this.frame, this.wait), this.side));
+    this.stage = new Stage(this.frame, this.sheet, (zoom) => { this.zoomed.textContent = percent(zoom); });
+    new ResizeObserver(() => { if (this.record) this.size(); }).observe(this.frame);
+    document.body.append(this.dialog);
+  }
+
+  /** Show an image. `source` has neighbour(id, by), place(id) → {at, total} or null, record(id) or null. */
+  async show(id, source) {
+    Object.assign(this, { id, source });
+    if (!this.dialog.open) {
+      this.dialog.showModal();
+      this.frame.focus();
+    }
+    const early = this.known.get(id) || source.record(id);
+    if (early) this.draw(early);
+    else put(this.wait, h("span", { class: "skeleton" }));
+    try {
+      const record = await this.ask(id);
+      if (this.id === id) this.draw(record);
+      this.ahead();
+    } catch (error) {
+      if (this.id === id) this.failed(error);
+    }
+  }
+
+  async ask(id) {
+    if (!this.known.has(id)) {
+      const record = await get(`${this.current.path}/images/${id}`);
+      this.known.set(id, withClass(record, this.current));
+      if (this.known.size > KEEP) this.known.delete(this.known.keys().next().value);
+    }
+    return this.known.get(id);
+  }
+
+  failed(error) {
+    this.record = null;
+    put(this.sheet);
+    put(this.side);
+    this.title.textContent = t("Image {id}", { id: this.id });
+    put(this.wait, failure(error, () => this.show(this.id, this.source)));
+  }
+
+  draw(record) {
+    const same = this.record?.id === record.id;
+    this.record = record;
+    put(this.wait);
+    this.title.textContent = record.file;
+    this.title.title = record.file;
+    const place = this.source.place(record.id);
+    this.place.textContent = place ? t("{at} of {total}", { at: number(place.at), total: number(place.total) }) : "";
+    put(this.side, aside(record, this.current.classes, (index, is) => this.mark(index, is)));
+    if (same) return; // only the findings came
+    if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file is no image that can be shown."))); return; }
+    this.image = h("img", { src: record.url, alt: record.file, draggable: "false", width: record.width || null, height: record.height || null,
+      onerror: () => put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser cannot show this file."))) });
+    put(this.sheet, this.image, drawing(record), names(record, this.current.classes));
+    this.size();
+    this.stage.fit();
+  }
+
+  /** The sheet is as large as the picture fits into the frame; small pictures grow. */
+  size() {
+    const { width, height } = this.record;
+    if (!width || !height) return;
+    const scale = Math.min(this.frame.clientWidth / width, this.frame.clientHeight / height);
+    Object.assign(this.sheet.style, { width: `${width * scale}px`, height: `${height * scale}px` });
+    this.sheet.classList.toggle("is-pixelated", scale > 3);
+    this.stage.draw();
+  }
+
+  mark(index, is) {
+    for (const element of $$(`[data-object="${index}"]`, this.sheet)) element.classList.toggle("is-marked", is);
+    this.sheet.classList.toggle("has-marked", is);
+  }
+
+  switch(what) {
+    this[what] = !this[what];
+    this.toggles[what].setAttribute("aria-pressed", this[what]);
+    this.sheet.classList.toggle(`no-${what}`, !this[what]);
+  }
+
+  async step(by) {
+    try {
+      const id = await this.source.neighbour(this.id, by);
+      if (id !== null && this.isOpen) this.moved(id);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  /** Load the neighbours, so that the next step shows at once. */
+  async ahead() {
+    for (const by of [1, -1]) {
+      const id = await this.source.neighbour(this.id, by, false).catch(() => null);
+      if (id === null || this.known.has(id)) continue;
+      const record = await this.ask(id).catch(() => null);
+      if (record) new Image().src = record.url;
+    }
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    const pan = { ArrowLeft: [60, 0], ArrowRight: [-60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] }[event.key];
+    const inSide = event.target.closest(".viewer-side") && ["ArrowUp", "ArrowDown"].includes(event.key);
+    const acts = { "+": () => this.stage.in(), "=": () => this.stage.in(), "-": () => this.stage.out(), 0: () => this.stage.fit(), l: () => this.switch("labels"), L: () => this.switch("labels"), m: () => this.switch("marks"), M: () => this.switch("marks") };
+    const act = pan && !inSide ? () => {
+      if (!event.shiftKey && event.key === "ArrowLeft") this.step(-1);
+      else if (!event.shiftKey && event.key === "ArrowRight") this.step(1);
+      else this.stage.pan(...pan);
+    } : acts[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  /** Close it without telling: the address has changed already. */
+  hide() {
+    this.id = null;
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  /** The dialog was closed: by the reader, unless the image was taken away before. */
+  ended() {
+    const { id } = this;
+    Object.assign(this, { id: null, record: null });
+    put(this.sheet);
+    if (id !== null) this.closed(id);
+  }
+}

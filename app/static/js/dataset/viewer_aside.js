@@ -1,0 +1,43 @@
+/* What stands beside a large image: its figures, its findings, its objects. */
+import { h, icon } from "../dom.js";
+import { bytes, number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { badge } from "../status.js";
+import { classTag, pixels } from "./shapes.js";
+
+/** `mark(index, is)` is called when the reader points at an object in the list. */
+export function aside(image, names, mark) {
+  return [figures(image), findings(image, mark), objects(image, names, mark)];
+}
+
+function figures(image) {
+  return h("p", { class: "viewer-figures" },
+    h("span", { class: `split-tag split-tag-${image.split}` }, image.split), " ",
+    [image.width && `${number(image.width)} × ${number(image.height)} px`, bytes(image.bytes)].filter(Boolean).join(" · "), " ",
+    image.url && h("a", { href: image.url, download: image.file.split("/").pop(), class: "nowrap" }, icon("download"), " ", t("Image")));
+}
+
+function findings(image, mark) {
+  if (!image.findings.length) return null;
+  const whole = image.findings.filter((item) => item.message); // from a list there are only codes
+  return h("section", { "aria-labelledby": "viewer-findings" }, h("h3", { id: "viewer-findings" }, tn("{n} finding", "{n} findings", image.findings.length)),
+    h("ul", { class: "viewer-findings" }, whole.map((item) => h("li", pointing(item, image, mark), badge(item.severity),
+      h("div", {}, h("p", {}, item.message), item.line && h("p", { class: "quiet file" }, t("line {line}", { line: number(item.line) })),
+        item.effect && h("p", { class: "quiet" }, item.effect), item.fix && h("p", { class: "quiet" }, icon("wrench-adjustable"), " ", item.fix))))));
+}
+
+/** A finding about a line of the label file points at the object that stands in this line. */
+function pointing(finding, image, mark) {
+  const index = finding.line ? image.objects.findIndex((object) => object.line === finding.line) : -1;
+  return index < 0 ? {} : { tabindex: "0", onmouseenter: () => mark(index, true), onmouseleave: () => mark(index, false), onfocus: () => mark(index, true), onblur: () => mark(index, false) };
+}
+
+function objects(image, names, mark) {
+  if (!image.objects.length) return h("p", { class: "quiet" }, t("No object is marked in this image: it is background."));
+  return h("section", { "aria-labelledby": "viewer-objects" }, h("h3", { id: "viewer-objects" }, tn("{n} object", "{n} objects", image.objects.length)),
+    h("ul", { class: "viewer-objects" }, image.objects.map((object, index) => {
+      const size = pixels(object, image);
+      return h("li", { tabindex: "0", onmouseenter: () => mark(index, true), onmouseleave: () => mark(index, false), onfocus: () => mark(index, true), onblur: () => mark(index, false) },
+        classTag(names, object.class), h("span", { class: "quiet tabular nowrap" }, size ? `${number(size.width)} × ${number(size.height)}` : ""));
+    })));
+}
