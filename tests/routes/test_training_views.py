@@ -57,6 +57,7 @@ def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
     assert client.get(f"{place}/evaluation").status_code == 404
     put(folder / "evaluation" / "evaluation.json", EVALUATION)
     put(folder / "evaluation" / "image-0.jpg", image_bytes())
+    assert client.get(f"{place}/files").get_json()["evaluation"]
     shown = client.get(f"{place}/evaluation").get_json()
     assert shown["matrix"] == [[0, 0, 1]]
     assert shown["best"]["recall"] == 0.5
@@ -65,7 +66,7 @@ def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
 
 def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None:
     client, place, folder = training
-    assert client.get(f"{place}/files").get_json() == {"files": []}
+    assert client.get(f"{place}/files").get_json() == {"files": [], "evaluation": False}
     names = ["results.png", "MaskPR_curve.png", "train_batch2.jpg", "train_batch10.jpg", "val_batch0_pred.jpg"]
     for name in [*names, "args.yaml", "results.csv", "secret.png", "train_batch1.svg"]:
         put(folder / "run" / name, b"\x89PNG")
@@ -74,7 +75,15 @@ def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None
     found = client.get(f"{place}/files").get_json()["files"]
     assert [item["name"] for item in found if item["name"] != "labels.jpg"] == names
     assert client.get(found[0]["url"]).mimetype == "image/png"
-    hidden = ["args.yaml", "secret.png", "labels.jpg", "..%2Fconfig.yaml", "../config.yaml", "results.png%00", "weights/best.pt"]
+    hidden = [
+        "args.yaml",
+        "secret.png",
+        "labels.jpg",
+        "..%2Fconfig.yaml",
+        "../config.yaml",
+        "results.png%00",
+        "weights/best.pt",
+    ]
     for name in hidden:
         assert client.get(f"{place}/files/{name}").status_code == 404, name
     assert client.get("/api/trainings/99/files").status_code == 404
