@@ -10,7 +10,7 @@ from app.services import services
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
 
-MISSING = {404: "There is no such training, or nothing of that kind."}
+MISSING: dict[int | str, Any] = {404: "There is no such training, or nothing of that kind."}
 PICTURE: dict[int | str, Any] = {
     200: {
         "description": "The picture",

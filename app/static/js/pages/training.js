@@ -61,6 +61,7 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
   classes.set(state.metrics);
   if (text) log.replace(text);
   if (losses) batches.fill(losses);
+  batches.element.hidden = !active() && !batches.metrics.length;
   if (figures) machine.set(figures, training.status === "running");
   else machine.show();
   if (notes) events.fill(notes, advice);
