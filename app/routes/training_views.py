@@ -16,7 +16,8 @@ PICTURE: dict[int | str, Any] = {
         "description": "The picture",
         "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
     },
-} | MISSING
+    **MISSING,
+}
 
 
 @blueprint.get("/api/trainings/<id:training_id>/previews")

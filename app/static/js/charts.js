@@ -1,6 +1,7 @@
 /* One chart style. A chart is created once; its data is mutated and drawn again without animation.
    Charts of one page share a crosshair; the legend shows the values under it, else the latest ones. */
 import { pressed } from "./chart_keys.js";
+import { chartOptions } from "./chart_options.js";
 import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
 import { h, icon, put } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
@@ -56,7 +57,7 @@ export class Plot {
     this.chart = new Chart(this.canvas, {
       type: "line",
       data: { datasets: [...series.map((item) => line(item, false)), ...series.map((item) => line(item, true))] },
-      options: this.options(),
+      options: chartOptions(this.spec, () => this.zoomed(true)),
       plugins: [marks],
     });
     this.chart.plot = this;
@@ -80,33 +81,11 @@ export class Plot {
     this.element.remove();
   }
 
-  options() {
-    const { min, max, xMin, xMax, xTitle } = this.spec;
-    const tick = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
-    return {
-      animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
-      layout: { padding: { top: 16, right: 6 } },
-      events: ["mousemove", "mouseout", "touchstart", "touchmove"],
-      scales: {
-        x: { type: "linear", min: xMin, max: xMax, title: { display: Boolean(xTitle), text: xTitle, padding: 0 }, grid: { display: false }, ticks: { ...tick, precision: xMin === 1 ? 0 : undefined }, border: { display: false } },
-        y: { min, suggestedMax: max, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
-      },
-      plugins: {
-        legend: { display: false }, tooltip: { enabled: false },
-        zoom: {
-          pan: { enabled: true, mode: "x", modifierKey: "shift" },
-          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => this.zoomed(true) },
-          limits: { x: { minRange: xMin === 1 ? 2 : 0.05 } },
-        },
-      },
-    };
-  }
-
   tools() {
-    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, icon(symbol));
+    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
     this.reset = button("zoom-out", t("Reset zoom"), () => this.unzoom());
     this.reset.hidden = true;
-    this.logButton = this.spec.log && button("distribute-vertical", t("Logarithmic scale"), () => {
+    this.logButton = this.spec.log && button(null, t("Logarithmic scale"), () => {
       this.chosen.log = !this.chosen.log;
       this.keepChosen();
       this.scaled();

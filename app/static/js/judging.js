@@ -35,7 +35,7 @@ export function judged(task, key, value, counted) {
       ? t("Measured on {n} images only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) })
       : t("Measured on {n} objects only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) }),
   };
-  return { level, word: crosses ? t("about {level}", { level: words[level] }) : words[level], doubt, limits };
+  return { level, word: crosses ? t("probably {level}", { level: words[level] }) : words[level], doubt, limits };
 }
 
 /** How many objects the validation has, or images of a classification; null where the epoch does not say. */
