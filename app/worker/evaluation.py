@@ -72,7 +72,7 @@ class Evaluation:
         confidence = max(LEAST_CONF, best["confidence"]) if best else 0.0
         matched = [match(image, confidence, self.task) for image in self.images]
         cells = cells_of(self.images, matched, len(names))
-        chosen, listed = self.choose(matched, cells, len(names))
+        chosen, listed = self.choose(matched, cells)
         body = {
             "task": self.task,
             "names": list(names),
@@ -92,9 +92,7 @@ class Evaluation:
         put(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
         self.images = []
 
-    def choose(
-        self, matched: Sequence[dict[str, Any]], cells: Any, classes: int
-    ) -> tuple[dict[int, int], dict[Any, Any]]:
+    def choose(self, matched: Sequence[dict[str, Any]], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
         """The images that get a picture, as place → number; and the numbers behind each cell."""
         clear(self.folder)
         wanted = list(worst(matched))
