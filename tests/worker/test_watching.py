@@ -39,8 +39,9 @@ def test_a_long_run_keeps_some_epochs_with_the_first_the_newest_and_the_best(tmp
 def image(found: list[tuple[int, float]], truth: list[int], iou: Any = None) -> dict[str, Any]:
     return {
         "file": "a.jpg",
-        "found": [{"class": kind, "conf": conf} for kind, conf in found],
-        "truth": [{"class": kind} for kind in truth],
+        "class": np.array([kind for kind, _ in found]),
+        "conf": np.array([conf for _, conf in found]),
+        "truth": np.array(truth),
         "iou": None if iou is None else np.array(iou),
     }
 
