@@ -10,14 +10,14 @@ import { locale, t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
 import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
-import { css } from "./theme_colours.js";
+import { css, small } from "./theme_colours.js";
 
 export { Mini } from "./mini.js";
 
 const Chart = window.Chart;
 
 Chart.defaults.font.family = css("--font");
-Chart.defaults.font.size = 11;
+Chart.defaults.font.size = small();
 Chart.defaults.locale = locale;
 
 smoothing.addEventListener("change", () => { for (const plot of group) plot.smoothed(); });

@@ -1,8 +1,9 @@
 /* What the charts of one page share: the crosshair, the best epoch, and the events on their time axes. */
-import { css } from "./theme_colours.js";
+import { css, small } from "./theme_colours.js";
 import { t } from "./i18n.js";
 
 export const group = new Set(); // of plots
+const LETTERS = small();
 let crosshair = null; // the epoch that the pointer is over, on every chart
 let frame = 0;
 let marked = []; // [{epoch, kind, text}], by epoch
@@ -66,7 +67,7 @@ function vertical(chart, place, colour, dash, label) {
   ctx.lineTo(x, area.bottom);
   ctx.stroke();
   if (label) {
-    ctx.font = `500 11px ${css("--font")}`;
+    ctx.font = `500 ${LETTERS}px ${css("--font")}`;
     const right = x + ctx.measureText(label).width + 8 > area.right;
     ctx.textAlign = right ? "right" : "left";
     ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);

@@ -2,6 +2,8 @@
 import { h } from "./dom.js";
 import { percent } from "./format.js";
 
+const LONG = 14; // letters of a name: longer ones would cover the picture
+
 /** A colour for each class, far apart from its neighbours' (golden angle), readable under white letters. */
 export const classColour = (index) => `hsl(${(index * 137.508 + 250) % 360} 62% 42%)`;
 
@@ -82,7 +84,8 @@ function stroke(context, ink, dashed) {
 }
 
 function label(context, shape, corners, names, ink, width, height) {
-  const text = `${names[shape.class] ?? shape.class} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
+  const name = String(names[shape.class] ?? shape.class);
+  const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
   const x = corners ? Math.min(...corners.filter((_, index) => index % 2 === 0)) * width : 4;
   const y = corners ? Math.min(...corners.filter((_, index) => index % 2)) * height : 4;
   context.font = "600 11px system-ui, sans-serif";
