@@ -88,8 +88,10 @@ def register_services(app: APIFlask) -> None:
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
+    from app.services.system.database import watch as watch_queries
     from app.services.trainer import TrainingService
 
+    watch_queries(app)
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
     app.extensions["services"] = Services(

@@ -14,7 +14,7 @@ from app.schemas.datasets import (
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn
-from app.schemas.system import SystemOut
+from app.schemas.system import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.training_actions import (
     CheckpointsOut,
@@ -29,7 +29,10 @@ from app.schemas.training_actions import (
 )
 from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
 from app.schemas.trainings import (
+    CompareOut,
+    CompareQuery,
     CsvOut,
+    FilterChoices,
     LogOut,
     LogQuery,
     MetricOut,
