@@ -108,6 +108,7 @@ def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
     from app.routes import (
         datasets,
+        defaults,
         estimate,
         live,
         parameters,
@@ -121,7 +122,16 @@ def register_routes(app: APIFlask) -> None:
         ui,
     )
 
-    training = (trainings, training_actions, training_files, training_events, training_bundle, parameters, estimate)
+    training = (
+        trainings,
+        training_actions,
+        training_files,
+        training_events,
+        training_bundle,
+        parameters,
+        estimate,
+        defaults,
+    )
     for module in (ui, datasets, *training, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()

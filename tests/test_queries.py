@@ -35,6 +35,8 @@ LISTS = [
     "/api/trainings/1/checkpoints",
     "/api/trainings/1/events",
     "/api/datasets?per_page=100",
+    "/api/datasets/1/findings?per_page=100",
+    "/api/datasets/1/training-defaults",
     "/api/tests?per_page=100",
     "/api/system",
 ]
@@ -72,9 +74,7 @@ def fill(app: APIFlask, count: int) -> None:
             waits.waiting_for = {"code": "device", "training_id": 1}
             gone = Training(name=f"run g{number}", dataset_id=dataset.id, model_version="n", status="failed")
             gone.deleted_at = dataset.created_at
-            done.metrics = [
-                TrainingMetric(epoch=epoch, map50=0.1 * epoch, classes=[{"class": 0}]) for epoch in (1, 2, 3)
-            ]
+            done.metrics = [TrainingMetric(epoch=epoch, map50=0.1 * epoch, classes=[{}]) for epoch in (1, 2, 3)]
             done.checkpoints = [Checkpoint(epoch=3, model_path="run/weights/best.pt", is_best=True)]
             done.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
             session.add_all([done, waits, gone])

@@ -11,6 +11,7 @@ from app.schemas.datasets import (
     FindingPage,
     FindingQuery,
 )
+from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn

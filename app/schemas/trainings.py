@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError, pre_load
@@ -17,11 +17,11 @@ SORT_KEYS = ("created_at", "name", "status", "map50", "map95", "dataset", "model
 MOST_COMPARED = 10
 
 
-class IdList(String):
+class IdList(Field):
     """Ids in an address, with commas between them."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[int]:
-        parts = [part.strip() for part in super()._deserialize(value, attr, data, **kwargs).split(",") if part.strip()]
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
         if not parts or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
             raise ValidationError(_l("Send ids of trainings with commas between them: 3,5,8."))
         ids = list(dict.fromkeys(map(int, parts)))

@@ -1,10 +1,10 @@
-"""NVIDIA GPUs, by NVML. Without a driver there are none."""
+"""NVIDIA GPUs, by NVML. Without its driver there are none."""
 
 from typing import Any
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W; none without a driver."""
+    """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W."""
     try:
         import pynvml
     except ImportError:

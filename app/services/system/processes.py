@@ -36,7 +36,7 @@ def look(data: Path) -> list[dict[str, Any]]:
                 continue
             program, directory = child_of(process.cmdline())
             if program and (process.ppid() == os.getpid() or (directory and data in directory.parents)):
-                found.append(shown(process, program, directory and training_of(directory, data)))
+                found.append(shown(process, program, training_of(directory, data)))
         except psutil.Error:  # it has ended meanwhile, or is another user's
             continue
     return sorted(found, key=lambda item: (item["program"] != "web", -item["uptime"]))
@@ -51,8 +51,10 @@ def child_of(command: list[str]) -> tuple[str | None, Path | None]:
     return None, None
 
 
-def training_of(directory: Path, data: Path) -> int | None:
+def training_of(directory: Path | None, data: Path) -> int | None:
     """The training whose folder this is: data/models/{id}/attempts/{n}."""
+    if directory is None or data not in directory.parents:
+        return None
     parts = directory.relative_to(data).parts
     return int(parts[1]) if len(parts) > 2 and parts[0] == "models" and parts[1].isdigit() else None
 

@@ -36,7 +36,7 @@ def compare(ids: Sequence[int], models: Path) -> dict[str, Any]:
 
 
 def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:
-    """By training: `epoch`, `time` (s of training until the end of the epoch, pauses left out) and CURVES, as columns."""
+    """By training: `epoch`, `time` (s of training until its end, without pauses) and CURVES, as columns."""
     columns = [getattr(TrainingMetric, name) for name in CURVES]
     wanted = (
         select(TrainingMetric.training_id, TrainingMetric.epoch, *columns)
