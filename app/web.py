@@ -1,26 +1,21 @@
-"""How HTTP is spoken: ids in addresses, JSON, uploads that yield, static files with a version, safe headers."""
+"""How HTTP is spoken: ids in addresses, JSON, uploads that yield, safe headers."""
 
-import gzip
-import hashlib
 import json
-import mimetypes
 import re
 import tempfile
 import warnings
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from apiflask import APIFlask
-from flask import Request, Response, render_template, request, send_from_directory
+from flask import Request, Response, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
-from werkzeug.utils import safe_join
 
+from app import static_files
 from app.extensions import socketio
 
-STATIC = Path(__file__).parent / "static"
 YIELD_BYTES = 1024 * 1024
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
@@ -39,8 +34,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 # Styles that a script sets through an element's style object are no inline styles. Swagger UI writes style attributes.
 DOCS_POLICY = "; style-src 'self' 'unsafe-inline'"
 HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
-COMPRESSED = {".js", ".css", ".svg", ".json"}  # fonts and pictures are compressed already
-SMALL = 512  # bytes, below which compressing gains nothing
 
 
 class IdConverter(BaseConverter):
@@ -123,8 +116,7 @@ def init_app(app: APIFlask) -> None:
 
     app.wsgi_app = yielding  # type: ignore[method-assign]
     app.before_request(check_body)
-    app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
-    app.jinja_env.globals["static_url"] = static_url
+    static_files.init_app(app)
     app.after_request(add_headers)
     set_up_openapi(app)
 
@@ -213,60 +205,6 @@ def describe_errors(spec: Any) -> Any:
                 responses[code] = {"description": responses[code]["description"], "content": content}
             responses["default"] = {"description": "Any other failure", "content": content}
     return spec
-
-
-@lru_cache
-def static_version() -> str:
-    """A hash of all static files: one prefix, so that modules which import each other stay one set."""
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            digest.update(f"{path.relative_to(STATIC)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
-    return digest.hexdigest()[:12]
-
-
-def static_url(filename: str) -> str:
-    """The address of a static file, with the version in it."""
-    return f"/static/{static_version()}/{filename}"
-
-
-def serve_static(version: str, filename: str) -> Response:
-    """A static file; cached for good when it is asked for by the present version."""
-    response = compressed(filename) or send_from_directory(STATIC, filename)
-    if version == static_version():
-        response.cache_control.no_cache = None
-        response.cache_control.public = True
-        response.cache_control.max_age = 31_536_000
-        response.cache_control.immutable = True
-    return response
-
-
-def compressed(filename: str) -> Response | None:
-    """The file as gzip, for who takes it and asks for the whole of it; None where it goes out as it is."""
-    if Path(filename).suffix not in COMPRESSED or "Range" in request.headers:
-        return None
-    if not request.accept_encodings["gzip"]:
-        return None
-    data = gzipped(filename, static_version())
-    if data is None:
-        return None
-    kind = mimetypes.guess_type(filename)[0]
-    response = Response(data, mimetype=kind)
-    response.content_encoding = "gzip"
-    response.vary.add("Accept-Encoding")
-    return response
-
-
-@lru_cache
-def gzipped(filename: str, _version: str) -> bytes | None:
-    """Compressed once for each version, about 20 ms for the largest file of a page; None where there is no such file."""
-    path = safe_join(str(STATIC), filename)
-    try:
-        content = Path(path or "").read_bytes()
-    except OSError:
-        return None
-    return gzip.compress(content, 9, mtime=0) if len(content) >= SMALL else None
 
 
 def policy() -> str:
