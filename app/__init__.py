@@ -118,21 +118,13 @@ def register_routes(app: APIFlask) -> None:
         training_bundle,
         training_events,
         training_files,
+        training_views,
         trainings,
         ui,
     )
 
-    training = (
-        trainings,
-        training_actions,
-        training_files,
-        training_events,
-        training_bundle,
-        parameters,
-        estimate,
-        defaults,
-    )
-    for module in (ui, datasets, *training, tests, system):
+    training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
+    for module in (ui, datasets, *training, parameters, estimate, defaults, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

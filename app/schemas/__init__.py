@@ -29,6 +29,7 @@ from app.schemas.training_actions import (
     TrainingPatch,
 )
 from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
+from app.schemas.training_views import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
 from app.schemas.trainings import (
     CompareOut,
     CompareQuery,

@@ -23,6 +23,7 @@ from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.launch import environment, recall, spec
 from app.services.trainer.supervise import Supervisor
+from app.services.trainer.views import TrainingViews
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.training")
 
 
-class TrainingService(TrainingActions, TrainingFiles, TrainingBundle, TrainingFollowing):
+class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBundle, TrainingFollowing):
     """The life of a training, from its row to its weights.
 
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.

@@ -1,0 +1,9 @@
+/* Colours and fonts of the page for canvases. Read once for each theme: asking the style costs a layout each time. */
+let cache = new Map();
+
+export function css(name) {
+  if (!cache.has(name)) cache.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return cache.get(name);
+}
+
+document.addEventListener("theme", () => { cache = new Map(); }, true);
