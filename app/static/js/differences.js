@@ -39,9 +39,11 @@ export function valueTable(runs, swatch) {
   const rows = VALUES.map(([title, value, text, sign]) => {
     const values = runs.map(value);
     const best = bestOf(values, sign);
+    const texts = values.map(text);
+    const marked = (index) => best >= 0 && texts[index] === texts[best] && texts.some((other) => other !== texts[best]);
     return h("tr", {}, h("th", { scope: "row" }, typeof title === "string" ? title : title()),
-      values.map((item, index) => h("td", { class: `number ${index === best ? "is-best" : ""}` },
-        index === best && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], text(item))));
+      texts.map((shown, index) => h("td", { class: `number ${marked(index) ? "is-best" : ""}` },
+        marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], shown)));
   });
   const states = h("tr", {}, h("th", { scope: "row" }, t("State")), runs.map(({ training }) => h("td", { class: "number" }, trainingBadge(training))));
   return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": t("Best values") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {}, states, rows)));

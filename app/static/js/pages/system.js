@@ -9,6 +9,7 @@ import { t } from "../i18n.js";
 const EVERY_MS = 2000;
 const gauges = new Gauges($("[data-gauges]"));
 let log = null;
+let timer;
 
 const PROGRAMS = {
   web: () => t("Server"), train: () => t("Training"), predict: () => t("Test of models"), validate: () => t("Check of a dataset"), ingest: () => t("Import of a dataset"),
@@ -64,7 +65,8 @@ async function load() {
     if (!error.title) console.error(error);
     put(place, failure(error, load)); // what stands below stays: it is what was known last
   }
-  setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", load, { once: true }) : load()), EVERY_MS);
+  clearTimeout(timer); // the reader may have asked, too
+  timer = setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", load, { once: true }) : load()), EVERY_MS);
 }
 
 load();
