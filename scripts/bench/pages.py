@@ -68,7 +68,8 @@ def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, A
         rows.append(
             {
                 "epoch": epoch, "loss": loss, "val_loss": loss + 0.3, "precision": 0.9 * progress,
-                "recall": 0.8 * progress, "map50": 0.9 * progress, "map95": 0.6 * progress, "learning_rate": 0.01 * (1 - epoch / epochs),
+                "recall": 0.8 * progress, "map50": 0.9 * progress, "map95": 0.6 * progress,
+                "learning_rate": 0.01 * (1 - epoch / epochs),
                 "fitness": 0.6 * progress, "seconds": 12.0 + noise.random(), "timestamp": now(), "parts": parts,
                 "classes": classes, "timing": {"load": 1.0, "train": 10.0, "val": 1.0}, "seq": epoch,
             }

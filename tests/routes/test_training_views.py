@@ -74,7 +74,15 @@ def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None
     found = client.get(f"{place}/files").get_json()["files"]
     assert [item["name"] for item in found if item["name"] != "labels.jpg"] == names
     assert client.get(found[0]["url"]).mimetype == "image/png"
-    hidden = ["args.yaml", "secret.png", "labels.jpg", "..%2Fconfig.yaml", "../config.yaml", "results.png%00", "weights/best.pt"]
+    hidden = [
+        "args.yaml",
+        "secret.png",
+        "labels.jpg",
+        "..%2Fconfig.yaml",
+        "../config.yaml",
+        "results.png%00",
+        "weights/best.pt",
+    ]
     for name in hidden:
         assert client.get(f"{place}/files/{name}").status_code == 404, name
     assert client.get("/api/trainings/99/files").status_code == 404
