@@ -153,18 +153,15 @@ def measure(browser: Browser, url: str, name: str, times: int) -> Figures:
 def usable(page: Page, url: str, name: str) -> float:
     """Milliseconds from the navigation until the largest paint and the first chart."""
     page.goto(url, wait_until="load")
-    waits = (
-        "window.measured.chart > 0" if CHARTS.get(name) else "document.querySelectorAll('main .skeleton').length >= 0"
-    )
     for _ in range(200):
-        if page.evaluate(waits):
+        if name not in CHARTS or page.evaluate("window.measured.chart > 0"):
             break
         page.wait_for_timeout(50)
     else:
         raise RuntimeError(f"{name}: no chart was drawn")
-    page.wait_for_timeout(400)  # a later, larger paint counts
+    page.wait_for_timeout(500)  # a later, larger paint counts
     seen = page.evaluate("window.measured")
-    return max(seen["paint"], seen["chart"] if CHARTS.get(name) else 0)
+    return max(seen["paint"], seen["chart"] if name in CHARTS else 0.0)
 
 
 def pages(folder: Path, asked: argparse.Namespace) -> Figures:

@@ -96,7 +96,7 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, full:
     expect(page.locator("[data-values] .is-best").first).to_be_visible()
     page.get_by_role("button", name="By time").click()
     wait_until(page, f"{chart}[0].data.at(-1).x > 200")
-    page.get_by_text("Recall", exact=True).first.click()
+    page.get_by_role("checkbox", name="Recall").check()
     expect(page.locator("[data-charts] canvas")).to_have_count(5)
     page.locator("[data-smooth]").fill("0.5")
     page.locator("[data-all]").check()
