@@ -10,13 +10,14 @@ from app.services import services
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
 
-MISSING = {404: "There is no such training, or nothing of that kind."}
+MISSING: dict[int | str, Any] = {404: "There is no such training, or nothing of that kind."}
 PICTURE: dict[int | str, Any] = {
     200: {
         "description": "The picture",
         "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
     },
-} | MISSING
+    **MISSING,
+}
 
 
 @blueprint.get("/api/trainings/<id:training_id>/previews")

@@ -1,6 +1,6 @@
 """What a training leaves for looking at: previews, evaluation, ultralytics' plots."""
 
-from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 
 from app.schemas.base import Schema
 
@@ -59,3 +59,4 @@ class RunFileOut(Schema):
 
 class RunFilesOut(Schema):
     files = List(Nested(RunFileOut))
+    evaluation = Boolean(metadata={"description": "Whether there is one to ask for."})

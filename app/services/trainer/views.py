@@ -79,6 +79,7 @@ class TrainingViews(TrainingBase):
         order = list(KINDS)
         shown = sorted(((order.index(kind), natural(path.name), kind, path) for kind, path in found if kind))
         return {
+            "evaluation": (self.folder(training_id) / "evaluation" / "evaluation.json").is_file(),
             "files": [
                 {
                     "name": path.name,
@@ -87,7 +88,7 @@ class TrainingViews(TrainingBase):
                     "url": f"/api/trainings/{training_id}/files/{path.name}",
                 }
                 for _order, _name, kind, path in shown
-            ]
+            ],
         }
 
     def run_file(self, training_id: int, name: str) -> Path:

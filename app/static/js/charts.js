@@ -1,7 +1,9 @@
 /* One chart style. A chart is created once; its data is mutated and drawn again without animation.
    Charts of one page share a crosshair; the legend shows the values under it, else the latest ones. */
+import { pressed } from "./chart_keys.js";
+import { chartOptions } from "./chart_options.js";
 import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
-import { $, h, icon, put } from "./dom.js";
+import { h, icon, put } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { significant } from "./format.js";
 import { locale, t } from "./i18n.js";
@@ -9,6 +11,8 @@ import { keep, kept } from "./prefs.js";
 import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
 import { css } from "./theme_colours.js";
+
+export { Mini } from "./mini.js";
 
 const Chart = window.Chart;
 
@@ -20,7 +24,8 @@ smoothing.addEventListener("change", () => { for (const plot of group) plot.smoo
 
 /** A chart of series over epochs.
  *  spec: {title, key (what it is called in what the browser keeps), name (of downloads), wide, full (the whole row), min, max, wait (text while
- *  it is empty), x(metric), xMin, dots (false: never), smooth (false: never), log (offers a logarithmic scale),
+ *  it is empty), x(metric), xMin, xMax, xTitle, mark ({x, label}: a line of its
+ *  own), alone (not over epochs: a crosshair of its own), dots (false: never), smooth (false: never), log (offers a logarithmic scale),
  *  series: [{label, value(metric), colour 1..6, dashed, faint (drawn thin and pale)}]} */
 export class Plot {
   constructor(spec) {
@@ -28,8 +33,8 @@ export class Plot {
     this.pref = `chart.${spec.key || spec.title}`;
     this.chosen = { hidden: [], log: false, ...kept(this.pref, {}) };
     this.metrics = [];
-    this.bestAt = null;
-    this.canvas = h("canvas", { role: "img", tabindex: 0, onkeydown: (event) => this.pressed(event), onblur: () => this.left() });
+    this.own = null; // the place of the crosshair where it is not shared
+    this.canvas = h("canvas", { role: "img", tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
     this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
     this.note = h("div", { class: "chart-note", hidden: true });
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
@@ -52,9 +57,11 @@ export class Plot {
     this.chart = new Chart(this.canvas, {
       type: "line",
       data: { datasets: [...series.map((item) => line(item, false)), ...series.map((item) => line(item, true))] },
-      options: this.options(),
+      options: chartOptions(this.spec, () => this.zoomed(true)),
       plugins: [marks],
     });
+    this.chart.plot = this;
+    this.chart.options.plugins.marks = { mark: this.spec.mark };
     this.recolour();
     this.scaled();
     this.showChosen();
@@ -74,33 +81,11 @@ export class Plot {
     this.element.remove();
   }
 
-  options() {
-    const { min, max, xMin } = this.spec;
-    const tick = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
-    return {
-      animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
-      layout: { padding: { top: 16, right: 6 } },
-      events: ["mousemove", "mouseout", "touchstart", "touchmove"],
-      scales: {
-        x: { type: "linear", min: xMin, grid: { display: false }, ticks: { ...tick, precision: xMin === undefined ? undefined : 0 }, border: { display: false } },
-        y: { min, suggestedMax: max, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
-      },
-      plugins: {
-        legend: { display: false }, tooltip: { enabled: false },
-        zoom: {
-          pan: { enabled: true, mode: "x", modifierKey: "shift" },
-          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => this.zoomed(true) },
-          limits: { x: { minRange: xMin === undefined ? 0.05 : 2 } },
-        },
-      },
-    };
-  }
-
   tools() {
-    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, icon(symbol));
+    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
     this.reset = button("zoom-out", t("Reset zoom"), () => this.unzoom());
     this.reset.hidden = true;
-    this.logButton = this.spec.log && button("distribute-vertical", t("Logarithmic scale"), () => {
+    this.logButton = this.spec.log && button(null, t("Logarithmic scale"), () => {
       this.chosen.log = !this.chosen.log;
       this.keepChosen();
       this.scaled();
@@ -208,7 +193,6 @@ export class Plot {
   }
 
   best(epoch) {
-    this.bestAt = epoch;
     this.chart.options.plugins.marks = { best: epoch };
   }
 
@@ -223,6 +207,19 @@ export class Plot {
     this.legend();
   }
 
+  get pointer() {
+    return this.spec.alone ? this.own : pointed();
+  }
+
+  /** The pointer is at a place of the axis: the nearest point gets the crosshair; null takes it away. */
+  pointTo(place) {
+    if (!this.spec.alone) { pointTo(place === null ? null : Math.max(1, Math.round(place))); return; }
+    const near = place === null ? null : this.metrics.reduce((best, metric) => (Math.abs(this.spec.x(metric) - place) < Math.abs(best - place) ? this.spec.x(metric) : best), Infinity);
+    if (near === this.own) return;
+    this.own = near;
+    this.pointed();
+  }
+
   pointed() {
     if (!this.onScreen) return;
     this.chart.draw();
@@ -232,8 +229,8 @@ export class Plot {
 
   /** The event under the crosshair, on the chart that the reader is at. */
   explain() {
-    const epoch = pointed();
-    const here = epoch !== null && (this.element.matches(":hover") || document.activeElement === this.canvas);
+    const epoch = this.pointer;
+    const here = epoch !== null && !this.spec.alone && (this.element.matches(":hover") || document.activeElement === this.canvas);
     const found = here ? marksNear(this.chart, epoch) : [];
     this.note.hidden = !found.length;
     if (found.length) put(this.note, found.slice(-3).map((mark) => h("p", {}, h("strong", {}, t("epoch {epoch}", { epoch: mark.epoch })), ` ${mark.text}`)));
@@ -252,8 +249,8 @@ export class Plot {
   }
 
   legend() {
-    const at = pointed() !== null && this.at(pointed());
-    const metric = at || this.metrics.at(-1);
+    const at = this.pointer !== null && this.at(this.pointer);
+    const metric = at || (this.spec.alone ? null : this.metrics.at(-1));
     const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
     this.keys.forEach(({ value }, index) => { if (value.textContent !== values[index]) value.textContent = values[index]; });
     if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
@@ -264,31 +261,8 @@ export class Plot {
     return this.spec.series.map((series, index) => `${series.label}: ${values[index]}`).join(", ");
   }
 
-  pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.metrics.length) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 };
-    const { x } = this.chart.scales;
-    const [first, last] = [this.metrics[0], this.metrics.at(-1)].map((metric) => Math.ceil(this.spec.x(metric)));
-    if (event.key in steps) {
-      if (event.shiftKey) this.chart.pan({ x: -50 * Math.sign(steps[event.key]) }, undefined, "none");
-      else this.step(Math.min(last, Math.max(first, (pointed() ?? (steps[event.key] < 0 ? last + 1 : first - 1)) + steps[event.key])));
-    } else if (event.key === "Home" || event.key === "End") this.step(event.key === "Home" ? Math.max(first, Math.ceil(x.min)) : Math.min(last, Math.floor(x.max)));
-    else if (event.key === "+" || event.key === "-") { this.chart.zoom({ x: event.key === "+" ? 1.4 : 0.7 }, "none"); this.zoomed(true); }
-    else if (event.key === "0") this.unzoom();
-    else if (event.key === "Escape") pointTo(null);
-    else return;
-    event.preventDefault();
-  }
-
-  step(epoch) {
-    pointTo(epoch);
-    const marked = marksNear(this.chart, epoch).map(({ text }) => text);
-    const values = this.spec.series.map((series) => significant(this.at(epoch) ? series.value(this.at(epoch)) : null));
-    this.spoken.textContent = [t("epoch {epoch}", { epoch }), this.say(values), ...marked].join(". ");
-  }
-
   left() {
-    if (pointed() !== null && !this.element.matches(":hover")) pointTo(null);
+    if (this.pointer !== null && !this.element.matches(":hover")) this.pointTo(null);
     this.note.hidden = true;
   }
 
@@ -296,6 +270,7 @@ export class Plot {
     const colour = { grid: css("--line"), text: css("--quiet") };
     for (const scale of Object.values(this.chart.options.scales)) {
       scale.ticks.color = colour.text;
+      if (scale.title) scale.title.color = colour.text;
       if (scale.grid?.display !== false) scale.grid = { color: colour.grid, tickLength: 0 };
     }
     const count = this.spec.series.length;
@@ -314,45 +289,7 @@ export class Plot {
 
   csv() {
     const rows = this.metrics.map((metric) => [this.spec.x(metric), ...this.spec.series.map((series) => series.value(metric) ?? "")]);
-    saveTable(this.spec.name(), ["epoch", ...this.spec.series.map(({ label }) => label)], rows);
-  }
-}
-
-/** A small curve without axes. */
-export class Mini {
-  constructor(value) {
-    this.value = value;
-    this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", { class: "live-curve" }, this.canvas, h("div", { class: "chart-wait" }, t("The first point appears after the first epoch.")));
-  }
-
-  start(epochs) {
-    this.chart = new Chart(this.canvas, {
-      type: "line",
-      data: { datasets: [{ data: [], borderWidth: 1.8, fill: true }] },
-      options: {
-        animation: false, parsing: false, responsive: true, maintainAspectRatio: false, events: [],
-        elements: { point: { radius: 0 } }, layout: { padding: 2 },
-        scales: { x: { type: "linear", display: false, min: 1, max: Math.max(2, epochs) }, y: { display: false, min: 0, suggestedMax: 1 } },
-        plugins: { legend: { display: false }, tooltip: { enabled: false } },
-      },
-    });
-    this.recolour();
-    document.addEventListener("theme", () => { this.recolour(); this.chart.update("none"); });
-    return this;
-  }
-
-  recolour() {
-    const line = css("--series-1");
-    Object.assign(this.chart.data.datasets[0], { borderColor: line, backgroundColor: `color-mix(in srgb, ${line} 12%, transparent)` });
-  }
-
-  set(metrics) {
-    const data = metrics.map((metric) => ({ x: metric.epoch, y: this.value(metric) }));
-    this.chart.data.datasets[0].data = data;
-    this.chart.options.elements.point.radius = data.length === 1 ? 3 : 0;
-    $(".chart-wait", this.element).hidden = data.length > 0;
-    this.chart.update("none");
+    saveTable(this.spec.name(), [this.spec.alone ? this.spec.xTitle : "epoch", ...this.spec.series.map(({ label }) => label)], rows);
   }
 }
 

@@ -37,21 +37,26 @@ export function marksNear(chart, epoch) {
 /** The Chart.js plugin that draws them. */
 export const marks = {
   id: "marks",
-  afterDatasetsDraw(chart, _arguments, options) {
-    vertical(chart, options.best, css("--quiet"), [3, 3], options.best && t("best: {epoch}", { epoch: options.best }));
-    vertical(chart, crosshair, css("--control"), []);
-    signs(chart);
+  afterDatasetsDraw(chart, _arguments, { best, mark }) {
+    const { plot } = chart;
+    if (!plot) return; // it is being made
+    if (best) vertical(chart, best, css("--quiet"), [3, 3], t("best: {epoch}", { epoch: best }));
+    if (mark) vertical(chart, mark.x, css("--quiet"), [3, 3], mark.label);
+    vertical(chart, plot.pointer, css("--control"), []);
+    if (!plot.spec.alone) signs(chart);
   },
   afterEvent(chart, { event, inChartArea }) {
-    if (event.type === "mouseout" || !inChartArea) { if (crosshair !== null && event.type !== "resize") pointTo(null); return; }
-    if (event.type === "mousemove") pointTo(Math.max(1, Math.round(chart.scales.x.getValueForPixel(event.x))));
+    const { plot } = chart;
+    if (!plot) return;
+    if (event.type === "mouseout" || !inChartArea) { if (plot.pointer !== null && event.type !== "resize") plot.pointTo(null); return; }
+    if (event.type === "mousemove") plot.pointTo(chart.scales.x.getValueForPixel(event.x));
   },
 };
 
-function vertical(chart, epoch, colour, dash, label) {
+function vertical(chart, place, colour, dash, label) {
   const { ctx, chartArea: area, scales } = chart;
-  if (!epoch || epoch < scales.x.min || epoch > scales.x.max) return;
-  const x = Math.round(scales.x.getPixelForValue(epoch)) + 0.5;
+  if (place === null || place === undefined || place < scales.x.min || place > scales.x.max) return;
+  const x = Math.round(scales.x.getPixelForValue(place)) + 0.5;
   ctx.save();
   Object.assign(ctx, { strokeStyle: colour, fillStyle: colour, lineWidth: 1 });
   ctx.setLineDash(dash);
