@@ -46,7 +46,7 @@ export function valueTable(runs, swatch) {
         marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], shown)));
   });
   const states = h("tr", {}, h("th", { scope: "row" }, t("State")), runs.map(({ training }) => h("td", { class: "number" }, trainingBadge(training))));
-  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": t("Best values") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {}, states, rows)));
+  return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Best values") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {}, states, rows)));
 }
 
 const startText = ({ start = {}, weights }) => {
@@ -85,6 +85,6 @@ export function settings(trainings, defaults) {
 export function settingsTable(runs, defaults, all, swatch) {
   const rows = settings(runs.map(({ training }) => training), defaults).filter(({ differs }) => all || differs);
   if (!rows.length) return h("p", { class: "panel-empty" }, t("They have the same settings and the same dataset."));
-  return h("div", { class: "table-wrap", tabindex: 0, role: "region", "aria-label": t("Settings") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {},
+  return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Settings") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {},
     rows.map(({ title, code, values, differs }) => h("tr", { class: differs && all ? "is-different" : null }, h("th", { scope: "row" }, code ? h("code", {}, title) : title), values.map((value) => h("td", { class: "number", title: value }, value)))))));
 }

@@ -13,18 +13,16 @@ class Gauge {
   constructor(title, { colour = 1, top = 100, extra = null } = {}) {
     this.value = h("div", { class: "gauge-value" });
     this.note = h("div", { class: "gauge-note" });
-    this.side = h("span");
     this.spark = new Spark(colour, top);
     this.values = [];
     this.extra = extra;
-    this.element = h("article", { class: "panel gauge" }, h("div", { class: "gauge-head" }, h("h2", { title }, title), this.side), this.value, this.note, extra, this.spark.canvas);
+    this.element = h("article", { class: "panel gauge" }, h("h2", { class: "gauge-head", title }, title), this.value, this.note, extra, this.spark.canvas);
   }
 
-  show(figure, text, note = "", side = "") {
+  show(figure, text, ...notes) {
     this.values = [...this.values, figure ?? 0].slice(-KEEP);
     this.value.textContent = text;
-    this.note.textContent = note;
-    this.side.textContent = side;
+    this.note.textContent = notes.filter(Boolean).join(" · ");
     this.spark.set(this.values);
   }
 }

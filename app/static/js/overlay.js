@@ -54,7 +54,7 @@ const crosshair = {
 export class Overlay {
   constructor(spec, axis) {
     Object.assign(this, { spec, axis, runs: [], hidden: new Set() });
-    this.canvas = h("canvas", { role: "img" });
+    this.canvas = h("canvas", { role: "img", "aria-label": spec.title });
     this.wait = h("div", { class: "chart-wait" }, t("None of them has a value yet."));
     this.legend = h("div", { class: "chart-legend is-runs" });
     this.element = h("article", { class: "panel chart" },
