@@ -3,6 +3,8 @@
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,13 +13,14 @@ from werkzeug.utils import safe_join
 
 STATIC = Path(__file__).parent / "static"
 COMPRESSED = {".js", ".css", ".svg", ".json"}  # fonts and pictures are compressed already
+IMPORTS = re.compile(r'^(?:import|export)\b[^"]*"(\.{1,2}/[^"]+\.js)"', re.MULTILINE)
 SMALL = 512  # bytes, below which compressing gains nothing
 
 
 def init_app(app: Flask) -> None:
     """Serve them, and tell the templates where they are."""
     app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
-    app.jinja_env.globals["static_url"] = static_url
+    app.jinja_env.globals.update(static_url=static_url, imported=lambda name: imported(name, static_version()))
 
 
 @lru_cache
@@ -34,6 +37,22 @@ def static_version() -> str:
 def static_url(filename: str) -> str:
     """The address of a static file, with the version in it."""
     return f"/static/{static_version()}/{filename}"
+
+
+@lru_cache
+def imported(filename: str, _version: str) -> tuple[str, ...]:
+    """The modules that a script imports, those that they import, and so on: a page names them, so that the browser asks
+    for all of them at once and not for each generation in its turn."""
+    found: dict[str, None] = {}
+    waiting = [filename]
+    while waiting:
+        module = waiting.pop(0)
+        for target in IMPORTS.findall((STATIC / module).read_text(encoding="utf-8")):
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(module), target))
+            if path not in found:
+                found[path] = None
+                waiting.append(path)
+    return tuple(found)
 
 
 def serve_static(version: str, filename: str) -> Response:

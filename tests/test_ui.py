@@ -97,3 +97,19 @@ def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
         assert "connect-src 'self' ws://localhost wss://localhost;" in policy
         assert not re.search(r"<style|\sstyle=", answer.text), path
     assert "ws://" not in client.get("/", headers={"Host": "a;b"}).headers.get("Content-Security-Policy", "")
+
+
+def test_a_page_names_every_module_that_its_script_imports(client: FlaskClient) -> None:
+    page = client.get("/trainings").text
+    named = set(re.findall(r'rel="modulepreload" href="/static/[0-9a-f]+/([^"]+)"', page))
+    seen = {"js/shell.js", "js/pages/trainings.js"}
+    waiting = list(seen)
+    while waiting:
+        script = client.get(static_address(client, waiting.pop())).text
+        for target in re.findall(r'from "\.{1,2}/([\w./]+)";|^import "\./([\w./]+)"', script, re.MULTILINE):
+            name = "js/" + (target[0] or target[1])
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    assert named == seen - {"js/shell.js", "js/pages/trainings.js"}
+    assert len(named) > 15

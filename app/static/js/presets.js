@@ -40,7 +40,7 @@ export class Presets {
     put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("What do you want?") }, this.presets.map(({ name, title, description, values }) => h("label", { class: "preset" },
       h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen, onchange: () => { this.chosen = name; this.apply(true); } }),
       h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title), h("span", { class: "preset-text" }, description),
-      h("span", { class: "preset-values tabular" }, `YOLOv8${values.model_version} · ${t("{n} epochs", { n: number(values.epochs) })} · ${number(values.img_size)} px`)))));
+      h("span", { class: "preset-values tabular" }, [`YOLOv8${values.model_version}`, tn("{n} epoch", "{n} epochs", values.epochs), `${number(values.img_size)} px`].join(" · "))))));
   }
 
   get preset() {
