@@ -88,8 +88,10 @@ def register_services(app: APIFlask) -> None:
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
+    from app.services.system.database import watch as watch_queries
     from app.services.trainer import TrainingService
 
+    watch_queries(app)
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
     app.extensions["services"] = Services(
@@ -106,6 +108,7 @@ def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
     from app.routes import (
         datasets,
+        defaults,
         estimate,
         live,
         parameters,
@@ -121,7 +124,7 @@ def register_routes(app: APIFlask) -> None:
     )
 
     training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
-    for module in (ui, datasets, *training, parameters, estimate, tests, system):
+    for module in (ui, datasets, *training, parameters, estimate, defaults, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

@@ -14,6 +14,12 @@ from scripts.local_server import MODES, Server, settings_for
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with real trainings first: files are spread over processes, the longest must not come last."""
+    slow = {item.path for item in items if item.get_closest_marker("training")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[APIFlask]:
     """An application as `make run` has it, in threading mode, on a database and folders of its own."""

@@ -11,10 +11,11 @@ from app.schemas.datasets import (
     FindingPage,
     FindingQuery,
 )
+from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn
-from app.schemas.system import SystemOut
+from app.schemas.system import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.training_actions import (
     CheckpointsOut,
@@ -30,7 +31,10 @@ from app.schemas.training_actions import (
 from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
 from app.schemas.training_views import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
 from app.schemas.trainings import (
+    CompareOut,
+    CompareQuery,
     CsvOut,
+    FilterChoices,
     LogOut,
     LogQuery,
     MetricOut,

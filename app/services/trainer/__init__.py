@@ -14,7 +14,7 @@ from app.models import Training, TrainingStatus, now
 from app.services.backup import start_backup
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.process import Child
-from app.services.trainer import present, recover
+from app.services.trainer import compare, present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
@@ -62,6 +62,18 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
     def list_trainings(self, query: dict[str, Any]) -> dict[str, Any]:
         """A page of trainings; `query` as TrainingQuery loads it."""
         return present.page(query, self.models)
+
+    def filter_choices(self) -> dict[str, Any]:
+        """What the list can be filtered by, as FilterChoices takes it."""
+        return present.choices()
+
+    def compare(self, ids: list[int]) -> dict[str, Any]:
+        """Trainings side by side, as CompareOut takes them.
+
+        Raises:
+            NotFound: there is none of them.
+        """
+        return compare.compare(ids, self.models)
 
     # Running.
 

@@ -34,7 +34,7 @@ export class Plot {
     this.chosen = { hidden: [], log: false, ...kept(this.pref, {}) };
     this.metrics = [];
     this.own = null; // the place of the crosshair where it is not shared
-    this.canvas = h("canvas", { role: "img", tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
+    this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
     this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
     this.note = h("div", { class: "chart-note", hidden: true });
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });

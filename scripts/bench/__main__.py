@@ -1,0 +1,67 @@
+"""`python -m scripts.bench`: runs the sections."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+import scripts.bench as package
+from app.config import ROOT
+from scripts.bench.common import Figures
+from scripts.bench.page import page
+from scripts.bench.pages import pages
+from scripts.bench.start import start
+from scripts.bench.training import inference, training
+from scripts.bench.upload import upload
+
+OUTPUT = ROOT / "bench-output"
+
+SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
+    "start": start,
+    "upload": upload,
+    "training": training,
+    "inference": inference,
+    "pages": pages,
+    "page": page,
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=(package.__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}")
+    parser.add_argument("--images", type=int, default=1000, help="of the uploaded dataset")
+    parser.add_argument("--epochs", type=int, default=5, help="of the trainings that are compared")
+    parser.add_argument("--trainings", type=int, default=1000, help="in the database while pages are opened")
+    parser.add_argument("--metrics", type=int, default=300, help="epochs of each of them")
+    asked = parser.parse_args()
+    unknown = set(asked.only.split(",")) - set(SECTIONS)
+    if unknown:
+        parser.error(f"--only: no section {', '.join(sorted(unknown))}")
+    return asked
+
+
+def main() -> None:
+    asked = arguments()
+    console, results = Console(highlight=False), {}
+    for name in asked.only.split(","):
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, console.status(name):
+            results[name] = SECTIONS[name](Path(folder), asked)
+        table = Table(name, "", title_justify="left")
+        for figure, value in results[name].items():
+            table.add_row(figure, f"{value:.2f}")
+        console.print(table)
+    OUTPUT.mkdir(exist_ok=True)
+    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
+    (OUTPUT / "results.json").write_text(json.dumps({"machine": machine} | results, indent=1))
+    console.print(f"Written to {os.path.relpath(OUTPUT / 'results.json')}")
+
+
+if __name__ == "__main__":
+    main()

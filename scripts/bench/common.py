@@ -1,0 +1,66 @@
+"""What several sections need."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import requests
+
+from app.config import ROOT
+
+Figures = dict[str, float]
+
+
+def draw(folder: Path, **spec: int) -> Path:
+    """A drawn dataset as a ZIP."""
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps({"output": str(folder / "sample.zip")} | spec))
+    subprocess.run([sys.executable, "-m", "app.worker.sample", str(folder)], cwd=ROOT, check=True)
+    return folder / "sample.zip"
+
+
+def new_folder(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.mkdir(parents=True)
+    return path
+
+
+def ask_again_and_again(url: str, over: "Event", longest: "Synchronized[float]") -> None:
+    """Put the longest time that one answer took, in ms, into `longest`."""
+    with requests.Session() as session:
+        while not over.wait(0.005):
+            began = time.perf_counter()
+            session.get(url, timeout=60)
+            longest.value = max(longest.value, 1000 * (time.perf_counter() - began))
+
+
+class Pulse:
+    """Asks /health all the time, in a process of its own: the one that uploads is busy, and would add its own waits."""
+
+    def __init__(self, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._over, self._longest = context.Event(), context.Value("d", 0.0)
+        self._process = context.Process(target=ask_again_and_again, args=(url + "/health", self._over, self._longest))
+
+    @property
+    def longest_ms(self) -> float:
+        return self._longest.value
+
+    def __enter__(self) -> "Pulse":
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._process.join()
+
+
+def plain_environment(folder: Path) -> dict[str, str]:
+    """As our children have it: nothing is fetched or installed."""
+    return os.environ | {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_CONFIG_DIR": str(folder)}

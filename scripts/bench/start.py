@@ -1,0 +1,36 @@
+"""How long the server takes to answer first, and its memory."""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from scripts.bench.common import Figures, new_folder
+from scripts.local_server import MODES, Server
+
+
+def bare_start() -> float:
+    """Seconds that an interpreter takes to import the three libraries that no server of this kind is without."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import gunicorn.app.wsgiapp, flask, sqlalchemy.orm"], check=True)
+    return time.monotonic() - began
+
+
+def start(folder: Path, _asked: argparse.Namespace) -> Figures:
+    """Seconds from `python run.py` to the first answer on an existing database (median of 5), and resident memory."""
+    figures = {"bare imports, s": statistics.median(bare_start() for _ in range(5))}
+    for mode in MODES:
+        seconds = []
+        with Server(new_folder(folder, mode), mode) as server:
+            for _ in range(5):
+                server.stop()
+                seconds.append(server.start().first_answer_s)
+            resident = psutil.Process(server.worker_pids()[-1]).memory_info().rss
+        figures[f"{mode}: first answer, s"] = statistics.median(seconds)
+        figures[f"{mode}: ratio to bare imports"] = figures[f"{mode}: first answer, s"] / figures["bare imports, s"]
+        figures[f"{mode}: resident, MB"] = resident / 2**20
+    return figures
