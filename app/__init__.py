@@ -90,9 +90,11 @@ def register_services(app: APIFlask) -> None:
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
+    from app.services.system.database import watch as watch_queries
     from app.services.trainer import TrainingService
     from app.services.uploads import UploadService
 
+    watch_queries(app)
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
     datasets = DatasetService(storage)
@@ -113,6 +115,7 @@ def register_routes(app: APIFlask) -> None:
         dataset_contents,
         dataset_revisions,
         datasets,
+        defaults,
         estimate,
         live,
         parameters,
@@ -122,13 +125,15 @@ def register_routes(app: APIFlask) -> None:
         training_bundle,
         training_events,
         training_files,
+        training_views,
         trainings,
         ui,
         uploads,
     )
 
-    training = (trainings, training_actions, training_files, training_events, training_bundle, parameters, estimate)
-    for module in (ui, datasets, dataset_revisions, dataset_contents, uploads, *training, tests, system):
+    training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
+    dataset = (datasets, dataset_revisions, dataset_contents, uploads, defaults)
+    for module in (ui, *dataset, *training, parameters, estimate, tests, system):
         app.register_blueprint(module.blueprint)
     live.register()
 

@@ -1,6 +1,7 @@
 """Languages: pt_BR and en; the texts in the code are English."""
 
 import gettext as gnu
+import gzip
 import hashlib
 import json
 from functools import lru_cache
@@ -79,6 +80,12 @@ def catalogue(locale: str) -> str:
     return f"window.catalogue = {json.dumps(body, ensure_ascii=False, sort_keys=True)};\n"
 
 
+@lru_cache
+def gzipped(text: str) -> bytes:
+    """A catalogue, compressed once."""
+    return gzip.compress(text.encode(), 9, mtime=0)
+
+
 def catalogue_url() -> str:
     """Where the present language's catalogue is; the address changes with its content."""
     locale = str(get_locale())
@@ -88,7 +95,12 @@ def catalogue_url() -> str:
 
 def serve_catalogue(version: str, locale: str) -> Response:
     """The catalogue, cached for good: another content has another address."""
-    response = Response(catalogue(locale if locale in LOCALES else DEFAULT), mimetype="text/javascript")
+    text = catalogue(locale if locale in LOCALES else DEFAULT)
+    response = Response(text, mimetype="text/javascript")
+    if request.accept_encodings["gzip"]:
+        response.set_data(gzipped(text))
+        response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
     response.cache_control.public = True
     response.cache_control.max_age = 31_536_000
     response.cache_control.immutable = True

@@ -1,23 +1,22 @@
-"""How HTTP is spoken: ids in addresses, JSON, uploads that yield, static files with a version, safe headers."""
+"""How HTTP is spoken: ids in addresses, JSON, uploads that yield, safe headers."""
 
-import hashlib
 import json
 import os
+import re
 import tempfile
 import warnings
-from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from apiflask import APIFlask
-from flask import Request, Response, render_template, request, send_from_directory
+from flask import Request, Response, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
+from app import static_files
 from app.extensions import socketio
 
-STATIC = Path(__file__).parent / "static"
 YIELD_BYTES = 1024 * 1024
 RECV_BYTES = 256 * 1024
 CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
@@ -27,14 +26,17 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
         "img-src 'self' data: blob:",
-        "style-src 'self' 'unsafe-inline'",  # Chart.js and Bootstrap set style attributes
-        "connect-src 'self' ws: wss:",
+        "media-src 'self' blob:",
+        "connect-src 'self'{sockets}",
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'self'",
         "frame-ancestors 'none'",
     )
 )
+# Styles that a script sets through an element's style object are no inline styles. Swagger UI writes style attributes.
+DOCS_POLICY = "; style-src 'self' 'unsafe-inline'"
+HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
 
 class IdConverter(BaseConverter):
@@ -141,8 +143,7 @@ def init_app(app: APIFlask) -> None:
 
     app.wsgi_app = yielding  # type: ignore[method-assign]
     app.before_request(check_body)
-    app.add_url_rule("/static/<version>/<path:filename>", "static", serve_static)
-    app.jinja_env.globals["static_url"] = static_url
+    static_files.init_app(app)
     app.after_request(add_headers)
     set_up_openapi(app)
 
@@ -236,31 +237,11 @@ def describe_errors(spec: Any) -> Any:
     return spec
 
 
-@lru_cache
-def static_version() -> str:
-    """A hash of all static files: one prefix, so that modules which import each other stay one set."""
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            stat = path.stat()
-            digest.update(f"{path.relative_to(STATIC)}:{stat.st_size}:{stat.st_mtime_ns}".encode())
-    return digest.hexdigest()[:12]
-
-
-def static_url(filename: str) -> str:
-    """The address of a static file, with the version in it."""
-    return f"/static/{static_version()}/{filename}"
-
-
-def serve_static(version: str, filename: str) -> Response:
-    """A static file; cached for good when it is asked for by the present version."""
-    response = send_from_directory(STATIC, filename)
-    if version == static_version():
-        response.cache_control.no_cache = None
-        response.cache_control.public = True
-        response.cache_control.max_age = 31_536_000
-        response.cache_control.immutable = True
-    return response
+def policy() -> str:
+    """The Content-Security-Policy of a page. Browsers before 2022 do not count a websocket to us as 'self'."""
+    host = request.host if HOST.fullmatch(request.host) else ""
+    sockets = f" ws://{host} wss://{host}" if host else ""
+    return CONTENT_SECURITY_POLICY.format(sockets=sockets) + (DOCS_POLICY if request.endpoint == "docs" else "")
 
 
 def add_headers(response: Response) -> Response:
@@ -268,7 +249,7 @@ def add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Content-Security-Policy", policy())
         response.headers.setdefault("Vary", "Accept-Language, Cookie")
         response.headers.setdefault("Cache-Control", "no-cache")
     return response

@@ -40,6 +40,8 @@ OURS = {
     ("put", "/api/trainings/queue"),
     ("get", "/api/trainings/{}/checkpoints"),
     ("get", "/api/trainings/{}/checkpoints/{}/download"),
+    *(("get", f"/api/trainings/{{}}/{name}") for name in ("previews", "previews/{}", "previews/images/{}")),
+    *(("get", f"/api/trainings/{{}}/{name}") for name in ("evaluation", "evaluation/images/{}", "files", "files/{}")),
     ("post", "/api/trainings/estimate"),
     ("get", "/api/trainings/{}/bundle"),
     ("post", "/api/trainings/{}/run-again"),

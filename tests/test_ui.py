@@ -1,5 +1,6 @@
 """Routes of the pages that need no browser."""
 
+import gzip
 import io
 import re
 import tarfile
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app.routes.ui import default_model, local_address
 
-PAGES = ["/", "/datasets", "/trainings", "/trainings/new", "/tests"]
+PAGES = ["/", "/datasets", "/trainings", "/trainings/new", "/tests", "/compare", "/system"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -56,3 +57,59 @@ def test_the_language_switch_keeps_the_page(client: FlaskClient) -> None:
 @pytest.mark.parametrize(("weights", "size"), [("yolov8m.pt", "m"), ("yolov8x.pt", "x"), ("custom.pt", "n"), ("", "n")])
 def test_default_model(weights: str, size: str) -> None:
     assert default_model(weights) == size
+
+
+def test_scripts_and_styles_come_compressed_to_who_takes_it(client: FlaskClient) -> None:
+    page = client.get("/").text
+    plain = packed = 0
+    for address in re.findall(r'(?:src|href)="(/(?:static|i18n)/[^"]+\.(?:js|css))"', page):
+        whole = client.get(address)
+        small = client.get(address, headers={"Accept-Encoding": "gzip, br"})
+        assert "Content-Encoding" not in whole.headers
+        if small.headers.get("Content-Encoding") == "gzip":
+            assert gzip.decompress(small.data) == whole.data
+            assert "Accept-Encoding" in small.headers["Vary"]
+        assert small.mimetype == whole.mimetype
+        assert "immutable" in small.headers["Cache-Control"]
+        plain, packed = plain + len(whole.data), packed + len(small.data)
+    assert packed < plain / 3
+
+
+def test_parts_of_a_file_and_files_that_are_not_there(client: FlaskClient) -> None:
+    address = static_address(client, "css/base.css")
+    part = client.get(address, headers={"Accept-Encoding": "gzip", "Range": "bytes=0-9"})
+    assert (part.status_code, len(part.data)) == (206, 10)
+    for bad in (static_address(client, "js/none.js"), "/static/x/../../web.py", "/static/x/%2e%2e/web.js"):
+        assert client.get(bad, headers={"Accept-Encoding": "gzip"}).status_code == 404
+
+
+def static_address(client: FlaskClient, name: str) -> str:
+    found = re.search(r"/static/[0-9a-f]+/", client.get("/").text)
+    assert found is not None
+    return found[0] + name
+
+
+def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
+    for path in PAGES:
+        answer = client.get(path)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in policy, path
+        assert "connect-src 'self' ws://localhost wss://localhost;" in policy
+        assert not re.search(r"<style|\sstyle=", answer.text), path
+    assert "ws://" not in client.get("/", headers={"Host": "a;b"}).headers.get("Content-Security-Policy", "")
+
+
+def test_a_page_names_every_module_that_its_script_imports(client: FlaskClient) -> None:
+    page = client.get("/trainings").text
+    named = set(re.findall(r'rel="modulepreload" href="/static/[0-9a-f]+/([^"]+)"', page))
+    seen = {"js/shell.js", "js/pages/trainings.js"}
+    waiting = list(seen)
+    while waiting:
+        script = client.get(static_address(client, waiting.pop())).text
+        for target in re.findall(r'from "\.{1,2}/([\w./]+)";|^import "\./([\w./]+)"', script, re.MULTILINE):
+            name = "js/" + (target[0] or target[1])
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    assert named == seen - {"js/shell.js", "js/pages/trainings.js"}
+    assert len(named) > 15

@@ -1,5 +1,6 @@
-"""Health and system figures."""
+"""Health, system figures and the log."""
 
+from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -7,8 +8,9 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app.errors import NotFound
-from app.schemas import SystemOut
-from app.services import readiness, system
+from app.schemas import LogTailOut, LogTailQuery, SystemOut
+from app.services import readiness, services, system
+from app.services.system import logs
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -33,7 +35,27 @@ def ready() -> Any:
 @blueprint.get("/api/system")
 @blueprint.output(SystemOut)
 def figures() -> dict[str, Any]:
-    """CPU, memory, disk, GPUs and the queue."""
+    """CPU, memory, disk, network, GPUs, the queue, the database, devices and processes."""
+    refuse_if_off()
+    dispatcher = services().trainer.dispatcher
+    return system.figures(dict(dispatcher.busy) if dispatcher else {}, list(services().estimates.measuring))
+
+
+@blueprint.get("/api/system/logs")
+@blueprint.input(LogTailQuery, location="query", arg_name="query")
+@blueprint.output(LogTailOut)
+@blueprint.doc(responses={404: "Switched off (METRICS_ENABLED)."})
+def log_tail(query: dict[str, Any]) -> dict[str, Any]:
+    """The newest entries of the application's log."""
+    refuse_if_off()
+    path = Path(current_app.config["LOG_DIR"]) / "app.log"
+    return logs.tail(path, query["level"], query["search"], query["limit"])
+
+
+def refuse_if_off() -> None:
+    """
+    Raises:
+        NotFound: METRICS_ENABLED is off.
+    """
     if not current_app.config["METRICS_ENABLED"]:
         raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))
-    return system.figures()

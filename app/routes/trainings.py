@@ -6,7 +6,10 @@ from apiflask import APIBlueprint
 
 from app.routes.once import asked
 from app.schemas import (
+    CompareOut,
+    CompareQuery,
     DeleteQuery,
+    FilterChoices,
     KeyHeader,
     MetricsOut,
     QueueIn,
@@ -30,6 +33,22 @@ blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 def list_trainings(query: dict[str, Any]) -> dict[str, Any]:
     """List trainings, by page."""
     return services().trainer.list_trainings(query)
+
+
+@blueprint.get("/api/trainings/compare")
+@blueprint.input(CompareQuery, location="query", arg_name="query")
+@blueprint.output(CompareOut)
+@blueprint.doc(responses={404: "There is none of these trainings."})
+def compare_trainings(query: dict[str, Any]) -> dict[str, Any]:
+    """Show trainings side by side, with their curves."""
+    return services().trainer.compare(query["ids"])
+
+
+@blueprint.get("/api/trainings/filters")
+@blueprint.output(FilterChoices)
+def list_filters() -> dict[str, Any]:
+    """List the datasets, models and tasks that trainings have."""
+    return services().trainer.filter_choices()
 
 
 @blueprint.post("/api/trainings")

@@ -87,6 +87,18 @@ def training(training_id: int) -> str:
     return render_template("training.html", training=row)
 
 
+@blueprint.get("/compare")
+def compare() -> str:
+    """Trainings side by side; `?ids=3,5,8` says which."""
+    return render_template("compare.html")
+
+
+@blueprint.get("/system")
+def system() -> str:
+    """The machine, the devices, the processes and the log."""
+    return render_template("system.html")
+
+
 @blueprint.get("/tests")
 def tests() -> str:
     """Try a trained model on images."""

@@ -29,10 +29,11 @@ from app.schemas.datasets import (
     RevisionsOut,
     RevisionStarted,
 )
+from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn
-from app.schemas.system import SystemOut
+from app.schemas.system import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
 from app.schemas.training_actions import (
     CheckpointsOut,
@@ -46,8 +47,12 @@ from app.schemas.training_actions import (
     TrainingPatch,
 )
 from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
+from app.schemas.training_views import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
 from app.schemas.trainings import (
+    CompareOut,
+    CompareQuery,
     CsvOut,
+    FilterChoices,
     LogOut,
     LogQuery,
     MetricOut,

@@ -2,26 +2,49 @@
 
 from typing import Any
 
-from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
-from marshmallow import pre_load
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError, pre_load
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
 from app.schemas.start import Start
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+SORT_KEYS = ("created_at", "name", "status", "map50", "map95", "dataset", "model", "epochs")
+MOST_COMPARED = 10
+
+
+class IdList(Field):
+    """Ids in an address, with commas between them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[int]:
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        if not parts or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+            raise ValidationError(_l("Send ids of trainings with commas between them: 3,5,8."))
+        ids = list(dict.fromkeys(map(int, parts)))
+        if len(ids) > MOST_COMPARED:
+            raise ValidationError(_l("At most %(number)s trainings can be compared.", number=MOST_COMPARED))
+        return ids
 
 
 class TrainingQuery(PageQuery):
     status = String(validate=one_of(["pending", "running", "paused", "completed", "failed", "cancelled"]))
     trash = Boolean(load_default=False, metadata={"description": "Those in the trash instead of the others."})
     dataset_id = Integer(validate=between(1, MAX_ID))
-    search = String(validate=Length(max=100))
+    task = String(validate=one_of(TASKS))
+    model = String(validate=Length(max=40), metadata={"description": "yolov8n, or the name of an architecture."})
+    search = String(validate=Length(max=100), metadata={"description": "In the training's and the dataset's name."})
     sort = String(
         load_default="-created_at",
-        validate=one_of(["created_at", "-created_at", "name", "-name", "status", "-status", "map50", "-map50"]),
+        validate=one_of([f"{sign}{key}" for key in SORT_KEYS for sign in ("", "-")]),
     )
+
+
+class CompareQuery(Schema):
+    ids = IdList(required=True, metadata={"description": "2 to 10 ids: 3,5,8. One alone is shown, too."})
 
 
 class LogQuery(Schema):
@@ -157,8 +180,74 @@ class TrainingOut(Schema):
     actions = List(String(validate=one_of(ACTIONS)), metadata={"description": "What is allowed now."})
 
 
+class MetricBrief(MetricOut):
+    """One epoch without its classes."""
+
+    class Meta:
+        exclude = ("classes",)
+
+
+class TrainingBrief(TrainingOut):
+    """A training beside others."""
+
+    best = Nested(
+        MetricBrief,
+        allow_none=True,
+        metadata={"description": "The epoch with the best fitness so far."},
+    )
+
+
+class TrainingRow(TrainingBrief):
+    """A training in a list."""
+
+    spark = List(List(Float()), metadata={"description": "mAP50 as [epoch, value], thinned to about 40 points."})
+
+
 class TrainingPage(Page):
-    trainings = List(Nested(TrainingOut))
+    trainings = List(Nested(TrainingRow))
+
+
+class Counted(Schema):
+    name = String()
+    trainings = Integer(metadata={"description": "How many have it."})
+
+
+class CountedDataset(Counted):
+    id = Integer()
+
+
+class FilterChoices(Schema):
+    """What the list can be filtered by."""
+
+    datasets = List(Nested(CountedDataset))
+    models = List(Nested(Counted))
+    tasks = List(Nested(Counted))
+
+
+class CurvesOut(Schema):
+    """One training's epochs, as columns of equal length."""
+
+    training_id = Integer()
+    epoch = List(Integer())
+    time = List(Float(), metadata={"description": "Seconds of training until the end of the epoch, without pauses."})
+    loss = List(Float(allow_none=True))
+    val_loss = List(Float(allow_none=True))
+    precision = List(Float(allow_none=True))
+    recall = List(Float(allow_none=True))
+    map50 = List(Float(allow_none=True))
+    map95 = List(Float(allow_none=True))
+    learning_rate = List(Float(allow_none=True))
+    fitness = List(Float(allow_none=True))
+    seconds = List(Float(allow_none=True))
+
+
+class CompareOut(Schema):
+    """Trainings side by side, in the order of the request."""
+
+    trainings = List(Nested(TrainingBrief))
+    curves = List(Nested(CurvesOut))
+    defaults = Dict(metadata={"description": "Of the parameters that one of them sets: what the others have."})
+    missing = List(Integer(), metadata={"description": "Ids of which there is no training."})
 
 
 class TrainingCreated(Message):

@@ -151,6 +151,7 @@ class TellingTrainer(engine.BaseTrainer):
         parts = self.train_parts() | {
             key: number(value) for key, value in self.metrics.items() if key.startswith(self.kept)
         }
+        parts |= rates(self.optimizer.param_groups)
         seconds = self.epoch_seconds()
         self.say(
             Epoch(
@@ -204,6 +205,13 @@ class TellingTrainer(engine.BaseTrainer):
 
     def values(self, metrics: dict[str, Any]) -> dict[str, float | None]:
         return {name: number(metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}
+
+
+def rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The learning rate of each of the optimizer's groups, where they differ, as in warm-up."""
+    if len({float(group["lr"]) for group in groups}) < 2:
+        return {}
+    return {f"lr/{group.get('param_group') or f'pg{place}'}": float(group["lr"]) for place, group in enumerate(groups)}
 
 
 def number(value: Any) -> float | None:

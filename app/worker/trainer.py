@@ -11,22 +11,23 @@ from app.worker.failures import DataError, StopRequested, chain, kind_of, senten
 from app.worker.files import sync_and_replace
 from app.worker.report import ending, leave_word
 from app.worker.resuming import NothingLeft, ResumingTrainer
+from app.worker.watched import WatchingTrainer
 
 ENOUGH = 3  # ultralytics halves the batch so often itself, in the first epoch only; our supervisor does it in any
 
 
-class EventTrainer(ResumingTrainer):
+class EventTrainer(WatchingTrainer, ResumingTrainer):
     """Mixed into the trainer of each task (tasks.py)."""
 
     def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
         super().__init__(cfg, overrides, _callbacks)
         self.hooks = {
-            "on_train_start": self.tell_start,
+            "on_train_start": self.on_start,
             "on_train_epoch_start": self.before_epoch,
             "on_train_batch_start": self.on_batch,
             "on_train_batch_end": self.on_batch_done,
             "on_train_epoch_end": self.on_batches_done,
-            "on_model_save": self.after_save,
+            "on_model_save": self.on_saved,
             "on_train_end": self.tell_end,
         }
 
@@ -108,6 +109,14 @@ class EventTrainer(ResumingTrainer):
         if self.batch and self.channel.wish() == "cancel" and not self.last.exists():
             self.save_beginning()
         raise StopRequested
+
+    def on_start(self) -> None:
+        self.tell_start()
+        self.prepare_previews()
+
+    def on_saved(self) -> None:
+        self.after_save()
+        self.thin_previews()
 
     def on_batch(self) -> None:
         self.before_batch()

@@ -70,6 +70,18 @@ def train(folder: Path, directories: list[Path]) -> tuple[dict[str, list[Event]]
     return said, json.loads(done.stdout.splitlines()[-1])
 
 
+def seen(folder: Path) -> list[Any]:
+    """What was written for the page: previews and evaluation."""
+    paths = (folder / "previews" / "index.json", folder / "evaluation" / "evaluation.json")
+    assert said_of(folder / "previews" / "epoch-1.json") is not None
+    assert len(list((folder / "previews").glob("image-*.jpg"))) == 2
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def said_of(path: Path) -> Any:
+    return json.loads(path.read_text())["images"]
+
+
 def of(events: list[Event], kind: type) -> Any:
     return next(event for event in events if isinstance(event, kind))
 
@@ -116,6 +128,15 @@ def test_every_task(tmp_path: Path) -> None:
         assert epoch.map50 == epoch.parts[f"metrics/mAP50({letter})"]
         assert "metrics/mAP50(B)" in epoch.parts
     assert not [key for key in of(said["obb"], Epoch).parts if key.startswith("metrics/")]
+
+    watched = {task: seen(tmp_path / task) for task in MODELS}
+    truth = {"detect": {"box"}, "segment": {"box", "polygon"}, "obb": {"box", "polygon"}, "pose": {"box", "points"}}
+    for task, (previews, evaluation) in watched.items():
+        assert [set(item) - {"class"} for item in previews["images"][0]["truth"][:1]] == [truth.get(task, set())]
+        assert (len(previews["images"]), evaluation["images"]) == (2, 2)
+        assert sum(count for *_, count in evaluation["matrix"]) >= evaluation["objects"] > 0
+    assert [picture["pairs"] for picture in watched["classify"][1]["pictures"]] == [[[0, 0]]] * 2
+    assert [len(shapes) for shapes in said_of(tmp_path / "classify" / "previews" / "epoch-2.json")] == [2, 2]
 
     assert of(said["again"], Started).weights == "training"
     assert of(said["again"], Note).code == "weights_training"

@@ -14,7 +14,7 @@ from app.models import Training, TrainingStatus, now
 from app.services.backup import start_backup
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.process import Child
-from app.services.trainer import present, recover
+from app.services.trainer import compare, present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
@@ -23,6 +23,7 @@ from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.launch import environment, recall, spec
 from app.services.trainer.supervise import Supervisor
+from app.services.trainer.views import TrainingViews
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.training")
 
 
-class TrainingService(TrainingActions, TrainingFiles, TrainingBundle, TrainingFollowing):
+class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBundle, TrainingFollowing):
     """The life of a training, from its row to its weights.
 
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.
@@ -61,6 +62,18 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingBundle, TrainingFo
     def list_trainings(self, query: dict[str, Any]) -> dict[str, Any]:
         """A page of trainings; `query` as TrainingQuery loads it."""
         return present.page(query, self.models)
+
+    def filter_choices(self) -> dict[str, Any]:
+        """What the list can be filtered by, as FilterChoices takes it."""
+        return present.choices()
+
+    def compare(self, ids: list[int]) -> dict[str, Any]:
+        """Trainings side by side, as CompareOut takes them.
+
+        Raises:
+            NotFound: there is none of them.
+        """
+        return compare.compare(ids, self.models)
 
     # Running.
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import defer
 
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import MetricsOut, TrainingOut
 from app.services.dispatch import queue_order
 from app.services.trainer import texts
+from app.services.trainer.sparks import sparks
 from app.services.trainer.waiting import allowed, waiting_for
 
 SORTS: dict[str, Any] = {
@@ -20,6 +22,10 @@ SORTS: dict[str, Any] = {
     "name": func.lower(Training.name),
     "status": Training.status,
     "map50": TrainingMetric.map50,
+    "map95": TrainingMetric.map95,
+    "dataset": func.lower(Dataset.name),
+    "model": func.coalesce(Training.architecture, "yolov8" + Training.model_version),
+    "epochs": Training.current_epoch,
 }
 PLAIN = [
     column.key for column in Training.__table__.columns if column.key in TrainingOut._declared_fields
@@ -37,6 +43,11 @@ def rows() -> Any:
             (TrainingMetric.training_id == Training.id) & (TrainingMetric.epoch == Checkpoint.epoch),
         )
     )
+
+
+def listed() -> Any:
+    """The same for lists, which show the best epoch without its classes: with many of them they are long."""
+    return rows().options(defer(TrainingMetric.classes))
 
 
 def one(training_id: int, models: Path) -> dict[str, Any] | None:
@@ -62,21 +73,23 @@ def deleted() -> Any:
 
 
 def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
-    """One page of the list: a query for the rows, one for their number."""
+    """One page of the list: a query for the rows, one for their number, one for their small curves."""
     conditions = conditions_of(query)
     total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
     key = query["sort"].lstrip("-")
     order = SORTS[key].desc() if query["sort"].startswith("-") else SORTS[key].asc()
     size = query["per_page"]
     part = (
-        rows()
+        listed()
         .where(*conditions)
         .order_by(order.nulls_last(), Training.id.desc())
         .limit(size)
         .offset((query["page"] - 1) * size)
     )
+    found = shown_all(part, models)
+    points = sparks([item["id"] for item in found]) if found else {}
     return {
-        "trainings": shown_all(part, models),
+        "trainings": [item | {"spark": points.get(item["id"], [])} for item in found],
         "total": total,
         "page": query["page"],
         "per_page": size,
@@ -87,11 +100,39 @@ def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
 def conditions_of(query: dict[str, Any]) -> list[Any]:
     conditions: list[Any] = [deleted() if query.get("trash") else ~deleted()]
     conditions += [
-        getattr(Training, name) == query[name] for name in ("status", "dataset_id") if query.get(name) is not None
+        getattr(Training, name) == query[name]
+        for name in ("status", "dataset_id", "task")
+        if query.get(name) is not None
     ]
+    if query.get("model"):
+        conditions.append(SORTS["model"] == query["model"])
     if query.get("search"):
-        conditions.append(Training.name.icontains(query["search"], autoescape=True))
+        datasets = select(Dataset.id).where(Dataset.name.icontains(query["search"], autoescape=True))
+        conditions.append(Training.name.icontains(query["search"], autoescape=True) | Training.dataset_id.in_(datasets))
     return conditions
+
+
+def choices() -> dict[str, Any]:
+    """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
+    model = SORTS["model"].label("model")
+    number = func.count().label("number")
+    counted = select(Training.dataset_id, model, Training.task, number).where(~deleted())
+    groups = db.session.execute(counted.group_by(Training.dataset_id, model, Training.task)).all()
+    named = select(Dataset.id, Dataset.name).where(Dataset.id.in_({row.dataset_id for row in groups}))
+    names = {row.id: row.name for row in db.session.execute(named.order_by(func.lower(Dataset.name), Dataset.id))}
+
+    def totals(key: str) -> dict[Any, int]:
+        found: dict[Any, int] = {}
+        for row in groups:
+            found[getattr(row, key)] = found.get(getattr(row, key), 0) + row.number
+        return found
+
+    datasets = totals("dataset_id")
+    return {
+        "datasets": [{"id": key, "name": name, "trainings": datasets[key]} for key, name in names.items()],
+        "models": [{"name": key, "trainings": count} for key, count in sorted(totals("model").items())],
+        "tasks": [{"name": key, "trainings": count} for key, count in sorted(totals("task").items())],
+    }
 
 
 def shown_all(wanted: Any, models: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ const TASK_NAMES = {
   detect: () => t("boxes"), segment: () => t("outlines"), pose: () => t("keypoints"), obb: () => t("turned boxes"), classify: () => t("classes of whole pictures"),
 };
 
+export const taskName = (task) => TASK_NAMES[task]?.() || task;
+
 /** All of them; none where the server cannot say. */
 export async function listArchitectures() {
   try { return (await get("/api/architectures")).architectures; } catch { return []; }

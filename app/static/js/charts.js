@@ -1,261 +1,293 @@
 /* One chart style. A chart is created once; its data is mutated and drawn again without animation.
    Charts of one page share a crosshair; the legend shows the values under it, else the latest ones. */
-import { $, h, icon, put } from "./dom.js";
+import { pressed } from "./chart_keys.js";
+import { chartOptions } from "./chart_options.js";
+import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
+import { h, icon, put } from "./dom.js";
+import { soon, unwatch, watch } from "./drawing.js";
 import { significant } from "./format.js";
 import { locale, t } from "./i18n.js";
+import { keep, kept } from "./prefs.js";
+import { savePicture, saveTable } from "./saving.js";
+import { Average, smoothing } from "./smoothing.js";
+import { css, small } from "./theme_colours.js";
+
+export { Mini } from "./mini.js";
 
 const Chart = window.Chart;
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 Chart.defaults.font.family = css("--font");
-Chart.defaults.font.size = 11;
+Chart.defaults.font.size = small();
 Chart.defaults.locale = locale;
 
-const group = new Set();
-let crosshair = null; // the epoch that the pointer is over, on every chart
-let frame = 0;
-
-function pointTo(epoch) {
-  if (epoch === crosshair) return;
-  crosshair = epoch;
-  frame ||= requestAnimationFrame(() => {
-    frame = 0;
-    for (const plot of group) plot.pointed();
-  });
-}
-
-const marks = {
-  id: "marks",
-  afterDatasetsDraw(chart, _arguments, options) {
-    vertical(chart, options.best, css("--quiet"), [3, 3], options.best && t("best: {epoch}", { epoch: options.best }));
-    vertical(chart, crosshair, css("--control"), []);
-  },
-  afterEvent(chart, { event, inChartArea }) {
-    if (event.type === "mouseout" || !inChartArea) { if (crosshair !== null && event.type !== "resize") pointTo(null); return; }
-    if (event.type === "mousemove") pointTo(Math.max(1, Math.round(chart.scales.x.getValueForPixel(event.x))));
-  },
-};
-
-function vertical(chart, epoch, colour, dash, label) {
-  const { ctx, chartArea: area, scales } = chart;
-  if (!epoch || epoch < scales.x.min || epoch > scales.x.max) return;
-  const x = Math.round(scales.x.getPixelForValue(epoch)) + 0.5;
-  ctx.save();
-  Object.assign(ctx, { strokeStyle: colour, fillStyle: colour, lineWidth: 1 });
-  ctx.setLineDash(dash);
-  ctx.beginPath();
-  ctx.moveTo(x, area.top);
-  ctx.lineTo(x, area.bottom);
-  ctx.stroke();
-  if (label) {
-    const right = x + ctx.measureText(label).width + 8 > area.right;
-    ctx.font = `500 11px ${css("--font")}`;
-    ctx.textAlign = right ? "right" : "left";
-    ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);
-  }
-  ctx.restore();
-}
-
-function save(blob, name) {
-  const link = h("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
+smoothing.addEventListener("change", () => { for (const plot of group) plot.smoothed(); });
 
 /** A chart of series over epochs.
- *  spec: {title, name (of downloads), wide, full (the whole row), min, max, wait (text while it is empty), x(metric), xMin, dots (false: never),
- *  series: [{label, value(metric), colour 1..6, dashed}]} */
+ *  spec: {title, key (what it is called in what the browser keeps), name (of downloads), wide, full (the whole row), min, max, wait (text while
+ *  it is empty), x(metric), xMin, xMax, xTitle, mark ({x, label}: a line of its
+ *  own), alone (not over epochs: a crosshair of its own), dots (false: never), smooth (false: never), log (offers a logarithmic scale),
+ *  series: [{label, value(metric), colour 1..6, dashed, faint (drawn thin and pale)}]} */
 export class Plot {
   constructor(spec) {
-    this.spec = { x: (metric) => metric.epoch, xMin: 1, wait: t("The first point appears after the first epoch."), ...spec };
+    this.spec = { x: (metric) => metric.epoch, xMin: 1, wait: t("The first point appears after the first epoch."), smooth: true, ...spec };
+    this.pref = `chart.${spec.key || spec.title}`;
+    this.chosen = { hidden: [], log: false, ...kept(this.pref, {}) };
     this.metrics = [];
-    this.canvas = h("canvas", { role: "img" });
+    this.own = null; // the place of the crosshair where it is not shared
+    this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
     this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
+    this.note = h("div", { class: "chart-note", hidden: true });
+    this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
     this.keys = spec.series.map((series, index) => this.key(series, index));
     this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}` },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
-      h("div", { class: "chart-box" }, this.canvas, this.wait));
+      h("div", { class: "chart-box" }, this.canvas, this.note, this.wait), this.spoken);
   }
 
   /** Draw it; the element must be in the page. */
   start() {
-    // A single point is no line. A function, because Chart.js may go on sharing a number that was changed.
-    const pointRadius = this.spec.dots === false ? 0 : () => (this.metrics.length < 3 ? 3 : 0);
+    const line = (series, raw) => ({
+      data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: raw || series.faint ? 1 : 1.6,
+      pointRadius: 0, pointHitRadius: 0, tension: 0, spanGaps: true,
+    });
+    const { series } = this.spec;
     this.chart = new Chart(this.canvas, {
       type: "line",
-      data: { datasets: this.spec.series.map((series) => ({ data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: 1.6, pointRadius, pointHitRadius: 0, tension: 0, spanGaps: true })) },
-      options: this.options(),
+      data: { datasets: [...series.map((item) => line(item, false)), ...series.map((item) => line(item, true))] },
+      options: chartOptions(this.spec, () => this.zoomed(true)),
       plugins: [marks],
     });
+    this.chart.plot = this;
+    this.chart.options.plugins.marks = { mark: this.spec.mark };
     this.recolour();
+    this.scaled();
+    this.showChosen();
     group.add(this);
-    this.themed = () => { this.recolour(); this.chart.update("none"); };
+    this.themed = () => { this.recolour(); this.changed(); };
     document.addEventListener("theme", this.themed);
+    watch(this);
     return this;
   }
 
   /** Take it away for good. */
   end() {
     group.delete(this);
+    unwatch(this);
     document.removeEventListener("theme", this.themed);
     this.chart.destroy();
     this.element.remove();
   }
 
-  options() {
-    const { min, max, xMin } = this.spec;
-    const tick = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
-    return {
-      animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
-      layout: { padding: { top: 16, right: 6 } },
-      events: ["mousemove", "mouseout", "touchstart", "touchmove"],
-      scales: {
-        x: { type: "linear", min: xMin, grid: { display: false }, ticks: { ...tick, precision: xMin === undefined ? undefined : 0 }, border: { display: false } },
-        y: { min, suggestedMax: max, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
-      },
-      plugins: {
-        legend: { display: false }, tooltip: { enabled: false },
-        zoom: {
-          pan: { enabled: true, mode: "x", modifierKey: "shift" },
-          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => this.zoomed(true) },
-          limits: { x: { minRange: xMin === undefined ? 0.05 : 2 } },
-        },
-      },
-    };
-  }
-
   tools() {
-    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, icon(symbol));
-    this.reset = button("zoom-out", t("Reset zoom"), () => { this.chart.resetZoom("none"); this.zoomed(false); });
+    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
+    this.reset = button("zoom-out", t("Reset zoom"), () => this.unzoom());
     this.reset.hidden = true;
+    this.logButton = this.spec.log && button(null, t("Logarithmic scale"), () => {
+      this.chosen.log = !this.chosen.log;
+      this.keepChosen();
+      this.scaled();
+      this.changed();
+    });
     return [
       this.reset,
+      this.logButton,
       button("image", t("Download as PNG"), () => this.png()),
       button("filetype-csv", t("Download as CSV"), () => this.csv()),
-    ];
+    ].filter(Boolean);
+  }
+
+  unzoom() {
+    this.chart.resetZoom("none");
+    this.zoomed(false);
   }
 
   zoomed(is) {
     this.reset.hidden = !is;
   }
 
+  keepChosen() {
+    keep(this.pref, this.chosen);
+  }
+
+  /** The scale as it was chosen. A logarithmic one has no zero. */
+  scaled() {
+    const { y } = this.chart.options.scales;
+    y.type = this.chosen.log ? "logarithmic" : "linear";
+    y.min = this.chosen.log ? undefined : this.spec.min;
+    this.logButton?.setAttribute("aria-pressed", this.chosen.log);
+  }
+
   key(series, index) {
     const line = h("span", { class: `key-line ${series.dashed ? "is-dashed" : ""}`, style: { color: `var(--series-${series.colour})` } });
     const value = h("span", { class: "key-value" });
-    const element = h("button", { class: "key", type: "button", "aria-pressed": "true", onclick: () => {
-      const shown = !this.chart.isDatasetVisible(index);
-      this.chart.setDatasetVisibility(index, shown);
-      element.setAttribute("aria-pressed", shown);
-      this.chart.update("none");
+    const element = h("button", { class: "key", type: "button", "aria-pressed": !this.chosen.hidden.includes(series.label), onclick: () => {
+      const { hidden } = this.chosen;
+      this.chosen.hidden = hidden.includes(series.label) ? hidden.filter((item) => item !== series.label) : [...hidden, series.label];
+      element.setAttribute("aria-pressed", !this.chosen.hidden.includes(series.label));
+      this.keepChosen();
+      this.showChosen();
+      this.changed();
     } }, line, h("span", {}, series.label), value);
-    return { element, value };
+    return { element, value, index };
+  }
+
+  get weight() {
+    return this.spec.smooth ? smoothing.weight : 0;
+  }
+
+  /** Which lines are shown: those that are switched on, and the plain values behind smoothed ones. */
+  showChosen() {
+    const count = this.spec.series.length;
+    this.spec.series.forEach((series, index) => {
+      const shown = !this.chosen.hidden.includes(series.label);
+      this.chart.setDatasetVisibility(index, shown);
+      this.chart.setDatasetVisibility(count + index, shown && this.weight > 0);
+    });
   }
 
   /** Replace everything: metrics by epoch. */
   set(metrics) {
     this.metrics = [...metrics];
-    this.spec.series.forEach((series, index) => {
-      this.chart.data.datasets[index].data = this.metrics.map((metric) => ({ x: this.spec.x(metric), y: series.value(metric) ?? null }));
-    });
-    this.draw();
+    this.refill();
   }
 
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
-    this.spec.series.forEach((series, index) => this.chart.data.datasets[index].data.push({ x: this.spec.x(metric), y: series.value(metric) ?? null }));
-    this.draw();
+    this.add(metric);
+    this.changed();
+  }
+
+  /** Take so many of the oldest away. */
+  shift(count) {
+    this.metrics.splice(0, count);
+    for (const dataset of this.chart.data.datasets) if (dataset.data.length) dataset.data.splice(0, count);
+  }
+
+  refill() {
+    this.averages = this.spec.series.map(() => new Average(this.weight));
+    for (const dataset of this.chart.data.datasets) dataset.data = [];
+    for (const metric of this.metrics) this.add(metric);
+    this.changed();
+  }
+
+  add(metric) {
+    const { series } = this.spec;
+    const { datasets } = this.chart.data;
+    this.averages ??= series.map(() => new Average(this.weight));
+    const x = this.spec.x(metric);
+    series.forEach((item, index) => {
+      const value = item.value(metric) ?? null;
+      datasets[index].data.push({ x, y: this.weight ? this.averages[index].next(value) : value });
+      if (this.weight) datasets[series.length + index].data.push({ x, y: value });
+    });
+  }
+
+  smoothed() {
+    if (!this.spec.smooth) return;
+    this.showChosen();
+    this.refill();
   }
 
   best(epoch) {
     this.chart.options.plugins.marks = { best: epoch };
   }
 
-  draw() {
+  /** Something is other than drawn. */
+  changed() {
+    soon(this);
+  }
+
+  paint() {
     this.wait.hidden = this.metrics.length > 0;
     this.chart.update("none");
     this.legend();
   }
 
+  get pointer() {
+    return this.spec.alone ? this.own : pointed();
+  }
+
+  /** The pointer is at a place of the axis: the nearest point gets the crosshair; null takes it away. */
+  pointTo(place) {
+    if (!this.spec.alone) { pointTo(place === null ? null : Math.max(1, Math.round(place))); return; }
+    const near = place === null ? null : this.metrics.reduce((best, metric) => (Math.abs(this.spec.x(metric) - place) < Math.abs(best - place) ? this.spec.x(metric) : best), Infinity);
+    if (near === this.own) return;
+    this.own = near;
+    this.pointed();
+  }
+
   pointed() {
+    if (!this.onScreen) return;
     this.chart.draw();
     this.legend();
+    this.explain();
+  }
+
+  /** The event under the crosshair, on the chart that the reader is at. */
+  explain() {
+    const epoch = this.pointer;
+    const here = epoch !== null && !this.spec.alone && (this.element.matches(":hover") || document.activeElement === this.canvas);
+    const found = here ? marksNear(this.chart, epoch) : [];
+    this.note.hidden = !found.length;
+    if (found.length) put(this.note, found.slice(-3).map((mark) => h("p", {}, h("strong", {}, t("epoch {epoch}", { epoch: mark.epoch })), ` ${mark.text}`)));
+    return found;
+  }
+
+  /** The metric at an epoch; they are sorted. */
+  at(epoch) {
+    let [low, high] = [0, this.metrics.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.spec.x(this.metrics[middle]) < epoch) low = middle + 1; else high = middle;
+    }
+    const found = this.metrics[low];
+    return found && this.spec.x(found) === epoch ? found : null;
   }
 
   legend() {
-    const at = crosshair !== null && this.metrics.find((metric) => this.spec.x(metric) === crosshair);
-    const metric = at || this.metrics.at(-1);
+    const at = this.pointer !== null && this.at(this.pointer);
+    const metric = at || (this.spec.alone ? null : this.metrics.at(-1));
     const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
-    this.keys.forEach((key, index) => { key.value.textContent = values[index]; });
-    const spoken = this.spec.series.map((series, index) => `${series.label}: ${values[index]}`).join(", ");
-    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${spoken}`);
+    this.keys.forEach(({ value }, index) => { if (value.textContent !== values[index]) value.textContent = values[index]; });
+    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
+    return values;
+  }
+
+  say(values) {
+    return this.spec.series.map((series, index) => `${series.label}: ${values[index]}`).join(", ");
+  }
+
+  left() {
+    if (this.pointer !== null && !this.element.matches(":hover")) this.pointTo(null);
+    this.note.hidden = true;
   }
 
   recolour() {
     const colour = { grid: css("--line"), text: css("--quiet") };
     for (const scale of Object.values(this.chart.options.scales)) {
       scale.ticks.color = colour.text;
+      if (scale.title) scale.title.color = colour.text;
       if (scale.grid?.display !== false) scale.grid = { color: colour.grid, tickLength: 0 };
     }
+    const count = this.spec.series.length;
     this.chart.data.datasets.forEach((dataset, index) => {
-      const line = css(`--series-${this.spec.series[index].colour}`);
-      Object.assign(dataset, { borderColor: line, backgroundColor: line });
+      const { colour: number, faint } = this.spec.series[index % count];
+      const line = css(`--series-${number}`);
+      const shown = index >= count || faint ? `color-mix(in srgb, ${line} ${faint ? 45 : 28}%, transparent)` : line;
+      Object.assign(dataset, { borderColor: shown, backgroundColor: shown });
     });
   }
 
   png() {
-    const { canvas } = this;
-    const copy = h("canvas", { width: canvas.width, height: canvas.height });
-    const context = copy.getContext("2d");
-    context.fillStyle = css("--surface");
-    context.fillRect(0, 0, copy.width, copy.height);
-    context.drawImage(canvas, 0, 0);
-    copy.toBlob((blob) => save(blob, `${this.spec.name()}.png`));
+    const series = this.spec.series.filter(({ label }) => !this.chosen.hidden.includes(label));
+    savePicture(this.canvas, this.spec.name(), this.spec.title, series.map(({ label, colour }) => ({ label, colour: css(`--series-${colour}`) })));
   }
 
   csv() {
     const rows = this.metrics.map((metric) => [this.spec.x(metric), ...this.spec.series.map((series) => series.value(metric) ?? "")]);
-    const head = ["epoch", ...this.spec.series.map((series) => `"${series.label.replaceAll('"', '""')}"`)];
-    save(new Blob([[head, ...rows].map((row) => row.join(",")).join("\n"), "\n"], { type: "text/csv" }), `${this.spec.name()}.csv`);
-  }
-}
-
-/** A small curve without axes. */
-export class Mini {
-  constructor(value) {
-    this.value = value;
-    this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", { class: "live-curve" }, this.canvas, h("div", { class: "chart-wait" }, t("The first point appears after the first epoch.")));
-  }
-
-  start(epochs) {
-    this.chart = new Chart(this.canvas, {
-      type: "line",
-      data: { datasets: [{ data: [], borderWidth: 1.8, fill: true }] },
-      options: {
-        animation: false, parsing: false, responsive: true, maintainAspectRatio: false, events: [],
-        elements: { point: { radius: 0 } }, layout: { padding: 2 },
-        scales: { x: { type: "linear", display: false, min: 1, max: Math.max(2, epochs) }, y: { display: false, min: 0, suggestedMax: 1 } },
-        plugins: { legend: { display: false }, tooltip: { enabled: false } },
-      },
-    });
-    this.recolour();
-    document.addEventListener("theme", () => { this.recolour(); this.chart.update("none"); });
-    return this;
-  }
-
-  recolour() {
-    const line = css("--series-1");
-    Object.assign(this.chart.data.datasets[0], { borderColor: line, backgroundColor: `color-mix(in srgb, ${line} 12%, transparent)` });
-  }
-
-  set(metrics) {
-    const data = metrics.map((metric) => ({ x: metric.epoch, y: this.value(metric) }));
-    this.chart.data.datasets[0].data = data;
-    this.chart.options.elements.point.radius = data.length === 1 ? 3 : 0;
-    $(".chart-wait", this.element).hidden = data.length > 0;
-    this.chart.update("none");
+    saveTable(this.spec.name(), [this.spec.alone ? this.spec.xTitle : "epoch", ...this.spec.series.map(({ label }) => label)], rows);
   }
 }
 

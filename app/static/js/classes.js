@@ -3,21 +3,36 @@ import { Plot } from "./charts.js";
 import { $, h, put } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
+import { keep, kept } from "./prefs.js";
 
 const MOST = 6; // curves at once: as many as there are colours
-const MEASURES = { ap50: "AP50", ap95: "AP50-95" };
+const MEASURES = { ap50: "AP50", ap95: "AP50-95", precision: () => t("Precision"), recall: () => t("Recall") };
+const measureName = (key) => (typeof MEASURES[key] === "string" ? MEASURES[key] : MEASURES[key]());
 
 export class ClassesView {
   /** `panel` holds everything and stays hidden until there is something; `name()` starts the names of downloads. */
   constructor(panel, name) {
-    Object.assign(this, { panel, name, names: [], metrics: [], measure: "ap50", chosen: null, plot: null });
+    Object.assign(this, { panel, name, names: [], metrics: [], measure: kept("classes.measure", "ap50"), chosen: null, plot: null });
+    this.pressed();
     for (const choice of panel.querySelectorAll("[data-measure]")) choice.addEventListener("click", () => this.measured(choice.dataset.measure));
   }
 
   measured(measure) {
     this.measure = measure;
-    for (const choice of this.panel.querySelectorAll("[data-measure]")) choice.setAttribute("aria-pressed", choice.dataset.measure === measure);
+    keep("classes.measure", measure);
+    this.pressed();
     this.redraw();
+  }
+
+  pressed() {
+    for (const choice of this.panel.querySelectorAll("[data-measure]")) choice.setAttribute("aria-pressed", choice.dataset.measure === this.measure);
+  }
+
+  /** Of a classification there is no AP: the recall of a class is its accuracy. */
+  forTask(task) {
+    const classify = task === "classify";
+    for (const choice of this.panel.querySelectorAll("[data-measure]")) choice.hidden = classify && choice.dataset.measure.startsWith("ap");
+    if (classify && this.measure.startsWith("ap")) { this.measure = "recall"; this.pressed(); }
   }
 
   /** The names in the order of their numbers. */
@@ -28,13 +43,21 @@ export class ClassesView {
 
   /** Every epoch so far. */
   set(metrics) {
-    const before = this.metrics.length;
     this.metrics = metrics.filter((metric) => metric.classes?.length);
     this.panel.hidden = !this.metrics.length;
     if (!this.metrics.length) return;
     this.chosen ??= this.latest().slice(0, MOST).map((item) => item.class);
-    if (before && this.plot) this.refresh();
+    if (this.plot) this.refresh();
     else this.redraw();
+  }
+
+  /** One more epoch, behind the others. */
+  push(metric) {
+    if (!metric.classes?.length) return;
+    if (!this.plot) { this.set([...this.metrics, metric]); return; }
+    this.metrics.push(metric);
+    this.plot.push(metric);
+    this.table();
   }
 
   /** The classes of the newest epoch, those with most objects first. */
@@ -51,7 +74,7 @@ export class ClassesView {
     if (!this.metrics.length) return;
     this.plot?.end();
     const value = (index) => (metric) => metric.classes.find((item) => item.class === index)?.[this.measure];
-    this.plot = new Plot({ title: t("{measure} of each class", { measure: MEASURES[this.measure] }), name: () => `${this.name()}-classes`, min: 0, max: 1,
+    this.plot = new Plot({ title: t("{measure} of each class", { measure: measureName(this.measure) }), key: "classes", name: () => `${this.name()}-classes`, min: 0, max: 1,
       series: this.chosen.map((index, place) => ({ label: this.label(index), value: value(index), colour: place + 1 })) });
     put($("[data-class-chart]", this.panel), this.plot.element);
     this.plot.start();
@@ -63,20 +86,32 @@ export class ClassesView {
     this.table();
   }
 
+  /** Made anew when the classes or their order changed, else filled in place: an open page is not built again each epoch. */
   table() {
-    const head = [t("Class"), t("Objects"), "AP50", "AP50-95", t("Precision"), t("Recall")];
-    put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
-      h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
-      h("tbody", {}, this.latest().map((item) => this.row(item)))));
+    const items = this.latest();
+    const look = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);
+    if (look !== this.look) {
+      this.look = look;
+      this.rows = items.map((item) => this.row(item));
+      const head = [t("Class"), t("Objects"), "AP50", "AP50-95", t("Precision"), t("Recall")];
+      put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
+        h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+        h("tbody", {}, this.rows.map(({ element }) => element))));
+    }
+    items.forEach((item, index) => {
+      const texts = [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)];
+      this.rows[index].cells.forEach((cell, place) => { if (cell.textContent !== texts[place]) cell.textContent = texts[place]; });
+    });
   }
 
   row(item) {
     const place = this.chosen.indexOf(item.class);
     const box = h("input", { class: "form-check-input", type: "checkbox", checked: place >= 0, disabled: place < 0 && this.chosen.length >= MOST, onchange: () => this.toggle(item.class) });
     const name = this.label(item.class);
-    return h("tr", { "data-class": item.class },
-      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))),
-      [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)].map((text) => h("td", { class: "number" }, text)));
+    const cells = Array.from({ length: 5 }, () => h("td", { class: "number" }));
+    const element = h("tr", { "data-class": item.class },
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))), cells);
+    return { element, cells };
   }
 
   toggle(index) {

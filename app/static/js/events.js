@@ -1,18 +1,21 @@
 /* The story of a training for its timeline: notes, advice, checkpoints and its end become sentences. */
 import { get } from "./api.js";
+import { setMarks } from "./crosshair.js";
 import { number } from "./format.js";
 import { t } from "./i18n.js";
 import { Timeline } from "./timeline.js";
 
 const LEVELS = { warning: "warning", error: "error" };
+const PAUSES = new Set(["shutdown", "disk_low", "disk_full"]);
 const ENDS = {
   completed: ["good", () => t("Completed.")],
   failed: ["error", () => t("Failed.")],
   cancelled: ["cancelled", () => t("Stopped.")],
+  paused: ["paused", () => t("Paused.")],
 };
 
 const noteEntry = ({ seq, time, timestamp, epoch, level, message, code }) =>
-  ({ key: `note-${seq}`, seq, time: time || timestamp, epoch, kind: LEVELS[level] || "note", text: message || code });
+  ({ key: `note-${seq}`, seq, time: time || timestamp, epoch, kind: PAUSES.has(code) ? "paused" : LEVELS[level] || "note", text: message || code });
 
 const adviceEntry = ({ seq, time, timestamp, epoch, message, code, hint }) =>
   ({ key: `advice-${seq}`, seq, time: time || timestamp, epoch, kind: "advice", text: message || code, hint });
@@ -76,5 +79,6 @@ export class EventsView {
   show() {
     this.told([...this.said.values()].filter(({ kind }) => kind === "advice").at(-1) || null);
     this.timeline.set([...this.said.values(), ...this.saved, ...this.end]);
+    setMarks([...this.said.values(), ...this.end].map(({ epoch, kind, text }) => ({ epoch, kind, text })));
   }
 }

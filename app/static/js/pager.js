@@ -23,7 +23,7 @@ export function filters(form, changed) {
   const controls = [...form.querySelectorAll("[name]")];
   const fromAddress = () => {
     const query = new URLSearchParams(window.location.search);
-    for (const control of controls) control.value = query.get(control.name) ?? defaultOf(control);
+    for (const control of controls) setTo(control, query.get(control.name) ?? defaultOf(control));
     return Math.max(1, Number.parseInt(query.get("page"), 10) || 1);
   };
   const query = (page) => ({ page, ...Object.fromEntries(controls.map((control) => [control.name, control.value.trim()])) });
@@ -37,13 +37,35 @@ export function filters(form, changed) {
   for (const control of controls) {
     control.addEventListener(control.type === "search" ? "input" : "change", () => {
       clearTimeout(timer);
-      timer = setTimeout(() => go(1, true), control.type === "search" ? 250 : 0);
+      const typed = control.type === "search"; // each letter would be a step back
+      timer = setTimeout(() => go(1, typed), typed ? 250 : 0);
     });
   }
   window.addEventListener("popstate", () => changed(query(fromAddress())));
   const page = fromAddress();
   changed(query(page));
-  return { go, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
+  const set = (name, value) => {
+    const control = controls.find((item) => item.name === name);
+    setTo(control, value);
+    return go(1);
+  };
+  return { go, set, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
+}
+
+/** A choice may not be there yet: the server lists it a moment later (see `offer`). */
+function setTo(control, value) {
+  control.value = value;
+  if (control.tagName !== "SELECT" || control.value === value) return;
+  control.append(h("option", { value, "data-awaited": true }, value));
+  control.value = value;
+}
+
+/** Fill a select with what the server offers; what is chosen stays chosen. */
+export function offer(select, options) {
+  const { value } = select;
+  select.querySelector("[data-awaited]")?.remove();
+  select.append(...options.map(([key, text]) => h("option", { value: key }, text)));
+  setTo(select, value);
 }
 
 const defaultOf = (control) => (control.tagName === "SELECT" ? control.options[0].value : "");

@@ -1,7 +1,9 @@
-/* What a training was asked to do, as pairs of name and value. */
-import { h } from "./dom.js";
+/* What a training was asked to do, as pairs of name and value; what differs from the default stands out. */
+import { get } from "./api.js";
+import { h, icon } from "./dom.js";
 import { dateTime, number, significant } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
+import { valueText } from "./parameters.js";
 import { modelName } from "./status.js";
 
 const WEIGHTS = { official: () => t("official"), scratch: () => t("from scratch") };
@@ -17,26 +19,84 @@ function startText({ start = {}, weights }) {
 
 export const checkpointName = (name) => ({ best: t("best epoch"), last: t("last epoch") }[name] || t("epoch {epoch}", { epoch: name }));
 
-/** `dt` and `dd` of each. */
-export function parameterRows(training) {
+/* Beside the name: what it does, for those who do not know. */
+const ABOUT = {
+  epochs: () => t("How often the model sees all training images."),
+  batch: () => t("Images in each step. A larger batch is steadier and needs more memory."),
+  size: () => t("Images are scaled to this side. Larger finds smaller objects and takes longer."),
+  rate: () => t("How large each step of learning is, at its highest."),
+};
+
+/** Pairs of what every training has. */
+function mainRows(training) {
   const extensions = (training.extensions || []).map((item) => t("from {epoch} to {total}", { epoch: number(item.from_epoch), total: number(item.epochs) }));
-  const rows = [
+  return [
     [t("Model"), modelName(training)],
     [t("Start weights"), startText(training)],
     training.cloned_from && [t("Copied from"), h("a", { href: `/trainings/${training.cloned_from}` }, t("training {id}", { id: training.cloned_from }))],
     [t("Dataset"), training.dataset_name],
-    [t("Epochs"), number(training.epochs)],
+    [t("Epochs"), number(training.epochs), ABOUT.epochs()],
     extensions.length && [t("Epochs added"), extensions.join(", ")],
-    [t("Batch size"), training.batch_now && training.batch_now !== training.batch_size ? t("{batch}, reduced to {now}", { batch: number(training.batch_size), now: number(training.batch_now) }) : number(training.batch_size)],
-    [t("Image size (px)"), number(training.img_size)],
-    [t("Learning rate"), significant(training.learning_rate)],
+    [t("Batch size"), training.batch_now && training.batch_now !== training.batch_size ? t("{batch}, reduced to {now}", { batch: number(training.batch_size), now: number(training.batch_now) }) : number(training.batch_size), ABOUT.batch()],
+    [t("Image size (px)"), number(training.img_size), ABOUT.size()],
+    [t("Learning rate"), significant(training.learning_rate), ABOUT.rate()],
     [t("Device"), training.device || training.devices?.join(", ") || "–"],
     training.priority ? [t("Priority"), number(training.priority)] : null,
     training.start_not_before && [t("Not before"), dateTime(training.start_not_before)],
     [t("Created"), dateTime(training.created_at)],
     [t("Started"), dateTime(training.start_time)],
     [t("Ended"), dateTime(training.end_time)],
-    ...Object.entries(training.params || {}).map(([name, value]) => [h("code", {}, name), typeof value === "string" ? value : JSON.stringify(value)]),
-  ];
-  return rows.filter(Boolean).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+  ].filter(Boolean);
+}
+
+const pair = ([name, value, about]) => [h("dt", {}, about ? explained(name, about) : name), h("dd", {}, value)];
+
+/** A name whose explanation opens on hover, on focus and on a tap. */
+function explained(name, about) {
+  return h("span", { class: "explained", tabindex: 0, role: "note", "aria-label": `${typeof name === "string" ? name : name.textContent}: ${about}` }, name, h("span", { class: "explanation", "aria-hidden": "true" }, about));
+}
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+
+export class ParametersView {
+  constructor(place) {
+    Object.assign(this, { place, specs: null, look: null });
+  }
+
+  show(training) {
+    const look = JSON.stringify([mainRows(training).map(([name, value]) => [name, String(value.textContent ?? value)]), training.params, this.specs?.size]);
+    if (look === this.look) return;
+    this.look = look;
+    const changed = Object.entries(training.params || {}).filter(([name, value]) => !same(value, this.specs?.get(name)?.default));
+    this.place.replaceChildren(
+      h("dl", { class: "pairs" }, mainRows(training).flatMap(pair)),
+      changed.length ? h("h3", { class: "pairs-head" }, tn("{n} differs from its default", "{n} differ from their defaults", changed.length)) : "",
+      h("dl", { class: "pairs is-changed" }, changed.flatMap(([name, value]) => this.changedPair(name, value))),
+      this.rest(training, changed.map(([name]) => name)));
+    if (!this.specs && !this.asking) this.ask(training);
+  }
+
+  /** Documentation and defaults, once. Without them the values stand alone. */
+  async ask(training) {
+    this.asking = true;
+    try {
+      const { parameters } = await get("/api/training-parameters");
+      this.specs = new Map(parameters.map((spec) => [spec.name, spec]));
+      this.show(training);
+    } catch { /* the page does without */ }
+  }
+
+  changedPair(name, value) {
+    const spec = this.specs?.get(name);
+    const code = h("code", {}, name);
+    return [h("dt", {}, icon("pencil-square"), " ", spec ? explained(code, spec.description) : code),
+      h("dd", {}, h("strong", {}, valueText(value)), spec && h("span", { class: "under" }, ` ${t("default: {value}", { value: valueText(spec.default) })}`))];
+  }
+
+  rest(training, changed) {
+    if (!this.specs) return "";
+    const left = [...this.specs.values()].filter(({ name, tasks }) => !changed.includes(name) && (!tasks.length || tasks.includes(training.task)));
+    return h("details", { class: "pairs-rest" }, h("summary", {}, tn("{n} has its default", "{n} have their defaults", left.length)),
+      h("dl", { class: "pairs" }, left.flatMap((spec) => [h("dt", {}, explained(h("code", {}, spec.name), spec.description)), h("dd", {}, valueText(spec.default))])));
+  }
 }

@@ -2,6 +2,7 @@
 import { $, $$, put, icon, h, toast } from "./dom.js";
 import { percent, remaining } from "./format.js";
 import { t } from "./i18n.js";
+import "./keyboard.js";
 import { live } from "./socket.js";
 import { fraction, stageText } from "./status.js";
 import { active } from "./trainings.js";
@@ -42,22 +43,9 @@ function showTheme() {
   }
 }
 
-const GO = { h: "/", d: "/datasets", t: "/trainings", n: "/trainings/new", e: "/tests" };
-let goPressed = 0;
-
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
-  if (event.key === "/" && $("[data-search]")) {
-    event.preventDefault();
-    $("[data-search]").focus();
-  } else if (event.key === "g") goPressed = Date.now();
-  else if (Date.now() - goPressed < 1200 && GO[event.key]) window.location.assign(GO[event.key]);
-}
-
 live.addEventListener("state", showLight);
 live.addEventListener("returned", () => toast(t("Connected again. What was missed has been loaded."), "success"));
 active.addEventListener("change", showRunning);
-document.addEventListener("keydown", onKey);
 document.addEventListener("theme", showTheme);
 for (const button of $$("button[data-theme]")) button.addEventListener("click", () => window.setTheme(button.dataset.theme));
 showLight();

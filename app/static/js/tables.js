@@ -1,35 +1,70 @@
 /* Tables of trainings, used by several pages. */
-import { h } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { ago, dateTime, duration, fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
+import { sparkline } from "./sparkline.js";
 import { bar, fraction, modelName, trainingBadge } from "./status.js";
 
-/** A table of trainings; `withDataset` false where the page is about one dataset, `compact` where there is little room,
- *  `actions(training)` for buttons at the end of each row. */
-export function trainingTable(trainings, { withDataset = true, compact = false, actions = null } = {}) {
-  const head = [t("Training"), t("State"), withDataset && !compact && t("Dataset"), !compact && t("Model"), t("Epochs"), "mAP50", !compact && "mAP50-95", !compact && t("Duration"), t("Created"), actions && ""].filter((text) => text === "" || text);
-  const numbers = new Set([t("Epochs"), "mAP50", "mAP50-95", t("Duration")]);
-  const roomy = new Set([t("Model"), "mAP50-95", t("Duration")]); // shown where there is room
-  const look = (text) => [numbers.has(text) && "number", roomy.has(text) && "roomy"].filter(Boolean).join(" ") || null;
-  return h("div", { class: "table-wrap" }, h("table", { class: `list is-cards ${compact ? "is-compact" : ""}` },
-    h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col", class: look(text) }, text || h("span", { class: "visually-hidden" }, t("Actions")))))),
-    h("tbody", {}, trainings.map((training) => trainingRow(training, withDataset, compact, actions)))));
-}
+const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
 
-function trainingRow(training, withDataset, compact, actions) {
+function epochs(training) {
   const total = training.total_epochs || training.epochs;
   const advances = ["running", "paused"].includes(training.status);
-  const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
-  return h("tr", { "data-training": training.id },
-    h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name),
-      compact && h("span", { class: "name-link under" }, `${training.dataset_name} · ${modelName(training)}`)),
-    h("td", {}, trainingBadge(training)),
-    withDataset && !compact && h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)),
-    !compact && h("td", { class: "nowrap roomy" }, modelName(training)),
-    cell(t("Epochs"), [`${number(training.current_epoch)} / ${number(total)}`, advances && bar(fraction(training), training.status === "paused" ? "is-paused" : "", percent(fraction(training)))].filter(Boolean)),
-    cell("mAP50", fixed(training.best?.map50), "number strong"),
-    !compact && cell("mAP50-95", fixed(training.best?.map95), "number roomy"),
-    !compact && cell(t("Duration"), duration(training.duration), "number roomy"),
-    h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)),
+  return [`${number(training.current_epoch)} / ${number(total)}`, advances && bar(fraction(training), training.status === "paused" ? "is-paused" : "", percent(fraction(training)))].filter(Boolean);
+}
+
+function curve({ spark, best, total_epochs: total, epochs: wished }) {
+  return sparkline(spark, total || wished, t("mAP50 by epoch; best {value}", { value: fixed(best?.map50) })) || h("span", { class: "quiet" }, "–");
+}
+
+// name: {title, look of the head, sort keys (the first on a first click), cell(training)}
+const COLUMNS = {
+  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name),
+    compact && h("span", { class: "name-link under" }, `${training.dataset_name} · ${modelName(training)}`)) },
+  state: { title: () => t("State"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
+  dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)) },
+  model: { title: () => t("Model"), look: "roomy", sort: ["model"], cell: (training) => h("td", { class: "nowrap roomy" }, modelName(training)) },
+  epochs: { title: () => t("Epochs"), look: "number", sort: ["-epochs"], cell: (training) => cell(t("Epochs"), epochs(training)) },
+  curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
+  map50: { title: () => "mAP50", look: "number", sort: ["-map50", "map50"], cell: (training) => cell("mAP50", fixed(training.best?.map50), "number strong") },
+  map95: { title: () => "mAP50-95", look: "number roomy", sort: ["-map95"], cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy") },
+  duration: { title: () => t("Duration"), look: "number roomy", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy") },
+  created: { title: () => t("Created"), sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)) },
+};
+
+const COMPACT = ["name", "state", "epochs", "map50", "created"];
+const FULL = ["name", "state", "dataset", "model", "epochs", "curve", "map50", "map95", "duration", "created"];
+
+function columns({ compact = false, withDataset = true, curves = false }) {
+  const names = compact ? COMPACT : FULL.filter((name) => (withDataset || name !== "dataset") && (curves || name !== "curve"));
+  return compact && curves ? [...names.slice(0, 3), "curve", ...names.slice(3)] : names;
+}
+
+/** The head of a column; with `sort` {by, go(key)} it sorts, and says how. */
+function columnHead({ title, look, sort: keys }, sort) {
+  if (!sort || !keys) return h("th", { scope: "col", class: look }, title());
+  const place = keys.indexOf(sort.by);
+  const direction = place < 0 ? null : sort.by.startsWith("-") ? "descending" : "ascending";
+  const next = keys[(place + 1) % keys.length];
+  return h("th", { scope: "col", class: look, "aria-sort": direction }, h("button", { class: "sort", type: "button", onclick: () => sort.go(next) }, title(), direction && icon(direction === "descending" ? "arrow-down-short" : "arrow-up-short")));
+}
+
+/** A table of trainings. Options: `withDataset` false where the page is about one dataset, `compact` where there is little
+ *  room, `curves` where the rows have their `spark`, `actions(training)` for buttons at the end of each row,
+ *  `sort` {by, go(key)}, `selection` (see selection.js) for a box before each row. */
+export function trainingTable(trainings, options = {}) {
+  const { compact, actions, selection, sort } = options;
+  const heads = columns(options).map((name) => columnHead(COLUMNS[name], sort));
+  return h("div", { class: "table-wrap" }, h("table", { class: `list is-cards ${compact ? "is-compact" : ""}` },
+    h("thead", {}, h("tr", {}, selection && h("th", { scope: "col", class: "pick" }, selection.boxForAll(trainings)), heads, actions && h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
+    h("tbody", {}, trainings.map((training) => trainingRow(training, options)))));
+}
+
+/** One row, with the options of its table. */
+export function trainingRow(training, options = {}) {
+  const { actions, selection } = options;
+  return h("tr", { "data-training": training.id, class: selection?.has(training.id) ? "is-chosen" : null },
+    selection && h("td", { class: "pick" }, selection.box(training)),
+    columns(options).map((name) => COLUMNS[name].cell(training, options)),
     actions && h("td", { class: "wide" }, h("div", { class: "row-actions" }, actions(training))));
 }

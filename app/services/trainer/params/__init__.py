@@ -3,7 +3,7 @@
 Everything that is or holds a path, an address or a name is absent on purpose; see excluded.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
@@ -14,7 +14,7 @@ from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
 from app.services.trainer.params.titles import GROUPS
 from app.services.trainer.ultralytics_files import defaults
 
-__all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "checked", "with_optimizer"]
+__all__ = ["OPTIMIZERS", "PARAMETERS", "SGD_FROM", "catalogue", "checked", "defaults_of", "with_optimizer"]
 
 SGD_FROM = 0.005  # a rate from here on would make Adam's steps diverge
 OWN_DEFAULTS = {"device": "auto"}  # where ultralytics leaves it open
@@ -53,6 +53,12 @@ def with_optimizer(params: dict[str, Any], rate: float | None) -> tuple[dict[str
         chosen = ("SGD" if rate >= SGD_FROM else "AdamW") if name == "auto" else name
         return params | {"optimizer": chosen}, rate
     return params | {"optimizer": name}, 0.01 if name in {"auto", "SGD", "MuSGD"} else 0.001
+
+
+def defaults_of(names: Iterable[str]) -> dict[str, Any]:
+    """What ultralytics takes for each of these where nothing is sent."""
+    known = defaults() | OWN_DEFAULTS
+    return {name: known.get(name) for name in sorted(names)}
 
 
 def catalogue() -> list[dict[str, Any]]:

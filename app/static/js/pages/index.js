@@ -99,7 +99,7 @@ async function loadPaused() {
 }
 
 const loadLatest = () => fillFrom($("[data-latest]"), () => get("/api/trainings", { per_page: 8 }), ({ trainings }, place) => {
-  put(place, trainings.length ? trainingTable(trainings, { compact: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
+  put(place, trainings.length ? trainingTable(trainings, { compact: true, curves: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
 });
 
 const loadDatasets = () => fillFrom($("[data-datasets]"), () => get("/api/datasets", { per_page: 4 }), ({ datasets }, place) => {

@@ -1,16 +1,23 @@
 /* One training, live: the room's snapshot fills everything, each event changes what it is about. */
 import { get } from "../api.js";
 import { BatchPlot } from "../batches.js";
+import { Bell } from "../bell.js";
+import { Cards } from "../cards.js";
 import { CheckpointsView } from "../checkpoints.js";
 import { ClassesView } from "../classes.js";
-import { $, failure, h, put, toast } from "../dom.js";
+import { $, failure, put, toast } from "../dom.js";
+import { EvaluationView } from "../evaluation.js";
 import { EventsView } from "../events.js";
+import { GalleryView } from "../gallery.js";
+import { t } from "../i18n.js";
 import { LogView } from "../log.js";
 import { MachineView } from "../machine.js";
-import { bestEpoch, createPlots, metricCards } from "../metrics.js";
-import { parameterRows } from "../parameter_rows.js";
+import { showMetricHelp } from "../metric_help.js";
+import { bestEpoch, Curves } from "../metrics.js";
+import { ParametersView } from "../parameter_rows.js";
+import { PreviewsView } from "../previews.js";
+import { smoothingControl } from "../smoothing_control.js";
 import { trainingRoom } from "../socket.js";
-import { t } from "../i18n.js";
 import { Head } from "../training_head.js";
 
 const page = $("[data-page]");
@@ -19,42 +26,68 @@ const fileName = () => `training-${id}`;
 const state = { training: null, metrics: [], advice: null };
 const log = new LogView($("[data-log]"), $("[data-follow]"), $("[data-log-search]"), (after) => get(`/api/trainings/${id}/log`, { after }));
 const batches = new BatchPlot(() => `${fileName()}-batches`);
-const plots = createPlots($("[data-charts]"), fileName, [batches]);
+const curves = new Curves($("[data-charts]"), fileName, [batches]);
+const cards = new Cards($("[data-cards]"));
 const classes = new ClassesView($("[data-classes]"), fileName);
 const machine = new MachineView($("[data-machine]"));
 const events = new EventsView($("[data-events]"), id, (advice) => { state.advice = advice; if (state.training) head.advise(); });
 const checkpoints = new CheckpointsView($("[data-checkpoints]"), id, (rows) => events.checkpoints(rows));
+const parameters = new ParametersView($("[data-parameters]"));
+const previews = new PreviewsView($("[data-previews]"), id, (epoch) => state.metrics.find((metric) => metric.epoch === epoch));
+const gallery = new GalleryView($("[data-gallery]"), id);
+const evaluation = new EvaluationView($("[data-evaluation]"), id, fileName);
 const head = new Head(state, refresh);
+const bell = new Bell($("[data-bell]"));
 const room = trainingRoom(id);
+
+const active = () => ["pending", "running", "paused"].includes(state.training.status);
 
 function showTraining() {
   head.show();
   events.state(state.training);
-  put($("[data-parameters]"), h("dl", { class: "pairs" }, parameterRows(state.training)));
+  parameters.show(state.training);
 }
-
-function showMetrics() {
-  put($("[data-cards]"), metricCards(state.metrics, bestEpoch(state.metrics)));
-  classes.set(state.metrics);
-}
-
-const running = () => state.training.status === "running";
 
 function setAll({ training, metrics, log: text, losses, figures, notes, advice }) {
+  const again = state.training !== null;
+  const missed = again && metrics.epochs.length - state.metrics.length;
   state.training = training;
   state.metrics = metrics.epochs;
   showTraining();
-  showMetrics();
   const best = bestEpoch(state.metrics);
-  plots.forEach((plot) => { plot.best(best); plot.set(state.metrics); });
+  curves.set(training.task, state.metrics, best);
+  cards.show(training.task, state.metrics, best);
+  classes.forTask(training.task);
+  classes.set(state.metrics);
   if (text) log.replace(text);
   if (losses) batches.fill(losses);
-  if (figures) machine.set(figures, running());
+  batches.element.hidden = !active() && !batches.metrics.length;
+  if (figures) machine.set(figures, training.status === "running");
   else machine.show();
   if (notes) events.fill(notes, advice);
   else events.fillPlain(training.notes);
   checkpoints.refresh();
   nameClasses();
+  showFiles();
+  if (missed > 0 && !page.dataset.quiet) caughtUp(missed);
+}
+
+/** After sleep or a cut: the reader sees that the page is up to date again, and from where on it was not. */
+function caughtUp(missed) {
+  const place = $("[data-caught-up]");
+  place.textContent = missed === 1 ? t("One epoch that was missed has been added.") : t("{n} epochs that were missed have been added.", { n: missed });
+  place.hidden = false;
+  clearTimeout(caughtUp.timer);
+  caughtUp.timer = setTimeout(() => { place.hidden = true; }, 10_000);
+}
+
+/** What lies in files: pictures of the run, predictions of each epoch, the evaluation at the end. */
+async function showFiles() {
+  const finished = !active();
+  previews.load(finished);
+  const files = await gallery.load(finished);
+  if (files?.evaluation) evaluation.load();
+  else evaluation.hide();
 }
 
 /** The names of the classes, once: they do not change. */
@@ -63,21 +96,24 @@ async function nameClasses() {
   try { classes.named((await get(`/api/datasets/${state.training.dataset_id}`)).classes); } catch { /* numbers stand there */ }
 }
 
-function addEpoch({ epoch, metrics, parts, classes: found, status, eta, timestamp, seconds }) {
-  const metric = { epoch, ...metrics, parts: parts || {}, classes: found || [], timestamp, seconds };
+function addEpoch({ epoch, metrics, parts, classes: found, status, eta, timestamp, seconds, fitness }) {
+  const metric = { epoch, ...metrics, parts: parts || {}, classes: found || [], timestamp, seconds, fitness };
   Object.assign(state.training, { current_epoch: epoch, status, eta });
   const again = state.metrics.findIndex((item) => item.epoch >= epoch);
   if (again >= 0) state.metrics.splice(again); // an epoch that was repeated after a resume
   state.metrics.push(metric);
   const best = bestEpoch(state.metrics);
-  plots.forEach((plot) => { plot.best(best); if (again >= 0) plot.set(state.metrics); else plot.push(metric); });
+  if (again >= 0 || !curves.push(metric, best)) curves.set(state.training.task, state.metrics, best);
+  if (again >= 0) classes.set(state.metrics); else classes.push(metric);
+  cards.show(state.training.task, state.metrics, best);
   head.show();
-  showMetrics();
+  previews.load(false);
+  if (epoch < 4 || epoch % 10 === 0) gallery.load(false);
 }
 
 function progressed({ progress, eta, status, current_epoch: epoch, total_epochs: total }) {
   Object.assign(state.training, { progress, eta, status, ...(epoch !== undefined && { current_epoch: epoch }), ...(total && { total_epochs: total }) });
-  batches.add(progress || {});
+  batches.next(progress || {});
   head.show();
 }
 
@@ -99,8 +135,19 @@ function setStatus({ training }) {
 }
 
 const told = (error) => toast(error.detail || error.title || String(error), "failed");
-const ended = () => { reload().catch(told); };
 const known = (handler) => (data) => { if (state.training) handler(data); };
+
+async function ended() {
+  page.dataset.quiet = "true"; // what comes now was not missed
+  try {
+    await reload();
+    bell.ring(state.training);
+  } catch (error) { told(error); }
+  delete page.dataset.quiet;
+}
+
+$("[data-smoothing]").append(smoothingControl());
+$("[data-metric-help]").addEventListener("click", () => showMetricHelp(state.training?.task || "detect"));
 
 room
   .on("snapshot", setAll)

@@ -7,7 +7,9 @@ import { Estimate } from "../estimate.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
 import { ParameterForm } from "../parameters.js";
+import { Presets } from "../presets.js";
 import { StartChoice } from "../start_choice.js";
+import { Unusual } from "../unusual.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
@@ -26,6 +28,12 @@ const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"),
   return matters;
 });
 
+const presets = new Presets(form, $("[data-presets]"), () => changed());
+const unusual = new Unusual(form, () => {
+  const { name, priority, start_not_before: time, start: from, ...matters } = payload();
+  return matters;
+}, () => changed());
+
 async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
@@ -40,6 +48,7 @@ async function begin() {
     show();
     await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
     if (original) await fillFrom();
+    else presets.load(select.value);
   } catch (error) {
     put($("[data-failure]"), failure(error, begin));
   }
@@ -107,6 +116,8 @@ function changed() {
   $("[data-models]").classList.toggle("is-replaced", Boolean(form.elements.architecture.value));
   parameters.forTask(task());
   estimate.outdated();
+  presets.mark();
+  unusual.soon();
   summary();
 }
 
@@ -199,7 +210,7 @@ async function submit(event) {
 
 for (const place of $$("[data-decimal]")) place.textContent = number(Number(place.dataset.decimal), 1);
 form.addEventListener("input", changed);
-select.addEventListener("change", show);
+select.addEventListener("change", () => { show(); if (!original) presets.load(select.value); });
 for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
 $("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
 form.addEventListener("submit", submit);

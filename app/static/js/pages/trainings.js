@@ -2,11 +2,14 @@
 import { deleteForGood, restore } from "../actions.js";
 import { get } from "../api.js";
 import { $, blank, button, failure, h, icon, put, skeleton, toast } from "../dom.js";
+import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { filters, showPager } from "../pager.js";
+import { filters, offer, showPager } from "../pager.js";
 import { QueueView } from "../queue.js";
-import { trainingTable } from "../tables.js";
-import { active } from "../trainings.js";
+import { Selection } from "../selection.js";
+import { taskName } from "../architectures.js";
+import { trainingRow, trainingTable } from "../tables.js";
+import { active, room } from "../trainings.js";
 
 const PER_PAGE = 25;
 const form = $("[data-filters]");
@@ -14,6 +17,7 @@ const list = $("[data-list]");
 const inTrash = new URLSearchParams(window.location.search).get("trash") === "true"; // another page to the reader
 let asked = 0;
 let page = null;
+const selection = inTrash ? null : new Selection($("[data-bulk]"), list, () => load(state.current()));
 
 async function load(query) {
   const turn = ++asked;
@@ -32,12 +36,19 @@ async function load(query) {
 function show(answer, query) {
   page = answer;
   $("[data-sub]").textContent = tn("{n} training", "{n} trainings", answer.total);
-  const filtered = query.search || query.status || query.dataset_id;
-  if (answer.trainings.length) put(list, trainingTable(answer.trainings, inTrash ? { actions: trashActions } : {}));
-  else if (filtered) put(list, h("p", { class: "panel-empty" }, t("No training fits these filters.")));
+  const filtered = query.search || query.status || query.dataset_id || query.model || query.task;
+  form.hidden = !answer.total && !filtered;
+  if (answer.page > Math.max(1, answer.pages)) { state.go(Math.max(1, answer.pages), true); return; }
+  if (answer.trainings.length) put(list, trainingTable(answer.trainings, options(query)));
+  else if (filtered) put(list, noneFits());
   else put(list, inTrash ? emptyTrash() : empty());
+  selection?.refresh(answer.trainings);
   showPager($("[data-pager]"), answer, (number) => state.go(number));
 }
+
+const options = (query) => ({ curves: true, ...(inTrash ? { actions: trashActions } : { selection }), sort: { by: query.sort, go: (key) => state.set("sort", key) } });
+
+const noneFits = () => h("div", { class: "panel-empty" }, h("p", {}, t("No training fits these filters.")), h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: clearFilters }, t("Show all")));
 
 const empty = () => blank({
   symbol: "graph-up", title: t("No training yet"),
@@ -62,22 +73,37 @@ function follow({ detail: { id, training } }) {
   if (!id || !page || inTrash) return;
   if (index < 0 || !training || training.status !== page.trainings[index].status) { soon(); return; }
   page.trainings[index] = { ...page.trainings[index], ...training };
-  const fresh = trainingTable([page.trainings[index]]).querySelector("tbody tr");
-  list.querySelector(`tr[data-training="${id}"]`)?.replaceWith(fresh);
+  const old = list.querySelector(`tr[data-training="${id}"]`);
+  if (!old || old.contains(document.activeElement)) return; // it would lose the focus
+  old.replaceWith(trainingRow(page.trainings[index], options(state.current())));
 }
 
 let timer;
 const soon = () => { clearTimeout(timer); timer = setTimeout(() => load(state.current()), 400); };
 
-async function fillDatasets() {
-  const select = form.querySelector("[name=dataset_id]");
+async function offerChoices() {
   try {
-    const { datasets } = await get("/api/datasets", { per_page: 100, sort: "name" });
-    select.append(...datasets.map((item) => h("option", { value: item.id }, item.name)));
-  } catch { /* the filter stays at "all" */ }
+    const { datasets, models, tasks } = await get("/api/trainings/filters");
+    const shown = (name, count) => `${name} (${number(count)})`;
+    offer(form.querySelector("[name=dataset_id]"), datasets.map(({ id, name, trainings }) => [String(id), shown(name, trainings)]));
+    offer(form.querySelector("[name=model]"), models.map(({ name, trainings }) => [name, shown(name.replace(/^yolov8/, "YOLOv8"), trainings)]));
+    offer(form.querySelector("[name=task]"), tasks.map(({ name, trainings }) => [name, shown(taskName(name), trainings)]));
+    form.querySelector("[name=task]").hidden = tasks.length < 2 && !state.current().task;
+  } catch { /* the filters stay at "all" */ }
+}
+
+function clearFilters() {
+  for (const control of form.querySelectorAll("select:not([name=sort]), [type=search]")) control.value = "";
+  state.go(1);
 }
 
 if (!inTrash) new QueueView($("[data-queue-panel]"));
-await fillDatasets();
 const state = filters(form, load);
+offerChoices();
 active.addEventListener("change", follow);
+room.on("training_update", ({ training_id: id, epoch, metrics }) => {
+  const training = page?.trainings.find((item) => item.id === id);
+  if (!training || metrics?.map50 === undefined || metrics.map50 === null) return;
+  training.spark = [...(training.spark || []).filter(([earlier]) => earlier < epoch), [epoch, metrics.map50]];
+  if (!training.best || metrics.map50 > training.best.map50) training.best = { ...training.best, ...metrics, epoch };
+});

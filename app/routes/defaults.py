@@ -1,0 +1,31 @@
+"""Sensible values for a new training, and what is unusual about given ones."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+
+from app.schemas import ChecksOut, DefaultsOut, TrainingIn
+from app.services import services
+from app.services.trainer import advise
+
+blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
+
+
+@blueprint.get("/api/datasets/<id:dataset_id>/training-defaults")
+@blueprint.output(DefaultsOut)
+@blueprint.doc(responses={404: "There is no such dataset."})
+def training_defaults(dataset_id: int) -> dict[str, Any]:
+    """Propose values for a training on this dataset and this machine, each with its reason."""
+    return advise.defaults(services().datasets.get(dataset_id))
+
+
+@blueprint.post("/api/trainings/check")
+@blueprint.input(TrainingIn, arg_name="values")
+@blueprint.output(ChecksOut)
+@blueprint.doc(
+    description="Nothing is created. What POST /api/trainings would refuse is not named here.",
+    responses={404: "There is no such dataset."},
+)
+def check_training(values: dict[str, Any]) -> dict[str, Any]:
+    """Say what is unusual about the values of a training."""
+    return {"warnings": advise.check_request(values, services().datasets.get(values["dataset_id"]))}

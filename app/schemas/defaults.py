@@ -1,0 +1,64 @@
+"""Answers with sensible values for a training, and with what is unusual about given ones."""
+
+from apiflask.fields import Float, Integer, List, Nested, Raw, String
+
+from app.schemas.base import Schema
+
+
+class ReasonOut(Schema):
+    field = String()
+    message = String()
+
+
+class PresetValues(Schema):
+    """As POST /api/trainings takes them; what is not here is left out there, too."""
+
+    model_version = String()
+    img_size = Integer()
+    batch_size = Integer()
+    epochs = Integer()
+
+
+class PresetOut(Schema):
+    name = String(metadata={"enum": ["quick", "balanced", "best"]})
+    title = String()
+    description = String()
+    values = Nested(PresetValues)
+    reasons = List(Nested(ReasonOut))
+
+
+class FactsOut(Schema):
+    """What the values were made from. Sizes of pictures and objects in px, null where they are not known."""
+
+    train_images = Integer()
+    val_images = Integer()
+    classes = Integer()
+    objects = Integer(allow_none=True)
+    picture_size = Integer(allow_none=True, metadata={"description": "The median longer side."})
+    small_object = Float(allow_none=True, metadata={"description": "A tenth of the objects has a smaller side."})
+    device = String(metadata={"description": "cpu, or the number of a GPU."})
+    device_name = String()
+    memory = Integer(metadata={"description": "Bytes of the GPU; without one, of the machine."})
+    cores = Integer()
+
+
+class DefaultsOut(Schema):
+    recommended = String()
+    presets = List(Nested(PresetOut))
+    facts = Nested(FactsOut)
+
+
+class ChangeOut(Schema):
+    field = String()
+    value = Raw()
+
+
+class WarningOut(Schema):
+    field = String()
+    code = String()
+    message = String()
+    change = Nested(ChangeOut, allow_none=True, metadata={"description": "What would be usual."})
+
+
+class ChecksOut(Schema):
+    warnings = List(Nested(WarningOut))

@@ -1,0 +1,62 @@
+"""What a training leaves for looking at: previews, evaluation, ultralytics' plots."""
+
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
+
+from app.schemas.base import Schema
+
+SHAPE = "class; conf of a prediction; box, polygon or points in parts of width and height. See the wiki (Metricas)."
+
+
+class PreviewImageOut(Schema):
+    file = String(metadata={"description": "The name of the image in the dataset."})
+    width = Integer(metadata={"description": "Of the small picture, px."})
+    height = Integer()
+    truth = List(Dict(), metadata={"description": f"What is there: {SHAPE}"})
+    url = String()
+
+
+class PreviewsOut(Schema):
+    """The images of the validation that are predicted after each epoch."""
+
+    task = String()
+    names = List(String())
+    images = List(Nested(PreviewImageOut))
+    epochs = List(Integer(), metadata={"description": "Those whose predictions are kept; of a long run not all."})
+
+
+class PreviewOut(Schema):
+    epoch = Integer()
+    images = List(List(Dict()), metadata={"description": f"What was found in each image: {SHAPE}"})
+
+
+class EvaluationOut(Schema):
+    """The final validation of the best weights."""
+
+    task = String()
+    names = List(String())
+    images = Integer()
+    objects = Integer()
+    confidence = Float(metadata={"description": "From here on a prediction counts in the matrix: the best F1."})
+    iou = Float()
+    best = Dict(allow_none=True, metadata={"description": "confidence, precision, recall, f1 at the best F1."})
+    curves = Dict(
+        allow_none=True,
+        metadata={"description": "x, precision, recall, f1 over the confidence; pr over the recall; classes: each."},
+    )
+    accuracy = Dict(allow_none=True, metadata={"description": "Of a classification: top1, top5."})
+    matrix = List(List(Integer()), metadata={"description": "[predicted, true, count]; number of classes: nothing."})
+    cells = Dict(metadata={"description": "“predicted,true” → numbers of the pictures behind it."})
+    pictures = List(Dict(), metadata={"description": "number, file, width, height, found, truth, pairs, errors, url."})
+    worst = List(Integer(), metadata={"description": "Pictures with most errors, the worst first."})
+
+
+class RunFileOut(Schema):
+    name = String()
+    kind = String(metadata={"description": "What it shows: curves, matrix, labels, train_batch, val_batch."})
+    size_bytes = Integer()
+    url = String()
+
+
+class RunFilesOut(Schema):
+    files = List(Nested(RunFileOut))
+    evaluation = Boolean(metadata={"description": "Whether there is one to ask for."})

@@ -1,0 +1,61 @@
+"""Figures of the machine and the queue. Reads only; nothing here waits."""
+
+import os
+import platform
+import time
+from typing import Any
+
+import psutil
+from flask import current_app
+from sqlalchemy import func, select
+
+from app.extensions import db, socketio
+from app.models import Training, TrainingStatus
+from app.services.system import database, rates
+from app.services.system.gpus import gpus
+from app.services.system.processes import devices, processes
+
+STARTED = time.time()
+
+
+def figures(busy: dict[int, tuple[str, ...]], measuring: list[str]) -> dict[str, Any]:
+    """CPU in percent over the last second or more, memory and disk in bytes, GPUs, the queue, uptime in s.
+
+    Args:
+        busy: the devices that each running training holds.
+        measuring: the devices on which an estimate is being measured.
+    """
+    memory = psutil.virtual_memory()
+    disk = psutil.disk_usage(current_app.config["DATA_ROOT"])
+    process = psutil.Process()
+    percent, each = rates.processor.percent()
+    present = gpus()
+    return {
+        "version": current_app.version,  # type: ignore[attr-defined]
+        "uptime": round(time.time() - STARTED, 1),
+        "host": {"name": platform.node(), "system": platform.platform(), "python": platform.python_version()},
+        "cpu": {"percent": percent, "each": each, "count": os.cpu_count(), "load": list(os.getloadavg())},
+        "memory": {"total": memory.total, "used": memory.total - memory.available, "percent": memory.percent},
+        "process": {"rss": process.memory_info().rss, "threads": process.num_threads()},
+        "disk": {"total": disk.total, "used": disk.used, "free": disk.free, "percent": disk.percent}
+        | rates.disk.rates(),
+        "network": rates.network.rates() | {"connections": connections()},
+        "gpus": present,
+        "queue": queue(),
+        "database": database.figures(),
+        "devices": devices(present, busy, measuring),
+        "processes": processes(),
+    }
+
+
+def connections() -> int:
+    """Browsers and programs that are connected by Socket.IO now."""
+    server = socketio.server
+    return len(server.eio.sockets) if server else 0
+
+
+def queue() -> dict[str, int]:
+    """How many trainings have each status; those in the trash do not count."""
+    seen = select(Training.status, func.count().label("number")).where(Training.deleted_at.is_(None))
+    counted = db.session.execute(seen.group_by(Training.status)).all()
+    return {status.value: 0 for status in TrainingStatus} | {row.status: row.number for row in counted}

@@ -1,0 +1,73 @@
+"""How large the database is and how long its queries take."""
+
+import statistics
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import event, make_url, text
+
+from app.extensions import db
+
+KEEP = 1000  # queries whose time is remembered
+BEGAN = "query_began"
+
+
+class QueryTimes:
+    """Times of the newest queries, in ms."""
+
+    def __init__(self) -> None:
+        self.times: deque[float] = deque(maxlen=KEEP)
+        self.count = 0
+
+    def add(self, milliseconds: float) -> None:
+        self.times.append(milliseconds)
+        self.count += 1
+
+    def figures(self) -> dict[str, Any]:
+        """Median, 95th percentile and longest of the newest KEEP, in ms; None before the first."""
+        known = sorted(self.times)
+        if not known:
+            return {"queries": 0, "median": None, "p95": None, "longest": None}
+        return {
+            "queries": self.count,
+            "median": round(statistics.median(known), 3),
+            "p95": round(known[max(0, -(-len(known) * 95 // 100) - 1)], 3),
+            "longest": round(known[-1], 3),
+        }
+
+
+def watch(app: Flask) -> None:
+    """Time every query of the application from now on: about a microsecond each."""
+    times = app.extensions["query_times"] = QueryTimes()
+    with app.app_context():
+        engine = db.engine
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def before(connection: Any, *_: Any) -> None:
+        connection.info[BEGAN] = time.perf_counter()
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def after(connection: Any, *_: Any) -> None:
+        began = connection.info.pop(BEGAN, None)
+        if began is not None:
+            times.add(1000 * (time.perf_counter() - began))
+
+
+def figures() -> dict[str, Any]:
+    """Kind, size in bytes and query times."""
+    times: QueryTimes = current_app.extensions["query_times"]
+    address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])
+    return {"kind": address.get_backend_name(), "size": size(address.database or ""), **times.figures()}
+
+
+def size(name: str) -> int | None:
+    """Bytes of the database; of SQLite with its log."""
+    if db.engine.dialect.name == "sqlite":
+        files = [Path(name + ending) for ending in ("", "-wal")]
+        return sum(path.stat().st_size for path in files if path.exists())
+    if db.engine.dialect.name == "postgresql":
+        return db.session.scalar(text("SELECT pg_database_size(current_database())"))
+    return None

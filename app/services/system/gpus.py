@@ -1,0 +1,45 @@
+"""NVIDIA GPUs, by NVML. Without its driver there are none."""
+
+from typing import Any
+
+
+def gpus() -> list[dict[str, Any]]:
+    """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W."""
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no library, no driver, no permission
+        return []
+    try:
+        return [gpu(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def gpu(nvml: Any, number: int) -> dict[str, Any]:
+    """One GPU; what it does not tell is None."""
+    handle = nvml.nvmlDeviceGetHandleByIndex(number)
+
+    def ask(function: Any, *arguments: Any) -> Any:
+        try:
+            return function(handle, *arguments)
+        except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
+            return None
+
+    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo), ask(nvml.nvmlDeviceGetUtilizationRates)
+    power, limit = ask(nvml.nvmlDeviceGetPowerUsage), ask(nvml.nvmlDeviceGetEnforcedPowerLimit)
+    return {
+        "index": number,
+        "name": ask(nvml.nvmlDeviceGetName),
+        "utilization": rates and rates.gpu,
+        "memory_used": memory and memory.used,
+        "memory_total": memory and memory.total,
+        "temperature": ask(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU),
+        "power": None if power is None else round(power / 1000, 1),
+        "power_limit": None if limit is None else round(limit / 1000, 1),
+    }

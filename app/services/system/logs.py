@@ -1,0 +1,49 @@
+"""The end of the application's log, by level and by text."""
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+READ = 512 * 1024  # bytes from the end of the file
+MOST = 8000  # letters of one entry: a traceback of some hundred lines
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+ENTRY = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \[(\w+)\] ([\w.]+): (.*)$")  # logs.FORMAT
+
+
+def tail(path: Path, level: str, search: str, most: int) -> dict[str, Any]:
+    """The newest entries of at least this level that have the text, oldest first; what follows a first line belongs
+    to it.
+
+    Returns:
+        entries: time (as the log has it, in the server's zone), level, logger and message; complete: whether the whole
+        file was read.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - READ))
+            text = file.read(READ).decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return {"entries": [], "complete": True}
+    least = logging.getLevelName(level)
+    wanted = [
+        entry
+        for entry in parsed(text)
+        if logging.getLevelNamesMapping().get(entry["level"], 0) >= least
+        and search.lower() in f"{entry['logger']} {entry['message']}".lower()
+    ]
+    return {"entries": wanted[-most:], "complete": size <= READ}
+
+
+def parsed(text: str) -> list[dict[str, str]]:
+    """Entries; what stands before the first one is the rest of another."""
+    found: list[dict[str, str]] = []
+    for line in text.splitlines():
+        match = ENTRY.match(line)
+        if match:
+            time, level, logger, message = match.groups()
+            found.append({"time": time, "level": level, "logger": logger, "message": message[:MOST]})
+        elif found and len(found[-1]["message"]) < MOST:
+            found[-1]["message"] += "\n" + line
+    return found

@@ -1,0 +1,100 @@
+"""The server's own process and its children, and who uses which device."""
+
+import os
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+from flask import current_app
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Training
+
+KEEP_S = 1.5  # looking at every process takes some ms
+MODULE = re.compile(r"app\.worker\.(\w+)")
+_seen: dict[str, Any] = {"time": -KEEP_S, "found": []}
+
+
+def processes() -> list[dict[str, Any]]:
+    """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running for s."""
+    if time.monotonic() - _seen["time"] >= KEEP_S:
+        _seen.update(time=time.monotonic(), found=look(Path(current_app.config["DATA_ROOT"]).resolve()))
+    return _seen["found"]
+
+
+def look(data: Path) -> list[dict[str, Any]]:
+    """What runs now; `data` tells our children from those of another installation."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid == os.getpid():
+                found.append(shown(process, "web", None))
+                continue
+            program, directory = child_of(process.cmdline())
+            if program and (process.ppid() == os.getpid() or (directory and data in directory.parents)):
+                found.append(shown(process, program, training_of(directory, data)))
+        except psutil.Error:  # it has ended meanwhile, or is another user's
+            continue
+    return sorted(found, key=lambda item: (item["program"] != "web", -item["uptime"]))
+
+
+def child_of(command: list[str]) -> tuple[str | None, Path | None]:
+    """The program and the folder of a child by its command line."""
+    for place, part in enumerate(command[:-1]):
+        if part == "-m" and (match := MODULE.fullmatch(command[place + 1])):
+            rest = command[place + 2 : place + 3]
+            return match[1], Path(rest[0]) if rest and rest[0].startswith("/") else None
+    return None, None
+
+
+def training_of(directory: Path | None, data: Path) -> int | None:
+    """The training whose folder this is: data/models/{id}/attempts/{n}."""
+    if directory is None or data not in directory.parents:
+        return None
+    parts = directory.relative_to(data).parts
+    return int(parts[1]) if len(parts) > 2 and parts[0] == "models" and parts[1].isdigit() else None
+
+
+def shown(process: psutil.Process, program: str, training_id: int | None) -> dict[str, Any]:
+    with process.oneshot():
+        return {
+            "pid": process.pid,
+            "program": program,
+            "training_id": training_id,
+            "rss": process.memory_info().rss,
+            "cpu": process.cpu_percent(),
+            "threads": process.num_threads(),
+            "uptime": round(max(0.0, time.time() - process.create_time()), 1),
+        }
+
+
+def devices(
+    known: list[dict[str, Any]], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Processor and GPUs, each with the trainings on it, and whether an estimate is being measured there.
+
+    Args:
+        known: the GPUs, as gpus() has them.
+        busy: the devices that each running training holds.
+        measuring: the devices on which an estimate is being measured.
+    """
+    named = select(Training.id, Training.name).where(Training.id.in_(list(busy)))
+    names = {row.id: row.name for row in db.session.execute(named)} if busy else {}
+    listed = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in known)]
+    extra = {device for held in busy.values() for device in held} - {device for device, _ in listed}
+    listed += [(device, None) for device in sorted(extra)]
+    return [
+        {
+            "device": device,
+            "name": name,
+            "trainings": [
+                {"id": holder, "name": names.get(holder)} for holder, held in sorted(busy.items()) if device in held
+            ],
+            "measuring": device in set(measuring),
+        }
+        for device, name in listed
+    ]

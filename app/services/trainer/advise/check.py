@@ -1,0 +1,123 @@
+"""What is unusual about the values of a new training. Nothing here refuses; each entry says what may be changed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.services.trainer.advise import texts
+from app.services.trainer.advise.facts import Facts
+from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
+from app.services.trainer.advise.presets import CELL, STRIDE, rounded, size_for
+
+Warnings = Iterator[dict[str, Any]]
+
+FEW_STEPS, MANY_EPOCHS = 100, 1000
+ENLARGED = 1.5  # times the pictures' own size
+FEW_PICTURES, FEW_VAL, FEW_OBJECTS = 100, 30, 10
+RATE_HIGH = {"SGD": 0.05, "MuSGD": 0.05}  # beyond what ultralytics and its papers use
+RATE_HIGH_ADAM = 0.005
+SLOW = 8.0  # times the work of nano: then a processor takes days
+
+
+def check(values: dict[str, Any], version: str, facts: Facts) -> list[dict[str, Any]]:
+    """{"field", "code", "message", "change": {"field", "value"} | None} of each thing that is unusual.
+
+    Args:
+        values: `epochs`, `batch_size`, `img_size`, `learning_rate` (None: automatic), `params`.
+        version: the size of the model, n to x; another one is not judged by its memory.
+    """
+    found: list[dict[str, Any]] = []
+    for rule in (memory, batch, size, epochs, rate, model, data):
+        found += rule(values, version, facts)
+    return found
+
+
+def warning(field: str, code: str, change: Any = None, **data: Any) -> dict[str, Any]:
+    message = texts.warning(code, **data)
+    return {"field": field, "code": code, "message": message, "change": change and {"field": field, "value": change}}
+
+
+def memory(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
+    """The batch against the device's memory. A device that the user named is not judged: its memory is not known."""
+    machine, chosen = facts.machine, values["params"].get("device", "auto")
+    if version not in SIZES or chosen not in {"auto", machine.device}:
+        return
+    asked = values["batch_size"]
+    wants = needed(version, values["img_size"], asked, machine.gpu)
+    if wants <= machine.memory * LIMIT:
+        return
+    fits = largest_batch(version, values["img_size"], machine.memory, machine.gpu, LIMIT, most=asked)
+    smaller = (
+        fits
+        if fits < asked and needed(version, values["img_size"], fits, machine.gpu) <= machine.memory * LIMIT
+        else None
+    )
+    code = "batch_memory" if smaller else "memory"
+    yield warning("batch_size", code, smaller, batch=asked, needed=texts.gigabytes(wants),
+                  memory=texts.gigabytes(machine.memory), fits=smaller)  # fmt: skip
+
+
+def batch(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+    """One step an epoch is no training; batch normalisation needs a few pictures."""
+    if 0 < facts.train < values["batch_size"]:
+        yield warning("batch_size", "batch_dataset", max(1, facts.train // 4), batch=values["batch_size"],
+                      images=facts.train)  # fmt: skip
+    elif values["batch_size"] < 4 and facts.train >= 16:
+        yield warning("batch_size", "batch_small", 4, batch=values["batch_size"])
+
+
+def size(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+    """The image size against its stride, the objects and the pictures."""
+    asked = values["img_size"]
+    if asked % STRIDE:
+        yield warning("img_size", "size_stride", rounded(asked), size=asked, rounded=rounded(asked))
+    sizes = facts.sizes
+    if sizes is None or facts.task == "classify":
+        return
+    native = rounded(sizes.picture)
+    if sizes.small and sizes.small * asked < CELL and asked < native:
+        better = min(native, size_for(facts, 1.0) or native)
+        yield warning("img_size", "size_objects", better, size=asked, side=round(sizes.small * asked, 1), better=better)
+    if asked > native * ENLARGED:
+        yield warning("img_size", "size_enlarged", native, size=asked, picture=sizes.picture)
+
+
+def epochs(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+    """Too few steps to learn anything; so many epochs that early stopping is the plan."""
+    steps = max(1, -(-facts.train // values["batch_size"]))
+    if values["epochs"] * steps < FEW_STEPS:
+        yield warning("epochs", "epochs_few", -(-FEW_STEPS // steps), steps=values["epochs"] * steps)
+    elif values["epochs"] > MANY_EPOCHS:
+        yield warning("epochs", "epochs_many", None, epochs=values["epochs"])
+
+
+def rate(values: dict[str, Any], _version: str, _facts: Facts) -> Warnings:
+    """A rate beyond what the optimizer bears."""
+    asked, name = values.get("learning_rate"), values["params"].get("optimizer", "auto")
+    if asked is None:
+        return
+    limit = RATE_HIGH.get(name, RATE_HIGH["SGD"] if name == "auto" else RATE_HIGH_ADAM)
+    if asked > limit:
+        yield warning("learning_rate", "rate_high", limit / 5, rate=texts.plain(asked), usual=texts.plain(limit / 5))
+
+
+def model(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
+    """A large model on a processor, or for few pictures."""
+    if version not in SIZES:
+        return
+    on_cpu = not facts.machine.gpu or values["params"].get("device") == "cpu"
+    work = SIZES[version].flops / SIZES["n"].flops
+    if on_cpu and work >= SLOW:
+        yield warning("model_version", "model_slow", "n", model=f"YOLOv8{version}", times=round(work))
+    if version in "lx" and facts.train < FEW_PICTURES:
+        yield warning("model_version", "model_few", "s", images=facts.train)
+
+
+def data(_values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+    """What no value of the form mends."""
+    if facts.val < FEW_VAL:
+        yield warning("dataset_id", "val_few" if facts.val else "val_none", None, images=facts.val)
+    if facts.boxes:
+        rare = [name for number, name in enumerate(facts.classes) if facts.boxes.get(number, 0) < FEW_OBJECTS]
+        if rare:
+            named = ", ".join(rare[:5]) + (" …" if len(rare) > 5 else "")
+            yield warning("dataset_id", "classes_rare", None, number=len(rare), names=named, few=FEW_OBJECTS)

@@ -1,0 +1,129 @@
+"""What the rules know: the dataset in numbers, and the machine."""
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from flask import current_app
+
+from app.models import Dataset
+from app.services.system import gpus
+
+OBJECTS = 20_000  # that are looked at, spread over the whole dataset
+SMALL_SHARE = 0.1  # a tenth of the objects may be smaller than the size that rules speak of
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Pictures and objects in pixels, from the dataset's index.
+
+    Attributes:
+        picture: the median longer side of a picture.
+        small: the side (√area) that a tenth of the objects is under, as a share of the picture's longer side.
+    """
+
+    picture: int
+    small: float | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device that a training would get: `cpu`, or the first GPU. `memory` in bytes, its own or the machine's."""
+
+    device: str
+    name: str
+    memory: int
+    cores: int
+
+    @property
+    def gpu(self) -> bool:
+        return self.device != "cpu"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A dataset and a machine."""
+
+    task: str
+    train: int
+    val: int
+    classes: list[str]
+    boxes: dict[int, int] = field(default_factory=dict)  # labelled objects by class; empty: not counted
+    sizes: Sizes | None = None
+    machine: Machine = field(default_factory=lambda: Machine("cpu", "", 8 * 2**30, 2))
+
+
+def facts_of(dataset: Dataset) -> Facts:
+    """Everything known of a dataset, and the machine now."""
+    boxes = {int(number): count for number, count in dataset.report.get("boxes", {}).items()}
+    folder = Path(current_app.config["DATASETS_DIR"]) / str(dataset.id)
+    return Facts(
+        task=dataset.task,
+        train=dataset.train_images,
+        val=dataset.val_images,
+        classes=list(dataset.classes),
+        boxes=boxes,
+        sizes=sizes_of(folder, getattr(dataset, "revision", None)),
+        machine=machine(),
+    )
+
+
+def machine() -> Machine:
+    """The first GPU; without one, the processor and what memory this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for gpu in gpus():
+        if gpu["memory_total"]:
+            return Machine(str(gpu["index"]), gpu["name"] or "GPU", gpu["memory_total"], cores)
+    return Machine("cpu", "", psutil.virtual_memory().total, cores)
+
+
+def sizes_of(folder: Path, revision: int | None) -> Sizes | None:
+    """From `revisions/{n}/index.sqlite`; None where there is none, or no picture in it.
+
+    Boxes there are shares of their picture; √(w·h) of the share times both sides is the object's side in pixels.
+    """
+    path = folder / "revisions" / str(revision or 1) / "index.sqlite"
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1.0)) as index:
+            return read_sizes(index)
+    except sqlite3.Error:  # of another version, or being written: the rules do without
+        return None
+
+
+def read_sizes(index: sqlite3.Connection) -> Sizes | None:
+    """The median picture, and the object that a tenth is smaller than."""
+    usable = "width > 0 AND height > 0 AND split IN ('train', 'val')"
+    pictures = [row[0] for row in index.execute(f"SELECT max(width, height) FROM image WHERE {usable} ORDER BY 1")]  # noqa: S608
+    if not pictures:
+        return None
+    count = index.execute("SELECT count(*) FROM object").fetchone()[0]
+    wanted = (
+        "SELECT w * h * width * height / (1.0 * max(width, height) * max(width, height)) FROM object "  # noqa: S608
+        f"JOIN image ON image.id = image_id WHERE {usable} AND w > 0 AND h > 0 AND object.rowid % ? = 0 ORDER BY 1"
+    )
+    areas = [row[0] for row in index.execute(wanted, (max(1, count // OBJECTS),))]
+    small = areas[int(len(areas) * SMALL_SHARE)] ** 0.5 if areas else None
+    return Sizes(pictures[len(pictures) // 2], small)
+
+
+def as_shown(facts: Facts) -> dict[str, Any]:
+    """What the rules were told, for the reader."""
+    sizes = facts.sizes
+    return {
+        "train_images": facts.train,
+        "val_images": facts.val,
+        "classes": len(facts.classes),
+        "objects": sum(facts.boxes.values()) if facts.boxes else None,
+        "picture_size": sizes and sizes.picture,
+        "small_object": sizes and sizes.small and round(sizes.small * sizes.picture, 1),
+        "device": facts.machine.device,
+        "device_name": facts.machine.name,
+        "memory": facts.machine.memory,
+        "cores": facts.machine.cores,
+    }

@@ -1,0 +1,133 @@
+"""Values for a new training: three wishes, and what each means for this dataset on this machine, with its reasons."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from app.services.trainer.advise import texts
+from app.services.trainer.advise.facts import Facts, facts_of
+from app.services.trainer.advise.facts import as_shown as shown
+from app.services.trainer.advise.memory import largest_batch
+from app.services.trainer.choose import CLASSIFY_SIZE
+
+STRIDE = 32  # sides are multiples of it: five halvings
+CELL = 8  # px: the finest grid of YOLOv8's head (P3); what is smaller shares its cell with the ground
+COMFORT = 1.5  # cells that a small object should cover
+SMALLEST, LARGEST = 320, 1280
+USUAL = 640  # what the official weights were trained with
+FEW_STEPS = 4  # an epoch should have at least so many
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A preset: how much learning is wanted (steps, as epochs within bounds), and how fine."""
+
+    steps: int
+    fewest: int
+    most: int
+    cells: float  # that a small object should cover
+
+
+WISHES = {
+    "quick": Wish(steps=300, fewest=5, most=30, cells=1.0),
+    "balanced": Wish(steps=5_000, fewest=50, most=200, cells=COMFORT),
+    "best": Wish(steps=15_000, fewest=100, most=400, cells=2.0),
+}
+
+
+def presets(facts: Facts) -> list[dict[str, Any]]:
+    """Each wish with its values, and a reason for each value."""
+    return [preset(name, wish, facts) for name, wish in WISHES.items()]
+
+
+def preset(name: str, wish: Wish, facts: Facts) -> dict[str, Any]:
+    size, why_size = img_size(name, wish, facts)
+    version, why_version = model(name, facts)
+    batch, why_batch = batch_size(version, size, facts)
+    epochs, why_epochs = epoch_count(wish, batch, facts)
+    title, text = texts.preset(name)
+    reasons = {"model_version": why_version, "img_size": why_size, "batch_size": why_batch, "epochs": why_epochs}
+    reasons["learning_rate"] = texts.reason("rate_automatic")
+    return {
+        "name": name,
+        "title": title,
+        "description": text,
+        "values": {"model_version": version, "img_size": size, "batch_size": batch, "epochs": epochs},
+        "reasons": [{"field": key, "message": message} for key, message in reasons.items()],
+    }
+
+
+def rounded(pixels: float) -> int:
+    """The next multiple of STRIDE."""
+    return max(STRIDE, math.ceil(pixels / STRIDE) * STRIDE)
+
+
+def size_for(facts: Facts, cells: float) -> int | None:
+    """The image size at which all but a tenth of the objects cover so many cells; None where nobody knows."""
+    if facts.sizes is None or not facts.sizes.small:
+        return None
+    return rounded(cells * CELL / facts.sizes.small)
+
+
+def img_size(name: str, wish: Wish, facts: Facts) -> tuple[int, str]:
+    """As large as the small objects need, not larger than the pictures are."""
+    if facts.task == "classify":
+        return CLASSIFY_SIZE, texts.reason("size_classify")
+    usual = SMALLEST if name == "quick" else USUAL
+    if facts.sizes is None:
+        return usual, texts.reason("size_quick" if name == "quick" else "size_unknown", size=usual)
+    native = min(LARGEST, rounded(facts.sizes.picture))
+    needed = size_for(facts, wish.cells)
+    if needed is not None and needed > usual and usual < native:
+        size = min(native, needed)
+        side = round(facts.sizes.small * size) if facts.sizes.small else 0
+        return size, texts.reason("size_small_objects", size=size, side=side)
+    if native <= usual:
+        return native, texts.reason("size_native", size=native, picture=facts.sizes.picture)
+    return usual, texts.reason("size_quick" if name == "quick" else "size_usual", size=usual)
+
+
+def model(name: str, facts: Facts) -> tuple[str, str]:
+    """The size of the model: by the memory of the GPU and the number of pictures; on a processor the small ones."""
+    machine = facts.machine
+    if not machine.gpu:
+        return ("s", texts.reason("model_cpu_best")) if name == "best" else ("n", texts.reason("model_cpu"))
+    memory = machine.memory / GIGABYTE
+    few = facts.train < 500
+    if name == "quick":
+        return "n", texts.reason("model_quick")
+    if name == "balanced":
+        version = "n" if memory < 6 else "s" if memory < 14 or few else "m"
+    else:
+        version = (
+            "s" if memory < 6 else "m" if memory < 14 or few else "l" if memory < 30 or facts.train < 5000 else "x"
+        )
+    return version, texts.reason("model_few" if few and memory >= 14 else "model_gpu", gpu=machine.name,
+                                 memory=texts.gigabytes(machine.memory), images=facts.train)  # fmt: skip
+
+
+def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
+    """What fits into memory with room to spare; an epoch keeps a few steps."""
+    machine = facts.machine
+    most = 64 if machine.gpu else 16
+    fits = largest_batch(version, size, machine.memory, machine.gpu, most=most)
+    enough = 2 ** max(0, int(math.log2(max(1, facts.train // FEW_STEPS))))
+    if enough < fits:
+        return enough, texts.reason("batch_few", images=facts.train, batch=enough)
+    if not machine.gpu and fits == most:
+        return fits, texts.reason("batch_cpu", batch=fits)
+    return fits, texts.reason("batch_memory", batch=fits, memory=texts.gigabytes(machine.memory))
+
+
+def epoch_count(wish: Wish, batch: int, facts: Facts) -> tuple[int, str]:
+    """So many epochs that the model takes the wished number of steps, within bounds."""
+    steps = max(1, -(-facts.train // batch))
+    epochs = min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))
+    return epochs, texts.reason("epochs", epochs=epochs, steps=steps, all=epochs * steps)
+
+
+def defaults(dataset: Any) -> dict[str, Any]:
+    """The presets of a dataset on this machine, and what they were made from."""
+    facts = facts_of(dataset)
+    return {"recommended": "balanced", "presets": presets(facts), "facts": shown(facts)}

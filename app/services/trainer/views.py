@@ -1,0 +1,131 @@
+"""What a training leaves for looking at: previews of each epoch, the evaluation, ultralytics' plots. Reads files only.
+
+Names in addresses are checked against what such files are called; nothing else of the folder can be asked for.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.errors import NotFound
+from app.services.trainer.base import TrainingBase
+
+CURVES = r"(?:Box|Mask|Pose)?(?:P|R|F1|PR)_curve\.png"
+KINDS = {  # in the order that they are shown
+    "results": r"results\.png",
+    "matrix": r"confusion_matrix(?:_normalized)?\.png",
+    "curve": CURVES,
+    "labels": r"labels(?:_correlogram)?\.jpg",
+    "train_batch": r"train_batch\d{1,7}\.jpg",
+    "val_labels": r"val_batch\d{1,7}_labels\.jpg",
+    "val_pred": r"val_batch\d{1,7}_pred\.jpg",
+}
+
+
+class TrainingViews(TrainingBase):
+    """Finds what there is to see."""
+
+    def previews(self, training_id: int) -> dict[str, Any]:
+        """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none."""
+        self._row(training_id)
+        folder = self.folder(training_id) / "previews"
+        index = document(folder / "index.json") or {"images": []}
+        place = f"/api/trainings/{training_id}/previews/images"
+        for number, image in enumerate(index["images"]):
+            image["url"] = f"{place}/{number}"
+        return index | {"epochs": epochs_in(folder)}
+
+    def preview(self, training_id: int, epoch: int) -> Path:
+        """The file of what was found after an epoch.
+
+        Raises:
+            NotFound: no such training, or the epoch is not kept.
+        """
+        self._row(training_id)
+        path = self.folder(training_id) / "previews" / f"epoch-{epoch}.json"
+        return there(path, _("The predictions after this epoch are not kept. Ask which epochs there are."))
+
+    def preview_image(self, training_id: int, number: int) -> Path:
+        self._row(training_id)
+        return there(self.folder(training_id) / "previews" / f"image-{number}.jpg", _("There is no such picture."))
+
+    def evaluation(self, training_id: int) -> dict[str, Any]:
+        """As EvaluationOut takes it.
+
+        Raises:
+            NotFound: no such training, or its final validation is still to come.
+        """
+        self._row(training_id)
+        found = document(self.folder(training_id) / "evaluation" / "evaluation.json")
+        if found is None:
+            raise NotFound(_("There is no evaluation: it is made when a training has completed."))
+        for picture in found["pictures"]:
+            picture["url"] = f"/api/trainings/{training_id}/evaluation/images/{picture['number']}"
+        return found
+
+    def evaluation_image(self, training_id: int, number: int) -> Path:
+        self._row(training_id)
+        return there(self.folder(training_id) / "evaluation" / f"image-{number}.jpg", _("There is no such picture."))
+
+    def run_files(self, training_id: int) -> dict[str, Any]:
+        """ultralytics' plots, as RunFilesOut takes them."""
+        self._row(training_id)
+        place = self.folder(training_id) / "run"
+        pictures = [path for path in place.glob("*.*g") if path.is_file() and not path.is_symlink()]
+        found = [(kind_of(path.name), path) for path in pictures]
+        order = list(KINDS)
+        shown = sorted(((order.index(kind), natural(path.name), kind, path) for kind, path in found if kind))
+        return {
+            "evaluation": (self.folder(training_id) / "evaluation" / "evaluation.json").is_file(),
+            "files": [
+                {
+                    "name": path.name,
+                    "kind": kind,
+                    "size_bytes": path.stat().st_size,
+                    "url": f"/api/trainings/{training_id}/files/{path.name}",
+                }
+                for _order, _name, kind, path in shown
+            ],
+        }
+
+    def run_file(self, training_id: int, name: str) -> Path:
+        """One of them.
+
+        Raises:
+            NotFound: no such training, no such file, or one that is not for looking at.
+        """
+        self._row(training_id)
+        if kind_of(name) is None:
+            raise NotFound(_("There is no such picture."))
+        return there(self.folder(training_id) / "run" / name, _("There is no such picture."))
+
+
+def kind_of(name: str) -> str | None:
+    return next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, name, re.ASCII)), None)
+
+
+def natural(name: str) -> tuple[Any, ...]:
+    """Sorts train_batch2 before train_batch10."""
+    return tuple((int(text), "") if text.isdecimal() else (-1, text) for text in re.split(r"(\d+)", name))
+
+
+def there(path: Path, otherwise: str) -> Path:
+    if not path.is_file() or path.is_symlink():
+        raise NotFound(otherwise)
+    return path
+
+
+def epochs_in(folder: Path) -> list[int]:
+    matches = (re.fullmatch(r"epoch-(\d+)\.json", path.name) for path in folder.glob("epoch-*.json"))
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def document(path: Path) -> dict[str, Any] | None:
+    """One of the worker's JSON files, which are there whole or not at all."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,40 @@
+/* The end of the application's log: by level and text, followed while it is in sight. */
+import { get } from "./api.js";
+import { $, failure, h, put } from "./dom.js";
+import { t } from "./i18n.js";
+
+const EVERY_MS = 3000;
+const LOOKS = { WARNING: "is-warning", ERROR: "is-error", CRITICAL: "is-error" };
+
+export class AppLog {
+  constructor(panel) {
+    Object.assign(this, { place: $("[data-log]", panel), level: $("[data-level]", panel), search: $("[data-search]", panel), follow: $("[data-follow]", panel), shown: null, turn: 0 });
+    this.level.addEventListener("change", () => this.load());
+    this.search.addEventListener("input", () => { clearTimeout(this.typing); this.typing = setTimeout(() => this.load(), 250); });
+    this.follow.addEventListener("change", () => { if (this.follow.checked) this.load(); });
+    this.load();
+    setInterval(() => { if (this.follow.checked && !document.hidden) this.load(); }, EVERY_MS);
+  }
+
+  async load() {
+    const turn = ++this.turn;
+    try {
+      const answer = await get("/api/system/logs", { level: this.level.value, search: this.search.value.trim(), limit: 300 });
+      if (turn === this.turn) this.show(answer);
+    } catch (error) {
+      if (turn === this.turn) { this.shown = null; put(this.place, failure(error, () => this.load())); }
+    }
+  }
+
+  show({ entries, complete }) {
+    const text = JSON.stringify(entries);
+    if (text === this.shown) return; // what is selected stays selected
+    this.shown = text;
+    put(this.place, entries.length ? entries.map((entry) => this.row(entry)) : h("p", { class: "panel-empty" }, complete ? t("The log has nothing like this.") : t("The newest part of the log has nothing like this.")));
+    if (this.follow.checked) this.place.scrollTop = this.place.scrollHeight;
+  }
+
+  row({ time, level, logger, message }) {
+    return h("div", { class: `log-entry ${LOOKS[level] || ""}` }, h("span", { class: "log-time" }, time.replace(",", ".")), h("span", { class: "log-level" }, level), h("span", { class: "log-name" }, logger), h("pre", {}, message));
+  }
+}

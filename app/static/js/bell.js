@@ -1,0 +1,70 @@
+/* A word when a training ends, if the reader wants it: the browser's notification and a mark in the page's title.
+   Permission is asked for on the click alone. */
+import { $, icon, put, toast } from "./dom.js";
+import { t } from "./i18n.js";
+import { keep, kept } from "./prefs.js";
+
+const PREF = "bell";
+const TEXTS = {
+  completed: () => t("Training completed"),
+  failed: () => t("Training failed"),
+  cancelled: () => t("Training stopped"),
+  paused: () => t("Training paused"),
+};
+const MARKS = { completed: "✓", failed: "✗", cancelled: "■", paused: "‖" };
+
+export class Bell {
+  constructor(button) {
+    this.button = button;
+    this.supported = "Notification" in window;
+    button.addEventListener("click", () => this.toggle());
+    this.show();
+  }
+
+  get wanted() {
+    return this.supported && kept(PREF, false) && Notification.permission === "granted";
+  }
+
+  async toggle() {
+    if (!this.supported) { toast(t("This browser has no notifications."), "failed"); return; }
+    if (this.wanted) keep(PREF, false);
+    else {
+      const answer = Notification.permission === "granted" ? "granted" : await Notification.requestPermission();
+      keep(PREF, answer === "granted");
+      if (answer !== "granted") toast(t("The browser does not allow notifications of this page. Its settings for this address can change that."), "failed");
+      else toast(t("You are told when a training ends that you have open."), "success");
+    }
+    this.show();
+  }
+
+  show() {
+    const { wanted } = this;
+    this.button.hidden = !this.supported;
+    this.button.setAttribute("aria-pressed", wanted);
+    this.button.title = wanted ? t("Notification at the end: on") : t("Tell me when it ends");
+    this.button.setAttribute("aria-label", this.button.title);
+    put(this.button, icon(wanted ? "bell-fill" : "bell"));
+  }
+
+  /** The training has just ended, or was paused, while the page was open. */
+  ring(training) {
+    const text = TEXTS[training.status];
+    if (!text) return;
+    if (document.hidden) this.mark(training);
+    if (!this.wanted || document.hasFocus()) return;
+    const note = new Notification(text(), { body: training.name, tag: `training-${training.id}`, icon: $("link[rel=icon]").href });
+    note.onclick = () => { window.focus(); note.close(); };
+  }
+
+  /** In the title until the reader looks. */
+  mark({ status }) {
+    this.sign = MARKS[status];
+    document.title = `${this.sign} ${document.title}`;
+    const seen = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", seen);
+      document.title = document.title.replace(`${this.sign} `, "");
+    };
+    document.addEventListener("visibilitychange", seen);
+  }
+}

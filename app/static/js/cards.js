@@ -1,0 +1,122 @@
+/* The cards above the curves: a figure, where it is going, what it means, and whether it is good. Made once, then changed in place. */
+import { h, icon, put } from "./dom.js";
+import { fixed, number } from "./format.js";
+import { t } from "./i18n.js";
+import { countedIn, judged } from "./judging.js";
+
+const part = (name) => (metric) => metric.parts?.[name];
+const own = (name) => (metric) => metric[name];
+
+const BOXES = [
+  { key: "map50", label: () => "mAP50", up: true, value: own("map50"), help: () => t("How well things are found, counting what overlaps the true place by half. Higher is better.") },
+  { key: "map95", label: () => "mAP50-95", up: true, value: own("map95"), help: () => t("The same with ever stricter overlap: how exact the places are. Higher is better.") },
+  { key: "precision", label: () => t("Precision"), up: true, value: own("precision"), help: () => t("Of what it marks, how much is right. Low means false alarms.") },
+  { key: "recall", label: () => t("Recall"), up: true, value: own("recall"), help: () => t("Of the things that are there, how many it finds. Low means it misses some.") },
+];
+const IMAGES = [
+  { key: "top1", label: () => t("Top-1 accuracy"), up: true, value: part("metrics/accuracy_top1"), help: () => t("How often its first choice is right. Higher is better.") },
+  { key: "top5", label: () => t("Top-5 accuracy"), up: true, value: part("metrics/accuracy_top5"), help: () => t("How often the right class is among its first five.") },
+];
+const LOSSES = [
+  { key: "loss", label: () => t("Training loss"), up: false, value: own("loss"), help: () => t("Its error on the pictures it learns from. It should fall, fast at first.") },
+  { key: "val_loss", label: () => t("Validation loss"), up: false, value: own("val_loss"), help: () => t("Its error on pictures it never learned from. If it rises while the other falls, it learns by heart.") },
+];
+
+export const cardsOf = (task) => [...(task === "classify" ? IMAGES : BOXES), ...LOSSES];
+
+const BACK = 5; // epochs that the trend compares with as many before
+const POINTS = 60; // of the small curve
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** The standard deviation of a value from its neighbours' course (von Neumann 1941): a trend does not count. */
+function noise(values) {
+  if (values.length < 4) return 0;
+  const steps = values.slice(1).map((value, index) => (value - values[index]) ** 2);
+  return Math.sqrt(mean(steps) / 2);
+}
+
+class Card {
+  constructor(spec, task) {
+    Object.assign(this, { spec, task });
+    this.trend = h("span", { class: "nowrap metric-trend" });
+    this.value = h("span", { class: "metric-value" });
+    this.verdict = h("span", { class: "metric-verdict", hidden: true });
+    this.line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+    this.best = h("span", { class: "metric-best" });
+    this.doubt = h("p", { class: "metric-doubt", hidden: true });
+    const curve = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    curve.setAttribute("viewBox", "0 0 100 24");
+    curve.setAttribute("preserveAspectRatio", "none");
+    curve.setAttribute("aria-hidden", "true");
+    curve.classList.add("metric-curve");
+    curve.append(this.line);
+    this.element = h("article", { class: "panel metric", "data-metric": spec.key },
+      h("span", { class: "metric-label" }, spec.label(), this.trend),
+      h("div", { class: "metric-row" }, this.value, this.verdict), curve, this.best, this.doubt, h("p", { class: "metric-help" }, spec.help()));
+  }
+
+  show(metrics, best) {
+    const { spec } = this;
+    const last = metrics.at(-1);
+    const value = last && spec.value(last);
+    this.value.textContent = fixed(value);
+    this.trended(metrics.slice(-2 * BACK).map((metric) => spec.value(metric)).filter(Number.isFinite));
+    this.best.textContent = best ? t("{value} in the best epoch, {epoch}", { value: fixed(spec.value(best)), epoch: number(best.epoch) }) : "";
+    this.judge(value, last);
+    this.draw(metrics);
+  }
+
+  judge(value, metric) {
+    const found = judged(this.task, this.spec.key, value, countedIn(metric));
+    this.verdict.hidden = !found;
+    this.doubt.hidden = !found?.doubt;
+    if (!found) return;
+    this.verdict.className = `metric-verdict is-${found.level}`;
+    this.verdict.textContent = found.word;
+    this.verdict.title = t("Good from {good}, usable from {fair}.", { good: fixed(found.limits[0], 2), fair: fixed(found.limits[1], 2) });
+    if (found.doubt) {
+      put(this.doubt, icon("plus-slash-minus"), " ", h("span", {}, found.doubt.text));
+    }
+  }
+
+  /** Where it has gone: the mean of the last epochs against that of those before, unless it is within their noise. */
+  trended(values) {
+    if (values.length < 2) { put(this.trend); return; }
+    const half = Math.floor(values.length / 2);
+    const change = mean(values.slice(-half)) - mean(values.slice(0, -half));
+    const arrow = change > 0 ? "arrow-up-right" : "arrow-down-right";
+    const steady = Math.abs(change) < Math.max(0.0005, noise(values) * Math.sqrt(2 / half));
+    const [symbol, word] = steady ? ["arrow-right", t("steady")] : [arrow, change > 0 === this.spec.up ? t("better") : t("worse")];
+    if (this.trend.dataset.look === symbol + word) return;
+    this.trend.dataset.look = symbol + word;
+    this.trend.title = t("The last five epochs against the five before");
+    put(this.trend, icon(symbol), " ", word);
+  }
+
+  draw(metrics) {
+    const step = Math.max(1, Math.ceil(metrics.length / POINTS));
+    const values = metrics.filter((_, index) => (metrics.length - 1 - index) % step === 0).map((metric) => this.spec.value(metric)).filter(Number.isFinite);
+    const [low, high] = [Math.min(...values), Math.max(...values)];
+    const span = high - low || 1;
+    const x = (index) => (values.length > 1 ? (100 * index) / (values.length - 1) : 100);
+    this.line.setAttribute("points", values.map((value, index) => `${x(index).toFixed(1)},${(22 - (20 * (value - low)) / span).toFixed(1)}`).join(" "));
+  }
+}
+
+export class Cards {
+  constructor(place) {
+    Object.assign(this, { place, task: null, cards: [] });
+  }
+
+  show(task, metrics, bestEpoch) {
+    if (task !== this.task) {
+      this.task = task;
+      this.cards = cardsOf(task).map((spec) => new Card(spec, task));
+      this.place.dataset.count = this.cards.length;
+      put(this.place, this.cards.map(({ element }) => element));
+    }
+    const best = metrics.find((metric) => metric.epoch === bestEpoch);
+    for (const card of this.cards) card.show(metrics, best);
+  }
+}

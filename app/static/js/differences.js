@@ -1,0 +1,90 @@
+/* What two or more trainings have in common and in what they differ, and their best values. */
+import { h, icon } from "./dom.js";
+import { dateTime, duration, fixed, number, significant } from "./format.js";
+import { t } from "./i18n.js";
+import { modelName, trainingBadge } from "./status.js";
+
+const lowest = (values) => values.reduce((least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least), null);
+const mean = (values) => {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+};
+
+// [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none]
+const VALUES = [
+  ["mAP50", ({ training }) => training.best?.map50, (value) => fixed(value), 1],
+  ["mAP50-95", ({ training }) => training.best?.map95, (value) => fixed(value), 1],
+  [() => t("Precision"), ({ training }) => training.best?.precision, (value) => fixed(value), 1],
+  [() => t("Recall"), ({ training }) => training.best?.recall, (value) => fixed(value), 1],
+  [() => t("Best epoch"), ({ training }) => training.best?.epoch, (value) => number(value), 0],
+  [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => significant(value), -1],
+  [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => significant(value), -1],
+  [() => t("Epochs"), ({ training }) => training.current_epoch, (value) => number(value), 0],
+  [() => t("An epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${significant(value)} s`), -1],
+  [() => t("Duration"), ({ training }) => training.duration, (value) => duration(value), 0],
+];
+
+/** The place of the best value, -1 where nothing is better than the rest. */
+export function bestOf(values, sign) {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  if (!sign || known.length < 2 || known.every((value) => value === known[0])) return -1;
+  return values.indexOf(sign > 0 ? Math.max(...known) : Math.min(...known));
+}
+
+const head = (runs, swatch) => h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Value"))),
+  runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, run.name))))));
+
+/** Best values, a column for each training. */
+export function valueTable(runs, swatch) {
+  const rows = VALUES.map(([title, value, text, sign]) => {
+    const values = runs.map(value);
+    const best = bestOf(values, sign);
+    const texts = values.map(text);
+    const marked = (index) => best >= 0 && texts[index] === texts[best] && texts.some((other) => other !== texts[best]);
+    return h("tr", {}, h("th", { scope: "row" }, typeof title === "string" ? title : title()),
+      texts.map((shown, index) => h("td", { class: `number ${marked(index) ? "is-best" : ""}` },
+        marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], shown)));
+  });
+  const states = h("tr", {}, h("th", { scope: "row" }, t("State")), runs.map(({ training }) => h("td", { class: "number" }, trainingBadge(training))));
+  return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Best values") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {}, states, rows)));
+}
+
+const startText = ({ start = {}, weights }) => {
+  if (start.kind === "training") return t("training {id}, {checkpoint}", { id: start.training_id, checkpoint: start.checkpoint });
+  return { scratch: t("from scratch"), official: t("official") }[weights || start.kind] || t("automatic");
+};
+
+// [title, value(training)]
+const SETTINGS = [
+  [() => t("Dataset"), ({ dataset_name: name }) => name],
+  [() => t("Dataset revision"), ({ dataset_revision: hash }) => (hash ? hash.slice(0, 10) : "–")],
+  [() => t("Model"), modelName],
+  [() => t("Start weights"), startText],
+  [() => t("Epochs"), ({ epochs, total_epochs: total }) => number(total || epochs)],
+  [() => t("Batch size"), ({ batch_size: size, batch_now: now }) => (now && now !== size ? `${number(size)} → ${number(now)}` : number(size))],
+  [() => t("Image size (px)"), ({ img_size: size }) => number(size)],
+  [() => t("Learning rate"), ({ learning_rate: rate, params }) => ((params.optimizer ?? "auto") === "auto" ? t("automatic") : significant(rate))],
+  [() => t("Device"), ({ device }) => device || "–"],
+  [() => t("Created"), ({ created_at: time }) => dateTime(time)],
+];
+const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting
+
+const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
+
+/** [{title, code, values, differs}] of everything that was set. */
+export function settings(trainings, defaults) {
+  const own = SETTINGS.map(([title, value], index) => ({ title: title(), values: trainings.map(value), counts: index < SETTINGS.length - ALWAYS_DIFFER }));
+  const params = Object.entries(defaults).map(([name, usual]) => ({
+    title: name, code: true, counts: true, values: trainings.map(({ params: set }) => (name in set ? plain(set[name]) : t("default: {value}", { value: plain(usual) }))),
+    keys: trainings.map(({ params: set }) => plain(name in set ? set[name] : usual)),
+  }));
+  return [...own, ...params].map((row) => ({ ...row, differs: row.counts && new Set(row.keys || row.values).size > 1 }));
+}
+
+/** The table of settings: what differs, or all of it. */
+export function settingsTable(runs, defaults, all, swatch) {
+  const rows = settings(runs.map(({ training }) => training), defaults).filter(({ differs }) => all || differs);
+  if (!rows.length) return h("p", { class: "panel-empty" }, t("They have the same settings and the same dataset."));
+  return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Settings") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {},
+    rows.map(({ title, code, values, differs }) => h("tr", { class: differs && all ? "is-different" : null }, h("th", { scope: "row" }, code ? h("code", {}, title) : title), values.map((value) => h("td", { class: "number", title: value }, value)))))));
+}

@@ -1,0 +1,129 @@
+/* The final validation as data: which confidence to use, what is taken for what, the curves behind it, and the worst images. */
+import { get } from "./api.js";
+import { Plot } from "./charts.js";
+import { $, fillFrom, h, icon, put } from "./dom.js";
+import { fixed, number, percent } from "./format.js";
+import { t, tn } from "./i18n.js";
+import { lightbox } from "./lightbox.js";
+import { matrixTable } from "./matrix.js";
+import { ShapesPicture } from "./shapes.js";
+
+const WORST_AT_FIRST = 12;
+
+export class EvaluationView {
+  /** `panel` stays hidden until there is an evaluation. */
+  constructor(panel, id, name) {
+    Object.assign(this, { panel, id, name, plots: [] });
+  }
+
+  async load() {
+    this.panel.hidden = false;
+    await fillFrom($("[data-threshold]", this.panel), () => get(`/api/trainings/${this.id}/evaluation`), (data) => this.show(data));
+  }
+
+  /** There is none, or none any more. */
+  hide() {
+    this.panel.hidden = true;
+  }
+
+  show(data) {
+    this.data = data;
+    this.plots.forEach((plot) => plot.end());
+    put($("[data-evaluation-about]", this.panel), tn("{n} image", "{n} images", data.images), ", ", tn("{n} object", "{n} objects", data.objects));
+    put($("[data-threshold]", this.panel), this.advice());
+    this.curves();
+    put($("[data-matrix]", this.panel), matrixTable(data, (cell) => this.openCell(cell)));
+    put($("[data-worst]", this.panel), this.worst());
+  }
+
+  nameOf(index) {
+    return this.data.names[index] ?? t("nothing");
+  }
+
+  /** What confidence to use, with what it gives; and what other wishes would take. */
+  advice() {
+    const { best, curves, accuracy } = this.data;
+    if (accuracy) return h("p", { class: "threshold-main" }, t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1: percent(accuracy.top1, 1), top5: percent(accuracy.top5, 1) }));
+    if (!best || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
+    const rows = [[t("Balanced (best F1)"), best], [t("Few false alarms"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Miss little"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
+    return [
+      h("p", { class: "threshold-main" }, t("Use a confidence of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",
+        t("Then {precision} of what it marks is right, and it finds {recall} of what is there.", { precision: percent(best.precision), recall: percent(best.recall) })),
+      h("div", { class: "table-wrap" }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("You want"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+        h("tbody", {}, rows.map(([title, item]) => h("tr", {}, h("td", {}, title), [item.confidence, item.precision, item.recall].map((value) => h("td", { class: "number" }, fixed(value, 2)))))))),
+    ];
+  }
+
+  /** Of the confidences where one curve fits, that where the other is highest. */
+  place(fits, name, other) {
+    const { x, precision, recall } = this.data.curves;
+    const curves = { precision, recall };
+    const places = x.map((_, index) => index).filter((index) => fits(curves[name][index]) && curves[other][index] > 0);
+    if (!places.length) return null;
+    const at = places.reduce((top, index) => (curves[other][index] > curves[other][top] ? index : top));
+    return { confidence: x[at], precision: precision[at], recall: recall[at] };
+  }
+
+  curves() {
+    const { curves, best } = this.data;
+    const place = $("[data-evaluation-curves]", this.panel);
+    place.hidden = !curves;
+    if (!curves) { this.plots = []; return; }
+    const points = curves.x.map((x, index) => ({ x, precision: curves.precision[index], recall: curves.recall[index], f1: curves.f1[index], pr: curves.pr[index], classes: curves.classes.map((item) => ({ f1: item.f1[index], pr: item.pr[index] })) }));
+    const byClass = (key) => curves.classes.slice(0, 5).map((item, index) => ({ label: this.nameOf(item.class), colour: index + 2, faint: true, value: (point) => point.classes[index][key] }));
+    const shared = { x: (point) => point.x, xMin: 0, xMax: 1, min: 0, max: 1, smooth: false, dots: false, alone: true };
+    const several = curves.classes.length > 1;
+    this.plots = [
+      new Plot({ ...shared, title: t("Over the confidence"), key: "evaluation-confidence", name: () => `${this.name()}-confidence`, mark: best && { x: best.confidence, label: fixed(best.confidence, 2) }, xTitle: t("Confidence"), series: [
+        { label: "F1", value: (point) => point.f1, colour: 1 }, { label: t("Precision"), value: (point) => point.precision, colour: 3 }, { label: t("Recall"), value: (point) => point.recall, colour: 4 }] }),
+      new Plot({ ...shared, title: t("Precision over recall"), key: "evaluation-pr", name: () => `${this.name()}-precision-recall-curve`, xTitle: t("Recall"), series: [
+        { label: t("all classes"), value: (point) => point.pr, colour: 1 }, ...(several ? byClass("pr") : [])] }),
+      ...(several ? [new Plot({ ...shared, title: t("F1 of each class"), key: "evaluation-f1", name: () => `${this.name()}-f1-classes`, xTitle: t("Confidence"), series: [
+        { label: t("all classes"), value: (point) => point.f1, colour: 1 }, ...byClass("f1")] })] : []),
+    ];
+    put(place, this.plots.map((plot) => plot.element));
+    this.plots.forEach((plot) => { plot.start(); plot.set(points); });
+  }
+
+  worst() {
+    const { worst } = this.data;
+    if (!worst.length) return h("p", { class: "panel-empty" }, t("No image has an error at this confidence."));
+    const pictures = worst.map((number_) => this.data.pictures[number_]);
+    const list = h("div", { class: "previews" }, pictures.map((picture, index) => {
+      const view = this.picture(picture);
+      return h("button", { class: "preview preview-open", type: "button", hidden: index >= WORST_AT_FIRST, title: picture.file, onclick: () => this.open(pictures, index) }, view.element, h("span", { class: "under" }, tn("{n} error", "{n} errors", picture.errors)));
+    }));
+    const more = pictures.length > WORST_AT_FIRST && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { list.querySelectorAll("[hidden]").forEach((item) => { item.hidden = false; }); more.remove(); } }, t("Show all {n}", { n: number(pictures.length) }));
+    return [list, more];
+  }
+
+  /** A picture with what was found in the colour of its outcome: right, or an error. */
+  picture(picture, cell = null) {
+    const { names, task } = this.data;
+    const view = new ShapesPicture(picture.url, picture, picture.file);
+    const outcome = new Map(picture.pairs.filter(([index]) => index >= 0).map(([index, there]) => [picture.found[index], there >= 0 && picture.truth[there].class === picture.found[index].class]));
+    const missed = new Set(picture.pairs.filter(([index]) => index < 0).map(([, there]) => picture.truth[there]));
+    view.draw(task === "classify" ? [] : [
+      { shapes: picture.truth, names, truth: true, colour: (shape) => (missed.has(shape) ? "#ffb000" : "#fff") },
+      { shapes: picture.found, names, labels: true, colour: (shape) => (outcome.get(shape) ? "#157a3c" : "#b3261a") },
+    ]);
+    return view;
+  }
+
+  open(pictures, start) {
+    lightbox(pictures.map((picture) => ({ title: picture.file, body: () => [this.picture(picture).element, this.legend(picture)] })), start);
+  }
+
+  legend(picture) {
+    if (this.data.task === "classify") {
+      return h("p", {}, t("really: {name}", { name: this.nameOf(picture.truth[0].class) }), " · ", t("first choices: {names}", { names: picture.found.map((item) => `${this.nameOf(item.class)} ${percent(item.conf)}`).join(", ") }));
+    }
+    const say = (symbol, look, text) => h("span", { class: `legend-item ${look}` }, icon(symbol), " ", text);
+    return h("p", { class: "legend" }, say("check-circle-fill", "is-right", t("found and right")), say("x-octagon-fill", "is-wrong", t("found and wrong")), say("dash-square-dotted", "", t("really there")), say("exclamation-diamond-fill", "is-missed", t("missed")));
+  }
+
+  openCell([predicted, truth]) {
+    const numbers = this.data.cells[`${predicted},${truth}`] || [];
+    if (numbers.length) this.open(numbers.map((index) => this.data.pictures[index]), 0);
+  }
+}

@@ -1,0 +1,45 @@
+/* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki (Métricas). */
+import { fixed, number } from "./format.js";
+import { t } from "./i18n.js";
+
+/* Good from the first, usable from the second. Masks, keypoints and turned boxes are measured more strictly. */
+const LEVELS = {
+  detect: { map50: [0.8, 0.5], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.8, 0.6] },
+  segment: { map50: [0.75, 0.45], map95: [0.45, 0.25], precision: [0.8, 0.6], recall: [0.75, 0.55] },
+  pose: { map50: [0.8, 0.5], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.8, 0.6] },
+  obb: { map50: [0.75, 0.45], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.75, 0.55] },
+  classify: { top1: [0.9, 0.75], top5: [0.98, 0.9] },
+};
+const CERTAIN = 0.03; // a figure that is this exact needs no word about it
+const Z = 1.96; // 95 %
+
+/** Half the width of Wilson's 95 % interval of a share `p` of `n` (Wilson 1927), as for a share of counted objects. */
+export function uncertainty(p, n) {
+  if (!(n > 0) || !Number.isFinite(p)) return null;
+  const square = Z * Z;
+  return (Z / (1 + square / n)) * Math.sqrt((p * (1 - p)) / n + square / (4 * n * n));
+}
+
+/** {level: good | fair | low, word, doubt: text or null} of a measure; null where there is none. `counted`: objects of the validation. */
+export function judged(task, key, value, counted) {
+  const limits = LEVELS[task]?.[key];
+  if (!limits || !Number.isFinite(value)) return null;
+  const [good, fair] = limits;
+  const level = value >= good ? "good" : value >= fair ? "fair" : "low";
+  const words = { good: t("good"), fair: t("usable"), low: t("low") };
+  const margin = uncertainty(value, counted);
+  const crosses = margin !== null && [good, fair].some((limit) => Math.abs(value - limit) < margin);
+  const doubt = margin === null || margin < CERTAIN ? null : {
+    short: `± ${fixed(margin, 2)}`,
+    text: task === "classify"
+      ? t("Measured on {n} images only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) })
+      : t("Measured on {n} objects only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) }),
+  };
+  return { level, word: crosses ? t("probably {level}", { level: words[level] }) : words[level], doubt, limits };
+}
+
+/** How many objects the validation has, or images of a classification; null where the epoch does not say. */
+export function countedIn(metric) {
+  const classes = metric?.classes || [];
+  return classes.length ? classes.reduce((sum, item) => sum + item.instances, 0) : null;
+}

@@ -1,0 +1,47 @@
+/* A confusion matrix as a table: each cell can be pointed at, and opens the images behind it. */
+import { h } from "./dom.js";
+import { number, percent } from "./format.js";
+import { t } from "./i18n.js";
+
+const DENSE = 12; // classes, from where on the columns are headed by numbers
+const LARGE = 60; // classes, from where on only those with most errors are shown
+
+/** `open([predicted, true])` where a cell has images. Rows: what the model said; columns: what it is. */
+export function matrixTable({ names, matrix, cells, task }, open) {
+  const nothing = task === "classify" ? [] : [names.length];
+  const count = new Map(matrix.map(([row, column, n]) => [`${row},${column}`, n]));
+  const classes = shownClasses(names, matrix);
+  const sums = new Map();
+  for (const [, column, n] of matrix) sums.set(column, (sums.get(column) || 0) + n);
+  const label = (index) => names[index] ?? t("nothing");
+  const lists = [...classes, ...nothing];
+  const cell = (row, column) => {
+    const n = count.get(`${row},${column}`) || 0;
+    const share = n / (sums.get(column) || 1);
+    const right = row === column;
+    const spoken = t("{n} × really {truth}, taken for {said}", { n: number(n), truth: label(column), said: label(row) });
+    const look = { class: `matrix-cell ${right ? "is-right" : "is-wrong"} ${n ? "" : "is-none"}`, style: { "--share": share.toFixed(3) } };
+    if (!n || (right && row === names.length)) return h("td", look);
+    const inside = cells[`${row},${column}`]?.length
+      ? h("button", { type: "button", title: `${spoken} (${percent(share)})`, "aria-label": spoken, onclick: () => open([row, column]) }, number(n))
+      : h("span", { title: `${spoken} (${percent(share)})` }, number(n));
+    return h("td", look, inside);
+  };
+  const dense = classes.length > DENSE;
+  const numbered = (index, scope) => (!dense || index === names.length ? label(index) : scope === "col" ? String(index) : `${index} ${label(index)}`);
+  const head = (index, scope) => h("th", { scope, title: label(index), "aria-label": label(index) }, h("span", {}, numbered(index, scope)));
+  return [
+    h("div", { class: "table-wrap matrix-wrap", tabindex: 0, role: "group", "aria-label": t("Confusion matrix") }, h("table", { class: `matrix ${dense ? "is-dense" : ""}` },
+      h("thead", {}, h("tr", {}, h("th", { class: "matrix-corner" }, t("said ↓ · really →")), lists.map((index) => head(index, "col")))),
+      h("tbody", {}, lists.map((row) => h("tr", {}, head(row, "row"), lists.map((column) => cell(row, column))))))),
+    classes.length < names.length && h("p", { class: "under" }, t("Of {total} classes the {n} with most errors are shown.", { total: number(names.length), n: number(classes.length) })),
+  ];
+}
+
+function shownClasses(names, matrix) {
+  const all = names.map((_, index) => index);
+  if (all.length <= LARGE) return all;
+  const errors = new Array(names.length + 1).fill(0);
+  for (const [row, column, n] of matrix) if (row !== column) { errors[row] += n; errors[column] += n; }
+  return all.sort((a, b) => errors[b] - errors[a]).slice(0, LARGE).sort((a, b) => a - b);
+}

@@ -1,0 +1,207 @@
+/* Charts that lay one metric of several trainings over each other, by epoch or by time. One style with the charts of a
+   training; a crosshair that all of them share; the legend has the values under it, else the last ones. */
+import { h, icon } from "./dom.js";
+import { soon, unwatch, watch } from "./drawing.js";
+import { duration, number, significant } from "./format.js";
+import { locale, t } from "./i18n.js";
+import { savePicture, saveTable } from "./saving.js";
+import { Average, smoothing } from "./smoothing.js";
+import { css } from "./theme_colours.js";
+
+const Chart = window.Chart;
+Chart.defaults.font.family = css("--font");
+Chart.defaults.font.size = 11;
+Chart.defaults.locale = locale;
+
+const group = new Set();
+let pointer = null; // epoch or seconds, on every chart
+let frame = 0;
+
+// Each run has a colour and, from the seventh on, a dash, too: six colours can be told apart, ten cannot.
+const DASHES = [[], [5, 3]];
+export const colourOf = (place) => `--series-${(place % 6) + 1}`;
+export const isDashed = (place) => place >= 6;
+
+function pointTo(x) {
+  if (x === pointer) return;
+  pointer = x;
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    for (const overlay of group) overlay.pointed();
+  });
+}
+
+const crosshair = {
+  id: "crosshair",
+  afterDatasetsDraw({ ctx, chartArea: area, scales: { x } }) {
+    if (pointer === null || pointer < x.min || pointer > x.max) return;
+    const at = Math.round(x.getPixelForValue(pointer)) + 0.5;
+    ctx.save();
+    Object.assign(ctx, { strokeStyle: css("--control"), lineWidth: 1 });
+    ctx.beginPath();
+    ctx.moveTo(at, area.top);
+    ctx.lineTo(at, area.bottom);
+    ctx.stroke();
+    ctx.restore();
+  },
+  afterEvent(chart, { event, inChartArea }) {
+    if (event.type === "mouseout" || !inChartArea) { if (pointer !== null && event.type !== "resize") pointTo(null); return; }
+    if (event.type === "mousemove") pointTo(chart.scales.x.getValueForPixel(event.x));
+  },
+};
+
+/** spec: {key (the metric), title, min, max}. `runs`: [{id, name, place, curves}]; axis: "epoch" or "time". */
+export class Overlay {
+  constructor(spec, axis) {
+    Object.assign(this, { spec, axis, runs: [], hidden: new Set() });
+    this.canvas = h("canvas", { role: "img", "aria-label": spec.title });
+    this.wait = h("div", { class: "chart-wait" }, t("None of them has a value yet."));
+    this.legend = h("div", { class: "chart-legend is-runs" });
+    this.element = h("article", { class: "panel chart" },
+      h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
+      this.legend, h("div", { class: "chart-box" }, this.canvas, this.wait));
+  }
+
+  tools() {
+    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, icon(symbol));
+    this.reset = button("zoom-out", t("Reset zoom"), () => { this.chart.resetZoom("none"); this.reset.hidden = true; });
+    this.reset.hidden = true;
+    return [this.reset, button("image", t("Download as PNG"), () => this.png()), button("filetype-csv", t("Download as CSV"), () => this.csv())];
+  }
+
+  /** Draw it; the element must be in the page. */
+  start() {
+    this.chart = new Chart(this.canvas, { type: "line", data: { datasets: [] }, options: this.options(), plugins: [crosshair] });
+    group.add(this);
+    this.themed = () => this.recolour();
+    document.addEventListener("theme", this.themed);
+    this.smoothed = () => this.fill();
+    smoothing.addEventListener("change", this.smoothed);
+    watch(this);
+    return this;
+  }
+
+  end() {
+    group.delete(this);
+    unwatch(this);
+    document.removeEventListener("theme", this.themed);
+    smoothing.removeEventListener("change", this.smoothed);
+    this.chart.destroy();
+    this.element.remove();
+  }
+
+  options() {
+    const tick = { maxRotation: 0, autoSkipPadding: 16, padding: 4 };
+    return {
+      animation: false, parsing: false, normalized: true, responsive: true, maintainAspectRatio: false,
+      layout: { padding: { top: 8, right: 6 } },
+      events: ["mousemove", "mouseout", "touchstart", "touchmove"],
+      scales: {
+        x: { type: "linear", grid: { display: false }, border: { display: false }, ticks: { ...tick, callback: (value) => (this.axis === "time" ? duration(value) : Number.isInteger(value) ? number(value) : null) } },
+        y: { min: this.spec.min, suggestedMax: this.spec.max, border: { display: false }, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) } },
+      },
+      plugins: {
+        legend: { display: false }, tooltip: { enabled: false },
+        zoom: {
+          pan: { enabled: true, mode: "x", modifierKey: "shift" },
+          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => { this.reset.hidden = false; } },
+        },
+      },
+    };
+  }
+
+  show(runs, axis) {
+    Object.assign(this, { runs, axis });
+    this.fill();
+  }
+
+  /** Points of one run, smoothed as the reader wants it. */
+  points({ curves }) {
+    const average = new Average(smoothing.weight);
+    const values = curves[this.spec.key];
+    return curves[this.axis].map((x, index) => ({ x, y: smoothing.weight ? average.next(values[index]) : values[index] })).filter(({ y }) => y !== null && y !== undefined);
+  }
+
+  fill() {
+    if (!this.chart) return;
+    const { scales } = this.chart.options;
+    scales.x.min = this.axis === "epoch" ? 1 : 0;
+    this.chart.resetZoom?.("none");
+    this.reset.hidden = true;
+    this.chart.data.datasets = this.runs.map((run) => {
+      const data = this.points(run);
+      return { data, label: run.name, hidden: this.hidden.has(run.id), borderDash: DASHES[Number(isDashed(run.place))], borderWidth: 1.6, pointRadius: data.length < 3 ? 3 : 0, pointHitRadius: 0, tension: 0 };
+    });
+    this.keys = this.runs.map((run, index) => this.key(run, index));
+    this.legend.replaceChildren(...this.keys.map(({ element }) => element));
+    this.wait.hidden = this.chart.data.datasets.some(({ data }) => data.length);
+    this.recolour();
+  }
+
+  key(run, index) {
+    const value = h("span", { class: "key-value" });
+    const element = h("button", { class: "key", type: "button", "aria-pressed": !this.hidden.has(run.id), title: run.name, onclick: () => {
+      const shown = this.hidden.delete(run.id) || !this.hidden.add(run.id);
+      this.chart.setDatasetVisibility(index, shown);
+      element.setAttribute("aria-pressed", shown);
+      soon(this);
+    } }, h("span", { class: `key-line ${isDashed(run.place) ? "is-dashed" : ""}`, style: { color: `var(${colourOf(run.place)})` } }), h("span", { class: "key-name" }, run.name), value);
+    return { element, value };
+  }
+
+  recolour() {
+    const { scales } = this.chart.options;
+    for (const scale of Object.values(scales)) {
+      scale.ticks.color = css("--quiet");
+      if (scale.grid?.display !== false) scale.grid = { color: css("--line"), tickLength: 0 };
+    }
+    this.chart.data.datasets.forEach((dataset, index) => {
+      dataset.borderColor = dataset.backgroundColor = css(colourOf(this.runs[index].place));
+    });
+    soon(this);
+  }
+
+  /** What drawing.js calls in its turn. */
+  paint() {
+    this.chart.update("none");
+    this.tell();
+  }
+
+  pointed() {
+    if (this.onScreen) this.chart.draw();
+    this.tell();
+  }
+
+  /** The values under the crosshair: of the last epoch that had ended there. */
+  tell() {
+    const values = this.chart.data.datasets.map(({ data }) => {
+      const at = pointer === null ? data.at(-1) : before(data, this.axis === "epoch" ? Math.round(pointer) : pointer);
+      return at ? significant(at.y) : "";
+    });
+    this.keys?.forEach((key, index) => { key.value.textContent = values[index]; });
+    if (pointer === null) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.runs.map((run, index) => `${run.name}: ${values[index]}`).join(", ")}`);
+  }
+
+  file() {
+    return `compare-${this.runs.map(({ id }) => id).join("-")}-${this.spec.key}`;
+  }
+
+  png() {
+    savePicture(this.canvas, this.file(), this.spec.title, this.runs.map((run) => ({ label: run.name.slice(0, 24), colour: css(colourOf(run.place)), dashed: isDashed(run.place) })));
+  }
+
+  /** The values themselves, not smoothed: a row each. */
+  csv() {
+    const rows = this.runs.flatMap(({ id, name, curves }) => curves.epoch.map((epoch, index) => [id, name, epoch, curves.time[index], curves[this.spec.key][index]]));
+    saveTable(this.file(), ["training", "name", "epoch", "seconds", this.spec.key], rows);
+  }
+}
+
+function before(data, x) {
+  let [low, high] = [0, data.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (data[middle].x <= x) low = middle + 1; else high = middle;
+  }
+  return data[low - 1];
+}

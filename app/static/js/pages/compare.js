@@ -1,0 +1,165 @@
+/* Trainings side by side. The address holds everything, so that it can be shared:
+   ?ids=3,5,8&axis=time&charts=map50,loss&all=1&smooth=0.6 */
+import { get } from "../api.js";
+import { $, blank, failure, h, icon, put, skeleton, toast } from "../dom.js";
+import { settings, settingsTable, valueTable } from "../differences.js";
+import { percent } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { Overlay, colourOf, isDashed } from "../overlay.js";
+import { pickRuns } from "../run_picker.js";
+import { MOST as MOST_SMOOTH, smoothing } from "../smoothing.js";
+import { trainingBadge } from "../status.js";
+import { room } from "../trainings.js";
+
+const MOST = 10;
+const AGAIN_MS = 3000; // a running training draws its next point not sooner
+const CHARTS = [
+  { key: "map50", title: "mAP50", min: 0, max: 1 },
+  { key: "map95", title: "mAP50-95", min: 0, max: 1 },
+  { key: "loss", title: t("Training loss") },
+  { key: "val_loss", title: t("Validation loss") },
+  { key: "precision", title: t("Precision"), min: 0, max: 1 },
+  { key: "recall", title: t("Recall"), min: 0, max: 1 },
+  { key: "learning_rate", title: t("Learning rate"), min: 0 },
+  { key: "seconds", title: t("Seconds an epoch"), min: 0 },
+];
+const USUAL = ["map50", "map95", "loss", "val_loss"];
+const overlays = new Map(); // metric → Overlay
+let state = read();
+let runs = [];
+let answer = null;
+let places = []; // ids by colour: a run keeps its colour when another one goes
+
+function read() {
+  const query = new URLSearchParams(window.location.search);
+  const ids = (query.get("ids") || "").split(",").map(Number).filter((id) => Number.isSafeInteger(id) && id > 0);
+  const charts = (query.get("charts") || "").split(",").filter((key) => CHARTS.some((chart) => chart.key === key));
+  const smooth = Number(query.get("smooth"));
+  return { ids: [...new Set(ids)].slice(0, MOST), axis: query.get("axis") === "time" ? "time" : "epoch", charts: charts.length ? charts : USUAL, all: query.get("all") === "1", smooth: smooth > 0 && smooth <= MOST_SMOOTH ? smooth : 0 };
+}
+
+function write(change, replace = false) {
+  state = { ...state, ...change };
+  const query = [["ids", state.ids.join(",")], state.axis === "time" && ["axis", "time"], String(state.charts) !== String(USUAL) && ["charts", state.charts.join(",")], state.all && ["all", "1"], state.smooth && ["smooth", state.smooth]].filter((pair) => pair && pair[1]);
+  const text = query.map(([name, value]) => `${name}=${value}`).join("&");
+  window.history[replace ? "replaceState" : "pushState"](null, "", text ? `?${text}` : window.location.pathname);
+}
+
+const swatch = (run) => h("span", { class: `key-line ${isDashed(run.place) ? "is-dashed" : ""}`, style: { color: `var(${colourOf(run.place)})` }, "aria-hidden": "true" });
+
+async function load() {
+  const place = $("[data-failure]");
+  $("[data-none]").hidden = state.ids.length > 0;
+  $("[data-comparison]").hidden = !state.ids.length;
+  showTools();
+  if (!state.ids.length) { put($("[data-none]"), none()); runs = []; showRuns(); return; }
+  try {
+    answer = await get("/api/trainings/compare", { ids: state.ids.join(",") });
+    put(place);
+    show();
+  } catch (error) {
+    $("[data-comparison]").hidden = !answer;
+    put(place, failure(error, () => { put(place, skeleton(2)); load(); }));
+  }
+}
+
+const none = () => blank({
+  symbol: "layers", title: t("Lay trainings over each other"),
+  text: t("Choose up to ten. Their curves share the axes, their best values stand side by side, and you see in which settings they differ."),
+  actions: [h("button", { class: "btn btn-primary", type: "button", onclick: add }, icon("plus-lg"), " ", t("Choose trainings"))],
+});
+
+function show() {
+  const { trainings, curves, defaults, missing } = answer;
+  if (missing.length) {
+    toast(tn("{n} of them is not there any more.", "{n} of them are not there any more.", missing.length));
+    write({ ids: state.ids.filter((id) => !missing.includes(id)) }, true);
+  }
+  places = places.map((id) => (state.ids.includes(id) ? id : null));
+  for (const { id } of trainings) if (!places.includes(id)) { const free = places.indexOf(null); if (free < 0) places.push(id); else places[free] = id; }
+  runs = trainings.map((training, index) => ({ id: training.id, name: training.name, training, curves: curves[index], place: places.indexOf(training.id) }));
+  showRuns();
+  showCharts();
+  put($("[data-values]"), valueTable(runs, swatch));
+  showSettings();
+}
+
+function showRuns() {
+  const chip = (run) => h("li", { class: "run-chip" }, swatch(run), h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, run.name), trainingBadge(run.training),
+    h("button", { class: "icon-button", type: "button", title: t("Take away"), "aria-label": t("Take {name} away", { name: run.name }), onclick: () => { write({ ids: state.ids.filter((id) => id !== run.id) }); load(); } }, icon("x-lg")));
+  put($("[data-runs]"), runs.map(chip));
+  $("[data-add]").disabled = state.ids.length >= MOST;
+  $("[data-sub]").textContent = runs.length ? tn("{n} training", "{n} trainings", runs.length) : "";
+  $("[data-hint]").hidden = runs.length !== 1;
+}
+
+function showCharts() {
+  for (const [key, overlay] of overlays) if (!state.charts.includes(key)) { overlay.end(); overlays.delete(key); }
+  const grid = $("[data-charts]");
+  if (!overlays.size) put(grid);
+  for (const spec of CHARTS.filter(({ key }) => state.charts.includes(key))) {
+    if (!overlays.has(spec.key)) {
+      const fresh = new Overlay(spec, state.axis);
+      const next = CHARTS.slice(CHARTS.indexOf(spec) + 1).map(({ key }) => overlays.get(key)?.element).find(Boolean);
+      grid.insertBefore(fresh.element, next || null);
+      overlays.set(spec.key, fresh.start());
+    }
+    overlays.get(spec.key).show(runs, state.axis);
+  }
+}
+
+function showSettings() {
+  const trainings = runs.map(({ training }) => training);
+  const differ = runs.length > 1 ? settings(trainings, answer.defaults).filter(({ differs }) => differs).length : 0;
+  $("[data-differ]").textContent = runs.length > 1 ? tn("{n} differs", "{n} differ", differ) : "";
+  put($("[data-settings]"), settingsTable(runs, answer.defaults, state.all || runs.length === 1, swatch));
+}
+
+function showTools() {
+  for (const button of document.querySelectorAll("[data-axis]")) button.setAttribute("aria-pressed", button.dataset.axis === state.axis);
+  for (const box of document.querySelectorAll("[data-chart]")) box.checked = state.charts.includes(box.dataset.chart);
+  $("[data-all]").checked = state.all;
+  $("[data-smooth]").value = smoothing.weight;
+  $("[data-smooth-value]").textContent = smoothing.weight ? percent(smoothing.weight) : t("off");
+}
+
+async function add() {
+  const ids = await pickRuns(state.ids, MOST - state.ids.length);
+  if (!ids?.length) return;
+  write({ ids: [...state.ids, ...ids] });
+  load();
+}
+
+async function copy() {
+  try {
+    await navigator.clipboard.writeText(window.location.href);
+    toast(t("The link is copied. Who opens it sees the same comparison."), "success");
+  } catch { toast(t("Copy the address of this page: it holds the comparison.")); }
+}
+
+function setSmooth(weight, replace = true) {
+  smoothing.set(weight);
+  write({ smooth: weight }, replace);
+  $("[data-smooth-value]").textContent = weight ? percent(weight) : t("off");
+}
+
+put($("[data-chart-choice]"), CHARTS.map(({ key, title }) => h("label", { class: "chip-choice" },
+  h("input", { type: "checkbox", "data-chart": key, onchange: () => {
+    const charts = CHARTS.map((chart) => chart.key).filter((name) => $(`[data-chart="${name}"]`).checked);
+    if (!charts.length) { $(`[data-chart="${key}"]`).checked = true; return; }
+    write({ charts });
+    showCharts();
+  } }), h("span", {}, title))));
+$("[data-add]").addEventListener("click", add);
+$("[data-copy]").addEventListener("click", copy);
+$("[data-all]").addEventListener("change", ({ target }) => { write({ all: target.checked }); showSettings(); });
+$("[data-smooth]").addEventListener("input", ({ target }) => setSmooth(Number(target.value)));
+for (const button of document.querySelectorAll("[data-axis]")) button.addEventListener("click", () => { write({ axis: button.dataset.axis }); showTools(); for (const overlay of overlays.values()) overlay.show(runs, state.axis); });
+window.addEventListener("popstate", () => { state = read(); if (state.smooth !== smoothing.weight) smoothing.set(state.smooth); load(); });
+
+let timer = null;
+const later = ({ training_id: id }) => { if (state.ids.includes(id)) timer ??= setTimeout(() => { timer = null; load(); }, AGAIN_MS); };
+for (const event of ["training_update", "training_status", "training_completed", "training_error", "training_cancelled"]) room.on(event, later);
+room.on("snapshot", () => { if (answer && runs.some(({ training }) => training.status === "running")) load(); });
+smoothing.set(state.smooth);
+load();

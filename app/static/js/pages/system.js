@@ -1,0 +1,72 @@
+/* The machine, live: figures, devices and who uses them, the database, processes, the log. */
+import { get } from "../api.js";
+import { AppLog } from "../app_log.js";
+import { $, blank, failure, h, put } from "../dom.js";
+import { bytes, duration, number, significant } from "../format.js";
+import { Gauges } from "../gauges.js";
+import { t } from "../i18n.js";
+
+const EVERY_MS = 2000;
+const gauges = new Gauges($("[data-gauges]"));
+let log = null;
+let timer;
+
+const PROGRAMS = {
+  web: () => t("Server"), train: () => t("Training"), predict: () => t("Test of models"), validate: () => t("Check of a dataset"), ingest: () => t("Import of a dataset"),
+  estimate: () => t("Estimate"), sample: () => t("Sample dataset"), weights: () => t("Start weights"),
+};
+
+const link = ({ id, name }) => h("a", { class: "name-link", href: `/trainings/${id}`, title: name }, name || t("training {id}", { id }));
+
+function showDevices(devices) {
+  put($("[data-devices]"), devices.map(({ device, name, trainings, measuring }) => h("div", { class: "device" },
+    h("span", {}, device === "cpu" ? t("Processor (CPU)") : `GPU ${device}`, name && h("span", { class: "under" }, ` ${name}`)),
+    h("span", { class: "device-users" }, trainings.map(link), measuring && h("span", { class: "under" }, t("an estimate is being measured")), !trainings.length && !measuring && h("span", { class: "quiet" }, t("free"))))));
+}
+
+function showDatabase({ kind, size, queries, median, p95, longest }) {
+  const time = (value) => (value === null ? "–" : `${significant(value)} ms`);
+  const rows = [[t("Kind"), { sqlite: "SQLite", postgresql: "PostgreSQL" }[kind] || kind], [t("Size"), bytes(size)], [t("Queries since the start"), number(queries)], [t("Median time"), time(median)], [t("95 % are under"), time(p95)], [t("Longest"), time(longest)]];
+  put($("[data-database]"), rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "tabular" }, value)]));
+}
+
+function showProcesses(processes) {
+  $("[data-process-count]").textContent = number(processes.length);
+  const head = [t("Process"), "PID", t("Processor"), t("Memory"), t("Threads"), t("Runs for")];
+  put($("[data-processes]"), h("div", { class: "table-wrap" }, h("table", { class: "list" },
+    h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+    h("tbody", {}, processes.map(({ pid, program, training_id: id, cpu, rss, threads, uptime }) => h("tr", {},
+      h("td", {}, id ? h("a", { href: `/trainings/${id}` }, `${PROGRAMS[program]?.() || program} ${id}`) : PROGRAMS[program]?.() || program),
+      h("td", { class: "number" }, String(pid)), h("td", { class: "number" }, `${number(cpu)} %`), h("td", { class: "number" }, bytes(rss)), h("td", { class: "number" }, number(threads)), h("td", { class: "number" }, duration(uptime))))))));
+}
+
+function show(system) {
+  $("[data-waiting]").hidden = true;
+  $("[data-figures]").hidden = false;
+  $("[data-sub]").textContent = t("{host} · the server runs for {time}", { host: system.host.name, time: duration(system.uptime) });
+  gauges.show(system);
+  showDevices(system.devices);
+  showDatabase(system.database);
+  showProcesses(system.processes);
+  put($("[data-about]"), [[t("Computer"), system.host.system], ["Python", system.host.python]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  log ??= new AppLog($(".log-panel"));
+}
+
+const off = () => blank({ symbol: "eye-slash", title: t("The figures are switched off"), text: t("The server was started with METRICS_ENABLED=False. Set it to True and start again.") });
+
+async function load() {
+  const place = $("[data-failure]");
+  try {
+    show(await get("/api/system"));
+    put(place);
+  } catch (error) {
+    $("[data-waiting]").hidden = true;
+    if (error.status === 404) { put(place, h("section", { class: "panel" }, off())); return; }
+    if (!error.title) console.error(error);
+    put(place, failure(error, load)); // what stands below stays: it is what was known last
+  }
+  clearTimeout(timer); // the reader may have asked, too
+  timer = setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", load, { once: true }) : load()), EVERY_MS);
+}
+
+load();

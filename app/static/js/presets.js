@@ -1,0 +1,83 @@
+/* Values for a dataset on this machine, by what is wished. A field that the reader has set keeps its value, until a preset
+   is chosen; beside each value stands why. */
+import { get } from "./api.js";
+import { $, failure, h, icon, put, skeleton } from "./dom.js";
+import { bytes, number } from "./format.js";
+import { t, tn } from "./i18n.js";
+
+const SYMBOLS = { quick: "lightning-charge", balanced: "speedometer2", best: "trophy" };
+
+export class Presets {
+  /** `changed()` is called after values were set. */
+  constructor(form, place, changed) {
+    Object.assign(this, { form, place, changed, presets: [], chosen: null, touched: new Set(), turn: 0 });
+    form.addEventListener("input", ({ target }) => { if (target.name) this.touched.add(target.name); });
+  }
+
+  /** Ask for those of a dataset. */
+  async load(dataset) {
+    if (!dataset) return;
+    const turn = ++this.turn;
+    try {
+      const { presets, recommended, facts } = await get(`/api/datasets/${dataset}/training-defaults`);
+      if (turn !== this.turn) return;
+      Object.assign(this, { presets, chosen: this.chosen || recommended });
+      $("[data-preset-facts]").textContent = this.known(facts);
+      this.show();
+      this.apply(false);
+    } catch (error) {
+      if (turn === this.turn) put(this.place, failure(error, () => { put(this.place, skeleton(2)); this.load(dataset); }));
+    }
+  }
+
+  /** What the values were made from. */
+  known({ train_images: images, classes, picture_size: picture, small_object: small, device, device_name: name, memory, cores }) {
+    const machine = device === "cpu" ? tn("processor with {n} core", "processor with {n} cores", cores) : `${name}, ${bytes(memory)}`;
+    return [tn("{n} picture", "{n} pictures", images), tn("{n} class", "{n} classes", classes), picture && t("{size} px", { size: number(picture) }), small && t("objects from {size} px on", { size: number(small) }), machine].filter(Boolean).join(" · ");
+  }
+
+  show() {
+    put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("What do you want?") }, this.presets.map(({ name, title, description, values }) => h("label", { class: "preset" },
+      h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen, onchange: () => { this.chosen = name; this.apply(true); } }),
+      h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title), h("span", { class: "preset-text" }, description),
+      h("span", { class: "preset-values tabular" }, [`YOLOv8${values.model_version}`, tn("{n} epoch", "{n} epochs", values.epochs), `${number(values.img_size)} px`].join(" · "))))));
+  }
+
+  get preset() {
+    return this.presets.find(({ name }) => name === this.chosen);
+  }
+
+  /** Set the fields; `all`: those that the reader has set, too. */
+  apply(all) {
+    if (!this.preset) return;
+    if (all) this.touched.clear();
+    for (const [field, value] of Object.entries(this.preset.values)) if (!this.touched.has(field)) this.set(field, value);
+    this.changed();
+  }
+
+  set(field, value) {
+    this.form.elements[field].value = String(value);
+    if (field === "model_version" && !this.touched.has("architecture")) this.form.elements.architecture.value = "";
+    this.touched.delete(field);
+  }
+
+  /** Why a value is what it is, or what was proposed instead. */
+  mark() {
+    if (!this.preset) return;
+    const { values, reasons } = this.preset;
+    for (const { field, message } of reasons) {
+      const place = $(`[data-why="${field}"]`, this.form);
+      const now = this.form.elements[field].value;
+      const wanted = values[field] === undefined ? "" : String(values[field]);
+      const same = now === wanted && !(field === "model_version" && this.form.elements.architecture.value);
+      const back = h("button", { class: "link-button", type: "button", onclick: () => { this.set(field, wanted); this.changed(); } }, this.proposed(field, wanted));
+      put($("[data-why-text]", place) || place.appendChild(h("p", { "data-why-text": true })), same ? [icon("lightbulb"), ` ${message}`] : back);
+      place.hidden = false;
+    }
+  }
+
+  proposed(field, value) {
+    if (value === "") return t("Back to automatic");
+    return t("Proposed: {value}", { value: field === "model_version" ? `YOLOv8${value}` : number(value) });
+  }
+}

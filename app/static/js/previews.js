@@ -1,0 +1,133 @@
+/* The same validation images after each epoch: a slider, or a film, shows how the model learns to see them. */
+import { get } from "./api.js";
+import { $, failure, h, icon, put, skeleton } from "./dom.js";
+import { fixed, number, percent } from "./format.js";
+import { t } from "./i18n.js";
+import { keep, kept } from "./prefs.js";
+import { ShapesPicture } from "./shapes.js";
+
+const FRAME_MS = 350; // of the film
+const REMEMBERED = 400; // epochs
+
+export class PreviewsView {
+  /** `panel` stays hidden while there is nothing to show; `metricAt(epoch)` for the line below the slider. */
+  constructor(panel, id, metricAt) {
+    Object.assign(this, { panel, id, metricAt, index: null, epochs: [], at: null, found: new Map(), pictures: [], playing: null });
+    this.options = { truth: true, found: true, conf: 0.25, ...kept("previews", {}) };
+    this.place = $("[data-preview-body]", panel);
+  }
+
+  /** Ask which images and epochs there are; `finished`: no epoch is to come. */
+  async load(finished) {
+    this.finished = finished;
+    try {
+      const index = await get(`/api/trainings/${this.id}/previews`);
+      const newest = this.at === null || this.at === this.epochs.at(-1);
+      this.epochs = index.epochs;
+      this.panel.hidden = !index.images.length;
+      if (!index.images.length) return;
+      if (JSON.stringify(index.images.map(({ file }) => file)) !== JSON.stringify(this.index?.images.map(({ file }) => file))) this.build(index);
+      this.found.delete(this.epochs.at(-1)); // it may have come again
+      await this.show(newest || !this.epochs.includes(this.at) ? this.epochs.at(-1) ?? null : this.at);
+    } catch (error) {
+      if (this.index) return; // the next epoch asks again
+      this.panel.hidden = false;
+      put(this.place, h("div", { class: "panel-body" }, failure(error, () => { put(this.place, skeleton(3)); this.load(finished); })));
+    }
+  }
+
+  build(index) {
+    this.index = index;
+    this.said = [];
+    this.pictures.forEach((picture) => picture.end());
+    this.pictures = index.images.map((image) => new ShapesPicture(image.url, image, image.file));
+    this.captions = index.images.map(() => h("figcaption", { class: "under" }));
+    put(this.place, this.controls(), h("div", { class: "previews" }, this.pictures.map((picture, place) => h("figure", { class: "preview", title: index.images[place].file }, picture.element, this.captions[place]))));
+  }
+
+  controls() {
+    this.slider = h("input", { class: "form-range", type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": t("Epoch"), oninput: () => { this.stop(); this.show(this.epochs[Number(this.slider.value)]); } });
+    this.label = h("output", { class: "preview-epoch" });
+    this.button = h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => (this.playing ? this.stop() : this.play()) });
+    this.buttonLook(false);
+    const conf = h("input", { class: "form-range", type: "range", min: 0.05, max: 0.95, step: 0.05, value: this.options.conf, "aria-label": t("Confidence"), oninput: () => { this.option("conf", Number(conf.value)); } });
+    this.confLabel = h("output", {}, percent(this.options.conf));
+    const box = (name, label) => h("label", { class: "form-check" }, h("input", { class: "form-check-input", type: "checkbox", checked: this.options[name], onchange: (event) => this.option(name, event.target.checked) }), " ", label);
+    return h("div", { class: "preview-controls" },
+      h("div", { class: "preview-time" }, this.button, this.slider, this.label),
+      h("div", { class: "preview-options" }, box("found", t("Found")), this.index.task !== "classify" && box("truth", t("Really there (dashed)")),
+        h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
+  }
+
+  option(name, value) {
+    this.options[name] = value;
+    keep("previews", this.options);
+    this.confLabel.textContent = percent(this.options.conf);
+    this.paint();
+  }
+
+  buttonLook(playing) {
+    put(this.button, icon(playing ? "pause-fill" : "play-fill"), " ", playing ? t("Stop the film") : t("Play"));
+  }
+
+  play() {
+    if (this.epochs.length < 2) return;
+    let place = this.at === this.epochs.at(-1) ? 0 : this.epochs.indexOf(this.at);
+    this.buttonLook(true);
+    const step = async () => {
+      await this.show(this.epochs[place]);
+      if (!this.playing) return;
+      if (++place >= this.epochs.length) { this.stop(); return; }
+      this.playing = setTimeout(step, FRAME_MS);
+    };
+    this.playing = setTimeout(step, 0);
+  }
+
+  stop() {
+    clearTimeout(this.playing);
+    if (this.playing) this.buttonLook(false);
+    this.playing = null;
+  }
+
+  async show(epoch) {
+    this.at = epoch;
+    this.slider.max = Math.max(0, this.epochs.length - 1);
+    this.slider.value = Math.max(0, this.epochs.indexOf(epoch));
+    this.slider.disabled = this.button.disabled = this.epochs.length < 2;
+    const metric = epoch === null ? null : this.metricAt(epoch);
+    this.slider.setAttribute("aria-valuetext", epoch === null ? "" : t("epoch {epoch}", { epoch: number(epoch) }));
+    const measure = metric && (this.index.task === "classify" ? metric.parts?.["metrics/accuracy_top1"] : metric.map50);
+    this.label.textContent = epoch === null ? t("The first predictions come with the end of the first epoch.") : [t("epoch {epoch}", { epoch: number(epoch) }), Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`].filter(Boolean).join(" · ");
+    if (epoch !== null && !this.found.has(epoch)) {
+      try {
+        const { images } = await get(`/api/trainings/${this.id}/previews/${epoch}`);
+        this.found.set(epoch, images);
+        if (this.found.size > REMEMBERED) this.found.delete(this.found.keys().next().value);
+      } catch { /* it was thinned out meanwhile: the picture stays without */ }
+    }
+    if (this.at === epoch) this.paint();
+  }
+
+  paint() {
+    const { names, images, task } = this.index;
+    const found = this.found.get(this.at) || [];
+    this.pictures.forEach((picture, place) => {
+      const all = found[place] || [];
+      const shapes = task === "classify" ? [] : all.filter(({ conf }) => conf >= this.options.conf);
+      picture.draw([
+        ...(this.options.truth ? [{ shapes: task === "classify" ? [] : images[place].truth, names, truth: true }] : []),
+        ...(this.options.found ? [{ shapes, names, labels: true }] : []),
+      ]);
+      const look = JSON.stringify(task === "classify" ? all[0] : shapes.length);
+      if (this.said[place] === look) return;
+      this.said[place] = look;
+      put(this.captions[place], task === "classify" ? guess(all[0], images[place].truth[0], names) : t("{found} found, {there} there", { found: number(shapes.length), there: number(images[place].truth.length) }));
+    });
+  }
+}
+
+function guess(first, truth, names) {
+  if (!first) return names[truth?.class] ?? "";
+  const right = first.class === truth?.class;
+  return [h("span", { class: right ? "is-right" : "is-wrong" }, icon(right ? "check-circle-fill" : "x-octagon-fill"), ` ${names[first.class] ?? first.class} ${percent(first.conf)}`), !right && ` · ${t("really: {name}", { name: names[truth?.class] ?? "?" })}`];
+}

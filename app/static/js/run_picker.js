@@ -1,0 +1,50 @@
+/* A dialog that finds trainings by name, on the server, and takes some of them. */
+import { get } from "./api.js";
+import { failure, h, icon, put, skeleton } from "./dom.js";
+import { fixed, number } from "./format.js";
+import { t, tn } from "./i18n.js";
+import { modelName, trainingBadge } from "./status.js";
+
+const SHOWN = 12;
+
+/** Let the reader choose up to `room` trainings that are not in `taken`. Resolves to their ids; null when given up. */
+export function pickRuns(taken, room) {
+  return new Promise((resolve) => {
+    const chosen = new Set();
+    const list = h("div", { class: "picker-list", role: "group", "aria-label": t("Trainings") }, skeleton(4));
+    const count = h("span", { class: "quiet", role: "status" });
+    const take = h("button", { class: "btn btn-primary", type: "submit", disabled: true }, t("Add"));
+    const search = h("input", { class: "form-control", type: "search", maxlength: 100, placeholder: t("Search by name"), "aria-label": t("Search by name"), oninput: () => { clearTimeout(timer); timer = setTimeout(load, 250); } });
+    let timer;
+    let turn = 0;
+    const told = () => {
+      count.textContent = chosen.size ? tn("{n} chosen", "{n} chosen", chosen.size) : tn("There is room for {n} more.", "There is room for {n} more.", room);
+      take.disabled = !chosen.size;
+      for (const box of list.querySelectorAll("input")) box.disabled = !box.checked && chosen.size >= room;
+    };
+    const row = (training) => h("label", { class: "picker-row" },
+      h("input", { class: "form-check-input", type: "checkbox", checked: chosen.has(training.id), onchange: ({ target }) => { if (target.checked) chosen.add(training.id); else chosen.delete(training.id); told(); } }),
+      h("span", { class: "picker-name" }, h("strong", { title: training.name }, training.name), h("span", { class: "under" }, `${training.dataset_name} · ${modelName(training)} · ${t("epoch {epoch}", { epoch: number(training.current_epoch) })}`)),
+      h("span", { class: "tabular" }, training.best ? `mAP50 ${fixed(training.best.map50)}` : ""), trainingBadge(training));
+    async function load() {
+      const now = ++turn;
+      try {
+        const { trainings } = await get("/api/trainings", { search: search.value.trim(), per_page: SHOWN + taken.length });
+        if (now !== turn) return;
+        const free = trainings.filter(({ id }) => !taken.includes(id)).slice(0, SHOWN);
+        put(list, free.length ? free.map(row) : h("p", { class: "panel-empty" }, t("No training has this name.")));
+        told();
+      } catch (error) { if (now === turn) put(list, failure(error, load)); }
+    }
+    const close = (value) => { resolve(value); dialog.close(); };
+    const dialog = h("dialog", { class: "dialog is-wide", "aria-labelledby": "picker-title", onclose: () => { clearTimeout(timer); dialog.remove(); resolve(null); } },
+      h("form", { onsubmit: (event) => { event.preventDefault(); close([...chosen]); } },
+        h("div", { class: "dialog-body" }, h("h2", { id: "picker-title" }, t("Add trainings")),
+          h("label", { class: "search" }, icon("search"), search), list),
+        h("div", { class: "dialog-actions" }, count, h("button", { class: "btn btn-outline", type: "button", onclick: () => close(null) }, t("Cancel")), take)));
+    document.body.append(dialog);
+    dialog.showModal();
+    search.focus();
+    load();
+  });
+}

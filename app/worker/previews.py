@@ -1,0 +1,160 @@
+"""A few validation images that stay the same, with what the model finds in them after each epoch: `previews/` in the
+training's folder.
+
+Costs no inference: the validation of the epoch predicts them anyway, and what it found is written down on the way.
+`index.json` says which images, and what is in them; `image-N.jpg` are their pictures; `epoch-N.json` what was found.
+"""
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.worker.files import put
+from app.worker.shapes import found_in, save_picture, short, surest, there_in
+
+IMAGES = 12
+LOOKED_AT = 2_000  # images to choose from
+CROWD = 40  # objects: in a fuller image nobody would see anything
+LEAST_CONF = 0.05
+MOST_SHAPES = 30  # of an image
+MOST_MASKS = 10  # their outlines cost
+KEPT_EPOCHS = 150  # about; the first, the newest and the best are always kept
+
+
+class Previews:
+    """Chooses the images, hears what the validation finds in them, writes it down.
+
+    Args:
+        folder: `previews` of the training. task, names: of the model. epochs: of the whole run.
+    """
+
+    def __init__(self, folder: Path, task: str, names: Sequence[str], epochs: int) -> None:
+        self.folder, self.task, self.names = folder, task, names
+        self.step = max(1, -(-epochs // KEPT_EPOCHS))
+        self.places: dict[str, int] = {}  # an image's file → its number here
+        self.found: dict[int, list[dict[str, Any]]] = {}
+
+    def choose(self, dataset: Any, order: Sequence[int], seed: int, first: int) -> None:
+        """Have the pictures there.
+
+        Args:
+            dataset: of the validation. order: the places of its images that this process validates, in their order.
+            first: the epoch that the run begins or goes on with; what is there of it and later ones comes again.
+        """
+        labels = truths(dataset, order)
+        chosen = spread([kinds for _, kinds in labels], seed)
+        files = [Path(labels[place][0]) for place in chosen]
+        self.places = {str(file): number for number, file in enumerate(files)}
+        if first > 1 and self.same(files):
+            drop(self.folder, first)
+            return
+        drop(self.folder, 1)
+        images = []
+        for number, (file, place) in enumerate(zip(files, chosen, strict=True)):
+            width, height = save_picture(file, self.folder / f"image-{number}.jpg")
+            images.append({"file": file.name, "width": width, "height": height, "truth": truth(dataset, order[place])})
+        self.write("index.json", {"task": self.task, "names": list(self.names), "images": images})
+
+    def same(self, files: Sequence[Path]) -> bool:
+        """Whether these are the images that are there already."""
+        try:
+            index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+            return [image["file"] for image in index["images"]] == [file.name for file in files]
+        except (OSError, ValueError, KeyError):
+            return False
+
+    def hear(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
+        """What was found in one image of the validation."""
+        number = self.places.get(file)
+        if number is None:
+            return
+        if self.task == "classify":
+            self.found[number] = guesses(pred)
+        else:
+            most = MOST_MASKS if "masks" in pred else MOST_SHAPES
+            self.found[number] = found_in(surest(pred, LEAST_CONF, most), index, batch)
+
+    def end_epoch(self, epoch: int) -> None:
+        """Write down what was heard since the last time."""
+        found, self.found = self.found, {}
+        if found:
+            images = [found.get(number, []) for number in range(len(self.places))]
+            self.write(f"epoch-{epoch}.json", {"epoch": epoch, "images": images})
+
+    def thin_out(self, epoch: int, best: int) -> None:
+        """Of a long run not every epoch is kept."""
+        for number, path in written(self.folder).items():
+            if number % self.step and number not in {1, epoch, best}:
+                path.unlink(missing_ok=True)
+
+    def write(self, name: str, body: dict[str, Any]) -> None:
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        put(self.folder / name, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """File and classes of the first images of the validation, in its order."""
+    if hasattr(dataset, "samples"):
+        return [(str(dataset.samples[place][0]), [int(dataset.samples[place][1])]) for place in order[:LOOKED_AT]]
+    return [
+        (str(dataset.im_files[place]), [int(kind) for kind in dataset.labels[place]["cls"].reshape(-1).tolist()])
+        for place in order[:LOOKED_AT]
+    ]
+
+
+def truth(dataset: Any, place: int) -> list[dict[str, Any]]:
+    """What is in one image."""
+    if hasattr(dataset, "samples"):
+        return [{"class": int(dataset.samples[place][1])}]
+    return there_in(dataset.labels[place])
+
+
+def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> list[int]:
+    """Places of images that show as many classes as possible, each about as often; the same for the same seed.
+
+    Args:
+        images: the classes of the objects in each.
+    """
+    places = list(range(len(images)))
+    random.Random(seed).shuffle(places)  # noqa: S311 (no secret)
+    places.sort(key=lambda place: not 0 < len(images[place]) <= CROWD)  # stable: empty and crowded ones last
+    shown: Counter[int] = Counter()
+    chosen: list[int] = []
+    while places and len(chosen) < count:
+        best = max(places, key=lambda place: worth(images[place], shown))
+        places.remove(best)
+        chosen.append(best)
+        shown.update(set(images[best]))
+    return chosen
+
+
+def worth(kinds: Sequence[int], shown: Counter[int]) -> float:
+    """More for classes that were shown less; an empty or crowded image only when there is nothing else."""
+    if not 0 < len(kinds) <= CROWD:
+        return -1.0
+    return sum(4.0 ** -shown[kind] for kind in set(kinds))
+
+
+def guesses(probabilities: Any) -> list[dict[str, Any]]:
+    """The three surest classes of a whole image."""
+    values, kinds = probabilities.float().topk(min(3, len(probabilities)))
+    return [
+        {"class": int(kind), "conf": short(value)} for value, kind in zip(values.tolist(), kinds.tolist(), strict=True)
+    ]
+
+
+def written(folder: Path) -> dict[int, Path]:
+    """The epochs that are there."""
+    matches = ((re.fullmatch(r"epoch-(\d+)\.json", path.name), path) for path in folder.glob("epoch-*.json"))
+    return {int(match[1]): path for match, path in matches if match}
+
+
+def drop(folder: Path, first: int) -> None:
+    """Epochs from `first` on are of a past that is left behind."""
+    for number, path in written(folder).items():
+        if number >= first:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,149 @@
+"""What was found in an image, and what is there, as plain values for the browser to draw.
+
+A shape is {"class", "conf" (of predictions), "box": [x1, y1, x2, y2], "polygon": [x, y, x, y, ...], "points": [[x, y,
+visible], ...]}: `polygon` of masks and turned boxes, `points` of keypoints, no place at all for a whole image. Places
+are parts of the image's width and height, 0..1.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.worker.files import put
+
+DIGITS = 4
+MOST_CORNERS = 60  # of a mask's outline
+SIDE = 640  # px, the longer one of a picture for the browser
+QUALITY = 80
+
+
+def surest(pred: Mapping[str, Any], least: float, most: int) -> dict[str, Any]:
+    """Of one image's predictions those with a confidence of at least `least`, the surest first, at most so many."""
+    order = pred["conf"].argsort(descending=True)[:most]
+    order = order[pred["conf"][order] >= least]
+    return {name: value[order] for name, value in pred.items()}
+
+
+def found_in(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[dict[str, Any]]:
+    """The shapes of predictions for the image `index` of a validation's batch."""
+    shapes: list[dict[str, Any]] = [
+        {"class": int(kind), "conf": short(conf)}
+        for kind, conf in zip(kept["cls"].tolist(), kept["conf"].tolist(), strict=True)
+    ]
+    if shapes:
+        add_places(shapes, kept, place_of(index, batch))
+    return shapes
+
+
+def place_of(index: int, batch: dict[str, Any]) -> dict[str, Any]:
+    """How the image was scaled and padded to the network's input: height and width each."""
+    return {name: batch[name][index] for name in ("ori_shape", "ratio_pad")} | {"imgsz": batch["img"].shape[2:]}
+
+
+def add_places(shapes: list[dict[str, Any]], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
+    """Box, polygon and points of each, from what the task has of `bboxes`, `masks` and `keypoints`."""
+    from ultralytics.utils import ops
+
+    size, original, padding = place["imgsz"], place["ori_shape"], place["ratio_pad"]
+    height, width = (float(side) for side in original)
+    for shape, corners in zip(shapes, corners_of(kept["bboxes"], place).tolist(), strict=True):
+        shape |= as_shape(corners)
+    if "masks" in kept:
+        for shape, mask in zip(shapes, kept["masks"], strict=True):
+            shape["polygon"] = outline(mask, place)
+    if "keypoints" in kept:
+        scaled = ops.scale_coords(size, kept["keypoints"].clone().float(), original, ratio_pad=padding)
+        for shape, row in zip(shapes, scaled.tolist(), strict=True):
+            shape["points"] = [[*parts([(x, y)], width, height), short(more[0] if more else 1)] for x, y, *more in row]
+
+
+def corners_of(boxes: Any, place: dict[str, Any]) -> Any:
+    """Boxes of the network's input, [N, 4], as x1, y1, x2, y2, or turned ones, [N, 5], as their four corners: [N, 4] or
+    [N, 8] in parts of the image."""
+    from ultralytics.utils import ops
+
+    turned = boxes.shape[1] == 5
+    scaled: Any = ops.scale_boxes(
+        place["imgsz"], boxes.clone().float(), place["ori_shape"], ratio_pad=place["ratio_pad"], xywh=turned
+    )
+    corners = ops.xywhr2xyxyxyxy(scaled) if turned else scaled.view(-1, 2, 2)
+    height, width = place["ori_shape"]
+    return (corners / corners.new_tensor([width, height])).flatten(1)
+
+
+def as_shape(corners: list[float]) -> dict[str, list[float]]:
+    """One row of `corners_of`."""
+    return {"box" if len(corners) == 4 else "polygon": [short(value) for value in corners]}
+
+
+def outline(mask: Any, place: dict[str, Any]) -> list[float]:
+    """The largest outline of a mask, with few corners. The mask shows the network's input, perhaps smaller."""
+    import cv2
+    import numpy as np
+    from ultralytics.utils import ops
+
+    image = mask.cpu().numpy().astype(np.uint8)
+    outlines, _ = cv2.findContours(image, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not outlines:
+        return []
+    largest = max(outlines, key=cv2.contourArea)
+    corners = cv2.approxPolyDP(largest, 0.005 * cv2.arcLength(largest, True), True).reshape(-1, 2).astype(np.float32)
+    corners = fewer(corners)
+    size, original = place["imgsz"], place["ori_shape"]
+    corners *= np.array([size[1] / image.shape[1], size[0] / image.shape[0]], dtype=np.float32)
+    scaled = ops.scale_coords(size, corners, original, ratio_pad=place["ratio_pad"])
+    return parts(scaled.tolist(), original[1], original[0])
+
+
+def fewer(corners: Any) -> Any:
+    """At most MOST_CORNERS of them, evenly."""
+    return corners[:: max(1, -(-len(corners) // MOST_CORNERS))]
+
+
+def there_in(label: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The shapes of one image's label, as ultralytics' dataset holds it: boxes as xywh, in parts of the image."""
+    shapes: list[dict[str, Any]] = []
+    segments, points = label.get("segments") or [], label.get("keypoints")
+    for row, kind in enumerate(label["cls"].reshape(-1).tolist()):
+        x, y, width, height = label["bboxes"][row].tolist()
+        corners = [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
+        shape: dict[str, Any] = {"class": int(kind), "box": parts(corners)}
+        if row < len(segments):
+            shape["polygon"] = parts(fewer(segments[row]).tolist())
+        if points is not None:
+            shape["points"] = [
+                [*parts([(x, y)]), float(more[0] if more else 1)] for x, y, *more in points[row].tolist()
+            ]
+        shapes.append(shape)
+    return shapes
+
+
+def parts(corners: Iterable[Any], width: float = 1.0, height: float = 1.0) -> list[float]:
+    """x, y, x, y ... in parts of the image."""
+    return [short(value / side) for x, y in corners for value, side in ((x, width), (y, height))]
+
+
+def short(value: float) -> float:
+    return round(float(value), DIGITS)
+
+
+def save_picture(source: Path, target: Path, side: int = SIDE) -> tuple[int, int]:
+    """A small JPEG of an image, upright; returns its width and height in px.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    import cv2
+    import numpy as np
+
+    data = cv2.imdecode(np.fromfile(source, np.uint8), cv2.IMREAD_COLOR)
+    if data is None:
+        raise ValueError(f"cannot read {source.name}")
+    scale = side / max(data.shape[:2])
+    if scale < 1:
+        data = cv2.resize(data, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    done, encoded = cv2.imencode(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not done:
+        raise ValueError(f"cannot encode {source.name}")
+    put(target, lambda draft: draft.write_bytes(encoded.tobytes()))
+    return data.shape[1], data.shape[0]

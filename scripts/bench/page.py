@@ -1,0 +1,195 @@
+"""What the training page costs in Chromium while a training runs.
+
+A real server with a training of 300 recorded epochs, its previews among them, and the page open on it. What the server
+would send is given to the page's own room: an epoch with its metrics, again and again; then ten minutes of batches,
+four a second, as fast as the page draws them. Figures: the main thread's own time (not the clock's: the machine may do
+other things) of an update, all tasks of the browser and script alone; and the heap's growth after a collection.
+"""
+
+import argparse
+import io
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import CDPSession, Page, sync_playwright
+
+from app import create_app
+from app.database import writing
+from app.models import Dataset, Training, TrainingMetric
+from scripts.bench.common import Figures
+from scripts.local_server import Server
+
+EPOCHS = 300
+EACH = 8  # updates for each place on the page
+PLACES = (("top", 0), ("charts", 700), ("previews", 1900), ("classes", 2800))
+UPDATES = EACH * len(PLACES)
+PAUSE_MS = 400  # between updates: each must come to its end
+BATCHES = 2400  # ten minutes, four a second
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+CLASSES = ("circle", "square", "triangle")
+
+FIND_ROOM = """
+async () => {
+  const address = document.querySelector('script[src*="js/shell"]').src.replace("shell.js", "socket.js");
+  const { live } = await import(address);
+  window.room = [...live.rooms].find(({ name }) => name === "training");
+}
+"""
+TELL = """
+([name, payloads]) => {
+  const id = window.room.payload.training_id;
+  for (const payload of payloads) {
+    window.room.receive(name, { ...payload, training_id: id, seq: window.room.seqs.get(id) + 1 });
+  }
+}
+"""
+
+
+def metric(epoch: int) -> dict[str, Any]:
+    """What an epoch of a detection with three classes records: 12 series and the classes."""
+    done = epoch / EPOCHS
+    names = ("train/box_loss", "train/cls_loss", "train/dfl_loss", "val/box_loss", "val/cls_loss", "val/dfl_loss")
+    parts = {name: 3.0 / (1 + 4 * done) + (epoch * (place + 3) % 7) / 50 for place, name in enumerate(names)}
+    value = 0.9 * done**0.5
+    classes = [
+        {"class": place, "ap50": value, "ap95": value / 2, "precision": value, "recall": value, "instances": 60}
+        for place in range(len(CLASSES))
+    ]
+    measures = {"precision": value, "recall": value * 0.9, "map50": value, "map95": value * 0.6}
+    losses = {"loss": sum(list(parts.values())[:3]), "val_loss": sum(list(parts.values())[3:])}
+    return measures | losses | {"learning_rate": 0.01 * (1.01 - done), "parts": parts, "classes": classes}
+
+
+def record(server: Server) -> int:
+    """A paused training with its epochs, and previews of them; its id."""
+    app = create_app("cli", server.settings)
+    now = datetime.now(UTC)
+    with app.app_context(), writing() as session:
+        dataset = Dataset(name="Bench", status="valid", classes=list(CLASSES))
+        training = Training(
+            name="Bench",
+            dataset=dataset,
+            model_version="n",
+            status="paused",
+            epochs=2 * EPOCHS,
+            total_epochs=2 * EPOCHS,
+        )
+        training.current_epoch, training.pause_reason = EPOCHS, "asked"
+        session.add(training)
+        session.flush()
+        for epoch in range(1, EPOCHS + 1):
+            session.add(TrainingMetric(training_id=training.id, epoch=epoch, timestamp=now, **metric(epoch)))
+        number = training.id
+    write_previews(Path(app.config["MODELS_DIR"]) / str(number) / "previews")
+    return number
+
+
+def write_previews(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    picture = io.BytesIO()
+    Image.new("RGB", (320, 240), "#889").save(picture, "JPEG")
+    shapes = [
+        {"class": place % 3, "conf": 0.8, "box": [0.1 * place, 0.1, 0.1 * place + 0.2, 0.5]} for place in range(6)
+    ]
+    image = {"file": "a.jpg", "width": 320, "height": 240, "truth": shapes}
+    (folder / "index.json").write_text(json.dumps({"task": "detect", "names": CLASSES, "images": [image] * 12}))
+    for number in range(12):
+        (folder / f"image-{number}.jpg").write_bytes(picture.getvalue())
+    for epoch in range(1, EPOCHS + UPDATES + 1):
+        (folder / f"epoch-{epoch}.json").write_text(json.dumps({"epoch": epoch, "images": [shapes] * 12}))
+
+
+def spent_ms(session: CDPSession) -> dict[str, float]:
+    """Time of the page's main thread so far, ms: in all, and of its parts."""
+    found = {item["name"]: item["value"] for item in session.send("Performance.getMetrics")["metrics"]}
+    names = {"main thread": "TaskDuration", "script": "ScriptDuration", "layout": "LayoutDuration"}
+    return {name: 1000 * found[key] for name, key in names.items()} | {"style": 1000 * found["RecalcStyleDuration"]}
+
+
+def less(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
+    return {name: value - before[name] for name, value in after.items()}
+
+
+def update(epoch: int) -> dict[str, Any]:
+    """A training_update as the server sends it."""
+    values = metric(epoch)
+    parts, classes = values.pop("parts"), values.pop("classes")
+    more = {"status": "running", "eta": 100.0, "seconds": 10.0, "fitness": 0.5, "timestamp": "2026-01-01T00:00:00Z"}
+    return {"epoch": epoch, "metrics": values, "parts": parts, "classes": classes} | more
+
+
+def updates(page: Page, session: CDPSession) -> dict[str, float]:
+    """The cost of an epoch's message, at the top of the page and with charts on the screen."""
+    figures = {}
+    epoch = EPOCHS
+    for place, scroll in PLACES:
+        page.evaluate(f"window.scrollTo(0, {scroll})")
+        page.wait_for_timeout(1500)
+        began = spent_ms(session)
+        for _ in range(EACH):  # the same message under a name that nobody listens to: what measuring costs
+            page.evaluate(TELL, ["bench_nothing", [update(epoch)]])
+            page.wait_for_timeout(PAUSE_MS)
+        idle = less(spent_ms(session), began)
+        began = spent_ms(session)
+        for _ in range(EACH):
+            epoch += 1
+            page.evaluate(TELL, ["training_update", [update(epoch)]])
+            page.wait_for_timeout(PAUSE_MS)
+        cost = less(less(spent_ms(session), began), idle)
+        figures |= {f"update, {place}: {name}, ms": value / EACH for name, value in cost.items()}
+    return figures
+
+
+def heap_mb(session: CDPSession) -> float:
+    session.send("HeapProfiler.collectGarbage")
+    return session.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+
+
+def batches(page: Page, session: CDPSession) -> dict[str, float]:
+    """The heap after ten minutes of batches, with the machine's figures and the log among them."""
+    page.evaluate("window.scrollTo(0, 1600)")
+    page.wait_for_timeout(500)
+    before = heap_mb(session)
+    figures = {
+        "cpu": 50.0, "memory_used": 2**30, "memory_total": 2**34, "process_memory": 2**29, "disk_read": 1.0,
+        "disk_write": 2.0, "net_sent": 3.0, "net_received": 4.0, "gpus": [],
+    }  # fmt: skip
+    first, place = EPOCHS + UPDATES, 0
+    for start in range(0, BATCHES, 8):  # two seconds
+        said = []
+        for number in range(start, start + 8):
+            epoch, batch = first + number // 100, number % 100 + 1
+            progress = {"epoch": epoch, "batch": batch, "batches": 100, "loss": 2.0 + (number % 13) / 10, "parts": {}}
+            said.append({"progress": progress, "eta": 100.0, "status": "running"})
+        page.evaluate(TELL, ["training_progress", said])
+        page.evaluate(TELL, ["training_system", [figures]])
+        text = f"{start:6d} a line of the log with some figures in it, as ultralytics writes them\n"
+        piece = {"text": text, "offset": place + len(text), "start": place, "attempt": 1}
+        place += len(text)
+        page.evaluate(TELL, ["training_log", [piece]])
+        page.wait_for_timeout(20)
+    page.wait_for_timeout(500)
+    after = heap_mb(session)
+    return {"heap before, MB": before, "heap after 10 minutes of batches, MB": after, "heap growth, MB": after - before}
+
+
+def page(folder: Path, _asked: argparse.Namespace) -> Figures:
+    """Main-thread time of a live update, by what is on the screen; growth of the heap over ten minutes of batches."""
+    with Server(folder, "threading") as server, sync_playwright() as playwright:
+        number = record(server)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en")
+        opened.goto(f"{server.url}/trainings/{number}")
+        opened.wait_for_selector("[data-metric=map50]")
+        opened.wait_for_timeout(3000)
+        session = opened.context.new_cdp_session(opened)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
+        opened.evaluate(FIND_ROOM)
+        found = updates(opened, session) | batches(opened, session)
+        browser.close()
+    return found

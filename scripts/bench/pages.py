@@ -1,0 +1,179 @@
+"""How soon each page can be used, and how much script and style it loads, in Chromium on the real server.
+
+The database has as many trainings as asked for. Each page is opened several times on loopback, in a browser profile of
+its own, and then again with a full cache; the figures are medians. A page is usable when its largest paint has come
+and, where it has charts, the first of them is drawn.
+"""
+
+import argparse
+import gzip
+import math
+import random
+import statistics
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import create_engine, insert
+from sqlalchemy.orm import Session
+
+from app.config import database_uri
+from app.models import Checkpoint, Dataset, Training, TrainingEvent, TrainingMetric, now
+from scripts.bench.common import Figures
+from scripts.local_server import Server
+
+PAGES = {
+    "dashboard": "/",
+    "datasets": "/datasets",
+    "dataset": "/datasets/1",
+    "trainings": "/trainings",
+    "trainings, by mAP50": "/trainings?sort=-map50",
+    "training": "/trainings/1",
+    "compare 10": "/compare?ids=1,2,3,4,5,6,7,8,9,10",
+    "new training": "/trainings/new",
+    "test": "/tests",
+    "system": "/system",
+}
+CHARTS = {"trainings", "trainings, by mAP50", "training", "compare 10"}  # the others have none at first
+TIMES = 5  # openings of each page
+LIMITS = {"ms": 800, "kB": 350}
+STATUSES = ("completed", "completed", "completed", "completed", "failed", "cancelled")
+
+# Runs in the page before its own scripts: when the largest paint came, and when the first curve was on the screen.
+WATCH = """
+window.measured = {paint: 0, chart: 0};
+new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.measured.paint = entry.startTime; })
+  .observe({type: "largest-contentful-paint", buffered: true});
+const drawn = () => {
+  const plot = [...document.querySelectorAll("[data-charts] canvas")].some((canvas) =>
+    window.Chart?.getChart(canvas)?.data.datasets.some(({data}) => data.length));
+  if (plot || document.querySelector(".sparkline-line")) window.measured.chart = performance.now();
+  else requestAnimationFrame(drawn);
+};
+requestAnimationFrame(drawn);
+"""
+
+
+def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, Any]]:
+    """Metrics as a training has them, with parts and classes: their length is what makes reading slow."""
+    rows = []
+    for epoch in range(1, epochs + 1):
+        progress = quality * (1 - math.exp(-4 * epoch / epochs)) * (1 + 0.02 * noise.random())
+        loss = 6 - 4 * progress
+        parts = {f"{side}/{name}_loss": loss / 3 for side in ("train", "val") for name in ("box", "cls", "dfl")}
+        classes = [
+            {"class": n, "ap50": progress, "ap95": progress / 2, "precision": 0.9, "recall": 0.8} for n in range(3)
+        ]
+        rows.append(
+            {
+                "epoch": epoch, "loss": loss, "val_loss": loss + 0.3, "precision": 0.9 * progress,
+                "recall": 0.8 * progress, "map50": 0.9 * progress, "map95": 0.6 * progress,
+                "learning_rate": 0.01 * (1 - epoch / epochs),
+                "fitness": 0.6 * progress, "seconds": 12.0 + noise.random(), "timestamp": now(), "parts": parts,
+                "classes": classes, "timing": {"load": 1.0, "train": 10.0, "val": 1.0}, "seq": epoch,
+            }
+        )  # fmt: skip
+    return rows
+
+
+def fill(uri: str, trainings: int, epochs: int, datasets: int = 40) -> None:
+    """Rows as after long use."""
+    noise = random.Random(0)
+    engine = create_engine(uri)
+    with Session(engine) as session:
+        sets = [
+            Dataset(
+                name=f"Dataset {n}", classes=["circle", "square", "triangle"], total_images=1000, train_images=800,
+                val_images=150, test_images=50, status="valid", size_bytes=10**8,
+                report={"boxes": {"0": 900, "1": 800, "2": 700}},
+            )
+            for n in range(1, datasets + 1)
+        ]  # fmt: skip
+        session.add_all(sets)
+        session.commit()
+        ids = [item.id for item in sets]
+        for number in range(trainings):
+            row = Training(
+                name=f"Run {number:04}", dataset_id=ids[number % len(ids)], model_version="nsmlx"[number % 5],
+                epochs=epochs,
+                total_epochs=epochs, current_epoch=epochs, status=STATUSES[number % len(STATUSES)], start_time=now(),
+                end_time=now(), params={"optimizer": "auto", "mosaic": number % 2}, device="cpu", seq=epochs,
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            metrics = [{"training_id": row.id, **values} for values in curve(0.5 + 0.5 * noise.random(), epochs, noise)]
+            session.execute(insert(TrainingMetric), metrics)
+            session.add(Checkpoint(training_id=row.id, epoch=epochs, model_path="run/weights/best.pt", is_best=True))
+            if number < 20:
+                events = [
+                    {"training_id": row.id, "seq": n, "event": "training_update", "payload": {}}
+                    for n in range(1, epochs)
+                ]
+                session.execute(insert(TrainingEvent), events)
+            if number % 50 == 0:
+                session.commit()
+        session.commit()
+    engine.dispose()
+
+
+def weigh(page: Page) -> dict[str, int]:
+    """Bytes of scripts and styles that the page asks for, as they come (compressed where the server does)."""
+    found: dict[str, int] = {}
+
+    def note(response: Any) -> None:
+        if response.request.resource_type in {"script", "stylesheet"}:
+            length = response.headers.get("content-length")
+            body = response.body() if length is None or response.headers.get("content-encoding") is None else b""
+            found[response.url] = int(length) if length and not body else len(gzip.compress(body))
+
+    page.on("response", note)
+    return found
+
+
+def measure(browser: Browser, url: str, name: str, times: int) -> Figures:
+    """Medians of `times` openings, each in a browser profile of its own, and then with its cache full."""
+    first, again, weight = [], [], 0
+    for _ in range(times):
+        context = browser.new_context(viewport={"width": 1440, "height": 900})
+        context.add_init_script(WATCH)
+        page = context.new_page()
+        weights = weigh(page)
+        first.append(usable(page, url, name))
+        weight = sum(weights.values())
+        again.append(usable(page, url, name))
+        context.close()
+    return {
+        f"{name}: usable, empty cache, ms": statistics.median(first),
+        f"{name}: usable, ms": statistics.median(again),
+        f"{name}: script and style, gzipped, kB": weight / 1000,
+    }
+
+
+def usable(page: Page, url: str, name: str) -> float:
+    """Milliseconds from the navigation until the largest paint and the first chart."""
+    page.goto(url, wait_until="load")
+    for _ in range(200):
+        if name not in CHARTS or page.evaluate("window.measured.chart > 0"):
+            break
+        page.wait_for_timeout(50)
+    else:
+        raise RuntimeError(f"{name}: no chart was drawn")
+    page.wait_for_timeout(500)  # a later, larger paint counts
+    seen = page.evaluate("window.measured")
+    return max(seen["paint"], seen["chart"] if name in CHARTS else 0.0)
+
+
+def pages(folder: Path, asked: argparse.Namespace) -> Figures:
+    """Every page, on a server whose database is full."""
+    figures: Figures = {"trainings": float(asked.trainings), "epochs of each": float(asked.metrics)}
+    with Server(folder, "threading") as server, sync_playwright() as playwright:
+        fill(database_uri(server.settings["DATABASE_URL"]), asked.trainings, asked.metrics)
+        chromium = which("chromium") or which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for name, path in PAGES.items():
+            server.get(path)  # templates and modules are read once for all
+            figures |= measure(browser, server.url + path, name, TIMES)
+        browser.close()
+    over = [name for name, value in figures.items() if value > LIMITS.get(name.rpartition(", ")[2], math.inf)]
+    return figures | {f"over the limit: {name}": figures[name] for name in over}

@@ -1,0 +1,94 @@
+"""Every page, in both themes: axe finds nothing serious, the console stays silent, no other host is asked, and what
+the page loads of script and style stays small. The last two are checked by `open_page`."""
+
+import gzip
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+from app.config import database_uri
+from scripts.bench.pages import LIMITS, fill
+from scripts.local_server import Server
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "/": "[data-latest] tbody tr",
+    "/datasets": "main a[href='/datasets/1']",
+    "/datasets/1": "main h1",
+    "/trainings": "tbody tr",
+    "/trainings?trash=true": "main .blank",
+    "/trainings?search=nothing": "main .panel-empty",
+    "/trainings/1": "[data-charts] canvas",
+    "/trainings/new": ".preset",
+    "/compare": "main .blank",
+    "/compare?ids=1,2,3&all=1": "[data-settings] tbody tr",
+    "/tests": "main h1",
+    "/system": "[data-processes] tbody tr",
+    "/trainings/999": "main .blank",
+    "/api/docs": ".title",
+}
+NOT_OURS = {"/api/docs"}  # Swagger UI draws it
+
+
+@pytest.fixture(scope="module")
+def full(site: Server) -> None:
+    """Rows as a server has them after some use."""
+    fill(database_uri(site.settings["DATABASE_URL"]), 30, 20, datasets=3)
+
+
+def grave(page: Page) -> list[str]:
+    """What axe calls serious or critical, with the first element of each."""
+    found: dict[str, Any] = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    grave = [item for item in found["violations"] if item["impact"] in {"serious", "critical"}]
+    return [
+        f"{item['id']}: {node['html'][:200]} {node['failureSummary'][:300]}" for item in grave for node in item["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_axe_finds_nothing_serious_in_either_theme(open_page: Open, full: None, path: str) -> None:
+    page = open_page(path, locale="en", expected="404" if path.endswith("999") else "")
+    expect(page.locator(PAGES[path]).first).to_be_visible()
+    expect(page.locator("main .skeleton:visible")).to_have_count(0)
+    if path in NOT_OURS:
+        return
+    assert grave(page) == []
+    page.evaluate("window.setTheme('dark')")
+    assert page.locator("html").get_attribute("data-bs-theme") == "dark"
+    page.wait_for_timeout(300)  # colours fade
+    assert grave(page) == []
+
+
+def test_dialogs_and_menus_are_accessible(open_page: Open, full: None) -> None:
+    page = open_page("/compare?ids=1,2", locale="en")
+    page.get_by_role("button", name="Add trainings").click()
+    expect(page.locator("dialog .picker-row")).to_have_count(12)
+    assert grave(page) == []
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.locator("dialog")).to_contain_text("Search on this page")
+    assert grave(page) == []
+
+
+def test_what_a_page_loads_stays_small(open_page: Open, full: None) -> None:
+    for path in ("/trainings/1", "/compare?ids=1,2"):
+        page = open_page(path, locale="pt-BR")
+        sizes: dict[str, int] = {}
+
+        def note(answer: Response, sizes: dict[str, int] = sizes) -> None:
+            if answer.request.resource_type in {"script", "stylesheet"}:
+                assert "immutable" in answer.headers["cache-control"], answer.url
+                packed = answer.headers.get("content-encoding") == "gzip"
+                length = answer.headers.get("content-length", "0")
+                sizes[answer.url] = int(length) if packed else len(gzip.compress(answer.body()))
+
+        page.on("response", note)
+        page.reload()
+        expect(page.locator("[data-charts] canvas").first).to_be_visible()
+        assert len(sizes) > 20
+        assert sum(sizes.values()) / 1000 < LIMITS["kB"]

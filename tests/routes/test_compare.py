@@ -1,0 +1,98 @@
+"""Trainings side by side, small curves and filters of the list."""
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.database import writing
+from app.models import Checkpoint, Training, TrainingMetric
+from tests.data import valid_dataset
+
+
+@pytest.fixture
+def filled(idle_app: APIFlask) -> FlaskClient:
+    """Three trainings: of 100 epochs, of 3, and one that has not begun, of another model."""
+    dataset_id = valid_dataset(idle_app)
+    with idle_app.app_context(), writing() as session:
+        for number, epochs in enumerate((100, 3, 0), 1):
+            row = Training(
+                name=f"run {number}", dataset_id=dataset_id, model_version="n", current_epoch=epochs, status="completed"
+            )
+            row.params = {"mosaic": 0.5} if number == 1 else {}
+            row.metrics = [
+                TrainingMetric(epoch=n, map50=n / 100, loss=1.0, seconds=2.0, classes=[{"class": 0}])
+                for n in range(1, epochs + 1)
+            ]
+            if epochs:
+                row.checkpoints = [Checkpoint(epoch=epochs, model_path="best.pt", is_best=True)]
+            else:
+                row.architecture, row.task = "yolo11n-seg", "segment"
+            session.add(row)
+    return idle_app.test_client()
+
+
+def test_the_list_has_small_curves(filled: FlaskClient) -> None:
+    by_id = {item["id"]: item for item in filled.get("/api/trainings").json["trainings"]}
+    assert 30 <= len(by_id[1]["spark"]) <= 41
+    assert by_id[1]["spark"][-1] == [100, 1.0]
+    assert by_id[2]["spark"] == [[1, 0.01], [2, 0.02], [3, 0.03]]
+    assert by_id[3]["spark"] == []
+    assert by_id[1]["best"]["map50"] == 1.0
+    assert "classes" not in by_id[1]["best"]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("model=yolov8n&sort=created_at", {1, 2}),
+        ("model=yolo11n-seg", {3}),
+        ("task=segment", {3}),
+        ("search=THINGS", {1, 2, 3}),
+        ("search=run%202", {2}),
+        ("search=%25", set()),
+    ],
+)
+def test_filters(filled: FlaskClient, query: str, ids: set[int]) -> None:
+    assert {item["id"] for item in filled.get(f"/api/trainings?{query}").json["trainings"]} == ids
+
+
+@pytest.mark.parametrize("key", ["map95", "-map50", "dataset", "-model", "epochs", "-status"])
+def test_every_order(filled: FlaskClient, key: str) -> None:
+    assert len(filled.get(f"/api/trainings?sort={key}").json["trainings"]) == 3
+
+
+def test_the_best_come_first_and_those_without_a_value_last(filled: FlaskClient) -> None:
+    for key, order in (("-map50", [1, 2, 3]), ("map50", [2, 1, 3]), ("-epochs", [1, 2, 3])):
+        assert [item["id"] for item in filled.get(f"/api/trainings?sort={key}").json["trainings"]] == order
+
+
+def test_what_can_be_filtered_by(filled: FlaskClient) -> None:
+    found = filled.get("/api/trainings/filters").json
+    assert found["models"] == [{"name": "yolo11n-seg", "trainings": 1}, {"name": "yolov8n", "trainings": 2}]
+    assert found["tasks"] == [{"name": "detect", "trainings": 2}, {"name": "segment", "trainings": 1}]
+    assert [(item["name"], item["trainings"]) for item in found["datasets"]] == [("Things", 3)]
+    filled.delete("/api/trainings/3")
+    assert len(filled.get("/api/trainings/filters").json["models"]) == 1
+
+
+def test_side_by_side(filled: FlaskClient) -> None:
+    found = filled.get("/api/trainings/compare?ids=2,1,99,2").json
+    assert [item["id"] for item in found["trainings"]] == [2, 1]
+    assert found["missing"] == [99]
+    assert found["defaults"] == {"mosaic": 1.0}
+    short, long = found["curves"]
+    assert (short["training_id"], short["epoch"], short["time"]) == (2, [1, 2, 3], [2.0, 4.0, 6.0])
+    assert len(long["map50"]) == len(long["time"]) == len(long["val_loss"]) == 100
+    assert filled.get("/api/trainings/compare?ids=3").json["curves"][0]["epoch"] == []
+
+
+@pytest.mark.parametrize("ids", ["", "a", "1,x", "0x1", "-1", "1," + "9" * 19, ",".join(map(str, range(1, 12)))])
+def test_bad_ids_are_refused(filled: FlaskClient, ids: str) -> None:
+    answer = filled.get(f"/api/trainings/compare?ids={ids}")
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["field"] == "ids"
+
+
+def test_none_of_them_is_there(filled: FlaskClient) -> None:
+    assert filled.get("/api/trainings/compare?ids=98,99").status_code == 404
+    assert filled.get("/api/trainings/compare").status_code == 422

@@ -1,0 +1,89 @@
+"""What there is to see of a training: previews, evaluation, plots; and nothing else of its folder."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from tests.data import image_bytes
+from tests.services.runs import make
+
+INDEX = {
+    "task": "detect",
+    "names": ["<b>thing"],
+    "images": [{"file": "a.jpg", "width": 64, "height": 48, "truth": [{"class": 0, "box": [0.1, 0.1, 0.5, 0.5]}]}],
+}
+EVALUATION = {
+    "task": "detect", "names": ["thing"], "images": 1, "objects": 1, "confidence": 0.3, "iou": 0.45,
+    "best": {"confidence": 0.3, "precision": 1.0, "recall": 0.5, "f1": 0.67}, "curves": None, "accuracy": None,
+    "matrix": [[0, 0, 1]], "cells": {"0,0": [0]}, "worst": [0],
+    "pictures": [{"number": 0, "file": "a.jpg", "width": 64, "height": 48, "found": [], "truth": [], "pairs": []}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def training(idle_app: APIFlask) -> tuple[FlaskClient, str, Path]:
+    number = make(idle_app, status="completed")
+    return idle_app.test_client(), f"/api/trainings/{number}", Path(idle_app.config["MODELS_DIR"]) / str(number)
+
+
+def put(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def test_previews(training: tuple[FlaskClient, str, Path]) -> None:
+    client, place, folder = training
+    empty = client.get(f"{place}/previews").get_json()
+    assert (empty["images"], empty["epochs"]) == ([], [])
+    put(folder / "previews" / "index.json", INDEX)
+    put(folder / "previews" / "image-0.jpg", image_bytes())
+    for epoch in (10, 2, 1):
+        put(folder / "previews" / f"epoch-{epoch}.json", {"epoch": epoch, "images": [[{"class": 0, "conf": 0.5}]]})
+    shown = client.get(f"{place}/previews").get_json()
+    assert shown["epochs"] == [1, 2, 10]
+    assert shown["names"] == ["<b>thing"]
+    assert client.get(shown["images"][0]["url"]).mimetype == "image/jpeg"
+    assert client.get(f"{place}/previews/2").get_json() == {"epoch": 2, "images": [[{"class": 0, "conf": 0.5}]]}
+    for missing in ("previews/3", "previews/images/1", "previews/images/-1", "previews/0"):
+        assert client.get(f"{place}/{missing}").status_code == 404, missing
+
+
+def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
+    client, place, folder = training
+    assert client.get(f"{place}/evaluation").status_code == 404
+    put(folder / "evaluation" / "evaluation.json", EVALUATION)
+    put(folder / "evaluation" / "image-0.jpg", image_bytes())
+    assert client.get(f"{place}/files").get_json()["evaluation"]
+    shown = client.get(f"{place}/evaluation").get_json()
+    assert shown["matrix"] == [[0, 0, 1]]
+    assert shown["best"]["recall"] == 0.5
+    assert client.get(shown["pictures"][0]["url"]).status_code == 200
+
+
+def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None:
+    client, place, folder = training
+    assert client.get(f"{place}/files").get_json() == {"files": [], "evaluation": False}
+    names = ["results.png", "MaskPR_curve.png", "train_batch2.jpg", "train_batch10.jpg", "val_batch0_pred.jpg"]
+    for name in [*names, "args.yaml", "results.csv", "secret.png", "train_batch1.svg"]:
+        put(folder / "run" / name, b"\x89PNG")
+    put(folder / "config.yaml", b"x: 1")
+    (folder / "run" / "labels.jpg").symlink_to("/etc/hostname")
+    found = client.get(f"{place}/files").get_json()["files"]
+    assert [item["name"] for item in found if item["name"] != "labels.jpg"] == names
+    assert client.get(found[0]["url"]).mimetype == "image/png"
+    hidden = [
+        "args.yaml",
+        "secret.png",
+        "labels.jpg",
+        "..%2Fconfig.yaml",
+        "../config.yaml",
+        "results.png%00",
+        "weights/best.pt",
+    ]
+    for name in hidden:
+        assert client.get(f"{place}/files/{name}").status_code == 404, name
+    assert client.get("/api/trainings/99/files").status_code == 404

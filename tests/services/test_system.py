@@ -1,0 +1,151 @@
+"""Figures of the machine: rates, processes, devices, the database's times, the log's end; and their endpoints."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import text
+
+from app.database import writing
+from app.extensions import db
+from app.models import Training
+from app.services.process import Child
+from app.services.system import logs
+from app.services.system.database import QueryTimes
+from app.services.system.gpus import gpu
+from app.services.system.processes import child_of, devices, look, training_of
+from app.services.system.rates import Rates
+from tests.data import valid_dataset
+
+LOG = """the rest of another
+2026-01-02 03:04:05,678 [INFO] yolo.training: training 1 created
+2026-01-02 03:04:06,000 [ERROR] yolo.errors: GET /x
+Traceback (most recent call last):
+  ValueError: [WARNING] not an entry
+2026-01-02 03:04:07,000 [WARNING] yolo.database: a write has to wait
+"""
+
+
+def test_rates_are_gains_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, counters = [100.0], {"read": 1000}
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    rates = Rates(lambda: dict(counters))
+    assert rates.rates() == {"read": 0.0}
+    counters["read"], clock[0] = 5000, 102.0
+    assert rates.rates() == {"read": 2000.0}
+    counters["read"], clock[0] = 9000, 102.5
+    assert rates.rates() == {"read": 2000.0}, "a look is kept for a second"
+    counters["read"], clock[0] = 10, 104.0
+    assert rates.rates() == {"read": 0.0}, "counters that began anew"
+    assert Rates(lambda: None).rates() == {}
+
+
+def test_the_log_by_level_and_text(tmp_path: Path) -> None:
+    path = tmp_path / "app.log"
+    assert logs.tail(path, "INFO", "", 10) == {"entries": [], "complete": True}
+    path.write_text(LOG)
+    every = logs.tail(path, "DEBUG", "", 10)
+    assert [entry["level"] for entry in every["entries"]] == ["INFO", "ERROR", "WARNING"]
+    assert every["entries"][1]["message"].endswith("ValueError: [WARNING] not an entry")
+    assert [entry["logger"] for entry in logs.tail(path, "WARNING", "", 1)["entries"]] == ["yolo.database"]
+    assert len(logs.tail(path, "DEBUG", "valueerror", 10)["entries"]) == 1
+    path.write_text(LOG * 10_000)
+    long = logs.tail(path, "ERROR", "", 5)
+    assert (len(long["entries"]), long["complete"]) == (5, False)
+
+
+def test_times_of_queries() -> None:
+    times = QueryTimes()
+    assert times.figures()["median"] is None
+    for milliseconds in range(1, 101):
+        times.add(milliseconds)
+    assert times.figures() == {"queries": 100, "median": 50.5, "p95": 95.0, "longest": 100.0}
+
+
+def test_every_query_is_timed(idle_app: APIFlask) -> None:
+    times = idle_app.extensions["query_times"]
+    with idle_app.app_context():
+        before = times.count
+        db.session.execute(text("SELECT 1"))
+    assert times.count > before
+
+
+def test_children_are_told_by_their_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app.worker.train", str(tmp_path / "models" / "7" / "attempts" / "1")]
+    program, folder = child_of(command)
+    assert (program, training_of(folder, tmp_path)) == ("train", 7)
+    assert child_of([sys.executable, "-m", "app.worker.predict", "12"]) == ("predict", None)
+    assert child_of(["python", "-c", "import app.worker.train"]) == (None, None)
+    assert training_of(tmp_path / "tmp" / "x", tmp_path) is None
+
+
+def test_the_server_and_its_children_are_found(tmp_path: Path) -> None:
+    spec: dict[str, Any] = {"output": str(tmp_path / "x.zip"), "train": 20000, "val": 1}
+    child = Child.start("sample", tmp_path / "tmp" / "sample", spec, {})
+    try:
+        found = look(tmp_path)
+        assert [item["program"] for item in found] == ["web", "sample"]
+        assert found[1]["pid"] == child.pid
+        assert found[1]["rss"] > 0
+    finally:
+        child.signal(signal.SIGKILL)
+    while child.alive():
+        time.sleep(0.01)
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert [item["pid"] for item in look(tmp_path)] == [os.getpid()]
+    finally:
+        other.communicate(b"\n")
+
+
+def test_devices_say_who_uses_them(idle_app: APIFlask) -> None:
+    dataset_id = valid_dataset(idle_app)
+    with idle_app.app_context():
+        with writing() as session:
+            session.add(Training(id=5, name="Run", dataset_id=dataset_id, model_version="n", status="running"))
+        found = devices([{"index": 0, "name": "Card"}], {5: ("0",)}, ["cpu"])
+    assert [(item["device"], item["measuring"]) for item in found] == [("cpu", True), ("0", False)]
+    assert found[1]["trainings"] == [{"id": 5, "name": "Run"}]
+
+
+def test_a_card_that_does_not_tell_everything() -> None:
+    class Refuses(Exception):
+        pass
+
+    class Nvml:
+        NVMLError = Refuses
+        NVML_TEMPERATURE_GPU = 0
+
+        def __getattr__(self, name: str) -> Any:
+            def ask(*_: Any) -> Any:
+                if name == "nvmlDeviceGetPowerUsage":
+                    return 123_456
+                if name == "nvmlDeviceGetHandleByIndex":
+                    return object()
+                raise Refuses
+
+            return ask
+
+    seen = gpu(Nvml(), 0)
+    assert (seen["power"], seen["power_limit"], seen["utilization"], seen["name"]) == (123.5, None, None, None)
+
+
+def test_the_endpoints(idle_app: APIFlask) -> None:
+    client = idle_app.test_client()
+    found = client.get("/api/system").json
+    assert {"host", "network", "database", "devices", "processes"} <= found.keys()
+    assert found["database"]["kind"] == "sqlite"
+    assert found["database"]["size"] > 0
+    assert found["devices"][0]["device"] == "cpu"
+    assert found["processes"][0]["program"] == "web"
+    assert len(found["cpu"]["each"]) >= 1
+    assert client.get("/api/system/logs?level=DEBUG").json["entries"]
+    assert client.get("/api/system/logs?level=LOUD").status_code == 422
+    idle_app.config["METRICS_ENABLED"] = False
+    assert client.get("/api/system/logs").status_code == client.get("/api/system").status_code == 404

@@ -1,0 +1,117 @@
+"""No query runs once per row: with one row and with fifty, each list and each page asks the database as often."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import event
+
+from app.database import writing
+from app.extensions import db
+from app.models import Checkpoint, Dataset, Test, Training, TrainingEvent, TrainingMetric
+from tests.data import valid_dataset
+
+PAGES = [
+    "/",
+    "/datasets",
+    "/trainings",
+    "/trainings/new",
+    "/trainings/1",
+    "/datasets/1",
+    "/tests",
+    "/system",
+    "/compare",
+]
+LISTS = [
+    "/api/trainings?per_page=100",
+    "/api/trainings?per_page=100&sort=-map50&search=run&model=yolov8n&task=detect",
+    "/api/trainings?per_page=100&status=pending",
+    "/api/trainings?per_page=100&trash=true",
+    "/api/trainings/queue",
+    "/api/trainings/filters",
+    "/api/trainings/compare?ids=1,2,3,4,5,6,7,8,9,10",
+    "/api/trainings/1/metrics",
+    "/api/trainings/1/checkpoints",
+    "/api/trainings/1/events",
+    "/api/datasets?per_page=100",
+    "/api/datasets/1/findings?per_page=100",
+    "/api/datasets/1/training-defaults",
+    "/api/tests?per_page=100",
+    "/api/system",
+]
+
+
+@contextmanager
+def statements(app: APIFlask) -> Iterator[list[str]]:
+    """What is sent to the database meanwhile; savepoints and BEGIN are not queries."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            sent.append(statement)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def fill(app: APIFlask, count: int) -> None:
+    """`count` of everything: half of the trainings wait for another one, some are in the trash."""
+    with app.app_context(), writing() as session:
+        for number in range(count):
+            dataset = Dataset(name=f"set {number}", classes=["thing"], status="valid", train_images=8, total_images=8)
+            session.add(dataset)
+            session.flush()
+            done = Training(
+                name=f"run {number}", dataset_id=dataset.id, model_version="n", status="completed", current_epoch=3
+            )
+            waits = Training(name=f"run w{number}", dataset_id=dataset.id, model_version="n", status="pending")
+            waits.waiting_for = {"code": "device", "training_id": 1}
+            gone = Training(name=f"run g{number}", dataset_id=dataset.id, model_version="n", status="failed")
+            gone.deleted_at = dataset.created_at
+            done.metrics = [TrainingMetric(epoch=epoch, map50=0.1 * epoch, classes=[{}]) for epoch in (1, 2, 3)]
+            done.checkpoints = [Checkpoint(epoch=3, model_path="run/weights/best.pt", is_best=True)]
+            done.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
+            session.add_all([done, waits, gone])
+        first = session.get(Training, 1)
+        first.metrics += [TrainingMetric(epoch=epoch) for epoch in range(4, 4 + count)]
+        first.checkpoints += [Checkpoint(epoch=4 + n, model_path=f"checkpoints/{n}.pt") for n in range(count)]
+        first.happenings = [TrainingEvent(seq=n + 1, event="training_paused", payload={}) for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, list[str]]]:
+    """What each address sends, by the number of rows there are."""
+    from app import create_app
+    from app.database import upgrade_if_old
+    from scripts.local_server import settings_for
+
+    found: dict[int, dict[str, list[str]]] = {}
+    for rows in (1, 50):
+        folder = tmp_path_factory.mktemp(f"rows{rows}")
+        app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+        upgrade_if_old(app)
+        valid_dataset(app)
+        fill(app, rows)
+        found[rows] = {}
+        client = app.test_client()
+        for path in PAGES + LISTS:
+            client.get(path)  # what is read once for all
+            with statements(app) as sent:
+                answer = client.get(path)
+            assert answer.status_code == 200, (path, answer.text)
+            found[rows][path] = list(sent)
+    return found
+
+
+@pytest.mark.parametrize("path", PAGES + LISTS)
+def test_no_query_runs_once_per_row(counts: dict[int, dict[str, list[str]]], path: str) -> None:
+    one, fifty = counts[1][path], counts[50][path]
+    assert len(one) == len(fifty), "\n".join(fifty)
+    if path.startswith("/api/"):
+        assert one, "the test sees the queries"
