@@ -15,8 +15,7 @@ from typing import Any
 
 from app.worker.files import put
 from app.worker.measures import PARTS
-from app.worker.previews import guesses
-from app.worker.shapes import add_places, found_in, place_of, save_picture, short, surest
+from app.worker.shapes import as_shape, corners_of, place_of, save_picture, short, surest
 
 LEAST_CONF = 0.05
 MOST_FOUND = 100  # of an image
@@ -32,25 +31,39 @@ Pair = tuple[int, int]  # prediction and object of an image; -1: none
 
 
 class Evaluation:
-    """Hears the final validation, image by image, and writes down what follows from it."""
+    """Hears the final validation, image by image, and writes down what follows from it.
+
+    An image is kept as arrays, since there may be many: {"file", "class", "conf", "corners" of what was found, the
+    surest first, "truth", "truth_corners", "iou" [objects, found] or None}.
+    """
 
     def __init__(self, folder: Path, task: str) -> None:
         self.folder, self.task = folder, task
         self.images: list[dict[str, Any]] = []
+        self.broken = False
 
     def hear(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """One image: what was found, what is there, and how far they overlap."""
         if self.task == "classify":
-            truth = [{"class": int(batch["cls"].reshape(-1)[index])}]
-            self.images.append({"file": file, "found": guesses(pred), "truth": truth, "iou": None})
+            conf, kinds = (values.cpu().numpy() for values in pred.float().topk(min(3, len(pred))))
+            truth = batch["cls"].reshape(-1)[index : index + 1].cpu().numpy()
+            self.images.append({"file": file, "class": kinds, "conf": conf, "truth": truth, "iou": None})
             return
         there = validator._prepare_batch(index, batch)
         kept = surest({name: pred[name] for name in ("bboxes", "conf", "cls")}, LEAST_CONF, MOST_FOUND)
-        truth = [{"class": int(kind)} for kind in there["cls"].tolist()]
-        if truth:
-            add_places(truth, {"bboxes": there["bboxes"]}, place_of(index, batch))
-        overlap = overlaps(there["bboxes"], kept["bboxes"]) if truth and len(kept["conf"]) else None
-        self.images.append({"file": file, "found": found_in(kept, index, batch), "truth": truth, "iou": overlap})
+        place = place_of(index, batch)
+        both = len(there["cls"]) and len(kept["cls"])
+        self.images.append(
+            {
+                "file": file,
+                "class": kept["cls"].int().cpu().numpy(),
+                "conf": kept["conf"].float().cpu().numpy(),
+                "corners": corners_of(kept["bboxes"], place).cpu().numpy(),
+                "truth": there["cls"].int().cpu().numpy(),
+                "truth_corners": corners_of(there["bboxes"], place).cpu().numpy(),
+                "iou": overlaps(there["bboxes"], kept["bboxes"]) if both else None,
+            }
+        )
 
     def gather(self, rank: int) -> None:
         """Of several processes all images to rank 0. Each of them must call it."""
@@ -72,7 +85,7 @@ class Evaluation:
         confidence = max(LEAST_CONF, best["confidence"]) if best else 0.0
         matched = [match(image, confidence, self.task) for image in self.images]
         cells = cells_of(self.images, matched, len(names))
-        chosen, listed = self.choose(matched, cells, len(names))
+        chosen, listed = self.choose(matched, cells)
         body = {
             "task": self.task,
             "names": list(names),
@@ -92,9 +105,7 @@ class Evaluation:
         put(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
         self.images = []
 
-    def choose(
-        self, matched: Sequence[dict[str, Any]], cells: Any, classes: int
-    ) -> tuple[dict[int, int], dict[Any, Any]]:
+    def choose(self, matched: Sequence[dict[str, Any]], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
         """The images that get a picture, as place → number; and the numbers behind each cell."""
         clear(self.folder)
         wanted = list(worst(matched))
@@ -120,27 +131,34 @@ class Evaluation:
     def picture(self, number: int, place: int, outcome: dict[str, Any]) -> dict[str, Any]:
         image = self.images[place]
         width, height = image["size"]
-        found = [image["found"][index] for index in outcome["counted"]]
+        rows = outcome["counted"]
+        found: list[dict[str, Any]] = [
+            {"class": int(image["class"][row]), "conf": short(image["conf"][row])} for row in rows
+        ]
+        truth: list[dict[str, Any]] = [{"class": int(kind)} for kind in image["truth"]]
+        if "corners" in image:
+            for shape, row in zip(found, rows, strict=True):
+                shape |= as_shape(image["corners"][row].tolist())
+            for shape, corners in zip(truth, image["truth_corners"].tolist(), strict=True):
+                shape |= as_shape(corners)
         shown = {"number": number, "file": Path(image["file"]).name, "width": width, "height": height}
-        return shown | {"found": found, "truth": image["truth"], "pairs": outcome["pairs"], "errors": outcome["errors"]}
+        return shown | {"found": found, "truth": truth, "pairs": outcome["pairs"], "errors": outcome["errors"]}
 
 
 def overlaps(truth: Any, found: Any) -> Any:
     """IoU of each object (rows) with each prediction; of turned boxes their probabilistic IoU."""
     from ultralytics.utils.metrics import batch_probiou, box_iou
 
-    return (batch_probiou if truth.shape[1] == 5 else box_iou)(truth, found).float().cpu().numpy()
+    return (batch_probiou if truth.shape[1] == 5 else box_iou)(truth, found).half().cpu().numpy()
 
 
 def match(image: dict[str, Any], confidence: float, task: str) -> dict[str, Any]:
     """{"counted": the predictions that count, "pairs": (place among them, object), "errors": how many pairs are}."""
-    found, truth = image["found"], image["truth"]
+    kinds, truth, iou = image["class"], image["truth"], image["iou"]
     if task == "classify":
-        wrong = found[0]["class"] != truth[0]["class"]
-        return {"counted": list(range(len(found))), "pairs": [(0, 0)], "errors": int(wrong)}
-    counted = [index for index, shape in enumerate(found) if shape["conf"] >= confidence]
+        return {"counted": list(range(len(kinds))), "pairs": [(0, 0)], "errors": int(kinds[0] != truth[0])}
+    counted = [row for row, conf in enumerate(image["conf"]) if conf >= confidence]
     taken = {}
-    iou = image["iou"]
     if iou is not None and counted:
         iou = iou[:, counted].copy()
         for index in range(len(counted)):  # the surest first
@@ -150,10 +168,8 @@ def match(image: dict[str, Any], confidence: float, task: str) -> dict[str, Any]
                 iou[place] = 0.0
     pairs: list[Pair] = [(index, taken.get(index, -1)) for index in range(len(counted))]
     pairs += [(-1, place) for place in range(len(truth)) if place not in taken.values()]
-    errors = sum(
-        index < 0 or place < 0 or found[counted[index]]["class"] != truth[place]["class"] for index, place in pairs
-    )
-    return {"counted": counted, "pairs": pairs, "errors": errors}
+    errors = sum(index < 0 or place < 0 or kinds[counted[index]] != truth[place] for index, place in pairs)
+    return {"counted": counted, "pairs": pairs, "errors": int(errors)}
 
 
 def cells_of(images: Sequence[Any], matched: Sequence[Any], classes: int) -> dict[tuple[int, int], Counter[int]]:
@@ -161,8 +177,8 @@ def cells_of(images: Sequence[Any], matched: Sequence[Any], classes: int) -> dic
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for place, (image, outcome) in enumerate(zip(images, matched, strict=True)):
         for index, there in outcome["pairs"]:
-            row = image["found"][outcome["counted"][index]]["class"] if index >= 0 else classes
-            column = image["truth"][there]["class"] if there >= 0 else classes
+            row = int(image["class"][outcome["counted"][index]]) if index >= 0 else classes
+            column = int(image["truth"][there]) if there >= 0 else classes
             cells[row, column][place] += 1
     return dict(cells)
 

@@ -46,11 +46,8 @@ def add_places(shapes: list[dict[str, Any]], kept: Mapping[str, Any], place: dic
 
     size, original, padding = place["imgsz"], place["ori_shape"], place["ratio_pad"]
     height, width = (float(side) for side in original)
-    turned = kept["bboxes"].shape[1] == 5
-    boxes: Any = ops.scale_boxes(size, kept["bboxes"].clone().float(), original, ratio_pad=padding, xywh=turned)
-    corners = (ops.xywhr2xyxyxyxy(boxes) if turned else boxes.view(-1, 2, 2)).tolist()
-    for shape, found in zip(shapes, corners, strict=True):
-        shape["polygon" if turned else "box"] = parts(found, width, height)
+    for shape, corners in zip(shapes, corners_of(kept["bboxes"], place).tolist(), strict=True):
+        shape |= as_shape(corners)
     if "masks" in kept:
         for shape, mask in zip(shapes, kept["masks"], strict=True):
             shape["polygon"] = outline(mask, place)
@@ -58,6 +55,25 @@ def add_places(shapes: list[dict[str, Any]], kept: Mapping[str, Any], place: dic
         scaled = ops.scale_coords(size, kept["keypoints"].clone().float(), original, ratio_pad=padding)
         for shape, row in zip(shapes, scaled.tolist(), strict=True):
             shape["points"] = [[*parts([(x, y)], width, height), short(more[0] if more else 1)] for x, y, *more in row]
+
+
+def corners_of(boxes: Any, place: dict[str, Any]) -> Any:
+    """Boxes of the network's input, [N, 4], as x1, y1, x2, y2, or turned ones, [N, 5], as their four corners: [N, 4] or
+    [N, 8] in parts of the image."""
+    from ultralytics.utils import ops
+
+    turned = boxes.shape[1] == 5
+    scaled: Any = ops.scale_boxes(
+        place["imgsz"], boxes.clone().float(), place["ori_shape"], ratio_pad=place["ratio_pad"], xywh=turned
+    )
+    corners = ops.xywhr2xyxyxyxy(scaled) if turned else scaled.view(-1, 2, 2)
+    height, width = place["ori_shape"]
+    return (corners / corners.new_tensor([width, height])).flatten(1)
+
+
+def as_shape(corners: list[float]) -> dict[str, list[float]]:
+    """One row of `corners_of`."""
+    return {"box" if len(corners) == 4 else "polygon": [short(value) for value in corners]}
 
 
 def outline(mask: Any, place: dict[str, Any]) -> list[float]:

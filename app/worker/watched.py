@@ -54,7 +54,7 @@ class WatchingTrainer(TellingTrainer):
         if validator.batch_i == 0:
             self.position = 0
             if self.evaluation is not None:
-                self.evaluation.images = []
+                self.evaluation.images, self.evaluation.broken = [], False
         for index, (file, pred) in enumerate(zip(self.files(batch, len(preds)), preds, strict=True)):
             if validator.training:
                 if self.previews is not None:
@@ -95,11 +95,11 @@ class WatchingTrainer(TellingTrainer):
             print("No previews from here on:", traceback.format_exc(), flush=True)
 
     def try_evaluation(self, name: str, *arguments: Any) -> None:
-        if self.evaluation is None:
+        """Of several processes each must still gather what it has, so it stays, broken."""
+        if self.evaluation is None or self.evaluation.broken:
             return
         try:
             getattr(self.evaluation, name)(*arguments)
         except Exception:
-            if RANK < 0:
-                self.evaluation = None  # of several processes each must still gather
+            self.evaluation.broken = True
             print("No evaluation:", traceback.format_exc(), flush=True)

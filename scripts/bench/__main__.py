@@ -15,6 +15,7 @@ from rich.table import Table
 import scripts.bench as package
 from app.config import ROOT
 from scripts.bench.common import Figures
+from scripts.bench.page import page
 from scripts.bench.pages import pages
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "training": training,
     "inference": inference,
     "pages": pages,
+    "page": page,
 }
 
 

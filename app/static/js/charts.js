@@ -10,14 +10,14 @@ import { locale, t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
 import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
-import { css } from "./theme_colours.js";
+import { css, small } from "./theme_colours.js";
 
 export { Mini } from "./mini.js";
 
 const Chart = window.Chart;
 
 Chart.defaults.font.family = css("--font");
-Chart.defaults.font.size = 11;
+Chart.defaults.font.size = small();
 Chart.defaults.locale = locale;
 
 smoothing.addEventListener("change", () => { for (const plot of group) plot.smoothed(); });
@@ -47,11 +47,9 @@ export class Plot {
 
   /** Draw it; the element must be in the page. */
   start() {
-    // A single point is no line. A function, because Chart.js may go on sharing a number that was changed.
-    const pointRadius = this.spec.dots === false ? 0 : () => (this.metrics.length < 3 ? 3 : 0);
     const line = (series, raw) => ({
       data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: raw || series.faint ? 1 : 1.6,
-      pointRadius: raw ? 0 : pointRadius, pointHitRadius: 0, tension: 0, spanGaps: true,
+      pointRadius: 0, pointHitRadius: 0, tension: 0, spanGaps: true,
     });
     const { series } = this.spec;
     this.chart = new Chart(this.canvas, {

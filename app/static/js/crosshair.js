@@ -1,8 +1,9 @@
 /* What the charts of one page share: the crosshair, the best epoch, and the events on their time axes. */
-import { css } from "./theme_colours.js";
+import { css, small } from "./theme_colours.js";
 import { t } from "./i18n.js";
 
 export const group = new Set(); // of plots
+const LETTERS = small();
 let crosshair = null; // the epoch that the pointer is over, on every chart
 let frame = 0;
 let marked = []; // [{epoch, kind, text}], by epoch
@@ -44,6 +45,7 @@ export const marks = {
     if (mark) vertical(chart, mark.x, css("--quiet"), [3, 3], mark.label);
     vertical(chart, plot.pointer, css("--control"), []);
     if (!plot.spec.alone) signs(chart);
+    if (plot.metrics.length < 3 && plot.spec.dots !== false) dots(chart);
   },
   afterEvent(chart, { event, inChartArea }) {
     const { plot } = chart;
@@ -65,12 +67,27 @@ function vertical(chart, place, colour, dash, label) {
   ctx.lineTo(x, area.bottom);
   ctx.stroke();
   if (label) {
-    ctx.font = `500 11px ${css("--font")}`;
+    ctx.font = `500 ${LETTERS}px ${css("--font")}`;
     const right = x + ctx.measureText(label).width + 8 > area.right;
     ctx.textAlign = right ? "right" : "left";
     ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);
   }
   ctx.restore();
+}
+
+/** A single point is no line. Drawn here: a radius that depends on their number costs Chart.js much for each point. */
+function dots(chart) {
+  const { ctx, scales: { x, y } } = chart;
+  chart.data.datasets.forEach((dataset, index) => {
+    if (!chart.isDatasetVisible(index)) return;
+    ctx.fillStyle = dataset.borderColor;
+    for (const point of dataset.data) {
+      if (point.y === null) continue;
+      ctx.beginPath();
+      ctx.arc(x.getPixelForValue(point.x), y.getPixelForValue(point.y), 3, 0, 7);
+      ctx.fill();
+    }
+  });
 }
 
 const COLOURS = { advice: "--accent-text", warning: "--cancelled", paused: "--cancelled", error: "--failed" };

@@ -3,6 +3,7 @@ import { h } from "./dom.js";
 import { number, percent } from "./format.js";
 import { t } from "./i18n.js";
 
+const DENSE = 12; // classes, from where on the columns are headed by numbers
 const LARGE = 60; // classes, from where on only those with most errors are shown
 
 /** `open([predicted, true])` where a cell has images. Rows: what the model said; columns: what it is. */
@@ -26,9 +27,11 @@ export function matrixTable({ names, matrix, cells, task }, open) {
       : h("span", { title: `${spoken} (${percent(share)})` }, number(n));
     return h("td", look, inside);
   };
-  const head = (index, scope) => h("th", { scope, title: label(index) }, h("span", {}, label(index)));
+  const dense = classes.length > DENSE;
+  const numbered = (index, scope) => (!dense || index === names.length ? label(index) : scope === "col" ? String(index) : `${index} ${label(index)}`);
+  const head = (index, scope) => h("th", { scope, title: label(index), "aria-label": label(index) }, h("span", {}, numbered(index, scope)));
   return [
-    h("div", { class: "table-wrap matrix-wrap", tabindex: 0, role: "region", "aria-label": t("Confusion matrix") }, h("table", { class: "matrix" },
+    h("div", { class: "table-wrap matrix-wrap", tabindex: 0, role: "group", "aria-label": t("Confusion matrix") }, h("table", { class: `matrix ${dense ? "is-dense" : ""}` },
       h("thead", {}, h("tr", {}, h("th", { class: "matrix-corner" }, t("said ↓ · really →")), lists.map((index) => head(index, "col")))),
       h("tbody", {}, lists.map((row) => h("tr", {}, head(row, "row"), lists.map((column) => cell(row, column))))))),
     classes.length < names.length && h("p", { class: "under" }, t("Of {total} classes the {n} with most errors are shown.", { total: number(names.length), n: number(classes.length) })),

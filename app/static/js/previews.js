@@ -38,6 +38,7 @@ export class PreviewsView {
 
   build(index) {
     this.index = index;
+    this.said = [];
     this.pictures.forEach((picture) => picture.end());
     this.pictures = index.images.map((image) => new ShapesPicture(image.url, image, image.file));
     this.captions = index.images.map(() => h("figcaption", { class: "under" }));
@@ -117,6 +118,9 @@ export class PreviewsView {
         ...(this.options.truth ? [{ shapes: task === "classify" ? [] : images[place].truth, names, truth: true }] : []),
         ...(this.options.found ? [{ shapes, names, labels: true }] : []),
       ]);
+      const look = JSON.stringify(task === "classify" ? all[0] : shapes.length);
+      if (this.said[place] === look) return;
+      this.said[place] = look;
       put(this.captions[place], task === "classify" ? guess(all[0], images[place].truth[0], names) : t("{found} found, {there} there", { found: number(shapes.length), there: number(images[place].truth.length) }));
     });
   }

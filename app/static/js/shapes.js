@@ -2,6 +2,8 @@
 import { h } from "./dom.js";
 import { percent } from "./format.js";
 
+const LONG = 14; // letters of a name: longer ones would cover the picture
+
 /** A colour for each class, far apart from its neighbours' (golden angle), readable under white letters. */
 export const classColour = (index) => `hsl(${(index * 137.508 + 250) % 360} 62% 42%)`;
 
@@ -12,7 +14,8 @@ export class ShapesPicture {
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}` } }, this.image, this.canvas);
     this.layers = [];
-    this.resized = new ResizeObserver(() => this.paint());
+    this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
+    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.paint(); });
     this.resized.observe(this.element);
   }
 
@@ -23,9 +26,8 @@ export class ShapesPicture {
   }
 
   paint() {
-    const { canvas, element } = this;
+    const { canvas, size: [width, height] } = this;
     const scale = window.devicePixelRatio || 1;
-    const [width, height] = [element.clientWidth, element.clientHeight];
     if (!width) return;
     if (canvas.width !== Math.round(width * scale)) Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
     const context = canvas.getContext("2d");
@@ -54,7 +56,7 @@ function drawShape(context, shape, { names, truth, labels, colour }, width, heig
     if (truth) stroke(context, ink, true);
     else { context.fillStyle = ink; context.fill(); }
   }
-  if (labels && !truth) label(context, shape, corners, names, ink, width);
+  if (labels && !truth) label(context, shape, corners, names, ink, width, height);
 }
 
 /** x, y, x, y ...; a box is drawn as one beside its outline, which says more. */
@@ -81,10 +83,11 @@ function stroke(context, ink, dashed) {
   context.setLineDash([]);
 }
 
-function label(context, shape, corners, names, ink, width) {
-  const text = `${names[shape.class] ?? shape.class} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
+function label(context, shape, corners, names, ink, width, height) {
+  const name = String(names[shape.class] ?? shape.class);
+  const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
   const x = corners ? Math.min(...corners.filter((_, index) => index % 2 === 0)) * width : 4;
-  const y = corners ? Math.min(...corners.filter((_, index) => index % 2)) * context.canvas.clientHeight : 4;
+  const y = corners ? Math.min(...corners.filter((_, index) => index % 2)) * height : 4;
   context.font = "600 11px system-ui, sans-serif";
   const wide = Math.min(context.measureText(text).width + 8, width);
   const left = Math.max(0, Math.min(x, width - wide));

@@ -7,3 +7,6 @@ export function css(name) {
 }
 
 document.addEventListener("theme", () => { cache = new Map(); }, true);
+
+/** Pixels of what is 11 px on an ordinary screen: on very large ones the page's letters grow, and so do those of canvases. */
+export const small = () => (11 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16;

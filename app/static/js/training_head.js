@@ -17,20 +17,29 @@ export class Head {
 
   show() {
     const { training } = this.state;
-    $("[data-name]").textContent = training.name;
-    put($("[data-status]"), trainingBadge(training));
-    put($("[data-sub]"),
-      h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
-      training.device ? ` · ${training.device}` : "", " · ", h("span", { title: dateTime(training.created_at) }, ago(training.start_time || training.created_at)),
-      training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
+    this.about(training);
     const active = ACTIVE.includes(training.status);
-    $("[data-download]").hidden = !training.downloadable;
-    $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
     document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"].filter(Boolean).join(" · ");
     this.actions();
     this.progress();
     this.notice();
     this.advise();
+  }
+
+  /** What stays the same from batch to batch is not drawn again. */
+  about(training) {
+    const since = ago(training.start_time || training.created_at);
+    const look = JSON.stringify([training.name, shownState(training), training.dataset_name, modelName(training), training.device, since, training.important, training.downloadable]);
+    if (look === this.look) return;
+    this.look = look;
+    $("[data-name]").textContent = training.name;
+    put($("[data-status]"), trainingBadge(training));
+    put($("[data-sub]"),
+      h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
+      training.device ? ` · ${training.device}` : "", " · ", h("span", { title: dateTime(training.created_at) }, since),
+      training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
+    $("[data-download]").hidden = !training.downloadable;
+    $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
   }
 
   /** Said again only when it differs: a screen reader speaks each change. */

@@ -1,4 +1,4 @@
-"""Measures the training page in Chromium: `.venv/bin/python -m scripts.bench_page`.
+"""What the training page costs in Chromium while a training runs.
 
 A real server with a training of 300 recorded epochs, its previews among them, and the page open on it. What the server
 would send is given to the page's own room: an epoch with its metrics, again and again; then ten minutes of batches,
@@ -10,9 +10,6 @@ import argparse
 import io
 import json
 import os
-import sys
-import tempfile
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,9 @@ from PIL import Image
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from app import create_app
-from app.config import ROOT
 from app.database import writing
 from app.models import Dataset, Training, TrainingMetric
+from scripts.bench.common import Figures
 from scripts.local_server import Server
 
 EPOCHS = 300
@@ -134,7 +131,9 @@ def updates(page: Page, session: CDPSession) -> dict[str, float]:
         page.evaluate(f"window.scrollTo(0, {scroll})")
         page.wait_for_timeout(1500)
         began = spent_ms(session)
-        page.wait_for_timeout(PAUSE_MS * EACH)
+        for _ in range(EACH):  # the same message under a name that nobody listens to: what measuring costs
+            page.evaluate(TELL, ["bench_nothing", [update(epoch)]])
+            page.wait_for_timeout(PAUSE_MS)
         idle = less(spent_ms(session), began)
         began = spent_ms(session)
         for _ in range(EACH):
@@ -179,35 +178,18 @@ def batches(page: Page, session: CDPSession) -> dict[str, float]:
     return {"heap before, MB": before, "heap after 10 minutes of batches, MB": after, "heap growth, MB": after - before}
 
 
-def measure() -> dict[str, float]:
-    with tempfile.TemporaryDirectory(prefix="bench-page-") as folder, Server(Path(folder), "threading") as server:
+def page(folder: Path, _asked: argparse.Namespace) -> Figures:
+    """Main-thread time of a live update, by what is on the screen; growth of the heap over ten minutes of batches."""
+    with Server(folder, "threading") as server, sync_playwright() as playwright:
         number = record(server)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en")
-            page = context.new_page()
-            page.goto(f"{server.url}/trainings/{number}")
-            page.wait_for_selector("[data-metric=map50]")
-            page.wait_for_timeout(3000)
-            session = context.new_cdp_session(page)
-            session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
-            page.evaluate(FIND_ROOM)
-            found = updates(page, session) | batches(page, session)
-            browser.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        opened = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en")
+        opened.goto(f"{server.url}/trainings/{number}")
+        opened.wait_for_selector("[data-metric=map50]")
+        opened.wait_for_timeout(3000)
+        session = opened.context.new_cdp_session(opened)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})  # the thread's own time
+        opened.evaluate(FIND_ROOM)
+        found = updates(opened, session) | batches(opened, session)
+        browser.close()
     return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, default=ROOT / "bench-output" / "page.json")
-    asked = parser.parse_args()
-    found = measure()
-    for name, value in found.items():
-        print(f"{name:45} {value:8.2f}")
-    asked.output.parent.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
-    asked.output.write_text(json.dumps({"machine": machine, "page": found}, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,209 @@
+"""The page of one training, on recorded data: what the reader chooses, points at and looks through."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app import create_app
+from app.database import writing
+from app.models import Dataset, Training, TrainingEvent, TrainingMetric
+from scripts.local_server import Server
+from tests.browser.conftest import Open, shoot, wait_until
+from tests.data import image_bytes
+
+pytestmark = pytest.mark.browser
+
+EPOCHS = 12
+NAMES = ["<b>round", "square"]
+CHARTS = "Array.from(document.querySelectorAll('[data-charts] canvas'), (canvas) => window.Chart.getChart(canvas))"
+SOCKET = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
+
+
+def metric(training_id: int, epoch: int) -> TrainingMetric:
+    value = min(0.9, 0.08 * epoch + (0.1 if epoch % 2 else 0))
+    parts = {
+        "train/box_loss": 3 / epoch,
+        "train/cls_loss": 2 / epoch,
+        "val/box_loss": 4 / epoch,
+        "val/cls_loss": 3 / epoch,
+    }
+    measures = {
+        "precision": value,
+        "recall": value,
+        "map50": value,
+        "map95": value / 2,
+        "loss": 5 / epoch,
+        "val_loss": 7 / epoch,
+    }
+    classes = [
+        {"class": kind, "ap50": value, "ap95": value / 2, "precision": value, "recall": value, "instances": 7}
+        for kind in (0, 1)
+    ]
+    time = datetime.now(UTC) - timedelta(seconds=60 - epoch)
+    return TrainingMetric(
+        training_id=training_id,
+        epoch=epoch,
+        timestamp=time,
+        parts=parts,
+        classes=classes,
+        learning_rate=0.01 / epoch,
+        **measures,
+    )
+
+
+def put(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def write_files(folder: Path) -> None:
+    """Previews, evaluation and plots, as the worker leaves them."""
+    thing = {"class": 0, "box": [0.2, 0.2, 0.6, 0.7]}
+    image = {"file": "a.jpg", "width": 64, "height": 48, "truth": [thing]}
+    put(folder / "previews" / "index.json", {"task": "detect", "names": NAMES, "images": [image, image]})
+    for number in (0, 1):
+        put(folder / "previews" / f"image-{number}.jpg", image_bytes())
+        put(folder / "evaluation" / f"image-{number}.jpg", image_bytes())
+    for epoch in range(1, EPOCHS + 1):
+        put(
+            folder / "previews" / f"epoch-{epoch}.json",
+            {"epoch": epoch, "images": [[thing | {"conf": 0.1 + epoch / 20}], []]},
+        )
+    x = [place / 100 for place in range(101)]
+    curves = {"x": x, "precision": x, "recall": x[::-1], "f1": [2 * a * (1 - a) for a in x], "pr": x[::-1]}
+    of_class = {name: curves[name] for name in ("precision", "recall", "f1", "pr")}
+    picture = {
+        "file": "b.jpg",
+        "width": 64,
+        "height": 48,
+        "found": [thing | {"class": 1, "conf": 0.9}],
+        "truth": [thing],
+        "pairs": [[0, 0]],
+        "errors": 1,
+    }
+    put(folder / "evaluation" / "evaluation.json", {
+        "task": "detect", "names": NAMES, "images": 2, "objects": 2, "confidence": 0.5, "iou": 0.45,
+        "best": {"confidence": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5}, "accuracy": None,
+        "curves": curves | {"classes": [{"class": kind, **of_class} for kind in (0, 1)]},
+        "matrix": [[1, 0, 1], [0, 0, 3]], "cells": {"1,0": [0, 1], "0,0": []},
+        "pictures": [{"number": number, **picture} for number in (0, 1)], "worst": [0, 1],
+    })  # fmt: skip
+    for name in ("results.png", "BoxPR_curve.png", "val_batch0_pred.jpg"):
+        put(folder / "run" / name, image_bytes())
+
+
+@pytest.fixture(scope="module")
+def training(site: Server) -> int:
+    """A completed training of two classes with everything that there can be to see."""
+    app = create_app("cli", site.settings)
+    with app.app_context(), writing() as session:
+        dataset = Dataset(name="Two", status="valid", classes=NAMES)
+        row = Training(
+            name="Seen", dataset=dataset, model_version="n", status="completed", epochs=EPOCHS, current_epoch=EPOCHS
+        )
+        row.params, row.end_time, row.seq = {"mosaic": 0.5, "optimizer": "auto"}, datetime.now(UTC), 1
+        session.add(row)
+        session.flush()
+        session.add_all(metric(row.id, epoch) for epoch in range(1, EPOCHS + 1))
+        advice = {"code": "plateau", "data": {"epochs": 5}, "level": "info", "epoch": 6}
+        session.add(TrainingEvent(training_id=row.id, seq=1, event="training_advice", payload=advice))
+        number = row.id
+    write_files(Path(app.config["MODELS_DIR"]) / str(number))
+    return number
+
+
+def drawn(page: Page, expression: str) -> None:
+    wait_until(page, f"(() => {{ const charts = {CHARTS}; return {expression}; }})()")
+
+
+def test_what_is_chosen_stays(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    expect(page.locator("[data-metric=map50] .metric-verdict")).to_contain_text("good")
+    expect(page.locator("[data-metric=map50] .metric-doubt")).to_contain_text("14 objects only")
+    page.locator("#smoothing").fill("0.6")
+    drawn(page, "charts[0].data.datasets.length === 4 && charts[0].data.datasets[2].data.length === 12")
+    raw, smooth = (page.evaluate(f"{CHARTS}[0].data.datasets[{place}].data.map(({{y}}) => y)") for place in (2, 0))
+    weight = [0.4 * 0.6 ** (11 - place) for place in range(12)]
+    wanted = sum(w * y for w, y in zip(weight, raw, strict=True)) / sum(weight)
+    assert smooth[-1] == pytest.approx(wanted), "a moving average without the pull of its start"
+    page.get_by_role("button", name="Logarithmic scale: Loss", exact=True).click()
+    page.locator("[data-charts] .key", has_text="mAP50-95").first.click()
+    drawn(page, "charts[1].scales.y.type === 'logarithmic' && !charts[0].isDatasetVisible(1)")
+    page.reload()
+    expect(page.locator("#smoothing")).to_have_value("0.6")
+    drawn(page, "charts[1].scales.y.type === 'logarithmic' && !charts[0].isDatasetVisible(1)")
+    expect(page.get_by_role("button", name="Logarithmic scale: Loss", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_charts_by_keyboard_with_the_events_on_their_axis(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    drawn(page, "charts.length >= 5 && charts[0].data.datasets[0].data.length === 12")
+    canvas = page.locator("[data-charts] canvas").first
+    canvas.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    expect(page.locator(".chart-note").first).to_contain_text("The result has not improved for 5 epochs.")
+    expect(page.locator("[data-charts] article [aria-live]").first).to_contain_text("epoch 6. mAP50: 0.48")
+    page.keyboard.press("+")
+    drawn(page, "charts[0].scales.x.max - charts[0].scales.x.min < 11")
+    page.keyboard.press("0")
+    drawn(page, "charts[0].scales.x.max - charts[0].scales.x.min >= 11")
+
+
+def test_watching_it_learn(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    panel = page.locator("[data-previews]")
+    expect(panel.locator(".preview-epoch")).to_have_text("epoch 12 · mAP50 0.900")
+    expect(panel.locator("figcaption")).to_have_text(["1 found, 1 there", "0 found, 1 there"])
+    slider = panel.get_by_role("slider", name="Epoch")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(panel.locator(".preview-epoch")).to_contain_text("epoch 1 ")
+    expect(panel.locator("figcaption").first).to_have_text("0 found, 1 there")
+    panel.get_by_role("button", name="Play").click()
+    expect(panel.locator(".preview-epoch")).to_contain_text("epoch 12", timeout=10_000)
+    expect(panel.get_by_role("button", name="Play")).to_be_visible()
+
+
+def test_the_images_behind_a_cell_and_the_plots(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}")
+    expect(page.locator("[data-threshold]")).to_contain_text("Use uma confiança de 0,50.")
+    page.get_by_role("button", name="1 × na verdade <b>round, tomado por square").click()
+    dialog = page.locator("dialog")
+    expect(dialog.locator("h2")).to_have_text("b.jpg")
+    expect(dialog).to_contain_text("1 de 2")
+    page.keyboard.press("ArrowRight")
+    expect(dialog).to_contain_text("2 de 2")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.locator("[data-file='BoxPR_curve.png']").click()
+    expect(dialog.locator("h2")).to_have_text("Curva precisão-revocação · caixas")
+    page.keyboard.press("Escape")
+    shoot(page, "training-evaluation")
+
+
+def test_parameters_say_what_differs(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    changed = page.locator("[data-parameters] .is-changed")
+    expect(changed).to_contain_text("mosaic")
+    expect(changed).to_contain_text("default: 1")
+    expect(changed).not_to_contain_text("optimizer")
+    changed.locator(".explained").focus()
+    expect(changed.locator(".explanation")).to_be_visible()
+
+
+def test_what_was_missed_is_added_visibly(open_page: Open, site: Server, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    drawn(page, "charts.length >= 5 && charts[0].data.datasets[0].data.length === 12")
+    app = create_app("cli", site.settings)
+    with app.app_context(), writing() as session:
+        session.add_all(metric(training, epoch) for epoch in (13, 14))
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.rooms.forEach((room) => room.rejoin()); }})")
+    expect(page.locator("[data-caught-up]")).to_have_text("2 epochs that were missed have been added.")
+    drawn(page, "charts[0].data.datasets[0].data.length === 14")
