@@ -102,6 +102,7 @@ class Ingest:
         done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
         self.decisions += done.decisions
         entries = self.entries(source, pictures, done.splits, done.groups)
+        source.items.clear()  # their memory is needed: 100,000 images
         entries, effects = self.fix(source, entries)
         self.build(source, entries, effects)
 
