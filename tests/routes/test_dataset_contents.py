@@ -159,7 +159,12 @@ def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
         assert dataset.post("/api/datasets/1/fix", json=wrong).status_code == 422
     answer = dataset.post("/api/datasets/1/fix", json={"codes": "all"}, headers=ENGLISH)
     assert (answer.status_code, answer.json["revision"], answer.json["status"]) == (202, 2, "building")
-    assert ready(dataset, 2)["status"] == "ready"
+    made = ready(dataset, 2)
+    assert made["status"] == "ready"
+    done = {item["code"]: item for item in made["effects"]}
+    assert done.keys() == {"image_broken", "label_nan", "class_out_of_range", "leak_exact", "duplicate_image"}
+    assert (done["label_nan"]["rows"], done["label_nan"]["files"]) == (1, ["labels/train/1.txt"])
+    assert done["image_broken"]["message"] == "Broken images: 1 images were mended, moved or left out."
     page = get(dataset, "findings")
     assert (page["revision"], page["counts"]["error"], page["counts"]["fixable"]) == (2, 0, 0)
     body = dataset.get("/api/datasets/1").json
