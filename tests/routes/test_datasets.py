@@ -17,7 +17,7 @@ from app import create_app
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training
-from app.services.datasets import ingest
+from app.services.datasets import children
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -251,7 +251,7 @@ def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None
 
 
 def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "STALLED_S", 3.0)
+    monkeypatch.setattr(children, "STALLED_S", 3.0)
     upload(client, big_zip())
     pid = child_of(app, 1)
     os.kill(pid, signal.SIGSTOP)
