@@ -200,6 +200,14 @@ class DatasetCreated(Message):
     status = String()
 
 
+class EffectOut(Schema):
+    code = String()
+    message = String()
+    images = Integer(metadata={"description": "Mended, moved or left out."})
+    rows = Integer(metadata={"description": "Of label files: mended or removed."})
+    files = List(String(), metadata={"description": "The first 20."})
+
+
 class RevisionOut(Schema):
     number = Integer()
     status = String(metadata={"description": "building, ready or failed."})
@@ -217,6 +225,7 @@ class RevisionOut(Schema):
     size_bytes = Integer()
     error = String(allow_none=True)
     summary = Nested(SummaryOut, allow_none=True)
+    effects = List(Nested(EffectOut), metadata={"description": "What its fixes did."})
     trainings = List(Integer(), metadata={"description": "The ids of the trainings that use it."})
     created_at = DateTime()
 

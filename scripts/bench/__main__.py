@@ -15,6 +15,7 @@ from rich.table import Table
 import scripts.bench as package
 from app.config import ROOT
 from scripts.bench.common import Figures
+from scripts.bench.datasets import dataset, many
 from scripts.bench.resumable import resumable
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
@@ -26,6 +27,8 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "start": start,
     "upload": upload,
     "resumable": resumable,
+    "dataset": dataset,
+    "many": many,
     "training": training,
     "inference": inference,
 }
@@ -35,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=(package.__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}")
     parser.add_argument("--images", type=int, default=1000, help="of the uploaded dataset")
+    parser.add_argument("--many", type=int, default=20_000, help="images of the largest import (100000: an hour)")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings that are compared")
     asked = parser.parse_args()
     unknown = set(asked.only.split(",")) - set(SECTIONS)

@@ -56,7 +56,9 @@ def test_keypoints_stay_when_the_data_is_moved(client: FlaskClient, app: APIFlas
     found = upload(client, labelled("pose", POSE_YAML))
     held = app.extensions["services"]
     before = written(app, found)
-    held.storage.dataset_yaml(found["id"]).write_text("path: /elsewhere\n")
+    path = held.storage.dataset_yaml(found["id"])
+    path.write_text(path.read_text().replace(before["path"], "/elsewhere"))
+    assert written(app, found)["path"] == "/elsewhere"
     with app.app_context():
         held.datasets.reconcile()
     assert written(app, found) == before
@@ -71,7 +73,7 @@ def test_the_form_names_the_task(client: FlaskClient, app: APIFlask) -> None:
 
     refused = upload(client, labelled("detect"), task="segment")
     assert (refused["status"], refused["task"]) == ("invalid", "segment")
-    assert refused["report"]["findings"] == {"label_box": 6}
+    assert refused["report"]["findings"]["label_box"] == 6
     assert "kpt_shape" in upload(client, labelled("detect"), 422, task="pose")["detail"]
     assert upload(client, labelled("detect"), 422, task="depth")["errors"][0]["field"] == "task"
 
@@ -82,14 +84,14 @@ def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
     found = upload(client, content, classes="a,b")
     assert (found["status"], found["task"], found["classes"]) == ("valid", "classify", ["round", "square"])
     assert found["report"]["boxes"] == {"0": 3, "1": 3}
-    assert found["report"]["findings"] == {"class_unknown": 1, "image_broken": 1}
+    assert {"class_unknown": 1, "image_broken": 1}.items() <= found["report"]["findings"].items()
     assert {"task_found", "folder_names"} <= {item["code"] for item in found["report"]["decisions"]}
     assert written(app, found)["names"] == {0: "round", 1: "square"}
 
     unsplit = {f"{'cat' if number % 2 else 'dog'}/{number}.jpg": image_bytes() for number in range(20)}
     found = upload(client, unsplit, task="classify")
     assert (found["status"], found["classes"]) == ("valid", ["cat", "dog"])
-    assert (found["train_images"], found["val_images"]) == (16, 4)
+    assert (found["train_images"], found["val_images"], found["test_images"]) == (16, 3, 1)
 
     assert (
         "duas pastas"
@@ -128,9 +130,8 @@ def test_rows_with_keypoints(client: FlaskClient) -> None:
         content |= {f"images/train/{name}.jpg": image_bytes(), f"labels/train/{name}.txt": row + "\n"}
     found = upload(client, content)
     assert (found["status"], found["task"]) == ("valid", "pose")
-    assert found["report"]["findings"] == {
-        "label_keypoints": 2, "label_out_of_range": 1, "label_negative": 1, "class_out_of_range": 1,
-    }  # fmt: skip
+    expected = {"label_keypoints": 2, "label_out_of_range": 1, "label_negative": 1, "class_out_of_range": 1}
+    assert expected.items() <= found["report"]["findings"].items()
     assert found["report"]["usable"] == {"train": 4, "val": 2, "test": 0}
     texts = json.dumps(client.get(f"/api/datasets/{found['id']}/findings").json, ensure_ascii=False)
     assert "14" in texts

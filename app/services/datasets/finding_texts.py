@@ -22,6 +22,11 @@ RECTANGLES = _l("For the tasks segment and obb, boxes become outlines with four 
 NOT_READ = _l("YOLO does not get to see it.")
 READ = _l("YOLO uses it as it is now.")
 
+EFFECT = ("images", "rows", "files")
+ROWS_DONE = _l("%(title)s: %(rows)s rows or files were mended or removed.")
+IMAGES_DONE = _l("%(title)s: %(images)s images were mended, moved or left out.")
+FILES_DONE = _l("%(title)s: left out.")
+
 
 @dataclass(frozen=True)
 class Told:
@@ -316,6 +321,17 @@ def told_of(code: str) -> Told:
         return TEXTS[code]
     title, effect = CONVERTED.get(code, (code, ""))
     return Told(title, format_texts.FINDINGS.get(code, code), effect)
+
+
+def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the fixes of a revision did, by code; `report` is the revision's."""
+    shown = []
+    for code, done in (report.get("effects") or {}).items():
+        told = told_of(code)
+        text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE
+        data = {"title": str(told.title), "rows": done["rows"], "images": done["images"], "files": len(done["files"])}
+        shown.append({"code": code, "message": str(text) % data} | {key: done[key] for key in EFFECT})
+    return shown
 
 
 def filled(text: Any, data: Mapping[str, Any]) -> str:

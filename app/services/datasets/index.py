@@ -26,6 +26,12 @@ Row = dict[str, Any]
 _counts: dict[tuple[Any, ...], int] = {}
 
 
+def let_others_go_on() -> int:
+    """Called by SQLite in the midst of a query; 0: go on with it."""
+    socketio.sleep(0)
+    return 0
+
+
 class Conditions:
     """Parts of a WHERE clause with their values."""
 
@@ -48,10 +54,15 @@ def image_conditions(query: Mapping[str, Any]) -> tuple[str, Conditions]:
     if (number := query.get("class")) is not None:
         tables, sized = "image_class AS held CROSS JOIN image ON image.id = held.image_id", "held"
         found.add("held.class = ?", number)
+    if query.get("finding"):
+        if sized == "image":  # start from those that have it: mostly few
+            tables = "image_finding AS marked CROSS JOIN image ON image.id = marked.image_id"
+            found.add("marked.code = ?", query["finding"])
+        else:
+            mine = "SELECT 1 FROM image_finding WHERE code = ? AND image_id = image.id"
+            found.add(f"EXISTS ({mine})", query["finding"])
     if query.get("split"):
         found.add("image.split = ?", query["split"])
-    if query.get("finding"):
-        found.add("image.id IN (SELECT image_id FROM image_finding WHERE code = ?)", query["finding"])
     if query.get("min_objects") is not None:
         found.add("image.objects >= ?", query["min_objects"])
     if query.get("max_objects") is not None:
@@ -105,7 +116,7 @@ class Index:
         self.version = (str(path), path.stat().st_mtime_ns)
         self.connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
         self.connection.row_factory = sqlite3.Row
-        self.connection.set_progress_handler(lambda: socketio.sleep(0), STEPS)
+        self.connection.set_progress_handler(let_others_go_on, STEPS)
 
     def __enter__(self) -> "Index":
         return self

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.models import Dataset, DatasetRevision
 from app.services.datasets.base import DatasetBase
+from app.services.datasets.finding_texts import effects
 from app.services.datasets.texts import DECISIONS, LEFT_OUT, REASONS, say
 
 
@@ -50,6 +51,7 @@ class DatasetView(DatasetBase):
             "current": row.number == current,
             "error": error(row.report) or row.error,
             "summary": summary(row.report),
+            "effects": effects(row.report),
             "trainings": trainings,
         }
 

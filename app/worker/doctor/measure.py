@@ -4,7 +4,7 @@ All are taken of the image reduced to a longer side of 256 to 511 pixels, so tha
 """
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 from app.worker.doctor.model import Picture
 
@@ -57,8 +57,8 @@ COSINES = cosines(32, 8)
 
 def phash(grey: Image.Image) -> int:
     """The perceptual hash of ImageHash 4.3 (`imagehash.phash`): signs of the 8 × 8 lowest frequencies about their
-    median, the first frequency in the highest bit."""
-    pixels = np.asarray(grey.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0), dtype=np.float32)
+    median, the first frequency in the highest bit; but of pixels that are averages, which is quicker than Lanczos."""
+    pixels = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     low = COSINES @ pixels @ COSINES.T
     return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
 
@@ -70,13 +70,24 @@ def blur(grey: Image.Image) -> float:
     SPIE 6492, 2007; box of 9 pixels. There the worse direction counts; here both together do, or each picture of
     stripes would be blurred along them.
     """
-    directions = (differences(grey, (4, 0), 1), differences(grey, (0, 4), 0))
-    total = sum(all_of_them for all_of_them, _ in directions)
-    return 1 - sum(lost for _, lost in directions) / total if total else 1.0
+    (across, lost_across), (down, lost_down) = differences(grey, 1, 0), differences(grey, 0, 1)
+    total = across + down
+    return 1 - (lost_across + lost_down) / total if total else 1.0
 
 
-def differences(grey: Image.Image, radius: tuple[int, int], axis: int) -> tuple[int, int]:
-    """The sum of the differences between neighbours, and how much of it blurring takes away."""
-    before = np.abs(np.diff(np.asarray(grey).astype(np.int16), axis=axis))
-    after = np.abs(np.diff(np.asarray(grey.filter(ImageFilter.BoxBlur(radius))).astype(np.int16), axis=axis))
-    return int(before.sum()), int(np.maximum(before - after, 0).sum())
+def differences(grey: Image.Image, x: int, y: int) -> tuple[int, int]:
+    """The sum of the differences between neighbours `x` to the right or `y` below, and how much of it blurring in that
+    direction takes away. In Pillow, which needs a third of numpy's time and lets other threads go on."""
+    before = steps(grey, x, y)
+    after = steps(grey.filter(ImageFilter.BoxBlur((4 * x, 4 * y))), x, y)
+    return total_of(before), total_of(ImageChops.subtract(before, after))
+
+
+def steps(grey: Image.Image, x: int, y: int) -> Image.Image:
+    width, height = grey.size
+    return ImageChops.difference(grey.crop((x, y, width, height)), grey.crop((0, 0, width - x, height - y)))
+
+
+def total_of(grey: Image.Image) -> int:
+    """The sum of all pixels."""
+    return sum(level * count for level, count in enumerate(grey.histogram()))
