@@ -156,6 +156,12 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     expect(total).to_have_text(f"2 images of {IMAGES + 1}")
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator(".tile")).to_have_count(60)
+    page.keyboard.press("/")
+    page.keyboard.type("broken")
+    expect(total).to_have_text(f"1 image of {IMAGES + 1}")
+    expect(page.locator(".tile-broken")).to_be_visible()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator(".tile")).to_have_count(60)
 
     page.locator(".tile").first.focus()
     page.keyboard.press("ArrowRight")
