@@ -86,7 +86,7 @@ def focused(page: Page, name: str) -> str | None:
 
 
 def test_from_an_upload_to_a_fix(open_page: Open) -> None:
-    page = open_page("/datasets", locale="en")
+    page = open_page("/datasets", locale="en", expected="422")
     file: FilePayload = {"name": "shelf.zip", "mimeType": "application/zip", "buffer": damaged_zip()}
     page.locator("[data-files]").set_input_files(file)
     page.locator("section.upload").get_by_role("button", name="Upload").click()
@@ -103,7 +103,10 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     names = page.get_by_role("textbox", name="Class names")
     names.fill("cat\ndog\ncat")
     page.get_by_role("button", name="Make a new revision").click()
-    expect(page.locator("dialog .field-error")).to_contain_text("Two lines are the same")
+    expect(page.locator("dialog .field-error:visible")).to_contain_text("Two lines are the same")
+    names.fill("cat\ndog\n" + "x" * 300)
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(page.locator("dialog .field-error:visible")).to_contain_text("between 1 and 200")
     names.fill("cat\ndog\nbird")
     page.get_by_role("button", name="Make a new revision").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
