@@ -23,22 +23,11 @@ from typing import Any
 import requests
 import socketio
 
-from scripts import client_datasets, resumable
+from scripts import client_actions, client_datasets, resumable
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
-ACTIONS = {
-    "stop": "end a training; its weights stay",
-    "pause": "let it rest from its last whole epoch",
-    "resume": "go on from the newest checkpoint",
-    "retry": "try again what failed or was stopped",
-    "extend": "train more epochs",
-    "clone": "queue a new one with the same settings",
-    "edit": "change name, priority, start_not_before or important",
-    "delete": "move it to the trash",
-    "restore": "take it out of the trash",
-}
 SILENCE_S = 300  # a run that says nothing for so long is given up
 
 
@@ -230,27 +219,9 @@ def arguments() -> argparse.Namespace:
     download = commands.add_parser("download", help="save the trained weights")
     download.add_argument("training_id", type=int)
     download.add_argument("file", type=Path)
-    add_actions(commands)
+    client_actions.add_actions(commands)
     client_datasets.add_commands(commands)
     return parser.parse_args()
-
-
-def add_actions(commands: Any) -> None:
-    """The commands for a training that exists."""
-    for name, text in ACTIONS.items():
-        action = commands.add_parser(name, help=text)
-        action.add_argument("training_id", type=int)
-        if name == "extend":
-            action.add_argument("--epochs", type=int, required=True, help="how many more")
-            action.add_argument("--schedule", choices=("stretch", "keep"), default="stretch")
-        elif name == "clone":
-            action.add_argument("--set", default="{}", type=json.loads, metavar="JSON", help='such as {"epochs": 50}')
-        elif name == "delete":
-            action.add_argument("--permanent", action="store_true", help="one that is in the trash: for good")
-        elif name == "edit":
-            action.add_argument("changes", type=json.loads, metavar="JSON", help='such as {"priority": 5}')
-    order = commands.add_parser("queue", help="show who waits, in order; with ids: put them in this order first")
-    order.add_argument("order", type=int, nargs="*")
 
 
 def show(value: Any) -> None:
@@ -278,25 +249,11 @@ def run(client: Client, asked: argparse.Namespace) -> None:
             show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
     elif asked.command in client_datasets.COMMANDS:
         print(*client_datasets.printed(client_datasets.run(client, asked)), sep="\n", flush=True)
-    elif asked.command in ACTIONS:
-        show(acted(client, asked))
+    elif asked.command in client_actions.ACTIONS:
+        show(client_actions.acted(client, asked))
     if asked.command == "watch" or getattr(asked, "watch", False):
         for event, data in client.watch(asked.training_id):
             show({"event": event} | data)
-
-
-def acted(client: Client, asked: argparse.Namespace) -> dict[str, Any]:
-    """Carry out one of ACTIONS; the server's answer."""
-    match asked.command:
-        case "delete":
-            return client.delete(asked.training_id, asked.permanent)
-        case "edit":
-            return client.edit(asked.training_id, **asked.changes)
-        case "clone":
-            return client.act("clone", asked.training_id, **asked.set)
-        case "extend":
-            return client.act("extend", asked.training_id, epochs=asked.epochs, schedule=asked.schedule)
-    return client.act(asked.command, asked.training_id)
 
 
 def main() -> int:

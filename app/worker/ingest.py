@@ -13,9 +13,9 @@ spec.json:
 Says Planned or Refused, then Ingesting, at its end Ingested or Failed. Nothing below `source/` changes its content.
 """
 
+import errno
 import json
 import os
-import shutil
 import sqlite3
 import sys
 import time
@@ -28,13 +28,13 @@ from typing import Any
 from app.events import Ingested, Ingesting, Planned
 from app.events import Refused as RefusedEvent
 from app.worker import classes, formats
+from app.worker.adopt import take_over
 from app.worker.build import Building
 from app.worker.channel import Channel
 from app.worker.doctor import Done, Entry, Examination, Picture, Report, ScanSpec, apply_fixes, examine, scan
 from app.worker.formats import Item, Options, Refused, Source
-from app.worker.objects import Objects, link
-from app.worker.partition import partition
-from app.worker.revision import MADE_LATER
+from app.worker.objects import Objects
+from app.worker.partition import check_trainable, partition
 from app.worker.split import Shares
 
 SPLITS = ("train", "val", "test")
@@ -102,6 +102,7 @@ class Ingest:
         done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
         self.decisions += done.decisions
         entries = self.entries(source, pictures, done.splits, done.groups)
+        source.items.clear()  # their memory is needed: 100,000 images
         entries, effects = self.fix(source, entries)
         self.build(source, entries, effects)
 
@@ -262,38 +263,6 @@ class Ingest:
             raise Stopped
 
 
-def take_over(dataset: Path) -> None:
-    """Make `source/` of the files of a dataset from before revisions: links, so that it stays usable meanwhile."""
-    if (dataset / "source").is_dir():
-        return
-    draft = dataset / ".source.tmp"
-    shutil.rmtree(draft, ignore_errors=True)
-    for folder, below in ((dataset / "images", "images"), (dataset / "labels", "labels"),
-                          (dataset / "set_aside" / "images", "images")):  # fmt: skip
-        for parent, _folders, names in os.walk(folder):
-            target = draft / below / os.path.relpath(parent, folder)
-            target.mkdir(parents=True, exist_ok=True)
-            for name in names:
-                if os.path.splitext(name)[1] not in MADE_LATER:
-                    link(Path(parent, name), target / name)
-    shutil.copyfile(dataset / "dataset.yaml", draft / "data.yaml")
-    os.replace(draft, dataset / "source")
-
-
-def check_trainable(source: Source) -> None:
-    """There must be something to train on, and something to measure it with.
-
-    Raises:
-        Refused: there is not.
-    """
-    given = {item.split for item in source.items}
-    if given and given <= {"val", "test"}:
-        raise Refused("no_train_images")
-    sides = len({item.label or item.image for item in source.items if item.split in {None, "train"}})
-    if "val" not in given and sides < 2:
-        raise Refused("one_image")
-
-
 def samples(index: Path) -> list[int]:
     """Some images of the index for a first look: evenly spread, usable ones where there are."""
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
@@ -315,7 +284,8 @@ def main(directory: str) -> None:
     except MemoryError:
         channel.fail("out_of_memory", "The import ran out of memory.", traceback.format_exc())
     except Exception as error:  # whatever it is, the dataset's row must say it
-        channel.fail("code", f"{type(error).__name__}: {error}"[:500], traceback.format_exc())
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        channel.fail("disk_full" if full else "code", f"{type(error).__name__}: {error}"[:500], traceback.format_exc())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.worker.classes import classes_in
 from app.worker.doctor import Picture, near_duplicates
-from app.worker.formats import Item, decision
+from app.worker.formats import Item, Refused, Source, decision
 from app.worker.split import VAL_SHARE, Shares, split
 
 SOURCES_MOST = 0.3  # a "source" with more of the images says nothing about where they are from
@@ -83,3 +83,17 @@ def by_key(
         if name := key(items[place]):
             groups.setdefault(name, []).append(here[place])
     return [members for members in groups.values() if 1 < len(members) <= most]
+
+
+def check_trainable(source: Source) -> None:
+    """There must be something to train on, and something to measure it with.
+
+    Raises:
+        Refused: there is not.
+    """
+    given = {item.split for item in source.items}
+    if given and given <= {"val", "test"}:
+        raise Refused("no_train_images")
+    sides = len({item.label or item.image for item in source.items if item.split in {None, "train"}})
+    if "val" not in given and sides < 2:
+        raise Refused("one_image")

@@ -20,6 +20,7 @@ from app.worker.files import put
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
 KINDS = ("images", "labels", "masks")
 SPLITS = ("train", "val", "test")
+BATCH = 512  # files in work at once
 MADE_LATER = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
 
 
@@ -78,16 +79,21 @@ def walk(folder: Path | str, skip: int) -> Iterator[tuple[str, int, int, int]]:
 
 def signature(names: str, found: list[tuple[str, int, int, int]]) -> str:
     """What changes when a file does, without reading any."""
-    return hashlib.sha256(f"{names}\n{found}".encode("utf-8", "surrogateescape")).hexdigest()
+    total = hashlib.sha256(names.encode())
+    for item in found:
+        total.update(repr(item).encode("utf-8", "backslashreplace"))
+    return total.hexdigest()
 
 
 def content_hash(folder: Path, names: str, paths: list[str], known: Mapping[str, str]) -> str:
     """The revision itself."""
     total = hashlib.sha256(names.encode())
     with ThreadPoolExecutor(max(2, len(os.sched_getaffinity(0)))) as pool:  # hashing releases Python's lock
-        digests = pool.map(lambda name: known.get(name) or file_hash(folder / name), paths, chunksize=64)
-        for name, digest in zip(paths, digests, strict=True):
-            total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
+        for start in range(0, len(paths), BATCH):  # a future for each file at once would take 1 KB each
+            batch = paths[start : start + BATCH]
+            digests = pool.map(lambda name: known.get(name) or file_hash(folder / name), batch)
+            for name, digest in zip(batch, digests, strict=True):
+                total.update(b"\n" + name.encode("utf-8", "surrogateescape") + b"\0" + digest.encode())
     return total.hexdigest()
 
 

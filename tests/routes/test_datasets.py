@@ -5,10 +5,13 @@ import itertools
 import os
 import shutil
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -17,7 +20,7 @@ from app import create_app
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetStatus, Training
-from app.services.datasets import ingest
+from app.services.datasets import children
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -251,7 +254,7 @@ def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None
 
 
 def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ingest, "STALLED_S", 3.0)
+    monkeypatch.setattr(children, "STALLED_S", 3.0)
     upload(client, big_zip())
     pid = child_of(app, 1)
     os.kill(pid, signal.SIGSTOP)
@@ -330,3 +333,26 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     assert (body["train_images"], body["val_images"]) == (240, 60)
     assert body["report"]["findings"] == {}, "our own sample is clean"
     assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
+
+
+def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:
+    """Each is accepted; at most four children give their first verdict, and two work on images."""
+    most, over = 0, threading.Event()
+    here = app.config["DATA_ROOT"]
+
+    def watch() -> None:
+        nonlocal most
+        while not over.wait(0.02):
+            lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+            most = max(most, sum("app.worker.ingest" in line and here in line[-1] for line in lines))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    data = yolo_zip(4, 2)
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda number: upload(app.test_client(), data, name=str(number)), range(10)))
+    assert [answer.status_code for answer in answers] == [201] * 10
+    assert {settled(client, answer.json["dataset_id"])["status"] for answer in answers} == {"valid"}
+    over.set()
+    watcher.join()
+    assert 1 <= most <= 6

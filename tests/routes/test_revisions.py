@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import time
 import zipfile
 from datetime import timedelta
@@ -22,7 +23,7 @@ from app.services.janitor import Janitor
 from app.services.trainer.launch import data_of
 from scripts.local_server import settings_for
 from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
-from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_datasets import ENGLISH, big_zip, child_of, settled, upload
 
 
 def files(count: int = 20) -> dict[str, bytes | str]:
@@ -300,3 +301,17 @@ def test_a_recipe_keeps_what_is_not_named() -> None:
     assert changed(renamed, {"rename": {"b": "c"}}, ["a"], 10)["rename"] == {"a": "c"}
     assert changed(renamed, {"rename": {"b": "c"}}, ["a", "b"], 10)["rename"] == {"a": "c", "b": "c"}
     assert changed(renamed, {"names": ["x"]}, ["a"], 10)["rename"] is None
+
+
+def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: APIFlask) -> None:
+    upload(client, big_zip(60))
+    first = settled(client, 1)
+    assert revise(client, split={"train": 1, "val": 1, "test": 0}).status_code == 202
+    os.kill(child_of(app, 1), signal.SIGKILL)
+    row = made(client, 1)
+    assert (row["number"], row["status"], row["current"], "SIGKILL" in row["error"]) == (2, "failed", False, True)
+    body = client.get("/api/datasets/1").json
+    assert (body["status"], body["revision"], body["val_images"]) == ("valid", 1, first["val_images"])
+    assert [path.name for path in Path(app.config["DATA_ROOT"], "datasets/1/revisions").iterdir()] == ["1"]
+    assert revise(client, split={"train": 1, "val": 1, "test": 0}).status_code == 202
+    assert made(client, 1)["number"] == 3

@@ -62,6 +62,14 @@ def outcome(client: FlaskClient, place: str, seconds: float = 30) -> dict[str, A
     return body
 
 
+def wait_for_record_alone(folder: Path) -> None:
+    """The file goes right behind the answer; what came of it stays."""
+    limit = time.monotonic() + 5
+    while sorted(path.name for path in folder.iterdir()) != ["info.json"]:
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
 def folder_of(app: APIFlask, place: str) -> Path:
     return Path(app.config["DATA_ROOT"]) / "uploads" / place.rpartition("/")[2]
 
@@ -96,10 +104,7 @@ def test_a_file_in_three_chunks_becomes_one_dataset(client: FlaskClient, app: AP
     assert (body["state"], body["problem"]) == ("done", None)
     dataset = client.get(f"/api/datasets/{body['dataset_id']}").get_json()
     assert (dataset["name"], dataset["description"], dataset["total_images"]) == ("Things", "Many", 8)
-    limit = time.monotonic() + 5
-    while sorted(path.name for path in folder_of(app, place).iterdir()) != ["info.json"]:
-        assert time.monotonic() < limit, "the file is gone, the record stays"
-        time.sleep(0.02)
+    wait_for_record_alone(folder_of(app, place))
     assert send(client, place, len(ZIP), b"").status_code == 204, "the last answer was lost: asking again is harmless"
     assert (offset(client, place), client.get(place).get_json()["dataset_id"]) == (len(ZIP), body["dataset_id"])
     assert client.get("/api/datasets").get_json()["total"] == 1
@@ -309,7 +314,7 @@ def test_a_file_that_is_no_dataset_is_refused_as_a_plain_post_would_be(client: F
     assert body["retriable"] is False
     assert send(client, place, len(bad), b"").status_code == 204
     assert client.get(place).get_json() == body, "asking again changes nothing"
-    assert not (folder_of(app, place) / "bin").exists()
+    wait_for_record_alone(folder_of(app, place))
     assert client.get("/api/datasets").get_json()["total"] == 0
 
 

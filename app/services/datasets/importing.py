@@ -15,7 +15,8 @@ from app.events import Planned
 from app.extensions import socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
-from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
+from app.services.datasets.children import begin, dismiss, spec, verdict
+from app.services.datasets.ingest import Job, first_looks, hand_over
 from app.services.datasets.options import recipe
 from app.services.idempotency import Asked, keep
 from app.services.process import Child
@@ -100,27 +101,33 @@ class DatasetImport(DatasetBase):
         asked: Asked | None = None,
     ) -> Dataset:
         """Have the child look at staged files, and give them a row and a place; both or none."""
+        with first_looks:
+            child, offset, planned = self.look(staged, options, about)
+            try:
+                job = self.adopt(staged, name, description, planned, options, about, asked)
+            except BaseException:
+                dismiss(child)
+                raise
+        try:
+            self.storage.sync_datasets()
+        finally:  # the row is there: it must not stay as it is for good
+            self.follow(hand_over(job, child, offset))
+        logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,
+                    staged.size_bytes)  # fmt: skip
+        return self.get(job.dataset_id)
+
+    def look(self, staged: Staged, options: dict[str, Any], about: dict[str, Any]) -> tuple[Child, int, Planned]:
+        """The child's first verdict on staged files, which are on the disk then; nothing is left of refused ones."""
         child: Child | None = None
         try:
             child = begin(self.storage, spec(self.storage, staged.folder, 1, options, about))
             self.storage.sync(staged.folder)  # while the child reads
-            offset, planned = verdict(child)
+            return child, *verdict(child)
         except BaseException:
             if child is not None:
                 dismiss(child)
             self.storage.discard(staged)
             raise
-        try:
-            job = self.adopt(staged, name, description, planned, options, about, asked)
-        except BaseException:
-            dismiss(child)
-            raise
-        job.child, job.offset = child, offset
-        self.storage.sync_datasets()
-        logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,
-                    staged.size_bytes)  # fmt: skip
-        self.follow(job)
-        return self.get(job.dataset_id)
 
     def adopt(
         self,

@@ -3,42 +3,36 @@
 import json
 import logging
 import os
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask import current_app
-from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.database import patiently, writing
-from app.errors import Unavailable, Unprocessable
-from app.events import Event, Failed, Ingested, Ingesting, Planned, Refused
+from app.events import Event, Failed, Ingested, Ingesting, Refused
 from app.extensions import socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
+from app.services.datasets import children
+from app.services.datasets.children import begin, dismiss, kill, spec
 from app.services.datasets.outcome import accept, give_up_revision
-from app.services.datasets.texts import REASONS, say
 from app.services.process import Child
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
 
-MAX_FINDINGS = 100_000  # in the index of a revision; all are counted
 AT_ONCE = 2  # children that work on images; each uses every core
+LOOKS_AT_ONCE = 4  # children that read an upload for their first verdict: 100 uploads at once must not be 100 of them
 POLL_S = 0.05
-VERDICT_POLL_S = 0.01
-STALLED_S = 60.0  # without a heartbeat
-IMAGE_SIZE = 640  # that small boxes are judged for
 
 _slots = threading.BoundedSemaphore(AT_ONCE)
+first_looks = threading.BoundedSemaphore(LOOKS_AT_ONCE)  # held from `begin` to `hand_over`
 
 
 class Board:
@@ -61,7 +55,7 @@ class Job:
 
     Args:
         created_at: tells the dataset from a later one, since SQLite gives the id of a deleted row again.
-        child: it has begun and waits for its place; None: it is still to be started.
+        child: it has begun, waits for its place, and has one of the slots; None: it is still to be started.
         offset: how much of what the child said is known.
     """
 
@@ -70,86 +64,18 @@ class Job:
     created_at: datetime
     child: Child | None = None
     offset: int = 0
+    has_slot: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     origin: dict[str, Any] = field(default_factory=dict)
 
 
-def spec(
-    storage: StorageService, folder: Path, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]
-) -> dict[str, Any]:
-    """spec.json of app/worker/ingest.py."""
-    config = current_app.config
-    return {
-        "dataset": str(folder),
-        "number": number,
-        "wait": True,
-        "adopt": origin.get("kind") == "adopted",
-        "objects": str(storage.objects),
-        "options": dict(options),
-        "fixes": origin.get("fixes") or [],
-        "max_pixels": config["MAX_IMAGE_PIXELS"],
-        "max_classes": config["MAX_CLASSES"],
-        "max_findings": MAX_FINDINGS,
-        "image_size": IMAGE_SIZE,
-    }
-
-
-def begin(storage: StorageService, values: Mapping[str, Any]) -> Child:
-    """Start the child; it reads, says its first verdict, and waits for its place."""
-    child = Child.start("ingest", storage.ingest_dir(), values, {})
-    draft = child.directory / ".child.tmp"  # who works here, for a web process that starts later
-    draft.write_text(json.dumps({"pid": child.pid, "started": child.started}))
-    os.replace(draft, child.directory / "child.json")
-    return child
-
-
-def verdict(child: Child) -> tuple[int, Planned]:
-    """Wait for the first verdict, letting others be served: how much was read of what it said, and the plan.
-
-    Raises:
-        Unprocessable: it was refused. Unavailable: the child did not come to a verdict. It is gone in both cases.
-    """
-    offset, seen = 0, time.time()
-    try:
-        while True:
-            alive = child.alive()
-            for position, envelope in child.events(offset):
-                offset = position
-                if isinstance(envelope.event, Planned):
-                    return offset, envelope.event
-                if isinstance(envelope.event, Refused | Failed):
-                    raise refusal(envelope.event, child)
-            seen = max(seen, child.heartbeat() or 0.0)
-            if not alive or time.time() - seen > STALLED_S:
-                logger.error("an import ended without a verdict (%s):\n%s", child.exit_code(), child.log_tail())
-                raise Unavailable(_("The dataset could not be read: the process that reads it ended. Try again; if it "
-                                    "happens again, the server's log says more."))  # fmt: skip
-            socketio.sleep(VERDICT_POLL_S)
-    except BaseException:
+def hand_over(job: Job, child: Child, offset: int) -> Job:
+    """Give a child that has said its verdict to the job, where it can go on at once; else another one begins later."""
+    if _slots.acquire(blocking=False):
+        job.child, job.offset, job.has_slot = child, offset, True
+    else:
         dismiss(child)
-        raise
-
-
-def refusal(event: Event, child: Child) -> Unprocessable:
-    """The answer to a refused dataset."""
-    if isinstance(event, Failed):
-        logger.error("an import failed: %s\n%s", event.error, event.traceback or child.log_tail())
-        return Unprocessable(say(REASONS, "failed", {"error": event.error}))
-    assert isinstance(event, Refused)
-    return Unprocessable(say(REASONS, event.code, event.data))
-
-
-def kill(child: Child) -> None:
-    """End a child at once, and wait until it is gone."""
-    child.signal(signal.SIGKILL)
-    while child.alive():
-        socketio.sleep(0.005)
-
-
-def dismiss(child: Child) -> None:
-    """End a child and remove its folder."""
-    kill(child)
-    shutil.rmtree(child.directory, ignore_errors=True)
+    return job
 
 
 def supervise(app: APIFlask, supervisor: "Supervisor") -> None:
@@ -170,15 +96,23 @@ class Supervisor:
 
     def run(self) -> None:
         """To the row's last status. Needs an application context."""
-        with _slots:
-            try:
-                reason = self.watch()
-            except Exception as error:  # the row must not stay as it is for good
-                logger.exception("revision %d of dataset %d", self.job.number, self.job.dataset_id)
-                reason = {"code": "failed", "data": {"error": f"{type(error).__name__}: {error}"}}
+        if not self.job.has_slot:
+            _slots.acquire()
+        try:
+            reason = self.attempt()
             if self.job.child is not None:
                 dismiss(self.job.child)
             patiently(lambda: self.conclude(reason))
+        finally:
+            _slots.release()
+
+    def attempt(self) -> dict[str, Any] | None:
+        """`watch`, whatever happens: the row must not stay as it is for good."""
+        try:
+            return self.watch()
+        except Exception as error:
+            logger.exception("revision %d of dataset %d", self.job.number, self.job.dataset_id)
+            return {"code": "failed", "data": {"error": f"{type(error).__name__}: {error}"}}
 
     def watch(self) -> dict[str, Any] | None:
         """Start the child where it has not begun, and apply its events; why it came to no result, else None."""
@@ -225,7 +159,7 @@ class Supervisor:
             if self.outcome is not None or not alive:
                 break
             seen = max(seen, child.heartbeat() or 0.0)
-            if time.time() - seen > STALLED_S:
+            if time.time() - seen > children.STALLED_S:
                 kill(child)
                 return {"code": "stalled", "data": {}}
             socketio.sleep(POLL_S)
@@ -249,6 +183,8 @@ class Supervisor:
         if isinstance(self.outcome, Failed):
             logger.error("revision %d of dataset %d: %s\n%s", self.job.number, self.job.dataset_id,
                          self.outcome.error, self.outcome.traceback)  # fmt: skip
+            if self.outcome.kind == "disk_full":
+                return {"code": "disk_full", "data": {}}
             return {"code": "failed", "data": {"error": self.outcome.error}}
         code = child.exit_code()
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit {code}"
@@ -287,14 +223,3 @@ class Supervisor:
             "dataset_update",
             {"dataset_id": self.job.dataset_id, "status": status, "error": error} | dict(progress),
         )
-
-
-def end_earlier(folder: Path) -> None:
-    """End the children of an earlier web process, which outlive it, and remove their folders."""
-    for path in folder.glob("*/child.json"):
-        try:
-            known = json.loads(path.read_text())
-            kill(Child(path.parent, known["pid"], known["started"]))
-        except (KeyError, ValueError, OSError):  # cut short by a crash
-            logger.warning("%s cannot be read", path)
-    shutil.rmtree(folder, ignore_errors=True)

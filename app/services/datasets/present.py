@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
+from app.extensions import db
 from app.models import Dataset, DatasetRevision
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.finding_texts import effects
@@ -29,7 +32,8 @@ class DatasetView(DatasetBase):
 
     def choices(self, dataset: Dataset) -> Mapping[str, Any]:
         """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
-        mine = [row.options for row in dataset.revisions if row.number == (dataset.revision or 1)]
+        wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == (dataset.revision or 1))
+        mine = db.session.scalars(select(DatasetRevision.options).where(wanted)).all()  # not their long reports
         found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
                  "format": dataset.format}  # fmt: skip
         asked = {name: value for name, value in (mine[0] if mine else {}).items() if value not in (None, "", "auto")}

@@ -11,7 +11,8 @@ from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training, TrainingStatus
 from app.services.datasets.base import DatasetBase
-from app.services.datasets.ingest import Job, end_earlier
+from app.services.datasets.children import end_earlier
+from app.services.datasets.ingest import Job
 from app.services.datasets.options import DEFAULTS
 from app.services.datasets.outcome import give_up, settle
 from app.services.storage import StorageService

@@ -14,10 +14,12 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
 from app.services.datasets.base import DatasetBase, find_revision
-from app.services.datasets.ingest import Job, begin, dismiss, spec, verdict
+from app.services.datasets.children import begin, dismiss, spec, verdict
+from app.services.datasets.ingest import Job, first_looks, hand_over
 from app.services.datasets.options import changed
 from app.services.datasets.outcome import make_current, settle
 from app.services.datasets.texts import REASONS, say
+from app.services.process import Child
 
 logger = logging.getLogger("yolo.dataset")
 
@@ -39,13 +41,16 @@ class DatasetRevisions(DatasetBase):
             Unprocessable: these choices give no dataset; nothing is changed.
         """
         job = self.prepare(dataset_id, changes, fixes)
+        child: Child | None = None
         try:
             folder = self.storage.dataset_dir(dataset_id)
-            job.child = begin(self.storage, spec(self.storage, folder, job.number, job.options, job.origin))
-            job.offset, _planned = verdict(job.child)
+            with first_looks:
+                child = begin(self.storage, spec(self.storage, folder, job.number, job.options, job.origin))
+                offset, _planned = verdict(child)
+                hand_over(job, child, offset)
         except BaseException:
-            if job.child is not None:
-                dismiss(job.child)
+            if child is not None:
+                dismiss(child)
             self.withdraw(job)
             raise
         logger.info("revision %d of dataset %d: %s", job.number, dataset_id, job.origin)

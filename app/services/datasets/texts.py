@@ -37,6 +37,7 @@ DECISIONS = {
 
 REASONS = {
     "no_train_images": _l("There are no training images (images/train or train/images)."),
+    "disk_full": _l("The disk is full. Delete something and try again."),
     "one_image": _l("One training image is not enough: at least one more is needed for validation."),
     "names_too_few": _l("%(count)s class names were given, and the dataset has %(needed)s classes."),
     "class_not_there": _l("The dataset has no class “%(name)s” that could be renamed."),

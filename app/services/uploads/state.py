@@ -99,13 +99,21 @@ class Upload:
 
     def expires(self) -> datetime:
         """When the janitor may remove it."""
-        changed = max(path.stat().st_mtime for path in (self.folder / "info.json", self.bin) if path.exists())
+        changed = max(changed_at(self.folder / "info.json"), changed_at(self.bin))
         return datetime.fromtimestamp(changed, UTC) + KEPT
 
     def save(self) -> None:
         """Put info.json on the disk: the new one or the old one, never half of it."""
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
         write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
+
+
+def changed_at(path: Path) -> float:
+    """In seconds since the epoch; 0 when it is gone, perhaps just now."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def write_synced(path: Path, text: str) -> None:

@@ -1,0 +1,52 @@
+"""The client's commands for trainings that exist."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scripts.client import Client
+
+ACTIONS = {
+    "stop": "end a training; its weights stay",
+    "pause": "let it rest from its last whole epoch",
+    "resume": "go on from the newest checkpoint",
+    "retry": "try again what failed or was stopped",
+    "extend": "train more epochs",
+    "clone": "queue a new one with the same settings",
+    "edit": "change name, priority, start_not_before or important",
+    "delete": "move it to the trash",
+    "restore": "take it out of the trash",
+}
+
+
+def add_actions(commands: Any) -> None:
+    """The commands for a training that exists."""
+    for name, text in ACTIONS.items():
+        action = commands.add_parser(name, help=text)
+        action.add_argument("training_id", type=int)
+        if name == "extend":
+            action.add_argument("--epochs", type=int, required=True, help="how many more")
+            action.add_argument("--schedule", choices=("stretch", "keep"), default="stretch")
+        elif name == "clone":
+            action.add_argument("--set", default="{}", type=json.loads, metavar="JSON", help='such as {"epochs": 50}')
+        elif name == "delete":
+            action.add_argument("--permanent", action="store_true", help="one that is in the trash: for good")
+        elif name == "edit":
+            action.add_argument("changes", type=json.loads, metavar="JSON", help='such as {"priority": 5}')
+    order = commands.add_parser("queue", help="show who waits, in order; with ids: put them in this order first")
+    order.add_argument("order", type=int, nargs="*")
+
+
+def acted(client: "Client", asked: argparse.Namespace) -> dict[str, Any]:
+    """Carry out one of ACTIONS; the server's answer."""
+    match asked.command:
+        case "delete":
+            return client.delete(asked.training_id, asked.permanent)
+        case "edit":
+            return client.edit(asked.training_id, **asked.changes)
+        case "clone":
+            return client.act("clone", asked.training_id, **asked.set)
+        case "extend":
+            return client.act("extend", asked.training_id, epochs=asked.epochs, schedule=asked.schedule)
+    return client.act(asked.command, asked.training_id)
