@@ -6,7 +6,8 @@ from pathlib import Path
 from apiflask import APIFlask
 
 from app.services.datasets import format_texts
-from app.services.datasets.finding_texts import CONVERTED, TEXTS, filled, told_of
+from app.services.datasets.converted_texts import CONVERTED
+from app.services.datasets.finding_texts import TEXTS, filled, told_of
 from app.worker.doctor import FIXABLE
 
 WORKER = Path(__file__).parents[2] / "app/worker"
