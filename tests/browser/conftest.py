@@ -70,8 +70,11 @@ def compiled() -> None:
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
-    """One server for the tests of a file, in the file's MODE."""
-    with Server(tmp_path_factory.mktemp("site"), getattr(request.module, "MODE", "threading")) as running:
+    """One server for the tests of a file, in the file's MODE; `import` in its folder is its IMPORT_ROOT."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "import").mkdir()
+    mode = getattr(request.module, "MODE", "threading")
+    with Server(folder, mode, IMPORT_ROOT=str(folder / "import")) as running:
         yield running
 
 

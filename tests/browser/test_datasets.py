@@ -4,6 +4,7 @@ import io
 import random
 import re
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
-from tests.data import zip_bytes
+from tests.data import yolo_zip, zip_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -86,7 +87,7 @@ def focused(page: Page, name: str) -> str | None:
 
 
 def test_from_an_upload_to_a_fix(open_page: Open) -> None:
-    page = open_page("/datasets", locale="en")
+    page = open_page("/datasets", locale="en", expected="422")
     file: FilePayload = {"name": "shelf.zip", "mimeType": "application/zip", "buffer": damaged_zip()}
     page.locator("[data-files]").set_input_files(file)
     page.locator("section.upload").get_by_role("button", name="Upload").click()
@@ -103,7 +104,10 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     names = page.get_by_role("textbox", name="Class names")
     names.fill("cat\ndog\ncat")
     page.get_by_role("button", name="Make a new revision").click()
-    expect(page.locator("dialog .field-error")).to_contain_text("Two lines are the same")
+    expect(page.locator("dialog .field-error:visible")).to_contain_text("Two lines are the same")
+    names.fill("cat\ndog\n" + "x" * 300)
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(page.locator("dialog .field-error:visible")).to_contain_text("between 1 and 200")
     names.fill("cat\ndog\nbird")
     page.get_by_role("button", name="Make a new revision").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
@@ -154,6 +158,12 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     expect(total).to_have_text(f"{MISSING} images of {IMAGES + 1}")
     page.go_back()
     expect(total).to_have_text(f"2 images of {IMAGES + 1}")
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page.locator(".tile")).to_have_count(60)
+    page.keyboard.press("/")
+    page.keyboard.type("broken")
+    expect(total).to_have_text(f"1 image of {IMAGES + 1}")
+    expect(page.locator(".tile-broken")).to_be_visible()
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator(".tile")).to_have_count(60)
 
@@ -277,6 +287,23 @@ def test_deleting_asks_for_what_goes(open_page: Open, site: Server) -> None:
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".dataset-card")).to_have_count(0)
     assert site.get(f"/api/datasets/{dataset}").status_code == 404
+
+
+def test_a_folder_of_the_server_is_imported(open_page: Open, site: Server) -> None:
+    folder = site.folder / "import" / "shelves" / "north"
+    with zipfile.ZipFile(io.BytesIO(yolo_zip(train=6, val=2))) as archive:
+        archive.extractall(folder)
+    page = settled(open_page("/datasets", locale="en"))
+    page.get_by_role("button", name="From the server").click()
+    dialog = page.locator("dialog")
+    dialog.get_by_role("button", name="shelves").click()
+    dialog.get_by_role("button", name="north").click()
+    expect(dialog.locator(".folder-path")).to_contain_text("shelves/north")
+    expect(dialog.get_by_label("Name")).to_have_value("north")
+    dialog.get_by_role("button", name="Import this folder").click()
+    page.wait_for_url(re.compile(r"/datasets/\d+$"))
+    expect(page.locator("[data-summary]")).to_contain_text("8 of 8", timeout=SLOW_MS)
+    expect(page.locator("[data-revisions]")).to_contain_text("As imported")
 
 
 def test_bccd_in_portuguese(open_page: Open, site: Server, bccd_yolo: Path) -> None:

@@ -95,6 +95,7 @@ def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id
 
 def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     add(idle_app, dataset_id, checkpoint=2)
+    add(idle_app, dataset_id, "deleted", checkpoint=1)
     counts = []
     for _ in range(2):
         for address in ("/api/trainings/queue", "/api/trainings?per_page=50", "/api/trainings?trash=true"):

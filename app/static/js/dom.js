@@ -66,13 +66,16 @@ export function toast(text, kind = "info", action = null) {
   setTimeout(() => note.remove(), kind === "failed" || action ? 15000 : 6000);
 }
 
-/** Ask something. Resolves to `read()` when the reader agrees (a falsy answer keeps the dialog open), null when not. */
+/** Ask something. Resolves to `read()` when the reader agrees, null when not; a falsy answer, or promise of one, keeps the dialog open. */
 export function ask({ title, body, action, look = "btn-primary", read = () => true }) {
   return new Promise((resolve) => {
     const close = (value) => { resolve(value); dialog.close(); };
-    const agree = (event) => {
+    const agree = async (event) => {
       event.preventDefault();
-      const answer = read();
+      const submit = $("[type=submit]", dialog);
+      submit.disabled = true; // once is enough, however long the answer takes
+      const answer = await read();
+      submit.disabled = false;
       if (answer) close(answer);
     };
     const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: () => { dialog.remove(); resolve(null); } },

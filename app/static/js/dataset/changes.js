@@ -1,4 +1,5 @@
-/* The dialogs that change what an import decided. Each answers the options of a new revision, or null. */
+/* The dialogs that change what an import decided. Each has a new revision made with other options: `send(options)` asks the
+   server and resolves to why it refused, or to nothing. What was filled in stays until the server has taken it. */
 import { ask, h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
@@ -23,27 +24,38 @@ function choices(legend, options, chosen) {
   return { element, value: () => element.querySelector(":checked")?.value };
 }
 
-const make = () => t("Make a new revision");
+/** A dialog with a note on what will happen. `read()` gives the options; false: nothing was changed, null: it says itself what is missing. */
+function question(send, { title, body, read }) {
+  const refused = h("p", { class: "field-error", role: "alert", hidden: true });
+  const agree = async () => {
+    const options = read();
+    const reason = options ? await send(options) : options === null ? "" : t("Nothing is changed yet.");
+    refused.hidden = !reason;
+    refused.textContent = reason || "";
+    return Boolean(options) && !reason;
+  };
+  return ask({ title, action: t("Make a new revision"), body: [body, refused, note()].flat(), read: agree });
+}
 
 const ALL = "\0"; // no folder has this name
 
-async function askRoot(_current, { value = "", options = [] }) {
+function askRoot(_current, { value = "", options = [] }, send) {
   const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
   const root = choices(t("Folder"), [...(options || []).map((item) => ({ value: item, title: item || t("the whole archive") })), all], value);
   const title = t("Take another folder");
-  return ask({ title, action: make(), body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element, note()],
+  return question(send, { title, body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element],
     read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== value && (chosen === ALL ? { merge: true } : { root: chosen, merge: false }); } });
 }
 
-async function askMerge(_current, { value = false }) {
+function askMerge(_current, { value = false }, send) {
   const merge = choices(t("Datasets"), [
     { value: "false", title: t("Take one of them"), help: t("the outermost, largest complete one, or the folder that you choose") },
     { value: "true", title: t("Take all of them as one"), help: t("classes of the same name become one class") }], String(Boolean(value)));
-  return ask({ title: t("Several datasets in the archive"), action: make(), body: [merge.element, note()],
+  return question(send, { title: t("Several datasets in the archive"), body: [merge.element],
     read: () => merge.value() !== String(Boolean(value)) && { merge: merge.value() === "true" } });
 }
 
-async function askClasses({ classes }) {
+function askClasses({ classes }, _change, send) {
   const text = h("textarea", { class: "form-control mono", rows: Math.min(14, Math.max(4, classes.length)), spellcheck: "false" });
   text.value = classes.join("\n");
   const error = h("p", { class: "field-error", role: "alert", hidden: true });
@@ -53,14 +65,15 @@ async function askClasses({ classes }) {
     const enough = names.length >= classes.length && names.every(Boolean);
     error.hidden = enough && new Set(names).size === names.length;
     error.textContent = enough ? t("Two lines are the same. To make one class of two, rename one instead.") : t("{n} names are needed, one a line.", { n: number(classes.length) });
-    return error.hidden && names.join("\n") !== classes.join("\n") && { names };
+    if (!error.hidden) return null;
+    return names.join("\n") !== classes.join("\n") && { names };
   };
-  return ask({ title: t("Class names"), action: make(), read,
-    body: [h("p", {}, t("One a line, in the order of their numbers: the first line is class 0.")), field(t("Class names"), text), error, note()] });
+  return question(send, { title: t("Class names"), read,
+    body: [h("p", {}, t("One a line, in the order of their numbers: the first line is class 0.")), field(t("Class names"), text), error] });
 }
 
 /** New names by old ones; two classes with one name become one. */
-async function askRename({ classes }) {
+function askRename({ classes }, _change, send) {
   const inputs = classes.map((name, index) => h("input", { class: "form-control", value: className(classes, index), maxlength: 200, "aria-label": t("New name of {name}", { name }), list: "rename-names", oninput: () => tell() }));
   const told = h("p", { class: "quiet", role: "status" });
   const named = () => inputs.map((input) => input.value.trim());
@@ -73,13 +86,13 @@ async function askRename({ classes }) {
     const changed = classes.map((name, index) => [name, named()[index]]).filter(([name, to]) => to && to !== name);
     return changed.length > 0 && { rename: Object.fromEntries(changed) };
   };
-  return ask({ title: t("Rename or merge classes"), action: make(), read, body: [
+  return question(send, { title: t("Rename or merge classes"), read, body: [
     h("p", {}, t("Write the same name twice to make one class of two.")),
     h("datalist", { id: "rename-names" }, classes.map((name) => h("option", { value: name }))),
-    h("div", { class: "rename-rows" }, classes.map((_name, index) => h("div", { class: "rename-row" }, classTag(classes, index), icon("arrow-right"), inputs[index]))), told, note()] });
+    h("div", { class: "rename-rows" }, classes.map((_name, index) => h("div", { class: "rename-row" }, classTag(classes, index), icon("arrow-right"), inputs[index]))), told] });
 }
 
-async function askSplit(current, { value } = {}) {
+function askSplit(current, { value }, send) {
   const { data } = current;
   const share = (count, usual) => (data.total_images ? Math.round((100 * count) / data.total_images) : usual);
   const start = value && typeof value === "object" ? value : { train: share(data.train_images, 80), val: share(data.val_images, 15), test: share(data.test_images, 5), seed: 0 };
@@ -96,25 +109,25 @@ async function askSplit(current, { value } = {}) {
     return fine;
   };
   tell();
-  return ask({ title: t("Split anew"), action: make(), read: () => tell() && { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } }, body: [
+  return question(send, { title: t("Split anew"), read: () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null), body: [
     h("p", {}, t("Classes are shared out evenly. Images that nearly equal each other, or come from one source, stay on one side.")),
     h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(name, control)), field(t("Seed"), seed)),
-    told, h("p", { class: "quiet" }, t("The same seed gives the same split again.")), note()] });
+    told, h("p", { class: "quiet" }, t("The same seed gives the same split again."))] });
 }
 
 const TASK_HELP = {
   detect: () => t("boxes round objects"), segment: () => t("outlines of objects"), pose: () => t("keypoints of objects"), obb: () => t("boxes that are turned"), classify: () => t("one class for a whole image"),
 };
 
-async function askTask({ data }, { options }) {
+function askTask({ data }, { options }, send) {
   const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
   const task = choices(t("Task"), known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })), data.task);
-  return ask({ title: t("What the labels are for"), action: make(), body: [task.element, note()], read: () => task.value() !== data.task && { task: task.value() } });
+  return question(send, { title: t("What the labels are for"), body: [task.element], read: () => task.value() !== data.task && { task: task.value() } });
 }
 
-async function askFormat({ data }, { options }) {
+function askFormat({ data }, { options }, send) {
   const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
-  return ask({ title: t("Read it in another format"), action: make(), body: [format.element, note()], read: () => format.value() && format.value() !== data.format && { format: format.value() } });
+  return question(send, { title: t("Read it in another format"), body: [format.element], read: () => format.value() && format.value() !== data.format && { format: format.value() } });
 }
 
 /** By parameter: the words of its button, its place in the menu, and its dialog. */

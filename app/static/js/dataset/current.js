@@ -3,17 +3,19 @@ import { get } from "../api.js";
 
 const BUSY = ["pending", "validating"];
 
-/** Event `change` after each load; `progress` while a child works on it, with {stage, done, total, revision}. */
+/** Event `started` when a revision was asked for. */
 export class Current extends EventTarget {
   constructor(id) {
     super();
     Object.assign(this, { id, path: `/api/datasets/${id}`, data: null, asked: new Map() });
   }
 
+  /** Ask for it; of several questions at once the answer to the last one stays. */
   async load() {
-    this.data = await get(this.path);
-    this.dispatchEvent(new CustomEvent("change"));
-    return this.data;
+    this.turn = (this.turn || 0) + 1;
+    const { turn } = this;
+    const data = await get(this.path);
+    if (turn === this.turn) this.data = data;
   }
 
   /** Whether there is nothing to look at yet. */

@@ -6,7 +6,7 @@ import { CHANGES } from "./changes.js";
 const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
 
 export class Decisions {
-  /** `made(options, text)` starts a revision with these options. */
+  /** `made(options)` starts a revision with these options, and resolves to why not, if so. */
   constructor(current, panel, made) {
     Object.assign(this, { current, panel, made });
   }
@@ -34,9 +34,8 @@ export class Decisions {
       h("ul", { class: "dropdown-menu dropdown-menu-end" }, names.map((name) => h("li", {}, h("button", { class: "dropdown-item", type: "button", onclick: () => this.open(name) }, icon(CHANGES[name].symbol), CHANGES[name].title())))));
   }
 
-  async open(name, change = {}) {
-    const options = await CHANGES[name].ask(this.current, change);
-    if (options) await this.made(options);
+  open(name, change = {}) {
+    return CHANGES[name].ask(this.current, change, this.made);
   }
 }
 

@@ -19,7 +19,8 @@ export class Work {
       body: [h("p", {}, t("This will happen:")), h("ul", { class: "fix-list" }, groups.map(planned)),
         h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The present revision and the original stay as they are; a new revision is made and used from then on.")))],
     });
-    if (agreed) await this.start(() => post(`${this.current.path}/fix`, { codes }));
+    const refused = agreed && await this.start(() => post(`${this.current.path}/fix`, { codes }));
+    if (refused) toast(refused, "failed");
   }
 
   /** Make a revision with other options. */
@@ -27,14 +28,16 @@ export class Work {
     return this.start(() => post(`${this.current.path}/revisions`, options));
   }
 
+  /** Resolves to why the server refused, or to nothing. */
   async start(request) {
     try {
       const { revision } = await request();
       this.asked = revision;
       toast(t("Revision {n} is being made.", { n: number(revision) }));
       this.current.dispatchEvent(new CustomEvent("started"));
+      return null;
     } catch (error) {
-      toast([error.detail || error.title, ...(error.errors || []).map((item) => item.message)].join(" "), "failed");
+      return error.errors?.length ? error.errors.map((item) => item.message).join(" ") : error.detail || error.title;
     }
   }
 

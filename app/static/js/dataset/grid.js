@@ -33,7 +33,7 @@ export class Grid {
     return h("div", { role: "listitem" },
       h("button", { class: "tile", type: "button", tabindex: index ? -1 : 0, "data-image": image.id, title: image.file, "aria-label": this.spoken(image, name), onclick: () => this.open(image.id) },
         h("span", { class: "tile-frame" }, h("span", { class: "tile-picture", style: { "--ratio": ratio } }, picture, h("canvas", { "aria-hidden": "true" }))),
-        h("span", { class: "tile-foot" }, h("span", { class: "tile-name" }, name), this.marks(image))));
+        h("span", { class: "tile-foot" }, h("span", { class: "tile-name" }, h("bdi", {}, name)), this.marks(image))));
   }
 
   /** What a tile's foot tells: its findings, and its class or the number of its objects. */

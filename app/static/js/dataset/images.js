@@ -19,6 +19,7 @@ export class ImagesTab {
     this.fill = bind(this.form);
     this.grid = new Grid(this.place, () => current.classes, (id) => change({ image: id }));
     $("[data-clear]", panel).addEventListener("click", () => change({ page: "", ...Object.fromEntries(FILTERS.map((name) => [name, ""])) }));
+    $("[data-more-filters]", panel).addEventListener("click", (event) => event.currentTarget.setAttribute("aria-expanded", this.form.classList.toggle("is-open")));
     for (const name of ["boxes", "labels"]) {
       const box = $(`[data-${name}]`, panel);
       box.addEventListener("change", () => this.grid.switch({ [name]: box.checked }));

@@ -25,7 +25,9 @@ export class Tabs {
       const is = tab.dataset.tab === name;
       tab.setAttribute("aria-selected", is);
       tab.tabIndex = is ? 0 : -1;
-      $(`[data-panel="${tab.dataset.tab}"]`).hidden = !is;
+      const panel = $(`[data-panel="${tab.dataset.tab}"]`);
+      panel.hidden = !is;
+      $("[name=search]", panel)?.toggleAttribute("data-search", is); // the one that "/" goes to
       if (is) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }

@@ -93,6 +93,7 @@ async function reload() {
     $("[data-parts]").hidden = !current.data;
     return;
   }
+  if (!current.data) return; // a later question is under way
   $("[data-parts]").hidden = false;
   if (before !== `${current.data.revision}:${current.data.status}`) {
     current.forget();
