@@ -188,6 +188,7 @@ def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
         page.keyboard.press("g")
         page.keyboard.press(key)
         page.wait_for_url(re.compile(f"{path}$"))
+    expect(page.locator("[data-search]")).to_be_visible()
     page.keyboard.press("/")
     expect(page.locator("[data-search]")).to_be_focused()
     page.keyboard.type("g d")  # a search, not a way to go

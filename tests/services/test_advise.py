@@ -84,6 +84,7 @@ def test_memory_grows_with_the_area_and_decides_the_batch() -> None:
     fixed = needed("s", 320, 0, True)
     assert needed("s", 640, 8, True) - fixed == pytest.approx(4 * (needed("s", 320, 8, True) - fixed), abs=16)
     assert largest_batch("n", 640, 24 * GB, True) == 64
+    assert largest_batch("n", 640, 24 * GB, True, most=100) == 64
     assert largest_batch("x", 1280, 8 * GB, True) < 4
     assert largest_batch("x", 1280, 1 * GB, True) == 1
 

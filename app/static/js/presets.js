@@ -70,8 +70,9 @@ export class Presets {
       const now = this.form.elements[field].value;
       const wanted = values[field] === undefined ? "" : String(values[field]);
       const same = now === wanted && !(field === "model_version" && this.form.elements.architecture.value);
+      const stale = field === "epochs" && this.form.elements.batch_size.value !== String(values.batch_size); // it counts steps
       const back = h("button", { class: "link-button", type: "button", onclick: () => { this.set(field, wanted); this.changed(); } }, this.proposed(field, wanted));
-      put($("[data-why-text]", place) || place.appendChild(h("p", { "data-why-text": true })), same ? [icon("lightbulb"), ` ${message}`] : back);
+      put($("[data-why-text]", place) || place.appendChild(h("p", { "data-why-text": true })), same ? (stale ? [] : [icon("lightbulb"), ` ${message}`]) : back);
       place.hidden = false;
     }
   }

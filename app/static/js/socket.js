@@ -75,7 +75,7 @@ class Live extends EventTarget {
     this.socket.on("disconnect", (reason) => this.lost(reason));
     this.socket.on("connect_error", () => this.lost());
     window.addEventListener("offline", () => this.become("offline"));
-    window.addEventListener("online", () => { this.become("reconnecting"); this.socket.connect(); });
+    window.addEventListener("online", () => { this.become("reconnecting"); this.wait(); this.socket.connect(); });
     for (const name of EVENTS) this.socket.on(name, (data) => this.rooms.forEach((room) => room.receive(name, data)));
   }
 
@@ -90,8 +90,13 @@ class Live extends EventTarget {
 
   lost(reason) {
     if (this.state === "live" || this.state === "connecting") this.become(navigator.onLine ? "reconnecting" : "offline");
-    this.timer ??= setTimeout(() => this.become("offline"), OFFLINE_AFTER_MS);
+    if (this.state === "reconnecting") this.wait();
     if (reason === "io server disconnect") this.socket.connect(); // the server closed it: no automatic return
+  }
+
+  /** Whoever has been reconnecting for long is offline; it goes on trying. */
+  wait() {
+    this.timer ??= setTimeout(() => { this.timer = null; this.become("offline"); }, OFFLINE_AFTER_MS);
   }
 
   become(state) {

@@ -46,7 +46,7 @@ def needed(version: str, img_size: int, batch: int, gpu: bool) -> int:
 
 def largest_batch(version: str, img_size: int, memory: int, gpu: bool, share: float = AIM, most: int = 64) -> int:
     """The largest power of two that fits into this share of the memory; 1 where none does."""
-    batch = most
+    batch = 1 << (max(1, most).bit_length() - 1)
     while batch > 1 and needed(version, img_size, batch, gpu) > memory * share:
         batch //= 2
     return batch

@@ -12,6 +12,7 @@ import { active, room } from "../trainings.js";
 
 const MACHINE_EVERY_MS = 5000;
 const cards = new Map(); // training id → LiveCard
+let watching = false; // the machine, and with it the whole page: there is something to show
 
 class LiveCard {
   constructor(training) {
@@ -98,15 +99,21 @@ async function loadPaused() {
   try { active.update((await get("/api/trainings", { status: "paused", per_page: 50 })).trainings); } catch { /* the list page has them */ }
 }
 
-const loadLatest = () => fillFrom($("[data-latest]"), () => get("/api/trainings", { per_page: 8 }), ({ trainings }, place) => {
-  put(place, trainings.length ? trainingTable(trainings, { compact: true, curves: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
-});
+const getLatest = () => get("/api/trainings", { per_page: 8 });
+const getDatasets = () => get("/api/datasets", { per_page: 4 });
 
-const loadDatasets = () => fillFrom($("[data-datasets]"), () => get("/api/datasets", { per_page: 4 }), ({ datasets }, place) => {
+function showLatest({ trainings }, place) {
+  put(place, trainings.length ? trainingTable(trainings, { compact: true, curves: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
+}
+
+function showDatasets({ datasets }, place) {
   put(place, rows(datasets.map((item) => h("li", { class: "row-item" },
     h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/datasets/${item.id}` }, item.name), h("span", { class: "under" }, pictures(item.total_images), " · ", ago(item.created_at))),
     badge(item.status))), t("No dataset yet.")));
-});
+}
+
+const loadLatest = () => fillFrom($("[data-latest]"), getLatest, showLatest);
+const loadDatasets = () => fillFrom($("[data-datasets]"), getDatasets, showDatasets);
 
 function meter(label, value, text) {
   return h("div", { class: "meter" }, h("div", { class: "meter-head" }, h("span", {}, label), h("span", {}, text)), bar(value, "is-plain", label));
@@ -137,13 +144,15 @@ async function loadMachine() {
 async function start() {
   const place = $("[data-failure]");
   try {
-    const [datasets, trainings] = await Promise.all([get("/api/datasets", { per_page: 1 }), get("/api/trainings", { per_page: 1 })]);
+    const [datasets, trainings] = await Promise.all([getDatasets(), getLatest()]);
     put(place);
     const empty = !datasets.total && !trainings.total;
     $("[data-welcome]").hidden = !empty;
     $("[data-full]").hidden = empty;
     $("[data-actions]").hidden = empty;
     if (empty) return;
+    showLatest(trainings, $("[data-latest]"));
+    showDatasets(datasets, $("[data-datasets]"));
   } catch (error) {
     put(place, failure(error, start));
     $("[data-full]").hidden = true;
@@ -151,17 +160,16 @@ async function start() {
   }
   $("[data-full]").hidden = false;
   loadPaused();
-  loadLatest();
-  loadDatasets();
-  loadMachine();
+  if (!watching) loadMachine();
+  watching = true;
 }
 
 let timer;
-const later = () => { clearTimeout(timer); timer = setTimeout(() => { loadLatest(); loadDatasets(); }, 500); };
+const later = () => { clearTimeout(timer); timer = setTimeout(() => { if (watching) { loadLatest(); loadDatasets(); } else start(); }, 500); };
 
 sampleButton($("[data-sample]"));
 active.addEventListener("change", () => { if (active.loaded) { showRunning(); showQueue(); showPaused(); } });
 room.on("training_update", ({ training_id: id, epoch, metrics }) => cards.get(id)?.add({ epoch, ...metrics }))
   .on("snapshot", () => { loadPaused(); cards.forEach((card, id) => get(`/api/trainings/${id}/metrics`).then(({ epochs }) => card.set(epochs), () => {})); });
-for (const event of ["training_completed", "training_error", "training_cancelled", "training_paused", "training_status"]) room.on(event, later);
+for (const event of ["training_completed", "training_error", "training_cancelled", "training_paused", "training_status", "dataset_update"]) room.on(event, later);
 start();

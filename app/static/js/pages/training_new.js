@@ -45,10 +45,11 @@ async function begin() {
     $("[data-none]").hidden = datasets.length > 0;
     if (!datasets.length) { put($("[data-none]"), none()); return; }
     put(select, datasets.map((item) => h("option", { value: item.id, selected: String(item.id) === wanted }, item.name)));
+    if (original) $("[data-preset-panel]").hidden = true;
+    else presets.load(select.value);
     show();
     await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
     if (original) await fillFrom();
-    else presets.load(select.value);
   } catch (error) {
     put($("[data-failure]"), failure(error, begin));
   }
