@@ -1,4 +1,4 @@
-"""Chromium on the real server. A page that logs an error, throws, or asks another host fails its test."""
+"""Chromium on the real server. A page that writes to the console, throws, or asks another host fails its test."""
 
 import re
 import time
@@ -42,8 +42,8 @@ class Watched:
         page.on("request", lambda request: self.check(request.url, url))
 
     def said(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not (self.expected and self.expected in message.text):
-            self.wrong.append(f"console: {message.text}")
+        if not (self.expected and self.expected in message.text):
+            self.wrong.append(f"console: {message.type}: {message.text}")
 
     def check(self, address: str, url: str) -> None:
         own = (url, url.replace("http", "ws"), "blob:", "data:")

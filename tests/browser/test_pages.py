@@ -122,7 +122,7 @@ def test_curves_can_be_switched_and_taken_away(open_page: Open, full: None) -> N
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download as CSV: mAP").click()
     lines = taken.value.path().read_text().splitlines()
-    assert lines[0] == 'epoch,"mAP50","mAP50-95"'
+    assert lines[0] == '"epoch","mAP50","mAP50-95"'
     assert len(lines) == EPOCHS + 1
     with page.expect_download() as taken:
         page.get_by_role("button", name="Download as PNG: mAP").click()
