@@ -199,7 +199,7 @@ def test_many_clients(record: Record, tmp_path: Path) -> None:
             waiting = [begin(server, dataset_id) for _ in range(MESSAGES)][::-1]
             joins = [("join_dashboard", {}), ("join_training", {"training_id": waiting[0]})]
             with Crowd(server.port, CLIENTS, joins) as crowd:
-                wait_until(crowd.joined, 120, f"{CLIENTS} clients have joined")
+                wait_until(crowd.joined, 60, f"{CLIENTS} clients have joined")
                 began = []
                 for training_id in waiting:
                     began.append(time.monotonic())
