@@ -4,7 +4,7 @@ Nothing here may end or hang a training: a failure is logged, and from then on t
 """
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ultralytics.utils import RANK
@@ -19,16 +19,21 @@ class WatchingTrainer(TellingTrainer):
 
     previews: Previews | None = None  # rank 0 has them: of the images that it validates
     evaluation: Evaluation | None = None
-    position = 0  # in the loader's order
+    order: Sequence[int] = ()  # the places of the images in the dataset, as this process validates them
+    position = 0  # in that order
 
     def get_validator(self) -> Any:
         validator = super().get_validator()
+        self.order = [int(place) for place in self.test_loader.sampler]
         self.evaluation = Evaluation(self.folder / "evaluation", str(self.args.task))
         update, gather = validator.update_metrics, validator.gather_stats
 
         def heard_update(preds: Any, batch: dict[str, Any]) -> None:
             update(preds, batch)
-            self.hear(validator, preds, batch)
+            try:
+                self.hear(validator, preds, batch)
+            except Exception:
+                self.give_up()
 
         def heard_gather() -> None:
             gather()
@@ -46,8 +51,7 @@ class WatchingTrainer(TellingTrainer):
         epochs, seed = self.epochs, int(self.args.seed)
         names = [str(name) for name in self.data["names"].values()]
         self.previews = Previews(self.folder / "previews", task, names, epochs)
-        order = [int(place) for place in self.test_loader.sampler]
-        self.try_previews(self.previews.choose, self.test_loader.dataset, order, seed, self.start_epoch + 1)
+        self.try_previews(self.previews.choose, self.test_loader.dataset, self.order, seed, self.start_epoch + 1)
 
     def hear(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
         """What one batch of a validation found."""
@@ -67,9 +71,9 @@ class WatchingTrainer(TellingTrainer):
         if "im_file" in batch:
             yield from map(str, batch["im_file"])
             return
-        order = list(self.test_loader.sampler)[self.position : self.position + count]
+        places = self.order[self.position : self.position + count]
         self.position += count
-        yield from (str(self.test_loader.dataset.samples[place][0]) for place in order)
+        yield from (str(self.test_loader.dataset.samples[place][0]) for place in places)
 
     def validate(self) -> Any:
         result = super().validate()
@@ -103,3 +107,9 @@ class WatchingTrainer(TellingTrainer):
         except Exception:
             self.evaluation.broken = True
             print("No evaluation:", traceback.format_exc(), flush=True)
+
+    def give_up(self) -> None:
+        self.previews = None
+        if self.evaluation is not None:
+            self.evaluation.broken = True
+        print("Neither previews nor evaluation:", traceback.format_exc(), flush=True)

@@ -19,8 +19,14 @@ pytestmark = pytest.mark.training
 TRAIN = """
 import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # so little to compute that a second thread only costs time
+from app.worker import evaluation, previews
 from app.worker.train import main
+def fails(*_):
+    raise RuntimeError("what is kept for the page fails")
+kept = previews.save_picture, evaluation.match
+previews.LEAST_CONF = 0.0  # after one epoch nothing is sure
 for directory in sys.argv[1:]:
+    previews.save_picture, evaluation.match = (fails, fails) if "/again/" in directory else kept
     main(directory)
 import json
 from pathlib import Path
@@ -135,12 +141,18 @@ def test_every_task(tmp_path: Path) -> None:
         assert [set(item) - {"class"} for item in previews["images"][0]["truth"][:1]] == [truth.get(task, set())]
         assert (len(previews["images"]), evaluation["images"]) == (2, 2)
         assert sum(count for *_, count in evaluation["matrix"]) >= evaluation["objects"] > 0
+    places = {"detect": {"box"}, "segment": {"box", "polygon"}, "obb": {"polygon"}, "pose": {"box", "points"}}
+    for task, named in places.items():
+        first = said_of(tmp_path / task / "previews" / "epoch-1.json")[0][0]
+        assert set(first) - {"class", "conf"} == named, task
+        assert all(0 <= value <= 1 for value in first.get("box", first.get("polygon"))), first
     assert [picture["pairs"] for picture in watched["classify"][1]["pictures"]] == [[[0, 0]]] * 2
     assert [len(shapes) for shapes in said_of(tmp_path / "classify" / "previews" / "epoch-2.json")] == [2, 2]
 
     assert of(said["again"], Started).weights == "training"
     assert of(said["again"], Note).code == "weights_training"
-    assert isinstance(said["again"][-1], Completed)
+    assert isinstance(said["again"][-1], Completed), "whatever goes wrong beside it"
+    assert not list((tmp_path / "again" / "previews").glob("epoch-*")) + list((tmp_path / "again").glob("evaluation/*"))
     assert (of(said["resumed"], Started).start_epoch, of(said["resumed"], Epoch).epoch) == (2, 2)
     assert isinstance(said["resumed"][-1], Completed)
     for name, reason in (("misfit", "holds no model for the task obb"), ("official", "downloads are switched off")):

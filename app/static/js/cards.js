@@ -22,7 +22,11 @@ const LOSSES = [
   { key: "val_loss", label: () => t("Validation loss"), up: false, value: own("val_loss"), help: () => t("Its error on pictures it never learned from. If it rises while the other falls, it learns by heart.") },
 ];
 
-export const cardsOf = (task) => [...(task === "classify" ? IMAGES : BOXES), ...LOSSES];
+/** `classes`: how many there are; among five or fewer the right one is always among the first five. */
+export function cardsOf(task, classes = Infinity) {
+  const images = classes > 5 ? IMAGES : IMAGES.slice(0, 1);
+  return [...(task === "classify" ? images : BOXES), ...LOSSES];
+}
 
 const BACK = 5; // epochs that the trend compares with as many before
 const POINTS = 60; // of the small curve
@@ -110,9 +114,10 @@ export class Cards {
   }
 
   show(task, metrics, bestEpoch) {
-    if (task !== this.task) {
+    const specs = cardsOf(task, metrics.at(-1)?.classes?.length || Infinity);
+    if (task !== this.task || specs.length !== this.cards.length) {
       this.task = task;
-      this.cards = cardsOf(task).map((spec) => new Card(spec, task));
+      this.cards = specs.map((spec) => new Card(spec, task));
       this.place.dataset.count = this.cards.length;
       put(this.place, this.cards.map(({ element }) => element));
     }

@@ -5,7 +5,7 @@ import { $, fillFrom, h, icon, put } from "./dom.js";
 import { fixed, number, percent } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { lightbox } from "./lightbox.js";
-import { matrixTable } from "./matrix.js";
+import { DENSE, matrixTable } from "./matrix.js";
 import { ShapesPicture } from "./shapes.js";
 
 const WORST_AT_FIRST = 12;
@@ -32,6 +32,7 @@ export class EvaluationView {
     put($("[data-evaluation-about]", this.panel), tn("{n} image", "{n} images", data.images), ", ", tn("{n} object", "{n} objects", data.objects));
     put($("[data-threshold]", this.panel), this.advice());
     this.curves();
+    $(".evaluation", this.panel).classList.toggle("is-tall", data.names.length > DENSE);
     put($("[data-matrix]", this.panel), matrixTable(data, (cell) => this.openCell(cell)));
     put($("[data-worst]", this.panel), this.worst());
   }

@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { number, percent } from "./format.js";
 import { t } from "./i18n.js";
 
-const DENSE = 12; // classes, from where on the columns are headed by numbers
+export const DENSE = 12; // classes, from where on the columns are headed by numbers
 const LARGE = 60; // classes, from where on only those with most errors are shown
 
 /** `open([predicted, true])` where a cell has images. Rows: what the model said; columns: what it is. */

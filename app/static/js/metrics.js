@@ -4,10 +4,11 @@ import { t } from "./i18n.js";
 
 const part = (name) => (metric) => metric.parts?.[name];
 
-/** The epoch with the best fitness, as ultralytics counts it: 0.1 mAP50 + 0.9 mAP50-95; null before the first. */
+/** The epoch with the best fitness, as ultralytics counts it: 0.1 mAP50 + 0.9 mAP50-95; of equals the later one, whose weights replaced those
+ *  before; null before the first. */
 export function bestEpoch(metrics) {
   const fitness = (metric) => metric.fitness ?? 0.1 * (metric.map50 || 0) + 0.9 * (metric.map95 || 0);
-  const best = metrics.reduce((top, metric) => (!top || fitness(metric) > fitness(top) ? metric : top), null);
+  const best = metrics.reduce((top, metric) => (!top || fitness(metric) >= fitness(top) ? metric : top), null);
   return best && fitness(best) > 0 ? best.epoch : null;
 }
 

@@ -5,7 +5,7 @@ import { Bell } from "../bell.js";
 import { Cards } from "../cards.js";
 import { CheckpointsView } from "../checkpoints.js";
 import { ClassesView } from "../classes.js";
-import { $, failure, put, toast } from "../dom.js";
+import { $, $$, failure, put, toast } from "../dom.js";
 import { EvaluationView } from "../evaluation.js";
 import { EventsView } from "../events.js";
 import { GalleryView } from "../gallery.js";
@@ -146,6 +146,14 @@ async function ended() {
   delete page.dataset.quiet;
 }
 
+/** Links lead to what is shown. By script: a :has() rule would cost style on each change. */
+function links() {
+  for (const link of $$(".jump a")) link.hidden = Boolean($(link.getAttribute("href")).closest("section")?.hidden);
+}
+
+const panels = new MutationObserver(links);
+for (const panel of $$("[data-previews], [data-classes], [data-evaluation]")) panels.observe(panel, { attributeFilter: ["hidden"] });
+links();
 $("[data-smoothing]").append(smoothingControl());
 $("[data-metric-help]").addEventListener("click", () => showMetricHelp(state.training?.task || "detect"));
 
