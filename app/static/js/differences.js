@@ -40,7 +40,8 @@ export function valueTable(runs, swatch) {
     const values = runs.map(value);
     const best = bestOf(values, sign);
     const texts = values.map(text);
-    const marked = (index) => best >= 0 && texts[index] === texts[best] && texts.some((other) => other !== texts[best]);
+    const equal = texts.filter((shown) => shown === texts[best]).length;
+    const marked = (index) => best >= 0 && texts[index] === texts[best] && equal * 2 <= texts.length; // most have it: no distinction
     return h("tr", {}, h("th", { scope: "row" }, typeof title === "string" ? title : title()),
       texts.map((shown, index) => h("td", { class: `number ${marked(index) ? "is-best" : ""}` },
         marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], shown)));
