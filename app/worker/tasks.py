@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
+from ultralytics.data.dataset import ClassificationDataset
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
@@ -54,6 +55,13 @@ class KeypointTrainer(EventTrainer, PoseTrainer):
     kept: ClassVar[tuple[str, ...]] = ALL
 
 
+class NamedImages(ClassificationDataset):
+    """Says the file of each image, as the datasets of boxes do: a classification is validated in a random order."""
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        return super().__getitem__(i) | {"im_file": str(self.samples[i][0])}
+
+
 class ClassifyTrainer(EventTrainer, ClassificationTrainer):
     """Whole images. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
 
@@ -66,6 +74,12 @@ class ClassifyTrainer(EventTrainer, ClassificationTrainer):
         if path.suffix == ".yaml":
             self.args.data = str(path.parent / "images")
         return super().get_dataset()
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: Any = None) -> Any:
+        dataset = super().build_dataset(img_path, mode, batch)
+        if mode != "train":
+            dataset.__class__ = NamedImages  # a new one would read the folder once more
+        return dataset
 
 
 TRAINERS: dict[str, type[EventTrainer]] = {  # by trainer_key

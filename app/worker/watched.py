@@ -4,7 +4,7 @@ Nothing here may end or hang a training: a failure is logged, and from then on t
 """
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ultralytics.utils import RANK
@@ -19,12 +19,9 @@ class WatchingTrainer(TellingTrainer):
 
     previews: Previews | None = None  # rank 0 has them: of the images that it validates
     evaluation: Evaluation | None = None
-    order: Sequence[int] = ()  # the places of the images in the dataset, as this process validates them
-    position = 0  # in that order
 
     def get_validator(self) -> Any:
         validator = super().get_validator()
-        self.order = [int(place) for place in self.test_loader.sampler]
         self.evaluation = Evaluation(self.folder / "evaluation", str(self.args.task))
         update, gather = validator.update_metrics, validator.gather_stats
 
@@ -51,29 +48,19 @@ class WatchingTrainer(TellingTrainer):
         epochs, seed = self.epochs, int(self.args.seed)
         names = [str(name) for name in self.data["names"].values()]
         self.previews = Previews(self.folder / "previews", task, names, epochs)
-        self.try_previews(self.previews.choose, self.test_loader.dataset, self.order, seed, self.start_epoch + 1)
+        mine = sorted(int(place) for place in self.test_loader.sampler)  # of several processes this one's part
+        self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
     def hear(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
         """What one batch of a validation found."""
-        if validator.batch_i == 0:
-            self.position = 0
-            if self.evaluation is not None:
-                self.evaluation.images, self.evaluation.broken = [], False
-        for index, (file, pred) in enumerate(zip(self.files(batch, len(preds)), preds, strict=True)):
+        if validator.batch_i == 0 and self.evaluation is not None:
+            self.evaluation.images, self.evaluation.broken = [], False
+        for index, (file, pred) in enumerate(zip(map(str, batch["im_file"]), preds, strict=True)):
             if validator.training:
                 if self.previews is not None:
                     self.try_previews(self.previews.hear, file, pred, index, batch)
             else:
                 self.try_evaluation("hear", validator, file, pred, index, batch)
-
-    def files(self, batch: dict[str, Any], count: int) -> Iterator[str]:
-        """The files of a batch; a classification does not say them: they come in the loader's order."""
-        if "im_file" in batch:
-            yield from map(str, batch["im_file"])
-            return
-        places = self.order[self.position : self.position + count]
-        self.position += count
-        yield from (str(self.test_loader.dataset.samples[place][0]) for place in places)
 
     def validate(self) -> Any:
         result = super().validate()

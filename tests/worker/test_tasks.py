@@ -145,9 +145,19 @@ def test_every_task(tmp_path: Path) -> None:
     for task, named in places.items():
         first = said_of(tmp_path / task / "previews" / "epoch-1.json")[0][0]
         assert set(first) - {"class", "conf"} == named, task
-        assert all(0 <= value <= 1 for value in first.get("box", first.get("polygon"))), first
-    assert [picture["pairs"] for picture in watched["classify"][1]["pictures"]] == [[[0, 0]]] * 2
-    assert [len(shapes) for shapes in said_of(tmp_path / "classify" / "previews" / "epoch-2.json")] == [2, 2]
+        assert all(0 <= value <= 1 for value in first.get("box", [])), first
+    pictures = watched["classify"][1]["pictures"]
+    assert [picture["pairs"] for picture in pictures] == [[[0, 0]]] * 2
+    for picture in [*pictures, *watched["classify"][0]["images"]]:  # 0.jpg is round, 1.jpg is square
+        assert picture["truth"][0]["class"] == int(Path(picture["file"]).stem) % 2
+    guesses = said_of(tmp_path / "classify" / "previews" / "epoch-2.json")
+    assert [len(shapes) for shapes in guesses] == [2, 2]
+    truths = [
+        item["truth"][0]["class"]
+        for item in json.loads((tmp_path / "classify/previews/index.json").read_text())["images"]
+    ]
+    right = sum(shapes[0]["class"] == kind for shapes, kind in zip(guesses, truths, strict=True))
+    assert right / 2 == of(said["resumed"], Epoch).parts["metrics/accuracy_top1"], "each guess is of its own image"
 
     assert of(said["again"], Started).weights == "training"
     assert of(said["again"], Note).code == "weights_training"
