@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from app.database import writing
 from app.extensions import db
-from app.models import Checkpoint, Dataset, Test, Training, TrainingEvent, TrainingMetric
+from app.models import Checkpoint, Dataset, DatasetRevision, Test, Training, TrainingEvent, TrainingMetric
 from tests.data import valid_dataset
 
 PAGES = [
@@ -35,7 +35,7 @@ LISTS = [
     "/api/trainings/1/checkpoints",
     "/api/trainings/1/events",
     "/api/datasets?per_page=100",
-    "/api/datasets/1/findings?per_page=100",
+    "/api/datasets/1/revisions",
     "/api/datasets/1/training-defaults",
     "/api/tests?per_page=100",
     "/api/system",
@@ -65,6 +65,7 @@ def fill(app: APIFlask, count: int) -> None:
     with app.app_context(), writing() as session:
         for number in range(count):
             dataset = Dataset(name=f"set {number}", classes=["thing"], status="valid", train_images=8, total_images=8)
+            dataset.revision, dataset.revisions = 1, [DatasetRevision(number=1, status="ready")]
             session.add(dataset)
             session.flush()
             done = Training(
@@ -79,6 +80,7 @@ def fill(app: APIFlask, count: int) -> None:
             done.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
             session.add_all([done, waits, gone])
         first = session.get(Training, 1)
+        first.dataset.revisions += [DatasetRevision(number=n + 2, status="ready") for n in range(count)]
         first.metrics += [TrainingMetric(epoch=epoch) for epoch in range(4, 4 + count)]
         first.checkpoints += [Checkpoint(epoch=4 + n, model_path=f"checkpoints/{n}.pt") for n in range(count)]
         first.happenings = [TrainingEvent(seq=n + 1, event="training_paused", payload={}) for n in range(count)]

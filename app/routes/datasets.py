@@ -52,7 +52,7 @@ def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
     """Datasets, newest first unless sorted otherwise."""
     held = services().datasets
     page = held.list(query)
-    return paged(page) | {"datasets": [held.view(dataset) for dataset in page.items]}
+    return paged(page) | {"datasets": held.view_all(page.items)}
 
 
 @blueprint.post("")

@@ -1,9 +1,9 @@
 """Datasets and revisions as the API shows them, in the reader's language."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from app.extensions import db
 from app.models import Dataset, DatasetRevision
@@ -17,9 +17,17 @@ class DatasetView(DatasetBase):
 
     def view(self, dataset: Dataset) -> dict[str, Any]:
         """A dataset for schemas.DatasetOut."""
+        return self.view_all([dataset])[0]
+
+    def view_all(self, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+        """Datasets for schemas.DatasetOut; one query, however many they are."""
+        options = options_of(datasets)
+        return [self.with_options(dataset, options.get(dataset.id, {})) for dataset in datasets]
+
+    def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)
-        choices = self.choices(dataset)
-        report["decisions"] = [decision(item, choices) for item in report.get("decisions", [])]
+        chosen = choices(dataset, options)
+        report["decisions"] = [decision(item, chosen) for item in report.get("decisions", [])]
         shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
         return shown | {
             "report": report,
@@ -29,15 +37,6 @@ class DatasetView(DatasetBase):
             "summary": summary(report),
             "progress": self.board.progress.get(dataset.id),
         }
-
-    def choices(self, dataset: Dataset) -> Mapping[str, Any]:
-        """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
-        wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == (dataset.revision or 1))
-        mine = db.session.scalars(select(DatasetRevision.options).where(wanted)).all()  # not their long reports
-        found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
-                 "format": dataset.format}  # fmt: skip
-        asked = {name: value for name, value in (mine[0] if mine else {}).items() if value not in (None, "", "auto")}
-        return found | asked
 
     def original_of(self, dataset: Dataset) -> dict[str, Any] | None:
         """Name and bytes of the upload, while it is there."""
@@ -58,6 +57,22 @@ class DatasetView(DatasetBase):
             "effects": effects(row.report),
             "trainings": trainings,
         }
+
+
+def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
+    """The options of each dataset's current revision, without the revisions' long reports."""
+    wanted = [(dataset.id, dataset.revision or 1) for dataset in datasets]
+    rows = select(DatasetRevision.dataset_id, DatasetRevision.options).where(
+        tuple_(DatasetRevision.dataset_id, DatasetRevision.number).in_(wanted)
+    )
+    return {row.dataset_id: row.options for row in db.session.execute(rows)}
+
+
+def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
+    found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
+             "format": dataset.format}  # fmt: skip
+    return found | {name: value for name, value in options.items() if value not in (None, "", "auto")}
 
 
 def decision(item: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
