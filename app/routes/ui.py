@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
-from flask import current_app, redirect, render_template, request, send_file
+from flask import current_app, make_response, redirect, render_template, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.wrappers import Response
@@ -16,6 +16,7 @@ from app.extensions import db
 from app.i18n import LOCALES
 from app.models import Dataset, Training
 from app.services.source import source_archive
+from app.web import CONTENT_SECURITY_POLICY
 
 blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 
@@ -87,9 +88,11 @@ def training(training_id: int) -> str:
 
 
 @blueprint.get("/tests")
-def tests() -> str:
-    """Try a trained model on images."""
-    return render_template("tests.html")
+def tests() -> Response:
+    """Try a trained model on images, a video or the camera: the one page that plays media from the reader's disk."""
+    response = make_response(render_template("tests.html"))
+    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; media-src 'self' blob:"
+    return response
 
 
 @blueprint.post("/language")
