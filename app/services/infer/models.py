@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 
 from app.errors import Conflict, NotFound
 from app.extensions import db
-from app.models import Checkpoint, Dataset, Training, TrainingStatus
+from app.models import Dataset, Training, TrainingStatus
 from app.services.infer.child import WarmChild
 from app.services.trainer import present
 from app.services.trainer.files import TrainingFiles
@@ -23,8 +23,9 @@ class TriedModels(WarmChild):
         Args:
             search: a part of the training's or the dataset's name.
         """
-        saved = select(Checkpoint.id).where(Checkpoint.training_id == Training.id).exists()
-        conditions = [~present.deleted(), or_(saved, Training.status == TrainingStatus.COMPLETED)]
+        conditions = [
+            ~present.deleted(), or_(Training.checkpoints.any(), Training.status == TrainingStatus.COMPLETED)
+        ]  # fmt: skip
         if search:
             parts = (column.icontains(search, autoescape=True) for column in (Training.name, Dataset.name))
             conditions.append(or_(*parts))
