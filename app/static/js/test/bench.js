@@ -10,7 +10,7 @@ import { picture, Viewer } from "./viewer.js";
 export class Bench {
   /** `pictures` gives addresses; `comparing()` says whether there are two models. */
   constructor(pictures, comparing) {
-    Object.assign(this, { pictures, comparing, item: null, viewers: {}, made: "" });
+    Object.assign(this, { pictures, comparing, item: null, viewers: {}, captions: {}, made: "" });
     this.place = $("[data-picture]");
     this.found = $("[data-found]");
   }
@@ -30,7 +30,10 @@ export class Bench {
     this.place.hidden = !item;
     if (!item) { this.clear(); return; }
     this.make();
-    for (const side of this.sides) this.viewers[side]?.show(item.answers[side]?.detections, item.answers[side]?.size);
+    for (const side of this.sides) {
+      this.viewers[side]?.show(item.answers[side]?.detections, item.answers[side]?.size);
+      if (this.captions[side]) this.captions[side].textContent = item.answers[side]?.model || item.name;
+    }
     this.list();
   }
 
@@ -43,7 +46,7 @@ export class Bench {
 
   end() {
     for (const viewer of Object.values(this.viewers)) viewer.end();
-    Object.assign(this, { viewers: {}, made: "" });
+    Object.assign(this, { viewers: {}, captions: {}, made: "" });
     put(this.place);
   }
 
@@ -66,7 +69,8 @@ export class Bench {
 
   figure(item, side) {
     const place = h("figure", { class: "test-figure", "data-side": side });
-    const caption = h("span", {}, this.comparing() && h("strong", { class: "test-letter" }, side.toUpperCase()), item.answers[side]?.model || item.name);
+    this.captions[side] = h("span");
+    const caption = h("span", {}, this.comparing() && h("strong", { class: "test-letter" }, side.toUpperCase()), this.captions[side]);
     if (!item.unshowable) {
       const image = picture(this.pictures.address(item), item.name, () => { item.unshowable = true; this.refresh(); });
       this.viewers[side] = new Viewer(place, image, caption);
@@ -81,17 +85,18 @@ export class Bench {
   list() {
     const { item, found } = this;
     const answers = this.sides.map((side) => item.answers[side]);
-    put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { title: t("The model alone; in all {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }), " ")));
+    put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { class: "test-time", title: t("The model alone; in all {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }))));
     if (item.state === "failed") { $("[data-found-count]").textContent = ""; put(found, h("p", { class: "panel-empty" }, t("This picture could not be used."))); return; }
     if (answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put(found, item.state === "done" ? h("p", { class: "panel-empty" }, t("The second model has not looked at it.")) : [h("p", { class: "panel-empty" }, t("Looking…")), skeleton(3)]); return; }
     this.count(answers.map((answer) => settings.shown(answer.detections)));
   }
 
   count([first, second]) {
-    $("[data-found-count]").textContent = number(first.filter((item) => !item.top5).length + (second ? second.filter((item) => !item.top5).length : 0) || first.length);
+    $("[data-found-count]").textContent = number(first.length);
     if (!second) { showFound(this.found, first, (item) => this.viewers.a?.mark(item)); return; }
     if (first[0]?.top5 && second[0]?.top5) { showTwoChoices(this.found, first[0], second[0]); return; }
     const rows = match(first, second);
+    $("[data-found-count]").textContent = number(rows.length);
     const both = new Set(rows.filter(({ a, b }) => a && b).flatMap(({ a, b }) => [a, b]));
     const look = (item) => (both.has(item) ? { quiet: true } : { strong: true });
     for (const side of this.sides) this.viewers[side]?.show(this.item.answers[side].detections, this.item.answers[side].size, look);

@@ -41,7 +41,7 @@ export class TestHistory {
     return h("div", { class: "test-shot", "data-test": test.id },
       h("button", { class: "test-shot-open", type: "button", title: dateTime(test.created_at), "aria-label": open, onclick: () => this.reopen(test) },
         h("img", { src: test.image_url, alt: "", loading: "lazy", decoding: "async" }),
-        h("span", { class: "test-shot-text" }, h("strong", {}, found), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
+        h("span", { class: "test-shot-text" }, h("strong", {}, tn("{n} found", "{n} found", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
       h("span", { class: "test-shot-tools" },
         h("a", { class: "icon-button", href: test.image_url, download: `test-${test.id}.jpg`, title: t("Download the picture with its boxes"), "aria-label": t("Download the picture with its boxes") }, icon("download")),
         h("button", { class: "icon-button", type: "button", title: t("Delete"), "aria-label": t("Delete"), onclick: () => this.remove(test) }, icon("trash3"))));

@@ -133,12 +133,12 @@ export class ModelPicker extends EventTarget {
 
   help() {
     const { training } = this;
-    put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name),
+    put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
       training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("still training")]);
   }
 }
 
-const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · mAP50 ${fixed(metrics.map50)}` : text);
+const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
 
 /** The models that there are, the newest first; and the one that the address names. */
 export async function firstModel() {

@@ -1,7 +1,7 @@
 /* A video: frames at a chosen rate go to the model; what it found is drawn over the playback. */
 import { $, failure, h, icon, put } from "../dom.js";
 import { duration, number } from "../format.js";
-import { t, tn } from "../i18n.js";
+import { t } from "../i18n.js";
 import { askAbout, grab, keyOf } from "./frames.js";
 import { Timeline } from "./timeline.js";
 import { Viewer } from "./viewer.js";
@@ -56,6 +56,7 @@ export class VideoView {
     $("[data-video-drop]").hidden = false;
     $("[data-video-bench]").hidden = true;
     this.file = null;
+    this.shown(null);
   }
 
   /** Another rate, model or IoU: what was found before does not fit. */
@@ -151,10 +152,6 @@ export class VideoView {
     this.stop();
     this.player?.pause();
     if (this.file) this.progress();
-  }
-
-  words(sample) {
-    return sample ? tn("{n} thing found", "{n} things found", sample.detections.length) : t("not looked at yet");
   }
 }
 

@@ -1,5 +1,5 @@
 /* A picture or a video with what was found drawn over it. */
-import { $, h, put } from "../dom.js";
+import { h, put } from "../dom.js";
 import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { settings } from "./settings.js";
@@ -98,5 +98,3 @@ export function picture(url, alt, failed) {
   image.src = url;
   return image;
 }
-
-export const canvasOf = (place) => $("canvas", place);
