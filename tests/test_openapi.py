@@ -38,6 +38,9 @@ OURS = {
     ("post", "/api/trainings/{}/run-again"),
     ("get", "/api/tests"),
     ("get", "/api/tests/{}"),
+    ("delete", "/api/tests/{}"),
+    ("get", "/api/tests/models"),
+    ("post", "/api/tests/frames"),
     ("get", "/api/system"),
 }
 

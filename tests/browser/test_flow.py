@@ -78,13 +78,13 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     page.locator("[data-file]").set_input_files(
         {"name": "picture.jpg", "mimeType": "image/jpeg", "buffer": image_bytes((192, 192), (40, 40, 150, 150))}
     )
-    expect(page.locator("[data-picture] .box").first).to_be_attached(timeout=60_000)
-    boxes = page.locator("[data-picture] .box").count()
-    expect(page.locator("[data-found] tbody tr")).to_have_count(boxes)
-    expect(page.locator("[data-history] .shot")).to_have_count(1)
+    expect(page.locator("[data-found] tbody tr").first).to_be_visible(timeout=60_000)
+    boxes = page.locator("[data-found-count]").text_content() or ""
+    expect(page.locator("[data-picture] canvas")).to_have_attribute("data-drawn", boxes)
+    expect(page.locator("[data-history] .test-shot")).to_have_count(1)
     shoot(page, "flow-test")
     page.locator("[name=confidence]").fill("1")
-    expect(page.locator("[data-picture] .box")).to_have_count(0)
+    expect(page.locator("[data-picture] canvas")).to_have_attribute("data-drawn", "0")
 
 
 def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> None:
