@@ -23,7 +23,7 @@ const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 
 /** What the model of `picker` finds in a frame: {detections, size, time}. Waits where the server has enough to do. */
 export async function askAbout(frame, picker, signal) {
-  const { training_id: training, checkpoint } = picker.asked_with;
+  const { training_id: training, checkpoint } = picker.askedWith;
   for (let tries = 0; ; tries += 1) {
     const body = new FormData();
     for (const [name, value] of Object.entries({ training_id: training, confidence: FLOOR, iou: settings.iou })) body.append(name, value);
@@ -45,4 +45,4 @@ async function send(address, body, signal) {
   }
 }
 
-export const keyOf = (picker) => `${picker.key_of}:${settings.iou}`;
+export const keyOf = (picker) => `${picker.modelKey}:${settings.iou}`;

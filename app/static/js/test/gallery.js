@@ -14,7 +14,6 @@ export class Gallery {
     document.addEventListener("keydown", (event) => this.key(event));
     $("[data-clear]").addEventListener("click", () => { this.current = null; pictures.clear(); chosen(null); });
     $("[data-stop-queue]").addEventListener("click", () => (pictures.busy ? pictures.stop() : pictures.go()));
-    $("[data-retry-failed]").addEventListener("click", () => pictures.again(({ state }) => state === "failed"));
   }
 
   key(event) {
@@ -95,7 +94,6 @@ export class Gallery {
     const left = waiting + working.size;
     const ready = items.length - left;
     $("[data-gallery-count]").textContent = items.length > 1 ? number(items.length) : "";
-    $("[data-retry-failed]").hidden = busy || !items.some((item) => item.state === "failed" && item.file);
     place.hidden = !left;
     if (left) {
       const seconds = (performance.now() - began) / 1000;

@@ -26,7 +26,7 @@ export class ModelPicker extends EventTarget {
   }
 
   /** What the server is asked with: {training_id} and {checkpoint}, null for the best that there is. */
-  get asked_with() {
+  get askedWith() {
     return { training_id: this.training.id, checkpoint: this.select.value || null };
   }
 
@@ -36,7 +36,7 @@ export class ModelPicker extends EventTarget {
   }
 
   /** The same text for the same model, checkpoint included. */
-  get key_of() {
+  get modelKey() {
     return `${this.training?.id}:${this.select.value}`;
   }
 

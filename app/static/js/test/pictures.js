@@ -52,14 +52,12 @@ export class Pictures extends EventTarget {
 
   /** Whether it was asked with another model or IoU than is chosen now. */
   stale(item) {
-    if (!item.file || item.state === "waiting" || item.state === "sending") return false;
-    if (item.state === "failed") return false;
-    return Object.entries(this.sides()).some(([side, picker]) => item.answers[side]?.key !== keyFor(picker));
+    return item.file && item.state === "done" && Object.entries(this.sides()).some(([side, picker]) => item.answers[side]?.key !== keyFor(picker));
   }
 
-  /** Ask again about those that are stale, or that failed. */
-  again(wanted = (item) => this.stale(item)) {
-    for (const item of this.items) if (item.file && wanted(item)) Object.assign(item, { state: "waiting", error: null });
+  /** Ask again about those that are stale. */
+  again() {
+    for (const item of this.items) if (this.stale(item)) item.state = "waiting";
     this.tell();
     this.go();
   }
@@ -116,7 +114,7 @@ export class Pictures extends EventTarget {
   async ask(item, side, picker) {
     const key = keyFor(picker);
     if (item.answers[side]?.key === key) return;
-    const { training_id: training, checkpoint } = picker.asked_with;
+    const { training_id: training, checkpoint } = picker.askedWith;
     const model = picker.name;
     const body = new FormData();
     const { iou } = settings;
@@ -133,7 +131,7 @@ export class Pictures extends EventTarget {
   }
 }
 
-const keyFor = (picker) => `${picker.key_of}:${settings.iou}`;
+const keyFor = (picker) => `${picker.modelKey}:${settings.iou}`;
 
 /** What is kept of an answer of the server; all detections in one list, the surest first. */
 export function fromServer(answer, more) {

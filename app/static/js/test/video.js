@@ -30,7 +30,8 @@ export class VideoView {
   async load(file) {
     this.stop();
     if (this.url) URL.revokeObjectURL(this.url);
-    Object.assign(this, { file, url: URL.createObjectURL(file), samples: new Map() });
+    this.viewer?.end();
+    Object.assign(this, { file, url: URL.createObjectURL(file), samples: new Map(), viewer: null, before: undefined, touched: false, fresh: 0 });
     const make = (controls) => h("video", { src: this.url, muted: true, playsinline: true, preload: "auto", controls });
     Object.assign(this, { player: make(true), probe: make(false) });
     this.probe.muted = true;
@@ -41,7 +42,11 @@ export class VideoView {
       await Promise.race([event(this.probe, "loadeddata", 20_000), wrong]);
       this.length = await lengthOf(this.probe);
       if (!this.probe.videoWidth) throw new Error("no picture");
-    } catch { this.refuse(file); return; }
+    } catch {
+      if (this.file === file) this.refuse(file);
+      return;
+    }
+    if (this.file !== file) return; // another one was chosen meanwhile
     this.viewer = new Viewer($("[data-video-figure]"), this.player, file.name);
     for (const name of ["timeupdate", "seeked", "play"]) this.player.addEventListener(name, () => this.follow(name === "play"));
     $("[data-video-drop]").hidden = true;
