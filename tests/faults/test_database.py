@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,7 +33,11 @@ from tests.test_models import postgres as postgres_server
 
 
 class Writer(threading.Thread):
-    """Creates trainings one after the other; `acknowledged` holds the ids that were answered."""
+    """Creates trainings one after the other; `acknowledged` holds the ids that were answered.
+
+    Like any client that must not do a thing twice it sends an Idempotency-Key, and what was not acknowledged again with
+    the same one: a database that is stopped may have committed what it could no longer answer.
+    """
 
     def __init__(self, server: Server, dataset_id: int, name: str) -> None:
         super().__init__(daemon=True)
@@ -44,15 +49,18 @@ class Writer(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        while not self.over.wait(0.01):
+        key = uuid.uuid4().hex
+        while not self.over.wait(0.01) or (self.answers and self.answers[-1][1] == 503):
+            headers = {"Idempotency-Key": key}
             try:
-                answer = requests.post(self.server.url + "/api/trainings", json=self.body, timeout=60)
+                answer = requests.post(self.server.url + "/api/trainings", json=self.body, headers=headers, timeout=60)
             except requests.RequestException:
                 self.answers.append((time.monotonic(), 0))
                 continue
             self.answers.append((time.monotonic(), answer.status_code))
             if answer.status_code == 201:
                 self.acknowledged.append(answer.json()["training_id"])
+                key = uuid.uuid4().hex
 
     def end(self) -> None:
         self.over.set()

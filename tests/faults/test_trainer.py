@@ -113,7 +113,7 @@ def test_freeze_trainer(record: Record, tmp_path: Path, reference: Curve) -> Non
         wait_until(lambda: pid not in trainers(server), SILENT_S + 70, "the frozen process is ended")
         now = gone_on(server, first, pid)
         assert record.recovered(began) < 130
-        assert "stalled" in {now["error_kind"], *(note["data"].get("reason") for note in now["notes"])}
+        assert "restarted_stalled" in {note["code"] for note in now["notes"]}
         for training_id, count in ((first, TINY["epochs"]), (second, 1)):
             wait_for(server, training_id, "completed")
             check_run(server, training_id, count)
