@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
@@ -30,12 +32,18 @@ def drawn(page: Page) -> int:
 
 
 def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None:
-    page = open_page(f"/tests?training_id={model}", locale="en", expected="422")
+    page = open_page(f"/tests?training_id={model}", locale="en", expected="Failed to load resource")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     page.locator("[name=confidence]").fill("0.05")
     whole, other = image_bytes((320, 240)), image_bytes((200, 300), (40, 40, 150, 150))
     files = [file("a.jpg", whole), file("cut.jpg", whole[:400]), file("notes.txt", b"no"), file("b.jpg", other)]
+    busy = '{"title": "Temporarily unavailable", "detail": "Busy.", "errors": []}'
+    page.route("**/api/tests?floor=*", lambda route: route.fulfill(status=503, body=busy))
     page.locator("[data-file]").set_input_files(files)
+    expect(page.get_by_role("alert")).to_contain_text("Busy.")
+    expect(page.locator("[data-queue-text]")).to_contain_text("1 of 4")  # the text file; the others still wait
+    page.unroute("**/api/tests?floor=*")
+    page.get_by_role("button", name="Try again").click()
     expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=90_000)
     expect(page.locator(".test-tile[data-state=failed]")).to_have_count(2)
     few_at = drawn(page)
@@ -89,6 +97,37 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
     expect(page.locator(".test-shot")).to_have_count(4)
     shoot(page, "tests-two-models")
+
+
+def film(path: Path) -> Path:
+    """Two seconds, five frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 5, (160, 120))
+    for number in range(10):
+        writer.write(np.full((120, 160, 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_path: Path) -> None:
+    page = open_page(f"/tests?training_id={model}", locale="en")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    page.locator("[name=confidence]").fill("0.05")
+    (tmp_path / "none.mp4").write_bytes(bytes(500))
+    page.locator("[data-video-file]").set_input_files(tmp_path / "none.mp4")
+    expect(page.get_by_role("alert")).to_contain_text("cannot play “none.mp4”")
+    page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
+    expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=60_000)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    timeline = page.get_by_role("slider", name="Things found along the video")
+    timeline.focus()
+    page.keyboard.press("Home")
+    expect(timeline).to_have_attribute("aria-valuenow", "0")
+    expect(page.locator("[data-found] tbody tr").first).to_be_visible()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download what was found as CSV").click()
+    lines = Path(taken.value.path()).read_text().splitlines()
+    assert {line.split(",")[1] for line in lines[1:]} == {"0.000", "0.500", "1.000", "1.500"}
+    shoot(page, "tests-video")
 
 
 def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int, site: Server) -> None:

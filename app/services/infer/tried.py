@@ -135,7 +135,8 @@ class Tests(Predicting):
             if test is None:
                 raise missing(test_id)
             session.delete(test)
-        shutil.rmtree(self.storage.test_dir(test_id), ignore_errors=True)  # the janitor takes what stays
+        # What a crash leaves here is replaced when SQLite gives the number again, see `_put`.
+        shutil.rmtree(self.storage.test_dir(test_id), ignore_errors=True)
         logger.info("test %s deleted", test_id)
 
     def file_of(self, test: Test, annotated: bool) -> Path:

@@ -122,6 +122,7 @@ function modelChanged() {
   window.history.replaceState(null, "", `?${address}`);
   const old = pictures.items.filter((item) => pictures.stale(item));
   if (old.length === 1) pictures.again();
+  else pictures.go();
   video.forget();
   stale();
 }
@@ -135,7 +136,7 @@ async function compareChanged() {
 
 /** Everything that was found, for the downloads. */
 function rows() {
-  if (mode === "video") return [...video.samples].sort(([a], [b]) => a - b).map(([, sample]) => ({ file: video.file?.name, time: sample.time, model: pickers.a.name, answer: sample }));
+  if (mode === "video") return [...video.samples].sort(([a], [b]) => a - b).map(([, sample]) => ({ file: video.file?.name, time: sample.at, model: pickers.a.name, answer: sample }));
   if (mode === "camera") return camera.last ? [{ file: "camera", model: pickers.a.name, answer: camera.last }] : [];
   return pictures.items.filter(({ state }) => state === "done").flatMap((item) => Object.entries(item.answers).map(([side, answer]) => ({ file: item.name, side: comparing() ? side.toUpperCase() : "", model: answer.model, answer })));
 }
@@ -157,7 +158,7 @@ pictures.addEventListener("change", ({ detail: item }) => {
   if (item) { gallery.fill(item); gallery.progress(); } else gallery.show();
   if (item?.state === "done") history.refresh();
   if (item && item === gallery.current && mode === "pictures") { bench.refresh(); classes(); }
-  put($("[data-queue-notice]"));
+  if (item?.state === "sending" || !pictures.items.length) put($("[data-queue-notice]"));
   stale();
 });
 pictures.addEventListener("stopped", ({ detail: error }) => put($("[data-queue-notice]"), failure(error, () => pictures.go())));

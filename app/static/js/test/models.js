@@ -12,7 +12,7 @@ export class ModelPicker extends EventTarget {
   /** `root` has an input, a list, a select and a help line; `side` is "a" or "b". */
   constructor(root, side) {
     super();
-    Object.assign(this, { root, side, training: null, options: [], active: -1, asked: 0 });
+    Object.assign(this, { root, side, training: null, ready: false, options: [], active: -1, asked: 0 });
     this.input = $("[role=combobox]", root);
     this.list = $("[role=listbox]", root);
     this.select = $("select", root);
@@ -109,12 +109,14 @@ export class ModelPicker extends EventTarget {
 
   /** Take a training; `checkpoint` "best", "last" or an epoch where it is there. */
   async choose(training, checkpoint = "") {
-    this.training = training;
+    Object.assign(this, { training, ready: false });
     this.close();
     put(this.select, h("option", { value: "" }, t("Best")));
     this.help();
     await this.checkpoints(training, checkpoint);
-    if (this.training === training) this.dispatchEvent(new Event("change"));
+    if (this.training !== training) return;
+    this.ready = true;
+    this.dispatchEvent(new Event("change"));
   }
 
   async checkpoints(training, wanted) {

@@ -1,6 +1,7 @@
-/* The colour of each class: told apart by people who see few colours, and dark enough for white text; the reader may
-   choose another, which this browser keeps. */
-const COLOURS = ["#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "#7a5b00", "#8b2f2f", "#3d6b1f"];
+/* The colour of each class by its name: the next of the palette, or the one that the reader chose, which this browser
+   keeps. */
+import { classColour } from "../palette.js";
+
 const KEY = "test-colours";
 const given = new Map();
 const chosen = read();
@@ -10,7 +11,7 @@ function read() {
 }
 
 export function colour(name) {
-  if (!given.has(name)) given.set(name, COLOURS[given.size % COLOURS.length]);
+  if (!given.has(name)) given.set(name, classColour(given.size));
   return chosen.get(name) || given.get(name);
 }
 

@@ -77,6 +77,7 @@ export class Pictures extends EventTarget {
   }
 
   go() {
+    if (!Object.values(this.sides()).every(({ ready }) => ready)) return; // it is called again when a model is chosen
     this.stopping = false;
     if (!this.busy) Object.assign(this, { began: performance.now(), done: 0 });
     while (this.working.size < AT_ONCE && this.waiting > 0) this.work();

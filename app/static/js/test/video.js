@@ -78,7 +78,7 @@ export class VideoView {
 
   /** Look at each frame in turn; those that were looked at stay. */
   async analyse() {
-    if (!this.file || !this.picker.training) return;
+    if (!this.file || !this.picker.ready) return;
     const own = new AbortController();
     Object.assign(this, { running: own, key: keyOf(this.picker), began: performance.now(), fresh: 0 });
     put($("[data-video-notice]"));
@@ -104,7 +104,7 @@ export class VideoView {
     const frame = await grab(this.probe);
     const answer = await askAbout(frame, this.picker, signal);
     if (signal.aborted) return;
-    this.samples.set(index, { time, ...answer });
+    this.samples.set(index, { at: time, ...answer });
     this.fresh += 1;
     if (this.player.paused && !this.touched) this.player.currentTime = time;
     this.show();

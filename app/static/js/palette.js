@@ -1,0 +1,7 @@
+/* Colours of classes. A colour alone never tells a class: its number or name stands beside it. */
+
+// Dark enough for white text, the first eight told apart by people who see few colours.
+export const COLOURS = ["#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "#7a5b00", "#8b2f2f", "#3d6b1f",
+  "#7b3fb0", "#0d6c8c", "#9a3d12", "#4f5d73", "#b02a4c", "#2f7048", "#6b4f3a", "#3f4fa0"];
+
+export const classColour = (index) => COLOURS[((index % COLOURS.length) + COLOURS.length) % COLOURS.length];
