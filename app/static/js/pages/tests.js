@@ -30,7 +30,7 @@ async function start() {
   try {
     const first = await firstModel();
     put($("[data-failure]"));
-    $("[data-bench]").hidden = !first.training;
+    $("[data-bench]").hidden = $("[data-tabs]").hidden = !first.training;
     $("[data-none]").hidden = Boolean(first.training);
     $("[data-loading]").hidden = true;
     if (!first.training) { put($("[data-none]"), none()); $("[data-history-panel]").hidden = true; return; }
