@@ -122,6 +122,13 @@ class Unavailable(AppError):
     headers: ClassVar[dict[str, str]] = {"Retry-After": "5"}
 
 
+class TooManyRequests(AppError):
+    """More than is worked on at a time; the client is to wait a moment."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
 class NoSpace(AppError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
 

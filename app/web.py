@@ -26,7 +26,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'self'",
         "img-src 'self' data: blob:",
-        "media-src 'self' blob:",
         "connect-src 'self'{sockets}",
         "object-src 'none'",
         "base-uri 'none'",
@@ -35,7 +34,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 # Styles that a script sets through an element's style object are no inline styles. Swagger UI writes style attributes.
-DOCS_POLICY = "; style-src 'self' 'unsafe-inline'"
+# The page of tests plays videos from the reader's disk, and the camera.
+PAGE_POLICIES = {"docs": "; style-src 'self' 'unsafe-inline'", "ui.tests": "; media-src 'self' blob:"}
 HOST = re.compile(r"[\w.:\[\]-]+", re.ASCII)
 
 
@@ -241,7 +241,7 @@ def policy() -> str:
     """The Content-Security-Policy of a page. Browsers before 2022 do not count a websocket to us as 'self'."""
     host = request.host if HOST.fullmatch(request.host) else ""
     sockets = f" ws://{host} wss://{host}" if host else ""
-    return CONTENT_SECURITY_POLICY.format(sockets=sockets) + (DOCS_POLICY if request.endpoint == "docs" else "")
+    return CONTENT_SECURITY_POLICY.format(sockets=sockets) + PAGE_POLICIES.get(request.endpoint or "", "")
 
 
 def add_headers(response: Response) -> Response:

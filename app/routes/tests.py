@@ -4,9 +4,22 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, send_file, url_for
+from flask_babel import gettext as _
 
 from app.models import Test
-from app.schemas import TestCreated, TestForm, TestOut, TestPage, TestQuery
+from app.schemas import (
+    CheckpointChoice,
+    FrameOut,
+    ModelPage,
+    ModelQuery,
+    TestCreated,
+    TestDeleted,
+    TestForm,
+    TestOptions,
+    TestOut,
+    TestPage,
+    TestQuery,
+)
 from app.services import services
 
 blueprint = APIBlueprint("tests", __name__, url_prefix="/api/tests", tag="Tests")
@@ -29,7 +42,7 @@ def created(test: Test) -> dict[str, Any]:
 
 
 def shown(test: Test) -> dict[str, Any]:
-    """A test in a list or by itself."""
+    """A test in a list."""
     return created(test) | {
         "id": test.id,
         "training_id": test.training_id,
@@ -42,14 +55,39 @@ def shown(test: Test) -> dict[str, Any]:
 
 @blueprint.post("")
 @blueprint.input(TestForm, location="form_and_files", arg_name="form")
+@blueprint.input(TestOptions, location="query", arg_name="options")
 @blueprint.output(TestCreated, status_code=201)
-def create(form: dict[str, Any]) -> dict[str, Any]:
+def create(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Try a trained model on an image."""
-    file = form["file"]
-    test = services().inference.create_test(
-        file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"]
+    file, service = form["file"], services().inference
+    test = service.create_test(
+        file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
-    return created(test)
+    return created(test) | service.details(test)
+
+
+@blueprint.post("/frames")
+@blueprint.input(TestForm, location="form_and_files", arg_name="form")
+@blueprint.input(CheckpointChoice, location="query", arg_name="options")
+@blueprint.output(FrameOut)
+@blueprint.doc(
+    description="For frames of a video or a camera. Send the next one after the answer.",
+    responses={429: "Several are being looked at already: wait as `Retry-After` says."},
+)
+def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Try a trained model on an image that is not kept."""
+    file = form["file"]
+    return services().inference.try_frame(
+        file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
+    )
+
+
+@blueprint.get("/models")
+@blueprint.input(ModelQuery, location="query", arg_name="query")
+@blueprint.output(ModelPage)
+def models(query: dict[str, Any]) -> dict[str, Any]:
+    """List the trainings whose models can be tried, the newest first."""
+    return services().inference.list_models(**query)
 
 
 @blueprint.get("")
@@ -71,7 +109,18 @@ def index(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(TestOut)
 def show(test_id: int) -> dict[str, Any]:
     """One test."""
-    return shown(services().inference.get_test(test_id))
+    service = services().inference
+    test = service.get_test(test_id)
+    return shown(test) | service.details(test)
+
+
+@blueprint.delete("/<id:test_id>")
+@blueprint.output(TestDeleted)
+@blueprint.doc(responses={404: "There is no such test."})
+def delete(test_id: int) -> dict[str, Any]:
+    """Delete a test with its images."""
+    services().inference.delete_test(test_id)
+    return {"message": _("Test deleted."), "test_id": test_id}
 
 
 @blueprint.get("/<id:test_id>/image")

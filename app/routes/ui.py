@@ -101,7 +101,7 @@ def system() -> str:
 
 @blueprint.get("/tests")
 def tests() -> str:
-    """Try a trained model on images."""
+    """Try a trained model on images, a video or the camera."""
     return render_template("tests.html")
 
 

@@ -34,7 +34,19 @@ from app.schemas.estimate import EstimateOut
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn
 from app.schemas.system import LogTailOut, LogTailQuery, SystemOut
-from app.schemas.tests import TestCreated, TestForm, TestOut, TestPage, TestQuery
+from app.schemas.tests import (
+    CheckpointChoice,
+    FrameOut,
+    ModelPage,
+    ModelQuery,
+    TestCreated,
+    TestDeleted,
+    TestForm,
+    TestOptions,
+    TestOut,
+    TestPage,
+    TestQuery,
+)
 from app.schemas.training_actions import (
     CheckpointsOut,
     DeleteQuery,

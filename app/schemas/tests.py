@@ -1,12 +1,24 @@
 """Requests and responses about tests of a trained model."""
 
 from apiflask.fields import File, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, Regexp
+from flask_babel import lazy_gettext as _l
 
-from app.schemas.base import MAX_ID, DateTime, Page, PageQuery, Schema, between
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between
+from app.schemas.trainings import TrainingOut
 
 
 class TestQuery(PageQuery):
     training_id = Integer(validate=between(1, MAX_ID))
+    search = String(load_default="", validate=Length(max=100), metadata={"description": "A part of the model's name."})
+
+
+class ModelQuery(PageQuery):
+    search = String(
+        load_default="",
+        validate=Length(max=100),
+        metadata={"description": "A part of the training's or the dataset's name."},
+    )
 
 
 class TestForm(Schema):
@@ -18,12 +30,43 @@ class TestForm(Schema):
     iou = Float(load_default=0.5, validate=between(0, 1))
 
 
+class CheckpointChoice(Schema):
+    """Which weights of the training."""
+
+    checkpoint = String(
+        validate=Regexp(r"(best|last|[1-9]\d{0,8})\Z", error=_l("Must be best, last, or the number of an epoch.")),
+        metadata={"description": "best, last, or the number of an epoch; without it, the best that there are."},
+    )
+
+
+class TestOptions(CheckpointChoice):
+    """What can be asked beside the specification's form."""
+
+    floor = Float(
+        validate=between(0, 1),
+        metadata={"description": "Also tell, as `weaker`, what is between this confidence and `confidence`."},
+    )
+
+
+DETECTIONS = (
+    "class, confidence, bbox [x1, y1, x2, y2], center, area; by the model's task also polygon [[x, y], ...], corners "
+    "(of a turned box), keypoints [[x, y, confidence], ...], or top5 [{class, confidence}, ...]"
+)
+
+
 class TestCreated(Schema):
     test_id = Integer()
-    detections = List(Raw(), metadata={"description": "class, confidence, bbox [x1, y1, x2, y2], center, area"})
+    detections = List(Raw(), metadata={"description": DETECTIONS})
     inference_time = Float(metadata={"description": "ms, the model alone"})
     total_time = Float(metadata={"description": "ms, with reading and drawing"})
     image_url = String()
+    weaker = List(Raw(), metadata={"description": "With `floor`: below `confidence`; not drawn."})
+    width = Integer(metadata={"description": "With `floor` or `checkpoint`: pixels of the upright image."})
+    height = Integer()
+    task = String(metadata={"description": "With `floor` or `checkpoint`: detect, segment, pose, obb or classify."})
+    filename = String()
+    checkpoint = String(allow_none=True)
+    floor = Float(allow_none=True)
 
 
 class TestOut(TestCreated):
@@ -37,3 +80,20 @@ class TestOut(TestCreated):
 
 class TestPage(Page):
     tests = List(Nested(TestOut))
+
+
+class TestDeleted(Message):
+    test_id = Integer()
+
+
+class FrameOut(Schema):
+    detections = List(Raw(), metadata={"description": DETECTIONS})
+    inference_time = Float(metadata={"description": "ms, the model alone"})
+    total_time = Float(metadata={"description": "ms, with reading"})
+    width = Integer()
+    height = Integer()
+    task = String()
+
+
+class ModelPage(Page):
+    models = List(Nested(TrainingOut))

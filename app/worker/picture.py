@@ -70,10 +70,22 @@ def draw(picture: Image.Image, detections: list[dict[str, Any]], order: dict[str
     font = label_font(max(12, round((drawn.width + drawn.height) * 0.012)))
     for item in reversed(detections):  # the surest last: it stays readable where boxes overlap
         colour = COLOURS[order.get(item["class"], 0) % len(COLOURS)]
-        canvas.rectangle(item["bbox"], outline=colour, width=width)
+        draw_shape(canvas, item, colour, width)
         text = f"{item['class']} {item['confidence']:.2f}".replace("\n", " ")
         draw_label(canvas, drawn.size, item["bbox"], text, colour, font)
     return drawn
+
+
+def draw_shape(canvas: ImageDraw.ImageDraw, item: dict[str, Any], colour: str, width: int) -> None:
+    """The outline or the turned box where there is one, else the upright box; and its keypoints."""
+    points = [tuple(point) for point in item.get("polygon") or item.get("corners") or []]
+    if len(points) > 2:
+        canvas.line([*points, points[0], points[1]], fill=colour, width=width, joint="curve")
+    else:
+        canvas.rectangle(item["bbox"], outline=colour, width=width)
+    for x, y, *sure in item.get("keypoints", []):
+        if not sure or sure[0] >= 0.5:
+            canvas.circle((x, y), width * 1.5, fill=colour, outline="#ffffff")
 
 
 def draw_label(

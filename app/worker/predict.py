@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.worker.found import detections_of
 from app.worker.picture import BadPicture, draw, read, save
 
 ModelKey = tuple[str, int, int]  # path, mtime in ns, size: an overwritten file is another model
@@ -45,26 +46,30 @@ class Predictor:
         self._model(path)
         return {"models": self._loaded()}
 
-    def predict(self, image: str, model: str, conf: float, iou: float, output: str | None) -> dict[str, Any]:
+    def predict(
+        self, image: str, model: str, conf: float, iou: float, output: str | None, floor: float | None = None
+    ) -> dict[str, Any]:
         """Try the model on the image; with `output`, write the image with its boxes there.
 
         Returns:
-            `detections`: class, confidence, bbox [x1, y1, x2, y2], center and area in pixels of the upright image.
+            `detections`: see app/worker/found.py, those above `conf`; `weaker`: those above `floor` and not `conf`.
             `inference_time`: ms, the model alone. `total_time`: ms, from reading the image to the drawn one.
         """
         loaded = self._model(model)
         began = time.perf_counter()
         picture = read(Path(image), self.max_pixels)
-        result = self._run(loaded, picture, conf, iou)
-        detections = detections_of(result)
+        result = self._run(loaded, picture, conf if floor is None else min(conf, floor), iou)
+        detections, weaker = detections_of(result, conf)
         if output:
             save(draw(picture, detections, class_order(result.names)), Path(output))
         return {
             "detections": detections,
+            "weaker": weaker,
             "inference_time": round(result.speed["inference"], 2),
             "total_time": round((time.perf_counter() - began) * 1000, 2),
             "width": picture.width,
             "height": picture.height,
+            "task": loaded.task,
             "models": self._loaded(),
         }
 
@@ -111,32 +116,6 @@ class Predictor:
 
     def _loaded(self) -> dict[str, list[str]]:
         return {key[0]: list(class_order(model.names)) for key, model in self.models.items()}
-
-
-def detections_of(result: Any) -> list[dict[str, Any]]:
-    """What an ultralytics result found, the surest first: of a turned box the upright one round it, of a classification
-    its first choice for the whole image."""
-    names = result.names
-    if result.probs is not None:
-        height, width = result.orig_shape
-        name = str(names.get(result.probs.top1, result.probs.top1))
-        return [detection(name, float(result.probs.top1conf), [0.0, 0.0, width, height])]
-    boxes = result.obb if result.obb is not None else result.boxes
-    rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
-    found = [detection(str(names.get(int(kind), int(kind))), confidence, corners) for corners, confidence, kind in rows]
-    return sorted(found, key=lambda item: -item["confidence"])
-
-
-def detection(name: str, confidence: float, corners: list[float]) -> dict[str, Any]:
-    """One detection, in pixels."""
-    x1, y1, x2, y2 = (round(value, 2) for value in corners)
-    return {
-        "class": name,
-        "confidence": round(confidence, 4),
-        "bbox": [x1, y1, x2, y2],
-        "center": [round((x1 + x2) / 2, 2), round((y1 + y2) / 2, 2)],
-        "area": round((x2 - x1) * (y2 - y1), 2),
-    }
 
 
 def class_order(names: Any) -> dict[str, int]:

@@ -24,6 +24,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
+    "--use-fake-ui-for-media-stream",  # allowed without asking
 ]
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 Open = Callable[..., Page]

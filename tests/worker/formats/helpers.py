@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.services.datasets.texts import DECISIONS, FINDINGS, REASONS, say
+from app.services.datasets.converted_texts import CONVERTED
+from app.services.datasets.finding_texts import TEXTS, told_of
+from app.services.datasets.texts import DECISIONS, REASONS, say
 from app.worker.formats import Options, Refused, Source, choose, detect, read
 from app.worker.formats.model import Item
 from tests.data import image_bytes
@@ -39,8 +41,8 @@ def taken(folder: Path, **options: Any) -> Source:
         assert item["code"] in DECISIONS
         assert "%" not in say(DECISIONS, item["code"], item["data"]).replace("%)", "")
     for item in source.findings:
-        assert item["code"] in FINDINGS
-        say(FINDINGS, item["code"], item["data"])
+        assert item["code"] in TEXTS or item["code"] in CONVERTED
+        assert str(told_of(item["code"]).message) % item["data"]
     names = [item.name.casefold() for item in source.items]
     assert len(set(names)) == len(names)
     return source

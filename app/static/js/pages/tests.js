@@ -1,38 +1,46 @@
-/* Try a model on a picture: the boxes are drawn here, so the confidence slider answers at once. */
-import { get, upload } from "../api.js";
-import { $, $$, blank, failure, fillFrom, h, icon, put } from "../dom.js";
+/* Try models on pictures, a video or the camera. What was found is drawn here, so the confidence slider answers at once. */
+import { $, $$, blank, failure, h, icon, put, toast } from "../dom.js";
 import { dropZone } from "../drop.js";
-import { ago, dateTime, fixed, number, percent } from "../format.js";
-import { t, tn } from "../i18n.js";
-import { classColour } from "../palette.js";
-import { showPager } from "../pager.js";
+import { t } from "../i18n.js";
+import { Bench } from "../test/bench.js";
+import { CameraView } from "../test/camera.js";
+import { save, saveCsv, saveJson } from "../test/export.js";
+import { Gallery } from "../test/gallery.js";
+import { TestHistory } from "../test/history.js";
+import { firstModel, ModelPicker } from "../test/models.js";
+import { fromServer, Pictures } from "../test/pictures.js";
+import { showFound } from "../test/results.js";
+import { settings } from "../test/settings.js";
+import { VideoView } from "../test/video.js";
+import { number } from "../format.js";
 
+const VIDEO = /\.(mp4|webm|mov|m4v|mkv|avi|ogv)$/i;
 const form = $("[data-form]");
-const select = form.elements.training_id;
-const stage = { file: null, asked: null, detections: [] };
-let models = [];
-
-const colours = new Map();
-function colour(name) {
-  if (!colours.has(name)) colours.set(name, classColour(colours.size));
-  return colours.get(name);
-}
-
-const thresholds = () => ({ confidence: Number(form.elements.confidence.value), iou: Number(form.elements.iou.value) });
+const pickers = { a: new ModelPicker($("[data-picker=a]"), "a"), b: new ModelPicker($("[data-picker=b]"), "b") };
+const comparing = () => form.elements.compare.checked && mode === "pictures";
+const pictures = new Pictures(() => (form.elements.compare.checked ? pickers : { a: pickers.a }));
+const bench = new Bench(pictures, comparing);
+const gallery = new Gallery(pictures, (item) => { bench.look(item); classes(); });
+const history = new TestHistory(reopen);
+const video = new VideoView($("[data-mode-video]"), pickers.a, (sample) => { if (mode === "video") showLive(sample, t("This moment has not been looked at yet.")); });
+const camera = new CameraView(pickers.a, (sample) => { if (mode === "camera") showLive(sample); }, (file) => take([file], false));
+let mode = "pictures";
 
 async function start() {
-  const wanted = new URLSearchParams(window.location.search).get("training_id");
   try {
-    const pages = await Promise.all(["completed", "cancelled", "failed", "paused", "running"].map((status) => get("/api/trainings", { status, per_page: 100 })));
-    models = pages.flatMap((page) => page.trainings).filter((item) => item.downloadable);
+    const first = await firstModel();
     put($("[data-failure]"));
-    $("[data-bench]").hidden = !models.length;
-    $("[data-none]").hidden = models.length > 0;
-    if (!models.length) { put($("[data-none]"), none()); $("[data-history-panel]").hidden = true; return; }
-    put(select, models.map((item) => h("option", { value: item.id, selected: String(item.id) === wanted }, `${item.name} · YOLOv8${item.model_version}`)));
-    showModel();
-    loadHistory();
+    $("[data-bench]").hidden = $("[data-tabs]").hidden = !first.training;
+    $("[data-none]").hidden = Boolean(first.training);
+    $("[data-loading]").hidden = true;
+    if (!first.training) { put($("[data-none]"), none()); $("[data-history-panel]").hidden = true; return; }
+    if (first.missing) toast(t("The model that the address names has no weights yet; this is the newest that has."), "info");
+    $("[data-history-panel]").hidden = false;
+    history.load();
+    await pickers.a.choose(first.training, first.checkpoint);
   } catch (error) {
+    if (!error.title) console.error(error);
+    $("[data-loading]").hidden = true;
     put($("[data-failure]"), failure(error, start));
   }
 }
@@ -42,119 +50,138 @@ const none = () => blank({
   actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training"))],
 });
 
-function showModel() {
-  const model = models.find((item) => String(item.id) === select.value);
-  put($("[data-model-help]"), model ? [h("a", { href: `/trainings/${model.id}` }, model.dataset_name), model.best ? ` · mAP50 ${fixed(model.best.map50)}` : ""] : "");
+/** Pictures and videos, dropped, pasted or chosen. */
+function take(files, choose = true) {
+  const film = files.find((file) => file.type.startsWith("video/") || VIDEO.test(file.name));
+  if (film) { setMode("video"); video.load(film); return; }
+  if (!files.length) return;
+  if (choose) setMode("pictures");
+  const [first] = pictures.add(files);
+  if (choose || !gallery.current) gallery.choose(first);
 }
 
-/** One run at a time; the answer of an older one is dropped. */
-let running = null;
+/** A test of the history, with the model that looked at it then. */
+function reopen(test) {
+  setMode("pictures");
+  const answer = fromServer(test, { key: "", model: [test.training_name, test.checkpoint].filter(Boolean).join(" · "), iou: test.iou_threshold });
+  gallery.choose(pictures.addKept({ test: test.id, name: test.filename || t("Test {id}", { id: test.id }), url: `/api/tests/${test.id}/input`, answers: { a: answer } }));
+  $("[data-stage]").scrollIntoView({ block: "nearest" });
+}
 
-async function run() {
-  if (!stage.file || !select.value) return;
-  running?.abort();
-  const asked = { training_id: Number(select.value), ...thresholds() };
-  const body = new FormData();
-  for (const [name, value] of Object.entries(asked)) body.append(name, value);
-  body.append("file", stage.file);
-  const busy = $("[data-busy]");
-  busy.hidden = false;
-  put(busy, t("Sending the picture…"));
-  const own = upload("/api/tests", body, ({ sent, total }) => {
-    put(busy, sent < total ? t("Sending the picture: {percent}", { percent: percent(sent / total) }) : t("The model looks at it. The first picture takes longer: the model is loaded."));
-  });
-  running = own;
-  try {
-    const answer = await own.done;
-    if (running !== own) return;
-    Object.assign(stage, { asked, detections: answer.detections });
-    put($("[data-times]"), h("span", { title: t("The model alone; in all {total} ms", { total: number(answer.total_time) }) }, icon("stopwatch"), " ", t("{time} ms", { time: number(answer.inference_time, 1) })));
-    showDetections();
-    loadHistory();
-  } catch (error) {
-    if (running !== own) return;
-    put($("[data-found]"), failure(error, run));
+function setMode(chosen) {
+  if (mode === "camera" && chosen !== "camera") camera.stop();
+  if (mode === "video" && chosen !== "video") video.leave();
+  mode = chosen;
+  for (const name of ["pictures", "video", "camera"]) {
+    $(`[data-mode-${name}]`).hidden = name !== mode;
+    const tab = $(`[data-mode=${name}]`);
+    tab.setAttribute("aria-selected", name === mode);
+    tab.tabIndex = name === mode ? 0 : -1;
   }
-  if (running === own) { running = null; busy.hidden = true; }
+  form.elements.compare.closest(".field").hidden = mode !== "pictures";
+  $("[data-picker=b]").hidden = !comparing();
+  $("[data-results]").setAttribute("aria-live", mode === "pictures" ? "polite" : "off");
+  if (mode === "pictures") bench.refresh();
+  else showLive(null, mode === "video" ? t("What the model finds is listed here.") : undefined);
+  video.refresh();
+  stale();
 }
 
-function take(files) {
-  const file = files.find((item) => item.type.startsWith("image/")) || files[0];
-  if (!file) return;
-  Object.assign(stage, { file, asked: null, detections: [] });
-  const image = h("img", { alt: file.name });
-  const old = $("[data-picture] img");
-  if (old?.src.startsWith("blob:")) URL.revokeObjectURL(old.src);
-  image.addEventListener("load", showDetections);
-  image.addEventListener("error", () => { put($("[data-picture]"), h("p", { class: "panel-empty" }, t("The browser cannot show this picture; the table still lists what was found."))); });
-  image.src = URL.createObjectURL(file);
-  put($("[data-picture]"), image);
-  $("[data-picture]").hidden = false;
-  $("[data-drop]").classList.remove("drop-tall");
-  put($("[data-found]"), h("p", { class: "panel-empty" }, t("Looking…")));
-  run();
+/** What was found in a frame. */
+function showLive(sample, empty = t("What the model finds is listed here.")) {
+  const shown = settings.shown(sample?.detections);
+  $("[data-found-count]").textContent = sample ? number(shown.length) : "";
+  put($("[data-times]"), sample ? t("{time} ms", { time: number(sample.time, 1) }) : "");
+  if (sample) showFound($("[data-found]"), shown, (item) => (mode === "video" ? video : camera).viewer?.mark(item));
+  else put($("[data-found]"), h("p", { class: "panel-empty" }, empty));
+  classes();
 }
 
-/** Boxes at or above the slider; lower ones, or another IoU, need another run. */
-function showDetections() {
-  const { confidence, iou } = thresholds();
-  const image = $("[data-picture] img");
-  if (!stage.asked) return;
-  $("[data-again]").hidden = confidence >= stage.asked.confidence && iou === stage.asked.iou && Number(select.value) === stage.asked.training_id;
-  const shown = stage.detections.filter((item) => item.confidence >= confidence);
-  $("[data-found-count]").textContent = number(shown.length);
-  for (const box of $$("[data-picture] .box")) box.remove();
-  if (image?.naturalWidth) $("[data-picture]").append(...shown.map((item, index) => box(item, index, image)));
-  put($("[data-found]"), shown.length ? table(shown) : h("p", { class: "panel-empty" }, t("Nothing above this confidence. Lower it to see weaker guesses.")));
+/** The detections of what is looked at now, for the class list. */
+function classes() {
+  if (mode === "video") settings.listClasses([...video.samples.values()].flatMap((sample) => sample.detections));
+  else if (mode === "camera") settings.listClasses(camera.last?.detections || []);
+  else settings.listClasses(Object.values(gallery.current?.answers || {}).flatMap((answer) => answer.detections));
 }
 
-function box({ class: name, confidence, bbox: [x1, y1, x2, y2] }, index, image) {
-  const share = (value, whole) => `${(100 * value) / whole}%`;
-  const [width, height] = [image.naturalWidth, image.naturalHeight];
-  return h("div", { class: `box ${y1 / height < 0.06 ? "is-top" : ""}`, "data-index": index, style: { "--box": colour(name), left: share(x1, width), top: share(y1, height), width: share(x2 - x1, width), height: share(y2 - y1, height) } },
-    h("span", { class: "box-label" }, `${name} ${percent(confidence)}`));
+/** Offer to ask again where the model or the IoU is another one than was asked. */
+function stale() {
+  $("[data-again]").hidden = mode !== "pictures" || pictures.busy || !pictures.items.some((item) => pictures.stale(item));
 }
 
-function mark(index, is) {
-  $(`[data-picture] .box[data-index="${index}"]`)?.classList.toggle("is-marked", is);
+function redraw() {
+  if (mode === "pictures") bench.refresh();
+  gallery.show();
+  video.refresh();
+  camera.refresh();
+  classes();
 }
 
-function table(detections) {
-  return h("div", { class: "table-wrap" }, h("table", { class: "list" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("Class")), h("th", { scope: "col", class: "number" }, t("Confidence")), h("th", { scope: "col", class: "number" }, t("Box (px)")))),
-    h("tbody", {}, detections.map(({ class: name, confidence, bbox: [x1, y1, x2, y2] }, index) => h("tr", { tabindex: 0, onmouseenter: () => mark(index, true), onmouseleave: () => mark(index, false), onfocus: () => mark(index, true), onblur: () => mark(index, false) },
-      h("td", {}, h("span", { class: "swatch", style: { "--box": colour(name) } }), name),
-      h("td", { class: "number strong" }, percent(confidence, 1)),
-      h("td", { class: "number under" }, `${number(x1)}, ${number(y1)} · ${number(x2 - x1)} × ${number(y2 - y1)}`))))));
+function modelChanged() {
+  const address = new URLSearchParams({ training_id: pickers.a.training.id, ...(pickers.a.select.value && { checkpoint: pickers.a.select.value }) });
+  window.history.replaceState(null, "", `?${address}`);
+  const old = pictures.items.filter((item) => pictures.stale(item));
+  if (old.length === 1) pictures.again();
+  else pictures.go();
+  video.forget();
+  stale();
 }
 
-function loadHistory(page = 1) {
-  return fillFrom($("[data-history]"), () => get("/api/tests", { page, per_page: 12 }), (answer, place) => {
-    $("[data-history-count]").textContent = answer.total ? number(answer.total) : "";
-    showPager($("[data-pager]"), answer, loadHistory);
-    put(place, answer.tests.length ? answer.tests.map(shot) : h("p", { class: "panel-empty" }, t("Pictures that were tried stay here.")));
+async function compareChanged() {
+  $("[data-picker=b]").hidden = !comparing();
+  if (comparing() && !pickers.b.training) await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
+  else modelChanged();
+  redraw();
+}
+
+/** Everything that was found, for the downloads. */
+function rows() {
+  if (mode === "video") return [...video.samples].sort(([a], [b]) => a - b).map(([, sample]) => ({ file: video.file?.name, time: sample.at, model: pickers.a.name, answer: sample }));
+  if (mode === "camera") return camera.last ? [{ file: "camera", model: pickers.a.name, answer: camera.last }] : [];
+  return pictures.items.filter(({ state }) => state === "done").flatMap((item) => Object.entries(item.answers).map(([side, answer]) => ({ file: item.name, side: comparing() ? side.toUpperCase() : "", model: answer.model, answer })));
+}
+
+function download(kind) {
+  const found = rows();
+  if (!found.length) { toast(t("There is nothing to download yet.")); return; }
+  ({ json: saveJson, csv: saveCsv })[kind](found, `test-${mode}`);
+}
+
+async function downloadPicture() {
+  const viewer = { pictures: bench.viewers.a, video: video.viewer, camera: camera.viewer }[mode];
+  if (!viewer?.natural.width) { toast(t("There is nothing to download yet.")); return; }
+  const name = mode === "pictures" ? bench.item.name.replace(/\.[^.]+$/, "") : mode;
+  save(await viewer.png(), `${name}-found.png`);
+}
+
+pictures.addEventListener("change", ({ detail: item }) => {
+  if (item) { gallery.fill(item); gallery.progress(); } else gallery.show();
+  if (item?.state === "done") history.refresh();
+  if (item && item === gallery.current && mode === "pictures") { bench.refresh(); classes(); }
+  if (item?.state === "sending" || !pictures.items.length) put($("[data-queue-notice]"));
+  stale();
+});
+pictures.addEventListener("stopped", ({ detail: error }) => put($("[data-queue-notice]"), failure(error, () => pictures.go())));
+settings.addEventListener("change", redraw);
+settings.addEventListener("ask", () => { video.forget(); stale(); });
+settings.bind(form);
+for (const picker of Object.values(pickers)) picker.addEventListener("change", modelChanged);
+form.elements.compare.addEventListener("change", compareChanged);
+$("[data-again]").addEventListener("click", () => pictures.again());
+for (const input of $$("[data-file], [data-video-file]")) input.addEventListener("change", () => { take([...input.files]); input.value = ""; });
+$("[data-choose]").addEventListener("click", () => $("[data-file]").click());
+$("[data-choose-video]").addEventListener("click", () => $("[data-video-file]").click());
+$("[data-other-video]").addEventListener("click", () => $("[data-video-file]").click());
+$("[data-save-picture]").addEventListener("click", downloadPicture);
+for (const button of $$("[data-save]")) button.addEventListener("click", () => download(button.dataset.save));
+const tabs = $$("[data-mode]");
+for (const [index, tab] of tabs.entries()) {
+  tab.addEventListener("click", () => setMode(tab.dataset.mode));
+  tab.addEventListener("keydown", ({ key }) => {
+    const next = tabs[index + ({ ArrowRight: 1, ArrowLeft: -1 }[key] || 0)];
+    if (next && next !== tab) { next.focus(); next.click(); }
   });
 }
-
-function shot(test) {
-  const found = tn("{n} thing found", "{n} things found", test.detections.length);
-  return h("a", { class: "shot", href: test.image_url, target: "_blank", rel: "noopener", title: dateTime(test.created_at) },
-    h("img", { src: test.image_url, alt: found, loading: "lazy" }),
-    h("span", { class: "shot-text" }, h("strong", {}, found), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at))));
-}
-
-function showValues() {
-  for (const output of $$("[data-value]")) output.textContent = percent(Number(form.elements[output.dataset.value].value));
-}
-
-const input = $("[data-file]");
-$("[data-choose]").addEventListener("click", () => input.click());
-input.addEventListener("change", () => { take([...input.files]); input.value = ""; });
-document.addEventListener("paste", (event) => { if (event.clipboardData?.files.length) take([...event.clipboardData.files]); });
-form.addEventListener("input", () => { showValues(); showDetections(); });
-select.addEventListener("change", () => { showModel(); run(); });
-$("[data-again]").addEventListener("click", run);
-form.addEventListener("submit", (event) => event.preventDefault());
+document.addEventListener("paste", (event) => { if (event.clipboardData?.files.length && !event.target.closest("input, textarea")) take([...event.clipboardData.files]); });
 dropZone($("[data-stage]"), take);
-showValues();
 start();

@@ -1,0 +1,57 @@
+"""One image, one answer; what the tests that are kept and the frames that are not have in common."""
+
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.errors import Unprocessable
+from app.services.infer.models import TriedModels
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+
+class Predicting(TriedModels):
+    """Asks the child about images."""
+
+    def predict(
+        self,
+        image_path: str | Path,
+        model_path: str | Path,
+        conf: float = 0.5,
+        iou: float = 0.5,
+        output: str | Path | None = None,
+        floor: float | None = None,
+    ) -> dict[str, Any]:
+        """What the model finds.
+
+        Args:
+            output: where the image with its boxes goes, as JPEG; None draws nothing.
+            floor: also tell, as `weaker`, what is between this confidence and `conf`. Both come from one run: NMS goes
+                from the surest box down, so weaker boxes change nothing above them.
+
+        Returns:
+            `detections`, `weaker`, `inference_time` and `total_time` in ms, `width` and `height` in pixels, `task`.
+
+        Raises:
+            Unprocessable, TooLarge: the image. Conflict: the model. Unavailable: the child cannot answer now.
+        """
+        target = str(output) if output else None
+        answer = self._ask(
+            do="predict", image=str(image_path), model=str(model_path), conf=conf, iou=iou, output=target, floor=floor
+        )
+        del answer["models"]
+        return answer
+
+
+def image_extension(filename: str) -> str:
+    """The extension of an image's name, in small letters.
+
+    Raises:
+        Unprocessable: it is none of EXTENSIONS.
+    """
+    extension = Path(filename).suffix.lower()
+    if extension not in EXTENSIONS:
+        message = _("Choose an image: %(extensions)s.", extensions=" ".join(EXTENSIONS))
+        raise Unprocessable(message, [{"field": "file", "message": message}])
+    return extension

@@ -1,0 +1,105 @@
+/* The picture that is looked at, by one model or by two side by side, and the list of what was found in it. */
+import { $, h, put, skeleton } from "../dom.js";
+import { number } from "../format.js";
+import { t } from "../i18n.js";
+import { match } from "./matching.js";
+import { showDifferences, showFound, showTwoChoices } from "./results.js";
+import { settings } from "./settings.js";
+import { picture, Viewer } from "./viewer.js";
+
+export class Bench {
+  /** `pictures` gives addresses; `comparing()` says whether there are two models. */
+  constructor(pictures, comparing) {
+    Object.assign(this, { pictures, comparing, item: null, viewers: {}, captions: {}, made: "" });
+    this.place = $("[data-picture]");
+    this.found = $("[data-found]");
+  }
+
+  look(item) {
+    this.item = item;
+    this.refresh();
+  }
+
+  get sides() {
+    return this.comparing() ? ["a", "b"] : ["a"];
+  }
+
+  refresh() {
+    const { item } = this;
+    $("[data-drop]").classList.toggle("drop-tall", !item);
+    this.place.hidden = !item;
+    if (!item) { this.clear(); return; }
+    this.make();
+    for (const side of this.sides) {
+      this.viewers[side]?.show(item.answers[side]?.detections, item.answers[side]?.size);
+      if (this.captions[side]) this.captions[side].textContent = item.answers[side]?.model || item.name;
+    }
+    this.list();
+  }
+
+  clear() {
+    this.end();
+    $("[data-found-count]").textContent = "";
+    put($("[data-times]"));
+    put(this.found, h("p", { class: "panel-empty" }, t("What the model finds is listed here.")));
+  }
+
+  end() {
+    for (const viewer of Object.values(this.viewers)) viewer.end();
+    Object.assign(this, { viewers: {}, captions: {}, made: "" });
+    put(this.place);
+  }
+
+  /** Elements for the picture, unless they are there. */
+  make() {
+    const { item } = this;
+    const drawn = item.unshowable && this.sides.map((side) => item.answers[side]?.image_url || "").join();
+    const wanted = [item.id, this.sides.length, item.state === "failed", drawn].join();
+    if (wanted === this.made) return;
+    this.end();
+    this.made = wanted;
+    this.place.classList.toggle("is-two", this.comparing());
+    if (item.state === "failed") { put(this.place, this.refused(item)); return; }
+    put(this.place, this.sides.map((side) => this.figure(item, side)));
+  }
+
+  refused(item) {
+    return h("div", { class: "notice", role: "alert" }, h("i", { class: "bi bi-file-earmark-x", "aria-hidden": "true" }), h("div", { class: "notice-text" }, h("strong", {}, item.name), item.error));
+  }
+
+  figure(item, side) {
+    const place = h("figure", { class: "test-figure", "data-side": side });
+    this.captions[side] = h("span");
+    const caption = h("span", {}, this.comparing() && h("strong", { class: "test-letter" }, side.toUpperCase()), this.captions[side]);
+    if (!item.unshowable) {
+      const image = picture(this.pictures.address(item), item.name, () => { item.unshowable = true; this.refresh(); });
+      this.viewers[side] = new Viewer(place, image, caption);
+      return place;
+    }
+    const drawn = item.answers[side]?.image_url;
+    const note = h("p", { class: "panel-empty" }, drawn ? t("The browser cannot show this kind of picture: these are the boxes that the server drew.") : t("The browser cannot show this kind of picture; what is found in it is listed."));
+    return put(place, drawn && h("img", { class: "test-plain", src: drawn, alt: item.name }), note);
+  }
+
+  /** The list beside the picture. */
+  list() {
+    const { item, found } = this;
+    const answers = this.sides.map((side) => item.answers[side]);
+    put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { class: "test-time", title: t("The model alone; in all {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }))));
+    if (item.state === "failed") { $("[data-found-count]").textContent = ""; put(found, h("p", { class: "panel-empty" }, t("This picture could not be used."))); return; }
+    if (answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put(found, item.state === "done" ? h("p", { class: "panel-empty" }, t("The second model has not looked at it.")) : [h("p", { class: "panel-empty" }, t("Looking…")), skeleton(3)]); return; }
+    this.count(answers.map((answer) => settings.shown(answer.detections)));
+  }
+
+  count([first, second]) {
+    $("[data-found-count]").textContent = number(first.length);
+    if (!second) { showFound(this.found, first, (item) => this.viewers.a?.mark(item)); return; }
+    if (first[0]?.top5 && second[0]?.top5) { showTwoChoices(this.found, first[0], second[0]); return; }
+    const rows = match(first, second);
+    $("[data-found-count]").textContent = number(rows.length);
+    const both = new Set(rows.filter(({ a, b }) => a && b).flatMap(({ a, b }) => [a, b]));
+    const look = (item) => (both.has(item) ? { quiet: true } : { strong: true });
+    for (const side of this.sides) this.viewers[side]?.show(this.item.answers[side].detections, this.item.answers[side].size, look);
+    showDifferences(this.found, rows, (a, b) => { this.viewers.a?.mark(a); this.viewers.b?.mark(b); });
+  }
+}

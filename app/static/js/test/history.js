@@ -1,0 +1,60 @@
+/* The tests that the server keeps: searched and paged there, opened again, deleted. */
+import { get, remove } from "../api.js";
+import { $, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
+import { ago, dateTime, number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { showPager } from "../pager.js";
+
+const PER_PAGE = 12;
+
+export class TestHistory {
+  /** `open(test)` shows one again. */
+  constructor(open) {
+    Object.assign(this, { open, page: 1, asked: 0 });
+    this.search = $("[data-search]");
+    this.search.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.load(1), 250); });
+  }
+
+  /** Soon: many tests in a row are one question. */
+  refresh() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.load(this.page), 600);
+  }
+
+  load(page = this.page) {
+    const turn = ++this.asked;
+    const search = this.search.value.trim();
+    this.page = page;
+    return fillFrom($("[data-history]"), () => get("/api/tests", { page, per_page: PER_PAGE, search }), (answer, place) => {
+      if (turn !== this.asked) return;
+      if (!answer.tests.length && page > 1) { this.load(Math.max(1, answer.pages)); return; }
+      $("[data-history-count]").textContent = answer.total ? number(answer.total) : "";
+      showPager($("[data-pager]"), answer, (target) => this.load(target));
+      const empty = search ? t("No test of a model with this name.") : t("Pictures that were tried stay here.");
+      put(place, answer.tests.length ? answer.tests.map((test) => this.shot(test)) : h("p", { class: "panel-empty" }, empty));
+    });
+  }
+
+  shot(test) {
+    const found = tn("{n} thing found", "{n} things found", test.detections.length);
+    const open = t("Open again: {found}, {model}", { found, model: test.training_name });
+    return h("div", { class: "test-shot", "data-test": test.id },
+      h("button", { class: "test-shot-open", type: "button", title: dateTime(test.created_at), "aria-label": open, onclick: () => this.reopen(test) },
+        h("img", { src: test.image_url, alt: "", loading: "lazy", decoding: "async" }),
+        h("span", { class: "test-shot-text" }, h("strong", {}, tn("{n} found", "{n} found", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
+      h("span", { class: "test-shot-tools" },
+        h("a", { class: "icon-button", href: test.image_url, download: `test-${test.id}.jpg`, title: t("Download the picture with its boxes"), "aria-label": t("Download the picture with its boxes") }, icon("download")),
+        h("button", { class: "icon-button", type: "button", title: t("Delete"), "aria-label": t("Delete"), onclick: () => this.remove(test) }, icon("trash3"))));
+  }
+
+  async reopen(test) {
+    try { this.open(await get(`/api/tests/${test.id}`)); } catch (error) { toast(error.detail || error.title, "failed"); }
+  }
+
+  async remove(test) {
+    const agreed = await confirmed({ title: t("Delete this test?"), text: t("The picture and what was found in it are deleted for good. The model stays."), action: t("Delete") });
+    if (!agreed) return;
+    try { await remove(`/api/tests/${test.id}`); } catch (error) { if (error.status !== 404) toast(error.detail || error.title, "failed"); }
+    this.load();
+  }
+}

@@ -1,0 +1,154 @@
+/* The choice of a model: a training, searched on the server, and one of its checkpoints. */
+import { get } from "../api.js";
+import { $, h, icon, put } from "../dom.js";
+import { ago, fixed, number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { modelName } from "../status.js";
+
+const PER_PAGE = 20;
+
+/** Event `change` when another model or checkpoint is chosen. */
+export class ModelPicker extends EventTarget {
+  /** `root` has an input, a list, a select and a help line; `side` is "a" or "b". */
+  constructor(root, side) {
+    super();
+    Object.assign(this, { root, side, training: null, ready: false, options: [], active: -1, asked: 0 });
+    this.input = $("[role=combobox]", root);
+    this.list = $("[role=listbox]", root);
+    this.select = $("select", root);
+    this.input.addEventListener("focus", () => this.input.select());
+    this.input.addEventListener("click", () => this.open());
+    this.input.addEventListener("input", () => { clearTimeout(this.timer); this.timer = setTimeout(() => this.search(this.input.value.trim()), 200); });
+    this.input.addEventListener("keydown", (event) => this.key(event));
+    this.input.addEventListener("blur", () => this.close());
+    this.list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus in the input
+    this.select.addEventListener("change", () => this.dispatchEvent(new Event("change")));
+  }
+
+  /** What the server is asked with: {training_id} and {checkpoint}, null for the best that there is. */
+  get askedWith() {
+    return { training_id: this.training.id, checkpoint: this.select.value || null };
+  }
+
+  get name() {
+    const chosen = this.select.selectedOptions[0]?.textContent;
+    return [this.training?.name, this.select.value && chosen].filter(Boolean).join(" · ");
+  }
+
+  /** The same text for the same model, checkpoint included. */
+  get modelKey() {
+    return `${this.training?.id}:${this.select.value}`;
+  }
+
+  async open() {
+    if (this.list.hidden) await this.search("");
+  }
+
+  async search(text) {
+    const turn = ++this.asked;
+    try {
+      const answer = await get("/api/tests/models", { search: text, per_page: PER_PAGE });
+      if (turn === this.asked && document.activeElement === this.input) this.show(answer);
+    } catch (error) {
+      if (turn === this.asked) this.note(error.title);
+    }
+  }
+
+  show({ models, total }) {
+    this.options = models.filter((item) => item.downloadable);
+    put(this.list, this.options.map((item, index) => this.option(item, index)),
+      !this.options.length && h("li", { class: "test-more", role: "presentation" }, t("No model has this name.")),
+      total > models.length && h("li", { class: "test-more", role: "presentation" }, tn("{n} more: type to search", "{n} more: type to search", total - models.length)));
+    this.expand(true);
+    this.move(Math.max(0, this.options.findIndex(({ id }) => id === this.training?.id)));
+  }
+
+  note(text) {
+    put(this.list, h("li", { class: "test-more", role: "presentation" }, text));
+    this.options = [];
+    this.expand(true);
+  }
+
+  option(item, index) {
+    const figures = [modelName(item), item.dataset_name, item.best && `mAP50 ${fixed(item.best.map50)}`, ago(item.created_at)].filter(Boolean).join(" · ");
+    return h("li", { class: "test-option", role: "option", id: `${this.list.id}-${index}`, "aria-selected": "false", onclick: () => this.choose(item) }, h("strong", {}, item.name), h("span", { class: "under" }, figures));
+  }
+
+  expand(is) {
+    this.list.hidden = !is;
+    this.input.setAttribute("aria-expanded", is);
+  }
+
+  move(index) {
+    this.active = this.options.length ? (index + this.options.length) % this.options.length : -1;
+    this.options.forEach((_item, place) => this.list.children[place].setAttribute("aria-selected", place === this.active));
+    const chosen = this.list.children[this.active];
+    if (!chosen || this.active < 0) { this.input.removeAttribute("aria-activedescendant"); return; }
+    this.input.setAttribute("aria-activedescendant", chosen.id);
+    chosen.scrollIntoView({ block: "nearest" });
+  }
+
+  async key(event) {
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (steps[event.key]) {
+      event.preventDefault();
+      if (this.list.hidden) await this.open();
+      else this.move(this.active + steps[event.key]);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (!this.list.hidden && this.options[this.active]) this.choose(this.options[this.active]);
+    } else if (event.key === "Escape") this.close();
+  }
+
+  close() {
+    this.asked += 1;
+    clearTimeout(this.timer);
+    this.expand(false);
+    this.input.value = this.training?.name || "";
+  }
+
+  /** Take a training; `checkpoint` "best", "last" or an epoch where it is there. */
+  async choose(training, checkpoint = "") {
+    Object.assign(this, { training, ready: false });
+    this.close();
+    put(this.select, h("option", { value: "" }, t("Best")));
+    this.help();
+    await this.checkpoints(training, checkpoint);
+    if (this.training !== training) return;
+    this.ready = true;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  async checkpoints(training, wanted) {
+    let found = [];
+    try { ({ checkpoints: found } = await get(`/api/trainings/${training.id}/checkpoints`)); } catch { /* the best remains */ }
+    if (this.training !== training) return;
+    const best = found.find((item) => item.is_best);
+    const others = new Map(found.filter((item) => !item.is_best).map((item) => [item.epoch, item]));
+    put(this.select,
+      h("option", { value: best ? "best" : "" }, best ? label(t("Best: epoch {epoch}", { epoch: number(best.epoch) }), best) : t("Best")),
+      found.length && h("option", { value: "last" }, t("Last")),
+      [...others.values()].map((item) => h("option", { value: String(item.epoch) }, label(t("Epoch {epoch}", { epoch: number(item.epoch) }), item))));
+    if (wanted && [...this.select.options].some(({ value }) => value === wanted)) this.select.value = wanted;
+    this.select.disabled = this.select.options.length < 2;
+  }
+
+  help() {
+    const { training } = this;
+    put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
+      training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("still training")]);
+  }
+}
+
+const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
+
+/** The models that there are, the newest first; and the one that the address names. */
+export async function firstModel() {
+  const wanted = new URLSearchParams(window.location.search);
+  const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
+  const usable = models.filter((item) => item.downloadable);
+  const named = wanted.get("training_id");
+  let training = usable.find((item) => String(item.id) === named);
+  if (named && !training) training = await get(`/api/trainings/${named}`).catch(() => null);
+  return { training: training?.downloadable ? training : usable[0], checkpoint: training ? wanted.get("checkpoint") || "" : "", missing: Boolean(named && !training?.downloadable) };
+}

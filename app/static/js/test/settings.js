@@ -1,0 +1,76 @@
+/* What is shown of what was found: confidence, classes, labels. Changes are announced as `change`; a change of `iou` asks
+   the server again and is announced as `ask`. */
+import { $, $$, h, put } from "../dom.js";
+import { number, percent } from "../format.js";
+import { t } from "../i18n.js";
+import { choose, colour } from "./palette.js";
+
+export const FLOOR = 0.01; // the server is asked for everything above this, once
+
+class Settings extends EventTarget {
+  hidden = new Set();
+  counts = new Map();
+
+  /** Tie the controls of the page. */
+  bind(form) {
+    this.form = form;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", ({ target }) => { if (["confidence", "iou", "labels"].includes(target.name)) this.changed(target.name); });
+    $("[data-all-classes]").addEventListener("click", () => this.all());
+    this.values();
+  }
+
+  get confidence() { return Number(this.form.elements.confidence.value); }
+  get iou() { return Number(this.form.elements.iou.value); }
+  get labels() { return this.form.elements.labels.checked; }
+
+  changed(name) {
+    this.values();
+    this.dispatchEvent(new Event(name === "iou" ? "ask" : "change"));
+  }
+
+  values() {
+    for (const output of $$("[data-value]")) output.textContent = percent(this[output.dataset.value]);
+  }
+
+  /** Whether the reader wants to see it. The classes of a whole picture are shown however unsure the model is. */
+  shows(item) {
+    return !this.hidden.has(item.class) && (item.top5 || item.confidence >= this.confidence);
+  }
+
+  shown(detections = []) {
+    return detections.filter((item) => this.shows(item));
+  }
+
+  /** List the classes that were found so far; `detections` counts those in what is looked at now. */
+  listClasses(detections) {
+    for (const { class: name } of detections) if (!this.counts.has(name)) this.counts.set(name, 0);
+    for (const name of this.counts.keys()) this.counts.set(name, 0);
+    for (const item of detections) if (item.top5 || item.confidence >= this.confidence) this.counts.set(item.class, this.counts.get(item.class) + 1);
+    const list = $("[data-classes]");
+    $("[data-classes-field]").hidden = !this.counts.size;
+    if (list.childElementCount !== this.counts.size) put(list, [...this.counts.keys()].sort((a, b) => a.localeCompare(b)).map((name) => this.row(name)));
+    for (const row of list.children) $(".count", row).textContent = number(this.counts.get(row.dataset.class));
+  }
+
+  row(name) {
+    const tick = h("input", { class: "form-check-input", type: "checkbox", checked: !this.hidden.has(name), onchange: () => this.toggle(name, tick.checked) });
+    const dye = h("input", { class: "test-dye", type: "color", value: colour(name), "aria-label": t("Colour of {name}", { name }), title: t("Colour of {name}", { name }), oninput: () => { choose(name, dye.value); this.dispatchEvent(new Event("change")); } });
+    return h("li", { class: "test-class", "data-class": name }, dye, h("label", { class: "test-class-name", title: name }, tick, h("span", { class: "class-text" }, name)), h("span", { class: "count" }));
+  }
+
+  toggle(name, visible) {
+    this.hidden[visible ? "delete" : "add"](name);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Show all, or none where all are shown. */
+  all() {
+    const none = !this.hidden.size;
+    this.hidden = new Set(none ? this.counts.keys() : []);
+    for (const tick of $$("[data-classes] [type=checkbox]")) tick.checked = !none;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+export const settings = new Settings();

@@ -1,0 +1,73 @@
+/* How many things were found along a video, stacked by class; a click or the arrow keys go there. */
+import { h } from "../dom.js";
+import { duration, number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { colour } from "./palette.js";
+import { settings } from "./settings.js";
+
+export class Timeline {
+  /** `go(time)` jumps in the video. */
+  constructor(go) {
+    this.canvas = h("canvas", { class: "test-timeline", role: "slider", tabindex: 0, "aria-label": t("Things found along the video") });
+    Object.assign(this, { go, samples: new Map(), rate: 1, length: 0, now: 0 });
+    this.canvas.addEventListener("click", ({ offsetX }) => go((offsetX / this.canvas.clientWidth) * this.length));
+    this.canvas.addEventListener("keydown", (event) => this.key(event));
+    this.watch = new ResizeObserver(() => this.draw());
+    this.watch.observe(this.canvas);
+  }
+
+  key(event) {
+    const step = { ArrowRight: 1, ArrowLeft: -1, PageDown: 10, PageUp: -10, Home: -Infinity, End: Infinity }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    this.go(Math.max(0, Math.min(this.length, this.now + step / this.rate)));
+  }
+
+  show(samples, rate, length, now) {
+    Object.assign(this, { samples, rate, length, now });
+    this.draw();
+  }
+
+  draw() {
+    const { canvas, samples, rate, length, now } = this;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (!width || !length) return;
+    const sharp = window.devicePixelRatio || 1;
+    Object.assign(canvas, { width: width * sharp, height: height * sharp });
+    const context = canvas.getContext("2d");
+    context.scale(sharp, sharp);
+    const counted = [...samples].map(([index, { detections }]) => [index, countByClass(settings.shown(detections))]);
+    const most = Math.max(1, ...counted.map(([, counts]) => sum(counts)));
+    const bar = Math.max(1, width / (length * rate) - (width / (length * rate) > 4 ? 1 : 0));
+    for (const [index, counts] of counted) column(context, (index / rate / length) * width, bar, counts, (height - 4) / most, height);
+    context.fillStyle = getComputedStyle(canvas).color;
+    context.fillRect(Math.min(width - 2, (now / length) * width), 0, 2, height);
+    this.say(counted.find(([index]) => index === Math.round(now * rate)));
+  }
+
+  say(here) {
+    const values = { "aria-valuemin": 0, "aria-valuemax": Math.round(this.length), "aria-valuenow": Math.round(this.now) };
+    for (const [name, value] of Object.entries(values)) this.canvas.setAttribute(name, value);
+    const found = here ? tn("{n} thing found", "{n} things found", sum(here[1])) : t("not looked at yet");
+    this.canvas.setAttribute("aria-valuetext", `${duration(this.now)}: ${found}`);
+    this.canvas.title = `${number(this.now, 1)} s · ${found}`;
+  }
+}
+
+const sum = (counts) => [...counts.values()].reduce((all, count) => all + count, 0);
+
+function countByClass(detections) {
+  const counts = new Map();
+  for (const { class: name } of detections) counts.set(name, (counts.get(name) || 0) + 1);
+  return counts;
+}
+
+function column(context, x, bar, counts, unit, height) {
+  let y = height;
+  for (const [name, count] of [...counts].sort(([a], [b]) => a.localeCompare(b))) {
+    context.fillStyle = colour(name);
+    context.fillRect(x, y - count * unit, bar, count * unit);
+    y -= count * unit;
+  }
+  if (!counts.size) { context.fillStyle = "rgb(128 128 140 / 60%)"; context.fillRect(x, height - 1.5, bar, 1.5); }
+}

@@ -1,0 +1,172 @@
+/* A video: frames at a chosen rate go to the model; what it found is drawn over the playback. */
+import { $, failure, h, icon, put } from "../dom.js";
+import { duration, number } from "../format.js";
+import { t } from "../i18n.js";
+import { askAbout, grab, keyOf } from "./frames.js";
+import { Timeline } from "./timeline.js";
+import { Viewer } from "./viewer.js";
+
+const event = (target, name, limit = 8000) => new Promise((done, fail) => {
+  const timer = setTimeout(() => fail(new Error(name)), limit);
+  target.addEventListener(name, () => { clearTimeout(timer); done(); }, { once: true });
+});
+
+export class VideoView {
+  /** `picker` of the model; `shown(sample)` is called with what is looked at. */
+  constructor(root, picker, shown) {
+    Object.assign(this, { root, picker, shown, file: null, samples: new Map(), running: null, length: 0 });
+    this.rateChoice = $("[data-rate]");
+    this.action = $("[data-analyse]");
+    this.action.addEventListener("click", () => (this.running ? this.stop() : this.analyse()));
+    this.rateChoice.addEventListener("change", () => this.forget());
+    this.timeline = new Timeline((time) => { if (this.player) this.player.currentTime = time; });
+    put($("[data-timeline]"), this.timeline.canvas);
+  }
+
+  get rate() {
+    return Number(this.rateChoice.value);
+  }
+
+  async load(file) {
+    this.stop();
+    if (this.url) URL.revokeObjectURL(this.url);
+    this.viewer?.end();
+    Object.assign(this, { file, url: URL.createObjectURL(file), samples: new Map(), viewer: null, before: undefined, touched: false, fresh: 0 });
+    const make = (controls) => h("video", { src: this.url, muted: true, playsinline: true, preload: "auto", controls });
+    Object.assign(this, { player: make(true), probe: make(false) });
+    this.probe.muted = true;
+    put($("[data-video-notice]"));
+    try {
+      const wrong = event(this.probe, "error", 3600_000).then(() => Promise.reject(new Error("unreadable")));
+      wrong.catch(() => {});
+      await Promise.race([event(this.probe, "loadeddata", 20_000), wrong]);
+      this.length = await lengthOf(this.probe);
+      if (!this.probe.videoWidth) throw new Error("no picture");
+    } catch {
+      if (this.file === file) this.refuse(file);
+      return;
+    }
+    if (this.file !== file) return; // another one was chosen meanwhile
+    this.viewer = new Viewer($("[data-video-figure]"), this.player, file.name);
+    for (const name of ["timeupdate", "seeked", "play"]) this.player.addEventListener(name, () => this.follow(name === "play"));
+    $("[data-video-drop]").hidden = true;
+    $("[data-video-bench]").hidden = false;
+    this.progress();
+    this.show();
+    this.analyse();
+  }
+
+  refuse(file) {
+    put($("[data-video-notice]"), failure({ title: t("The browser cannot play “{name}”", { name: file.name }), detail: t("Use MP4 (H.264) or WebM (VP8, VP9). Other videos can be converted with ffmpeg: ffmpeg -i video.avi video.mp4") }, null));
+    $("[data-video-drop]").hidden = false;
+    $("[data-video-bench]").hidden = true;
+    this.file = null;
+    this.shown(null);
+  }
+
+  /** Another rate, model or IoU: what was found before does not fit. */
+  forget() {
+    this.stop();
+    this.samples = new Map();
+    if (this.file) { this.progress(); this.show(); }
+  }
+
+  stop() {
+    this.running?.abort();
+    this.running = null;
+  }
+
+  /** Look at each frame in turn; those that were looked at stay. */
+  async analyse() {
+    if (!this.file || !this.picker.ready) return;
+    const own = new AbortController();
+    Object.assign(this, { running: own, key: keyOf(this.picker), began: performance.now(), fresh: 0 });
+    put($("[data-video-notice]"));
+    const { rate } = this;
+    const last = Math.floor(Math.max(0, this.length - 0.01) * rate);
+    try {
+      for (let index = 0; index <= last && this.running === own; index += 1) {
+        if (!this.samples.has(index)) await this.look(index, index / rate, own.signal);
+        this.progress();
+      }
+    } catch (error) {
+      if (this.running === own && !own.signal.aborted) put($("[data-video-notice]"), failure(error.title ? error : { title: t("The video could not be read at this place"), detail: t("Convert it, for example with ffmpeg, and try again.") }, () => this.analyse()));
+    }
+    if (this.running === own) this.running = null;
+    this.progress();
+  }
+
+  async look(index, time, signal) {
+    if (Math.abs(this.probe.currentTime - time) > 0.001) {
+      this.probe.currentTime = time;
+      await event(this.probe, "seeked");
+    }
+    const frame = await grab(this.probe);
+    const answer = await askAbout(frame, this.picker, signal);
+    if (signal.aborted) return;
+    this.samples.set(index, { at: time, ...answer });
+    this.fresh += 1;
+    if (this.player.paused && !this.touched) this.player.currentTime = time;
+    this.show();
+  }
+
+  progress() {
+    const total = Math.floor(Math.max(0, this.length - 0.01) * this.rate) + 1;
+    const done = this.samples.size;
+    const rate = this.fresh / ((performance.now() - this.began) / 1000);
+    const parts = [t("{done} of {total} frames", { done: number(done), total: number(total) })];
+    if (this.running && this.fresh > 2) parts.push(t("{rate} a second", { rate: number(rate, 1) }), t("{time} left", { time: duration((total - done) / rate) }));
+    $("[data-video-text]").textContent = parts.join(" · ");
+    $("[data-video-bar]").style.width = `${(100 * done) / total}%`;
+    const label = this.running ? ["pause-fill", t("Stop")] : done >= total ? ["check-lg", t("All looked at")] : ["play-fill", done ? t("Go on") : t("Look at the video")];
+    this.action.disabled = !this.running && done >= total;
+    put(this.action, icon(label[0]), " ", label[1]);
+  }
+
+  /** The boxes of the frame that is played. */
+  follow(playing) {
+    if (playing) this.touched = true;
+    this.show();
+    if (!this.player.paused && !this.ticking) {
+      this.ticking = true;
+      requestAnimationFrame(() => { this.ticking = false; if (!this.player.paused) this.follow(false); });
+    }
+  }
+
+  get sample() {
+    return this.samples.get(Math.round(this.player.currentTime * this.rate)) || null;
+  }
+
+  show() {
+    if (!this.viewer) return;
+    const { sample } = this;
+    this.viewer.show(sample?.detections, sample?.size);
+    this.timeline.show(this.samples, this.rate, this.length, this.player.currentTime);
+    if (sample !== this.before || !sample) this.shown(sample);
+    this.before = sample;
+  }
+
+  /** After a change of what is shown. */
+  refresh() {
+    if (!this.file) return;
+    this.before = undefined;
+    this.show();
+  }
+
+  leave() {
+    this.stop();
+    this.player?.pause();
+    if (this.file) this.progress();
+  }
+}
+
+/** Seconds. Videos that a browser recorded do not say it until one has jumped to their end. */
+async function lengthOf(video) {
+  if (Number.isFinite(video.duration)) return video.duration;
+  video.currentTime = 1e7;
+  await event(video, "seeked");
+  const length = Number.isFinite(video.duration) ? video.duration : video.currentTime;
+  video.currentTime = 0;
+  await event(video, "seeked");
+  return length;
+}

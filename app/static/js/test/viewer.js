@@ -1,0 +1,100 @@
+/* A picture or a video with what was found drawn over it. */
+import { h, put } from "../dom.js";
+import { number } from "../format.js";
+import { t, tn } from "../i18n.js";
+import { settings } from "./settings.js";
+import { draw } from "./shapes.js";
+
+export class Viewer {
+  /** `place` is filled with `media` (img or video), the canvas over it, and `caption` below. */
+  constructor(place, media, caption = null) {
+    this.media = media;
+    this.canvas = h("canvas", { class: "test-canvas", role: "img" });
+    this.detections = [];
+    this.size = null;
+    this.look = () => ({});
+    this.box = h("div", { class: "test-media" }, media, this.canvas);
+    put(place, this.box, caption && h("figcaption", { class: "test-caption" }, caption));
+    this.watch = new ResizeObserver(() => this.draw());
+    this.watch.observe(media);
+    for (const event of ["load", "loadedmetadata"]) media.addEventListener(event, () => { this.fit(); this.draw(); });
+    this.fit();
+  }
+
+  get natural() {
+    return { width: this.media.naturalWidth || this.media.videoWidth || 0, height: this.media.naturalHeight || this.media.videoHeight || 0 };
+  }
+
+  /** As large as there is room, but no more than four times its size. */
+  fit() {
+    const { width, height } = this.natural;
+    if (!width) return;
+    this.box.style.setProperty("--ratio", width / height);
+    this.box.style.setProperty("--most", `${width * 4}px`);
+  }
+
+  /** What was found in a picture of `size` {width, height}; `look` as shapes.js takes it. */
+  show(detections, size = null, look = () => ({})) {
+    Object.assign(this, { detections: detections || [], size, look });
+    this.draw();
+  }
+
+  mark(item) {
+    this.marked = item;
+    this.draw();
+  }
+
+  get shown() {
+    return settings.shown(this.detections);
+  }
+
+  draw() {
+    const [width, height] = [this.media.clientWidth, this.media.clientHeight];
+    const shown = this.shown;
+    this.canvas.dataset.drawn = this.natural.width ? shown.length : 0;
+    this.canvas.setAttribute("aria-label", this.words(shown));
+    if (!width || !height) return;
+    const sharp = window.devicePixelRatio || 1;
+    Object.assign(this.canvas, { width: Math.round(width * sharp), height: Math.round(height * sharp) });
+    const context = this.canvas.getContext("2d");
+    context.scale(sharp, sharp);
+    this.paint(context, shown, width, height);
+  }
+
+  paint(context, shown, width, height) {
+    const whole = this.size?.width || this.natural.width;
+    if (whole) draw(context, shown, { scale: width / whole, width, height, labels: settings.labels, marked: this.marked, look: this.look });
+  }
+
+  /** For those who do not see the canvas. */
+  words(shown) {
+    if (!shown.length) return t("Nothing found");
+    const counts = new Map();
+    for (const { class: name } of shown) counts.set(name, (counts.get(name) || 0) + 1);
+    const list = [...counts].map(([name, count]) => `${name}: ${number(count)}`).join(", ");
+    return `${tn("{n} thing found", "{n} things found", shown.length)}. ${list}`;
+  }
+
+  /** The picture with what is drawn now, in its own size, as a Blob. */
+  async png() {
+    const { width, height } = this.natural;
+    const canvas = h("canvas");
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext("2d");
+    context.drawImage(this.media, 0, 0, width, height);
+    this.paint(context, this.shown, width, height);
+    return new Promise((done) => { canvas.toBlob(done, "image/png"); });
+  }
+
+  end() {
+    this.watch.disconnect();
+  }
+}
+
+/** The picture element of a viewer; `failed` is called where the browser cannot show it. */
+export function picture(url, alt, failed) {
+  const image = h("img", { alt });
+  image.addEventListener("error", failed);
+  image.src = url;
+  return image;
+}

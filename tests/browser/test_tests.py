@@ -1,0 +1,159 @@
+"""The page of tests: many pictures with the slider and two models, and the camera."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from app import create_app
+from scripts.local_server import Server
+from tests.browser.conftest import Open, shoot, wait_until
+from tests.data import image_bytes
+from tests.trained import CLASSES, add_training, make_weights
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def model(site: Server, tmp_path_factory: pytest.TempPathFactory) -> int:
+    weights = make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes()
+    return add_training(create_app("cli", site.settings), weights)
+
+
+def file(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "image/jpeg", "buffer": content}
+
+
+def drawn(page: Page) -> int:
+    return int(page.locator("[data-picture] canvas").first.get_attribute("data-drawn") or -1)
+
+
+def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None:
+    page = open_page(f"/tests?training_id={model}", locale="en", expected="Failed to load resource")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    page.locator("[name=confidence]").fill("0.05")
+    whole, other = image_bytes((320, 240)), image_bytes((200, 300), (40, 40, 150, 150))
+    files = [file("a.jpg", whole), file("cut.jpg", whole[:400]), file("notes.txt", b"no"), file("b.jpg", other)]
+    busy = '{"title": "Temporarily unavailable", "detail": "Busy.", "errors": []}'
+    page.route("**/api/tests?floor=*", lambda route: route.fulfill(status=503, body=busy))
+    page.locator("[data-file]").set_input_files(files)
+    expect(page.get_by_role("alert")).to_contain_text("Busy.")
+    expect(page.locator("[data-queue-text]")).to_contain_text("1 of 4")  # the text file; the others still wait
+    page.unroute("**/api/tests?floor=*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=90_000)
+    expect(page.locator(".test-tile[data-state=failed]")).to_have_count(2)
+    few_at = drawn(page)
+    assert few_at > 0
+    expect(page.locator("[data-found-count]")).to_have_text(str(few_at))
+
+    # The slider answers without the server, both ways.
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    page.locator("[name=confidence]").fill("0.01")
+    most = drawn(page)
+    page.locator("[name=confidence]").fill("1")
+    assert drawn(page) < most
+    page.locator("[name=confidence]").fill("0.05")
+    assert drawn(page) == few_at
+    page.locator("[data-classes] [type=checkbox]").first.uncheck()
+    assert drawn(page) < few_at
+    page.get_by_role("button", name="All or none").click()
+    page.get_by_role("button", name="All or none").click()
+    assert drawn(page) == 0
+    expect(page.locator("[data-found]")).to_contain_text("Nothing above this confidence")
+    page.get_by_role("button", name="All or none").click()
+    assert drawn(page) == few_at
+    assert "POST" not in asked
+
+    # Through the pictures by keys; each bad file says what is wrong with it.
+    page.locator("h1").click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("not a readable image")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("Not a picture.")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".test-tile[aria-current=true]")).to_contain_text("b.jpg")
+
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download what was found as JSON").click()
+    records = json.loads(Path(taken.value.path()).read_text())
+    assert [record["file"] for record in records] == ["a.jpg", "b.jpg"]
+    assert len(records[0]["detections"]) == few_at
+    assert {item["class"] for record in records for item in record["detections"]} <= set(CLASSES)
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download what was found as CSV").click()
+    lines = Path(taken.value.path()).read_text().splitlines()
+    assert len(lines) == 1 + sum(max(1, len(record["detections"])) for record in records)
+
+    # The same model as its own rival: everything is found by both.
+    page.get_by_label("Compare with a second model").check()
+    page.get_by_role("button", name="Run again with these values").click()
+    expect(page.locator("[data-found]")).to_contain_text("Only A: 0", timeout=60_000)
+    expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
+    expect(page.locator("[data-picture] canvas")).to_have_count(2)
+    expect(page.locator(".test-shot")).to_have_count(4)
+    shoot(page, "tests-two-models")
+
+
+def film(path: Path) -> Path:
+    """Two seconds, five frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 5, (160, 120))
+    for number in range(10):
+        writer.write(np.full((120, 160, 3), 20 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_path: Path) -> None:
+    page = open_page(f"/tests?training_id={model}", locale="en")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    page.locator("[name=confidence]").fill("0.05")
+    (tmp_path / "none.mp4").write_bytes(bytes(500))
+    page.locator("[data-video-file]").set_input_files(tmp_path / "none.mp4")
+    expect(page.get_by_role("alert")).to_contain_text("cannot play “none.mp4”")
+    page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
+    expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=60_000)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    timeline = page.get_by_role("slider", name="Things found along the video")
+    timeline.focus()
+    page.keyboard.press("Home")
+    expect(timeline).to_have_attribute("aria-valuenow", "0")
+    expect(page.locator("[data-found] tbody tr").first).to_be_visible()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download what was found as CSV").click()
+    lines = Path(taken.value.path()).read_text().splitlines()
+    assert {line.split(",")[1] for line in lines[1:]} == {"0.000", "0.500", "1.000", "1.500"}
+    shoot(page, "tests-video")
+
+
+def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int, site: Server) -> None:
+    page = open_page(f"/tests?training_id={model}")
+    expect(page.get_by_role("combobox", name="Modelo", exact=True)).to_have_value("Células 1")
+    waiting, most, sent = set(), [0], [0]
+
+    def begun(request: object) -> None:
+        waiting.add(request)
+        most[0], sent[0] = max(most[0], len(waiting)), sent[0] + 1
+
+    page.on("request", lambda request: begun(request) if "/frames" in request.url else None)
+    page.on("requestfinished", lambda request: waiting.discard(request))
+    before = site.get("/api/tests").json()["total"]
+    page.get_by_role("tab", name="Câmera").click()
+    page.get_by_role("button", name="Ligar a câmera").click()
+    expect(page.locator("[data-camera-figures]")).to_contain_text("por segundo", timeout=60_000)
+    wait_until(page, "document.querySelector('[data-camera-figure] canvas').dataset.drawn !== undefined")
+    page.wait_for_timeout(300)
+    shoot(page, "tests-camera")
+    page.get_by_role("button", name="Parar").click()
+    expect(page.get_by_role("button", name="Ligar a câmera")).to_be_visible()
+    assert sent[0] > 0
+    assert most[0] == 1
+    assert site.get("/api/tests").json()["total"] == before, "frames are not kept"
+    refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
+    page.evaluate(f"() => {{ {refuse}; }}")
+    page.get_by_role("button", name="Ligar a câmera").click()
+    expect(page.get_by_role("alert")).to_contain_text("A câmera não foi permitida")

@@ -1,0 +1,150 @@
+"""What the page of tests asks beyond the specification: weaker detections, checkpoints, frames, models, deleting."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.database import writing
+from app.extensions import db
+from app.models import Checkpoint, Test, Training, now
+from app.services.infer.frames import MOST_AT_ONCE
+from scripts.local_server import settings_for
+from tests.data import image_bytes
+from tests.trained import add_training, make_weights
+
+PICTURE = image_bytes((320, 240))
+
+
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
+    app = create_app("web", settings_for(tmp_path_factory.mktemp("warm"), SOCKETIO_ASYNC_MODE="threading"))
+    yield app
+    app.extensions["services"].inference.close()
+
+
+@pytest.fixture(scope="module")
+def training(warm: APIFlask, tmp_path_factory: pytest.TempPathFactory) -> int:
+    return add_training(warm, make_weights(tmp_path_factory.mktemp("weights") / "best.pt").read_bytes())
+
+
+@pytest.fixture
+def client(warm: APIFlask) -> FlaskClient:
+    return warm.test_client()
+
+
+def send(client: FlaskClient, path: str, training: Any, data: bytes = PICTURE, **fields: str) -> TestResponse:
+    form = {"file": (io.BytesIO(data), "Foto 1.jpg"), "training_id": str(training)} | fields
+    return client.post(path, data=form, headers={"Accept-Language": "en"})
+
+
+def files_below(app: APIFlask) -> set[Path]:
+    root = Path(app.config["DATA_ROOT"])
+    return {path for name in ("tmp", "tests") for path in (root / name).rglob("*")}
+
+
+def test_one_run_tells_the_weaker_too(client: FlaskClient, training: int) -> None:
+    every = send(client, "/api/tests", training, confidence="0.01").get_json()["detections"]
+    level = (every[0]["confidence"] + every[-1]["confidence"]) / 2
+    answer = send(client, "/api/tests?floor=0.01", training, confidence=str(level)).get_json()
+    strong = send(client, "/api/tests", training, confidence=str(level)).get_json()
+    assert answer["detections"] == strong["detections"]
+    assert answer["weaker"]
+    assert answer["detections"] + answer["weaker"] == every
+    assert (answer["width"], answer["height"], answer["task"]) == (320, 240, "detect")
+    assert "weaker" not in strong, "the specification's request has the specification's answer"
+    assert client.get(answer["image_url"]).data == client.get(strong["image_url"]).data, "the weaker are not drawn"
+
+    kept = client.get(f"/api/tests/{answer['test_id']}").get_json()
+    assert answer.items() <= kept.items()
+    assert (kept["filename"], kept["floor"], kept["checkpoint"]) == ("Foto 1.jpg", 0.01, None)
+    assert "weaker" not in client.get(f"/api/tests/{strong['test_id']}").get_json()
+
+
+def test_a_checkpoint_is_chosen(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    assert send(client, "/api/tests?checkpoint=best", training).get_json()["checkpoint"] == "best"
+    missing = send(client, "/api/tests?checkpoint=last", training)
+    assert missing.status_code == 404
+    assert "no such checkpoint" in missing.get_json()["detail"]
+    assert send(client, "/api/tests?checkpoint=7", training).status_code == 404
+    with warm.app_context(), writing() as session:
+        session.add(Checkpoint(training_id=training, epoch=7, model_path=f"models/{training}/run/weights/best.pt"))
+    assert send(client, "/api/tests/frames?checkpoint=7", training).status_code == 200
+    for wrong in ("../best", "0", "best.pt", ""):
+        refused = send(client, f"/api/tests?checkpoint={wrong}", training)
+        assert (refused.status_code, refused.get_json()["errors"][0]["field"]) == (422, "checkpoint"), wrong
+
+
+def test_a_frame_leaves_nothing(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    before = files_below(warm)
+    with warm.app_context():
+        rows = db.session.query(Test).count()
+    answer = send(client, "/api/tests/frames", training, confidence="0.05")
+    assert answer.status_code == 200, answer.text
+    body = answer.get_json()
+    assert set(body) == {"detections", "inference_time", "total_time", "width", "height", "task"}
+    assert body["detections"]
+    assert (body["width"], body["height"]) == (320, 240)
+    assert send(client, "/api/tests/frames", training, PICTURE[:300]).status_code == 422
+    assert send(client, "/api/tests/frames", 987654).status_code == 404
+    assert files_below(warm) == before
+    with warm.app_context():
+        assert db.session.query(Test).count() == rows
+
+
+def test_frames_do_not_pile_up(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    places = warm.extensions["services"].inference._places
+    for _ in range(MOST_AT_ONCE):
+        assert places.acquire(blocking=False)
+    refused = send(client, "/api/tests/frames", training)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+    assert refused.mimetype == "application/problem+json"
+    assert send(client, "/api/tests", training).status_code == 201, "pictures that are kept go on"
+    for _ in range(MOST_AT_ONCE):
+        places.release()
+    assert send(client, "/api/tests/frames", training).status_code == 200
+
+
+def test_the_models_that_can_be_tried(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    others = [add_training(warm, b"weights"), add_training(warm, None), add_training(warm, b"in the trash")]
+    with warm.app_context(), writing() as session:
+        session.get_one(Training, others[0]).name = "100%_pardais"
+        session.get_one(Training, others[2]).deleted_at = now()
+        running = Training(name="sem pesos", dataset_id=1, model_version="n", status="running")
+        session.add(running)
+    page = client.get("/api/tests/models").get_json()
+    assert [item["id"] for item in page["models"]] == [others[1], others[0], training]
+    assert [item["downloadable"] for item in page["models"]] == [False, True, True]
+    assert page["total"] == 3
+    found = client.get("/api/tests/models?search=%25_PARD").get_json()
+    assert [item["id"] for item in found["models"]] == [others[0]]
+    assert client.get("/api/tests/models?search=cells&per_page=1").get_json()["pages"] == 3, "by the dataset's name too"
+
+
+def test_deleting_takes_the_files_too(client: FlaskClient, warm: APIFlask, training: int) -> None:
+    number = send(client, "/api/tests?floor=0.01", training).get_json()["test_id"]
+    folder = Path(warm.config["TESTS_DIR"]) / str(number)
+    assert {path.name for path in folder.iterdir()} == {"input_image.jpg", "annotated.jpg", "details.json"}
+    assert client.delete(f"/api/tests/{number}").get_json()["test_id"] == number
+    assert not folder.exists()
+    assert client.get(f"/api/tests/{number}").status_code == 404
+    assert client.delete(f"/api/tests/{number}").status_code == 404
+
+
+def test_the_history_is_searched_by_model(client: FlaskClient, training: int) -> None:
+    send(client, "/api/tests", training)
+    total = client.get("/api/tests").get_json()["total"]
+    assert total
+    assert client.get("/api/tests?search=élulas").get_json()["total"] == total
+    assert client.get("/api/tests?search=_").get_json()["total"] == 0
+
+
+def test_only_the_page_of_tests_may_play_media(client: FlaskClient) -> None:
+    assert "media-src 'self' blob:" in client.get("/tests").headers["Content-Security-Policy"]
+    assert "media-src" not in client.get("/trainings").headers["Content-Security-Policy"]
