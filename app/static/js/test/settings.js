@@ -5,7 +5,7 @@ import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
 import { choose, colour } from "./palette.js";
 
-export const FLOOR = 0.01; // the server is asked for everything above this, once
+export const FLOOR = 0.001; // the server is asked for everything above this, once; validation counts from here on, too
 
 class Settings extends EventTarget {
   hidden = new Set();
