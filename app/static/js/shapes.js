@@ -1,11 +1,9 @@
 /* What was found in a picture and what is there, drawn over it: boxes, outlines, keypoints. Places are parts of its sides. */
 import { h } from "./dom.js";
 import { percent } from "./format.js";
+import { classColour } from "./palette.js";
 
 const LONG = 14; // letters of a name: longer ones would cover the picture
-
-/** A colour for each class, far apart from its neighbours' (golden angle), readable under white letters. */
-export const classColour = (index) => `hsl(${(index * 137.508 + 250) % 360} 62% 42%)`;
 
 /** A picture with a canvas over it. `alt` says what it is. */
 export class ShapesPicture {
