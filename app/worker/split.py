@@ -145,7 +145,7 @@ def stratified(bundles: list[Bundle], shares: Shares) -> list[str]:
             if assigned[number]:
                 continue
             bundle = bundles[number]
-            name = max(parts, key=lambda name: (mine[name] > 0 and wanted[name] > 0, mine[name], wanted[name]))
+            name = max(parts, key=lambda name: (wanted[name] > 0, mine[name], wanted[name]))
             assigned[number] = name
             wanted[name] -= len(bundle.members)
             for held, count in bundle.classes.items():

@@ -32,12 +32,12 @@ import json
 from pathlib import Path
 import numpy
 from ultralytics import YOLO
-from app.worker.predict import detections_of
+from app.worker.found import detections_of
 found = {}
 for directory in map(Path, sys.argv[1:]):
     for weights in directory.parents[1].glob("run/weights/best.pt"):
         result = YOLO(weights).predict(numpy.zeros((48, 64, 3), numpy.uint8), conf=0.0001, verbose=False)[0]
-        found[directory.parents[1].name] = detections_of(result)
+        found[directory.parents[1].name] = detections_of(result, 0.0)[0]
 print(json.dumps(found))
 """
 MODELS = {

@@ -12,7 +12,7 @@ const STAGES = {
 export const stageName = (stage) => (STAGES[stage] ? STAGES[stage]() : stage || t("Waiting to be checked"));
 
 /** How far it is, 0..1; null where nobody knows. */
-export const stageShare = ({ done, total } = {}) => (total ? Math.min(1, done / total) : null);
+export const stageShare = (progress) => (progress?.total ? Math.min(1, progress.done / progress.total) : null);
 
 const began = new Map(); // stage → {time, done}: when this page saw it first
 
