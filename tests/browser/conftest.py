@@ -10,6 +10,7 @@ from typing import Literal
 import pytest
 from babel.messages.mofile import write_mo
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from app.i18n import TRANSLATIONS
 from scripts.i18n import present
@@ -109,7 +110,12 @@ def shoot(page: Page, name: str) -> None:
 
 def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
     """Wait for a JavaScript expression; playwright's own way is eval, which our pages forbid."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, f"still not: {condition}"
+    end, problem = time.monotonic() + seconds, ""
+    while True:
+        try:
+            if page.evaluate(condition):
+                return
+        except PlaywrightError as error:  # what it reads is not drawn yet
+            problem = str(error)[:300]
+        assert time.monotonic() < end, f"still not: {condition} {problem}"
         page.wait_for_timeout(100)

@@ -70,7 +70,7 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     cut(page)
     expect(state).to_contain_text("Completed", timeout=90_000)
     expect(page.locator("[data-advance]")).to_contain_text("2 epochs done")
-    assert page.evaluate(f"{CHART}.map((point) => point.x)") == [1, 2], "every epoch once"
+    wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2'")  # every epoch once
     keys = page.locator("[data-events] [data-key]").evaluate_all("(rows) => rows.map((row) => row.dataset.key)")
     assert len(keys) == len(set(keys)) > 2
     expect(page.locator("[data-checkpoint]").first).to_be_visible()
@@ -85,7 +85,7 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     expect(dialog).to_contain_text("2 done, 3 in all")
     dialog.get_by_role("button", name="Add epochs").click()
     expect(page.locator("[data-advance]")).to_contain_text("3 epochs done", timeout=90_000)
-    assert page.evaluate(f"{CHART}.map((point) => point.x)") == [1, 2, 3]
+    wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2,3'")
     shoot(page, "training-extended")
 
     choose(page, "delete")
