@@ -93,8 +93,8 @@ class YieldingInput:
 def length_reader(stream: Any) -> Any:
     """What gunicorn's Body reads from, told to take more at once; None for another server's input.
 
-    Body asks it for 1 KB at a time, which it cuts from 8 KB of the socket and puts the rest back: half of an upload's
-    time on loopback (measured).
+    Body asks it for 1 KB at a time, which it cuts from 8 KB of the socket and puts the rest back: copies that an upload
+    of hundreds of megabytes feels.
     """
     reader = getattr(stream, "reader", None)
     unreader: Any = getattr(reader, "unreader", None)

@@ -4,7 +4,7 @@ import { locale } from "./i18n.js";
 
 const tus = window.tus;
 const ENDPOINT = `${window.location.origin}/api/uploads`;
-const CHUNK = 64 * 1024 ** 2; // each ends with a sync of the server's disk: at 16 MB an upload took half as long again
+const CHUNK = 64 * 1024 ** 2; // each ends with a sync of the server's disk, so not too small
 const DELAYS = [500, 1000, 2000, 4000];
 const AGAIN_MS = 5000;
 const SILENT_MS = 60000; // after a sleep or a change of network nobody closes the old connection
