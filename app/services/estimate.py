@@ -156,10 +156,9 @@ class EstimateService:
                     return json.loads((folder / "result.json").read_text(encoding="utf-8"))
                 except (OSError, ValueError):
                     logger.warning("no estimate (%s, status %s): %s", problem, child.exit_code(), child.log_tail())
-                values = json.loads(
-                    (folder / "spec.json").read_text(encoding="utf-8")
-                )  # with the batch that the child halved
-                if child.exit_code() not in CRASHES or values["batch_now"] < 2:
+                crashed = app.config["TRAINING_MEMORY_LIMIT"] and child.exit_code() in CRASHES
+                values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))  # its batch may be halved
+                if not crashed or values["batch_now"] < 2:
                     return {"error_kind": problem, "error": ""}
                 half = values["batch_now"] // 2
                 values |= {"halvings": values.get("halvings", 0) + 1, "batch_size": half, "batch_now": half}
