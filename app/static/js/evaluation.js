@@ -6,7 +6,7 @@ import { fixed, number, percent } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { lightbox } from "./lightbox.js";
 import { DENSE, matrixTable } from "./matrix.js";
-import { ShapesPicture } from "./shapes.js";
+import { MarkedPicture } from "./marked_picture.js";
 
 const WORST_AT_FIRST = 12;
 
@@ -101,7 +101,7 @@ export class EvaluationView {
   /** A picture with what was found in the colour of its outcome: right, or an error. */
   picture(picture, cell = null) {
     const { names, task } = this.data;
-    const view = new ShapesPicture(picture.url, picture, picture.file);
+    const view = new MarkedPicture(picture.url, picture, picture.file);
     const outcome = new Map(picture.pairs.filter(([index]) => index >= 0).map(([index, there]) => [picture.found[index], there >= 0 && picture.truth[there].class === picture.found[index].class]));
     const missed = new Set(picture.pairs.filter(([index]) => index < 0).map(([, there]) => picture.truth[there]));
     view.draw(task === "classify" ? [] : [

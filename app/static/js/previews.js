@@ -4,7 +4,7 @@ import { $, failure, h, icon, put, skeleton } from "./dom.js";
 import { fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
-import { ShapesPicture } from "./shapes.js";
+import { MarkedPicture } from "./marked_picture.js";
 
 const FRAME_MS = 350; // of the film
 const REMEMBERED = 400; // epochs
@@ -40,7 +40,7 @@ export class PreviewsView {
     this.index = index;
     this.said = [];
     this.pictures.forEach((picture) => picture.end());
-    this.pictures = index.images.map((image) => new ShapesPicture(image.url, image, image.file));
+    this.pictures = index.images.map((image) => new MarkedPicture(image.url, image, image.file));
     this.captions = index.images.map(() => h("figcaption", { class: "under" }));
     put(this.place, this.controls(), h("div", { class: "previews" }, this.pictures.map((picture, place) => h("figure", { class: "preview", title: index.images[place].file }, picture.element, this.captions[place]))));
   }

@@ -19,9 +19,3 @@ export function choose(name, value) {
   chosen.set(name, value);
   try { localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(chosen))); } catch { /* private mode: for this page alone */ }
 }
-
-/** White or near black, whichever is read more easily on the colour. */
-export function inkOn(hex) {
-  const [red, green, blue] = [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 150 ? "#15151c" : "#ffffff";
-}

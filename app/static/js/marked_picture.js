@@ -1,0 +1,69 @@
+/* What was found in a picture and what is there, drawn over it: boxes, outlines, keypoints. Places are parts of its sides. */
+import { h } from "./dom.js";
+import { percent } from "./format.js";
+import { boxCorners, dot, fillDot, outline, scaled, sharpContext, strokeLines, tag } from "./marks.js";
+import { classColour } from "./palette.js";
+
+const LONG = 14; // letters of a name: longer ones would cover the picture
+const SURE = 0.3; // keypoints below are not drawn
+const EDGE = "rgb(0 0 0 / 55%)";
+
+/** A picture with a canvas over it. `alt` says what it is. */
+export class MarkedPicture {
+  constructor(url, { width, height }, alt) {
+    this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
+    this.canvas = h("canvas", { "aria-hidden": "true" });
+    this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}` } }, this.image, this.canvas);
+    this.layers = [];
+    this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
+    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.paint(); });
+    this.resized.observe(this.element);
+  }
+
+  /** layers: [{shapes, names, truth (drawn dashed, in the ground truth's look), labels, colour(shape)}]. */
+  draw(layers) {
+    this.layers = layers;
+    this.paint();
+  }
+
+  paint() {
+    const { canvas, size: [width, height] } = this;
+    if (!width) return;
+    const context = sharpContext(canvas, width, height);
+    for (const layer of this.layers) for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
+  }
+
+  end() {
+    this.resized.disconnect();
+  }
+}
+
+function drawShape(context, shape, { names, truth, labels, colour }, width, height) {
+  const ink = colour?.(shape) || (truth ? "#fff" : classColour(shape.class));
+  const stroke = () => strokeLines(context, [[EDGE, 3.2], [ink, 1.8]], truth ? [5, 3] : []);
+  const corners = scaled(cornersOf(shape), width, height);
+  if (corners.length) {
+    outline(context, corners);
+    stroke();
+  }
+  for (const point of scaled((shape.points || []).filter(([, , sure]) => !(sure < SURE)), width, height)) {
+    if (truth) { dot(context, point, 3.5); stroke(); } else fillDot(context, point, 2.5, ink);
+  }
+  if (labels && !truth) label(context, shape, corners, names, ink, width);
+}
+
+/** A box is drawn as one beside its outline, x, y, x, y ..., which says more. */
+function cornersOf({ polygon, box }) {
+  if (polygon?.length) return Array.from({ length: polygon.length / 2 }, (_none, index) => polygon.slice(2 * index, 2 * index + 2));
+  return box ? boxCorners(...box) : [];
+}
+
+function label(context, shape, corners, names, ink, width) {
+  const name = String(names[shape.class] ?? shape.class);
+  const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
+  const [x, y] = [0, 1].map((axis) => (corners.length ? Math.min(...corners.map((corner) => corner[axis])) : 4));
+  context.font = "600 11px system-ui, sans-serif";
+  const wide = Math.min(context.measureText(text).width + 8, width);
+  const place = { x: Math.max(0, Math.min(x, width - wide)), y: y > 17 ? y - 17 : y, width: wide, height: 16 };
+  tag(context, text, place, { ground: ink, indent: 4, baseline: 12 });
+}
