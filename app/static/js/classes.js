@@ -1,6 +1,6 @@
 /* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
 import { Plot } from "./charts.js";
-import { $, h, put } from "./dom.js";
+import { $, h, longName, put } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
@@ -110,7 +110,7 @@ export class ClassesView {
     const name = this.label(item.class);
     const cells = Array.from({ length: 5 }, () => h("td", { class: "number" }));
     const element = h("tr", { "data-class": item.class },
-      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))), cells);
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
     return { element, cells };
   }
 

@@ -1,5 +1,5 @@
 /* What two or more trainings have in common and in what they differ, and their best values. */
-import { h, icon } from "./dom.js";
+import { h, icon, longName } from "./dom.js";
 import { dateTime, duration, fixed, number, significant } from "./format.js";
 import { t } from "./i18n.js";
 import { modelName, trainingBadge } from "./status.js";
@@ -32,7 +32,7 @@ export function bestOf(values, sign) {
 }
 
 const head = (runs, swatch) => h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Value"))),
-  runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, run.name))))));
+  runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, longName(run.name)))))));
 
 /** Best values, a column for each training. */
 export function valueTable(runs, swatch) {

@@ -1,5 +1,5 @@
 /* Tables of trainings, used by several pages. */
-import { h, icon } from "./dom.js";
+import { h, icon, longName } from "./dom.js";
 import { ago, dateTime, duration, fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { sparkline } from "./sparkline.js";
@@ -19,10 +19,10 @@ function curve({ spark, best, total_epochs: total, epochs: wished }) {
 
 // name: {title, look of the head, sort keys (the first on a first click), cell(training)}
 const COLUMNS = {
-  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name),
-    compact && h("span", { class: "name-link under" }, `${training.dataset_name} · ${modelName(training)}`)) },
+  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
+    compact && h("span", { class: "name-link under", title: training.dataset_name }, longName(`${training.dataset_name} · ${modelName(training)}`))) },
   state: { title: () => t("State"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
-  dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)) },
+  dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide names is-second" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, longName(training.dataset_name))) },
   model: { title: () => t("Model"), look: "roomy", sort: ["model"], cell: (training) => h("td", { class: "nowrap roomy" }, modelName(training)) },
   epochs: { title: () => t("Epochs"), look: "number", sort: ["-epochs"], cell: (training) => cell(t("Epochs"), epochs(training)) },
   curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },

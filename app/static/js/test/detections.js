@@ -11,12 +11,13 @@ const EDGE = "rgb(255 255 255 / 80%)";
 
 export const labelOf = (item) => `${item.class} ${percent(item.confidence)}`;
 
-/** Draw them; the surest last, so that it stays readable. `look(item)` gives {quiet, strong} for some. */
+/** Draw them; the surest last, so that it stays readable. The class of a whole picture is a tag in its corner. `look(item)` gives {quiet, strong} for some. */
 export function draw(context, detections, { scale, width, height, labels, marked = null, look = () => ({}) }) {
   const line = Math.max(1.5, Math.min(4, (width + height) / 500));
   const boxes = detections.filter((item) => !item.top5);
   context.lineJoin = "round";
   for (const item of [...boxes].reverse()) shape(context, item, scale, line, { ...look(item), marked: item === marked });
+  for (const item of detections.filter(({ top5 }) => top5)) label(context, item, scale, line, width);
   if (labels) for (const item of [...boxes].reverse()) if (!look(item).quiet) label(context, item, scale, line, width);
 }
 

@@ -70,7 +70,7 @@ export class ModelPicker extends EventTarget {
   }
 
   option(item, index) {
-    const figures = [modelName(item), item.dataset_name, item.best && `mAP50 ${fixed(item.best.map50)}`, ago(item.created_at)].filter(Boolean).join(" · ");
+    const figures = [modelName(item), item.dataset_name, Number.isFinite(item.best?.map50) && `mAP50 ${fixed(item.best.map50)}`, ago(item.created_at)].filter(Boolean).join(" · ");
     return h("li", { class: "test-option", role: "option", id: `${this.list.id}-${index}`, "aria-selected": "false", onclick: () => this.choose(item) }, h("strong", {}, item.name), h("span", { class: "under" }, figures));
   }
 
@@ -135,6 +135,7 @@ export class ModelPicker extends EventTarget {
 
   help() {
     const { training } = this;
+    $("[data-checkpoint-label]", this.root).textContent = training.task === "classify" ? t("Checkpoint") : t("Checkpoint, with its mAP50");
     put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
       training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("still training")]);
   }
