@@ -5,6 +5,7 @@ import { boxCorners, dot, fillDot, outline, scaled, sharpContext, strokeLines, t
 import { classColour } from "./palette.js";
 
 const LONG = 14; // letters of a name: longer ones would cover the picture
+const FEW = 4; // shapes that all get their name
 const SURE = 0.3; // keypoints below are not drawn
 const EDGE = "rgb(0 0 0 / 55%)";
 
@@ -31,6 +32,7 @@ export class MarkedPicture {
     if (!width) return;
     const context = sharpContext(canvas, width, height);
     for (const layer of this.layers) for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
+    for (const layer of this.layers) if (layer.labels && !layer.truth) drawLabels(context, layer, width, height);
   }
 
   end() {
@@ -38,8 +40,9 @@ export class MarkedPicture {
   }
 }
 
-function drawShape(context, shape, { names, truth, labels, colour }, width, height) {
-  const ink = colour?.(shape) || (truth ? "#fff" : classColour(shape.class));
+function drawShape(context, shape, layer, width, height) {
+  const { truth } = layer;
+  const ink = inkOf(shape, layer);
   const stroke = () => strokeLines(context, [[EDGE, 3.2], [ink, 1.8]], truth ? [5, 3] : []);
   const corners = scaled(cornersOf(shape), width, height);
   if (corners.length) {
@@ -49,8 +52,25 @@ function drawShape(context, shape, { names, truth, labels, colour }, width, heig
   for (const point of scaled((shape.points || []).filter(([, , sure]) => !(sure < SURE)), width, height)) {
     if (truth) { dot(context, point, 3.5); stroke(); } else fillDot(context, point, 2.5, ink);
   }
-  if (labels && !truth) label(context, shape, corners, names, ink, width);
 }
+
+/** Names, the surest first, where there is room: none covers another, and among many none is wider than its shape. */
+function drawLabels(context, layer, width, height) {
+  const { shapes, names } = layer;
+  const placed = [];
+  for (const shape of [...shapes].sort((a, b) => (b.conf ?? 1) - (a.conf ?? 1))) {
+    const corners = scaled(cornersOf(shape), width, height);
+    const [place, text] = label(context, shape, corners, names, width);
+    if (shapes.length > FEW && place.width > spread(corners, 0)) continue;
+    if (placed.some((other) => overlap(place, other))) continue;
+    placed.push(place);
+    tag(context, text, place, { ground: inkOf(shape, layer), indent: 4, baseline: 12 });
+  }
+}
+
+const spread = (corners, axis) => (corners.length ? Math.max(...corners.map((corner) => corner[axis])) - Math.min(...corners.map((corner) => corner[axis])) : 0);
+const overlap = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+const inkOf = (shape, { truth, colour }) => colour?.(shape) || (truth ? "#fff" : classColour(shape.class));
 
 /** A box is drawn as one beside its outline, x, y, x, y ..., which says more. */
 function cornersOf({ polygon, box }) {
@@ -58,12 +78,12 @@ function cornersOf({ polygon, box }) {
   return box ? boxCorners(...box) : [];
 }
 
-function label(context, shape, corners, names, ink, width) {
+/** Where the name of a shape would stand, and what it says. */
+function label(context, shape, corners, names, width) {
   const name = String(names[shape.class] ?? shape.class);
   const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
   const [x, y] = [0, 1].map((axis) => (corners.length ? Math.min(...corners.map((corner) => corner[axis])) : 4));
   context.font = "600 11px system-ui, sans-serif";
   const wide = Math.min(context.measureText(text).width + 8, width);
-  const place = { x: Math.max(0, Math.min(x, width - wide)), y: y > 17 ? y - 17 : y, width: wide, height: 16 };
-  tag(context, text, place, { ground: ink, indent: 4, baseline: 12 });
+  return [{ x: Math.max(0, Math.min(x, width - wide)), y: y > 17 ? y - 17 : y, width: wide, height: 16 }, text];
 }

@@ -3,7 +3,7 @@ import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js"
 import { $, button, failure, h, icon, put } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
-import { bar, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+import { bar, deviceName, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
 const PACE = 5; // epochs
@@ -37,7 +37,7 @@ export class Head {
     put($("[data-status]"), trainingBadge(training));
     put($("[data-sub]"),
       h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
-      training.device ? ` · ${training.device}` : "", " · ", h("span", { title: dateTime(training.created_at) }, since),
+      deviceName(training) && ` · ${deviceName(training)}`, " · ", h("span", { title: dateTime(training.created_at) }, since),
       training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
     $("[data-download]").hidden = !training.downloadable;
     $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
@@ -70,9 +70,19 @@ export class Head {
     this.drawn = look;
     const lastRate = () => ({ lastRate: this.state.metrics.at(-1)?.learning_rate });
     put($("[data-actions]"), actionButtons(training, this.changed, lastRate));
+    this.weigh(training.status);
     put($("[data-menu]"), actionMenu(training, this.changed));
     $("[data-more]").hidden = Boolean(training.deleted_at);
     $("[data-bell]").classList.toggle("is-useless", !ACTIVE.includes(training.status));
+  }
+
+  /** The next step stands out: to go on where it paused, else the weights. */
+  weigh(status) {
+    const [resume, weights] = [$("[data-actions] [data-action=resume]"), $("[data-download]")];
+    for (const [element, first] of [[resume, status === "paused"], [weights, status !== "paused"]]) {
+      element?.classList.toggle("btn-primary", first);
+      element?.classList.toggle("btn-outline", !first);
+    }
   }
 
   progress() {
