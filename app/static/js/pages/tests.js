@@ -120,6 +120,7 @@ function redraw() {
 /** Controls of boxes are hidden where every model tells the class of the whole picture. */
 function showControls() {
   const shown = comparing() ? [pickers.a, pickers.b] : [pickers.a];
+  $("[data-bench]").classList.toggle("is-two", comparing());
   form.classList.toggle("is-whole", shown.every(({ training }) => training?.task === "classify"));
 }
 

@@ -1,5 +1,5 @@
-/* The colour of each class by its name: the next of the palette, or the one that the reader chose, which this browser
-   keeps. */
+/* The colour of each class by its name: that of its number where the model is known, else the next of the palette; or
+   the one that the reader chose, which this browser keeps. */
 import { classColour } from "../palette.js";
 
 const KEY = "test-colours";
@@ -13,6 +13,11 @@ function read() {
 export function colour(name) {
   if (!given.has(name)) given.set(name, classColour(given.size));
   return chosen.get(name) || given.get(name);
+}
+
+/** The classes of a model in the order of their numbers: they get the colours that they have on the other pages. */
+export function introduce(names) {
+  names.forEach((name, index) => { if (!given.has(name)) given.set(name, classColour(index)); });
 }
 
 export function choose(name, value) {

@@ -42,8 +42,11 @@ function keypoints(context, item, scale, line) {
   const seen = (point) => point && (point.length < 3 || point[2] >= SURE);
   const pairs = item.keypoints.length === 17 ? LIMBS.map((limb) => limb.map((index) => item.keypoints[index])) : [];
   limbs(context, pairs.filter((pair) => pair.every(seen)).map((pair) => scaled(pair, scale)), colour(item.class), line);
-  for (const point of scaled(item.keypoints.filter(seen), scale)) fillDot(context, point, line * 1.6, colour(item.class), true);
+  for (const point of scaled(item.keypoints.filter(seen), scale)) fillDot(context, point, Math.max(3.2, line * 1.6), colour(item.class), true);
 }
+
+/** Where the name of an item stands: the upper left of its box, the highest corner of one that is turned. */
+const anchor = ({ corners, bbox }) => (corners ? corners.reduce((top, corner) => (corner[1] < top[1] ? corner : top)) : bbox.slice(0, 2));
 
 /** The name on its colour above the box, inside where there is no room, never outside the picture. */
 function label(context, item, scale, line, width) {
@@ -52,7 +55,7 @@ function label(context, item, scale, line, width) {
   context.textBaseline = "middle";
   const text = labelOf(item);
   const [wide, high] = [Math.min(width, context.measureText(text).width + 8), size + 6];
-  const [left, top] = [item.bbox[0] * scale - line / 2, item.bbox[1] * scale - line / 2];
+  const [left, top] = anchor(item).map((side) => side * scale - line / 2);
   const place = { x: Math.max(0, Math.min(left, width - wide)), y: top >= high ? top - high : Math.max(0, top), width: wide, height: high };
   tag(context, text, place, { ground: colour(item.class), ink: inkOn(colour(item.class)), indent: 4, baseline: high / 2 + 0.5 });
 }

@@ -4,6 +4,7 @@ import { $, h, icon, put } from "../dom.js";
 import { ago, fixed, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { modelName } from "../status.js";
+import { introduce } from "./class_colours.js";
 
 const PER_PAGE = 20;
 
@@ -113,10 +114,14 @@ export class ModelPicker extends EventTarget {
     this.close();
     put(this.select, h("option", { value: "" }, t("Best")));
     this.help();
-    await this.checkpoints(training, checkpoint);
+    await Promise.all([this.checkpoints(training, checkpoint), this.classes(training)]);
     if (this.training !== training) return;
     this.ready = true;
     this.dispatchEvent(new Event("change"));
+  }
+
+  async classes({ dataset_id: id }) {
+    try { introduce((await get(`/api/datasets/${id}`)).classes); } catch { /* colours by the order in which they are found */ }
   }
 
   async checkpoints(training, wanted) {
