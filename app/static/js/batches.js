@@ -39,8 +39,9 @@ export class BatchPlot extends Plot {
     const point = this.point(batch, this.metrics.at(-1));
     this.metrics.push(point);
     this.add(point);
-    if (this.metrics.length > KEEP + SLACK) this.shift(this.metrics.length - KEEP);
-    this.timer ??= setTimeout(() => { this.timer = null; this.changed(); }, DRAW_EVERY_MS);
+    if (this.metrics.length > KEEP + SLACK) { this.shift(this.metrics.length - KEEP); this.outgrown = true; }
+    this.outgrown ||= !this.fits();
+    this.timer ??= setTimeout(() => { this.timer = null; this.grown(); }, DRAW_EVERY_MS);
   }
 
   point(batch, before) {

@@ -1,5 +1,5 @@
 /* The cards above the curves: a figure, where it is going, what it means, and whether it is good. Made once, then changed in place. */
-import { h, icon, put } from "./dom.js";
+import { h, icon, put, write } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 import { countedIn, judged } from "./judging.js";
@@ -64,9 +64,9 @@ class Card {
     const { spec } = this;
     const last = metrics.at(-1);
     const value = last && spec.value(last);
-    this.value.textContent = fixed(value);
+    write(this.value, fixed(value));
     this.trended(metrics.slice(-2 * BACK).map((metric) => spec.value(metric)).filter(Number.isFinite));
-    this.best.textContent = best ? t("{value} in the best epoch, {epoch}", { value: fixed(spec.value(best)), epoch: number(best.epoch) }) : "";
+    write(this.best, best ? t("{value} in the best epoch, {epoch}", { value: fixed(spec.value(best)), epoch: number(best.epoch) }) : "");
     this.judge(value, last);
     this.draw(metrics);
   }
@@ -77,10 +77,11 @@ class Card {
     this.doubt.hidden = !found?.doubt;
     if (!found) return;
     this.verdict.className = `metric-verdict is-${found.level}`;
-    this.verdict.textContent = found.word;
+    write(this.verdict, found.word);
     this.verdict.title = t("Good from {good}, usable from {fair}.", { good: fixed(found.limits[0], 2), fair: fixed(found.limits[1], 2) });
     if (found.doubt) {
-      put(this.doubt, icon("plus-slash-minus"), " ", h("span", {}, found.doubt.text));
+      if (!this.doubt.firstChild) put(this.doubt, icon("plus-slash-minus"), " ", h("span"));
+      write(this.doubt.lastChild, found.doubt.text);
     }
   }
 

@@ -17,7 +17,7 @@ export function chartOptions({ min, max, xMin, xMax, xTitle }, zoomed) {
       y: { min, suggestedMax: max, ticks: { ...TICK, maxTicksLimit: 6, callback: (value) => significant(value) }, border: { display: false } },
     },
     plugins: {
-      legend: { display: false }, tooltip: { enabled: false }, colors: { enabled: false }, filler: false, title: false, subtitle: false,
+      legend: false, tooltip: false, colors: false, filler: false, title: false, subtitle: false, // not shown, they would still be made at each update
       zoom: {
         pan: { enabled: true, mode: "x", modifierKey: "shift" },
         zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: zoomed },

@@ -3,7 +3,8 @@
 import { pressed } from "./chart_keys.js";
 import { chartOptions } from "./chart_options.js";
 import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
-import { h, icon, put } from "./dom.js";
+import "./curve.js";
+import { h, icon, put, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { significant } from "./format.js";
 import { locale, t } from "./i18n.js";
@@ -34,6 +35,7 @@ export class Plot {
     this.chosen = { hidden: [], log: false, ...kept(this.pref, {}) };
     this.metrics = [];
     this.own = null; // the place of the crosshair where it is not shared
+    this.outgrown = true; // the axes do not fit what is to be drawn
     this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
     this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
     this.note = h("div", { class: "chart-note", hidden: true });
@@ -49,17 +51,16 @@ export class Plot {
   start() {
     const line = (series, raw) => ({
       data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: raw || series.faint ? 1 : 1.6,
-      pointRadius: 0, pointHitRadius: 0, tension: 0, spanGaps: true,
+      dots: this.spec.dots !== false,
     });
     const { series } = this.spec;
     this.chart = new Chart(this.canvas, {
-      type: "line",
+      type: "curve",
       data: { datasets: [...series.map((item) => line(item, false)), ...series.map((item) => line(item, true))] },
       options: chartOptions(this.spec, () => this.zoomed(true)),
       plugins: [marks],
     });
     this.chart.plot = this;
-    this.chart.options.plugins.marks = { mark: this.spec.mark };
     this.recolour();
     this.scaled();
     this.showChosen();
@@ -149,14 +150,21 @@ export class Plot {
   /** Replace everything: metrics by epoch. */
   set(metrics) {
     this.metrics = [...metrics];
+    this.empty();
     this.refill();
   }
 
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
+    this.empty();
     this.add(metric);
-    this.changed();
+    this.grown();
+  }
+
+  /** Whether there is nothing yet is said at once: a chart that is not on the screen is drawn later. */
+  empty() {
+    this.wait.hidden = this.metrics.length > 0;
   }
 
   /** Take so many of the oldest away. */
@@ -191,17 +199,32 @@ export class Plot {
   }
 
   best(epoch) {
-    this.chart.options.plugins.marks = { best: epoch };
+    this.bestEpoch = epoch;
   }
 
   /** Something is other than drawn. */
   changed() {
+    this.outgrown = true;
     soon(this);
   }
 
+  /** There is one point more. Within the axes it is only drawn: making axes is most of the work. */
+  grown() {
+    this.outgrown ||= !this.fits();
+    soon(this);
+  }
+
+  /** Whether the newest point has its place on the axes as they are; where the reader zoomed, they stay. */
+  fits() {
+    const { x, y } = this.chart.scales;
+    const newest = this.chart.data.datasets.map(({ data }) => data.at(-1)).filter(Boolean);
+    if (!this.reset.hidden && newest.every((point) => point.x > x.max)) return true;
+    return newest.every((point) => point.x >= x.min && point.x <= x.max && (point.y === null || (point.y >= y.min && point.y <= y.max)));
+  }
+
   paint() {
-    this.wait.hidden = this.metrics.length > 0;
-    this.chart.update("none");
+    if (this.outgrown) this.chart.update("none"); else this.chart.draw();
+    this.outgrown = false;
     this.legend();
   }
 
@@ -250,7 +273,7 @@ export class Plot {
     const at = this.pointer !== null && this.at(this.pointer);
     const metric = at || (this.spec.alone ? null : this.metrics.at(-1));
     const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
-    this.keys.forEach(({ value }, index) => { if (value.textContent !== values[index]) value.textContent = values[index]; });
+    this.keys.forEach(({ value }, index) => write(value, values[index]));
     if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
     return values;
   }

@@ -1,6 +1,6 @@
 /* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
 import { Plot } from "./charts.js";
-import { $, h, longName, put } from "./dom.js";
+import { $, h, longName, put, write } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
@@ -100,7 +100,7 @@ export class ClassesView {
     }
     items.forEach((item, index) => {
       const texts = [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)];
-      this.rows[index].cells.forEach((cell, place) => { if (cell.textContent !== texts[place]) cell.textContent = texts[place]; });
+      this.rows[index].cells.forEach((cell, place) => write(cell, texts[place]));
     });
   }
 

@@ -38,14 +38,14 @@ export function marksNear(chart, epoch) {
 /** The Chart.js plugin that draws them. */
 export const marks = {
   id: "marks",
-  afterDatasetsDraw(chart, _arguments, { best, mark }) {
+  afterDatasetsDraw(chart) {
     const { plot } = chart;
     if (!plot) return; // it is being made
+    const { bestEpoch: best, spec: { mark } } = plot;
     if (best) vertical(chart, best, css("--quiet"), [3, 3], t("best: {epoch}", { epoch: best }));
     if (mark) vertical(chart, mark.x, css("--quiet"), [3, 3], mark.label);
     vertical(chart, plot.pointer, css("--control"), []);
     if (!plot.spec.alone) signs(chart);
-    if (plot.metrics.length < 3 && plot.spec.dots !== false) dots(chart);
   },
   afterEvent(chart, { event, inChartArea }) {
     const { plot } = chart;
@@ -73,21 +73,6 @@ function vertical(chart, place, colour, dash, label) {
     ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);
   }
   ctx.restore();
-}
-
-/** A single point is no line. Drawn here: a radius that depends on their number costs Chart.js much for each point. */
-function dots(chart) {
-  const { ctx, scales: { x, y } } = chart;
-  chart.data.datasets.forEach((dataset, index) => {
-    if (!chart.isDatasetVisible(index)) return;
-    ctx.fillStyle = dataset.borderColor;
-    for (const point of dataset.data) {
-      if (point.y === null) continue;
-      ctx.beginPath();
-      ctx.arc(x.getPixelForValue(point.x), y.getPixelForValue(point.y), 3, 0, 7);
-      ctx.fill();
-    }
-  });
 }
 
 const COLOURS = { advice: "--accent-text", warning: "--cancelled", paused: "--cancelled", error: "--failed" };

@@ -35,6 +35,11 @@ export function put(element, ...children) {
   return element;
 }
 
+/** Set a text, unless it is there already: the same one anew costs a layout. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** Grey lines where something will stand. */
 export function skeleton(rows = 3, look = "") {
   return h("div", { class: `skeletons ${look}`, "aria-hidden": "true" }, Array.from({ length: rows }, () => h("span", { class: "skeleton" })));

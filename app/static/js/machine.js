@@ -1,5 +1,5 @@
 /* The machine during a training: its figures with the last minutes as small curves. */
-import { h, put } from "./dom.js";
+import { h, put, write } from "./dom.js";
 import { ago, bytes, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { Spark } from "./spark.js";
@@ -54,8 +54,8 @@ export class MachineView {
     if (this.rows?.length !== wanted.length) this.build(wanted, last);
     this.rows.forEach((row, index) => {
       const { text, note, value } = wanted[index];
-      row.text.textContent = text(last);
-      row.note.textContent = note?.(last) || "";
+      write(row.text, text(last));
+      write(row.note, note?.(last) || "");
       row.spark.set(this.all.map((item) => value(item) ?? 0));
     });
     const time = last.time || last.timestamp;

@@ -1,5 +1,6 @@
 /* Charts that lay one metric of several trainings over each other, by epoch or by time. One style with the charts of a
    training; a crosshair that all of them share; the legend has the values under it, else the last ones. */
+import "./curve.js";
 import { h, icon, longName } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { duration, number, significant } from "./format.js";
@@ -71,7 +72,7 @@ export class Overlay {
 
   /** Draw it; the element must be in the page. */
   start() {
-    this.chart = new Chart(this.canvas, { type: "line", data: { datasets: [] }, options: this.options(), plugins: [crosshair] });
+    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: [] }, options: this.options(), plugins: [crosshair] });
     group.add(this);
     this.themed = () => this.recolour();
     document.addEventListener("theme", this.themed);
@@ -101,7 +102,7 @@ export class Overlay {
         y: { min: this.spec.min, suggestedMax: this.spec.max, border: { display: false }, ticks: { ...tick, maxTicksLimit: 6, callback: (value) => significant(value) } },
       },
       plugins: {
-        legend: { display: false }, tooltip: { enabled: false },
+        legend: false, tooltip: false,
         zoom: {
           pan: { enabled: true, mode: "x", modifierKey: "shift" },
           zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => { this.reset.hidden = false; } },
@@ -130,7 +131,7 @@ export class Overlay {
     this.reset.hidden = true;
     this.chart.data.datasets = this.runs.map((run) => {
       const data = this.points(run);
-      return { data, label: run.name, hidden: this.hidden.has(run.id), borderDash: DASHES[Number(isDashed(run.place))], borderWidth: 1.6, pointRadius: data.length < 3 ? 3 : 0, pointHitRadius: 0, tension: 0 };
+      return { data, label: run.name, hidden: this.hidden.has(run.id), borderDash: DASHES[Number(isDashed(run.place))], borderWidth: 1.6, dots: true };
     });
     this.keys = this.runs.map((run, index) => this.key(run, index));
     this.legend.replaceChildren(...this.keys.map(({ element }) => element));

@@ -17,11 +17,26 @@ export class PreviewsView {
     Object.assign(this, { panel, id, metricAt, index: null, epochs: [], at: null, found: new Map(), pictures: [], playing: null });
     this.options = { truth: true, found: true, conf: 0.25, ...kept("previews", {}) };
     this.place = $("[data-preview-body]", panel);
+    this.onScreen = false;
+    new IntersectionObserver((entries) => this.seen(entries.at(-1).isIntersecting), { rootMargin: "200px" }).observe(panel);
+  }
+
+  /** What came while nobody saw it is asked for now. */
+  seen(onScreen) {
+    this.onScreen = onScreen;
+    if (onScreen && this.stale) this.load(this.finished);
+  }
+
+  /** An epoch ended: there are new predictions. */
+  changed() {
+    this.stale = true;
+    if (this.onScreen || this.panel.hidden) this.load(false);
   }
 
   /** Ask which images and epochs there are; `finished`: no epoch is to come. */
   async load(finished) {
     this.finished = finished;
+    this.stale = false;
     try {
       const index = await get(`/api/trainings/${this.id}/previews`);
       const newest = this.at === null || this.at === this.epochs.at(-1);

@@ -1,6 +1,6 @@
 /* The upper part of a training's page: name, state, actions, progress, and what the reader must know now. */
 import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
-import { $, button, failure, h, icon, put } from "./dom.js";
+import { $, button, failure, h, icon, put, write } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { bar, deviceName, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
@@ -88,15 +88,20 @@ export class Head {
   progress() {
     const { training } = this.state;
     const { main, side, strong } = advanceTexts(training, this.state.metrics);
-    const place = $("[data-advance]");
-    const look = LOOKS[training.status] || "";
-    const text = h("div", { class: "advance-row" }, h("span", { class: "advance-main" }, main),
-      h("span", { class: "advance-side" }, side.filter(Boolean).map((item) => h("span", {}, item)), strong && h("strong", {}, strong)));
-    if (this.advance?.look !== look) {
-      this.advance = { look, element: bar(0, look) };
-      put(place, text, this.advance.element);
-    } else place.firstElementChild.replaceWith(text);
-    moveBar(this.advance.element, fraction(training));
+    const texts = [main, ...side.filter(Boolean), strong];
+    const look = `${texts.length} ${LOOKS[training.status] || ""}`;
+    if (this.advance?.look !== look) this.advance = this.advanceFrame(look, texts.length - 2);
+    this.advance.places.forEach((place, index) => write(place, texts[index] || ""));
+    moveBar(this.advance.bar, fraction(training));
+  }
+
+  /** The progress panel for so many texts at its side; they are filled in place. */
+  advanceFrame(look, count) {
+    const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
+    const side = Array.from({ length: count }, () => h("span"));
+    const moving = bar(0, LOOKS[this.state.training.status] || "");
+    put($("[data-advance]"), h("div", { class: "advance-row" }, main, h("span", { class: "advance-side" }, side, strong)), moving);
+    return { look, bar: moving, places: [main, ...side, strong] };
   }
 
   notices() {

@@ -107,7 +107,7 @@ function addEpoch({ epoch, metrics, parts, classes: found, status, eta, timestam
   if (again >= 0) classes.set(state.metrics); else classes.push(metric);
   cards.show(state.training.task, state.metrics, best);
   head.show();
-  previews.load(false);
+  previews.changed();
   if (epoch < 4 || epoch % 10 === 0) gallery.load(false);
 }
 
