@@ -44,7 +44,7 @@ export class EvaluationView {
   /** What confidence to use, with what it gives; and what other wishes would take. */
   advice() {
     const { best, curves, accuracy } = this.data;
-    if (accuracy) return h("p", { class: "threshold-main" }, t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1: percent(accuracy.top1, 1), top5: percent(accuracy.top5, 1) }));
+    if (accuracy) return h("p", { class: "threshold-main" }, accuracySaid(accuracy, this.data.names));
     if (!best || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
     const rows = [[t("Balanced (best F1)"), best], [t("Few false alarms"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Miss little"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
     return [
@@ -127,4 +127,11 @@ export class EvaluationView {
     const numbers = this.data.cells[`${predicted},${truth}`] || [];
     if (numbers.length) this.open(numbers.map((index) => this.data.pictures[index]), 0);
   }
+}
+
+/** Among five classes or fewer the right one is always among the first five: it is not said then. */
+function accuracySaid(accuracy, names) {
+  const top1 = percent(accuracy.top1, 1);
+  if (names.length <= 5) return t("Its first choice is right for {top1} of the images.", { top1 });
+  return t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1, top5: percent(accuracy.top5, 1) });
 }

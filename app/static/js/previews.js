@@ -81,7 +81,7 @@ export class PreviewsView {
     return h("div", { class: "preview-controls" },
       h("div", { class: "preview-time" }, this.button, this.slider, this.label),
       h("div", { class: "preview-options" }, box("found", t("Found")), this.index.task !== "classify" && box("truth", t("Really there (dashed)")),
-        h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
+        this.index.task !== "classify" && h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
   }
 
   option(name, value) {
