@@ -14,7 +14,7 @@ export class MarkedPicture {
   constructor(url, { width, height }, alt) {
     this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}` } }, this.image, this.canvas);
+    this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}`, "--ratio": width / height } }, this.image, this.canvas);
     this.layers = [];
     this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
     this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.paint(); });
