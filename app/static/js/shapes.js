@@ -5,38 +5,81 @@ import { classColour } from "./palette.js";
 
 const LONG = 14; // letters of a name: longer ones would cover the picture
 
-/** A picture with a canvas over it. `alt` says what it is. */
+/** A picture with a canvas over it. `alt` says what it is. Drawn in a frame, while it is on the screen. */
 export class ShapesPicture {
   constructor(url, { width, height }, alt) {
     this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}` } }, this.image, this.canvas);
+    this.element.picture = this;
     this.layers = [];
+    this.frame = 0;
+    this.onScreen = false;
     this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
-    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.paint(); });
+    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.soon(); });
     this.resized.observe(this.element);
+    seen.observe(this.element);
   }
 
   /** layers: [{shapes, names, truth (drawn dashed, in the ground truth's look), labels, colour(shape)}]. */
   draw(layers) {
     this.layers = layers;
-    this.paint();
+    this.soon();
+  }
+
+  soon() {
+    this.stale = true;
+    if (this.onScreen) this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.paint(); });
   }
 
   paint() {
     const { canvas, size: [width, height] } = this;
-    const scale = window.devicePixelRatio || 1;
     if (!width) return;
-    if (canvas.width !== Math.round(width * scale)) Object.assign(canvas, { width: Math.round(width * scale), height: Math.round(height * scale) });
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-    for (const layer of this.layers) for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
+    this.stale = false;
+    const context = prepared(canvas, width, height);
+    for (const layer of this.layers) {
+      if (layer.truth && !layer.colour) context.drawImage(this.truth(layer, width, height), 0, 0, width, height);
+      else drawLayer(context, layer, width, height);
+    }
+  }
+
+  /** What is really there, as a picture: dashes cost most of all that is drawn, and stay the same from epoch to epoch. */
+  truth(layer, width, height) {
+    if (this.kept?.shapes !== layer.shapes || this.kept.size !== this.size) {
+      this.kept = { shapes: layer.shapes, size: this.size, canvas: document.createElement("canvas") };
+      drawLayer(prepared(this.kept.canvas, width, height), layer, width, height);
+    }
+    return this.kept.canvas;
   }
 
   end() {
     this.resized.disconnect();
+    seen.unobserve(this.element);
+    cancelAnimationFrame(this.frame);
   }
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target: { picture }, isIntersecting } of entries) {
+    picture.onScreen = isIntersecting;
+    if (isIntersecting && picture.stale) picture.soon();
+  }
+}, { rootMargin: "60px" });
+
+/** The empty canvas at the screen's resolution, to be drawn on in CSS pixels. */
+function prepared(canvas, width, height) {
+  const scale = window.devicePixelRatio || 1;
+  const [wide, high] = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  const context = canvas.getContext("2d");
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+function drawLayer(context, layer, width, height) {
+  context.font = "600 11px system-ui, sans-serif";
+  for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
 }
 
 function drawShape(context, shape, { names, truth, labels, colour }, width, height) {
@@ -86,7 +129,6 @@ function label(context, shape, corners, names, ink, width, height) {
   const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
   const x = corners ? Math.min(...corners.filter((_, index) => index % 2 === 0)) * width : 4;
   const y = corners ? Math.min(...corners.filter((_, index) => index % 2)) * height : 4;
-  context.font = "600 11px system-ui, sans-serif";
   const wide = Math.min(context.measureText(text).width + 8, width);
   const left = Math.max(0, Math.min(x, width - wide));
   const top = y > 17 ? y - 17 : y;
