@@ -207,12 +207,13 @@ export class Plot {
     soon(this);
   }
 
-  /** Whether the newest point has its place on the axes as they are; where the reader zoomed, they stay. */
+  /** Whether the newest point has its place on the axes as they are. Where the reader zoomed, and where their least is given, they stay. */
   fits() {
     const { x, y } = this.chart.scales;
     const newest = this.chart.data.datasets.map(({ data }) => data.at(-1)).filter(Boolean);
     if (!this.reset.hidden && newest.every((point) => point.x > x.max)) return true;
-    return newest.every((point) => point.x >= x.min && point.x <= x.max && (point.y === null || (point.y >= y.min && point.y <= y.max)));
+    const least = y.options.min === undefined ? y.min : -Infinity;
+    return newest.every((point) => point.x >= x.min && point.x <= x.max && (point.y === null || (point.y >= least && point.y <= y.max)));
   }
 
   paint() {
