@@ -81,15 +81,21 @@ def leave(room: str) -> None:
 
 
 def join_training(payload: Any) -> Answer:
-    """Enter first, then look: nothing between the snapshot and the first message is lost."""
+    """Enter first, then look: nothing between the snapshot and the first message is lost.
+
+    More in the payload, for who wants less: `metrics`, the version of those that are known, which are not sent again;
+    `event` false, for the snapshot in the acknowledgement alone.
+    """
     training_id = training_id_of(payload)
+    known = payload.get("metrics")
     enter(training_room(training_id))
     try:
-        snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id)
+        snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id, known)
     except AppError:
         leave(training_room(training_id))
         raise
-    emit("training_snapshot", snapshot)
+    if payload.get("event") is not False:
+        emit("training_snapshot", snapshot)
     return snapshot
 
 

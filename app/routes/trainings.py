@@ -12,6 +12,7 @@ from app.schemas import (
     FilterChoices,
     KeyHeader,
     MetricsOut,
+    MetricsQuery,
     QueueIn,
     QueueOut,
     TrainingCreated,
@@ -70,11 +71,12 @@ def get_training(training_id: int) -> dict[str, Any]:
 
 
 @blueprint.get("/api/trainings/<id:training_id>/metrics")
+@blueprint.input(MetricsQuery, location="query", arg_name="query")
 @blueprint.output(MetricsOut)
 @blueprint.doc(responses={404: "There is no such training."})
-def get_metrics(training_id: int) -> dict[str, Any]:
+def get_metrics(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Show the metrics of every epoch."""
-    return services().trainer.metrics(training_id)
+    return services().trainer.metrics(training_id, all_classes=query["classes"] == "all")
 
 
 @blueprint.patch("/api/trainings/<id:training_id>")

@@ -69,6 +69,7 @@ from app.schemas.trainings import (
     LogQuery,
     MetricOut,
     MetricsOut,
+    MetricsQuery,
     NoteOut,
     TrainingCreated,
     TrainingIn,

@@ -100,8 +100,17 @@ class MetricOut(Schema):
     classes = List(Dict(), metadata={"description": "Each class in the validation set: class, ap50, ap95, ..."})
 
 
+class MetricsQuery(Schema):
+    classes = String(
+        load_default="all",
+        validate=one_of(["all", "newest"]),
+        metadata={"description": "newest: each class's values for the newest epochs only, as far as they fit."},
+    )
+
+
 class MetricsOut(Schema):
     epochs = List(Nested(MetricOut))
+    version = String(metadata={"description": "Changes with them; `join_training` takes it as `metrics`."})
 
 
 class NoteOut(Schema):

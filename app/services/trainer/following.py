@@ -16,10 +16,12 @@ LOOK_S = 0.2
 class TrainingFollowing(TrainingBase):
     """Reads for the pages, for scripts that poll, and for who joins a room."""
 
-    def metrics(self, training_id: int) -> dict[str, Any]:
-        """Every epoch so far, as MetricsOut takes them."""
-        self._row(training_id)
-        return {"epochs": present.metrics(training_id)}
+    def metrics(self, training_id: int, *, all_classes: bool = True) -> dict[str, Any]:
+        """Every epoch so far, as MetricsOut takes them; without `all_classes` as a snapshot has them."""
+        db.session.rollback()  # one view of the database from here on
+        seq = self._row(training_id).seq
+        epochs = present.metrics(training_id) if all_classes else history.metrics(training_id, seq)
+        return {"version": history.version(training_id, seq), "epochs": epochs}
 
     def advice(self, training_id: int) -> list[dict[str, Any]]:
         """What the coach said so far."""
@@ -40,17 +42,23 @@ class TrainingFollowing(TrainingBase):
         while self.told.get(training_id, 0) <= after and time.monotonic() < until:
             socketio.sleep(LOOK_S)
 
-    def snapshot(self, training_id: int) -> dict[str, Any]:
-        """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it."""
+    def snapshot(self, training_id: int, known: str | None = None) -> dict[str, Any]:
+        """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it.
+
+        Args:
+            known: the version of the metrics that the page has; if they are still the same, `metrics` is None.
+        """
         db.session.rollback()  # one view of the database from here on
         row = self._row(training_id)
         seq, attempt = row.seq, row.attempt
         training = present.one(training_id, self.models)
         assert training is not None
+        version = history.version(training_id, seq)
+        same = version == known
         return {
             "seq": seq,
             "training": present.as_json(training),
-            "metrics": MetricsOut().dump({"epochs": history.metrics(training_id, seq)}),
+            "metrics": None if same else as_sent(version, history.metrics(training_id, seq)),
             "notes": history.timeline(training_id, "training_note", seq, self.models),
             "advice": history.timeline(training_id, "training_advice", seq, self.models),
             "losses": history.losses(training_id, seq),
@@ -66,3 +74,7 @@ class TrainingFollowing(TrainingBase):
         end = place["offset"]
         text = read_piece(directory, max(0, end - LOG_TAIL), end)
         return {"text": text.partition("\n")[2] if end > LOG_TAIL else text, "offset": end, "attempt": attempt}
+
+
+def as_sent(version: str, epochs: list[dict[str, Any]]) -> dict[str, Any]:
+    return MetricsOut().dump({"version": version, "epochs": epochs})

@@ -119,6 +119,13 @@ def metrics(training_id: int, seq: int) -> list[Payload]:
     return [{**row} | {"classes": found} for row, found in zip(rows, classes(mine, len(rows)), strict=True)]
 
 
+def version(training_id: int, seq: int) -> str:
+    """The same for the same metrics: whoever has them need not be sent them. A repeated epoch gets a new number."""
+    mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
+    count, newest_seq = db.session.execute(select(func.count(), func.max(TrainingMetric.seq)).where(mine)).one()
+    return f"{count}-{newest_seq or 0}"
+
+
 def classes(mine: Any, epochs: int) -> list[list[Payload]]:
     """By epoch, oldest first; empty lists where they are left out."""
     newest_first = TrainingMetric.epoch.desc()

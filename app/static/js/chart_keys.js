@@ -6,7 +6,7 @@ import { t } from "./i18n.js";
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 };
 
 export function pressed(plot, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || !plot.metrics.length) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || !plot.metrics.length || !plot.chart) return;
   const act = ACTIONS[event.key] || (event.key in STEPS && walk);
   if (!act) return;
   act(plot, event);

@@ -45,25 +45,22 @@ export class Plot {
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
       h("div", { class: "chart-box" }, this.canvas, this.note, this.wait), this.spoken);
-  }
-
-  /** Draw it; the element must be in the page. */
-  start() {
     const line = (series, raw) => ({
       data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: raw || series.faint ? 1 : 1.6,
       dots: this.spec.dots !== false,
     });
-    const { series } = this.spec;
-    this.chart = new Chart(this.canvas, {
-      type: "curve",
-      data: { datasets: [...series.map((item) => line(item, false)), ...series.map((item) => line(item, true))] },
-      options: chartOptions(this.spec, () => this.zoomed(true)),
-      plugins: [marks],
-    });
-    this.chart.plot = this;
-    this.recolour();
+    this.datasets = [...spec.series.map((item) => line(item, false)), ...spec.series.map((item) => line(item, true))];
+    this.plain = chartOptions(this.spec, () => this.zoomed(true));
+    this.chart = null; // until it comes to the screen
+  }
+
+  get options() {
+    return this.chart ? this.chart.options : this.plain;
+  }
+
+  /** Draw it from now on; the element must be in the page. */
+  start() {
     this.scaled();
-    this.showChosen();
     group.add(this);
     this.themed = () => { this.recolour(); this.changed(); };
     document.addEventListener("theme", this.themed);
@@ -71,12 +68,20 @@ export class Plot {
     return this;
   }
 
+  /** The chart itself: ten milliseconds each when a page begins, so only of those that are seen. */
+  make() {
+    this.recolour();
+    this.showChosen();
+    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: this.datasets }, options: this.plain, plugins: [marks] });
+    this.chart.plot = this;
+  }
+
   /** Take it away for good. */
   end() {
     group.delete(this);
     unwatch(this);
     document.removeEventListener("theme", this.themed);
-    this.chart.destroy();
+    this.chart?.destroy();
     this.element.remove();
   }
 
@@ -113,10 +118,10 @@ export class Plot {
 
   /** The scale as it was chosen. A logarithmic one has no zero. */
   scaled() {
-    const { y } = this.chart.options.scales;
+    this.logButton?.setAttribute("aria-pressed", this.chosen.log);
+    const { y } = this.options.scales;
     y.type = this.chosen.log ? "logarithmic" : "linear";
     y.min = this.chosen.log ? undefined : this.spec.min;
-    this.logButton?.setAttribute("aria-pressed", this.chosen.log);
   }
 
   key(series, index) {
@@ -139,11 +144,12 @@ export class Plot {
 
   /** Which lines are shown: those that are switched on, and the plain values behind smoothed ones. */
   showChosen() {
-    const count = this.spec.series.length;
-    this.spec.series.forEach((series, index) => {
-      const shown = !this.chosen.hidden.includes(series.label);
-      this.chart.setDatasetVisibility(index, shown);
-      this.chart.setDatasetVisibility(count + index, shown && this.weight > 0);
+    const { chart, datasets, spec: { series } } = this;
+    const show = (index, shown) => { if (chart) chart.setDatasetVisibility(index, shown); else datasets[index].hidden = !shown; };
+    series.forEach(({ label }, index) => {
+      const shown = !this.chosen.hidden.includes(label);
+      show(index, shown);
+      show(series.length + index, shown && this.weight > 0);
     });
   }
 
@@ -170,19 +176,18 @@ export class Plot {
   /** Take so many of the oldest away. */
   shift(count) {
     this.metrics.splice(0, count);
-    for (const dataset of this.chart.data.datasets) if (dataset.data.length) dataset.data.splice(0, count);
+    for (const dataset of this.datasets) if (dataset.data.length) dataset.data.splice(0, count);
   }
 
   refill() {
     this.averages = this.spec.series.map(() => new Average(this.weight));
-    for (const dataset of this.chart.data.datasets) dataset.data = [];
+    for (const dataset of this.datasets) dataset.data = [];
     for (const metric of this.metrics) this.add(metric);
     this.changed();
   }
 
   add(metric) {
-    const { series } = this.spec;
-    const { datasets } = this.chart.data;
+    const { datasets, spec: { series } } = this;
     this.averages ??= series.map(() => new Average(this.weight));
     const x = this.spec.x(metric);
     series.forEach((item, index) => {
@@ -214,16 +219,20 @@ export class Plot {
     soon(this);
   }
 
-  /** Whether the newest point has its place on the axes as they are; where the reader zoomed, they stay. */
+  /** Whether the newest point has its place on the axes as they are. Where the reader zoomed, and where their least is given, they stay. */
   fits() {
+    if (!this.chart) return false;
     const { x, y } = this.chart.scales;
-    const newest = this.chart.data.datasets.map(({ data }) => data.at(-1)).filter(Boolean);
+    const newest = this.datasets.map(({ data }) => data.at(-1)).filter(Boolean);
     if (!this.reset.hidden && newest.every((point) => point.x > x.max)) return true;
-    return newest.every((point) => point.x >= x.min && point.x <= x.max && (point.y === null || (point.y >= y.min && point.y <= y.max)));
+    const least = y.options.min === undefined ? y.min : -Infinity;
+    return newest.every((point) => point.x >= x.min && point.x <= x.max && (point.y === null || (point.y >= least && point.y <= y.max)));
   }
 
   paint() {
-    if (this.outgrown) this.chart.update("none"); else this.chart.draw();
+    if (!this.chart) this.make();
+    else if (this.outgrown) this.chart.update("none");
+    else this.chart.draw();
     this.outgrown = false;
     this.legend();
   }
@@ -242,7 +251,7 @@ export class Plot {
   }
 
   pointed() {
-    if (!this.onScreen) return;
+    if (!this.onScreen || !this.chart) return;
     this.chart.draw();
     this.legend();
     this.explain();
@@ -289,13 +298,13 @@ export class Plot {
 
   recolour() {
     const colour = { grid: css("--line"), text: css("--quiet") };
-    for (const scale of Object.values(this.chart.options.scales)) {
+    for (const scale of Object.values(this.options.scales)) {
       scale.ticks.color = colour.text;
       if (scale.title) scale.title.color = colour.text;
       if (scale.grid?.display !== false) scale.grid = { color: colour.grid, tickLength: 0 };
     }
     const count = this.spec.series.length;
-    this.chart.data.datasets.forEach((dataset, index) => {
+    this.datasets.forEach((dataset, index) => {
       const { colour: number, faint } = this.spec.series[index % count];
       const line = css(`--series-${number}`);
       const shown = index >= count || faint ? `color-mix(in srgb, ${line} ${faint ? 45 : 28}%, transparent)` : line;

@@ -69,11 +69,12 @@ export function dateTime(iso) {
 
 const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7], ["week", 4.35], ["month", 12], ["year", Infinity]];
 
+const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" }); // costly to make
+
 /** "5 minutes ago". */
 export function ago(iso) {
   if (!iso) return DASH;
   let value = (new Date(iso) - Date.now()) / 1000;
-  const words = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
   for (const [unit, size] of STEPS) {
     if (Math.abs(value) < size) return words.format(Math.round(value), unit);
     value /= size;

@@ -9,35 +9,70 @@ const FEW = 4; // shapes that all get their name
 const SURE = 0.3; // keypoints below are not drawn
 const EDGE = "rgb(0 0 0 / 55%)";
 
-/** A picture with a canvas over it. `alt` says what it is. */
+/** A picture with a canvas over it. `alt` says what it is. Drawn in a frame, while it is on the screen. */
 export class MarkedPicture {
   constructor(url, { width, height }, alt) {
     this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}`, "--ratio": width / height } }, this.image, this.canvas);
+    this.element.picture = this;
     this.layers = [];
+    this.frame = 0;
+    this.onScreen = false;
     this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
-    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.paint(); });
+    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.soon(); });
     this.resized.observe(this.element);
+    seen.observe(this.element);
   }
 
   /** layers: [{shapes, names, truth (drawn dashed, in the ground truth's look), labels, colour(shape)}]. */
   draw(layers) {
     this.layers = layers;
-    this.paint();
+    this.soon();
+  }
+
+  soon() {
+    this.stale = true;
+    if (this.onScreen) this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.paint(); });
   }
 
   paint() {
     const { canvas, size: [width, height] } = this;
     if (!width) return;
+    this.stale = false;
     const context = sharpContext(canvas, width, height);
-    for (const layer of this.layers) for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
+    for (const layer of this.layers) {
+      if (layer.truth && !layer.colour) context.drawImage(this.truth(layer, width, height), 0, 0, width, height);
+      else drawLayer(context, layer, width, height);
+    }
     for (const layer of this.layers) if (layer.labels && !layer.truth) drawLabels(context, layer, width, height);
+  }
+
+  /** What is really there, as a picture: dashes cost most of all that is drawn, and stay the same from epoch to epoch. */
+  truth(layer, width, height) {
+    if (this.kept?.shapes !== layer.shapes || this.kept.size !== this.size) {
+      this.kept = { shapes: layer.shapes, size: this.size, canvas: document.createElement("canvas") };
+      drawLayer(sharpContext(this.kept.canvas, width, height), layer, width, height);
+    }
+    return this.kept.canvas;
   }
 
   end() {
     this.resized.disconnect();
+    seen.unobserve(this.element);
+    cancelAnimationFrame(this.frame);
   }
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target: { picture }, isIntersecting } of entries) {
+    picture.onScreen = isIntersecting;
+    if (isIntersecting && picture.stale) picture.soon();
+  }
+}, { rootMargin: "60px" });
+
+function drawLayer(context, layer, width, height) {
+  for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
 }
 
 function drawShape(context, shape, layer, width, height) {
@@ -57,6 +92,7 @@ function drawShape(context, shape, layer, width, height) {
 /** Names, the surest first, where there is room: none covers another, and among many none is wider than its shape. */
 function drawLabels(context, layer, width, height) {
   const { shapes, names } = layer;
+  context.font = "600 11px system-ui, sans-serif";
   const placed = [];
   for (const shape of [...shapes].sort((a, b) => (b.conf ?? 1) - (a.conf ?? 1))) {
     const corners = scaled(cornersOf(shape), width, height);
@@ -83,7 +119,6 @@ function label(context, shape, corners, names, width) {
   const name = String(names[shape.class] ?? shape.class);
   const text = `${name.length > LONG ? `${name.slice(0, LONG - 1)}…` : name} ${shape.conf === undefined ? "" : percent(shape.conf)}`.trim();
   const [x, y] = [0, 1].map((axis) => (corners.length ? Math.min(...corners.map((corner) => corner[axis])) : 4));
-  context.font = "600 11px system-ui, sans-serif";
   const wide = Math.min(context.measureText(text).width + 8, width);
   return [{ x: Math.max(0, Math.min(x, width - wide)), y: y > 17 ? y - 17 : y, width: wide, height: 16 }, text];
 }

@@ -18,7 +18,7 @@ export class PreviewsView {
     this.options = { truth: true, found: true, conf: 0.25, ...kept("previews", {}) };
     this.place = $("[data-preview-body]", panel);
     this.onScreen = false;
-    new IntersectionObserver((entries) => this.seen(entries.at(-1).isIntersecting), { rootMargin: "200px" }).observe(panel);
+    new IntersectionObserver((entries) => this.seen(entries.at(-1).isIntersecting), { rootMargin: "60px" }).observe(panel);
   }
 
   /** What came while nobody saw it is asked for now. */
@@ -45,7 +45,9 @@ export class PreviewsView {
       if (!index.images.length) return;
       if (JSON.stringify(index.images.map(({ file }) => file)) !== JSON.stringify(this.index?.images.map(({ file }) => file))) this.build(index);
       this.found.delete(this.epochs.at(-1)); // it may have come again
-      await this.show(newest || !this.epochs.includes(this.at) ? this.epochs.at(-1) ?? null : this.at);
+      const epoch = newest || !this.epochs.includes(this.at) ? this.epochs.at(-1) ?? null : this.at;
+      await this.fetched(epoch); // before it is shown: the page changes once
+      await this.show(epoch);
     } catch (error) {
       if (this.index) return; // the next epoch asks again
       this.panel.hidden = false;
@@ -123,14 +125,18 @@ export class PreviewsView {
     this.slider.setAttribute("aria-valuetext", epoch === null ? "" : t("epoch {epoch}", { epoch: number(epoch) }));
     const measure = metric && (this.index.task === "classify" ? metric.parts?.["metrics/accuracy_top1"] : metric.map50);
     this.label.textContent = epoch === null ? t("The first predictions come with the end of the first epoch.") : [t("epoch {epoch}", { epoch: number(epoch) }), Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`].filter(Boolean).join(" · ");
-    if (epoch !== null && !this.found.has(epoch)) {
-      try {
-        const { images } = await get(`/api/trainings/${this.id}/previews/${epoch}`);
-        this.found.set(epoch, images);
-        if (this.found.size > REMEMBERED) this.found.delete(this.found.keys().next().value);
-      } catch { /* it was thinned out meanwhile: the picture stays without */ }
-    }
+    await this.fetched(epoch);
     if (this.at === epoch) this.paint();
+  }
+
+  /** What was found after an epoch, asked for once. */
+  async fetched(epoch) {
+    if (epoch === null || this.found.has(epoch)) return;
+    try {
+      const { images } = await get(`/api/trainings/${this.id}/previews/${epoch}`);
+      this.found.set(epoch, images);
+      if (this.found.size > REMEMBERED) this.found.delete(this.found.keys().next().value);
+    } catch { /* it was thinned out meanwhile: the picture stays without */ }
   }
 
   paint() {

@@ -119,9 +119,10 @@ class Live extends EventTarget {
 
 export const live = new Live();
 
-/** Everything about one training; `snapshot` = {training, metrics, log, ...}. */
+/** Everything about one training; `snapshot` = {training, metrics, log, ...}. `payload.metrics` = the version of those that the page has: they do
+ *  not come again. */
 export function trainingRoom(id) {
-  return live.enter(new Room("training", { training_id: id }, { accepts: (_name, data) => data.training_id === id, snapshotSeqs: (answer) => [[id, answer.seq]], gapless: true }));
+  return live.enter(new Room("training", { training_id: id, event: false }, { accepts: (_name, data) => data.training_id === id, snapshotSeqs: (answer) => [[id, answer.seq]], gapless: true }));
 }
 
 /** Coarse progress of all trainings and datasets; `snapshot` = {trainings, datasets}. */

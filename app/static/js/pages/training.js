@@ -1,4 +1,4 @@
-/* One training, live: the room's snapshot fills everything, each event changes what it is about. */
+/* One training, live: what the page's head asked for is shown first, the room's snapshot fills everything, each event changes what it is about. */
 import { get } from "../api.js";
 import { BatchPlot } from "../batches.js";
 import { Bell } from "../bell.js";
@@ -23,7 +23,8 @@ import { Head } from "../training_head.js";
 const page = $("[data-page]");
 const id = Number(page.dataset.id);
 const fileName = () => `training-${id}`;
-const state = { training: null, metrics: [], advice: null };
+const state = { training: null, metrics: [], advice: null, joined: false };
+const early = Promise.all([`/api/trainings/${id}`, `/api/trainings/${id}/metrics?classes=newest`].map((path) => get(path))); // as the head has them
 const log = new LogView($("[data-log]"), $("[data-follow]"), $("[data-log-search]"), (after) => get(`/api/trainings/${id}/log`, { after }));
 const batches = new BatchPlot(() => `${fileName()}-batches`);
 const curves = new Curves($("[data-charts]"), fileName, [batches]);
@@ -48,17 +49,33 @@ function showTraining() {
   parameters.show(state.training);
 }
 
-function setAll({ training, metrics, log: text, losses, figures, notes, advice }) {
-  const again = state.training !== null;
-  const missed = again && metrics.epochs.length - state.metrics.length;
+function setMetrics({ epochs }) {
+  state.metrics = epochs;
+  const { task } = state.training;
+  const best = bestEpoch(epochs);
+  cards.show(task, epochs, best);
+  curves.set(task, epochs, best);
+  classes.forTask(task);
+  classes.set(epochs);
+}
+
+/** Before the socket has its snapshot: the head and the curves. */
+function setFirst([training, metrics]) {
+  if (state.training) return;
   state.training = training;
-  state.metrics = metrics.epochs;
+  head.show();
+  setMetrics(metrics);
+  room.payload.metrics = metrics.version;
+}
+
+/** `metrics` is null where they are those that are shown. */
+function setAll({ training, metrics, log: text, losses, figures, notes, advice }) {
+  const missed = state.joined && metrics ? metrics.epochs.length - state.metrics.length : 0;
+  state.training = training;
+  state.joined = true;
   showTraining();
-  const best = bestEpoch(state.metrics);
-  curves.set(training.task, state.metrics, best);
-  cards.show(training.task, state.metrics, best);
-  classes.forTask(training.task);
-  classes.set(state.metrics);
+  if (metrics) setMetrics(metrics);
+  room.payload.metrics = null; // epochs come one by one from here on
   if (text) log.replace(text);
   if (losses) batches.fill(losses);
   batches.element.hidden = !active() && !batches.metrics.length;
@@ -170,5 +187,8 @@ room
 for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"]) room.on(name, ended);
 for (const name of ["training_note", "training_advice"]) room.on(name, known((data) => events.arrived(name, data)));
 
+early.then(setFirst, () => {}); // what failed is asked for again
 // Without a socket (blocked by a proxy, say) the page still shows what is known now.
-setTimeout(() => { if (!state.training) reload().catch((error) => put($("[data-failure]"), failure(error, reload))); }, 1500);
+const alone = () => reload().catch((error) => put($("[data-failure]"), failure(error, reload)));
+setTimeout(() => { if (!state.training) alone(); }, 1500);
+setTimeout(() => { if (!state.joined) alone(); }, 5000);
