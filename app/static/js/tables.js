@@ -34,8 +34,8 @@ const COLUMNS = {
   curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
   map50: { title: () => "mAP50", look: "number", sort: ["-map50", "map50"], cell: (training) => cell("mAP50", measure(training), "number strong") },
   map95: { title: () => "mAP50-95", look: "number roomy", sort: ["-map95"], cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy") },
-  duration: { title: () => t("Duration"), look: "number roomy", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy") },
-  created: { title: () => t("Created"), sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)) },
+  duration: { title: () => t("Duration"), look: "number roomy spare", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy spare") },
+  created: { title: () => t("Created"), look: "created", sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under created", title: dateTime(training.created_at) }, ago(training.created_at)) },
 };
 
 const COMPACT = ["name", "state", "epochs", "map50", "created"];
