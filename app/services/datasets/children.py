@@ -25,6 +25,8 @@ logger = logging.getLogger("yolo.dataset")
 MAX_FINDINGS = 100_000  # in the index of a revision; all are counted
 VERDICT_POLL_S = 0.01
 STALLED_S = 60.0  # without a heartbeat
+# OpenBLAS's threads spin while they wait, on cores that decode images; no product here is large enough for them.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 ARRIVED = "arrived"  # in the child's folder: the images that are whole, see app/worker/arrivals.py
 IMAGE_SIZE = 640  # that small boxes are judged for
 
@@ -61,7 +63,7 @@ def begin(storage: StorageService, values: Mapping[str, Any]) -> Child:
     if values["arriving"]:
         directory.mkdir(parents=True)
         (directory / ARRIVED).touch()
-    child = Child.start("ingest", directory, values, {})
+    child = Child.start("ingest", directory, values, ONE_THREAD)
     draft = child.directory / ".child.tmp"  # who works here, for a web process that starts later
     draft.write_text(json.dumps({"pid": child.pid, "started": child.started}))
     os.replace(draft, child.directory / "child.json")

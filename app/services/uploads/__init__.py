@@ -24,10 +24,10 @@ from app.schemas import UploadMetadata
 from app.services.datasets import DatasetService
 from app.services.idempotency import Asked
 from app.services.storage import StorageService
-from app.services.threads import off_loop
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
+from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
 
