@@ -30,7 +30,7 @@ from app.events import Ingested, Ingesting, Planned
 from app.events import Refused as RefusedEvent
 from app.worker import classes, formats
 from app.worker.adopt import take_over
-from app.worker.arrivals import Stopped, arrivals
+from app.worker.arrivals import Stopped, arrivals, has_task
 from app.worker.build import Building
 from app.worker.channel import Channel
 from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, ScanSpec, apply_fixes, examine
@@ -271,7 +271,10 @@ def samples(index: Path) -> list[int]:
 
 def main(directory: str) -> None:
     os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
-    channel = Channel(Path(directory).absolute())
+    place = Path(directory).absolute()
+    if not has_task(place):
+        return
+    channel = Channel(place)
     channel.hear_terminations()
     try:
         os.chdir(channel.spec["dataset"])  # it is renamed while it is read: what is relative goes with it

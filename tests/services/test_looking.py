@@ -14,9 +14,11 @@ from apiflask import APIFlask
 
 from app.config import ROOT
 from app.events import Ingested
+from app.services.datasets.children import kill
 from app.services.datasets.ingest import AT_ONCE, slots
 from app.services.datasets.looking import Looking
 from app.services.datasets.options import recipe
+from app.services.datasets.spare import Spare
 from app.services.process import Child, child_environment
 from app.services.storage import StorageService
 from tests.data import image_bytes, yolo_files
@@ -53,7 +55,7 @@ def thumbnails(folder: Path) -> int:
 
 
 def looking_at(storage: StorageService) -> Looking:
-    return Looking(storage, 1, recipe({}, 1000), ORIGIN)
+    return Looking(Spare(storage), 1, recipe({}, 1000), ORIGIN)
 
 
 def finished(looking: Looking, place: Path) -> Ingested:
@@ -136,6 +138,25 @@ def test_an_extraction_that_fails_leaves_no_child(storage: StorageService) -> No
     assert all(free), "its place is free again"
     for _ in free:
         slots.release()
+
+
+def test_a_child_is_ready_before_its_task(storage: StorageService) -> None:
+    """One at most, and one that has ended is not given out."""
+    folder, spare = storage.new_tmp(), Spare(storage)
+    put(folder, yolo_files(2, 1))
+    spare.prepare()
+    spare.prepare()
+    (ready,) = storage.ingests.iterdir()
+    with Looking(spare, 1, recipe({}, 1000), ORIGIN) as looking:
+        looking.begin(folder)
+        assert looking.child is not None
+        assert looking.child.directory == ready
+        assert looking.verdict().images == 3
+    spare.prepare()
+    (waiting,) = storage.ingests.iterdir()
+    kill(Child(waiting, **json.loads((waiting / "child.json").read_text())))
+    assert spare.take() is None
+    assert not waiting.exists()
 
 
 def test_a_child_whose_server_died_ends(tmp_path: Path) -> None:

@@ -57,13 +57,22 @@ def spec(
     }
 
 
-def begin(storage: StorageService, values: Mapping[str, Any]) -> Child:
-    """Start the child; it reads, says its first verdict, and waits for its place."""
-    directory = storage.ingest_dir()
+def begin(storage: StorageService, values: Mapping[str, Any], spare: Child | None = None) -> Child:
+    """Give a child its task: it reads, says its first verdict, and waits for its place.
+
+    Args:
+        spare: a child without a task; None: a new one is started.
+    """
+    child = spare or start(storage)
     if values["arriving"]:
-        directory.mkdir(parents=True)
-        (directory / ARRIVED).touch()
-    child = Child.start("ingest", directory, values, ONE_THREAD)
+        (child.directory / ARRIVED).touch()
+    child.brief(values)
+    return child
+
+
+def start(storage: StorageService) -> Child:
+    """A child that loads what it needs and waits for its task."""
+    child = Child.start("ingest", storage.ingest_dir(), None, ONE_THREAD)
     draft = child.directory / ".child.tmp"  # who works here, for a web process that starts later
     draft.write_text(json.dumps({"pid": child.pid, "started": child.started}))
     os.replace(draft, child.directory / "child.json")

@@ -28,6 +28,7 @@ logger = logging.getLogger("yolo.dataset")
 SAMPLE = {"train": 240, "val": 60, "size": 192, "seed": 0}
 SAMPLE_S = 120.0
 POLL_S = 0.05
+LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
 MOST_FOLDERS = 1000  # shown of one folder
 
 
@@ -66,7 +67,7 @@ class DatasetImport(DatasetBase):
         about = {"kind": "upload", "name": filename[-255:]}
         kept = False
         try:
-            with Looking(self.storage, 1, options, about) as looking:
+            with Looking(self.spare, 1, options, about) as looking:
                 staged = self.storage.stage_dataset(file, limits, looking)
                 kept = self.storage.keep_original(file, staged)
                 return self.take(looking, staged, name, description, asked)
@@ -76,6 +77,11 @@ class DatasetImport(DatasetBase):
         finally:
             if not kept:
                 self.storage.release(file)
+
+    def expect(self, size: int) -> None:
+        """An upload of `size` bytes has begun to arrive: its child may get ready."""
+        if size >= LARGE:
+            self.spare.prepare()
 
     def import_folder(self, path: str, name: str, description: str = "", **choices: Any) -> Dataset:
         """Import a folder of the server below IMPORT_ROOT; the folder stays as it is.
@@ -87,7 +93,7 @@ class DatasetImport(DatasetBase):
         options = self.recipe(choices)
         folder = self.folder(path)
         about = {"kind": "import", "name": path[-255:]}
-        with Looking(self.storage, 1, options, about) as looking:
+        with Looking(self.spare, 1, options, about) as looking:
             staged = self.storage.stage_folder(folder, Limits.of(current_app.config), looking)
             return self.take(looking, staged, name, description)
 

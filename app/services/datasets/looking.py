@@ -9,8 +9,8 @@ from typing import Any
 from app.events import Planned
 from app.services.datasets.children import ARRIVED, begin, dismiss, spec, verdict
 from app.services.datasets.ingest import Job, slots
+from app.services.datasets.spare import Spare
 from app.services.process import Child
-from app.services.storage import StorageService
 
 AT_ONCE = 4  # children that read an upload for their first verdict: 100 uploads at once must not be 100 of them
 ALL = "\n"  # behind the last name, see app/worker/arrivals.py
@@ -22,14 +22,13 @@ class Looking:
     """A child and its place, until its supervisor takes it over; a context manager that leaves nothing behind.
 
     Args:
+        spare: where a child may be ready.
         number: of the revision that it makes.
         options, origin: see `children.spec`.
     """
 
-    def __init__(
-        self, storage: StorageService, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]
-    ) -> None:
-        self.storage, self.number, self.options, self.origin = storage, number, options, origin
+    def __init__(self, spare: Spare, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> None:
+        self.spare, self.number, self.options, self.origin = spare, number, options, origin
         self.child: Child | None = None
         self.offset = 0
         self._has_place = self._has_slot = False
@@ -78,8 +77,9 @@ class Looking:
         self._begin(folder)
 
     def _begin(self, folder: Path, arriving: bool = False) -> None:
-        values = spec(self.storage, folder, self.number, self.options, self.origin, arriving)
-        self.child = begin(self.storage, values)
+        storage = self.spare.storage
+        values = spec(storage, folder, self.number, self.options, self.origin, arriving)
+        self.child = begin(storage, values, self.spare.take())
 
     def verdict(self) -> Planned:
         """Wait for what the child makes of the files, letting others be served.

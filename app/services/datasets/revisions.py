@@ -41,7 +41,7 @@ class DatasetRevisions(DatasetBase):
         """
         job = self.prepare(dataset_id, changes, fixes)
         try:
-            with Looking(self.storage, job.number, job.options, job.origin) as looking:
+            with Looking(self.spare, job.number, job.options, job.origin) as looking:
                 looking.begin(self.storage.dataset_dir(dataset_id))
                 looking.verdict()
                 looking.hand_over(job)

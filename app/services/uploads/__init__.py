@@ -118,6 +118,8 @@ class UploadService:
                 self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
                 if checksum:
                     off_loop(upload.mark_unverified, at)
+                if length is not None and at + length == upload.length:
+                    self.datasets.expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 off_loop(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
