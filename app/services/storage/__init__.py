@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 
 from app.errors import NoSpace
 from app.extensions import socketio
-from app.services.storage.archive import Limits, Listing, check, read_directory
+from app.services.storage.archive import Limits, Listing, check
+from app.services.storage.directory import read_directory
 from app.services.storage.revisions import RevisionFiles
 from app.services.storage.staging import (
     Staged,
@@ -107,7 +108,7 @@ class StorageService(RevisionFiles):
             NoSpace: it would fill the disk.
         """
         pacer = Pacer()
-        listing = check(read_directory(file, limits, pacer), limits, pacer)
+        listing = check(read_directory(file, limits.max_entries, pacer), limits, pacer)
         return self.stage(listing, limits, watcher, lambda folder, told: unpack(file, listing, folder, pacer, told))
 
     def stage_folder(self, root: Path, limits: Limits, watcher: Watcher | None = None) -> Staged:

@@ -12,7 +12,8 @@ from typing import IO, Any, Protocol
 from flask_babel import gettext as _
 
 from app.errors import Unprocessable
-from app.services.storage.archive import STORED, Entry, Limits, Listing, Member, check
+from app.services.storage.archive import Limits, Listing, Member, check
+from app.services.storage.directory import STORED, Entry
 from app.services.storage.paths import shown
 from app.services.storage.unpack import CHUNK, Pacer, extract
 
