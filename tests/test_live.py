@@ -43,6 +43,23 @@ def test_join_answers_with_a_snapshot(socket: SocketIOTestClient, training_id: i
     assert received[0]["args"][0]["seq"] == 41
 
 
+def test_join_leaves_out_what_is_known(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
+    version = idle_app.test_client().get(f"/api/trainings/{training_id}/metrics?classes=newest").json["version"]
+    wish = {"training_id": training_id, "metrics": version, "event": False}
+    answer = socket.emit("join_training", wish, callback=True)
+    assert (answer["ok"], answer["metrics"], answer["seq"]) == (True, None, 41)
+    assert names(socket) == [], "the acknowledgement has it all"
+    with idle_app.app_context(), writing() as session:  # the same epoch, repeated after a crash
+        metric = session.query(TrainingMetric).one()
+        metric.loss, metric.seq = 1.5, 40
+    again = socket.emit("join_training", wish, callback=True)["metrics"]
+    assert [item["loss"] for item in again["epochs"]] == [1.5]
+    assert again["version"] != version
+    odd = socket.emit("join_training", wish | {"metrics": {"a": 1}, "event": None}, callback=True)
+    assert (odd["ok"], len(odd["metrics"]["epochs"])) == (True, 1)
+    assert names(socket) == ["training_snapshot"]
+
+
 def test_rooms(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:
     def tell() -> None:
         with idle_app.app_context():

@@ -20,6 +20,7 @@ from app.services.source import source_archive
 blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 
 YEAR_S = 31_536_000
+IDS = re.compile(r"[1-9]\d{0,14}(,[1-9]\d{0,14}){0,9}", re.ASCII)
 
 # YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' own table).
 MODELS = (
@@ -90,7 +91,8 @@ def training(training_id: int) -> str:
 @blueprint.get("/compare")
 def compare() -> str:
     """Trainings side by side; `?ids=3,5,8` says which."""
-    return render_template("compare.html")
+    ids = request.args.get("ids", "")
+    return render_template("compare.html", ids=ids if IDS.fullmatch(ids) else "")
 
 
 @blueprint.get("/system")

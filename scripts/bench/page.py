@@ -6,10 +6,10 @@ four a second, as fast as the page draws them. Figures: the main thread's own ti
 other things) of an update, all tasks of the browser and script alone; the longest of its tasks; and the heap's growth
 after a collection.
 
-The main thread's time has everything that the renderer's main thread does until the update has come to its end: script,
-style, layout, paint, and, as this browser has no GPU, drawing the canvases' pixels, which a GPU would do elsewhere. What
-the compositor and the raster threads do is not in it. Each update is measured alone, less what measuring costs; `main
-thread` is the mean, with the median and the largest beside it.
+The main thread's time has everything that the renderer's main thread does until the update has come to its end:
+script, style, layout, paint, and, as this browser has no GPU, drawing the canvases' pixels, which a GPU would do
+elsewhere. What the compositor and the raster threads do is not in it. Each update is measured alone, less what
+measuring costs; `main thread` is the mean, with the median and the largest beside it.
 """
 
 import argparse
@@ -163,9 +163,9 @@ def told(page: Page, session: CDPSession, name: str, epoch: int) -> dict[str, fl
 
 
 def longest_task(page: Page, session: CDPSession, epochs: range) -> float:
-    """The longest task of the main thread in these updates, ms of the thread's own time: so long the page cannot answer.
+    """The longest task of the main thread in these updates, ms of the thread's own time.
 
-    From a trace, which makes each task somewhat longer.
+    So long the page cannot answer. From a trace, which makes each task somewhat longer.
     """
     events: list[dict[str, Any]] = []
     ended: list[Any] = []

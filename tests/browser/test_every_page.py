@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 from app.config import database_uri
 from scripts.bench.pages import LIMITS, fill
 from scripts.local_server import Server
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +32,11 @@ PAGES = {
     "/api/docs": ".title",
 }
 NOT_OURS = {"/api/docs"}  # Swagger UI draws it
+RECORD = """
+const ask = window.fetch;
+window.asked = [];
+window.fetch = (path, options) => { window.asked.push(path); return ask(path, options); };
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,20 @@ def test_dialogs_and_menus_are_accessible(open_page: Open, full: None) -> None:
     page.keyboard.press("?")
     expect(page.locator("dialog")).to_contain_text("Search on this page")
     assert grave(page) == []
+
+
+@pytest.mark.parametrize("path", [path for path in PAGES if path not in NOT_OURS and not path.endswith("999")])
+def test_what_the_head_asks_for_is_used(open_page: Open, full: None, path: str) -> None:
+    """By the page's script, under the same address: else it would be asked for twice."""
+    page = open_page("/tests", locale="en")
+    page.add_init_script(RECORD)
+    page.goto(page.url.replace("/tests", path))
+    heads = page.locator("link[rel=preload][as=fetch]").evaluate_all(
+        "(links) => links.map((link) => link.getAttribute('href'))"
+    )
+    assert heads or "?" in path or path == "/compare"
+    for address in heads:
+        wait_until(page, f"window.asked.includes({address!r})")
 
 
 def test_what_a_page_loads_stays_small(open_page: Open, full: None) -> None:

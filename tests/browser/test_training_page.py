@@ -207,3 +207,49 @@ def test_what_was_missed_is_added_visibly(open_page: Open, site: Server, trainin
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.rooms.forEach((room) => room.rejoin()); }})")
     expect(page.locator("[data-caught-up]")).to_have_text("2 epochs that were missed have been added.")
     drawn(page, "charts[0].data.datasets[0].data.length === 14")
+
+
+def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
+    """They come from what the page's head asked for; a chart is made when it comes to the screen, and grows there."""
+    page = open_page("/tests", locale="en", expected="ERR_FAILED")
+    page.route("**/socket.io/**", lambda route: route.abort())
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.partition("/api")[2]))
+    page.goto(page.url.replace("tests", f"trainings/{training}"))
+    drawn(page, "charts.length >= 5 && charts[0]?.data.datasets[0].data.length >= 12")
+    assert asked.count(f"/trainings/{training}/metrics?classes=newest") == 1, "its head asked"
+    rate = page.locator(".chart", has_text="Learning rate")
+    wait_until(page, f"{CHARTS}.some((chart) => !chart)")
+    rate.scroll_into_view_if_needed()
+    wait_until(page, f"{CHARTS}.some((chart) => chart?.plot.spec.key === 'learning-rate' && chart.scales.x.max >= 12)")
+
+
+def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:
+    page = open_page(f"/trainings/{training}", locale="en")
+    page.locator("[data-charts] canvas").first.scroll_into_view_if_needed()
+    drawn(page, "charts[0]?.data.datasets[0].data.length >= 12")
+    first, beyond, above = page.evaluate(f"""async () => {{
+      const {{ chart, plot }} = {{ chart: {CHARTS}[0], plot: {CHARTS}[0].plot }};
+      const drawn = async () => {{ while (plot.stale) await new Promise((done) => {{ requestAnimationFrame(done); }}); }};
+      const made = [];
+      const update = chart.update.bind(chart);
+      chart.update = (...how) => {{ made.push(plot.metrics.length); update(...how); }};
+      const push = async (epoch, map50) => {{
+        plot.push({{ ...plot.metrics.at(-1), epoch, map50 }});
+        await drawn();
+        return [made.length, chart.scales.x.max >= epoch, chart.scales.y.max >= map50];
+      }};
+      const last = plot.metrics.at(-1).epoch;
+      plot.set([...plot.metrics, {{ ...plot.metrics.at(-1), epoch: last + 2 }}]);
+      await drawn();
+      made.length = 0;
+      const room = chart.scales.x.max;
+      const results = [];
+      if (room > last + 2) results.push(await push(room, 0.5)); else results.push([0, true, true]);
+      results.push(await push(room + 1, 0.5));
+      results.push(await push(room + 2, 1.7));
+      return results;
+    }}""")
+    assert first == [0, True, True], "drawn on the axes as they are"
+    assert beyond == [1, True, True]
+    assert above == [2, True, True]

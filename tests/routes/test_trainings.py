@@ -191,6 +191,14 @@ def test_metrics_as_specified(idle_app: APIFlask, client: FlaskClient, dataset_i
     assert epochs[0]["timestamp"] == "2025-01-15T10:30:00Z"
 
 
+def test_metrics_with_the_newest_classes(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    training_id = add(idle_app, dataset_id, 1)[0]
+    everything = client.get(f"/api/trainings/{training_id}/metrics").json
+    assert client.get(f"/api/trainings/{training_id}/metrics?classes=newest").json == everything
+    assert client.get(f"/api/trainings/{training_id}/metrics?classes=some").status_code == 422
+    assert client.get("/api/trainings/9/metrics?classes=newest").status_code == 404
+
+
 def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, 1)[0]
     base = f"/api/trainings/{training_id}"

@@ -2,14 +2,14 @@
    Charts of one page share a crosshair; the legend shows the values under it, else the latest ones. */
 import { pressed } from "./chart_keys.js";
 import { chartOptions } from "./chart_options.js";
+import { tools } from "./chart_tools.js";
 import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
 import "./curve.js";
-import { h, icon, put, write } from "./dom.js";
+import { h, put, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { significant } from "./format.js";
 import { locale, t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
-import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
 import { css, small } from "./theme_colours.js";
 
@@ -42,7 +42,7 @@ export class Plot {
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
     this.keys = spec.series.map((series, index) => this.key(series, index));
     this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}` },
-      h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
+      h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, tools(this))),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
       h("div", { class: "chart-box" }, this.canvas, this.note, this.wait), this.spoken);
     const line = (series, raw) => ({
@@ -83,24 +83,6 @@ export class Plot {
     document.removeEventListener("theme", this.themed);
     this.chart?.destroy();
     this.element.remove();
-  }
-
-  tools() {
-    const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
-    this.reset = button("zoom-out", t("Reset zoom"), () => this.unzoom());
-    this.reset.hidden = true;
-    this.logButton = this.spec.log && button(null, t("Logarithmic scale"), () => {
-      this.chosen.log = !this.chosen.log;
-      this.keepChosen();
-      this.scaled();
-      this.changed();
-    });
-    return [
-      this.reset,
-      this.logButton,
-      button("image", t("Download as PNG"), () => this.png()),
-      button("filetype-csv", t("Download as CSV"), () => this.csv()),
-    ].filter(Boolean);
   }
 
   unzoom() {
@@ -310,16 +292,6 @@ export class Plot {
       const shown = index >= count || faint ? `color-mix(in srgb, ${line} ${faint ? 45 : 28}%, transparent)` : line;
       Object.assign(dataset, { borderColor: shown, backgroundColor: shown });
     });
-  }
-
-  png() {
-    const series = this.spec.series.filter(({ label }) => !this.chosen.hidden.includes(label));
-    savePicture(this.canvas, this.spec.name(), this.spec.title, series.map(({ label, colour }) => ({ label, colour: css(`--series-${colour}`) })));
-  }
-
-  csv() {
-    const rows = this.metrics.map((metric) => [this.spec.x(metric), ...this.spec.series.map((series) => series.value(metric) ?? "")]);
-    saveTable(this.spec.name(), [this.spec.alone ? this.spec.xTitle : "epoch", ...this.spec.series.map(({ label }) => label)], rows);
   }
 }
 
