@@ -138,21 +138,16 @@ export class Plot {
   /** Replace everything: metrics by epoch. */
   set(metrics) {
     this.metrics = [...metrics];
-    this.empty();
+    this.wait.hidden = metrics.length > 0; // said at once: what is not on the screen is drawn later
     this.refill();
   }
 
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
-    this.empty();
+    this.wait.hidden = true;
     this.add(metric);
     this.grown();
-  }
-
-  /** Whether there is nothing yet is said at once: a chart that is not on the screen is drawn later. */
-  empty() {
-    this.wait.hidden = this.metrics.length > 0;
   }
 
   /** Take so many of the oldest away. */
