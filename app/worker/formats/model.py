@@ -99,6 +99,11 @@ def decision(code: str, parameter: str | None = None, options: list[Any] | None 
     return {"code": code, "data": data, "change": change}
 
 
+def task_wished(task: str, others: list[str]) -> Decision:
+    """The task is the one that was asked for; `others` fit the labels as well."""
+    return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
+
+
 def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:
     """Something that the conversion dropped or mended; `line` is a line of the file, or an object's number from 1."""
     return {"severity": severity, "code": code, "file": file, "line": line, "data": data}

@@ -47,6 +47,8 @@ export class Work {
     if (done && done.status !== "building") {
       this.asked = null;
       if (done.status === "failed") toast(done.error || t("Revision {n} could not be made.", { n: number(done.number) }), "failed");
+      else if (!done.current) toast([t("Revision {n} cannot be trained on; the former one stays in use.", { n: number(done.number) }), done.error].filter(Boolean).join(" "), "failed");
+      else if (done.error) toast(done.error, "failed");
       else toast(t("Revision {n} is ready and in use.", { n: number(done.number) }), "success");
     }
     const present = revisions.find((item) => item.number === this.current.data.revision);
