@@ -168,7 +168,9 @@ def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
     assert site.delete(f"/api/datasets/{made}").status_code == 200
     page.get_by_role("button", name="Download", exact=True).click()
     menu.get_by_role("link", name=re.compile("Pascal VOC")).click()
-    expect(page.locator(".toast-note", has_text="Pascal VOC cannot be downloaded.")).to_contain_text("There is no dataset")
+    expect(page.locator(".toast-note", has_text="Pascal VOC cannot be downloaded.")).to_contain_text(
+        "There is no dataset"
+    )
 
 
 def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
