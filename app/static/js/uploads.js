@@ -114,7 +114,7 @@ class Upload {
   inChunks(metadata) {
     return new Transfer(this.file, metadata, {
       progress: (state) => this.progress(state, "sending", () => [this.pauseButton(), this.cancelButton()]),
-      interrupted: () => this.show(t("The connection is lost. It goes on by itself."), "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
+      interrupted: () => this.show(t("The connection is lost. It goes on by itself as soon as it is back."), this.share ? percent(this.share) : "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
     });
   }
 
