@@ -23,7 +23,8 @@ class Texts:
     def put(self, text: str) -> int:
         """Keep a text; its number."""
         if self.file is None:
-            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+            # As long as the process, and on the data's disk: /tmp may be memory.
+            self.file = tempfile.TemporaryFile(dir=os.curdir)  # noqa: SIM115
         content = memoryview(text.encode())
         at, length = self.size, len(content)
         while content:
