@@ -1,24 +1,21 @@
 """How HTTP is spoken: ids in addresses, JSON, uploads that yield, safe headers."""
 
 import json
-import os
 import re
-import tempfile
 import warnings
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from apiflask import APIFlask
-from flask import Request, Response, render_template, request
+from flask import Response, render_template, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app import static_files
-from app.extensions import socketio
+from app.bodies import Body, UploadRequest
 
-YIELD_BYTES = 1024 * 1024
-RECV_BYTES = 256 * 1024
+LARGE = 1024 * 1024  # bytes of a body that others must not wait for
 CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
@@ -61,72 +58,6 @@ class JSONProvider(DefaultJSONProvider):
             raise ValueError("nested too deeply") from error
 
 
-class YieldingInput:
-    """A request body that lets other clients be served while it is read.
-
-    Under eventlet a ready socket never yields: reading 300 MB from loopback froze the loop for a second (measured).
-    """
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._reader = length_reader(stream)
-        self._until_yield = YIELD_BYTES
-
-    def _count(self, data: bytes) -> bytes:
-        self._until_yield -= len(data)
-        if self._until_yield <= 0:
-            self._until_yield = YIELD_BYTES
-            socketio.sleep(0)
-        return data
-
-    def read(self, *size: int) -> bytes:
-        direct = self._reader is not None and size and size[0] > 0 and not self._stream.buf.tell()
-        return self._count((self._reader if direct else self._stream).read(*size))
-
-    def readline(self, *size: int) -> bytes:
-        return self._count(self._stream.readline(*size))
-
-    def __iter__(self) -> Any:
-        return iter(self.readline, b"")
-
-
-def length_reader(stream: Any) -> Any:
-    """What gunicorn's Body reads from, told to take more at once; None for another server's input.
-
-    Body asks it for 1 KB at a time, which it cuts from 8 KB of the socket and puts the rest back: copies that an upload
-    of hundreds of megabytes feels.
-    """
-    reader = getattr(stream, "reader", None)
-    unreader: Any = getattr(reader, "unreader", None)
-    if type(reader).__name__ != "LengthReader" or not hasattr(unreader, "mxchunk") or not hasattr(stream, "buf"):
-        return None
-    unreader.mxchunk = RECV_BYTES
-    return reader
-
-
-class UploadRequest(Request):
-    """Files go straight to the data volume, nameless: nothing is copied later, nothing is left after a crash."""
-
-    upload_folder: str | None = None
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        return nameless(self.upload_folder or tempfile.gettempdir())
-
-
-def nameless(folder: str) -> IO[bytes]:
-    """A temporary file that can be given a name later: without O_EXCL, which tempfile sets (open(2), O_TMPFILE)."""
-    try:
-        return open(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o644), "w+b")
-    except (AttributeError, OSError):  # another system, or a file system that has no such files
-        return tempfile.TemporaryFile(dir=folder)
-
-
 def init_app(app: APIFlask) -> None:
     """Set up routing, JSON, uploads, static files, OpenAPI and headers."""
     app.url_map.converters["id"] = IdConverter
@@ -137,8 +68,8 @@ def init_app(app: APIFlask) -> None:
     inner = app.wsgi_app
 
     def yielding(environ: dict[str, Any], start_response: Any) -> Any:
-        if int(environ.get("CONTENT_LENGTH") or 0) > YIELD_BYTES or "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = YieldingInput(environ["wsgi.input"])
+        if int(environ.get("CONTENT_LENGTH") or 0) > LARGE or "HTTP_TRANSFER_ENCODING" in environ:
+            environ["wsgi.input"] = Body(environ["wsgi.input"])
         return inner(environ, start_response)
 
     app.wsgi_app = yielding  # type: ignore[method-assign]
@@ -156,7 +87,7 @@ def refuse_large_polls(app: APIFlask, most: int) -> None:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if length <= most or not environ.get("PATH_INFO", "").startswith("/socket.io/"):
             return inner(environ, start_response)
-        body = YieldingInput(environ["wsgi.input"])
+        body = Body(environ["wsgi.input"])
         while length > 0 and (block := body.read(min(length, 65536))):  # or the client sees a reset, not the answer
             length -= len(block)
         return Response("Too large.", 400)(environ, start_response)

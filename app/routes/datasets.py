@@ -25,12 +25,13 @@ blueprint = APIBlueprint("datasets", __name__, url_prefix="/api/datasets", tag="
 
 
 def multipart_only(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Refuse another kind of body before its fields are missed one by one."""
+    """Refuse another kind of body before its fields are missed one by one; a large one is expected."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if request.mimetype != "multipart/form-data":
             abort(415)
+        services().datasets.expect(request.content_length or 0)
         return view(*args, **kwargs)
 
     return checked

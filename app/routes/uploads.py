@@ -66,7 +66,9 @@ def chunk() -> tuple[Any, int | None]:
     connection = request.environ.get("gunicorn.socket")
     if connection is not None:
         connection.settimeout(SILENCE_S)
-    return request.stream, request.content_length
+    if request.content_length is None:
+        return request.stream, None
+    return request.environ["wsgi.input"], request.content_length  # werkzeug's own stream copies it twice more
 
 
 @blueprint.route("", methods=["OPTIONS"], provide_automatic_options=False)

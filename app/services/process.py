@@ -66,10 +66,17 @@ class Child:
         self.started = started
 
     @classmethod
-    def start(cls, program: str, directory: Path, spec: Mapping[str, Any], environment: Mapping[str, str]) -> "Child":
-        """Write `spec.json` and start the program in its own session, with its output in `worker.log`."""
+    def start(
+        cls, program: str, directory: Path, spec: Mapping[str, Any] | None, environment: Mapping[str, str]
+    ) -> "Child":
+        """Start the program in its own session, with its task in `spec.json` and its output in `worker.log`.
+
+        Args:
+            spec: None: a program that can wait for it will be told by `brief`.
+        """
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "spec.json").write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
+        if spec is not None:
+            write_spec(directory, spec)
         with open(directory / "worker.log", "ab") as log:
             popen = subprocess.Popen(
                 [sys.executable, "-m", f"app.worker.{program}", str(directory)],
@@ -82,6 +89,10 @@ class Child:
             )
         _started[popen.pid] = popen
         return cls(directory, popen.pid, start_time(popen.pid) or 0.0)
+
+    def brief(self, spec: Mapping[str, Any]) -> None:
+        """Tell a child that was started without one its task."""
+        write_spec(self.directory, spec)
 
     def alive(self) -> bool:
         """Whether it still runs; an ended child of ours is reaped here."""
@@ -161,6 +172,13 @@ class Child:
                 return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
+
+
+def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:
+    """`spec.json`, there whole or not at all."""
+    draft = directory / ".spec.tmp"
+    draft.write_text(json.dumps(spec, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(draft, directory / "spec.json")
 
 
 def start_time(pid: int) -> float | None:

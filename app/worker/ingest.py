@@ -4,6 +4,7 @@ spec.json:
     dataset     the dataset's folder (or its staging folder), with the files in `source/`
     number      of the revision to build, below `dataset/revisions/`
     adopt       true: the dataset is from before revisions; `source/` is made of what is there
+    arriving    true: `source/` is still being filled; the file `arrived` names the images that are whole
     wait        true: after the first verdict the dataset still moves; where to, the file `placed` will say
     objects     the folder of the objects
     options     root, merge, classes, names, rename, split, task; see DATASETS in the wiki and `Recipe`
@@ -29,23 +30,21 @@ from app.events import Ingested, Ingesting, Planned
 from app.events import Refused as RefusedEvent
 from app.worker import classes, formats
 from app.worker.adopt import take_over
+from app.worker.arrivals import Stopped, arrivals, has_task
 from app.worker.build import Building
 from app.worker.channel import Channel
-from app.worker.doctor import Done, Entry, Examination, Picture, Report, ScanSpec, apply_fixes, examine, scan
+from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, ScanSpec, apply_fixes, examine
 from app.worker.formats import Item, Options, Refused, Source
 from app.worker.objects import Objects
 from app.worker.partition import check_trainable, partition
 from app.worker.split import Shares
 
 SPLITS = ("train", "val", "test")
+SOURCE = Path("source")  # below the working directory
 REPORT_S = 0.25
 PLACED_S = 600.0  # until a web process that lives has moved the files
 SAMPLES = 6
 NAMED = 50  # files that a report lists
-
-
-class Stopped(Exception):
-    """The supervisor wants no more."""
 
 
 @dataclass
@@ -89,16 +88,20 @@ class Ingest:
 
     @property
     def scanning(self) -> ScanSpec:
-        return ScanSpec(self.spec["max_pixels"], self.dataset / "thumbnails")
+        return ScanSpec(self.spec["max_pixels"], Path("thumbnails"))
 
     def run(self) -> None:
         """From the files to the terminal event."""
         if self.spec.get("adopt"):
             take_over(self.dataset)
-        source = self.read()
+        with Scan(self.scanning) as scan:
+            for name in arrivals(self.channel, self.spec.get("arriving", False)):
+                scan.begin(SOURCE / name)
+            self.began = time.monotonic()
+            source = self.read()
+            paths = [SOURCE / item.image for item in source.items]
+            pictures = list(scan.pictures(paths, self.progress("scanning")))  # each is read once
         self.wait_for_place()
-        self.began = time.monotonic()
-        pictures = self.scan(source.items)
         done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
         self.decisions += done.decisions
         entries = self.entries(source, pictures, done.splits, done.groups)
@@ -133,11 +136,6 @@ class Ingest:
             time.sleep(0.005)
         if self.spec["wait"]:
             self.dataset = Path(json.loads(placed.read_text(encoding="utf-8"))["dataset"])
-
-    def scan(self, items: list[Item]) -> list[Picture]:
-        """Every image, read once; each is an object afterwards."""
-        paths = [self.source_folder / item.image for item in items]
-        return list(scan(paths, self.scanning, self.progress("scanning")))
 
     def entries(
         self, source: Source, pictures: list[Picture], splits: list[str], groups: list[int | None]
@@ -273,9 +271,13 @@ def samples(index: Path) -> list[int]:
 
 def main(directory: str) -> None:
     os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
-    channel = Channel(directory)
+    place = Path(directory).absolute()
+    if not has_task(place):
+        return
+    channel = Channel(place)
     channel.hear_terminations()
     try:
+        os.chdir(channel.spec["dataset"])  # it is renamed while it is read: what is relative goes with it
         Ingest(channel).run()
     except Stopped:
         return

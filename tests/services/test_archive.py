@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app import create_app
+from app.bodies import nameless
 from app.errors import AppError, BadUpload, NoSpace, Unprocessable
 from app.services.storage import Limits, StorageService
 from app.services.storage.paths import MAX_NAME_BYTES, safe_parts
-from app.web import nameless
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 

@@ -12,6 +12,7 @@ from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetRevision, RevisionStatus
 from app.services.datasets.ingest import Board, Job, Supervisor, supervise
+from app.services.datasets.spare import Spare
 from app.services.storage import StorageService
 
 
@@ -25,6 +26,7 @@ class DatasetBase:
     def __init__(self, storage: StorageService) -> None:
         self.storage = storage
         self.board = Board()
+        self.spare = Spare(storage)
 
     def list(self, query: Mapping[str, Any]) -> Pagination:
         """A page of datasets; `query` as in schemas.DatasetQuery."""

@@ -25,11 +25,19 @@ logger = logging.getLogger("yolo.dataset")
 MAX_FINDINGS = 100_000  # in the index of a revision; all are counted
 VERDICT_POLL_S = 0.01
 STALLED_S = 60.0  # without a heartbeat
+# OpenBLAS's threads spin while they wait, on cores that decode images; no product here is large enough for them.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+ARRIVED = "arrived"  # in the child's folder: the images that are whole, see app/worker/arrivals.py
 IMAGE_SIZE = 640  # that small boxes are judged for
 
 
 def spec(
-    storage: StorageService, folder: Path, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]
+    storage: StorageService,
+    folder: Path,
+    number: int,
+    options: Mapping[str, Any],
+    origin: Mapping[str, Any],
+    arriving: bool = False,
 ) -> dict[str, Any]:
     """spec.json of app/worker/ingest.py."""
     config = current_app.config
@@ -38,6 +46,7 @@ def spec(
         "number": number,
         "wait": True,
         "adopt": origin.get("kind") == "adopted",
+        "arriving": arriving,
         "objects": str(storage.objects),
         "options": dict(options),
         "fixes": origin.get("fixes") or [],
@@ -48,9 +57,22 @@ def spec(
     }
 
 
-def begin(storage: StorageService, values: Mapping[str, Any]) -> Child:
-    """Start the child; it reads, says its first verdict, and waits for its place."""
-    child = Child.start("ingest", storage.ingest_dir(), values, {})
+def begin(storage: StorageService, values: Mapping[str, Any], spare: Child | None = None) -> Child:
+    """Give a child its task: it reads, says its first verdict, and waits for its place.
+
+    Args:
+        spare: a child without a task; None: a new one is started.
+    """
+    child = spare or start(storage)
+    if values["arriving"]:
+        (child.directory / ARRIVED).touch()
+    child.brief(values)
+    return child
+
+
+def start(storage: StorageService) -> Child:
+    """A child that loads what it needs and waits for its task."""
+    child = Child.start("ingest", storage.ingest_dir(), None, ONE_THREAD)
     draft = child.directory / ".child.tmp"  # who works here, for a web process that starts later
     draft.write_text(json.dumps({"pid": child.pid, "started": child.started}))
     os.replace(draft, child.directory / "child.json")

@@ -15,8 +15,8 @@ from app.events import Planned
 from app.extensions import socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
-from app.services.datasets.children import begin, dismiss, spec, verdict
-from app.services.datasets.ingest import Job, first_looks, hand_over
+from app.services.datasets.ingest import Job
+from app.services.datasets.looking import Looking
 from app.services.datasets.options import recipe
 from app.services.idempotency import Asked, keep
 from app.services.process import Child
@@ -28,6 +28,7 @@ logger = logging.getLogger("yolo.dataset")
 SAMPLE = {"train": 240, "val": 60, "size": 192, "seed": 0}
 SAMPLE_S = 120.0
 POLL_S = 0.05
+LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
 MOST_FOLDERS = 1000  # shown of one folder
 
 
@@ -63,18 +64,24 @@ class DatasetImport(DatasetBase):
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
         limits = Limits.of(current_app.config)
+        about = {"kind": "upload", "name": filename[-255:]}
         kept = False
         try:
-            staged = self.storage.stage_dataset(file, limits)
-            kept = self.storage.keep_original(file, staged)
-            about = {"kind": "upload", "name": filename[-255:]}
-            return self.take(staged, name, description, options, about, asked)
+            with Looking(self.spare, 1, options, about) as looking:
+                staged = self.storage.stage_dataset(file, limits, looking)
+                kept = self.storage.keep_original(file, staged)
+                return self.take(looking, staged, name, description, asked)
         except BaseException:
             kept = False
             raise
         finally:
             if not kept:
                 self.storage.release(file)
+
+    def expect(self, size: int) -> None:
+        """An upload of `size` bytes has begun to arrive: its child may get ready."""
+        if size >= LARGE:
+            self.spare.prepare()
 
     def import_folder(self, path: str, name: str, description: str = "", **choices: Any) -> Dataset:
         """Import a folder of the server below IMPORT_ROOT; the folder stays as it is.
@@ -85,61 +92,50 @@ class DatasetImport(DatasetBase):
         """
         options = self.recipe(choices)
         folder = self.folder(path)
-        staged = self.storage.stage_folder(folder, Limits.of(current_app.config))
-        return self.take(staged, name, description, options, {"kind": "import", "name": path[-255:]})
+        about = {"kind": "import", "name": path[-255:]}
+        with Looking(self.spare, 1, options, about) as looking:
+            staged = self.storage.stage_folder(folder, Limits.of(current_app.config), looking)
+            return self.take(looking, staged, name, description)
 
     def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:
         return recipe(choices, current_app.config["MAX_CLASSES"])
 
     def take(
-        self,
-        staged: Staged,
-        name: str,
-        description: str,
-        options: dict[str, Any],
-        about: dict[str, Any],
-        asked: Asked | None = None,
+        self, looking: Looking, staged: Staged, name: str, description: str, asked: Asked | None = None
     ) -> Dataset:
         """Have the child look at staged files, and give them a row and a place; both or none."""
-        with first_looks:
-            child, offset, planned = self.look(staged, options, about)
-            try:
-                job = self.adopt(staged, name, description, planned, options, about, asked)
-            except BaseException:
-                dismiss(child)
-                raise
+        planned = self.look(looking, staged)
+        job = self.adopt(looking, staged, name, description, planned, asked)
         try:
             self.storage.sync_datasets()
         finally:  # the row is there: it must not stay as it is for good
-            self.follow(hand_over(job, child, offset))
+            self.follow(looking.hand_over(job))
         logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,
                     staged.size_bytes)  # fmt: skip
         return self.get(job.dataset_id)
 
-    def look(self, staged: Staged, options: dict[str, Any], about: dict[str, Any]) -> tuple[Child, int, Planned]:
+    def look(self, looking: Looking, staged: Staged) -> Planned:
         """The child's first verdict on staged files, which are on the disk then; nothing is left of refused ones."""
-        child: Child | None = None
         try:
-            child = begin(self.storage, spec(self.storage, staged.folder, 1, options, about))
+            looking.begin(staged.folder)
             self.storage.sync(staged.folder)  # while the child reads
-            return child, *verdict(child)
+            return looking.verdict()
         except BaseException:
-            if child is not None:
-                dismiss(child)
+            looking.end()
             self.storage.discard(staged)
             raise
 
     def adopt(
         self,
+        looking: Looking,
         staged: Staged,
         name: str,
         description: str,
         planned: Planned,
-        options: dict[str, Any],
-        about: dict[str, Any],
         asked: Asked | None = None,
     ) -> Job:
         """The rows and the folder, both or none."""
+        options, about = dict(looking.options), looking.origin
         moved: int | None = None
         try:
             with writing() as session:
@@ -155,6 +151,7 @@ class DatasetImport(DatasetBase):
                 dataset.become(DatasetStatus.VALIDATING)
                 job = Job(dataset.id, 1, dataset.created_at, options=options, origin=origin)
         except BaseException:
+            looking.end()
             if moved is None:
                 self.storage.discard(staged)
             else:

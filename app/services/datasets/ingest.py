@@ -28,11 +28,9 @@ from app.services.storage import StorageService
 logger = logging.getLogger("yolo.dataset")
 
 AT_ONCE = 2  # children that work on images; each uses every core
-LOOKS_AT_ONCE = 4  # children that read an upload for their first verdict: 100 uploads at once must not be 100 of them
 POLL_S = 0.05
 
-_slots = threading.BoundedSemaphore(AT_ONCE)
-first_looks = threading.BoundedSemaphore(LOOKS_AT_ONCE)  # held from `begin` to `hand_over`
+slots = threading.BoundedSemaphore(AT_ONCE)
 
 
 class Board:
@@ -69,15 +67,6 @@ class Job:
     origin: dict[str, Any] = field(default_factory=dict)
 
 
-def hand_over(job: Job, child: Child, offset: int) -> Job:
-    """Give a child that has said its verdict to the job, where it can go on at once; else another one begins later."""
-    if _slots.acquire(blocking=False):
-        job.child, job.offset, job.has_slot = child, offset, True
-    else:
-        dismiss(child)
-    return job
-
-
 def supervise(app: APIFlask, supervisor: "Supervisor") -> None:
     """The background task of one revision."""
     with app.app_context():
@@ -97,14 +86,14 @@ class Supervisor:
     def run(self) -> None:
         """To the row's last status. Needs an application context."""
         if not self.job.has_slot:
-            _slots.acquire()
+            slots.acquire()
         try:
             reason = self.attempt()
             if self.job.child is not None:
                 dismiss(self.job.child)
             patiently(lambda: self.conclude(reason))
         finally:
-            _slots.release()
+            slots.release()
 
     def attempt(self) -> dict[str, Any] | None:
         """`watch`, whatever happens: the row must not stay as it is for good."""

@@ -14,12 +14,11 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
 from app.services.datasets.base import DatasetBase, find_revision
-from app.services.datasets.children import begin, dismiss, spec, verdict
-from app.services.datasets.ingest import Job, first_looks, hand_over
+from app.services.datasets.ingest import Job
+from app.services.datasets.looking import Looking
 from app.services.datasets.options import changed
 from app.services.datasets.outcome import make_current, settle
 from app.services.datasets.texts import REASONS, say
-from app.services.process import Child
 
 logger = logging.getLogger("yolo.dataset")
 
@@ -41,16 +40,12 @@ class DatasetRevisions(DatasetBase):
             Unprocessable: these choices give no dataset; nothing is changed.
         """
         job = self.prepare(dataset_id, changes, fixes)
-        child: Child | None = None
         try:
-            folder = self.storage.dataset_dir(dataset_id)
-            with first_looks:
-                child = begin(self.storage, spec(self.storage, folder, job.number, job.options, job.origin))
-                offset, _planned = verdict(child)
-                hand_over(job, child, offset)
+            with Looking(self.spare, job.number, job.options, job.origin) as looking:
+                looking.begin(self.storage.dataset_dir(dataset_id))
+                looking.verdict()
+                looking.hand_over(job)
         except BaseException:
-            if child is not None:
-                dismiss(child)
             self.withdraw(job)
             raise
         logger.info("revision %d of dataset %d: %s", job.number, dataset_id, job.origin)

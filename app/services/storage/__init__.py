@@ -12,9 +12,19 @@ from flask_babel import gettext as _
 
 from app.errors import NoSpace
 from app.extensions import socketio
-from app.services.storage.archive import Limits, Listing, check, read_directory
+from app.services.storage.archive import Limits, Listing, check
+from app.services.storage.directory import read_directory
 from app.services.storage.revisions import RevisionFiles
-from app.services.storage.staging import Staged, copy_in, keep_original, left_out, list_folder, unpack
+from app.services.storage.staging import (
+    Staged,
+    Watcher,
+    copy_in,
+    keep_original,
+    left_out,
+    list_folder,
+    nobody,
+    unpack,
+)
 from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder, sync_tree
 
 __all__ = ["Limits", "Staged", "StorageService"]
@@ -86,8 +96,11 @@ class StorageService(RevisionFiles):
         self.sync_datasets()
         return staged
 
-    def stage_dataset(self, file: IO[bytes], limits: Limits) -> Staged:
+    def stage_dataset(self, file: IO[bytes], limits: Limits, watcher: Watcher | None = None) -> Staged:
         """Check a ZIP and extract it to `tmp/`, to be followed by `sync`. Lets other clients be served.
+
+        Args:
+            watcher: told of what is extracted, once the ZIP's own list of it is found sound.
 
         Raises:
             BadUpload: no ZIP, or cut short.
@@ -95,10 +108,10 @@ class StorageService(RevisionFiles):
             NoSpace: it would fill the disk.
         """
         pacer = Pacer()
-        listing = check(read_directory(file, limits, pacer), limits, pacer)
-        return self.stage(listing, limits, lambda folder: unpack(file, listing, folder, pacer))
+        listing = check(read_directory(file, limits.max_entries, pacer), limits, pacer)
+        return self.stage(listing, limits, watcher, lambda folder, told: unpack(file, listing, folder, pacer, told))
 
-    def stage_folder(self, root: Path, limits: Limits) -> Staged:
+    def stage_folder(self, root: Path, limits: Limits, watcher: Watcher | None = None) -> Staged:
         """Copy a folder of the server to `tmp/`, as `stage_dataset` does it with a ZIP; the folder stays as it is.
 
         Raises:
@@ -107,17 +120,27 @@ class StorageService(RevisionFiles):
         """
         pacer = Pacer()
         listing = list_folder(root, limits, pacer)
-        return self.stage(listing, limits, lambda folder: copy_in(root, listing, folder, pacer))
+        return self.stage(listing, limits, watcher, lambda folder, told: copy_in(root, listing, folder, pacer, told))
 
-    def stage(self, listing: Listing, limits: Limits, fill: Callable[[Path], None]) -> Staged:
-        """Have `fill(source)` write the files of a checked listing."""
+    def stage(
+        self,
+        listing: Listing,
+        limits: Limits,
+        watcher: Watcher | None,
+        fill: Callable[[Path, Callable[[str], None]], None],
+    ) -> Staged:
+        """Have `fill(source, told)` write the files of a checked listing."""
         size = sum(member.entry.size for member in listing.members)
         self.check_space(size, limits.min_free)
         staged = Staged(self.new_tmp(), size, **left_out(listing))
         try:
             staged.source.mkdir(parents=True)
-            fill(staged.source)
+            if watcher is not None:
+                watcher.expect(staged.folder)
+            fill(staged.source, watcher.arrived if watcher else nobody)
         except BaseException:
+            if watcher is not None:
+                watcher.end()
             remove_tree(staged.folder)
             raise
         return staged

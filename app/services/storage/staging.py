@@ -4,14 +4,16 @@ import errno
 import fcntl
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from flask_babel import gettext as _
 
 from app.errors import Unprocessable
-from app.services.storage.archive import STORED, Entry, Limits, Listing, Member, check
+from app.services.storage.archive import Limits, Listing, Member, check
+from app.services.storage.directory import STORED, Entry
 from app.services.storage.paths import shown
 from app.services.storage.unpack import CHUNK, Pacer, extract
 
@@ -33,11 +35,30 @@ class Staged:
         return self.folder / "source"
 
 
-def unpack(file: IO[bytes], listing: Listing, folder: Path, pacer: Pacer) -> None:
-    """Extract every member to its safe path below `folder`."""
+class Watcher(Protocol):
+    """Whoever wants to know of files while they come."""
+
+    def expect(self, folder: Path) -> None:
+        """They are going to come, below `folder/source`."""
+
+    def arrived(self, name: str) -> None:
+        """An image is whole: its path below `source`."""
+
+    def end(self) -> None:
+        """They do not come; nobody reads them any more when this returns."""
+
+
+def nobody(_name: str) -> None:
+    """Told of an image that came; does nothing."""
+
+
+def unpack(file: IO[bytes], listing: Listing, folder: Path, pacer: Pacer, told: Callable[[str], None]) -> None:
+    """Extract every member to its safe path below `folder`; `told` hears of each image."""
     made: set[Path] = set()
     for member in listing.members:
         extract(file, member.entry, prepared(folder, member, made), pacer)
+        if member.kind == "image":
+            told("/".join(member.parts))
         pacer()
 
 
@@ -125,7 +146,7 @@ def refuse_link(path: str, root: Path, name: str) -> None:
                               name=shown(name)))  # fmt: skip
 
 
-def copy_in(root: Path, listing: Listing, folder: Path, pacer: Pacer) -> None:
+def copy_in(root: Path, listing: Listing, folder: Path, pacer: Pacer, told: Callable[[str], None]) -> None:
     """Copy a folder's files to their safe paths. Copies, not links: what is edited there later must not change here."""
     made: set[Path] = set()
     for member in listing.members:
@@ -133,6 +154,8 @@ def copy_in(root: Path, listing: Listing, folder: Path, pacer: Pacer) -> None:
         handle = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
         with open(handle, "rb") as file, open(prepared(folder, member, made), "xb") as output:
             copy(file, output, pacer)
+        if member.kind == "image":
+            told("/".join(member.parts))
         pacer()
 
 

@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 
 from app.errors import Unprocessable
 from app.extensions import socketio
-from app.services.storage.archive import LOCAL_SIZE, STORED, Entry, no_zip
+from app.services.storage.directory import LOCAL_SIZE, STORED, Entry, no_zip
 from app.services.storage.paths import shown
 
 CHUNK = 256 * 1024

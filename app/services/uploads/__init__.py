@@ -24,10 +24,10 @@ from app.schemas import UploadMetadata
 from app.services.datasets import DatasetService
 from app.services.idempotency import Asked
 from app.services.storage import StorageService
-from app.services.threads import off_loop
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
+from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
 
@@ -118,6 +118,8 @@ class UploadService:
                 self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
                 if checksum:
                     off_loop(upload.mark_unverified, at)
+                if length is not None and at + length == upload.length:
+                    self.datasets.expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 off_loop(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 
 from app.errors import BadUpload, ChecksumMismatch, Locked, TooLarge
-from app.services.threads import off_loop
 from app.services.uploads.protocol import Checksum
+from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
 
@@ -30,6 +30,8 @@ SILENT_S = 10.0  # a writer that has heard nothing for so long has lost its clie
 
 
 class Readable(Protocol):
+    """`readinto` is used where there is one."""
+
     def read(self, size: int, /) -> bytes: ...
 
 
@@ -135,17 +137,17 @@ def receive_chunk(
     return at
 
 
-def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[bytes]:
-    """The chunk in pieces.
+def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[bytes | memoryview]:
+    """The chunk in pieces; each may lie in the memory of the one before.
 
     Raises:
         Cut: it ends before its announced length, or the connection breaks.
     """
-    size, left = LEAST, length
+    size, left, take = LEAST, length, taker(stream)
     while left is None or left > 0:
         began = time.monotonic()
         try:
-            block = stream.read(size if left is None else min(size, left))
+            block = take(size if left is None else min(size, left))
         except Exception as error:  # whatever a server's parser makes of a broken connection
             raise cut() from error
         writer.heard = time.monotonic()
@@ -160,7 +162,16 @@ def blocks(stream: Readable, length: int | None, writer: Writer) -> Iterator[byt
         size = min(MOST, 2 * size) if took < QUICK_S else max(LEAST, size // 2) if took > SLOW_S else size
 
 
-def write(handle: int, block: bytes, hashed: Any, writer: Writer) -> None:
+def taker(stream: Readable) -> Callable[[int], bytes | memoryview]:
+    """Takes at most so many bytes, into the same memory again and again where the stream can do that."""
+    readinto = getattr(stream, "readinto", None)
+    if readinto is None:
+        return stream.read
+    buffer = memoryview(bytearray(MOST))
+    return lambda size: buffer[: readinto(buffer[:size])]
+
+
+def write(handle: int, block: bytes | memoryview, hashed: Any, writer: Writer) -> None:
     """Append one block, unless another request has taken over: two that write would mix."""
     with writer.lock:
         if writer.replaced:
@@ -168,7 +179,7 @@ def write(handle: int, block: bytes, hashed: Any, writer: Writer) -> None:
         off_loop(append, handle, block, hashed)
 
 
-def append(handle: int, block: bytes, hashed: Any) -> None:
+def append(handle: int, block: bytes | memoryview, hashed: Any) -> None:
     view = memoryview(block)
     while view:
         view = view[os.write(handle, view) :]

@@ -1,7 +1,8 @@
 """Looks at the images and labels of a dataset: what they are, what is wrong, what YOLO will do with them, what can be
-mended. Called by the ingest child; Pillow, numpy and the standard library, never torch.
+mended. Called by the ingest child; Pillow, OpenCV, numpy and the standard library, never torch.
 
     pictures = list(scan(paths, ScanSpec(max_pixels, thumbnails), on_progress))     # in the order of the paths
+    with Scan(spec) as running: running.begin(path)                                 # where some are known earlier
     groups = near_duplicates([picture.phash for picture in pictures])               # indices, for the split too
     entries = [Entry(name, split, path, picture, label=…, group=…) for …]           # one an image
     entries, done = apply_fixes(entries, codes, spec, store)                        # only where fixes are wished
@@ -15,7 +16,7 @@ from app.worker.doctor.fixable import FIXABLE
 from app.worker.doctor.fixes import Done, apply_fixes
 from app.worker.doctor.model import Entry, Finding, Picture
 from app.worker.doctor.near import near_duplicates
-from app.worker.doctor.scan import ScanSpec, scan
+from app.worker.doctor.scan import Scan, ScanSpec, scan
 
 __all__ = [
     "FIXABLE",
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "Picture",
     "Report",
+    "Scan",
     "ScanSpec",
     "apply_fixes",
     "examine",

@@ -65,33 +65,60 @@ class ScanSpec:
     workers: int | None = None
 
 
+class Scan:
+    """Reads images in threads; a context manager.
+
+    Threads are enough: Pillow and OpenCV release Python's lock while they decode, resize and encode.
+    """
+
+    def __init__(self, spec: ScanSpec) -> None:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        self.spec = spec
+        self.thumbnails = Thumbnails(spec.thumbnails) if spec.thumbnails else None
+        self.pool = ThreadPoolExecutor(spec.workers or cores())
+        self.begun: dict[Path, Future[Picture]] = {}
+
+    def __enter__(self) -> "Scan":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def begin(self, path: Path) -> None:
+        """Read an image now that may be asked for later."""
+        self.begun[path] = self._submit(path)
+
+    def _submit(self, path: Path) -> Future[Picture]:
+        return self.pool.submit(read_picture, path, self.spec.max_pixels, self.thumbnails)
+
+    def pictures(
+        self, paths: Sequence[Path], on_progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Picture]:
+        """A Picture for each path, in their order. Memory does not grow with the number of paths.
+
+        Args:
+            on_progress: told (done, total) after each image, by the thread that iterates; what it raises ends it.
+
+        Raises:
+            OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
+        """
+        for unused in self.begun.keys() - set(paths):
+            self.begun.pop(unused).cancel()
+        rest, waiting = iter(paths), deque[Future[Picture]]()
+        for done in range(1, len(paths) + 1):
+            while len(waiting) < AHEAD and (path := next(rest, None)) is not None:
+                waiting.append(self.begun.pop(path) if path in self.begun else self._submit(path))
+            yield waiting.popleft().result()
+            if on_progress:
+                on_progress(done, len(paths))
+
+
 def scan(
     paths: Sequence[Path], spec: ScanSpec, on_progress: Callable[[int, int], None] | None = None
 ) -> Iterator[Picture]:
-    """A Picture for each path, in their order. Memory does not grow with the number of paths.
-
-    Threads are enough: Pillow releases Python's lock while it decodes, resizes and encodes.
-
-    Args:
-        on_progress: told (done, total) after each image, by the thread that iterates; what it raises ends the scan.
-
-    Raises:
-        OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
-    """
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    thumbnails = Thumbnails(spec.thumbnails) if spec.thumbnails else None
-    rest, waiting = iter(paths), deque[Future[Picture]]()
-    with ThreadPoolExecutor(spec.workers or cores()) as pool:
-        try:
-            for done in range(1, len(paths) + 1):
-                while len(waiting) < AHEAD and (path := next(rest, None)) is not None:
-                    waiting.append(pool.submit(read_picture, path, spec.max_pixels, thumbnails))
-                yield waiting.popleft().result()
-                if on_progress:
-                    on_progress(done, len(paths))
-        finally:  # an error, or whoever iterates has had enough
-            for future in waiting:
-                future.cancel()
+    """`Scan.pictures` of a scan of their own."""
+    with Scan(spec) as running:
+        yield from running.pictures(paths, on_progress)
 
 
 def cores() -> int:
@@ -205,7 +232,7 @@ def reduce(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, (255, 255, 255, 255))
         image = Image.alpha_composite(ground, image)
-    return image if image.mode == "L" else image.convert("RGB")
+    return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
 def small(size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -1,0 +1,90 @@
+"""Bodies read straight from the connection: the same bytes as gunicorn's reader gives, and not one more."""
+
+import random
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gunicorn.http.body import Body as ServersBody
+from gunicorn.http.body import ChunkedReader, LengthReader
+from gunicorn.http.unreader import SocketUnreader
+
+from app import bodies
+from app.bodies import Body, SyncedFile, nameless
+
+DATA = random.Random(0).randbytes(700_000)
+NEXT = b"GET / HTTP/1.1\r\n\r\n"  # of the same connection
+
+
+@pytest.fixture
+def connection() -> Iterator[SocketUnreader]:
+    """The server's end of a connection whose client sends DATA and another request."""
+    ours, theirs = socket.socketpair()
+    sender = threading.Thread(target=theirs.sendall, args=(DATA + NEXT,))
+    sender.start()
+    yield SocketUnreader(ours)
+    ours.close()
+    sender.join()
+    theirs.close()
+
+
+@pytest.fixture(autouse=True)
+def no_yielding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no server to yield to."""
+    monkeypatch.setattr(bodies.socketio, "sleep", lambda _seconds: None)
+
+
+def rest_of(connection: SocketUnreader) -> bytes:
+    found = b""
+    while len(found) < len(NEXT):
+        found += connection.read()
+    return found
+
+
+@pytest.mark.parametrize("early", [0, 1, 5000])
+def test_reads_end_where_the_body_ends(connection: SocketUnreader, early: int) -> None:
+    """Some of the body came with the head of the request, as it does."""
+    connection.unread(connection.sock.recv(early) if early else b"")
+    body = Body(ServersBody(LengthReader(connection, len(DATA))))
+    found, buffer = bytearray(), bytearray(60_000)
+    while data := body.read(50_000):
+        found += data
+        found += buffer[: body.readinto(buffer)]
+    assert bytes(found) == DATA
+    assert body.readinto(buffer) == 0
+    assert rest_of(connection) == NEXT
+
+
+def test_lines_and_pieces_may_be_mixed(connection: SocketUnreader) -> None:
+    """A line is read ahead by gunicorn; nothing of that is lost."""
+    body = Body(ServersBody(LengthReader(connection, len(DATA))))
+    found = body.read(1000) + body.readline() + body.read(1000) + body.readline()
+    while data := body.read(100_000):
+        found += data
+    assert found == DATA
+    assert rest_of(connection) == NEXT
+
+
+def test_a_body_of_unknown_length_is_the_servers_to_read() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+        message = type("Message", (), {"parse_trailers": lambda *_: None, "limit_request_fields": 1})()
+        body = Body(ServersBody(ChunkedReader(message, SocketUnreader(ours))))
+        buffer = bytearray(100)
+        assert buffer[: body.readinto(buffer)] == b"hello world"
+
+
+def test_a_large_file_is_synced_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(bodies, "SYNC_BYTES", 100_000)
+    monkeypatch.setattr(bodies, "off_loop", lambda call, handle: synced.append(call(handle) or 1))
+    with nameless(str(tmp_path)) as file:
+        assert isinstance(file.raw, SyncedFile)  # type: ignore[attr-defined]
+        for _ in range(7):
+            file.write(bytes(50_000))
+        file.seek(0)
+        assert len(file.read()) == 350_000
+    assert len(synced) == 3
