@@ -124,7 +124,7 @@ SETTINGS = (
     Setting("PORT", int, "5000", "Port to serve on."),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting("LOG_DIR", str, "logs", "Folder of app.log."),
-    Setting("METRICS_ENABLED", boolean, "True", "Serve figures of the machine and the log, at /system."),
+    Setting("METRICS_ENABLED", boolean, "True", "Serve figures of the machine and the log, at /system, and /metrics."),
 )
 
 

@@ -1,16 +1,16 @@
-"""Health, system figures and the log."""
+"""Health, system figures, for Prometheus, too, and the log."""
 
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app
+from flask import Response, current_app
 from flask_babel import gettext as _
 
 from app.errors import NotFound
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.services import readiness, services, system
-from app.services.system import logs
+from app.services.system import exposition, logs
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -32,13 +32,18 @@ def ready() -> Any:
     return {"status": "ready", "reasons": []}
 
 
+@blueprint.get("/metrics")
+@blueprint.doc(hide=True)
+def metrics() -> Response:
+    """The figures for Prometheus."""
+    return Response(exposition.exposition(present_figures()), content_type=exposition.CONTENT_TYPE)
+
+
 @blueprint.get("/api/system")
 @blueprint.output(SystemOut)
 def figures() -> dict[str, Any]:
     """CPU, memory, disk, network, GPUs, the queue, the database, devices and processes."""
-    refuse_if_off()
-    dispatcher = services().trainer.dispatcher
-    return system.figures(dict(dispatcher.busy) if dispatcher else {}, list(services().estimates.measuring))
+    return present_figures()
 
 
 @blueprint.get("/api/system/logs")
@@ -50,6 +55,16 @@ def log_tail(query: dict[str, Any]) -> dict[str, Any]:
     refuse_if_off()
     path = Path(current_app.config["LOG_DIR"]) / "app.log"
     return logs.tail(path, query["level"], query["search"], query["limit"])
+
+
+def present_figures() -> dict[str, Any]:
+    """
+    Raises:
+        NotFound: METRICS_ENABLED is off.
+    """
+    refuse_if_off()
+    dispatcher = services().trainer.dispatcher
+    return system.figures(dict(dispatcher.busy) if dispatcher else {}, list(services().estimates.measuring))
 
 
 def refuse_if_off() -> None:

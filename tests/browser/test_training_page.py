@@ -230,7 +230,8 @@ def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:
     drawn(page, "charts[0]?.data.datasets[0].data.length >= 12")
     first, beyond, above = page.evaluate(f"""async () => {{
       const {{ chart, plot }} = {{ chart: {CHARTS}[0], plot: {CHARTS}[0].plot }};
-      const drawn = async () => {{ while (plot.stale) await new Promise((done) => {{ requestAnimationFrame(done); }}); }};
+      const frame = () => new Promise((done) => {{ requestAnimationFrame(done); }});
+      const drawn = async () => {{ while (plot.stale) await frame(); }};
       const made = [];
       const update = chart.update.bind(chart);
       chart.update = (...how) => {{ made.push(plot.metrics.length); update(...how); }};

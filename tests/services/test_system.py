@@ -1,6 +1,7 @@
 """Figures of the machine: rates, processes, devices, the database's times, the log's end; and their endpoints."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Training
 from app.services.process import Child
-from app.services.system import logs
+from app.services.system import exposition, logs
 from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
 from app.services.system.processes import child_of, devices, look, training_of
@@ -149,3 +150,48 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
     assert client.get("/api/system/logs?level=LOUD").status_code == 422
     idle_app.config["METRICS_ENABLED"] = False
     assert client.get("/api/system/logs").status_code == client.get("/api/system").status_code == 404
+
+
+SAMPLE = re.compile(r'yolo_(\w+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (-?[\d.e+-]+)')
+
+
+def samples(text: str) -> dict[str, float]:
+    """By name and labels; every line is a sample, or a comment that the format knows."""
+    lines = [
+        line
+        for line in text.splitlines()
+        if not re.fullmatch(r"# (HELP yolo_\w+ .+|TYPE yolo_\w+ (gauge|counter))", line)
+    ]
+    found = [SAMPLE.fullmatch(line) for line in lines]
+    assert all(found), text
+    return {match[1] + (match[2] or ""): float(match[3]) for match in found if match}
+
+
+def test_figures_for_prometheus(idle_app: APIFlask) -> None:
+    dataset_id = valid_dataset(idle_app)
+    with idle_app.app_context(), writing() as session:
+        session.add(Training(name="Run", dataset_id=dataset_id, model_version="n", status="paused"))
+    client = idle_app.test_client()
+    answer = client.get("/metrics")
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    found = samples(answer.text)
+    assert found['trainings{status="paused"}'] == 1
+    assert found['trainings{status="running"}'] == 0
+    assert 0 <= found["cpu_usage_ratio"] <= 1
+    assert found['disk_bytes{kind="total"}'] > found['disk_bytes{kind="free"}'] > 0
+    assert 0 < found['database_query_seconds{quantile="0.5"}'] <= found['database_query_seconds{quantile="1"}'] < 60
+    assert not any(name.startswith("gpu") for name in found)
+    idle_app.config["METRICS_ENABLED"] = False
+    assert client.get("/metrics").status_code == 404
+
+
+def test_gpus_for_prometheus(idle_app: APIFlask) -> None:
+    figures = idle_app.test_client().get("/api/system").json
+    card = {"index": 0, "name": 'A "b" \\ c', "utilization": 50, "memory_used": 2**36 + 1, "memory_total": 2**37}
+    figures["gpus"] = [card | {"temperature": None, "power": 71.5}]
+    found = samples(exposition.exposition(figures))
+    mine = r'gpu="0",name="A \"b\" \\ c"'
+    assert found[f"gpu_usage_ratio{{{mine}}}"] == 0.5
+    assert found[f'gpu_memory_bytes{{{mine},kind="used"}}'] == 2**36 + 1
+    assert found[f"gpu_power_watts{{{mine}}}"] == 71.5
+    assert not any(name.startswith("gpu_temperature") for name in found), "it does not tell"

@@ -35,9 +35,11 @@ export function put(element, ...children) {
   return element;
 }
 
-/** Set a text, unless it is there already: the same one anew costs a layout. */
+/** Set the text of an element that holds nothing else. In the node that is there: another one would cost the style of all around it. */
 export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild: node } = element;
+  if (node?.nodeType !== Node.TEXT_NODE || node.nextSibling) element.textContent = text;
+  else if (node.data !== text) node.data = text;
 }
 
 /** Grey lines where something will stand. */

@@ -1,5 +1,5 @@
-/* When charts are drawn: those that are on the screen, as many in a frame as keep it short, so that the page answers in between. One frame for
-   each would cost more in all: a frame has its own layout and paint, whatever it shows. */
+/* When charts and pictures are drawn: those that are on the screen, as many in a frame as keep it short, so that the page answers in between. One
+   frame for each would cost more in all: a frame has its own layout and paint, whatever it shows. What is drawn has an `element` and `paint()`. */
 const BUDGET_MS = 5;
 const waiting = new Set();
 let frame = 0;
@@ -10,7 +10,7 @@ const seen = new IntersectionObserver((entries) => {
     plot.onScreen = isIntersecting;
     if (isIntersecting && plot.stale) soon(plot);
   }
-}, { rootMargin: "120px" });
+}, { rootMargin: "60px" });
 
 export function watch(plot) {
   plot.element.plot = plot;

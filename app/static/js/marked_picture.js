@@ -1,5 +1,6 @@
 /* What was found in a picture and what is there, drawn over it: boxes, outlines, keypoints. Places are parts of its sides. */
 import { h } from "./dom.js";
+import { soon, unwatch, watch } from "./drawing.js";
 import { percent } from "./format.js";
 import { boxCorners, dot, fillDot, outline, scaled, sharpContext, strokeLines, tag } from "./marks.js";
 import { classColour } from "./palette.js";
@@ -9,37 +10,28 @@ const FEW = 4; // shapes that all get their name
 const SURE = 0.3; // keypoints below are not drawn
 const EDGE = "rgb(0 0 0 / 55%)";
 
-/** A picture with a canvas over it. `alt` says what it is. Drawn in a frame, while it is on the screen. */
+/** A picture with a canvas over it. `alt` says what it is. Drawn while it is on the screen, see drawing.js. */
 export class MarkedPicture {
   constructor(url, { width, height }, alt) {
     this.image = h("img", { src: url, alt, width, height, loading: "lazy", decoding: "async" });
     this.canvas = h("canvas", { "aria-hidden": "true" });
     this.element = h("div", { class: "shapes", style: { "aspect-ratio": `${width} / ${height}`, "--ratio": width / height } }, this.image, this.canvas);
-    this.element.picture = this;
     this.layers = [];
-    this.frame = 0;
-    this.onScreen = false;
     this.size = [0, 0]; // asked of the observer alone: reading it while the page changes would lay it out each time
-    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; this.soon(); });
+    this.resized = new ResizeObserver(([{ contentRect: { width: w, height: h_ } }]) => { this.size = [w, h_]; soon(this); });
     this.resized.observe(this.element);
-    seen.observe(this.element);
+    watch(this);
   }
 
   /** layers: [{shapes, names, truth (drawn dashed, in the ground truth's look), labels, colour(shape)}]. */
   draw(layers) {
     this.layers = layers;
-    this.soon();
-  }
-
-  soon() {
-    this.stale = true;
-    if (this.onScreen) this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.paint(); });
+    soon(this);
   }
 
   paint() {
     const { canvas, size: [width, height] } = this;
-    if (!width) return;
-    this.stale = false;
+    if (!width) return; // the observer tells of it
     const context = sharpContext(canvas, width, height);
     for (const layer of this.layers) {
       if (layer.truth && !layer.colour) context.drawImage(this.truth(layer, width, height), 0, 0, width, height);
@@ -59,17 +51,9 @@ export class MarkedPicture {
 
   end() {
     this.resized.disconnect();
-    seen.unobserve(this.element);
-    cancelAnimationFrame(this.frame);
+    unwatch(this);
   }
 }
-
-const seen = new IntersectionObserver((entries) => {
-  for (const { target: { picture }, isIntersecting } of entries) {
-    picture.onScreen = isIntersecting;
-    if (isIntersecting && picture.stale) picture.soon();
-  }
-}, { rootMargin: "60px" });
 
 function drawLayer(context, layer, width, height) {
   for (const shape of layer.shapes) drawShape(context, shape, layer, width, height);
