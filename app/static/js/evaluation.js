@@ -95,7 +95,7 @@ export class EvaluationView {
       return h("button", { class: "preview preview-open", type: "button", hidden: index >= WORST_AT_FIRST, title: picture.file, onclick: () => this.open(pictures, index) }, view.element, h("span", { class: "under" }, tn("{n} error", "{n} errors", picture.errors)));
     }));
     const more = pictures.length > WORST_AT_FIRST && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { list.querySelectorAll("[hidden]").forEach((item) => { item.hidden = false; }); more.remove(); } }, t("Show all {n}", { n: number(pictures.length) }));
-    return [list, more];
+    return [this.data.task !== "classify" && this.legend(pictures[0]), list, more]; // what the colours mean
   }
 
   /** A picture with what was found in the colour of its outcome: right, or an error. */
