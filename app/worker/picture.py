@@ -11,9 +11,10 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
 Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
 
+# Those of the pages (static/js/palette.js): a class keeps its colour.
 COLOURS = (
-    "#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45", "#fabed4", "#469990",
-    "#dcbeff", "#9a6324", "#fffac8", "#800000", "#aaffc3", "#808000", "#ffd8b1", "#000075", "#ffe119", "#a9a9a9",
+    "#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "#7a5b00", "#8b2f2f", "#3d6b1f",
+    "#7b3fb0", "#0d6c8c", "#9a3d12", "#4f5d73", "#b02a4c", "#2f7048", "#6b4f3a", "#3f4fa0",
 )  # fmt: skip
 
 
@@ -70,7 +71,8 @@ def draw(picture: Image.Image, detections: list[dict[str, Any]], order: dict[str
     font = label_font(max(12, round((drawn.width + drawn.height) * 0.012)))
     for item in reversed(detections):  # the surest last: it stays readable where boxes overlap
         colour = COLOURS[order.get(item["class"], 0) % len(COLOURS)]
-        draw_shape(canvas, item, colour, width)
+        if "top5" not in item:  # a class of the whole picture has no outline
+            draw_shape(canvas, item, colour, width)
         text = f"{item['class']} {item['confidence']:.2f}".replace("\n", " ")
         draw_label(canvas, drawn.size, item["bbox"], text, colour, font)
     return drawn

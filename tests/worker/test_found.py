@@ -1,5 +1,6 @@
 """What a model found, as data, for each task; from ultralytics' own results."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 from PIL import Image
 from ultralytics.engine.results import Results
 
+from app.config import ROOT
 from app.worker.found import MOST_CORNERS, detections_of
-from app.worker.picture import draw
+from app.worker.picture import COLOURS, draw
 
 NAMES = {0: "leaf", 1: "=stem"}
 BOXES = torch.tensor([[10.0, 20, 50, 60, 0.3, 0], [60, 20, 90, 70, 0.9, 1]])
@@ -79,3 +81,21 @@ def test_shapes_are_drawn_as_they_are() -> None:
     assert drawn.getpixel((35, 42)) != (0, 0, 0)
     assert drawn.getpixel((50, 54)) != (0, 0, 0)
     assert [drawn.getpixel(place) for place in ((78, 76), (24, 74))] == [(0, 0, 0)] * 2
+
+
+def test_a_class_of_the_whole_picture_gets_a_label_and_no_frame() -> None:
+    item = {
+        "class": "leaf",
+        "confidence": 0.8,
+        "bbox": [0, 0, 200, 160],
+        "top5": [{"class": "leaf", "confidence": 0.8}],
+    }
+    drawn = draw(Image.new("RGB", (200, 160), "black"), [item], {"leaf": 0})
+    assert drawn.getpixel((2, 2)) != (0, 0, 0), "the label"
+    assert drawn.crop((0, 40, 200, 160)).getcolors() == [(200 * 120, (0, 0, 0))]
+
+
+def test_a_class_has_one_colour_everywhere() -> None:
+    """In pictures for download as on the pages."""
+    script = (ROOT / "app/static/js/palette.js").read_text(encoding="utf-8").partition("classColour")[0]
+    assert tuple(re.findall(r"#[0-9a-f]{6}", script)) == COLOURS
