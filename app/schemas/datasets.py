@@ -202,6 +202,7 @@ class DatasetCreated(Message):
 
 class EffectOut(Schema):
     code = String()
+    title = String()
     message = String()
     images = Integer(metadata={"description": "Mended, moved or left out."})
     rows = Integer(metadata={"description": "Of label files: mended or removed."})

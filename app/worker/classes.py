@@ -5,6 +5,10 @@ from pathlib import Path
 
 from app.worker.formats import Item, Refused, Row, Source, decision
 
+# Decisions about names that hold no more once someone has named the classes.
+ABOUT_NAMES = frozenset({"classes_unnamed", "names_sorted", "names_from_file", "names_added", "annotation_names",
+                         "form_names_ignored", "form_names_ignored_list", "folder_names"})  # fmt: skip
+
 
 def classes_in(item: Item, folder: Path) -> set[int | str]:
     """The classes in an image as its label has them; what cannot be read counts for nothing."""
@@ -43,6 +47,8 @@ def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
         if len(names) < len(source.names):
             raise Refused("names_too_few", count=len(names), needed=len(source.names))
         rename_numbers(source, folder, names)
+        source.decisions = [item for item in source.decisions if item["code"] not in ABOUT_NAMES]
+        source.decisions.append(decision("names_given", "names", count=len(source.names)))
 
 
 def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:

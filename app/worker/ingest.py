@@ -105,7 +105,7 @@ class Ingest:
         done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
         self.decisions += done.decisions
         entries = self.entries(source, pictures, done.splits, done.groups)
-        source.items.clear()  # their memory is needed: 100,000 images
+        source.items.clear()
         entries, effects = self.fix(source, entries)
         self.build(source, entries, effects)
 
@@ -148,6 +148,7 @@ class Ingest:
             if item.rows is not None:
                 entry.text = "".join(f"{row.text}\n" for row in item.rows)
                 entry.origins = [(row.file, row.line) for row in item.rows]
+                item.rows = None  # their memory is needed: 100,000 images
             elif item.label is not None:
                 entry.label = self.source_folder / item.label
             made.append(entry)

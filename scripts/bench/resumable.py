@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ CHUNK = 64 * 2**20  # as the page and the client send
 PIECE = 2**20
 ROUNDS = 3
 TUS = {"Tus-Resumable": "1.0.0"}
+Times = tuple[float, ...]  # seconds
 BOUNDARY = "0123456789abcdef" * 2  # as long as those of requests and the browsers
 
 
@@ -142,27 +143,52 @@ class Others:
         self.p99, self.longest = taken[int(0.99 * len(taken))], taken[-1]
 
 
+def settled(server: Server) -> None:
+    """Wait until nothing of a round is left to do: the next one must not pay for it."""
+    while any(row["status"] == "validating" for row in server.get("/api/datasets").json()["datasets"]):
+        time.sleep(0.1)
+    time.sleep(0.5)
+
+
+def rounds(server: Server, send: Callable[[], Times]) -> Times:
+    """The medians of what `send` returns."""
+    found = []
+    for _ in range(ROUNDS):
+        found.append(send())
+        settled(server)
+    return tuple(statistics.median(values) for values in zip(*found, strict=True))
+
+
 def resumable(folder: Path, _asked: argparse.Namespace) -> Figures:
-    """Medians of three rounds; the waits of others over all rounds of a way."""
+    """Medians of three rounds, without and with another client that asks without a pause; its waits over all rounds."""
     path = large_zip(folder / "bench.zip")
     plain = statistics.median(copy_and_sync(path, folder / "copy") for _ in range(ROUNDS))
     figures = {"MB": path.stat().st_size / 2**20, "cp and sync, s": plain}
     for mode in MODES:
         (folder / mode).mkdir()
         with Server(folder / mode, mode, MAX_UPLOAD_SIZE="1GB", MIN_FREE_DISK="1MB") as server:
-            with Others(server) as nobody:
-                time.sleep(2)
-            figures[f"{mode}: others alone, p99, ms"] = nobody.p99
-            with Others(server) as others:
-                posted = statistics.median(by_post(server, path) for _ in range(ROUNDS))
-            figures |= {f"{mode}: POST, s": posted, f"{mode}: POST / cp and sync": posted / plain,
-                        f"{mode}: others during POST, p99, ms": others.p99,
-                        f"{mode}: others during POST, longest, ms": others.longest}  # fmt: skip
-            with Others(server) as others:
-                rounds = [by_chunks(server, path, CHUNK) for _ in range(ROUNDS)]
-            sent, done = (statistics.median(values) for values in zip(*rounds, strict=True))
-            figures |= {f"{mode}: tus, every byte synced, s": sent, f"{mode}: tus / cp and sync": sent / plain,
-                        f"{mode}: tus, dataset made, s": done, f"{mode}: others during tus, p99, ms": others.p99,
-                        f"{mode}: others during tus, longest, ms": others.longest}  # fmt: skip
-            figures[f"{mode}: tus in one PATCH, s"] = by_chunks(server, path, SIZE * 2)[0]
+            for what, found in uploads(server, path).items():
+                figures[f"{mode}: {what}"] = found
+                if what.endswith(", s"):
+                    figures[f"{mode}: {what.removesuffix(', s')} / cp and sync"] = found / plain
+    return figures
+
+
+def uploads(server: Server, path: Path) -> Figures:
+    """Every way to send it, to one server."""
+    ways: dict[str, Callable[[], Times]] = {
+        "POST": lambda: (by_post(server, path),),
+        "tus": lambda: by_chunks(server, path, CHUNK),
+        "tus in one PATCH": lambda: by_chunks(server, path, SIZE * 2),
+    }
+    with Others(server) as nobody:
+        time.sleep(2)
+    figures = {"others alone, p99, ms": nobody.p99}
+    for name, send in ways.items():
+        figures[f"{name}, s"], *made = rounds(server, send)
+        if made:
+            figures[f"{name}, dataset made, s"] = made[0]
+        with Others(server) as others:
+            figures[f"{name} beside others, s"] = rounds(server, send)[0]
+        figures |= {f"others during {name}, p99, ms": others.p99, f"others during {name}, longest, ms": others.longest}
     return figures

@@ -164,6 +164,12 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     page.keyboard.type("broken")
     expect(total).to_have_text(f"1 image of {IMAGES + 1}")
     expect(page.locator(".tile-broken")).to_be_visible()
+    page.locator(".tile").click()
+    broken = page.locator("dialog.viewer")
+    expect(broken.locator(".viewer-findings")).to_contain_text("cannot be decoded")
+    expect(broken.locator(".viewer-wait")).to_have_text("This file is no image that can be shown.")
+    page.keyboard.press("Escape")
+    expect(broken).to_be_hidden()
     page.get_by_role("button", name="Clear filters").click()
     expect(page.locator(".tile")).to_have_count(60)
 

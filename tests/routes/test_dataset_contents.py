@@ -187,3 +187,22 @@ def test_before_there_is_a_revision(client: FlaskClient, app: APIFlask) -> None:
         get(client, path, 409)
     assert client.get("/api/datasets/7/images").status_code == 404
     assert client.post("/api/datasets/7/fix", json={"codes": "all"}).status_code == 404
+
+
+def test_findings_of_annotations_lead_to_their_images(client: FlaskClient) -> None:
+    """A VOC file names an object by its number; the image is that of the revision, whose folders are others."""
+    box = "<object><name>cell</name><bndbox><xmin>{0}</xmin><ymin>5</ymin><xmax>20</xmax><ymax>30</ymax></bndbox>"
+    box += "</object>"
+    files: dict[str, bytes | str] = {}
+    for number in range(4):
+        files[f"VOC/JPEGImages/{number}.jpg"] = picture(str(number))
+        objects = box.format(5) + (box.format(20) if number == 2 else "")
+        files[f"VOC/Annotations/{number}.xml"] = f"<annotation><filename>{number}.jpg</filename>{objects}</annotation>"
+    files["VOC/Annotations/gone.xml"] = f"<annotation><filename>gone.jpg</filename>{box.format(5)}</annotation>"
+    assert upload(client, zip_bytes(files)).status_code == 201
+    settled(client, 1)
+    found = {item["code"]: item for item in get(client, "findings")["findings"]}
+    flat = found["object_degenerate"]
+    assert (flat["file"], flat["line"]) == ("VOC/Annotations/2.xml", 2)
+    assert get(client, f"images/{flat['image_id']}")["file"].endswith("/2.jpg")
+    assert found["image_missing"]["image_id"] is None

@@ -128,6 +128,53 @@ def test_options_of_the_form(client: FlaskClient) -> None:
     assert client.get("/api/datasets").json["total"] == 1
 
 
+def test_names_that_were_given_are_no_decision_of_the_import(client: FlaskClient) -> None:
+    unnamed = {name: content for name, content in files().items() if name != "data.yaml"}
+    upload(client, zip_bytes(unnamed), names='["Katze", "Hund"]')
+    body = settled(client, 1)
+    told = {item["code"]: item for item in body["report"]["decisions"]}
+    assert (body["classes"], told.keys()) == (["Katze", "Hund"], {"names_given", "split_made"})
+    assert told["names_given"]["change"] == {"parameter": "names", "value": ["Katze", "Hund"], "options": None}
+    upload(client, zip_bytes(unnamed))
+    assert "classes_unnamed" in {item["code"] for item in settled(client, 2)["report"]["decisions"]}
+    assert revise(client, 2, names=["Katze", "Hund"]).status_code == 202
+    made(client, 2)
+    codes = {item["code"] for item in client.get("/api/datasets/2").json["report"]["decisions"]}
+    assert codes == {"names_given", "split_made"}
+
+
+def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
+    """Boxes as outlines: the former revision stays in use, and the reason is that of the labels."""
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    assert revise(client, task="segment").status_code == 202
+    row = made(client, 1)
+    assert (row["status"], row["current"], row["task"]) == ("ready", False, "segment")
+    assert "“Segmentation” needs polygons" in row["error"]
+    body = client.get("/api/datasets/1").json
+    assert (body["status"], body["revision"], body["task"]) == ("valid", 1, "detect")
+    assert client.post("/api/datasets/1/revisions/2/use").status_code == 409
+
+
+def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
+    xml = "<annotation><size><width>96</width><height>64</height></size><object><name>x</name><bndbox><xmin>1</xmin>" \
+          "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"  # fmt: skip
+    upload(client, zip_bytes(files() | {f"Annotations/{number:03}.xml": xml for number in range(20)}))
+    settled(client, 1)
+
+    def told() -> dict[str, Any]:
+        found = client.get("/api/datasets/1", headers=ENGLISH).json["report"]["decisions"]
+        return next(item for item in found if item["code"] == "format_chosen")
+
+    assert "YOLO was taken; not taken: Pascal VOC." in told()["message"]
+    assert told()["change"] == {"parameter": "format", "value": "yolo", "options": ["yolo", "voc"]}
+    assert revise(client, format="voc", root="").status_code == 202
+    assert made(client, 1)["classes"] == ["cat", "dog", "x"]
+    assert told()["change"] == {"parameter": "format", "value": "voc", "options": ["voc", "yolo"]}
+    assert revise(client, format="yolo", root="").status_code == 202
+    assert made(client, 1)["classes"] == ["cat", "dog"]
+
+
 def test_of_several_datasets_another_root(client: FlaskClient) -> None:
     both = {f"a/{name}": content for name, content in yolo_files(6, 2).items()}
     both |= {f"b/{name}": content for name, content in yolo_files(3, 2).items()}

@@ -85,7 +85,7 @@ def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
     assert (found["status"], found["task"], found["classes"]) == ("valid", "classify", ["round", "square"])
     assert found["report"]["boxes"] == {"0": 3, "1": 3}
     assert {"class_unknown": 1, "image_broken": 1}.items() <= found["report"]["findings"].items()
-    assert {"task_found", "folder_names"} <= {item["code"] for item in found["report"]["decisions"]}
+    assert {"task_folders", "folder_names"} <= {item["code"] for item in found["report"]["decisions"]}
     assert written(app, found)["names"] == {0: "round", 1: "square"}
 
     unsplit = {f"{'cat' if number % 2 else 'dog'}/{number}.jpg": image_bytes() for number in range(20)}

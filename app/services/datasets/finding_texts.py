@@ -305,7 +305,9 @@ def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         told = told_of(code)
         text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE
         data = {"title": str(told.title), "rows": done["rows"], "images": done["images"], "files": len(done["files"])}
-        shown.append({"code": code, "message": str(text) % data} | {key: done[key] for key in EFFECT})
+        shown.append(
+            {"code": code, "title": data["title"], "message": str(text) % data} | {key: done[key] for key in EFFECT}
+        )
     return shown
 
 

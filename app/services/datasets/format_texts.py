@@ -13,10 +13,11 @@ DECISIONS = {
                       "%(names)s."),
     "annotation_names": _l("The class names of the annotations were taken, not those of another file or the form."),
     "lists_used": _l("The split was taken from %(lists)s. Images that are in no list were left out: %(left_out)s."),
+    "lists_of_all": _l("The split was taken from %(lists)s."),
     "yaml_folders": _l("The split of %(count)s images was taken from the folders in data.yaml."),
-    "keypoints_found": _l("data.yaml says nothing of keypoints, but every row has %(count)s: the task is “pose”."),
-    "shapes_mixed": _l("%(boxes)s objects are boxes and %(polygons)s are outlines. The task is “detect”, with the "
-                       "boxes round the outlines; as “segment”, boxes become outlines of four corners."),
+    "keypoints_found": _l("data.yaml says nothing of keypoints, but every row has %(count)s: the task is “Pose”."),
+    "shapes_mixed": _l("%(boxes)s objects are boxes and %(polygons)s are outlines. The task is “Detection”, with the "
+                       "boxes round the outlines; for “Segmentation”, boxes become outlines of four corners."),
     "files_chosen": _l("Several annotation files are about the same images. Not read: %(files)s."),
     "heading_dropped": _l("A heading without objects was left out of the classes: %(names)s."),
     "merged": _l("%(count)s datasets of the ZIP were put together, classes by name: %(roots)s."),
@@ -54,7 +55,8 @@ REASONS = {
         "No dataset was found: there are %(images)s images and %(labels)s text files. Expected are images with labels "
         "as YOLO (images/train, images/val and labels/train, labels/val; or train/images, train/labels and "
         "valid/images, valid/labels; or images and labels; or each image beside its .txt), COCO (JSON), Pascal VOC or "
-        "CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…"
+        "CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…; also CLASS/… "
+        "where the task “Classification” is chosen."
     ),
     "no_root": _l("There is no dataset in “%(root)s”. There are datasets in: %(roots)s."),
     "no_images_found": _l("None of the images of the dataset in “%(file)s” is in the ZIP. Put the images and the "

@@ -2,7 +2,8 @@
 
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,7 +70,8 @@ class DatasetImport(DatasetBase):
         try:
             with Looking(self.spare, 1, options, about) as looking:
                 staged = self.storage.stage_dataset(file, limits, looking)
-                kept = self.storage.keep_original(file, staged)
+                with self.nothing_left(looking, staged):
+                    kept = self.storage.keep_original(file, staged)
                 return self.take(looking, staged, name, description, asked)
         except BaseException:
             kept = False
@@ -116,10 +118,16 @@ class DatasetImport(DatasetBase):
 
     def look(self, looking: Looking, staged: Staged) -> Planned:
         """The child's first verdict on staged files, which are on the disk then; nothing is left of refused ones."""
-        try:
+        with self.nothing_left(looking, staged):
             looking.begin(staged.folder)
             self.storage.sync(staged.folder)  # while the child reads
             return looking.verdict()
+
+    @contextmanager
+    def nothing_left(self, looking: Looking, staged: Staged) -> Iterator[None]:
+        """Staged files are removed where this fails, once nobody reads them any more."""
+        try:
+            yield
         except BaseException:
             looking.end()
             self.storage.discard(staged)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
@@ -184,15 +185,18 @@ class Supervisor:
     def conclude(self, reason: dict[str, Any] | None) -> None:
         """Write the result, then show and tell it."""
         result = self.outcome if isinstance(self.outcome, Ingested) else None
+        replaced: list[Path] = []
         with writing() as session:
             rows = self.rows(session)
             if rows is not None:
                 dataset, revision = rows
                 if result and reason is None:
                     accept(session, dataset, revision, result)
+                    if dataset.revision == self.job.number:  # before anybody can read that it is there
+                        replaced = self.storage.show_revision(dataset.id, self.job.number)
                 else:
                     give_up_revision(dataset, revision, reason or {"code": "interrupted", "data": {}})
-                current, status, error = dataset.revision, str(dataset.status), dataset.error
+                status, error = str(dataset.status), dataset.error
                 failed = revision.status == RevisionStatus.FAILED
         self.board.children.pop(self.job.dataset_id, None)
         self.board.progress.pop(self.job.dataset_id, None)
@@ -200,8 +204,7 @@ class Supervisor:
             return
         if failed:
             self.storage.remove_revision(self.job.dataset_id, self.job.number)
-        elif current == self.job.number:
-            self.storage.show_revision(self.job.dataset_id, current)
+        self.storage.remove_all(replaced)
         logger.info("revision %d of dataset %d: %s%s%s", self.job.number, self.job.dataset_id, status,
                     f" after {result.seconds:.2f} s" if result else "", f": {error}" if error else "")  # fmt: skip
         total = sum(result.images.values()) if result else 0

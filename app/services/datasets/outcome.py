@@ -57,12 +57,12 @@ def with_outside(skipped: dict[str, Any], result: Ingested) -> dict[str, Any]:
 
 def unusable(result: Ingested) -> dict[str, Any] | None:
     """Why a training could not use a revision; None when it can."""
+    if result.findings.get("label_box"):
+        return {"code": "boxes_only", "data": {"task": result.task}}
     if not result.usable["train"]:
         return {"code": "no_train", "data": {}}
     if not result.usable["val"]:
         return {"code": "no_val", "data": {}}
-    if result.findings.get("label_box"):
-        return {"code": "boxes_only", "data": {"task": result.task}}
     return None if result.boxes else {"code": "no_boxes", "data": {}}
 
 

@@ -9,7 +9,7 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.finding_texts import effects
-from app.services.datasets.texts import DECISIONS, LEFT_OUT, REASONS, say
+from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, TASKS, say
 
 
 class DatasetView(DatasetBase):
@@ -82,13 +82,24 @@ def decision(item: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, A
         change = {"parameter": change["parameter"], "value": choices.get(change["parameter"]),
                   "options": change.get("options") or None}  # fmt: skip
     data = item.get("data", {})
-    return {"code": item["code"], "data": data, "message": say(DECISIONS, item["code"], data), "change": change}
+    return {"code": item["code"], "data": data, "message": say(DECISIONS, item["code"], called(data)), "change": change}
+
+
+def called(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a text with tasks and formats by their names; several formats are separated by commas."""
+    said = dict(data)
+    if "task" in said:
+        said["task"] = TASKS.get(said["task"], said["task"])
+    if "format" in said:
+        said["format"] = FORMATS.get(said["format"], said["format"])
+        said["others"] = ", ".join(str(FORMATS.get(name, name)) for name in said.get("others", "").split(", "))
+    return said
 
 
 def error(report: Mapping[str, Any]) -> str | None:
     """Why it cannot be used."""
     reason = report.get("reason")
-    return say(REASONS, reason["code"], reason["data"]) if reason else None
+    return say(REASONS, reason["code"], called(reason["data"])) if reason else None
 
 
 def thumbnail(dataset: Dataset, image: int) -> str:

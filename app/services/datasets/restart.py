@@ -57,7 +57,7 @@ class DatasetRestart(DatasetBase):
         for number in [None, *ready] if row.revision is None else ready:
             self.storage.correct_path(dataset_id, number)
         if row.revision is not None:
-            self.storage.show_revision(dataset_id, row.revision)
+            self.storage.remove_all(self.storage.show_revision(dataset_id, row.revision))
         if building:
             self.again(dataset_id, building[0])
         elif row.revision is None and not revisions:

@@ -110,7 +110,7 @@ class DatasetRevisions(DatasetBase):
             dataset, row = session.get_one(Dataset, dataset_id), session.get_one(DatasetRevision, row.id)
             make_current(dataset, row)
             status = str(dataset.status)
-        self.storage.show_revision(dataset_id, number)
+        self.storage.remove_all(self.storage.show_revision(dataset_id, number))
         to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
                                         "done": row.total_images, "total": row.total_images,
                                         "revision": number})  # fmt: skip

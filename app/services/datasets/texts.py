@@ -7,6 +7,11 @@ from flask_babel import lazy_gettext as _l
 
 from app.services.datasets import finding_texts, format_texts
 
+TASKS = {"detect": _l("Detection"), "segment": _l("Segmentation"), "pose": _l("Pose"), "obb": _l("Oriented boxes"),
+         "classify": _l("Classification")}  # fmt: skip
+FORMATS = {"yolo": "YOLO", "darknet": "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", "coco": "COCO", "voc": "Pascal VOC",
+           "cvat": "CVAT", "labelme": "LabelMe", "createml": "CreateML",
+           "folders": _l("folders of classes")}  # fmt: skip
 DECISIONS = {
     "val_split": _l(
         "The ZIP has no validation images: %(moved)s training images (%(percent)s %%) were set apart for validation, "
@@ -28,8 +33,10 @@ DECISIONS = {
         "class_%(last)s."
     ),
     "folder_names": _l("The classes are named by the folders of the images, not by data.yaml or the form."),
-    "task_found": _l("From the labels, the task is “%(task)s”. If it is another one, upload the dataset again and name "
-                     "its task."),
+    "names_given": _l("The %(count)s classes have the names that were given for them."),
+    "task_found": _l("From the labels, the task is “%(task)s”. If it is another one, choose it here."),
+    "task_wished": _l("The task is “%(task)s”, as it was chosen."),
+    "task_folders": _l("There are no labels: each folder of images is a class, and the task is “%(task)s”."),
     "set_aside": _l("%(count)s images that cannot be decoded or are too large were set aside. Training will not see "
                     "them."),
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
@@ -46,7 +53,7 @@ REASONS = {
     "no_val": _l("No validation image can be used. The findings say why."),
     "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
     "boxes_only": _l("Some label files hold boxes, but the task “%(task)s” needs polygons or corners in every file. "
-                     "Correct them, or upload the dataset for the task detect."),
+                     "Correct them, or choose the task “Detection”."),
     "files_missing": _l("The dataset's files are missing on the server. Delete it and upload it again."),
     "interrupted": _l("The server was stopped before the dataset was complete. Delete it and upload it again."),
     "died": _l("The validation ended unexpectedly (%(how)s). Delete the dataset and upload it again; if it happens "

@@ -44,16 +44,18 @@ class RevisionFiles:
         folder = self.dataset_dir(dataset_id) if revision is None else self.revision_dir(dataset_id, revision)
         return folder / "dataset.yaml"
 
-    def show_revision(self, dataset_id: int, number: int) -> None:
-        """Have the specification's places lead to this revision; each link is swapped by a rename."""
+    def show_revision(self, dataset_id: int, number: int) -> list[Path]:
+        """Have the specification's places lead to this revision; each link is swapped by a rename.
+
+        Returns: folders out of the way of these links, from before revisions: to be removed.
+        """
         folder = self.dataset_dir(dataset_id)
         before = [folder / name for name in BEFORE if (folder / name).is_dir() and not (folder / name).is_symlink()]
         moved = [(path, self.tmp / f"{dataset_id}-{path.name}-{os.urandom(6).hex()}") for path in before]
         for path, aside in moved:
             os.replace(path, aside)
         self.swap_links(folder, number)
-        for _path, aside in moved:
-            remove_tree(aside)
+        return [aside for _path, aside in moved]
 
     def swap_links(self, folder: Path, number: int) -> None:
         for name in SHOWN:

@@ -50,6 +50,12 @@ function refuseAway(request, response) {
   if (request.getMethod() === "HEAD" && response.getStatus() >= 500) throw new Error("away");
 }
 
+/** Whether the server said no; a wrong offset (409) and a lock (423) pass. */
+function refused(error) {
+  const status = error.originalResponse?.getStatus() || 0;
+  return status >= 400 && status < 500 && ![409, 423].includes(status);
+}
+
 export class Transfer {
   /** @param progress called with {sent, total, rate, left}; @param interrupted when the connection is lost for a while */
   constructor(file, metadata, { progress, interrupted }) {
@@ -59,6 +65,7 @@ export class Transfer {
       endpoint: ENDPOINT, chunkSize: CHUNK, retryDelays: DELAYS, metadata, headers: HEADERS, fingerprint: async () => fingerprint(file),
       onProgress: (sent, total) => { this.heard = performance.now(); this.progress({ sent, total, ...this.rate(sent, total) }); },
       onAfterResponse: refuseAway,
+      onShouldRetry: (error) => this.retried(error),
       onError: (error) => this.broken(error),
       onSuccess: () => this.end(() => this.resolve(true)),
     });
@@ -95,10 +102,17 @@ export class Transfer {
     tell();
   }
 
+  /** tus-js-client asks whether to try again soon, by its own rule; the reader sees the pause at once. */
+  retried(error) {
+    const again = !refused(error) && navigator.onLine;
+    if (again) this.interrupted();
+    return again;
+  }
+
   /** A refusal is the end; a lost connection is not. */
   broken(error) {
     const status = error.originalResponse?.getStatus() || 0;
-    if (status >= 400 && status < 500 && ![409, 423].includes(status)) {
+    if (refused(error)) {
       this.end(() => this.reject(problem(status, error.originalResponse.getBody())));
     } else this.goOnLater();
   }

@@ -4,11 +4,11 @@ import { h, icon, put } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, number, percent, remaining } from "./format.js";
 import { t } from "./i18n.js";
+import { uploadForm } from "./upload_form.js";
 import { Transfer, created, fingerprint, fits, terminate, unfinished } from "./resumable.js";
 import { bar, moveBar } from "./status.js";
 
 const RESUMABLE_FROM = 20 * 1024 ** 2; // smaller files are sent again as quickly as they are gone on with
-let serial = 0;
 
 export class Uploads {
   /** @param limits {most, post}: bytes of a file, and of one that is sent in a plain POST */
@@ -30,9 +30,19 @@ export class Uploads {
     if (files.length) this.place.lastElementChild.querySelector("input")?.focus();
   }
 
+  /** One click for all forms, where there are several. */
+  offerAll() {
+    const forms = [...this.items].map((item) => item.asking).filter(Boolean);
+    this.all?.remove();
+    if (forms.length < 2) return;
+    this.all = h("div", { class: "upload-all" }, small("upload", t("Upload all {n}", { n: number(forms.length) }), () => forms.forEach((form) => form.requestSubmit())));
+    this.place.prepend(this.all);
+  }
+
   show(item) {
     this.items.add(item);
     this.place.append(item.element);
+    this.offerAll();
   }
 
   /** What this browser began before the page was loaded. */
@@ -57,6 +67,7 @@ export class Uploads {
   remove(item) {
     item.element.remove();
     this.items.delete(item);
+    this.offerAll();
   }
 }
 
@@ -80,20 +91,10 @@ class Upload {
     return null;
   }
 
-  field(name, label, attributes) {
-    const id = `upload-${name}-${(serial += 1)}`;
-    return h("div", { class: "field" }, h("label", { class: "form-label", for: id }, label), h("input", { class: "form-control", id, name, autocomplete: "off", ...attributes }));
-  }
-
   ask() {
-    const form = h("form", { class: "upload-form", onsubmit: (event) => { event.preventDefault(); this.begin(new FormData(form)); } },
-      this.field("name", t("Name"), { value: this.file.name.replace(/\.zip$/i, "").slice(0, 100), maxlength: 100, required: true }),
-      this.field("description", t("Description (optional)"), { maxlength: 5000 }),
-      this.field("classes", t("Classes, if data.yaml is missing"), { placeholder: t("car, truck, bus") }),
-      h("div", { class: "page-actions" },
-        h("button", { class: "btn btn-outline", type: "button", onclick: () => this.uploads.remove(this) }, t("Cancel")),
-        h("button", { class: "btn btn-primary", type: "submit" }, icon("upload"), " ", t("Upload"))));
-    put(this.element, this.head(bytes(this.file.size)), form);
+    this.asking = uploadForm(this.file, this.form, { send: (form) => this.begin(form), cancel: () => this.uploads.remove(this) });
+    put(this.element, this.head(bytes(this.file.size)), this.asking);
+    this.uploads.offerAll();
   }
 
   head(right) {
@@ -101,7 +102,8 @@ class Upload {
   }
 
   begin(form) {
-    this.form = form;
+    Object.assign(this, { form, asking: null, gone: false });
+    this.uploads.offerAll();
     const metadata = { filename: this.file.name, ...Object.fromEntries(form) };
     const { post } = this.uploads.limits;
     const large = this.file.size >= RESUMABLE_FROM || this.file.size > post;
@@ -112,12 +114,12 @@ class Upload {
   inChunks(metadata) {
     return new Transfer(this.file, metadata, {
       progress: (state) => this.progress(state, "sending", () => [this.pauseButton(), this.cancelButton()]),
-      interrupted: () => this.show(t("The connection is lost. It goes on by itself."), "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
+      interrupted: () => this.show(t("The connection is lost. It goes on by itself as soon as it is back."), this.share ? percent(this.share) : "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
     });
   }
 
   queueUp() {
-    this.show(t("Waiting for the upload before it"), "", null);
+    this.show(t("Waiting for the upload before it"), "", this.share ?? 0, "waiting", () => [this.cancelButton()]);
     this.uploads.send(this);
   }
 
@@ -144,6 +146,7 @@ class Upload {
   }
 
   async send() {
+    if (this.gone) return;
     try {
       const id = this.transfer ? await this.sendInChunks() : await this.sendAtOnce();
       if (id) this.received(id);
@@ -163,7 +166,7 @@ class Upload {
 
   /** The dataset's id; null when it was paused or cancelled, and the next in the queue has its turn. */
   async sendInChunks() {
-    if (this.gone || !(await this.transfer.run())) return null;
+    if (!(await this.transfer.run())) return null;
     this.show(t("Sent. The server unpacks it."), "", null);
     const id = await created(this.transfer.id);
     this.transfer.forget();
@@ -188,7 +191,7 @@ class Upload {
     return small(null, t("Cancel"), async () => {
       this.gone = true;
       this.uploads.remove(this);
-      await this.transfer.cancel();
+      await this.transfer?.cancel();
     });
   }
 
@@ -217,12 +220,16 @@ class Upload {
     this.queueUp();
   }
 
-  link() {
-    return h("a", { href: `/datasets/${this.id}` }, t("Open"));
+  link(text = t("Open")) {
+    return h("a", { href: `/datasets/${this.id}` }, text);
+  }
+
+  closeButton() {
+    return h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: () => this.uploads.remove(this) });
   }
 
   checked({ status, done, total }) {
-    if (status === "valid") this.end(icon("check-circle-fill"), t("Ready to train on."), "is-completed", h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on it")));
+    if (status === "valid") this.end(icon("check-circle-fill"), t("Ready to train on."), "is-completed", [this.link(t("See what is in it")), " ", h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on it"))]);
     else if (status === "invalid") this.refused();
     else if (total) this.show(t("Checking: {done} of {total} pictures", { done: number(done), total: number(total) }), this.link(), done / total);
   }
@@ -234,7 +241,7 @@ class Upload {
   }
 
   end(symbol, text, look, link) {
-    this.show([symbol, " ", text], link, 1);
+    this.show([symbol, " ", text], link, 1, "", () => [this.closeButton()]);
     this.bar.firstElementChild.className = `bar-fill ${look}`;
   }
 
@@ -246,6 +253,6 @@ class Upload {
       h("div", { class: "notice-text" }, h("strong", {}, `${this.file.name}: ${error.title}`), error.detail, fields.length > 0 && h("ul", {}, fields)),
       error.again && small("arrow-clockwise", t("Try again"), () => { this.show(t("Sent. The server unpacks it."), "", null); retry(); }),
       this.form && small(null, t("Change and try again"), () => { this.bar = null; this.ask(); }),
-      h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: () => this.uploads.remove(this) })));
+      this.closeButton()));
   }
 }

@@ -135,6 +135,6 @@ def not_taken(found: Found) -> list[dict[str, object]]:
                                   others=", ".join(shown(root) for root in roots[:LISTED])))  # fmt: skip
     formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
     if formats:
-        choices = [f"{form}:{found.root}" for form in (found.format, *formats)]
-        decisions.append(decision("format_chosen", "root", choices, format=found.format, others=", ".join(formats)))
+        choices = [found.format, *formats]
+        decisions.append(decision("format_chosen", "format", choices, format=found.format, others=", ".join(formats)))
     return decisions

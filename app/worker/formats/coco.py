@@ -12,7 +12,19 @@ from app.worker.formats.drafts import finished
 from app.worker.formats.geometry import side
 from app.worker.formats.items import item_name
 from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Decision, Finding, Found, Item, Options, Refused, Row, Source, decision, finding
+from app.worker.formats.model import (
+    Decision,
+    Finding,
+    Found,
+    Item,
+    Options,
+    Refused,
+    Row,
+    Source,
+    decision,
+    finding,
+    task_wished,
+)
 from app.worker.formats.names import MAX_KEYPOINTS
 from app.worker.formats.paths import folder_of, shown, split_of, stem_of
 from app.worker.formats.roots import WORDS, by_root, split_in
@@ -195,9 +207,11 @@ def choose_task(counts: Counter[str], keypoints: dict[str, Any] | None, asked: s
     """
     if asked == "pose" and keypoints is None:
         raise Refused("pose_missing")
+    kinds = (
+        ["detect"] + ["segment"] * bool(counts["polygon"]) + ["pose"] * (keypoints is not None or counts["pose"] > 0)
+    )
     if asked != "auto":
-        return asked, []
-    kinds = ["detect"] + ["segment"] * bool(counts["polygon"]) + ["pose"] * (keypoints is not None)
+        return asked, [task_wished(asked, kinds)]
     if keypoints:
         return "pose", [decision("task_found", "task", kinds, task="pose")]
     if counts["polygon"] and not counts["box"]:

@@ -8,7 +8,18 @@ from dataclasses import dataclass, field
 from app.worker.formats.classes import Known, by_name, settle
 from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, turned
 from app.worker.formats.items import item_name, make_unique
-from app.worker.formats.model import Decision, Finding, Found, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.model import (
+    Decision,
+    Finding,
+    Found,
+    Item,
+    Options,
+    Refused,
+    Source,
+    decision,
+    finding,
+    task_wished,
+)
 from app.worker.formats.paths import shown
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
@@ -63,9 +74,9 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
     """
     if asked == "pose":
         raise Refused("pose_missing")
-    if asked != "auto":
-        return asked, []
     boxes, polygons, tilted = (counts[kind] for kind in KINDS)
+    if asked != "auto":
+        return asked, [task_wished(asked, ["detect"] + ["segment"] * bool(polygons) + ["obb"] * bool(tilted))]
     if tilted and not polygons:
         return "obb", [decision("task_found", "task", ["detect", "obb"], task="obb")]
     if polygons and not boxes:

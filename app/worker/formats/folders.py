@@ -17,7 +17,7 @@ def detect(tree: Tree, task: str) -> list[Found]:
     if not places and task == "classify":
         for path in tree["image"]:
             parts = path.split("/")
-            if len(parts) > 1:
+            if len(parts) > 1 and not generic(parts[-2]):
                 places.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
     roots: dict[str, list[Placed]] = {}
     for place in places:
@@ -31,10 +31,15 @@ def of_class(path: str) -> Placed | None:
     folders = [part.casefold() for part in parts[:-1]]
     for index, folder in enumerate(folders[:-1]):
         split = split_of(folder)
-        if split and folders[index + 1] not in {"images", "labels"}:
+        if split and not generic(folders[index + 1]):
             root = index - 1 if index and folders[index - 1] == "images" else index
             return path, "/".join(parts[:root]), split, "/".join(parts[index + 1 :])
     return None
+
+
+def generic(folder: str) -> bool:
+    """Whether a folder's name says where an image belongs, and not what it shows."""
+    return folder.casefold() in {"images", "labels"} or split_of(folder) is not None
 
 
 def enough(found: Found) -> bool:
@@ -61,7 +66,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     if known.names and known.names != names:
         decisions.append(decision("folder_names", "names"))
     if options.task != "classify":
-        decisions.append(decision("task_found", "task", ["classify"], task="classify"))
+        decisions.append(decision("task_folders", task="classify"))
     items = [
         Item(path, rest, split, class_name=rest.split("/")[0]) for path, _, split, rest in sorted(found.hint, key=rank)
     ]

@@ -107,13 +107,20 @@ def apply(places: list[Place], said: Said, document: Any) -> tuple[list[Place], 
             if item.split is None:
                 left.append(item)
         names = ", ".join(shown(path) for path in said.lists)
-        decisions.append(decision("lists_used", "split", lists=names, left_out=len(left)))
+        decisions.append(lists_used(names, len(left)))
     gone = {id(item) for item in left}
     places = [item for item in places if id(item) not in gone]
     decisions += from_folders(places, document)
     findings = [*said.findings] if decisions and said.lists else []
     findings += [finding("info", "image_unlisted", item.image, image=shown(item.image)) for item in left]
     return places, decisions, findings
+
+
+def lists_used(names: str, left_out: int) -> Decision:
+    """The split is that of lists, and so many images are in none."""
+    if left_out:
+        return decision("lists_used", "split", lists=names, left_out=left_out)
+    return decision("lists_of_all", "split", lists=names)
 
 
 def from_folders(places: list[Place], document: Any) -> list[Decision]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.worker.formats.texts import texts
+
 FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 SPLITS = ("train", "val", "test")
@@ -22,13 +24,27 @@ class Refused(Exception):
         self.data = data
 
 
-@dataclass(slots=True)
 class Row:
-    """One object of a format that is not YOLO."""
+    """One object of a format that is not YOLO.
 
-    text: str  # the YOLO row: class and normalised numbers, 6 decimals, trimmed
-    file: str  # its annotation file, below the source
-    line: int | None  # its line there, or the object's number from 1
+    Args:
+        text: the YOLO row: class and normalised numbers, 6 decimals, trimmed; a long one is kept in a file.
+        file: its annotation file, below the source.
+        line: its line there, or the object's number from 1.
+    """
+
+    __slots__ = ("_text", "file", "line")
+
+    def __init__(self, text: str, file: str, line: int | None) -> None:
+        self.text, self.file, self.line = text, file, line
+
+    @property
+    def text(self) -> str:
+        return self._text if isinstance(self._text, str) else texts.get(self._text)
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._text: str | int = text if len(text) <= texts.SHORT else texts.put(text)
 
 
 @dataclass(slots=True)
@@ -97,6 +113,11 @@ def decision(code: str, parameter: str | None = None, options: list[Any] | None 
     """An entry of the report; `parameter` is what changes it."""
     change = {"parameter": parameter, "options": options or []} if parameter else None
     return {"code": code, "data": data, "change": change}
+
+
+def task_wished(task: str, others: list[str]) -> Decision:
+    """The task is the one that was asked for; `others` fit the labels as well."""
+    return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
 
 
 def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:

@@ -10,6 +10,7 @@ from typing import Any
 from app.worker.formats.classes import Known
 from app.worker.formats.drafts import Draft, Shape, finish, turned_shape
 from app.worker.formats.geometry import number, side
+from app.worker.formats.lists import lists_used
 from app.worker.formats.model import Finding, Found, Options, Refused, Source, decision, finding
 from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
 from app.worker.formats.roots import by_root, split_in
@@ -45,8 +46,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
         known.decisions.append(decision("voc_from_one", count=counts[1]))
     drafts += sets.bare(tree, {draft.image for draft in drafts})
     if sets.ids:
-        known.decisions.append(decision("lists_used", "split", lists=", ".join(sets.files),
-                                        left_out=left_out))  # fmt: skip
+        known.decisions.append(lists_used(", ".join(sets.files), left_out))
     return finish(tree, found, options, drafts, known, findings)
 
 

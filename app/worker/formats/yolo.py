@@ -7,7 +7,7 @@ from app.worker.formats import layout, lists
 from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
 from app.worker.formats.layout import Place
-from app.worker.formats.model import Found, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.model import Found, Item, Options, Refused, Source, decision, finding, task_wished
 from app.worker.formats.paths import inside
 from app.worker.formats.tree import Tree
 
@@ -90,6 +90,9 @@ def set_task(tree: Tree, source: Source, keypoints: dict[str, Any] | None, optio
     if options.task == "pose" and keypoints is None:
         raise Refused("pose_shape")
     source.keypoints = keypoints
+    if options.task != "auto":
+        others = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)
+        source.decisions.append(task_wished(options.task, others))
     source.task = options.task if options.task != "auto" else "pose" if keypoints else None
 
 

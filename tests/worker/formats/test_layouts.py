@@ -152,7 +152,7 @@ def test_formats_beside_each_other(tmp_path: Path) -> None:
     assert source.format == "yolo"
     [told] = [item for item in source.decisions if item["code"] == "format_chosen"]
     assert told["data"] == {"format": "yolo", "others": "voc"}
-    assert told["change"] == {"parameter": "root", "options": ["yolo:", "voc:"]}
+    assert told["change"] == {"parameter": "format", "options": ["yolo", "voc"]}
     assert taken(folder, root="voc:").names == taken(folder, format="voc").names == ["x"]
     assert "Annotations" in refusal(folder, root="voc:Annotations")
 
@@ -201,11 +201,12 @@ def test_keypoints_are_seen_in_the_rows(tmp_path: Path) -> None:
 def test_classes_of_folders(tmp_path: Path) -> None:
     names = ["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "val/oval/2.jpg"]
     source = taken(write(tmp_path / "split", pictures(*names)), classes="x,y")
-    assert (source.task, source.names, codes(source)) == ("classify", ["cat", "dog"], ["folder_names", "task_found"])
+    assert (source.task, source.names, codes(source)) == ("classify", ["cat", "dog"], ["folder_names", "task_folders"])
     unsplit = write(tmp_path / "unsplit", pictures("cat/1.jpg", "dog/2.jpg"))
     assert "No dataset" in refusal(unsplit), "images in folders may be anything: not unless it is asked for"
     assert taken(unsplit, task="classify").names == ["cat", "dog"]
     assert "No dataset" in refusal(tmp_path / "split", task="detect")
+    assert "No dataset" in refusal(write(tmp_path / "boxes", yolo()), task="classify"), "train and val are no classes"
     assert "two folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
 
 

@@ -90,7 +90,7 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     assert [(item.name, item.split, item.class_name) for item in source.items] == [
         ("cat/a.jpg", "train", "cat"), ("dog/b.jpg", "train", "dog"), ("cat/c.jpg", "val", "cat"),
     ]  # fmt: skip
-    assert codes(source) == ["task_found"]
+    assert codes(source) == ["task_folders"]
 
 
 def test_bccd_yolo(bccd_yolo: Path, tmp_path: Path) -> None:

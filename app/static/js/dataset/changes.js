@@ -39,12 +39,14 @@ function question(send, { title, body, read }) {
 
 const ALL = "\0"; // no folder has this name
 
-function askRoot(_current, { value = "", options = [] }, send) {
+function askRoot(_current, { value, options }, send) {
+  const present = value || "";
+  const folders = (options || []).map((item) => (item === "/" ? "" : item));
   const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
-  const root = choices(t("Folder"), [...(options || []).map((item) => ({ value: item, title: item || t("the whole archive") })), all], value);
+  const root = choices(t("Folder"), [...folders.map((item) => ({ value: item, title: item || t("the whole archive") })), all], present);
   const title = t("Take another folder");
   return question(send, { title, body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element],
-    read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== value && (chosen === ALL ? { merge: true } : { root: chosen, merge: false }); } });
+    read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== present && { ...(chosen === ALL ? { merge: true } : { root: chosen, merge: false }), format: null }; } });
 }
 
 function askMerge(_current, { value = false }, send) {
@@ -94,8 +96,11 @@ function askRename({ classes }, _change, send) {
 
 function askSplit(current, { value }, send) {
   const { data } = current;
+  const wished = value && typeof value === "object";
+  const back = wished && choices(t("Split"), [
+    { value: "anew", title: t("In these parts") }, { value: "given", title: t("As in the upload"), help: t("its own split; where it has none, the usual parts") }], "anew");
   const share = (count, usual) => (data.total_images ? Math.round((100 * count) / data.total_images) : usual);
-  const start = value && typeof value === "object" ? value : { train: share(data.train_images, 80), val: share(data.val_images, 15), test: share(data.test_images, 5), seed: 0 };
+  const start = wished ? value : { train: share(data.train_images, 80), val: share(data.val_images, 15), test: share(data.test_images, 5), seed: 0 };
   const input = (name, min) => h("input", { class: "form-control", type: "number", min, max: 1000, step: "any", value: start[name] ?? 0, oninput: () => tell() });
   const parts = { train: input("train", 0), val: input("val", 0), test: input("test", 0) };
   const seed = h("input", { class: "form-control", type: "number", min: 0, step: 1, value: start.seed ?? 0 });
@@ -109,10 +114,13 @@ function askSplit(current, { value }, send) {
     return fine;
   };
   tell();
-  return question(send, { title: t("Split anew"), read: () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null), body: [
+  const anew = () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null);
+  return question(send, { title: t("Split anew"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
+    h("p", {}, t("The model learns from train; val measures it meanwhile, test once at the end.")),
     h("p", {}, t("Classes are shared out evenly. Images that nearly equal each other, or come from one source, stay on one side.")),
+    back && back.element,
     h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(name, control)), field(t("Seed"), seed)),
-    told, h("p", { class: "quiet" }, t("The same seed gives the same split again."))] });
+    told, h("p", { class: "quiet" }, t("The same seed gives the same split again."))].filter(Boolean) });
 }
 
 const TASK_HELP = {
@@ -127,7 +135,9 @@ function askTask({ data }, { options }, send) {
 
 function askFormat({ data }, { options }, send) {
   const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
-  return question(send, { title: t("Read it in another format"), body: [format.element], read: () => format.value() && format.value() !== data.format && { format: format.value() } });
+  const folder = typeof data.report?.root === "string" ? { root: data.report.root } : {}; // other folders may hold this format, too
+  return question(send, { title: t("Read it in another format"), body: [h("p", {}, t("The labels are there in several formats. Read these:")), format.element],
+    read: () => format.value() && format.value() !== data.format && { format: format.value(), ...folder } });
 }
 
 /** By parameter: the words of its button, its place in the menu, and its dialog. */

@@ -34,8 +34,14 @@ export class Decisions {
       h("ul", { class: "dropdown-menu dropdown-menu-end" }, names.map((name) => h("li", {}, h("button", { class: "dropdown-item", type: "button", onclick: () => this.open(name) }, icon(CHANGES[name].symbol), CHANGES[name].title())))));
   }
 
-  open(name, change = {}) {
+  /** Ask for a change; what the import said of it gives the choices. */
+  open(name, change = this.told(name)) {
     return CHANGES[name].ask(this.current, change, this.made);
+  }
+
+  told(name) {
+    const changes = (this.current.data.report?.decisions || []).map((item) => item.change);
+    return changes.find((change) => change?.parameter === name) || {};
   }
 }
 

@@ -1,16 +1,37 @@
 /* What can be taken away: the original, and the present revision in the usual formats. */
-import { h, icon, put } from "../dom.js";
+import { get } from "../api.js";
+import { h, icon, put, toast } from "../dom.js";
 import { bytes } from "../format.js";
-import { t } from "../i18n.js";
+import { locale, t } from "../i18n.js";
 
 const FORMATS = [["yolo", "YOLO", () => t("images, labels, data.yaml")], ["coco", "COCO", () => t("images and JSON")], ["voc", "Pascal VOC", () => t("images and XML")]];
+const SOON_MS = 500; // an answer that takes longer is announced
 
 export function showDownloads(place, current) {
   const { data, path } = current;
-  const item = (href, title, text) => h("li", {}, h("a", { class: "dropdown-item download-item", href, download: true }, h("strong", {}, title), h("span", { class: "quiet" }, text)));
+  const item = (href, name, title, text) => h("li", {}, h("a", { class: "dropdown-item download-item", href, download: true, onclick: (event) => { event.preventDefault(); take(href, name); } }, h("strong", {}, title), h("span", { class: "quiet" }, text)));
   const boxes = data.task !== "classify";
   put(place,
-    data.original && item(`${path}/original`, t("Original"), [data.original.name, data.original.bytes && bytes(data.original.bytes)].filter(Boolean).join(" · ")),
-    current.ready && FORMATS.filter(([format]) => boxes || format === "yolo").map(([format, title, text]) => item(`${path}/export?format=${format}&revision=${data.revision}`, t("Cleaned, as {format}", { format: title }), text())),
+    data.original && item(`${path}/original`, t("Original"), t("Original"), [data.original.name, data.original.bytes && bytes(data.original.bytes)].filter(Boolean).join(" · ")),
+    current.ready && FORMATS.filter(([format]) => boxes || format === "yolo").map(([format, title, text]) => item(`${path}/export?format=${format}&revision=${data.revision}`, title, t("Cleaned, as {format}", { format: title }), text())),
     !data.original && !current.ready && h("li", {}, h("span", { class: "dropdown-item-text quiet" }, icon("hourglass"), " ", t("Nothing yet: the check is not finished."))));
+}
+
+const taking = new Set();
+
+/** Have the file made, then let the browser download it. A refusal is shown here: the browser itself would save it as a file. */
+async function take(href, name) {
+  if (taking.has(href)) return;
+  taking.add(href);
+  const told = setTimeout(() => toast(t("{name}: the ZIP is being made. The download begins by itself.", { name })), SOON_MS);
+  try {
+    const answer = await fetch(href, { method: "HEAD", headers: { "Accept-Language": locale } }).catch(() => null);
+    if (!answer?.ok) await get(href); // its reason
+    h("a", { href, download: true }).click();
+  } catch (error) {
+    toast([t("{name} cannot be downloaded.", { name }), error.detail || error.title].join(" "), "failed");
+  } finally {
+    clearTimeout(told);
+    taking.delete(href);
+  }
 }

@@ -118,19 +118,21 @@ export class FindingsTab {
     if (!first) return h("p", { class: "panel-empty" }, t("No finding fits these filters."));
     const pager = h("nav", { class: "pager", "aria-label": t("Pages") });
     showPager(pager, answer, (page) => change({ page: page > 1 ? page : "" }));
+    const counted = answer.findings.every((item) => /\.(xml|json)$/i.test(item.file || "")); // by object, not by line
+    const place = counted ? t("Object") : t("Line");
     const same = new Set(answer.findings.map((item) => item.message)).size === 1;
     const fact = (label, text) => text && [h("dt", {}, label), h("dd", {}, text)];
     return [
       h("dl", { class: "finding-facts" }, same && fact(t("What"), first.message), fact(t("What YOLO does"), first.effect), fact(t("The fix"), first.fix || (first.fixable ? null : t("None by itself: correct it in your annotation tool and upload again.")))),
       h("div", { class: "table-wrap" }, h("table", { class: "list is-cards" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("File")), h("th", { scope: "col" }, t("Line")), !same && h("th", { scope: "col" }, t("What")), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
-        h("tbody", {}, answer.findings.map((item) => this.row(item, same))))), pager];
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("File")), h("th", { scope: "col" }, place), !same && h("th", { scope: "col" }, t("What")), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
+        h("tbody", {}, answer.findings.map((item) => this.row(item, same, place))))), pager];
   }
 
-  row(item, same) {
+  row(item, same, place) {
     return h("tr", {},
       h("td", { class: "wide file" }, item.file || "–"),
-      h("td", { "data-label": t("Line"), class: "tabular" }, item.line ? number(item.line) : "–"),
+      h("td", { "data-label": place, class: "tabular" }, item.line ? number(item.line) : "–"),
       !same && h("td", { class: "wide" }, item.message),
       h("td", { class: "finding-look" }, item.image_id && h("button", { class: "btn btn-outline btn-sm", type: "button", "data-look": item.image_id, onclick: () => change({ image: item.image_id }) }, icon("image"), " ", t("Look"), h("span", { class: "visually-hidden" }, ` ${item.file || ""}`))));
   }

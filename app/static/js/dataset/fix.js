@@ -47,6 +47,8 @@ export class Work {
     if (done && done.status !== "building") {
       this.asked = null;
       if (done.status === "failed") toast(done.error || t("Revision {n} could not be made.", { n: number(done.number) }), "failed");
+      else if (!done.current) toast([t("Revision {n} cannot be trained on; the former one stays in use.", { n: number(done.number) }), done.error].filter(Boolean).join(" "), "failed");
+      else if (done.error) toast(done.error, "failed");
       else toast(t("Revision {n} is ready and in use.", { n: number(done.number) }), "success");
     }
     const present = revisions.find((item) => item.number === this.current.data.revision);
@@ -65,13 +67,13 @@ export class Work {
 }
 
 function report(revision, effects, before, after, close) {
-  const titles = new Map(before?.codes.map((item) => [item.code, item.title]));
+  const titles = new Map(revision.effects?.map((item) => [item.code, item.title]));
   const change = (name) => before && after && h("li", {}, badge(name), " ", h("span", { class: "tabular" }, `${number(before.counts[name])} → ${number(after.counts[name])}`));
   const did = ({ images, rows }) => [images && tn("{n} image", "{n} images", images), rows && tn("{n} row of labels", "{n} rows of labels", rows)].filter(Boolean).join(", ");
   return h("section", { class: "panel fixed", role: "status" }, icon("check-circle-fill"),
     h("div", { class: "fixed-text" }, h("strong", {}, t("Fixed: revision {n} is in use.", { n: number(revision.number) })),
       h("ul", { class: "fixed-counts" }, ["error", "warning", "info"].map(change)),
-      h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("nothing to do")))))),
+      h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("left out")))))),
     h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: close }));
 }
 

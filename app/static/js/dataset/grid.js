@@ -60,7 +60,7 @@ export class Grid {
     const canvas = $("canvas", tile);
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || !image) return;
-    paint(canvas, this.look.boxes ? image.objects : [], { width, height, labels: this.look.labels });
+    paint(canvas, this.look.boxes && image.thumbnail ? image.objects : [], { width, height, labels: this.look.labels });
   }
 
   redraw() {

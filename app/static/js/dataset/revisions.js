@@ -2,7 +2,7 @@
 import { get, post } from "../api.js";
 import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
 import { ago, bytes, dateTime, number } from "../format.js";
-import { t, tn } from "../i18n.js";
+import { locale, t, tn } from "../i18n.js";
 import { bar } from "../status.js";
 import { formatName, taskName } from "./summary.js";
 
@@ -18,11 +18,11 @@ const ORIGINS = {
 /** The options of a revision that its base had not. */
 function changes(options = {}, before = {}) {
   const said = {
-    split: (split) => split && t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) }),
+    split: (split) => (split === null ? t("split as in the upload") : t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) })),
     rename: (rename, was) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).filter((name) => rename[name] !== was?.[name]).length),
     names: (names) => names && tn("{n} class named", "{n} classes named", names.length),
-    root: (root) => root && t("from the folder “{root}”", { root }),
-    merge: (merge) => merge && t("all datasets of the archive as one"),
+    root: (root, was) => (root ? t("from the folder “{root}”", { root }) : root === "" && was && t("from the whole archive")),
+    merge: (merge, was) => (merge ? t("all datasets of the archive as one") : was && t("one of the archive's datasets")),
     task: (task) => task && task !== "auto" && t("for the task {task}", { task: taskName(task) }),
     format: (format) => format && t("read as {format}", { format: formatName(format) }),
   };
@@ -31,7 +31,9 @@ function changes(options = {}, before = {}) {
 }
 
 /** What made a revision, in words; `base` is the one that it was made from. */
-const madeBy = (revision, base) => (ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base);
+const madeBy = (revision, base) => capital((ORIGINS[revision.origin?.kind] || (() => revision.origin?.kind || "–"))(revision, base));
+
+const capital = (text) => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 
 export class Revisions {
   /** `changed()` is called when another revision is used. */
@@ -60,10 +62,10 @@ export class Revisions {
         h("p", {}, h("strong", {}, madeBy(item, this.list.find((other) => other.number === item.origin?.base))), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("in use"))),
         item.status === "building" && bar(null, "", t("Being made")),
         item.status === "failed" ? h("p", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error || t("It could not be made."))
-          : h("p", { class: "quiet tabular" }, [counts, item.classes?.length && tn("{n} class", "{n} classes", item.classes.length), item.size_bytes && bytes(item.size_bytes)].filter(Boolean).join(" · ")),
+          : h("p", { class: "quiet tabular" }, item.error && [h("span", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error), h("br")], [counts, item.classes?.length && tn("{n} class", "{n} classes", item.classes.length), item.size_bytes && bytes(item.size_bytes)].filter(Boolean).join(" · ")),
         h("p", { class: "quiet tabular" }, h("span", { title: dateTime(item.created_at) }, ago(item.created_at)), item.hash && [" · ", h("span", { class: "mono", title: t("SHA-256 of images, labels, classes and split: {hash}", { hash: item.hash }) }, item.hash.slice(0, 10))],
           item.trainings?.length > 0 && [" · ", h("a", { href: "?tab=trainings", "data-go": "" }, tn("{n} training", "{n} trainings", item.trainings.length))])),
-      item.status === "ready" && !isCurrent && button("", t("Use this one"), () => this.use(item), "btn-outline btn-sm"));
+      item.status === "ready" && !isCurrent && !item.error && button("", t("Use this one"), () => this.use(item), "btn-outline btn-sm"));
   }
 
   async use(item) {

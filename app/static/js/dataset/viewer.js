@@ -86,13 +86,13 @@ export class Viewer {
   draw(record) {
     const same = this.record?.id === record.id;
     this.record = record;
-    put(this.wait);
     this.title.textContent = record.file;
     this.title.title = record.file;
     const place = this.source.place(record.id);
     this.place.textContent = place ? t("{at} of {total}", { at: number(place.at), total: number(place.total) }) : "";
     put(this.side, aside(record, this.current.classes, (index, is) => this.mark(index, is)));
     if (same) return; // only the findings came
+    put(this.wait);
     if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file is no image that can be shown."))); return; }
     this.image = h("img", { src: record.url, alt: record.file, draggable: "false", width: record.width || null, height: record.height || null,
       onerror: () => put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser cannot show this file."))) });
@@ -137,7 +137,7 @@ export class Viewer {
       const id = await this.source.neighbour(this.id, by, false).catch(() => null);
       if (id === null || this.known.has(id)) continue;
       const record = await this.ask(id).catch(() => null);
-      if (record) new Image().src = record.url;
+      if (record?.url) new Image().src = record.url;
     }
   }
 

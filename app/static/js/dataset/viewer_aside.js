@@ -21,9 +21,24 @@ function findings(image, mark) {
   if (!image.findings.length) return null;
   const whole = image.findings.filter((item) => item.message); // from a list there are only codes
   return h("section", { "aria-labelledby": "viewer-findings" }, h("h3", { id: "viewer-findings" }, tn("{n} finding", "{n} findings", image.findings.length)),
-    h("ul", { class: "viewer-findings" }, whole.map((item) => h("li", pointing(item, image, mark), badge(item.severity),
-      h("div", {}, h("p", {}, item.message), item.line && h("p", { class: "quiet file" }, t("line {line}", { line: number(item.line) })),
+    h("ul", { class: "viewer-findings" }, alike(whole).map(([item, ...others]) => h("li", others.length ? {} : pointing(item, image, mark), badge(item.severity),
+      h("div", {}, h("p", {}, item.message), others.length > 0 && lines([item, ...others], image, mark), !others.length && item.line && h("p", { class: "quiet file" }, (/\.(xml|json)$/i.test(item.file || "") ? t("object {number}", { number: number(item.line) }) : t("line {line}", { line: number(item.line) }))),
         item.effect && h("p", { class: "quiet" }, item.effect), item.fix && h("p", { class: "quiet" }, icon("wrench-adjustable"), " ", item.fix))))));
+}
+
+/** Findings that say the same of several lines, together. */
+function alike(findings) {
+  const groups = new Map();
+  for (const item of findings) {
+    const key = `${item.code} ${item.message}`;
+    groups.set(key, [...(groups.get(key) || []), item]);
+  }
+  return [...groups.values()];
+}
+
+/** Their lines, each of which points at its object. */
+function lines(items, image, mark) {
+  return h("p", { class: "quiet file" }, t("lines"), items.filter((item) => item.line).map((item) => [" ", h("span", { class: "viewer-line", ...pointing(item, image, mark) }, number(item.line))]).flat());
 }
 
 /** A finding about a line of the label file points at the object that stands in this line. */

@@ -1,0 +1,197 @@
+"""The dialogs that change what an import decided, without another upload; and what the page says when it is refused."""
+
+import random
+import re
+from collections.abc import Mapping
+
+import pytest
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from scripts.local_server import Server
+from tests.browser.conftest import Open, shoot
+from tests.browser.test_datasets import ready, revision, settled
+from tests.data import image_bytes, zip_bytes
+
+pytestmark = pytest.mark.browser
+
+SLOW_MS = 60_000  # a child starts, on a busy machine
+BOX = "{kind} 0.5 0.5 0.4 0.4\n"
+OUTLINE = "{kind} 0.2 0.2 0.8 0.2 0.9 0.6 0.5 0.9\n"
+XML = (
+    "<annotation><size><width>64</width><height>48</height></size><object><name>cell</name><bndbox><xmin>10</xmin>"
+    "<ymin>10</ymin><xmax>40</xmax><ymax>40</ymax></bndbox></object></annotation>"
+)
+Files = dict[str, bytes | str]
+
+
+def dataset(prefix: str = "", names: str = "[cat, dog]", rows: str = BOX, count: int = 6) -> Files:
+    """Images and labels without a split."""
+    files: Files = {f"{prefix}data.yaml": f"names: {names}\n"}
+    for number in range(count):
+        spot = random.Random(f"{prefix}{number}").randrange(30)
+        files[f"{prefix}images/{number}.jpg"] = image_bytes(box=(spot, spot // 2, spot + 20, spot + 12))
+        files[f"{prefix}labels/{number}.txt"] = rows.format(kind=number % 2)
+    return files
+
+
+def upload(site: Server, files: Mapping[str, bytes | str], **values: str) -> int:
+    answer = site.post("/api/datasets", data={"name": "set"} | values, files={"file": ("set.zip", zip_bytes(files))})
+    assert answer.status_code == 201, answer.text
+    made = int(answer.json()["dataset_id"])
+    ready(site, made)
+    return made
+
+
+def decided(page: Page) -> Locator:
+    return page.locator("[data-decisions]")
+
+
+def choose(page: Page, choice: str) -> None:
+    """Choose in the open dialog, and have the revision made."""
+    page.locator("dialog.dialog label.choice", has_text=choice).click()
+    page.get_by_role("button", name="Make a new revision").click()
+
+
+def from_menu(page: Page, item: str) -> None:
+    page.locator("[data-change-tools]").get_by_role("button", name="Change").click()
+    page.locator("[data-change-tools]").get_by_role("button", name=item, exact=True).click()
+
+
+def test_another_folder_then_all_then_one(open_page: Open, site: Server) -> None:
+    files = dataset("north/") | dataset("south/", "[dog, fox]", count=4)
+    page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
+    expect(decided(page)).to_contain_text("“north” was taken; not taken: south")
+    decided(page).get_by_role("button", name="Another folder").click()
+    dialog = page.locator("dialog.dialog")
+    expect(dialog.get_by_label("north")).to_be_checked()
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Nothing is changed yet.")
+    shoot(page, "change-root")
+    choose(page, "south")
+    expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
+    expect(page.locator("[data-revision='2']")).to_contain_text("From the folder “south”")
+    expect(page.locator("[data-classes]")).to_contain_text("fox")
+    decided(page).get_by_role("button", name="Another folder").click()
+    choose(page, "All of them as one")
+    expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
+    expect(page.locator("[data-summary]")).to_contain_text("10 of 10")
+    expect(page.locator("[data-classes] tbody tr")).to_have_count(3)
+    decided(page).get_by_role("button", name="Merge or not").click()
+    expect(dialog.get_by_label("Take all of them as one")).to_be_checked()
+    choose(page, "Take one of them")
+    expect(revision(page)).to_have_text("4", timeout=SLOW_MS)
+    expect(page.locator("[data-summary]")).to_contain_text("4 of 4")
+
+
+def test_another_format_in_portuguese(open_page: Open, site: Server) -> None:
+    files = dataset() | {f"Annotations/{number}.xml": XML for number in range(6)}
+    page = settled(open_page(f"/datasets/{upload(site, files)}", width=390, theme="dark"))
+    expect(decided(page)).to_contain_text("foi usado YOLO; não usados: Pascal VOC")
+    decided(page).get_by_role("button", name="Outro formato").click()
+    dialog = page.locator("dialog.dialog")
+    expect(dialog.get_by_label("YOLO")).to_be_checked()
+    shoot(page, "change-format-dark-390")
+    dialog.get_by_label("Pascal VOC").check()
+    dialog.get_by_role("button", name="Criar nova revisão").click()
+    expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
+    expect(page.locator("[data-figures]")).to_contain_text("de Pascal VOC")
+    expect(page.locator("[data-revision='2']")).to_contain_text("Lido como Pascal VOC")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -> None:
+    page = settled(open_page(f"/datasets/{upload(site, dataset(rows=OUTLINE + OUTLINE))}", locale="en"))
+    expect(decided(page)).to_contain_text("the task is “Oriented boxes”. If it is another one, choose it here.")
+    decided(page).get_by_role("button", name="Another task").click()
+    choose(page, "Segmentation")
+    expect(page.locator("[data-figures]")).to_contain_text("Segmentation", timeout=SLOW_MS)
+    expect(decided(page)).to_contain_text("The task is “Segmentation”, as it was chosen.")
+    from_menu(page, "What the labels are for")
+    expect(page.locator("dialog.dialog label.choice")).to_have_count(3)  # those that these labels can be for
+    choose(page, "Detection")
+    expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
+
+    page = settled(open_page(f"/datasets/{upload(site, dataset())}", locale="en"))
+    from_menu(page, "What the labels are for")
+    choose(page, "Segmentation")
+    expect(page.locator(".toast-note", has_text="cannot be trained on")).to_contain_text(
+        "former one stays in use", timeout=SLOW_MS
+    )
+    refused = page.locator("[data-revision='2']")
+    expect(refused).to_contain_text("“Segmentation” needs polygons")
+    expect(refused.get_by_role("button")).to_have_count(0)
+    expect(revision(page)).to_have_text("1")
+
+
+def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:
+    page = settled(open_page(f"/datasets/{upload(site, dataset(count=10))}", locale="en"))
+    decided(page).get_by_role("button", name="Split anew").click()
+    dialog = page.locator("dialog.dialog")
+    for name, share in (("train", "0"), ("val", "40"), ("test", "0")):
+        dialog.get_by_label(name, exact=True).fill(share)
+    dialog.get_by_role("button", name="Make a new revision").click()
+    expect(dialog.get_by_role("status")).to_have_text("Training and validation need a share each.")
+    dialog.get_by_label("train", exact=True).fill("60")
+    expect(dialog.get_by_role("status")).to_contain_text("train 60% ≈ 6")
+    dialog.get_by_role("button", name="Make a new revision").click()
+    expect(page.locator("[data-revision='2']")).to_contain_text("train 6 · val 4", timeout=SLOW_MS)
+    expect(decided(page)).to_contain_text("were split anew")
+    from_menu(page, "Split anew")
+    choose(page, "As in the upload")
+    expect(page.locator("[data-revision='3']")).to_contain_text("train 8 · val 2", timeout=SLOW_MS)
+    expect(page.locator("[data-revision='3']")).to_contain_text("Split as in the upload")
+
+
+def test_given_names_are_shown_as_such_and_merged(open_page: Open, site: Server) -> None:
+    files = {name: content for name, content in dataset().items() if name != "data.yaml"}
+    made = upload(site, files, names='["gato", "gata"]')
+    page = settled(open_page(f"/datasets/{made}", locale="en"))
+    expect(decided(page)).to_contain_text("The 2 classes have the names that were given for them.")
+    expect(decided(page)).not_to_contain_text("Nobody named")
+    page.locator("[data-class-tools]").get_by_role("button", name="Rename or merge").click()
+    page.get_by_label("New name of gata").fill("gato")
+    expect(page.locator("dialog.dialog").get_by_role("status")).to_have_text("Become one class: gato")
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(page.locator("[data-classes] tbody tr")).to_have_count(1, timeout=SLOW_MS)
+    expect(decided(page)).to_contain_text("Of 2 classes 1 were made")
+
+
+def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
+    """Not as a failed download of the browser's."""
+    made = upload(site, dataset())
+    page = settled(open_page(f"/datasets/{made}", locale="en", expected="404"))
+    menu = page.locator("[data-downloads]")
+    page.get_by_role("button", name="Download", exact=True).click()
+    with page.expect_download() as taken:
+        menu.get_by_role("link", name=re.compile("COCO")).click()
+    assert taken.value.suggested_filename == "set-r1-coco.zip"
+    assert site.delete(f"/api/datasets/{made}").status_code == 200
+    page.get_by_role("button", name="Download", exact=True).click()
+    menu.get_by_role("link", name=re.compile("Pascal VOC")).click()
+    expect(page.locator(".toast-note", has_text="Pascal VOC cannot be downloaded.")).to_contain_text(
+        "There is no dataset"
+    )
+
+
+def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
+    """Folders of images may be anything: they are classes where the form says so, and what was filled in stays."""
+    page = open_page("/datasets?search=bare", locale="en", expected="422")
+    folders = {f"{name}/{number}.jpg": image_bytes(box=(number, 2, 40, 30)) for name in "ab" for number in range(4)}
+    one: FilePayload = {"name": "bare.zip", "mimeType": "application/zip", "buffer": zip_bytes(folders)}
+    other: FilePayload = {"name": "bare two.zip", "mimeType": "application/zip", "buffer": zip_bytes(dataset())}
+    page.locator("[data-files]").set_input_files([one, other])
+    form = page.locator("section.upload").first
+    form.get_by_label("Name").fill("bare folders")
+    page.get_by_role("button", name="Upload all 2").click()
+    alert = form.get_by_role("alert")
+    expect(alert).to_contain_text("where the task “Classification” is chosen", timeout=SLOW_MS)
+    expect(page.get_by_role("button", name="Upload all 2")).to_have_count(0)
+    alert.get_by_role("button", name="Change and try again").click()
+    expect(form.get_by_label("Name")).to_have_value("bare folders")
+    form.get_by_label("Task").select_option("classify")
+    form.get_by_role("button", name="Upload").click()
+    expect(form).to_contain_text("Ready to train on.", timeout=SLOW_MS)
+    expect(page.locator("section.upload").nth(1)).to_contain_text("Ready to train on.", timeout=SLOW_MS)
+    form.get_by_role("button", name="Close").click()
+    expect(page.locator("section.upload")).to_have_count(1)
+    expect(page.locator(".dataset-card", has_text="bare folders")).to_contain_text("Classification")
