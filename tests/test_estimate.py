@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from app.database import writing
 from app.extensions import db
 from app.models import Estimate, Training, TrainingMetric, now
-from app.services.estimate import EstimateService, times
+from app.services.estimate import EstimateService
+from app.services.estimate.figures import times
 from tests.data import valid_dataset
 
 TINY: dict[str, Any] = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 64}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -9,7 +10,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Training
+from app.models import Training, TrainingStatus
 from scripts.bench.pages import fill
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
@@ -227,3 +228,38 @@ def test_long_names_fit_on_a_phone(open_page: Open, full: None, path: str) -> No
     expect(page.locator("main .skeleton:visible")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     shoot(page, f"phone-{path.strip('/') or 'dashboard'}")
+
+
+def test_a_long_queue_shows_its_first_rows(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    later = datetime.now(UTC) + timedelta(days=1)
+    rows = [Training(name=f"Later {n}", dataset_id=1, model_version="n", start_not_before=later) for n in range(10)]
+    with Session(engine) as session:
+        session.add_all(rows)
+        session.commit()
+    page = open_page("/trainings", locale="en")
+    expect(page.locator("[data-queue] [data-training]")).to_have_count(8)
+    page.locator("[data-queue-more]").click()
+    expect(page.locator("[data-queue] [data-training]")).to_have_count(10)
+    expect(page.locator("[data-queue-more]")).to_have_text("Show fewer")
+    with Session(engine) as session:
+        session.query(Training).where(Training.name.startswith("Later")).delete()
+        session.commit()
+    engine.dispose()
+
+
+def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        failed = session.query(Training).where(Training.status == TrainingStatus.FAILED).first()
+        assert failed is not None
+        failed.error_kind = "out_of_memory"
+        session.commit()
+        number = failed.id
+    engine.dispose()
+    page = open_page(f"/trainings/{number}", locale="en")
+    notice = page.locator("[data-failure]")
+    expect(notice).to_contain_text("Use a smaller image size or model")
+    expect(notice.get_by_role("link", name="Copy and change")).to_have_attribute(
+        "href", f"/trainings/new?clone={number}"
+    )

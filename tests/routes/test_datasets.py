@@ -1,26 +1,18 @@
 """The datasets API: keys, statuses, pages, findings, deleting, restarts."""
 
 import io
-import itertools
-import os
-import shutil
-import signal
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
 from app.database import writing
-from app.extensions import db, socketio
+from app.extensions import db
 from app.models import Dataset, DatasetStatus, Training
-from app.services.datasets import children
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -221,109 +213,6 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
     assert settled(client, 1)["status"] == "valid"
 
 
-def big_zip(count: int = 300) -> bytes:
-    """A dataset whose validation takes long enough to be met."""
-    picture = image_bytes((2000, 1500))
-    files: dict[str, bytes | str] = {}
-    for number in range(count):
-        split = "val" if number % 5 == 0 else "train"
-        files |= {f"images/{split}/{number}.jpg": picture, f"labels/{split}/{number}.txt": "0 0.5 0.5 0.5 0.5\n"}
-    return zip_bytes(files)
-
-
-def child_of(app: APIFlask, dataset_id: int) -> int:
-    """The pid of the child that makes a dataset's revision."""
-    return app.extensions["services"].datasets.board.children[dataset_id].pid
-
-
-def gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None:
-    upload(client, big_zip())
-    os.kill(child_of(app, 1), signal.SIGKILL)
-    body = settled(client, 1)
-    assert body["status"] == "invalid"
-    assert "SIGKILL" in body["error"]
-    assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
-    assert client.get("/api/datasets/1/revisions").json["revisions"][0]["status"] == "failed"
-
-
-def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "STALLED_S", 3.0)
-    upload(client, big_zip())
-    pid = child_of(app, 1)
-    os.kill(pid, signal.SIGSTOP)
-    body = settled(client, 1)
-    assert body["status"] == "invalid"
-    assert "stopped answering" in body["error"]
-    time.sleep(0.3)
-    assert gone(pid)
-
-
-def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
-    upload(client, big_zip())
-    pid = child_of(app, 1)
-    assert client.delete("/api/datasets/1").status_code == 200
-    assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 1, "SQLite gives the id again"
-    body = settled(client, 1)
-    assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
-    for _ in range(100):
-        if gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the child or its files are left")
-
-
-def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
-    watcher, elsewhere = socketio.test_client(app), socketio.test_client(app)
-    assert watcher.emit("join_dashboard", callback=True)["ok"]
-    upload(client, yolo_zip())
-    settled(client, 1)
-    time.sleep(0.2)
-    heard = watcher.get_received()
-    assert {item["name"] for item in heard} == {"dataset_update"}
-    assert elsewhere.get_received() == []
-    told = [item["args"][0] for item in heard]
-    assert told[-1] == {
-        "dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None, "stage": None, "revision": 1,
-    }  # fmt: skip
-    assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
-    stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in told)]
-    assert stages == ["scanning", "checking", "building", None]
-
-
-def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
-    for _ in range(3):
-        upload(client, yolo_zip())
-    for dataset_id in (1, 2, 3):
-        settled(client, dataset_id)
-    root = Path(app.config["DATA_ROOT"])
-    shutil.rmtree(root / "datasets/1")
-    (root / "datasets/77/images").mkdir(parents=True)
-    (root / "tmp/half/images").mkdir(parents=True)
-    with app.app_context(), writing() as session:
-        session.get_one(Dataset, 2).status = DatasetStatus.VALIDATING
-        session.add(Dataset(name="never finished", status=DatasetStatus.PENDING))
-    moved = tmp_path / "moved"
-    shutil.move(root, moved)
-    again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", DATA_ROOT=str(moved)))
-    client = again.test_client()
-    assert "missing" in settled(client, 1)["error"]
-    assert settled(client, 2)["status"] == "valid"
-    assert settled(client, 3)["status"] == "valid"
-    assert "stopped before" in settled(client, 4)["error"]
-    assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
-    assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
-    assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
-    time.sleep(0.3)
-    assert not list((moved / "tmp").iterdir())
-
-
 def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     answer = client.post("/api/datasets/sample", headers=ENGLISH)
     assert answer.status_code == 201
@@ -333,26 +222,3 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     assert (body["train_images"], body["val_images"]) == (240, 60)
     assert body["report"]["findings"] == {}, "our own sample is clean"
     assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
-
-
-def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:
-    """Each is accepted; at most four children give their first verdict, and two work on images."""
-    most, over = 0, threading.Event()
-    here = app.config["DATA_ROOT"]
-
-    def watch() -> None:
-        nonlocal most
-        while not over.wait(0.02):
-            lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-            most = max(most, sum("app.worker.ingest" in line and here in line[-1] for line in lines))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    data = yolo_zip(4, 2)
-    with ThreadPoolExecutor(10) as pool:
-        answers = list(pool.map(lambda number: upload(app.test_client(), data, name=str(number)), range(10)))
-    assert [answer.status_code for answer in answers] == [201] * 10
-    assert {settled(client, answer.json["dataset_id"])["status"] for answer in answers} == {"valid"}
-    over.set()
-    watcher.join()
-    assert 1 <= most <= 8  # six at work; one that has said its last word may take a moment to leave

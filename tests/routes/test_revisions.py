@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -18,12 +17,12 @@ from app import create_app
 from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, Training, now
-from app.services.datasets.options import changed, in_turn, recipe
 from app.services.janitor import Janitor
 from app.services.trainer.launch import data_of
 from scripts.local_server import settings_for
 from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
-from tests.routes.test_datasets import ENGLISH, big_zip, child_of, settled, upload
+from tests.routes.test_dataset_children import big_zip, child_of
+from tests.routes.test_datasets import ENGLISH, settled, upload
 
 
 def files(count: int = 20) -> dict[str, bytes | str]:
@@ -321,33 +320,6 @@ def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask,
     assert (row["number"], row["status"], row["val_images"], row["current"]) == (2, "ready", 10, True)
     wait_until(lambda: sorted(path.name for path in folder.iterdir()) == ["1", "2"])
     again.extensions["services"].trainer.close()
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "both"),
-    [
-        ({"a": "b"}, {"b": "c"}, {"a": "c", "b": "c"}),
-        ({"a": "b"}, {"c": "b"}, {"a": "b", "c": "b"}),
-        ({"a": "b", "b": "a"}, {"a": "x"}, {"a": "b", "b": "x"}),
-        ({}, {"a": "b"}, {"a": "b"}),
-    ],
-)
-def test_renamings_add_up(first: dict[str, str], second: dict[str, str], both: dict[str, str]) -> None:
-    assert in_turn(first, second) == both
-    names = sorted({*first, *second, *first.values()})
-    in_two_steps = [second.get(first.get(name, name), first.get(name, name)) for name in names]
-    assert [both.get(name, name) for name in names] == in_two_steps
-
-
-def test_a_recipe_keeps_what_is_not_named() -> None:
-    base = recipe({"root": "/a/", "task": "segment"}, 10)
-    assert (base["root"], base["merge"]) == ("a", False)
-    assert changed(base, {"merge": True}, None, 10) == base | {"merge": True}
-    assert changed(base, {"root": None}, None, 10) == base | {"root": None}
-    renamed = base | {"rename": {"a": "b"}}
-    assert changed(renamed, {"rename": {"b": "c"}}, ["a"], 10)["rename"] == {"a": "c"}
-    assert changed(renamed, {"rename": {"b": "c"}}, ["a", "b"], 10)["rename"] == {"a": "c", "b": "c"}
-    assert changed(renamed, {"names": ["x"]}, ["a"], 10)["rename"] is None
 
 
 def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: APIFlask) -> None:

@@ -35,6 +35,6 @@ export class AppLog {
   }
 
   row({ time, level, logger, message }) {
-    return h("div", { class: `log-entry ${LOOKS[level] || ""}` }, h("span", { class: "log-time" }, time.replace(",", ".")), h("span", { class: "log-level" }, level), h("span", { class: "log-name" }, logger), h("pre", {}, message));
+    return h("div", { class: `log-entry ${LOOKS[level] || ""}` }, h("span", { class: "log-time" }, time.replace(",", ".")), h("span", { class: "log-level" }, level), h("span", { class: "log-name", title: logger }, logger), h("pre", {}, message));
   }
 }

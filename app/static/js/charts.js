@@ -138,12 +138,14 @@ export class Plot {
   /** Replace everything: metrics by epoch. */
   set(metrics) {
     this.metrics = [...metrics];
+    this.wait.hidden = metrics.length > 0; // said at once: what is not on the screen is drawn later
     this.refill();
   }
 
   /** Add one epoch. */
   push(metric) {
     this.metrics.push(metric);
+    this.wait.hidden = true;
     this.add(metric);
     this.grown();
   }
@@ -205,7 +207,6 @@ export class Plot {
   }
 
   paint() {
-    this.wait.hidden = this.metrics.length > 0;
     if (!this.chart) this.make();
     else if (this.outgrown) this.chart.update("none");
     else this.chart.draw();

@@ -30,19 +30,20 @@ export class CheckpointsView {
 
   show(checkpoints) {
     if (!checkpoints.length) { put(this.place, h("p", { class: "panel-empty" }, t("The first one is saved after the first epoch."))); return; }
-    const head = [t("Epoch"), "mAP50", "mAP50-95", t("Size"), ""];
+    const measured = checkpoints.some(({ metrics }) => Number.isFinite(metrics?.map50)); // those of a classification have none
+    const head = [["", t("Epoch")], ...(measured ? [["number", "mAP50"], ["number extra", "mAP50-95"]] : []), ["number", t("Size")], ["", ""]];
     put(this.place, h("div", { class: "table-wrap table-tall" }, h("table", { class: "list is-tight" },
-      h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: ["", "number", "number extra", "number", ""][index] || null }, text || h("span", { class: "visually-hidden" }, t("Download")))))),
-      h("tbody", {}, [...checkpoints].sort((a, b) => b.epoch - a.epoch).map(row)))));
+      h("thead", {}, h("tr", {}, head.map(([look, text]) => h("th", { scope: "col", class: look || null }, text || h("span", { class: "visually-hidden" }, t("Download")))))),
+      h("tbody", {}, [...checkpoints].sort((a, b) => b.epoch - a.epoch).map((item) => row(item, measured))))));
   }
 }
 
-function row(item) {
+function row(item, measured) {
   const { epoch, is_best: best, resumable, periodic, metrics = {}, size_bytes: size, created_at: created, url } = item;
   const marks = [best && mark("star-fill", t("best epoch")), resumable && mark("play-circle", t("a training can go on from it")), periodic && mark("pin-angle", t("kept, as asked for"))];
   return h("tr", { "data-checkpoint": epoch },
     h("td", { class: "nowrap", title: `${dateTime(created)} (${ago(created)})` }, h("strong", {}, number(epoch)), h("span", { class: "checkpoint-marks" }, marks.filter(Boolean))),
-    h("td", { class: "number" }, fixed(metrics.map50)), h("td", { class: "number extra" }, fixed(metrics.map95)), h("td", { class: "number under" }, bytes(size)),
+    measured && [h("td", { class: "number" }, fixed(metrics.map50)), h("td", { class: "number extra" }, fixed(metrics.map95))], h("td", { class: "number under" }, bytes(size)),
     h("td", { class: "number" }, url && h("a", { class: "icon-button", href: url, download: true, title: t("Download the weights of epoch {epoch}", { epoch: number(epoch) }), "aria-label": t("Download the weights of epoch {epoch}", { epoch: number(epoch) }) }, icon("download"))));
 }
 

@@ -1,6 +1,6 @@
 /* How well each class is found: its curve over the epochs, and a table of the newest epoch. */
 import { Plot } from "./charts.js";
-import { $, h, put, write } from "./dom.js";
+import { $, h, longName, put, write } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
@@ -30,7 +30,7 @@ export class ClassesView {
 
   /** Of a classification there is no AP: the recall of a class is its accuracy. */
   forTask(task) {
-    const classify = task === "classify";
+    const classify = this.classify = task === "classify";
     for (const choice of this.panel.querySelectorAll("[data-measure]")) choice.hidden = classify && choice.dataset.measure.startsWith("ap");
     if (classify && this.measure.startsWith("ap")) { this.measure = "recall"; this.pressed(); }
   }
@@ -93,13 +93,13 @@ export class ClassesView {
     if (look !== this.look) {
       this.look = look;
       this.rows = items.map((item) => this.row(item));
-      const head = [t("Class"), t("Objects"), "AP50", "AP50-95", t("Precision"), t("Recall")];
+      const head = [t("Class"), this.classify ? t("Images") : t("Objects"), ...(this.classify ? [] : ["AP50", "AP50-95"]), t("Precision"), t("Recall")];
       put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
         h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
         h("tbody", {}, this.rows.map(({ element }) => element))));
     }
     items.forEach((item, index) => {
-      const texts = [number(item.instances), fixed(item.ap50), fixed(item.ap95), fixed(item.precision), fixed(item.recall)];
+      const texts = [number(item.instances), ...(this.classify ? [] : [fixed(item.ap50), fixed(item.ap95)]), fixed(item.precision), fixed(item.recall)];
       this.rows[index].cells.forEach((cell, place) => write(cell, texts[place]));
     });
   }
@@ -108,9 +108,9 @@ export class ClassesView {
     const place = this.chosen.indexOf(item.class);
     const box = h("input", { class: "form-check-input", type: "checkbox", checked: place >= 0, disabled: place < 0 && this.chosen.length >= MOST, onchange: () => this.toggle(item.class) });
     const name = this.label(item.class);
-    const cells = Array.from({ length: 5 }, () => h("td", { class: "number" }));
+    const cells = Array.from({ length: this.classify ? 3 : 5 }, () => h("td", { class: "number" }));
     const element = h("tr", { "data-class": item.class },
-      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, name))), cells);
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
     return { element, cells };
   }
 

@@ -15,12 +15,22 @@ export function splitBar(dataset) {
   ];
 }
 
+const LETTERS = 60; // of the names that are shown: about two lines of a card
+
+/** How many of the names fit; one is always shown. */
+function fitting(names, most) {
+  let letters = 0;
+  const shown = names.slice(0, most).findIndex((name) => { letters += Math.min(name.length, 24) + 4; return letters > LETTERS; });
+  return shown < 0 ? Math.min(most, names.length) : Math.max(1, shown);
+}
+
 /** The first class names as chips. */
 export function classChips(classes, most = 6) {
-  const rest = classes.length - most;
+  const count = fitting(classes, most);
+  const rest = classes.length - count;
   return h("div", { class: "chips" },
-    classes.slice(0, most).map((name) => h("span", { class: "chip", title: name }, name)),
-    rest > 0 && h("span", { class: "chip" }, `+${number(rest)}`));
+    classes.slice(0, count).map((name) => h("span", { class: "chip", title: name }, name)),
+    rest > 0 && h("span", { class: "chip", title: classes.slice(count, count + 30).join(", ") }, `+${number(rest)}`));
 }
 
 export const pictures = (count) => tn("{n} picture", "{n} pictures", count);

@@ -1,8 +1,8 @@
 /* What two or more trainings have in common and in what they differ, and their best values. */
-import { h, icon } from "./dom.js";
+import { h, icon, longName } from "./dom.js";
 import { dateTime, duration, fixed, number, significant } from "./format.js";
 import { t } from "./i18n.js";
-import { modelName, trainingBadge } from "./status.js";
+import { deviceName, modelName, trainingBadge } from "./status.js";
 
 const lowest = (values) => values.reduce((least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least), null);
 const mean = (values) => {
@@ -32,7 +32,7 @@ export function bestOf(values, sign) {
 }
 
 const head = (runs, swatch) => h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Value"))),
-  runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, run.name))))));
+  runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, longName(run.name)))))));
 
 /** Best values, a column for each training. */
 export function valueTable(runs, swatch) {
@@ -65,7 +65,7 @@ const SETTINGS = [
   [() => t("Batch size"), ({ batch_size: size, batch_now: now }) => (now && now !== size ? `${number(size)} → ${number(now)}` : number(size))],
   [() => t("Image size (px)"), ({ img_size: size }) => number(size)],
   [() => t("Learning rate"), ({ learning_rate: rate, params }) => ((params.optimizer ?? "auto") === "auto" ? t("automatic") : significant(rate))],
-  [() => t("Device"), ({ device }) => device || "–"],
+  [() => t("Device"), (training) => deviceName(training) || "–"],
   [() => t("Created"), ({ created_at: time }) => dateTime(time)],
 ];
 const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting

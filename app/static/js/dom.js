@@ -20,6 +20,15 @@ export function h(tag, attributes = {}, ...children) {
 
 export const icon = (name) => h("i", { class: `bi bi-${name}`, "aria-hidden": "true" });
 
+const TAIL = 10; // letters at the end of a long name that are never cut
+
+/** A long name in two parts, of which only the first is cut: names that begin alike differ at their end. */
+export function longName(name) {
+  const letters = [...name];
+  if (letters.length < 3 * TAIL) return name;
+  return h("span", { class: "long-name" }, h("span", { class: "long-name-start" }, letters.slice(0, -TAIL).join("")), h("span", {}, letters.slice(-TAIL).join("")));
+}
+
 /** Replace what is in `element`, or hide it when there is nothing. */
 export function put(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));

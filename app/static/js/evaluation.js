@@ -6,7 +6,7 @@ import { fixed, number, percent } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { lightbox } from "./lightbox.js";
 import { DENSE, matrixTable } from "./matrix.js";
-import { ShapesPicture } from "./shapes.js";
+import { MarkedPicture } from "./marked_picture.js";
 
 const WORST_AT_FIRST = 12;
 
@@ -44,7 +44,7 @@ export class EvaluationView {
   /** What confidence to use, with what it gives; and what other wishes would take. */
   advice() {
     const { best, curves, accuracy } = this.data;
-    if (accuracy) return h("p", { class: "threshold-main" }, t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1: percent(accuracy.top1, 1), top5: percent(accuracy.top5, 1) }));
+    if (accuracy) return h("p", { class: "threshold-main" }, accuracySaid(accuracy, this.data.names));
     if (!best || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
     const rows = [[t("Balanced (best F1)"), best], [t("Few false alarms"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Miss little"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
     return [
@@ -95,13 +95,13 @@ export class EvaluationView {
       return h("button", { class: "preview preview-open", type: "button", hidden: index >= WORST_AT_FIRST, title: picture.file, onclick: () => this.open(pictures, index) }, view.element, h("span", { class: "under" }, tn("{n} error", "{n} errors", picture.errors)));
     }));
     const more = pictures.length > WORST_AT_FIRST && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { list.querySelectorAll("[hidden]").forEach((item) => { item.hidden = false; }); more.remove(); } }, t("Show all {n}", { n: number(pictures.length) }));
-    return [list, more];
+    return [this.data.task !== "classify" && this.legend(pictures[0]), list, more]; // what the colours mean
   }
 
   /** A picture with what was found in the colour of its outcome: right, or an error. */
   picture(picture, cell = null) {
     const { names, task } = this.data;
-    const view = new ShapesPicture(picture.url, picture, picture.file);
+    const view = new MarkedPicture(picture.url, picture, picture.file);
     const outcome = new Map(picture.pairs.filter(([index]) => index >= 0).map(([index, there]) => [picture.found[index], there >= 0 && picture.truth[there].class === picture.found[index].class]));
     const missed = new Set(picture.pairs.filter(([index]) => index < 0).map(([, there]) => picture.truth[there]));
     view.draw(task === "classify" ? [] : [
@@ -127,4 +127,11 @@ export class EvaluationView {
     const numbers = this.data.cells[`${predicted},${truth}`] || [];
     if (numbers.length) this.open(numbers.map((index) => this.data.pictures[index]), 0);
   }
+}
+
+/** Among five classes or fewer the right one is always among the first five: it is not said then. */
+function accuracySaid(accuracy, names) {
+  const top1 = percent(accuracy.top1, 1);
+  if (names.length <= 5) return t("Its first choice is right for {top1} of the images.", { top1 });
+  return t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1, top5: percent(accuracy.top5, 1) });
 }

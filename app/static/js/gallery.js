@@ -60,7 +60,7 @@ export class GalleryView {
     const shown = files.map((file) => [file, ...texts(file)]);
     const items = shown.map(([file, title, text]) => ({ title, body: () => [h("img", { src: versioned(file), alt: title }), h("p", {}, text)] }));
     put(this.place, h("div", { class: "gallery" }, shown.map(([file, title, text], index) => h("button", { class: "gallery-item", type: "button", "data-file": file.name, onclick: () => lightbox(items, index) },
-      h("img", { src: versioned(file), alt: "", loading: "lazy" }), h("strong", {}, title), h("span", { class: "under" }, text)))));
+      h("img", { src: versioned(file), alt: "", loading: "lazy" }), h("strong", {}, title), text !== shown[index - 1]?.[2] && h("span", { class: "under" }, text))))); // said once for pictures of one kind
   }
 }
 

@@ -1,7 +1,7 @@
 /* Charts that lay one metric of several trainings over each other, by epoch or by time. One style with the charts of a
    training; a crosshair that all of them share; the legend has the values under it, else the last ones. */
 import "./curve.js";
-import { h, icon } from "./dom.js";
+import { h, icon, longName } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { duration, number, significant } from "./format.js";
 import { locale, t } from "./i18n.js";
@@ -146,7 +146,7 @@ export class Overlay {
       this.chart.setDatasetVisibility(index, shown);
       element.setAttribute("aria-pressed", shown);
       soon(this);
-    } }, h("span", { class: `key-line ${isDashed(run.place) ? "is-dashed" : ""}`, style: { color: `var(${colourOf(run.place)})` } }), h("span", { class: "key-name" }, run.name), value);
+    } }, h("span", { class: `key-line ${isDashed(run.place) ? "is-dashed" : ""}`, style: { color: `var(${colourOf(run.place)})` } }), h("span", { class: "key-name" }, longName(run.name)), value);
     return { element, value };
   }
 

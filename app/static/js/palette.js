@@ -5,3 +5,9 @@ export const COLOURS = ["#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "
   "#7b3fb0", "#0d6c8c", "#9a3d12", "#4f5d73", "#b02a4c", "#2f7048", "#6b4f3a", "#3f4fa0"];
 
 export const classColour = (index) => COLOURS[((index % COLOURS.length) + COLOURS.length) % COLOURS.length];
+
+/** White or near black, whichever is read more easily on the colour. */
+export function inkOn(hex) {
+  const [red, green, blue] = [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
+  return 0.299 * red + 0.587 * green + 0.114 * blue > 150 ? "#15151c" : "#ffffff";
+}

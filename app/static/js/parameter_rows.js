@@ -4,7 +4,7 @@ import { h, icon } from "./dom.js";
 import { dateTime, number, significant } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { valueText } from "./parameters.js";
-import { modelName } from "./status.js";
+import { deviceName, modelName } from "./status.js";
 
 const WEIGHTS = { official: () => t("official"), scratch: () => t("from scratch") };
 
@@ -40,7 +40,7 @@ function mainRows(training) {
     [t("Batch size"), training.batch_now && training.batch_now !== training.batch_size ? t("{batch}, reduced to {now}", { batch: number(training.batch_size), now: number(training.batch_now) }) : number(training.batch_size), ABOUT.batch()],
     [t("Image size (px)"), number(training.img_size), ABOUT.size()],
     [t("Learning rate"), significant(training.learning_rate), ABOUT.rate()],
-    [t("Device"), training.device || training.devices?.join(", ") || "–"],
+    [t("Device"), deviceName(training) || "–"],
     training.priority ? [t("Priority"), number(training.priority)] : null,
     training.start_not_before && [t("Not before"), dateTime(training.start_not_before)],
     [t("Created"), dateTime(training.created_at)],

@@ -1,13 +1,15 @@
 /* The same validation images after each epoch: a slider, or a film, shows how the model learns to see them. */
 import { get } from "./api.js";
-import { $, failure, h, icon, put, skeleton } from "./dom.js";
+import { $, failure, h, icon, longName, put, skeleton } from "./dom.js";
 import { fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
+import { classColour } from "./palette.js";
 import { keep, kept } from "./prefs.js";
-import { ShapesPicture } from "./shapes.js";
+import { MarkedPicture } from "./marked_picture.js";
 
 const FRAME_MS = 350; // of the film
 const REMEMBERED = 400; // epochs
+const MOST_KEYS = 12; // classes
 
 export class PreviewsView {
   /** `panel` stays hidden while there is nothing to show; `metricAt(epoch)` for the line below the slider. */
@@ -58,9 +60,17 @@ export class PreviewsView {
     this.index = index;
     this.said = [];
     this.pictures.forEach((picture) => picture.end());
-    this.pictures = index.images.map((image) => new ShapesPicture(image.url, image, image.file));
+    this.pictures = index.images.map((image) => new MarkedPicture(image.url, image, image.file));
     this.captions = index.images.map(() => h("figcaption", { class: "under" }));
-    put(this.place, this.controls(), h("div", { class: "previews" }, this.pictures.map((picture, place) => h("figure", { class: "preview", title: index.images[place].file }, picture.element, this.captions[place]))));
+    put(this.place, this.controls(), this.key(index), h("div", { class: "previews" }, this.pictures.map((picture, place) => h("figure", { class: "preview", title: index.images[place].file }, picture.element, this.captions[place]))));
+  }
+
+  /** Which colour is which class: small pictures have no room for every name. */
+  key({ names, task }) {
+    const list = Object.entries(names).map(([number_, name]) => [Number(number_), name]);
+    if (task === "classify" || list.length < 2) return null;
+    const more = list.length - MOST_KEYS;
+    return h("p", { class: "preview-key" }, list.slice(0, MOST_KEYS).map(([number_, name]) => h("span", { title: name }, h("span", { class: "key-square", style: { background: classColour(number_) } }), longName(name))), more > 0 && h("span", {}, `+${number(more)}`));
   }
 
   controls() {
@@ -74,7 +84,7 @@ export class PreviewsView {
     return h("div", { class: "preview-controls" },
       h("div", { class: "preview-time" }, this.button, this.slider, this.label),
       h("div", { class: "preview-options" }, box("found", t("Found")), this.index.task !== "classify" && box("truth", t("Really there (dashed)")),
-        h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
+        this.index.task !== "classify" && h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
   }
 
   option(name, value) {

@@ -1,14 +1,15 @@
 /* The queue: what waits, in its order, and for what. Rows move by the pointer (mouse, finger) and by the keyboard. */
 import { patch, put as send } from "./api.js";
-import { $, ask, h, icon, put, toast } from "./dom.js";
+import { $, ask, h, icon, longName, put, toast } from "./dom.js";
 import { number } from "./format.js";
 import { t } from "./i18n.js";
 import { modelName, waitingText } from "./status.js";
 import { active } from "./trainings.js";
 
+const FIRST = 8; // rows until the reader asks for more
 const MOST = 100;
 
-const name = (training) => h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name);
+const name = (training) => h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name));
 
 const priorityMark = (training) => (training.priority
   ? h("span", { class: "queue-priority", title: t("Priority") }, training.priority > 0 ? `+${number(training.priority)}` : number(training.priority)) : null);
@@ -22,16 +23,21 @@ export function queueRow(training, index) {
 export class QueueView {
   /** `panel` is hidden while nothing waits. */
   constructor(panel) {
-    Object.assign(this, { panel, list: $("[data-queue]", panel), said: $("[data-queue-said]", panel), moving: false });
+    Object.assign(this, { panel, list: $("[data-queue]", panel), said: $("[data-queue-said]", panel), more: $("[data-queue-more]", panel), all: false, moving: false });
+    this.more.addEventListener("click", () => { this.all = !this.all; this.show(); });
     active.addEventListener("change", () => { if (active.loaded) this.show(); });
   }
 
   show() {
     if (this.moving) return; // drawn when the row is put down
-    const waiting = active.pending.slice(0, MOST);
+    const total = active.pending.length;
+    const waiting = active.pending.slice(0, this.all ? MOST : FIRST);
     this.panel.hidden = !waiting.length;
     $("[data-queue-hint]", this.panel).hidden = waiting.length < 2;
-    $("[data-queue-count]", this.panel).textContent = number(active.pending.length);
+    $("[data-queue-count]", this.panel).textContent = number(total);
+    this.more.parentElement.hidden = total <= FIRST;
+    this.more.setAttribute("aria-expanded", this.all);
+    this.more.textContent = this.all ? t("Show fewer") : total > MOST ? t("Show the first {n}", { n: number(MOST) }) : t("Show all");
     const focused = document.activeElement?.closest?.("[data-move]");
     const again = focused && this.list.contains(focused) && [focused.closest("li").dataset.training, focused.dataset.move];
     put(this.list, waiting.map((training, index) => this.row(training, index, waiting.length)));

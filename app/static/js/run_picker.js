@@ -25,7 +25,7 @@ export function pickRuns(taken, room) {
     const row = (training) => h("label", { class: "picker-row" },
       h("input", { class: "form-check-input", type: "checkbox", checked: chosen.has(training.id), onchange: ({ target }) => { if (target.checked) chosen.add(training.id); else chosen.delete(training.id); told(); } }),
       h("span", { class: "picker-name" }, h("strong", { title: training.name }, training.name), h("span", { class: "under" }, `${training.dataset_name} · ${modelName(training)} · ${t("epoch {epoch}", { epoch: number(training.current_epoch) })}`)),
-      h("span", { class: "tabular" }, training.best ? `mAP50 ${fixed(training.best.map50)}` : ""), trainingBadge(training));
+      h("span", { class: "tabular" }, Number.isFinite(training.best?.map50) ? `mAP50 ${fixed(training.best.map50)}` : ""), trainingBadge(training));
     async function load() {
       const now = ++turn;
       try {

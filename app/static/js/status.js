@@ -34,6 +34,9 @@ export function shownState(training) {
 
 export const trainingBadge = (training) => badge(shownState(training));
 
+/** Where it runs: a graphics card by its own name, the processor as people write it. */
+export const deviceName = ({ device, devices }) => (device === "cpu" ? "CPU" : device) || devices?.join(", ").replace("cpu", "CPU") || "";
+
 /** The model in words: "YOLOv8n", or the architecture's own name. */
 export const modelName = (training) => training.architecture || `YOLOv8${training.model_version}`;
 

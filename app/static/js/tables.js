@@ -1,5 +1,5 @@
 /* Tables of trainings, used by several pages. */
-import { h, icon } from "./dom.js";
+import { h, icon, longName } from "./dom.js";
 import { ago, dateTime, duration, fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { sparkline } from "./sparkline.js";
@@ -13,23 +13,29 @@ function epochs(training) {
   return [`${number(training.current_epoch)} / ${number(total)}`, advances && bar(fraction(training), training.status === "paused" ? "is-paused" : "", percent(fraction(training)))].filter(Boolean);
 }
 
+/** The mAP50; of a classification, which has none, how often its first choice is right. */
+function measure({ task, best }) {
+  const top1 = task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null;
+  return Number.isFinite(top1) ? h("span", { title: t("Top-1 accuracy") }, h("span", { class: "under" }, "top-1 "), fixed(top1)) : fixed(best?.map50);
+}
+
 function curve({ spark, best, total_epochs: total, epochs: wished }) {
   return sparkline(spark, total || wished, t("mAP50 by epoch; best {value}", { value: fixed(best?.map50) })) || h("span", { class: "quiet" }, "–");
 }
 
 // name: {title, look of the head, sort keys (the first on a first click), cell(training)}
 const COLUMNS = {
-  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", {}, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name),
-    compact && h("span", { class: "name-link under" }, `${training.dataset_name} · ${modelName(training)}`)) },
+  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
+    compact && h("span", { class: "name-link under", title: training.dataset_name }, h("span", { class: "long-name" }, h("span", { class: "long-name-start" }, training.dataset_name), h("span", {}, ` · ${modelName(training)}`)))) },
   state: { title: () => t("State"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
-  dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name)) },
+  dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide names is-second" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, longName(training.dataset_name))) },
   model: { title: () => t("Model"), look: "roomy", sort: ["model"], cell: (training) => h("td", { class: "nowrap roomy" }, modelName(training)) },
   epochs: { title: () => t("Epochs"), look: "number", sort: ["-epochs"], cell: (training) => cell(t("Epochs"), epochs(training)) },
   curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
-  map50: { title: () => "mAP50", look: "number", sort: ["-map50", "map50"], cell: (training) => cell("mAP50", fixed(training.best?.map50), "number strong") },
+  map50: { title: () => "mAP50", look: "number", sort: ["-map50", "map50"], cell: (training) => cell("mAP50", measure(training), "number strong") },
   map95: { title: () => "mAP50-95", look: "number roomy", sort: ["-map95"], cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy") },
-  duration: { title: () => t("Duration"), look: "number roomy", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy") },
-  created: { title: () => t("Created"), sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under", title: dateTime(training.created_at) }, ago(training.created_at)) },
+  duration: { title: () => t("Duration"), look: "number roomy spare", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy spare") },
+  created: { title: () => t("Created"), look: "created", sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under created", title: dateTime(training.created_at) }, ago(training.created_at)) },
 };
 
 const COMPACT = ["name", "state", "epochs", "map50", "created"];

@@ -23,7 +23,8 @@ export class Timeline {
   }
 
   set(entries) {
-    this.entries = entries.sort((a, b) => (b.time || "").localeCompare(a.time || "") || b.seq - a.seq);
+    const last = ({ seq }) => Number(seq === Infinity); // the state that it is in, whose time may not be known
+    this.entries = entries.sort((a, b) => last(b) - last(a) || (b.time || "").localeCompare(a.time || "") || b.seq - a.seq);
     this.show();
   }
 

@@ -3,9 +3,10 @@ import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js"
 import { $, button, failure, h, icon, put, write } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
-import { bar, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+import { bar, deviceName, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
+const PACE = 5; // epochs
 const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
 
 /** Show the head of `state.training`; `changed` is called after an action. */
@@ -36,7 +37,7 @@ export class Head {
     put($("[data-status]"), trainingBadge(training));
     put($("[data-sub]"),
       h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
-      training.device ? ` · ${training.device}` : "", " · ", h("span", { title: dateTime(training.created_at) }, since),
+      deviceName(training) && ` · ${deviceName(training)}`, " · ", h("span", { title: dateTime(training.created_at) }, since),
       training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
     $("[data-download]").hidden = !training.downloadable;
     $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
@@ -69,13 +70,24 @@ export class Head {
     this.drawn = look;
     const lastRate = () => ({ lastRate: this.state.metrics.at(-1)?.learning_rate });
     put($("[data-actions]"), actionButtons(training, this.changed, lastRate));
+    this.weigh(training.status);
     put($("[data-menu]"), actionMenu(training, this.changed));
     $("[data-more]").hidden = Boolean(training.deleted_at);
+    $("[data-bell]").classList.toggle("is-useless", !ACTIVE.includes(training.status));
+  }
+
+  /** The next step stands out: to go on where it paused, else the weights. */
+  weigh(status) {
+    const [resume, weights] = [$("[data-actions] [data-action=resume]"), $("[data-download]")];
+    for (const [element, first] of [[resume, status === "paused"], [weights, status !== "paused"]]) {
+      element?.classList.toggle("btn-primary", first);
+      element?.classList.toggle("btn-outline", !first);
+    }
   }
 
   progress() {
     const { training } = this.state;
-    const { main, side, strong } = advanceTexts(training);
+    const { main, side, strong } = advanceTexts(training, this.state.metrics);
     const texts = [main, ...side.filter(Boolean), strong];
     const look = `${texts.length} ${LOOKS[training.status] || ""}`;
     if (this.advance?.look !== look) this.advance = this.advanceFrame(look, texts.length - 2);
@@ -96,7 +108,7 @@ export class Head {
     const { training } = this.state;
     return [
       training.deleted_at && this.inTrash(),
-      training.status === "failed" && failure({ title: t("The training failed"), detail: training.error || t("No reason was recorded. See the log.") }),
+      training.status === "failed" && failed(training),
       training.status === "paused" && notice("pause-circle-fill", t("Paused"), pauseText(training)),
       training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("It stops within a batch and goes on later from its last whole epoch.")),
     ];
@@ -112,6 +124,16 @@ export class Head {
   }
 }
 
+/** What went wrong, with the step that helps beside it. */
+function failed(training) {
+  const told = failure({ title: t("The training failed"), detail: training.error || t("No reason was recorded. See the log.") });
+  const link = (symbol, label, href) => h("a", { class: "btn btn-outline btn-sm", href }, icon(symbol), " ", label);
+  const change = training.actions.includes("clone") && link("sliders", t("Copy and change"), `/trainings/new?clone=${training.id}`);
+  const steps = { data: [link("clipboard2-check", t("Findings of the dataset"), `/datasets/${training.dataset_id}?tab=findings`)], out_of_memory: [change], disk_full: [link("hdd", t("System"), "/system")] };
+  told.append(h("div", { class: "notice-actions" }, steps[training.error_kind] || [link("text-left", t("Read the log"), "#log-title")]));
+  return told;
+}
+
 const notice = (symbol, title, text, ...more) => h("div", { class: "notice is-warning", role: "status" }, icon(symbol), h("div", { class: "notice-text" }, h("strong", {}, title), text), more);
 
 function epochText(training) {
@@ -120,7 +142,7 @@ function epochText(training) {
 }
 
 /** What the progress panel says: {main, side: [texts], strong}. */
-function advanceTexts(training) {
+function advanceTexts(training, metrics) {
   const troubles = [
     training.restarts ? tn("went on by itself {n} time", "went on by itself {n} times", training.restarts) : null,
     training.halvings ? t("batch reduced to {batch}", { batch: number(training.batch_now) }) : null,
@@ -130,11 +152,19 @@ function advanceTexts(training) {
   const texts = {
     running: () => running(training, troubles),
     pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("goes on after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
-    paused: () => ({ main: t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), side: troubles, strong: percent(fraction(training)) }),
+    paused: () => ({ main: t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), side: [...troubles, stillToGo(training, metrics)], strong: percent(fraction(training)) }),
     completed: () => ({ main: tn("{n} epoch done", "{n} epochs done", training.current_epoch), ...ended }),
   };
   const own = texts[training.status];
   return own ? own() : { main: t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), ...ended };
+}
+
+/** How long the rest takes at the pace of the last epochs. */
+function stillToGo(training, metrics) {
+  const paces = metrics.slice(-PACE).map(({ seconds }) => seconds).filter(Number.isFinite);
+  const epochs = (training.total_epochs || training.epochs) - training.current_epoch;
+  if (!paces.length || epochs <= 0) return null;
+  return t("about {time} still to go", { time: duration((epochs * paces.reduce((sum, pace) => sum + pace, 0)) / paces.length) });
 }
 
 function running(training, troubles) {

@@ -1,5 +1,5 @@
 """Sensible values for a new training, with reasons, and what is unusual about given ones. Rules only: nothing is
-measured here (services/estimate.py does), and nothing is refused (create.py does)."""
+measured here (services/estimate does), and nothing is refused (create.py does)."""
 
 from typing import Any
 

@@ -3,7 +3,7 @@
 import { ask, h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { classTag, className } from "./shapes.js";
+import { classTag, className } from "./objects.js";
 import { formatName, taskName } from "./summary.js";
 
 let serial = 0;

@@ -2,7 +2,7 @@
 import { h, put } from "../dom.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
-import { classTag } from "./shapes.js";
+import { classTag } from "./objects.js";
 
 const SPLITS = ["train", "val", "test"];
 

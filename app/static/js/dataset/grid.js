@@ -2,7 +2,8 @@
 import { $, $$, h, icon, put } from "../dom.js";
 import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { className, paint } from "./shapes.js";
+import { paint } from "./marks.js";
+import { className } from "./objects.js";
 
 const AHEAD = "400px"; // tiles this near to the window are drawn
 

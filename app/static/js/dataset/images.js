@@ -6,7 +6,7 @@ import { t, tn } from "../i18n.js";
 import { showPager } from "../pager.js";
 import { bind, change, read } from "./address.js";
 import { Grid } from "./grid.js";
-import { classTag, className, withClass } from "./shapes.js";
+import { classTag, className, withClass } from "./objects.js";
 
 const PER_PAGE = 60;
 const FILTERS = ["search", "class", "split", "finding", "sort", "min_objects", "max_objects", "min_size", "max_size"];

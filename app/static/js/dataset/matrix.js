@@ -6,7 +6,7 @@ import { classColour } from "../palette.js";
 import { savePicture, saveTable } from "../saving.js";
 import { css } from "../theme_colours.js";
 import { chartTools } from "./bars.js";
-import { className } from "./shapes.js";
+import { className } from "./objects.js";
 
 const MOST = 20; // classes in the table of co-occurrence
 

@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { Bars } from "./bars.js";
 import { ClassTable } from "./class_table.js";
 import { coOccurrence, heatMap } from "./matrix.js";
-import { className } from "./shapes.js";
+import { className } from "./objects.js";
 
 const SPLITS = ["train", "val", "test"];
 const MOST = 60; // classes in the chart; the table beside it has all

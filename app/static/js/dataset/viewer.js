@@ -3,7 +3,8 @@ import { get } from "../api.js";
 import { $$, failure, h, icon, put } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { drawing, names, withClass } from "./shapes.js";
+import { drawing, names } from "./marks.js";
+import { withClass } from "./objects.js";
 import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
 

@@ -3,7 +3,7 @@ import { h, icon } from "../dom.js";
 import { bytes, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { badge } from "../status.js";
-import { classTag, pixels } from "./shapes.js";
+import { classTag, pixels } from "./objects.js";
 
 /** `mark(index, is)` is called when the reader points at an object in the list. */
 export function aside(image, names, mark) {

@@ -1,7 +1,7 @@
 /* Trainings side by side. The address holds everything, so that it can be shared:
    ?ids=3,5,8&axis=time&charts=map50,loss&all=1&smooth=0.6 */
 import { get } from "../api.js";
-import { $, blank, failure, h, icon, put, skeleton, toast } from "../dom.js";
+import { $, blank, failure, h, icon, longName, put, skeleton, toast } from "../dom.js";
 import { settings, settingsTable, valueTable } from "../differences.js";
 import { percent } from "../format.js";
 import { t, tn } from "../i18n.js";
@@ -85,10 +85,12 @@ function show() {
 }
 
 function showRuns() {
-  const chip = (run) => h("li", { class: "run-chip" }, swatch(run), h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, run.name), trainingBadge(run.training),
+  const chip = (run) => h("li", { class: "run-chip" }, swatch(run), h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, longName(run.name)), trainingBadge(run.training),
     h("button", { class: "icon-button", type: "button", title: t("Take away"), "aria-label": t("Take {name} away", { name: run.name }), onclick: () => { write({ ids: state.ids.filter((id) => id !== run.id) }); load(); } }, icon("x-lg")));
   put($("[data-runs]"), runs.map(chip));
+  $("[data-tools]").hidden = !state.ids.length;
   $("[data-add]").disabled = state.ids.length >= MOST;
+  $("[data-add]").title = state.ids.length >= MOST ? t("Ten are compared at most: take one away first.") : "";
   $("[data-sub]").textContent = runs.length ? tn("{n} training", "{n} trainings", runs.length) : "";
   $("[data-hint]").hidden = runs.length !== 1;
 }

@@ -35,7 +35,7 @@ function show(answer, query) {
   $("[data-total]").textContent = answer.total ? tn("{n} dataset", "{n} datasets", answer.total) : "";
   showPager($("[data-pager]"), answer, (page) => state.go(page));
   if (answer.datasets.length) put(list, answer.datasets.map(shownCard));
-  else put(list, filtered ? h("p", { class: "panel-empty" }, t("No dataset fits these filters.")) : empty());
+  else put(list, h("div", { class: "panel dataset-none" }, filtered ? h("p", { class: "panel-empty" }, t("No dataset fits these filters.")) : empty()));
 }
 
 function empty() {

@@ -81,7 +81,7 @@ function rows(items, empty) {
 function showQueue() {
   const waiting = active.pending;
   $("[data-queue-count]").textContent = waiting.length ? number(waiting.length) : "";
-  put($("[data-queue]"), waiting.length ? h("ol", { class: "queue" }, waiting.slice(0, 6).map(queueRow)) : h("p", { class: "panel-empty" }, t("No training is waiting.")));
+  put($("[data-queue]"), waiting.length ? h("ol", { class: "queue" }, waiting.slice(0, 4).map(queueRow)) : h("p", { class: "panel-empty" }, t("No training is waiting.")));
   $("[data-queue-more]").hidden = waiting.length < 2;
 }
 
@@ -89,7 +89,7 @@ function showPaused() {
   const { paused } = active;
   $("[data-paused-panel]").hidden = !paused.length;
   $("[data-paused-count]").textContent = number(paused.length);
-  put($("[data-paused]"), rows(paused.slice(0, 6).map((training) => h("li", { class: "row-item" },
+  put($("[data-paused]"), rows(paused.slice(0, 3).map((training) => h("li", { class: "row-item" },
     h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, training.name), h("span", { class: "under", title: pauseText(training) }, pauseText(training))),
     h("span", { class: "under tabular nowrap" }, percent(fraction(training)))))));
 }
@@ -99,7 +99,7 @@ async function loadPaused() {
   try { active.update((await get("/api/trainings", { status: "paused", per_page: 50 })).trainings); } catch { /* the list page has them */ }
 }
 
-const getLatest = () => get("/api/trainings", { per_page: 8 });
+const getLatest = () => get("/api/trainings", { per_page: 10 });
 const getDatasets = () => get("/api/datasets", { per_page: 4 });
 
 function showLatest({ trainings }, place) {

@@ -90,7 +90,7 @@ function setMode(chosen) {
 /** What was found in a frame. */
 function showLive(sample, empty = t("What the model finds is listed here.")) {
   const shown = settings.shown(sample?.detections);
-  $("[data-found-count]").textContent = sample ? number(shown.length) : "";
+  $("[data-found-count]").textContent = sample && !shown[0]?.top5 ? number(shown.length) : "";
   put($("[data-times]"), sample ? t("{time} ms", { time: number(sample.time, 1) }) : "");
   if (sample) showFound($("[data-found]"), shown, (item) => (mode === "video" ? video : camera).viewer?.mark(item));
   else put($("[data-found]"), h("p", { class: "panel-empty" }, empty));
@@ -117,7 +117,15 @@ function redraw() {
   classes();
 }
 
+/** Controls of boxes are hidden where every model tells the class of the whole picture. */
+function showControls() {
+  const shown = comparing() ? [pickers.a, pickers.b] : [pickers.a];
+  $("[data-bench]").classList.toggle("is-two", comparing());
+  form.classList.toggle("is-whole", shown.every(({ training }) => training?.task === "classify"));
+}
+
 function modelChanged() {
+  showControls();
   const address = new URLSearchParams({ training_id: pickers.a.training.id, ...(pickers.a.select.value && { checkpoint: pickers.a.select.value }) });
   window.history.replaceState(null, "", `?${address}`);
   const old = pictures.items.filter((item) => pictures.stale(item));
@@ -129,6 +137,7 @@ function modelChanged() {
 
 async function compareChanged() {
   $("[data-picker=b]").hidden = !comparing();
+  showControls();
   if (comparing() && !pickers.b.training) await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
   else modelChanged();
   redraw();

@@ -51,6 +51,7 @@ async function begin() {
     await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
     if (original) await fillFrom();
   } catch (error) {
+    form.hidden = !datasets.length; // without any there is nothing to choose from
     put($("[data-failure]"), failure(error, begin));
   }
 }

@@ -92,7 +92,7 @@ export class Bench {
   }
 
   count([first, second]) {
-    $("[data-found-count]").textContent = number(first.length);
+    $("[data-found-count]").textContent = first[0]?.top5 ? "" : number(first.length);
     if (!second) { showFound(this.found, first, (item) => this.viewers.a?.mark(item)); return; }
     if (first[0]?.top5 && second[0]?.top5) { showTwoChoices(this.found, first[0], second[0]); return; }
     const rows = match(first, second);

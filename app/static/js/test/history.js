@@ -4,6 +4,7 @@ import { $, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
 import { ago, dateTime, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { showPager } from "../pager.js";
+import { labelOf } from "./detections.js";
 
 const PER_PAGE = 12;
 
@@ -36,12 +37,14 @@ export class TestHistory {
   }
 
   shot(test) {
-    const found = tn("{n} thing found", "{n} things found", test.detections.length);
+    const [first] = test.detections;
+    const whole = first?.top5 && labelOf(first);
+    const found = whole || tn("{n} thing found", "{n} things found", test.detections.length);
     const open = t("Open again: {found}, {model}", { found, model: test.training_name });
     return h("div", { class: "test-shot", "data-test": test.id },
       h("button", { class: "test-shot-open", type: "button", title: dateTime(test.created_at), "aria-label": open, onclick: () => this.reopen(test) },
         h("img", { src: test.image_url, alt: "", loading: "lazy", decoding: "async" }),
-        h("span", { class: "test-shot-text" }, h("strong", {}, tn("{n} found", "{n} found", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
+        h("span", { class: "test-shot-text" }, h("strong", { title: whole || null }, whole || tn("{n} found", "{n} found", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
       h("span", { class: "test-shot-tools" },
         h("a", { class: "icon-button", href: test.image_url, download: `test-${test.id}.jpg`, title: t("Download the picture with its boxes"), "aria-label": t("Download the picture with its boxes") }, icon("download")),
         h("button", { class: "icon-button", type: "button", title: t("Delete"), "aria-label": t("Delete"), onclick: () => this.remove(test) }, icon("trash3"))));

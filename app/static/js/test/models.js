@@ -4,6 +4,7 @@ import { $, h, icon, put } from "../dom.js";
 import { ago, fixed, number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { modelName } from "../status.js";
+import { introduce } from "./class_colours.js";
 
 const PER_PAGE = 20;
 
@@ -70,7 +71,7 @@ export class ModelPicker extends EventTarget {
   }
 
   option(item, index) {
-    const figures = [modelName(item), item.dataset_name, item.best && `mAP50 ${fixed(item.best.map50)}`, ago(item.created_at)].filter(Boolean).join(" · ");
+    const figures = [modelName(item), item.dataset_name, Number.isFinite(item.best?.map50) && `mAP50 ${fixed(item.best.map50)}`, ago(item.created_at)].filter(Boolean).join(" · ");
     return h("li", { class: "test-option", role: "option", id: `${this.list.id}-${index}`, "aria-selected": "false", onclick: () => this.choose(item) }, h("strong", {}, item.name), h("span", { class: "under" }, figures));
   }
 
@@ -113,10 +114,14 @@ export class ModelPicker extends EventTarget {
     this.close();
     put(this.select, h("option", { value: "" }, t("Best")));
     this.help();
-    await this.checkpoints(training, checkpoint);
+    await Promise.all([this.checkpoints(training, checkpoint), this.classes(training)]);
     if (this.training !== training) return;
     this.ready = true;
     this.dispatchEvent(new Event("change"));
+  }
+
+  async classes({ dataset_id: id }) {
+    try { introduce((await get(`/api/datasets/${id}`)).classes); } catch { /* colours by the order in which they are found */ }
   }
 
   async checkpoints(training, wanted) {
@@ -135,6 +140,7 @@ export class ModelPicker extends EventTarget {
 
   help() {
     const { training } = this;
+    $("[data-checkpoint-label]", this.root).textContent = training.task === "classify" ? t("Checkpoint") : t("Checkpoint, with its mAP50");
     put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
       training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("still training")]);
   }

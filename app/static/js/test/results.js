@@ -2,7 +2,7 @@
 import { h, put } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { colour } from "./palette.js";
+import { colour } from "./class_colours.js";
 
 const MOST_ROWS = 200;
 const swatch = (name) => h("span", { class: "swatch", style: { "--box": colour(name) } });

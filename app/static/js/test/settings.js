@@ -3,7 +3,7 @@
 import { $, $$, h, put } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { choose, colour } from "./palette.js";
+import { choose, colour } from "./class_colours.js";
 
 export const FLOOR = 0.001; // the server is asked for everything above this, once; validation counts from here on, too
 

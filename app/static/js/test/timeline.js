@@ -2,7 +2,8 @@
 import { h } from "../dom.js";
 import { duration, number } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { colour } from "./palette.js";
+import { sharpContext } from "../marks.js";
+import { colour } from "./class_colours.js";
 import { settings } from "./settings.js";
 
 export class Timeline {
@@ -32,10 +33,7 @@ export class Timeline {
     const { canvas, samples, rate, length, now } = this;
     const [width, height] = [canvas.clientWidth, canvas.clientHeight];
     if (!width || !length) return;
-    const sharp = window.devicePixelRatio || 1;
-    Object.assign(canvas, { width: width * sharp, height: height * sharp });
-    const context = canvas.getContext("2d");
-    context.scale(sharp, sharp);
+    const context = sharpContext(canvas, width, height);
     const counted = [...samples].map(([index, { detections }]) => [index, countByClass(settings.shown(detections))]);
     const most = Math.max(1, ...counted.map(([, counts]) => sum(counts)));
     const bar = Math.max(1, width / (length * rate) - (width / (length * rate) > 4 ? 1 : 0));

@@ -2,8 +2,9 @@
 import { h, put } from "../dom.js";
 import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
+import { sharpContext } from "../marks.js";
+import { draw } from "./detections.js";
 import { settings } from "./settings.js";
-import { draw } from "./shapes.js";
 
 export class Viewer {
   /** `place` is filled with `media` (img or video), the canvas over it, and `caption` below. */
@@ -33,7 +34,7 @@ export class Viewer {
     this.box.style.setProperty("--most", `${width * 4}px`);
   }
 
-  /** What was found in a picture of `size` {width, height}; `look` as shapes.js takes it. */
+  /** What was found in a picture of `size` {width, height}; `look` as detections.js takes it. */
   show(detections, size = null, look = () => ({})) {
     Object.assign(this, { detections: detections || [], size, look });
     this.draw();
@@ -54,11 +55,7 @@ export class Viewer {
     this.canvas.dataset.drawn = this.natural.width ? shown.length : 0;
     this.canvas.setAttribute("aria-label", this.words(shown));
     if (!width || !height) return;
-    const sharp = window.devicePixelRatio || 1;
-    Object.assign(this.canvas, { width: Math.round(width * sharp), height: Math.round(height * sharp) });
-    const context = this.canvas.getContext("2d");
-    context.scale(sharp, sharp);
-    this.paint(context, shown, width, height);
+    this.paint(sharpContext(this.canvas, width, height), shown, width, height);
   }
 
   paint(context, shown, width, height) {

@@ -1,5 +1,5 @@
-/* The colour of each class by its name: the next of the palette, or the one that the reader chose, which this browser
-   keeps. */
+/* The colour of each class by its name: that of its number where the model is known, else the next of the palette; or
+   the one that the reader chose, which this browser keeps. */
 import { classColour } from "../palette.js";
 
 const KEY = "test-colours";
@@ -15,13 +15,12 @@ export function colour(name) {
   return chosen.get(name) || given.get(name);
 }
 
+/** The classes of a model in the order of their numbers: they get the colours that they have on the other pages. */
+export function introduce(names) {
+  names.forEach((name, index) => { if (!given.has(name)) given.set(name, classColour(index)); });
+}
+
 export function choose(name, value) {
   chosen.set(name, value);
   try { localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(chosen))); } catch { /* private mode: for this page alone */ }
-}
-
-/** White or near black, whichever is read more easily on the colour. */
-export function inkOn(hex) {
-  const [red, green, blue] = [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
-  return 0.299 * red + 0.587 * green + 0.114 * blue > 150 ? "#15151c" : "#ffffff";
 }
