@@ -15,6 +15,11 @@ class PreviewImageOut(Schema):
     url = String()
 
 
+class PreviewOut(Schema):
+    epoch = Integer()
+    images = List(List(Dict()), metadata={"description": f"What was found in each image: {SHAPE}"})
+
+
 class PreviewsOut(Schema):
     """The images of the validation that are predicted after each epoch."""
 
@@ -22,11 +27,7 @@ class PreviewsOut(Schema):
     names = List(String())
     images = List(Nested(PreviewImageOut))
     epochs = List(Integer(), metadata={"description": "Those whose predictions are kept; of a long run not all."})
-
-
-class PreviewOut(Schema):
-    epoch = Integer()
-    images = List(List(Dict()), metadata={"description": f"What was found in each image: {SHAPE}"})
+    newest = Nested(PreviewOut, allow_none=True, metadata={"description": "What was found after the last of them."})
 
 
 class EvaluationOut(Schema):

@@ -48,6 +48,8 @@ def test_previews(training: tuple[FlaskClient, str, Path]) -> None:
     assert shown["names"] == ["<b>thing"]
     assert client.get(shown["images"][0]["url"]).mimetype == "image/jpeg"
     assert client.get(f"{place}/previews/2").get_json() == {"epoch": 2, "images": [[{"class": 0, "conf": 0.5}]]}
+    last = client.get(f"{place}/previews/{shown['epochs'][-1]}").get_json()
+    assert (shown["newest"], empty["newest"]) == (last, None)
     for missing in ("previews/3", "previews/images/1", "previews/images/-1", "previews/0"):
         assert client.get(f"{place}/{missing}").status_code == 404, missing
 

@@ -29,14 +29,19 @@ class TrainingViews(TrainingBase):
     """Finds what there is to see."""
 
     def previews(self, training_id: int) -> dict[str, Any]:
-        """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none."""
+        """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none.
+
+        What was found after the newest epoch is in it: a page that is open asks once an epoch, not twice.
+        """
         self._row(training_id)
         folder = self.folder(training_id) / "previews"
         index = document(folder / "index.json") or {"images": []}
         place = f"/api/trainings/{training_id}/previews/images"
         for number, image in enumerate(index["images"]):
             image["url"] = f"{place}/{number}"
-        return index | {"epochs": epochs_in(folder)}
+        epochs = epochs_in(folder)
+        newest = document(folder / f"epoch-{epochs[-1]}.json") if epochs else None
+        return index | {"epochs": epochs, "newest": newest}
 
     def preview(self, training_id: int, epoch: int) -> Path:
         """The file of what was found after an epoch.

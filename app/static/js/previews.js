@@ -45,6 +45,7 @@ export class PreviewsView {
       if (!index.images.length) return;
       if (JSON.stringify(index.images.map(({ file }) => file)) !== JSON.stringify(this.index?.images.map(({ file }) => file))) this.build(index);
       this.found.delete(this.epochs.at(-1)); // it may have come again
+      if (index.newest) this.remember(index.newest);
       const epoch = newest || !this.epochs.includes(this.at) ? this.epochs.at(-1) ?? null : this.at;
       await this.fetched(epoch); // before it is shown: the page changes once
       await this.show(epoch);
@@ -133,10 +134,13 @@ export class PreviewsView {
   async fetched(epoch) {
     if (epoch === null || this.found.has(epoch)) return;
     try {
-      const { images } = await get(`/api/trainings/${this.id}/previews/${epoch}`);
-      this.found.set(epoch, images);
-      if (this.found.size > REMEMBERED) this.found.delete(this.found.keys().next().value);
+      this.remember(await get(`/api/trainings/${this.id}/previews/${epoch}`));
     } catch { /* it was thinned out meanwhile: the picture stays without */ }
+  }
+
+  remember({ epoch, images }) {
+    this.found.set(epoch, images);
+    if (this.found.size > REMEMBERED) this.found.delete(this.found.keys().next().value);
   }
 
   paint() {
