@@ -143,34 +143,36 @@ class Others:
         self.p99, self.longest = taken[int(0.99 * len(taken))], taken[-1]
 
 
-def settled(server: Server) -> None:
-    """Wait until nothing of a round is left to do: the next one must not pay for it."""
-    while any(row["status"] == "validating" for row in server.get("/api/datasets").json()["datasets"]):
+def clear(server: Server) -> None:
+    """Wait until a round's dataset is read, and delete it: the next round must pay neither for its end nor for memory
+    that is full of its pages."""
+    rows = [{"status": "validating"}]
+    while any(row["status"] == "validating" for row in rows):
         time.sleep(0.1)
+        rows = server.get("/api/datasets").json()["datasets"]
+    for row in rows:
+        requests.delete(f"{server.url}/api/datasets/{row['id']}", timeout=60).raise_for_status()
     time.sleep(0.5)
 
 
-def rounds(server: Server, send: Callable[[], Times]) -> Times:
-    """The medians of what `send` returns."""
-    found = []
+def rounds(server: Server, path: Path, send: Callable[[], Times]) -> tuple[float, Times]:
+    """Medians of `cp` and `sync`, and of what `send` returns, by turns."""
+    plain, found = [], []
     for _ in range(ROUNDS):
+        plain.append(copy_and_sync(path, path.with_suffix(".copy")))
         found.append(send())
-        settled(server)
-    return tuple(statistics.median(values) for values in zip(*found, strict=True))
+        clear(server)
+    return statistics.median(plain), tuple(statistics.median(values) for values in zip(*found, strict=True))
 
 
 def resumable(folder: Path, _asked: argparse.Namespace) -> Figures:
     """Medians of three rounds, without and with another client that asks without a pause; its waits over all rounds."""
     path = large_zip(folder / "bench.zip")
-    plain = statistics.median(copy_and_sync(path, folder / "copy") for _ in range(ROUNDS))
-    figures = {"MB": path.stat().st_size / 2**20, "cp and sync, s": plain}
+    figures = {"MB": path.stat().st_size / 2**20}
     for mode in MODES:
         (folder / mode).mkdir()
         with Server(folder / mode, mode, MAX_UPLOAD_SIZE="1GB", MIN_FREE_DISK="1MB") as server:
-            for what, found in uploads(server, path).items():
-                figures[f"{mode}: {what}"] = found
-                if what.endswith(", s"):
-                    figures[f"{mode}: {what.removesuffix(', s')} / cp and sync"] = found / plain
+            figures |= {f"{mode}: {name}": value for name, value in uploads(server, path).items()}
     return figures
 
 
@@ -185,10 +187,12 @@ def uploads(server: Server, path: Path) -> Figures:
         time.sleep(2)
     figures = {"others alone, p99, ms": nobody.p99}
     for name, send in ways.items():
-        figures[f"{name}, s"], *made = rounds(server, send)
+        plain, (took, *made) = rounds(server, path, send)
+        figures |= {f"cp and sync beside {name}, s": plain, f"{name}, s": took, f"{name} / cp and sync": took / plain}
         if made:
-            figures[f"{name}, dataset made, s"] = made[0]
+            figures[f"{name}, dataset made / cp and sync"] = made[0] / plain
         with Others(server) as others:
-            figures[f"{name} beside others, s"] = rounds(server, send)[0]
-        figures |= {f"others during {name}, p99, ms": others.p99, f"others during {name}, longest, ms": others.longest}
+            plain, (took, *_) = rounds(server, path, send)
+        figures |= {f"{name} with others / cp and sync": took / plain, f"others during {name}, p99, ms": others.p99,
+                    f"others during {name}, longest, ms": others.longest}  # fmt: skip
     return figures

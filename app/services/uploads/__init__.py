@@ -118,7 +118,7 @@ class UploadService:
                 self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
                 if checksum:
                     off_loop(upload.mark_unverified, at)
-                if length is not None and at + length == upload.length:
+                if length is not None and upload.length - at <= 2 * length:  # this chunk or the next is the last
                     self.datasets.expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 off_loop(upload.mark_verified)

@@ -5,7 +5,6 @@ All are taken of the image reduced to a longer side of 256 to 511 pixels, so tha
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from app.worker.doctor.model import Picture
 
@@ -23,27 +22,30 @@ DARK_PERCENTILE_99 = 0.32 * 255
 BLURRED = 0.30
 
 
-def measure(image: Image.Image, picture: Picture) -> None:
-    """Measure a reduced, upright image, and add what is wrong with it."""
-    grey = image if image.mode == "L" else image.convert("L")
-    pixels = np.asarray(grey)
+def measure(pixels: np.ndarray, picture: Picture) -> None:
+    """Measure a reduced, upright image, and add what is wrong with it.
+
+    Args:
+        pixels: (height, width, 3) RGB or (height, width) grey, uint8.
+    """
+    grey = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     low, high, mean, deviation = spread(grey)
     picture.brightness, picture.contrast = round(mean, 2), round(deviation, 2)
     if high - low <= BLANK_RANGE:
         picture.sharpness = 0.0
         picture.add("warning", "image_blank", brightness=round(mean))
         return
-    picture.phash = phash(pixels)
-    picture.sharpness = round(1 - blur(pixels), 4)
+    picture.phash = phash(grey)
+    picture.sharpness = round(1 - blur(grey), 4)
     if high < DARK_PERCENTILE_99:
         picture.add("warning", "image_dark", brightness=round(mean))
     if picture.sharpness < BLURRED:
         picture.add("warning", "image_blurred", sharpness=picture.sharpness, limit=BLURRED)
 
 
-def spread(grey: Image.Image) -> tuple[int, int, float, float]:
+def spread(grey: np.ndarray) -> tuple[int, int, float, float]:
     """1st and 99th percentile, mean and standard deviation."""
-    counts = np.array(grey.histogram(), dtype=np.int64)
+    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.int64)
     levels, total = np.arange(256), int(counts.sum())
     low, high = np.searchsorted(np.cumsum(counts), [0.01 * total, 0.99 * total])
     mean = float(counts @ levels) / total

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from PIL import Image, ImageFile, ImageOps
 
 from app.worker.doctor.measure import SHORTEST, measure
@@ -196,9 +197,10 @@ def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -
         if picture.orientation > 4:
             picture.width, picture.height = picture.height, picture.width
         picture.add("info", "exif_rotated", orientation=picture.orientation)
-    measure(reduced, picture)
+    pixels = np.asarray(reduced)
+    measure(pixels, picture)
     if thumbnails:
-        thumbnails.make(reduced, picture.sha256)
+        thumbnails.make(pixels, picture.sha256)
         picture.thumbnail = True
 
 

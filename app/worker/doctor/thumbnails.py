@@ -23,15 +23,19 @@ class Thumbnails:
     def path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / f"{sha256}.webp"
 
-    def make(self, image: Image.Image, sha256: str) -> None:
-        """Write the thumbnail of an upright image unless it is there; whole or not at all."""
+    def make(self, pixels: np.ndarray, sha256: str) -> None:
+        """Write the thumbnail of an upright image unless it is there; whole or not at all.
+
+        Args:
+            pixels: (height, width, 3) RGB or (height, width) grey, uint8.
+        """
         path = self.path(sha256)
         if is_whole(path):
             return
         if sha256[:2] not in self.made:
             path.parent.mkdir(exist_ok=True)
             self.made.add(sha256[:2])
-        small = shrunk(image)
+        small = Image.fromarray(shrunk(pixels))
         draft = path.with_name(f".{path.name}.{threading.get_ident()}.tmp")  # two threads may meet the same image
         try:
             small.save(draft, "WEBP", quality=QUALITY, method=METHOD)
@@ -40,13 +44,14 @@ class Thumbnails:
             draft.unlink(missing_ok=True)
 
 
-def shrunk(image: Image.Image) -> Image.Image:
+def shrunk(pixels: np.ndarray) -> np.ndarray:
     """The image with its longer side at SIDE at most. It is below twice that (see `reduce`): linear is exact enough."""
-    factor = SIDE / max(image.size)
+    height, width = pixels.shape[:2]
+    factor = SIDE / max(height, width)
     if factor >= 1:
-        return image
-    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
-    return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_LINEAR))
+        return pixels
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
 
 
 def is_whole(path: Path) -> bool:
