@@ -254,3 +254,48 @@ def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:
     assert first == [0, True, True], "drawn on the axes as they are"
     assert beyond == [1, True, True]
     assert above == [2, True, True]
+
+
+def test_a_curve_that_grew_is_the_one_drawn_anew(open_page: Open, training: int) -> None:
+    """A point within the axes draws its own piece of each curve; the best epoch's line moves without a drawing."""
+    page = open_page(f"/trainings/{training}", locale="en")
+    page.locator("[data-charts] canvas").first.scroll_into_view_if_needed()
+    drawn(page, "charts[0]?.data.datasets[0].data.length >= 12")
+    found = page.evaluate(f"""async () => {{
+      const chart = {CHARTS}[0], {{ plot }} = chart;
+      const frame = () => new Promise((done) => {{ requestAnimationFrame(done); }});
+      const drawn = async () => {{ while (plot.stale) await frame(); }};
+      const last = plot.metrics.at(-1);
+      plot.set([...plot.metrics, {{ ...last, epoch: last.epoch + 40, map50: null, map95: null }}]);
+      await drawn();
+      plot.metrics.pop();
+      for (const {{ data }} of chart.data.datasets) data.pop();
+      plot.drawn = plot.metrics.length;
+      const pixels = () => {{
+        const {{ width, height }} = plot.canvas;
+        const copy = new OffscreenCanvas(width, height).getContext("2d", {{ willReadFrequently: true }});
+        copy.drawImage(plot.canvas, 0, 0);
+        return copy.getImageData(0, 0, width, height).data;
+      }};
+      const apart = (one, other) => one.reduce((sum, value, place) => sum + (Math.abs(value - other[place]) > 60), 0);
+      const before = pixels();
+      const draw = chart.draw.bind(chart);
+      let anew = 0;
+      chart.draw = () => {{ anew += 1; draw(); }};
+      for (let step = 1; step <= 30; step += 1) {{
+        plot.best(last.epoch + step);
+        plot.push({{ ...last, epoch: last.epoch + step, map50: 0.2 + (step % 5) / 10, map95: 0.1 }});
+        await drawn();
+      }}
+      const grown = pixels();
+      const line = plot.guides.best.getBoundingClientRect().left - plot.canvas.getBoundingClientRect().left;
+      const place = chart.scales.x.getPixelForValue(last.epoch + 30);
+      draw();
+      return {{ anew, new: apart(before, grown), wrong: apart(grown, pixels()), line: line - place,
+               name: plot.guides.name.textContent, last: last.epoch }};
+    }}""")
+    assert found["anew"] == 0
+    assert found["new"] > 500, "the curves go on"
+    assert found["wrong"] < found["new"] / 20, "where two pieces meet, a pixel may be paler"
+    assert abs(found["line"]) <= 1
+    assert found["name"] == f"best: {found['last'] + 30}"

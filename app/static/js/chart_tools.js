@@ -1,4 +1,4 @@
-/* The buttons above a chart: reset the zoom, logarithmic scale, save as a picture or as a table. */
+/* What stands above a chart: the names of its curves, and buttons to reset the zoom, for a logarithmic scale, to save it as a picture or a table. */
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { savePicture, saveTable } from "./saving.js";
@@ -23,9 +23,26 @@ export function tools(plot) {
   ].filter(Boolean);
 }
 
-function png({ canvas, chosen, spec }) {
+/** A series' name, with its line and its value; a click shows or hides its curve. */
+export function key(plot, { colour, dashed, label }) {
+  const line = h("span", { class: `key-line ${dashed ? "is-dashed" : ""}`, style: { color: `var(--series-${colour})` } });
+  const value = h("span", { class: "key-value" });
+  const element = h("button", { class: "key", type: "button", "aria-pressed": !plot.chosen.hidden.includes(label), onclick: () => {
+    const { hidden } = plot.chosen;
+    plot.chosen.hidden = hidden.includes(label) ? hidden.filter((item) => item !== label) : [...hidden, label];
+    element.setAttribute("aria-pressed", !plot.chosen.hidden.includes(label));
+    plot.keepChosen();
+    plot.showChosen();
+    plot.changed();
+  } }, line, h("span", {}, label), value);
+  return { element, value };
+}
+
+function png({ canvas, chart, chosen, guides, spec }) {
   const series = spec.series.filter(({ label }) => !chosen.hidden.includes(label));
+  guides.draw();
   savePicture(canvas, spec.name(), spec.title, series.map(({ label, colour }) => ({ label, colour: css(`--series-${colour}`) })));
+  chart.draw();
 }
 
 function csv({ metrics, spec }) {

@@ -2,9 +2,10 @@
    Charts of one page share a crosshair; the legend shows the values under it, else the latest ones. */
 import { pressed } from "./chart_keys.js";
 import { chartOptions } from "./chart_options.js";
-import { tools } from "./chart_tools.js";
+import { key, tools } from "./chart_tools.js";
+import { Guides } from "./chart_guides.js";
 import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
-import "./curve.js";
+import { FEW, place } from "./curve.js";
 import { h, put, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
 import { significant } from "./format.js";
@@ -36,15 +37,17 @@ export class Plot {
     this.metrics = [];
     this.own = null; // the place of the crosshair where it is not shared
     this.outgrown = true; // the axes do not fit what is to be drawn
+    this.drawn = 0; // points of each curve that are drawn
+    this.guides = new Guides(this);
     this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event), onblur: () => this.left() });
     this.wait = h("div", { class: "chart-wait" }, this.spec.wait);
     this.note = h("div", { class: "chart-note", hidden: true });
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
-    this.keys = spec.series.map((series, index) => this.key(series, index));
+    this.keys = spec.series.map((series) => key(this, series));
     this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}` },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, tools(this))),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
-      h("div", { class: "chart-box" }, this.canvas, this.note, this.wait), this.spoken);
+      h("div", { class: "chart-box" }, this.canvas, this.guides.elements, this.note, this.wait), this.spoken);
     const line = (series, raw) => ({
       data: [], label: series.label, borderDash: series.dashed ? [4, 3] : [], borderWidth: raw || series.faint ? 1 : 1.6,
       dots: this.spec.dots !== false,
@@ -106,20 +109,6 @@ export class Plot {
     y.min = this.chosen.log ? undefined : this.spec.min;
   }
 
-  key(series, index) {
-    const line = h("span", { class: `key-line ${series.dashed ? "is-dashed" : ""}`, style: { color: `var(--series-${series.colour})` } });
-    const value = h("span", { class: "key-value" });
-    const element = h("button", { class: "key", type: "button", "aria-pressed": !this.chosen.hidden.includes(series.label), onclick: () => {
-      const { hidden } = this.chosen;
-      this.chosen.hidden = hidden.includes(series.label) ? hidden.filter((item) => item !== series.label) : [...hidden, series.label];
-      element.setAttribute("aria-pressed", !this.chosen.hidden.includes(series.label));
-      this.keepChosen();
-      this.showChosen();
-      this.changed();
-    } }, line, h("span", {}, series.label), value);
-    return { element, value, index };
-  }
-
   get weight() {
     return this.spec.smooth ? smoothing.weight : 0;
   }
@@ -154,6 +143,7 @@ export class Plot {
   shift(count) {
     this.metrics.splice(0, count);
     for (const dataset of this.datasets) if (dataset.data.length) dataset.data.splice(0, count);
+    this.drawn = 0;
   }
 
   refill() {
@@ -182,6 +172,7 @@ export class Plot {
 
   best(epoch) {
     this.bestEpoch = epoch;
+    this.guides.placeBest();
   }
 
   /** Something is other than drawn. */
@@ -209,9 +200,17 @@ export class Plot {
   paint() {
     if (!this.chart) this.make();
     else if (this.outgrown) this.chart.update("none");
-    else this.chart.draw();
+    else this.extend();
     this.outgrown = false;
     this.legend();
+  }
+
+  /** Draw what is new at the curves' ends: all of it anew takes ten times as long. */
+  extend() {
+    const from = this.drawn;
+    if (!from || this.metrics.length <= FEW) { this.chart.draw(); return; }
+    for (const { controller } of this.chart.getSortedVisibleDatasetMetas()) controller.extend(from);
+    this.drawn = this.metrics.length;
   }
 
   get pointer() {
@@ -229,7 +228,7 @@ export class Plot {
 
   pointed() {
     if (!this.onScreen || !this.chart) return;
-    this.chart.draw();
+    this.guides.placePointer();
     this.legend();
     this.explain();
   }
@@ -246,12 +245,7 @@ export class Plot {
 
   /** The metric at an epoch; they are sorted. */
   at(epoch) {
-    let [low, high] = [0, this.metrics.length - 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.spec.x(this.metrics[middle]) < epoch) low = middle + 1; else high = middle;
-    }
-    const found = this.metrics[low];
+    const found = this.metrics[place(this.metrics, (metric) => this.spec.x(metric) >= epoch)];
     return found && this.spec.x(found) === epoch ? found : null;
   }
 

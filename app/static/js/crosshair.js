@@ -35,17 +35,17 @@ export function marksNear(chart, epoch) {
   return marked.filter((mark) => mark.epoch === epoch || Math.abs(x.getPixelForValue(mark.epoch) - at) <= 4);
 }
 
-/** The Chart.js plugin that draws them. */
+/** The Chart.js plugin that draws the events. The best epoch and the crosshair move often: they lie above the canvas, see chart_guides.js. */
 export const marks = {
   id: "marks",
   afterDatasetsDraw(chart) {
     const { plot } = chart;
     if (!plot) return; // it is being made
-    const { bestEpoch: best, spec: { mark } } = plot;
-    if (best) vertical(chart, best, css("--quiet"), [3, 3], t("best: {epoch}", { epoch: best }));
-    if (mark) vertical(chart, mark.x, css("--quiet"), [3, 3], mark.label);
-    vertical(chart, plot.pointer, css("--control"), []);
+    const { spec: { mark } } = plot;
+    if (mark) vertical(chart, mark.x, css("--quiet"), mark.label);
     if (!plot.spec.alone) signs(chart);
+    plot.drawn = plot.metrics.length;
+    plot.guides.place();
   },
   afterEvent(chart, { event, inChartArea }) {
     const { plot } = chart;
@@ -55,23 +55,21 @@ export const marks = {
   },
 };
 
-function vertical(chart, place, colour, dash, label) {
-  const { ctx, chartArea: area, scales } = chart;
-  if (place === null || place === undefined || place < scales.x.min || place > scales.x.max) return;
+/** A dashed line across a chart, with its name above. */
+export function vertical({ ctx, chartArea: area, scales }, place, colour, label) {
+  if (!place || place < scales.x.min || place > scales.x.max) return;
   const x = Math.round(scales.x.getPixelForValue(place)) + 0.5;
   ctx.save();
   Object.assign(ctx, { strokeStyle: colour, fillStyle: colour, lineWidth: 1 });
-  ctx.setLineDash(dash);
+  ctx.setLineDash([3, 3]);
   ctx.beginPath();
   ctx.moveTo(x, area.top);
   ctx.lineTo(x, area.bottom);
   ctx.stroke();
-  if (label) {
-    ctx.font = `500 ${LETTERS}px ${css("--font")}`;
-    const right = x + ctx.measureText(label).width + 8 > area.right;
-    ctx.textAlign = right ? "right" : "left";
-    ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);
-  }
+  ctx.font = `500 ${LETTERS}px ${css("--font")}`;
+  const right = x + ctx.measureText(label).width + 8 > area.right;
+  ctx.textAlign = right ? "right" : "left";
+  ctx.fillText(label, x + (right ? -5 : 5), area.top - 4);
   ctx.restore();
 }
 

@@ -2,7 +2,7 @@
    which is most of what an update costs. This one keeps none: it goes over the data once, when it draws. Data is {x, y}, sorted by x;
    a y of null is a gap that the line spans. Colour, width, dash, and `dots` (a point alone is no line) are the dataset's own. */
 const { Chart } = window;
-const FEW = 3; // points, below which each is marked
+export const FEW = 3; // points, below which each is marked
 
 class Curve extends Chart.DatasetController {
   static id = "curve";
@@ -27,11 +27,38 @@ class Curve extends Chart.DatasetController {
     Object.assign(ctx, { strokeStyle: borderColor, fillStyle: borderColor, lineWidth: borderWidth, lineJoin: "bevel" }); // round and mitred joins cost three times as much, and look the same
     ctx.setLineDash(borderDash);
     ctx.beginPath();
-    line(ctx, within(data, x.min, x.max), x, y);
+    this.length = line(ctx, within(data, x.min, x.max), x, y);
     ctx.stroke();
     if (dots && data.length < FEW) mark(ctx, data, x, y);
     ctx.restore();
   }
+
+  /** Draw the line from the point before `from` on, as if it went on from there. */
+  extend(from) {
+    const { ctx, chartArea: area } = this.chart;
+    const { data, borderColor, borderWidth, borderDash, dots } = this.getDataset();
+    const { xScale: x, yScale: y } = this.chart.getDatasetMeta(this.index);
+    const newest = data.slice(start(data, from));
+    if (newest.length < 2 && !dots) return;
+    ctx.save();
+    Object.assign(ctx, { strokeStyle: borderColor, fillStyle: borderColor, lineWidth: borderWidth, lineJoin: "bevel", lineDashOffset: this.length });
+    ctx.setLineDash(borderDash);
+    ctx.beginPath();
+    ctx.rect(area.left, area.top, area.width, area.height);
+    ctx.clip();
+    ctx.beginPath();
+    this.length += line(ctx, newest, x, y);
+    ctx.stroke();
+    if (dots && data.length < FEW) mark(ctx, newest, x, y);
+    ctx.restore();
+  }
+}
+
+/** The last point before `from` that is no gap: a line goes on from it. */
+function start(data, from) {
+  let first = Math.max(0, from - 1);
+  while (first > 0 && data[first].y === null) first -= 1;
+  return first;
 }
 
 /** The points of a part of the axis, with one more on each side: the line goes on to the edge. */
@@ -41,7 +68,7 @@ function within(data, from, to) {
 }
 
 /** Where the first point is that answers yes; those behind it do, too. */
-function place(data, answers) {
+export function place(data, answers) {
   let [low, high] = [0, data.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -50,14 +77,21 @@ function place(data, answers) {
   return low;
 }
 
-/** The path through the points. Of those that fall into the same column of pixels the first, the extremes and the last are enough. */
+/** The path through the points; its length in pixels, where a dash goes on. Of those that fall into the same column of pixels the first, the
+    extremes and the last are enough. */
 function line(ctx, points, xScale, yScale) {
   let [column, low, high, last] = [null, 0, 0, 0];
+  let [length, at] = [0, null];
+  const to = (x, y) => {
+    ctx.lineTo(x, y);
+    if (at) length += Math.hypot(x - at[0], y - at[1]);
+    at = [x, y];
+  };
   const close = (x) => {
     if (low === high) return;
-    ctx.lineTo(x, low);
-    ctx.lineTo(x, high);
-    ctx.lineTo(x, last);
+    to(x, low);
+    to(x, high);
+    to(x, last);
   };
   let before = 0;
   for (const point of points) {
@@ -69,12 +103,13 @@ function line(ctx, points, xScale, yScale) {
       high = Math.max(high, y);
     } else {
       close(before);
-      ctx.lineTo(x, y);
+      to(x, y);
       [column, low, high] = [Math.trunc(x), y, y];
     }
     [before, last] = [x, y];
   }
   close(before);
+  return length;
 }
 
 function mark(ctx, points, xScale, yScale) {
