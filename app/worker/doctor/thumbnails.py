@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-SIDE = 256  # pixels of the longer side at most; 320 take half as long again
+SIDE = 240  # pixels of the longer side at most: a tile of the page has 208 to 230; encoding is half of a scan's work
 QUALITY, METHOD = 60, 0  # method 4 takes four times as long and saves a fifth
 
 

@@ -174,7 +174,7 @@ def test_thumbnails_are_made_once(tmp_path: Path) -> None:
     files = {path for path in folder.rglob("*") if path.is_file()}
     assert {path.stem for path in files} == {item.sha256 for item in found}
     assert len(files) == 2
-    assert all(Image.open(path).size == (256, 128) for path in files)
+    assert all(Image.open(path).size == (240, 120) for path in files)
     first = min(files)
     before = first.stat().st_mtime_ns
     max(files).write_bytes(b"")  # as after a crash
