@@ -203,6 +203,7 @@ export class Plot {
     else this.extend();
     this.outgrown = false;
     this.legend();
+    if (this.pointer !== null) this.explain(); // an event may have come to where the crosshair is
   }
 
   /** Draw what is new at the curves' ends: all of it anew takes ten times as long. */

@@ -44,6 +44,7 @@ HUGE = 16_000_000  # pixels: decoded one at a time, so that memory stays bounded
 IN_MEMORY = 64 * 2**20  # bytes of a file
 END = b"\xff\xd9"
 AHEAD = 64  # images in work or waiting to be taken
+EARLY = 10_000  # images that are begun before they are asked for: each is a kilobyte until it is
 
 # Pillow's decoders raise all of these on damaged files
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, struct.error, IndexError, EOFError, ArithmeticError, KeyError)
@@ -86,8 +87,9 @@ class Scan:
         self.pool.shutdown(cancel_futures=True)
 
     def begin(self, path: Path) -> None:
-        """Read an image now that may be asked for later."""
-        self.begun[path] = self._submit(path)
+        """Read an image now that may be asked for later, while these are few enough to be kept."""
+        if len(self.begun) < EARLY:
+            self.begun[path] = self._submit(path)
 
     def _submit(self, path: Path) -> Future[Picture]:
         return self.pool.submit(read_picture, path, self.spec.max_pixels, self.thumbnails)
@@ -103,8 +105,9 @@ class Scan:
         Raises:
             OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
         """
-        for unused in self.begun.keys() - set(paths):
-            self.begun.pop(unused).cancel()
+        if self.begun:
+            for unused in self.begun.keys() - set(paths):
+                self.begun.pop(unused).cancel()
         rest, waiting = iter(paths), deque[Future[Picture]]()
         for done in range(1, len(paths) + 1):
             while len(waiting) < AHEAD and (path := next(rest, None)) is not None:

@@ -3,13 +3,14 @@
 import hashlib
 import io
 import random
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
-from app.worker.doctor import Picture, ScanSpec, scan
+from app.worker.doctor import Picture, Scan, ScanSpec, scan
 from app.worker.doctor.scan import read_picture
 from tests.data import image_bytes
 from tests.worker.doctor.made import GOOD, codes, entries_of, judged, picture, write
@@ -203,3 +204,17 @@ def test_very_large_and_very_small(tmp_path: Path) -> None:
     huge = io.BytesIO()
     Image.new("L", (5000, 4000), 100).save(huge, "PNG")
     assert read(huge.getvalue(), tmp_path, ".png").usable
+
+
+def test_what_was_begun_is_taken_and_only_so_much_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun or not, asked for or not: each path gets its own picture, and what nobody wants is dropped."""
+    write(tmp_path, {f"{side}.png": image_bytes((side, 30), form="PNG") for side in range(20, 28)})
+    paths = sorted(tmp_path.glob("*.png"))
+    monkeypatch.setattr(import_module("app.worker.doctor.scan"), "EARLY", 5)  # the package has a function of its name
+    with Scan(ScanSpec(64_000_000)) as running:
+        for path in paths:
+            running.begin(path)
+        assert len(running.begun) == 5
+        found = list(running.pictures(paths[2:]))
+        assert not running.begun
+    assert [picture.width for picture in found] == list(range(22, 28))
