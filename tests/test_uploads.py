@@ -5,11 +5,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -197,8 +199,16 @@ def placed(server: Server) -> bool:
 
 
 def scanning(server: Server) -> bool:
-    """The child works on the images: some have their thumbnails."""
-    return any((server.folder / "data/datasets").glob("*/thumbnails/*/*"))
+    """The child works on the images: some have their thumbnails. It began them before the folder had its place."""
+    datasets = server.folder / "data/datasets"
+    thumbnails = {int(path.name) for path in datasets.iterdir() if any(path.glob("thumbnails/*/*"))}
+    return bool(thumbnails & committed(server))
+
+
+def committed(server: Server) -> set[int]:
+    """Ids of datasets, read beside the server."""
+    with closing(sqlite3.connect(f"file:{server.folder}/instance/test.db?mode=ro", uri=True)) as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM dataset")}
 
 
 @pytest.mark.parametrize("mode", MODES)
