@@ -50,7 +50,7 @@ class ObjectOut(Schema):
     kind = String(validate=one_of(["box", "polygon", "obb", "keypoints"]))
     box = List(Float(), metadata={"description": "Centre x and y, width, height, as fractions of the image."})
     points = List(List(Float()), metadata={"description": "Outline or keypoints, as fractions of the image."})
-    line = Integer(metadata={"description": "In the label file."})
+    line = Integer(metadata={"description": "Of the label file, or number in the annotation file; as in findings."})
 
 
 class ImageOut(Schema):
