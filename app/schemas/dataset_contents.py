@@ -179,11 +179,11 @@ class Codes(Field):
         return list(dict.fromkeys(value))
 
 
+CODES = {
+    "description": "Codes of findings, or “all”.",
+    "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
+}
+
+
 class FixIn(Schema):
-    codes = Codes(
-        required=True,
-        metadata={
-            "description": "Codes of findings, or “all”.",
-            "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
-        },
-    )
+    codes = Codes(required=True, metadata=CODES)

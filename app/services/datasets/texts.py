@@ -53,7 +53,8 @@ REASONS = {
     "no_val": _l("No validation image can be used. The findings say why."),
     "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
     "boxes_only": _l("Some label files hold boxes, but the task “%(task)s” needs polygons or corners in every file. "
-                     "Correct them, or choose the task “Detection”."),
+                     "Fix it among the findings (boxes become outlines of four corners), or choose the task "
+                     "“Detection”."),
     "files_missing": _l("The dataset's files are missing on the server. Delete it and upload it again."),
     "interrupted": _l("The server was stopped before the dataset was complete. Delete it and upload it again."),
     "died": _l("The validation ended unexpectedly (%(how)s). Delete the dataset and upload it again; if it happens "
