@@ -123,7 +123,19 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     question = page.locator("dialog.dialog")
     expect(question).to_contain_text("Fix 4 findings?")
     expect(question).to_contain_text("The image and its label are left out of the new revision.")
+    expect(question).to_contain_text(re.compile(r"This will happen to \d kinds of findings"))
     shoot(page, "dataset-fix")
+    page.set_viewport_size({"width": 390, "height": 400})
+    cut = question.locator(".fix-list").evaluate("list => list.scrollHeight - list.clientHeight")
+    assert cut > 0
+    shadow = "list => getComputedStyle(list).backgroundAttachment"  # the covers go with the list, the shadows stay
+    assert question.locator(".fix-list").evaluate(shadow) == "local, local, scroll, scroll"
+    for button in question.get_by_role("button").all():
+        place = button.bounding_box()
+        assert place is not None
+        assert place["x"] >= 16, "inside the dialog"
+        assert place["x"] + place["width"] <= 390 - 16
+    page.set_viewport_size({"width": 1280, "height": 900})
     question.get_by_role("button", name="Fix and make a new revision").click()
     done = page.locator(".fixed")
     expect(done).to_contain_text("Fixed: revision 3 is in use.", timeout=SLOW_MS)

@@ -37,7 +37,7 @@ function figures(dataset) {
   const counted = dataset.report?.boxes;
   const objects = counted ? Object.values(counted).reduce((sum, count) => sum + Number(count), 0) : null;
   return [
-    figure(t("Images"), number(dataset.total_images), objects && dataset.total_images && dataset.task !== "classify" ? t("{n} objects in each, on average", { n: number(objects / dataset.total_images, 1) }) : ""),
+    figure(t("Images"), number(dataset.total_images), objects && dataset.total_images && dataset.task !== "classify" ? t("objects per image: {n}", { n: number(objects / dataset.total_images, 1) }) : ""),
     figure(t("Objects"), objects === null ? "–" : number(objects)),
     figure(t("Classes"), number(dataset.classes.length)),
     figure(t("Task"), taskName(dataset.task), dataset.format ? t("from {format}", { format: formatName(dataset.format) }) : ""),
