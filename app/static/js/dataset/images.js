@@ -83,7 +83,7 @@ export class ImagesTab {
     const toggle = (index) => change({ page: "", class: read().class === String(index) ? "" : String(index) });
     put($("[data-legend]", this.panel),
       classes.slice(0, LEGEND).map((_name, index) => h("button", { class: "legend-key", type: "button", "data-class": index, "aria-pressed": "false", onclick: () => toggle(index) }, classTag(classes, index))),
-      rest > 0 && h("span", { class: "quiet" }, t("and {n} more in the list above", { n: number(rest) })));
+      rest > 0 && h("span", { class: "quiet" }, t("and {n} more among the filters", { n: number(rest) })));
   }
 
   async load() {
