@@ -33,7 +33,7 @@ function tick(label, help, checked = false) {
 /** The offer to mend findings in the same revision; null where there is nothing to mend. */
 function mending({ data }) {
   const count = data.report?.fixable || 0;
-  return count ? tick(tn("Also fix the {n} finding that can be fixed", "Also fix the {n} findings that can be fixed", count), t("In the same revision. What each fix does is told among the findings.")) : null;
+  return count ? tick(tn("Also fix the finding that can be fixed", "Also fix the {n} findings that can be fixed", count), t("In the same revision. What each fix does is told among the findings.")) : null;
 }
 
 /** A dialog with a note on what will happen. `read()` gives the options; false: nothing was changed, null: it says itself what is missing. */

@@ -29,7 +29,7 @@ function uses(dataset) {
     h("div", { class: "uses-split" }, splitBar(dataset)),
     left.length > 0 && h("div", { class: "left-out" }, h("h3", {}, tn("{n} image is left out", "{n} images are left out", left.reduce((sum, item) => sum + item.count, 0))),
       h("ul", {}, left.map((item) => h("li", {}, h("span", { class: "left-out-count tabular" }, number(item.count)), h("span", { class: "left-out-text" }, item.message), h("a", { class: "nowrap", href: `?tab=images&finding=${encodeURIComponent(item.code)}`, "data-go": "" }, t("Show"))))),
-      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, t("See what can be fixed")))));
+      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, (dataset.report?.fixable ? t("See what can be fixed") : t("See the findings"))))));
 }
 
 function figures(dataset) {
