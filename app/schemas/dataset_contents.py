@@ -108,6 +108,7 @@ class CodeOut(Schema):
     severity = String()
     count = Integer()
     fixable = Integer(metadata={"description": "How many of them can be mended."})
+    images = Integer(metadata={"description": "In how many images of the revision; GET images?finding= gives them."})
     fix = String(allow_none=True)
 
 

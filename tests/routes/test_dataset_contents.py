@@ -115,6 +115,7 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
         "image_broken": 1, "label_nan": 1, "class_out_of_range": 1,
     }  # fmt: skip
     assert by_code["leak_exact"]["fixable"] == 1
+    assert (by_code["class_few"]["images"], by_code["label_nan"]["images"]) == (0, 1)
     assert page["counts"]["error"] == 3
     assert page["counts"]["fixable"] == 4
     assert [item["severity"] for item in page["findings"]][:3] == ["error"] * 3

@@ -199,7 +199,7 @@ def finding_view(row: Row) -> dict[str, Any]:
 def code_view(row: Row) -> dict[str, Any]:
     """A code with its counts."""
     told = told_of(row["code"])
-    return {name: row[name] for name in ("code", "severity", "count", "fixable")} | {
+    return {name: row[name] for name in ("code", "severity", "count", "fixable", "images")} | {
         "title": str(told.title),
         "fix": str(told.fix) if told.fix and row["fixable"] else None,
     }

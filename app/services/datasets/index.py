@@ -187,9 +187,11 @@ class Index:
                 socketio.sleep(0)
 
     def codes(self) -> list[Row]:
-        """Each code with its severity, and how often it was found and can be mended; the worst first."""
+        """Each code with its severity, how often it was found and can be mended, and in how many images; the worst
+        first."""
         rank = "CASE severity WHEN 'error' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END"
-        return self.rows(f"SELECT * FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
+        images = "(SELECT COUNT(*) FROM image_finding WHERE image_finding.code = code.code)"
+        return self.rows(f"SELECT *, {images} AS images FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
 
     def statistics(self) -> dict[str, Any]:
         """What the child counted, by name."""

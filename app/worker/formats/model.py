@@ -10,7 +10,7 @@ FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "cr
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 SPLITS = ("train", "val", "test")
 
-Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}, and "of" where it is about one image
+Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
 Decision = dict[str, Any]  # {"code", "data", "change": {"parameter", "options"} | None}
 
 
@@ -81,7 +81,7 @@ class Source:
         taken: dict[str, list[Finding]] = {}
         rest: list[Finding] = []
         for entry in self.findings:
-            image = entry.pop("of", None)
+            image = entry["data"].pop("of", None)
             (taken.setdefault(image, []) if image in images else rest).append(entry)
         self.findings = rest
         return taken
@@ -131,17 +131,12 @@ def task_wished(task: str, others: list[str]) -> Decision:
     return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
 
 
-def finding(
-    severity: str, code: str, file: str | None, line: int | None = None, /, *, of: str | None = None, **data: Any
-) -> Finding:
-    """Something that the conversion dropped or mended.
+def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:
+    """Something that the conversion dropped or mended; `line` is a line of the file, or an object's number from 1.
 
-    Args:
-        line: a line of the file, or an object's number from 1.
-        of: the image that it is about, as `Item.image`.
+    `of` among the data is the image that it is about, as `Item.image`; see `Source.take_findings`.
     """
-    found = {"severity": severity, "code": code, "file": file, "line": line, "data": data}
-    return found if of is None else found | {"of": of}
+    return {"severity": severity, "code": code, "file": file, "line": line, "data": data}
 
 
 def below(folder: Path, path: str) -> Path:

@@ -14,6 +14,9 @@ export class Decisions {
   show() {
     const { data, busy } = this.current;
     const decisions = [...(data.report?.decisions || []), ...skipped(data.report?.skipped)];
+    const shown = JSON.stringify([data.revision, data.status, data.classes.length, busy, decisions]);
+    if (shown === this.shown) return; // a menu that is open stays so
+    this.shown = shown;
     put($("[data-decisions]", this.panel), decisions.length
       ? h("ul", { class: "decisions" }, decisions.map((item) => this.decision(item)))
       : h("p", { class: "panel-empty" }, busy ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));

@@ -71,7 +71,7 @@ export class ImagesTab {
   async codes(state) {
     const select = this.form.elements.finding;
     const { codes } = await this.current.once("findings", { per_page: 1 }).catch(() => ({ codes: [] }));
-    select.replaceChildren(select.options[0], ...codes.map((item) => h("option", { value: item.code }, `${item.title} (${number(item.count)})`)));
+    select.replaceChildren(select.options[0], ...codes.filter((item) => item.images).map((item) => h("option", { value: item.code }, `${item.title} (${number(item.images)})`)));
     const chosen = read().finding || state.finding;
     if (chosen && ![...select.options].some((option) => option.value === chosen)) select.append(h("option", { value: chosen }, chosen));
     select.value = chosen || "";
