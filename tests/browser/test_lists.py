@@ -120,6 +120,47 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, full:
     expect(other.locator("[data-runs] li")).to_have_count(3)
 
 
+def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, full: None) -> None:
+    page = open_page("/compare?ids=1,2,3", locale="en")
+    chart = page.locator(".chart canvas").first
+    line = page.locator(".chart-guide:not(.is-best)")
+    expect(page.locator(".chart .key-value").first).not_to_be_empty()
+    last = page.locator(".chart").first.locator(".key-value").all_inner_texts()
+    charts = "[...document.querySelectorAll('.chart canvas')].map((canvas) => window.Chart.getChart(canvas))"
+    wait_until(page, f"{charts}.every((chart) => chart && !chart.overlay.stale)")
+    count = "chart.drawn = 0; const draw = chart.draw.bind(chart); chart.draw = () => { chart.drawn += 1; draw(); };"
+    page.evaluate(f"{charts}.forEach((chart) => {{ {count} }})")
+    box = chart.bounding_box()
+    assert box
+    for share in (0.3, 0.5):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        wait_until(page, f"{charts}[0].overlay.pointer > {20 * (share - 0.15)}")
+    expect(line.first).to_be_visible()
+    expect(line.nth(1)).to_be_visible()  # on every chart
+    assert page.locator(".chart").first.locator(".key-value").all_inner_texts() != last
+    page.mouse.move(5, 5)
+    expect(line.first).to_be_hidden()
+
+    chart.focus()
+    chart.press("End")
+    said = page.locator(".chart").first.locator("[aria-live]")
+    expect(said).to_contain_text("epoch 20.")
+    chart.press("ArrowLeft")
+    expect(said).to_contain_text("epoch 19.")
+    expect(line.first).to_be_visible()
+    assert page.evaluate(f"String({charts}.map((chart) => chart.drawn))") == "0,0,0,0", "lines above the canvas"
+    chart.press("+")
+    wait_until(page, f"{charts}[0].drawn > 0")
+    expect(page.get_by_role("button", name="Reset zoom: mAP50", exact=True)).to_be_visible()
+    chart.press("0")
+    chart.press("Tab")  # away from the chart
+    expect(line.first).to_be_hidden()
+    page.locator("[data-axis=time]").click()
+    chart.press("ArrowRight")
+    expect(line.first).to_be_visible()
+    expect(said).to_contain_text("Run 0000: ")
+
+
 def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None) -> None:
     page = open_page("/compare?ids=1,999", locale="en")
     expect(page.locator("[data-runs] li")).to_have_count(1)
