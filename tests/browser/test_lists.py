@@ -159,6 +159,31 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -
     expect(page.locator("[name=model_version][value=n]")).to_be_checked()
 
 
+@pytest.mark.parametrize(
+    ("locale", "low", "whole"),
+    [
+        ("pt-BR", "O menor valor é 1.", "Escreva um número inteiro."),
+        ("en", "The smallest value is 1.", "Write a whole number."),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_page_s_language(
+    open_page: Open, full: None, locale: str, low: str, whole: str
+) -> None:
+    page = open_page("/trainings/new?dataset_id=1", locale=locale)
+    expect(page.locator(".preset")).to_have_count(3)
+    page.locator("[name=epochs]").fill("-1")
+    page.locator("[name=batch_size]").fill("2.5")
+    page.locator("[name=batch_size]").blur()
+    expect(page.locator("[data-error=epochs]")).to_have_text(low)
+    expect(page.locator("[data-error=batch_size]")).to_have_text(whole)
+    expect(page.locator("[data-summary] dd").last).to_have_text("–")
+    page.locator("[data-submit]").click()
+    expect(page.locator("[name=epochs]")).to_be_focused()
+    page.locator("[name=epochs]").fill("3")
+    page.locator("[name=epochs]").blur()
+    expect(page.locator("[data-error=epochs]")).to_be_hidden()
+
+
 def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:
     page = open_page("/system", locale="en", expected="503")
     expect(page.locator("[data-processes] tbody tr").first).to_contain_text("Server")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from app.services.system import exposition, logs
 from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
 from app.services.system.processes import child_of, devices, look, training_of
-from app.services.system.rates import Rates
+from app.services.system.rates import Processor, Rates, core_seconds
 from tests.data import valid_dataset
 
 LOG = """the rest of another
@@ -45,6 +46,19 @@ def test_rates_are_gains_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     counters["read"], clock[0] = 10, 104.0
     assert rates.rates() == {"read": 0.0}, "counters that began anew"
     assert Rates(lambda: None).rates() == {}
+
+
+def test_the_processor_is_measured_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, cores = [100.0], [(10.0, 50.0), (20.0, 50.0)]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    processor = Processor(lambda: list(cores))
+    assert processor.percent() == (0.0, [0.0, 0.0])
+    cores[:], clock[0] = [(12.0, 52.0), (21.0, 52.0)], 102.0
+    with ThreadPoolExecutor(1) as other:  # each request may come in a thread of its own
+        assert other.submit(processor.percent).result() == (75.0, [100.0, 50.0])
+    cores[:], clock[0] = [(13.0, 53.0), (21.0, 53.0)], 102.5
+    assert processor.percent() == (75.0, [100.0, 50.0]), "a look is kept for a second"
+    assert all(0 <= busy <= whole for busy, whole in core_seconds())
 
 
 def test_the_log_by_level_and_text(tmp_path: Path) -> None:

@@ -49,18 +49,44 @@ def network_counters() -> dict[str, int] | None:
     return None if seen is None else {"received": seen.bytes_recv, "sent": seen.bytes_sent}
 
 
-class Processor:
-    """Use of all cores in percent, and of each."""
+def core_seconds() -> list[tuple[float, float]]:
+    """Busy and all seconds of each core since the machine's start. A guest's are in its user's already."""
+    found = []
+    for core in psutil.cpu_times(percpu=True):
+        whole = sum(core) - getattr(core, "guest", 0.0) - getattr(core, "guest_nice", 0.0)
+        found.append((whole - core.idle - getattr(core, "iowait", 0.0), whole))
+    return found
 
-    def __init__(self) -> None:
-        self._time = time.monotonic()
-        self._all, self._each = psutil.cpu_percent(), psutil.cpu_percent(percpu=True)
+
+class Processor:
+    """Use of all cores in percent, and of each. psutil.cpu_percent() remembers its last look by thread, so that it
+    answers 0 to each request's thread or greenlet.
+
+    Args:
+        read: busy and all seconds of each core.
+    """
+
+    def __init__(self, read: Callable[[], list[tuple[float, float]]] = core_seconds) -> None:
+        self._read = read
+        self._time, self._last = time.monotonic(), read()
+        self._percent: tuple[float, list[float]] = 0.0, [0.0] * len(self._last)
 
     def percent(self) -> tuple[float, list[float]]:
+        """Since the last look at least a second ago; zeros at first."""
         if time.monotonic() - self._time >= SAMPLE_S:
-            self._time = time.monotonic()
-            self._all, self._each = psutil.cpu_percent(), psutil.cpu_percent(percpu=True)
-        return self._all, self._each
+            seen = self._read()
+            gained = [(now[0] - old[0], now[1] - old[1]) for now, old in zip(seen, self._last, strict=False)]
+            self._percent = (
+                share(sum(busy for busy, _ in gained), sum(whole for _, whole in gained)),
+                [share(*core) for core in gained],
+            )
+            self._time, self._last = time.monotonic(), seen
+        return self._percent
+
+
+def share(busy: float, whole: float) -> float:
+    """Percent, 0 to 100; 0 where no time has passed."""
+    return round(min(100.0, max(0.0, 100 * busy / whole)), 1) if whole > 0 else 0.0
 
 
 disk, network, processor = Rates(disk_counters), Rates(network_counters), Processor()

@@ -41,7 +41,7 @@ export function bytes(value) {
   const power = Math.min(UNITS.length - 1, value < 1 ? 0 : Math.floor(Math.log(value) / Math.log(1024)));
   const amount = value / 1024 ** power;
   const digits = power < 2 || amount >= 100 ? 0 : 1;
-  return formatter({ style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(amount);
+  return formatter({ style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(amount).replace(" ", "\u00a0"); // stays on one line
 }
 
 /** Seconds as "2 h 5 min", "3 min 10 s" or "8 s". */

@@ -1,6 +1,6 @@
 /* States in words, with their icon and colour; progress in percent. */
 import { h, icon } from "./dom.js";
-import { bytes, dateTime } from "./format.js";
+import { bytes, dateTime, significant } from "./format.js";
 import { t, tn } from "./i18n.js";
 
 const STATES = {
@@ -39,6 +39,9 @@ export const deviceName = ({ device, devices }) => (device === "cpu" ? "CPU" : d
 
 /** The model in words: "YOLOv8n", or the architecture's own name. */
 export const modelName = (training) => training.architecture || `YOLOv8${training.model_version}`;
+
+/** The learning rate that was asked for; an automatic optimizer chooses its own. */
+export const rateText = ({ learning_rate: rate, params }) => ((params?.optimizer ?? "auto") === "auto" ? t("auto") : significant(rate));
 
 const PAUSES = {
   asked: () => t("Paused on request. It goes on from its last checkpoint."),

@@ -10,6 +10,7 @@ import { ParameterForm } from "../parameters.js";
 import { Presets } from "../presets.js";
 import { StartChoice } from "../start_choice.js";
 import { Unusual } from "../unusual.js";
+import { fault } from "../validity.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
@@ -32,7 +33,7 @@ const presets = new Presets(form, $("[data-presets]"), () => changed());
 const unusual = new Unusual(form, () => {
   const { name, priority, start_not_before: time, start: from, ...matters } = payload();
   return matters;
-}, () => changed());
+}, () => changed(), () => clientErrors().length > 0);
 
 async function begin() {
   try {
@@ -126,14 +127,15 @@ function changed() {
 function summary() {
   const dataset = chosen();
   const value = (name) => form.elements[name].value;
-  const steps = dataset ? Math.ceil(dataset.train_images / Math.max(1, value("batch_size"))) : null;
+  const known = (name) => !fault(form.elements[name]) && value(name) !== "";
+  const steps = dataset && known("batch_size") ? Math.ceil(dataset.train_images / value("batch_size")) : null;
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
     [t("Pictures to learn from"), dataset ? pictures(dataset.train_images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
-    [t("Epochs"), number(value("epochs"))],
+    [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
     [t("Steps an epoch"), number(steps)],
-    [t("Steps in all"), steps === null ? "–" : number(steps * value("epochs"))],
+    [t("Steps in all"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
   ];
   put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
   form.elements.name.placeholder = dataset ? (original ? t("Made from the name of the copied one") : t("Made from dataset and model")) : "";
@@ -151,6 +153,17 @@ function showErrors(errors) {
   const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
   if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
   else if (first) parameters.reveal(first.field);
+}
+
+/** What is wrong with the field that was just left, beside it. */
+function showOwn(control) {
+  const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
+  const place = $$("[data-error]").find(({ dataset }) => dataset.error === field);
+  if (!place) return;
+  const text = fault(control);
+  place.hidden = !text;
+  place.textContent = text;
+  control.setAttribute("aria-invalid", Boolean(text));
 }
 
 /** The request; in a copy what is not changed is said, too, so that it replaces the original's. */
@@ -181,8 +194,7 @@ function request() {
 }
 
 function clientErrors() {
-  const plain = [...NUMBERS, "start_not_before"].map((name) => form.elements[name]).filter((control) => !control.validity.valid)
-    .map((control) => ({ field: control.name, message: control.validationMessage }));
+  const plain = [...NUMBERS, "start_not_before"].map((name) => ({ field: name, message: fault(form.elements[name]) })).filter(({ message }) => message);
   return [...plain, ...start.errors(), ...parameters.errors()];
 }
 
@@ -215,6 +227,7 @@ form.addEventListener("input", changed);
 select.addEventListener("change", () => { show(); if (!original) presets.load(select.value); });
 for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
 $("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
+form.addEventListener("change", ({ target }) => { if (target.matches("input")) showOwn(target); });
 form.addEventListener("submit", submit);
 window.addEventListener("pageshow", ({ persisted }) => { if (persisted) $("[data-submit]").disabled = false; });
 begin();
