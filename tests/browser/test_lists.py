@@ -63,6 +63,18 @@ def test_filters_sorting_and_the_way_back(open_page: Open, full: None) -> None:
     expect(page.locator("[data-sub]")).to_have_text("13 trainings")
 
 
+def test_an_address_with_mistakes_shows_the_list(open_page: Open, full: None) -> None:
+    page = open_page("/trainings?sort=foo&status=bar&page=99", locale="en")
+    expect(page.locator("tbody tr")).to_have_count(15)  # the second and last page
+    expect(page.locator("[name=sort]")).to_have_value("-created_at")
+    assert page.url.endswith("/trainings?page=2")
+    page.goto(page.url.replace("trainings?page=2", "datasets?page=99&search=Dataset"))
+    expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
+    page.locator("[name=search]").fill("no such dataset")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
+
+
 def test_many_are_deleted_at_once_and_come_back(open_page: Open, full: None) -> None:
     page = open_page("/trainings?sort=name", locale="en")
     expect(page.locator("tbody tr")).to_have_count(25)

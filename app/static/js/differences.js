@@ -2,6 +2,7 @@
 import { h, icon, longName } from "./dom.js";
 import { dateTime, duration, fixed, number } from "./format.js";
 import { t } from "./i18n.js";
+import { valueText } from "./parameters.js";
 import { deviceName, modelName, rateText, trainingBadge } from "./status.js";
 
 const lowest = (values) => values.reduce((least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least), null);
@@ -70,14 +71,12 @@ const SETTINGS = [
 ];
 const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting
 
-const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
-
 /** [{title, code, values, differs}] of everything that was set. */
 export function settings(trainings, defaults) {
   const own = SETTINGS.map(([title, value], index) => ({ title: title(), values: trainings.map(value), counts: index < SETTINGS.length - ALWAYS_DIFFER }));
   const params = Object.entries(defaults).map(([name, usual]) => ({
-    title: name, code: true, counts: true, values: trainings.map(({ params: set }) => (name in set ? plain(set[name]) : t("default: {value}", { value: plain(usual) }))),
-    keys: trainings.map(({ params: set }) => plain(name in set ? set[name] : usual)),
+    title: name, code: true, counts: true, values: trainings.map(({ params: set }) => (name in set ? valueText(set[name]) : t("default: {value}", { value: valueText(usual) }))),
+    keys: trainings.map(({ params: set }) => JSON.stringify(name in set ? set[name] : usual)),
   }));
   return [...own, ...params].map((row) => ({ ...row, differs: row.counts && new Set(row.keys || row.values).size > 1 }));
 }

@@ -87,7 +87,3 @@ def number(value: Any) -> Any:
 def gigabytes(size: float) -> str:
     return format_decimal(round(size / GB, 1))
 
-
-def plain(value: float) -> str:
-    """A learning rate: as many digits as it has."""
-    return format_decimal(value, format="0.########")
