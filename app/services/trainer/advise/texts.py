@@ -86,4 +86,3 @@ def number(value: Any) -> Any:
 
 def gigabytes(size: float) -> str:
     return format_decimal(round(size / GB, 1))
-
