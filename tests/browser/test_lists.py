@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Training, TrainingStatus
+from app.models import Dataset, Training, TrainingStatus
 from scripts.bench.pages import fill
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
@@ -139,6 +139,27 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None)
     assert page.url.endswith("ids=1")
     gone = open_page("/compare?ids=998,999", locale="en", expected="404")
     expect(gone.get_by_role("alert")).to_contain_text("There is none of these trainings any more.")
+
+
+def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
+        session.add_all(more)
+        session.commit()
+        page = open_page("/trainings/new", locale="en")
+        choice, search = page.locator("[name=dataset_id]"), page.locator("[data-narrow=dataset]")
+        expect(choice.locator("option")).to_have_count(100)
+        search.fill("Dataset 1")
+        expect(choice.locator("option:checked")).to_have_text("Dataset 1")
+        expect(page.locator("[data-summary] dd").first).to_have_text("Dataset 1")
+        search.fill("no such dataset")
+        expect(page.get_by_text("No dataset has this name.")).to_be_visible()
+        expect(choice).to_have_value("1")
+        for item in more:
+            session.delete(item)
+        session.commit()
+    engine.dispose()
 
 
 def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: None) -> None:

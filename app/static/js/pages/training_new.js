@@ -6,6 +6,7 @@ import { $, $$, blank, failure, h, icon, put } from "../dom.js";
 import { Estimate } from "../estimate.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
+import { MOST, Narrowed } from "../narrow.js";
 import { ParameterForm } from "../parameters.js";
 import { Presets } from "../presets.js";
 import { StartChoice } from "../start_choice.js";
@@ -22,6 +23,7 @@ let original = null; // the training that is copied
 let sent = { body: null, key: null };
 
 const chosen = () => datasets.find((item) => String(item.id) === select.value);
+const narrowed = new Narrowed(select, $("[data-narrow=dataset]"), list, () => select.dispatchEvent(new Event("change", { bubbles: true })));
 const start = new StartChoice(form);
 const parameters = new ParameterForm($("[data-advanced]"), () => changed());
 const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => {
@@ -39,13 +41,13 @@ async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
     const wanted = original ? String(original.dataset_id) : query.get("dataset_id");
-    ({ datasets } = await get("/api/datasets", { status: "valid", per_page: 100 }));
-    if (wanted && !datasets.some((item) => String(item.id) === wanted)) datasets.unshift(...(await one(wanted)));
+    const listed = await list("");
+    if (wanted && !datasets.some((item) => String(item.id) === wanted)) listed.options.unshift(...(await one(wanted)));
     put($("[data-failure]"));
     form.hidden = !datasets.length;
     $("[data-none]").hidden = datasets.length > 0;
     if (!datasets.length) { put($("[data-none]"), none()); return; }
-    put(select, datasets.map((item) => h("option", { value: item.id, selected: String(item.id) === wanted }, item.name)));
+    narrowed.fill(listed, wanted);
     if (original) $("[data-preset-panel]").hidden = true;
     else presets.load(select.value);
     show();
@@ -88,11 +90,20 @@ function setDevice(device) {
   $("[data-when]").open = true;
 }
 
+/** The newest datasets that can be trained on; with a text, of those that have it in their name. */
+async function list(search) {
+  const { datasets: found, total } = await get("/api/datasets", { status: "valid", per_page: MOST, ...(search ? { search } : {}) });
+  datasets.push(...found.filter(({ id }) => !datasets.some((known) => known.id === id)));
+  return { total, options: found.map(({ id, name }) => [id, name]) };
+}
+
 /** A dataset beyond the first hundred that the address names. */
 async function one(id) {
   try {
     const dataset = await get(`/api/datasets/${Number.parseInt(id, 10)}`);
-    return dataset.status === "valid" ? [dataset] : [];
+    if (dataset.status !== "valid") return [];
+    datasets.push(dataset);
+    return [[dataset.id, dataset.name]];
   } catch { return []; }
 }
 
