@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import lazy_gettext as _l
 
-GB = 1e9
+GB = 2**30  # as the pages and the settings count them
 
 PRESETS = {
     "quick": (
