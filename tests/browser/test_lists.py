@@ -13,12 +13,11 @@ from app.config import database_uri
 from app.models import Dataset, Training, TrainingStatus
 from scripts.bench.pages import fill
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot, wait_until
+from tests.browser.conftest import SOCKET, Open, shoot, wait_until
 
 pytestmark = pytest.mark.browser
 
 LONG = "A very long name of a training that does not end " * 2
-SOCKET = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
 
 
 @pytest.fixture(scope="module")
