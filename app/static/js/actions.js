@@ -50,6 +50,7 @@ function extendForm(training, lastRate) {
   const read = () => {
     error.hidden = count.validity.valid;
     error.textContent = fault(count);
+    count.setAttribute("aria-invalid", !count.validity.valid);
     return count.validity.valid && { epochs: Number(count.value), schedule: $("input:checked", choices).value };
   };
   const field = h("div", { class: "field" }, h("label", { class: "form-label", for: "extend-epochs" }, t("More epochs")), count, total, error);

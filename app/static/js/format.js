@@ -28,9 +28,9 @@ export function significant(value, digits = 3) {
   return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
 }
 
-/** 0..1 as percent. */
+/** 0..1 as percent, with exactly `digits` decimals. */
 export function percent(value, digits = 0) {
-  return known(value) ? formatter({ style: "percent", maximumFractionDigits: digits }).format(value) : DASH;
+  return known(value) ? formatter({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value) : DASH;
 }
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
