@@ -76,6 +76,10 @@ def test_the_empty_dashboard_offers_the_sample(open_page: Open) -> None:
     for path in ("/datasets", "/trainings", "/trainings/new", "/tests"):
         page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
         expect(page.locator("main .blank:visible")).to_have_count(1)
+    page.goto(page.url.replace("/tests", "/compare"))
+    page.get_by_role("button", name="Choose trainings").click()
+    expect(page.locator(".picker-list")).to_contain_text("No training yet")
+    expect(page.locator(".picker-list a")).to_have_attribute("href", "/trainings/new")
 
 
 @pytest.mark.parametrize("path", PAGES)

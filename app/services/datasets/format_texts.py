@@ -55,9 +55,8 @@ REASONS = {
         "No dataset was found: there are %(images)s images and %(labels)s text files. Put the images and their labels "
         "into one ZIP, as YOLO (images/train, images/val and labels/train, labels/val; or train/images, train/labels "
         "and valid/images, valid/labels; or images and labels; or each image beside its .txt), COCO (JSON), Pascal "
-        "VOC or CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…; also "
-        "CLASS/… "
-        "where the task “Classification” is chosen."
+        "VOC or CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…, or "
+        "CLASS/… alone: choose the task “Classification” where such folders were not taken for classes."
     ),
     "no_root": _l("There is no dataset in “%(root)s”. There are datasets in: %(roots)s."),
     "no_images_found": _l("None of the images of the dataset in “%(file)s” is in the ZIP. Put the images and the "

@@ -37,6 +37,8 @@ DECISIONS = {
     "task_found": _l("From the labels, the task is “%(task)s”. If it is another one, choose it here."),
     "task_wished": _l("The task is “%(task)s”, as it was chosen."),
     "task_folders": _l("There are no labels: each folder of images is a class, and the task is “%(task)s”."),
+    "task_plain_folders": _l("There are no labels: each folder of images was taken as a class, and the task is "
+                             "“%(task)s”. If the images do have labels, they are missing: upload them together."),
     "set_aside": _l("Images that cannot be decoded or are too large were set aside: %(count)s. Training will not see "
                     "them."),
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),

@@ -50,17 +50,29 @@ def network_counters() -> dict[str, int] | None:
 
 
 class Processor:
-    """Use of all cores in percent, and of each."""
+    """Use of all cores in percent, and of each. Not psutil.cpu_percent: that remembers a last look for each thread, and
+    the one that asks is another one each time."""
 
     def __init__(self) -> None:
-        self._time = time.monotonic()
-        self._all, self._each = psutil.cpu_percent(), psutil.cpu_percent(percpu=True)
+        self._time, self._last = time.monotonic(), psutil.cpu_times(percpu=True)
+        self._each = [0.0 for _ in self._last]
 
     def percent(self) -> tuple[float, list[float]]:
+        """Between the last two looks, which are at least a second apart."""
         if time.monotonic() - self._time >= SAMPLE_S:
-            self._time = time.monotonic()
-            self._all, self._each = psutil.cpu_percent(), psutil.cpu_percent(percpu=True)
-        return self._all, self._each
+            seen = psutil.cpu_times(percpu=True)
+            if len(seen) == len(self._last):  # cores can be switched off
+                self._each = [busy(now, before) for now, before in zip(seen, self._last, strict=True)]
+            self._time, self._last = time.monotonic(), seen
+        return round(sum(self._each) / len(self._each), 1), self._each
+
+
+def busy(now: Any, before: Any) -> float:
+    """Percent of the time of one core in which it neither was idle nor waited for a disk; guests count as user time."""
+    passed = {key: max(0.0, value - getattr(before, key)) for key, value in now._asdict().items()}
+    whole = sum(value for key, value in passed.items() if not key.startswith("guest"))
+    idle = passed["idle"] + passed.get("iowait", 0.0)
+    return round(100 * (whole - idle) / whole, 1) if whole else 0.0
 
 
 disk, network, processor = Rates(disk_counters), Rates(network_counters), Processor()

@@ -5,12 +5,12 @@ import { pictures, sampleButton } from "../datasets.js";
 import { $, failure, fillFrom, h, icon, put, skeleton } from "../dom.js";
 import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { badge, bar, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
+import { badge, bar, epochText, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
 import { queueRow } from "../queue.js";
+import { SystemFeed } from "../system_feed.js";
 import { trainingTable } from "../tables.js";
 import { active, room } from "../trainings.js";
 
-const MACHINE_EVERY_MS = 5000;
 const cards = new Map(); // training id → LiveCard
 let watching = false; // the machine, and with it the whole page: there is something to show
 
@@ -47,9 +47,8 @@ class LiveCard {
   show(training) {
     put(this.state, trainingBadge(training));
     moveBar(this.bar, fraction(training));
-    const total = training.total_epochs || training.epochs;
     const stage = stageText(training);
-    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : t("Epoch {epoch} of {total}", { epoch: number(training.current_epoch), total: number(total) })),
+    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : epochText(training)),
       h("span", {}, `${percent(fraction(training))} · ${remaining(training.eta)}`));
   }
 }
@@ -130,15 +129,11 @@ function showMachine(system, place) {
       : h("p", { class: "under" }, t("No GPU found: trainings run on the processor.")));
 }
 
-async function loadMachine() {
-  try {
-    showMachine(await get("/api/system"), $("[data-machine]"));
-    setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", loadMachine, { once: true }) : loadMachine()), MACHINE_EVERY_MS);
-  } catch (error) {
-    if (error.status === 404) $("[data-machine-panel]").hidden = true; // METRICS_ENABLED is off
-    else put($("[data-machine]"), failure(error, () => { put($("[data-machine]"), skeleton()); loadMachine(); }));
-  }
-}
+const machine = new SystemFeed({
+  show: (system) => showMachine(system, $("[data-machine]")),
+  fail: (error) => put($("[data-machine]"), failure(error, () => { put($("[data-machine]"), skeleton()); machine.ask(); })),
+  off: () => { $("[data-machine-panel]").hidden = true; }, // METRICS_ENABLED
+});
 
 /** The welcome stands alone while there is neither a dataset nor a training. */
 async function start() {
@@ -160,7 +155,7 @@ async function start() {
   }
   $("[data-full]").hidden = false;
   loadPaused();
-  if (!watching) loadMachine();
+  if (!watching) machine.start();
   watching = true;
 }
 
