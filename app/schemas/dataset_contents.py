@@ -81,7 +81,7 @@ class FindingQuery(PageQuery, RevisionQuery):
     code = String(validate=CODE)
     split = String(validate=one_of(SPLITS))
     fixable = Boolean()
-    search = String(validate=Length(max=100), metadata={"description": "A part of the file's path."})
+    search = String(validate=Length(max=100), metadata={"description": "A part of the file's or the image's path."})
 
 
 class FindingOut(Schema):
@@ -96,6 +96,7 @@ class FindingOut(Schema):
     fix = String(allow_none=True, metadata={"description": "What the fix does."})
     fixable = Boolean()
     image_id = Integer(allow_none=True)
+    image = String(allow_none=True, metadata={"description": "The image's path, where it is about one."})
 
 
 class ImageDetail(ImageOut):

@@ -215,6 +215,8 @@ def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> 
     one = get(client, f"images/{listed['id']}")
     assert [item for item in one["findings"] if item["code"] == "object_degenerate"] == [flat]
     assert [item["line"] for item in one["objects"]] == [1, 3], "numbered as in the file, where the second one was"
+    assert flat["image"] == listed["file"]
+    assert get(client, f"findings?search={listed['file']}")["findings"] == [flat]
     split = get(client, f"findings?code=object_degenerate&split={listed['split']}")
     assert split["findings"] == [flat]
     (told,) = [item for item in get(client, "report.json")["findings"] if item["code"] == "object_degenerate"]

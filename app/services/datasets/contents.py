@@ -17,7 +17,7 @@ from app.services.datasets.revisions import DatasetRevisions
 from app.services.datasets.texts import LEFT_OUT, say
 
 SEVERITIES = ("error", "warning", "info")
-COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable")
+COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable", "image")
 TITLES = ("classes", "splits", "image_sizes", "box_sizes", "aspect_ratios", "objects_per_image", "heatmap",
           "co_occurrence")  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
@@ -187,7 +187,7 @@ def finding_view(row: Row) -> dict[str, Any]:
     """A finding as schemas.FindingOut, in the reader's language."""
     told = told_of(row["code"])
     fixable = bool(row["fixable"])
-    return {name: row[name] for name in ("id", "severity", "code", "file", "line", "image_id")} | {
+    return {name: row[name] for name in ("id", "severity", "code", "file", "line", "image_id", "image")} | {
         "title": str(told.title),
         "message": filled(told.message, row["data"]),
         "effect": filled(told.effect, row["data"]),

@@ -21,6 +21,8 @@ SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "
 IMAGE = ("id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
          "stored, sharpness, brightness, contrast, codes")  # fmt: skip
 
+FINDING = "SELECT finding.*, (SELECT file FROM image WHERE image.id = finding.image_id) AS image FROM finding"
+
 Row = dict[str, Any]
 
 _counts: dict[tuple[Any, ...], int] = {}
@@ -96,7 +98,9 @@ def finding_conditions(query: Mapping[str, Any]) -> Conditions:
     if query.get("fixable") is not None:
         found.add("fixable = ?", int(query["fixable"]))
     if query.get("search"):
-        found.add("file LIKE ? ESCAPE '!'", f"%{escaped(query['search'])}%")
+        wanted = f"%{escaped(query['search'])}%"
+        mine = "image_id IN (SELECT id FROM image WHERE file LIKE ? ESCAPE '!')"  # one annotation file is about many
+        found.add(f"(file LIKE ? ESCAPE '!' OR {mine})", wanted, wanted)
     return found
 
 
@@ -169,19 +173,19 @@ class Index:
         return self.images_by_id([image_id])[0] if known else None
 
     def findings_of(self, image_id: int) -> list[Row]:
-        rows = self.rows("SELECT * FROM finding WHERE image_id = ? ORDER BY rank, id LIMIT 200", [image_id])
+        rows = self.rows(f"{FINDING} WHERE image_id = ? ORDER BY rank, id LIMIT 200", [image_id])
         return [row | {"data": json.loads(row["data"])} for row in rows]
 
     def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
         """A page of findings, errors first; `query` as in schemas.FindingQuery."""
         found, per_page = finding_conditions(query), query["per_page"]
-        page = f"SELECT * FROM finding{found.where} ORDER BY rank, id LIMIT ? OFFSET ?"  # noqa: S608
+        page = f"{FINDING}{found.where} ORDER BY rank, id LIMIT ? OFFSET ?"
         rows = self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])
         return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", found)
 
     def every_finding(self) -> Iterator[Row]:
         """All findings, errors first; others are served between batches."""
-        with closing(self.connection.execute("SELECT * FROM finding ORDER BY rank, id")) as cursor:
+        with closing(self.connection.execute(f"{FINDING} ORDER BY rank, id")) as cursor:
             while batch := cursor.fetchmany(BATCH):
                 yield from (dict(row) | {"data": json.loads(row["data"])} for row in batch)
                 socketio.sleep(0)

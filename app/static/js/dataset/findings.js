@@ -132,7 +132,7 @@ export class FindingsTab {
 
   row(item, same, place) {
     return h("tr", {},
-      h("td", { class: "wide file" }, item.file || "–"),
+      h("td", { class: "wide file" }, item.file || "–", byObject(item) && item.image && h("span", { class: "quiet finding-image" }, item.image)),
       h("td", { "data-label": place, class: "tabular" }, item.line ? number(item.line) : "–"),
       !same && h("td", { class: "wide" }, item.message),
       h("td", { class: "finding-look" }, item.image_id && h("button", { class: "btn btn-outline btn-sm", type: "button", "data-look": item.image_id, onclick: () => change({ image: item.image_id }) }, icon("image"), " ", t("Look"), h("span", { class: "visually-hidden" }, ` ${item.file || ""}`))));
