@@ -68,6 +68,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         ping_timeout=20,
     )
     web.refuse_large_polls(app, MAX_SOCKET_BYTES)
+    web.quiet_closed_sockets(app)
     register_services(app)
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))

@@ -68,8 +68,11 @@ class IllegalTransition(Conflict):
     """
 
     def __init__(self, current: str, wanted: str, advice: str = "") -> None:
-        text = _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
-                  current=current, wanted=wanted)  # fmt: skip
+        if current == wanted:
+            text = _l("This cannot be done now: the status is “%(current)s” already.", current=current)
+        else:
+            text = _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
+                      current=current, wanted=wanted)  # fmt: skip
         super().__init__(f"{text} {advice}" if advice else text, members={"current": str(current)})
         self.current = current
 
@@ -183,7 +186,7 @@ def from_apiflask(error: HTTPError) -> Response:
         for field, message in flatten(place)
     ]
     if not fields:
-        return problem(error.status_code, DETAILS.get(error.status_code, error.message))
+        return problem(error.status_code, usual_detail(error.status_code, error.message))
     if any(field in {"_schema", ""} for (field,) in ((item["field"],) for item in fields)):
         return problem(400, gettext("The body must be a JSON object."), fields)
     return problem(422, gettext("Some fields are not valid. Correct them and send again."), fields)
@@ -205,7 +208,14 @@ def from_http(error: HTTPException) -> Response:
     if error.response is not None or status < 400:  # a redirect, or a response that was built on purpose
         return error.get_response()  # type: ignore[return-value]
     headers = {"Allow": ", ".join(error.valid_methods or ())} if status == 405 else {}  # type: ignore[attr-defined]
-    return problem(status, DETAILS.get(status, error.description), headers=headers)
+    return problem(status, usual_detail(status, error.description), headers=headers)
+
+
+def usual_detail(status: int, otherwise: Any) -> Any:
+    """What is wrong, from the status; a bad request with a JSON body is a body that cannot be parsed."""
+    if status == 400 and request.is_json:
+        return gettext("The body is no valid JSON.")
+    return DETAILS.get(status, otherwise)
 
 
 # By what SQLite and PostgreSQL call it.

@@ -4,12 +4,15 @@ import gettext as gnu
 import gzip
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, g, has_request_context, request
-from flask_babel import get_locale
+from flask_babel import format_decimal, get_locale
 
 from app.extensions import babel
 
@@ -60,6 +63,16 @@ def choose(cookie: str, header: str) -> str:
 def html_lang() -> str:
     """The page's language as HTML writes it."""
     return str(get_locale()).replace("_", "-")
+
+
+def written(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What fills the places of a text: fractions as the reader writes them (0,001 in Portuguese), the rest as it is."""
+    return {key: decimal(value) if isinstance(value, float) else value for key, value in data.items()}
+
+
+def decimal(value: float) -> str:
+    """A fraction with as many digits as it has, at most eight; "nan" and "inf" by their names."""
+    return format_decimal(value, format="0.########") if math.isfinite(value) else str(value)
 
 
 @lru_cache

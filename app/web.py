@@ -79,6 +79,32 @@ def init_app(app: APIFlask) -> None:
     set_up_openapi(app)
 
 
+class SocketErrors:
+    """The server's error stream without eventlet's line, which never ends, for each websocket whose client is gone."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        if "socket shutdown error" not in text:
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+def quiet_closed_sockets(app: APIFlask) -> None:
+    """A browser that leaves a page is no error."""
+    inner = app.wsgi_app
+
+    def quiet(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO", "").startswith("/socket.io/"):
+            environ["wsgi.errors"] = SocketErrors(environ["wsgi.errors"])
+        return inner(environ, start_response)
+
+    app.wsgi_app = quiet  # type: ignore[method-assign]
+
+
 def refuse_large_polls(app: APIFlask, most: int) -> None:
     """400 for a Socket.IO payload over `most` bytes, at once: engineio answers only after its ping timeout (40 s)."""
     inner = app.wsgi_app

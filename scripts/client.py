@@ -196,7 +196,7 @@ def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tup
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m scripts.client", description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:5000")
+    parser.add_argument("--url", default="http://127.0.0.1:5000", help="of the server (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     upload = commands.add_parser("upload", help="send a ZIP and wait until it is validated")
     upload.add_argument("file", type=Path)

@@ -110,6 +110,18 @@ def test_of_the_framework(client: FlaskClient) -> None:
     )
 
 
+def test_a_body_that_is_no_json_is_named(client: FlaskClient) -> None:
+    english = {"Accept-Language": "en"}
+    answer = client.post("/api/json", data="{bad", content_type="application/json", headers=english)
+    assert check(answer, 400)["detail"] == "The body is no valid JSON."
+
+
+def test_a_status_that_is_there_already_is_said_so(app: APIFlask) -> None:
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert str(errors.IllegalTransition("pending", "pending").detail).endswith("the status is “pending” already.")
+        assert "cannot become “paused”" in str(errors.IllegalTransition("failed", "paused").detail)
+
+
 def test_larger_than_allowed(app: APIFlask, client: FlaskClient) -> None:
     app.config["MAX_CONTENT_LENGTH"] = 1000
     check(client.post("/api/form", data={"training_id": "1" * 2000}, content_type=FORM), 413)

@@ -1,5 +1,6 @@
 """Rooms, snapshots and acknowledgements of Socket.IO."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from app.database import writing
 from app.extensions import socketio
 from app.models import Dataset, Training, TrainingMetric
 from app.services.system import feed
+from app.web import SocketErrors
 from tests.data import valid_dataset
 
 
@@ -62,6 +64,15 @@ def test_join_leaves_out_what_is_known(idle_app: APIFlask, socket: SocketIOTestC
     odd = socket.emit("join_training", wish | {"metrics": {"a": 1}, "event": None}, callback=True)
     assert (odd["ok"], len(odd["metrics"]["epochs"])) == (True, 1)
     assert names(socket) == ["training_snapshot"]
+
+
+def test_a_browser_that_leaves_is_no_error() -> None:
+    stream = io.StringIO()
+    errors = SocketErrors(stream)
+    errors.write("server=127.0.0.1:5000//socket.io/ client=127.0.0.1:1 socket shutdown error: [Errno 9] Bad file")
+    errors.write("a fault")
+    errors.flush()
+    assert stream.getvalue() == "a fault"
 
 
 def test_rooms(idle_app: APIFlask, socket: SocketIOTestClient, training_id: int) -> None:

@@ -5,10 +5,14 @@ import re
 from pathlib import Path
 
 import pytest
+from apiflask import APIFlask
 from babel.messages.catalog import Catalog, Message
 from babel.messages.mofile import write_mo
 
 from app import i18n
+from app.i18n import written
+from app.services.trainer.coach_texts import advice
+from app.services.trainer.texts import note
 from scripts.i18n import extracted, present, translated
 
 JS = Path(i18n.__file__).parent / "static" / "js"
@@ -84,3 +88,13 @@ def test_the_scripts_get_texts_and_plurals(
     assert body["messages"]["{n} picture"] == ["{n} imagem", "{n} imagens"]
     assert body["messages"]["Trainings"] == "Treinamentos"
     assert '"messages": {}' in english
+
+
+def test_fractions_are_written_as_the_reader_does(app: APIFlask) -> None:
+    data = {"name": "AdamW", "learning_rate": 0.001429}
+    with app.test_request_context():
+        assert note("optimizer_auto", data).startswith("Otimizador AdamW com taxa de aprendizado 0,001429,")
+        assert advice("diverging", {"best": 1.5, "now": 7, "learning_rate": 0.01})["message"].count("1,5") == 1
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert "0.001429" in note("optimizer_auto", data)
+        assert written({"id": 1234, "x": float("nan"), "y": 0.5}) == {"id": 1234, "x": "nan", "y": "0.5"}

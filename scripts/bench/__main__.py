@@ -15,7 +15,8 @@ from rich.table import Table
 import scripts.bench as package
 from app.config import ROOT
 from scripts.bench.common import Figures
-from scripts.bench.datasets import dataset, many
+from scripts.bench.datasets import dataset
+from scripts.bench.many import many
 from scripts.bench.page import page
 from scripts.bench.pages import pages
 from scripts.bench.resumable import resumable
@@ -43,7 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {','.join(SECTIONS)}")
     parser.add_argument("--images", type=int, default=1000, help="of the uploaded dataset")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings that are compared")
-    parser.add_argument("--many", type=int, default=20_000, help="images of the largest import (100000: an hour)")
+    parser.add_argument("--many", type=int, default=20_000, help="images of the largest import (100000: half an hour)")
     parser.add_argument("--metrics", type=int, default=300, help="epochs of each of them")
     parser.add_argument("--trainings", type=int, default=1000, help="in the database while pages are opened")
     asked = parser.parse_args()

@@ -1,14 +1,10 @@
-"""A dataset from the end of its upload to `valid`, and imports of many images: time, memory, and the ratio to what
-unzipping and decoding alone take."""
+"""A dataset from the end of its upload to `valid`: time, memory, and the ratio to unzipping and decoding alone."""
 
 import argparse
-import json
 import multiprocessing
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,13 +17,11 @@ import requests
 from PIL import Image
 
 from app.config import ROOT
-from app.services.datasets.options import recipe
 from scripts.bench.common import Figures, new_folder
 from scripts.local_server import MODES, Server
 
 SIDE, QUALITY = 640, 88
 GRAIN = 80  # pixels of noise a side, scaled up: about 110 KB a picture
-SMALL = (96, 72)
 BCCD = ROOT.parent / "shared" / "datasets" / "bccd-yolo.zip"
 REAL_QUALITY = 97
 BOUNDARY = "bench-of-datasets"
@@ -182,59 +176,3 @@ def imports(folder: Path, archive: Path) -> Figures:
             figures[f"{mode}: memory of the child, MB"] = memory
             figures[f"{mode}: server, MB"] = psutil.Process(server.worker_pids()[-1]).memory_info().rss / 2**20
     return figures
-
-
-def many(folder: Path, asked: argparse.Namespace) -> Figures:
-    """The ingest child alone on two sizes: whether time grows with the number of images, and memory stays small."""
-    figures: Figures = {}
-    per_image = []
-    for count in (asked.many // 10, asked.many):
-        home = new_folder(folder, str(count))
-        write_small(home / "1" / "source", count)
-        seconds, used, memory = ingest(home)
-        per_image.append(1000 * used / count)
-        figures |= {f"{count} images, s": seconds, f"{count} images, MB": memory}
-        figures[f"{count} images, ms of a core each"] = per_image[-1]
-        shutil.rmtree(home)
-    return figures | {"ratio of the work for an image": per_image[1] / per_image[0]}
-
-
-def write_small(source: Path, count: int) -> None:
-    """Small pictures, all different: a few hundred drawn ones, each with another comment in its JPEG."""
-    rng = random.Random(1)
-    drawn = [picture(rng, SMALL, 16, 70) for _ in range(200)]
-    (source / "images").mkdir(parents=True)
-    (source / "labels").mkdir()
-    for number in range(count):
-        jpeg = drawn[number % len(drawn)]
-        comment = b"\xff\xfe\x00\x0a" + number.to_bytes(8, "big")
-        (source / f"images/{number:06}.jpg").write_bytes(jpeg[:2] + comment + jpeg[2:])
-        rows = "".join(f"{rng.randrange(20)} 0.5 0.5 0.{row + 1} 0.3\n" for row in range(3))
-        (source / f"labels/{number:06}.txt").write_text(rows)
-    (source / "data.yaml").write_text(f"names: {[f'class {number}' for number in range(20)]}\n")
-
-
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run([sys.executable, "-m", "app.worker.ingest", sys.argv[1]], check=True)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_maxrss, used.ru_utime + used.ru_stime)
-"""
-
-
-def ingest(home: Path) -> tuple[float, float, float]:
-    """Seconds, seconds of all cores together, and the most memory, in MB, of the child that makes a revision."""
-    work = home / "work"
-    work.mkdir()
-    spec = {
-        "dataset": str(home / "1"), "number": 1, "wait": False, "objects": str(home / "objects"),
-        "options": recipe({}, 1000), "fixes": [], "max_pixels": 64_000_000, "max_classes": 1000,
-        "max_findings": 100_000, "image_size": 640,
-    }  # fmt: skip
-    (work / "spec.json").write_text(json.dumps(spec))
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(work)], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    memory, used = done.stdout.split()
-    return time.monotonic() - began, float(used), int(memory) / 1024

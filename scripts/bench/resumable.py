@@ -111,11 +111,11 @@ def by_chunks(server: Server, path: Path, chunk: int) -> tuple[float, float]:
     return sent, time.monotonic() - began
 
 
-def ask_again_and_again(url: str, ours: Connection) -> None:
+def ask_again_and_again(url: str, ours: Connection, pause: float) -> None:
     """Send back how long each of many small requests took, in ms, once told to end."""
     taken: list[float] = []
     with requests.Session() as session:
-        while not ours.poll(0.005):
+        while not ours.poll(pause):
             began = time.perf_counter()
             session.get(url, timeout=60)
             taken.append(1000 * (time.perf_counter() - began))
@@ -123,12 +123,12 @@ def ask_again_and_again(url: str, ours: Connection) -> None:
 
 
 class Others:
-    """Another client, in a process of its own; `p99` and `longest` of its requests, in ms."""
+    """Another client, in its own process, `pause` s between requests; their `p99` and `longest`, in ms."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, pause: float = 0.005) -> None:
         context = multiprocessing.get_context("spawn")
         self._end, theirs = context.Pipe()
-        self._process = context.Process(target=ask_again_and_again, args=(server.url + "/api/datasets", theirs))
+        self._process = context.Process(target=ask_again_and_again, args=(server.url + "/api/datasets", theirs, pause))
         self.p99 = self.longest = 0.0
 
     def __enter__(self) -> "Others":

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from babel.messages.mofile import write_mo
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from app.i18n import TRANSLATIONS
@@ -28,8 +28,11 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",  # a camera that shows a moving test picture
     "--use-fake-ui-for-media-stream",  # allowed without asking
 ]
+SOCKET = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "screenshots"
 Open = Callable[..., Page]
+
+expect.set_options(timeout=20_000)  # a busy machine: what is expected comes, late
 
 
 class Watched:
@@ -119,3 +122,10 @@ def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
             problem = str(error)[:300]
         assert time.monotonic() < end, f"still not: {condition} {problem}"
         page.wait_for_timeout(100)
+
+
+def joined(page: Page) -> None:
+    """Wait until the page's rooms have answered: it shows what its head asked for before that."""
+    wait_until(
+        page, f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
+    )

@@ -113,6 +113,10 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
 
     page = settled(open_page(f"/datasets/{upload(site, dataset())}", locale="en"))
     from_menu(page, "What the labels are for")
+    corners = page.get_by_label("Make outlines of four corners from the boxes")
+    expect(corners).to_be_hidden()
+    page.locator("dialog.dialog label.choice", has_text="Segmentation").click()
+    corners.uncheck()
     choose(page, "Segmentation")
     expect(page.locator(".toast-note", has_text="cannot be trained on")).to_contain_text(
         "former one stays in use", timeout=SLOW_MS
@@ -121,6 +125,26 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
     expect(refused).to_contain_text("“Segmentation” needs polygons")
     expect(refused.get_by_role("button")).to_have_count(0)
     expect(revision(page)).to_have_text("1")
+
+
+def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> None:
+    """Boxes become the outlines that the other task needs, and what can be fixed is, without a step between."""
+    files = dataset() | {"labels/0.txt": "0 0.5 0.5 0.4 0.4\n0 0.5 0.5 0.4 0.4\n"}
+    page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
+    from_menu(page, "What the labels are for")
+    dialog = page.locator("dialog.dialog")
+    dialog.get_by_label("Segmentation").check()
+    expect(dialog.get_by_label("Make outlines of four corners from the boxes")).to_be_checked()
+    dialog.get_by_label(re.compile("Also fix the")).check()
+    shoot(page, "change-task-and-fix")
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
+    expect(page.locator("[data-figures]")).to_contain_text("Segmentation")
+    expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the pictures are one
+    made = page.locator("[data-revision='2']")
+    expect(made).to_contain_text("For the task Segmentation; all that could be fixed was fixed")
+    page.get_by_role("tab", name="Findings").click()
+    expect(page.locator("[data-fixed]")).to_contain_text("Rows that are there twice")
 
 
 def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:
@@ -174,9 +198,9 @@ def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
 
 
 def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
-    """Folders of images may be anything: they are classes where the form says so, and what was filled in stays."""
+    """Numbered folders may be parts of one film: classes only where the form says so; what was filled in stays."""
     page = open_page("/datasets?search=bare", locale="en", expected="422")
-    folders = {f"{name}/{number}.jpg": image_bytes(box=(number, 2, 40, 30)) for name in "ab" for number in range(4)}
+    folders = {f"part {part}/{side}.jpg": image_bytes(box=(side, 2, 40, 30)) for part in "12" for side in range(4)}
     one: FilePayload = {"name": "bare.zip", "mimeType": "application/zip", "buffer": zip_bytes(folders)}
     other: FilePayload = {"name": "bare two.zip", "mimeType": "application/zip", "buffer": zip_bytes(dataset())}
     page.locator("[data-files]").set_input_files([one, other])
@@ -184,7 +208,7 @@ def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site
     form.get_by_label("Name").fill("bare folders")
     page.get_by_role("button", name="Upload all 2").click()
     alert = form.get_by_role("alert")
-    expect(alert).to_contain_text("where the task “Classification” is chosen", timeout=SLOW_MS)
+    expect(alert).to_contain_text("choose the task “Classification”", timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Upload all 2")).to_have_count(0)
     alert.get_by_role("button", name="Change and try again").click()
     expect(form.get_by_label("Name")).to_have_value("bare folders")

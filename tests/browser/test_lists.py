@@ -12,15 +12,14 @@ from sqlalchemy import case, create_engine, update
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Training, TrainingMetric, TrainingStatus
+from app.models import Dataset, Training, TrainingMetric, TrainingStatus
 from scripts.bench.pages import fill
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot, wait_until
+from tests.browser.conftest import SOCKET, Open, shoot, wait_until
 
 pytestmark = pytest.mark.browser
 
 LONG = "A very long name of a training that does not end " * 2
-SOCKET = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +62,18 @@ def test_filters_sorting_and_the_way_back(open_page: Open, full: None) -> None:
     expect(page.locator("tbody tr")).to_have_count(25)
     page.locator("[name=search]").fill("Dataset 2")
     expect(page.locator("[data-sub]")).to_have_text("13 trainings")
+
+
+def test_an_address_with_mistakes_shows_the_list(open_page: Open, full: None) -> None:
+    page = open_page("/trainings?sort=foo&status=bar&page=99", locale="en")
+    expect(page.locator("tbody tr")).to_have_count(15)  # the second and last page
+    expect(page.locator("[name=sort]")).to_have_value("-created_at")
+    assert page.url.endswith("/trainings?page=2")
+    page.goto(page.url.replace("trainings?page=2", "datasets?page=99&search=Dataset"))
+    expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
+    page.locator("[name=search]").fill("no such dataset")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
 
 
 def test_many_are_deleted_at_once_and_come_back(open_page: Open, full: None) -> None:
@@ -172,6 +183,27 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None)
     expect(gone.get_by_role("alert")).to_contain_text("There is none of these trainings any more.")
 
 
+def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
+        session.add_all(more)
+        session.commit()
+        page = open_page("/trainings/new", locale="en")
+        choice, search = page.locator("[name=dataset_id]"), page.locator("[data-narrow=dataset]")
+        expect(choice.locator("option")).to_have_count(100)
+        search.fill("Dataset 1")
+        expect(choice.locator("option:checked")).to_have_text("Dataset 1")
+        expect(page.locator("[data-summary] dd").first).to_have_text("Dataset 1")
+        search.fill("no such dataset")
+        expect(page.get_by_text("No dataset has this name.")).to_be_visible()
+        expect(choice).to_have_value("1")
+        for item in more:
+            session.delete(item)
+        session.commit()
+    engine.dispose()
+
+
 def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     page.locator("[name=epochs]").fill("7")
@@ -200,6 +232,31 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -
     page.locator("[name=model_version][value=x]").check()
     page.locator("[data-why=model_version] .unusual").get_by_role("button", name="Use YOLOv8n").click()
     expect(page.locator("[name=model_version][value=n]")).to_be_checked()
+
+
+@pytest.mark.parametrize(
+    ("locale", "low", "whole"),
+    [
+        ("pt-BR", "O menor valor é 1.", "Escreva um número inteiro."),
+        ("en", "The smallest value is 1.", "Write a whole number."),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_page_s_language(
+    open_page: Open, full: None, locale: str, low: str, whole: str
+) -> None:
+    page = open_page("/trainings/new?dataset_id=1", locale=locale)
+    expect(page.locator(".preset")).to_have_count(3)
+    page.locator("[name=epochs]").fill("-1")
+    page.locator("[name=batch_size]").fill("2.5")
+    page.locator("[name=batch_size]").blur()
+    expect(page.locator("[data-error=epochs]")).to_have_text(low)
+    expect(page.locator("[data-error=batch_size]")).to_have_text(whole)
+    expect(page.locator("[data-summary] dd").last).to_have_text("–")
+    page.locator("[data-submit]").click()
+    expect(page.locator("[name=epochs]")).to_be_focused()
+    page.locator("[name=epochs]").fill("3")
+    page.locator("[name=epochs]").blur()
+    expect(page.locator("[data-error=epochs]")).to_be_hidden()
 
 
 def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:

@@ -12,7 +12,7 @@ from app import create_app
 from app.database import writing
 from app.models import Dataset, Training, TrainingEvent, TrainingMetric
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot, wait_until
+from tests.browser.conftest import SOCKET, Open, joined, shoot, wait_until
 from tests.data import image_bytes
 
 pytestmark = pytest.mark.browser
@@ -20,7 +20,6 @@ pytestmark = pytest.mark.browser
 EPOCHS = 12
 NAMES = ["<b>round", "square"]
 CHARTS = "Array.from(document.querySelectorAll('[data-charts] canvas'), (canvas) => window.Chart.getChart(canvas))"
-SOCKET = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
 
 
 def metric(training_id: int, epoch: int) -> TrainingMetric:
@@ -201,10 +200,7 @@ def test_parameters_say_what_differs(open_page: Open, training: int) -> None:
 def test_what_was_missed_is_added_visibly(open_page: Open, site: Server, training: int) -> None:
     page = open_page(f"/trainings/{training}", locale="en")
     drawn(page, "charts.length >= 5 && charts[0].data.datasets[0].data.length === 12")
-    # The curves are drawn before the room is joined; what comes with its first answer is not called missed.
-    wait_until(
-        page, f"import({SOCKET}).then(({{live}}) => live.rooms.size > 0 && [...live.rooms].every((room) => room.ready))"
-    )
+    joined(page)  # what comes with the first answer is not called missed
     app = create_app("cli", site.settings)
     with app.app_context(), writing() as session:
         session.add_all(metric(training, epoch) for epoch in (13, 14))

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot, wait_until
+from tests.browser.conftest import SOCKET, Open, joined, shoot, wait_until
 from tests.data import yolo_zip
 
 pytestmark = pytest.mark.browser
@@ -192,8 +192,8 @@ def test_a_missed_message_is_noticed_by_its_number(open_page: Open, site: Server
     training = create(site, dataset, name="Gap", start_not_before=LATER)
     page = open_page(f"/trainings/{training}", locale="en")
     expect(page.locator("[data-advance]")).to_contain_text("In the queue")
-    socket = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
-    page.evaluate(f"""import({socket}).then(({{live}}) => {{
+    joined(page)
+    page.evaluate(f"""import({SOCKET}).then(({{live}}) => {{
         const room = [...live.rooms].find(({{name}}) => name === "training");
         const seq = room.seqs.get({training});
         window.told = []; window.snapshots = 0;
@@ -202,5 +202,5 @@ def test_a_missed_message_is_noticed_by_its_number(open_page: Open, site: Server
         window.told = window.told.map((number) => number - seq);
     }})""")
     assert page.evaluate("window.told") == [1, 2], "each once; the one behind a gap not"
-    wait_until(page, "window.snapshots === 1", 10)
+    wait_until(page, "window.snapshots === 1")
     site.delete(f"/api/trainings/{training}")

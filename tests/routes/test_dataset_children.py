@@ -6,8 +6,10 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -39,6 +41,13 @@ def child_of(app: APIFlask, dataset_id: int) -> int:
     return app.extensions["services"].datasets.board.children[dataset_id].pid
 
 
+def wait_for(state: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 20
+    while not state():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -64,8 +73,7 @@ def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monke
     body = settled(client, 1)
     assert body["status"] == "invalid"
     assert "stopped answering" in body["error"]
-    time.sleep(0.3)
-    assert gone(pid)
+    wait_for(lambda: gone(pid))
 
 
 def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
@@ -75,20 +83,20 @@ def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
     assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 1, "SQLite gives the id again"
     body = settled(client, 1)
     assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
-    for _ in range(100):
-        if gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()):
-            return
-        time.sleep(0.1)
-    raise AssertionError("the child or its files are left")
+    wait_for(lambda: gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
 
 
 def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
     watcher, elsewhere = socketio.test_client(app), socketio.test_client(app)
     assert watcher.emit("join_dashboard", callback=True)["ok"]
     upload(client, yolo_zip())
-    settled(client, 1)
-    time.sleep(0.2)
-    heard = watcher.get_received()
+    heard: list[dict[str, Any]] = []
+
+    def last_status() -> str:
+        heard.extend(watcher.get_received())
+        return str(heard[-1]["args"][0]["status"]) if heard else ""
+
+    wait_for(lambda: last_status() == "valid")
     assert {item["name"] for item in heard} == {"dataset_update"}
     assert elsewhere.get_received() == []
     told = [item["args"][0] for item in heard]
@@ -123,8 +131,7 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert f"path: {moved}/datasets/3/revisions/1\n" in (moved / "datasets/3/dataset.yaml").read_text()
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
-    time.sleep(0.3)
-    assert not list((moved / "tmp").iterdir())
+    wait_for(lambda: not list((moved / "tmp").iterdir()))
 
 
 def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:

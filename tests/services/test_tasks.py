@@ -89,7 +89,8 @@ def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
     assert written(app, found)["names"] == {0: "round", 1: "square"}
 
     unsplit = {f"{'cat' if number % 2 else 'dog'}/{number}.jpg": image_bytes() for number in range(20)}
-    found = upload(client, unsplit, task="classify")
+    found = upload(client, unsplit)
+    assert found["report"]["decisions"][0]["code"] == "task_plain_folders"
     assert (found["status"], found["classes"]) == ("valid", ["cat", "dog"])
     assert (found["train_images"], found["val_images"], found["test_images"]) == (16, 3, 1)
 
@@ -97,7 +98,7 @@ def test_folders_of_classes(client: FlaskClient, app: APIFlask) -> None:
         "duas pastas"
         in upload(client, {"train/cat/1.jpg": image_bytes()} | content_of("cat"), 422, task="classify")["detail"]
     )
-    upload(client, unsplit, 422)  # not asked for: images without labels
+    upload(client, unsplit, 422, task="detect")  # images without labels
     upload(client, content_of("cat"), 422)
 
 

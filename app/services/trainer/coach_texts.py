@@ -5,6 +5,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.i18n import written
+
 ADVICE = {
     "loader_bound": (
         _l("The device waits for images during %(percent)s%% of each epoch."),
@@ -43,7 +45,7 @@ ADVICE = {
 def advice(code: str, data: Mapping[str, Any]) -> dict[str, str]:
     """{"message", "hint"} in the reader's language; the code itself where this version has no text for it."""
     key = "diverging_nan" if code == "diverging" and data.get("now") is None else code
-    values = {**data, "names": ", ".join(map(str, data.get("names", [])))}
+    values = {**written(data), "names": ", ".join(map(str, data.get("names", [])))}
     try:
         message, hint = (str(text) % values for text in ADVICE.get(key, (code, "")))
     except (KeyError, TypeError):

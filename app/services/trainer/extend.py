@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.errors import Conflict, IllegalTransition
+from app.i18n import decimal
 from app.models import Training, TrainingMetric, TrainingStatus
 from app.services.idempotency import Answer, Asked
 from app.services.trainer.base import TrainingBase
@@ -83,7 +84,7 @@ def factor(epoch: int, total: int, share: float, cosine: bool) -> float:
 
 def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
     """What the learning rate will do."""
-    shown = {name: "?" if rate is None else f"{rate:.3g}" for name, rate in rates.items()}
+    shown = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":
         return _("It goes on to epoch %(total)s; the learning rate stays at %(last)s.", total=total, **shown)
     return _("It goes on to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to %(first)s and "

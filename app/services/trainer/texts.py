@@ -5,6 +5,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.i18n import written
+
 NOTES = {
     "weights_official": _l("Starts from the official weights %(name)s."),
     "weights_downloaded": _l("Starts from the official weights %(name)s, which were downloaded and checked."),
@@ -64,7 +66,7 @@ def note(code: str, data: Mapping[str, Any]) -> str:
     text = str(NOTES.get(code, code))
     reason = str(data.get("reason"))
     try:
-        return text % {**data, "reason": REASONS.get(reason, reason)}
+        return text % {**written(data), "reason": REASONS.get(reason, reason)}
     except (KeyError, TypeError):
         return text
 

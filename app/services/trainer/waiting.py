@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from app.models import Training, TrainingStatus
 
-GB = 1e9
+GB = 2**30  # as the pages and the settings count them
 
 
 def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
@@ -37,7 +37,7 @@ def reason(told: dict[str, Any]) -> str:
             case "turn":
                 return turn(told["ahead"])
             case "schedule":
-                until = format_datetime(datetime.fromisoformat(told["until"]), "short")
+                until = format_datetime(datetime.fromisoformat(told["until"]), "d MMM y, HH:mm")
                 return _("Waits until %(time)s (UTC).", time=until)
             case "disk":
                 return _("Waits for room on the disk: %(free)s GB are free, %(needed)s GB are needed.",

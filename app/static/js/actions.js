@@ -3,6 +3,7 @@ import { newKey, patch, post, remove } from "./api.js";
 import { $, ask, button, confirmed, h, icon, toast } from "./dom.js";
 import { number, significant } from "./format.js";
 import { t } from "./i18n.js";
+import { fault } from "./validity.js";
 
 const failed = (error) => toast(error.detail || error.title || String(error), "failed");
 
@@ -48,7 +49,8 @@ function extendForm(training, lastRate) {
   show();
   const read = () => {
     error.hidden = count.validity.valid;
-    error.textContent = count.validationMessage;
+    error.textContent = fault(count);
+    count.setAttribute("aria-invalid", !count.validity.valid);
     return count.validity.valid && { epochs: Number(count.value), schedule: $("input:checked", choices).value };
   };
   const field = h("div", { class: "field" }, h("label", { class: "form-label", for: "extend-epochs" }, t("More epochs")), count, total, error);

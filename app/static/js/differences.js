@@ -1,8 +1,9 @@
 /* What two or more trainings have in common and in what they differ, and their best values. */
 import { h, icon, longName } from "./dom.js";
-import { dateTime, duration, fixed, number, significant } from "./format.js";
+import { dateTime, duration, fixed, number } from "./format.js";
 import { t } from "./i18n.js";
-import { deviceName, modelName, trainingBadge } from "./status.js";
+import { valueText } from "./parameters.js";
+import { deviceName, modelName, rateText, trainingBadge } from "./status.js";
 
 const lowest = (values) => values.reduce((least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least), null);
 const mean = (values) => {
@@ -17,10 +18,10 @@ const VALUES = [
   [() => t("Precision"), ({ training }) => training.best?.precision, (value) => fixed(value), 1],
   [() => t("Recall"), ({ training }) => training.best?.recall, (value) => fixed(value), 1],
   [() => t("Best epoch"), ({ training }) => training.best?.epoch, (value) => number(value), 0],
-  [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => significant(value), -1],
-  [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => significant(value), -1],
+  [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => fixed(value), -1],
+  [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => fixed(value), -1],
   [() => t("Epochs"), ({ training }) => training.current_epoch, (value) => number(value), 0],
-  [() => t("An epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${significant(value)} s`), -1],
+  [() => t("An epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${fixed(value, 1)} s`), -1],
   [() => t("Duration"), ({ training }) => training.duration, (value) => duration(value), 0],
 ];
 
@@ -64,20 +65,18 @@ const SETTINGS = [
   [() => t("Epochs"), ({ epochs, total_epochs: total }) => number(total || epochs)],
   [() => t("Batch size"), ({ batch_size: size, batch_now: now }) => (now && now !== size ? `${number(size)} → ${number(now)}` : number(size))],
   [() => t("Image size (px)"), ({ img_size: size }) => number(size)],
-  [() => t("Learning rate"), ({ learning_rate: rate, params }) => ((params.optimizer ?? "auto") === "auto" ? t("automatic") : significant(rate))],
+  [() => t("Learning rate"), rateText],
   [() => t("Device"), (training) => deviceName(training) || "–"],
   [() => t("Created"), ({ created_at: time }) => dateTime(time)],
 ];
 const ALWAYS_DIFFER = 1; // the last of them: when it was created is no setting
 
-const plain = (value) => (value === null || value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
-
 /** [{title, code, values, differs}] of everything that was set. */
 export function settings(trainings, defaults) {
   const own = SETTINGS.map(([title, value], index) => ({ title: title(), values: trainings.map(value), counts: index < SETTINGS.length - ALWAYS_DIFFER }));
   const params = Object.entries(defaults).map(([name, usual]) => ({
-    title: name, code: true, counts: true, values: trainings.map(({ params: set }) => (name in set ? plain(set[name]) : t("default: {value}", { value: plain(usual) }))),
-    keys: trainings.map(({ params: set }) => plain(name in set ? set[name] : usual)),
+    title: name, code: true, counts: true, values: trainings.map(({ params: set }) => (name in set ? valueText(set[name]) : t("default: {value}", { value: valueText(usual) }))),
+    keys: trainings.map(({ params: set }) => JSON.stringify(name in set ? set[name] : usual)),
   }));
   return [...own, ...params].map((row) => ({ ...row, differs: row.counts && new Set(row.keys || row.values).size > 1 }));
 }

@@ -45,7 +45,7 @@ export class EvaluationView {
   advice() {
     const { best, curves, accuracy } = this.data;
     if (accuracy) return h("p", { class: "threshold-main" }, accuracySaid(accuracy, this.data.names));
-    if (!best || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
+    if (!best?.f1 || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
     const rows = [[t("Balanced (best F1)"), best], [t("Few false alarms"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Miss little"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
     return [
       h("p", { class: "threshold-main" }, t("Use a confidence of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",

@@ -28,9 +28,9 @@ export function significant(value, digits = 3) {
   return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
 }
 
-/** 0..1 as percent. */
+/** 0..1 as percent, with exactly `digits` decimals. */
 export function percent(value, digits = 0) {
-  return known(value) ? formatter({ style: "percent", maximumFractionDigits: digits }).format(value) : DASH;
+  return known(value) ? formatter({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value) : DASH;
 }
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
@@ -41,7 +41,7 @@ export function bytes(value) {
   const power = Math.min(UNITS.length - 1, value < 1 ? 0 : Math.floor(Math.log(value) / Math.log(1024)));
   const amount = value / 1024 ** power;
   const digits = power < 2 || amount >= 100 ? 0 : 1;
-  return formatter({ style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(amount);
+  return formatter({ style: "unit", unit: UNITS[power], maximumFractionDigits: digits }).format(amount).replace(" ", "\u00a0"); // stays on one line
 }
 
 /** Seconds as "2 h 5 min", "3 min 10 s" or "8 s". */

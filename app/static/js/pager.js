@@ -52,10 +52,12 @@ export function filters(form, changed) {
   return { go, set, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
 }
 
-/** A choice may not be there yet: the server lists it a moment later (see `offer`). */
-function setTo(control, value) {
+/** A choice may not be there yet: the server lists it a moment later (see `offer`). One that the page itself does not
+    have is a mistyped address: the usual one stands. */
+function setTo(control, value, awaited = control.options?.length === 1) {
   control.value = value;
   if (control.tagName !== "SELECT" || control.value === value) return;
+  if (!awaited) { control.value = defaultOf(control); return; }
   control.append(h("option", { value, "data-awaited": true }, value));
   control.value = value;
 }
@@ -65,7 +67,7 @@ export function offer(select, options) {
   const { value } = select;
   select.querySelector("[data-awaited]")?.remove();
   select.append(...options.map(([key, text]) => h("option", { value: key }, text)));
-  setTo(select, value);
+  setTo(select, value, true);
 }
 
 const defaultOf = (control) => (control.tagName === "SELECT" ? control.options[0].value : "");

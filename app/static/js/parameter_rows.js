@@ -1,10 +1,10 @@
 /* What a training was asked to do, as pairs of name and value; what differs from the default stands out. */
 import { get } from "./api.js";
 import { h, icon } from "./dom.js";
-import { dateTime, number, significant } from "./format.js";
+import { dateTime, number } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { valueText } from "./parameters.js";
-import { deviceName, modelName } from "./status.js";
+import { deviceName, modelName, rateText } from "./status.js";
 
 const WEIGHTS = { official: () => t("official"), scratch: () => t("from scratch") };
 
@@ -39,7 +39,7 @@ function mainRows(training) {
     extensions.length && [t("Epochs added"), extensions.join(", ")],
     [t("Batch size"), training.batch_now && training.batch_now !== training.batch_size ? t("{batch}, reduced to {now}", { batch: number(training.batch_size), now: number(training.batch_now) }) : number(training.batch_size), ABOUT.batch()],
     [t("Image size (px)"), number(training.img_size), ABOUT.size()],
-    [t("Learning rate"), significant(training.learning_rate), ABOUT.rate()],
+    [t("Learning rate"), rateText(training), ABOUT.rate()],
     [t("Device"), deviceName(training) || "–"],
     training.priority ? [t("Priority"), number(training.priority)] : null,
     training.start_not_before && [t("Not before"), dateTime(training.start_not_before)],

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { $, $$, failure, h, icon, put, skeleton } from "./dom.js";
 import { number } from "./format.js";
 import { t, tn } from "./i18n.js";
+import { fault } from "./validity.js";
 
 const OWN_FIELDS = new Set(["device"]); // stand elsewhere in the form
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -166,7 +167,7 @@ export class ParameterForm {
   /** Controls that hold what they must not: [{field, message}]. */
   errors() {
     return [...this.parameters.values()].filter((item) => this.fitsTask(item) && !item.control.validity.valid)
-      .map(({ spec, control }) => ({ field: `params.${spec.name}`, message: control.validationMessage }));
+      .map(({ spec, control }) => ({ field: `params.${spec.name}`, message: fault(control) }));
   }
 
   /** Open where an error is. */

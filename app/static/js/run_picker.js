@@ -7,6 +7,13 @@ import { modelName, trainingBadge } from "./status.js";
 
 const SHOWN = 12;
 
+/** Why the list is empty, and what to do about it. */
+function nothing(searched, taken) {
+  const next = h("a", { href: "/trainings/new" }, t("New training"));
+  if (searched) return h("p", { class: "panel-empty" }, t("No training has this name."));
+  return h("p", { class: "panel-empty" }, taken ? t("There is no other training.") : t("No training yet"), " ", next);
+}
+
 /** Let the reader choose up to `room` trainings that are not in `taken`. Resolves to their ids; null when given up. */
 export function pickRuns(taken, room) {
   return new Promise((resolve) => {
@@ -32,7 +39,7 @@ export function pickRuns(taken, room) {
         const { trainings } = await get("/api/trainings", { search: search.value.trim(), per_page: SHOWN + taken.length });
         if (now !== turn) return;
         const free = trainings.filter(({ id }) => !taken.includes(id)).slice(0, SHOWN);
-        put(list, free.length ? free.map(row) : h("p", { class: "panel-empty" }, t("No training has this name.")));
+        put(list, free.length ? free.map(row) : nothing(search.value.trim(), taken.length));
         told();
       } catch (error) { if (now === turn) put(list, failure(error, load)); }
     }

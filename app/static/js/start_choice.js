@@ -3,7 +3,10 @@ import { get } from "./api.js";
 import { $, h, put } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
+import { MOST, Narrowed } from "./narrow.js";
 import { modelName } from "./status.js";
+
+const option = (item) => [item.id, [item.name, modelName(item), item.best && `mAP50 ${fixed(item.best.map50)}`].filter(Boolean).join(" · ")];
 
 export class StartChoice {
   constructor(form) {
@@ -12,6 +15,7 @@ export class StartChoice {
     this.checkpoint = form.elements.start_checkpoint;
     this.wanted = null; // a training that is to be chosen once the list is there
     for (const radio of form.elements.start) radio.addEventListener("change", () => this.show());
+    this.narrowed = new Narrowed(this.training, $("[data-narrow=training]"), (text) => this.list(text), () => this.training.dispatchEvent(new Event("change", { bubbles: true })));
     this.training.addEventListener("change", () => this.listCheckpoints());
   }
 
@@ -28,17 +32,23 @@ export class StartChoice {
   async listTrainings() {
     put(this.training, h("option", { value: "" }, t("Loading…")));
     try {
-      const { trainings } = await get("/api/trainings", { per_page: 100 });
-      const usable = trainings.filter((item) => item.downloadable);
-      if (this.wanted && !usable.some(({ id }) => id === this.wanted.id)) usable.unshift(await get(`/api/trainings/${this.wanted.id}`));
-      put(this.training, usable.length ? usable.map((item) => h("option", { value: item.id }, [item.name, modelName(item), item.best && `mAP50 ${fixed(item.best.map50)}`].filter(Boolean).join(" · "))) : h("option", { value: "" }, t("No training has weights yet.")));
-      if (this.wanted) this.training.value = this.wanted.id;
+      const found = await this.list("");
+      if (this.wanted && !found.options.some(([id]) => id === this.wanted.id)) found.options.unshift(option(await get(`/api/trainings/${this.wanted.id}`)));
+      this.narrowed.fill(found, this.wanted?.id);
+      if (!found.options.length) put(this.training, h("option", { value: "" }, t("No training has weights yet.")));
       await this.listCheckpoints(this.wanted?.checkpoint);
     } catch {
       this.listing = null;
       put(this.training, h("option", { value: "" }, t("The trainings cannot be listed.")));
     }
     this.form.dispatchEvent(new Event("input"));
+  }
+
+  /** The newest trainings that have weights; with a text, of those that have it in their name. */
+  async list(search) {
+    const { models, total } = await get("/api/tests/models", { per_page: MOST, ...(search ? { search } : {}) });
+    const options = models.filter((item) => item.downloadable).map(option);
+    return { total: total - models.length + options.length, options };
   }
 
   /** Best and last are always there; single epochs where a copy was kept. */

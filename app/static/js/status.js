@@ -1,6 +1,6 @@
 /* States in words, with their icon and colour; progress in percent. */
 import { h, icon } from "./dom.js";
-import { bytes, dateTime } from "./format.js";
+import { bytes, dateTime, number, significant } from "./format.js";
 import { t, tn } from "./i18n.js";
 
 const STATES = {
@@ -37,8 +37,20 @@ export const trainingBadge = (training) => badge(shownState(training));
 /** Where it runs: a graphics card by its own name, the processor as people write it. */
 export const deviceName = ({ device, devices }) => (device === "cpu" ? "CPU" : device) || devices?.join(", ").replace("cpu", "CPU") || "";
 
+/** The epoch that a training is in. */
+export function epochText(training) {
+  const total = training.total_epochs || training.epochs;
+  return t("Epoch {epoch} of {total}", { epoch: number(Math.min(total, Math.max(training.current_epoch, training.progress?.epoch || 0))), total: number(total) });
+}
+
 /** The model in words: "YOLOv8n", or the architecture's own name. */
 export const modelName = (training) => training.architecture || `YOLOv8${training.model_version}`;
+
+/** The learning rate; an automatic optimizer chooses its own, and says so in a note when the run begins. */
+export function rateText({ learning_rate: rate, params, notes }) {
+  if ((params?.optimizer ?? "auto") !== "auto") return significant(rate);
+  return notes?.some(({ code }) => code === "optimizer_auto") ? `${significant(rate)} (${t("auto")})` : t("auto");
+}
 
 const PAUSES = {
   asked: () => t("Paused on request. It goes on from its last checkpoint."),

@@ -3,7 +3,7 @@ import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js"
 import { $, button, failure, h, icon, put, write } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
-import { bar, deviceName, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+import { bar, deviceName, epochText, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
 const PACE = 5; // epochs
@@ -136,11 +136,6 @@ function failed(training) {
 
 const notice = (symbol, title, text, ...more) => h("div", { class: "notice is-warning", role: "status" }, icon(symbol), h("div", { class: "notice-text" }, h("strong", {}, title), text), more);
 
-function epochText(training) {
-  const total = training.total_epochs || training.epochs;
-  return t("Epoch {epoch} of {total}", { epoch: number(Math.min(total, Math.max(training.current_epoch, training.progress?.epoch || 0))), total: number(total) });
-}
-
 /** What the progress panel says: {main, side: [texts], strong}. */
 function advanceTexts(training, metrics) {
   const troubles = [
@@ -152,11 +147,12 @@ function advanceTexts(training, metrics) {
   const texts = {
     running: () => running(training, troubles),
     pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("goes on after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
-    paused: () => ({ main: t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), side: [...troubles, stillToGo(training, metrics)], strong: percent(fraction(training)) }),
+    paused: () => ({ main: training.current_epoch ? t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Paused before the first epoch was done"), side: [...troubles, stillToGo(training, metrics)], strong: percent(fraction(training)) }),
     completed: () => ({ main: tn("{n} epoch done", "{n} epochs done", training.current_epoch), ...ended }),
   };
   const own = texts[training.status];
-  return own ? own() : { main: t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }), ...ended };
+  if (own) return own();
+  return { main: training.current_epoch ? t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Ended before the first epoch was done"), ...ended };
 }
 
 /** How long the rest takes at the pace of the last epochs. */

@@ -7,9 +7,9 @@ import { t, tn } from "./i18n.js";
 const WAIT_MS = 350;
 
 export class Unusual {
-  /** `payload()` is what would be sent; `changed()` is called after a value was set. */
-  constructor(form, payload, changed) {
-    Object.assign(this, { form, payload, changed, asked: null, turn: 0, timer: null });
+  /** `payload()` is what would be sent; `changed()` is called after a value was set; `wrong()`: the form has errors. */
+  constructor(form, payload, changed, wrong) {
+    Object.assign(this, { form, payload, changed, wrong, asked: null, turn: 0, timer: null });
   }
 
   soon() {
@@ -20,13 +20,13 @@ export class Unusual {
   async ask() {
     const body = this.payload();
     const text = JSON.stringify(body);
-    if (!body.dataset_id || text === this.asked) return;
+    if (!body.dataset_id || text === this.asked || this.wrong()) return; // what is wrong is told by the form itself
     this.asked = text;
     const turn = ++this.turn;
     try {
       const { warnings } = await post("/api/trainings/check", body);
       if (turn === this.turn) this.show(warnings);
-    } catch { // a value that is refused is told by the form itself
+    } catch { // what the server refuses is told when the form is sent
       if (turn === this.turn) this.show([]);
     }
   }

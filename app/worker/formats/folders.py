@@ -1,7 +1,11 @@
 """Classifications: the folder of an image is its class."""
 
+import re
+from collections import Counter
+
 from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
+from app.worker.formats.layout import NO_LABELS
 from app.worker.formats.model import Found, Item, Options, Refused, Source, decision
 from app.worker.formats.names import checked
 from app.worker.formats.paths import split_of
@@ -11,10 +15,10 @@ Placed = tuple[str, str, str | None, str]  # image, root, split, path from the c
 
 
 def detect(tree: Tree, task: str) -> list[Found]:
-    """Folders of classes in folders of splits; where no image is in one, and only where the task is asked for, the
-    innermost folder is the class."""
+    """Folders of classes in folders of splits; where no image is in one, folders of classes: the innermost ones where
+    the task is asked for, else only such as can hardly be anything else."""
     places = [place for place in map(of_class, tree["image"]) if place]
-    if not places and task == "classify":
+    if not places and (task == "classify" or plain(tree)):
         for path in tree["image"]:
             parts = path.split("/")
             if len(parts) > 1 and not generic(parts[-2]):
@@ -23,6 +27,28 @@ def detect(tree: Tree, task: str) -> list[Found]:
     for place in places:
         roots.setdefault(place[1], []).append(place)
     return [Found("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
+
+
+def plain(tree: Tree) -> bool:
+    """Whether each image lies in one of several folders side by side, as torchvision's ImageFolder has them, and
+    nothing in the source looks like a label: a person who forgot the labels is not told that all is well."""
+    folders = Counter(path.rpartition("/")[0] for path in tree["image"])
+    names = [folder.rpartition("/")[2] for folder in folders]
+    return (
+        len({folder.rpartition("/")[0] for folder in folders if folder}) == 1
+        and "" not in folders
+        and not any(map(generic, names))
+        and not numbered(names)
+        and min(folders.values()) >= 2  # else each image has a folder of its own
+        and not (tree["xml"] or tree["json"])
+        and all(NO_LABELS.fullmatch(path.rpartition("/")[2]) for path in tree["text"])
+    )
+
+
+def numbered(names: list[str]) -> bool:
+    """Whether folders are pieces of one thing (video_01, video_02), and not 0, 1, 2 or class_0, class_1."""
+    stems = {re.sub(r"[\W_\d]+", "", name).casefold() for name in names}
+    return len(stems) == 1 and not stems & {"", "class", "classe", "label", "category", "categoria", "type", "tipo"}
 
 
 def of_class(path: str) -> Placed | None:
@@ -66,7 +92,8 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     if known.names and known.names != names:
         decisions.append(decision("folder_names", "names"))
     if options.task != "classify":
-        decisions.append(decision("task_folders", task="classify"))
+        split = any(place[2] for place in found.hint)
+        decisions.append(decision("task_folders" if split else "task_plain_folders", task="classify"))
     items = [
         Item(path, rest, split, class_name=rest.split("/")[0]) for path, _, split, rest in sorted(found.hint, key=rank)
     ]

@@ -202,12 +202,36 @@ def test_classes_of_folders(tmp_path: Path) -> None:
     names = ["train/cat/1.jpg", "train/dog/1.jpg", "val/cat/2.jpg", "val/oval/2.jpg"]
     source = taken(write(tmp_path / "split", pictures(*names)), classes="x,y")
     assert (source.task, source.names, codes(source)) == ("classify", ["cat", "dog"], ["folder_names", "task_folders"])
-    unsplit = write(tmp_path / "unsplit", pictures("cat/1.jpg", "dog/2.jpg"))
-    assert "No dataset" in refusal(unsplit), "images in folders may be anything: not unless it is asked for"
-    assert taken(unsplit, task="classify").names == ["cat", "dog"]
     assert "No dataset" in refusal(tmp_path / "split", task="detect")
     assert "No dataset" in refusal(write(tmp_path / "boxes", yolo()), task="classify"), "train and val are no classes"
     assert "two folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
+
+
+def test_folders_side_by_side(tmp_path: Path) -> None:
+    """As torchvision's ImageFolder has them; what may be images without their labels is not taken for classes."""
+    pets = pictures(*(f"pets/{kind}/{number}.jpg" for kind in ("Cat", "Dog") for number in range(2)))
+    source = taken(write(tmp_path / "pets", pets | {"README.txt": "Pets"}))
+    assert (source.task, source.names, codes(source)) == ("classify", ["Cat", "Dog"], ["task_plain_folders"])
+    assert {item.split for item in source.items} == {None}
+    digits = pictures(*(f"{kind}/{number}.png" for kind in range(3) for number in range(2)))
+    assert taken(write(tmp_path / "digits", digits)).names == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pictures("video_1/a.jpg", "video_1/b.jpg", "video_2/a.jpg", "video_2/b.jpg"),
+        pictures("cat/1.jpg", "dog/2.jpg"),
+        pictures("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg", "3.jpg"),
+        pictures("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg", "more/dog/1.jpg", "more/dog/2.jpg"),
+        pictures("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg") | {"truth/9.txt": ROW},
+        pictures("cat/1.jpg", "cat/2.jpg", "dog/1.jpg", "dog/2.jpg") | {"labels.json": "{}"},
+    ],
+)
+def test_folders_that_may_be_anything(tmp_path: Path, files: dict[str, bytes | str]) -> None:
+    folder = write(tmp_path, files)
+    assert "No dataset" in refusal(folder)
+    assert len(taken(folder, task="classify").names) > 1, "it is asked for"
 
 
 @pytest.mark.parametrize(

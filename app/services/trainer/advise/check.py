@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
 from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
@@ -97,7 +98,7 @@ def rate(values: dict[str, Any], _version: str, _facts: Facts) -> Warnings:
         return
     limit = RATE_HIGH.get(name, RATE_HIGH["SGD"] if name == "auto" else RATE_HIGH_ADAM)
     if asked > limit:
-        yield warning("learning_rate", "rate_high", limit / 5, rate=texts.plain(asked), usual=texts.plain(limit / 5))
+        yield warning("learning_rate", "rate_high", limit / 5, rate=decimal(asked), usual=decimal(limit / 5))
 
 
 def model(values: dict[str, Any], version: str, facts: Facts) -> Warnings:

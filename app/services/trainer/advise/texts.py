@@ -5,7 +5,7 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import lazy_gettext as _l
 
-GB = 1e9
+GB = 2**30  # as the pages and the settings count them
 
 PRESETS = {
     "quick": (
@@ -86,8 +86,3 @@ def number(value: Any) -> Any:
 
 def gigabytes(size: float) -> str:
     return format_decimal(round(size / GB, 1))
-
-
-def plain(value: float) -> str:
-    """A learning rate: as many digits as it has."""
-    return format_decimal(value, format="0.########")

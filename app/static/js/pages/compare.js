@@ -113,7 +113,7 @@ function showCharts() {
 function showSettings() {
   const trainings = runs.map(({ training }) => training);
   const differ = runs.length > 1 ? settings(trainings, answer.defaults).filter(({ differs }) => differs).length : 0;
-  $("[data-differ]").textContent = runs.length > 1 ? tn("{n} differs", "{n} differ", differ) : "";
+  $("[data-differ]").textContent = differ ? tn("{n} differs", "{n} differ", differ) : "";
   put($("[data-settings]"), settingsTable(runs, answer.defaults, state.all || runs.length === 1, swatch));
 }
 

@@ -5,7 +5,7 @@ import { pictures, sampleButton } from "../datasets.js";
 import { $, failure, fillFrom, h, icon, put, skeleton } from "../dom.js";
 import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
 import { t, tn } from "../i18n.js";
-import { badge, bar, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
+import { badge, bar, epochText, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
 import { queueRow } from "../queue.js";
 import { SystemFeed } from "../system_feed.js";
 import { trainingTable } from "../tables.js";
@@ -47,9 +47,8 @@ class LiveCard {
   show(training) {
     put(this.state, trainingBadge(training));
     moveBar(this.bar, fraction(training));
-    const total = training.total_epochs || training.epochs;
     const stage = stageText(training);
-    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : t("Epoch {epoch} of {total}", { epoch: number(training.current_epoch), total: number(total) })),
+    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : epochText(training)),
       h("span", {}, `${percent(fraction(training))} · ${remaining(training.eta)}`));
   }
 }

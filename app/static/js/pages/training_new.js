@@ -6,10 +6,12 @@ import { $, $$, blank, failure, h, icon, put } from "../dom.js";
 import { Estimate } from "../estimate.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
+import { MOST, Narrowed } from "../narrow.js";
 import { ParameterForm } from "../parameters.js";
 import { Presets } from "../presets.js";
 import { StartChoice } from "../start_choice.js";
 import { Unusual } from "../unusual.js";
+import { fault } from "../validity.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
@@ -21,6 +23,7 @@ let original = null; // the training that is copied
 let sent = { body: null, key: null };
 
 const chosen = () => datasets.find((item) => String(item.id) === select.value);
+const narrowed = new Narrowed(select, $("[data-narrow=dataset]"), list, () => select.dispatchEvent(new Event("change", { bubbles: true })));
 const start = new StartChoice(form);
 const parameters = new ParameterForm($("[data-advanced]"), () => changed());
 const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => {
@@ -32,19 +35,19 @@ const presets = new Presets(form, $("[data-presets]"), () => changed());
 const unusual = new Unusual(form, () => {
   const { name, priority, start_not_before: time, start: from, ...matters } = payload();
   return matters;
-}, () => changed());
+}, () => changed(), () => clientErrors().length > 0);
 
 async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
     const wanted = original ? String(original.dataset_id) : query.get("dataset_id");
-    ({ datasets } = await get("/api/datasets", { status: "valid", per_page: 100 }));
-    if (wanted && !datasets.some((item) => String(item.id) === wanted)) datasets.unshift(...(await one(wanted)));
+    const listed = await list("");
+    if (wanted && !datasets.some((item) => String(item.id) === wanted)) listed.options.unshift(...(await one(wanted)));
     put($("[data-failure]"));
     form.hidden = !datasets.length;
     $("[data-none]").hidden = datasets.length > 0;
     if (!datasets.length) { put($("[data-none]"), none()); return; }
-    put(select, datasets.map((item) => h("option", { value: item.id, selected: String(item.id) === wanted }, item.name)));
+    narrowed.fill(listed, wanted);
     if (original) $("[data-preset-panel]").hidden = true;
     else presets.load(select.value);
     show();
@@ -87,11 +90,20 @@ function setDevice(device) {
   $("[data-when]").open = true;
 }
 
+/** The newest datasets that can be trained on; with a text, of those that have it in their name. */
+async function list(search) {
+  const { datasets: found, total } = await get("/api/datasets", { status: "valid", per_page: MOST, ...(search ? { search } : {}) });
+  datasets.push(...found.filter(({ id }) => !datasets.some((known) => known.id === id)));
+  return { total, options: found.map(({ id, name }) => [id, name]) };
+}
+
 /** A dataset beyond the first hundred that the address names. */
 async function one(id) {
   try {
     const dataset = await get(`/api/datasets/${Number.parseInt(id, 10)}`);
-    return dataset.status === "valid" ? [dataset] : [];
+    if (dataset.status !== "valid") return [];
+    datasets.push(dataset);
+    return [[dataset.id, dataset.name]];
   } catch { return []; }
 }
 
@@ -126,14 +138,15 @@ function changed() {
 function summary() {
   const dataset = chosen();
   const value = (name) => form.elements[name].value;
-  const steps = dataset ? Math.ceil(dataset.train_images / Math.max(1, value("batch_size"))) : null;
+  const known = (name) => !fault(form.elements[name]) && value(name) !== "";
+  const steps = dataset && known("batch_size") ? Math.ceil(dataset.train_images / value("batch_size")) : null;
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
     [t("Pictures to learn from"), dataset ? pictures(dataset.train_images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
-    [t("Epochs"), number(value("epochs"))],
+    [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
     [t("Steps an epoch"), number(steps)],
-    [t("Steps in all"), steps === null ? "–" : number(steps * value("epochs"))],
+    [t("Steps in all"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
   ];
   put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
   form.elements.name.placeholder = dataset ? (original ? t("Made from the name of the copied one") : t("Made from dataset and model")) : "";
@@ -151,6 +164,17 @@ function showErrors(errors) {
   const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
   if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
   else if (first) parameters.reveal(first.field);
+}
+
+/** What is wrong with the field that was just left, beside it. */
+function showOwn(control) {
+  const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
+  const place = $$("[data-error]").find(({ dataset }) => dataset.error === field);
+  if (!place) return;
+  const text = fault(control);
+  place.hidden = !text;
+  place.textContent = text;
+  control.setAttribute("aria-invalid", Boolean(text));
 }
 
 /** The request; in a copy what is not changed is said, too, so that it replaces the original's. */
@@ -181,8 +205,7 @@ function request() {
 }
 
 function clientErrors() {
-  const plain = [...NUMBERS, "start_not_before"].map((name) => form.elements[name]).filter((control) => !control.validity.valid)
-    .map((control) => ({ field: control.name, message: control.validationMessage }));
+  const plain = [...NUMBERS, "start_not_before"].map((name) => ({ field: name, message: fault(form.elements[name]) })).filter(({ message }) => message);
   return [...plain, ...start.errors(), ...parameters.errors()];
 }
 
@@ -215,6 +238,7 @@ form.addEventListener("input", changed);
 select.addEventListener("change", () => { show(); if (!original) presets.load(select.value); });
 for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
 $("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
+form.addEventListener("change", ({ target }) => { if (target.matches("input")) showOwn(target); });
 form.addEventListener("submit", submit);
 window.addEventListener("pageshow", ({ persisted }) => { if (persisted) $("[data-submit]").disabled = false; });
 begin();

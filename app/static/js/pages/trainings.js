@@ -35,7 +35,7 @@ async function load(query) {
 
 function show(answer, query) {
   page = answer;
-  $("[data-sub]").textContent = tn("{n} training", "{n} trainings", answer.total);
+  $("[data-sub]").textContent = answer.total ? tn("{n} training", "{n} trainings", answer.total) : t("No training");
   const filtered = query.search || query.status || query.dataset_id || query.model || query.task;
   form.hidden = !answer.total && !filtered;
   if (answer.page > Math.max(1, answer.pages)) { state.go(Math.max(1, answer.pages), true); return; }
