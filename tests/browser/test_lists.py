@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
-from sqlalchemy import create_engine
+from sqlalchemy import case, create_engine, update
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Dataset, Training, TrainingStatus
+from app.models import Dataset, Training, TrainingMetric, TrainingStatus
 from scripts.bench.pages import fill
 from scripts.local_server import Server
 from tests.browser.conftest import SOCKET, Open, shoot, wait_until
@@ -354,6 +356,59 @@ def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, full: Non
     expect(light).to_contain_text("offline")
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.socket.io.opts.path = '/socket.io'; }})")
     expect(light).to_have_attribute("data-light", "live")
+
+
+@contextmanager
+def other_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
+    """A training that is in another state for a while; its newest five epochs took 60 s each, the others 1,000 s."""
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        row = session.get_one(Training, training_id)
+        before = {name: getattr(row, name) for name in values}
+        mine = TrainingMetric.training_id == training_id
+        seconds = case((TrainingMetric.epoch > row.current_epoch - 5, 60.0), else_=1000.0)
+        session.execute(update(TrainingMetric).where(mine).values(seconds=seconds))
+        set_all(row, values)
+        session.commit()
+        try:
+            yield
+        finally:
+            set_all(row, before)
+            session.commit()
+            engine.dispose()
+
+
+def set_all(row: Training, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, full: None) -> None:
+    """At the pace of the last five epochs; nothing is said where nothing is left."""
+    said = {"en": "about 30 min still to go", "pt-BR": "ainda faltam cerca de 30 min"}
+    with other_state(site, 39, status="paused", total_epochs=50):
+        for locale, text in said.items():
+            page = open_page("/trainings/39", locale=locale)
+            expect(page.locator("[data-advance]")).to_contain_text(text, timeout=20_000)
+            expect(page.locator("[data-advance] strong")).to_have_text(re.compile(r"^40\s?%$"))
+    with other_state(site, 39, status="paused", total_epochs=20):
+        page = open_page("/trainings/39", locale="en")
+        expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20", timeout=20_000)
+        expect(page.locator("[data-advance]")).not_to_contain_text("still to go")
+
+
+@pytest.mark.parametrize(
+    ("eta", "text"),
+    [(None, "estimating the time left"), (0.4, "almost done"), (59.2, "1 min left"), (95.0, "1 min 40 s left"),
+     (1234.0, "21 min left"), (7300.0, "2 h 2 min left")],
+)  # fmt: skip
+def test_the_time_that_a_running_training_takes(
+    open_page: Open, site: Server, full: None, eta: float | None, text: str
+) -> None:
+    """As the run tells it, in steps that do not flicker."""
+    with other_state(site, 39, status="running", total_epochs=50, eta=eta):
+        page = open_page("/trainings/39", locale="en")
+        expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}", timeout=20_000)
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])

@@ -157,3 +157,56 @@ def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int,
     page.evaluate(f"() => {{ {refuse}; }}")
     page.get_by_role("button", name="Ligar a câmera").click()
     expect(page.get_by_role("alert")).to_contain_text("A câmera não foi permitida")
+
+
+# The labels that are drawn for some detections in a picture of 200 x 100: [text, x, y, width, height] each, in order.
+LABELS = """async ({address, detections, options}) => {
+  const { draw } = await import(address);
+  const context = document.createElement('canvas').getContext('2d');
+  const [grounds, labels] = [[], []];
+  context.fillRect = (...place) => grounds.push(place);
+  context.fillText = (text) => labels.push([text, ...grounds.pop()]);
+  const quiet = (item) => ({ quiet: item.quiet });
+  draw(context, detections, { scale: 1, width: 200, height: 100, labels: true, look: quiet, ...options });
+  return labels;
+}"""
+
+
+def found(name: str, confidence: float, bbox: list[float], **more: object) -> dict[str, object]:
+    return {"class": name, "confidence": confidence, "bbox": bbox, **more}
+
+
+def test_where_labels_stand(open_page: Open, site: Server) -> None:
+    page = open_page("/tests", locale="en")
+    address = page.evaluate("document.querySelector('script[src*=shell]').src.replace('shell', 'test/detections')")
+
+    def labels(*detections: dict[str, object], **options: object) -> list[tuple[str, list[float]]]:
+        asked = {"address": address, "detections": detections, "options": options}
+        return [(text, place) for text, *place in page.evaluate(LABELS, asked)]
+
+    ((text, (x, y, width, height)),) = labels(found("cat", 0.876, [50, 60, 90, 95]))
+    assert (text, x) == ("cat 88%", 50 - 0.75)  # with the outside of its line, 1.5 px wide
+    assert y + height == 60 - 0.75, "above the box"
+    assert 30 < width < 100
+    ((_, (_, y, _, _)),) = labels(found("cat", 0.9, [50, 5, 90, 95]))
+    assert y == 5 - 0.75, "inside the box where there is no room above it"
+    ((_, (_, y, _, _)),) = labels(found("cat", 0.9, [50, -20, 90, 95]))
+    assert y == 0, "never outside the picture"
+    ((_, (x, _, width, _)),) = labels(found("cat", 0.9, [190, 60, 199, 95]))
+    assert x + width == 200
+    ((_, (x, _, width, _)),) = labels(found("a name that is far too long " * 5, 0.9, [90, 60, 99, 95]))
+    assert (x, width) == (0, 200)
+
+    turned = found("cat", 0.9, [20, 30, 80, 90], corners=[[20, 60], [50, 90], [80, 60], [50, 30]])
+    ((_, (x, y, _, height)),) = labels(turned)
+    assert (x, y + height) == (50 - 0.75, 30 - 0.75), "at the highest corner, which its upright box does not have"
+    ((_, (x, y, _, height)),) = labels(found("cat", 0.9, [50, 60, 90, 95]), scale=0.5)
+    assert (x, y + height) == (25 - 0.75, 30 - 0.75), "where the box is in a smaller picture"
+
+    several = [found("sure", 0.9, [50, 60, 90, 95]), found("less", 0.4, [55, 60, 90, 95])]
+    assert [text for text, _ in labels(*several)] == ["less 40%", "sure 90%"], "the surest lies on top"
+    assert labels(*several, labels=False) == []
+    assert [text for text, _ in labels(several[0], several[1] | {"quiet": True})] == ["sure 90%"]
+    whole = found("indoors", 0.7, [0, 0, 200, 100], top5=[{"class": "indoors", "confidence": 0.7}])
+    ((text, (x, y, _, _)),) = labels(whole, labels=False)
+    assert (text, x, y) == ("indoors 70%", 0, 0), "the class of a whole picture, in its corner"

@@ -8,7 +8,9 @@ import pytest
 from apiflask import APIFlask
 
 from app.config import ROOT
+from app.database import writing
 from app.events import Failed, Note
+from app.models import Dataset
 from app.services.trainer.apply import apply
 from app.services.trainer.paths import without_folders
 from tests.services.runs import make, numbered, service
@@ -66,6 +68,8 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
     """By the API, the room's messages, what is read back of them, the log: wherever a failure is shown."""
     training_id = make(idle_app)
     client = idle_app.test_client()
+    with idle_app.app_context(), writing() as session:
+        session.query(Dataset).one().name = "Cars (2)"
     dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
     images = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id) / "images/val"
     error = f"Dataset '{images.parents[1]}/dataset.yaml' error: images not found, missing path '{images}'"
@@ -74,14 +78,14 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
     (directory / "worker.log").write_text(f"val: Scanning {images}... 0 images\n")
     note = Note("weights_rejected", {"name": "x.pt", "reason": f"no {images}"})
     with idle_app.app_context():
-        messages = apply(training_id, 1, numbered([note, Failed("data", error, f"Error: {error}")]))
+        messages = apply(training_id, 1, numbered([note, Failed("data", error, f"\x1b[1mError: {error}")]))
     told = client.get(f"/api/trainings/{training_id}").json
-    reason = "Dataset 'Things/dataset.yaml' error: images not found, missing path 'Things/images/val'"
+    reason = "Dataset 'Cars (2)/dataset.yaml' error: images not found, missing path 'Cars (2)/images/val'"
     assert f"({reason})" in told["error"]
     sent = next(item.payload for item in messages if item.event == "training_error")
     assert (sent["error"], sent["traceback"]) == (reason, f"Error: {reason}")
     log = client.get(f"/api/trainings/{training_id}/log").json["text"]
     assert log == f"val: Scanning datasets/{dataset_id}/images/val... 0 images\n"
     every = [told, messages, client.get(f"/api/trainings/{training_id}/events").json]
-    assert "no Things/images/val" in str(every)
+    assert "no Cars (2)/images/val" in str(every)
     assert str(tmp_path) not in str(every)

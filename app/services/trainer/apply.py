@@ -46,6 +46,7 @@ from app.services.trainer.messages import (
     status_message,
     with_more,
 )
+from app.services.trainer.output import plain
 from app.services.trainer.paths import without_folders
 from app.services.trainer.present import duration
 
@@ -245,8 +246,8 @@ def _(event: Failed, row: Training, time: datetime) -> list[Message]:
 
 
 def told(row: Training, text: str) -> str:
-    """What a child says, without this machine's folders."""
-    return without_folders(text, Path(current_app.config["DATA_ROOT"]), {row.dataset_id: row.dataset.name})
+    """What a child says, without colours and this machine's folders."""
+    return without_folders(plain(text), Path(current_app.config["DATA_ROOT"]), {row.dataset_id: row.dataset.name})
 
 
 def remember_child(training_id: int, attempt: int, pid: int, started: float) -> None:

@@ -17,6 +17,7 @@ from app.models import Dataset, Training
 from app.services.storage.names import Loader, write_yaml
 from app.services.storage.unpack import Pacer
 from app.services.trainer.again import TrainingAgain, same_columns
+from app.services.trainer.output import plain
 from app.services.trainer.paths import without_folders
 
 PIECE = 256 * 1024
@@ -130,7 +131,10 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
             if path.is_file():
                 with open(path, "rb") as file:
                     file.seek(-min(LOG_TAIL, path.stat().st_size), 2)
-                    yield f"log/attempt-{number}{name}{path.suffix}", file.read(LOG_TAIL).decode("utf-8", "replace")
+                    yield (
+                        f"log/attempt-{number}{name}{path.suffix}",
+                        plain(file.read(LOG_TAIL).decode("utf-8", "replace")),
+                    )
 
 
 def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def log_filled(payload: Payload, models: Path) -> Payload:
 
 def error_filled(payload: Payload, models: Path) -> Payload:
     """Of versions that kept it as it was."""
-    return {name: without_folders(payload[name] or "", models.parent) for name in ("error", "traceback")}
+    return {name: without_folders(payload[name] or "", models.parent, kept=True) for name in ("error", "traceback")}
 
 
 def update_filled(payload: Payload, _models: Path) -> Payload:

@@ -13,21 +13,22 @@ SYSTEM = ("/dev/", "/proc/", "/sys/")  # the same on every machine
 NO_NAMES: Mapping[int, str] = {}
 
 
-def without_folders(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES) -> str:
+def without_folders(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, kept: bool = False) -> str:
     """The text with paths that mean something on another machine, too.
 
     A file of a dataset is told from the dataset on, which has its name where it is known; other data from the data
     folder on; code from its package on; of any other path its last part is left.
 
     Args:
-        data: the data folder. datasets: names by id.
+        data: the data folder. datasets: names by id. kept: the text was kept, by this version without folders: what
+            stands behind a dataset's name, which may end in anything, is no path of its own.
     """
 
     def short(found: re.Match[str]) -> str:
         if found["dataset"]:
             return datasets.get(int(found["id"])) or f"datasets/{found['id']}"
         if found["other"]:
-            return found[0] if found[0].startswith(SYSTEM) else f"…/{found['last']}"
+            return found[0] if kept or found[0].startswith(SYSTEM) else f"…/{found['last']}"
         return "data" if found["root"] else ""
 
     return paths_below(str(data)).sub(short, text)

@@ -151,7 +151,7 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
     folder = models / str(row.id)
     epochs = resumable_epochs(folder)
     # Of versions that kept it as it was.
-    error = row.error and without_folders(row.error, models.parent, {row.dataset_id: dataset_name})
+    error = row.error and without_folders(row.error, models.parent, {row.dataset_id: dataset_name}, kept=True)
     return {name: getattr(row, name) for name in PLAIN} | {
         "dataset_name": dataset_name,
         "best": best,
