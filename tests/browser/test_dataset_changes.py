@@ -174,9 +174,9 @@ def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
 
 
 def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
-    """Folders of images may be anything: they are classes where the form says so, and what was filled in stays."""
+    """Numbered folders may be parts of one film: classes only where the form says so; what was filled in stays."""
     page = open_page("/datasets?search=bare", locale="en", expected="422")
-    folders = {f"{name}/{number}.jpg": image_bytes(box=(number, 2, 40, 30)) for name in "ab" for number in range(4)}
+    folders = {f"part {part}/{side}.jpg": image_bytes(box=(side, 2, 40, 30)) for part in "12" for side in range(4)}
     one: FilePayload = {"name": "bare.zip", "mimeType": "application/zip", "buffer": zip_bytes(folders)}
     other: FilePayload = {"name": "bare two.zip", "mimeType": "application/zip", "buffer": zip_bytes(dataset())}
     page.locator("[data-files]").set_input_files([one, other])
@@ -184,7 +184,7 @@ def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site
     form.get_by_label("Name").fill("bare folders")
     page.get_by_role("button", name="Upload all 2").click()
     alert = form.get_by_role("alert")
-    expect(alert).to_contain_text("where the task “Classification” is chosen", timeout=SLOW_MS)
+    expect(alert).to_contain_text("choose the task “Classification”", timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Upload all 2")).to_have_count(0)
     alert.get_by_role("button", name="Change and try again").click()
     expect(form.get_by_label("Name")).to_have_value("bare folders")
