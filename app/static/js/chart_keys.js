@@ -1,6 +1,6 @@
 /* A chart by keyboard: arrows move along the curve, with shift they pan; plus and minus zoom, zero resets. */
 import { marksNear } from "./crosshair.js";
-import { significant } from "./format.js";
+import { significant, steady } from "./format.js";
 import { t } from "./i18n.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 };
@@ -42,7 +42,7 @@ const ACTIONS = {
 function step(plot, place) {
   plot.pointTo(place);
   const metric = plot.at(plot.pointer);
-  const values = plot.spec.series.map((series) => significant(metric ? series.value(metric) : null));
+  const values = plot.spec.series.map((series) => steady(metric ? series.value(metric) : null));
   const events = plot.spec.alone ? [] : marksNear(plot.chart, plot.pointer).map(({ text }) => text);
   const where = plot.spec.alone ? `${plot.spec.xTitle} ${significant(plot.pointer)}` : t("epoch {epoch}", { epoch: plot.pointer });
   plot.spoken.textContent = [where, plot.say(values), ...events].join(". ");
