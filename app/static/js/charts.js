@@ -75,8 +75,9 @@ export class Plot {
   make() {
     this.recolour();
     this.showChosen();
-    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: this.datasets }, options: this.plain, plugins: [marks] });
-    this.chart.plot = this;
+    const known = { id: "known", beforeInit: (chart) => { chart.plot = this; } }; // Chart draws before its constructor ends
+    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: this.datasets }, options: this.plain, plugins: [known, marks] });
+    this.guides.place();
   }
 
   /** Take it away for good. */
