@@ -92,6 +92,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
+    from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
     from app.services.uploads import UploadService
 
@@ -99,14 +100,16 @@ def register_services(app: APIFlask) -> None:
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
     datasets = DatasetService(storage)
+    estimates = EstimateService(storage, trainer)
     app.extensions["services"] = Services(
         storage=storage,
         datasets=datasets,
         trainer=trainer,
         inference=InferenceService(storage),
-        estimates=EstimateService(storage, trainer),
+        estimates=estimates,
         backups=BackupService(storage),
         uploads=UploadService(storage, datasets),
+        system=SystemFeed(trainer, estimates),
     )
 
 

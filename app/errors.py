@@ -171,10 +171,7 @@ def init_app(app: APIFlask) -> None:
     app.error_processor(from_apiflask)
     app.register_error_handler(AppError, from_app_error)
     app.register_error_handler(HTTPException, from_http)
-    app.register_error_handler(DBAPIError, from_database)
-    app.register_error_handler(PoolTimeout, database_busy)
-    app.register_error_handler(OSError, from_os)
-    app.register_error_handler(Exception, from_unexpected)
+    app.register_error_handler(Exception, from_any)
 
 
 def from_app_error(error: AppError) -> Response:
@@ -227,38 +224,68 @@ READ_ONLY = ("readonly", "read-only")
 AWAY = ("locked", "busy", "connection", "unable to open", "starting up", "shutting down", "terminat")
 
 
-def from_database(error: DBAPIError) -> Response:
-    """A database that is full, write-protected or away for a while; anything else is a fault of ours."""
+def of_database(error: DBAPIError) -> AppError | None:
+    """A database that is full, write-protected or away for a while; None: a fault of ours."""
     text = str(error.orig).lower()
     if any(part in text for part in FULL):
         return no_space()
     if any(part in text for part in READ_ONLY):
-        return from_app_error(Unavailable(gettext("The database is read-only. Nothing was changed.")))
+        return Unavailable(gettext("The database is read-only. Nothing was changed."))
     if error.connection_invalidated or any(part in text for part in AWAY):
         return database_busy(error)
-    return from_unexpected(error)
+    return None
 
 
-def database_busy(error: Exception) -> Response:
+def database_busy(error: Exception) -> AppError:
     logger.warning("database unavailable: %s", getattr(error, "orig", error))
-    return from_app_error(Unavailable(gettext("The database is busy. Try again in a few seconds.")))
+    return Unavailable(gettext("The database is busy. Try again in a few seconds."))
 
 
-def from_os(error: OSError) -> Response:
+def of_os(error: OSError) -> AppError | None:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return no_space()
     if error.errno == errno.EROFS:
-        return from_app_error(Unavailable(gettext("The data folder is read-only. Nothing was changed.")))
-    return from_unexpected(error)
+        return Unavailable(gettext("The data folder is read-only. Nothing was changed."))
+    return None
 
 
-def no_space() -> Response:
-    return from_app_error(NoSpace(gettext("The disk is full. Free some space and try again; nothing was changed.")))
+def no_space() -> AppError:
+    return NoSpace(gettext("The disk is full. Free some space and try again; nothing was changed."))
+
+
+def understood(error: Exception) -> AppError | None:
+    """The failure as the user can understand it; None: a fault of ours."""
+    match error:
+        case AppError():
+            return error
+        case DBAPIError():
+            return of_database(error)
+        case PoolTimeout():
+            return database_busy(error)
+        case OSError():
+            return of_os(error)
+    return None
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """What a message, which has no response, says of a failure: status, title and error, in the present language."""
+    known = understood(error)
+    status, detail = (known.status, known.detail) if known else (500, DETAILS[500])
+    return {"status": int(status), "title": str(title_of(status)), "error": str(detail)}
+
+
+def from_any(error: Exception) -> Response:
+    known = understood(error)
+    return from_app_error(known) if known else from_unexpected(error)
 
 
 def from_unexpected(error: Exception) -> Response:
     logger.error("%s %s", request.method, request.path, exc_info=error)
     return problem(500, DETAILS[500])
+
+
+def title_of(status: int) -> Any:
+    return TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def problem(
@@ -269,7 +296,7 @@ def problem(
     members: dict[str, Any] | None = None,
 ) -> Response:
     """The error response: problem+json, or a page where a browser asked for one."""
-    title = TITLES.get(status) or HTTPStatus(status).phrase
+    title = title_of(status)
     if wants_page():
         response = Response(
             render_template("error.html", status=int(status), title=title, detail=detail), mimetype="text/html"

@@ -12,6 +12,7 @@ from app.extensions import socketio
 from app.i18n import LOCALES
 
 DASHBOARD = "dashboard"  # every training's and dataset's coarse progress
+SYSTEM = "system"  # figures of the machine
 
 
 def training_room(training_id: int) -> str:
@@ -64,3 +65,19 @@ def to_dashboard(event: str, payload: dict[str, Any]) -> None:
     """Send an event about datasets or the queue to the dashboard room."""
     if anyone_in([DASHBOARD]):
         socketio.emit(event, payload, to=DASHBOARD)
+
+
+def to_system(event: str, payload: dict[str, Any]) -> None:
+    """Send figures to the system room."""
+    if anyone_in([SYSTEM]):
+        socketio.emit(event, payload, to=SYSTEM)
+
+
+def to_system_readers(event: str, make: Callable[[], dict[str, Any]]) -> None:
+    """The same for a text: `make` is called once for each language that someone reads."""
+    for locale in LOCALES:
+        room = in_language(SYSTEM, locale)
+        if anyone_in([room]):
+            with force_locale(locale):
+                payload = make()
+            socketio.emit(event, payload, to=room)

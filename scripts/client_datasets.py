@@ -31,6 +31,7 @@ def add_commands(commands: Any) -> None:
         if name == "revise":
             made[name].add_argument("dataset_id", type=int)
         add_options(made[name])
+    made["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="findings to mend, or all")
     for name in ("revisions", "use-revision", "original", "export"):
         made[name].add_argument("dataset_id", type=int)
     made["use-revision"].add_argument("number", type=int)
@@ -69,6 +70,8 @@ def options(asked: argparse.Namespace) -> dict[str, Any]:
     """The options that were named."""
     found = {name: getattr(asked, name) for name in ("root", "merge", "names", "rename", "split", "task")}
     found["rename"] = dict(found["rename"]) if found["rename"] else None
+    fixes = getattr(asked, "fixes", None)
+    found["fixes"] = "all" if fixes and "all" in fixes else fixes
     return {name: value for name, value in found.items() if value is not None}
 
 

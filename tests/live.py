@@ -19,6 +19,7 @@ EVENTS = (
     "training_note",
     "training_advice",
     "training_checkpoint",
+    "system_update",
 )
 
 

@@ -1,16 +1,20 @@
 """Rooms, snapshots and acknowledgements of Socket.IO."""
 
 import io
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from apiflask import APIFlask
 from flask_socketio import SocketIOTestClient
+from sqlalchemy.exc import OperationalError
 
 from app import notify
 from app.database import writing
 from app.extensions import socketio
 from app.models import Dataset, Training, TrainingMetric
+from app.services.system import feed
 from app.web import SocketErrors
 from tests.data import valid_dataset
 
@@ -133,3 +137,84 @@ def test_a_fault_of_ours_is_acknowledged(
     answer = socket.emit("join_training", {"training_id": training_id}, callback=True)
     assert answer["ok"] is False
     assert "secret" not in answer["error"]
+
+
+@pytest.fixture
+def system_room(
+    socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[feed.SystemFeed]:
+    """The feed of a quick room, which nobody is in before and after."""
+    monkeypatch.setattr(feed, "EVERY_S", 0.02)
+    yield idle_app.extensions["services"].system
+    socket.emit("leave_system", callback=True)
+    until(lambda: not idle_app.extensions["services"].system._going)
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def heard(socket: SocketIOTestClient, name: str) -> dict[str, Any]:
+    """The payload of the next message with this name."""
+    found: list[dict[str, Any]] = []
+    until(lambda: found.extend(item["args"][0] for item in socket.get_received() if item["name"] == name) or found)
+    return found[0]
+
+
+def test_figures_of_the_system_while_someone_is_in_the_room(
+    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask
+) -> None:
+    answer = socket.emit("join_system", {}, callback=True)
+    known = idle_app.test_client().get("/api/system").json
+    assert (answer["ok"], answer.keys() - {"ok"}) == (True, known.keys())
+    assert heard(socket, "system_update").keys() == known.keys()
+    heard(socket, "system_update")
+    assert socket.emit("leave_system", callback=True) == {"ok": True}
+    until(lambda: not system_room._going)
+    socket.get_received()
+    time.sleep(0.1)  # five times
+    assert names(socket) == [], "nobody is there, nobody looks"
+    assert socket.emit("join_system", callback=True)["ok"]
+    assert heard(socket, "system_update")["uptime"] > answer["uptime"]
+
+
+def test_one_look_for_all_in_the_room(
+    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(socketio, "start_background_task", lambda *task: started.append(task))
+    others = [socketio.test_client(idle_app) for _ in range(3)]
+    assert all(one.emit("join_system", {}, callback=True)["ok"] for one in [socket, *others])
+    assert len(started) == 1
+    for one in others:
+        one.disconnect()
+    assert system_room.wanted(), "the first one is still there"
+    socket.emit("leave_system", callback=True)
+    assert not system_room.wanted()
+
+
+def test_figures_that_cannot_be_had(
+    system_room: feed.SystemFeed, socket: SocketIOTestClient, idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english = socketio.test_client(idle_app, headers={"Accept-Language": "en"})
+    assert english.emit("join_system", {}, callback=True)["ok"]
+    with monkeypatch.context() as broken:
+        locked = OperationalError("SELECT secret", {}, Exception("database is locked"))
+        broken.setattr(feed.system, "figures", lambda *_: (_ for _ in ()).throw(locked))
+        said = heard(english, "system_error")
+        assert (said["status"], said["title"]) == (503, "Temporarily unavailable")
+        assert said["error"] == "The database is busy. Try again in a few seconds."
+        refused = socket.emit("join_system", {}, callback=True)
+        assert (refused["ok"], refused["status"]) == (False, 503)
+    assert heard(english, "system_update")["cpu"], "it goes on"
+    english.disconnect()
+
+
+def test_a_system_that_does_not_tell(socket: SocketIOTestClient, idle_app: APIFlask) -> None:
+    idle_app.config["METRICS_ENABLED"] = False
+    answer = socket.emit("join_system", {}, callback=True)
+    assert (answer["ok"], answer["status"]) == (False, 404)
+    assert not idle_app.extensions["services"].system._going

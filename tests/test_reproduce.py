@@ -77,6 +77,8 @@ def check_bundle(client: FlaskClient, training_id: int, name: str) -> None:
     expected = {"README.md", "config.yaml", "args.yaml", "dataset.yaml", "request.json", "results.csv"}
     assert set(files) >= expected | {"weights/best.pt", "log/attempt-1.log", "log/attempt-1-events.jsonl"}
     assert [item for item in files if item.startswith("plots/")]
+    here = client.application.config["DATA_ROOT"].encode()
+    assert not [item for item, content in files.items() if here in content and not item.endswith(".pt")]
     assert all(".." not in item and not item.startswith("/") for item in files)
     config = yaml.safe_load(files["config.yaml"])
     assert len(config["dataset_revision"]) == 64

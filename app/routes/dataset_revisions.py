@@ -41,8 +41,12 @@ def list_revisions(dataset_id: int) -> dict[str, Any]:
 @blueprint.output(RevisionStarted, status_code=202)
 @blueprint.doc(responses={404: "There is no such dataset.", 409: "A revision is being made.", 422: "It cannot be so."})
 def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
-    """Make another revision from the raw files. What is not named stays as it is; null takes a choice back."""
-    return started(services().datasets.revise(dataset_id, changes))
+    """Make another revision from the raw files. What is not named stays as it is; null takes a choice back.
+
+    `fixes` mends findings in the same revision, also those that the change brings (a task that needs outlines, say).
+    """
+    fixes = changes.pop("fixes", None)
+    return started(services().datasets.revise(dataset_id, changes, fixes))
 
 
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")

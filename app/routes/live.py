@@ -1,22 +1,25 @@
 """The inlet of Socket.IO: joining and leaving rooms, with a snapshot on joining.
 
-Each handler answers with an acknowledgement: `{"ok": true, ...}` or `{"ok": false, "error": "..."}`.
+Each handler answers with an acknowledgement: `{"ok": true, ...}` or `{"ok": false, "error": "...", ...}`, with `status`
+and `title` as the REST API would have them.
 """
 
 import logging
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
+from flask import current_app
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
-from app.errors import AppError, Unprocessable
+from app.errors import AppError, Unprocessable, told
 from app.extensions import db, socketio
 from app.i18n import LOCALES, select_locale
 from app.models import Dataset, DatasetStatus
-from app.notify import DASHBOARD, in_language, training_room
+from app.notify import DASHBOARD, SYSTEM, in_language, training_room
 from app.schemas import MAX_ID, DatasetOut
 from app.services import services
 from app.services.trainer.present import as_json
@@ -40,8 +43,6 @@ def acknowledged(handler: Callable[[Any], Answer]) -> Callable[..., Answer]:
     def answer(*payload: Any) -> Answer:
         try:
             return {"ok": True} | handler(payload[0] if payload else None)
-        except AppError as error:
-            return {"ok": False, "error": str(error.detail)}
         except Exception as error:
             return failed(error)
 
@@ -49,9 +50,11 @@ def acknowledged(handler: Callable[[Any], Answer]) -> Callable[..., Answer]:
 
 
 def failed(error: Exception) -> Answer:
-    """Something went wrong on our side: the log has it, the client does not."""
-    logger.error("socket event", exc_info=error)
-    return {"ok": False, "error": _("Something went wrong on the server. The details are in its log.")}
+    """What the client can do about it. Where something went wrong on our side, the log has it, the client does not."""
+    answer = told(error)
+    if answer["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("socket event", exc_info=error)
+    return {"ok": False} | answer
 
 
 def training_id_of(payload: Any) -> int:
@@ -122,9 +125,28 @@ def leave_dashboard(_payload: Any) -> Answer:
     return {}
 
 
+def join_system(_payload: Any) -> Answer:
+    """The figures now, and `system_update` with them every two seconds; `system_error` when they cannot be had."""
+    enter(SYSTEM)
+    try:
+        snapshot = services().system.figures()
+    except Exception:
+        leave(SYSTEM)
+        raise
+    services().system.start(current_app._get_current_object())  # type: ignore[attr-defined]
+    return snapshot
+
+
+def leave_system(_payload: Any) -> Answer:
+    leave(SYSTEM)
+    return {}
+
+
 HANDLERS = {
     "join_training": join_training,
     "leave_training": leave_training,
     "join_dashboard": join_dashboard,
     "leave_dashboard": leave_dashboard,
+    "join_system": join_system,
+    "leave_system": leave_system,
 }

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import NotFound
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
-from app.services import readiness, services, system
+from app.services import readiness, services
 from app.services.system import exposition, logs
 
 blueprint = APIBlueprint("system", __name__, tag="System")
@@ -36,14 +36,14 @@ def ready() -> Any:
 @blueprint.doc(hide=True)
 def metrics() -> Response:
     """The figures for Prometheus."""
-    return Response(exposition.exposition(present_figures()), content_type=exposition.CONTENT_TYPE)
+    return Response(exposition.exposition(services().system.figures()), content_type=exposition.CONTENT_TYPE)
 
 
 @blueprint.get("/api/system")
 @blueprint.output(SystemOut)
 def figures() -> dict[str, Any]:
     """CPU, memory, disk, network, GPUs, the queue, the database, devices and processes."""
-    return present_figures()
+    return services().system.figures()
 
 
 @blueprint.get("/api/system/logs")
@@ -55,16 +55,6 @@ def log_tail(query: dict[str, Any]) -> dict[str, Any]:
     refuse_if_off()
     path = Path(current_app.config["LOG_DIR"]) / "app.log"
     return logs.tail(path, query["level"], query["search"], query["limit"])
-
-
-def present_figures() -> dict[str, Any]:
-    """
-    Raises:
-        NotFound: METRICS_ENABLED is off.
-    """
-    refuse_if_off()
-    dispatcher = services().trainer.dispatcher
-    return system.figures(dict(dispatcher.busy) if dispatcher else {}, list(services().estimates.measuring))
 
 
 def refuse_if_off() -> None:

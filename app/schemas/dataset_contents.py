@@ -50,7 +50,7 @@ class ObjectOut(Schema):
     kind = String(validate=one_of(["box", "polygon", "obb", "keypoints"]))
     box = List(Float(), metadata={"description": "Centre x and y, width, height, as fractions of the image."})
     points = List(List(Float()), metadata={"description": "Outline or keypoints, as fractions of the image."})
-    line = Integer(metadata={"description": "In the label file."})
+    line = Integer(metadata={"description": "Of the label file, or number in the annotation file; as in findings."})
 
 
 class ImageOut(Schema):
@@ -179,11 +179,11 @@ class Codes(Field):
         return list(dict.fromkeys(value))
 
 
+CODES = {
+    "description": "Codes of findings, or “all”.",
+    "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
+}
+
+
 class FixIn(Schema):
-    codes = Codes(
-        required=True,
-        metadata={
-            "description": "Codes of findings, or “all”.",
-            "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
-        },
-    )
+    codes = Codes(required=True, metadata=CODES)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError, validates_schema
 
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
+from app.schemas.dataset_contents import CODES, Codes
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
@@ -104,8 +105,8 @@ class DatasetForm(OptionFields):
     description = String(load_default="", validate=Length(max=5000))
 
 
-class RevisionIn(Schema):
-    """What the next revision does differently; what is not named stays as it is."""
+class ChoicesIn(Schema):
+    """What can be chosen about a dataset, as JSON."""
 
     root = String(validate=Length(max=2000), allow_none=True, metadata=ROOT)
     merge = Boolean(metadata=MERGE)
@@ -117,7 +118,13 @@ class RevisionIn(Schema):
     format = String(validate=one_of(FORMATS), allow_none=True, metadata=FORMAT)
 
 
-class ImportIn(RevisionIn):
+class RevisionIn(ChoicesIn):
+    """What the next revision does differently; what is not named stays as it is."""
+
+    fixes = Codes(metadata=CODES | {"description": "Findings to be mended in the same revision: codes, or “all”."})
+
+
+class ImportIn(ChoicesIn):
     """A folder of the server as a dataset."""
 
     path = String(required=True, validate=Length(1, 2000), metadata={"description": "Below IMPORT_ROOT."})

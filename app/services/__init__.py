@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.storage import StorageService
+    from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
     from app.services.uploads import UploadService
 
@@ -26,6 +27,7 @@ class Services:
     estimates: "EstimateService"
     backups: "BackupService"
     uploads: "UploadService"
+    system: "SystemFeed"
 
 
 def services() -> Services:

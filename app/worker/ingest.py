@@ -141,10 +141,11 @@ class Ingest:
         self, source: Source, pictures: list[Picture], splits: list[str], groups: list[int | None]
     ) -> list[Entry]:
         """What the revision holds."""
-        made = []
+        made, found = [], source.take_findings()
         for item, picture, split, group in zip(source.items, pictures, splits, groups, strict=True):
             self.go_on()
-            entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name)
+            entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name,
+                          found=found.pop(item.image, ()))  # fmt: skip
             if item.rows is not None:
                 entry.text = "".join(f"{row.text}\n" for row in item.rows)
                 entry.origins = [(row.file, row.line) for row in item.rows]

@@ -77,20 +77,27 @@ def as_shape(corners: list[float]) -> dict[str, list[float]]:
 
 
 def outline(mask: Any, place: dict[str, Any]) -> list[float]:
-    """The largest outline of a mask, with few corners. The mask shows the network's input, perhaps smaller."""
+    """The largest outline of a mask, with few corners. The mask shows the network's input in cells of some pixels: the
+    outline goes round its outer cells, within half a pixel of the input, not through their middles."""
     import cv2
     import numpy as np
     from ultralytics.utils import ops
 
     image = mask.cpu().numpy().astype(np.uint8)
-    outlines, _ = cv2.findContours(image, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    left, top, width, height = cv2.boundingRect(image)
+    if not width:
+        return []
+    size, original = place["imgsz"], place["ori_shape"]
+    cell = size[1] / image.shape[1], size[0] / image.shape[0]  # px
+    piece = cv2.copyMakeBorder(255 * image[top : top + height, left : left + width], 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    finer = (cv2.resize(piece, None, fx=cell[0], fy=cell[1], interpolation=cv2.INTER_LINEAR) > 127).astype(np.uint8)
+    outlines, _ = cv2.findContours(finer, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not outlines:
         return []
     largest = max(outlines, key=cv2.contourArea)
     corners = cv2.approxPolyDP(largest, 0.005 * cv2.arcLength(largest, True), True).reshape(-1, 2).astype(np.float32)
-    corners = fewer(corners)
-    size, original = place["imgsz"], place["ori_shape"]
-    corners *= np.array([size[1] / image.shape[1], size[0] / image.shape[0]], dtype=np.float32)
+    corners = fewer(corners) + 0.5  # the contour goes through the middles of pixels
+    corners += np.array([(left - 1) * cell[0], (top - 1) * cell[1]], dtype=np.float32)
     scaled = ops.scale_coords(size, corners, original, ratio_pad=place["ratio_pad"])
     return parts(scaled.tolist(), original[1], original[0])
 

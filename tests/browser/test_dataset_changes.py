@@ -113,6 +113,10 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
 
     page = settled(open_page(f"/datasets/{upload(site, dataset())}", locale="en"))
     from_menu(page, "What the labels are for")
+    corners = page.get_by_label("Make outlines of four corners from the boxes")
+    expect(corners).to_be_hidden()
+    page.locator("dialog.dialog label.choice", has_text="Segmentation").click()
+    corners.uncheck()
     choose(page, "Segmentation")
     expect(page.locator(".toast-note", has_text="cannot be trained on")).to_contain_text(
         "former one stays in use", timeout=SLOW_MS
@@ -121,6 +125,26 @@ def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -
     expect(refused).to_contain_text("“Segmentation” needs polygons")
     expect(refused.get_by_role("button")).to_have_count(0)
     expect(revision(page)).to_have_text("1")
+
+
+def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> None:
+    """Boxes become the outlines that the other task needs, and what can be fixed is, without a step between."""
+    files = dataset() | {"labels/0.txt": "0 0.5 0.5 0.4 0.4\n0 0.5 0.5 0.4 0.4\n"}
+    page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
+    from_menu(page, "What the labels are for")
+    dialog = page.locator("dialog.dialog")
+    dialog.get_by_label("Segmentation").check()
+    expect(dialog.get_by_label("Make outlines of four corners from the boxes")).to_be_checked()
+    dialog.get_by_label(re.compile("Also fix the")).check()
+    shoot(page, "change-task-and-fix")
+    page.get_by_role("button", name="Make a new revision").click()
+    expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
+    expect(page.locator("[data-figures]")).to_contain_text("Segmentation")
+    expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the pictures are one
+    made = page.locator("[data-revision='2']")
+    expect(made).to_contain_text("For the task Segmentation; all that could be fixed was fixed")
+    page.get_by_role("tab", name="Findings").click()
+    expect(page.locator("[data-fixed]")).to_contain_text("Rows that are there twice")
 
 
 def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:

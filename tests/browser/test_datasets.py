@@ -123,7 +123,19 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     question = page.locator("dialog.dialog")
     expect(question).to_contain_text("Fix 4 findings?")
     expect(question).to_contain_text("The image and its label are left out of the new revision.")
+    expect(question).to_contain_text(re.compile(r"This will happen to \d kinds of findings"))
     shoot(page, "dataset-fix")
+    page.set_viewport_size({"width": 390, "height": 400})
+    cut = question.locator(".fix-list").evaluate("list => list.scrollHeight - list.clientHeight")
+    assert cut > 0
+    shadow = "list => getComputedStyle(list).backgroundAttachment"  # the covers go with the list, the shadows stay
+    assert question.locator(".fix-list").evaluate(shadow) == "local, local, scroll, scroll"
+    for button in question.get_by_role("button").all():
+        place = button.bounding_box()
+        assert place is not None
+        assert place["x"] >= 16, "inside the dialog"
+        assert place["x"] + place["width"] <= 390 - 16
+    page.set_viewport_size({"width": 1280, "height": 900})
     question.get_by_role("button", name="Fix and make a new revision").click()
     done = page.locator(".fixed")
     expect(done).to_contain_text("Fixed: revision 3 is in use.", timeout=SLOW_MS)
@@ -189,6 +201,15 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     assert "image=" not in page.url
 
 
+def keys(page: Page, key: str, times: int) -> None:
+    """A key pressed faster than anything can be drawn or loaded."""
+    press = "new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true})"
+    viewer = "document.querySelector('dialog.viewer')"
+    page.evaluate(
+        f"([key, times]) => {{ for (let n = 0; n < times; n += 1) {viewer}.dispatchEvent({press}); }}", [key, times]
+    )
+
+
 def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> None:
     page = settled(open_page(f"/datasets/{damaged}?tab=images&class=1", locale="en"))
     page.get_by_role("button", name="Clear filters").click()
@@ -199,7 +220,15 @@ def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> 
     expect(place).to_have_text(f"60 of {IMAGES + 1}")
     page.keyboard.press("ArrowRight")
     expect(place).to_have_text(f"61 of {IMAGES + 1}")
-    assert "page=2" in page.url
+    expect(page).to_have_url(re.compile("page=2"))
+    keys(page, "ArrowLeft", 59)
+    expect(place).to_have_text(f"2 of {IMAGES + 1}")
+    expect(page).not_to_have_url(re.compile("page="))
+    page.reload()
+    expect(place).to_have_text(f"2 of {IMAGES + 1}")
+    keys(page, "ArrowRight", 59)  # the second page is not loaded yet: no key is lost meanwhile
+    expect(place).to_have_text(f"61 of {IMAGES + 1}")
+    expect(page).to_have_url(re.compile("page=2"))
     page.keyboard.press("+")
     expect(viewer.locator(".viewer-zoom")).to_have_text("130%")
     page.keyboard.press("0")

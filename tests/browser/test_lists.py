@@ -131,6 +131,47 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, full:
     expect(other.locator("[data-runs] li")).to_have_count(3)
 
 
+def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, full: None) -> None:
+    page = open_page("/compare?ids=1,2,3", locale="en")
+    chart = page.locator(".chart canvas").first
+    line = page.locator(".chart-guide:not(.is-best)")
+    expect(page.locator(".chart .key-value").first).not_to_be_empty()
+    last = page.locator(".chart").first.locator(".key-value").all_inner_texts()
+    charts = "[...document.querySelectorAll('.chart canvas')].map((canvas) => window.Chart.getChart(canvas))"
+    wait_until(page, f"{charts}.every((chart) => chart && !chart.overlay.stale)")
+    count = "chart.drawn = 0; const draw = chart.draw.bind(chart); chart.draw = () => { chart.drawn += 1; draw(); };"
+    page.evaluate(f"{charts}.forEach((chart) => {{ {count} }})")
+    box = chart.bounding_box()
+    assert box
+    for share in (0.3, 0.5):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        wait_until(page, f"{charts}[0].overlay.pointer > {20 * (share - 0.15)}")
+    expect(line.first).to_be_visible()
+    expect(line.nth(1)).to_be_visible()  # on every chart
+    assert page.locator(".chart").first.locator(".key-value").all_inner_texts() != last
+    page.mouse.move(5, 5)
+    expect(line.first).to_be_hidden()
+
+    chart.focus()
+    chart.press("End")
+    said = page.locator(".chart").first.locator("[aria-live]")
+    expect(said).to_contain_text("epoch 20.")
+    chart.press("ArrowLeft")
+    expect(said).to_contain_text("epoch 19.")
+    expect(line.first).to_be_visible()
+    assert page.evaluate(f"String({charts}.map((chart) => chart.drawn))") == "0,0,0,0", "lines above the canvas"
+    chart.press("+")
+    wait_until(page, f"{charts}[0].drawn > 0")
+    expect(page.get_by_role("button", name="Reset zoom: mAP50", exact=True)).to_be_visible()
+    chart.press("0")
+    chart.press("Tab")  # away from the chart
+    expect(line.first).to_be_hidden()
+    page.locator("[data-axis=time]").click()
+    chart.press("ArrowRight")
+    expect(line.first).to_be_visible()
+    expect(said).to_contain_text("Run 0000: ")
+
+
 def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None) -> None:
     page = open_page("/compare?ids=1,999", locale="en")
     expect(page.locator("[data-runs] li")).to_have_count(1)
@@ -217,7 +258,7 @@ def test_a_wrong_value_is_told_in_the_page_s_language(
 
 
 def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:
-    page = open_page("/system", locale="en", expected="503")
+    page = open_page("/system", locale="en", expected="Failed to load resource")
     expect(page.locator("[data-processes] tbody tr").first).to_contain_text("Server")
     expect(page.locator("[data-database]")).to_contain_text("SQLite")
     expect(page.locator("[data-devices]")).to_contain_text("Processor (CPU)")
@@ -225,19 +266,57 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: N
     page.locator("[data-log-level], [data-level]").select_option("DEBUG")
     page.locator(".log-panel [data-search]").fill("nothing like this at all")
     expect(page.locator("[data-log]")).to_contain_text("nothing like this.")
-    first = page.locator("[data-sub]").inner_text()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    since = page.locator("[data-sub]")
+    for _ in range(2):
+        expect(since).not_to_have_text(since.inner_text(), timeout=20_000)
+    assert not [url for url in asked if url.endswith("/api/system")], "they come by the socket"
 
     def fail(route: Route) -> None:
         body = '{"title": "Temporarily unavailable", "detail": "The database is busy.", "errors": []}'
         route.fulfill(status=503, content_type="application/problem+json", body=body)
 
     page.route(re.compile(r"/api/system$"), fail)
-    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.")
+    change_path(page, "/nowhere")  # no socket, so it asks
+    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.", timeout=20_000)
     expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
     page.unroute(re.compile(r"/api/system$"))
+    known = since.inner_text()
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-failure]")).to_be_empty()
-    assert page.locator("[data-sub]").inner_text() != first
+    expect(since).not_to_have_text(known, timeout=20_000)
+    change_path(page, "/socket.io")
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live", timeout=20_000)
+    page.evaluate("window.sent = []")
+    hear = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {hear} }})")
+    wait_until(page, "window.sent.length > 1")  # back in the room
+
+
+def change_path(page: Page, path: str) -> None:
+    """Where the socket looks for the server from now on; what is open is closed."""
+    lost = f"live.socket.io.opts.path = '{path}'; live.socket.io.engine.close();"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
+
+
+def test_a_hidden_system_page_rests(open_page: Open, full: None) -> None:
+    page = open_page("/system", locale="en")
+    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()
+    page.evaluate("window.said = []")
+    listen = "live.socket.onAnyOutgoing((name) => window.said.push(name));"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {listen} }})")
+    hide(page, "true")
+    wait_until(page, "String(window.said) === 'leave_system'")
+    known = page.locator("[data-sub]").inner_text()
+    hide(page, "false")
+    expect(page.locator("[data-sub]")).not_to_have_text(known, timeout=20_000)
+
+
+def hide(page: Page, hidden: str) -> None:
+    """As another tab in front does; chromium without a window has none."""
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
@@ -267,8 +346,7 @@ def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, full: Non
       const real = window.setTimeout;
       window.setTimeout = (act, wait, ...rest) => (wait === 15000 ? window.late.push(act) : real(act, wait, ...rest));
     }""")
-    lost = "live.socket.io.opts.path = '/nowhere'; live.socket.io.engine.close();"
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
+    change_path(page, "/nowhere")
     expect(light).to_have_attribute("data-light", "reconnecting")
     assert page.evaluate("window.late.length") == 1
     page.evaluate("window.late[0]()")

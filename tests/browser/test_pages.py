@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
@@ -13,6 +13,7 @@ from app.config import database_uri
 from app.models import Dataset, Training, TrainingMetric
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
+from tests.data import zip_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -163,8 +164,21 @@ def test_a_failing_part_says_so_and_retries(open_page: Open, full: None) -> None
 
 def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
     page = settled(open_page("/datasets", locale="en"))
-    page.locator("[data-files]").set_input_files({"name": "x.txt", "mimeType": "text/plain", "buffer": b"no"})
-    expect(page.locator("[data-uploads]")).to_contain_text("It is not a ZIP file.")
+    content = zip_bytes({"images/a.jpg": bytes(100_000)})
+    reasons = {
+        "x.txt": (b"no", "It is not a ZIP file."),
+        "text.zip": (b"no", "It is not a ZIP file."),
+        "rar.zip": (b"Rar!\x1a\x07\x01\x00" + bytes(100), "It is a RAR archive with the name of a ZIP. Unpack it"),
+        "half.zip": (content[: len(content) // 2], "It is a ZIP whose end is missing."),
+        "none.zip": (b"", "It is empty"),
+    }
+    files: list[FilePayload] = [{"name": name, "mimeType": "application/zip", "buffer": sent}
+                                for name, (sent, _) in reasons.items()]  # fmt: skip
+    whole: FilePayload = {"name": "whole.zip", "mimeType": "application/zip", "buffer": content + bytes(1000)}
+    page.locator("[data-files]").set_input_files([*files, whole])
+    for name, (_, reason) in reasons.items():
+        expect(page.locator(f"[data-uploads] section[aria-label='{name}']")).to_contain_text(reason)
+    expect(page.locator("[data-uploads] section[aria-label='whole.zip']").get_by_label("Name")).to_have_value("whole")
 
 
 def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:

@@ -136,7 +136,7 @@ def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Serve
 def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) -> None:
     """After its last byte, as a plain upload's answer would."""
     bad = tmp_path / "estranho.zip"
-    bad.write_bytes(b"no ZIP at all" * 1_700_000)
+    bad.write_bytes(b"no ZIP at all" * 1_700_000 + b"PK\5\6" + b"\xff" * 18)  # the page takes its end for one
     page = open_page("/datasets")
     upload = begin(page, bad, "Estranho")
     alert = upload.get_by_role("alert")

@@ -189,14 +189,14 @@ def test_before_there_is_a_revision(client: FlaskClient, app: APIFlask) -> None:
     assert client.post("/api/datasets/7/fix", json={"codes": "all"}).status_code == 404
 
 
-def test_findings_of_annotations_lead_to_their_images(client: FlaskClient) -> None:
+def test_findings_of_annotations_belong_to_their_images(client: FlaskClient) -> None:
     """A VOC file names an object by its number; the image is that of the revision, whose folders are others."""
     box = "<object><name>cell</name><bndbox><xmin>{0}</xmin><ymin>5</ymin><xmax>20</xmax><ymax>30</ymax></bndbox>"
     box += "</object>"
     files: dict[str, bytes | str] = {}
     for number in range(4):
         files[f"VOC/JPEGImages/{number}.jpg"] = picture(str(number))
-        objects = box.format(5) + (box.format(20) if number == 2 else "")
+        objects = box.format(5) + ((box.format(20) + box.format(8)) if number == 2 else "")
         files[f"VOC/Annotations/{number}.xml"] = f"<annotation><filename>{number}.jpg</filename>{objects}</annotation>"
     files["VOC/Annotations/gone.xml"] = f"<annotation><filename>gone.jpg</filename>{box.format(5)}</annotation>"
     assert upload(client, zip_bytes(files)).status_code == 201
@@ -204,5 +204,17 @@ def test_findings_of_annotations_lead_to_their_images(client: FlaskClient) -> No
     found = {item["code"]: item for item in get(client, "findings")["findings"]}
     flat = found["object_degenerate"]
     assert (flat["file"], flat["line"]) == ("VOC/Annotations/2.xml", 2)
-    assert get(client, f"images/{flat['image_id']}")["file"].endswith("/2.jpg")
     assert found["image_missing"]["image_id"] is None
+
+    (listed,) = get(client, "images?finding=object_degenerate")["images"]
+    assert listed["id"] == flat["image_id"]
+    assert listed["file"].endswith("/2.jpg")
+    assert "object_degenerate" in listed["findings"]
+    assert get(client, "images?finding=image_missing")["total"] == 0
+    one = get(client, f"images/{listed['id']}")
+    assert [item for item in one["findings"] if item["code"] == "object_degenerate"] == [flat]
+    assert [item["line"] for item in one["objects"]] == [1, 3], "numbered as in the file, where the second one was"
+    split = get(client, f"findings?code=object_degenerate&split={listed['split']}")
+    assert split["findings"] == [flat]
+    (told,) = [item for item in get(client, "report.json")["findings"] if item["code"] == "object_degenerate"]
+    assert told["image_id"] == listed["id"]

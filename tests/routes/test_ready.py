@@ -12,7 +12,7 @@ from apiflask import APIFlask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.database import patiently, writing
-from app.errors import from_database
+from app.errors import from_any
 from app.extensions import db
 from app.models import Dataset
 
@@ -82,7 +82,7 @@ def test_a_background_task_tries_until_it_works(idle_app: APIFlask, tmp_path: Pa
 )
 def test_what_the_database_says(idle_app: APIFlask, said: str, status: int) -> None:
     with idle_app.test_request_context("/api/trainings", method="POST"):
-        answer = from_database(OperationalError("INSERT", {}, sqlite3.OperationalError(said)))
+        answer = from_any(OperationalError("INSERT", {}, sqlite3.OperationalError(said)))
         assert answer.status_code == status
         assert ("Retry-After" in answer.headers) == (status == 503)
 
@@ -90,4 +90,4 @@ def test_what_the_database_says(idle_app: APIFlask, said: str, status: int) -> N
 def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
     with idle_app.test_request_context("/api/trainings"):
         cut = InterfaceError("SELECT", {}, Exception("gone"), connection_invalidated=True)
-        assert from_database(cut).status_code == 503
+        assert from_any(cut).status_code == 503

@@ -155,6 +155,27 @@ def test_a_task_that_the_labels_do_not_fit(client: FlaskClient) -> None:
     assert client.post("/api/datasets/1/revisions/2/use").status_code == 409
 
 
+def test_another_task_and_fixes_in_one_revision(client: FlaskClient) -> None:
+    """Boxes become the outlines that the task needs, and so they stay in the revisions after it."""
+    upload(client, zip_bytes(files()))
+    settled(client, 1)
+    for wrong in ("class_few", "no_such"):
+        answer = revise(client, task="segment", fixes=[wrong])
+        assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "fixes")
+    assert revise(client, task="segment", fixes=[]).status_code == 422
+    assert len(client.get("/api/datasets/1/revisions").json["revisions"]) == 1
+    assert revise(client, task="segment", fixes=["label_box", "mixed_rows"]).status_code == 202
+    row = made(client, 1)
+    assert (row["number"], row["current"], row["task"], row["error"]) == (2, True, "segment", None)
+    assert [(item["code"], item["rows"]) for item in row["effects"]] == [("label_box", 20)]
+    (image,) = client.get("/api/datasets/1/images?per_page=1").json["images"]
+    (shape,) = image["objects"]
+    assert (shape["kind"], len(shape["points"])) == ("obb", 4)
+    assert revise(client, rename={"cat": "animal"}).status_code == 202
+    row = made(client, 1)
+    assert (row["current"], row["task"], row["classes"]) == (True, "segment", ["animal", "dog"])
+
+
 def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
     xml = "<annotation><size><width>96</width><height>64</height></size><object><name>x</name><bndbox><xmin>1</xmin>" \
           "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"  # fmt: skip

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from app.services.system import exposition, logs
 from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
 from app.services.system.processes import child_of, devices, look, training_of
-from app.services.system.rates import Processor, Rates, core_seconds
+from app.services.system.rates import Processor, Rates
 from tests.data import valid_dataset
 
 LOG = """the rest of another
@@ -48,17 +49,20 @@ def test_rates_are_gains_per_second(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Rates(lambda: None).rates() == {}
 
 
-def test_the_processor_is_measured_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, cores = [100.0], [(10.0, 50.0), (20.0, 50.0)]
+def test_how_busy_the_cores_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = namedtuple("times", "user idle iowait guest")
+    clock, seen = [100.0], [times(10, 10, 0, 0), times(0, 0, 0, 0)]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    processor = Processor(lambda: list(cores))
+    monkeypatch.setattr("psutil.cpu_times", lambda percpu: list(seen))
+    processor = Processor()
     assert processor.percent() == (0.0, [0.0, 0.0])
-    cores[:], clock[0] = [(12.0, 52.0), (21.0, 52.0)], 102.0
-    with ThreadPoolExecutor(1) as other:  # each request may come in a thread of its own
-        assert other.submit(processor.percent).result() == (75.0, [100.0, 50.0])
-    cores[:], clock[0] = [(13.0, 53.0), (21.0, 53.0)], 102.5
-    assert processor.percent() == (75.0, [100.0, 50.0]), "a look is kept for a second"
-    assert all(0 <= busy <= whole for busy, whole in core_seconds())
+    clock[0], seen[:] = 102.0, [times(11.5, 10.4, 0.1, 1.5), times(0, 2, 0, 0)]
+    with ThreadPoolExecutor(1) as another:  # whoever asks
+        assert another.submit(processor.percent).result() == (37.5, [75.0, 0.0])
+    clock[0], seen[:] = 102.5, [times(12, 10.4, 0.1, 1.5), times(0.5, 2, 0, 0)]
+    assert processor.percent() == (37.5, [75.0, 0.0]), "a look is kept for a second"
+    clock[0], seen[:] = 104.0, seen[:1]
+    assert processor.percent()[0] == 37.5, "a core was switched off"
 
 
 def test_the_log_by_level_and_text(tmp_path: Path) -> None:

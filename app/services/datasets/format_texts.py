@@ -3,7 +3,7 @@
 from flask_babel import lazy_gettext as _l
 
 DECISIONS = {
-    "names_changed": _l("%(count)s images have the name of another image and were given one of their own, such as "
+    "names_changed": _l("Images that have the name of another one were given one of their own: %(count)s, such as "
                         "%(first)s, which is now %(name)s."),
     "names_from_file": _l("The class names were taken from %(file)s."),
     "form_names_ignored_list": _l("The class names of %(file)s were taken, not those of the form."),
@@ -52,11 +52,11 @@ FINDINGS = {
 
 REASONS = {
     "no_layout": _l(
-        "No dataset was found: there are %(images)s images and %(labels)s text files. Expected are images with labels "
-        "as YOLO (images/train, images/val and labels/train, labels/val; or train/images, train/labels and "
-        "valid/images, valid/labels; or images and labels; or each image beside its .txt), COCO (JSON), Pascal VOC or "
-        "CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…, or CLASS/… "
-        "alone: choose the task “Classification” where such folders were not taken for classes."
+        "No dataset was found: there are %(images)s images and %(labels)s text files. Put the images and their labels "
+        "into one ZIP, as YOLO (images/train, images/val and labels/train, labels/val; or train/images, train/labels "
+        "and valid/images, valid/labels; or images and labels; or each image beside its .txt), COCO (JSON), Pascal "
+        "VOC or CVAT (XML), LabelMe or CreateML (JSON); or, for classification, train/CLASS/… and val/CLASS/…, or "
+        "CLASS/… alone: choose the task “Classification” where such folders were not taken for classes."
     ),
     "no_root": _l("There is no dataset in “%(root)s”. There are datasets in: %(roots)s."),
     "no_images_found": _l("None of the images of the dataset in “%(file)s” is in the ZIP. Put the images and the "

@@ -17,8 +17,6 @@ from app.extensions import socketio
 STEPS = 20_000  # of SQLite's machine, a millisecond or two, between chances for other clients
 BATCH = 500
 COUNTS = 1000  # kept
-MOST_PARTS = 10  # of a path in an annotation
-NOT_THERE = ("image_missing", "image_unlisted")  # findings about images that the revision has not
 SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
 IMAGE = ("id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
          "stored, sharpness, brightness, contrast, codes")  # fmt: skip
@@ -179,20 +177,7 @@ class Index:
         found, per_page = finding_conditions(query), query["per_page"]
         page = f"SELECT * FROM finding{found.where} ORDER BY rank, id LIMIT ? OFFSET ?"  # noqa: S608
         rows = self.rows(page, [*found.values, per_page, (query["page"] - 1) * per_page])
-        rows = [row | {"data": json.loads(row["data"])} for row in rows]
-        for row in rows:
-            if row["image_id"] is None and row["code"] not in NOT_THERE and (path := row["data"].get("image")):
-                row["image_id"] = self.meant(str(path))
-        return rows, self.count("finding", found)
-
-    def meant(self, path: str) -> int | None:
-        """The image that annotations call so: a path below the source, whose folders a revision has not all."""
-        parts = path.split("/")
-        ends = ["/".join(parts[at:]) for at in range(len(parts))][-MOST_PARTS:]
-        files = [f"images/{split}/{end}" for end in ends for split in ("train", "val", "test")]
-        places = ",".join("?" * len(files))
-        found = self.rows(f"SELECT id FROM image WHERE file IN ({places}) ORDER BY length(file) DESC LIMIT 1", files)  # noqa: S608
-        return found[0]["id"] if found else None
+        return [row | {"data": json.loads(row["data"])} for row in rows], self.count("finding", found)
 
     def every_finding(self) -> Iterator[Row]:
         """All findings, errors first; others are served between batches."""

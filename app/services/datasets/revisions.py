@@ -14,6 +14,7 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
 from app.services.datasets.base import DatasetBase, find_revision
+from app.services.datasets.finding_texts import told_of
 from app.services.datasets.ingest import Job
 from app.services.datasets.looking import Looking
 from app.services.datasets.options import changed
@@ -37,8 +38,9 @@ class DatasetRevisions(DatasetBase):
 
         Raises:
             NotFound: no such dataset. Conflict: one is being made, or the raw files are not there.
-            Unprocessable: these choices give no dataset; nothing is changed.
+            Unprocessable: these choices give no dataset, or such findings cannot be mended; nothing is changed.
         """
+        refuse_unfixable(fixes)
         job = self.prepare(dataset_id, changes, fixes)
         try:
             with Looking(self.spare, job.number, job.options, job.origin) as looking:
@@ -142,6 +144,14 @@ def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
     for name in changes.get("rename") or {}:
         if name not in base.classes:
             raise Unprocessable(say(REASONS, "class_not_there", {"name": name[:200]}))
+
+
+def refuse_unfixable(fixes: list[str] | str | None) -> None:
+    """Raises: Unprocessable: a finding that nothing mends."""
+    wrong = [code for code in fixes or [] if fixes != "all" and not told_of(code).fix]
+    if wrong:
+        text = _("Cannot be fixed: %(codes)s.", codes=", ".join(wrong))
+        raise Unprocessable(text, [{"field": "fixes", "message": text}])
 
 
 def together(before: list[str] | str | None, now: list[str] | str | None) -> list[str] | str | None:

@@ -39,7 +39,7 @@ DECISIONS = {
     "task_folders": _l("There are no labels: each folder of images is a class, and the task is “%(task)s”."),
     "task_plain_folders": _l("There are no labels: each folder of images was taken as a class, and the task is "
                              "“%(task)s”. If the images do have labels, they are missing: upload them together."),
-    "set_aside": _l("%(count)s images that cannot be decoded or are too large were set aside. Training will not see "
+    "set_aside": _l("Images that cannot be decoded or are too large were set aside: %(count)s. Training will not see "
                     "them."),
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
 }  # fmt: skip
@@ -55,7 +55,8 @@ REASONS = {
     "no_val": _l("No validation image can be used. The findings say why."),
     "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
     "boxes_only": _l("Some label files hold boxes, but the task “%(task)s” needs polygons or corners in every file. "
-                     "Correct them, or choose the task “Detection”."),
+                     "Fix it among the findings (boxes become outlines of four corners), or choose the task "
+                     "“Detection”."),
     "files_missing": _l("The dataset's files are missing on the server. Delete it and upload it again."),
     "interrupted": _l("The server was stopped before the dataset was complete. Delete it and upload it again."),
     "died": _l("The validation ended unexpectedly (%(how)s). Delete the dataset and upload it again; if it happens "

@@ -1,6 +1,7 @@
 """The answer about a training: from what a child measured, from an earlier training, or why there is none."""
 
 import statistics
+from pathlib import Path
 from typing import Any
 
 from flask import current_app
@@ -13,6 +14,7 @@ from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services.dispatch import CPU, free_disk
 from app.services.estimate.wanted import CLOSE_MOSAIC, Wanted
 from app.services.trainer import texts
+from app.services.trainer.paths import without_folders
 from app.services.trainer.present import duration
 
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
@@ -113,4 +115,5 @@ def reason(kind: str, error: str) -> str:
         return _("A training took the device before the measurement was done.")
     if kind == "slow":
         return _("The measurement took longer than %(seconds)s s and was given up.", seconds=int(LONGEST_S))
-    return texts.failure(kind, error) or error
+    told = without_folders(error, Path(current_app.config["DATA_ROOT"]))
+    return texts.failure(kind, told) or told

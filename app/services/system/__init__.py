@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -18,33 +19,43 @@ from app.services.system.processes import devices, processes
 STARTED = time.time()
 
 
-def figures(busy: dict[int, tuple[str, ...]], measuring: list[str]) -> dict[str, Any]:
-    """CPU in percent over the last second or more, memory and disk in bytes, GPUs, the queue, uptime in s.
+def machine(data: Path) -> dict[str, Any]:
+    """CPU in percent over the last second or more, memory and disk in bytes, GPUs and processes. One call at a time, in
+    any thread: it uses nothing of the application and takes some ms (some 10 with many processes).
 
     Args:
-        busy: the devices that each running training holds.
-        measuring: the devices on which an estimate is being measured.
+        data: the data folder: its disk, and the processes that work in it.
     """
-    memory = psutil.virtual_memory()
-    disk = psutil.disk_usage(current_app.config["DATA_ROOT"])
-    process = psutil.Process()
+    memory, disk, process = psutil.virtual_memory(), psutil.disk_usage(str(data)), psutil.Process()
     percent, each = rates.processor.percent()
-    present = gpus()
     return {
-        "version": current_app.version,  # type: ignore[attr-defined]
-        "uptime": round(time.time() - STARTED, 1),
         "host": {"name": platform.node(), "system": platform.platform(), "python": platform.python_version()},
         "cpu": {"percent": percent, "each": each, "count": os.cpu_count(), "load": list(os.getloadavg())},
         "memory": {"total": memory.total, "used": memory.total - memory.available, "percent": memory.percent},
         "process": {"rss": process.memory_info().rss, "threads": process.num_threads()},
         "disk": {"total": disk.total, "used": disk.used, "free": disk.free, "percent": disk.percent}
         | rates.disk.rates(),
-        "network": rates.network.rates() | {"connections": connections()},
-        "gpus": present,
+        "network": rates.network.rates(),
+        "gpus": gpus(),
+        "processes": processes(data),
+    }
+
+
+def figures(seen: dict[str, Any], busy: dict[int, tuple[str, ...]], measuring: list[str]) -> dict[str, Any]:
+    """What the machine tells, with the queue, the database, who uses which device, and uptime in s.
+
+    Args:
+        seen: as `machine` has it.
+        busy: the devices that each running training holds.
+        measuring: the devices on which an estimate is being measured.
+    """
+    return seen | {
+        "version": current_app.version,  # type: ignore[attr-defined]
+        "uptime": round(time.time() - STARTED, 1),
+        "network": seen["network"] | {"connections": connections()},
         "queue": queue(),
         "database": database.figures(),
-        "devices": devices(present, busy, measuring),
-        "processes": processes(),
+        "devices": devices(seen["gpus"], busy, measuring),
     }
 
 

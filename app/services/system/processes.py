@@ -3,12 +3,11 @@
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
-from flask import current_app
 from sqlalchemy import select
 
 from app.extensions import db
@@ -17,19 +16,21 @@ from app.models import Training
 KEEP_S = 1.5  # looking at every process takes some ms
 MODULE = re.compile(r"app\.worker\.(\w+)")
 _seen: dict[str, Any] = {"time": -KEEP_S, "found": []}
+# Ours, not those of psutil.process_iter: a real thread that looks at these must not wait for a lock of a greenlet.
+_known: dict[int, psutil.Process] = {}
 
 
-def processes() -> list[dict[str, Any]]:
+def processes(data: Path) -> list[dict[str, Any]]:
     """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running for s."""
     if time.monotonic() - _seen["time"] >= KEEP_S:
-        _seen.update(time=time.monotonic(), found=look(Path(current_app.config["DATA_ROOT"]).resolve()))
+        _seen.update(time=time.monotonic(), found=look(data.resolve()))
     return _seen["found"]
 
 
 def look(data: Path) -> list[dict[str, Any]]:
     """What runs now; `data` tells our children from those of another installation."""
     found = []
-    for process in psutil.process_iter():
+    for process in running():
         try:
             if process.pid == os.getpid():
                 found.append(shown(process, "web", None))
@@ -40,6 +41,20 @@ def look(data: Path) -> list[dict[str, Any]]:
         except psutil.Error:  # it has ended meanwhile, or is another user's
             continue
     return sorted(found, key=lambda item: (item["program"] != "web", -item["uptime"]))
+
+
+def running() -> Iterator[psutil.Process]:
+    """Every process; the same object each time, which knows how busy it was since the last time."""
+    pids = set(psutil.pids())
+    for gone in _known.keys() - pids:
+        del _known[gone]
+    for pid in sorted(pids):
+        try:
+            if pid not in _known or not _known[pid].is_running():  # another one has its number now
+                _known[pid] = psutil.Process(pid)
+            yield _known[pid]
+        except psutil.Error:
+            continue
 
 
 def child_of(command: list[str]) -> tuple[str | None, Path | None]:

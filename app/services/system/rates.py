@@ -49,44 +49,30 @@ def network_counters() -> dict[str, int] | None:
     return None if seen is None else {"received": seen.bytes_recv, "sent": seen.bytes_sent}
 
 
-def core_seconds() -> list[tuple[float, float]]:
-    """Busy and all seconds of each core since the machine's start. A guest's are in its user's already."""
-    found = []
-    for core in psutil.cpu_times(percpu=True):
-        whole = sum(core) - getattr(core, "guest", 0.0) - getattr(core, "guest_nice", 0.0)
-        found.append((whole - core.idle - getattr(core, "iowait", 0.0), whole))
-    return found
-
-
 class Processor:
-    """Use of all cores in percent, and of each. psutil.cpu_percent() remembers its last look by thread, so that it
-    answers 0 to each request's thread or greenlet.
+    """Use of all cores in percent, and of each. Not psutil.cpu_percent: that remembers a last look for each thread, and
+    the one that asks is another one each time."""
 
-    Args:
-        read: busy and all seconds of each core.
-    """
-
-    def __init__(self, read: Callable[[], list[tuple[float, float]]] = core_seconds) -> None:
-        self._read = read
-        self._time, self._last = time.monotonic(), read()
-        self._percent: tuple[float, list[float]] = 0.0, [0.0] * len(self._last)
+    def __init__(self) -> None:
+        self._time, self._last = time.monotonic(), psutil.cpu_times(percpu=True)
+        self._each = [0.0 for _ in self._last]
 
     def percent(self) -> tuple[float, list[float]]:
-        """Since the last look at least a second ago; zeros at first."""
+        """Between the last two looks, which are at least a second apart."""
         if time.monotonic() - self._time >= SAMPLE_S:
-            seen = self._read()
-            gained = [(now[0] - old[0], now[1] - old[1]) for now, old in zip(seen, self._last, strict=False)]
-            self._percent = (
-                share(sum(busy for busy, _ in gained), sum(whole for _, whole in gained)),
-                [share(*core) for core in gained],
-            )
+            seen = psutil.cpu_times(percpu=True)
+            if len(seen) == len(self._last):  # cores can be switched off
+                self._each = [busy(now, before) for now, before in zip(seen, self._last, strict=True)]
             self._time, self._last = time.monotonic(), seen
-        return self._percent
+        return round(sum(self._each) / len(self._each), 1), self._each
 
 
-def share(busy: float, whole: float) -> float:
-    """Percent, 0 to 100; 0 where no time has passed."""
-    return round(min(100.0, max(0.0, 100 * busy / whole)), 1) if whole > 0 else 0.0
+def busy(now: Any, before: Any) -> float:
+    """Percent of the time of one core in which it neither was idle nor waited for a disk; guests count as user time."""
+    passed = {key: max(0.0, value - getattr(before, key)) for key, value in now._asdict().items()}
+    whole = sum(value for key, value in passed.items() if not key.startswith("guest"))
+    idle = passed["idle"] + passed.get("iowait", 0.0)
+    return round(100 * (whole - idle) / whole, 1) if whole else 0.0
 
 
 disk, network, processor = Rates(disk_counters), Rates(network_counters), Processor()

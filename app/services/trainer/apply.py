@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import singledispatch
+from pathlib import Path
 
+from flask import current_app
 from sqlalchemy import delete, update
 
 from app.database import writing
@@ -44,6 +46,7 @@ from app.services.trainer.messages import (
     status_message,
     with_more,
 )
+from app.services.trainer.paths import without_folders
 from app.services.trainer.present import duration
 
 MEASURES = ("loss", "precision", "recall", "map50", "map95", "val_loss", "learning_rate")
@@ -111,8 +114,9 @@ def _(event: Download, row: Training, time: datetime) -> list[Message]:
 
 @record.register
 def _(event: Note, row: Training, time: datetime) -> list[Message]:
-    row.notes = [*row.notes, {"code": event.code, "data": event.data}]
-    return [note_message(row, event.code, event.data, time), status_message(row)]
+    data = {key: told(row, value) if isinstance(value, str) else value for key, value in event.data.items()}
+    row.notes = [*row.notes, {"code": event.code, "data": data}]
+    return [note_message(row, event.code, data, time), status_message(row)]
 
 
 @record.register
@@ -233,11 +237,16 @@ def _(event: Failed, row: Training, time: datetime) -> list[Message]:
     if messages is not None:
         return messages
     finish(row, TrainingStatus.FAILED, time, recover.weights_left(recover.folder(row)))
-    row.error, row.error_kind, row.traceback = event.error, event.kind[:20], event.traceback
+    row.error, row.error_kind, row.traceback = told(row, event.error), event.kind[:20], told(row, event.traceback)
     return [
-        message("training_error", row, error=event.error, traceback=event.traceback, kind=event.kind),
+        message("training_error", row, error=row.error, traceback=row.traceback, kind=event.kind),
         status_message(row),
     ]
+
+
+def told(row: Training, text: str) -> str:
+    """What a child says, without this machine's folders."""
+    return without_folders(text, Path(current_app.config["DATA_ROOT"]), {row.dataset_id: row.dataset.name})
 
 
 def remember_child(training_id: int, attempt: int, pid: int, started: float) -> None:

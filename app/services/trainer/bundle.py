@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.models import Dataset, Training
 from app.services.storage.names import Loader, write_yaml
 from app.services.storage.unpack import Pacer
 from app.services.trainer.again import TrainingAgain, same_columns
+from app.services.trainer.paths import without_folders
 
 PIECE = 256 * 1024
 LOG_TAIL = 256 * 1024
@@ -94,6 +96,7 @@ class TrainingBundle(TrainingAgain):
     def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
         """What is written for the bundle, by name."""
         folder = self.folder(row.id)
+        told = partial(without_folders, data=folder.parents[1])
         description = document(self.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
@@ -104,36 +107,43 @@ class TrainingBundle(TrainingAgain):
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
             "args.yaml": write_yaml(plain_arguments(document(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(wanted),
-            "config.yaml": (folder / "config.yaml").read_text(encoding="utf-8"),
+            "config.yaml": told((folder / "config.yaml").read_text(encoding="utf-8")),
+            **{name: told(text) for name, text in printed(folder)},
         }
 
-    def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path, int]]:
-        """Name in the ZIP, file, and how much of its end (0: all). Names are ours or have plain letters only."""
+    def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:
+        """Name in the ZIP, and file. Names are ours or have plain letters only."""
         folder = self.folder(training_id)
-        yield "weights/best.pt", folder / "run" / "weights" / "best.pt", 0
-        yield "results.csv", folder / "run" / "results.csv", 0
+        yield "weights/best.pt", folder / "run" / "weights" / "best.pt"
+        yield "results.csv", folder / "run" / "results.csv"
         for path in sorted((folder / "run").glob("*.*")):
             if SHOWN.fullmatch(path.name):
-                yield f"plots/{path.name}", path, 0
-        numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
-        for number in numbers[-ATTEMPTS:]:
-            attempt = folder / "attempts" / str(number)
-            yield f"log/attempt-{number}.log", attempt / "worker.log", LOG_TAIL
-            yield f"log/attempt-{number}-events.jsonl", attempt / "events.jsonl", LOG_TAIL
+                yield f"plots/{path.name}", path
 
 
-def packed(texts: dict[str, str], files: Iterator[tuple[str, Path, int]]) -> Iterator[bytes]:
+def printed(folder: Path) -> Iterator[tuple[str, str]]:
+    """The ends of what the newest attempts printed and said, by name in the ZIP."""
+    numbers = sorted(int(path.name) for path in (folder / "attempts").glob("*") if path.name.isdecimal())
+    for number in numbers[-ATTEMPTS:]:
+        attempt = folder / "attempts" / str(number)
+        for name, path in (("", attempt / "worker.log"), ("-events", attempt / "events.jsonl")):
+            if path.is_file():
+                with open(path, "rb") as file:
+                    file.seek(-min(LOG_TAIL, path.stat().st_size), 2)
+                    yield f"log/attempt-{number}{name}{path.suffix}", file.read(LOG_TAIL).decode("utf-8", "replace")
+
+
+def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator[bytes]:
     """The ZIP in pieces, little of it in memory at once; lets others be served."""
     sink, pacer = Sink(), Pacer()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, text in texts.items():
             archive.writestr(name, text)
             yield sink.take()
-        for name, path, tail in files:
+        for name, path in files:
             if not path.is_file():
                 continue
             with open(path, "rb") as file, archive.open(member(name, path), "w", force_zip64=True) as target:
-                file.seek(-min(tail, path.stat().st_size) if tail else 0, 2 if tail else 0)
                 while piece := file.read(PIECE):
                     target.write(piece)
                     pacer()

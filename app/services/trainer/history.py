@@ -15,6 +15,7 @@ from app.models import TrainingEvent, TrainingMetric
 from app.services.trainer import coach_texts, present, texts
 from app.services.trainer.messages import stamp
 from app.services.trainer.output import read_piece
+from app.services.trainer.paths import without_folders
 
 FINE = ("training_log", "training_system")  # too much for the dashboard
 WITH_TEXTS = ("training_status", "training_note", "training_advice")  # in the reader's language
@@ -42,6 +43,11 @@ def log_filled(payload: Payload, models: Path) -> Payload:
     return {"text": read_piece(directory, payload["start"], payload["offset"])}
 
 
+def error_filled(payload: Payload, models: Path) -> Payload:
+    """Of versions that kept it as it was."""
+    return {name: without_folders(payload[name] or "", models.parent) for name in ("error", "traceback")}
+
+
 def update_filled(payload: Payload, _models: Path) -> Payload:
     mine = (TrainingMetric.training_id == payload["training_id"]) & (TrainingMetric.epoch == payload["epoch"])
     return {"classes": db.session.scalar(select(TrainingMetric.classes).where(mine)) or []}
@@ -51,6 +57,7 @@ FILLERS: dict[str, Callable[[Payload, Path], Payload]] = {
     "training_status": status_filled,
     "training_log": log_filled,
     "training_update": update_filled,
+    "training_error": error_filled,
     "training_note": lambda payload, _: {"message": texts.note(payload["code"], payload["data"])},
     "training_advice": lambda payload, _: coach_texts.advice(payload["code"], payload["data"]),
 }

@@ -1,7 +1,12 @@
-"""What a training child printed: worker.log of an attempt, as plain text in whole lines."""
+"""What a training child printed: worker.log of an attempt, as plain text in whole lines that tell no folder of ours.
+
+An attempt's folder is models/{id}/attempts/{n} below the data folder.
+"""
 
 import re
 from pathlib import Path
+
+from app.services.trainer.paths import without_folders
 
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -10,6 +15,11 @@ def plain(text: str) -> str:
     """Output without colours; a line that was drawn over itself only as it ended."""
     lines = COLOURS.sub("", text).replace("\r\n", "\n").split("\n")
     return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines)
+
+
+def readable(data: bytes, directory: Path) -> str:
+    """Output of the attempt in this folder as a text for others."""
+    return without_folders(plain(data.decode("utf-8", "replace")), directory.parents[3])
 
 
 def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
@@ -23,7 +33,7 @@ def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
     whole = data.rfind(b"\n") + 1
     if not whole and len(data) == limit:  # one endless line
         whole = limit
-    return plain(data[:whole].decode("utf-8", "replace")), offset + whole
+    return readable(data[:whole], directory), offset + whole
 
 
 def read_piece(directory: Path, start: int, offset: int) -> str:
@@ -31,6 +41,6 @@ def read_piece(directory: Path, start: int, offset: int) -> str:
     try:
         with open(directory / "worker.log", "rb") as file:
             file.seek(start)
-            return plain(file.read(max(0, offset - start)).decode("utf-8", "replace"))
+            return readable(file.read(max(0, offset - start)), directory)
     except FileNotFoundError:
         return ""

@@ -14,6 +14,7 @@ from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingSt
 from app.schemas import MetricsOut, TrainingOut
 from app.services.dispatch import queue_order
 from app.services.trainer import texts
+from app.services.trainer.paths import without_folders
 from app.services.trainer.sparks import sparks
 from app.services.trainer.waiting import allowed, waiting_for
 
@@ -149,11 +150,13 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
     row, dataset_name, best = found
     folder = models / str(row.id)
     epochs = resumable_epochs(folder)
+    # Of versions that kept it as it was.
+    error = row.error and without_folders(row.error, models.parent, {row.dataset_id: dataset_name})
     return {name: getattr(row, name) for name in PLAIN} | {
         "dataset_name": dataset_name,
         "best": best,
         "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
-        "error": texts.failure(row.error_kind, row.error),
+        "error": texts.failure(row.error_kind, error),
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
         "start": row.start or {"kind": "auto"},

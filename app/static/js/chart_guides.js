@@ -41,7 +41,7 @@ export class Guides {
   /** Where a line is now, in pixels; null where it has no place. */
   moved(line, place) {
     const { x } = this.plot.chart?.scales ?? {};
-    const gone = !x || !place || place < x.min || place > x.max;
+    const gone = !x || (place ?? null) === null || place < x.min || place > x.max; // the start of a time axis is 0
     if (line.hidden !== gone) line.hidden = gone;
     if (gone) return null;
     const at = Math.round(x.getPixelForValue(place));

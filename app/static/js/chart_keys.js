@@ -5,23 +5,38 @@ import { t } from "./i18n.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 };
 
-export function pressed(plot, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || !plot.metrics.length || !plot.chart) return;
+/** `along`: where the crosshair can go, {ends: [first, last], unit, says(place)}; null while there is nothing. */
+export function pressed(plot, event, along = curve(plot)) {
+  if (event.ctrlKey || event.metaKey || event.altKey || !along || !plot.chart) return;
   const act = ACTIONS[event.key] || (event.key in STEPS && walk);
   if (!act) return;
-  act(plot, event);
+  act(plot, along, event);
   event.preventDefault();
 }
 
-const ends = (plot) => [plot.metrics[0], plot.metrics.at(-1)].map((metric) => plot.spec.x(metric));
-const unit = (plot) => (plot.spec.alone ? plot.spec.x(plot.metrics[1] || plot.metrics[0]) - plot.spec.x(plot.metrics[0]) : 1);
+/** Along the points of a Plot. */
+function curve(plot) {
+  const { metrics, spec } = plot;
+  if (!metrics.length) return null;
+  const [first, second] = [metrics[0], metrics[1] || metrics[0]].map(spec.x);
+  return { ends: [first, spec.x(metrics.at(-1))], unit: spec.alone ? second - first : 1, says: () => saysOf(plot) };
+}
 
-function walk(plot, { key, shiftKey }) {
+function saysOf(plot) {
+  const { chart, pointer, spec } = plot;
+  const metric = plot.at(pointer);
+  const values = spec.series.map((series) => steady(metric ? series.value(metric) : null));
+  const events = spec.alone ? [] : marksNear(chart, pointer).map(({ text }) => text);
+  const where = spec.alone ? `${spec.xTitle} ${significant(pointer)}` : t("epoch {epoch}", { epoch: pointer });
+  return [where, plot.say(values), ...events].join(". ");
+}
+
+function walk(plot, along, { key, shiftKey }) {
   const by = STEPS[key];
   if (shiftKey) { plot.chart.pan({ x: -50 * Math.sign(by) }, undefined, "none"); return; }
-  const [first, last] = ends(plot);
-  const from = plot.pointer ?? (by < 0 ? last + unit(plot) : first - unit(plot));
-  step(plot, Math.min(last, Math.max(first, from + by * unit(plot))));
+  const { ends: [first, last], unit } = along;
+  const from = plot.pointer ?? (by < 0 ? last + unit : first - unit);
+  step(plot, along, Math.min(last, Math.max(first, from + by * unit)));
 }
 
 function zoom(plot, factor) {
@@ -30,8 +45,8 @@ function zoom(plot, factor) {
 }
 
 const ACTIONS = {
-  Home: (plot) => step(plot, Math.max(ends(plot)[0], plot.chart.scales.x.min)),
-  End: (plot) => step(plot, Math.min(ends(plot)[1], plot.chart.scales.x.max)),
+  Home: (plot, along) => step(plot, along, Math.max(along.ends[0], plot.chart.scales.x.min)),
+  End: (plot, along) => step(plot, along, Math.min(along.ends[1], plot.chart.scales.x.max)),
   "+": (plot) => zoom(plot, 1.4),
   "-": (plot) => zoom(plot, 0.7),
   0: (plot) => plot.unzoom(),
@@ -39,11 +54,7 @@ const ACTIONS = {
 };
 
 /** Move the crosshair there, and say what is there. */
-function step(plot, place) {
+function step(plot, along, place) {
   plot.pointTo(place);
-  const metric = plot.at(plot.pointer);
-  const values = plot.spec.series.map((series) => steady(metric ? series.value(metric) : null));
-  const events = plot.spec.alone ? [] : marksNear(plot.chart, plot.pointer).map(({ text }) => text);
-  const where = plot.spec.alone ? `${plot.spec.xTitle} ${significant(plot.pointer)}` : t("epoch {epoch}", { epoch: plot.pointer });
-  plot.spoken.textContent = [where, plot.say(values), ...events].join(". ");
+  plot.spoken.textContent = along.says(place);
 }

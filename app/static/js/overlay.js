@@ -1,9 +1,11 @@
 /* Charts that lay one metric of several trainings over each other, by epoch or by time. One style with the charts of a
    training; a crosshair that all of them share; the legend has the values under it, else the last ones. */
+import { Guides } from "./chart_guides.js";
+import { pressed } from "./chart_keys.js";
 import "./curve.js";
-import { h, icon, longName } from "./dom.js";
+import { h, icon, longName, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
-import { duration, number, significant } from "./format.js";
+import { duration, number, significant, steady } from "./format.js";
 import { locale, t } from "./i18n.js";
 import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
@@ -32,22 +34,13 @@ function pointTo(x) {
   });
 }
 
-const crosshair = {
-  id: "crosshair",
-  afterDatasetsDraw({ ctx, chartArea: area, scales: { x } }) {
-    if (pointer === null || pointer < x.min || pointer > x.max) return;
-    const at = Math.round(x.getPixelForValue(pointer)) + 0.5;
-    ctx.save();
-    Object.assign(ctx, { strokeStyle: css("--control"), lineWidth: 1 });
-    ctx.beginPath();
-    ctx.moveTo(at, area.top);
-    ctx.lineTo(at, area.bottom);
-    ctx.stroke();
-    ctx.restore();
-  },
-  afterEvent(chart, { event, inChartArea }) {
+/** The Chart.js plugin that follows the pointer. The crosshair lies above the canvas, see chart_guides.js. */
+const following = {
+  id: "following",
+  afterDraw({ overlay }) { overlay?.guides.place(); },
+  afterEvent({ overlay, scales: { x } }, { event, inChartArea }) {
     if (event.type === "mouseout" || !inChartArea) { if (pointer !== null && event.type !== "resize") pointTo(null); return; }
-    if (event.type === "mousemove") pointTo(chart.scales.x.getValueForPixel(event.x));
+    if (event.type === "mousemove") overlay.pointTo(x.getValueForPixel(event.x));
   },
 };
 
@@ -55,24 +48,27 @@ const crosshair = {
 export class Overlay {
   constructor(spec, axis) {
     Object.assign(this, { spec, axis, runs: [], hidden: new Set() });
-    this.canvas = h("canvas", { role: "img", "aria-label": spec.title });
+    this.guides = new Guides(this);
+    this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event, this.along()), onblur: () => this.left() });
+    this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
     this.wait = h("div", { class: "chart-wait" }, t("None of them has a value yet."));
     this.legend = h("div", { class: "chart-legend is-runs" });
     this.element = h("article", { class: "panel chart" },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
-      this.legend, h("div", { class: "chart-box" }, this.canvas, this.wait));
+      this.legend, h("div", { class: "chart-box" }, this.canvas, this.guides.elements, this.wait), this.spoken);
   }
 
   tools() {
     const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${this.spec.title}`, onclick: act }, icon(symbol));
-    this.reset = button("zoom-out", t("Reset zoom"), () => { this.chart.resetZoom("none"); this.reset.hidden = true; });
+    this.reset = button("zoom-out", t("Reset zoom"), () => this.unzoom());
     this.reset.hidden = true;
     return [this.reset, button("image", t("Download as PNG"), () => this.png()), button("filetype-csv", t("Download as CSV"), () => this.csv())];
   }
 
   /** Draw it; the element must be in the page. */
   start() {
-    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: [] }, options: this.options(), plugins: [crosshair] });
+    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: [] }, options: this.options(), plugins: [following] });
+    this.chart.overlay = this;
     group.add(this);
     this.themed = () => this.recolour();
     document.addEventListener("theme", this.themed);
@@ -105,13 +101,23 @@ export class Overlay {
         legend: false, tooltip: false,
         zoom: {
           pan: { enabled: true, mode: "x", modifierKey: "shift" },
-          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => { this.reset.hidden = false; } },
+          zoom: { mode: "x", wheel: { enabled: true, modifierKey: "ctrl" }, pinch: { enabled: true }, drag: { enabled: true, threshold: 8, backgroundColor: "rgba(120, 110, 220, 0.18)" }, onZoom: () => this.zoomed(true) },
         },
       },
     };
   }
 
+  unzoom() {
+    this.chart.resetZoom?.("none");
+    this.zoomed(false);
+  }
+
+  zoomed(is) {
+    this.reset.hidden = !is;
+  }
+
   show(runs, axis) {
+    if (axis !== this.axis) pointTo(null); // a place on the other axis
     Object.assign(this, { runs, axis });
     this.fill();
   }
@@ -127,8 +133,7 @@ export class Overlay {
     if (!this.chart) return;
     const { scales } = this.chart.options;
     scales.x.min = this.axis === "epoch" ? 1 : 0;
-    this.chart.resetZoom?.("none");
-    this.reset.hidden = true;
+    this.unzoom();
     this.chart.data.datasets = this.runs.map((run) => {
       const data = this.points(run);
       return { data, label: run.name, hidden: this.hidden.has(run.id), borderDash: DASHES[Number(isDashed(run.place))], borderWidth: 1.6, dots: true };
@@ -168,19 +173,49 @@ export class Overlay {
     this.tell();
   }
 
+  get pointer() {
+    return pointer;
+  }
+
+  /** The pointer is at a place of the axis, which may be between two epochs; null takes the crosshair away. */
+  pointTo(place) {
+    pointTo(place === null || this.axis === "time" ? place : Math.max(1, Math.round(place)));
+  }
+
   pointed() {
-    if (this.onScreen) this.chart.draw();
+    if (this.onScreen) this.guides.placePointer();
     this.tell();
   }
 
-  /** The values under the crosshair: of the last epoch that had ended there. */
-  tell() {
-    const values = this.chart.data.datasets.map(({ data }) => {
-      const at = pointer === null ? data.at(-1) : before(data, this.axis === "epoch" ? Math.round(pointer) : pointer);
-      return at ? significant(at.y) : "";
+  left() {
+    if (pointer !== null && !this.element.matches(":hover")) pointTo(null);
+  }
+
+  /** Where the keys lead, see chart_keys.js. */
+  along() {
+    const ends = this.chart.data.datasets.flatMap(({ data }) => (data.length ? [data[0].x, data.at(-1).x] : []));
+    if (!ends.length) return null;
+    const [first, last] = [Math.min(...ends), Math.max(...ends)];
+    const where = (place) => (this.axis === "time" ? duration(place) : t("epoch {epoch}", { epoch: place }));
+    return { ends: [first, last], unit: this.axis === "time" ? (last - first) / 100 : 1, says: (place) => `${where(place)}. ${this.say(this.values())}` };
+  }
+
+  /** Under the crosshair: of the last epoch that had ended there. */
+  values() {
+    return this.chart.data.datasets.map(({ data }) => {
+      const at = pointer === null ? data.at(-1) : before(data, pointer);
+      return at ? steady(at.y) : "";
     });
-    this.keys?.forEach((key, index) => { key.value.textContent = values[index]; });
-    if (pointer === null) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.runs.map((run, index) => `${run.name}: ${values[index]}`).join(", ")}`);
+  }
+
+  say(values) {
+    return this.runs.map((run, index) => `${run.name}: ${values[index]}`).join(", ");
+  }
+
+  tell() {
+    const values = this.values();
+    this.keys?.forEach((key, index) => write(key.value, values[index]));
+    if (pointer === null) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
   }
 
   file() {

@@ -4,7 +4,7 @@
 
 const EVENTS = ["training_update", "training_progress", "training_status", "training_log", "training_completed",
   "training_error", "training_cancelled", "training_paused", "training_note", "training_advice", "training_system",
-  "training_checkpoint", "training_queue", "training_deleted", "dataset_update"];
+  "training_checkpoint", "training_queue", "training_deleted", "dataset_update", "system_update", "system_error"];
 const OFFLINE_AFTER_MS = 15000;
 const REJOIN_EVERY_MS = 2000;
 
@@ -127,5 +127,10 @@ export function trainingRoom(id) {
 
 /** Coarse progress of all trainings and datasets; `snapshot` = {trainings, datasets}. */
 export function dashboardRoom() {
-  return live.enter(new Room("dashboard", {}, { accepts: (name) => name !== "training_log", snapshotSeqs: (answer) => answer.trainings.map((item) => [item.id, item.seq]) }));
+  return live.enter(new Room("dashboard", {}, { accepts: (name) => name !== "training_log" && !name.startsWith("system_"), snapshotSeqs: (answer) => answer.trainings.map((item) => [item.id, item.seq]) }));
+}
+
+/** Figures of the machine every two seconds; `snapshot` = as GET /api/system has them. */
+export function systemRoom() {
+  return live.enter(new Room("system", {}, { accepts: (name) => name.startsWith("system_"), snapshotSeqs: () => [] }));
 }

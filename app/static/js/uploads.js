@@ -1,5 +1,6 @@
 /* Uploads of datasets: a form a file, then its bytes, then its check. One is sent at a time. */
 import { get, upload } from "./api.js";
+import { notZip, whyNoZip } from "./archive_kind.js";
 import { h, icon, put } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, number, percent, remaining } from "./format.js";
@@ -81,12 +82,22 @@ class Upload {
     if (kept) return;
     const reason = this.refusal();
     if (reason) this.failed({ title: t("This file cannot be uploaded"), detail: reason });
-    else this.ask();
+    else { this.ask(); this.look(); }
+  }
+
+  /** Refuse what is no ZIP, or half of one, before it is sent. A file that cannot be read says so when it is. */
+  async look() {
+    const reason = await whyNoZip(this.file).catch(() => null);
+    if (!reason || !this.asking) return;
+    this.asking = null;
+    this.uploads.offerAll();
+    this.failed({ title: t("This file cannot be uploaded"), detail: reason });
   }
 
   refusal() {
     const { most } = this.uploads.limits;
-    if (!/\.zip$/i.test(this.file.name)) return t("It is not a ZIP file.");
+    if (!/\.zip$/i.test(this.file.name)) return notZip();
+    if (!this.file.size) return t("It is empty: make it anew, or choose another one.");
     if (this.file.size > most) return t("It has {size}; the server takes {limit} at most.", { size: bytes(this.file.size), limit: bytes(most) });
     return null;
   }
@@ -248,9 +259,10 @@ class Upload {
   failed(error) {
     this.bar = null;
     const fields = error.errors?.map((item) => h("li", {}, `${item.field}: ${item.message}`)) || [];
+    const title = [400, 422].includes(error.status) ? t("No dataset could be made of it") : error.title;
     const retry = () => error.again().then(() => created(this.transfer.id)).then((id) => this.received(id)).catch((next) => this.failed(next));
     put(this.element, h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"),
-      h("div", { class: "notice-text" }, h("strong", {}, `${this.file.name}: ${error.title}`), error.detail, fields.length > 0 && h("ul", {}, fields)),
+      h("div", { class: "notice-text" }, h("strong", {}, `${this.file.name}: ${title}`), error.detail, fields.length > 0 && h("ul", {}, fields)),
       error.again && small("arrow-clockwise", t("Try again"), () => { this.show(t("Sent. The server unpacks it."), "", null); retry(); }),
       this.form && small(null, t("Change and try again"), () => { this.bar = null; this.ask(); }),
       this.closeButton()));

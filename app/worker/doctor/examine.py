@@ -30,7 +30,7 @@ class Examination:
         keypoints: `kpt_shape` (and `flip_idx`) of data.yaml, or None.
         image_size: of the training that small boxes are judged for, in pixels.
         orphans: label files without an image, by the path that findings shall name.
-        found: findings of the conversion, complete.
+        found: findings of the conversion that are about no image (those are its entry's), complete.
         max_findings: stored of each severity; all are counted.
     """
 
@@ -117,6 +117,7 @@ class Run:
         usable = entry.picture.usable and labels.usable
         if usable and (small := self.small(drawn, entry)):
             findings.append(placed(small, entry, False))
+        findings += entry.found
         for item in findings:
             self.writer.find(item, number, entry.split, is_fixable(item))
         self.count(entry, usable, labels, drawn, findings)
@@ -176,7 +177,7 @@ class Run:
             sizes.setdefault(item.number, []).append(size)
             points = json.dumps(item.points, separators=(",", ":")) if item.points else None
             self.writer.add("object", None, number, item.number, item.kind, item.x, item.y, item.w, item.h, points,
-                            item.line, size)  # fmt: skip
+                            origin(entry, item.line)[1] or item.line, size)  # fmt: skip
         if self.spec.task == "classify":
             side = round((picture.width * picture.height) ** 0.5, 3)
             sizes = {index: [side] for index in labels.boxes}
@@ -272,7 +273,12 @@ def placed(finding: Finding, entry: Entry, of_image: bool) -> Finding:
     line = finding["line"]
     if of_image or finding["code"] == "label_missing":
         return finding | {"file": entry.file}
+    file, line = origin(entry, line)
+    return finding | {"file": file, "line": line}
+
+
+def origin(entry: Entry, line: int | None) -> tuple[str, int | None]:
+    """Where a line of the label came from: the file that the user knows, and the line or object there."""
     if entry.origins and line is not None and line <= len(entry.origins):
-        file, place = entry.origins[line - 1]
-        return finding | {"file": file, "line": place}
-    return finding | {"file": entry.label_file}
+        return entry.origins[line - 1]
+    return entry.label_file, line

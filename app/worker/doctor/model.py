@@ -1,5 +1,6 @@
 """What the doctor is given and gives back. Standard library only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ class Entry:
     origins: list[tuple[str, int | None]] | None = None
     class_name: str | None = None  # of a classification
     group: int | None = None  # number of its group of near-duplicates
+    found: Sequence[Finding] = ()  # of the conversion, about this image; complete
 
     @property
     def file(self) -> str:

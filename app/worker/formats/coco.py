@@ -139,7 +139,9 @@ def add_image(
     size = (side(element.get("width")), side(element.get("height")))
     item = pictures.get(path)
     if item is not None:
-        findings.append(finding("warning", "image_repeated", file.path, None, image=shown(path), first=file.path))
+        findings.append(
+            finding("warning", "image_repeated", file.path, None, of=path, image=shown(path), first=file.path)
+        )
         if path not in file.own:
             return  # of an earlier file: its objects would be there twice
     else:
@@ -247,9 +249,9 @@ def convert(
         key = element.get("category_id")
         name = file.categories.get(key) if isinstance(key, int | str) else None
         if not all(size):
-            objects.note("size_unknown", line, "error", image=shown(item.image))
+            objects.note("size_unknown", line, "error", of=item.image, image=shown(item.image))
         elif not name:
-            objects.note("object_unnamed", line, image=shown(item.image), name="")
+            objects.note("object_unnamed", line, of=item.image, name="")
         else:
             rows: list[Row] = item.rows if item.rows is not None else []
             objects.take(element, line, item.image, size, numbers[name], name, rows)

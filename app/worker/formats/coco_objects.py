@@ -80,14 +80,14 @@ class Objects:
         """The row of an object, or a note."""
         shown_name = shown(name)
         if element.get("iscrowd"):
-            self.note("object_crowd", line, "info", image=shown(image), name=shown_name)
+            self.note("object_crowd", line, "info", of=image, name=shown_name)
             return
         shapes = Shapes(self.file, image, size, rows, self.findings)
         parts = polygons(element.get("segmentation"))
         box = box_of(element.get("bbox")) or (box_round([point for part in parts for point in part]) if parts else None)
         if box is None:
             code = "mask_left_out" if isinstance(element.get("segmentation"), dict) else "object_no_box"
-            self.note(code, line, image=shown(image), name=shown_name)
+            self.note(code, line, of=image, name=shown_name)
         elif self.task == "segment":
             self.outline(element, line, image, shapes, parts, box, kind, name)
         elif self.task == "obb":
@@ -97,7 +97,7 @@ class Objects:
             shapes.pose(kind, name, box, marks(element.get("keypoints"), self.keypoints), line)
         else:
             if isinstance(element.get("segmentation"), dict):
-                self.note("mask_as_box", line, "info", image=shown(image), name=shown_name)
+                self.note("mask_as_box", line, "info", of=image, name=shown_name)
             shapes.box(kind, name, box, line)
 
     def outline(
@@ -106,11 +106,11 @@ class Objects:
     ) -> None:  # fmt: skip
         """The polygon of an object; a run-length mask has none, a box is its four corners."""
         if isinstance(element.get("segmentation"), dict):
-            self.note("mask_left_out", line, image=shown(image), name=shown(name))
+            self.note("mask_left_out", line, of=image, name=shown(name))
         elif parts:
             shapes.polygon(kind, name, joined(parts), line)
         else:
-            self.note("box_as_polygon", line, "info", image=shown(image), name=shown(name))
+            self.note("box_as_polygon", line, "info", of=image, name=shown(name))
             shapes.polygon(kind, name, corners_of(box), line)
 
 

@@ -45,11 +45,9 @@ def take(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
     item = item if isinstance(item, dict) else {}
     name, place = item.get("label"), item.get("coordinates")
     if not isinstance(name, str) or not name.strip():
-        findings.append(finding("warning", "object_unnamed", draft.file, line, image=shown(draft.image), name=""))
+        findings.append(finding("warning", "object_unnamed", draft.file, line, of=draft.image, name=""))
     elif not isinstance(place, dict):
-        findings.append(
-            finding("warning", "object_no_box", draft.file, line, image=shown(draft.image), name=shown(name))
-        )
+        findings.append(finding("warning", "object_no_box", draft.file, line, of=draft.image, name=shown(name)))
     else:
         x, y, width, height = (number(place.get(key)) for key in ("x", "y", "width", "height"))
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)

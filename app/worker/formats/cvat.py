@@ -50,7 +50,7 @@ class File:
                     if element.tag == "image":
                         self.image(element)
                     elif element.tag == "track":
-                        self.note("shape_unsupported", "", shape="track", name=shown(element.get("label", "")))
+                        self.note("shape_unsupported", shape="track", name=shown(element.get("label", "")))
                     top.clear()  # type: ignore[union-attr]
 
     def label(self, element: Any) -> None:
@@ -67,7 +67,7 @@ class File:
         image = self.tree.image("/".join(filter(None, [subset, name])), folder_of(self.path), said)
         if image is None:
             self.object += sum(1 for _ in element)
-            self.note("image_missing", name)
+            self.note("image_missing", image=shown(name))
             return
         size = side(element.get("width")), side(element.get("height"))
         split = said or split_in(image, self.root, False)
@@ -82,7 +82,7 @@ class File:
         name, kind = element.get("label", ""), element.tag
         made: Shape | None = None
         if not name:
-            self.note("object_unnamed", draft.image, self.object)
+            self.note("object_unnamed", self.object, of=draft.image)
         elif kind == "box":
             left, top, right, bottom = (number(element.get(part)) for part in ("xtl", "ytl", "xbr", "ybr"))
             made = turned_shape(name, (left, top, right, bottom), number(element.get("rotation", "0")), self.object)
@@ -93,12 +93,12 @@ class File:
             outline = ring(x, y, across, down, number(element.get("rotation", "0")))
             made = Shape("polygon", name, tuple(value for point in outline for value in point), self.object)
         elif kind in UNUSED:
-            self.note("shape_unsupported", draft.image, self.object, shape=kind, name=shown(name))
+            self.note("shape_unsupported", self.object, of=draft.image, shape=kind, name=shown(name))
         if made:
             draft.shapes.append(made)
 
-    def note(self, code: str, image: str, line: int | None = None, **data: Any) -> None:
-        self.findings.append(finding("warning", code, self.path, line, image=shown(image), **data))
+    def note(self, code: str, line: int | None = None, **data: Any) -> None:
+        self.findings.append(finding("warning", code, self.path, line, **data))
 
 
 def points_of(text: str) -> tuple[float, ...]:

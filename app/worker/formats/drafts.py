@@ -141,7 +141,9 @@ def one_each(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
         first = seen.setdefault(draft.image, draft)
         if first is not draft:
             findings.append(
-                finding("warning", "image_repeated", draft.file, image=shown(draft.image), first=first.file)
+                finding(
+                    "warning", "image_repeated", draft.file, of=draft.image, image=shown(draft.image), first=first.file
+                )
             )
             if first.file == draft.file:
                 first.shapes += draft.shapes

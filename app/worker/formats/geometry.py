@@ -140,7 +140,7 @@ class Shapes:
         self.rows, self.findings = rows, findings
 
     def note(self, severity: str, code: str, line: int | None, **data: Any) -> None:
-        self.findings.append(finding(severity, code, self.file, line, image=shown(self.image), **data))
+        self.findings.append(finding(severity, code, self.file, line, of=self.image, **data))
 
     def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
         """A row for a box; sides in any order."""

@@ -72,7 +72,7 @@ def read_file(tree: Tree, path: str, findings: list[Finding]) -> Draft | None:
             draft.shapes.append(made)
         else:
             code, data = made
-            findings.append(finding("warning", code, path, line, image=shown(image), **data))
+            findings.append(finding("warning", code, path, line, of=image, **data))
     return draft
 
 

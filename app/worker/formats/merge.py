@@ -41,8 +41,8 @@ def take(tree: Tree, source: Source, whole: Source, seen: set[str]) -> None:
     prefix = "/".join(inner(source.root.split("/"))) if source.root else ""
     for item in source.items:
         if item.image in seen:
-            whole.findings.append(finding("warning", "image_repeated", source.root or None, image=shown(item.image),
-                                          first=source.root))  # fmt: skip
+            whole.findings.append(finding("warning", "image_repeated", source.root or None, of=item.image,
+                                          image=shown(item.image), first=source.root))  # fmt: skip
             continue
         seen.add(item.image)
         if item.label:

@@ -10,7 +10,7 @@ FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "cr
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 SPLITS = ("train", "val", "test")
 
-Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
+Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}, and "of" where it is about one image
 Decision = dict[str, Any]  # {"code", "data", "change": {"parameter", "options"} | None}
 
 
@@ -75,6 +75,17 @@ class Source:
     keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is known
     outside: list[str] = field(default_factory=list)  # images and label files that belong to no image of it
 
+    def take_findings(self) -> dict[str, list[Finding]]:
+        """The findings about images of the dataset, by image; they are not among `findings` any more."""
+        images = {item.image for item in self.items}
+        taken: dict[str, list[Finding]] = {}
+        rest: list[Finding] = []
+        for entry in self.findings:
+            image = entry.pop("of", None)
+            (taken.setdefault(image, []) if image in images else rest).append(entry)
+        self.findings = rest
+        return taken
+
 
 @dataclass
 class Found:
@@ -120,9 +131,17 @@ def task_wished(task: str, others: list[str]) -> Decision:
     return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
 
 
-def finding(severity: str, code: str, file: str | None, line: int | None = None, /, **data: Any) -> Finding:
-    """Something that the conversion dropped or mended; `line` is a line of the file, or an object's number from 1."""
-    return {"severity": severity, "code": code, "file": file, "line": line, "data": data}
+def finding(
+    severity: str, code: str, file: str | None, line: int | None = None, /, *, of: str | None = None, **data: Any
+) -> Finding:
+    """Something that the conversion dropped or mended.
+
+    Args:
+        line: a line of the file, or an object's number from 1.
+        of: the image that it is about, as `Item.image`.
+    """
+    found = {"severity": severity, "code": code, "file": file, "line": line, "data": data}
+    return found if of is None else found | {"of": of}
 
 
 def below(folder: Path, path: str) -> Path:

@@ -78,9 +78,7 @@ def read_file(tree: Tree, path: str, split: str | None, findings: list[Finding],
         if isinstance(shape, Shape):
             draft.shapes.append(shape)
         else:
-            findings.append(
-                finding("warning", shape, path, line, image=shown(image), name=shown(text_of(element, "name")))
-            )
+            findings.append(finding("warning", shape, path, line, of=image, name=shown(text_of(element, "name"))))
     return draft
 
 

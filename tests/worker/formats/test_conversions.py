@@ -240,3 +240,51 @@ def test_sizes_come_from_the_image_where_the_file_has_none(tmp_path: Path) -> No
     assert [row.text for row in source.items[0].rows or []] == ["0 0.25 0.25 0.25 0.25"]
     assert found_codes(source)[0] == ("size_unknown", "createml.json", None)
     assert [item.image for item in source.items] == ["a.jpg"]
+
+
+def flat_in(kind: str) -> dict[str, bytes | str]:
+    """A dataset of a.jpg and b.jpg, each with a good object and b.jpg with one without area behind it."""
+    flats = {"a": [20], "b": [20, 0]}
+    if kind == "voc":
+        box = "<object><name>cat</name><bndbox><xmin>5</xmin><ymin>5</ymin><xmax>{}</xmax><ymax>9</ymax></bndbox>"
+        box += "</object>"
+        return {
+            f"{name}.xml": f"<annotation>{''.join(box.format(5 + side) for side in sides)}</annotation>"
+            for name, sides in flats.items()
+        }
+    if kind == "labelme":
+        return {
+            f"{name}.json": json.dumps({"version": "5", "imagePath": f"{name}.jpg", "shapes": [
+                {"label": "cat", "shape_type": "rectangle", "points": [[5, 5], [5 + side, 9]]} for side in sides
+            ]})
+            for name, sides in flats.items()
+        }  # fmt: skip
+    if kind == "createml":
+        listed = [{"image": f"{name}.jpg", "annotations": [
+            {"label": "cat", "coordinates": {"x": 25, "y": 9, "width": side, "height": 8}} for side in sides
+        ]} for name, sides in flats.items()]  # fmt: skip
+        return {"createml.json": json.dumps(listed)}
+    if kind == "cvat":
+        box = '<box label="cat" xtl="5" ytl="5" xbr="{}" ybr="9"/>'
+        images = "".join(
+            f'<image name="{name}.jpg" width="64" height="48">{"".join(box.format(5 + side) for side in sides)}</image>'
+            for name, sides in flats.items()
+        )
+        return {"annotations.xml": f"<annotations><version>1.1</version>{images}</annotations>"}
+    objects = [{"image_id": name, "category_id": 1, "bbox": [5, 5, side, 4]}
+               for name, sides in flats.items() for side in sides]  # fmt: skip
+    listed = [{"id": name, "file_name": f"{name}.jpg", "width": 64, "height": 48} for name in flats]
+    return {"coco.json": json.dumps({"images": listed, "annotations": objects,
+                                     "categories": [{"id": 1, "name": "cat"}]})}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["voc", "labelme", "createml", "cvat", "coco"])
+def test_what_is_dropped_belongs_to_its_image(tmp_path: Path, kind: str) -> None:
+    source = taken(write(tmp_path, pictures("x/a.jpg", "x/b.jpg") | {f"x/{k}": v for k, v in flat_in(kind).items()}))
+    assert source.format == kind
+    found = source.take_findings()
+    assert {image: [item["code"] for item in items] for image, items in found.items()} == {
+        "x/b.jpg": ["object_degenerate"]
+    }
+    assert "object_degenerate" not in [item["code"] for item in source.findings], "each is told once"
+    assert source.take_findings() == {}

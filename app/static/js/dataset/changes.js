@@ -2,7 +2,7 @@
    server and resolves to why it refused, or to nothing. What was filled in stays until the server has taken it. */
 import { ask, h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
-import { t } from "../i18n.js";
+import { t, tn } from "../i18n.js";
 import { classTag, className } from "./objects.js";
 import { formatName, taskName } from "./summary.js";
 
@@ -24,40 +24,58 @@ function choices(legend, options, chosen) {
   return { element, value: () => element.querySelector(":checked")?.value };
 }
 
+/** A box to be ticked, with a line that says more. */
+function tick(label, help, checked = false) {
+  const box = h("input", { class: "form-check-input", type: "checkbox", checked });
+  return { element: h("label", { class: "dialog-tick" }, box, h("span", {}, label, h("span", { class: "field-help" }, help))), get checked() { return box.checked; } };
+}
+
+/** The offer to mend findings in the same revision; null where there is nothing to mend. */
+function mending({ data }) {
+  const count = data.report?.fixable || 0;
+  return count ? tick(tn("Also fix the finding that can be fixed", "Also fix the {n} findings that can be fixed", count), t("In the same revision. What each fix does is told among the findings.")) : null;
+}
+
 /** A dialog with a note on what will happen. `read()` gives the options; false: nothing was changed, null: it says itself what is missing. */
-function question(send, { title, body, read }) {
+function question(current, send, { title, body, read }) {
   const refused = h("p", { class: "field-error", role: "alert", hidden: true });
-  const agree = async () => {
+  const mend = mending(current);
+  const asked = () => {
     const options = read();
+    return options !== null && mend?.checked ? { ...options, fixes: "all" } : options;
+  };
+  const agree = async () => {
+    const options = asked();
     const reason = options ? await send(options) : options === null ? "" : t("Nothing is changed yet.");
     refused.hidden = !reason;
     refused.textContent = reason || "";
     return Boolean(options) && !reason;
   };
-  return ask({ title, action: t("Make a new revision"), body: [body, refused, note()].flat(), read: agree });
+  return ask({ title, action: t("Make a new revision"), body: [body, mend?.element, refused, note()].flat(), read: agree });
 }
 
 const ALL = "\0"; // no folder has this name
 
-function askRoot(_current, { value, options }, send) {
+function askRoot(current, { value, options }, send) {
   const present = value || "";
   const folders = (options || []).map((item) => (item === "/" ? "" : item));
   const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
   const root = choices(t("Folder"), [...folders.map((item) => ({ value: item, title: item || t("the whole archive") })), all], present);
   const title = t("Take another folder");
-  return question(send, { title, body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element],
+  return question(current, send, { title, body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element],
     read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== present && { ...(chosen === ALL ? { merge: true } : { root: chosen, merge: false }), format: null }; } });
 }
 
-function askMerge(_current, { value = false }, send) {
+function askMerge(current, { value = false }, send) {
   const merge = choices(t("Datasets"), [
     { value: "false", title: t("Take one of them"), help: t("the outermost, largest complete one, or the folder that you choose") },
     { value: "true", title: t("Take all of them as one"), help: t("classes of the same name become one class") }], String(Boolean(value)));
-  return question(send, { title: t("Several datasets in the archive"), body: [merge.element],
+  return question(current, send, { title: t("Several datasets in the archive"), body: [merge.element],
     read: () => merge.value() !== String(Boolean(value)) && { merge: merge.value() === "true" } });
 }
 
-function askClasses({ classes }, _change, send) {
+function askClasses(current, _change, send) {
+  const { classes } = current;
   const text = h("textarea", { class: "form-control mono", rows: Math.min(14, Math.max(4, classes.length)), spellcheck: "false" });
   text.value = classes.join("\n");
   const error = h("p", { class: "field-error", role: "alert", hidden: true });
@@ -70,12 +88,13 @@ function askClasses({ classes }, _change, send) {
     if (!error.hidden) return null;
     return names.join("\n") !== classes.join("\n") && { names };
   };
-  return question(send, { title: t("Class names"), read,
+  return question(current, send, { title: t("Class names"), read,
     body: [h("p", {}, t("One a line, in the order of their numbers: the first line is class 0.")), field(t("Class names"), text), error] });
 }
 
 /** New names by old ones; two classes with one name become one. */
-function askRename({ classes }, _change, send) {
+function askRename(current, _change, send) {
+  const { classes } = current;
   const inputs = classes.map((name, index) => h("input", { class: "form-control", value: className(classes, index), maxlength: 200, "aria-label": t("New name of {name}", { name }), list: "rename-names", oninput: () => tell() }));
   const told = h("p", { class: "quiet", role: "status" });
   const named = () => inputs.map((input) => input.value.trim());
@@ -88,7 +107,7 @@ function askRename({ classes }, _change, send) {
     const changed = classes.map((name, index) => [name, named()[index]]).filter(([name, to]) => to && to !== name);
     return changed.length > 0 && { rename: Object.fromEntries(changed) };
   };
-  return question(send, { title: t("Rename or merge classes"), read, body: [
+  return question(current, send, { title: t("Rename or merge classes"), read, body: [
     h("p", {}, t("Write the same name twice to make one class of two.")),
     h("datalist", { id: "rename-names" }, classes.map((name) => h("option", { value: name }))),
     h("div", { class: "rename-rows" }, classes.map((_name, index) => h("div", { class: "rename-row" }, classTag(classes, index), icon("arrow-right"), inputs[index]))), told] });
@@ -115,7 +134,7 @@ function askSplit(current, { value }, send) {
   };
   tell();
   const anew = () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null);
-  return question(send, { title: t("Split anew"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
+  return question(current, send, { title: t("Split anew"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
     h("p", {}, t("The model learns from train; val measures it meanwhile, test once at the end.")),
     h("p", {}, t("Classes are shared out evenly. Images that nearly equal each other, or come from one source, stay on one side.")),
     back && back.element,
@@ -127,16 +146,28 @@ const TASK_HELP = {
   detect: () => t("boxes round objects"), segment: () => t("outlines of objects"), pose: () => t("keypoints of objects"), obb: () => t("boxes that are turned"), classify: () => t("one class for a whole image"),
 };
 
-function askTask({ data }, { options }, send) {
+const OUTLINES = ["segment", "obb"];
+const BOXES_TO_OUTLINES = ["label_box", "mixed_rows"]; // the fixes that do it
+const LABEL_FILES = ["yolo", "darknet", "cvat-yolo"]; // of other formats the import itself makes outlines
+
+function askTask(current, { options }, send) {
+  const { data } = current;
   const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
   const task = choices(t("Task"), known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })), data.task);
-  return question(send, { title: t("What the labels are for"), body: [task.element], read: () => task.value() !== data.task && { task: task.value() } });
+  const corners = tick(t("Make outlines of four corners from the boxes"), t("This task needs outlines; with boxes alone it cannot be trained."), true);
+  const needed = () => data.task === "detect" && LABEL_FILES.includes(data.format) && OUTLINES.includes(task.value());
+  const show = () => { corners.element.hidden = !needed(); };
+  task.element.addEventListener("change", show);
+  show();
+  return question(current, send, { title: t("What the labels are for"), body: [task.element, corners.element],
+    read: () => task.value() !== data.task && { task: task.value(), ...(needed() && corners.checked && { fixes: BOXES_TO_OUTLINES }) } });
 }
 
-function askFormat({ data }, { options }, send) {
+function askFormat(current, { options }, send) {
+  const { data } = current;
   const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
   const folder = typeof data.report?.root === "string" ? { root: data.report.root } : {}; // other folders may hold this format, too
-  return question(send, { title: t("Read it in another format"), body: [h("p", {}, t("The labels are there in several formats. Read these:")), format.element],
+  return question(current, send, { title: t("Read it in another format"), body: [h("p", {}, t("The labels are there in several formats. Read these:")), format.element],
     read: () => format.value() && format.value() !== data.format && { format: format.value(), ...folder } });
 }
 

@@ -45,9 +45,17 @@ export class Decisions {
   }
 }
 
-/** Files of the upload that belong to nothing, as one more line. */
-function skipped({ count, names = [] } = {}) {
-  if (!count) return [];
-  const some = names.slice(0, 5).join(", ") + (count > 5 ? " …" : "");
-  return [{ message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", count, { names: some }) }];
+const BY_SYSTEM = ["__MACOSX", "hidden"]; // what macOS and other systems put beside files
+const bySystem = (name) => name.split("/").some((part) => part === "__MACOSX" || part.startsWith("."));
+
+/** Files of the upload that belong to nothing, as one or two more lines. */
+function skipped({ count = 0, kinds = {}, names = [] } = {}) {
+  const system = BY_SYSTEM.reduce((sum, kind) => sum + (kinds[kind] || 0), 0);
+  const rest = count - system;
+  const known = names.filter((name) => !bySystem(name)).slice(0, 5);
+  const some = known.join(", ") + (rest > known.length ? " …" : "");
+  return [
+    rest > 0 && { message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", rest, { names: some }) },
+    system > 0 && { message: tn("{n} file that the computer's system adds to a ZIP (__MACOSX, hidden files) was left out. Nothing of the dataset is in it.", "{n} files that the computer's system adds to a ZIP (__MACOSX, hidden files) were left out. Nothing of the dataset is in them.", system) },
+  ].filter(Boolean);
 }

@@ -6,6 +6,7 @@ import { t, tn } from "../i18n.js";
 import { showPager } from "../pager.js";
 import { badge } from "../status.js";
 import { bind, change } from "./address.js";
+import { byObject } from "./viewer_aside.js";
 
 const PER_PAGE = 20;
 const RANK = { error: 0, warning: 1, info: 2 };
@@ -118,7 +119,7 @@ export class FindingsTab {
     if (!first) return h("p", { class: "panel-empty" }, t("No finding fits these filters."));
     const pager = h("nav", { class: "pager", "aria-label": t("Pages") });
     showPager(pager, answer, (page) => change({ page: page > 1 ? page : "" }));
-    const counted = answer.findings.every((item) => /\.(xml|json)$/i.test(item.file || "")); // by object, not by line
+    const counted = answer.findings.every(byObject);
     const place = counted ? t("Object") : t("Line");
     const same = new Set(answer.findings.map((item) => item.message)).size === 1;
     const fact = (label, text) => text && [h("dt", {}, label), h("dd", {}, text)];

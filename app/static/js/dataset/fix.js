@@ -16,7 +16,8 @@ export class Work {
     const count = groups.reduce((sum, group) => sum + group.fixable, 0);
     const agreed = await ask({
       title: tn("Fix {n} finding?", "Fix {n} findings?", count), action: t("Fix and make a new revision"),
-      body: [h("p", {}, t("This will happen:")), h("ul", { class: "fix-list" }, groups.map(planned)),
+      body: [h("p", {}, tn("This will happen to {n} kind of finding:", "This will happen to {n} kinds of findings:", groups.length)),
+        h("ul", { class: "fix-list", tabindex: "0", "aria-label": t("What will be fixed") }, groups.map(planned)),
         h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The present revision and the original stay as they are; a new revision is made and used from then on.")))],
     });
     const refused = agreed && await this.start(() => post(`${this.current.path}/fix`, { codes }));
@@ -78,4 +79,4 @@ function report(revision, effects, before, after, close) {
 }
 
 /** One code of the question: how many of its findings are mended, and how. */
-const planned = (group) => h("li", {}, badge(group.severity), h("div", {}, h("strong", {}, group.title), h("span", { class: "tabular" }, ` · ${number(group.fixable)}`), group.fix && h("p", { class: "quiet" }, group.fix)));
+const planned = (group) => h("li", {}, badge(group.severity), h("div", {}, h("strong", {}, group.title), h("span", { class: "tabular" }, `\u00a0·\u00a0${number(group.fixable)}`), group.fix && h("p", { class: "quiet" }, group.fix)));

@@ -83,6 +83,7 @@ export class Grid {
     const tile = this.list && $(`[data-image="${id}"]`, this.list);
     tile?.focus();
     tile?.scrollIntoView({ block: "nearest" });
+    return Boolean(tile);
   }
 
   key(event) {

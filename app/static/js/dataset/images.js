@@ -83,7 +83,7 @@ export class ImagesTab {
     const toggle = (index) => change({ page: "", class: read().class === String(index) ? "" : String(index) });
     put($("[data-legend]", this.panel),
       classes.slice(0, LEGEND).map((_name, index) => h("button", { class: "legend-key", type: "button", "data-class": index, "aria-pressed": "false", onclick: () => toggle(index) }, classTag(classes, index))),
-      rest > 0 && h("span", { class: "quiet" }, t("and {n} more in the list above", { n: number(rest) })));
+      rest > 0 && h("span", { class: "quiet" }, t("and {n} more among the filters", { n: number(rest) })));
   }
 
   async load() {
@@ -132,6 +132,7 @@ export class ImagesTab {
     showPager($("[data-grid-pager]", this.panel), answer, (page) => { change({ page: page > 1 ? page : "" }); this.panel.scrollIntoView(); });
     if (answer.images.length) this.grid.show(answer.images);
     else put(this.place, h("div", { class: "panel panel-empty" }, icon("images"), " ", filtered ? t("No image fits these filters.") : t("There are no images to look at.")));
+    if (this.wanted) this.focus(this.wanted);
   }
 
   /** The order of the viewer: the images that fit the filters, over all pages. */
@@ -167,7 +168,8 @@ export class ImagesTab {
     return { image: id };
   }
 
+  /** Focus the tile of an image, now or once its page is drawn. */
   focus(id) {
-    this.grid.focus(id);
+    this.wanted = this.grid.focus(id) ? null : id;
   }
 }

@@ -9,6 +9,7 @@ import { chartTools } from "./bars.js";
 import { className } from "./objects.js";
 
 const MOST = 20; // classes in the table of co-occurrence
+const NARROW = 12; // from so many on, the numbers below the columns stand upright
 
 /** Cells of one colour, the darker the more; `pointed(x, y)` tells a cell's text. */
 class Cells {
@@ -18,7 +19,7 @@ class Cells {
     this.said = h("p", { class: "statistic-said tabular", "aria-hidden": "true" }, "\u00a0");
     this.element = h("article", { class: "panel chart statistic" },
       h("header", { class: "chart-head" }, h("h2", {}, title), h("div", { class: "chart-tools" }, chartTools(title, () => savePicture(this.canvas, name, title, []), () => saveTable(name, ...csv())))),
-      h("p", { class: "statistic-note" }, note), h("div", { class: `cells-frame ${axis ? "has-axis" : ""}` }, axis && h("div", { class: "cells-rows" }, axis()), h("div", { class: "cells", style: { "aspect-ratio": `${columns} / ${rows}` } }, this.canvas), axis && h("div", { class: "cells-columns" }, axis())), this.said);
+      h("p", { class: "statistic-note" }, note), h("div", { class: `cells-frame ${axis ? "has-axis" : ""} ${columns > NARROW ? "is-narrow" : ""}` }, axis && h("div", { class: "cells-rows" }, axis()), h("div", { class: "cells", style: { "aspect-ratio": `${columns} / ${rows}` } }, this.canvas), axis && h("div", { class: "cells-columns" }, axis())), this.said);
   }
 
   start() {

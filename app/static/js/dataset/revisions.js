@@ -12,8 +12,16 @@ const FEW = 4; // shown before "all"
 const ORIGINS = {
   upload: () => t("As uploaded"), import: () => t("As imported"), adopted: () => t("As it was before there were revisions"),
   options: ({ options }, base) => changes(options, base?.options).join("; ") || t("Built anew"),
-  fix: ({ origin }) => (Array.isArray(origin.fixes) ? tn("{n} kind of finding fixed", "{n} kinds of findings fixed", origin.fixes.length) : t("All that could be fixed was fixed")),
+  fix: (revision, base) => [...changes(revision.options, base?.options), fixed(revision, base)].filter(Boolean).join("; ") || t("Built anew"),
 };
+
+/** What was fixed that its base had not fixed, as far as it was there. */
+function fixed({ origin, effects = [], status }, base) {
+  if (!Array.isArray(origin.fixes)) return t("all that could be fixed was fixed");
+  const before = base?.origin?.fixes || [];
+  const codes = origin.fixes.filter((code) => !before.includes(code) && (status === "building" || effects.some((effect) => effect.code === code)));
+  return codes.length > 0 && tn("{n} kind of finding fixed", "{n} kinds of findings fixed", codes.length);
+}
 
 /** The options of a revision that its base had not. */
 function changes(options = {}, before = {}) {

@@ -29,7 +29,7 @@ function uses(dataset) {
     h("div", { class: "uses-split" }, splitBar(dataset)),
     left.length > 0 && h("div", { class: "left-out" }, h("h3", {}, tn("{n} image is left out", "{n} images are left out", left.reduce((sum, item) => sum + item.count, 0))),
       h("ul", {}, left.map((item) => h("li", {}, h("span", { class: "left-out-count tabular" }, number(item.count)), h("span", { class: "left-out-text" }, item.message), h("a", { class: "nowrap", href: `?tab=images&finding=${encodeURIComponent(item.code)}`, "data-go": "" }, t("Show"))))),
-      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, t("See what can be fixed")))));
+      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, (dataset.report?.fixable ? t("See what can be fixed") : t("See the findings"))))));
 }
 
 function figures(dataset) {
@@ -37,7 +37,7 @@ function figures(dataset) {
   const counted = dataset.report?.boxes;
   const objects = counted ? Object.values(counted).reduce((sum, count) => sum + Number(count), 0) : null;
   return [
-    figure(t("Images"), number(dataset.total_images), objects && dataset.total_images && dataset.task !== "classify" ? t("{n} objects in each, on average", { n: number(objects / dataset.total_images, 1) }) : ""),
+    figure(t("Images"), number(dataset.total_images), objects && dataset.total_images && dataset.task !== "classify" ? t("objects per image: {n}", { n: number(objects / dataset.total_images, 1) }) : ""),
     figure(t("Objects"), objects === null ? "–" : number(objects)),
     figure(t("Classes"), number(dataset.classes.length)),
     figure(t("Task"), taskName(dataset.task), dataset.format ? t("from {format}", { format: formatName(dataset.format) }) : ""),

@@ -9,11 +9,12 @@ import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
 
 const KEEP = 40; // answers that are kept
+const STAYED_MS = 120; // who stays so long on an image has stopped stepping
 
-/** `current`: the dataset; `moved(id)` goes to another image, `closed()` is called when the reader closes it. */
+/** `current`: the dataset; `moved(id)` is told once the reader stays at another image, `closed(id)` when they close it. */
 export class Viewer {
   constructor(current, { moved, closed }) {
-    Object.assign(this, { current, moved, closed, known: new Map(), id: null, marks: true, labels: true });
+    Object.assign(this, { current, moved, closed, known: new Map(), id: null, wanted: 0, marks: true, labels: true });
     this.build();
   }
 
@@ -48,8 +49,9 @@ export class Viewer {
     document.body.append(this.dialog);
   }
 
-  /** Show an image. `source` has neighbour(id, by), place(id) → {at, total} or null, record(id) or null. */
-  async show(id, source) {
+  /** Show an image. `source` has neighbour(id, by), place(id) → {at, total} or null, record(id) or null. `stepping`: one of
+      many, perhaps; the address and what only the server knows follow once the reader stays. */
+  async show(id, source, stepping = false) {
     Object.assign(this, { id, source });
     if (!this.dialog.open) {
       this.dialog.showModal();
@@ -58,6 +60,13 @@ export class Viewer {
     const early = this.known.get(id) || source.record(id);
     if (early) this.draw(early);
     else put(this.wait, h("span", { class: "skeleton" }));
+    clearTimeout(this.stays);
+    if (stepping) this.stays = setTimeout(() => this.moved(id), STAYED_MS); // browsers allow few addresses a second
+    else await this.fill(id);
+  }
+
+  /** What the server knows of the image, and its neighbours. */
+  async fill(id) {
     try {
       const record = await this.ask(id);
       if (this.id === id) this.draw(record);
@@ -123,12 +132,25 @@ export class Viewer {
     this.sheet.classList.toggle(`no-${what}`, !this[what]);
   }
 
+  /** Every key counts, also those that come while a page of images is loaded. */
   async step(by) {
+    this.wanted += by;
+    if (this.stepping) return;
+    this.stepping = true;
     try {
-      const id = await this.source.neighbour(this.id, by);
-      if (id !== null && this.isOpen) this.moved(id);
+      let { id } = this;
+      while (this.wanted && this.isOpen) {
+        const one = Math.sign(this.wanted);
+        const next = await this.source.neighbour(id, one);
+        this.wanted -= one;
+        if (next === null) this.wanted = 0;
+        else id = next;
+      }
+      if (this.isOpen && id !== this.id) this.show(id, this.source, true);
     } catch (error) {
       this.failed(error);
+    } finally {
+      Object.assign(this, { stepping: false, wanted: 0 });
     }
   }
 
@@ -160,6 +182,7 @@ export class Viewer {
 
   /** Close it without telling: the address has changed already. */
   hide() {
+    clearTimeout(this.stays);
     this.id = null;
     if (this.dialog.open) this.dialog.close();
   }
@@ -167,6 +190,7 @@ export class Viewer {
   /** The dialog was closed: by the reader, unless the image was taken away before. */
   ended() {
     const { id } = this;
+    clearTimeout(this.stays);
     Object.assign(this, { id: null, record: null });
     put(this.sheet);
     if (id !== null) this.closed(id);

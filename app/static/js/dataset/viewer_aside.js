@@ -5,6 +5,9 @@ import { t, tn } from "../i18n.js";
 import { badge } from "../status.js";
 import { classTag, pixels } from "./objects.js";
 
+/** Whether the finding's line is the number of an object: so it is in annotation files. */
+export const byObject = ({ file }) => /\.(xml|json)$/i.test(file || "");
+
 /** `mark(index, is)` is called when the reader points at an object in the list. */
 export function aside(image, names, mark) {
   return [figures(image), findings(image, mark), objects(image, names, mark)];
@@ -22,7 +25,7 @@ function findings(image, mark) {
   const whole = image.findings.filter((item) => item.message); // from a list there are only codes
   return h("section", { "aria-labelledby": "viewer-findings" }, h("h3", { id: "viewer-findings" }, tn("{n} finding", "{n} findings", image.findings.length)),
     h("ul", { class: "viewer-findings" }, alike(whole).map(([item, ...others]) => h("li", others.length ? {} : pointing(item, image, mark), badge(item.severity),
-      h("div", {}, h("p", {}, item.message), others.length > 0 && lines([item, ...others], image, mark), !others.length && item.line && h("p", { class: "quiet file" }, (/\.(xml|json)$/i.test(item.file || "") ? t("object {number}", { number: number(item.line) }) : t("line {line}", { line: number(item.line) }))),
+      h("div", {}, h("p", {}, item.message), others.length > 0 && lines([item, ...others], image, mark), !others.length && item.line && h("p", { class: "quiet file" }, (byObject(item) ? t("object {number}", { number: number(item.line) }) : t("line {line}", { line: number(item.line) }))),
         item.effect && h("p", { class: "quiet" }, item.effect), item.fix && h("p", { class: "quiet" }, icon("wrench-adjustable"), " ", item.fix))))));
 }
 
@@ -38,10 +41,11 @@ function alike(findings) {
 
 /** Their lines, each of which points at its object. */
 function lines(items, image, mark) {
-  return h("p", { class: "quiet file" }, t("lines"), items.filter((item) => item.line).map((item) => [" ", h("span", { class: "viewer-line", ...pointing(item, image, mark) }, number(item.line))]).flat());
+  return h("p", { class: "quiet file" }, byObject(items[0]) ? t("objects") : t("lines"), items.filter((item) => item.line).map((item) => [" ", h("span", { class: "viewer-line", ...pointing(item, image, mark) }, number(item.line))]).flat());
 }
 
-/** A finding about a line of the label file points at the object that stands in this line. */
+/** A finding about a line of the label file points at the object that stands in this line; an object that the import
+    left out is not there to be pointed at. */
 function pointing(finding, image, mark) {
   const index = finding.line ? image.objects.findIndex((object) => object.line === finding.line) : -1;
   return index < 0 ? {} : { tabindex: "0", onmouseenter: () => mark(index, true), onmouseleave: () => mark(index, false), onfocus: () => mark(index, true), onblur: () => mark(index, false) };

@@ -36,7 +36,7 @@ const views = {
 };
 const last = new Map(); // tab → the state that it was left with
 const tabs = new Tabs($("[data-tabs]"), (name) => go({ tab: name === "overview" ? "" : name, ...last.get(name) }));
-const viewer = new Viewer(current, { moved: (id) => change(view().located(id), { replace: true }), closed: (id) => { change({ image: "" }, { replace: true }); view().focus(id); } });
+const viewer = new Viewer(current, { moved: (id) => change(view().located(id), { replace: true }), closed: (id) => { change({ ...view().located(id), image: "" }, { replace: true }); view().focus(id); } });
 let progress = null; // what a child does now, as it told last
 
 const tabOf = (state) => (views[state.tab] ? state.tab : "overview");

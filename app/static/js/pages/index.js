@@ -7,10 +7,10 @@ import { ago, bytes, fixed, number, percent, remaining } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { badge, bar, epochText, fraction, moveBar, pauseText, stageText, trainingBadge } from "../status.js";
 import { queueRow } from "../queue.js";
+import { SystemFeed } from "../system_feed.js";
 import { trainingTable } from "../tables.js";
 import { active, room } from "../trainings.js";
 
-const MACHINE_EVERY_MS = 5000;
 const cards = new Map(); // training id → LiveCard
 let watching = false; // the machine, and with it the whole page: there is something to show
 
@@ -129,15 +129,11 @@ function showMachine(system, place) {
       : h("p", { class: "under" }, t("No GPU found: trainings run on the processor.")));
 }
 
-async function loadMachine() {
-  try {
-    showMachine(await get("/api/system"), $("[data-machine]"));
-    setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", loadMachine, { once: true }) : loadMachine()), MACHINE_EVERY_MS);
-  } catch (error) {
-    if (error.status === 404) $("[data-machine-panel]").hidden = true; // METRICS_ENABLED is off
-    else put($("[data-machine]"), failure(error, () => { put($("[data-machine]"), skeleton()); loadMachine(); }));
-  }
-}
+const machine = new SystemFeed({
+  show: (system) => showMachine(system, $("[data-machine]")),
+  fail: (error) => put($("[data-machine]"), failure(error, () => { put($("[data-machine]"), skeleton()); machine.ask(); })),
+  off: () => { $("[data-machine-panel]").hidden = true; }, // METRICS_ENABLED
+});
 
 /** The welcome stands alone while there is neither a dataset nor a training. */
 async function start() {
@@ -159,7 +155,7 @@ async function start() {
   }
   $("[data-full]").hidden = false;
   loadPaused();
-  if (!watching) loadMachine();
+  if (!watching) machine.start();
   watching = true;
 }
 

@@ -1,15 +1,13 @@
 /* The machine, live: figures, devices and who uses them, the database, processes, the log. */
-import { get } from "../api.js";
 import { AppLog } from "../app_log.js";
 import { $, blank, failure, h, put } from "../dom.js";
 import { bytes, duration, number, significant } from "../format.js";
 import { Gauges } from "../gauges.js";
 import { t } from "../i18n.js";
+import { SystemFeed } from "../system_feed.js";
 
-const EVERY_MS = 2000;
 const gauges = new Gauges($("[data-gauges]"));
 let log = null;
-let timer;
 
 const PROGRAMS = {
   web: () => t("Server"), train: () => t("Training"), predict: () => t("Test of models"), validate: () => t("Check of a dataset"), ingest: () => t("Import of a dataset"),
@@ -52,21 +50,16 @@ function show(system) {
   log ??= new AppLog($(".log-panel"));
 }
 
+const failed = $("[data-failure]");
 const off = () => blank({ symbol: "eye-slash", title: t("The figures are switched off"), text: t("The server was started with METRICS_ENABLED=False. Set it to True and start again.") });
 
-async function load() {
-  const place = $("[data-failure]");
-  try {
-    show(await get("/api/system"));
-    put(place);
-  } catch (error) {
+const feed = new SystemFeed({
+  show: (system) => { show(system); put(failed); },
+  fail: (error) => {
     $("[data-waiting]").hidden = true;
-    if (error.status === 404) { put(place, h("section", { class: "panel" }, off())); return; }
     if (!error.title) console.error(error);
-    put(place, failure(error, load)); // what stands below stays: it is what was known last
-  }
-  clearTimeout(timer); // the reader may have asked, too
-  timer = setTimeout(() => (document.hidden ? document.addEventListener("visibilitychange", load, { once: true }) : load()), EVERY_MS);
-}
-
-load();
+    put(failed, failure(error, () => feed.ask())); // what stands below stays: it is what was known last
+  },
+  off: () => { $("[data-waiting]").hidden = true; put(failed, h("section", { class: "panel" }, off())); },
+});
+feed.start();

@@ -1,0 +1,87 @@
+"""Texts about failures name what the user has, never the machine's folders."""
+
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from app.config import ROOT
+from app.events import Failed, Note
+from app.services.trainer.apply import apply
+from app.services.trainer.paths import without_folders
+from tests.services.runs import make, numbered, service
+
+DATA = Path("/srv/big disk/yolo")
+NAMES = {3: "Cars (2)"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"missing path '{DATA}/datasets/3/images/val'", "missing path 'Cars (2)/images/val'"),
+        (f"{DATA}/datasets/3/revisions/12/labels/a b.txt: line 2", "Cars (2)/labels/a b.txt: line 2"),
+        (f"nothing in {DATA}/datasets/3. See", "nothing in Cars (2). See"),
+        (f"{DATA}/datasets/33/dataset.yaml", "datasets/33/dataset.yaml"),
+        (f"{DATA}/models/7/run/weights/last.pt is gone", "models/7/run/weights/last.pt is gone"),
+        (f"No space left on device: '{DATA}'", "No space left on device: 'data'"),
+        (f'File "{ROOT}/app/worker/train.py", line 3', 'File "app/worker/train.py", line 3'),
+        (f'File "{ROOT}/.venv/lib/python3.11/site-packages/torch/nn.py"', 'File "torch/nn.py"'),
+        ("/usr/lib/python3.11/threading.py", "threading.py"),
+        ("cannot open /home/someone/secret/x.jpg (ENOENT)", "cannot open …/x.jpg (ENOENT)"),
+        ("more of /dev/shm/x; see https://docs.ultralytics.com/modes/train", None),
+        ("1/20 0G 1.2 and/or 3/4 images/s ./here/it ~/there/it", None),
+        ("Datensätze: imagens/treino não há", None),
+    ],
+)
+def test_paths(text: str, said: str | None) -> None:
+    assert without_folders(text, DATA, NAMES) == (text if said is None else said)
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    text = f"{tmp_path}/data/datasets/3/a.jpg, {tmp_path}/disk/datasets/3/b.jpg"
+    assert without_folders(text, tmp_path / "data", NAMES) == "Cars (2)/a.jpg, Cars (2)/b.jpg"
+
+
+def test_a_traceback_keeps_its_sense() -> None:
+    try:
+        Path("/no/such/folder/x").read_text()
+    except FileNotFoundError:
+        told = without_folders(traceback.format_exc(), DATA)
+    assert 'File "tests/services/test_paths.py", line' in told
+    assert 'File "pathlib.py", line' in told
+    assert told.endswith("No such file or directory: '…/x'\n")
+    assert sys.prefix not in told
+
+
+def test_a_long_line_takes_no_time() -> None:
+    line = "/" + "ab/" * 50_000 + " " + "━" * 100_000 + "'" * 1000 + "x" * 100_000
+    assert len(without_folders(line, DATA)) < len(line)
+
+
+def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
+    """By the API, the room's messages, what is read back of them, the log: wherever a failure is shown."""
+    training_id = make(idle_app)
+    client = idle_app.test_client()
+    dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
+    images = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id) / "images/val"
+    error = f"Dataset '{images.parents[1]}/dataset.yaml' error: images not found, missing path '{images}'"
+    directory = service(idle_app).attempt_dir(training_id, 1)
+    directory.mkdir(parents=True)
+    (directory / "worker.log").write_text(f"val: Scanning {images}... 0 images\n")
+    note = Note("weights_rejected", {"name": "x.pt", "reason": f"no {images}"})
+    with idle_app.app_context():
+        messages = apply(training_id, 1, numbered([note, Failed("data", error, f"Error: {error}")]))
+    told = client.get(f"/api/trainings/{training_id}").json
+    reason = "Dataset 'Things/dataset.yaml' error: images not found, missing path 'Things/images/val'"
+    assert f"({reason})" in told["error"]
+    sent = next(item.payload for item in messages if item.event == "training_error")
+    assert (sent["error"], sent["traceback"]) == (reason, f"Error: {reason}")
+    log = client.get(f"/api/trainings/{training_id}/log").json["text"]
+    assert log == f"val: Scanning datasets/{dataset_id}/images/val... 0 images\n"
+    every = [told, messages, client.get(f"/api/trainings/{training_id}/events").json]
+    assert "no Things/images/val" in str(every)
+    assert str(tmp_path) not in str(every)
