@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 from flask import current_app, redirect, render_template, request, send_file
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.errors import NotFound
@@ -40,8 +41,9 @@ def about() -> dict[str, Any]:
 
 @blueprint.get("/")
 def index() -> str:
-    """The dashboard."""
-    return render_template("index.html")
+    """The dashboard; before there is anything, a welcome."""
+    used = any(db.session.scalar(select(kind.id).limit(1)) is not None for kind in (Training, Dataset))
+    return render_template("index.html", used=used)
 
 
 @blueprint.get("/datasets")

@@ -117,6 +117,15 @@ def test_lists_page_and_search_on_the_server(open_page: Open, full: None) -> Non
     assert "search=run+17" in page.url
 
 
+def test_a_chart_that_comes_to_the_screen_has_the_best_epoch_and_the_crosshair(open_page: Open, full: None) -> None:
+    page = settled(open_page("/trainings/1", locale="en"))
+    chart = page.locator("[data-charts] article", has_text="Parts of the loss")
+    chart.scroll_into_view_if_needed()
+    expect(chart.locator(".chart-guide.is-best")).to_be_visible()
+    chart.locator("canvas").hover()
+    expect(chart.locator(".chart-guide:not(.is-best)")).to_be_visible()
+
+
 def test_curves_can_be_switched_and_taken_away(open_page: Open, full: None) -> None:
     page = settled(open_page("/trainings/1", locale="en"))
     chart = "Chart.getChart(document.querySelector('[data-charts] canvas'))"

@@ -207,8 +207,9 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
         session.add(Training(name="t", dataset_id=1, model_version="n"))
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
     before = sorted(folder.rglob("*"))
-    answer = client.delete("/api/datasets/1")
+    answer = client.delete("/api/datasets/1", headers=ENGLISH)
     assert answer.status_code == 409
+    assert answer.json["detail"] == "1 training uses this dataset. Delete it first."
     assert sorted(folder.rglob("*")) == before
     assert settled(client, 1)["status"] == "valid"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import func, select
 
 from app.database import writing
@@ -56,7 +57,9 @@ def refuse_used(session: Any, dataset_id: int) -> None:
         raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
     mine = select(func.count(Training.id)).where(Training.dataset_id == dataset_id)
     if used := session.scalar(mine.where(Training.deleted_at.is_(None))):
-        raise Conflict(_("%(count)s trainings use this dataset. Delete them first.", count=used))
+        raise Conflict(ngettext("%(num)d training uses this dataset. Delete it first.",
+                                "%(num)d trainings use this dataset. Delete them first.", used))  # fmt: skip
     if used := session.scalar(mine):
-        raise Conflict(_("The trash holds %(count)s trainings that use this dataset. Delete them for good first.",
-                         count=used))  # fmt: skip
+        raise Conflict(ngettext("The trash holds %(num)d training that uses this dataset. Delete it for good first.",
+                                "The trash holds %(num)d trainings that use this dataset. Delete them for good first.",
+                                used))  # fmt: skip

@@ -1,6 +1,6 @@
 /* A chart by keyboard: arrows move along the curve, with shift they pan; plus and minus zoom, zero resets. */
 import { marksNear } from "./crosshair.js";
-import { significant } from "./format.js";
+import { significant, steady } from "./format.js";
 import { t } from "./i18n.js";
 
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, PageUp: 10, PageDown: -10 };
@@ -25,7 +25,7 @@ function curve(plot) {
 function saysOf(plot) {
   const { chart, pointer, spec } = plot;
   const metric = plot.at(pointer);
-  const values = spec.series.map((series) => significant(metric ? series.value(metric) : null));
+  const values = spec.series.map((series) => steady(metric ? series.value(metric) : null));
   const events = spec.alone ? [] : marksNear(chart, pointer).map(({ text }) => text);
   const where = spec.alone ? `${spec.xTitle} ${significant(pointer)}` : t("epoch {epoch}", { epoch: pointer });
   return [where, plot.say(values), ...events].join(". ");

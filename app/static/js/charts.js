@@ -8,7 +8,7 @@ import { group, marks, marksNear, pointed, pointTo } from "./crosshair.js";
 import { FEW, place } from "./curve.js";
 import { h, put, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
-import { significant } from "./format.js";
+import { steady } from "./format.js";
 import { locale, t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
 import { Average, smoothing } from "./smoothing.js";
@@ -75,8 +75,9 @@ export class Plot {
   make() {
     this.recolour();
     this.showChosen();
-    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: this.datasets }, options: this.plain, plugins: [marks] });
-    this.chart.plot = this;
+    const known = { id: "known", beforeInit: (chart) => { chart.plot = this; } }; // Chart draws before its constructor ends
+    this.chart = new Chart(this.canvas, { type: "curve", data: { datasets: this.datasets }, options: this.plain, plugins: [known, marks] });
+    this.guides.place();
   }
 
   /** Take it away for good. */
@@ -253,7 +254,7 @@ export class Plot {
   legend() {
     const at = this.pointer !== null && this.at(this.pointer);
     const metric = at || (this.spec.alone ? null : this.metrics.at(-1));
-    const values = this.spec.series.map((series) => (metric ? significant(series.value(metric)) : ""));
+    const values = this.spec.series.map((series) => (metric ? steady(series.value(metric)) : ""));
     this.keys.forEach(({ value }, index) => write(value, values[index]));
     if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
     return values;

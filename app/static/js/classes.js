@@ -3,6 +3,7 @@ import { Plot } from "./charts.js";
 import { $, h, longName, put, write } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
+import { seriesOf } from "./palette.js";
 import { keep, kept } from "./prefs.js";
 
 const MOST = 6; // curves at once: as many as there are colours
@@ -75,7 +76,7 @@ export class ClassesView {
     this.plot?.end();
     const value = (index) => (metric) => metric.classes.find((item) => item.class === index)?.[this.measure];
     this.plot = new Plot({ title: t("{measure} of each class", { measure: measureName(this.measure) }), key: "classes", name: () => `${this.name()}-classes`, min: 0, max: 1,
-      series: this.chosen.map((index, place) => ({ label: this.label(index), value: value(index), colour: place + 1 })) });
+      series: this.chosen.map((index) => ({ label: this.label(index), value: value(index), colour: seriesOf(this.chosen).get(index) })) });
     put($("[data-class-chart]", this.panel), this.plot.element);
     this.plot.start();
     this.refresh();
@@ -110,7 +111,7 @@ export class ClassesView {
     const name = this.label(item.class);
     const cells = Array.from({ length: this.classify ? 3 : 5 }, () => h("td", { class: "number" }));
     const element = h("tr", { "data-class": item.class },
-      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${place + 1})` } : { color: "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${seriesOf(this.chosen).get(item.class)})` } : { color: "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
     return { element, cells };
   }
 

@@ -40,7 +40,6 @@ export const marks = {
   id: "marks",
   afterDatasetsDraw(chart) {
     const { plot } = chart;
-    if (!plot) return; // it is being made
     const { spec: { mark } } = plot;
     if (mark) vertical(chart, mark.x, css("--quiet"), mark.label);
     if (!plot.spec.alone) signs(chart);
@@ -49,7 +48,6 @@ export const marks = {
   },
   afterEvent(chart, { event, inChartArea }) {
     const { plot } = chart;
-    if (!plot) return;
     if (event.type === "mouseout" || !inChartArea) { if (plot.pointer !== null && event.type !== "resize") plot.pointTo(null); return; }
     if (event.type === "mousemove") plot.pointTo(chart.scales.x.getValueForPixel(event.x));
   },

@@ -7,8 +7,10 @@ import { t, tn } from "./i18n.js";
 import { lightbox } from "./lightbox.js";
 import { DENSE, matrixTable } from "./matrix.js";
 import { MarkedPicture } from "./marked_picture.js";
+import { seriesOf } from "./palette.js";
 
 const WORST_AT_FIRST = 12;
+const ALL = 5; // grey: all classes together are none of them
 
 export class EvaluationView {
   /** `panel` stays hidden until there is an evaluation. */
@@ -71,16 +73,17 @@ export class EvaluationView {
     place.hidden = !curves;
     if (!curves) { this.plots = []; return; }
     const points = curves.x.map((x, index) => ({ x, precision: curves.precision[index], recall: curves.recall[index], f1: curves.f1[index], pr: curves.pr[index], classes: curves.classes.map((item) => ({ f1: item.f1[index], pr: item.pr[index] })) }));
-    const byClass = (key) => curves.classes.slice(0, 5).map((item, index) => ({ label: this.nameOf(item.class), colour: index + 2, faint: true, value: (point) => point.classes[index][key] }));
+    const colours = seriesOf(curves.classes.slice(0, 5).map((item) => item.class));
+    const byClass = (key) => curves.classes.slice(0, 5).map((item, index) => ({ label: this.nameOf(item.class), colour: colours.get(item.class), faint: true, value: (point) => point.classes[index][key] }));
     const shared = { x: (point) => point.x, xMin: 0, xMax: 1, min: 0, max: 1, smooth: false, dots: false, alone: true };
     const several = curves.classes.length > 1;
     this.plots = [
       new Plot({ ...shared, title: t("Over the confidence"), key: "evaluation-confidence", name: () => `${this.name()}-confidence`, mark: best && { x: best.confidence, label: fixed(best.confidence, 2) }, xTitle: t("Confidence"), series: [
         { label: "F1", value: (point) => point.f1, colour: 1 }, { label: t("Precision"), value: (point) => point.precision, colour: 3 }, { label: t("Recall"), value: (point) => point.recall, colour: 4 }] }),
       new Plot({ ...shared, title: t("Precision over recall"), key: "evaluation-pr", name: () => `${this.name()}-precision-recall-curve`, xTitle: t("Recall"), series: [
-        { label: t("all classes"), value: (point) => point.pr, colour: 1 }, ...(several ? byClass("pr") : [])] }),
+        { label: t("all classes"), value: (point) => point.pr, colour: ALL }, ...(several ? byClass("pr") : [])] }),
       ...(several ? [new Plot({ ...shared, title: t("F1 of each class"), key: "evaluation-f1", name: () => `${this.name()}-f1-classes`, xTitle: t("Confidence"), series: [
-        { label: t("all classes"), value: (point) => point.f1, colour: 1 }, ...byClass("f1")] })] : []),
+        { label: t("all classes"), value: (point) => point.f1, colour: ALL }, ...byClass("f1")] })] : []),
     ];
     put(place, this.plots.map((plot) => plot.element));
     this.plots.forEach((plot) => { plot.start(); plot.set(points); });

@@ -28,6 +28,12 @@ export function significant(value, digits = 3) {
   return formatter({ maximumSignificantDigits: digits, notation: small ? "scientific" : "standard" }).format(value);
 }
 
+/** A number with exactly `digits` significant digits, where the next value must not change its width. */
+export function steady(value, digits = 3) {
+  if (!known(value) || (value !== 0 && Math.abs(value) < 1e-4)) return significant(value, digits);
+  return formatter({ minimumSignificantDigits: digits, maximumSignificantDigits: digits }).format(value);
+}
+
 /** 0..1 as percent, with exactly `digits` decimals. */
 export function percent(value, digits = 0) {
   return known(value) ? formatter({ style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value) : DASH;

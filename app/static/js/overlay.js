@@ -5,7 +5,7 @@ import { pressed } from "./chart_keys.js";
 import "./curve.js";
 import { h, icon, longName, write } from "./dom.js";
 import { soon, unwatch, watch } from "./drawing.js";
-import { duration, number, significant } from "./format.js";
+import { duration, number, significant, steady } from "./format.js";
 import { locale, t } from "./i18n.js";
 import { savePicture, saveTable } from "./saving.js";
 import { Average, smoothing } from "./smoothing.js";
@@ -204,7 +204,7 @@ export class Overlay {
   values() {
     return this.chart.data.datasets.map(({ data }) => {
       const at = pointer === null ? data.at(-1) : before(data, pointer);
-      return at ? significant(at.y) : "";
+      return at ? steady(at.y) : "";
     });
   }
 

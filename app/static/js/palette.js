@@ -6,6 +6,22 @@ export const COLOURS = ["#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "
 
 export const classColour = (index) => COLOURS[((index % COLOURS.length) + COLOURS.length) % COLOURS.length];
 
+const SERIES = 6; // colours of curves, in the order of the first classes' colours
+
+/** Colours of curves for some classes: each class its own where no other has it, so that it looks the same on all of the
+    page. A Map from class to 1 … 6. */
+export function seriesOf(classes) {
+  const found = new Map();
+  const taken = () => new Set(found.values());
+  for (const index of classes) if (!taken().has((index % SERIES) + 1)) found.set(index, (index % SERIES) + 1);
+  for (const index of classes) {
+    if (found.has(index)) continue;
+    const free = Array.from({ length: SERIES }, (_, place) => place + 1).find((colour) => !taken().has(colour));
+    found.set(index, free ?? (index % SERIES) + 1);
+  }
+  return found;
+}
+
 /** White or near black, whichever is read more easily on the colour. */
 export function inkOn(hex) {
   const [red, green, blue] = [1, 3, 5].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));

@@ -121,4 +121,4 @@ def data(_values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
         rare = [name for number, name in enumerate(facts.classes) if facts.boxes.get(number, 0) < FEW_OBJECTS]
         if rare:
             named = ", ".join(rare[:5]) + (" …" if len(rare) > 5 else "")
-            yield warning("dataset_id", "classes_rare", None, number=len(rare), names=named, few=FEW_OBJECTS)
+            yield warning("dataset_id", "classes_rare", None, names=named, few=FEW_OBJECTS)

@@ -62,7 +62,7 @@ WARNINGS = {
     "model_few": _l("%(images)s pictures are few for so large a model: it would learn them by heart."),
     "val_few": _l("Only %(images)s pictures to validate on: the figures will jump from epoch to epoch."),
     "val_none": _l("There are no pictures to validate on: the figures will say nothing about new pictures."),
-    "classes_rare": _l("%(number)s classes have fewer than %(few)s objects and will hardly be learned: %(names)s."),
+    "classes_rare": _l("Classes with fewer than %(few)s objects will hardly be learned: %(names)s."),
 }  # fmt: skip
 
 

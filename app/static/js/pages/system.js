@@ -1,7 +1,7 @@
 /* The machine, live: figures, devices and who uses them, the database, processes, the log. */
 import { AppLog } from "../app_log.js";
 import { $, blank, failure, h, put } from "../dom.js";
-import { bytes, duration, number, significant } from "../format.js";
+import { bytes, duration, number, percent, significant } from "../format.js";
 import { Gauges } from "../gauges.js";
 import { t } from "../i18n.js";
 import { SystemFeed } from "../system_feed.js";
@@ -35,7 +35,7 @@ function showProcesses(processes) {
     h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
     h("tbody", {}, processes.map(({ pid, program, training_id: id, cpu, rss, threads, uptime }) => h("tr", {},
       h("td", {}, id ? h("a", { href: `/trainings/${id}` }, `${PROGRAMS[program]?.() || program} ${id}`) : PROGRAMS[program]?.() || program),
-      h("td", { class: "number" }, String(pid)), h("td", { class: "number" }, `${number(cpu)} %`), h("td", { class: "number" }, bytes(rss)), h("td", { class: "number" }, number(threads)), h("td", { class: "number" }, duration(uptime))))))));
+      h("td", { class: "number" }, String(pid)), h("td", { class: "number" }, percent(cpu / 100)), h("td", { class: "number" }, bytes(rss)), h("td", { class: "number" }, number(threads)), h("td", { class: "number" }, duration(uptime))))))));
 }
 
 function show(system) {
