@@ -2,7 +2,7 @@
 
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -154,6 +154,19 @@ def test_a_crash_while_pausing_pauses(idle_app: APIFlask) -> None:
     training_id = make(idle_app, pause_requested=True)
     say(idle_app, training_id, Failed("killed", "signal 9"))
     assert (row_of(idle_app, training_id).status, row_of(idle_app, training_id).pause_reason) == ("paused", "asked")
+
+
+def test_a_pause_is_no_duration(idle_app: APIFlask) -> None:
+    began = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    training_id = make(idle_app, "paused", start_time=began, updated_at=began + timedelta(seconds=90))
+    assert idle_app.test_client().get(f"/api/trainings/{training_id}").get_json()["duration"] == 90.0
+
+
+def test_why_weights_are_not_used_is_said_in_the_readers_language(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    say(idle_app, training_id, Failed("weights", "the download failed"))
+    error = idle_app.test_client().get(f"/api/trainings/{training_id}").get_json()["error"]
+    assert error == "Os pesos iniciais não podem ser usados. Escolha outros, ou comece do zero. (o download falhou)"
 
 
 def test_a_stalled_training_goes_behind_the_others(idle_app: APIFlask) -> None:

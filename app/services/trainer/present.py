@@ -167,10 +167,11 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
 
 
 def duration(row: Training) -> float | None:
-    """Seconds from the start to the end, or until now."""
+    """Seconds from the start to the end, the present pause (its row's last change), or until now."""
     if row.start_time is None:
         return None
-    return round(((row.end_time or now()) - row.start_time).total_seconds(), 1)
+    end = row.end_time or (row.updated_at if row.status == TrainingStatus.PAUSED else now())
+    return round((end - row.start_time).total_seconds(), 1)
 
 
 def weights(folder: Path) -> Path | None:

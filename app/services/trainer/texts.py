@@ -40,7 +40,7 @@ FAILURES = {
     "out_of_memory": _l("Memory ran out, with ever smaller batches too. Use a smaller image size or model."),
     "disk_full": _l("The disk is full. Free some space and start again."),
     "data": _l("The dataset cannot be trained on. See its findings."),
-    "weights": _l("The start weights cannot be used."),
+    "weights": _l("The start weights cannot be used. Choose others, or start from scratch."),
     "killed": _l("The training process was killed from outside; perhaps the system's memory ran out. Try again."),
     "terminated": _l("The training process was asked to end from outside, several times. Try again."),
     "stalled": _l("The training process gave no sign of life, several times at the same place. See the log."),
@@ -73,6 +73,7 @@ def note(code: str, data: Mapping[str, Any]) -> str:
 
 def failure(kind: str | None, error: str | None) -> str | None:
     """What happened and what to do, with the error itself behind it."""
+    error = error and str(REASONS.get(error, error))
     if kind is None:
         return error
     advice = str(FAILURES.get(kind, FAILURES["code"]))
