@@ -30,7 +30,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     from apiflask import APIFlask
     from dotenv import dotenv_values
 
-    from app import auth, database, errors, i18n, logs, models, web
+    from app import auth, database, i18n, logs, models, problems, web
     from app.extensions import socketio
 
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
@@ -51,7 +51,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     database.init_app(app)
     i18n.init_app(app)
     auth.init_app(app)
-    errors.init_app(app)
+    problems.init_app(app)
     origins = cors_origins(config["SOCKETIO_CORS_ALLOWED_ORIGINS"])
     if origins:
         from flask_cors import CORS

@@ -14,7 +14,7 @@ from scripts.local_server import ROOT, settings_for
 
 # A module may import its own layer and those before it.
 LAYERS = (
-    {"config", "events", "errors", "extensions", "static_files", "threads"},
+    {"config", "events", "errors", "problems", "extensions", "static_files", "threads"},
     {"models", "schemas", "notify", "database", "i18n", "auth", "logs", "web", "bodies", "forms", "migrations"},
     {"services"},
     {"routes", "cli"},

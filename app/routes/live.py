@@ -15,11 +15,12 @@ from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
-from app.errors import AppError, Unprocessable, told
+from app.errors import AppError, Unprocessable
 from app.extensions import db, socketio
 from app.i18n import LOCALES, select_locale
 from app.models import Dataset, DatasetStatus
 from app.notify import DASHBOARD, SYSTEM, in_language, training_room
+from app.problems import told
 from app.schemas import MAX_ID, DatasetOut
 from app.services import services
 from app.services.trainer.present import as_json

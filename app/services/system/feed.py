@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, current_app
 from flask_babel import gettext as _
 
-from app import errors, notify
+from app import notify, problems
 from app.errors import NotFound
 from app.extensions import db, socketio
 from app.services import system
@@ -80,4 +80,4 @@ class SystemFeed:
             failure = error
             db.session.rollback()
             logger.warning("no figures of the system", exc_info=error)
-            notify.to_system_readers("system_error", lambda: errors.told(failure))
+            notify.to_system_readers("system_error", lambda: problems.told(failure))
