@@ -11,8 +11,13 @@ import pytest
 from babel.messages.mofile import write_mo
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
+from app.config import database_uri
 from app.i18n import TRANSLATIONS
+from app.models import Training
+from scripts.bench.pages import fill
 from scripts.i18n import present
 from scripts.local_server import Server
 
@@ -129,3 +134,16 @@ def joined(page: Page) -> None:
     wait_until(
         page, f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
     )
+
+
+@pytest.fixture(scope="module")
+def full(site: Server) -> Iterator[None]:
+    """Forty trainings with curves, one of them with a long name."""
+    uri = database_uri(site.settings["DATABASE_URL"])
+    fill(uri, 40, 20, datasets=3)
+    engine = create_engine(uri)
+    with Session(engine) as session:
+        session.get_one(Training, 40).name = ("A very long name of a training that does not end " * 2)[:100]
+        session.commit()
+    yield
+    engine.dispose()

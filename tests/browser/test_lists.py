@@ -1,38 +1,19 @@
-"""Lists, the comparison, the form of a new training, the system page, and the frame of every page."""
+"""Lists and the comparison, full."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
-from sqlalchemy import case, create_engine, update
+from playwright.sync_api import Page, expect
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from app.config import database_uri
-from app.models import Dataset, Training, TrainingMetric, TrainingStatus
-from scripts.bench.pages import fill
+from app.models import Training
 from scripts.local_server import Server
-from tests.browser.conftest import SOCKET, Open, shoot, wait_until
+from tests.browser.conftest import Open, shoot, wait_until
 
 pytestmark = pytest.mark.browser
-
-LONG = "A very long name of a training that does not end " * 2
-
-
-@pytest.fixture(scope="module")
-def full(site: Server) -> Iterator[None]:
-    """Forty trainings with curves, one of them with a long name."""
-    uri = database_uri(site.settings["DATABASE_URL"])
-    fill(uri, 40, 20, datasets=3)
-    engine = create_engine(uri)
-    with Session(engine) as session:
-        session.get_one(Training, 40).name = LONG[:100]
-        session.commit()
-    yield
-    engine.dispose()
 
 
 def rows(page: Page) -> list[str]:
@@ -183,234 +164,6 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None)
     expect(gone.get_by_role("alert")).to_contain_text("There is none of these trainings any more.")
 
 
-def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, full: None) -> None:
-    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
-    with Session(engine) as session:
-        more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
-        session.add_all(more)
-        session.commit()
-        page = open_page("/trainings/new", locale="en")
-        choice, search = page.locator("[name=dataset_id]"), page.locator("[data-narrow=dataset]")
-        expect(choice.locator("option")).to_have_count(100)
-        search.fill("Dataset 1")
-        expect(choice.locator("option:checked")).to_have_text("Dataset 1")
-        expect(page.locator("[data-summary] dd").first).to_have_text("Dataset 1")
-        search.fill("no such dataset")
-        expect(page.get_by_text("No dataset has this name.")).to_be_visible()
-        expect(choice).to_have_value("1")
-        for item in more:
-            session.delete(item)
-        session.commit()
-    engine.dispose()
-
-
-def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: None) -> None:
-    page = open_page("/trainings/new?dataset_id=1", locale="en")
-    page.locator("[name=epochs]").fill("7")
-    expect(page.locator(".preset")).to_have_count(3)
-    expect(page.locator("[name=img_size]")).to_have_value("640")
-    expect(page.locator("[name=epochs]")).to_have_value("7")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("Proposed: 100")
-    page.locator(".preset", has_text="Quick look").click()
-    expect(page.locator("[name=epochs]")).to_have_value("5")
-    expect(page.locator("[name=img_size]")).to_have_value("320")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("steps in all")
-
-
-def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -> None:
-    page = open_page("/trainings/new?dataset_id=1", locale="en")
-    expect(page.locator(".preset")).to_have_count(3)
-    page.locator("[name=batch_size]").fill("2000")
-    why = page.locator("[data-why=batch_size] .unusual")
-    expect(why.filter(has_text="larger than the dataset")).to_be_visible()
-    expect(page.locator("[data-unusual-count]")).to_be_visible()
-    why.filter(has_text="larger than the dataset").get_by_role("button", name="Use 200").click()
-    expect(page.locator("[name=batch_size]")).to_have_value("200")
-    page.locator("[name=img_size]").fill("650")
-    page.locator("[data-why=img_size] .unusual").get_by_role("button", name="Use 672").click()
-    expect(page.locator("[name=img_size]")).to_have_value("672")
-    page.locator("[name=model_version][value=x]").check()
-    page.locator("[data-why=model_version] .unusual").get_by_role("button", name="Use YOLOv8n").click()
-    expect(page.locator("[name=model_version][value=n]")).to_be_checked()
-
-
-@pytest.mark.parametrize(
-    ("locale", "low", "whole"),
-    [
-        ("pt-BR", "O menor valor é 1.", "Escreva um número inteiro."),
-        ("en", "The smallest value is 1.", "Write a whole number."),
-    ],
-)
-def test_a_wrong_value_is_told_in_the_page_s_language(
-    open_page: Open, full: None, locale: str, low: str, whole: str
-) -> None:
-    page = open_page("/trainings/new?dataset_id=1", locale=locale)
-    expect(page.locator(".preset")).to_have_count(3)
-    page.locator("[name=epochs]").fill("-1")
-    page.locator("[name=batch_size]").fill("2.5")
-    page.locator("[name=batch_size]").blur()
-    expect(page.locator("[data-error=epochs]")).to_have_text(low)
-    expect(page.locator("[data-error=batch_size]")).to_have_text(whole)
-    expect(page.locator("[data-summary] dd").last).to_have_text("–")
-    page.locator("[data-submit]").click()
-    expect(page.locator("[name=epochs]")).to_be_focused()
-    page.locator("[name=epochs]").fill("3")
-    page.locator("[name=epochs]").blur()
-    expect(page.locator("[data-error=epochs]")).to_be_hidden()
-
-
-def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:
-    page = open_page("/system", locale="en", expected="Failed to load resource")
-    expect(page.locator("[data-processes] tbody tr").first).to_contain_text("Server")
-    expect(page.locator("[data-database]")).to_contain_text("SQLite")
-    expect(page.locator("[data-devices]")).to_contain_text("Processor (CPU)")
-    expect(page.locator(".log-entry").first).to_be_visible()
-    page.locator("[data-log-level], [data-level]").select_option("DEBUG")
-    page.locator(".log-panel [data-search]").fill("nothing like this at all")
-    expect(page.locator("[data-log]")).to_contain_text("nothing like this.")
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    since = page.locator("[data-sub]")
-    for _ in range(2):
-        expect(since).not_to_have_text(since.inner_text(), timeout=20_000)
-    assert not [url for url in asked if url.endswith("/api/system")], "they come by the socket"
-
-    def fail(route: Route) -> None:
-        body = '{"title": "Temporarily unavailable", "detail": "The database is busy.", "errors": []}'
-        route.fulfill(status=503, content_type="application/problem+json", body=body)
-
-    page.route(re.compile(r"/api/system$"), fail)
-    change_path(page, "/nowhere")  # no socket, so it asks
-    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.", timeout=20_000)
-    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
-    page.unroute(re.compile(r"/api/system$"))
-    known = since.inner_text()
-    page.get_by_role("button", name="Try again").click()
-    expect(page.locator("[data-failure]")).to_be_empty()
-    expect(since).not_to_have_text(known, timeout=20_000)
-    change_path(page, "/socket.io")
-    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live", timeout=20_000)
-    page.evaluate("window.sent = []")
-    hear = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {hear} }})")
-    wait_until(page, "window.sent.length > 1")  # back in the room
-
-
-def change_path(page: Page, path: str) -> None:
-    """Where the socket looks for the server from now on; what is open is closed."""
-    lost = f"live.socket.io.opts.path = '{path}'; live.socket.io.engine.close();"
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
-
-
-def test_a_hidden_system_page_rests(open_page: Open, full: None) -> None:
-    page = open_page("/system", locale="en")
-    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()
-    page.evaluate("window.said = []")
-    listen = "live.socket.onAnyOutgoing((name) => window.said.push(name));"
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {listen} }})")
-    hide(page, "true")
-    wait_until(page, "String(window.said) === 'leave_system'")
-    known = page.locator("[data-sub]").inner_text()
-    hide(page, "false")
-    expect(page.locator("[data-sub]")).not_to_have_text(known, timeout=20_000)
-
-
-def hide(page: Page, hidden: str) -> None:
-    """As another tab in front does; chromium without a window has none."""
-    page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-
-
-def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
-    page = open_page("/", locale="en")
-    for key, path in {"d": "/datasets", "t": "/trainings", "c": "/compare", "s": "/system"}.items():
-        page.keyboard.press("g")
-        page.keyboard.press(key)
-        page.wait_for_url(re.compile(f"{path}$"))
-    expect(page.locator("[data-search]")).to_be_visible()
-    page.keyboard.press("/")
-    expect(page.locator("[data-search]")).to_be_focused()
-    page.keyboard.type("g d")  # a search, not a way to go
-    assert page.url.endswith("/system")
-    page.locator("h1").click()
-    page.keyboard.press("?")
-    expect(page.locator("dialog dt").first).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(page.locator("dialog")).to_have_count(0)
-
-
-def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, full: None) -> None:
-    page = open_page("/system", locale="en", expected="socket.io")
-    light = page.locator("[data-light]")
-    expect(light).to_have_attribute("data-light", "live")
-    page.evaluate("""() => {
-      window.late = [];
-      const real = window.setTimeout;
-      window.setTimeout = (act, wait, ...rest) => (wait === 15000 ? window.late.push(act) : real(act, wait, ...rest));
-    }""")
-    change_path(page, "/nowhere")
-    expect(light).to_have_attribute("data-light", "reconnecting")
-    assert page.evaluate("window.late.length") == 1
-    page.evaluate("window.late[0]()")
-    expect(light).to_have_attribute("data-light", "offline")
-    expect(light).to_contain_text("offline")
-    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.socket.io.opts.path = '/socket.io'; }})")
-    expect(light).to_have_attribute("data-light", "live")
-
-
-@contextmanager
-def other_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
-    """A training that is in another state for a while; its newest five epochs took 60 s each, the others 1,000 s."""
-    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
-    with Session(engine) as session:
-        row = session.get_one(Training, training_id)
-        before = {name: getattr(row, name) for name in values}
-        mine = TrainingMetric.training_id == training_id
-        seconds = case((TrainingMetric.epoch > row.current_epoch - 5, 60.0), else_=1000.0)
-        session.execute(update(TrainingMetric).where(mine).values(seconds=seconds))
-        set_all(row, values)
-        session.commit()
-        try:
-            yield
-        finally:
-            set_all(row, before)
-            session.commit()
-            engine.dispose()
-
-
-def set_all(row: Training, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(row, name, value)
-
-
-def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, full: None) -> None:
-    """At the pace of the last five epochs; nothing is said where nothing is left."""
-    said = {"en": "about 30 min still to go", "pt-BR": "ainda faltam cerca de 30 min"}
-    with other_state(site, 39, status="paused", total_epochs=50):
-        for locale, text in said.items():
-            page = open_page("/trainings/39", locale=locale)
-            expect(page.locator("[data-advance]")).to_contain_text(text, timeout=20_000)
-            expect(page.locator("[data-advance] strong")).to_have_text(re.compile(r"^40\s?%$"))
-    with other_state(site, 39, status="paused", total_epochs=20):
-        page = open_page("/trainings/39", locale="en")
-        expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20", timeout=20_000)
-        expect(page.locator("[data-advance]")).not_to_contain_text("still to go")
-
-
-@pytest.mark.parametrize(
-    ("eta", "text"),
-    [(None, "estimating the time left"), (0.4, "almost done"), (59.2, "1 min left"), (95.0, "1 min 40 s left"),
-     (1234.0, "21 min left"), (7300.0, "2 h 2 min left")],
-)  # fmt: skip
-def test_the_time_that_a_running_training_takes(
-    open_page: Open, site: Server, full: None, eta: float | None, text: str
-) -> None:
-    """As the run tells it, in steps that do not flicker."""
-    with other_state(site, 39, status="running", total_epochs=50, eta=eta):
-        page = open_page("/trainings/39", locale="en")
-        expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}", timeout=20_000)
-
-
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])
 def test_long_names_fit_on_a_phone(open_page: Open, full: None, path: str) -> None:
     page = open_page(path, width=360, theme="dark")
@@ -436,20 +189,3 @@ def test_a_long_queue_shows_its_first_rows(open_page: Open, site: Server, full: 
         session.query(Training).where(Training.name.startswith("Later")).delete()
         session.commit()
     engine.dispose()
-
-
-def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, full: None) -> None:
-    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
-    with Session(engine) as session:
-        failed = session.query(Training).where(Training.status == TrainingStatus.FAILED).first()
-        assert failed is not None
-        failed.error_kind = "out_of_memory"
-        session.commit()
-        number = failed.id
-    engine.dispose()
-    page = open_page(f"/trainings/{number}", locale="en")
-    notice = page.locator("[data-failure]")
-    expect(notice).to_contain_text("Use a smaller image size or model")
-    expect(notice.get_by_role("link", name="Copy and change")).to_have_attribute(
-        "href", f"/trainings/new?clone={number}"
-    )

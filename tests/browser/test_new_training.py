@@ -1,0 +1,89 @@
+"""The form of a new training: its choices, presets, advice and errors."""
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+from app.config import database_uri
+from app.models import Dataset
+from scripts.local_server import Server
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
+        session.add_all(more)
+        session.commit()
+        page = open_page("/trainings/new", locale="en")
+        choice, search = page.locator("[name=dataset_id]"), page.locator("[data-narrow=dataset]")
+        expect(choice.locator("option")).to_have_count(100)
+        search.fill("Dataset 1")
+        expect(choice.locator("option:checked")).to_have_text("Dataset 1")
+        expect(page.locator("[data-summary] dd").first).to_have_text("Dataset 1")
+        search.fill("no such dataset")
+        expect(page.get_by_text("No dataset has this name.")).to_be_visible()
+        expect(choice).to_have_value("1")
+        for item in more:
+            session.delete(item)
+        session.commit()
+    engine.dispose()
+
+
+def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: None) -> None:
+    page = open_page("/trainings/new?dataset_id=1", locale="en")
+    page.locator("[name=epochs]").fill("7")
+    expect(page.locator(".preset")).to_have_count(3)
+    expect(page.locator("[name=img_size]")).to_have_value("640")
+    expect(page.locator("[name=epochs]")).to_have_value("7")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("Proposed: 100")
+    page.locator(".preset", has_text="Quick look").click()
+    expect(page.locator("[name=epochs]")).to_have_value("5")
+    expect(page.locator("[name=img_size]")).to_have_value("320")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("steps in all")
+
+
+def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -> None:
+    page = open_page("/trainings/new?dataset_id=1", locale="en")
+    expect(page.locator(".preset")).to_have_count(3)
+    page.locator("[name=batch_size]").fill("2000")
+    why = page.locator("[data-why=batch_size] .unusual")
+    expect(why.filter(has_text="larger than the dataset")).to_be_visible()
+    expect(page.locator("[data-unusual-count]")).to_be_visible()
+    why.filter(has_text="larger than the dataset").get_by_role("button", name="Use 200").click()
+    expect(page.locator("[name=batch_size]")).to_have_value("200")
+    page.locator("[name=img_size]").fill("650")
+    page.locator("[data-why=img_size] .unusual").get_by_role("button", name="Use 672").click()
+    expect(page.locator("[name=img_size]")).to_have_value("672")
+    page.locator("[name=model_version][value=x]").check()
+    page.locator("[data-why=model_version] .unusual").get_by_role("button", name="Use YOLOv8n").click()
+    expect(page.locator("[name=model_version][value=n]")).to_be_checked()
+
+
+@pytest.mark.parametrize(
+    ("locale", "low", "whole"),
+    [
+        ("pt-BR", "O menor valor é 1.", "Escreva um número inteiro."),
+        ("en", "The smallest value is 1.", "Write a whole number."),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_page_s_language(
+    open_page: Open, full: None, locale: str, low: str, whole: str
+) -> None:
+    page = open_page("/trainings/new?dataset_id=1", locale=locale)
+    expect(page.locator(".preset")).to_have_count(3)
+    page.locator("[name=epochs]").fill("-1")
+    page.locator("[name=batch_size]").fill("2.5")
+    page.locator("[name=batch_size]").blur()
+    expect(page.locator("[data-error=epochs]")).to_have_text(low)
+    expect(page.locator("[data-error=batch_size]")).to_have_text(whole)
+    expect(page.locator("[data-summary] dd").last).to_have_text("–")
+    page.locator("[data-submit]").click()
+    expect(page.locator("[name=epochs]")).to_be_focused()
+    page.locator("[name=epochs]").fill("3")
+    page.locator("[name=epochs]").blur()
+    expect(page.locator("[data-error=epochs]")).to_be_hidden()

@@ -1,0 +1,109 @@
+"""The system page, and the frame of every page: connection light and keys."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import SOCKET, Open, wait_until
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:
+    page = open_page("/system", locale="en", expected="Failed to load resource")
+    expect(page.locator("[data-processes] tbody tr").first).to_contain_text("Server")
+    expect(page.locator("[data-database]")).to_contain_text("SQLite")
+    expect(page.locator("[data-devices]")).to_contain_text("Processor (CPU)")
+    expect(page.locator(".log-entry").first).to_be_visible()
+    page.locator("[data-log-level], [data-level]").select_option("DEBUG")
+    page.locator(".log-panel [data-search]").fill("nothing like this at all")
+    expect(page.locator("[data-log]")).to_contain_text("nothing like this.")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    since = page.locator("[data-sub]")
+    for _ in range(2):
+        expect(since).not_to_have_text(since.inner_text(), timeout=20_000)
+    assert not [url for url in asked if url.endswith("/api/system")], "they come by the socket"
+
+    def fail(route: Route) -> None:
+        body = '{"title": "Temporarily unavailable", "detail": "The database is busy.", "errors": []}'
+        route.fulfill(status=503, content_type="application/problem+json", body=body)
+
+    page.route(re.compile(r"/api/system$"), fail)
+    change_path(page, "/nowhere")  # no socket, so it asks
+    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.", timeout=20_000)
+    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
+    page.unroute(re.compile(r"/api/system$"))
+    known = since.inner_text()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-failure]")).to_be_empty()
+    expect(since).not_to_have_text(known, timeout=20_000)
+    change_path(page, "/socket.io")
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live", timeout=20_000)
+    page.evaluate("window.sent = []")
+    hear = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {hear} }})")
+    wait_until(page, "window.sent.length > 1")  # back in the room
+
+
+def change_path(page: Page, path: str) -> None:
+    """Where the socket looks for the server from now on; what is open is closed."""
+    lost = f"live.socket.io.opts.path = '{path}'; live.socket.io.engine.close();"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
+
+
+def test_a_hidden_system_page_rests(open_page: Open, full: None) -> None:
+    page = open_page("/system", locale="en")
+    expect(page.locator("[data-processes] tbody tr").first).to_be_visible()
+    page.evaluate("window.said = []")
+    listen = "live.socket.onAnyOutgoing((name) => window.said.push(name));"
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {listen} }})")
+    hide(page, "true")
+    wait_until(page, "String(window.said) === 'leave_system'")
+    known = page.locator("[data-sub]").inner_text()
+    hide(page, "false")
+    expect(page.locator("[data-sub]")).not_to_have_text(known, timeout=20_000)
+
+
+def hide(page: Page, hidden: str) -> None:
+    """As another tab in front does; chromium without a window has none."""
+    page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
+    page = open_page("/", locale="en")
+    for key, path in {"d": "/datasets", "t": "/trainings", "c": "/compare", "s": "/system"}.items():
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        page.wait_for_url(re.compile(f"{path}$"))
+    expect(page.locator("[data-search]")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.locator("[data-search]")).to_be_focused()
+    page.keyboard.type("g d")  # a search, not a way to go
+    assert page.url.endswith("/system")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.locator("dialog dt").first).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, full: None) -> None:
+    page = open_page("/system", locale="en", expected="socket.io")
+    light = page.locator("[data-light]")
+    expect(light).to_have_attribute("data-light", "live")
+    page.evaluate("""() => {
+      window.late = [];
+      const real = window.setTimeout;
+      window.setTimeout = (act, wait, ...rest) => (wait === 15000 ? window.late.push(act) : real(act, wait, ...rest));
+    }""")
+    change_path(page, "/nowhere")
+    expect(light).to_have_attribute("data-light", "reconnecting")
+    assert page.evaluate("window.late.length") == 1
+    page.evaluate("window.late[0]()")
+    expect(light).to_have_attribute("data-light", "offline")
+    expect(light).to_contain_text("offline")
+    page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ live.socket.io.opts.path = '/socket.io'; }})")
+    expect(light).to_have_attribute("data-light", "live")

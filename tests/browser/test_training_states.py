@@ -1,0 +1,88 @@
+"""The head of a training's page in states that a recorded run can be put into."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import case, create_engine, update
+from sqlalchemy.orm import Session
+
+from app.config import database_uri
+from app.models import Training, TrainingMetric, TrainingStatus
+from scripts.local_server import Server
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+
+@contextmanager
+def other_state(site: Server, training_id: int, **values: Any) -> Iterator[None]:
+    """A training that is in another state for a while; its newest five epochs took 60 s each, the others 1,000 s."""
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        row = session.get_one(Training, training_id)
+        before = {name: getattr(row, name) for name in values}
+        mine = TrainingMetric.training_id == training_id
+        seconds = case((TrainingMetric.epoch > row.current_epoch - 5, 60.0), else_=1000.0)
+        session.execute(update(TrainingMetric).where(mine).values(seconds=seconds))
+        set_all(row, values)
+        session.commit()
+        try:
+            yield
+        finally:
+            set_all(row, before)
+            session.commit()
+            engine.dispose()
+
+
+def set_all(row: Training, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+
+
+def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, full: None) -> None:
+    """At the pace of the last five epochs; nothing is said where nothing is left."""
+    said = {"en": "about 30 min still to go", "pt-BR": "ainda faltam cerca de 30 min"}
+    with other_state(site, 39, status="paused", total_epochs=50):
+        for locale, text in said.items():
+            page = open_page("/trainings/39", locale=locale)
+            expect(page.locator("[data-advance]")).to_contain_text(text, timeout=20_000)
+            expect(page.locator("[data-advance] strong")).to_have_text(re.compile(r"^40\s?%$"))
+    with other_state(site, 39, status="paused", total_epochs=20):
+        page = open_page("/trainings/39", locale="en")
+        expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20", timeout=20_000)
+        expect(page.locator("[data-advance]")).not_to_contain_text("still to go")
+
+
+@pytest.mark.parametrize(
+    ("eta", "text"),
+    [(None, "estimating the time left"), (0.4, "almost done"), (59.2, "1 min left"), (95.0, "1 min 40 s left"),
+     (1234.0, "21 min left"), (7300.0, "2 h 2 min left")],
+)  # fmt: skip
+def test_the_time_that_a_running_training_takes(
+    open_page: Open, site: Server, full: None, eta: float | None, text: str
+) -> None:
+    """As the run tells it, in steps that do not flicker."""
+    with other_state(site, 39, status="running", total_epochs=50, eta=eta):
+        page = open_page("/trainings/39", locale="en")
+        expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}", timeout=20_000)
+
+
+def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, full: None) -> None:
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        failed = session.query(Training).where(Training.status == TrainingStatus.FAILED).first()
+        assert failed is not None
+        failed.error_kind = "out_of_memory"
+        session.commit()
+        number = failed.id
+    engine.dispose()
+    page = open_page(f"/trainings/{number}", locale="en")
+    notice = page.locator("[data-failure]")
+    expect(notice).to_contain_text("Use a smaller image size or model")
+    expect(notice.get_by_role("link", name="Copy and change")).to_have_attribute(
+        "href", f"/trainings/new?clone={number}"
+    )
