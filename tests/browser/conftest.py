@@ -41,7 +41,7 @@ expect.set_options(timeout=20_000)  # a busy machine: what is expected comes, la
 
 
 class Watched:
-    """A browser page and everything that it should not have done; a console text with `expected` in it may be."""
+    """A browser page and everything that it should not have done; a console text that `expected` fits may be."""
 
     def __init__(self, page: Page, url: str, expected: str) -> None:
         self.page = page
@@ -53,7 +53,7 @@ class Watched:
         page.on("request", lambda request: self.check(request.url, url))
 
     def said(self, message: ConsoleMessage) -> None:
-        if not (self.expected and self.expected in message.text):
+        if not (self.expected and re.search(self.expected, message.text)):
             self.wrong.append(f"console: {message.type}: {message.text}")
 
     def check(self, address: str, url: str) -> None:

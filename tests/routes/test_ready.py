@@ -12,9 +12,9 @@ from apiflask import APIFlask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from app.database import patiently, writing
-from app.errors import from_any
 from app.extensions import db
 from app.models import Dataset
+from app.problems import from_any
 
 
 @contextmanager
