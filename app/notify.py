@@ -46,38 +46,37 @@ def to_training(event: str, training_id: int, payload: dict[str, Any], dashboard
 
     A client in both rooms gets it once. `payload` holds `training_id` and, for committed events, `seq`.
     """
-    rooms = rooms_of(training_id, dashboard)
-    if anyone_in(rooms):
-        socketio.emit(event, {"training_id": training_id} | payload, to=rooms)
+    send(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | payload)
 
 
 def to_readers(event: str, training_id: int, make: Callable[[], dict[str, Any]], dashboard: bool = True) -> None:
     """The same for an event with texts: `make` is called once for each language that someone reads."""
-    for locale in LOCALES:
-        rooms = [in_language(room, locale) for room in rooms_of(training_id, dashboard)]
-        if anyone_in(rooms):
-            with force_locale(locale):
-                payload = make()
-            socketio.emit(event, {"training_id": training_id} | payload, to=rooms)
+    send_texts(event, rooms_of(training_id, dashboard), lambda: {"training_id": training_id} | make())
 
 
 def to_dashboard(event: str, payload: dict[str, Any]) -> None:
     """Send an event about datasets or the queue to the dashboard room."""
-    if anyone_in([DASHBOARD]):
-        socketio.emit(event, payload, to=DASHBOARD)
+    send(event, [DASHBOARD], lambda: payload)
 
 
 def to_system(event: str, payload: dict[str, Any]) -> None:
     """Send figures to the system room."""
-    if anyone_in([SYSTEM]):
-        socketio.emit(event, payload, to=SYSTEM)
+    send(event, [SYSTEM], lambda: payload)
 
 
 def to_system_readers(event: str, make: Callable[[], dict[str, Any]]) -> None:
-    """The same for a text: `make` is called once for each language that someone reads."""
+    """The same for an event with texts, see `to_readers`."""
+    send_texts(event, [SYSTEM], make)
+
+
+def send(event: str, rooms: list[str], make: Callable[[], dict[str, Any]]) -> None:
+    """Send what `make` gives, which is called only where someone is there."""
+    if anyone_in(rooms):
+        socketio.emit(event, make(), to=rooms)
+
+
+def send_texts(event: str, rooms: list[str], make: Callable[[], dict[str, Any]]) -> None:
+    """The same, in each language that someone reads."""
     for locale in LOCALES:
-        room = in_language(SYSTEM, locale)
-        if anyone_in([room]):
-            with force_locale(locale):
-                payload = make()
-            socketio.emit(event, payload, to=room)
+        with force_locale(locale):
+            send(event, [in_language(room, locale) for room in rooms], make)

@@ -133,7 +133,10 @@ def test_other_clients_do_not_wait(server: Server, big: Path, control: str) -> N
     )
     print(f"\n{server.mode}: {figures}")
     assert len(ours) > 50
-    assert ours[at] < 0.1 + idle[-1], figures  # the longest wait is `make bench`'s: one pause of the machine is one too
+    assert ours[at] < 0.1 + idle[-1], figures
+    slow = max(1.0, seconds / 4)  # a busy machine, as the import shows: 3 to 4 s on an idle one
+    # A loop that is never left: 0.6 s and more, on an idle machine.
+    assert ours[-1] < 0.4 * slow + 2 * idle[-1], figures
 
 
 def test_bccd(server: Server, bccd_yolo: Path) -> None:

@@ -5,12 +5,10 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, current_app
-from flask_babel import gettext as _
 
-from app.errors import NotFound
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.services import readiness, services
-from app.services.system import exposition, logs
+from app.services.system import exposition, logs, refuse_if_off
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -55,12 +53,3 @@ def log_tail(query: dict[str, Any]) -> dict[str, Any]:
     refuse_if_off()
     path = Path(current_app.config["LOG_DIR"]) / "app.log"
     return logs.tail(path, query["level"], query["search"], query["limit"])
-
-
-def refuse_if_off() -> None:
-    """
-    Raises:
-        NotFound: METRICS_ENABLED is off.
-    """
-    if not current_app.config["METRICS_ENABLED"]:
-        raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))

@@ -137,7 +137,7 @@ def joined(page: Page) -> None:
 
 
 @pytest.fixture(scope="module")
-def full(site: Server) -> Iterator[None]:
+def forty(site: Server) -> Iterator[None]:
     """Forty trainings with curves, one of them with a long name."""
     uri = database_uri(site.settings["DATABASE_URL"])
     fill(uri, 40, 20, datasets=3)

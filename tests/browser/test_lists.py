@@ -20,7 +20,7 @@ def rows(page: Page) -> list[str]:
     return page.locator("tbody .name-link:not(.under)").all_inner_texts()
 
 
-def test_filters_sorting_and_the_way_back(open_page: Open, full: None) -> None:
+def test_filters_sorting_and_the_way_back(open_page: Open, forty: None) -> None:
     page = open_page("/trainings", locale="en")
     expect(page.locator("tbody tr")).to_have_count(25)
     expect(page.locator("tbody .sparkline-line")).to_have_count(25)
@@ -45,19 +45,23 @@ def test_filters_sorting_and_the_way_back(open_page: Open, full: None) -> None:
     expect(page.locator("[data-sub]")).to_have_text("13 trainings")
 
 
-def test_an_address_with_mistakes_shows_the_list(open_page: Open, full: None) -> None:
+def test_an_address_with_mistakes_shows_the_list(open_page: Open, forty: None) -> None:
     page = open_page("/trainings?sort=foo&status=bar&page=99", locale="en")
     expect(page.locator("tbody tr")).to_have_count(15)  # the second and last page
     expect(page.locator("[name=sort]")).to_have_value("-created_at")
     assert page.url.endswith("/trainings?page=2")
-    page.goto(page.url.replace("trainings?page=2", "datasets?page=99&search=Dataset"))
+    page.goto(page.url.replace("?page=2", "?trash=true&search=no+such+training"))
+    page.get_by_role("button", name="Show all").click()
+    expect(page.get_by_text("The trash is empty")).to_be_visible()
+    assert page.url.endswith("/trainings?trash=true"), "still in the trash"
+    page.goto(page.url.replace("trainings?trash=true", "datasets?page=99&search=Dataset"))
     expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
     page.locator("[name=search]").fill("no such dataset")
     page.get_by_role("button", name="Show all").click()
     expect(page.locator("[data-list] [data-dataset]")).to_have_count(3)
 
 
-def test_many_are_deleted_at_once_and_come_back(open_page: Open, full: None) -> None:
+def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) -> None:
     page = open_page("/trainings?sort=name", locale="en")
     expect(page.locator("tbody tr")).to_have_count(25)
     names = rows(page)[1:4]
@@ -77,7 +81,7 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, full: None) -> 
     expect(bar).to_be_hidden()
 
 
-def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, full: None) -> None:
+def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty: None) -> None:
     page = open_page("/trainings?sort=name", locale="en")
     page.locator("[data-pick]").nth(1).check()
     compare = page.locator("[data-bulk]").get_by_role("button", name="Compare")
@@ -114,7 +118,7 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, full:
     expect(other.locator("[data-runs] li")).to_have_count(3)
 
 
-def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, full: None) -> None:
+def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, forty: None) -> None:
     page = open_page("/compare?ids=1,2,3", locale="en")
     chart = page.locator(".chart canvas").first
     line = page.locator(".chart-guide:not(.is-best)")
@@ -155,7 +159,7 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, ful
     expect(said).to_contain_text("Run 0000: ")
 
 
-def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None) -> None:
+def test_a_comparison_without_its_trainings_says_so(open_page: Open, forty: None) -> None:
     page = open_page("/compare?ids=1,999", locale="en")
     expect(page.locator("[data-runs] li")).to_have_count(1)
     expect(page.locator("[data-toasts]")).to_contain_text("1 of them is not there any more.")
@@ -165,7 +169,7 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, full: None)
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])
-def test_long_names_fit_on_a_phone(open_page: Open, full: None, path: str) -> None:
+def test_long_names_fit_on_a_phone(open_page: Open, forty: None, path: str) -> None:
     page = open_page(path, width=360, theme="dark")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     expect(page.locator("main .skeleton:visible")).to_have_count(0)
@@ -173,7 +177,7 @@ def test_long_names_fit_on_a_phone(open_page: Open, full: None, path: str) -> No
     shoot(page, f"phone-{path.strip('/') or 'dashboard'}")
 
 
-def test_a_long_queue_shows_its_first_rows(open_page: Open, site: Server, full: None) -> None:
+def test_a_long_queue_shows_its_first_rows(open_page: Open, site: Server, forty: None) -> None:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     later = datetime.now(UTC) + timedelta(days=1)
     rows = [Training(name=f"Later {n}", dataset_id=1, model_version="n", start_not_before=later) for n in range(10)]

@@ -13,7 +13,7 @@ from tests.browser.conftest import Open
 pytestmark = pytest.mark.browser
 
 
-def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, full: None) -> None:
+def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open, site: Server, forty: None) -> None:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         more = [Dataset(name=f"Another {n}", classes=["a"], train_images=9, status="valid") for n in range(101)]
@@ -34,7 +34,7 @@ def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open
     engine.dispose()
 
 
-def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: None) -> None:
+def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     page.locator("[name=epochs]").fill("7")
     expect(page.locator(".preset")).to_have_count(3)
@@ -47,7 +47,7 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, full: Non
     expect(page.locator("[data-why=epochs]")).to_contain_text("steps in all")
 
 
-def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -> None:
+def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale="en")
     expect(page.locator(".preset")).to_have_count(3)
     page.locator("[name=batch_size]").fill("2000")
@@ -72,7 +72,7 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, full: None) -
     ],
 )
 def test_a_wrong_value_is_told_in_the_page_s_language(
-    open_page: Open, full: None, locale: str, low: str, whole: str
+    open_page: Open, forty: None, locale: str, low: str, whole: str
 ) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale=locale)
     expect(page.locator(".preset")).to_have_count(3)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 NO_SERVER = "[Ss]ocket|Failed to load resource"  # what chromium says while the socket looks in the wrong place
 
 
-def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, full: None) -> None:
+def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: None) -> None:
     page = open_page("/system", locale="en", expected=NO_SERVER)
     expect(page.locator("[data-processes] tbody tr").first).to_contain_text("Server")
     expect(page.locator("[data-database]")).to_contain_text("SQLite")
@@ -55,7 +55,7 @@ def change_path(page: Page, path: str) -> None:
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {lost} }})")
 
 
-def test_a_hidden_system_page_rests(open_page: Open, full: None) -> None:
+def test_a_hidden_system_page_rests(open_page: Open, forty: None) -> None:
     page = open_page("/system", locale="en")
     expect(page.locator("[data-processes] tbody tr").first).to_be_visible()
     page.evaluate("window.said = []")
@@ -74,7 +74,7 @@ def hide(page: Page, hidden: str) -> None:
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
+def test_keys_lead_everywhere(open_page: Open, forty: None) -> None:
     page = open_page("/", locale="en")
     for key, path in {"d": "/datasets", "t": "/trainings", "c": "/compare", "s": "/system"}.items():
         page.keyboard.press("g")
@@ -92,7 +92,7 @@ def test_keys_lead_everywhere(open_page: Open, full: None) -> None:
     expect(page.locator("dialog")).to_have_count(0)
 
 
-def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, full: None) -> None:
+def test_after_fifteen_seconds_the_light_says_offline(open_page: Open, forty: None) -> None:
     page = open_page("/system", locale="en", expected=NO_SERVER)
     light = page.locator("[data-light]")
     expect(light).to_have_attribute("data-light", "live")

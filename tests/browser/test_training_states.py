@@ -43,7 +43,7 @@ def set_all(row: Training, values: dict[str, Any]) -> None:
         setattr(row, name, value)
 
 
-def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, full: None) -> None:
+def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, forty: None) -> None:
     """At the pace of the last five epochs; nothing is said where nothing is left."""
     said = {"en": "about 30 min still to go", "pt-BR": "ainda faltam cerca de 30 min"}
     with other_state(site, 39, status="paused", total_epochs=50):
@@ -63,7 +63,7 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
      (1234.0, "21 min left"), (7300.0, "2 h 2 min left")],
 )  # fmt: skip
 def test_the_time_that_a_running_training_takes(
-    open_page: Open, site: Server, full: None, eta: float | None, text: str
+    open_page: Open, site: Server, forty: None, eta: float | None, text: str
 ) -> None:
     """As the run tells it, in steps that do not flicker."""
     with other_state(site, 39, status="running", total_epochs=50, eta=eta):
@@ -71,7 +71,7 @@ def test_the_time_that_a_running_training_takes(
         expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}", timeout=20_000)
 
 
-def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, full: None) -> None:
+def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, forty: None) -> None:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         failed = session.query(Training).where(Training.status == TrainingStatus.FAILED).first()

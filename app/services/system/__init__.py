@@ -8,8 +8,10 @@ from typing import Any
 
 import psutil
 from flask import current_app
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from app.errors import NotFound
 from app.extensions import db, socketio
 from app.models import Training, TrainingStatus
 from app.services.system import database, rates
@@ -17,6 +19,15 @@ from app.services.system.gpus import gpus
 from app.services.system.processes import devices, processes
 
 STARTED = time.time()
+
+
+def refuse_if_off() -> None:
+    """
+    Raises:
+        NotFound: METRICS_ENABLED is off.
+    """
+    if not current_app.config["METRICS_ENABLED"]:
+        raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))
 
 
 def machine(data: Path) -> dict[str, Any]:

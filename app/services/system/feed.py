@@ -6,10 +6,8 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
-from flask_babel import gettext as _
 
 from app import notify, problems
-from app.errors import NotFound
 from app.extensions import db, socketio
 from app.services import system
 from app.threads import off_loop
@@ -43,8 +41,7 @@ class SystemFeed:
         Raises:
             NotFound: METRICS_ENABLED is off.
         """
-        if not current_app.config["METRICS_ENABLED"]:
-            raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))
+        system.refuse_if_off()
         with self._looking:
             seen = off_loop(system.machine, Path(current_app.config["DATA_ROOT"]))
         dispatcher = self.trainer.dispatcher

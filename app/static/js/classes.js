@@ -74,9 +74,10 @@ export class ClassesView {
   redraw() {
     if (!this.metrics.length) return;
     this.plot?.end();
+    const colours = seriesOf(this.chosen);
     const value = (index) => (metric) => metric.classes.find((item) => item.class === index)?.[this.measure];
     this.plot = new Plot({ title: t("{measure} of each class", { measure: measureName(this.measure) }), key: "classes", name: () => `${this.name()}-classes`, min: 0, max: 1,
-      series: this.chosen.map((index) => ({ label: this.label(index), value: value(index), colour: seriesOf(this.chosen).get(index) })) });
+      series: this.chosen.map((index) => ({ label: this.label(index), value: value(index), colour: colours.get(index) })) });
     put($("[data-class-chart]", this.panel), this.plot.element);
     this.plot.start();
     this.refresh();
@@ -93,7 +94,8 @@ export class ClassesView {
     const look = JSON.stringify([items.map((item) => [item.class, this.label(item.class)]), this.chosen]);
     if (look !== this.look) {
       this.look = look;
-      this.rows = items.map((item) => this.row(item));
+      const colours = seriesOf(this.chosen);
+      this.rows = items.map((item) => this.row(item, colours.get(item.class)));
       const head = [t("Class"), this.classify ? t("Images") : t("Objects"), ...(this.classify ? [] : ["AP50", "AP50-95"]), t("Precision"), t("Recall")];
       put($("[data-class-table]", this.panel), h("table", { class: "list is-tight" },
         h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
@@ -105,13 +107,12 @@ export class ClassesView {
     });
   }
 
-  row(item) {
-    const place = this.chosen.indexOf(item.class);
-    const box = h("input", { class: "form-check-input", type: "checkbox", checked: place >= 0, disabled: place < 0 && this.chosen.length >= MOST, onchange: () => this.toggle(item.class) });
+  row(item, colour) {
+    const box = h("input", { class: "form-check-input", type: "checkbox", checked: Boolean(colour), disabled: !colour && this.chosen.length >= MOST, onchange: () => this.toggle(item.class) });
     const name = this.label(item.class);
     const cells = Array.from({ length: this.classify ? 3 : 5 }, () => h("td", { class: "number" }));
     const element = h("tr", { "data-class": item.class },
-      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: place >= 0 ? { color: `var(--series-${seriesOf(this.chosen).get(item.class)})` } : { color: "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
+      h("td", {}, h("label", { class: "class-name", title: name }, box, h("span", { class: "key-line", style: { color: colour ? `var(--series-${colour})` : "transparent" } }), h("span", { class: "class-text" }, longName(name)))), cells);
     return { element, cells };
   }
 

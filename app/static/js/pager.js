@@ -49,7 +49,19 @@ export function filters(form, changed) {
     setTo(control, value);
     return go(1);
   };
-  return { go, set, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
+  const clear = () => {
+    for (const control of controls) if (control.name !== "sort" && control.type !== "hidden") control.value = defaultOf(control);
+    return go(1);
+  };
+  /** Whether the address named a page behind the last one: that one comes instead. */
+  const beyond = ({ page: asked, pages }) => {
+    const last = Math.max(1, pages);
+    if (asked > last) go(last, true);
+    return asked > last;
+  };
+  /** What stands where the filters leave nothing, with the way back. */
+  const nothing = (text) => h("div", { class: "panel-empty" }, h("p", {}, text), h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: clear }, t("Show all")));
+  return { go, set, beyond, nothing, current: () => query(Math.max(1, Number.parseInt(new URLSearchParams(window.location.search).get("page"), 10) || 1)), fromAddress };
 }
 
 /** A choice may not be there yet: the server lists it a moment later (see `offer`). One that the page itself does not

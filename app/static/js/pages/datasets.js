@@ -33,17 +33,10 @@ function show(answer, query) {
   const filtered = query.search || query.status;
   form.hidden = !answer.total && !filtered;
   $("[data-total]").textContent = answer.total ? tn("{n} dataset", "{n} datasets", answer.total) : "";
-  if (answer.page > Math.max(1, answer.pages)) { state.go(Math.max(1, answer.pages), true); return; }
+  if (state.beyond(answer)) return;
   showPager($("[data-pager]"), answer, (page) => state.go(page));
   if (answer.datasets.length) put(list, answer.datasets.map(shownCard));
-  else put(list, h("div", { class: "panel dataset-none" }, filtered ? noneFits() : empty()));
-}
-
-const noneFits = () => h("div", { class: "panel-empty" }, h("p", {}, t("No dataset fits these filters.")), h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: clearFilters }, t("Show all")));
-
-function clearFilters() {
-  for (const control of form.querySelectorAll("select:not([name=sort]), [type=search]")) control.value = "";
-  state.go(1);
+  else put(list, h("div", { class: "panel dataset-none" }, filtered ? state.nothing(t("No dataset fits these filters.")) : empty()));
 }
 
 function empty() {

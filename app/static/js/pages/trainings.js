@@ -38,17 +38,15 @@ function show(answer, query) {
   $("[data-sub]").textContent = answer.total ? tn("{n} training", "{n} trainings", answer.total) : t("No training");
   const filtered = query.search || query.status || query.dataset_id || query.model || query.task;
   form.hidden = !answer.total && !filtered;
-  if (answer.page > Math.max(1, answer.pages)) { state.go(Math.max(1, answer.pages), true); return; }
+  if (state.beyond(answer)) return;
   if (answer.trainings.length) put(list, trainingTable(answer.trainings, options(query)));
-  else if (filtered) put(list, noneFits());
+  else if (filtered) put(list, state.nothing(t("No training fits these filters.")));
   else put(list, inTrash ? emptyTrash() : empty());
   selection?.refresh(answer.trainings);
   showPager($("[data-pager]"), answer, (number) => state.go(number));
 }
 
 const options = (query) => ({ curves: true, ...(inTrash ? { actions: trashActions } : { selection }), sort: { by: query.sort, go: (key) => state.set("sort", key) } });
-
-const noneFits = () => h("div", { class: "panel-empty" }, h("p", {}, t("No training fits these filters.")), h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: clearFilters }, t("Show all")));
 
 const empty = () => blank({
   symbol: "graph-up", title: t("No training yet"),
@@ -90,11 +88,6 @@ async function offerChoices() {
     offer(form.querySelector("[name=task]"), tasks.map(({ name, trainings }) => [name, shown(taskName(name), trainings)]));
     form.querySelector("[name=task]").hidden = tasks.length < 2 && !state.current().task;
   } catch { /* the filters stay at "all" */ }
-}
-
-function clearFilters() {
-  for (const control of form.querySelectorAll("select:not([name=sort]), [type=search]")) control.value = "";
-  state.go(1);
 }
 
 if (!inTrash) new QueueView($("[data-queue-panel]"));
