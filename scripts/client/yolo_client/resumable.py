@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from scripts.client import Client
+    from .api import Client
 
 FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are gone on with
 CHUNK = 64 * 1024**2

@@ -1,19 +1,6 @@
-"""A client of the platform for scripts: datasets, trainings and tests by REST, progress by Socket.IO.
+"""The platform's REST API and its live events: datasets, trainings and tests of one server."""
 
-python -m scripts.client upload shapes.zip --name Shapes
-python -m scripts.client upload large.zip --name Large --resume large.state
-python -m scripts.client train 1 --name "First try" --epochs 30 --watch
-python -m scripts.client test 1 photo.jpg --output boxes.jpg
-python -m scripts.client download 1 best.pt
-python -m scripts.client extend 1 --epochs 10 --schedule keep
-python -m scripts.client queue 5 3
-python -m scripts.client revise 1 --rename dog=animal --rename cat=animal --split 80/15/5
-"""
-
-import argparse
-import json
 import queue
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,7 +10,7 @@ from typing import Any
 import requests
 import socketio
 
-from scripts import client_actions, client_datasets, resumable
+from . import resumable
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
@@ -192,79 +179,3 @@ def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tup
         yield event, data
         if event in ENDINGS or (event == "training_snapshot" and data["training"]["status"] in ENDED):
             return
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m scripts.client", description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:5000", help="of the server (default: %(default)s)")
-    commands = parser.add_subparsers(dest="command", required=True)
-    upload = commands.add_parser("upload", help="send a ZIP and wait until it is validated")
-    upload.add_argument("file", type=Path)
-    upload.add_argument("--name", required=True)
-    upload.add_argument("--resume", type=Path, metavar="STATE", help="file that remembers where it was cut")
-    train = commands.add_parser("train", help="queue a training")
-    train.add_argument("dataset_id", type=int)
-    train.add_argument("--name")
-    train.add_argument("--model-version", choices="nsmlx")
-    for option in ("--epochs", "--batch-size", "--img-size"):
-        train.add_argument(option, type=int)
-    train.add_argument("--learning-rate", type=float)
-    train.add_argument("--watch", action="store_true", help="print its events until it ends")
-    watch = commands.add_parser("watch", help="print the events of a training until it ends")
-    watch.add_argument("training_id", type=int)
-    test = commands.add_parser("test", help="try a trained model on an image")
-    test.add_argument("training_id", type=int)
-    test.add_argument("image", type=Path)
-    test.add_argument("--output", type=Path, help="save the image with its boxes here")
-    download = commands.add_parser("download", help="save the trained weights")
-    download.add_argument("training_id", type=int)
-    download.add_argument("file", type=Path)
-    client_actions.add_actions(commands)
-    client_datasets.add_commands(commands)
-    return parser.parse_args()
-
-
-def show(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False), flush=True)
-
-
-def run(client: Client, asked: argparse.Namespace) -> None:
-    """Carry out one command; its answer is printed as JSON, a line each."""
-    if asked.command == "upload":
-        show(client.wait_until_valid(client.upload(asked.file, asked.name, asked.resume)))
-    elif asked.command == "train":
-        fields = ("dataset_id", "name", "model_version", "epochs", "batch_size", "img_size", "learning_rate")
-        payload = {field: getattr(asked, field) for field in fields if getattr(asked, field) is not None}
-        asked.training_id = client.train(**payload)
-        show({"training_id": asked.training_id})
-    elif asked.command == "test":
-        answer = client.test(asked.training_id, asked.image)
-        show(answer)
-        if asked.output:
-            client.download(answer["image_url"], asked.output)
-    elif asked.command == "download":
-        client.download(f"/api/trainings/{asked.training_id}/download", asked.file)
-    elif asked.command == "queue":
-        for training in client.queue(asked.order):
-            show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
-    elif asked.command in client_datasets.COMMANDS:
-        print(*client_datasets.printed(client_datasets.run(client, asked)), sep="\n", flush=True)
-    elif asked.command in client_actions.ACTIONS:
-        show(client_actions.acted(client, asked))
-    if asked.command == "watch" or getattr(asked, "watch", False):
-        for event, data in client.watch(asked.training_id):
-            show({"event": event} | data)
-
-
-def main() -> int:
-    asked = arguments()
-    try:
-        run(Client(asked.url), asked)
-    except (ApiError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

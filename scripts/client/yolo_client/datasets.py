@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scripts.client import Client
+    from .api import Client
 
 COMMANDS = {
     "import": "import a folder of the server below its IMPORT_ROOT",

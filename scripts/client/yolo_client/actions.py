@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scripts.client import Client
+    from .api import Client
 
 ACTIONS = {
     "stop": "end a training; its weights stay",

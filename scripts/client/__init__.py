@@ -1,0 +1,5 @@
+"""The client as it stands in this repository: `from scripts.client import Client`, without installing it."""
+
+from scripts.client.yolo_client import ApiError, Client
+
+__all__ = ["ApiError", "Client"]

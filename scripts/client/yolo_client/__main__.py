@@ -1,0 +1,7 @@
+"""`python -m yolo_client`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())
