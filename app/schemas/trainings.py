@@ -164,7 +164,9 @@ class TrainingOut(Schema):
     stop_requested = Boolean()
     downloadable = Boolean()
     best = Nested(MetricOut, allow_none=True, metadata={"description": "The epoch with the best fitness so far."})
-    progress = Dict()
+    progress = Dict(
+        metadata={"description": "stage, or epoch, batch, batches, loss; fraction: 0 to 1 of the whole run."}
+    )
     seq = Integer()
     task = String()
     architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})

@@ -37,6 +37,7 @@ class TellingTrainer(engine.BaseTrainer):
     optimizer: Any
     metrics: Any
     tloss: Any
+    loss_items: Any
     validator: Any
 
     def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
@@ -46,9 +47,10 @@ class TellingTrainer(engine.BaseTrainer):
         self.hooks: dict[str, Callable[[], Any]] = {}
         self.pace: Pace | None = None
         self.batch = self.best_epoch = 0
+        self.batch_marked = 0.0
         self.earlier: Sequence[float] = ()  # when the epochs before ended, in seconds of the run
         self.told_at = self.marked = self.epoch_marked = 0.0
-        self.loading = self.first_batch = self.training_s = self.validating_s = 0.0
+        self.loading = self.training_s = self.validating_s = 0.0
         super().__init__(cfg, overrides, _callbacks)
 
     def say(self, event: Event) -> None:
@@ -95,6 +97,7 @@ class TellingTrainer(engine.BaseTrainer):
             self.epochs - self.args.close_mosaic + 1,
             len(self.test_loader.dataset) / max(1, len(self.train_loader.dataset)),
             [late - early for early, late in zip([0.0, *self.earlier], self.earlier, strict=False)],
+            self.train_loader.num_workers,
         )
         self.epoch_marked = time.monotonic()
         devices = list(range(self.world_size)) if self.world_size > 1 else [self.device.index or 0]
@@ -114,7 +117,7 @@ class TellingTrainer(engine.BaseTrainer):
     def before_epoch(self) -> None:
         self.batch = 0
         self.loading = self.validating_s = 0.0
-        self.marked = self.training_s = time.monotonic()
+        self.marked = self.batch_marked = self.training_s = time.monotonic()
 
     def before_batch(self) -> None:
         self.loading += time.monotonic() - self.marked
@@ -122,20 +125,23 @@ class TellingTrainer(engine.BaseTrainer):
     def after_batch(self) -> None:
         self.batch += 1
         now = self.marked = time.monotonic()
-        if self.batch == 1:
-            self.first_batch = now - self.epoch_marked
+        if self.pace is not None:
+            self.pace.batch_done(self.epoch + 1, now - self.batch_marked)
+        self.batch_marked = now
         batches = len(self.train_loader)
         if now - self.told_at >= PROGRESS_S or self.batch == batches:
             self.told_at = now
-            parts = self.train_parts()
-            self.say(Progress(self.epoch + 1, self.batch, batches, total(parts), parts, self.eta(now)))
+            parts = self.batch_parts()
+            self.say(Progress(self.epoch + 1, self.batch, batches, total(parts), parts, self.eta()))
 
-    def eta(self, now: float) -> float | None:
+    def eta(self) -> float | None:
         """Seconds until the end of the run, within an epoch."""
-        if self.pace is None:
-            return None
-        left = self.pace.left_within(self.epoch, self.batch, now - self.epoch_marked, self.first_batch)
+        left = self.pace.left_within(self.epoch, self.batch) if self.pace is not None else None
         return None if left is None else round(left, 1)
+
+    def batch_parts(self) -> dict[str, float]:
+        """The loss of the last batch alone: `tloss` is the mean of the epoch so far."""
+        return self.label_loss_items(self.loss_items, prefix="train") if self.loss_items else {}
 
     def after_batches(self) -> None:
         self.training_s = time.monotonic() - self.training_s

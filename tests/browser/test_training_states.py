@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.config import database_uri
 from app.models import Training, TrainingMetric, TrainingStatus
 from scripts.local_server import Server
-from tests.browser.conftest import Open
+from tests.browser.conftest import SOCKET, Open, joined, shoot
 
 pytestmark = pytest.mark.browser
 
@@ -86,3 +86,48 @@ def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, for
     expect(notice.get_by_role("link", name="Copy and change")).to_have_attribute(
         "href", f"/trainings/new?clone={number}"
     )
+
+
+HEAR = f"""(said) => import({SOCKET}).then(({{live}}) => {{
+  const room = [...live.rooms].find(({{name}}) => name === "training");
+  for (const [name, data] of said) room.tell(name, {{training_id: 39, ...data}});
+}})"""
+
+
+def progress(epoch: int, batch: int, **more: Any) -> tuple[str, dict[str, Any]]:
+    """A message about a batch, as the server sends it."""
+    place = {
+        "epoch": epoch,
+        "batch": batch,
+        "batches": 4,
+        "loss": 3.0 / batch,
+        "fraction": (epoch - 1 + batch / 4) / 50,
+    }
+    return "training_progress", {"status": "running", "eta": 60.0, "current_epoch": epoch - 1, "total_epochs": 50,
+                                 "progress": place | more}  # fmt: skip
+
+
+def test_a_page_opened_before_the_first_batch_draws_it(open_page: Open, site: Server, forty: None) -> None:
+    with other_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
+        page = open_page("/trainings/39", locale="en")
+        chart = page.locator("[data-chart=batches]")
+        expect(chart.locator(".chart-wait")).to_be_visible()
+        joined(page)
+        page.evaluate(HEAR, [progress(1, 1), progress(1, 2)])
+        expect(chart.locator(".chart-wait")).to_be_hidden()
+        shoot(page, "first-batches")
+
+
+def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, forty: None) -> None:
+    """It said "epoch 21 of 50", then "epoch 20 of 50 · measuring", and the bar moved back."""
+    with other_state(site, 39, status="running", total_epochs=50, current_epoch=20, eta=60.0):
+        page = open_page("/trainings/39", locale="en")
+        joined(page)
+        head, bar = page.locator("[data-advance]"), page.locator("[data-advance] [role=progressbar]")
+        page.evaluate(HEAR, [progress(21, 4)])
+        expect(head).to_contain_text("Epoch 21 of 50")
+        expect(bar).to_have_attribute("aria-valuenow", "42")
+        page.evaluate(HEAR, [progress(21, 4, stage="validating", loss=None)])
+        expect(head).to_contain_text("Epoch 21 of 50")
+        expect(head).not_to_contain_text("batch 4 of 4")
+        expect(bar).to_have_attribute("aria-valuenow", "42")

@@ -134,6 +134,10 @@ def test_two_epochs_from_downloaded_weights(run: Callable[..., Run], address: st
         for measure, prefix in ((event.loss, "train/"), (event.val_loss, "val/")):
             assert measure == pytest.approx(sum(value for key, value in event.parts.items() if key.startswith(prefix)))
     assert epochs[0].eta >= epochs[1].eta  # whole seconds
+    said = [event for event in training.of(Progress) if event.epoch == 1]
+    assert len(said) == 2, "the first batch of a run and the last of an epoch are always told"
+    assert said[0].loss != said[1].loss != epochs[0].loss, "each batch's own loss, not the mean of the epoch so far"
+    assert (said[0].loss + said[1].loss) / 2 == pytest.approx(epochs[0].loss, rel=1e-3)
 
     folder = training.folder
     assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == ["epoch-1.pt", "epoch-2.pt"]

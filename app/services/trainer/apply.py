@@ -33,6 +33,7 @@ from app.events import (
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services.trainer import recover
+from app.services.trainer.advance import KEPT, advance, stage
 from app.services.trainer.advice import advise
 from app.services.trainer.ending import cancelled, finish
 from app.services.trainer.messages import (
@@ -103,13 +104,13 @@ def record(event: Event, row: Training, time: datetime) -> list[Message]:
 
 @record.register
 def _(event: Stage, row: Training, time: datetime) -> list[Message]:
-    row.progress = {"stage": event.name}
+    stage(row, event.name)
     return [progress_message(row)]
 
 
 @record.register
 def _(event: Download, row: Training, time: datetime) -> list[Message]:
-    row.progress = {"stage": "weights", "name": event.name, "received": event.received, "total": event.total}
+    advance(row, stage="weights", name=event.name, received=event.received, total=event.total)
     return [progress_message(row)]
 
 
@@ -135,13 +136,13 @@ def _(event: Started, row: Training, time: datetime) -> list[Message]:
     db.session.execute(delete(Checkpoint).where(gone))
     row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
     row.config_path = f"models/{row.id}/config.yaml"
-    row.progress = {"epoch": event.start_epoch, "batch": 0, "batches": event.batches}
+    advance(row, epoch=event.start_epoch, batch=0, batches=event.batches)
     return [status_message(row)]
 
 
 @record.register
 def _(event: Progress, row: Training, time: datetime) -> list[Message]:
-    row.progress = {name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")}
+    advance(row, **{name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")})
     row.eta = event.eta
     return [progress_message(row)]
 
@@ -156,6 +157,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
     measures = {name: getattr(event, name) for name in MEASURES}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
     row.restarts = 0  # it gets on
+    advance(row, **{key: value for key, value in row.progress.items() if key in KEPT})
     update_message = message(
         "training_update",
         row,
@@ -163,6 +165,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
         metrics=measures,
         parts=event.parts,
         status=str(row.status),
+        progress=row.progress,
         eta=event.eta,
         seconds=event.seconds,
         timing=event.timing,

@@ -108,7 +108,7 @@ def losses(training_id: int, seq: int) -> list[Payload]:
     return [
         {"seq": number} | {name: payload["progress"].get(name) for name in names}
         for number, payload in found
-        if "batch" in payload["progress"]
+        if payload["progress"].get("loss") is not None
     ]
 
 

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import MetricsOut, TrainingOut
 from app.services.dispatch import queue_order
-from app.services.trainer import texts
+from app.services.trainer import advance, texts
 from app.services.trainer.paths import without_folders
 from app.services.trainer.sparks import sparks
 from app.services.trainer.waiting import allowed, waiting_for
@@ -157,6 +157,7 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
         "best": best,
         "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
         "error": texts.failure(row.error_kind, error),
+        "progress": advance.shown(row),
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
         "start": row.start or {"kind": "auto"},

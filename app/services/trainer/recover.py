@@ -14,6 +14,7 @@ from app.events import Failed, Paused
 from app.extensions import db
 from app.models import Training, TrainingStatus, new_position, now
 from app.services.dispatch import Room
+from app.services.trainer import advance
 from app.services.trainer.checkpoints import newest
 from app.services.trainer.ending import cancelled
 from app.services.trainer.messages import Message, message, note_message, status_message
@@ -114,7 +115,9 @@ def space_for(row: Training) -> int:
 
 
 def requeue(row: Training, told: list[Message]) -> list[Message]:
+    reached = advance.fraction(row)
     back_to_queue(row, newest(folder(row)))
+    row.progress |= {"fraction": reached}  # it goes on by itself: what is done again moves nothing
     return [*told, status_message(row)]
 
 

@@ -38,6 +38,7 @@ export class BatchPlot extends Plot {
     if (x < last) this.set(this.metrics.filter((point) => point.x < x)); // an epoch that is repeated
     const point = this.point(batch, this.metrics.at(-1));
     this.metrics.push(point);
+    this.wait.hidden = true;
     this.add(point);
     if (this.metrics.length > KEEP + SLACK) { this.shift(this.metrics.length - KEEP); this.outgrown = true; }
     this.outgrown ||= !this.fits();

@@ -44,7 +44,7 @@ export class Plot {
     this.note = h("div", { class: "chart-note", hidden: true });
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
     this.keys = spec.series.map((series) => key(this, series));
-    this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}` },
+    this.element = h("article", { class: `panel chart ${spec.wide ? "is-wide" : ""} ${spec.full ? "is-full" : ""}`, "data-chart": spec.key },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, tools(this))),
       h("div", { class: "chart-legend" }, this.keys.map((item) => item.element)),
       h("div", { class: "chart-box" }, this.canvas, this.guides.elements, this.note, this.wait), this.spoken);

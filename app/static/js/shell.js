@@ -30,7 +30,7 @@ function showRunning() {
   chip.href = `/trainings/${first.id}`;
   $(".running-ring").style.setProperty("--percent", Math.round(done * 100));
   $("[data-running-name]").textContent = first.name;
-  const figures = stageText(first) && !first.current_epoch ? stageText(first) : `${percent(done)} · ${remaining(first.eta)}`;
+  const figures = !first.current_epoch && !first.progress?.epoch && stageText(first) ? stageText(first) : `${percent(done)} · ${remaining(first.eta)}`;
   $("[data-running-figures]").textContent = others.length ? `${figures} · +${others.length}` : figures;
 }
 

@@ -37,10 +37,11 @@ export const trainingBadge = (training) => badge(shownState(training));
 /** Where it runs: a graphics card by its own name, the processor as people write it. */
 export const deviceName = ({ device, devices }) => (device === "cpu" ? "CPU" : device) || devices?.join(", ").replace("cpu", "CPU") || "";
 
-/** The epoch that a training is in. */
+/** The epoch that a training is in; before the first batch of a process, the one that comes. */
 export function epochText(training) {
   const total = training.total_epochs || training.epochs;
-  return t("Epoch {epoch} of {total}", { epoch: number(Math.min(total, Math.max(training.current_epoch, training.progress?.epoch || 0))), total: number(total) });
+  const epoch = training.progress?.epoch || training.current_epoch + 1;
+  return t("Epoch {epoch} of {total}", { epoch: number(Math.min(total, Math.max(training.current_epoch, epoch))), total: number(total) });
 }
 
 /** The model in words: "YOLOv8n", or the architecture's own name. */
@@ -73,13 +74,10 @@ export function waitingText(training) {
   return WAITS[code] ? WAITS[code](data) : message || t("It starts by itself when it is its turn.");
 }
 
-/** How far a training is, 0..1: its epochs and the batches of the present one. */
+/** How far a training is, 0..1, as the server counts it. */
 export function fraction(training) {
   if (training.status === "completed") return 1;
-  const total = training.total_epochs || training.epochs;
-  const { epoch, batch, batches } = training.progress || {};
-  const within = epoch && batches ? (epoch - 1 + batch / batches) / total : 0;
-  return Math.min(1, Math.max((training.current_epoch || 0) / total, within));
+  return training.progress?.fraction ?? Math.min(1, (training.current_epoch || 0) / (training.total_epochs || training.epochs));
 }
 
 const STAGES = {

@@ -167,8 +167,9 @@ function running(training, troubles) {
   const { progress = {} } = training;
   const stage = stageText(training);
   const asked = { stopping: t("stops after this batch"), pausing: t("pauses after this batch") }[shownState(training)];
-  const side = [asked, ...troubles, stage && training.current_epoch ? stage : null,
-    progress.batch ? t("batch {batch} of {batches}", { batch: number(progress.batch), batches: number(progress.batches) }) : null,
+  const begun = training.current_epoch > 0 || progress.epoch > 0;
+  const side = [asked, ...troubles, begun ? stage : null,
+    progress.batch && !stage ? t("batch {batch} of {batches}", { batch: number(progress.batch), batches: number(progress.batches) }) : null,
     progress.received ? [progress.received, progress.total].filter(Boolean).map(bytes).join(" / ") : null];
-  return { main: stage && !training.current_epoch ? stage : epochText(training), side, strong: `${percent(fraction(training))} · ${remaining(training.eta)}` };
+  return { main: begun ? epochText(training) : stage ?? epochText(training), side, strong: `${percent(fraction(training))} · ${remaining(training.eta)}` };
 }

@@ -80,7 +80,7 @@ room.on("training_deleted", ({ training_id: id }) => active.set(id, null));
 room.on("training_queue", ({ queue }) => active.reorder(queue));
 room.on("training_paused", ({ training_id: id }) => active.ask(id));
 room.on("training_status", ({ training }) => active.set(training.id, training));
-room.on("training_update", ({ training_id: id, epoch, status, eta }) => active.patch(id, { current_epoch: epoch, status, eta }));
+room.on("training_update", ({ training_id: id, epoch, status, progress, eta }) => active.patch(id, { current_epoch: epoch, status, progress, eta }));
 room.on("training_progress", ({ training_id: id, status, progress, eta, current_epoch: epoch, total_epochs: total }) =>
   active.patch(id, { status, progress, eta, ...(epoch !== undefined && { current_epoch: epoch }), ...(total && { total_epochs: total }) }));
 room.on("training_completed", ({ training_id: id }) => active.set(id, null));

@@ -47,8 +47,8 @@ class LiveCard {
   show(training) {
     put(this.state, trainingBadge(training));
     moveBar(this.bar, fraction(training));
-    const stage = stageText(training);
-    put(this.figures, h("span", {}, stage && !training.current_epoch ? stage : epochText(training)),
+    const begun = training.current_epoch > 0 || training.progress?.epoch > 0;
+    put(this.figures, h("span", {}, (!begun && stageText(training)) || epochText(training)),
       h("span", {}, `${percent(fraction(training))} · ${remaining(training.eta)}`));
   }
 }

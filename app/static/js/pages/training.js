@@ -113,9 +113,9 @@ async function nameClasses() {
   try { classes.named((await get(`/api/datasets/${state.training.dataset_id}`)).classes); } catch { /* numbers stand there */ }
 }
 
-function addEpoch({ epoch, metrics, parts, classes: found, status, eta, timestamp, seconds, fitness }) {
+function addEpoch({ epoch, metrics, parts, classes: found, status, progress, eta, timestamp, seconds, fitness }) {
   const metric = { epoch, ...metrics, parts: parts || {}, classes: found || [], timestamp, seconds, fitness };
-  Object.assign(state.training, { current_epoch: epoch, status, eta });
+  Object.assign(state.training, { current_epoch: epoch, status, progress, eta });
   const again = state.metrics.findIndex((item) => item.epoch >= epoch);
   if (again >= 0) state.metrics.splice(again); // an epoch that was repeated after a resume
   state.metrics.push(metric);

@@ -1,0 +1,35 @@
+"""How far a training is: what its row's `progress` holds. It never goes back while the run goes on by itself."""
+
+from typing import Any
+
+from app.models import Training, TrainingStatus
+
+MOST = 0.99  # until it has ended: the best weights are still validated
+KEPT = ("epoch", "batch", "batches")  # of the present epoch, while it is validated or saved
+
+
+def fraction(row: Training) -> float:
+    """0 to 1, of all epochs; 1 for a completed training, however many epochs it needed."""
+    if row.status == TrainingStatus.COMPLETED:
+        return 1.0
+    place, total = row.progress, row.total_epochs or row.epochs
+    within = place["epoch"] - 1 + place["batch"] / place["batches"] if place.get("batches") else 0
+    done = max(row.current_epoch, within) / max(1, total)
+    return round(max(min(done, MOST), place.get("fraction", 0.0)), 4)
+
+
+def advance(row: Training, **place: Any) -> None:
+    """Write down where the run is. An epoch that is done again after a crash moves nothing until it is new."""
+    before = row.progress.get("fraction", 0.0)
+    row.progress = place
+    row.progress = place | {"fraction": max(before, fraction(row))}
+
+
+def stage(row: Training, name: str, **more: Any) -> None:
+    """The run is in a phase outside the batches; the epoch that it belongs to is still the present one."""
+    advance(row, stage=name, **{key: row.progress[key] for key in KEPT if key in row.progress}, **more)
+
+
+def shown(row: Training) -> dict[str, Any]:
+    """`progress` as readers get it."""
+    return row.progress | {"fraction": fraction(row)}

@@ -1,0 +1,105 @@
+"""How far a training is: over REST and in the messages it never goes back, whatever phase it is in."""
+
+from typing import Any
+
+from apiflask import APIFlask
+
+from app.events import Event, Failed, Paused, Progress, Stage
+from app.services.trainer import present
+from app.services.trainer.apply import apply
+from app.services.trainer.messages import Message
+from tests.services.runs import RUN, STARTED, epoch, make, numbered, row_of, service
+
+
+def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
+    """Apply each event; the fraction of each message, and of the training as REST has it behind each event."""
+    seen = []
+    for place in numbered(events):
+        with app.app_context():
+            sent = apply(training_id, attempt, [place])
+            seen += [item.payload["progress"]["fraction"] for item in sent if "progress" in item.payload]
+            seen.append(as_read(training_id, app)["progress"]["fraction"])
+    return seen
+
+
+def as_read(training_id: int, app: APIFlask) -> dict[str, Any]:
+    found = present.one(training_id, service(app).models)
+    assert found is not None
+    return present.as_json(found)
+
+
+def test_validation_and_saving_are_no_step_back(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    events: list[Event] = []
+    for event in RUN[:-1]:
+        events.append(event)
+        if isinstance(event, Progress) and event.batch == event.batches:
+            events.append(Stage("validating"))
+    for number in (2, 3):  # RUN has the batches of the first epoch only
+        place = events.index(next(item for item in events if getattr(item, "epoch", 0) == number))
+        events[place:place] = [Progress(number, 1, 2, 3.0), Progress(number, 2, 2, 2.0), Stage("validating")]
+    seen = played(idle_app, training_id, [*events, Stage("saving")])
+    assert seen == sorted(seen)
+    assert seen[-1] == 0.99, "not 100 % while the best weights are still validated"
+    assert {round(value, 2) for value in seen} >= {0.0, 0.17, 0.33, 0.5, 0.67, 0.83}
+    with idle_app.app_context():
+        apply(training_id, 1, numbered([RUN[-1]], 1000))
+        assert as_read(training_id, idle_app)["progress"]["fraction"] == 1.0
+
+
+def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
+    """It was "epoch 4 of 5", then "epoch 3 of 5 · measuring", then "epoch 4 of 5"."""
+    training_id = make(idle_app)
+    played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 2, 2, 1.0), Stage("validating")])
+    with idle_app.app_context():
+        assert as_read(training_id, idle_app)["progress"] == {
+            "stage": "validating", "epoch": 2, "batch": 2, "batches": 2, "fraction": 0.6667
+        }  # fmt: skip
+
+
+def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Failed("killed", "signal 9")])
+    assert seen[-1] == 0.5
+    with idle_app.app_context():
+        row = row_of(idle_app, training_id)
+        assert row.status == "pending"
+    claim(idle_app, training_id)
+    again = [
+        Stage("importing"),
+        STARTED,
+        Progress(1, 1, 2, 1.0),
+        epoch(1),
+        Progress(2, 1, 2, 1.0),
+        Progress(2, 2, 2, 1),
+    ]
+    more = played(idle_app, training_id, [*again], attempt=2)
+    assert more[0] == 0.5
+    assert more == sorted(more)
+    assert more[-1] == 0.6667
+
+
+def test_a_pause_shows_what_is_kept(idle_app: APIFlask) -> None:
+    """Batches behind the last whole epoch are lost, and the page says "Paused after epoch 1 of 3"."""
+    training_id = make(idle_app, pause_requested=True)
+    seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
+    assert seen[-1] == 0.3333
+
+
+def claim(app: APIFlask, training_id: int) -> None:
+    from app.database import writing
+    from app.models import Training
+    from app.services.dispatch import take
+
+    with app.app_context(), writing() as session:
+        take(session.get_one(Training, training_id), ("cpu",))
+
+
+def test_every_message_with_progress_says_how_far(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    sent: list[Message] = []
+    with idle_app.app_context():
+        for place in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):
+            sent += apply(training_id, 1, [place])
+    told = {item.event for item in sent if "fraction" in item.payload.get("progress", {})}
+    assert told == {"training_progress", "training_update"}
