@@ -14,6 +14,7 @@ from scripts.local_server import ROOT, settings_for
 
 # A module may import its own layer and those before it.
 LAYERS = (
+    {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads"},
     {"models", "schemas", "notify", "database", "i18n", "auth", "logs", "web", "bodies", "forms", "migrations"},
     {"services"},
@@ -58,7 +59,9 @@ def violations(module: str, source: str) -> list[str]:
     for name in imports(source, module):
         top = name.partition(".")[0]
         if module.startswith("app.worker"):
-            allowed = name.startswith(("app.events", "app.worker")) or top in ML_STACK | sys.stdlib_module_names
+            allowed = (
+                name.startswith(("app.core", "app.events", "app.worker")) or top in ML_STACK | sys.stdlib_module_names
+            )
         elif name.startswith("app.worker"):
             allowed = False
         elif module.startswith("app.events"):

@@ -22,6 +22,7 @@ from app.services.datasets.options import recipe
 from app.services.idempotency import Asked, keep
 from app.services.process import Child
 from app.services.storage import Limits, Staged
+from app.services.storage.kinds import by_name as kind_of
 from app.services.storage.unpack import Pacer
 
 logger = logging.getLogger("yolo.dataset")
@@ -60,7 +61,7 @@ class DatasetImport(DatasetBase):
         """
         if not filename.lower().endswith(".zip"):
             raise BadUpload(
-                _("Only ZIP files are accepted here."),
+                kind_of(filename) or _("Only ZIP files are accepted here."),
                 [{"field": "file", "message": _("The file's name must end in .zip.")}],
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
@@ -261,6 +262,7 @@ def columns(staged: Staged, planned: Planned, about: Mapping[str, Any]) -> dict[
             "decisions": planned.decisions,
             "skipped": staged.skipped,
             "renamed": staged.renamed,
+            "archive": staged.notes,
             "original": {"name": about["name"]} if about["kind"] == "upload" else None,
         },
     }

@@ -12,7 +12,7 @@ from app.services.datasets.texts import REASONS, say
 SHARED = ("classes", "task", "format", "total_images", "train_images", "val_images", "test_images", "size_bytes",
           "report")  # fmt: skip
 NAMED = 50
-KEPT = ("skipped", "renamed", "original")  # of the report: what the upload said
+KEPT = ("skipped", "renamed", "original", "archive")  # of the report: what the upload said
 
 
 def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Ingested) -> None:

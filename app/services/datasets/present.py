@@ -27,7 +27,9 @@ class DatasetView(DatasetBase):
     def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)
         chosen = choices(dataset, options)
-        report["decisions"] = [decision(item, chosen) for item in report.get("decisions", [])]
+        report["decisions"] = [
+            decision(item, chosen) for item in [*report.get("archive", []), *report.get("decisions", [])]
+        ]
         shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
         return shown | {
             "report": report,

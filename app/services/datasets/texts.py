@@ -41,6 +41,12 @@ DECISIONS = {
                              "“%(task)s”. If the images do have labels, they are missing: upload them together."),
     "set_aside": _l("Images that cannot be decoded or are too large were set aside: %(count)s. Training will not see "
                     "them."),
+    "members_twice": _l("Files that are in the ZIP twice with the same content were taken once: %(count)s, such as "
+                        "%(first)s."),
+    "folders_cut": _l("The ZIP holds a whole path of folders. The folders above the dataset (%(folder)s) were left "
+                      "out."),
+    "names_decoded": _l("The ZIP does not say how its file names are encoded. They were read as %(encoding)s."),
+    "zips_opened": _l("The ZIP holds other ZIPs. They were opened: %(names)s."),
     "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
 }  # fmt: skip
 

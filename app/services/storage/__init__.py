@@ -12,13 +12,14 @@ from flask_babel import gettext as _
 
 from app.errors import NoSpace
 from app.extensions import socketio
-from app.services.storage.archive import Limits, Listing, check
-from app.services.storage.directory import read_directory
+from app.services.storage.archive import Limits, Listing
+from app.services.storage.reading import read_archive
 from app.services.storage.revisions import RevisionFiles
 from app.services.storage.staging import (
     Staged,
     Watcher,
     copy_in,
+    keep_names,
     keep_original,
     left_out,
     list_folder,
@@ -108,7 +109,7 @@ class StorageService(RevisionFiles):
             NoSpace: it would fill the disk.
         """
         pacer = Pacer()
-        listing = check(read_directory(file, limits.max_entries, pacer), limits, pacer)
+        listing = read_archive(file, limits, self.tmp, pacer, self.check_space)
         return self.stage(listing, limits, watcher, lambda folder, told: unpack(file, listing, folder, pacer, told))
 
     def stage_folder(self, root: Path, limits: Limits, watcher: Watcher | None = None) -> Staged:
@@ -135,6 +136,7 @@ class StorageService(RevisionFiles):
         staged = Staged(self.new_tmp(), size, **left_out(listing))
         try:
             staged.source.mkdir(parents=True)
+            keep_names(staged, listing)
             if watcher is not None:
                 watcher.expect(staged.folder)
             fill(staged.source, watcher.arrived if watcher else nobody)

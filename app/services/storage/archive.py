@@ -10,14 +10,15 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.errors import Unprocessable
-from app.services.storage.directory import DEFLATED, ENCRYPTED, STORED, Entry
-from app.services.storage.paths import safe_parts, shown
+from app.services.storage.directory import ENCRYPTED, Entry
+from app.services.storage.methods import CALLED, READABLE
+from app.services.storage.paths import MAX_DEPTH, safe_parts, shown
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
 ANNOTATIONS = frozenset({".xml", ".json"})
-LISTS = frozenset({".names", ".data"})  # darknet's class names, and where its parts are
+LISTS = frozenset({".names", ".data", ".labels", ".pbtxt"})  # class names, and where darknet's parts are
 ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 
 MAX_RATIO = 100
@@ -71,6 +72,12 @@ class Listing:
     skipped_names: list[str] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     renamed_count: int = 0
+    originals: dict[str, str] = field(default_factory=dict)  # by path below the source: the name in the archive
+    archives: list[Entry] = field(default_factory=list)  # those inside
+    notes: list[dict[str, Any]] = field(default_factory=list)  # decisions: code and data, see texts.DECISIONS
+
+    def note(self, code: str, **data: Any) -> None:
+        self.notes.append({"code": code, "data": data})
 
     def skip(self, kind: str, name: str) -> None:
         self.skipped[kind] += 1
@@ -95,22 +102,69 @@ def check(entries: Iterable[Entry], limits: Limits, pause: Callable[[], None]) -
         total += entry.size
         refuse_sizes(entry, total, limits)
         sort_in(listing, entry, parts)
-    refuse_collisions(listing.members, pause)
+    listing.members = once_each(listing, pause)
+    lift(listing)
+    refuse_folders(listing.members, pause)
+    for member in listing.members:
+        refuse_method(member.entry)
+        note_renamed(listing, member)
     return listing
 
 
-def refuse_collisions(members: Iterable[Member], pause: Callable[[], None]) -> None:
-    """Two names that some systems take for one, and a file where a folder must be.
+def once_each(listing: Listing, pause: Callable[[], None]) -> list[Member]:
+    """The members without those that are there twice with the same content.
+
+    Raises:
+        Unprocessable: two names that some systems take for one, with different contents; it names both.
+    """
+    seen: dict[str, Member] = {}
+    twins: list[str] = []
+    for member in listing.members:
+        pause()
+        first = seen.setdefault("/".join(member.parts).casefold(), member)
+        if first is member:
+            continue
+        if not same_content(first.entry, member.entry):
+            raise collision(first, member)
+        twins.append(member.entry.name)
+    if twins:
+        listing.note("members_twice", count=len(twins), first=shown(twins[0]))
+    return list(seen.values())
+
+
+def same_content(one: Entry, other: Entry) -> bool:
+    """Whether the archive says so; files of a folder have no checksum, and are not read for it."""
+    return bool(one.raw) and (one.size, one.crc) == (other.size, other.crc)
+
+
+def lift(listing: Listing) -> None:
+    """Cut off the folders above the dataset where a whole home path was packed.
+
+    Raises:
+        Unprocessable: a member is nested too deeply, and not only by folders that hold nothing else.
+    """
+    deepest = max((member for member in listing.members), key=lambda member: len(member.parts), default=None)
+    excess = len(deepest.parts) - MAX_DEPTH if deepest else 0
+    if deepest is None or excess <= 0:
+        return
+    above = deepest.parts[:excess]
+    for member in listing.members:
+        inside = member.parts[:excess] == above
+        if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
+            raise Unprocessable(_("%(name)s is nested more than %(limit)s folders deep.",
+                                  name=shown(deepest.entry.name), limit=MAX_DEPTH))  # fmt: skip
+        if inside:
+            member.parts = member.parts[excess:]
+    listing.note("folders_cut", folder=shown("/".join(above)))
+
+
+def refuse_folders(members: Iterable[Member], pause: Callable[[], None]) -> None:
+    """A file where a folder must be.
 
     Raises:
         Unprocessable: it names both.
     """
-    seen: dict[str, Member] = {}
-    for member in members:
-        pause()
-        other = seen.setdefault("/".join(member.parts).casefold(), member)
-        if other is not member:
-            raise collision(other, member)
+    seen = {"/".join(member.parts).casefold(): member for member in members}
     for member in members:
         pause()
         for depth in range(1, len(member.parts)):
@@ -120,19 +174,38 @@ def refuse_collisions(members: Iterable[Member], pause: Callable[[], None]) -> N
 
 
 def collision(first: Member, second: Member) -> Unprocessable:
+    if first.entry.name == second.entry.name:
+        return Unprocessable(_("The ZIP holds %(name)s twice, with different contents. Keep one of the two and make "
+                               "the ZIP again.", name=shown(first.entry.name)))  # fmt: skip
     return Unprocessable(_("%(first)s and %(second)s would be the same file.",
                            first=shown(first.entry.name), second=shown(second.entry.name)))  # fmt: skip
 
 
+def note_renamed(listing: Listing, member: Member) -> None:
+    """Count a member that is stored under another name than it has."""
+    name = member.entry.name
+    if list(member.parts) != [part for part in name.split("/") if part not in {"", "."}][-len(member.parts) :]:
+        listing.renamed_count += 1
+        if len(listing.renamed) < NAMED:
+            listing.renamed.append((shown(name), "/".join(member.parts)))
+        listing.originals["/".join(member.parts)] = name
+
+
 def refuse_kinds(entry: Entry) -> None:
-    """Links, devices, encryption and packing methods that are not read here."""
+    """Links, devices and encryption."""
     if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
         raise Unprocessable(_("%(name)s is a link or a device, not a file.", name=shown(entry.name)))
     if entry.flags & ENCRYPTED:
         raise Unprocessable(_("%(name)s is encrypted. Make the ZIP without a password.", name=shown(entry.name)))
-    if entry.method not in {STORED, DEFLATED}:
+
+
+def refuse_method(entry: Entry) -> None:
+    """Raises: Unprocessable: a packing method that is not read here."""
+    if entry.method not in READABLE:
         raise Unprocessable(_("%(name)s is packed with method %(method)s. Make the ZIP with the usual one (deflate).",
-                              name=shown(entry.name), method=entry.method))  # fmt: skip
+                              name=shown(entry.name),
+                              method=f"{entry.method} ({CALLED[entry.method]})" if entry.method in CALLED
+                              else entry.method))  # fmt: skip
 
 
 def refuse_sizes(entry: Entry, total: int, limits: Limits) -> None:
@@ -154,16 +227,13 @@ def sort_in(listing: Listing, entry: Entry, parts: tuple[str, ...]) -> None:
         listing.skip("hidden", entry.name)
     elif suffix in ARCHIVES:
         listing.skip("archive", entry.name)
+        listing.archives.append(entry)
     elif kind := KINDS.get(suffix):
         if entry.size > LARGEST.get(kind, entry.size):
             refuse_size(entry, kind)
             listing.skip("large", entry.name)
             return
         listing.members.append(Member(entry, parts, kind))
-        if list(parts) != [part for part in entry.name.split("/") if part not in {"", "."}]:
-            listing.renamed_count += 1
-            if len(listing.renamed) < NAMED:
-                listing.renamed.append((shown(entry.name), "/".join(parts)))
     else:
         listing.skip(suffix or "other", entry.name)
 

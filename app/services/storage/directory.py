@@ -12,9 +12,10 @@ from typing import IO
 from flask_babel import gettext as _
 
 from app.errors import BadUpload, Unprocessable
+from app.services.storage.kinds import headless, no_zip, split_part
 from app.services.storage.paths import shown
 
-STORED, DEFLATED = 0, 8
+STORED, DEFLATED, BZIP2, LZMA = 0, 8, 12, 14
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 UTF8 = 0x800
 
@@ -27,7 +28,8 @@ LOCAL_SIZE = 30
 
 @dataclass(slots=True)
 class Entry:
-    """One member, as the central directory has it. `end` is where the next one begins."""
+    """One member, as the central directory has it. `end` is where the next one begins; `raw` and `extra` are what its
+    name is made of (codepages.py); `file` is the archive that it lies in, None: the upload itself."""
 
     name: str
     flags: int
@@ -38,17 +40,17 @@ class Entry:
     offset: int
     mode: int
     end: int = 0
-
-
-def no_zip() -> BadUpload:
-    return BadUpload(_("This file is not a ZIP, or it was cut short. Make the ZIP again and send it whole."))
+    raw: bytes = b""
+    extra: bytes = b""
+    file: IO[bytes] | None = None
 
 
 def read_directory(file: IO[bytes], most: int, pause: Callable[[], None]) -> list[Entry]:
-    """The archive's members in the order of their data. `pause` is called once a member.
+    """The archive's members in the order of their data; their names are still to be read from `raw`, see codepages.py.
+    `pause` is called once a member.
 
     Raises:
-        BadUpload: no ZIP, or not all of it.
+        NotZip: no ZIP, or not all of it. BadUpload: it is empty.
         Unprocessable: more members than allowed, or members that share data.
     """
     count, directory, shift = find_directory(file)
@@ -73,8 +75,10 @@ def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
     file.seek(tail_at)
     tail = file.read()
     at = find_end(tail)
-    _sig, _disk, _cd_disk, _here, count, length, start, _comment = END.unpack_from(tail, at)
+    _sig, disk, _cd_disk, here, count, length, start, _comment = END.unpack_from(tail, at)
     end = tail_at + at
+    if 0 < disk < 0xFFFF or here < count < 0xFFFF:
+        raise split_part()
     if at >= LOCATOR_64.size and tail[at - LOCATOR_64.size :].startswith(b"PK\6\7"):
         file.seek(LOCATOR_64.unpack_from(tail, at - LOCATOR_64.size)[2])
         record = file.read(END_64.size)
@@ -84,7 +88,7 @@ def find_directory(file: IO[bytes]) -> tuple[int, tuple[int, int], int]:
         end -= LOCATOR_64.size + END_64.size
     shift = end - length - start  # bytes before the archive, as self-extracting ones have
     if shift < 0:
-        raise no_zip()
+        raise headless()
     return count, (end - length, end), shift
 
 
@@ -110,7 +114,7 @@ def read_entry(file: IO[bytes], shift: int) -> Entry:
     raw, extra = file.read(name_length), file.read(extra_length)
     file.seek(comment_length, 1)
     size, packed, offset = widen(extra, size, packed, offset)
-    return Entry(decode_name(raw, flags), flags, method, crc, packed, size, offset + shift, external >> 16)
+    return Entry("", flags, method, crc, packed, size, offset + shift, external >> 16, raw=raw, extra=extra)
 
 
 def widen(extra: bytes, *values: int) -> tuple[int, ...]:
@@ -129,18 +133,10 @@ def widen(extra: bytes, *values: int) -> tuple[int, ...]:
     return values
 
 
-def decode_name(raw: bytes, flags: int) -> str:
-    """Tools that write UTF-8 without saying so are more common than those that mean code page 437."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("utf-8", "replace") if flags & UTF8 else raw.decode("cp437")
-
-
 def refuse_overlaps(entries: list[Entry], directory: int) -> None:
     """Set each member's end; refuse members that share bytes, which is how 20 KB become terabytes."""
     for entry, following in zip(entries, [*(item.offset for item in entries[1:]), directory], strict=True):
         if entry.offset + LOCAL_SIZE + entry.packed > following:
             raise Unprocessable(_("Files in the ZIP overlap (%(name)s). Make it again with another tool.",
-                                  name=shown(entry.name)))  # fmt: skip
+                                  name=shown(entry.raw.decode("utf-8", "replace"))))  # fmt: skip
         entry.end = following

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from app.services.storage.unpack import CHUNK, Pacer, extract
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, where the file system can
 MODE = stat.S_IFREG | 0o644
+ORIGINALS = "names.json"  # in a dataset's folder: by path below source/, what the upload called it
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Staged:
     size_bytes: int
     skipped: dict[str, Any] = field(default_factory=dict)
     renamed: dict[str, Any] = field(default_factory=dict)
+    notes: list[dict[str, Any]] = field(default_factory=list)  # decisions about the archive: code and data
 
     @property
     def source(self) -> Path:
@@ -71,9 +74,17 @@ def prepared(folder: Path, member: Member, made: set[Path]) -> Path:
     return target
 
 
-def left_out(listing: Listing) -> dict[str, dict[str, Any]]:
-    """What the report says about files that were skipped or renamed."""
+def keep_names(staged: Staged, listing: Listing) -> None:
+    """Write down what files were called that could not keep their names: grouping by source needs them."""
+    if listing.originals:
+        text = json.dumps(listing.originals, ensure_ascii=True)
+        (staged.folder / ORIGINALS).write_text(text, encoding="utf-8")
+
+
+def left_out(listing: Listing) -> dict[str, Any]:
+    """What the report says about files that were skipped or renamed, and about the archive itself."""
     return {
+        "notes": listing.notes,
         "skipped": {
             "count": listing.skipped.total(),
             "kinds": dict(listing.skipped),

@@ -14,7 +14,9 @@ from flask_babel import gettext as _
 
 from app.errors import Unprocessable
 from app.extensions import socketio
-from app.services.storage.directory import LOCAL_SIZE, STORED, Entry, no_zip
+from app.services.storage.directory import LOCAL_SIZE, Entry
+from app.services.storage.kinds import no_zip
+from app.services.storage.methods import Broken, unpacker
 from app.services.storage.paths import shown
 
 CHUNK = 256 * 1024
@@ -42,6 +44,7 @@ def content(file: IO[bytes], entry: Entry) -> Iterator[bytes]:
         BadUpload: the archive ends before it.
         Unprocessable: its size or checksum is not what the archive says.
     """
+    file = entry.file or file
     start = data_start(file, entry)
     size, crc = 0, 0
     for chunk in inflated(file, start, entry):
@@ -68,32 +71,23 @@ def data_start(file: IO[bytes], entry: Entry) -> int:
 
 def inflated(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
     """The unpacked data; stops soon after the declared size."""
-    inflater = None if entry.method == STORED else zlib.decompressobj(-zlib.MAX_WBITS)
-    file.seek(start)
-    left, pending, seen = entry.packed, b"", 0
-    while (left or pending) and seen <= entry.size:
-        if not pending:
+    packed = unpacker(entry.method)
+    left, at, pending, more, seen = entry.packed, start, b"", False, 0
+    while (left or pending or more) and seen <= entry.size:
+        if not pending and not more:
+            file.seek(at)
             pending = file.read(min(CHUNK, left))
             if not pending:
                 raise no_zip()
-            left -= len(pending)
-        chunk, pending = step(inflater, pending, entry)
+            left, at = left - len(pending), at + len(pending)
+        try:
+            chunk, pending, more = packed.step(pending, CHUNK)
+        except Broken as error:
+            raise damaged(entry) from error
         seen += len(chunk)
         yield chunk
-    if inflater is not None and seen <= entry.size:
-        yield inflater.flush()  # a few kilobytes at most: all input is read
-        if not inflater.eof:
-            raise damaged(entry)
-
-
-def step(inflater: "zlib._Decompress | None", data: bytes, entry: Entry) -> tuple[bytes, bytes]:
-    """At most one chunk of output, and the input that is left for the next."""
-    if inflater is None:
-        return data, b""
-    try:
-        return inflater.decompress(data, CHUNK), inflater.unconsumed_tail
-    except zlib.error as error:
-        raise damaged(entry) from error
+    if seen <= entry.size and not packed.whole:
+        raise damaged(entry)
 
 
 def damaged(entry: Entry) -> Unprocessable:

@@ -24,6 +24,7 @@ from app.schemas import UploadMetadata
 from app.services.datasets import DatasetService
 from app.services.idempotency import Asked
 from app.services.storage import StorageService
+from app.services.storage.kinds import by_name as kind_of
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
@@ -223,7 +224,10 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
     """
     if not metadata.get("filename", "").lower().endswith(".zip"):
         message = _("The file's name must end in .zip.")
-        raise BadUpload(_("Only ZIP files are accepted here."), [{"field": "filename", "message": message}])
+        raise BadUpload(
+            kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted here."),
+            [{"field": "filename", "message": message}],
+        )
     try:
         form: Any = UploadMetadata().load(dict(metadata))
     except ValidationError as error:
