@@ -98,7 +98,7 @@ def fields(description: dict[str, Any], operation: dict[str, Any]) -> set[str]:
 
 def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> None:
     found = operations(description)
-    options = {"task", "root", "merge", "names", "rename", "split", "format"}
+    options = {"task", "root", "merge", "names", "rename", "split", "format", "reading"}
     assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"} | options
     assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"}
     training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}

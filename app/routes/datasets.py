@@ -102,6 +102,15 @@ def get_dataset(dataset_id: int) -> dict[str, Any]:
     return held.view(held.get(dataset_id))
 
 
+@blueprint.post("/<id:dataset_id>/review")
+@blueprint.output(DatasetOut)
+@blueprint.doc(responses={404: "There is no such dataset.", 409: "It is still being checked."})
+def confirm_readings(dataset_id: int) -> dict[str, Any]:
+    """Confirm how the import read the annotations; `needs_review` ends. Another reading: POST revisions."""
+    held = services().datasets
+    return held.view(held.confirm(dataset_id))
+
+
 @blueprint.delete("/<id:dataset_id>")
 @blueprint.output(Message)
 @blueprint.doc(responses=[404, 409])

@@ -9,6 +9,7 @@ from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError, validates_schema
 
+from app.core.readings import QUESTION_OF
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
 from app.schemas.dataset_contents import CODES, Codes
 
@@ -59,6 +60,20 @@ class JSONField(Field):
         return self.inner.deserialize(value, attr, data, **options)
 
 
+class Readings(Field):
+    """Readings: a list, or one text with commas."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[str] | None:
+        values = value.split(",") if isinstance(value, str) else value
+        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+            raise ValidationError(_("Must be the name of a reading or a list of them."))
+        names = [item.strip() for item in values if item.strip()]
+        if wrong := [item for item in names if item not in QUESTION_OF]:
+            text = _("“%(name)s” is no reading. Known: %(known)s.", name=wrong[0][:40], known=", ".join(QUESTION_OF))
+            raise ValidationError(text)
+        return names or None
+
+
 def class_name(**options: Any) -> String:
     return String(validate=Length(1, 200), **options)
 
@@ -77,6 +92,11 @@ NAMES = {"description": "Class names in the order of their numbers; they come be
 RENAME = {"description": 'New names by old ones, {"old": "new"}; classes that get one name become one class.'}
 SPLIT = {"description": "Split anew: shares of train, val and test, and a seed. Images that belong together stay so."}
 FORMAT = {"description": "Which format is read where a folder holds several."}
+READING = {
+    "description": "What numbers and texts of the annotations mean, where the import would choose otherwise: "
+    "readings such as corners or one_based, of different questions; see `report.decisions`.",
+    "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "enum": sorted(QUESTION_OF)}}],
+}
 TASK = {"description": "What the labels are for; auto: as they show it."}
 
 
@@ -95,6 +115,7 @@ class OptionFields(Schema):
     rename = JSONField(renamed(), metadata=RENAME)
     split = JSONField(Nested(SplitIn), metadata=SPLIT)
     format = String(validate=one_of(FORMATS), metadata=FORMAT)
+    reading = Readings(metadata=READING)
 
 
 class DatasetForm(OptionFields):
@@ -116,6 +137,7 @@ class ChoicesIn(Schema):
     split = Nested(SplitIn, allow_none=True, metadata=SPLIT)
     task = String(validate=one_of(["auto", *TASKS]), metadata=TASK)
     format = String(validate=one_of(FORMATS), allow_none=True, metadata=FORMAT)
+    reading = Readings(allow_none=True, metadata=READING)
 
 
 class RevisionIn(ChoicesIn):
@@ -195,6 +217,7 @@ class DatasetOut(Schema):
     original = Nested(OriginalOut, allow_none=True)
     samples = List(String())
     summary = Nested(SummaryOut, allow_none=True)
+    needs_review = Boolean(metadata={"description": "Whether the import chose a reading that nobody has confirmed."})
     progress = Nested(ProgressOut, allow_none=True)
 
 

@@ -7,7 +7,7 @@ spec.json:
     arriving    true: `source/` is still being filled; the file `arrived` names the images that are whole
     wait        true: after the first verdict the dataset still moves; where to, the file `placed` will say
     objects     the folder of the objects
-    options     root, merge, classes, names, rename, split, task; see DATASETS in the wiki and `Recipe`
+    options     root, merge, classes, names, rename, split, task, format, reading; see DATASETS in the wiki and `Recipe`
     fixes       codes of findings to be mended, or "all"
     max_pixels, max_classes, max_findings, image_size
 
@@ -35,6 +35,7 @@ from app.worker.build import Building
 from app.worker.channel import Channel
 from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, ScanSpec, apply_fixes, examine
 from app.worker.formats import Item, Options, Refused, Source
+from app.worker.formats.paths import stem_of
 from app.worker.objects import Objects
 from app.worker.partition import check_trainable, partition
 from app.worker.split import Shares
@@ -59,9 +60,11 @@ class Recipe:
     split: dict[str, Any] | None = None
     task: str = "auto"
     format: str | None = None
+    reading: list[str] | None = None
 
-    def reading(self, max_classes: int) -> Options:
-        return Options(self.root, self.merge, self.classes, self.task or "auto", self.format, max_classes)
+    def choices(self, max_classes: int) -> Options:
+        reading = tuple(self.reading or ())
+        return Options(self.root, self.merge, self.classes, self.task or "auto", self.format, max_classes, reading)
 
     @property
     def shares(self) -> Shares | None:
@@ -79,6 +82,7 @@ class Ingest:
         self.objects = Objects(Path(self.spec["objects"]))
         self.decisions: list[dict[str, Any]] = []
         self.source_names: list[str] = []
+        self.names_of_images: dict[str, str] = {}  # in the revision, by path below the source; of examples only
         self.said = 0.0
         self.began = time.monotonic()
 
@@ -112,7 +116,7 @@ class Ingest:
     def read(self) -> Source:
         """What the files are; says Planned."""
         self.tell("reading", 0, 0, force=True)
-        options = self.recipe.reading(self.spec["max_classes"])
+        options = self.recipe.choices(self.spec["max_classes"])
         found = formats.detect(self.source_folder, options.task)
         source = formats.read(self.source_folder, formats.choose(found, options), options)
         classes.set_names(source, self.source_folder, self.recipe.names)
@@ -142,6 +146,7 @@ class Ingest:
     ) -> list[Entry]:
         """What the revision holds."""
         made, found = [], source.take_findings()
+        shown = images_of(self.decisions)
         for item, picture, split, group in zip(source.items, pictures, splits, groups, strict=True):
             self.go_on()
             entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name,
@@ -152,6 +157,8 @@ class Ingest:
                 item.rows = None  # their memory is needed: 100,000 images
             elif item.label is not None:
                 entry.label = self.source_folder / item.label
+            if item.image in shown:
+                self.names_of_images[item.image] = entry.name
             made.append(entry)
         return made
 
@@ -217,6 +224,8 @@ class Ingest:
         total = sum(report.findings.values())
         if total > report.stored:
             self.decide("findings_cut", total=total, stored=report.stored)
+        index = self.dataset / "revisions" / str(self.spec["number"]) / "index.sqlite"
+        place_examples(self.decisions, self.names_of_images, index)
         return Ingested(
             number=self.spec["number"],
             hash=found,
@@ -230,7 +239,7 @@ class Ingest:
             severities=report.severities,
             left_out=report.left_out,
             decisions=self.decisions,
-            samples=samples(self.dataset / "revisions" / str(self.spec["number"]) / "index.sqlite"),
+            samples=samples(index),
             size_bytes=size,
             seconds=round(time.monotonic() - self.began, 3),
             source_names=self.source_names or names,
@@ -269,6 +278,28 @@ def samples(index: Path) -> list[int]:
         ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE thumbnail ORDER BY id")]
     step = max(1, len(ids) // SAMPLES)
     return ids[::step][:SAMPLES]
+
+
+def images_of(decisions: list[dict[str, Any]]) -> set[str]:
+    """The images that decisions show as examples, by their path below the source."""
+    return {example["image"] for item in decisions for example in item.get("examples", [])}
+
+
+def place_examples(decisions: list[dict[str, Any]], names: dict[str, str], index: Path) -> None:
+    """Give each example the number and size of its image in the index; one that has no thumbnail goes."""
+    if not names:
+        return
+    wanted = {stem_of(name): image for image, name in names.items()}
+    placed: dict[str, dict[str, Any]] = {}
+    with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
+        for key, file, width, height in connection.execute("SELECT id, file, width, height FROM image WHERE thumbnail"):
+            if image := wanted.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix
+                placed[image] = {"id": key, "file": file, "width": width, "height": height}
+    for item in decisions:
+        if "examples" in item:
+            item["examples"] = [
+                shown | placed[shown["image"]] for shown in item["examples"] if shown["image"] in placed
+            ]
 
 
 def main(directory: str) -> None:

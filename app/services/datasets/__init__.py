@@ -17,11 +17,12 @@ from app.services.datasets.files import DatasetFiles
 from app.services.datasets.importing import DatasetImport
 from app.services.datasets.present import DatasetView
 from app.services.datasets.restart import DatasetRestart
+from app.services.datasets.review import DatasetReview
 
 logger = logging.getLogger("yolo.dataset")
 
 
-class DatasetService(DatasetImport, DatasetContents, DatasetRestart, DatasetFiles, DatasetView):
+class DatasetService(DatasetImport, DatasetContents, DatasetRestart, DatasetFiles, DatasetReview, DatasetView):
     """Datasets as rows and as folders.
 
     Args:

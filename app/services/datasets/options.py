@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.core.readings import together
 from app.services.storage.names import checked, names_from_form
 
 DEFAULTS: dict[str, Any] = {
     "root": None, "merge": False, "classes": "", "names": None, "rename": None, "split": None, "task": "auto",
-    "format": None,
+    "format": None, "reading": None,
 }  # fmt: skip
 
 
@@ -24,6 +25,8 @@ def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
     if values["rename"]:
         new = checked(list(values["rename"].values()), max_classes, "rename")
         values["rename"] = dict(zip(values["rename"], new, strict=True))
+    if values["reading"]:
+        values["reading"] = together(None, values["reading"])
     if values["root"]:
         values["root"] = values["root"].strip("/")
     return values
@@ -32,7 +35,7 @@ def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:
 def changed(
     base: Mapping[str, Any], changes: Mapping[str, Any], source_names: list[str] | None, max_classes: int
 ) -> dict[str, Any]:
-    """The recipe of the next revision: what is not named stays, null takes a choice back, renamings add up.
+    """The recipe of the next revision: what is not named stays, null takes it back, renamings and readings add up.
 
     Args:
         source_names: the classes before the base's renaming; None: not known.
@@ -43,6 +46,8 @@ def changed(
     elif "names" not in changes and base.get("rename") and changes.get("rename"):
         both = in_turn(base["rename"], changes["rename"])
         values["rename"] = {old: new for old, new in both.items() if source_names is None or old in source_names}
+    if changes.get("reading"):
+        values["reading"] = together(base.get("reading"), changes["reading"])
     return recipe(values, max_classes)
 
 

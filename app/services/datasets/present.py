@@ -9,6 +9,8 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.finding_texts import effects
+from app.services.datasets.reading_texts import LABELS
+from app.services.datasets.review import needs_review
 from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, TASKS, say
 
 
@@ -27,8 +29,10 @@ class DatasetView(DatasetBase):
     def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)
         chosen = choices(dataset, options)
+        review = needs_review(report)
         report["decisions"] = [
-            decision(item, chosen) for item in [*report.get("archive", []), *report.get("decisions", [])]
+            decision(item, chosen) | reading(item, dataset)
+            for item in [*report.get("archive", []), *report.get("decisions", [])]
         ]
         shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
         return shown | {
@@ -37,6 +41,7 @@ class DatasetView(DatasetBase):
             "original": self.original_of(dataset),
             "samples": [thumbnail(dataset, image) for image in report.get("samples", [])],
             "summary": summary(report),
+            "needs_review": review,
             "progress": self.board.progress.get(dataset.id),
         }
 
@@ -81,10 +86,27 @@ def decision(item: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, A
     """What was decided, and how to have it otherwise: the parameter with its present value."""
     change = item.get("change")
     if change:
-        change = {"parameter": change["parameter"], "value": choices.get(change["parameter"]),
+        value = item["reading"] if "reading" in item else choices.get(change["parameter"])
+        change = {"parameter": change["parameter"], "value": value,
                   "options": change.get("options") or None}  # fmt: skip
     data = item.get("data", {})
     return {"code": item["code"], "data": data, "message": say(DECISIONS, item["code"], called(data)), "change": change}
+
+
+def reading(item: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Of a decision between readings: each by its name, and images drawn in each. Nothing of others."""
+    if "reading" not in item or not item.get("change"):
+        return {}
+    options = item["change"]["options"]
+    return {
+        "reading": item["reading"],
+        "confirmed": bool(item.get("confirmed")),
+        "readings": [{"reading": name, "label": str(LABELS.get(name, name))} for name in options],
+        "examples": [
+            example | {"thumbnail": thumbnail(dataset, example["id"])} for example in item.get("examples", [])
+            if "id" in example
+        ],
+    }  # fmt: skip
 
 
 def called(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from app.services.datasets import finding_texts, format_texts
+from app.services.datasets import finding_texts, format_texts, reading_texts
 
 TASKS = {"detect": _l("Detection"), "segment": _l("Segmentation"), "pose": _l("Pose"), "obb": _l("Oriented boxes"),
          "classify": _l("Classification")}  # fmt: skip
@@ -71,7 +71,7 @@ REASONS = {
     "failed": _l("The dataset could not be validated: %(error)s"),
 }  # fmt: skip
 
-DECISIONS |= format_texts.DECISIONS
+DECISIONS |= format_texts.DECISIONS | reading_texts.DECISIONS
 REASONS |= format_texts.REASONS
 
 

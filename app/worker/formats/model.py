@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.core.readings import answer
 from app.worker.formats.texts import texts
 
 FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
@@ -11,7 +12,8 @@ TASKS = ("detect", "segment", "pose", "obb", "classify")
 SPLITS = ("train", "val", "test")
 
 Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
-Decision = dict[str, Any]  # {"code", "data", "change": {"parameter", "options"} | None}
+# {"code", "data", "change": {"parameter", "options"} | None}; those of `readings.reading` have more
+Decision = dict[str, Any]
 
 
 class Refused(Exception):
@@ -118,6 +120,11 @@ class Options:
     task: str = "auto"
     format: str | None = None  # the same as before the colon
     max_classes: int = 1000
+    reading: tuple[str, ...] = ()  # of app.core.readings; at most one a question
+
+    def chosen(self, question: str) -> str | None:
+        """The reading that was chosen for a question; None: the import decides."""
+        return answer(self.reading, question)
 
 
 def decision(code: str, parameter: str | None = None, options: list[Any] | None = None, /, **data: Any) -> Decision:

@@ -7,12 +7,12 @@ from app.worker.formats import layout, lists
 from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
 from app.worker.formats.layout import Place
+from app.worker.formats.meaning import Judge, Meaning, apply
 from app.worker.formats.model import Found, Item, Options, Refused, Source, decision, finding, task_wished
 from app.worker.formats.paths import inside
 from app.worker.formats.tree import Tree
 
 MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
-SAMPLE = 200  # label files that are looked at for keypoints
 
 
 def detect(tree: Tree) -> list[Found]:
@@ -50,7 +50,9 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     for path in labels:
         if path not in used:
             source.findings.append(finding("warning", "label_orphan", path))
-    set_task(tree, source, known.keypoints, options)
+    meaning = Judge(tree, source, known.keypoints, options).judge()
+    apply(tree, source, meaning)
+    set_task(source, keypoints_of(meaning, known.keypoints), options)
     if not source.names:
         name_classes(tree, source, options)
     read = {*said.lists, known.list}
@@ -76,17 +78,21 @@ def outside(tree: Tree, places: list[Place], labels: list[str]) -> list[str]:
     return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
 
 
-def set_task(tree: Tree, source: Source, keypoints: dict[str, Any] | None, options: Options) -> None:
+def keypoints_of(meaning: Meaning, known: dict[str, Any] | None) -> dict[str, Any] | None:
+    """`kpt_shape` as the rows have it, with `flip_idx` of data.yaml where the number of keypoints is the same."""
+    count, dimensions = meaning.columns.keypoints
+    if meaning.columns.kind != "keypoints" or not count:
+        return known if meaning.columns.kind == "keypoints" or not known else None
+    same = known and known["kpt_shape"][0] == count
+    return (known if same and known else {}) | {"kpt_shape": [count, dimensions]}
+
+
+def set_task(source: Source, keypoints: dict[str, Any] | None, options: Options) -> None:
     """The task that was asked for; pose where data.yaml or the rows have keypoints; else the labels will show it.
 
     Raises:
         Refused: pose was asked for, and nobody knows how many keypoints there are.
     """
-    if keypoints is None and options.task in {"auto", "pose"}:
-        count = keypoints_in_rows(tree, source.items)
-        if count:
-            keypoints = {"kpt_shape": [count, 3]}
-            source.decisions.append(decision("keypoints_found", "task", count=count))
     if options.task == "pose" and keypoints is None:
         raise Refused("pose_shape")
     source.keypoints = keypoints
@@ -94,28 +100,6 @@ def set_task(tree: Tree, source: Source, keypoints: dict[str, Any] | None, optio
         others = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)
         source.decisions.append(task_wished(options.task, others))
     source.task = options.task if options.task != "auto" else "pose" if keypoints else None
-
-
-def keypoints_in_rows(tree: Tree, items: list[Item]) -> int:
-    """How many keypoints each row has, where all rows look so: a box, then x, y and a visibility of 0, 1 or 2.
-
-    A polygon of as many numbers would have to lie on the image's edges in every third one.
-    """
-    labels = list(dict.fromkeys(item.label for item in items if item.label))
-    columns, seen = 0, set[str]()
-    for path in labels[:: max(1, len(labels) // SAMPLE)]:
-        for line in rows_of(tree, path):
-            row = line.split()
-            marks = row[7::3]
-            if len(row) < 8 or (len(row) - 5) % 3 or columns not in {0, len(row)}:
-                return 0
-            if not all(
-                mark in {"0", "1", "2", "0.0", "1.0", "2.0", "0.000000", "1.000000", "2.000000"} for mark in marks
-            ):
-                return 0
-            columns = len(row)
-            seen.update(mark[0] for mark in marks)
-    return (columns - 5) // 3 if "2" in seen else 0
 
 
 def rows_of(tree: Tree, path: str) -> list[str]:
@@ -130,8 +114,10 @@ def rows_of(tree: Tree, path: str) -> list[str]:
 def name_classes(tree: Tree, source: Source, options: Options) -> None:
     """class_0 … by the largest class number in the labels; none where no row has one."""
     largest = -1
-    for path in {item.label for item in source.items if item.label}:
-        for line in rows_of(tree, path):
+    texts = [row.text for item in source.items for row in item.rows or ()]
+    labels = {item.label for item in source.items if item.label}
+    for lines in [texts, *(rows_of(tree, path) for path in labels)]:
+        for line in lines:
             first = line.split(None, 1)[0].split(".")[0]
             if first.isascii() and first.isdigit() and len(first) < 10:
                 largest = max(largest, int(first) if int(first) < options.max_classes else -1)

@@ -6,9 +6,9 @@ import { CHANGES } from "./changes.js";
 const OFFERS = ["split", "rename", "task"]; // what can be changed at any time, without a decision
 
 export class Decisions {
-  /** `made(options)` starts a revision with these options, and resolves to why not, if so. */
-  constructor(current, panel, made) {
-    Object.assign(this, { current, panel, made });
+  /** `made(options)` starts a revision with these options, and resolves to why not, if so; `readings` shows a choice again. */
+  constructor(current, panel, made, readings) {
+    Object.assign(this, { current, panel, made, readings });
   }
 
   show() {
@@ -28,7 +28,8 @@ export class Decisions {
     const { parameter } = item.change || {};
     const known = parameter && CHANGES[parameter] && this.current.data.status !== "validating";
     return h("li", { class: "decision" }, icon("signpost-split"), h("p", {}, item.message || item.code),
-      known && button("", CHANGES[parameter].label(), () => this.open(parameter, item.change), "btn-outline btn-sm"));
+      known && button("", CHANGES[parameter].label(), () => this.open(parameter, item.change), "btn-outline btn-sm"),
+      item.confirmed && item.readings?.length > 1 && button("", t("Change reading"), () => this.readings.open(item), "btn-outline btn-sm"));
   }
 
   menu(names) {

@@ -1,6 +1,6 @@
 /* One dataset: its head, its tabs, what a child does with it now, and the image that is looked at. */
 import { get } from "../api.js";
-import { $, failure, h, put } from "../dom.js";
+import { $, failure, h, icon, put } from "../dom.js";
 import { change, follow, go, read } from "../dataset/address.js";
 import { Current } from "../dataset/current.js";
 import { Decisions } from "../dataset/decisions.js";
@@ -9,6 +9,7 @@ import { showDownloads } from "../dataset/downloads.js";
 import { FindingsTab } from "../dataset/findings.js";
 import { Work } from "../dataset/fix.js";
 import { ImagesTab } from "../dataset/images.js";
+import { Readings } from "../dataset/readings.js";
 import { Revisions } from "../dataset/revisions.js";
 import { showProgress } from "../dataset/progress.js";
 import { Statistics } from "../dataset/statistics.js";
@@ -25,7 +26,8 @@ const current = new Current(Number($("[data-page]").dataset.id));
 const panel = (name) => $(`[data-panel="${name}"]`);
 const work = new Work(current, $("[data-fixed]"));
 const statistics = new Statistics(current, panel("overview"));
-const decisions = new Decisions(current, panel("overview"), (options) => work.change(options));
+const readings = new Readings(current, panel("overview"), (options) => work.change(options));
+const decisions = new Decisions(current, panel("overview"), (options) => work.change(options), readings);
 const revisions = new Revisions(current, panel("overview"), () => reload());
 const overview = { enter: () => statistics.load(), changed: () => {} };
 const views = {
@@ -58,7 +60,7 @@ function route(state) {
 function show() {
   const { data } = current;
   $("[data-name]").textContent = data.name;
-  put($("[data-status]"), badge(data.status));
+  put($("[data-status]"), badge(data.status), data.needs_review && h("a", { class: "review-mark", href: "?", "data-go": "" }, icon("exclamation-triangle-fill"), " ", t("Check the labels")));
   put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("revision {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
@@ -68,6 +70,7 @@ function show() {
   showDownloads($("[data-downloads]"), current);
   $('[data-count="images"]').textContent = data.total_images ? number(data.total_images) : "";
   $("[data-class-count]").textContent = data.classes.length ? number(data.classes.length) : "";
+  readings.show();
   decisions.show();
 }
 
@@ -113,6 +116,7 @@ room.on("dataset_update", (update) => {
   else reload();
 }).on("snapshot", () => { if (current.data) reload(); });
 current.addEventListener("started", () => reload());
+current.addEventListener("confirmed", () => show());
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-go]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -112,12 +112,17 @@ const none = () => blank({
   actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Try with the sample dataset"))), h("a", { class: "btn btn-outline", href: "/datasets" }, icon("upload"), " ", t("Upload a dataset"))],
 });
 
+/** The import chose between two meanings of the labels, and nobody has looked yet. */
+const unchecked = (dataset) => h("div", { class: "notice is-warning", role: "status", "data-needs-review": "" }, icon("exclamation-triangle-fill"),
+  h("div", { class: "notice-text" }, h("strong", {}, t("Check how the labels were read")), h("p", {}, t("The labels can be read in more than one way. Look at three images before you train: with the wrong reading, the model learns nothing."))),
+  h("div", { class: "notice-actions" }, h("a", { class: "btn btn-outline btn-sm", href: `/datasets/${dataset.id}` }, t("Look at the images"))));
+
 function show() {
   const dataset = chosen();
   const place = $("[data-chosen]");
   place.hidden = !dataset;
   if (dataset) {
-    put(place, classChips(dataset.classes, 10), splitBar(dataset));
+    put(place, classChips(dataset.classes, 10), splitBar(dataset), dataset.needs_review && unchecked(dataset));
     fitting(form.elements.architecture, architectures, dataset.task);
   }
   changed();

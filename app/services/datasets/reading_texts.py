@@ -1,0 +1,49 @@
+"""What the readings of annotation files (app/core/readings.py) say to the user."""
+
+from flask_babel import lazy_gettext as _l
+
+# A few words for a button or above a picture.
+LABELS = {
+    "centre": _l("Center and size: x, y, width, height"),
+    "corners": _l("Two corners: x1, y1, x2, y2"),
+    "corners_xxyy": _l("Two corners: x1, x2, y1, y2"),
+    "top_left": _l("Top left corner and size: x, y, width, height"),
+    "fractions": _l("Fractions of the image"),
+    "pixels": _l("Pixels"),
+    "box": _l("Boxes"),
+    "polygon": _l("Polygons"),
+    "keypoints": _l("Boxes with keypoints"),
+    "zero_based": _l("Classes start at 0"),
+    "one_based": _l("Classes start at 1"),
+    "stored_pixels": _l("Pixels of the stored image"),
+    "shown_pixels": _l("Pixels of the image as displayed"),
+    "declared_size": _l("Scaled by the declared size"),
+}
+
+DECISIONS = {
+    "rows_commas": _l("Commas in label rows were read as separators or decimal points. Rows: %(count)s."),
+    "rows_named": _l("Label rows hold the name of their class instead of its number. The names were matched. Rows: "
+                     "%(count)s."),
+    "columns_confidence": _l("The label rows end with an extra column, a confidence. It was left out."),
+    "columns_track": _l("The label rows end with an extra column, a track ID. It was left out."),
+    "columns_both": _l("The label rows end with two extra columns, a confidence and a track ID. They were left out."),
+    "keypoints_other": _l("The label rows don't match kpt_shape in data.yaml. From the rows, kpt_shape is [%(count)s, "
+                          "%(dimensions)s]."),
+    "unit_pixels": _l("The label files count in pixels. The numbers were divided by each image's size."),
+    "reading_centre": _l("The four numbers of each box were read as center and size. %(outside)s of %(boxes)s boxes "
+                         "reach outside their image."),
+    "reading_corners": _l("The four numbers of each box were read as two corners (x1, y1, x2, y2). As center and size, "
+                          "%(outside)s of %(boxes)s boxes would reach outside their image."),
+    "reading_corners_xxyy": _l("The four numbers of each box were read as two corners (x1, x2, y1, y2). As center and "
+                               "size, %(outside)s of %(boxes)s boxes would reach outside their image."),
+    "reading_top_left": _l("The four numbers of each box were read as its top left corner and size. As center and "
+                           "size, %(outside)s of %(boxes)s boxes would reach outside their image."),
+    "reading_box": _l("Rows of %(columns)s columns were read as boxes with extra columns, not as polygons."),
+    "reading_polygon": _l("Rows of up to %(columns)s columns were read as polygons."),
+    "reading_keypoints": _l("Rows of %(columns)s columns were read as boxes with keypoints (%(count)s each): the "
+                            "points lie inside the boxes."),
+    "reading_zero_based": _l("The label files number the classes from 0, as YOLO does. No row has class 0, and the "
+                             "largest number is %(largest)s."),
+    "reading_one_based": _l("The label files number the classes from 1: no row has class 0, and the largest number is "
+                            "%(largest)s. Each number was lowered by 1."),
+}  # fmt: skip

@@ -1,0 +1,55 @@
+"""Readings that the import chose by itself, until a person says that they are right."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.readings import together
+from app.database import writing
+from app.errors import Conflict
+from app.models import Dataset, DatasetRevision
+from app.notify import to_dashboard
+from app.services.datasets.base import DatasetBase, find_revision
+
+PREFIX = "reading_"
+
+
+def needs_review(report: Mapping[str, Any]) -> bool:
+    """Whether a report holds a reading that nobody has confirmed."""
+    return any(is_open(item) for item in report.get("decisions", []))
+
+
+def is_open(decision: Mapping[str, Any]) -> bool:
+    return str(decision["code"]).startswith(PREFIX) and not decision.get("confirmed")
+
+
+class DatasetReview(DatasetBase):
+    """Takes a person's word for the readings of a dataset."""
+
+    def confirm(self, dataset_id: int) -> Dataset:
+        """The readings of the current revision are right: later revisions keep them.
+
+        Raises:
+            NotFound: no such dataset. Conflict: it is being checked.
+        """
+        self.get(dataset_id)
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            row = find_revision(session, dataset_id, dataset.revision) if dataset.revision else None
+            if row is None:
+                raise Conflict(_("The dataset is still being checked: it has no revision yet."))
+            confirm_readings(dataset, row)
+            status, total = str(dataset.status), dataset.total_images
+        to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
+                                        "done": total, "total": total, "revision": row.number})  # fmt: skip
+        return self.get(dataset_id)
+
+
+def confirm_readings(dataset: Dataset, revision: DatasetRevision) -> None:
+    """Make what the import chose the person's choice, in the report and for the next revision."""
+    chosen = [item["reading"] for item in dataset.report.get("decisions", []) if is_open(item) and "reading" in item]
+    decisions = [item | {"confirmed": True} if is_open(item) else item for item in dataset.report.get("decisions", [])]
+    for row in (dataset, revision):
+        row.report = row.report | {"decisions": decisions}
+    revision.options = revision.options | {"reading": together(revision.options.get("reading"), chosen) or None}

@@ -1,0 +1,198 @@
+"""What the columns of YOLO rows are: boxes, outlines or keypoints, with or without the confidence and the number of a
+track that predictions carry behind them. Judged over a whole set."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+BOX = 5  # columns: class x y w h
+NEARLY_ALL = 0.95
+NEAR = 0.05  # of the box's sides: keypoints lie so far out of it
+MANY = 4  # rows that do not agree by chance
+MARKS = {0.0, 1.0, 2.0}  # visibility of keypoints
+
+Row = Sequence[float]  # with the class
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What rows are.
+
+    Attributes:
+        kind: box, polygon or keypoints.
+        extra: columns at the end of an outline that are none of it; behind boxes and keypoints whatever follows is.
+        keypoints: how many, and how many numbers each has; 0 without.
+        others: kinds that the rows could be as well.
+        dropped: what the columns behind are: "confidence", "track" or "both"; "" none.
+        certain: the rows say so themselves: each keypoint has a visibility of 0, 1 or 2.
+    """
+
+    kind: str = "box"
+    extra: int = 0
+    keypoints: tuple[int, int] = (0, 0)
+    others: list[str] = field(default_factory=list)
+    dropped: str = ""
+    certain: bool = False
+
+
+def judge(rows: Sequence[Row], known: tuple[int, int] | None, chosen: str | None = None) -> Columns:
+    """What the rows of a set are.
+
+    Args:
+        known: keypoints and their dimensions by data.yaml.
+        chosen: box, polygon or keypoints, by a person.
+    """
+    lengths = Counter(map(len, rows))
+    if not lengths:
+        return Columns(keypoints=known or (0, 0))
+    if known and chosen in {None, "keypoints"}:
+        return of_pose(rows, lengths, known)
+    if chosen == "box" or max(lengths) <= BOX + 1:
+        return Columns(dropped=behind(rows, BOX), others=possible(rows, lengths, "box"))
+    if chosen == "keypoints" and (shape := keypoints_in(rows, lengths, strict=False)):
+        return Columns("keypoints", keypoints=shape, others=possible(rows, lengths, "keypoints"))
+    if chosen is None and (found := of_points(rows, lengths)):
+        return found
+    extra, dropped = behind_outlines(rows, lengths)
+    return Columns("polygon", extra, others=possible(rows, lengths, "polygon"), dropped=dropped)
+
+
+def of_pose(rows: Sequence[Row], lengths: Counter[int], known: tuple[int, int]) -> Columns:
+    """Keypoints that data.yaml names; the rows say better whether there is a visibility."""
+    count, dimensions = known
+    most = lengths.most_common(1)[0][0]
+    for shape in (known, (count, 5 - dimensions)):
+        if 0 <= most - BOX - shape[0] * shape[1] <= 2:
+            whole = BOX + shape[0] * shape[1]
+            return Columns("keypoints", keypoints=shape, dropped=behind(rows, whole))
+    return Columns("keypoints", keypoints=keypoints_in(rows, lengths) or known)
+
+
+def of_points(rows: Sequence[Row], lengths: Counter[int]) -> Columns | None:
+    """Rows that are longer than boxes and no outlines; None where they are outlines."""
+    if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_inside, rows)) >= NEARLY_ALL:
+        others = ["polygon"] if set(lengths) == {BOX + 2} else []
+        return Columns("box", dropped=behind(rows, BOX), others=others)
+    if shape := keypoints_in(rows, lengths):
+        dropped = behind(rows, BOX + shape[0] * shape[1])
+        return Columns("keypoints", 0, shape, ["polygon"], dropped, certain=marked(rows, *shape))
+    return None
+
+
+def possible(rows: Sequence[Row], lengths: Counter[int], kind: str) -> list[str]:
+    """The other kinds that rows of such lengths could be."""
+    if max(lengths) <= BOX + 1:
+        return []
+    kinds = ["polygon", "keypoints" if keypoints_in(rows, lengths, strict=False) else "", "box"]
+    return [name for name in kinds if name and name != kind]
+
+
+def numbered(rows: Sequence[Row]) -> bool:
+    """Whether each longest row ends in the number of a track, behind a confidence or before it."""
+    longest = [row for row in rows if len(row) == BOX + 2]
+    for track, confidence in ((-1, -2), (-2, -1)):
+        if all(row[track].is_integer() and row[track] >= 0 and 0 <= row[confidence] <= 1 for row in longest):
+            return any(row[track] >= 1 for row in longest)
+    return False
+
+
+def behind(rows: Sequence[Row], whole: int) -> str:
+    """What follows the columns of a box or pose."""
+    more = [row[whole:] for row in rows if len(row) > whole]
+    if not more:
+        return ""
+    if max(map(len, more)) > 1:
+        return "both"
+    return "track" if all(row[0].is_integer() for row in more) and any(row[0] > 1 for row in more) else "confidence"
+
+
+def behind_outlines(rows: Sequence[Row], lengths: Counter[int]) -> tuple[int, str]:
+    """How many columns behind outlines are none of theirs, and what they are."""
+    long = [row for row in rows if len(row) > BOX + 1]
+    if share(len(row) % 2 == 0 for row in long) >= NEARLY_ALL and min(map(len, long)) >= BOX + 3:
+        last = [row[-1] for row in long]
+        track = all(value.is_integer() for value in last) and any(value > 1 for value in last)
+        return 1, "track" if track else "confidence"
+    odd = [row for row in long if len(row) > BOX + 3]
+    if len(odd) == len(long) and all(row[-1].is_integer() and 0 <= row[-2] <= 1 for row in odd) \
+            and any(row[-1] > 1 for row in odd):  # fmt: skip
+        return 2, "both"
+    return 0, ""
+
+
+def keypoints_in(rows: Sequence[Row], lengths: Counter[int], strict: bool = True) -> tuple[int, int] | None:
+    """How many keypoints each row has behind its box, and of how many numbers; None where the rows are outlines.
+
+    Keypoints lie in their box, in nearly all rows. An outline whose first two points happen to be a box round all the
+    others is rare, and a set of them that all have the same length is not to be found.
+
+    Args:
+        strict: False: whether the lengths allow it is enough.
+    """
+    length, count = lengths.most_common(1)[0]
+    if count < NEARLY_ALL * len(rows) or length < BOX + 2:
+        return None
+    same = [row for row in rows if len(row) == length]
+    for extra in (0, 1, 2):
+        for size in (3, 2):
+            points, rest = divmod(length - BOX - extra, size)
+            if rest or points < 1:
+                continue
+            if not strict or (plausible(same, points, size) and not (extra and not ends(same, extra))):
+                return points, size
+    return None
+
+
+def ends(rows: Sequence[Row], extra: int) -> bool:
+    """Whether the last columns are a confidence, a track, or both."""
+    return all(value.is_integer() or 0 <= value <= 1 for row in rows for value in row[-extra:])
+
+
+def plausible(rows: Sequence[Row], points: int, size: int) -> bool:
+    """Whether numbers behind a box are keypoints: in the box, and marked with a visibility where there is one."""
+    whole = points * size
+    if marked(rows, points, size):
+        return True
+    marks = marks_of(rows, whole) if size == 3 else []
+    if share(map(has_inside, rows)) < NEARLY_ALL:
+        return False
+    if not all(value in MARKS or 0 <= value <= 1 for value in marks):
+        return False
+    places = range(BOX, BOX + whole, size)
+    seen = [(row, row[at], row[at + 1]) for row in rows for at in places if row[at] or row[at + 1]]
+    if len(rows) < MANY and points == 1:
+        return False
+    return bool(seen) and share(within(row, x, y) for row, x, y in seen) >= NEARLY_ALL
+
+
+def marked(rows: Sequence[Row], points: int, size: int) -> bool:
+    """Whether each keypoint has a visibility of 0, 1 or 2. An outline of as many numbers would have to lie on the edges
+    of the image in every third one."""
+    marks = set(marks_of(rows, points * size)) if size == 3 else set()
+    return MARKS.issuperset(marks) and 2.0 in marks
+
+
+def marks_of(rows: Sequence[Row], whole: int) -> list[float]:
+    """Every third number behind the boxes."""
+    return [value for row in rows for value in row[BOX + 2 : BOX + whole : 3]]
+
+
+def has_inside(row: Row) -> bool:
+    """Whether the first columns are a box in its image, or in pixels."""
+    x, y, width, height = row[1:BOX]
+    if max(row[1:BOX]) > 2:
+        return width > 0 and height > 0
+    return width > 0 and height > 0 and min(x - width / 2, y - height / 2) > -NEAR and \
+        max(x + width / 2, y + height / 2) < 1 + NEAR  # fmt: skip
+
+
+def within(row: Row, x: float, y: float) -> bool:
+    """Whether a point lies in its row's box."""
+    across, down = row[3] * (0.5 + NEAR), row[4] * (0.5 + NEAR)
+    return abs(x - row[1]) <= across + 1e-6 and abs(y - row[2]) <= down + 1e-6
+
+
+def share(values: object) -> float:
+    """How many of the values are true, of all."""
+    found = list(values)  # type: ignore[call-overload]
+    return sum(map(bool, found)) / len(found) if found else 0.0

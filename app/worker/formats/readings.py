@@ -1,0 +1,53 @@
+"""A choice between several meanings of the same numbers, as the person is told of it: a decision whose code begins with
+`reading_`, with a few images drawn in each reading. The readings and their questions: app/core/readings.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from app.worker.formats.model import Decision, Options, decision
+
+T = TypeVar("T")
+
+EXAMPLES = 3  # images
+DRAWN = 12  # objects of each
+
+# An object as the pages draw it: {"class", "kind", "box" or "points"} of schemas.ObjectOut, in fractions of the image.
+Drawn = dict[str, Any]
+
+
+def reading(
+    question: str, chosen: str, others: Sequence[str], options: Options, examples: Sequence[Mapping[str, Any]],
+    /, **data: Any,
+) -> Decision:  # fmt: skip
+    """The decision that one reading was taken and others were possible.
+
+    Args:
+        others: what else it could be, the likeliest first.
+        examples: of `example`; the first EXAMPLES are kept.
+        data: fills the text of the code `reading_{chosen}`.
+    """
+    told = decision(f"reading_{chosen}", "reading", [chosen, *others], **data)
+    confirmed = options.chosen(question) == chosen
+    return told | {"reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
+
+
+def example(image: str, drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, Any]:
+    """An image (its path below the source) with its objects in each reading."""
+    return {"image": image, "drawn": {name: list(objects[:DRAWN]) for name, objects in drawn.items()}}
+
+
+def spread(values: Sequence[T], count: int = EXAMPLES) -> list[T]:
+    """Some of the values, evenly over all."""
+    step = max(1, len(values) // count)
+    return list(values[::step][:count])
+
+
+def drawn_box(number: int, box: Sequence[float]) -> Drawn:
+    """A box by centre and size, in fractions of the image."""
+    return {"class": number, "kind": "box", "box": [round(value, 5) for value in box]}
+
+
+def drawn_points(number: int, kind: str, values: Sequence[float]) -> Drawn:
+    """An outline ("polygon", "obb") by its x and y in turn."""
+    points = [[round(x, 5), round(y, 5)] for x, y in zip(values[::2], values[1::2], strict=False)]
+    return {"class": number, "kind": kind, "points": points}

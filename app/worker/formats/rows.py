@@ -1,0 +1,99 @@
+"""Rows of YOLO label files as people's tools write them: with commas, with the class by its name. Standard library."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NUMERIC = b"0123456789+-.eE \t\r\n"  # what a row of numbers is made of
+BOM = b"\xef\xbb\xbf"
+BOX = 5  # columns: class x y w h
+SEPARATORS = re.compile(r"[,\s]+")
+SEMICOLONS = re.compile(r"[;\s]+")
+
+
+@dataclass(slots=True)
+class LabelRow:
+    """One row.
+
+    Attributes:
+        line: in its file, from 1.
+        columns: as texts, commas mended; the first is the class's number, or its name where `named` says so.
+        values: the columns as numbers, the class of a name None; None where one is no number.
+    """
+
+    line: int
+    columns: list[str]
+    values: list[float] | None
+    commas: bool = False
+    named: bool = False
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.columns)
+
+
+def is_odd(raw: bytes) -> bool:
+    """Whether a label file holds something else than numbers."""
+    return bool(raw.removeprefix(BOM).translate(None, NUMERIC))
+
+
+def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> list[LabelRow]:
+    """The rows of a label file; none where it is no UTF-8, which is a finding of the validation.
+
+    Args:
+        numbers: of the classes by `key_of` their names. Empty or None: any text before the numbers is a name.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return []
+    return [row_of(line, text_, numbers) for line, text_ in enumerate(text.splitlines(), 1) if text_.strip()]
+
+
+def row_of(line: int, text: str, numbers: Mapping[str, int] | None) -> LabelRow:
+    columns = columns_of(text)
+    row = LabelRow(line, columns, values_of(columns), columns != text.split())
+    if row.values is None and (name := name_of(columns, numbers)):
+        length, number = name
+        row.columns = [" ".join(columns[:length]) if number is None else str(number), *columns[length:]]
+        row.values, row.named = values_of([str(number or 0), *columns[length:]]), True
+    return row
+
+
+def values_of(columns: list[str]) -> list[float] | None:
+    try:
+        return list(map(float, columns))
+    except ValueError:
+        return None
+
+
+def columns_of(text: str) -> list[str]:
+    """The columns of a row; commas that separate them, or stand where a point must, are unambiguous in nearly all."""
+    columns = text.split()
+    if "," not in text and ";" not in text:
+        return columns
+    if ";" in text:
+        return [column.replace(",", ".") for column in SEMICOLONS.split(text.strip("; \t\r\n"))]
+    if "." in text:
+        return SEPARATORS.split(text.strip(", \t\r\n"))
+    stripped = [column.removesuffix(",") for column in columns]
+    if len(columns) > 1 and all(column.count(",") <= 1 for column in stripped):
+        return [column.replace(",", ".") for column in stripped]
+    pieces = SEPARATORS.split(text.strip(", \t\r\n"))
+    return pieces if len(pieces) == BOX else columns  # 0,0,5,0,1,… could be anything
+
+
+def name_of(columns: list[str], numbers: Mapping[str, int] | None) -> tuple[int, int | None] | None:
+    """How many columns at the start of a row are the name of a class, and its number; None where they are none."""
+    most = len(columns) - BOX + 1
+    if numbers:
+        lengths = (length for length in range(most, 0, -1) if key_of(" ".join(columns[:length])) in numbers)
+        length = next(lengths, 0)
+        return (length, numbers[key_of(" ".join(columns[:length]))]) if length else None
+    length = next((length for length in range(1, most + 1) if values_of(columns[length:]) is not None), 0)
+    return (length, None) if length else None
+
+
+def key_of(name: str) -> str:
+    """Names that differ in case, or in spaces and underscores, are one."""
+    return " ".join(name.replace("_", " ").replace("-", " ").casefold().split())

@@ -1,0 +1,97 @@
+"""What the label files of a YOLO dataset hold, over the whole set: each row may be legal while the set is not."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.worker.formats.model import Item
+from app.worker.formats.rows import LabelRow, is_odd, parse
+from app.worker.formats.tree import Tree
+
+FILES = 300  # whose rows are looked at one by one; of the others only the classes and whether they are numbers
+ROWS = 5000
+FIRST_COLUMN = re.compile(rb"(?m)^[ \t]*(\S+)")
+
+
+@dataclass
+class Survey:
+    """The counts.
+
+    Attributes:
+        sample: rows that are numbers, with the item that they are of.
+        odd: label files with something else than numbers.
+        names: of classes in rows, with how many rows there are; only those that `numbers` did not know.
+        classes: numbers of classes; those that are larger than 0 are only complete where there is no 0.
+    """
+
+    sample: list[tuple[Item, LabelRow]] = field(default_factory=list)
+    odd: set[str] = field(default_factory=set)
+    names: dict[str, int] = field(default_factory=dict)
+    classes: set[int] = field(default_factory=set)
+    comma_rows: int = 0
+    named_rows: int = 0
+    bare_rows: int = 0  # of odd files: rows whose class is a number
+
+    @property
+    def from_one(self) -> bool:
+        return bool(self.classes) and min(self.classes) == 1
+
+    @property
+    def largest(self) -> int:
+        return max(self.classes, default=-1)
+
+
+def survey(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> Survey:
+    """Look at every label file once.
+
+    Args:
+        numbers: of the known classes by `rows.key_of` their names.
+    """
+    found = Survey()
+    owners: dict[str, Item] = {}
+    for item in items:
+        if item.label:
+            owners.setdefault(item.label, item)
+    step = max(1, len(owners) // FILES)
+    for place, (path, item) in enumerate(owners.items()):
+        raw = tree.path(path).read_bytes()
+        odd = is_odd(raw)
+        if odd or (place % step == 0 and len(found.sample) < ROWS):
+            rows = parse(raw, numbers)
+            found.sample += [(item, row) for row in rows if row.values and len(row.values) >= 2]
+            if odd:
+                add_odd(found, path, rows)
+        if not odd and 0 not in found.classes:
+            found.classes.update(whole_numbers(FIRST_COLUMN.findall(raw)))
+    return found
+
+
+def add_odd(found: Survey, path: str, rows: list[LabelRow]) -> None:
+    """A file with commas or names."""
+    found.odd.add(path)
+    for row in rows:
+        found.comma_rows += row.commas and row.values is not None
+        if row.values is None:
+            continue
+        if not row.named:
+            found.bare_rows += 1
+            found.classes.update(whole_numbers([row.columns[0].encode()]))
+            continue
+        found.named_rows += 1
+        if row.columns[0].isdigit():
+            found.classes.add(int(row.columns[0]))
+        else:
+            found.names[row.columns[0]] = found.names.get(row.columns[0], 0) + 1
+
+
+def whole_numbers(texts: list[bytes]) -> set[int]:
+    """The class numbers among first columns, "1.0" too."""
+    found = set()
+    for text in set(texts):
+        try:
+            value = float(text)
+        except ValueError:
+            continue
+        if value.is_integer() and 0 <= value < 10**6:
+            found.add(int(value))
+    return found

@@ -1,0 +1,92 @@
+"""A reading that the import chose: told, shown in images, changed without another upload, confirmed, and kept."""
+
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from tests.data import image_bytes, zip_bytes
+from tests.routes.test_datasets import ENGLISH, settled, upload
+from tests.routes.test_revisions import made, revise
+
+
+def files(rows: dict[int, str], names: str = "[cat, dog]") -> dict[str, bytes | str]:
+    """Images with one label file each, no split."""
+    found: dict[str, bytes | str] = {"data.yaml": f"names: {names}\n"}
+    for number, text in rows.items():
+        found[f"images/{number:03}.jpg"] = image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
+        found[f"labels/{number:03}.txt"] = text
+    return found
+
+
+def one_based() -> bytes:
+    return zip_bytes(files({number: f"{1 + number % 2} 0.5 0.5 0.25 0.5\n" for number in range(12)}))
+
+
+def reading_of(body: dict[str, Any]) -> dict[str, Any]:
+    [found] = [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
+    return found
+
+
+def counts(body: dict[str, Any]) -> dict[str, int]:
+    return {body["classes"][int(number)]: count for number, count in body["report"]["boxes"].items()}
+
+
+def test_a_choice_is_told_and_confirmed(client: FlaskClient) -> None:
+    assert upload(client, one_based()).status_code == 201
+    body = settled(client, 1)
+    assert (body["status"], body["needs_review"]) == ("valid", True)
+    assert counts(body) == {"cat": 6, "dog": 6}
+    told = reading_of(body)
+    assert told["code"] == "reading_one_based"
+    assert told["change"] == {"parameter": "reading", "value": "one_based", "options": ["one_based", "zero_based"]}
+    assert "from 1" in told["message"]
+    assert [way["label"] for way in told["readings"]] == ["Classes start at 1", "Classes start at 0"]
+    assert len(told["examples"]) == 3
+    for shown in told["examples"]:
+        assert client.get(shown["thumbnail"]).status_code == 200
+        assert [drawn["class"] + 1 for drawn in shown["drawn"]["one_based"]] == [
+            drawn["class"] for drawn in shown["drawn"]["zero_based"]
+        ]
+    answer = client.post("/api/datasets/1/review", headers=ENGLISH)
+    assert (answer.status_code, answer.json["needs_review"]) == (200, False)
+    assert not client.get("/api/datasets").json["datasets"][0]["needs_review"]
+    revise(client, split={"train": 50, "val": 50, "test": 0})
+    assert made(client, 1)["status"] == "ready"
+    later = settled(client, 1)
+    assert (later["needs_review"], reading_of(later)["confirmed"], counts(later)) == (False, True, counts(body))
+
+
+def test_another_reading_without_another_upload(client: FlaskClient) -> None:
+    upload(client, one_based())
+    first = settled(client, 1)
+    assert revise(client, reading="zero_based").status_code == 202
+    assert made(client, 1)["options"]["reading"] == ["zero_based"]
+    body = settled(client, 1)
+    assert reading_of(body)["code"] == "reading_zero_based"
+    assert reading_of(body)["change"]["options"] == ["zero_based", "one_based"]
+    assert not body["needs_review"], "a person has chosen"
+    assert body["report"]["usable"]["train"] < first["report"]["usable"]["train"], "class 2 of two is none"
+    revise(client, reading=None)
+    made(client, 1)
+    assert reading_of(settled(client, 1))["code"] == "reading_one_based"
+
+
+def test_a_reading_is_chosen_at_the_upload(client: FlaskClient) -> None:
+    upload(client, one_based(), reading="zero_based, centre")
+    body = settled(client, 1)
+    assert {item["code"] for item in body["report"]["decisions"]} >= {"reading_zero_based", "reading_centre"}
+    assert not body["needs_review"]
+
+
+def test_what_is_no_reading(client: FlaskClient) -> None:
+    answer = upload(client, one_based(), reading="sideways")
+    assert answer.status_code == 422
+    assert "sideways" in answer.json["errors"][0]["message"]
+    assert client.post("/api/datasets/7/review").status_code == 404
+
+
+def test_usual_labels_are_no_choice(client: FlaskClient) -> None:
+    upload(client, zip_bytes(files({number: f"{number % 2} 0.5 0.5 0.25 0.5\n" for number in range(6)})))
+    body = settled(client, 1)
+    assert not body["needs_review"]
+    assert not [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
