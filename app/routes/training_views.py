@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, send_file
 
-from app.schemas import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
+from app.schemas import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut, VerdictOut
 from app.services import services
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
@@ -41,6 +41,14 @@ def get_preview(training_id: int, epoch: int) -> Response:
 def get_preview_image(training_id: int, number: int) -> Response:
     """Show one of these images, small."""
     return send_file(services().trainer.preview_image(training_id, number), "image/jpeg", max_age=0)
+
+
+@blueprint.get("/api/trainings/<id:training_id>/verdict")
+@blueprint.output(VerdictOut)
+@blueprint.doc(responses={404: "There is no such training, or it has not ended."})
+def get_verdict(training_id: int) -> dict[str, Any]:
+    """Show what the model of an ended training is good for, where it is weak, how sure that is, and what to do next."""
+    return services().trainer.verdict(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/evaluation")

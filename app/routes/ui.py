@@ -15,8 +15,9 @@ from werkzeug.wrappers import Response
 from app.errors import NotFound
 from app.extensions import db
 from app.i18n import LOCALES
-from app.models import Dataset, Training
+from app.models import Dataset, Training, TrainingStatus
 from app.services.source import source_archive
+from app.services.trainer.levels import LEVELS
 
 blueprint = APIBlueprint("ui", __name__, enable_openapi=False)
 
@@ -87,7 +88,9 @@ def training(training_id: int) -> str:
     row = db.session.get(Training, training_id)
     if row is None:
         raise NotFound(_("There is no training %(id)s.", id=training_id))
-    return render_template("training.html", training=row)
+    return render_template(
+        "training.html", training=row, ended=TrainingStatus(row.status).ended, levels=LEVELS[row.task]
+    )
 
 
 @blueprint.get("/compare")

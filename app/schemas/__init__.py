@@ -78,3 +78,4 @@ from app.schemas.trainings import (
     TrainingQuery,
 )
 from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut
+from app.schemas.verdict import VerdictOut

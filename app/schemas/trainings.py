@@ -167,6 +167,12 @@ class TrainingOut(Schema):
     progress = Dict(
         metadata={"description": "stage, or epoch, batch, batches, loss; fraction: 0 to 1 of the whole run."}
     )
+    level = String(
+        allow_none=True,
+        metadata={
+            "description": "Of the best epoch: good, fair, low, or nothing (nothing learned); null: not measured."
+        },
+    )
     seq = Integer()
     task = String()
     architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})

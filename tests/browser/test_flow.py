@@ -1,12 +1,15 @@
 """What a new user does, in Chromium: an upload, a training with its live curve, a stop, a test with boxes."""
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.services.process import child_environment
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
@@ -64,14 +67,21 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     expect(page.locator("[data-status]")).to_contain_text("Concluído", timeout=120_000)
     expect(page.locator("[data-light]")).to_contain_text("ao vivo")
     expect(page.locator("[data-log]")).not_to_be_empty()
-    expect(page.locator("[data-download]")).to_be_visible()
+    expect(page.locator("[data-verdict] h2")).to_be_visible()
+    expect(page.locator("[data-verdict]")).to_contain_text("Próximo passo")
+    use_the_weights(page, tmp_path)
     shoot(page, "flow-training")
 
     start_training(page, site.url, dataset, 300)
+    expect(page.locator("[data-verdict]")).to_be_hidden()
+    # The page was opened while the run waited: with the first checkpoint it gets the button of the weights.
+    expect(page.locator("[data-download]")).to_be_visible(timeout=120_000)
+    expect(page.locator("[data-status]")).to_contain_text("Em andamento")
     page.locator("[data-action=stop]").click()
     page.locator("dialog").get_by_role("button", name="Parar o treinamento").click()
     expect(page.locator("[data-status]")).to_contain_text("Cancelado", timeout=60_000)
     expect(page.locator("[data-action=stop]")).to_have_count(0)
+    expect(page.locator("[data-verdict] h2")).to_be_visible()
 
     page.goto(f"{site.url}/tests?training_id={training}")
     page.locator("[name=confidence]").fill("0")
@@ -85,6 +95,20 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     shoot(page, "flow-test")
     page.locator("[name=confidence]").fill("1")
     expect(page.locator("[data-picture] canvas")).to_have_attribute("data-drawn", "0")
+
+
+def use_the_weights(page: Page, folder: Path) -> None:
+    """The button of the weights says how to use them, and what it says works on a file that it gives."""
+    page.locator("[data-download]").click()
+    dialog = page.locator("dialog")
+    with page.expect_download() as download:
+        dialog.locator("[data-weights]").click()
+    code = dialog.locator("pre").first.inner_text()
+    download.value.save_as(folder / download.value.suggested_filename)
+    (folder / "photo.jpg").write_bytes(image_bytes((192, 192)))
+    environment = child_environment({"YOLO_CONFIG_DIR": str(folder)})
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True, timeout=200)
+    page.keyboard.press("Escape")
 
 
 def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> None:

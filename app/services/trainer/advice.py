@@ -8,7 +8,9 @@ from sqlalchemy import select
 from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingMetric
 from app.services.trainer import coach
+from app.services.trainer.learning import early_signs
 from app.services.trainer.messages import Message, message, stamp
+from app.services.trainer.schedules import schedule_of
 
 SEEN = 300  # epochs back that are looked at
 PLAIN = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seconds")
@@ -17,13 +19,23 @@ JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
 
 def advise(row: Training, epoch: int, time: datetime) -> list[Message]:
     """Advice after an epoch, which was recorded in this transaction."""
-    epochs = recorded(row.id, epoch)
+    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, said(row.id)
     messages = []
-    for item in coach.look(epochs, row.total_epochs or row.epochs, said(row.id)):
+    for item in [*coach.look(epochs, planned, before), *learning(row, epochs, planned, before)]:
         data = item.data | names(row, item.data)
         more = {"level": item.level, "epoch": item.epoch, "timestamp": stamp(time)}
         messages.append(message("training_advice", row, code=item.code, data=data, **more))
     return messages
+
+
+def learning(row: Training, epochs: list[dict[str, Any]], planned: int, before: dict[str, int]) -> list[coach.Advice]:
+    """Whether it can learn at all: enough iterations, and labels that fit. Said once."""
+    if row.task == "classify" or before.keys() & {"diverging", "learning_rate_high"}:
+        return []
+    found = early_signs(epochs, planned, schedule_of(row))
+    return (
+        [coach.Advice(found[0], "warning", epochs[-1]["epoch"], found[1])] if found and found[0] not in before else []
+    )
 
 
 def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:

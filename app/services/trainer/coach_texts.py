@@ -35,6 +35,20 @@ ADVICE = {
         _l("Classes that are never found, although the validation images show them %(instances)s times: %(names)s."),
         _l("Look at their labels in the training images, and add images that show them."),
     ),
+    "few_iterations": (
+        _l(
+            "The run is planned with %(iterations)s iterations from scratch, which is too few: a model usually needs "
+            "more than %(enough)s before it detects anything."
+        ),
+        _l("Add epochs when the run has ended, or start from pretrained weights. The labels are not the cause."),
+    ),
+    "labels": (
+        _l(
+            "After %(iterations)s iterations the training loss no longer falls, and still almost nothing is detected: "
+            "the labels probably don't match the images."
+        ),
+        _l("Stop the run and look at the labels in the images of the dataset: does each box enclose its object?"),
+    ),
     "learning_rate_high": (
         _l("The learning rate %(learning_rate)s seems too high: the model gets worse where it should learn fastest."),
         _l("Start again with about %(lower)s, or leave the learning rate to the automatic choice."),

@@ -14,6 +14,7 @@ from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingSt
 from app.schemas import MetricsOut, TrainingOut
 from app.services.dispatch import queue_order
 from app.services.trainer import advance, texts
+from app.services.trainer.levels import level_of, main_value
 from app.services.trainer.paths import without_folders
 from app.services.trainer.sparks import sparks
 from app.services.trainer.waiting import allowed, waiting_for
@@ -142,10 +143,17 @@ def shown_all(wanted: Any, models: Path) -> list[dict[str, Any]]:
     holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
     named = select(Training.id, Training.name).where(Training.id.in_(holders))
     names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
-    return [shown(item, models, names) for item in found]
+    counts = class_counts({row.dataset_id for row, *_ in found if row.task == "classify"})
+    return [shown(item, models, names, counts) for item in found]
 
 
-def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
+def class_counts(datasets: set[int]) -> dict[int, int]:
+    """How many classes each of these datasets has: by it one tells whether a classification is better than guessing."""
+    wanted = select(Dataset.id, Dataset.classes).where(Dataset.id.in_(datasets))
+    return {key: len(classes) for key, classes in db.session.execute(wanted)} if datasets else {}
+
+
+def shown(found: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> dict[str, Any]:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = found
     folder = models / str(row.id)
@@ -155,6 +163,7 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in PLAIN} | {
         "dataset_name": dataset_name,
         "best": best,
+        "level": level_of(row.task, main_value(row.task, as_mapping(best)), counts.get(row.dataset_id, 0)),
         "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
         "error": texts.failure(row.error_kind, error),
         "progress": advance.shown(row),
@@ -165,6 +174,11 @@ def shown(found: Any, models: Path, names: dict[int, str]) -> dict[str, Any]:
         "resumable": bool(epochs),
         "actions": allowed(row, epochs),
     }
+
+
+def as_mapping(epoch: TrainingMetric | None) -> dict[str, Any] | None:
+    """What the level follows from; without the classes, which lists do not load."""
+    return None if epoch is None else {"map50": epoch.map50, "parts": epoch.parts}
 
 
 def duration(row: Training) -> float | None:

@@ -3,7 +3,6 @@
 Names in addresses are checked against what such files are called; nothing else of the folder can be asked for.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,12 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.errors import NotFound
+from app.models import TrainingStatus
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.documents import document
+from app.services.trainer.verdict.facts import facts_of
+from app.services.trainer.verdict.judge import judge
+from app.services.trainer.verdict.texts import written
 
 CURVES = r"(?:Box|Mask|Pose)?(?:P|R|F1|PR)_curve\.png"
 KINDS = {  # in the order that they are shown
@@ -56,6 +60,17 @@ class TrainingViews(TrainingBase):
     def preview_image(self, training_id: int, number: int) -> Path:
         self._row(training_id)
         return there(self.folder(training_id) / "previews" / f"image-{number}.jpg", _("There is no such picture."))
+
+    def verdict(self, training_id: int) -> dict[str, Any]:
+        """As VerdictOut takes it, of a training that has ended.
+
+        Raises:
+            NotFound: no such training, or it has not ended.
+        """
+        row = self._row(training_id)
+        if not TrainingStatus(row.status).ended:
+            raise NotFound(_("There is no verdict yet: it is given when the run has ended."))
+        return written(judge(facts_of(row, self.folder(training_id))))
 
     def evaluation(self, training_id: int) -> dict[str, Any]:
         """As EvaluationOut takes it.
@@ -126,11 +141,3 @@ def there(path: Path, otherwise: str) -> Path:
 def epochs_in(folder: Path) -> list[int]:
     matches = (re.fullmatch(r"epoch-(\d+)\.json", path.name) for path in folder.glob("epoch-*.json"))
     return sorted(int(match[1]) for match in matches if match)
-
-
-def document(path: Path) -> dict[str, Any] | None:
-    """One of the worker's JSON files, which are there whole or not at all."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None

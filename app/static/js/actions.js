@@ -28,17 +28,17 @@ async function stop(training, changed) {
   if (await confirmed({ title: t("Stop this training?"), text: kept, action: t("Stop training") })) await doing(() => act(training, "stop"), changed);
 }
 
-async function extend(training, changed, { lastRate } = {}) {
-  const body = await ask({ title: t("Train for more epochs"), action: t("Add epochs"), ...extendForm(training, lastRate) });
+async function extend(training, changed, { lastRate, epochs } = {}) {
+  const body = await ask({ title: t("Train for more epochs"), action: t("Add epochs"), ...extendForm(training, lastRate, epochs) });
   if (body) await doing(() => act(training, "extend", body), (answer) => { toast(answer.message, "success"); return changed(answer); });
 }
 
 /** Epochs, and what the learning rate does meanwhile. */
-function extendForm(training, lastRate) {
+function extendForm(training, lastRate, epochs) {
   const done = training.current_epoch;
   const total = h("output", { class: "quiet" });
   const error = h("p", { class: "field-error", hidden: true, role: "alert" });
-  const count = h("input", { class: "form-control tabular", id: "extend-epochs", name: "epochs", type: "number", min: 1, max: 10000, step: 1, required: true, value: Math.max(1, Math.round(done / 2)), oninput: () => show() });
+  const count = h("input", { class: "form-control tabular", id: "extend-epochs", name: "epochs", type: "number", min: 1, max: 10000, step: 1, required: true, value: epochs || Math.max(1, Math.round(done / 2)), oninput: () => show() });
   const show = () => { total.textContent = t("{done} done, {total} in all", { done: number(done), total: number(done + (Number(count.value) || 0)) }); };
   const option = (value, title, text, checked) => h("label", { class: "choice" },
     h("input", { type: "radio", name: "schedule", value, checked }), h("span", {}, h("strong", {}, title), h("span", { class: "field-help" }, text)));
@@ -96,6 +96,9 @@ const ACTIONS = {
   retry: ["arrow-clockwise", () => t("Try again"), simple("retry")],
   stop: ["stop-fill", () => t("Stop"), stop, "btn-outline btn-danger-quiet"],
 };
+
+/** Do an action that is allowed now, as its button does. */
+export const doAction = (name, training, changed, options) => ACTIONS[name][2](training, changed, options);
 
 /** Whether asking again is useless: it was asked already. */
 const asked = (training, name) => (name === "stop" && training.stop_requested) || (name === "pause" && (training.pause_requested || training.stop_requested));

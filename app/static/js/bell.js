@@ -3,6 +3,7 @@
 import { $, icon, put, toast } from "./dom.js";
 import { t } from "./i18n.js";
 import { keep, kept } from "./prefs.js";
+import { learnedNothing } from "./status.js";
 
 const PREF = "bell";
 const TEXTS = {
@@ -48,7 +49,7 @@ export class Bell {
 
   /** The training has just ended, or was paused, while the page was open. */
   ring(training) {
-    const text = TEXTS[training.status];
+    const text = learnedNothing(training) ? () => t("Training completed, but the model learned nothing") : TEXTS[training.status];
     if (!text) return;
     if (document.hidden) this.mark(training);
     if (!this.wanted || document.hasFocus()) return;
@@ -57,8 +58,8 @@ export class Bell {
   }
 
   /** In the title until the reader looks. */
-  mark({ status }) {
-    this.sign = MARKS[status];
+  mark(training) {
+    this.sign = learnedNothing(training) ? "!" : MARKS[training.status];
     document.title = `${this.sign} ${document.title}`;
     const seen = () => {
       if (document.hidden) return;

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { setMarks } from "./crosshair.js";
 import { number } from "./format.js";
 import { t } from "./i18n.js";
+import { learnedNothing } from "./status.js";
 import { Timeline } from "./timeline.js";
 
 const LEVELS = { warning: "warning", error: "error" };
@@ -69,7 +70,7 @@ export class EventsView {
   }
 
   state(training) {
-    const [kind, text] = ENDS[training.status] || [];
+    const [kind, text] = learnedNothing(training) ? ["warning", () => t("Completed, but the model learned nothing.")] : ENDS[training.status] || [];
     const end = kind ? [{ key: "end", seq: Infinity, time: training.end_time, epoch: training.current_epoch, kind, text: text() }] : [];
     if (JSON.stringify(end) === JSON.stringify(this.end)) return;
     this.end = end;

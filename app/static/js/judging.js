@@ -1,15 +1,10 @@
 /* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki (Métricas). */
+import { $ } from "./dom.js";
 import { fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 
-/* Good from the first, usable from the second. Masks, keypoints and turned boxes are measured more strictly. */
-const LEVELS = {
-  detect: { map50: [0.8, 0.5], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.8, 0.6] },
-  segment: { map50: [0.75, 0.45], map95: [0.45, 0.25], precision: [0.8, 0.6], recall: [0.75, 0.55] },
-  pose: { map50: [0.8, 0.5], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.8, 0.6] },
-  obb: { map50: [0.75, 0.45], map95: [0.5, 0.3], precision: [0.8, 0.6], recall: [0.75, 0.55] },
-  classify: { top1: [0.9, 0.75], top5: [0.98, 0.9] },
-};
+/** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
+const LEVELS = JSON.parse($("[data-page]")?.dataset.levels || "{}");
 const CERTAIN = 0.03; // a figure that is this exact needs no word about it
 const Z = 1.96; // 95 %
 
@@ -22,7 +17,7 @@ export function uncertainty(p, n) {
 
 /** {level: good | fair | low, word, doubt: text or null} of a measure; null where there is none. `counted`: objects of the validation. */
 export function judged(task, key, value, counted) {
-  const limits = LEVELS[task]?.[key];
+  const limits = LEVELS[key];
   if (!limits || !Number.isFinite(value)) return null;
   const [good, fair] = limits;
   const level = value >= good ? "good" : value >= fair ? "fair" : "low";

@@ -11,7 +11,8 @@ const SIGNS = [
   [() => t("Training loss falls, validation loss rises"), () => t("It learns the images by heart. More or more varied images, a smaller model, or stop earlier.")],
   [() => t("Both losses stay high"), () => t("It cannot learn. Check the labels, try a larger model or more epochs.")],
   [() => t("Everything swings"), () => t("Steps too large, or too few validation images. A lower learning rate, more images.")],
-  [() => t("mAP stays near 0"), () => t("Wrong labels or too few images. Look at the boxes in the dataset.")],
+  [() => t("mAP stays near 0, training loss still falls"), () => t("Too few iterations, above all from scratch. Add epochs or use pretrained weights.")],
+  [() => t("mAP stays near 0, training loss is flat"), () => t("The labels probably don't match the images. Look at the boxes in the dataset.")],
   [() => t("High precision, low recall"), () => t("Too shy. Lower the confidence in the test; more varied examples.")],
   [() => t("High recall, low precision"), () => t("It marks too much. Raise the confidence; add images without objects.")],
 ];

@@ -32,7 +32,14 @@ export function shownState(training) {
   return training.pause_requested ? "pausing" : "running";
 }
 
-export const trainingBadge = (training) => badge(shownState(training));
+/** A model that learned nothing is no success, whatever its run's state. */
+export const learnedNothing = ({ status, level }) => status === "completed" && level === "nothing";
+
+export function trainingBadge(training) {
+  if (!learnedNothing(training)) return badge(shownState(training));
+  const word = training.task === "classify" ? t("Completed, no better than chance") : t("Completed, detects nothing");
+  return h("span", { class: "badge-status status-nothing" }, icon("exclamation-triangle-fill"), word);
+}
 
 /** Where it runs: a graphics card by its own name, the processor as people write it. */
 export const deviceName = ({ device, devices }) => (device === "cpu" ? "CPU" : device) || devices?.join(", ").replace("cpu", "CPU") || "";

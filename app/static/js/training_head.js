@@ -3,11 +3,13 @@ import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js"
 import { $, button, failure, h, icon, put, write } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
-import { bar, deviceName, epochText, fraction, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+import { bar, deviceName, epochText, fraction, learnedNothing, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
 const PACE = 5; // epochs
 const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
+
+const lookOf = (training) => (learnedNothing(training) ? "is-cancelled" : LOOKS[training.status] || "");
 
 /** Show the head of `state.training`; `changed` is called after an action. */
 export class Head {
@@ -30,7 +32,7 @@ export class Head {
   /** What stays the same from batch to batch is not drawn again. */
   about(training) {
     const since = ago(training.start_time || training.created_at);
-    const look = JSON.stringify([training.name, shownState(training), training.dataset_name, modelName(training), training.device, since, training.important, training.downloadable]);
+    const look = JSON.stringify([training.name, shownState(training), training.level, training.dataset_name, modelName(training), training.device, since, training.important, training.downloadable]);
     if (look === this.look) return;
     this.look = look;
     $("[data-name]").textContent = training.name;
@@ -89,7 +91,7 @@ export class Head {
     const { training } = this.state;
     const { main, side, strong } = advanceTexts(training, this.state.metrics);
     const texts = [main, ...side.filter(Boolean), strong];
-    const look = `${texts.length} ${LOOKS[training.status] || ""}`;
+    const look = `${texts.length} ${lookOf(training)}`;
     if (this.advance?.look !== look) this.advance = this.advanceFrame(look, texts.length - 2);
     this.advance.places.forEach((place, index) => write(place, texts[index] || ""));
     moveBar(this.advance.bar, fraction(training));
@@ -99,7 +101,7 @@ export class Head {
   advanceFrame(look, count) {
     const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
     const side = Array.from({ length: count }, () => h("span"));
-    const moving = bar(0, LOOKS[this.state.training.status] || "");
+    const moving = bar(0, lookOf(this.state.training));
     put($("[data-advance]"), h("div", { class: "advance-row" }, main, h("span", { class: "advance-side" }, side, strong)), moving);
     return { look, bar: moving, places: [main, ...side, strong] };
   }

@@ -19,6 +19,8 @@ import { PreviewsView } from "../previews.js";
 import { smoothingControl } from "../smoothing_control.js";
 import { trainingRoom } from "../socket.js";
 import { Head } from "../training_head.js";
+import { VerdictView } from "../verdict.js";
+import { showWeights } from "../weights.js";
 
 const page = $("[data-page]");
 const id = Number(page.dataset.id);
@@ -38,6 +40,8 @@ const previews = new PreviewsView($("[data-previews]"), id, (epoch) => state.met
 const gallery = new GalleryView($("[data-gallery]"), id);
 const evaluation = new EvaluationView($("[data-evaluation]"), id, fileName);
 const head = new Head(state, refresh);
+const useWeights = () => showWeights(state.training);
+const verdict = new VerdictView($("[data-verdict]"), { training: () => state.training, changed: refresh, weights: useWeights });
 const bell = new Bell($("[data-bell]"));
 const room = trainingRoom(id);
 
@@ -45,8 +49,18 @@ const active = () => ["pending", "running", "paused"].includes(state.training.st
 
 function showTraining() {
   head.show();
+  judge();
   events.state(state.training);
   parameters.show(state.training);
+}
+
+/** The verdict, once for each ending and each run of epochs; the evaluation that it tells of comes with the ending. */
+function judge(anew = false) {
+  const { status, current_epoch: epoch, downloadable } = state.training;
+  const look = JSON.stringify([status, epoch, downloadable]);
+  if (look === judge.look && !anew) return;
+  judge.look = look;
+  verdict.update();
 }
 
 function setMetrics({ epochs }) {
@@ -64,6 +78,7 @@ function setFirst([training, metrics]) {
   if (state.training) return;
   state.training = training;
   head.show();
+  judge();
   setMetrics(metrics);
   room.payload.metrics = metrics.version;
 }
@@ -151,6 +166,13 @@ function setStatus({ training }) {
   showTraining();
 }
 
+/** There are weights from the first checkpoint on. */
+function saved() {
+  checkpoints.refresh();
+  state.training.downloadable = true;
+  head.show();
+}
+
 const told = (error) => toast(error.detail || error.title || String(error), "failed");
 const known = (handler) => (data) => { if (state.training) handler(data); };
 
@@ -171,6 +193,7 @@ function links() {
 const panels = new MutationObserver(links);
 for (const panel of $$("[data-previews], [data-classes], [data-evaluation]")) panels.observe(panel, { attributeFilter: ["hidden"] });
 links();
+$("[data-download]").addEventListener("click", (event) => { if (state.training) { event.preventDefault(); useWeights(); } });
 $("[data-smoothing]").append(smoothingControl());
 $("[data-metric-help]").addEventListener("click", () => showMetricHelp(state.training?.task || "detect"));
 
@@ -183,7 +206,7 @@ room
   .on("training_log", (data) => log.append(data))
   .on("training_system", known((data) => machine.push(data.figures || data)))
   .on("training_deleted", () => window.location.assign("/trainings"))
-  .on("training_checkpoint", known(() => checkpoints.refresh()));
+  .on("training_checkpoint", known(saved));
 for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"]) room.on(name, ended);
 for (const name of ["training_note", "training_advice"]) room.on(name, known((data) => events.arrived(name, data)));
 

@@ -1,0 +1,20 @@
+"""How a training trains: the version of the dataset that it uses, and the iterations of its epochs."""
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, Training
+from app.services.trainer.learning import Schedule
+
+
+def dataset_of(row: Training) -> Dataset | DatasetRevision:
+    """The revision that it used; the dataset where it was trained before there were revisions."""
+    mine = (DatasetRevision.dataset_id == row.dataset_id) & (DatasetRevision.number == row.revision)
+    return db.session.scalar(select(DatasetRevision).where(mine)) or row.dataset
+
+
+def schedule_of(row: Training) -> Schedule:
+    images = dataset_of(row).train_images
+    batch = row.batch_now or row.batch_size
+    scratch = row.weights == "scratch" or (row.weights is None and (row.start or {}).get("kind") == "scratch")
+    return Schedule(iterations=max(1, -(-images // max(1, batch))), scratch=scratch)

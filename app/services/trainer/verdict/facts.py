@@ -1,0 +1,68 @@
+"""What a verdict is made of: rows of the training, its dataset and its epochs, and the evaluation's file."""
+
+from pathlib import Path
+from typing import Any
+
+from app.extensions import db
+from app.models import Checkpoint, Training, TrainingMetric
+from app.services.trainer import present
+from app.services.trainer.advice import recorded, said
+from app.services.trainer.documents import document
+from app.services.trainer.schedules import dataset_of, schedule_of
+from app.services.trainer.verdict.judge import Facts
+from app.services.trainer.waiting import allowed
+
+METRICS = ("epoch", "map50", "map95", "precision", "recall", "parts", "classes", "timestamp")
+
+
+def facts_of(row: Training, folder: Path) -> Facts:
+    """Everything that is known of a training that has ended; `folder` is its own."""
+    data = dataset_of(row)
+    best = best_epoch(row.id)
+    last = row.current_epoch
+    return Facts(
+        task=row.task,
+        status=str(row.status),
+        names=list(data.classes),
+        best=best,
+        epochs=recorded(row.id, last),
+        planned=row.total_epochs or row.epochs,
+        done=last,
+        schedule=schedule_of(row),
+        val_images=data.val_images,
+        weights=present.weights(folder) is not None,
+        evaluation=fitting(folder / "evaluation" / "evaluation.json", best),
+        objects={int(number): count for number, count in (data.report.get("boxes") or {}).items()},
+        advice=frozenset(said(row.id)),
+        actions=frozenset(allowed(row, present.resumable_epochs(folder))),
+        error_kind=row.error_kind,
+    )
+
+
+def best_epoch(training_id: int) -> dict[str, Any] | None:
+    """The metrics of the best checkpoint's epoch."""
+    mine = (Checkpoint.training_id == training_id) & Checkpoint.is_best
+    same = (TrainingMetric.training_id == Checkpoint.training_id) & (TrainingMetric.epoch == Checkpoint.epoch)
+    found = db.session.query(TrainingMetric).join(Checkpoint, same).filter(mine).first()
+    return None if found is None else {name: getattr(found, name) for name in METRICS}
+
+
+def fitting(path: Path, best: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The evaluation, unless it is damaged or older than the best weights, as after an extension that failed."""
+    try:
+        written, found = path.stat().st_mtime, document(path)
+    except (OSError, ValueError):
+        return None
+    return found if best and written >= best["timestamp"].timestamp() and whole(found) else None
+
+
+def whole(evaluation: Any) -> bool:
+    """Whether a verdict can be made of it."""
+    try:
+        size = len(evaluation["names"]) + 1
+        cells = all(
+            0 <= row < size and 0 <= column < size and count >= 0 for row, column, count in evaluation["matrix"]
+        )
+        return cells and evaluation["images"] >= 0 and evaluation["objects"] >= 0
+    except (KeyError, TypeError, ValueError):
+        return False

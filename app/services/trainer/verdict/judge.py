@@ -1,0 +1,251 @@
+"""What is to be said of a training that has ended, as data. Pure functions of Facts; the sentences are in texts.py."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.services.trainer.learning import ENOUGH, Schedule, why_nothing
+from app.services.trainer.levels import LEVELS, level_of, main_metric, main_value, margin_of
+
+Data = dict[str, Any]
+Step = tuple[str, str, Data]  # code of its sentence, what to do (see ACTIONS in schemas/verdict.py), data
+
+FEW_OBJECTS = 50  # of a class in the training set: the usual cause of a weak class below
+WIDE = 0.1  # margin from which the validation set is too small to rely on
+MOST_EPOCHS = 300  # that are proposed at once
+LATE = 0.9  # share of the run from which on the best epoch says that it was still getting better
+CONFUSED = 0.1  # of a class's objects taken for one other class: its labels may not follow one rule
+GAP = 0.15  # AP50: a class this far below the mean is named as the next thing to work on
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A training that has ended.
+
+    Attributes:
+        names: of the classes. best: the best epoch, with the fields of table training_metric; None: no epoch is whole.
+        epochs: the newest ones up to the end, oldest first. evaluation: as the evaluation's file, where there is one.
+        planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes that the coach
+        gave. weights: there is a file of them. actions: what may be done with the training now.
+    """
+
+    task: str
+    status: str
+    names: Sequence[str]
+    best: Mapping[str, Any] | None
+    epochs: Sequence[Mapping[str, Any]]
+    planned: int
+    done: int
+    schedule: Schedule
+    val_images: int
+    weights: bool
+    evaluation: Mapping[str, Any] | None = None
+    objects: Mapping[int, int] = field(default_factory=dict)
+    advice: frozenset[str] = frozenset()
+    actions: frozenset[str] = frozenset()
+    error_kind: str | None = None
+
+    def name(self, index: int) -> str:
+        return self.names[index] if index < len(self.names) else str(index)
+
+
+def judge(facts: Facts) -> Data:
+    """The verdict: level, metric, use, weakest, confusion, certainty, cause and next, each with its data."""
+    value = main_value(facts.task, facts.best)
+    level = level_of(facts.task, value, len(facts.names))
+    cause = cause_of(facts, level)
+    weakest = weakest_of(facts) if level != "nothing" else None
+    confusion = confusion_of(facts) if level != "nothing" else None
+    certainty = certainty_of(facts, value)
+    return {
+        "status": facts.status,
+        "level": level,
+        "metric": metric_of(facts, value),
+        "use": use_of(facts, level),
+        "weakest": weakest,
+        "confusion": confusion,
+        "certainty": certainty,
+        "cause": cause,
+        "confidence": ((facts.evaluation or {}).get("best") or {}).get("confidence") if level != "nothing" else None,
+        "next": next_of(facts, level, cause, weakest, confusion, certainty),
+    }
+
+
+def metric_of(facts: Facts, value: float | None) -> Data | None:
+    if value is None or facts.best is None:
+        return None
+    return {"name": main_metric(facts.task), "value": value, "epoch": facts.best["epoch"]}
+
+
+def use_of(facts: Facts, level: str | None) -> str:
+    """What the model is good for, as the code of its sentence."""
+    if level is None:
+        return "no_weights" if not facts.weights else "not_measured"
+    if facts.task == "classify" or level in {"nothing", "low", "fair"}:
+        return f"{'classify' if facts.task == 'classify' else 'detect'}_{level}"
+    exact = (facts.best or {}).get("map95")
+    return "detect_good" if exact is not None and exact >= LEVELS[facts.task]["map95"][0] else "detect_rough"
+
+
+def cause_of(facts: Facts, level: str | None) -> Data | None:
+    """Why it learned next to nothing."""
+    if level not in ({"nothing"} if facts.task == "classify" else {"nothing", "low"}):
+        return None
+    if level == "nothing" and facts.advice & {"diverging", "learning_rate_high"}:
+        return {"code": "learning_rate", "data": {}}
+    found = why_nothing(facts.epochs, facts.schedule)
+    return {"code": found[0], "data": found[1]} if found else None
+
+
+def weakest_of(facts: Facts) -> Data | None:
+    """The class with the lowest AP50, or the lowest recall of a classification; None of one class alone."""
+    key = "recall" if facts.task == "classify" else "ap50"
+    rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row["instances"]]
+    if len(rows) < 2:
+        return None
+    row = min(rows, key=lambda item: (item[key], -item["instances"]))
+    return {
+        "class": row["class"],
+        "name": facts.name(row["class"]),
+        "metric": key,
+        "value": row[key],
+        "objects": row["instances"],
+        "train_objects": facts.objects.get(row["class"]),
+    }
+
+
+def confusion_of(facts: Facts) -> Data | None:
+    """The commonest error: a class taken for another, missed objects of a class, or false positives of a class.
+
+    None without an evaluation; `kind` "none" where there is no error.
+    """
+    if facts.evaluation is None:
+        return None
+    nothing = len(facts.evaluation["names"])
+    predicted, actual = Counter[int](), Counter[int]()
+    errors = []
+    for row, column, count in facts.evaluation["matrix"]:
+        predicted[row] += count
+        actual[column] += count
+        if row != column and count:
+            errors.append((count, row, column))
+    if not errors:
+        return {"kind": "none"}
+    count, row, column = max(errors, key=lambda item: (item[0], nothing not in item[1:]))
+    kind = "missed" if row == nothing else "false_positive" if column == nothing else "confused"
+    return {
+        "kind": kind,
+        "predicted": None if row == nothing else facts.evaluation["names"][row],
+        "actual": None if column == nothing else facts.evaluation["names"][column],
+        "count": count,
+        "of": predicted[row] if kind == "false_positive" else actual[column],
+    }
+
+
+def certainty_of(facts: Facts, value: float | None) -> Data | None:
+    """How many objects (images of a classification) it was measured on, and what that means for the main metric."""
+    if value is None:
+        return None
+    objects = sum(row["instances"] for row in (facts.best or {}).get("classes") or [])
+    if not objects and facts.evaluation is not None:
+        objects = facts.evaluation["objects"]
+    images = facts.evaluation["images"] if facts.evaluation is not None else facts.val_images
+    margin = margin_of(min(max(value, 0.0), 1.0), objects)
+    return {"objects": objects or None, "images": images, "margin": margin and round(margin, 4)}
+
+
+def next_of(
+    facts: Facts, level: str | None, cause: Data | None, weakest: Data | None, confusion: Data | None, certainty: Any
+) -> list[Data]:
+    """What to do now, the most useful step first; two at most."""
+    steps = [*failed(facts), *unmeasured(facts, level), *from_cause(facts, cause)]
+    if level in {"low", "fair", "good"}:
+        steps += [*improving(facts, level, weakest, confusion, certainty)]
+    known = {code: {"code": code, "action": action, "data": data} for code, action, data in reversed(steps)}
+    return list(reversed(known.values()))[:2]
+
+
+def failed(facts: Facts) -> list[Step]:
+    """What helps a run that failed, by the kind of its failure."""
+    if facts.status != "failed":
+        return []
+    match facts.error_kind:
+        case "data":
+            return [("see_issues", "issues", {})]
+        case "out_of_memory":
+            return [("smaller", "clone", {})]
+        case "disk_full":
+            return [("free_disk", "system", {})]
+        case "weights":
+            return [("other_weights", "clone", {})]
+    if "resume" in facts.actions:
+        return [("resume", "resume", {})]
+    return [("read_log", "log", {}), ("retry", "retry", {})]
+
+
+def unmeasured(facts: Facts, level: str | None) -> list[Step]:
+    """Stopped before there was anything to measure."""
+    if level is not None or facts.status == "failed":
+        return []
+    return [("resume", "resume", {})] if "resume" in facts.actions else [("again", "clone", {})]
+
+
+def from_cause(facts: Facts, cause: Data | None) -> list[Step]:
+    match cause and cause["code"]:
+        case "few_iterations" | "still_falling":
+            return [more_epochs(facts), ("pretrained", "clone", {})] if facts.schedule.scratch else [more_epochs(facts)]
+        case "labels":
+            return [("check_labels", "images", {})]
+        case "learning_rate":
+            return [("lower_rate", "clone", {})]
+    return []
+
+
+def more_epochs(facts: Facts) -> Step:
+    """Enough of them, in this run where that is possible."""
+    wanted = -(-ENOUGH * facts.schedule.few // max(1, facts.schedule.iterations))
+    more = max(1, min(max(wanted - facts.done, facts.done // 2), MOST_EPOCHS))
+    if "extend" in facts.actions:
+        return ("add_epochs", "extend", {"epochs": more, "iterations": facts.schedule.iterations * more})
+    if "resume" in facts.actions and facts.done < facts.planned:
+        return ("resume_rest", "resume", {"epochs": facts.planned - facts.done})
+    return ("train_longer", "clone", {"epochs": facts.done + more})
+
+
+def improving(
+    facts: Facts, level: str, weakest: Data | None, confusion: Data | None, certainty: Data | None
+) -> list[Step]:
+    """What makes a model that detects something better; a good one is tried and used."""
+    steps: list[Step] = [("try_it", "test", {})] if level == "good" and facts.weights else []
+    if certainty and certainty["margin"] and certainty["margin"] > WIDE:
+        steps.append(("more_validation", "split", {"objects": certainty["objects"]}))
+    if "overfitting" in facts.advice and level != "good":
+        steps.append(("overfitting", "dataset", {}))
+    elif level != "good" and still_rising(facts):
+        steps.append(more_epochs(facts))
+    steps += weak_class(facts, weakest)
+    if confusion and confusion["kind"] == "confused" and confusion["count"] >= CONFUSED * confusion["of"]:
+        steps.append(("tell_apart", "evaluation", {"first": confusion["actual"], "second": confusion["predicted"]}))
+    if level != "good":
+        steps.append(("larger", "clone", {}))
+    if facts.weights:
+        steps.append(("use_weights", "download", {}) if level == "good" else ("try_it", "test", {}))
+    return steps
+
+
+def still_rising(facts: Facts) -> bool:
+    """The best epoch is among the last, or the run was ended before its plan."""
+    best = (facts.best or {}).get("epoch") or 0
+    return (
+        bool(facts.done) and (best >= LATE * facts.done or facts.done < facts.planned) and "plateau" not in facts.advice
+    )
+
+
+def weak_class(facts: Facts, weakest: Data | None) -> list[Step]:
+    """The weakest class, where it is far below the mean."""
+    value = main_value(facts.task, facts.best)
+    if weakest is None or value is None or weakest["value"] > value - GAP:
+        return []
+    few = weakest["train_objects"] is not None and weakest["train_objects"] < FEW_OBJECTS
+    return [("annotate_class" if few else "check_class", "class", {name: weakest[name] for name in ("class", "name")})]

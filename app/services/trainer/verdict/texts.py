@@ -1,0 +1,209 @@
+"""The sentences of a verdict, in the reader's language. Each is made here and nowhere else."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask_babel import format_decimal, ngettext
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+Data = dict[str, Any]
+
+METRICS = {"map50": "mAP50", "top1": _l("Top-1 accuracy"), "ap50": "AP50", "recall": _l("recall")}
+
+TITLES = {
+    "good": _l("Good model"),
+    "fair": _l("Fair model"),
+    "low": _l("Weak model"),
+    "no_weights": _l("No model"),
+    "not_measured": _l("Model without metrics"),
+    "detect_nothing": _l("The model detects nothing"),
+    "classify_nothing": _l("The model is no better than guessing"),
+}
+
+USES = {
+    "detect_good": _l("The model detects and locates objects reliably in images like the validation images."),
+    "detect_rough": _l(
+        "The model detects objects reliably in images like the validation images, but their locations are only "
+        "approximate (mAP50-95)."
+    ),
+    "detect_fair": _l("Use the detections as suggestions that a person checks, not for automatic decisions."),
+    "detect_low": _l("Not ready for use: the model misses or confuses many objects."),
+    "detect_nothing": _l("Not usable: the model detects almost none of the objects in the validation images."),
+    "classify_good": _l("The model classifies images like the validation images reliably."),
+    "classify_fair": _l("Use the classes as suggestions that a person checks, not for automatic decisions."),
+    "classify_low": _l("Not ready for use: many images get the wrong class."),
+    "classify_nothing": _l("Not usable: the model finds the right class no more often than chance."),
+    "no_weights": _l("The run ended before its first epoch was done: there are no weights."),
+    "not_measured": _l("The run has weights, but no validation of them was recorded."),
+}
+
+STEPS = {
+    "see_issues": _l("Open the issues of the dataset and correct the errors."),
+    "smaller": _l("Clone the run with a smaller batch size, image size or model."),
+    "free_disk": _l("Free disk space, then retry the run."),
+    "other_weights": _l("Clone the run with other initial weights, or from scratch."),
+    "resume": _l("Resume the run from its last checkpoint."),
+    "read_log": _l("Read the log to find the reason."),
+    "retry": _l("Retry the run."),
+    "again": _l("Clone the run and let it complete at least one epoch."),
+    "pretrained": _l("Or use pretrained weights: they need far fewer epochs and images than training from scratch."),
+    "check_labels": _l("Look at the labels in the images of the dataset: does each box enclose its object?"),
+    "lower_rate": _l("Clone the run and leave the learning rate empty: it is then chosen automatically."),
+    "try_it": _l("Test the model on images that it has never seen."),
+    "overfitting": _l("The run was overfitting: add more varied images to the dataset."),
+    "larger": _l("Clone the run with a larger model or a larger image size."),
+    "use_weights": _l("Download the weights and use them in your application."),
+    "annotate_class": _l("Annotate more objects of the class “%(name)s”."),
+    "check_class": _l("Check the labels of the class “%(name)s”, and add images that show it."),
+    "tell_apart": _l("Compare the labels of “%(first)s” and “%(second)s”: do they follow the same rule everywhere?"),
+}
+
+
+def written(verdict: Data) -> Data:
+    """The verdict with `title`, and a `message` in each of its parts."""
+    title = verdict["use"] if verdict["use"] in TITLES else verdict["level"]
+    spoken = {"title": str(TITLES[title]), "use": {"code": verdict["use"], "message": str(USES[verdict["use"]])}}
+    makers: dict[str, Callable[[Data, Data], str]] = {
+        "metric": metric,
+        "weakest": weakest,
+        "confusion": confusion,
+        "certainty": certainty,
+        "cause": cause,
+    }
+    for name, make in makers.items():
+        part = verdict[name]
+        spoken[name] = part and part | {"message": make(part, verdict)}
+    spoken["next"] = [item | {"message": step(item)} for item in verdict["next"]]
+    return verdict | spoken
+
+
+def metric(part: Data, _verdict: Data) -> str:
+    return _("%(metric)s %(value)s in the best epoch (%(epoch)s).", metric=METRICS[part["name"]],
+             value=three(part["value"]), epoch=part["epoch"])  # fmt: skip
+
+
+def weakest(part: Data, _verdict: Data) -> str:
+    return ngettext(
+        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)d validation object).",
+        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)d validation objects).",
+        part["objects"],
+        name=part["name"],
+        metric=METRICS[part["metric"]],
+        value=three(part["value"]),
+    )
+
+
+def confusion(part: Data, _verdict: Data) -> str:
+    values = {"count": format_decimal(part.get("count", 0)), "predicted": part.get("predicted")}
+    values["actual"] = part.get("actual")
+    match part["kind"]:
+        case "confused":
+            return ngettext(
+                "Most frequent error: %(count)s of %(num)d object of the class “%(actual)s” is predicted as "
+                "“%(predicted)s”.",
+                "Most frequent error: %(count)s of %(num)d objects of the class “%(actual)s” are predicted as "
+                "“%(predicted)s”.",
+                part["of"],
+                **values,
+            )
+        case "missed":
+            return ngettext(
+                "Most frequent error: %(count)s of %(num)d object of the class “%(actual)s” is missed (false "
+                "negative).",
+                "Most frequent error: %(count)s of %(num)d objects of the class “%(actual)s” are missed (false "
+                "negatives).",
+                part["of"],
+                **values,
+            )
+        case "false_positive":
+            return ngettext(
+                "Most frequent error: %(count)s of %(num)d prediction of the class “%(predicted)s” is a false "
+                "positive.",
+                "Most frequent error: %(count)s of %(num)d predictions of the class “%(predicted)s” are false "
+                "positives.",
+                part["of"],
+                **values,
+            )
+    return _("The evaluation has no errors at the recommended confidence threshold.")
+
+
+def certainty(part: Data, verdict: Data) -> str:
+    """The number of objects; that of a classification is the number of its images."""
+    name = str(METRICS[verdict["metric"]["name"]])
+    if not part["objects"] or part["margin"] is None:
+        return _("The number of validation objects was not recorded: how sure the metrics are is unknown.")
+    margin = three(part["margin"], "0.00")
+    if verdict["metric"]["name"] == "top1":
+        return ngettext("Based on %(num)d image. %(metric)s may vary by ±%(margin)s.",
+                        "Based on %(num)d images. %(metric)s may vary by ±%(margin)s.",
+                        part["objects"], metric=name, margin=margin)  # fmt: skip
+    return ngettext(
+        "Based on %(num)d object in the validation images. %(metric)s may vary by ±%(margin)s.",
+        "Based on %(num)d objects in the validation images. %(metric)s may vary by ±%(margin)s.",
+        part["objects"],
+        metric=name,
+        margin=margin,
+    )
+
+
+def cause(part: Data, _verdict: Data) -> str:
+    """Why the model learned nothing."""
+    if part["code"] == "learning_rate":
+        return _("The learning rate was too high: the loss never settled.")
+    values = {"enough": format_decimal(part["data"]["enough"])}
+    count = part["data"]["iterations"]
+    if part["code"] == "labels":
+        return ngettext(
+            "The training loss no longer falls after %(num)d iteration, and still nothing is detected: the labels "
+            "probably don't match the images.",
+            "The training loss no longer falls after %(num)d iterations, and still nothing is detected: the labels "
+            "probably don't match the images.",
+            count,
+        )
+    if part["code"] == "still_falling":
+        return ngettext(
+            "The training loss still falls after %(num)d iteration: the run ended too early.",
+            "The training loss still falls after %(num)d iterations: the run ended too early.",
+            count,
+        )
+    if part["data"]["scratch"]:
+        return ngettext(
+            "%(num)d iteration from scratch is too few: a model usually needs more than %(enough)s before it "
+            "detects anything.",
+            "%(num)d iterations from scratch are too few: a model usually needs more than %(enough)s before it "
+            "detects anything.",
+            count,
+            **values,
+        )
+    return ngettext(
+        "%(num)d iteration is too few: even pretrained weights need about %(enough)s.",
+        "%(num)d iterations are too few: even pretrained weights need about %(enough)s.",
+        count,
+        **values,
+    )
+
+
+def step(item: Data) -> str:
+    """What to do now."""
+    data = item["data"]
+    match item["code"]:
+        case "add_epochs":
+            return ngettext("Add %(num)d epoch to the run.", "Add %(num)d epochs to the run.", data["epochs"])
+        case "resume_rest":
+            return ngettext("Resume the run for the remaining epoch.",
+                            "Resume the run for the remaining %(num)d epochs.", data["epochs"])  # fmt: skip
+        case "train_longer":
+            return ngettext("Clone the run with %(num)d epoch.", "Clone the run with %(num)d epochs.", data["epochs"])
+        case "more_validation":
+            return ngettext(
+                "Add validation images: with %(num)d object the metrics are not reliable.",
+                "Add validation images: with %(num)d objects the metrics are not reliable.",
+                data["objects"],
+            )
+    return str(STEPS[item["code"]]) % data
+
+
+def three(value: float, form: str = "0.000") -> str:
+    """As the metric cards write it."""
+    return format_decimal(value, format=form)

@@ -1,0 +1,85 @@
+"""GET /api/trainings/{id}/verdict, and the level that lists show."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from app.database import writing
+from app.extensions import db
+from app.models import Checkpoint, Training, TrainingMetric
+from tests.services.runs import make
+
+
+def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:
+    """A training of two epochs on 6 images; the second is its best."""
+    number = make(app, status=status, current_epoch=2, total_epochs=2, weights="scratch", batch_size=2)
+    rows = [{"class": 0, "ap50": map50, "ap95": 0.1, "precision": 0.5, "recall": 0.5, "instances": 2}]
+    with app.app_context(), writing() as session:
+        for epoch in (1, 2):
+            session.add(
+                TrainingMetric(training_id=number, epoch=epoch, loss=9.0 - epoch, map50=map50 * epoch / 2, map95=0.1,
+                               fitness=0.1, classes=rows, parts={}, timestamp=datetime.now(UTC))
+            )  # fmt: skip
+        session.add(Checkpoint(training_id=number, epoch=2, model_path=f"models/{number}/x.pt", is_best=True))
+    return number
+
+
+def test_nothing_learned_is_said_everywhere(idle_app: APIFlask) -> None:
+    client, number = idle_app.test_client(), with_best(idle_app, 0.0)
+    training = client.get(f"/api/trainings/{number}").get_json()
+    assert (training["status"], training["level"]) == ("completed", "nothing")
+    assert client.get("/api/trainings").get_json()["trainings"][0]["level"] == "nothing"
+    verdict = client.get(f"/api/trainings/{number}/verdict", headers={"Accept-Language": "en"}).get_json()
+    assert verdict["title"] == "The model detects nothing"
+    assert verdict["cause"]["code"] == "few_iterations"
+    assert verdict["cause"]["data"]["iterations"] == 6, "two epochs of three batches"
+    assert verdict["next"][0]["action"] in {"extend", "clone"}
+    spoken = client.get(f"/api/trainings/{number}/verdict").get_json()
+    assert spoken["title"] == "O modelo não detecta nada"
+
+
+def test_only_of_what_has_ended(idle_app: APIFlask) -> None:
+    client = idle_app.test_client()
+    assert client.get(f"/api/trainings/{make(idle_app, status='pending')}/verdict").status_code == 404
+    assert client.get("/api/trainings/999/verdict").status_code == 404
+    for status in ("completed", "failed", "cancelled"):
+        number = with_best(idle_app, 0.9, status)
+        verdict = client.get(f"/api/trainings/{number}/verdict").get_json()
+        assert (verdict["status"], verdict["level"], verdict["metric"]["epoch"]) == (status, "good", 2)
+        assert verdict["certainty"]["objects"] == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"names": 3}'])
+def test_a_damaged_evaluation_costs_its_own_part_alone(idle_app: APIFlask, content: str) -> None:
+    number = with_best(idle_app, 0.9)
+    path = Path(idle_app.config["MODELS_DIR"]) / str(number) / "evaluation" / "evaluation.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    verdict = idle_app.test_client().get(f"/api/trainings/{number}/verdict").get_json()
+    assert (verdict["level"], verdict["confusion"]) == ("good", None)
+
+
+def test_an_evaluation_of_earlier_weights_does_not_count(idle_app: APIFlask) -> None:
+    """Of a run that was extended and failed: its best epoch is newer than the evaluation."""
+    number = with_best(idle_app, 0.9, "failed")
+    path = Path(idle_app.config["MODELS_DIR"]) / str(number) / "evaluation" / "evaluation.json"
+    path.parent.mkdir(parents=True)
+    body = {"names": ["thing"], "matrix": [[0, 0, 3], [1, 0, 2]], "images": 2, "objects": 5, "best": None}
+    path.write_text(json.dumps(body))
+    client = idle_app.test_client()
+    assert client.get(f"/api/trainings/{number}/verdict").get_json()["confusion"]["kind"] == "missed"
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert client.get(f"/api/trainings/{number}/verdict").get_json()["confusion"] is None
+
+
+def test_the_page_of_an_ended_training_asks_for_its_verdict_first(idle_app: APIFlask) -> None:
+    number = with_best(idle_app, 0.9)
+    page = idle_app.test_client().get(f"/trainings/{number}").get_data(as_text=True)
+    assert f"/api/trainings/{number}/verdict" in page
+    with idle_app.app_context(), writing():
+        db.session.get_one(Training, number).status = "pending"
+    assert f"/api/trainings/{number}/verdict" not in idle_app.test_client().get(f"/trainings/{number}").get_data(True)

@@ -1,0 +1,183 @@
+"""The verdict on ended trainings: what it says of good and bad models, and the cause of one that learned nothing."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+
+from app.services.trainer.learning import ENOUGH, FEW_SCRATCH, Schedule, early_signs, why_nothing
+from app.services.trainer.levels import LEVELS, level_of
+from app.services.trainer.verdict.judge import Facts, judge
+from app.services.trainer.verdict.texts import STEPS, USES, written
+
+SCRATCH = Schedule(iterations=15, scratch=True)
+CLASSES = [
+    {"class": 0, "ap50": 0.95, "ap95": 0.8, "precision": 0.9, "recall": 0.9, "instances": 68},
+    {"class": 1, "ap50": 0.70, "ap95": 0.5, "precision": 0.8, "recall": 0.7, "instances": 90},
+    {"class": 2, "ap50": 0.99, "ap95": 0.9, "precision": 0.9, "recall": 0.9, "instances": 66},
+]
+MATRIX = [[0, 0, 61], [0, 1, 27], [1, 1, 60], [3, 1, 3], [3, 0, 7], [2, 2, 66], [0, 3, 2]]
+EVALUATION = {"names": ["circle", "square", "triangle"], "matrix": MATRIX, "images": 60, "objects": 224,
+              "best": {"confidence": 0.43}}  # fmt: skip
+
+
+def epochs(losses: list[float], map50: float | None = 0.0) -> list[dict[str, Any]]:
+    return [{"epoch": n, "loss": loss, "map50": map50, "parts": {}} for n, loss in enumerate(losses, 1)]
+
+
+def facts(map50: float | None, **changes: Any) -> Facts:
+    """A completed run of 40 epochs whose best was the 20th."""
+    best = None if map50 is None else {"epoch": 20, "map50": map50, "map95": map50 * 0.7, "parts": {}}
+    made = Facts("detect", "completed", EVALUATION["names"], best and best | {"classes": CLASSES},
+                 epochs([8.0 - n / 10 for n in range(40)], map50), 40, 40, SCRATCH, 60, True, EVALUATION,
+                 {0: 300, 1: 20, 2: 300}, actions=frozenset({"extend", "clone"}))  # fmt: skip
+    return replace(made, **changes)
+
+
+def codes(verdict: dict[str, Any]) -> list[str]:
+    return [step["code"] for step in verdict["next"]]
+
+
+def test_a_good_model() -> None:
+    verdict = judge(facts(0.9))
+    assert (verdict["level"], verdict["use"], verdict["cause"]) == ("good", "detect_good", None)
+    weakest = verdict["weakest"]
+    assert (weakest["name"], weakest["value"], weakest["objects"], weakest["train_objects"]) == ("square", 0.7, 90, 20)
+    confusion = verdict["confusion"]
+    assert (confusion["kind"], confusion["actual"], confusion["predicted"]) == ("confused", "square", "circle")
+    assert (confusion["count"], confusion["of"]) == (27, 90)
+    assert verdict["certainty"] == {"objects": 224, "images": 60, "margin": pytest.approx(0.04, abs=0.005)}
+    assert verdict["confidence"] == 0.43
+    assert codes(verdict) == ["try_it", "annotate_class"]
+
+
+def test_inexact_boxes_are_said() -> None:
+    best = {"epoch": 20, "map50": 0.9, "map95": 0.3, "parts": {}, "classes": CLASSES}
+    assert judge(facts(0.9, best=best))["use"] == "detect_rough"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "kind", "count", "of"),
+    [
+        ([[0, 0, 5], [3, 0, 7], [1, 0, 2]], "missed", 7, 14),
+        ([[0, 0, 5], [0, 3, 9], [1, 0, 2]], "false_positive", 9, 14),
+        ([[0, 0, 5]], "none", None, None),
+    ],
+)
+def test_the_commonest_error(matrix: list[list[int]], kind: str, count: int | None, of: int | None) -> None:
+    found = judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix}))["confusion"]
+    assert (found["kind"], found.get("count"), found.get("of")) == (kind, count, of)
+
+
+def test_few_validation_objects_make_it_unsure() -> None:
+    few = [{**row, "instances": 3} for row in CLASSES]
+    best = {"epoch": 20, "map50": 0.7, "map95": 0.6, "parts": {}, "classes": few}
+    verdict = judge(facts(0.7, best=best, evaluation=None))
+    assert verdict["certainty"]["margin"] > 0.2
+    assert verdict["confusion"] is None
+    assert "more_validation" in codes(verdict)
+
+
+def test_few_iterations_are_told_apart_from_wrong_labels() -> None:
+    """By the loss: it still falls, or it has flattened while nothing is detected."""
+    short = judge(facts(0.0, epochs=epochs([15.0, 14.2]), done=2, planned=2))
+    assert (short["level"], short["cause"]["code"]) == ("nothing", "few_iterations")
+    assert short["cause"]["data"]["iterations"] == 30
+    assert codes(short) == ["add_epochs", "pretrained"]
+    assert short["weakest"] is None
+    assert short["confidence"] is None, "nothing to recommend of a model that detects nothing"
+    flat = judge(facts(0.0, epochs=epochs([9.0] * 40)))
+    assert (flat["cause"]["code"], codes(flat)) == ("labels", ["check_labels"])
+    falls = judge(facts(0.0, epochs=epochs([12.0 * 0.95**n for n in range(40)])))
+    assert falls["cause"]["code"] == "still_falling"
+    diverged = judge(facts(0.0, epochs=epochs([9.0] * 40), advice=frozenset({"diverging"})))
+    assert (diverged["cause"]["code"], codes(diverged)) == ("learning_rate", ["lower_rate"])
+
+
+def test_labels_are_judged_at_last_even_while_the_loss_falls() -> None:
+    many = -(-ENOUGH * FEW_SCRATCH // SCRATCH.iterations)
+    falling = [20.0 * 0.98**n for n in range(many)]
+    assert why_nothing(epochs(falling[:-1]), SCRATCH) == ("still_falling", {"iterations": 15 * (many - 1), **of()})
+    assert (why_nothing(epochs(falling), SCRATCH) or ("",))[0] == "labels"
+    assert why_nothing(epochs(falling, map50=0.3), SCRATCH) is None
+
+
+def of() -> dict[str, Any]:
+    return {"enough": FEW_SCRATCH, "scratch": True}
+
+
+def test_signs_while_it_runs() -> None:
+    assert early_signs(epochs([15.0]), 5, SCRATCH) == ("few_iterations", {"iterations": 75, "enough": 300, "epochs": 5})
+    assert early_signs(epochs([15.0]), 5, replace(SCRATCH, scratch=False)) is None
+    assert early_signs(epochs([15.0]), 100, SCRATCH) is None, "too early to tell"
+    assert (early_signs(epochs([9.0] * 30), 100, SCRATCH) or ("",))[0] == "labels"
+
+
+def test_a_classification_is_measured_against_chance() -> None:
+    assert level_of("classify", 0.34, 3) == "nothing"
+    assert level_of("classify", 0.34, 10) == "low"
+    assert level_of("classify", 0.95, 2) == "good"
+    assert level_of("classify", None, 2) is None
+    rows = [{"class": n, "ap50": None, "recall": 0.2 + n / 5, "instances": 20} for n in range(3)]
+    best = {"epoch": 2, "map50": None, "map95": None, "parts": {"metrics/accuracy_top1": 0.8}, "classes": rows}
+    verdict = judge(facts(None, task="classify", best=best, evaluation=None))
+    assert (verdict["level"], verdict["use"]) == ("fair", "classify_fair")
+    assert (verdict["weakest"]["name"], verdict["weakest"]["metric"]) == ("circle", "recall")
+
+
+@pytest.mark.parametrize(
+    ("kind", "actions", "expected"),
+    [
+        ("data", {"clone"}, "see_issues"),
+        ("out_of_memory", {"clone"}, "smaller"),
+        ("disk_full", {"retry"}, "free_disk"),
+        ("weights", {"clone"}, "other_weights"),
+        ("killed", {"resume"}, "resume"),
+        ("code", {"retry"}, "read_log"),
+    ],
+)
+def test_what_helps_a_failed_run(kind: str, actions: set[str], expected: str) -> None:
+    failed = facts(None, status="failed", error_kind=kind, actions=frozenset(actions), epochs=[], done=0, weights=False)
+    verdict = judge(failed)
+    assert (verdict["level"], verdict["use"], codes(verdict)[0]) == (None, "no_weights", expected)
+
+
+def test_a_stopped_run_goes_on_where_it_can() -> None:
+    stopped = facts(0.6, status="cancelled", done=21, planned=40, actions=frozenset({"resume", "retry", "clone"}))
+    assert codes(judge(stopped))[0] == "resume_rest"
+    nothing = facts(None, status="cancelled", done=0, epochs=[], weights=False, evaluation=None)
+    assert codes(judge(nothing)) == ["again"]
+
+
+VERDICTS = [
+    facts(0.9), facts(0.6), facts(0.2), facts(None), facts(None, weights=False, evaluation=None, epochs=[], done=0),
+    facts(0.0, epochs=epochs([9.0] * 40)), facts(0.0, epochs=epochs([9.0]), done=1),
+    facts(0.0, schedule=Schedule(15, False), epochs=epochs([9.0]), done=1),
+    facts(0.0, advice=frozenset({"diverging"})), facts(0.6, advice=frozenset({"overfitting"})),
+    facts(0.6, status="cancelled", done=21, actions=frozenset({"resume"})), facts(0.6, evaluation=None),
+    *(facts(0.6, status="failed", error_kind=kind) for kind in ("data", "out_of_memory", "disk_full", "weights")),
+    facts(0.6, status="failed", error_kind="code"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_every_part_is_a_sentence_in_both_languages(idle_app: APIFlask, language: str) -> None:
+    said: set[str] = set()
+    with idle_app.test_request_context(headers={"Accept-Language": language}):
+        for one in VERDICTS:
+            verdict = written(judge(one))
+            parts = [verdict[name] for name in ("use", "metric", "weakest", "confusion", "certainty", "cause")]
+            sentences = [part["message"] for part in [*filter(None, parts), *verdict["next"]]]
+            assert all(text.endswith((".", "?")) and "%(" not in text for text in sentences), sentences
+            assert verdict["title"]
+            said.update(sentences)
+    assert ("Teste o modelo" in " ".join(said)) == (language == "pt-BR")
+
+
+def test_every_sentence_is_used() -> None:
+    """Steps that no rule gives would be dead text."""
+    given = {step["code"] for one in VERDICTS for step in judge(one)["next"]}
+    assert given <= STEPS.keys() | {"add_epochs", "resume_rest", "train_longer", "more_validation"}
+    assert {judge(one)["use"] for one in VERDICTS} <= USES.keys()
+    assert set(LEVELS) == {"detect", "segment", "pose", "obb", "classify"}
