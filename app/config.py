@@ -39,6 +39,14 @@ def boolean(text: str) -> bool:
     raise ValueError("expected True or False")
 
 
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    number = int(text)
+    if number < 1:
+        raise ValueError("expected a whole number, 1 or more")
+    return number
+
+
 def one_word(*words: str) -> Callable[[str], str]:
     """A parser that takes one of these words."""
 
@@ -90,6 +98,7 @@ SETTINGS = (
         "Where missing start weights are downloaded from. Empty: never download.",
     ),
     Setting("CUDA_VISIBLE_DEVICES", str, "", "GPUs that trainings may use, such as 0,1. Empty: all."),
+    Setting("TRAININGS_PER_GPU", positive, "1", "Trainings that may run on one GPU at the same time."),
     Setting("TORCH_CUDA_ARCH_LIST", str, "", "CUDA architectures for code that torch compiles, such as 7.5;8.6."),
     Setting("DEFAULT_MODEL", str, "yolov8m.pt", "Model that a new training starts from when none is named."),
     Setting("DEFAULT_EPOCHS", int, "100", "Epochs of a new training."),

@@ -3,7 +3,7 @@
 import logging
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,7 @@ class Dispatcher:
 
     Args:
         gpus: the GPUs that may be used, as CUDA numbers them; none: everything runs on the CPU.
+        slots: how many trainings may share a GPU. The CPU has one slot: a training uses every core.
         start: called with each claim; must return at once.
         look: called once a round, before the queue, with the free disk; it lets go on what waited for that.
         tell: called with the messages about what changed, after the commit.
@@ -68,8 +69,9 @@ class Dispatcher:
         start: Callable[[Claim], None],
         look: Callable[[Room], None] = lambda _: None,
         tell: Callable[[list[Any]], None] = lambda _: None,
+        slots: int = 1,
     ) -> None:
-        self.gpus = gpus
+        self.gpus, self.slots = gpus, slots
         self.start, self.look, self.tell = start, look, tell
         self.busy: dict[int, tuple[str, ...]] = {}
         self.closed = False
@@ -116,7 +118,7 @@ class Dispatcher:
         Planned on a read: most rounds change nothing, and then nothing is locked.
         """
         queue = waiting_rows()
-        chosen, reasons = plan(queue, self.busy, self.gpus, free, now())
+        chosen, reasons = plan(queue, self.busy, self.gpus, free, now(), self.slots)
         changed = {row.id for row in queue if row.waiting_for != reasons.get(row.id)}
         if chosen is None and not changed:
             return None
@@ -180,24 +182,31 @@ def take(row: Training, devices: tuple[str, ...]) -> Claim:
 
 
 def plan(
-    queue: Iterable[Any], busy: dict[int, tuple[str, ...]], gpus: list[str], free: Room | None, time: datetime
+    queue: Iterable[Any],
+    busy: dict[int, tuple[str, ...]],
+    gpus: list[str],
+    free: Room | None,
+    time: datetime,
+    slots: int = 1,
 ) -> tuple[tuple[Any, tuple[str, ...]] | None, Waiting]:
     """Which training starts now on which devices, and what each of the others waits for. `queue`: waiting_rows().
 
-    Who waits for a device keeps it from those behind; who waits for the clock does not.
+    Who waits for a device keeps it from those behind; who waits for the clock does not. A GPU is shared by up to
+    `slots` trainings.
     """
     chosen, reasons, waiting = None, Waiting(), list[set[str]]()
-    taken = {device: holder for holder, devices in busy.items() for device in devices}
+    holders = holders_by_device(busy)
     for row in queue:
         if row.start_not_before is not None and row.start_not_before > time:
             reasons[row.id] = {"code": "schedule", "until": row.start_not_before.isoformat().replace("+00:00", "Z")}
             continue
-        devices = devices_for(row.params.get("device", "auto"), gpus, taken)
+        devices = devices_for(row.params.get("device", "auto"), gpus, holders)
         if not devices:
             reasons[row.id] = {"code": "missing_device", "device": row.params["device"]}
             continue
         ahead = sum(not others.isdisjoint(devices) for others in waiting)
-        holder = row.id if row.id in busy else next((taken[device] for device in devices if device in taken), None)
+        full = [device for device in devices if len(holders.get(device, ())) >= (1 if device == CPU else slots)]
+        holder = row.id if row.id in busy else holders[full[0]][0] if full else None
         if free is not None and free.free < free.needed:
             reasons[row.id] = {"code": "disk", "free": free.free // DISK_STEP * DISK_STEP, "needed": free.needed}
         elif holder is None:  # one starts a round
@@ -209,17 +218,27 @@ def plan(
         if row.id in reasons:
             waiting.append(set(devices))
         for device in devices:
-            taken.setdefault(device, row.id)
+            holders.setdefault(device, []).append(row.id)
     return chosen, reasons
 
 
-def devices_for(wanted: str, gpus: list[str], taken: Iterable[str]) -> tuple[str, ...]:
-    """The devices of a request: `auto` is the first free GPU, or the CPU without any; () when one is missing."""
+def holders_by_device(busy: Mapping[int, tuple[str, ...]]) -> dict[str, list[int]]:
+    """The trainings on each device that has any."""
+    holders: dict[str, list[int]] = {}
+    for training_id, devices in busy.items():
+        for device in devices:
+            holders.setdefault(device, []).append(training_id)
+    return holders
+
+
+def devices_for(wanted: str, gpus: list[str], holders: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+    """The devices of a request: `auto` is the GPU with the fewest trainings on it or waiting for it, the first of
+    several, or the CPU where there is no GPU; () when one is missing.
+    """
     if wanted == CPU or (wanted == "auto" and not gpus):
         return (CPU,)
     if wanted == "auto":
-        held = set(taken)
-        return (next((gpu for gpu in gpus if gpu not in held), gpus[0]),)
+        return (min(gpus, key=lambda gpu: len(holders.get(gpu, ()))),)
     return tuple(gpus[int(number)] for number in wanted.split(",")) if known(wanted, gpus) else ()
 
 

@@ -39,6 +39,7 @@ class Predictor:
         self.cache_size = max(1, cache_size)
         self.max_pixels = max_pixels
         self.device = "cuda:0" if torch.cuda.is_available() else "cpu"
+        self.half = self.device != "cpu"  # a CPU is slower in half precision
         self.models: OrderedDict[ModelKey, Any] = OrderedDict()
 
     def load(self, path: str) -> dict[str, Any]:
@@ -112,7 +113,10 @@ class Predictor:
         import numpy
 
         array = numpy.ascontiguousarray(numpy.asarray(picture)[..., ::-1])  # ultralytics takes arrays as BGR
-        return model.predict(array, conf=conf, iou=iou, device=self.device, save=False, verbose=False)[0]
+        options: dict[str, Any] = {"device": self.device, "save": False, "verbose": False}
+        if self.half:
+            options["quantize"] = 16  # half precision
+        return model.predict(array, conf=conf, iou=iou, **options)[0]
 
     def _loaded(self) -> dict[str, list[str]]:
         return {key[0]: list(class_order(model.names)) for key, model in self.models.items()}
@@ -156,7 +160,7 @@ def main(number: int) -> None:
         if question["do"] == "start":
             predictor = Predictor(question["cache_size"], question["max_pixels"])
             actions = {"load": predictor.load, "predict": predictor.predict, "draw": predictor.draw}
-            reply: dict[str, Any] = {"ok": True, "device": predictor.device}
+            reply: dict[str, Any] = {"ok": True, "device": predictor.device, "half": predictor.half}
         else:
             reply = answer(question, actions)
         try:

@@ -75,6 +75,18 @@ def test_what_each_waits_for() -> None:
     assert 6 not in reasons, "it starts in the next round"
 
 
+def test_slots_of_a_gpu_are_shared(idle_app: APIFlask) -> None:
+    first, second, third, fourth, fifth = (make(idle_app, "pending", params={"device": "auto"}) for _ in range(5))
+    processor, waits = (make(idle_app, "pending", params={"device": "cpu"}) for _ in range(2))
+    dispatcher = Dispatcher(["4", "7"], lambda claim: None, slots=2)
+    claims = {claim.training_id: claim.devices for claim in queue(idle_app, dispatcher)}
+    assert claims == {first: ("4",), second: ("7",), third: ("4",), fourth: ("7",), processor: ("cpu",)}
+    assert row_of(idle_app, fifth).waiting_for == {"code": "device", "training_id": first}
+    assert row_of(idle_app, waits).waiting_for == {"code": "device", "training_id": processor}, "one on the CPU"
+    dispatcher.release(fourth)
+    assert [(claim.training_id, claim.devices) for claim in queue(idle_app, dispatcher)] == [(fifth, ("7",))]
+
+
 def test_no_room_no_start(idle_app: APIFlask) -> None:
     training_id = make(idle_app, "pending")
     told: list[Message] = []

@@ -43,7 +43,7 @@ def describe(row: Training, dataset: Dataset) -> Wanted:
     """The row of a training that is not kept, as a question."""
     config = current_app.config
     here = gpus(config["CUDA_VISIBLE_DEVICES"])
-    devices = devices_for(row.params.get("device", "auto"), here, ()) or (CPU,)
+    devices = devices_for(row.params.get("device", "auto"), here, {}) or (CPU,)
     batch = max(1, row.batch_size // len(devices))
     values = spec(row, Path(config["MODELS_DIR"]), devices[:1], config) | {"batch_size": batch, "batch_now": batch}
     names = (

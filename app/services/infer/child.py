@@ -96,5 +96,6 @@ class WarmChild:
                 },
                 START_S,
             )
-            logger.info("inference process %s on %s", self._child.pid, begun["device"])
+            precision = "half" if begun["half"] else "single"
+            logger.info("inference process %s on %s in %s precision", self._child.pid, begun["device"], precision)
         return self._child

@@ -81,7 +81,8 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
         """At the server's start: follow what still runs, finish what ended meanwhile, then open the queue."""
         app = self._app = current_app._get_current_object()  # type: ignore[attr-defined]
         present_gpus = gpus(app.config["CUDA_VISIBLE_DEVICES"])
-        dispatcher = self.dispatcher = Dispatcher(present_gpus, self._start, self._let_go_on, self.send)
+        slots = app.config["TRAININGS_PER_GPU"]
+        dispatcher = self.dispatcher = Dispatcher(present_gpus, self._start, self._let_go_on, self.send, slots)
         for row in self._running_rows():
             directory = self.attempt_dir(row.id, row.attempt)
             child, devices = recall("train", directory, row.pid, row.pid_started)

@@ -1,0 +1,121 @@
+"""The host as `nvidia-smi` and the packages tell it."""
+
+import importlib.metadata
+import platform
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+PACKAGES = ("torch", "torchvision", "ultralytics", "numpy", "opencv-python", "flask", "flask-socketio", "eventlet")
+QUERY = ("utilization.gpu", "memory.used", "temperature.gpu", "power.draw")
+MB = 1024**2
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One GPU at one moment. `None`: the card does not tell."""
+
+    time: float  # time.monotonic()
+    utilization: float | None  # %
+    memory: float | None  # bytes
+    temperature: float | None  # °C
+    power: float | None  # W
+
+
+def has_gpu() -> bool:
+    return bool(gpu_names())
+
+
+def gpu_names() -> list[str]:
+    """The GPUs in nvidia-smi's order; none without its driver."""
+    return smi("--query-gpu=name", "--format=csv,noheader").splitlines()
+
+
+def smi(*arguments: str) -> str:
+    """What nvidia-smi prints; nothing where it cannot run."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+    return done.stdout if done.returncode == 0 else ""
+
+
+def read_gpu(index: int) -> Reading:
+    """What nvidia-smi says of a GPU now."""
+    text = smi(f"--id={index}", f"--query-gpu={','.join(QUERY)}", "--format=csv,noheader,nounits")
+    values = [number(part) for part in text.strip().split(",")] if text.strip() else [None] * len(QUERY)
+    utilization, memory, temperature, power = values
+    return Reading(time.monotonic(), utilization, memory and memory * MB, temperature, power)
+
+
+def number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:  # [N/A]
+        return None
+
+
+class Sampler:
+    """Reads a GPU by nvidia-smi every half second while it is entered; a context manager."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.readings: list[Reading] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._over.wait(0.5):
+            self.readings.append(read_gpu(self.index))
+
+    def near(self, moment: float, within: float = 1.5) -> Reading | None:
+        """The reading closest to a moment."""
+        found = min(self.readings, key=lambda item: abs(item.time - moment), default=None)
+        return found if found and abs(found.time - moment) <= within else None
+
+    def __enter__(self) -> "Sampler":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+
+def typical_difference(pairs: list[tuple[float | None, float | None]]) -> float | None:
+    """The median of |a - b| over the pairs in which both sides tell."""
+    known = [abs(a - b) for a, b in pairs if a is not None and b is not None]
+    return median(known) if known else None
+
+
+def versions() -> dict[str, Any]:
+    """Machine, driver and packages, for the report."""
+    found: dict[str, Any] = {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "processor": processor(),
+        "gpus": smi("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader").splitlines(),
+    }
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def processor() -> str:
+    """Its model name and how many cores this process may use."""
+    import os
+
+    name = platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            name = next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), name)
+    except OSError:
+        pass
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"

@@ -1,0 +1,221 @@
+"""Trainings: the device and its figures, memory that runs out, processes that are killed, precision."""
+
+import math
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+from scripts.gpu.host import MB, Sampler, gpu_names, typical_difference
+from scripts.gpu.kit import Kit, Skipped, children, epochs, get, post, require
+from scripts.local_server import Server
+
+# How far the stream may be from nvidia-smi, as the median of its differences: both look at moments of their own.
+MEMORY, TEMPERATURE, POWER, UTILIZATION = 256 * MB, 4.0, 60.0, 35.0
+LEFTOVER = 64 * MB  # what the driver may keep after a process
+LOSS_JUMP = 1.5
+
+
+def train(kit: Kit, mode: str = "eventlet") -> str:
+    """A training on the device; the predictor and an estimate beside it; the GPU's figures in the stream."""
+    with kit.server(f"train-{mode}", mode) as server:
+        dataset_id = kit.upload(server)
+        idle = kit.gpu_memory()
+        first = kit.complete(server, kit.begin(server, dataset_id, "Warm-up", epochs=1))
+        kit.wait_for_free_memory(idle + LEFTOVER, "after the first training")
+        training_id = kit.begin(server, dataset_id, "Watched", img_size=kit.scale.size)
+        with kit.listen(server, training_id) as live, watching(kit) as sampler:
+            kit.wait(lambda: live.of("training_system"), bool, 90, "the first figures of the machine came")
+            disturb(kit, server, first["id"], dataset_id)
+            done = kit.complete(server, training_id)
+        require(done["halvings"] == 0 and done["restarts"] == 0, "the predictor or the estimate disturbed the training")
+        shown = device_shown(kit, done)
+        figure = compared(live.of("training_system"), sampler) if sampler else "no GPU, so no figures of one"
+    kit.wait_for_free_memory(idle + LEFTOVER, "after the server's end")
+    return f"on {shown}; {figure}"
+
+
+@contextmanager
+def watching(kit: Kit) -> Iterator[Sampler | None]:
+    """nvidia-smi beside the training; nothing on the CPU."""
+    if not kit.on_gpu:
+        yield None
+        return
+    with Sampler(kit.index) as sampler:
+        yield sampler
+
+
+def disturb(kit: Kit, server: Server, model: int, dataset_id: int) -> None:
+    """Test images and ask for an estimate while a training runs."""
+    for _ in range(5):
+        post(server, "/api/tests", data={"training_id": model}, files={"file": ("image.jpg", kit.image())})
+    body = {"dataset_id": dataset_id, "model_version": "s", "img_size": kit.scale.small, "batch_size": kit.scale.batch}
+    answer = post(server, "/api/trainings/estimate", json=body)
+    require(answer["status"] != "measuring", "an estimate is measured on the device that a training uses")
+
+
+def device_shown(kit: Kit, training: dict[str, Any]) -> str:
+    """The device that the platform says the training ran on."""
+    shown = training["device"]
+    if not kit.on_gpu:
+        require(shown == "cpu", f"the training says it ran on {shown}")
+        return "cpu"
+    name = gpu_names()[kit.index]
+    require(shown == name, f"the training says it ran on {shown}, nvidia-smi calls the GPU {name}")
+    return name
+
+
+def compared(heard: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str:
+    """The GPU's figures in the stream against nvidia-smi."""
+    pairs: dict[str, list[tuple[float | None, float | None]]] = {}
+    for moment, payload in heard:
+        near = sampler.near(moment)
+        require(payload["gpus"], "a message of figures without the GPU")
+        gpu = payload["gpus"][0]
+        if near is None:
+            continue
+        for name, theirs in (
+            ("memory_used", near.memory),
+            ("temperature", near.temperature),
+            ("power", near.power),
+            ("utilization", near.utilization),
+        ):
+            pairs.setdefault(name, []).append((gpu[name], theirs))
+    require(pairs, "no message of figures came near a reading of nvidia-smi")
+    limits = {"memory_used": MEMORY, "temperature": TEMPERATURE, "power": POWER, "utilization": UTILIZATION}
+    told = []
+    for name, limit in limits.items():
+        difference = typical_difference(pairs[name])
+        require(difference is None or difference <= limit, f"{name} differs from nvidia-smi by {difference}")
+        shown = "not told" if difference is None else f"{difference / (MB if name == 'memory_used' else 1):.0f}"
+        told.append(f"{name} {shown}")
+    return f"typical difference from nvidia-smi (MB, °C, W, %): {', '.join(told)}"
+
+
+def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
+    """A batch that does not fit: smaller ones, or a failure that says so; then the next training starts."""
+    limit = {} if kit.on_gpu else {"TRAINING_MEMORY_LIMIT": kit.scale.memory_limit}
+    with kit.server(f"memory-{mode}", mode, **limit) as server:
+        dataset_id = kit.upload(server)
+        idle = kit.gpu_memory()
+        hungry = kit.begin(server, dataset_id, "Hungry", epochs=1, **kit.scale.hungry)
+        follower = kit.begin(server, dataset_id, "Next", epochs=1)
+        kit.wait(
+            lambda: get(server, f"/api/trainings/{hungry}"),
+            lambda body: body["halvings"] or body["status"] in {"failed", "completed"},
+            180,
+            "memory ran out and the batch was halved",
+        )
+        seen = kit.wait_for(server, hungry, "completed", seconds=240)
+        if seen["status"] == "failed":
+            require(seen["error_kind"] == "out_of_memory", f"failed with {seen['error_kind']}: {seen['error']}")
+        require(seen["halvings"], f"batch {seen['batch_size']} fitted: nothing was proven")
+        kit.complete(server, follower)
+        used = kit.wait_for_free_memory(idle + LEFTOVER, "after both trainings")
+    batch = f"batch {seen['batch_size']}, halved {seen['halvings']} times"
+    return f"{batch}, then {seen['status']}; {(used - idle) / MB:.0f} MB more in use afterwards"
+
+
+def killed(kit: Kit, mode: str = "eventlet") -> str:
+    """kill -9 of the child, then of the server: the run goes on, each epoch once, its loss without a jump."""
+    with kit.server(f"killed-{mode}", mode) as server:
+        dataset_id = kit.upload(server)
+        count = kit.scale.epochs + 2
+        training_id = kit.begin(server, dataset_id, "Killed", epochs=count)
+        after_epoch(kit, server, training_id, 1)
+        os.kill(kit.child(server, training_id), signal.SIGKILL)
+        after_epoch(kit, server, training_id, 2)
+        for pid in server.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+        assert server.process is not None
+        server.process.wait(10)
+        server.start()
+        done = kit.complete(server, training_id)
+        require(not children(server, training_id), "a process of the training is left")
+        losses = [epoch["loss"] for epoch in epochs(server, training_id)]
+    for before, after in pairwise(losses):
+        require(math.isfinite(after) and after <= LOSS_JUMP * before, f"the loss jumps: {losses}")
+    resumed = sum(note["code"] == "resumed" for note in done["notes"])
+    require(resumed, "no note says that the run was resumed")
+    return f"{len(losses)} epochs, each once; loss {', '.join(f'{loss:.2f}' for loss in losses)}"
+
+
+def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
+    """Wait until the epoch is recorded and its process runs on.
+
+    Raises:
+        Fails: the training ended before.
+    """
+    path = f"/api/trainings/{training_id}"
+    reached = kit.wait(
+        lambda: get(server, path),
+        lambda body: body["current_epoch"] >= epoch or body["status"] not in {"pending", "running"},
+        180,
+        f"epoch {epoch} is recorded",
+        0.05,
+    )
+    require(reached["status"] in {"pending", "running"}, f"the training is {reached['status']} before it was killed")
+
+
+def precision(kit: Kit) -> str:
+    """Mixed precision where the GPU has it, and off where asked; the losses agree."""
+    if not kit.on_gpu:
+        raise Skipped("half precision in training needs a GPU")
+    import torch
+
+    expected = "bf16" if torch.cuda.get_device_capability(kit.index)[0] >= 8 else True
+    with kit.server("precision") as server:
+        dataset_id = kit.upload(server)
+        used, losses = {}, {}
+        for amp in (True, False):
+            training_id = kit.begin(server, dataset_id, f"amp {amp}", epochs=1, params={"amp": amp})
+            kit.complete(server, training_id)
+            used[amp] = arguments(server, training_id)["amp"]
+            losses[amp] = epochs(server, training_id)[0]["loss"]
+    require(used == {True: expected, False: False}, f"amp as used: {used}, expected {expected} and False")
+    require(abs(losses[True] - losses[False]) <= 0.1 * losses[False], f"losses differ: {losses}")
+    return f"amp {used[True]}: loss {losses[True]:.3f}, without {losses[False]:.3f}"
+
+
+def arguments(server: Server, training_id: int) -> dict[str, Any]:
+    """What ultralytics was called with, from the run's own args.yaml."""
+    import yaml
+
+    path = server.folder / "data" / "models" / str(training_id) / "run" / "args.yaml"
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def slots(kit: Kit) -> str:
+    """Two trainings on one GPU at the same time, where the setting asks for it."""
+    if not kit.on_gpu:
+        raise Skipped("slots are of GPUs; a CPU has one")
+    with kit.server("slots", TRAININGS_PER_GPU="2") as server:
+        dataset_id = kit.upload(server)
+        both = [kit.begin(server, dataset_id, name, epochs=2) for name in ("One", "Two")]
+        pids = [kit.child(server, training_id) for training_id in both]
+        running = [get(server, f"/api/trainings/{training_id}")["status"] for training_id in both]
+        require(running == ["running", "running"], f"the two are {running} at the same time")
+        for training_id in both:
+            require(kit.complete(server, training_id)["halvings"] == 0, "memory ran out")
+    return f"processes {pids[0]} and {pids[1]} at the same time; both completed"
+
+
+def several_gpus(kit: Kit) -> str:
+    """One training on two GPUs."""
+    count = len(gpu_names()) if kit.on_gpu else 0
+    if count < 2:
+        raise Skipped(f"a training on two GPUs needs two; this host has {count}")
+    with kit.server("ddp") as server:
+        dataset_id = kit.upload(server)
+        training_id = kit.begin(server, dataset_id, "Two GPUs", epochs=2, params={"device": "0,1"})
+        done = kit.complete(server, training_id)
+    require(len(done["devices"]) == 2, f"devices: {done['devices']}")
+    return f"devices {', '.join(done['devices'])}; {done['total_epochs']} epochs"
+
+
+def in_threads(kit: Kit) -> str:
+    """The first three checks with SOCKETIO_ASYNC_MODE=threading."""
+    parts = [check(kit, "threading") for check in (train, out_of_memory, killed)]
+    return "; ".join(parts)
