@@ -133,7 +133,8 @@ def killed(kit: Kit, mode: str = "eventlet") -> str:
         server.process.wait(10)
         server.start()
         done = kit.complete(server, training_id)
-        require(not children(server, training_id), "a process of the training is left")
+        # A process says how it ended, then leaves.
+        kit.wait(lambda: children(server, training_id), lambda left: not left, 30, "no process of the training is left")
         losses = [epoch["loss"] for epoch in epochs(server, training_id)]
     for before, after in pairwise(losses):
         require(math.isfinite(after) and after <= LOSS_JUMP * before, f"the loss jumps: {losses}")
