@@ -15,6 +15,7 @@ PO = TRANSLATIONS / "pt_BR" / "LC_MESSAGES" / "messages.po"
 KEYWORDS = {
     "_": None,
     "_l": None,
+    "_ln": (1, 2),
     "gettext": None,
     "lazy_gettext": None,
     "ngettext": (1, 2),

@@ -16,7 +16,20 @@ from scripts.local_server import ROOT, settings_for
 LAYERS = (
     {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads"},
-    {"models", "schemas", "notify", "database", "i18n", "auth", "logs", "web", "bodies", "forms", "migrations"},
+    {
+        "models",
+        "schemas",
+        "notify",
+        "database",
+        "i18n",
+        "texts",
+        "auth",
+        "logs",
+        "web",
+        "bodies",
+        "forms",
+        "migrations",
+    },
     {"services"},
     {"routes", "cli"},
     {"app"},  # the factory

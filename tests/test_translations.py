@@ -85,8 +85,8 @@ def test_the_scripts_get_texts_and_plurals(
         i18n.catalogue.cache_clear()
     body = json.loads(script.removeprefix("window.catalogue = ").removesuffix(";\n"))
     assert body["locale"] == "pt-BR"
-    assert body["messages"]["{n} picture"] == ["{n} imagem", "{n} imagens"]
-    assert body["messages"]["Trainings"] == "Treinamentos"
+    assert body["messages"]["{n} image"] == ["{n} imagem", "{n} imagens"]
+    assert body["messages"]["Training runs"] == "Treinamentos"
     assert '"messages": {}' in english
 
 

@@ -49,7 +49,7 @@ def test_the_language_switch_goes_nowhere_else(address: str) -> None:
 def test_the_language_switch_keeps_the_page(client: FlaskClient) -> None:
     answer = client.post("/language", data={"lang": "en", "next": "/trainings?page=2"})
     assert (answer.status_code, answer.headers["Location"]) == (303, "/trainings?page=2")
-    assert "<h1>Trainings</h1>" in client.get("/trainings", headers={"Accept-Language": "pt"}).text
+    assert "<h1>Training runs</h1>" in client.get("/trainings", headers={"Accept-Language": "pt"}).text
     client.post("/language", data={"lang": "tlh", "next": "/"})
     assert 'lang="en"' in client.get("/").text, "an unknown language changes nothing"
 

@@ -21,7 +21,7 @@ ZIP: dict[int | str, Any] = {
 
 
 def started(row: Any) -> dict[str, Any]:
-    return {"message": _("Revision %(number)s is being made", number=row.number), "revision": row.number,
+    return {"message": _("Creating version %(number)s", number=row.number), "revision": row.number,
             "status": row.status}  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
     """Make a revision the current one. Trainings keep the one that they were made for."""
     row = services().datasets.use(dataset_id, number)
-    return {"message": _("Revision %(number)s is used now", number=row.number), "revision": row.number,
+    return {"message": _("Version %(number)s is now the current one", number=row.number), "revision": row.number,
             "status": row.status}  # fmt: skip
 
 

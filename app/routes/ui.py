@@ -59,7 +59,7 @@ def dataset(dataset_id: int) -> str:
     """One dataset."""
     row = db.session.get(Dataset, dataset_id)
     if row is None:
-        raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
+        raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
     return render_template("dataset.html", dataset=row)
 
 

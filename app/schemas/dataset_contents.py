@@ -177,7 +177,7 @@ class Codes(Field):
             return "all"
         texts = isinstance(value, list) and all(isinstance(item, str) and len(item) <= 40 for item in value)
         if not texts or not 1 <= len(value) <= 100:
-            raise ValidationError(str(_l("Must be “all” or a list of codes of findings.")))
+            raise ValidationError(str(_l("Must be “all” or a list of issue codes.")))
         return list(dict.fromkeys(value))
 
 

@@ -40,7 +40,7 @@ class SplitIn(Schema):
         """Without training and validation images nothing can be trained."""
         for name in ("train", "val"):
             if data[name] <= 0:
-                raise ValidationError(_("Must be more than 0."), name)
+                raise ValidationError(_("Must be greater than 0."), name)
 
 
 class JSONField(Field):

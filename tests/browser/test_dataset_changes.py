@@ -49,7 +49,7 @@ def decided(page: Page) -> Locator:
 def choose(page: Page, choice: str) -> None:
     """Choose in the open dialog, and have the revision made."""
     page.locator("dialog.dialog label.choice", has_text=choice).click()
-    page.get_by_role("button", name="Make a new revision").click()
+    page.get_by_role("button", name="Create version").click()
 
 
 def from_menu(page: Page, item: str) -> None:
@@ -60,12 +60,12 @@ def from_menu(page: Page, item: str) -> None:
 def test_another_folder_then_all_then_one(open_page: Open, site: Server) -> None:
     files = dataset("north/") | dataset("south/", "[dog, fox]", count=4)
     page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
-    expect(decided(page)).to_contain_text("“north” was taken; not taken: south")
+    expect(decided(page)).to_contain_text("Dataset used: “north”. Not used: south")
     decided(page).get_by_role("button", name="Another folder").click()
     dialog = page.locator("dialog.dialog")
     expect(dialog.get_by_label("north")).to_be_checked()
-    page.get_by_role("button", name="Make a new revision").click()
-    expect(dialog.get_by_role("alert")).to_have_text("Nothing is changed yet.")
+    page.get_by_role("button", name="Create version").click()
+    expect(dialog.get_by_role("alert")).to_have_text("No changes yet.")
     shoot(page, "change-root")
     choose(page, "south")
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
@@ -76,9 +76,9 @@ def test_another_folder_then_all_then_one(open_page: Open, site: Server) -> None
     expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
     expect(page.locator("[data-summary]")).to_contain_text("10 of 10")
     expect(page.locator("[data-classes] tbody tr")).to_have_count(3)
-    decided(page).get_by_role("button", name="Merge or not").click()
-    expect(dialog.get_by_label("Take all of them as one")).to_be_checked()
-    choose(page, "Take one of them")
+    decided(page).get_by_role("button", name="Merge or keep separate").click()
+    expect(dialog.get_by_label("Merge all datasets")).to_be_checked()
+    choose(page, "Use one dataset")
     expect(revision(page)).to_have_text("4", timeout=SLOW_MS)
     expect(page.locator("[data-summary]")).to_contain_text("4 of 4")
 
@@ -92,7 +92,7 @@ def test_another_format_in_portuguese(open_page: Open, site: Server) -> None:
     expect(dialog.get_by_label("YOLO")).to_be_checked()
     shoot(page, "change-format-dark-390")
     dialog.get_by_label("Pascal VOC").check()
-    dialog.get_by_role("button", name="Criar nova revisão").click()
+    dialog.get_by_role("button", name="Criar versão").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-figures]")).to_contain_text("de Pascal VOC")
     expect(page.locator("[data-revision='2']")).to_contain_text("Lido como Pascal VOC")
@@ -101,25 +101,27 @@ def test_another_format_in_portuguese(open_page: Open, site: Server) -> None:
 
 def test_another_task_and_one_that_does_not_fit(open_page: Open, site: Server) -> None:
     page = settled(open_page(f"/datasets/{upload(site, dataset(rows=OUTLINE + OUTLINE))}", locale="en"))
-    expect(decided(page)).to_contain_text("the task is “Oriented boxes”. If it is another one, choose it here.")
+    expect(decided(page)).to_contain_text(
+        "the task “Oriented bounding boxes”. If that is wrong, choose another task here."
+    )
     decided(page).get_by_role("button", name="Another task").click()
     choose(page, "Segmentation")
     expect(page.locator("[data-figures]")).to_contain_text("Segmentation", timeout=SLOW_MS)
-    expect(decided(page)).to_contain_text("The task is “Segmentation”, as it was chosen.")
-    from_menu(page, "What the labels are for")
+    expect(decided(page)).to_contain_text("The task is “Segmentation”, as you chose.")
+    from_menu(page, "Task of these labels")
     expect(page.locator("dialog.dialog label.choice")).to_have_count(3)  # those that these labels can be for
     choose(page, "Detection")
     expect(revision(page)).to_have_text("3", timeout=SLOW_MS)
 
     page = settled(open_page(f"/datasets/{upload(site, dataset())}", locale="en"))
-    from_menu(page, "What the labels are for")
-    corners = page.get_by_label("Make outlines of four corners from the boxes")
+    from_menu(page, "Task of these labels")
+    corners = page.get_by_label("Convert boxes to four-corner polygons")
     expect(corners).to_be_hidden()
     page.locator("dialog.dialog label.choice", has_text="Segmentation").click()
     corners.uncheck()
     choose(page, "Segmentation")
-    expect(page.locator(".toast-note", has_text="cannot be trained on")).to_contain_text(
-        "former one stays in use", timeout=SLOW_MS
+    expect(page.locator(".toast-note", has_text="can't be used for training")).to_contain_text(
+        "previous version stays in use", timeout=SLOW_MS
     )
     refused = page.locator("[data-revision='2']")
     expect(refused).to_contain_text("“Segmentation” needs polygons")
@@ -131,53 +133,53 @@ def test_a_change_and_fixes_in_one_revision(open_page: Open, site: Server) -> No
     """Boxes become the outlines that the other task needs, and what can be fixed is, without a step between."""
     files = dataset() | {"labels/0.txt": "0 0.5 0.5 0.4 0.4\n0 0.5 0.5 0.4 0.4\n"}
     page = settled(open_page(f"/datasets/{upload(site, files)}", locale="en"))
-    from_menu(page, "What the labels are for")
+    from_menu(page, "Task of these labels")
     dialog = page.locator("dialog.dialog")
     dialog.get_by_label("Segmentation").check()
-    expect(dialog.get_by_label("Make outlines of four corners from the boxes")).to_be_checked()
+    expect(dialog.get_by_label("Convert boxes to four-corner polygons")).to_be_checked()
     dialog.get_by_label(re.compile("Also fix the")).check()
     shoot(page, "change-task-and-fix")
-    page.get_by_role("button", name="Make a new revision").click()
+    page.get_by_role("button", name="Create version").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-figures]")).to_contain_text("Segmentation")
     expect(page.locator("[data-summary]")).to_contain_text("5 of 5")  # two of the pictures are one
     made = page.locator("[data-revision='2']")
-    expect(made).to_contain_text("For the task Segmentation; all that could be fixed was fixed")
-    page.get_by_role("tab", name="Findings").click()
-    expect(page.locator("[data-fixed]")).to_contain_text("Rows that are there twice")
+    expect(made).to_contain_text("Task: Segmentation; all fixable issues fixed")
+    page.get_by_role("tab", name="Issues").click()
+    expect(page.locator("[data-fixed]")).to_contain_text("Duplicate rows")
 
 
 def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:
     page = settled(open_page(f"/datasets/{upload(site, dataset(count=10))}", locale="en"))
-    decided(page).get_by_role("button", name="Split anew").click()
+    decided(page).get_by_role("button", name="New split").click()
     dialog = page.locator("dialog.dialog")
-    for name, share in (("train", "0"), ("val", "40"), ("test", "0")):
+    for name, share in (("training", "0"), ("validation", "40"), ("test", "0")):
         dialog.get_by_label(name, exact=True).fill(share)
-    dialog.get_by_role("button", name="Make a new revision").click()
-    expect(dialog.get_by_role("status")).to_have_text("Training and validation need a share each.")
-    dialog.get_by_label("train", exact=True).fill("60")
-    expect(dialog.get_by_role("status")).to_contain_text("train 60% ≈ 6")
-    dialog.get_by_role("button", name="Make a new revision").click()
-    expect(page.locator("[data-revision='2']")).to_contain_text("train 6 · val 4", timeout=SLOW_MS)
-    expect(decided(page)).to_contain_text("were split anew")
-    from_menu(page, "Split anew")
-    choose(page, "As in the upload")
-    expect(page.locator("[data-revision='3']")).to_contain_text("train 8 · val 2", timeout=SLOW_MS)
-    expect(page.locator("[data-revision='3']")).to_contain_text("Split as in the upload")
+    dialog.get_by_role("button", name="Create version").click()
+    expect(dialog.get_by_role("status")).to_have_text("The training and validation sets can't be empty.")
+    dialog.get_by_label("training", exact=True).fill("60")
+    expect(dialog.get_by_role("status")).to_contain_text("training 60% ≈ 6")
+    dialog.get_by_role("button", name="Create version").click()
+    expect(page.locator("[data-revision='2']")).to_contain_text("training 6 · validation 4", timeout=SLOW_MS)
+    expect(decided(page)).to_contain_text("New split by images")
+    from_menu(page, "New split")
+    choose(page, "As uploaded (original split)")
+    expect(page.locator("[data-revision='3']")).to_contain_text("training 8 · validation 2", timeout=SLOW_MS)
+    expect(page.locator("[data-revision='3']")).to_contain_text("Original split")
 
 
 def test_given_names_are_shown_as_such_and_merged(open_page: Open, site: Server) -> None:
     files = {name: content for name, content in dataset().items() if name != "data.yaml"}
     made = upload(site, files, names='["gato", "gata"]')
     page = settled(open_page(f"/datasets/{made}", locale="en"))
-    expect(decided(page)).to_contain_text("The 2 classes have the names that were given for them.")
-    expect(decided(page)).not_to_contain_text("Nobody named")
+    expect(decided(page)).to_contain_text("The dataset has 2 classes, named as you entered.")
+    expect(decided(page)).not_to_contain_text("The classes have no names")
     page.locator("[data-class-tools]").get_by_role("button", name="Rename or merge").click()
-    page.get_by_label("New name of gata").fill("gato")
-    expect(page.locator("dialog.dialog").get_by_role("status")).to_have_text("Become one class: gato")
-    page.get_by_role("button", name="Make a new revision").click()
+    page.get_by_label("New name for gata").fill("gato")
+    expect(page.locator("dialog.dialog").get_by_role("status")).to_have_text("Merged into one class: gato")
+    page.get_by_role("button", name="Create version").click()
     expect(page.locator("[data-classes] tbody tr")).to_have_count(1, timeout=SLOW_MS)
-    expect(decided(page)).to_contain_text("Of 2 classes 1 were made")
+    expect(decided(page)).to_contain_text("Before: 2. Now: 1.")
 
 
 def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
@@ -192,9 +194,7 @@ def test_a_refused_export_says_why(open_page: Open, site: Server) -> None:
     assert site.delete(f"/api/datasets/{made}").status_code == 200
     page.get_by_role("button", name="Download", exact=True).click()
     menu.get_by_role("link", name=re.compile("Pascal VOC")).click()
-    expect(page.locator(".toast-note", has_text="Pascal VOC cannot be downloaded.")).to_contain_text(
-        "There is no dataset"
-    )
+    expect(page.locator(".toast-note", has_text="Pascal VOC can't be downloaded.")).to_contain_text("doesn't exist")
 
 
 def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site: Server) -> None:
@@ -206,16 +206,16 @@ def test_several_files_at_once_and_bare_folders_of_classes(open_page: Open, site
     page.locator("[data-files]").set_input_files([one, other])
     form = page.locator("section.upload").first
     form.get_by_label("Name").fill("bare folders")
-    page.get_by_role("button", name="Upload all 2").click()
+    page.get_by_role("button", name="Upload all 2 files").click()
     alert = form.get_by_role("alert")
     expect(alert).to_contain_text("choose the task “Classification”", timeout=SLOW_MS)
-    expect(page.get_by_role("button", name="Upload all 2")).to_have_count(0)
-    alert.get_by_role("button", name="Change and try again").click()
+    expect(page.get_by_role("button", name="Upload all 2 files")).to_have_count(0)
+    alert.get_by_role("button", name="Edit and try again").click()
     expect(form.get_by_label("Name")).to_have_value("bare folders")
     form.get_by_label("Task").select_option("classify")
     form.get_by_role("button", name="Upload").click()
-    expect(form).to_contain_text("Ready to train on.", timeout=SLOW_MS)
-    expect(page.locator("section.upload").nth(1)).to_contain_text("Ready to train on.", timeout=SLOW_MS)
+    expect(form).to_contain_text("Ready for training.", timeout=SLOW_MS)
+    expect(page.locator("section.upload").nth(1)).to_contain_text("Ready for training.", timeout=SLOW_MS)
     form.get_by_role("button", name="Close").click()
     expect(page.locator("section.upload")).to_have_count(1)
     expect(page.locator(".dataset-card", has_text="bare folders")).to_contain_text("Classification")

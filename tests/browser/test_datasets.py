@@ -98,32 +98,32 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
     settled(page)
 
     expect(page.locator("[data-summary]")).to_contain_text(f"{IMAGES - 1} of {IMAGES + 1}")
-    expect(page.locator("[data-summary]")).to_contain_text("Broken images")
+    expect(page.locator("[data-summary]")).to_contain_text("Corrupt images")
     expect(page.locator("[data-decisions]")).to_contain_text("class_0")
     page.locator("[data-decisions]").get_by_role("button", name="Name the classes").click()
     names = page.get_by_role("textbox", name="Class names")
     names.fill("cat\ndog\ncat")
-    page.get_by_role("button", name="Make a new revision").click()
-    expect(page.locator("dialog .field-error:visible")).to_contain_text("Two lines are the same")
+    page.get_by_role("button", name="Create version").click()
+    expect(page.locator("dialog .field-error:visible")).to_contain_text("Two names are the same")
     names.fill("cat\ndog\n" + "x" * 300)
-    page.get_by_role("button", name="Make a new revision").click()
+    page.get_by_role("button", name="Create version").click()
     expect(page.locator("dialog .field-error:visible")).to_contain_text("between 1 and 200")
     names.fill("cat\ndog\nbird")
-    page.get_by_role("button", name="Make a new revision").click()
+    page.get_by_role("button", name="Create version").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-classes]")).to_contain_text("bird")
 
-    page.get_by_role("tab", name="Findings").click()
+    page.get_by_role("tab", name="Issues").click()
     group = page.locator("[data-code=degenerate_box]")
     group.locator(".finding-open").click()
     expect(group).to_contain_text("The row is removed")
     expect(group.locator("tbody tr")).to_have_count(2)
     expect(group.locator("tbody tr").first).to_contain_text("labels/")
-    page.get_by_role("button", name=re.compile("Fix all that can be fixed")).click()
+    page.get_by_role("button", name=re.compile("Fix 4 issues")).click()
     question = page.locator("dialog.dialog")
-    expect(question).to_contain_text("Fix 4 findings?")
-    expect(question).to_contain_text("The image and its label are left out of the new revision.")
-    expect(question).to_contain_text(re.compile(r"This will happen to \d kinds of findings"))
+    expect(question).to_contain_text("Fix 4 issues?")
+    expect(question).to_contain_text("The image and its labels are removed from the new version.")
+    expect(question).to_contain_text(re.compile(r"The fixes for \d types of issues"))
     shoot(page, "dataset-fix")
     page.set_viewport_size({"width": 390, "height": 400})
     cut = question.locator(".fix-list").evaluate("list => list.scrollHeight - list.clientHeight")
@@ -136,18 +136,18 @@ def test_from_an_upload_to_a_fix(open_page: Open) -> None:
         assert place["x"] >= 16, "inside the dialog"
         assert place["x"] + place["width"] <= 390 - 16
     page.set_viewport_size({"width": 1280, "height": 900})
-    question.get_by_role("button", name="Fix and make a new revision").click()
+    question.get_by_role("button", name="Fix and create version").click()
     done = page.locator(".fixed")
-    expect(done).to_contain_text("Fixed: revision 3 is in use.", timeout=SLOW_MS)
-    expect(done).to_contain_text("Objects without area: 2 rows of labels")
+    expect(done).to_contain_text("Fixed. Version 3 is now the current one.", timeout=SLOW_MS)
+    expect(done).to_contain_text("Objects without area: 2 label rows")
     expect(done).to_contain_text("2 → 0")
     expect(page.locator("[data-code=degenerate_box]")).to_have_count(0)
 
     page.get_by_role("tab", name="Overview").click()
     expect(page.locator("[data-summary]")).to_contain_text(f"{IMAGES} of {IMAGES}")
     first = page.locator("[data-revision='1']")
-    first.get_by_role("button", name="Use this one").click()
-    page.locator("dialog").get_by_role("button", name="Use this one").click()
+    first.get_by_role("button", name="Use version").click()
+    page.locator("dialog").get_by_role("button", name="Use version").click()
     expect(revision(page)).to_have_text("1")
     expect(page.locator("[data-classes]")).to_contain_text("class_0")
 
@@ -159,14 +159,14 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     total = page.locator("[data-image-total]")
     expect(total).to_have_text(f"{IMAGES + 1} images")
     page.get_by_label("Class", exact=True).select_option("1")
-    page.get_by_label("At least so many objects").fill("3")
+    page.get_by_label("Minimum number of objects").fill("3")
     expect(total).to_have_text(f"2 images of {IMAGES + 1}")
     assert "class=1" in page.url
     assert "min_objects=3" in page.url
     page.reload()
     expect(total).to_have_text(f"2 images of {IMAGES + 1}")
     page.get_by_role("button", name="Clear filters").click()
-    page.get_by_label("Finding", exact=True).select_option("label_missing")
+    page.get_by_label("Issue", exact=True).select_option("label_missing")
     expect(total).to_have_text(f"{MISSING} images of {IMAGES + 1}")
     page.go_back()
     expect(total).to_have_text(f"2 images of {IMAGES + 1}")
@@ -178,8 +178,8 @@ def test_images_by_filter_and_keyboard(open_page: Open, damaged: int) -> None:
     expect(page.locator(".tile-broken")).to_be_visible()
     page.locator(".tile").click()
     broken = page.locator("dialog.viewer")
-    expect(broken.locator(".viewer-findings")).to_contain_text("cannot be decoded")
-    expect(broken.locator(".viewer-wait")).to_have_text("This file is no image that can be shown.")
+    expect(broken.locator(".viewer-findings")).to_contain_text("can't be decoded")
+    expect(broken.locator(".viewer-wait")).to_have_text("This file isn't an image that can be displayed.")
     page.keyboard.press("Escape")
     expect(broken).to_be_hidden()
     page.get_by_role("button", name="Clear filters").click()
@@ -254,7 +254,7 @@ def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> 
 
 
 def test_tabs_fit_in_both_languages(open_page: Open, damaged: int) -> None:
-    words = {"overview": "O que o treinamento vai usar", "images": "imagens", "findings": "O que o YOLO faz"}
+    words = {"overview": "Imagens usadas no treinamento", "images": "imagens", "findings": "O que o YOLO faz"}
     addresses = {
         "overview": "",
         "images": "?tab=images",
@@ -277,12 +277,12 @@ def test_charts_are_drawn_and_taken_away(open_page: Open, damaged: int) -> None:
     chart = "Chart.getChart(document.querySelector('[data-class-chart] canvas'))"
     wait_until(page, f"{chart}.data.datasets.length === 3")
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Download as CSV: Objects of each class and split").click()
+        page.get_by_role("button", name="Download as CSV: Objects per class and set").click()
     lines = taken.value.path().read_text().splitlines()
     assert lines[0] == '"class","train","val","test"'
     assert len(lines) == 4
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Download as PNG: Where objects lie").click()
+        page.get_by_role("button", name="Download as PNG: Object positions").click()
     assert taken.value.path().read_bytes().startswith(b"\x89PNG")
 
 
@@ -301,7 +301,7 @@ def test_a_part_that_fails_says_so_alone(open_page: Open, damaged: int) -> None:
     page.goto(page.url + f"/{damaged}")
     expect(page.locator("[data-class-chart] [role=alert]")).to_contain_text("The database is busy.")
     expect(page.locator("[data-summary]")).to_contain_text("of")
-    page.get_by_role("tab", name="Findings").click()
+    page.get_by_role("tab", name="Issues").click()
     expect(page.locator("[data-findings] [role=alert]")).to_contain_text("The database is busy.")
     page.get_by_role("tab", name="Images").click()
     alert = page.locator("[data-grid-place] [role=alert]")
@@ -329,13 +329,13 @@ def test_a_folder_of_the_server_is_imported(open_page: Open, site: Server) -> No
     with zipfile.ZipFile(io.BytesIO(yolo_zip(train=6, val=2))) as archive:
         archive.extractall(folder)
     page = settled(open_page("/datasets", locale="en"))
-    page.get_by_role("button", name="From the server").click()
+    page.get_by_role("button", name="Import from server").click()
     dialog = page.locator("dialog")
     dialog.get_by_role("button", name="shelves").click()
     dialog.get_by_role("button", name="north").click()
     expect(dialog.locator(".folder-path")).to_contain_text("shelves/north")
     expect(dialog.get_by_label("Name")).to_have_value("north")
-    dialog.get_by_role("button", name="Import this folder").click()
+    dialog.get_by_role("button", name="Import folder").click()
     page.wait_for_url(re.compile(r"/datasets/\d+$"))
     expect(page.locator("[data-summary]")).to_contain_text("8 of 8", timeout=SLOW_MS)
     expect(page.locator("[data-revisions]")).to_contain_text("As imported")

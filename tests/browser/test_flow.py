@@ -39,14 +39,14 @@ def upload_sample(page: Page, folder: Path) -> str:
     upload.get_by_role("button", name="Enviar").click()
     expect(upload).to_contain_text("Pronto para treinar", timeout=60_000)
     shoot(page, "flow-upload")
-    link = upload.get_by_role("link", name="Treinar com ele").get_attribute("href")
+    link = upload.get_by_role("link", name="Treinar com este dataset").get_attribute("href")
     assert link is not None
     return link.rsplit("=", 1)[-1]
 
 
 def test_the_sample_is_one_click_away(open_page: Open) -> None:
     page = open_page("/")
-    page.get_by_role("button", name="Experimentar com o dataset de exemplo").click()
+    page.get_by_role("button", name="Usar o dataset de exemplo").click()
     page.wait_for_url(re.compile(r"/datasets/\d+$"), timeout=90_000)
     expect(page.locator("[data-status]")).to_contain_text("Pronto", timeout=60_000)
     expect(page.locator("[data-classes]")).to_contain_text("circ")

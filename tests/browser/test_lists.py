@@ -42,7 +42,7 @@ def test_filters_sorting_and_the_way_back(open_page: Open, forty: None) -> None:
     page.get_by_role("button", name="Show all").click()
     expect(page.locator("tbody tr")).to_have_count(25)
     page.locator("[name=search]").fill("Dataset 2")
-    expect(page.locator("[data-sub]")).to_have_text("13 trainings")
+    expect(page.locator("[data-sub]")).to_have_text("13 runs")
 
 
 def test_an_address_with_mistakes_shows_the_list(open_page: Open, forty: None) -> None:
@@ -74,10 +74,10 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
     expect(bar).to_contain_text("3 chosen")  # they stay chosen
     bar.get_by_role("button", name="Delete").click()
     expect(page.locator("[data-toasts]")).to_contain_text("3 trainings are in the trash.")
-    expect(page.locator("[data-sub]")).to_have_text("37 trainings")
+    expect(page.locator("[data-sub]")).to_have_text("37 runs")
     page.locator("[data-toasts]").get_by_role("button", name="Undo").click()
     expect(page.locator("[data-toasts]")).to_contain_text("3 trainings are back.")
-    expect(page.locator("[data-sub]")).to_have_text("40 trainings")
+    expect(page.locator("[data-sub]")).to_have_text("40 runs")
     expect(bar).to_be_hidden()
 
 

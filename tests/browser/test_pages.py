@@ -71,7 +71,7 @@ def settled(page: Page) -> Page:
 
 def test_the_empty_dashboard_offers_the_sample(open_page: Open) -> None:
     page = settled(open_page("/", locale="en"))
-    expect(page.get_by_role("button", name="Try with the sample dataset")).to_be_visible()
+    expect(page.get_by_role("button", name="Use the sample dataset")).to_be_visible()
     expect(page.get_by_role("link", name="Upload a dataset").first).to_be_visible()
     for path in ("/datasets", "/trainings", "/trainings/new", "/tests"):
         page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
@@ -94,7 +94,7 @@ def test_pages_fit_and_keep_names_as_text(open_page: Open, full: None, path: str
 
 def test_language_and_theme_stay(open_page: Open, full: None) -> None:
     page = settled(open_page("/trainings?status=completed", locale="en"))
-    expect(page.locator("h1")).to_have_text("Trainings")
+    expect(page.locator("h1")).to_have_text("Training runs")
     page.get_by_role("button", name="PT", exact=True).click()
     expect(page.locator("h1")).to_have_text("Treinamentos")
     assert page.url.endswith("/trainings?status=completed")
@@ -166,11 +166,11 @@ def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
     page = settled(open_page("/datasets", locale="en"))
     content = zip_bytes({"images/a.jpg": bytes(100_000)})
     reasons = {
-        "x.txt": (b"no", "It is not a ZIP file."),
-        "text.zip": (b"no", "It is not a ZIP file."),
-        "rar.zip": (b"Rar!\x1a\x07\x01\x00" + bytes(100), "It is a RAR archive with the name of a ZIP. Unpack it"),
-        "half.zip": (content[: len(content) // 2], "It is a ZIP whose end is missing."),
-        "none.zip": (b"", "It is empty"),
+        "x.txt": (b"no", "This is not a ZIP file."),
+        "text.zip": (b"no", "This is not a ZIP file."),
+        "rar.zip": (b"Rar!\x1a\x07\x01\x00" + bytes(100), "This is a RAR archive renamed to ZIP. Extract it"),
+        "half.zip": (content[: len(content) // 2], "The ZIP is incomplete."),
+        "none.zip": (b"", "The file is empty"),
     }
     files: list[FilePayload] = [{"name": name, "mimeType": "application/zip", "buffer": sent}
                                 for name, (sent, _) in reasons.items()]  # fmt: skip
@@ -187,7 +187,7 @@ def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
     page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "reconnecting")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
-    expect(page.locator("[data-toasts]")).to_contain_text("Connected again")
+    expect(page.locator("[data-toasts]")).to_contain_text("Reconnected")
 
 
 def test_an_unknown_page_is_explained(site: Server) -> None:

@@ -71,15 +71,15 @@ def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Serv
     shoot(page, "resumable-sending")
 
     upload.get_by_role("button", name="Pausar").click()
-    expect(upload).to_contain_text("Em pausa")
+    expect(upload).to_contain_text("Pausado")
     shoot(page, "resumable-paused")
     paused = received(site)
     assert 0 < paused < archive.stat().st_size
-    upload.get_by_role("button", name="Continuar").click()
+    upload.get_by_role("button", name="Retomar").click()
     wait_for_share(page, upload, 35)
 
     kill(site)
-    expect(upload).to_contain_text("A conexão caiu", timeout=6_000)  # before the retries of 7.5 s are over
+    expect(upload).to_contain_text("Conexão perdida", timeout=6_000)  # before the retries of 7.5 s are over
     expect(upload).not_to_contain_text("/s ·")
     shoot(page, "resumable-lost")
     kept = received(site)
@@ -89,7 +89,7 @@ def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Serv
 
     page.reload()
     upload = page.locator("section.upload")
-    expect(upload).to_contain_text("Parou em")
+    expect(upload).to_contain_text("O upload parou em")
     shoot(page, "resumable-reloaded")
     page.set_viewport_size({"width": 360, "height": 800})
     shoot(page, "resumable-reloaded-360")
@@ -117,7 +117,7 @@ def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Serve
     upload.get_by_role("button", name="Upload").click()
     wait_for_share(page, upload, 10)
     offline(True)
-    expect(upload).to_contain_text("The connection is lost", timeout=20_000)
+    expect(upload).to_contain_text("Connection lost", timeout=20_000)
     shoot(page, "resumable-offline-dark")
     offline(False)
     expect(upload).to_contain_text("/s ·", timeout=20_000)
@@ -142,5 +142,5 @@ def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) 
     alert = upload.get_by_role("alert")
     expect(alert).to_contain_text(re.compile("ZIP"), timeout=30_000)
     shoot(page, "resumable-refused")
-    alert.get_by_role("button", name="Alterar e tentar de novo").click()
+    alert.get_by_role("button", name="Editar e tentar novamente").click()
     expect(upload.locator("[name=name]")).to_be_visible()

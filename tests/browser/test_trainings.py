@@ -53,7 +53,7 @@ def cut(page: Page) -> None:
     """Break the connection; the page comes back by itself."""
     socket = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
     page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
-    expect(page.locator("[data-toasts]")).to_contain_text("Connected again")
+    expect(page.locator("[data-toasts]")).to_contain_text("Reconnected")
 
 
 @pytest.mark.training
@@ -116,8 +116,8 @@ def test_a_copy_is_prefilled_and_can_be_deleted_for_good(open_page: Open, site: 
     site.delete(f"/api/trainings/{copy['id']}")
     page.goto(f"{site.url}/trainings?trash=true")
     row = page.locator(f"[data-training='{copy['id']}']")
-    row.get_by_role("button", name="Delete for good").click()
-    page.locator("dialog").get_by_role("button", name="Delete for good").click()
+    row.get_by_role("button", name="Delete permanently").click()
+    page.locator("dialog").get_by_role("button", name="Delete permanently").click()
     expect(row).to_have_count(0)
     assert site.get(f"/api/trainings/{copy['id']}").status_code == 404
     site.delete(f"/api/trainings/{original}")

@@ -72,7 +72,7 @@ def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monke
     os.kill(pid, signal.SIGSTOP)
     body = settled(client, 1)
     assert body["status"] == "invalid"
-    assert "stopped answering" in body["error"]
+    assert "stopped responding" in body["error"]
     wait_for(lambda: gone(pid))
 
 

@@ -88,7 +88,7 @@ def test_one_image_and_its_files(dataset: FlaskClient, app: APIFlask) -> None:
     one = get(dataset, f"images/{row['id']}")
     (finding,) = [item for item in one["findings"] if item["code"] == "label_nan"]
     assert (finding["file"], finding["line"]) == ("labels/train/1.txt", 2)
-    assert finding["effect"].startswith("One such row is enough")
+    assert finding["effect"].startswith("One invalid row is enough")
     assert "removed" in finding["fix"]
     whole = dataset.get(row["url"])
     assert whole.data == picture("1", size=(640, 480))
@@ -102,7 +102,7 @@ def test_one_image_and_its_files(dataset: FlaskClient, app: APIFlask) -> None:
     (broken,) = get(dataset, "images?finding=image_broken")["images"]
     assert (broken["url"], broken["thumbnail"], broken["used"]) == (None, None, False)
     for kind in ("file", "thumbnail"):
-        assert "set aside" in get(dataset, f"images/{broken['id']}/{kind}", 404)["detail"]
+        assert "files removed" in get(dataset, f"images/{broken['id']}/{kind}", 404)["detail"]
     for path in ("images/99", "images/99/file", "images/0", "images/x"):
         get(dataset, path, 404)
     assert len(list(Path(app.config["DATA_ROOT"]).glob("datasets/1/thumbnails/*/*.webp"))) == 9, "a copy has no other"
@@ -126,8 +126,8 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
     assert body is not None
     assert (body["summary"]["used"], body["summary"]["total"]) == (8, 11)
     assert {item["code"]: item["message"] for item in body["summary"]["left_out"]} == {
-        "image_broken": "Broken images", "label_nan": "Values that are not finite",
-        "class_out_of_range": "Classes that do not exist",
+        "image_broken": "Corrupt images", "label_nan": "Non-finite values",
+        "class_out_of_range": "Class IDs that don't exist",
     }  # fmt: skip
     counted = get(dataset, "statistics")
     assert [item["name"] for item in counted["classes"]] == ["cell", "=1+1"]
@@ -148,7 +148,7 @@ def test_reports(dataset: FlaskClient) -> None:
     assert len(lines) == len(page["findings"])
     assert not any(cell.startswith(("=", "+", "@")) for line in lines for cell in line.values())
     nan = next(line for line in lines if line["code"] == "label_nan")
-    assert (nan["file"], nan["line"], nan["message"]) == ("labels/train/1.txt", "2", "Um valor não é finito.")
+    assert (nan["file"], nan["line"], nan["message"]) == ("labels/train/1.txt", "2", "Um valor não é um número finito.")
 
 
 def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
@@ -165,7 +165,7 @@ def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
     done = {item["code"]: item for item in made["effects"]}
     assert done.keys() == {"image_broken", "label_nan", "class_out_of_range", "leak_exact", "duplicate_image"}
     assert (done["label_nan"]["rows"], done["label_nan"]["files"]) == (1, ["labels/train/1.txt"])
-    assert done["image_broken"]["message"] == "Broken images: 1 images were mended, moved or left out."
+    assert done["image_broken"]["message"] == "Corrupt images: 1 image fixed, moved or removed."
     page = get(dataset, "findings")
     assert (page["revision"], page["counts"]["error"], page["counts"]["fixable"]) == (2, 0, 0)
     body = dataset.get("/api/datasets/1").json
@@ -175,7 +175,7 @@ def test_fix_all(dataset: FlaskClient, app: APIFlask) -> None:
     assert get(dataset, "findings?revision=1")["counts"]["error"] == 3
     assert {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in first} == first
     again = dataset.post("/api/datasets/1/fix", json={"codes": "all"}, headers=ENGLISH)
-    assert (again.status_code, again.json["detail"]) == (409, "Nothing was found that can be fixed here.")
+    assert (again.status_code, again.json["detail"]) == (409, "This dataset has no fixable issues.")
 
 
 def test_before_there_is_a_revision(client: FlaskClient, app: APIFlask) -> None:

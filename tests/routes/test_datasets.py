@@ -144,7 +144,7 @@ def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
     assert (body["train_images"], body["val_images"]) == (7, 2)
     codes = {item["code"]: item["message"] for item in body["report"]["decisions"]}
     assert codes.keys() == {"val_split", "classes_unnamed"}
-    assert "2 training images (20 %)" in codes["val_split"]
+    assert "2 training images (20%)" in codes["val_split"]
     assert "class_0 to class_2" in codes["classes_unnamed"]
 
 
@@ -175,7 +175,7 @@ def test_findings(client: FlaskClient) -> None:
     assert severities.count("error") == 2
     nan = next(item for item in page["findings"] if item["code"] == "label_nan")
     assert (nan["file"], nan["line"]) == ("labels/train/000.txt", 2)
-    assert nan["message"] == "A value is not finite."
+    assert nan["message"] == "A value isn't a finite number."
     one = client.get("/api/datasets/1/findings?severity=error&per_page=1&page=2").json
     assert one is not None
     assert (one["total"], one["pages"], len(one["findings"])) == (2, 2, 1)
@@ -188,9 +188,9 @@ def test_findings(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({f"labels/train/{number:03}.txt": "0 9 9 9 9\n" for number in range(6)}, "No training image"),
-        ({f"images/val/{number:03}.jpg": b"x" for number in range(2)}, "No validation image"),
-        ({name: "" for name in yolo_files() if name.startswith("labels")}, "labelled object"),
+        ({f"labels/train/{number:03}.txt": "0 9 9 9 9\n" for number in range(6)}, "None of the training images"),
+        ({f"images/val/{number:03}.jpg": b"x" for number in range(2)}, "None of the validation images"),
+        ({name: "" for name in yolo_files() if name.startswith("labels")}, "labeled object"),
     ],
 )
 def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes | str], words: str) -> None:
@@ -209,7 +209,7 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
     before = sorted(folder.rglob("*"))
     answer = client.delete("/api/datasets/1", headers=ENGLISH)
     assert answer.status_code == 409
-    assert answer.json["detail"] == "1 training uses this dataset. Delete it first."
+    assert answer.json["detail"] == "1 run uses this dataset. Delete it first."
     assert sorted(folder.rglob("*")) == before
     assert settled(client, 1)["status"] == "valid"
 

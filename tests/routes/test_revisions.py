@@ -186,7 +186,7 @@ def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
         found = client.get("/api/datasets/1", headers=ENGLISH).json["report"]["decisions"]
         return next(item for item in found if item["code"] == "format_chosen")
 
-    assert "YOLO was taken; not taken: Pascal VOC." in told()["message"]
+    assert "Format used: YOLO. Not used: Pascal VOC." in told()["message"]
     assert told()["change"] == {"parameter": "format", "value": "yolo", "options": ["yolo", "voc"]}
     assert revise(client, format="voc", root="").status_code == 202
     assert made(client, 1)["classes"] == ["cat", "dog", "x"]

@@ -159,7 +159,7 @@ CONTENT = {  # refused by the child that reads the files
     "only validation": (lambda: zip_bytes({"images/val/a.jpg": image_bytes(), "labels/val/a.txt": "0 .5 .5 .1 .1"}),
                         Unprocessable, "training images"),
     "one image": (lambda: zip_bytes({"images/a.jpg": image_bytes(), "labels/a.txt": "0 .5 .5 .1 .1"}),
-                  Unprocessable, "One training image"),
+                  Unprocessable, "one image only"),
     "YAML alias bomb": (lambda: yaml_with(BOMB + "names: [a]\n"), Unprocessable, "aliases"),
     "YAML depth": (lambda: yaml_with("names: " + "[" * 5000 + "]" * 5000), Unprocessable, "deep"),
     "YAML python tag": (lambda: yaml_with("names: !!python/object/apply:os.system [id]\n"), Unprocessable, "tag"),

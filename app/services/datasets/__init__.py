@@ -55,12 +55,12 @@ class DatasetService(DatasetImport, DatasetContents, DatasetRestart, DatasetFile
 def refuse_used(session: Any, dataset_id: int) -> None:
     """Raises: NotFound: no such dataset. Conflict: trainings use it."""
     if session.get(Dataset, dataset_id) is None:
-        raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
+        raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
     mine = select(func.count(Training.id)).where(Training.dataset_id == dataset_id)
     if used := session.scalar(mine.where(Training.deleted_at.is_(None))):
-        raise Conflict(ngettext("%(num)d training uses this dataset. Delete it first.",
-                                "%(num)d trainings use this dataset. Delete them first.", used))  # fmt: skip
+        raise Conflict(ngettext("%(num)d run uses this dataset. Delete it first.",
+                                "%(num)d runs use this dataset. Delete them first.", used))  # fmt: skip
     if used := session.scalar(mine):
-        raise Conflict(ngettext("The trash holds %(num)d training that uses this dataset. Delete it for good first.",
-                                "The trash holds %(num)d trainings that use this dataset. Delete them for good first.",
+        raise Conflict(ngettext("The trash has %(num)d run that uses this dataset. Delete it permanently first.",
+                                "The trash has %(num)d runs that use this dataset. Delete them permanently first.",
                                 used))  # fmt: skip

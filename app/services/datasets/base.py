@@ -50,7 +50,7 @@ class DatasetBase:
         """
         dataset = db.session.get(Dataset, dataset_id)
         if dataset is None:
-            raise NotFound(_("There is no dataset %(id)s.", id=dataset_id))
+            raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
         return dataset
 
     def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
@@ -63,12 +63,12 @@ class DatasetBase:
         wanted = number or self.get(dataset_id).revision
         row = find_revision(db.session, dataset_id, wanted) if wanted else None
         if row is None and number is None:
-            raise Conflict(_("The dataset is still being checked: it has no revision yet."))
+            raise Conflict(_("The dataset check isn't finished, so there is no version yet."))
         if row is None:
             self.get(dataset_id)
-            raise NotFound(_("The dataset has no revision %(number)s.", number=number))
+            raise NotFound(_("The dataset has no version %(number)s.", number=number))
         if row.status != RevisionStatus.READY:
-            raise Conflict(_("Revision %(number)s is not ready.", number=row.number))
+            raise Conflict(_("Version %(number)s isn't ready.", number=row.number))
         return row
 
     def follow(self, job: Job) -> None:

@@ -98,8 +98,8 @@ def verdict(child: Child) -> tuple[int, Planned]:
             seen = max(seen, child.heartbeat() or 0.0)
             if not alive or time.time() - seen > STALLED_S:
                 logger.error("an import ended without a verdict (%s):\n%s", child.exit_code(), child.log_tail())
-                raise Unavailable(_("The dataset could not be read: the process that reads it ended. Try again; if it "
-                                    "happens again, the server's log says more."))  # fmt: skip
+                raise Unavailable(_("The dataset couldn't be read: the reading process ended. Try again. If the "
+                                    "error persists, see the server log."))  # fmt: skip
             socketio.sleep(VERDICT_POLL_S)
     except BaseException:
         dismiss(child)

@@ -38,7 +38,7 @@ class DatasetContents(DatasetRevisions):
         try:
             return Index(self.storage.index(dataset_id, row.number)), row
         except FileNotFoundError as error:
-            raise NotFound(_("The files of revision %(number)s are not on the server.", number=row.number)) from error
+            raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
     def images(self, dataset_id: int, query: Mapping[str, Any]) -> dict[str, Any]:
         """A page of images, as schemas.ImagePage."""
@@ -61,7 +61,7 @@ class DatasetContents(DatasetRevisions):
             row = index.image(image_id)
             findings = index.findings_of(image_id) if row else []
         if row is None:
-            raise NotFound(_("The revision has no image %(id)s.", id=image_id))
+            raise NotFound(_("This version has no image %(id)s.", id=image_id))
         return image_view(row, revision) | {"findings": [finding_view(item) for item in findings]}
 
     def image_file(self, dataset_id: int, image_id: int, number: int | None, thumbnail: bool) -> tuple[Path, str]:
@@ -74,14 +74,14 @@ class DatasetContents(DatasetRevisions):
         with index:
             row = index.image(image_id)
         if row is None:
-            raise NotFound(_("The revision has no image %(id)s.", id=image_id))
+            raise NotFound(_("This version has no image %(id)s.", id=image_id))
         digest = str(row["sha256"])
         if thumbnail:
             path = self.storage.dataset_dir(dataset_id) / "thumbnails" / digest[:2] / f"{digest}.webp"
         else:
             path = self.storage.revision_dir(dataset_id, revision.number) / row["file"]
         if not row["thumbnail" if thumbnail else "stored"] or not path.is_file():
-            raise NotFound(_("This image cannot be shown: it is broken or too large, and was set aside."))
+            raise NotFound(_("This image can't be shown: it is corrupt or too large, and was left out."))
         return path, digest
 
     def statistics(self, dataset_id: int, number: int | None = None) -> dict[str, Any]:
@@ -154,10 +154,10 @@ class DatasetContents(DatasetRevisions):
             fixable = {row["code"] for row in index.codes() if row["fixable"]}
         if codes == "all":
             if not fixable:
-                raise Conflict(_("Nothing was found that can be fixed here."))
+                raise Conflict(_("This dataset has no fixable issues."))
         elif wrong := [code for code in codes if code not in fixable]:
             raise Unprocessable(
-                _("Nothing to be fixed was found for: %(codes)s.", codes=", ".join(wrong)),
+                _("No issues to fix for: %(codes)s.", codes=", ".join(wrong)),
                 [{"field": "codes", "message": _("Must be one of: %(choices)s.", choices=", ".join(sorted(fixable)))}],
             )
         return self.revise(dataset_id, {}, codes)

@@ -35,7 +35,12 @@ class DatasetFiles(DatasetBase):
         dataset = self.get(dataset_id)
         path = self.storage.original(dataset_id)
         if not path.is_file():
-            raise NotFound(_("There is no original: the dataset was no ZIP, or it is from an older version."))
+            raise NotFound(
+                _(
+                    "The original upload isn't available: the dataset wasn't uploaded as a ZIP, or it "
+                    "comes from an older version."
+                )
+            )
         known = dataset.report.get("original") or {}
         return path, known.get("name") or f"dataset-{dataset_id}.zip"
 
@@ -82,11 +87,11 @@ def failure(child: Child, dataset_id: int) -> AppError:
     said = [envelope.event for _offset, envelope in child.events()]
     last = said[-1] if said and isinstance(said[-1], Failed) else None
     if last and last.kind == "data":
-        return Unprocessable(_("This format has no classes of whole images. Export the dataset as YOLO."))
+        return Unprocessable(_("This format can't store image classes. Export the dataset as YOLO."))
     if last and last.kind == "disk_full":
-        return NoSpace(_("The disk is full. Delete something and try again."))
+        return NoSpace(_("The disk is full. Free some space and try again."))
     logger.error("dataset %d was not exported: %s\n%s", dataset_id, last, child.log_tail())
-    return Unavailable(_("The export could not be made. The server's log says why."))
+    return Unavailable(_("The export failed. See the server log for details."))
 
 
 def plain(dataset: Dataset) -> str:

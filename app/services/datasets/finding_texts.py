@@ -12,15 +12,25 @@ from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.image_texts import IMAGE_TEXTS
 from app.services.datasets.label_texts import LABEL_TEXTS
 from app.services.datasets.told import Told
+from app.texts import Counted, _ln, fill
 
 EFFECT = ("images", "rows", "files")
-ROWS_DONE = _l("%(title)s: %(rows)s rows or files were mended or removed.")
-IMAGES_DONE = _l("%(title)s: %(images)s images were mended, moved or left out.")
-FILES_DONE = _l("%(title)s: left out.")
+ROWS_DONE = _ln(
+    "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
+)
+IMAGES_DONE = _ln(
+    "%(title)s: %(images)s image fixed, moved or removed.",
+    "%(title)s: %(images)s images fixed, moved or removed.",
+    "images",
+)
+FILES_DONE = _l("Files removed: %(title)s.")
 
 TEXTS: dict[str, Told] = IMAGE_TEXTS | LABEL_TEXTS
 
 # Why an image is not used, by the code of the first reason; a part of the summary.
+# What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
+ADVISED = {"advised_images": 1500, "advised_objects": 10_000}
+
 LEFT_OUT: dict[str, Any] = {code: told.title for code, told in TEXTS.items()}
 
 
@@ -40,14 +50,14 @@ def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE
         data = {"title": str(told.title), "rows": done["rows"], "images": done["images"], "files": len(done["files"])}
         shown.append(
-            {"code": code, "title": data["title"], "message": str(text) % data} | {key: done[key] for key in EFFECT}
+            {"code": code, "title": data["title"], "message": fill(text, data)} | {key: done[key] for key in EFFECT}
         )
     return shown
 
 
-def filled(text: Any, data: Mapping[str, Any]) -> str:
+def filled(text: Any, data: dict[str, Any]) -> str:
     """A text with its places filled; as it is where an older version gave other data."""
     try:
-        return str(text) % data
+        return fill(text, ADVISED | data)
     except (KeyError, ValueError, TypeError):
-        return str(text)
+        return text.many if isinstance(text, Counted) else str(text)

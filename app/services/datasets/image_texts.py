@@ -4,108 +4,117 @@ from flask_babel import lazy_gettext as _l
 
 from app.services.datasets.told import SKIPS_IMAGE, USES_IT, Told
 
-DROPS_IMAGE = _l("The image and its label are left out of the new revision.")
+DROPS_IMAGE = _l("The image and its labels are removed from the new version.")
 
 IMAGE_TEXTS: dict[str, Told] = {
     "image_broken": Told(
-        _l("Broken images"),
-        _l("The image cannot be decoded (%(reason)s)."),
-        _l("It was set aside: training does not see it."),
+        _l("Corrupt images"),
+        _l("The image can't be decoded: %(reason)s."),
+        _l("The image is left out of training."),
         DROPS_IMAGE,
     ),
     "image_too_large": Told(
-        _l("Images beyond the limit"),
-        _l("The image has %(width)s × %(height)s pixels, more than %(limit)s in all."),
-        _l("It was set aside: training does not see it."),
+        _l("Images above the size limit"),
+        _l("The image has %(width)s × %(height)s px, above the limit of %(limit_megapixels)s megapixels."),
+        _l("The image is left out of training."),
         DROPS_IMAGE,
     ),
     "image_too_small": Told(
         _l("Images too small for YOLO"),
-        _l("The image has %(width)s × %(height)s pixels. Each side must have %(limit)s at least."),
+        _l("The image has %(width)s × %(height)s px. Each side needs at least %(limit)s px."),
         SKIPS_IMAGE,
         DROPS_IMAGE,
     ),
     "image_format": Told(
-        _l("Formats that YOLO does not read"),
-        _l("The file is a %(format)s image."),
+        _l("Image formats not supported by YOLO"),
+        _l("The image is in %(format)s format."),
         SKIPS_IMAGE,
-        _l("The image is saved as PNG, without loss."),
+        _l("The image is converted to PNG without quality loss."),
     ),
     "image_disguised": Told(
-        _l("Images with the wrong suffix"),
-        _l("The file ends in %(suffix)s but is a %(format)s image."),
+        _l("Images with the wrong file extension"),
+        _l("The file extension is %(suffix)s, but the image is %(format)s."),
         USES_IT,
-        _l("The file gets the suffix of its format; its content stays."),
+        _l("The file gets the extension of its format. Its content isn't changed."),
     ),
     "image_tiny": Told(
         _l("Very small images"),
-        _l("The image has %(width)s × %(height)s pixels only."),
-        _l("YOLO scales it up to the training's image size; there is little to be seen."),
+        _l("The image has only %(width)s × %(height)s px."),
+        _l("YOLO enlarges the image to the training image size. It has little detail."),
     ),
     "image_large": Told(
         _l("Very large images"),
-        _l("The image has %(width)s × %(height)s pixels."),
+        _l("The image has %(width)s × %(height)s px."),
         _l(
-            "YOLO decodes it whole in every epoch and scales it down: training is slower, and small objects vanish. "
-            "Cutting it into tiles helps."
+            "YOLO decodes and downsizes the full image in every epoch: training is slower, and small objects get "
+            "lost. Split the image into tiles."
         ),
     ),
     "jpeg_end_missing": Told(
-        _l("JPEGs without an end mark"),
-        _l("The JPEG lacked its end mark."),
-        _l("The stored copy got it, and nothing else was changed. YOLO would have saved the image anew, with loss."),
+        _l("JPEGs without end marker"),
+        _l("The JPEG has no end marker."),
+        _l(
+            "The marker was added to the stored copy. Otherwise, YOLO would have re-encoded the image with quality "
+            "loss."
+        ),
     ),
     "exif_rotated": Told(
-        _l("Images stored turned (EXIF)"),
-        _l("The camera noted that the image is to be turned (EXIF orientation %(orientation)s)."),
+        _l("Rotated images (EXIF)"),
+        _l("The camera stored the image rotated (EXIF orientation %(orientation)s)."),
         _l(
-            "YOLO turns it and takes the labels for those of the upright image. If your annotation tool showed it "
-            "lying down, its boxes are in the wrong place: look at the image here."
+            "YOLO rotates the image and expects labels of the upright image. If your annotation tool showed the "
+            "image unrotated, the boxes are misplaced: check them in the viewer."
         ),
-        _l("The image is saved upright with the same labels. Training sees the same as before."),
+        _l("The image is rotated upright and keeps its labels. Training sees the same image as before."),
     ),
     "image_blank": Told(
         _l("Blank images"),
-        _l("The image shows nothing: all of it has about one brightness."),
-        _l("YOLO uses it all the same. With boxes in it, it teaches what is not there."),
+        _l("The image is blank: its brightness is nearly uniform."),
+        _l("YOLO uses the image. If it has labels, they are misleading."),
     ),
     "image_dark": Told(
         _l("Dark images"),
-        _l("The image is dark: even its brightest parts are below a third of full brightness."),
-        _l("YOLO uses it all the same, and learns little from it."),
+        _l("The image is dark: even its brightest areas are below a third of full brightness."),
+        _l("YOLO uses the image, but it adds little information."),
     ),
     "image_blurred": Told(
-        _l("Blurred images"),
-        _l("The image is blurred: its sharpness is %(sharpness)s, below %(limit)s."),
-        _l("YOLO uses it all the same. Edges of objects are learned badly from it."),
+        _l("Blurry images"),
+        _l("The image is blurry: its sharpness is %(sharpness)s, below %(limit)s."),
+        _l("YOLO uses the image, but its object edges are unclear."),
     ),
     "duplicate_image": Told(
-        _l("Images that are there twice"),
-        _l("The image and its labels are those of %(other)s."),
-        _l("YOLO uses both: this image counts twice."),
-        _l("One of them stays, the others are left out."),
+        _l("Duplicate images"),
+        _l("The image and its labels are identical to %(other)s."),
+        _l("YOLO uses both images, so this image counts twice."),
+        _l("One copy is kept, the others are removed."),
     ),
     "duplicate_conflict": Told(
-        _l("The same image with different labels"),
-        _l("The image is the same as %(other)s, but its labels differ."),
-        _l("YOLO uses both: one contradicts the other."),
-        _l("The one with the most objects stays, the others are left out. Check it."),
+        _l("Duplicate images with different labels"),
+        _l("The image is identical to %(other)s, but the labels differ."),
+        _l("YOLO uses both images, and their labels contradict each other."),
+        _l("The copy with the most objects is kept, the others are removed. Review the result."),
     ),
     "near_duplicate": Told(
-        _l("Images that look alike"),
-        _l("The image looks like %(other)s."),
-        _l("YOLO uses both. Many of them teach little that is new."),
+        _l("Near-duplicate images"),
+        _l("The image is a near-duplicate of %(other)s."),
+        _l("YOLO uses both images. Many near-duplicates add little information."),
     ),
     "leak": Told(
-        _l("Images that look alike in different splits"),
-        _l("The image is in %(split)s and looks like %(other)s, which is in %(other_split)s."),
-        _l("The model is measured on what it has seen in training: the measures look better than they are."),
-        _l("Images that look alike go to the split where most of them are, where no split is left empty by that."),
+        _l("Near-duplicate images across splits"),
+        _l("The image is in the %(split)s and is a near-duplicate of %(other)s, which is in the %(other_split)s."),
+        _l(
+            "Data leakage: the model is evaluated on images it saw in training, so its metrics look better than "
+            "they are."
+        ),
+        _l("Near-duplicates move to the set that has most of them, unless that would leave a set empty."),
     ),
     "leak_exact": Told(
-        _l("The same image in different splits"),
-        _l("The image is in %(split)s and is the same as %(other)s, which is in %(other_split)s."),
-        _l("The model is measured on what it has seen in training: the measures look better than they are."),
-        _l("The copies go to the split where most of them are, where no split is left empty by that."),
+        _l("Duplicate images across splits"),
+        _l("The image is in the %(split)s and is identical to %(other)s, which is in the %(other_split)s."),
+        _l(
+            "Data leakage: the model is evaluated on images it saw in training, so its metrics look better than "
+            "they are."
+        ),
+        _l("Duplicates move to the set that has most of them, unless that would leave a set empty."),
     ),
 }

@@ -61,8 +61,8 @@ class DatasetImport(DatasetBase):
         """
         if not filename.lower().endswith(".zip"):
             raise BadUpload(
-                kind_of(filename) or _("Only ZIP files are accepted here."),
-                [{"field": "file", "message": _("The file's name must end in .zip.")}],
+                kind_of(filename) or _("Only ZIP files are accepted."),
+                [{"field": "file", "message": _("The file name must end in .zip.")}],
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
         limits = Limits.of(current_app.config)
@@ -181,9 +181,11 @@ class DatasetImport(DatasetBase):
             wait_for(child, SAMPLE_S)
             if child.exit_code() != 0 or not output.exists():
                 logger.error("the sample dataset was not drawn:\n%s", child.log_tail())
-                raise Unavailable(_("The sample dataset could not be drawn. The server's log says why."))
+                raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
             with open(output, "rb") as file:
-                return self.create(file, output.name, _("Sample: shapes"), _("Drawn circles, squares and triangles."))
+                return self.create(
+                    file, output.name, _("Sample: shapes"), _("Generated images of circles, squares and triangles.")
+                )
         finally:
             self.storage.remove(folder)
 
@@ -194,19 +196,19 @@ class DatasetImport(DatasetBase):
             NotFound: IMPORT_ROOT is not set, or there is no such folder. Unprocessable: the path leads out of it.
         """
         if not current_app.config["IMPORT_ROOT"]:
-            raise NotFound(_("Importing from the server's folders is not set up (IMPORT_ROOT)."))
+            raise NotFound(_("Importing from server folders isn't configured (IMPORT_ROOT)."))
         root = Path(current_app.config["IMPORT_ROOT"]).resolve()
         if "\0" in path:
-            raise Unprocessable(_("This path leads out of IMPORT_ROOT."))
+            raise Unprocessable(_("This path is outside IMPORT_ROOT."))
         try:
             found = (root / path.lstrip("/")).resolve()
             there = found.is_dir()
         except (OSError, RuntimeError) as error:  # too long, or links in a circle
-            raise NotFound(_("There is no such folder below IMPORT_ROOT.")) from error
+            raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
         if not found.is_relative_to(root):
-            raise Unprocessable(_("This path leads out of IMPORT_ROOT."))
+            raise Unprocessable(_("This path is outside IMPORT_ROOT."))
         if not there:
-            raise NotFound(_("There is no such folder below IMPORT_ROOT."))
+            raise NotFound(_("This folder doesn't exist in IMPORT_ROOT."))
         return found
 
     def folders(self, path: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from app.services.datasets.base import DatasetBase
 from app.services.datasets.finding_texts import effects
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
-from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, TASKS, say
+from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, say
 
 
 class DatasetView(DatasetBase):
@@ -110,10 +110,8 @@ def reading(item: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
 
 
 def called(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a text with tasks and formats by their names; several formats are separated by commas."""
+    """The values of a text with formats by their names; several are separated by commas."""
     said = dict(data)
-    if "task" in said:
-        said["task"] = TASKS.get(said["task"], said["task"])
     if "format" in said:
         said["format"] = FORMATS.get(said["format"], said["format"])
         said["others"] = ", ".join(str(FORMATS.get(name, name)) for name in said.get("others", "").split(", "))

@@ -38,7 +38,7 @@ class DatasetReview(DatasetBase):
             dataset = session.get_one(Dataset, dataset_id)
             row = find_revision(session, dataset_id, dataset.revision) if dataset.revision else None
             if row is None:
-                raise Conflict(_("The dataset is still being checked: it has no revision yet."))
+                raise Conflict(_("The dataset check isn't finished, so there is no version yet."))
             confirm_readings(dataset, row)
             status, total = str(dataset.status), dataset.total_images
         to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,

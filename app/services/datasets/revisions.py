@@ -55,14 +55,16 @@ class DatasetRevisions(DatasetBase):
         row = find_revision(db.session, dataset_id, job.number)
         if row is None:  # deleted meanwhile
             self.get(dataset_id)
-            raise Conflict(_("The revision was taken back."))
+            raise Conflict(_("The version was discarded."))
         return row
 
     def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> Job:
         """The row of the next revision."""
         if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
             self.get(dataset_id)
-            raise Conflict(_("The dataset's raw files are not on the server: upload it again to change it."))
+            raise Conflict(
+                _("The original files of this dataset aren't on the server. Upload the dataset again to change it.")
+            )
         most = current_app.config["MAX_CLASSES"]
         self.get(dataset_id)
         with writing() as session:
@@ -72,7 +74,7 @@ class DatasetRevisions(DatasetBase):
                 .order_by(DatasetRevision.number.desc()).limit(1)
             )  # fmt: skip
             if newest is None or newest.status == RevisionStatus.BUILDING:
-                raise Conflict(_("A revision of this dataset is being made. Wait until it is ready."))
+                raise Conflict(_("A version of this dataset is being created. Wait until it is ready."))
             base = find_revision(session, dataset_id, dataset.revision) if dataset.revision else newest
             base = base or newest
             refuse_unknown(base, changes)
@@ -107,7 +109,7 @@ class DatasetRevisions(DatasetBase):
         """
         row = self.get_revision(dataset_id, number)
         if row.error:
-            raise Conflict(_("Revision %(number)s cannot be used: %(error)s", number=number, error=row.error))
+            raise Conflict(_("Version %(number)s can't be used: %(error)s", number=number, error=row.error))
         with writing() as session:
             dataset, row = session.get_one(Dataset, dataset_id), session.get_one(DatasetRevision, row.id)
             make_current(dataset, row)
@@ -150,7 +152,7 @@ def refuse_unfixable(fixes: list[str] | str | None) -> None:
     """Raises: Unprocessable: a finding that nothing mends."""
     wrong = [code for code in fixes or [] if fixes != "all" and not told_of(code).fix]
     if wrong:
-        text = _("Cannot be fixed: %(codes)s.", codes=", ".join(wrong))
+        text = _("No automatic fix for: %(codes)s.", codes=", ".join(wrong))
         raise Unprocessable(text, [{"field": "fixes", "message": text}])
 
 

@@ -6,69 +6,75 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 from app.services.datasets import finding_texts, format_texts, reading_texts
+from app.texts import _ln, fill
 
-TASKS = {"detect": _l("Detection"), "segment": _l("Segmentation"), "pose": _l("Pose"), "obb": _l("Oriented boxes"),
-         "classify": _l("Classification")}  # fmt: skip
 FORMATS = {"yolo": "YOLO", "darknet": "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", "coco": "COCO", "voc": "Pascal VOC",
            "cvat": "CVAT", "labelme": "LabelMe", "createml": "CreateML",
-           "folders": _l("folders of classes")}  # fmt: skip
+           "folders": _l("class folders")}  # fmt: skip
 DECISIONS = {
-    "val_split": _l(
-        "The ZIP has no validation images: %(moved)s training images (%(percent)s %%) were set apart for validation, "
-        "the same ones at every upload."
+    "val_split": _ln(
+        "The ZIP has no validation set. %(moved)s training image (%(percent)s%%) was moved to it, the same one at "
+        "every upload.",
+        "The ZIP has no validation set. %(moved)s training images (%(percent)s%%) were moved to it, the same ones "
+        "at every upload.", "moved"
     ),
-    "split_made": _l("The dataset has no split: %(train)s images were taken for training, %(val)s for validation and "
-                     "%(test)s for the test. Each class is spread evenly, images that look alike or are from one "
-                     "source stay together, and the split is the same each time (seed %(seed)s)."),
-    "split_wished": _l("The images were split anew: %(train)s for training, %(val)s for validation, %(test)s for the "
-                       "test (seed %(seed)s)."),
-    "groups_torn": _l("%(count)s images, most of the dataset, look alike or are from one source. They could not all "
-                      "stay on one side of the split: the measures of a training will look better than they are."),
-    "classes_merged": _l("Of %(before)s classes %(after)s were made: those with equal names are one."),
-    "root_chosen": _l("The ZIP holds several datasets: “%(root)s” was taken; not taken: %(others)s."),
-    "form_names_ignored": _l("The class names of data.yaml were taken, not those of the form."),
-    "download_ignored": _l("“download” in data.yaml was ignored: nothing from a dataset is ever run or fetched."),
+    "split_made": _l("The dataset has no split. New split by images: training %(train)s, validation %(val)s, test "
+                     "%(test)s. Classes are distributed evenly, near-duplicates and images from the same source "
+                     "stay together, and the split is always the same (seed %(seed)s)."),
+    "split_wished": _l("New split by images: training %(train)s, validation %(val)s, test %(test)s (seed %(seed)s)."),
+    "groups_torn": _ln("%(count)s image, most of the dataset, is a near-duplicate or from the same source. It "
+                      "couldn't stay in one set, so metrics will look better than they are (data leakage).",
+                      "%(count)s images, most of the dataset, are near-duplicates or from the same source. They "
+                      "couldn't all stay in one set, so metrics will look better than they are (data leakage).",
+                        "count"),
+    "classes_merged": _l("Classes with the same name were merged. Before: %(before)s. Now: %(after)s."),
+    "root_chosen": _l("The ZIP has several datasets. Dataset used: “%(root)s”. Not used: %(others)s."),
+    "form_names_ignored": _l("The class names come from data.yaml, not from the form."),
+    "download_ignored": _l("“download” in data.yaml was ignored. The server never runs or downloads anything on "
+                           "behalf of a dataset."),
     "classes_unnamed": _l(
-        "Nobody named the classes. From the largest class number in the labels, they are called class_0 to "
-        "class_%(last)s."
+        "The classes have no names. They are called class_0 to class_%(last)s, after the highest class ID in the "
+        "labels."
     ),
-    "folder_names": _l("The classes are named by the folders of the images, not by data.yaml or the form."),
-    "names_given": _l("The %(count)s classes have the names that were given for them."),
-    "task_found": _l("From the labels, the task is “%(task)s”. If it is another one, choose it here."),
-    "task_wished": _l("The task is “%(task)s”, as it was chosen."),
-    "task_folders": _l("There are no labels: each folder of images is a class, and the task is “%(task)s”."),
-    "task_plain_folders": _l("There are no labels: each folder of images was taken as a class, and the task is "
-                             "“%(task)s”. If the images do have labels, they are missing: upload them together."),
-    "set_aside": _l("Images that cannot be decoded or are too large were set aside: %(count)s. Training will not see "
-                    "them."),
-    "members_twice": _l("Files that are in the ZIP twice with the same content were taken once: %(count)s, such as "
-                        "%(first)s."),
-    "folders_cut": _l("The ZIP holds a whole path of folders. The folders above the dataset (%(folder)s) were left "
-                      "out."),
-    "names_decoded": _l("The ZIP does not say how its file names are encoded. They were read as %(encoding)s."),
-    "zips_opened": _l("The ZIP holds other ZIPs. They were opened: %(names)s."),
-    "findings_cut": _l("Of %(total)s findings the first %(stored)s are listed."),
+    "folder_names": _l("The classes are named after the image folders, not after data.yaml or the form."),
+    "names_given": _ln("The dataset has %(count)s class, named as you entered.",
+                      "The dataset has %(count)s classes, named as you entered.", "count"),
+    "task_found": _l("The labels suggest the task “%(task)s”. If that is wrong, choose another task here."),
+    "task_wished": _l("The task is “%(task)s”, as you chose."),
+    "task_folders": _l("The dataset has no labels: each image folder is a class, and the task is “%(task)s”."),
+    "task_plain_folders": _l("The dataset has no labels: each image folder became a class, and the task is "
+                             "“%(task)s”. If your images do have labels, upload images and labels together."),
+    "set_aside": _ln("%(count)s image can't be decoded or is too large and was left out of training.",
+                    "%(count)s images can't be decoded or are too large and were left out of training.", "count"),
+    "members_twice": _ln("%(count)s file that is in the ZIP twice with the same content was imported once: %(first)s.",
+                         "%(count)s files that are in the ZIP twice with the same content were imported once. Example: "
+                         "%(first)s."),
+    "folders_cut": _l("The ZIP has a full path of folders. The folders above the dataset were left out: %(folder)s."),
+    "names_decoded": _l("The ZIP doesn't say how its file names are encoded. They were read as %(encoding)s."),
+    "zips_opened": _l("The ZIP has other ZIPs inside, which were extracted: %(names)s."),
+    "findings_cut": _l("Issues listed: %(stored)s of %(total)s."),
 }  # fmt: skip
 
 REASONS = {
-    "no_train_images": _l("There are no training images (images/train or train/images)."),
-    "disk_full": _l("The disk is full. Delete something and try again."),
-    "one_image": _l("One training image is not enough: at least one more is needed for validation."),
-    "names_too_few": _l("%(count)s class names were given, and the dataset has %(needed)s classes."),
-    "class_not_there": _l("The dataset has no class “%(name)s” that could be renamed."),
-    "class_no_folder": _l("“%(name)s” cannot be the name of a folder: choose another name for this class."),
-    "no_train": _l("No training image can be used. The findings say why."),
-    "no_val": _l("No validation image can be used. The findings say why."),
-    "no_boxes": _l("No image that can be used has a labelled object. The findings say why."),
-    "boxes_only": _l("Some label files hold boxes, but the task “%(task)s” needs polygons or corners in every file. "
-                     "Fix it among the findings (boxes become outlines of four corners), or choose the task "
-                     "“Detection”."),
-    "files_missing": _l("The dataset's files are missing on the server. Delete it and upload it again."),
-    "interrupted": _l("The server was stopped before the dataset was complete. Delete it and upload it again."),
-    "died": _l("The validation ended unexpectedly (%(how)s). Delete the dataset and upload it again; if it happens "
-               "again, the server's log says more."),
-    "stalled": _l("The validation stopped answering and was ended. Delete the dataset and upload it again."),
-    "failed": _l("The dataset could not be validated: %(error)s"),
+    "no_train_images": _l("The dataset has no training images (images/train or train/images)."),
+    "disk_full": _l("The disk is full. Free some space and try again."),
+    "one_image": _l("The dataset has one image only. Add at least one more for the validation set."),
+    "names_too_few": _l("The dataset has another number of classes (%(needed)s) than class names were given "
+                        "(%(count)s)."),
+    "class_not_there": _l("The dataset has no class “%(name)s”, so it can't be renamed."),
+    "class_no_folder": _l("“%(name)s” isn't a valid folder name. Choose another name for this class."),
+    "no_train": _l("None of the training images can be used. See the issues."),
+    "no_val": _l("None of the validation images can be used. See the issues."),
+    "no_boxes": _l("None of the usable images has a labeled object. See the issues."),
+    "boxes_only": _l("Some label files have boxes, but the task “%(task)s” needs polygons in every file. Fix this "
+                     "in the Issues tab (boxes become four-corner polygons), or choose the task “Detection”."),
+    "files_missing": _l("The dataset files are missing on the server. Delete the dataset and upload it again."),
+    "interrupted": _l("The server was stopped before the dataset check finished. Delete the dataset and upload it "
+                      "again."),
+    "died": _l("The dataset check ended unexpectedly (%(how)s). Delete the dataset and upload it again. If the "
+               "error persists, see the server log."),
+    "stalled": _l("The dataset check stopped responding and was ended. Delete the dataset and upload it again."),
+    "failed": _l("The dataset check failed: %(error)s"),
 }  # fmt: skip
 
 DECISIONS |= format_texts.DECISIONS | reading_texts.DECISIONS
@@ -81,6 +87,6 @@ LEFT_OUT = finding_texts.LEFT_OUT
 def say(texts: Mapping[str, Any], code: str, data: Mapping[str, Any]) -> str:
     """The sentence for a code in the reader's language; the code itself where an older version wrote another one."""
     try:
-        return str(texts[code]) % data
+        return fill(texts[code], data)
     except KeyError:
         return code

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 
 SKIPS_IMAGE = _l("YOLO skips the image.")
-USES_IT = _l("YOLO uses it all the same.")
+USES_IT = _l("YOLO uses the image.")
 
 
 @dataclass(frozen=True)

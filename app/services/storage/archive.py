@@ -13,6 +13,7 @@ from app.errors import Unprocessable
 from app.services.storage.directory import ENCRYPTED, Entry
 from app.services.storage.methods import CALLED, READABLE
 from app.services.storage.paths import MAX_DEPTH, safe_parts, shown
+from app.texts import size
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LABELS = frozenset({".txt"})
@@ -177,7 +178,7 @@ def collision(first: Member, second: Member) -> Unprocessable:
     if first.entry.name == second.entry.name:
         return Unprocessable(_("The ZIP holds %(name)s twice, with different contents. Keep one of the two and make "
                                "the ZIP again.", name=shown(first.entry.name)))  # fmt: skip
-    return Unprocessable(_("%(first)s and %(second)s would be the same file.",
+    return Unprocessable(_("%(first)s and %(second)s have the same path. Rename one of them and upload again.",
                            first=shown(first.entry.name), second=shown(second.entry.name)))  # fmt: skip
 
 
@@ -214,8 +215,8 @@ def refuse_sizes(entry: Entry, total: int, limits: Limits) -> None:
         raise Unprocessable(_("%(name)s expands to more than %(ratio)s times its packed size.",
                               name=shown(entry.name), ratio=MAX_RATIO))  # fmt: skip
     if total > limits.max_expanded:
-        raise Unprocessable(_("Extracted, the ZIP would have more than %(limit)s bytes (MAX_EXPANDED_SIZE).",
-                              limit=limits.max_expanded))  # fmt: skip
+        raise Unprocessable(_("Extracted, the ZIP would exceed %(limit_size)s (MAX_EXPANDED_SIZE).",
+                              limit_size=size(limits.max_expanded)))  # fmt: skip
 
 
 def sort_in(listing: Listing, entry: Entry, parts: tuple[str, ...]) -> None:
@@ -245,8 +246,8 @@ def refuse_size(entry: Entry, kind: str) -> None:
         Unprocessable: it is one.
     """
     if kind == "label":
-        raise Unprocessable(_("%(name)s is too large for a label file (%(limit)s bytes).", name=shown(entry.name),
-                              limit=MAX_LABEL))  # fmt: skip
+        raise Unprocessable(_("%(name)s is too large for a label file (limit: %(limit_size)s).", name=shown(entry.name),
+                              limit_size=size(MAX_LABEL)))  # fmt: skip
     if kind == "annotation":
-        raise Unprocessable(_("%(name)s is too large for an annotation file (%(limit)s bytes).",
-                              name=shown(entry.name), limit=MAX_ANNOTATION))  # fmt: skip
+        raise Unprocessable(_("%(name)s is too large for an annotation file (limit: %(limit_size)s).",
+                              name=shown(entry.name), limit_size=size(MAX_ANNOTATION)))  # fmt: skip

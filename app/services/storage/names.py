@@ -27,15 +27,17 @@ def checked(names: list[str], max_classes: int, source: str) -> list[str]:
         Unprocessable: too many, none, or one that is empty, too long, or looks like a path.
     """
     if not names:
-        raise Unprocessable(_("There must be at least one class name (%(source)s).", source=source))
+        raise Unprocessable(_("At least one class name is needed (%(source)s).", source=source))
     if len(names) > max_classes:
-        raise Unprocessable(_("There are more than %(limit)s classes (MAX_CLASSES).", limit=max_classes))
+        raise Unprocessable(
+            _("The dataset has more classes than the limit of %(limit)s (MAX_CLASSES).", limit=max_classes)
+        )
     names = [name.strip() for name in names]
     for number, name in enumerate(names):
         if not name:
             raise Unprocessable(_("Class %(number)s has an empty name (%(source)s).", number=number, source=source))
         if len(name) > MAX_NAME or is_path(name) or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
-            raise Unprocessable(_("“%(name)s” cannot be a class name (%(source)s).", name=shown(name), source=source))
+            raise Unprocessable(_("“%(name)s” isn't a valid class name (%(source)s).", name=shown(name), source=source))
     return names
 
 

@@ -223,9 +223,9 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
         BadUpload: not a ZIP by its name. Unprocessable: a field is not valid.
     """
     if not metadata.get("filename", "").lower().endswith(".zip"):
-        message = _("The file's name must end in .zip.")
+        message = _("The file name must end in .zip.")
         raise BadUpload(
-            kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted here."),
+            kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted."),
             [{"field": "filename", "message": message}],
         )
     try:

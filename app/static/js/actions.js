@@ -69,7 +69,7 @@ export const restore = (training, changed) => doing(() => act(training, "restore
 
 export async function deleteForGood(training, changed) {
   const text = t("“{name}”, its curves, its log and its weights are removed from the disk. This cannot be undone.", { name: training.name });
-  if (!(await confirmed({ title: t("Delete for good?"), text, action: t("Delete for good") }))) return;
+  if (!(await confirmed({ title: t("Delete for good?"), text, action: t("Delete permanently") }))) return;
   await doing(() => remove(`/api/trainings/${training.id}`, { permanent: true }), changed);
 }
 

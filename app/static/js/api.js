@@ -8,7 +8,7 @@ export class ApiError extends Error {
   }
 }
 
-const unreachable = () => new ApiError({ title: t("The server does not answer"), detail: t("Check that it runs and that the network is there, then try again.") });
+const unreachable = () => new ApiError({ title: t("The server doesn't respond"), detail: t("Check that the server is running and that you are online, then try again.") });
 
 /** The error of an answer whose body is a text. */
 export function problem(status, text) {
@@ -19,7 +19,7 @@ function failed(status, body) {
   const known = body && typeof body === "object" ? body : {};
   return new ApiError({
     status,
-    title: known.title || t("The server answered with error {status}", { status }),
+    title: known.title || t("The server returned error {status}", { status }),
     detail: known.detail || "",
     errors: known.errors || [],
   });
@@ -68,7 +68,7 @@ export function upload(path, form, progress) {
     request.upload.addEventListener("progress", ({ loaded, total }) => progress({ sent: loaded, total, ...rate(loaded, total) }));
     request.addEventListener("load", () => (request.status < 400 ? resolve(request.response) : reject(failed(request.status, request.response))));
     request.addEventListener("error", () => reject(unreachable()));
-    request.addEventListener("abort", () => reject(new ApiError({ title: t("Upload cancelled"), detail: t("Nothing was kept on the server.") })));
+    request.addEventListener("abort", () => reject(new ApiError({ title: t("Upload canceled"), detail: t("Nothing was stored on the server.") })));
     request.open("POST", path);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");

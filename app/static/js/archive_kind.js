@@ -13,11 +13,11 @@ const begins = (bytes, mark, at = 0) => mark.every((byte, index) => bytes[at + i
 export async function whyNoZip(file) {
   const head = await bytesOf(file.slice(0, 4));
   const other = OTHERS.find(([, mark]) => begins(head, mark));
-  if (other) return t("It is a {kind} archive with the name of a ZIP. Unpack it, and make a ZIP of what is in it.", { kind: other[0] });
+  if (other) return t("This is a {kind} archive renamed to ZIP. Extract it and create a ZIP of its contents.", { kind: other[0] });
   const tail = await bytesOf(file.slice(-END_AT_MOST));
   if (tail.some((byte, at) => byte === END[0] && begins(tail, END, at))) return null;
   if (!begins(head, ZIP)) return notZip();
-  return t("It is a ZIP whose end is missing. Download it again, or make it anew.");
+  return t("The ZIP is incomplete. Download or create it again.");
 }
 
-export const notZip = () => t("It is not a ZIP file. Put the images and their labels into a ZIP, and choose that.");
+export const notZip = () => t("This is not a ZIP file. Put images and labels into a ZIP and choose that file.");

@@ -3,15 +3,16 @@ import { post } from "./api.js";
 import { h, icon, toast } from "./dom.js";
 import { number } from "./format.js";
 import { t, tn } from "./i18n.js";
+import { splitName } from "./splits.js";
 
 const SPLITS = [["train", "train_images"], ["val", "val_images"], ["test", "test_images"]];
 
-/** The shares of train, val and test as a bar with its legend. */
+/** The shares of the sets as a bar with its legend. */
 export function splitBar(dataset) {
   const parts = SPLITS.map(([name, key]) => [name, dataset[key] || 0]).filter(([, count]) => count);
   return [
     h("div", { class: "split", "aria-hidden": "true" }, parts.map(([name, count]) => h("span", { class: `split-${name}`, style: { flex: String(count) } }))),
-    h("div", { class: "split-legend" }, parts.length ? parts.map(([name, count]) => h("span", { class: `key-${name}` }, h("span", {}, `${name} ${number(count)}`))) : t("no pictures yet")),
+    h("div", { class: "split-legend" }, parts.length ? parts.map(([name, count]) => h("span", { class: `key-${name}` }, h("span", {}, `${splitName(name)} ${number(count)}`))) : t("no images yet")),
   ];
 }
 
@@ -33,19 +34,19 @@ export function classChips(classes, most = 6) {
     rest > 0 && h("span", { class: "chip", title: classes.slice(count, count + 30).join(", ") }, `+${number(rest)}`));
 }
 
-export const pictures = (count) => tn("{n} picture", "{n} pictures", count);
+export const pictures = (count) => tn("{n} image", "{n} images", count);
 
 /** Make the button ask for the sample dataset and go to its page. */
 export function sampleButton(button) {
   button.addEventListener("click", async () => {
     button.disabled = true;
-    button.replaceChildren(icon("stars"), ` ${t("Drawing the sample…")}`);
+    button.replaceChildren(icon("stars"), ` ${t("Creating the sample dataset…")}`);
     try {
       const { dataset_id: id } = await post("/api/datasets/sample");
       window.location.assign(`/datasets/${id}`);
     } catch (error) {
       button.disabled = false;
-      button.replaceChildren(icon("stars"), ` ${t("Try with the sample dataset")}`);
+      button.replaceChildren(icon("stars"), ` ${t("Use the sample dataset")}`);
       toast(error.detail || error.title, "failed");
     }
   });

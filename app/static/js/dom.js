@@ -53,7 +53,7 @@ export function blank({ symbol, title, text, actions = [] }) {
 }
 
 /** What failed and why, with a way to try again. */
-export function failure(error, retry, title = error.title || t("This did not work")) {
+export function failure(error, retry, title = error.title || t("Something went wrong")) {
   const again = retry && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: retry }, icon("arrow-clockwise"), " ", t("Try again"));
   return h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"), h("div", { class: "notice-text" }, h("strong", {}, title), error.detail || error.message), again);
 }

@@ -97,7 +97,7 @@ export class EvaluationView {
       const view = this.picture(picture);
       return h("button", { class: "preview preview-open", type: "button", hidden: index >= WORST_AT_FIRST, title: picture.file, onclick: () => this.open(pictures, index) }, view.element, h("span", { class: "under" }, tn("{n} error", "{n} errors", picture.errors)));
     }));
-    const more = pictures.length > WORST_AT_FIRST && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { list.querySelectorAll("[hidden]").forEach((item) => { item.hidden = false; }); more.remove(); } }, t("Show all {n}", { n: number(pictures.length) }));
+    const more = pictures.length > WORST_AT_FIRST && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => { list.querySelectorAll("[hidden]").forEach((item) => { item.hidden = false; }); more.remove(); } }, t("Show all ({n})", { n: number(pictures.length) }));
     return [this.data.task !== "classify" && this.legend(pictures[0]), list, more]; // what the colours mean
   }
 

@@ -10,7 +10,7 @@ export function t(text, params) {
   return fill(typeof found === "string" ? found : text, params);
 }
 
-/** One or many: `tn("{n} picture", "{n} pictures", 3)`; `n` fills its place, written as the locale writes numbers. */
+/** One or many: `tn("{n} image", "{n} images", 3)`; `n` fills its place, written as the locale writes numbers. */
 export function tn(one, many, n, params = {}) {
   const form = plural.select(n) === "one" ? 0 : 1;
   const found = catalogue.messages[one];

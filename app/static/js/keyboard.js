@@ -3,8 +3,8 @@ import { $, h } from "./dom.js";
 import { t } from "./i18n.js";
 
 const GO = {
-  h: ["/", () => t("Dashboard")], d: ["/datasets", () => t("Datasets")], t: ["/trainings", () => t("Trainings")],
-  n: ["/trainings/new", () => t("New training")], c: ["/compare", () => t("Compare")], e: ["/tests", () => t("Test")], s: ["/system", () => t("System")],
+  h: ["/", () => t("Dashboard")], d: ["/datasets", () => t("Datasets")], t: ["/trainings", () => t("Training runs")],
+  n: ["/trainings/new", () => t("New training run")], c: ["/compare", () => t("Compare")], e: ["/tests", () => t("Test")], s: ["/system", () => t("System")],
 };
 const WAIT_MS = 1200; // for the second key
 let goPressed = 0;

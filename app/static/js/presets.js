@@ -33,7 +33,7 @@ export class Presets {
   /** What the values were made from. */
   known({ train_images: images, classes, picture_size: picture, small_object: small, device, device_name: name, memory, cores }) {
     const machine = device === "cpu" ? tn("processor with {n} core", "processor with {n} cores", cores) : `${name}, ${bytes(memory)}`;
-    return [tn("{n} picture", "{n} pictures", images), tn("{n} class", "{n} classes", classes), picture && t("{size} px", { size: number(picture) }), small && t("objects from {size} px on", { size: number(small) }), machine].filter(Boolean).join(" · ");
+    return [tn("{n} image", "{n} images", images), tn("{n} class", "{n} classes", classes), picture && t("{size} px", { size: number(picture) }), small && t("objects from {size} px on", { size: number(small) }), machine].filter(Boolean).join(" · ");
   }
 
   show() {

@@ -9,7 +9,7 @@ const SHOWN = 12;
 
 /** Why the list is empty, and what to do about it. */
 function nothing(searched, taken) {
-  const next = h("a", { href: "/trainings/new" }, t("New training"));
+  const next = h("a", { href: "/trainings/new" }, t("New training run"));
   if (searched) return h("p", { class: "panel-empty" }, t("No training has this name."));
   return h("p", { class: "panel-empty" }, taken ? t("There is no other training.") : t("No training yet"), " ", next);
 }
@@ -18,7 +18,7 @@ function nothing(searched, taken) {
 export function pickRuns(taken, room) {
   return new Promise((resolve) => {
     const chosen = new Set();
-    const list = h("div", { class: "picker-list", role: "group", "aria-label": t("Trainings") }, skeleton(4));
+    const list = h("div", { class: "picker-list", role: "group", "aria-label": t("Training runs") }, skeleton(4));
     const count = h("span", { class: "quiet", role: "status" });
     const take = h("button", { class: "btn btn-primary", type: "submit", disabled: true }, t("Add"));
     const search = h("input", { class: "form-control", type: "search", maxlength: 100, placeholder: t("Search by name"), "aria-label": t("Search by name"), oninput: () => { clearTimeout(timer); timer = setTimeout(load, 250); } });

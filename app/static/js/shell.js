@@ -44,7 +44,7 @@ function showTheme() {
 }
 
 live.addEventListener("state", showLight);
-live.addEventListener("returned", () => toast(t("Connected again. What was missed has been loaded."), "success"));
+live.addEventListener("returned", () => toast(t("Reconnected. Missed updates have been loaded."), "success"));
 active.addEventListener("change", showRunning);
 document.addEventListener("theme", showTheme);
 for (const button of $$("button[data-theme]")) button.addEventListener("click", () => window.setTheme(button.dataset.theme));

@@ -4,7 +4,7 @@ import { bytes, dateTime, number, significant } from "./format.js";
 import { t, tn } from "./i18n.js";
 
 const STATES = {
-  pending: ["hourglass", () => t("Waiting")],
+  pending: ["hourglass", () => t("Queued")],
   running: ["play-circle-fill", () => t("Running")],
   completed: ["check-circle-fill", () => t("Completed")],
   failed: ["x-octagon-fill", () => t("Failed")],
@@ -17,7 +17,7 @@ const STATES = {
   invalid: ["x-octagon-fill", () => t("Not usable")],
   error: ["x-octagon-fill", () => t("Error")],
   warning: ["exclamation-triangle-fill", () => t("Warning")],
-  info: ["info-circle", () => t("Note")],
+  info: ["info-circle", () => t("Info")],
 };
 
 export function badge(status) {

@@ -121,7 +121,7 @@ export class Head {
     const until = new Date(new Date(training.deleted_at).getTime() + this.trashDays * 86_400_000);
     const buttons = h("div", { class: "notice-actions" },
       button("arrow-counterclockwise", t("Restore"), () => restore(training, this.changed), "btn-outline btn-sm"),
-      button("trash3", t("Delete for good"), () => deleteForGood(training, () => window.location.assign("/trainings?trash=true")), "btn-outline btn-danger-quiet btn-sm"));
+      button("trash3", t("Delete permanently"), () => deleteForGood(training, () => window.location.assign("/trainings?trash=true")), "btn-outline btn-danger-quiet btn-sm"));
     return notice("trash3", t("In the trash"), t("It is removed for good on {date}.", { date: dateTime(until.toISOString()) }), buttons);
   }
 }

@@ -36,7 +36,7 @@ export class Uploads {
     const forms = [...this.items].map((item) => item.asking).filter(Boolean);
     this.all?.remove();
     if (forms.length < 2) return;
-    this.all = h("div", { class: "upload-all" }, small("upload", t("Upload all {n}", { n: number(forms.length) }), () => forms.forEach((form) => form.requestSubmit())));
+    this.all = h("div", { class: "upload-all" }, small("upload", tn("Upload {n} file", "Upload all {n} files", forms.length), () => forms.forEach((form) => form.requestSubmit())));
     this.place.prepend(this.all);
   }
 
@@ -81,7 +81,7 @@ class Upload {
     this.element = h("section", { class: "panel upload", "aria-label": file.name });
     if (kept) return;
     const reason = this.refusal();
-    if (reason) this.failed({ title: t("This file cannot be uploaded"), detail: reason });
+    if (reason) this.failed({ title: t("This file can't be uploaded"), detail: reason });
     else { this.ask(); this.look(); }
   }
 
@@ -91,14 +91,14 @@ class Upload {
     if (!reason || !this.asking) return;
     this.asking = null;
     this.uploads.offerAll();
-    this.failed({ title: t("This file cannot be uploaded"), detail: reason });
+    this.failed({ title: t("This file can't be uploaded"), detail: reason });
   }
 
   refusal() {
     const { most } = this.uploads.limits;
     if (!/\.zip$/i.test(this.file.name)) return notZip();
-    if (!this.file.size) return t("It is empty: make it anew, or choose another one.");
-    if (this.file.size > most) return t("It has {size}; the server takes {limit} at most.", { size: bytes(this.file.size), limit: bytes(most) });
+    if (!this.file.size) return t("The file is empty. Create it again or choose another one.");
+    if (this.file.size > most) return t("The file has {size}; the server accepts up to {limit}.", { size: bytes(this.file.size), limit: bytes(most) });
     return null;
   }
 
@@ -125,12 +125,12 @@ class Upload {
   inChunks(metadata) {
     return new Transfer(this.file, metadata, {
       progress: (state) => this.progress(state, "sending", () => [this.pauseButton(), this.cancelButton()]),
-      interrupted: () => this.show(t("The connection is lost. It goes on by itself as soon as it is back."), this.share ? percent(this.share) : "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
+      interrupted: () => this.show(t("Connection lost. The upload resumes automatically when the connection is back."), this.share ? percent(this.share) : "", this.share ?? null, "interrupted", () => [this.pauseButton(), this.cancelButton()]),
     });
   }
 
   queueUp() {
-    this.show(t("Waiting for the upload before it"), "", this.share ?? 0, "waiting", () => [this.cancelButton()]);
+    this.show(t("Waiting for the previous upload"), "", this.share ?? 0, "waiting", () => [this.cancelButton()]);
     this.uploads.send(this);
   }
 
@@ -153,7 +153,7 @@ class Upload {
   progress({ sent, total, rate, left }, kind, actions) {
     this.share = sent / total;
     if (sent < total) this.show([percent(sent / total), " · ", t("{sent} of {total}", { sent: bytes(sent), total: bytes(total) })], rate ? `${bytes(rate)}/s · ${remaining(left)}` : "", sent / total, kind, actions);
-    else this.show(t("Sent. The server unpacks it."), "", null);
+    else this.show(t("Uploaded. Extracting on the server."), "", null);
   }
 
   async send() {
@@ -178,7 +178,7 @@ class Upload {
   /** The dataset's id; null when it was paused or cancelled, and the next in the queue has its turn. */
   async sendInChunks() {
     if (!(await this.transfer.run())) return null;
-    this.show(t("Sent. The server unpacks it."), "", null);
+    this.show(t("Uploaded. Extracting on the server."), "", null);
     const id = await created(this.transfer.id);
     this.transfer.forget();
     return id;
@@ -186,7 +186,7 @@ class Upload {
 
   received(id) {
     this.id = id;
-    this.show(t("Unpacked. The check begins."), this.link(), null);
+    this.show(t("Extracted. Starting the dataset check."), this.link(), null);
     this.uploads.changed();
     if (this.uploads.early.has(id)) this.checked(this.uploads.early.get(id));
   }
@@ -194,7 +194,7 @@ class Upload {
   pauseButton() {
     return small("pause-fill", t("Pause"), () => {
       this.transfer.pause();
-      this.show(t("Paused. It goes on where it was."), "", this.share ?? 0, "paused", () => [small("play-fill", t("Resume"), () => this.queueUp()), this.cancelButton()]);
+      this.show(t("Paused. The upload resumes where it stopped."), "", this.share ?? 0, "paused", () => [small("play-fill", t("Resume"), () => this.queueUp()), this.cancelButton()]);
     });
   }
 
@@ -210,15 +210,15 @@ class Upload {
   async found() {
     const { entry, state, offset, length, id } = this.kept;
     if (state === "receiving") {
-      this.show([t("Stopped at {percent}.", { percent: percent(offset / length) }), " ", t("Choose the same file again and it goes on there.")], "", offset / length, "kept", () => [
-        small("folder2-open", t("Choose the file"), () => this.uploads.choose()),
+      this.show([t("The upload stopped at {percent}.", { percent: percent(offset / length) }), " ", t("Choose the same file again to resume the upload.")], "", offset / length, "kept", () => [
+        small("folder2-open", t("Choose file"), () => this.uploads.choose()),
         small(null, t("Cancel"), () => { this.uploads.remove(this); terminate(entry); }),
       ]);
       return;
     }
     this.transfer = new Transfer(this.file, {}, {});
     this.transfer.from(entry);
-    this.show(t("Sent. The server unpacks it."), "", null);
+    this.show(t("Uploaded. Extracting on the server."), "", null);
     try { this.received(await created(id)); } catch (error) { this.failed(error); }
     this.transfer.forget();
   }
@@ -240,15 +240,15 @@ class Upload {
   }
 
   checked({ status, done, total }) {
-    if (status === "valid") this.end(icon("check-circle-fill"), t("Ready to train on."), "is-completed", [this.link(t("See what is in it")), " ", h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on it"))]);
+    if (status === "valid") this.end(icon("check-circle-fill"), t("Ready for training."), "is-completed", [this.link(t("View dataset")), " ", h("a", { href: `/trainings/new?dataset_id=${this.id}` }, t("Train on this dataset"))]);
     else if (status === "invalid") this.refused();
-    else if (total) this.show(t("Checking: {done} of {total} pictures", { done: number(done), total: number(total) }), this.link(), done / total);
+    else if (total) this.show(t("Checking images: {done} of {total}", { done: number(done), total: number(total) }), this.link(), done / total);
   }
 
   /** The reason comes by REST, in the reader's language; a message to all is in the server's. */
   async refused() {
     const { error } = await get(`/api/datasets/${this.id}`).catch(() => ({}));
-    this.end(icon("x-octagon-fill"), error || t("It cannot be trained on. Open it to see why."), "is-failed", this.link());
+    this.end(icon("x-octagon-fill"), error || t("This dataset can't be used for training. Open it to see why."), "is-failed", this.link());
   }
 
   end(symbol, text, look, link) {
@@ -259,12 +259,12 @@ class Upload {
   failed(error) {
     this.bar = null;
     const fields = error.errors?.map((item) => h("li", {}, `${item.field}: ${item.message}`)) || [];
-    const title = [400, 422].includes(error.status) ? t("No dataset could be made of it") : error.title;
+    const title = [400, 422].includes(error.status) ? t("The dataset couldn't be created") : error.title;
     const retry = () => error.again().then(() => created(this.transfer.id)).then((id) => this.received(id)).catch((next) => this.failed(next));
     put(this.element, h("div", { class: "notice", role: "alert" }, icon("exclamation-octagon-fill"),
       h("div", { class: "notice-text" }, h("strong", {}, `${this.file.name}: ${title}`), error.detail, fields.length > 0 && h("ul", {}, fields)),
-      error.again && small("arrow-clockwise", t("Try again"), () => { this.show(t("Sent. The server unpacks it."), "", null); retry(); }),
-      this.form && small(null, t("Change and try again"), () => { this.bar = null; this.ask(); }),
+      error.again && small("arrow-clockwise", t("Try again"), () => { this.show(t("Uploaded. Extracting on the server."), "", null); retry(); }),
+      this.form && small(null, t("Edit and try again"), () => { this.bar = null; this.ask(); }),
       this.closeButton()));
   }
 }

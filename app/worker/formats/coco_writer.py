@@ -15,7 +15,7 @@ CORNERS = 4
 def write(job: Job) -> None:
     """Raises Unfit for a classification: COCO has no class of a whole image."""
     if job.revision.classification:
-        raise Unfit("COCO has no classes of whole images. Export the dataset as YOLO.")
+        raise Unfit("COCO can't store image classes. Export the dataset as YOLO.")
     for split in job.revision.splits:
         pictures = [picture for picture in job.revision.pictures if picture.split == split]
         sizes: dict[str, tuple[int, int]] = {}

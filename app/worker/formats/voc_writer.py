@@ -16,7 +16,7 @@ CONTROL = {number: "_" for number in range(32) if number not in {9, 10, 13}}  # 
 def write(job: Job) -> None:
     """Raises Unfit for a classification: VOC's XML has no class of a whole image."""
     if job.revision.classification:
-        raise Unfit("Pascal VOC has no classes of whole images. Export the dataset as YOLO.")
+        raise Unfit("Pascal VOC can't store image classes. Export the dataset as YOLO.")
     lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
     taken: set[str] = set()
     for picture in job.revision.pictures:

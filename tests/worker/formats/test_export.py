@@ -147,7 +147,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, revision: Path) -> None:
     child, output = run(tmp_path, tmp_path / "classes", "coco")
     end = [envelope.event for _, envelope in child.events()][-1]
     assert isinstance(end, Failed)
-    assert (end.kind, "whole images" in end.error, child.exit_code()) == ("data", True, 1)
+    assert (end.kind, "image classes" in end.error, child.exit_code()) == ("data", True, 1)
     child, missing = run(tmp_path, tmp_path / "nowhere", "voc")
     assert child.exit_code() == 1
     assert not output.exists()

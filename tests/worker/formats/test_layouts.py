@@ -204,7 +204,7 @@ def test_classes_of_folders(tmp_path: Path) -> None:
     assert (source.task, source.names, codes(source)) == ("classify", ["cat", "dog"], ["folder_names", "task_folders"])
     assert "No dataset" in refusal(tmp_path / "split", task="detect")
     assert "No dataset" in refusal(write(tmp_path / "boxes", yolo()), task="classify"), "train and val are no classes"
-    assert "two folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
+    assert "two class folders" in refusal(write(tmp_path / "one", pictures("train/cat/1.jpg")), task="classify")
 
 
 def test_folders_side_by_side(tmp_path: Path) -> None:

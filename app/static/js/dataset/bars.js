@@ -97,7 +97,7 @@ export class Bars {
 
   csv() {
     const { labels, series, first } = this.spec;
-    saveTable(this.spec.name, [first || "", ...series.map((item) => item.label)], labels.map((label, index) => [label, ...series.map((item) => item.values[index])]));
+    saveTable(this.spec.name, [first || "", ...series.map((item) => item.split || item.label)], labels.map((label, index) => [label, ...series.map((item) => item.values[index])]));
   }
 }
 

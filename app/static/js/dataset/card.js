@@ -17,7 +17,7 @@ export function card(dataset, progress, erase) {
     samples(dataset),
     h("div", { class: "card-head" }, h("a", { class: "live-name card-open", href: `/datasets/${dataset.id}`, title: dataset.name }, dataset.name), badge(dataset.status)),
     dataset.needs_review && h("p", { class: "review-mark" }, icon("exclamation-triangle-fill"), " ", t("Check how the labels were read")),
-    dataset.status === "invalid" ? h("p", { class: "card-error", title: dataset.error }, dataset.error || t("It cannot be trained on. Open it to see why.")) : classChips(dataset.classes),
+    dataset.status === "invalid" ? h("p", { class: "card-error", title: dataset.error }, dataset.error || t("This dataset can't be used for training. Open it to see why.")) : classChips(dataset.classes),
     busy || progress?.stage ? working(progress || dataset.progress || {}) : splitBar(dataset),
     h("div", { class: "card-foot" },
       h("span", {}, [pictures(dataset.total_images), dataset.size_bytes && bytes(dataset.size_bytes), taskName(dataset.task)].filter(Boolean).join(" · "), " · ", h("span", { title: dateTime(dataset.created_at), class: "nowrap" }, ago(dataset.created_at))),

@@ -3,12 +3,13 @@
 import { ask, h, icon } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t, tn } from "../i18n.js";
+import { splitName } from "../splits.js";
 import { classTag, className } from "./objects.js";
 import { formatName, taskName } from "./summary.js";
 
 let serial = 0;
 
-const note = () => h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("A new revision is made and used from then on. The present one stays, can be taken again, and trainings keep the one that they used.")));
+const note = () => h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("A new version is created and becomes the current one. The previous version is kept and can be used again; existing runs keep the version they used.")));
 
 function field(label, control, help) {
   const id = `change-${(serial += 1)}`;
@@ -33,7 +34,7 @@ function tick(label, help, checked = false) {
 /** The offer to mend findings in the same revision; null where there is nothing to mend. */
 function mending({ data }) {
   const count = data.report?.fixable || 0;
-  return count ? tick(tn("Also fix the finding that can be fixed", "Also fix the {n} findings that can be fixed", count), t("In the same revision. What each fix does is told among the findings.")) : null;
+  return count ? tick(tn("Also fix the {n} fixable issue", "Also fix the {n} fixable issues", count), t("Applied in the same version. The Issues tab describes each fix.")) : null;
 }
 
 /** A dialog with a note on what will happen. `read()` gives the options; false: nothing was changed, null: it says itself what is missing. */
@@ -46,12 +47,12 @@ function question(current, send, { title, body, read }) {
   };
   const agree = async () => {
     const options = asked();
-    const reason = options ? await send(options) : options === null ? "" : t("Nothing is changed yet.");
+    const reason = options ? await send(options) : options === null ? "" : t("No changes yet.");
     refused.hidden = !reason;
     refused.textContent = reason || "";
     return Boolean(options) && !reason;
   };
-  return ask({ title, action: t("Make a new revision"), body: [body, mend?.element, refused, note()].flat(), read: agree });
+  return ask({ title, action: t("Create version"), body: [body, mend?.element, refused, note()].flat(), read: agree });
 }
 
 const ALL = "\0"; // no folder has this name
@@ -59,18 +60,18 @@ const ALL = "\0"; // no folder has this name
 function askRoot(current, { value, options }, send) {
   const present = value || "";
   const folders = (options || []).map((item) => (item === "/" ? "" : item));
-  const all = { value: ALL, title: t("All of them as one"), help: t("classes of the same name become one class") };
-  const root = choices(t("Folder"), [...folders.map((item) => ({ value: item, title: item || t("the whole archive") })), all], present);
-  const title = t("Take another folder");
-  return question(current, send, { title, body: [h("p", {}, t("The archive holds several datasets. Take this one:")), root.element],
+  const all = { value: ALL, title: t("All of them as one"), help: t("classes with the same name are merged") };
+  const root = choices(t("Folder"), [...folders.map((item) => ({ value: item, title: item || t("the whole ZIP") })), all], present);
+  const title = t("Use another folder");
+  return question(current, send, { title, body: [h("p", {}, t("The ZIP has several datasets. Dataset to use:")), root.element],
     read: () => { const chosen = root.value(); return chosen !== undefined && chosen !== present && { ...(chosen === ALL ? { merge: true } : { root: chosen, merge: false }), format: null }; } });
 }
 
 function askMerge(current, { value = false }, send) {
   const merge = choices(t("Datasets"), [
-    { value: "false", title: t("Take one of them"), help: t("the outermost, largest complete one, or the folder that you choose") },
-    { value: "true", title: t("Take all of them as one"), help: t("classes of the same name become one class") }], String(Boolean(value)));
-  return question(current, send, { title: t("Several datasets in the archive"), body: [merge.element],
+    { value: "false", title: t("Use one dataset"), help: t("the outermost, largest complete dataset, or the folder you choose") },
+    { value: "true", title: t("Merge all datasets"), help: t("classes with the same name are merged") }], String(Boolean(value)));
+  return question(current, send, { title: t("Several datasets in the ZIP"), body: [merge.element],
     read: () => merge.value() !== String(Boolean(value)) && { merge: merge.value() === "true" } });
 }
 
@@ -84,31 +85,31 @@ function askClasses(current, _change, send) {
     while (names.length && !names.at(-1)) names.pop();
     const enough = names.length >= classes.length && names.every(Boolean);
     error.hidden = enough && new Set(names).size === names.length;
-    error.textContent = enough ? t("Two lines are the same. To make one class of two, rename one instead.") : t("{n} names are needed, one a line.", { n: number(classes.length) });
+    error.textContent = enough ? t("Two names are the same. To merge two classes, use “Rename or merge” instead.") : tn("Enter {n} name.", "Enter {n} names, one per line.", classes.length);
     if (!error.hidden) return null;
     return names.join("\n") !== classes.join("\n") && { names };
   };
   return question(current, send, { title: t("Class names"), read,
-    body: [h("p", {}, t("One a line, in the order of their numbers: the first line is class 0.")), field(t("Class names"), text), error] });
+    body: [h("p", {}, t("One name per line, in class ID order. The first line is class 0.")), field(t("Class names"), text), error] });
 }
 
 /** New names by old ones; two classes with one name become one. */
 function askRename(current, _change, send) {
   const { classes } = current;
-  const inputs = classes.map((name, index) => h("input", { class: "form-control", value: className(classes, index), maxlength: 200, "aria-label": t("New name of {name}", { name }), list: "rename-names", oninput: () => tell() }));
+  const inputs = classes.map((name, index) => h("input", { class: "form-control", value: className(classes, index), maxlength: 200, "aria-label": t("New name for {name}", { name }), list: "rename-names", oninput: () => tell() }));
   const told = h("p", { class: "quiet", role: "status" });
   const named = () => inputs.map((input) => input.value.trim());
   const tell = () => {
     const names = named();
     const twice = [...new Set(names.filter((name, index) => name && names.indexOf(name) !== index))];
-    told.textContent = twice.length ? t("Become one class: {names}", { names: twice.join(", ") }) : "";
+    told.textContent = twice.length ? t("Merged into one class: {names}", { names: twice.join(", ") }) : "";
   };
   const read = () => {
     const changed = classes.map((name, index) => [name, named()[index]]).filter(([name, to]) => to && to !== name);
     return changed.length > 0 && { rename: Object.fromEntries(changed) };
   };
   return question(current, send, { title: t("Rename or merge classes"), read, body: [
-    h("p", {}, t("Write the same name twice to make one class of two.")),
+    h("p", {}, t("Use the same name for two classes to merge them.")),
     h("datalist", { id: "rename-names" }, classes.map((name) => h("option", { value: name }))),
     h("div", { class: "rename-rows" }, classes.map((_name, index) => h("div", { class: "rename-row" }, classTag(classes, index), icon("arrow-right"), inputs[index]))), told] });
 }
@@ -117,7 +118,7 @@ function askSplit(current, { value }, send) {
   const { data } = current;
   const wished = value && typeof value === "object";
   const back = wished && choices(t("Split"), [
-    { value: "anew", title: t("In these parts") }, { value: "given", title: t("As in the upload"), help: t("its own split; where it has none, the usual parts") }], "anew");
+    { value: "anew", title: t("Split ratio") }, { value: "given", title: t("As uploaded (original split)"), help: t("the split of the upload, or the default ratio if there is none") }], "anew");
   const share = (count, usual) => (data.total_images ? Math.round((100 * count) / data.total_images) : usual);
   const start = wished ? value : { train: share(data.train_images, 80), val: share(data.val_images, 15), test: share(data.test_images, 5), seed: 0 };
   const input = (name, min) => h("input", { class: "form-control", type: "number", min, max: 1000, step: "any", value: start[name] ?? 0, oninput: () => tell() });
@@ -129,21 +130,21 @@ function askSplit(current, { value }, send) {
     const shares = values();
     const sum = shares.train + shares.val + shares.test;
     const fine = shares.train > 0 && shares.val > 0;
-    told.textContent = fine ? Object.entries(shares).map(([name, part]) => `${name} ${percent(part / sum)} ≈ ${number((part / sum) * data.total_images)}`).join(" · ") : t("Training and validation need a share each.");
+    told.textContent = fine ? Object.entries(shares).map(([name, part]) => `${splitName(name)} ${percent(part / sum)} ≈ ${number((part / sum) * data.total_images)}`).join(" · ") : t("The training and validation sets can't be empty.");
     return fine;
   };
   tell();
   const anew = () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null);
-  return question(current, send, { title: t("Split anew"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
-    h("p", {}, t("The model learns from train; val measures it meanwhile, test once at the end.")),
-    h("p", {}, t("Classes are shared out evenly. Images that nearly equal each other, or come from one source, stay on one side.")),
+  return question(current, send, { title: t("New split"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
+    h("p", {}, t("The model trains on the training set, is evaluated on the validation set after every epoch, and on the test set once at the end.")),
+    h("p", {}, t("Classes are distributed evenly. Near-duplicates and images from the same source stay in the same set.")),
     back && back.element,
-    h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(name, control)), field(t("Seed"), seed)),
-    told, h("p", { class: "quiet" }, t("The same seed gives the same split again."))].filter(Boolean) });
+    h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(splitName(name), control)), field(t("Seed"), seed)),
+    told, h("p", { class: "quiet" }, t("The same seed always gives the same split."))].filter(Boolean) });
 }
 
 const TASK_HELP = {
-  detect: () => t("boxes round objects"), segment: () => t("outlines of objects"), pose: () => t("keypoints of objects"), obb: () => t("boxes that are turned"), classify: () => t("one class for a whole image"),
+  detect: () => t("bounding boxes"), segment: () => t("polygons of objects"), pose: () => t("keypoints of objects"), obb: () => t("oriented bounding boxes"), classify: () => t("one class per image"),
 };
 
 const OUTLINES = ["segment", "obb"];
@@ -154,12 +155,12 @@ function askTask(current, { options }, send) {
   const { data } = current;
   const known = (options?.length > 1 ? options : Object.keys(TASK_HELP)).filter((task) => TASK_HELP[task]);
   const task = choices(t("Task"), known.map((value) => ({ value, title: taskName(value), help: TASK_HELP[value]() })), data.task);
-  const corners = tick(t("Make outlines of four corners from the boxes"), t("This task needs outlines; with boxes alone it cannot be trained."), true);
+  const corners = tick(t("Convert boxes to four-corner polygons"), t("This task needs polygons. Boxes alone aren't enough."), true);
   const needed = () => data.task === "detect" && LABEL_FILES.includes(data.format) && OUTLINES.includes(task.value());
   const show = () => { corners.element.hidden = !needed(); };
   task.element.addEventListener("change", show);
   show();
-  return question(current, send, { title: t("What the labels are for"), body: [task.element, corners.element],
+  return question(current, send, { title: t("Task of these labels"), body: [task.element, corners.element],
     read: () => task.value() !== data.task && { task: task.value(), ...(needed() && corners.checked && { fixes: BOXES_TO_OUTLINES }) } });
 }
 
@@ -167,18 +168,18 @@ function askFormat(current, { options }, send) {
   const { data } = current;
   const format = choices(t("Format"), (options || []).map((value) => ({ value, title: formatName(value) })), data.format);
   const folder = typeof data.report?.root === "string" ? { root: data.report.root } : {}; // other folders may hold this format, too
-  return question(current, send, { title: t("Read it in another format"), body: [h("p", {}, t("The labels are there in several formats. Read these:")), format.element],
+  return question(current, send, { title: t("Choose another format"), body: [h("p", {}, t("The labels come in several formats. Format to use:")), format.element],
     read: () => format.value() && format.value() !== data.format && { format: format.value(), ...folder } });
 }
 
 /** By parameter: the words of its button, its place in the menu, and its dialog. */
 export const CHANGES = {
-  root: { label: () => t("Another folder"), title: () => t("Take another folder"), symbol: "folder2-open", ask: askRoot },
-  merge: { label: () => t("Merge or not"), title: () => t("Several datasets in the archive"), symbol: "union", ask: askMerge },
+  root: { label: () => t("Another folder"), title: () => t("Use another folder"), symbol: "folder2-open", ask: askRoot },
+  merge: { label: () => t("Merge or keep separate"), title: () => t("Several datasets in the ZIP"), symbol: "union", ask: askMerge },
   classes: { label: () => t("Name the classes"), title: () => t("Class names"), symbol: "tags", ask: askClasses },
   names: { label: () => t("Name the classes"), title: () => t("Class names"), symbol: "tags", ask: askClasses },
   rename: { label: () => t("Rename or merge"), title: () => t("Rename or merge classes"), symbol: "pencil", ask: askRename },
-  split: { label: () => t("Split anew"), title: () => t("Split anew"), symbol: "shuffle", ask: askSplit },
-  task: { label: () => t("Another task"), title: () => t("What the labels are for"), symbol: "bullseye", ask: askTask },
-  format: { label: () => t("Another format"), title: () => t("Read it in another format"), symbol: "file-earmark-code", ask: askFormat },
+  split: { label: () => t("New split"), title: () => t("New split"), symbol: "shuffle", ask: askSplit },
+  task: { label: () => t("Another task"), title: () => t("Task of these labels"), symbol: "bullseye", ask: askTask },
+  format: { label: () => t("Another format"), title: () => t("Choose another format"), symbol: "file-earmark-code", ask: askFormat },
 };

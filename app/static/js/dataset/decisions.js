@@ -19,7 +19,7 @@ export class Decisions {
     this.shown = shown;
     put($("[data-decisions]", this.panel), decisions.length
       ? h("ul", { class: "decisions" }, decisions.map((item) => this.decision(item)))
-      : h("p", { class: "panel-empty" }, busy ? t("The check is not finished.") : t("Nothing had to be decided: it was taken as it is.")));
+      : h("p", { class: "panel-empty" }, busy ? t("The dataset check isn't finished.") : t("No choices were needed: the dataset was imported as it is.")));
     put($("[data-change-tools]", this.panel), this.current.ready && this.menu(OFFERS));
     put($("[data-class-tools]", this.panel), this.current.ready && data.classes.length > 0 && button("pencil", t("Rename or merge"), () => this.open("rename"), "btn-outline btn-sm"));
   }
@@ -60,6 +60,6 @@ function skipped({ count = 0, kinds = {}, names = [] } = {}) {
   const some = known.join(", ") + (rest > known.length ? " …" : "");
   return [
     rest > 0 && { message: tn("{n} file was left out: {names}", "{n} files were left out: {names}", rest, { names: some }) },
-    system > 0 && { message: tn("{n} file that the computer's system adds to a ZIP (__MACOSX, hidden files) was left out. Nothing of the dataset is in it.", "{n} files that the computer's system adds to a ZIP (__MACOSX, hidden files) were left out. Nothing of the dataset is in them.", system) },
+    system > 0 && { message: tn("{n} system file (__MACOSX, hidden files) was left out. It isn't part of the dataset.", "{n} system files (__MACOSX, hidden files) were left out. They aren't part of the dataset.", system) },
   ].filter(Boolean);
 }

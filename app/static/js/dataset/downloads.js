@@ -13,8 +13,8 @@ export function showDownloads(place, current) {
   const boxes = data.task !== "classify";
   put(place,
     data.original && item(`${path}/original`, t("Original"), t("Original"), [data.original.name, data.original.bytes && bytes(data.original.bytes)].filter(Boolean).join(" · ")),
-    current.ready && FORMATS.filter(([format]) => boxes || format === "yolo").map(([format, title, text]) => item(`${path}/export?format=${format}&revision=${data.revision}`, title, t("Cleaned, as {format}", { format: title }), text())),
-    !data.original && !current.ready && h("li", {}, h("span", { class: "dropdown-item-text quiet" }, icon("hourglass"), " ", t("Nothing yet: the check is not finished."))));
+    current.ready && FORMATS.filter(([format]) => boxes || format === "yolo").map(([format, title, text]) => item(`${path}/export?format=${format}&revision=${data.revision}`, title, t("Cleaned ({format})", { format: title }), text())),
+    !data.original && !current.ready && h("li", {}, h("span", { class: "dropdown-item-text quiet" }, icon("hourglass"), " ", t("No downloads yet: the dataset check isn't finished."))));
 }
 
 const taking = new Set();
@@ -23,13 +23,13 @@ const taking = new Set();
 async function take(href, name) {
   if (taking.has(href)) return;
   taking.add(href);
-  const told = setTimeout(() => toast(t("{name}: the ZIP is being made. The download begins by itself.", { name })), SOON_MS);
+  const told = setTimeout(() => toast(t("{name}: creating the ZIP. The download starts automatically.", { name })), SOON_MS);
   try {
     const answer = await fetch(href, { method: "HEAD", headers: { "Accept-Language": locale } }).catch(() => null);
     if (!answer?.ok) await get(href); // its reason
     h("a", { href, download: true }).click();
   } catch (error) {
-    toast([t("{name} cannot be downloaded.", { name }), error.detail || error.title].join(" "), "failed");
+    toast([t("{name} can't be downloaded.", { name }), error.detail || error.title].join(" "), "failed");
   } finally {
     clearTimeout(told);
     taking.delete(href);

@@ -55,7 +55,7 @@ export class FindingsTab {
   none() {
     const { data, busy } = this.current;
     put($("[data-finding-summary]", this.panel));
-    put(this.place, h("div", { class: "panel panel-empty" }, busy ? t("The check is not finished.") : data.error || t("Nothing was found.")));
+    put(this.place, h("div", { class: "panel panel-empty" }, busy ? t("The dataset check isn't finished.") : data.error || t("No issues found.")));
   }
 
   show(answer) {
@@ -63,7 +63,7 @@ export class FindingsTab {
     const groups = answer.codes.filter((item) => this.fits(item)).sort((a, b) => RANK[a.severity] - RANK[b.severity] || b.count - a.count);
     this.summary(answer, groups);
     if (!answer.codes.length) { put(this.place, this.clean()); return; }
-    if (!groups.length) { put(this.place, h("div", { class: "panel panel-empty" }, this.query.severity && !this.query.search ? t("None of this severity.") : t("No finding fits these filters."))); return; }
+    if (!groups.length) { put(this.place, h("div", { class: "panel panel-empty" }, this.query.severity && !this.query.search ? t("No issues of this severity.") : t("No issues match these filters."))); return; }
     const open = this.code && groups.find((item) => item.code === this.code);
     this.images = open ? [...new Set(answer.findings.map((item) => item.image_id).filter(Boolean))] : [];
     const kept = document.activeElement?.closest?.("[data-code]")?.dataset.code;
@@ -89,14 +89,14 @@ export class FindingsTab {
     const part = (severity, word, text) => h("div", { class: "finding-figure" }, h("p", { class: `finding-number status-${severity}` }, h("strong", { class: "tabular" }, number(counts[severity])), " ", word), h("p", { class: "quiet" }, text));
     const report = (kind, symbol) => h("a", { class: "btn btn-outline btn-sm", href: `${this.current.path}/report.${kind}?revision=${this.current.data.revision}`, download: true }, icon(symbol), " ", kind.toUpperCase());
     put($("[data-finding-summary]", this.panel),
-      h("div", { class: "finding-figures" }, part("error", tn("error", "errors", counts.error), t("YOLO leaves these images out")), part("warning", tn("warning", "warnings", counts.warning), t("training suffers from them")), part("info", tn("note", "notes", counts.info), t("good to know"))),
+      h("div", { class: "finding-figures" }, part("error", tn("error", "errors", counts.error), t("excluded from training")), part("warning", tn("warning", "warnings", counts.warning), t("may hurt the results")), part("info", tn("info", "info", counts.info), t("no effect on training"))),
       h("div", { class: "finding-actions" },
         total > 0 && h("span", { class: "finding-report" }, t("Report"), " ", report("json", "filetype-json"), " ", report("csv", "filetype-csv")),
-        fixable.length > 0 && button("magic", tn("Fix what can be fixed ({n})", "Fix all that can be fixed ({n})", counts.fixable), () => this.fix("all", fixable), "btn-primary btn-sm")));
+        fixable.length > 0 && button("magic", tn("Fix {n} issue", "Fix {n} issues", counts.fixable), () => this.fix("all", fixable), "btn-primary btn-sm")));
   }
 
   clean() {
-    return blank({ symbol: "clipboard2-check", title: t("Nothing was found"), text: t("Every image can be read and every label makes sense. Training uses all of it."), actions: [] });
+    return blank({ symbol: "clipboard2-check", title: t("No issues found"), text: t("All images and labels are valid. Training uses all of them."), actions: [] });
   }
 
   group(item, open) {
@@ -116,7 +116,7 @@ export class FindingsTab {
 
   body(answer) {
     const [first] = answer.findings;
-    if (!first) return h("p", { class: "panel-empty" }, t("No finding fits these filters."));
+    if (!first) return h("p", { class: "panel-empty" }, t("No issues match these filters."));
     const pager = h("nav", { class: "pager", "aria-label": t("Pages") });
     showPager(pager, answer, (page) => change({ page: page > 1 ? page : "" }));
     const counted = answer.findings.every(byObject);
@@ -124,9 +124,9 @@ export class FindingsTab {
     const same = new Set(answer.findings.map((item) => item.message)).size === 1;
     const fact = (label, text) => text && [h("dt", {}, label), h("dd", {}, text)];
     return [
-      h("dl", { class: "finding-facts" }, same && fact(t("What"), first.message), fact(t("What YOLO does"), first.effect), fact(t("The fix"), first.fix || (first.fixable ? null : t("None by itself: correct it in your annotation tool and upload again.")))),
+      h("dl", { class: "finding-facts" }, same && fact(t("Issue type"), first.message), fact(t("What YOLO does"), first.effect), fact(t("How to fix"), first.fix || (first.fixable ? null : t("No automatic fix. Correct it in your annotation tool and upload the dataset again.")))),
       h("div", { class: "table-wrap" }, h("table", { class: "list is-cards" },
-        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("File")), h("th", { scope: "col" }, place), !same && h("th", { scope: "col" }, t("What")), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
+        h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("File")), h("th", { scope: "col" }, place), !same && h("th", { scope: "col" }, t("Issue type")), h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Actions"))))),
         h("tbody", {}, answer.findings.map((item) => this.row(item, same, place))))), pager];
   }
 
@@ -135,7 +135,7 @@ export class FindingsTab {
       h("td", { class: "wide file" }, item.file || "–", byObject(item) && item.image && h("span", { class: "quiet finding-image" }, item.image)),
       h("td", { "data-label": place, class: "tabular" }, item.line ? number(item.line) : "–"),
       !same && h("td", { class: "wide" }, item.message),
-      h("td", { class: "finding-look" }, item.image_id && h("button", { class: "btn btn-outline btn-sm", type: "button", "data-look": item.image_id, onclick: () => change({ image: item.image_id }) }, icon("image"), " ", t("Look"), h("span", { class: "visually-hidden" }, ` ${item.file || ""}`))));
+      h("td", { class: "finding-look" }, item.image_id && h("button", { class: "btn btn-outline btn-sm", type: "button", "data-look": item.image_id, onclick: () => change({ image: item.image_id }) }, icon("image"), " ", t("View"), h("span", { class: "visually-hidden" }, ` ${item.file || ""}`))));
   }
 
   /** The viewer steps through the images of the findings that are listed. */

@@ -15,10 +15,10 @@ export class Work {
   async fix(codes, groups) {
     const count = groups.reduce((sum, group) => sum + group.fixable, 0);
     const agreed = await ask({
-      title: tn("Fix {n} finding?", "Fix {n} findings?", count), action: t("Fix and make a new revision"),
-      body: [h("p", {}, tn("This will happen to {n} kind of finding:", "This will happen to {n} kinds of findings:", groups.length)),
-        h("ul", { class: "fix-list", tabindex: "0", "aria-label": t("What will be fixed") }, groups.map(planned)),
-        h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The present revision and the original stay as they are; a new revision is made and used from then on.")))],
+      title: tn("Fix {n} issue?", "Fix {n} issues?", count), action: t("Fix and create version"),
+      body: [h("p", {}, tn("The fix for {n} type of issue:", "The fixes for {n} types of issues:", groups.length)),
+        h("ul", { class: "fix-list", tabindex: "0", "aria-label": t("Fixes to apply") }, groups.map(planned)),
+        h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The current version and the original upload are kept. A new version is created and becomes the current one.")))],
     });
     const refused = agreed && await this.start(() => post(`${this.current.path}/fix`, { codes }));
     if (refused) toast(refused, "failed");
@@ -34,7 +34,7 @@ export class Work {
     try {
       const { revision } = await request();
       this.asked = revision;
-      toast(t("Revision {n} is being made.", { n: number(revision) }));
+      toast(t("Creating version {n}.", { n: number(revision) }));
       this.current.dispatchEvent(new CustomEvent("started"));
       return null;
     } catch (error) {
@@ -47,10 +47,10 @@ export class Work {
     const done = revisions.find((item) => item.number === this.asked);
     if (done && done.status !== "building") {
       this.asked = null;
-      if (done.status === "failed") toast(done.error || t("Revision {n} could not be made.", { n: number(done.number) }), "failed");
-      else if (!done.current) toast([t("Revision {n} cannot be trained on; the former one stays in use.", { n: number(done.number) }), done.error].filter(Boolean).join(" "), "failed");
+      if (done.status === "failed") toast(done.error || t("Version {n} couldn't be created.", { n: number(done.number) }), "failed");
+      else if (!done.current) toast([t("Version {n} can't be used for training. The previous version stays in use.", { n: number(done.number) }), done.error].filter(Boolean).join(" "), "failed");
       else if (done.error) toast(done.error, "failed");
-      else toast(t("Revision {n} is ready and in use.", { n: number(done.number) }), "success");
+      else toast(t("Version {n} is ready and is now the current one.", { n: number(done.number) }), "success");
     }
     const present = revisions.find((item) => item.number === this.current.data.revision);
     if (present?.number !== this.shown) this.fixed(present);
@@ -70,11 +70,11 @@ export class Work {
 function report(revision, effects, before, after, close) {
   const titles = new Map(revision.effects?.map((item) => [item.code, item.title]));
   const change = (name) => before && after && h("li", {}, badge(name), " ", h("span", { class: "tabular" }, `${number(before.counts[name])} → ${number(after.counts[name])}`));
-  const did = ({ images, rows }) => [images && tn("{n} image", "{n} images", images), rows && tn("{n} row of labels", "{n} rows of labels", rows)].filter(Boolean).join(", ");
+  const did = ({ images, rows }) => [images && tn("{n} image", "{n} images", images), rows && tn("{n} label row", "{n} label rows", rows)].filter(Boolean).join(", ");
   return h("section", { class: "panel fixed", role: "status" }, icon("check-circle-fill"),
-    h("div", { class: "fixed-text" }, h("strong", {}, t("Fixed: revision {n} is in use.", { n: number(revision.number) })),
+    h("div", { class: "fixed-text" }, h("strong", {}, t("Fixed. Version {n} is now the current one.", { n: number(revision.number) })),
       h("ul", { class: "fixed-counts" }, ["error", "warning", "info"].map(change)),
-      h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("left out")))))),
+      h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("files removed")))))),
     h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: close }));
 }
 

@@ -41,12 +41,12 @@ export class Grid {
   marks(image) {
     const whole = image.objects.find((object) => object.kind === "class");
     return h("span", { class: "tile-marks tabular" },
-      image.findings.length > 0 && h("span", { class: "tile-finding", title: tn("{n} finding", "{n} findings", image.findings.length) }, icon("exclamation-triangle-fill")),
+      image.findings.length > 0 && h("span", { class: "tile-finding", title: tn("{n} issue", "{n} issues", image.findings.length) }, icon("exclamation-triangle-fill")),
       whole ? className(this.names(), whole.class) : [icon("bounding-box"), " ", number(image.objects.length)]);
   }
 
   spoken(image, name) {
-    const counts = [tn("{n} object", "{n} objects", image.objects.length), image.findings.length && tn("{n} finding", "{n} findings", image.findings.length)].filter(Boolean);
+    const counts = [tn("{n} object", "{n} objects", image.objects.length), image.findings.length && tn("{n} issue", "{n} issues", image.findings.length)].filter(Boolean);
     return [name, image.split, ...counts].join(", ");
   }
 

@@ -83,7 +83,7 @@ export class ImagesTab {
     const toggle = (index) => change({ page: "", class: read().class === String(index) ? "" : String(index) });
     put($("[data-legend]", this.panel),
       classes.slice(0, LEGEND).map((_name, index) => h("button", { class: "legend-key", type: "button", "data-class": index, "aria-pressed": "false", onclick: () => toggle(index) }, classTag(classes, index))),
-      rest > 0 && h("span", { class: "quiet" }, t("and {n} more among the filters", { n: number(rest) })));
+      rest > 0 && h("span", { class: "quiet" }, tn("and {n} more in the filters", "and {n} more in the filters", rest)));
   }
 
   async load() {
@@ -110,7 +110,7 @@ export class ImagesTab {
   /** There is no revision yet, or none could be made. */
   none() {
     $("[data-image-total]", this.panel).textContent = "";
-    put(this.place, h("div", { class: "panel panel-empty" }, this.current.busy ? t("The check is not finished.") : t("There are no images to look at.")));
+    put(this.place, h("div", { class: "panel panel-empty" }, this.current.busy ? t("The dataset check isn't finished.") : t("No images to show.")));
   }
 
   async ask(page) {
@@ -131,7 +131,7 @@ export class ImagesTab {
       ? tn("{n} image of {total}", "{n} images of {total}", answer.total, { total: number(this.current.data.total_images) }) : tn("{n} image", "{n} images", answer.total);
     showPager($("[data-grid-pager]", this.panel), answer, (page) => { change({ page: page > 1 ? page : "" }); this.panel.scrollIntoView(); });
     if (answer.images.length) this.grid.show(answer.images);
-    else put(this.place, h("div", { class: "panel panel-empty" }, icon("images"), " ", filtered ? t("No image fits these filters.") : t("There are no images to look at.")));
+    else put(this.place, h("div", { class: "panel panel-empty" }, icon("images"), " ", filtered ? t("No images match these filters.") : t("No images to show.")));
     if (this.wanted) this.focus(this.wanted);
   }
 

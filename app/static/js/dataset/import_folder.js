@@ -36,14 +36,14 @@ export async function importFolder() {
       form.disabled = false;
     }
   };
-  const body = [h("p", {}, t("The files stay where they are; the dataset gets its own copy or links.")), place,
+  const body = [h("p", {}, t("The original files aren't changed. The dataset gets its own copy or links.")), place,
     h("div", { class: "field" }, h("label", { class: "form-label", for: "import-name" }, t("Name")), name), error];
   const read = () => {
-    if (!name.value.trim()) return complain(t("Give it a name."));
+    if (!name.value.trim()) return complain(t("Enter a name."));
     send(place.closest("form").querySelector("[type=submit]"));
     return null; // the dialog closes when the server has taken it
   };
-  await ask({ title: t("Import a folder of the server"), body, action: t("Import this folder"), read });
+  await ask({ title: t("Import from a server folder"), body, action: t("Import folder"), read });
   return made?.dataset_id ?? null;
 }
 
@@ -52,8 +52,8 @@ function folders(answer, open) {
     count > 0 && h("span", { class: "quiet tabular" }, tn("{n} image", "{n} images", count))));
   return [
     h("p", { class: "folder-path file", role: "status" }, icon("folder2-open"), " ", answer.path || t("the whole import folder"), answer.images > 0 && ` · ${tn("{n} image", "{n} images", answer.images)}`),
-    h("ul", { class: "folder-list" }, answer.parent !== null && answer.parent !== undefined && row("arrow-90deg-up", t("up"), answer.parent),
-      answer.folders.map((item) => row("folder", item.name, item.path, item.images)), !answer.folders.length && h("li", { class: "panel-empty" }, t("No folders in here."))),
-    answer.truncated && h("p", { class: "quiet" }, t("Only the first {n} folders are shown.", { n: number(answer.folders.length) })),
+    h("ul", { class: "folder-list" }, answer.parent !== null && answer.parent !== undefined && row("arrow-90deg-up", t("up one level"), answer.parent),
+      answer.folders.map((item) => row("folder", item.name, item.path, item.images)), !answer.folders.length && h("li", { class: "panel-empty" }, t("No subfolders."))),
+    answer.truncated && h("p", { class: "quiet" }, tn("Showing the first folder only.", "Showing the first {n} folders only.", answer.folders.length)),
   ];
 }

@@ -1,6 +1,6 @@
 /* Two charts that Chart.js has not: where objects lie in their images, and which classes come together. */
 import { h } from "../dom.js";
-import { number } from "../format.js";
+import { percent } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { classColour } from "../palette.js";
 import { savePicture, saveTable } from "../saving.js";
@@ -68,12 +68,12 @@ class Cells {
 export function heatMap({ size, cells }, name) {
   const total = cells.reduce((sum, value) => sum + value, 0);
   const middle = cells.reduce((sum, value, index) => sum + (Math.abs((index % size) - (size - 1) / 2) <= size / 4 && Math.abs(Math.floor(index / size) - (size - 1) / 2) <= size / 4 ? value : 0), 0);
-  const share = number(total ? (100 * middle) / total : 0);
-  const title = t("Where objects lie");
+  const share = percent(total ? middle / total : 0);
+  const title = t("Object positions");
   return new Cells({
     title, name: `${name}-centres`, columns: size, rows: size, value: (x, y) => cells[y * size + x],
-    note: t("Centres of all objects, images laid over each other. {share} % are in the middle quarter.", { share }),
-    told: (x, y) => tn("{n} object", "{n} objects", cells[y * size + x]), spoken: [title, t("{share} % are in the middle quarter.", { share })].join(". "),
+    note: t("Centers of all objects, with all images overlaid. {share} are in the middle quarter.", { share }),
+    told: (x, y) => tn("{n} object", "{n} objects", cells[y * size + x]), spoken: [title, t("{share} are in the middle quarter.", { share })].join(". "),
     csv: () => [Array.from({ length: size }, (_none, x) => x), Array.from({ length: size }, (_none, y) => cells.slice(y * size, (y + 1) * size))],
   });
 }
@@ -85,7 +85,7 @@ export function coOccurrence({ classes, cells }, names, name) {
   const said = (count, a, b) => (a === b ? tn("{a}: {n} image", "{a}: {n} images", count, { a: called(a) }) : tn("{a} with {b}: {n} image", "{a} with {b}: {n} images", count, { a: called(a), b: called(b) }));
   const pairs = order.flatMap((a, at) => order.slice(at + 1).map((b) => [cells[a][b], a, b])).sort((a, b) => b[0] - a[0]);
   const title = t("Classes in the same image");
-  const note = pairs[0]?.[0] ? t("Most often together: {pair}.", { pair: said(...pairs[0]) }) : t("No two classes come together.");
+  const note = pairs[0]?.[0] ? t("Most frequent pair: {pair}.", { pair: said(...pairs[0]) }) : t("No two classes appear in the same image.");
   const tag = (place) => h("span", { class: "class-number", title: called(place), style: { "--mark": classColour(classes[place]) } }, String(classes[place]));
   return new Cells({
     title, note, name: `${name}-together`, columns: order.length, rows: order.length, axis: () => order.map(tag), value: (x, y) => cells[order[y]][order[x]],

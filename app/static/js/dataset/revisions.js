@@ -3,6 +3,7 @@ import { get, post } from "../api.js";
 import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../dom.js";
 import { ago, bytes, dateTime, number } from "../format.js";
 import { locale, t, tn } from "../i18n.js";
+import { splitName } from "../splits.js";
 import { bar } from "../status.js";
 import { formatName, taskName } from "./summary.js";
 
@@ -10,29 +11,29 @@ const SPLITS = [["train", "train_images"], ["val", "val_images"], ["test", "test
 const FEW = 4; // shown before "all"
 
 const ORIGINS = {
-  upload: () => t("As uploaded"), import: () => t("As imported"), adopted: () => t("As it was before there were revisions"),
-  options: ({ options }, base) => changes(options, base?.options).join("; ") || t("Built anew"),
-  fix: (revision, base) => [...changes(revision.options, base?.options), fixed(revision, base)].filter(Boolean).join("; ") || t("Built anew"),
+  upload: () => t("As uploaded"), import: () => t("As imported"), adopted: () => t("Before versions were introduced"),
+  options: ({ options }, base) => changes(options, base?.options).join("; ") || t("Rebuilt"),
+  fix: (revision, base) => [...changes(revision.options, base?.options), fixed(revision, base)].filter(Boolean).join("; ") || t("Rebuilt"),
 };
 
 /** What was fixed that its base had not fixed, as far as it was there. */
 function fixed({ origin, effects = [], status }, base) {
-  if (!Array.isArray(origin.fixes)) return t("all that could be fixed was fixed");
+  if (!Array.isArray(origin.fixes)) return t("all fixable issues fixed");
   const before = base?.origin?.fixes || [];
   const codes = origin.fixes.filter((code) => !before.includes(code) && (status === "building" || effects.some((effect) => effect.code === code)));
-  return codes.length > 0 && tn("{n} kind of finding fixed", "{n} kinds of findings fixed", codes.length);
+  return codes.length > 0 && tn("{n} type of issue fixed", "{n} types of issues fixed", codes.length);
 }
 
 /** The options of a revision that its base had not. */
 function changes(options = {}, before = {}) {
   const said = {
-    split: (split) => (split === null ? t("split as in the upload") : t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: number(split.seed) })),
+    split: (split) => (split === null ? t("original split") : t("split {train} / {val} / {test}, seed {seed}", { train: number(split.train, 1), val: number(split.val, 1), test: number(split.test, 1), seed: split.seed })),
     rename: (rename, was) => rename && tn("{n} class renamed", "{n} classes renamed", Object.keys(rename).filter((name) => rename[name] !== was?.[name]).length),
     names: (names) => names && tn("{n} class named", "{n} classes named", names.length),
-    root: (root, was) => (root ? t("from the folder “{root}”", { root }) : root === "" && was && t("from the whole archive")),
-    merge: (merge, was) => (merge ? t("all datasets of the archive as one") : was && t("one of the archive's datasets")),
-    task: (task) => task && task !== "auto" && t("for the task {task}", { task: taskName(task) }),
-    format: (format) => format && t("read as {format}", { format: formatName(format) }),
+    root: (root, was) => (root ? t("folder “{root}”", { root }) : root === "" && was && t("whole ZIP")),
+    merge: (merge, was) => (merge ? t("all datasets of the ZIP merged") : was && t("one of the datasets in the ZIP")),
+    task: (task) => task && task !== "auto" && t("task: {task}", { task: taskName(task) }),
+    format: (format) => format && t("format: {format}", { format: formatName(format) }),
   };
   const changed = Object.entries(options).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name]));
   return changed.map(([name, value]) => said[name]?.(value, before[name])).filter(Boolean);
@@ -57,31 +58,31 @@ export class Revisions {
     this.list = [...revisions].sort((a, b) => b.number - a.number);
     const shown = this.all ? this.list : this.list.slice(0, FEW);
     $("[data-revision-count]", this.panel).textContent = this.list.length ? number(this.list.length) : "";
-    put($("[data-revisions]", this.panel), shown.length ? h("ol", { class: "revisions", reversed: true }, shown.map((item) => this.row(item))) : h("p", { class: "panel-empty" }, this.current.busy ? t("The first one is being made.") : t("There is none.")),
-      shown.length < this.list.length && h("p", { class: "panel-more" }, button("", t("Show all {n}", { n: number(this.list.length) }), async () => { this.all = true; this.show(this.list); }, "btn-outline btn-sm")));
+    put($("[data-revisions]", this.panel), shown.length ? h("ol", { class: "revisions", reversed: true }, shown.map((item) => this.row(item))) : h("p", { class: "panel-empty" }, this.current.busy ? t("Creating the first version.") : t("No versions.")),
+      shown.length < this.list.length && h("p", { class: "panel-more" }, button("", t("Show all ({n})", { n: number(this.list.length) }), async () => { this.all = true; this.show(this.list); }, "btn-outline btn-sm")));
   }
 
   row(item) {
     const isCurrent = item.number === this.current.data.revision;
-    const counts = SPLITS.filter(([, key]) => item[key]).map(([name, key]) => `${name} ${number(item[key])}`).join(" · ");
+    const counts = SPLITS.filter(([, key]) => item[key]).map(([name, key]) => `${splitName(name)} ${number(item[key])}`).join(" · ");
     return h("li", { class: `revision ${isCurrent ? "is-current" : ""}`, value: item.number, "data-revision": item.number },
       h("span", { class: "revision-number tabular", "aria-hidden": "true" }, String(item.number)),
       h("div", { class: "revision-main" },
-        h("p", {}, h("strong", {}, madeBy(item, this.list.find((other) => other.number === item.origin?.base))), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("in use"))),
-        item.status === "building" && bar(null, "", t("Being made")),
-        item.status === "failed" ? h("p", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error || t("It could not be made."))
+        h("p", {}, h("strong", {}, madeBy(item, this.list.find((other) => other.number === item.origin?.base))), " ", isCurrent && h("span", { class: "revision-now" }, icon("check2"), " ", t("current"))),
+        item.status === "building" && bar(null, "", t("In progress")),
+        item.status === "failed" ? h("p", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error || t("The version couldn't be created."))
           : h("p", { class: "quiet tabular" }, item.error && [h("span", { class: "revision-error" }, icon("x-octagon-fill"), " ", item.error), h("br")], [counts, item.classes?.length && tn("{n} class", "{n} classes", item.classes.length), item.size_bytes && bytes(item.size_bytes)].filter(Boolean).join(" · ")),
         h("p", { class: "quiet tabular" }, h("span", { title: dateTime(item.created_at) }, ago(item.created_at)), item.hash && [" · ", h("span", { class: "mono", title: t("SHA-256 of images, labels, classes and split: {hash}", { hash: item.hash }) }, item.hash.slice(0, 10))],
-          item.trainings?.length > 0 && [" · ", h("a", { href: "?tab=trainings", "data-go": "" }, tn("{n} training", "{n} trainings", item.trainings.length))])),
-      item.status === "ready" && !isCurrent && !item.error && button("", t("Use this one"), () => this.use(item), "btn-outline btn-sm"));
+          item.trainings?.length > 0 && [" · ", h("a", { href: "?tab=trainings", "data-go": "" }, tn("{n} run", "{n} runs", item.trainings.length))])),
+      item.status === "ready" && !isCurrent && !item.error && button("", t("Use version"), () => this.use(item), "btn-outline btn-sm"));
   }
 
   async use(item) {
-    const text = t("Trainings from now on, the images and the findings are those of revision {n}: {images} images. The one that is used now stays in the list.", { n: number(item.number), images: number(item.total_images) });
-    if (!(await confirmed({ title: t("Use revision {n}?", { n: number(item.number) }), text, action: t("Use this one"), look: "btn-primary" }))) return;
+    const text = t("New runs, the Images tab and the Issues tab will use version {n} ({images}). The current version stays in the list.", { n: number(item.number), images: tn("{n} image", "{n} images", item.total_images) });
+    if (!(await confirmed({ title: t("Use version {n}?", { n: number(item.number) }), text, action: t("Use version"), look: "btn-primary" }))) return;
     try {
       await post(`${this.current.path}/revisions/${item.number}/use`);
-      toast(t("Revision {n} is used now.", { n: number(item.number) }), "success");
+      toast(t("Version {n} is now the current one.", { n: number(item.number) }), "success");
       await this.changed();
     } catch (error) {
       toast(error.detail || error.title, "failed");

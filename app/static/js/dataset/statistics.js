@@ -2,6 +2,7 @@
 import { $, failure, h, put, skeleton } from "../dom.js";
 import { number } from "../format.js";
 import { t } from "../i18n.js";
+import { splitName } from "../splits.js";
 import { Bars } from "./bars.js";
 import { ClassTable } from "./class_table.js";
 import { coOccurrence, heatMap } from "./matrix.js";
@@ -39,7 +40,7 @@ export class Statistics {
   none() {
     this.shown = null;
     this.clear();
-    const text = this.current.busy ? t("The check is counting them.") : t("Nothing was counted.");
+    const text = this.current.busy ? t("The dataset check is counting the objects.") : t("No statistics.");
     put($("[data-class-chart]", this.panel), h("section", { class: "panel panel-empty" }, text));
     this.table.show(null);
     put($("[data-charts]", this.panel));
@@ -62,7 +63,7 @@ export class Statistics {
     const name = `dataset-${this.current.id}`;
     this.table.show(answer.classes);
     const chart = answer.classes.length ? this.classes(answer, name) : null;
-    put($("[data-class-chart]", this.panel), chart ? chart.element : h("section", { class: "panel panel-empty" }, t("No class is known.")));
+    put($("[data-class-chart]", this.panel), chart ? chart.element : h("section", { class: "panel panel-empty" }, t("No classes yet.")));
     const others = this.others(answer, name);
     put($("[data-charts]", this.panel), others.map((plot) => plot.element));
     this.plots = [chart, ...others].filter(Boolean).map((plot) => plot.start());
@@ -71,11 +72,11 @@ export class Statistics {
   classes({ classes }, name) {
     const shown = classes.slice(0, MOST);
     const whole = this.current.data.task === "classify"; // a class is an image's
-    const title = whole ? t("Images of each class and split") : t("Objects of each class and split");
+    const title = whole ? t("Images per class and set") : t("Objects per class and set");
     return new Bars({
-      title: classes.length > MOST ? t("{title}, the first {n}", { title, n: number(MOST) }) : title, name: `${name}-classes`, first: "class",
+      title: classes.length > MOST ? t("{title} (first {n})", { title, n: number(MOST) }) : title, name: `${name}-classes`, first: "class",
       labels: shown.map((item) => className(this.current.classes, item.class)), flat: true, stacked: true, height: Math.max(150, shown.length * ROW + 40),
-      series: SPLITS.map((split, index) => ({ label: split, values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })).filter(({ label }) => this.current.data[`${label}_images`]),
+      series: SPLITS.map((split, index) => ({ split, label: splitName(split), values: shown.map((item) => (whole ? item.images : item.objects)[split] || 0), colour: index + 1 })).filter(({ split }) => this.current.data[`${split}_images`]),
     });
   }
 
@@ -84,11 +85,11 @@ export class Statistics {
     const bars = (title, note, key, labels, values) => new Bars({ title, note, name: `${name}-${key}`, first: key, labels, share: true, series: [{ label: title, values, colour: 1 }] });
     const boxes = answer.box_sizes?.counts.some(Boolean);
     return [
-      boxes && bars(t("Size of objects (px)"), t("Square root of the area, in pixels of the image. Under 8 px YOLO hardly finds them."), "box-sizes", ...bins(answer.box_sizes)),
-      boxes && bars(t("Width by height of objects"), t("1 is square; below it is tall, above it is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
+      boxes && bars(t("Object size (px)"), t("Square root of the area, in image pixels. YOLO can hardly detect objects under 8 px."), "box-sizes", ...bins(answer.box_sizes)),
+      boxes && bars(t("Object aspect ratio"), t("1 is square, less is tall, more is wide."), "aspect-ratios", ...bins(answer.aspect_ratios)),
       boxes && answer.heatmap && heatMap(answer.heatmap, name),
-      objects && answer.objects_per_image.counts.some(Boolean) && bars(t("Objects of an image"), t("Images by how many objects they have; 0 is background."), "objects-per-image", ...bins(answer.objects_per_image)),
-      answer.image_sizes.length > 0 && bars(t("Sizes of images"), t("Width × height in pixels, the most frequent ones."), "image-sizes", ...sizes(answer.image_sizes)),
+      objects && answer.objects_per_image.counts.some(Boolean) && bars(t("Objects per image"), t("Images by number of objects. 0 means background image."), "objects-per-image", ...bins(answer.objects_per_image)),
+      answer.image_sizes.length > 0 && bars(t("Image sizes"), t("Most frequent sizes, width × height in px."), "image-sizes", ...sizes(answer.image_sizes)),
       objects && answer.co_occurrence.classes.length > 1 && coOccurrence(answer.co_occurrence, this.current.classes, name),
     ].filter(Boolean);
   }
@@ -113,5 +114,5 @@ const SIZES = 10;
 function sizes(list) {
   const [shown, rest] = [list.slice(0, SIZES), list.slice(SIZES)];
   const others = rest.reduce((sum, item) => sum + item.count, 0);
-  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("others")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
+  return [[...shown.map((item) => `${item.width}×${item.height}`), ...(others ? [t("other")] : [])], [...shown.map((item) => item.count), ...(others ? [others] : [])]];
 }

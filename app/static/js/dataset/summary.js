@@ -5,10 +5,10 @@ import { bytes, number, percent } from "../format.js";
 import { t, tn } from "../i18n.js";
 
 const TASKS = {
-  detect: () => t("Detection"), segment: () => t("Segmentation"), pose: () => t("Pose"), obb: () => t("Oriented boxes"), classify: () => t("Classification"),
+  detect: () => t("Detection"), segment: () => t("Segmentation"), pose: () => t("Pose"), obb: () => t("Oriented bounding boxes"), classify: () => t("Classification"),
 };
 const FORMATS = {
-  yolo: "YOLO", darknet: "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", coco: "COCO", voc: "Pascal VOC", cvat: "CVAT", labelme: "LabelMe", createml: "CreateML", folders: () => t("folders of classes"),
+  yolo: "YOLO", darknet: "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", coco: "COCO", voc: "Pascal VOC", cvat: "CVAT", labelme: "LabelMe", createml: "CreateML", folders: () => t("class folders"),
 };
 const word = (known, key) => (typeof known[key] === "function" ? known[key]() : known[key] || key);
 
@@ -16,7 +16,7 @@ export const taskName = (task) => word(TASKS, task);
 export const formatName = (format) => word(FORMATS, format);
 
 export function showSummary(panel, dataset, busy) {
-  put($("[data-summary]", panel), dataset.summary ? uses(dataset) : h("p", { class: "quiet" }, busy ? t("The check is not finished.") : t("Nothing can be used. The findings say why.")));
+  put($("[data-summary]", panel), dataset.summary ? uses(dataset) : h("p", { class: "quiet" }, busy ? t("The dataset check isn't finished.") : t("No image can be used. See the issues.")));
   put($("[data-figures]", panel), figures(dataset));
 }
 
@@ -25,11 +25,11 @@ function uses(dataset) {
   const all = used === total;
   return h("div", { class: "uses" },
     h("p", { class: "uses-figure" }, icon(all ? "check-circle-fill" : "exclamation-triangle-fill"), " ",
-      h("span", {}, h("strong", {}, t("{used} of {total}", { used: number(used), total: number(total) })), " ", t("images"), !all && total > 0 && h("span", { class: "quiet" }, ` · ${percent(used / total, 1)}`))),
+      h("span", {}, h("strong", {}, tn("{used} of {n} image", "{used} of {n} images", total, { used: number(used) })), !all && total > 0 && h("span", { class: "quiet" }, ` · ${percent(used / total, 1)}`))),
     h("div", { class: "uses-split" }, splitBar(dataset)),
     left.length > 0 && h("div", { class: "left-out" }, h("h3", {}, tn("{n} image is left out", "{n} images are left out", left.reduce((sum, item) => sum + item.count, 0))),
       h("ul", {}, left.map((item) => h("li", {}, h("span", { class: "left-out-count tabular" }, number(item.count)), h("span", { class: "left-out-text" }, item.message), h("a", { class: "nowrap", href: `?tab=images&finding=${encodeURIComponent(item.code)}`, "data-go": "" }, t("Show"))))),
-      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, (dataset.report?.fixable ? t("See what can be fixed") : t("See the findings"))))));
+      h("p", {}, h("a", { href: "?tab=findings", "data-go": "" }, (dataset.report?.fixable ? t("View fixable issues") : t("View issues"))))));
 }
 
 function figures(dataset) {
@@ -40,7 +40,7 @@ function figures(dataset) {
     figure(t("Images"), number(dataset.total_images), objects && dataset.total_images && dataset.task !== "classify" ? t("objects per image: {n}", { n: number(objects / dataset.total_images, 1) }) : ""),
     figure(t("Objects"), objects === null ? "–" : number(objects)),
     figure(t("Classes"), number(dataset.classes.length)),
-    figure(t("Task"), taskName(dataset.task), dataset.format ? t("from {format}", { format: formatName(dataset.format) }) : ""),
+    figure(t("Task"), taskName(dataset.task), dataset.format ? t("imported from {format}", { format: formatName(dataset.format) }) : ""),
     figure(t("Size"), dataset.size_bytes ? bytes(dataset.size_bytes) : "–"),
   ];
 }

@@ -30,10 +30,10 @@ export class TrainingsTab {
 
   none() {
     const can = this.current.data?.status === "valid";
-    return blank({ symbol: "graph-up", title: t("No training has used it yet"), text: can ? t("Train on it: sensible values are filled in already.") : t("It can be trained on when it is ready."),
-      actions: can ? [h("a", { class: "btn btn-primary", href: `/trainings/new?dataset_id=${this.current.id}` }, icon("play-fill"), " ", t("Train on it"))] : [] });
+    return blank({ symbol: "graph-up", title: t("No runs with this dataset yet"), text: can ? t("Train on this dataset: sensible defaults are already filled in.") : t("Training is possible once the dataset is ready."),
+      actions: can ? [h("a", { class: "btn btn-primary", href: `/trainings/new?dataset_id=${this.current.id}` }, icon("play-fill"), " ", t("Train on this dataset"))] : [] });
   }
 }
 
 /** Which revision a training used; trainings from before there were revisions have none. */
-const revision = (training) => training.revision && h("span", { class: "chip", title: training.dataset_revision || null }, t("revision {n}", { n: number(training.revision) }));
+const revision = (training) => training.revision && h("span", { class: "chip", title: training.dataset_revision || null }, t("version {n}", { n: number(training.revision) }));

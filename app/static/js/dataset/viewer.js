@@ -32,7 +32,7 @@ export class Viewer {
     this.frame = h("div", { class: "viewer-frame", tabindex: "-1" }, this.sheet);
     this.wait = h("div", { class: "viewer-wait" });
     this.side = h("div", { class: "viewer-side", tabindex: "0", role: "region", "aria-label": t("About this image") });
-    this.toggles = { marks: tool("bounding-box", t("Marks on or off (M)"), () => this.switch("marks"), "marks"), labels: tool("tags", t("Names on or off (L)"), () => this.switch("labels"), "labels") };
+    this.toggles = { marks: tool("bounding-box", t("Show or hide labels (M)"), () => this.switch("marks"), "marks"), labels: tool("tags", t("Show or hide class names (L)"), () => this.switch("labels"), "labels") };
     for (const toggle of Object.values(this.toggles)) toggle.setAttribute("aria-pressed", "true");
     this.before = tool("chevron-left", t("Previous image (left arrow)"), () => this.step(-1), "previous");
     this.after = tool("chevron-right", t("Next image (right arrow)"), () => this.step(1), "next");
@@ -103,9 +103,9 @@ export class Viewer {
     put(this.side, aside(record, this.current.classes, (index, is) => this.mark(index, is)));
     if (same) return; // only the findings came
     put(this.wait);
-    if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file is no image that can be shown."))); return; }
+    if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file isn't an image that can be displayed."))); return; }
     this.image = h("img", { src: record.url, alt: record.file, draggable: "false", width: record.width || null, height: record.height || null,
-      onerror: () => put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser cannot show this file."))) });
+      onerror: () => put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("The browser can't display this file."))) });
     put(this.sheet, this.image, drawing(record), names(record, this.current.classes));
     this.size();
     this.stage.fit();

@@ -2,6 +2,7 @@
 import { h, icon } from "../dom.js";
 import { bytes, number } from "../format.js";
 import { t, tn } from "../i18n.js";
+import { splitName } from "../splits.js";
 import { badge } from "../status.js";
 import { classTag, pixels } from "./objects.js";
 
@@ -15,15 +16,15 @@ export function aside(image, names, mark) {
 
 function figures(image) {
   return h("p", { class: "viewer-figures" },
-    h("span", { class: `split-tag split-tag-${image.split}` }, image.split), " ",
-    [image.width && `${number(image.width)} × ${number(image.height)} px`, bytes(image.bytes)].filter(Boolean).join(" · "), " ",
+    h("span", { class: `split-tag split-tag-${image.split}` }, splitName(image.split)), " ",
+    [image.width && `${image.width} × ${image.height} px`, bytes(image.bytes)].filter(Boolean).join(" · "), " ",
     image.url && h("a", { href: image.url, download: image.file.split("/").pop(), class: "nowrap" }, icon("download"), " ", t("Image")));
 }
 
 function findings(image, mark) {
   if (!image.findings.length) return null;
   const whole = image.findings.filter((item) => item.message); // from a list there are only codes
-  return h("section", { "aria-labelledby": "viewer-findings" }, h("h3", { id: "viewer-findings" }, tn("{n} finding", "{n} findings", image.findings.length)),
+  return h("section", { "aria-labelledby": "viewer-findings" }, h("h3", { id: "viewer-findings" }, tn("{n} issue", "{n} issues", image.findings.length)),
     h("ul", { class: "viewer-findings" }, alike(whole).map(([item, ...others]) => h("li", others.length ? {} : pointing(item, image, mark), badge(item.severity),
       h("div", {}, h("p", {}, item.message), others.length > 0 && lines([item, ...others], image, mark), !others.length && item.line && h("p", { class: "quiet file" }, (byObject(item) ? t("object {number}", { number: number(item.line) }) : t("line {line}", { line: number(item.line) }))),
         item.effect && h("p", { class: "quiet" }, item.effect), item.fix && h("p", { class: "quiet" }, icon("wrench-adjustable"), " ", item.fix))))));
@@ -52,11 +53,11 @@ function pointing(finding, image, mark) {
 }
 
 function objects(image, names, mark) {
-  if (!image.objects.length) return h("p", { class: "quiet" }, t("No object is marked in this image: it is background."));
+  if (!image.objects.length) return h("p", { class: "quiet" }, t("This image has no labels: it is a background image."));
   return h("section", { "aria-labelledby": "viewer-objects" }, h("h3", { id: "viewer-objects" }, tn("{n} object", "{n} objects", image.objects.length)),
     h("ul", { class: "viewer-objects" }, image.objects.map((object, index) => {
       const size = pixels(object, image);
       return h("li", { tabindex: "0", onmouseenter: () => mark(index, true), onmouseleave: () => mark(index, false), onfocus: () => mark(index, true), onblur: () => mark(index, false) },
-        classTag(names, object.class), h("span", { class: "quiet tabular nowrap" }, size ? `${number(size.width)} × ${number(size.height)}` : ""));
+        classTag(names, object.class), h("span", { class: "quiet tabular nowrap" }, size ? `${Math.round(size.width)} × ${Math.round(size.height)}` : ""));
     })));
 }

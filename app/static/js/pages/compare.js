@@ -91,7 +91,7 @@ function showRuns() {
   $("[data-tools]").hidden = !state.ids.length;
   $("[data-add]").disabled = state.ids.length >= MOST;
   $("[data-add]").title = state.ids.length >= MOST ? t("Ten are compared at most: take one away first.") : "";
-  $("[data-sub]").textContent = runs.length ? tn("{n} training", "{n} trainings", runs.length) : "";
+  $("[data-sub]").textContent = runs.length ? tn("{n} run", "{n} runs", runs.length) : "";
   $("[data-hint]").hidden = runs.length !== 1;
 }
 

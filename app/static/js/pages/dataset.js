@@ -61,10 +61,10 @@ function show() {
   const { data } = current;
   $("[data-name]").textContent = data.name;
   put($("[data-status]"), badge(data.status), data.needs_review && h("a", { class: "review-mark", href: "?", "data-go": "" }, icon("exclamation-triangle-fill"), " ", t("Check the labels")));
-  put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("revision {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
+  put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
-  put($("[data-failure]"), data.status === "invalid" && failure({ title: t("This dataset cannot be trained on"), detail: data.error }));
+  put($("[data-failure]"), data.status === "invalid" && failure({ title: t("This dataset can't be used for training"), detail: data.error }));
   showProgress($("[data-progress]"), current, progress || data.progress);
   showSummary(panel("overview"), data, current.busy);
   showDownloads($("[data-downloads]"), current);

@@ -36,14 +36,14 @@ function show(answer, query) {
   if (state.beyond(answer)) return;
   showPager($("[data-pager]"), answer, (page) => state.go(page));
   if (answer.datasets.length) put(list, answer.datasets.map(shownCard));
-  else put(list, h("div", { class: "panel dataset-none" }, filtered ? state.nothing(t("No dataset fits these filters.")) : empty()));
+  else put(list, h("div", { class: "panel dataset-none" }, filtered ? state.nothing(t("No datasets match these filters.")) : empty()));
 }
 
 function empty() {
   return blank({
-    symbol: "images", title: t("No dataset yet"),
-    text: t("A dataset is a ZIP of pictures with their labels, as the usual annotation tools export it. The sample shows what it looks like, and can be trained on at once."),
-    actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Try with the sample dataset")))],
+    symbol: "images", title: t("No datasets yet"),
+    text: t("A dataset is a ZIP of images and labels, as exported by annotation tools. The sample dataset shows the structure and is ready for training."),
+    actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset")))],
   });
 }
 
@@ -65,7 +65,7 @@ room.on("snapshot", () => reload());
 const page = $("[data-page]");
 const uploads = new Uploads($("[data-uploads]"), { most: Number(page.dataset.maxUpload), post: Number(page.dataset.maxPost) }, reload);
 const input = $("[data-files]");
-$("[data-max]").textContent = bytes(Number(page.dataset.maxUpload));
+$("[data-max]").textContent = t("Up to {size} per file.", { size: bytes(Number(page.dataset.maxUpload)) });
 for (const button of $$("[data-choose]")) button.addEventListener("click", () => input.click());
 uploads.choose = () => input.click();
 uploads.showUnfinished();

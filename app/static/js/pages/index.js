@@ -70,8 +70,8 @@ function showRunning() {
   }
 }
 
-const idle = () => h("div", { class: "panel idle" }, h("span", {}, t("Nothing is running.")),
-  h("a", { class: "btn btn-outline btn-sm", href: "/trainings/new" }, icon("play-fill"), " ", t("New training")));
+const idle = () => h("div", { class: "panel idle" }, h("span", {}, t("No run in progress.")),
+  h("a", { class: "btn btn-outline btn-sm", href: "/trainings/new" }, icon("play-fill"), " ", t("New training run")));
 
 function rows(items, empty) {
   return items.length ? h("ul", { class: "rows" }, items) : h("p", { class: "panel-empty" }, empty);
@@ -80,7 +80,7 @@ function rows(items, empty) {
 function showQueue() {
   const waiting = active.pending;
   $("[data-queue-count]").textContent = waiting.length ? number(waiting.length) : "";
-  put($("[data-queue]"), waiting.length ? h("ol", { class: "queue" }, waiting.slice(0, 4).map(queueRow)) : h("p", { class: "panel-empty" }, t("No training is waiting.")));
+  put($("[data-queue]"), waiting.length ? h("ol", { class: "queue" }, waiting.slice(0, 4).map(queueRow)) : h("p", { class: "panel-empty" }, t("The queue is empty.")));
   $("[data-queue-more]").hidden = waiting.length < 2;
 }
 
@@ -102,13 +102,13 @@ const getLatest = () => get("/api/trainings", { per_page: 10 });
 const getDatasets = () => get("/api/datasets", { per_page: 4 });
 
 function showLatest({ trainings }, place) {
-  put(place, trainings.length ? trainingTable(trainings, { compact: true, curves: true }) : h("p", { class: "panel-empty" }, t("Results of your trainings appear here.")));
+  put(place, trainings.length ? trainingTable(trainings, { compact: true, curves: true }) : h("p", { class: "panel-empty" }, t("Results of completed runs appear here.")));
 }
 
 function showDatasets({ datasets }, place) {
   put(place, rows(datasets.map((item) => h("li", { class: "row-item" },
     h("div", { class: "row-main" }, h("a", { class: "name-link", href: `/datasets/${item.id}` }, item.name), h("span", { class: "under" }, pictures(item.total_images), " · ", ago(item.created_at))),
-    badge(item.status))), t("No dataset yet.")));
+    badge(item.status))), t("No datasets yet.")));
 }
 
 const loadLatest = () => fillFrom($("[data-latest]"), getLatest, showLatest);
@@ -126,7 +126,7 @@ function showMachine(system, place) {
     memory.total && meter(t("Memory"), memory.used / memory.total, used(memory)),
     disk.total && meter(t("Disk"), (disk.total - disk.free) / disk.total, t("{free} free", { free: bytes(disk.free) })),
     gpus.length ? gpus.map((gpu) => meter(gpu.name || t("GPU"), gpu.memory_total ? gpu.memory_used / gpu.memory_total : 0, gpu.memory_total ? used({ used: gpu.memory_used, total: gpu.memory_total }) : ""))
-      : h("p", { class: "under" }, t("No GPU found: trainings run on the processor.")));
+      : h("p", { class: "under" }, t("No GPU found. Runs use the CPU.")));
 }
 
 const machine = new SystemFeed({

@@ -47,7 +47,7 @@ async function start() {
 
 const none = () => blank({
   symbol: "bounding-box", title: t("No trained model yet"), text: t("When a training has saved its first weights, they can be tried here."),
-  actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training"))],
+  actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training run"))],
 });
 
 /** Pictures and videos, dropped, pasted or chosen. */

@@ -109,7 +109,7 @@ async function one(id) {
 
 const none = () => blank({
   symbol: "images", title: t("A training needs a dataset"), text: t("None is ready yet. Upload one, or begin with the sample."),
-  actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Try with the sample dataset"))), h("a", { class: "btn btn-outline", href: "/datasets" }, icon("upload"), " ", t("Upload a dataset"))],
+  actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset"))), h("a", { class: "btn btn-outline", href: "/datasets" }, icon("upload"), " ", t("Upload a dataset"))],
 });
 
 /** The import chose between two meanings of the labels, and nobody has looked yet. */

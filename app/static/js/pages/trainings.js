@@ -35,7 +35,7 @@ async function load(query) {
 
 function show(answer, query) {
   page = answer;
-  $("[data-sub]").textContent = answer.total ? tn("{n} training", "{n} trainings", answer.total) : t("No training");
+  $("[data-sub]").textContent = answer.total ? tn("{n} run", "{n} runs", answer.total) : t("No training");
   const filtered = query.search || query.status || query.dataset_id || query.model || query.task;
   form.hidden = !answer.total && !filtered;
   if (state.beyond(answer)) return;
@@ -51,7 +51,7 @@ const options = (query) => ({ curves: true, ...(inTrash ? { actions: trashAction
 const empty = () => blank({
   symbol: "graph-up", title: t("No training yet"),
   text: t("A training teaches a model on one of your datasets. Its curves appear while it runs."),
-  actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training"))],
+  actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training run"))],
 });
 
 const emptyTrash = () => blank({ symbol: "trash3", title: t("The trash is empty"), text: t("A deleted training stays here for a while and can be restored.") });
@@ -61,7 +61,7 @@ function trashActions(training) {
   const again = () => load(state.current());
   return [
     button("arrow-counterclockwise", t("Restore"), () => restore(training, () => { toast(t("“{name}” is back.", { name: training.name }), "success"); return again(); }), "btn-outline btn-sm"),
-    button("trash3", t("Delete for good"), () => deleteForGood(training, again), "btn-outline btn-danger-quiet btn-sm"),
+    button("trash3", t("Delete permanently"), () => deleteForGood(training, again), "btn-outline btn-danger-quiet btn-sm"),
   ];
 }
 

@@ -31,7 +31,7 @@ export async function askAbout(frame, picker, signal) {
     const response = await send(checkpoint ? `/api/tests/frames?checkpoint=${checkpoint}` : "/api/tests/frames", body, signal);
     const answer = await response.json().catch(() => ({}));
     if (response.ok) return { detections: answer.detections, size: { width: answer.width, height: answer.height }, task: answer.task, time: answer.inference_time };
-    if (response.status !== 429 || tries > 20) throw new ApiError({ status: response.status, title: answer.title || t("The server answered with error {status}", { status: response.status }), detail: answer.detail, errors: answer.errors });
+    if (response.status !== 429 || tries > 20) throw new ApiError({ status: response.status, title: answer.title || t("The server returned error {status}", { status: response.status }), detail: answer.detail, errors: answer.errors });
     await pause(1000 * (Number(response.headers.get("Retry-After")) || 1) * (0.5 + Math.random()));
   }
 }
@@ -41,7 +41,7 @@ async function send(address, body, signal) {
     return await fetch(address, { method: "POST", body, signal, headers: { Accept: "application/json", "Accept-Language": locale } });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError({ title: t("The server does not answer"), detail: t("Check that it runs and that the network is there, then try again.") });
+    throw new ApiError({ title: t("The server doesn't respond"), detail: t("Check that the server is running and that you are online, then try again.") });
   }
 }
 

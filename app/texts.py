@@ -1,0 +1,160 @@
+"""Texts that are found by a code and filled later: plural forms, numbers and sizes as the reader writes them, reasons
+and codes by their names.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import format_decimal, get_translations
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.i18n import decimal
+
+# Whole numbers that are no amounts: "1280 px", "version 1203", never "1.280".
+UNGROUPED = {
+    "better", "epoch", "from", "height", "id", "last", "line", "first", "number", "orientation", "picture", "pixels",
+    "rounded", "seed", "side", "size", "to", "training_id", "value", "version", "width",
+}  # fmt: skip
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+TASKS = {
+    "detect": _l("Detection"),
+    "segment": _l("Segmentation"),
+    "pose": _l("Pose"),
+    "obb": _l("Oriented bounding boxes"),
+    "classify": _l("Classification"),
+}
+SETS = {"train": _l("training set"), "val": _l("validation set"), "test": _l("test set")}
+STATES = {
+    "pending": _l("Queued"),
+    "running": _l("Running"),
+    "paused": _l("Paused"),
+    "completed": _l("Completed"),
+    "failed": _l("Failed"),
+    "cancelled": _l("Stopped"),
+    "validating": _l("Checking"),
+    "valid": _l("Ready"),
+    "invalid": _l("Not usable"),
+    "building": _l("In progress"),
+    "ready": _l("Ready"),
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A text with plural forms; `count` names the value that decides which."""
+
+    one: str
+    many: str
+    count: str = "count"
+
+
+_ln = Counted  # marks the texts for the catalogue
+
+
+def fill(text: Any, data: Mapping[str, Any]) -> str:
+    """A text, lazy or Counted, with its places filled.
+
+    `%(limit_size)s` is the size of `limit` bytes, `%(limit_megapixels)s` the megapixels of `limit` pixels.
+
+    Raises:
+        KeyError, TypeError, ValueError: a value is missing, or does not fit.
+    """
+    values = Values(data)
+    if isinstance(text, Counted):
+        form = get_translations().ungettext(text.one, text.many, int(data[text.count]))
+        return str(form) % values
+    return str(text) % values
+
+
+class Values(dict[str, Any]):
+    """The values of a text as the reader writes them."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__({name: written(name, value) for name, value in data.items()})
+        self.data = data
+
+    def __missing__(self, name: str) -> str:
+        stem, _, unit = name.rpartition("_")
+        return DERIVED[unit](self.data[stem])
+
+
+def written(name: str, value: Any) -> Any:
+    """One value: amounts with their separators, codes by their names, known reasons translated."""
+    if name in NAMES and isinstance(value, str):
+        return NAMES[name](value)
+    if isinstance(value, float):
+        return decimal(value)
+    if isinstance(value, int) and not isinstance(value, bool) and name not in UNGROUPED:
+        return format_decimal(value)
+    return value
+
+
+def size(value: float) -> str:
+    """Bytes in units of 1024, as the pages write them."""
+    power = 0
+    while value >= 1024 and power < len(UNITS) - 1:
+        value, power = value / 1024, power + 1
+    return f"{format_decimal(round(value, 0 if power < 2 or value >= 100 else 1))} {UNITS[power]}"
+
+
+def megapixels(value: float) -> str:
+    """Pixels in millions."""
+    return format_decimal(round(value / 1e6, 1))
+
+
+def labels(known: Mapping[str, Any]) -> Callable[[str], str]:
+    """Turns codes, several with commas between them, into names."""
+    return lambda codes: ", ".join(str(known.get(code, code)) for code in codes.split(", "))
+
+
+# Why a file was not used: words of the worker, of Pillow and of the parsers.
+REASONS = {
+    "not an image": _l("it is not an image"),
+    "image file is truncated": _l("the file is truncated"),
+    "Truncated File Read": _l("the file is truncated"),
+    "broken data stream when reading image file": _l("the image data is damaged"),
+    "unrecognized data stream contents when reading image file": _l("the image data is damaged"),
+    "not UTF-8": _l("it is not UTF-8 text"),
+    "nested too deeply": _l("it is nested too deeply"),
+    "no element": _l("it has no XML element"),
+    "no element found": _l("it has no XML element"),
+    "aliases are not accepted": _l("YAML aliases are not accepted"),
+    "an element is too large": _l("one element is too large"),
+    "a key is not a text": _l("it is not valid JSON"),
+    "entities are not accepted": _l("XML entities are not accepted"),
+    "downloads are switched off (WEIGHTS_URL)": _l("downloads are disabled (WEIGHTS_URL)"),
+    "the download failed": _l("the download failed"),
+    "nobody has published such weights": _l("no pretrained weights are published for this model"),
+    "the file is damaged or no weights file": _l("the file is damaged or isn't a weights file"),
+    "the file is missing": _l("the file is missing"),
+    "the file holds no optimizer: a training cannot go on from it": _l(
+        "the file has no optimizer state, so a run can't resume from it"
+    ),
+}
+POSITION = re.compile(r"line (\d+),? column (\d+)")
+
+
+def reason(text: str) -> str:
+    """Why something cannot be read or used, in the reader's language; a library's own words are quoted."""
+    known = REASONS.get(text) or REASONS.get(re.split(r": | \(", text)[0])
+    place = POSITION.search(text)
+    if place:
+        words = _("line %(line)s, column %(column)s", line=place[1], column=place[2])
+        return f"{known}, {words}" if known else _("syntax error in %(place)s", place=words)
+    return str(known) if known else f"“{text}”"
+
+
+NAMES: dict[str, Callable[[str], str]] = {
+    "task": labels(TASKS),
+    "tasks": labels(TASKS),
+    "split": labels(SETS),
+    "other_split": labels(SETS),
+    "current": labels(STATES),
+    "wanted": labels(STATES),
+    "reason": reason,
+}
+DERIVED: dict[str, Callable[[Any], str]] = {"size": size, "megapixels": megapixels}
