@@ -16,6 +16,7 @@ from app.services.storage.kinds import NotZip, named
 from app.services.storage.methods import READABLE
 from app.services.storage.paths import shown
 from app.services.storage.unpack import content
+from app.texts import size
 
 MOST_INSIDE = 20  # ZIPs in a ZIP
 LISTED = 5
@@ -89,8 +90,8 @@ def opened(file: IO[bytes], entries: Sequence[Entry], listing: Listing, limits: 
                               "ZIP of the folder.", names=others))  # fmt: skip
     sizes = sum(entry.size for entry in zips)
     if sizes > limits.max_expanded:
-        raise Unprocessable(_("Extracted, the ZIP would have more than %(limit)s bytes (MAX_EXPANDED_SIZE).",
-                              limit=limits.max_expanded))  # fmt: skip
+        raise Unprocessable(_("Extracted, the ZIP would exceed %(limit_size)s (MAX_EXPANDED_SIZE).",
+                              limit_size=size(limits.max_expanded)))  # fmt: skip
     taken = {id(entry) for entry in zips}
     every = [entry for entry in entries if id(entry) not in taken]
     for entry in zips:
