@@ -10,6 +10,10 @@ class EstimateOut(Schema):
 
     status = String(metadata={"enum": ["ready", "measuring", "unavailable"]})
     reason = String(metadata={"description": "Why there are no figures, or why they are for a smaller batch."})
+    stage = String(metadata={"description": "What is being measured now: importing, dataset, model, batches …"})
+    message = String(metadata={"description": "The same in words."})
+    fraction = Float(metadata={"description": "How far the measurement is, 0 to 1."})
+    elapsed = Float(metadata={"description": "Seconds since it began."})
     basis = String(metadata={"enum": ["measured", "history"], "description": "history: of an earlier, equal training"})
     device = String()
     seconds = Float(metadata={"description": "The whole run, if no early stopping ends it before."})

@@ -1,7 +1,8 @@
 """Measures a few real batches of a training: `python -m app.worker.estimate DIRECTORY`.
 
 `spec.json` is that of app/worker/train.py, whose own code runs here, with a trainer that stops once it knows enough,
-and `measure_seconds`: how long batches are measured.
+and `measure_seconds`: how long all of it may take on a machine that is fast enough. Batches with mosaic and without are
+both measured, so that the figures serve any number of epochs. What it is doing is said as Stage events.
 `result.json` then holds the figures of `Measurement.figures`, or `error_kind` and `error`. When memory runs out, the
 batch is halved and measured again: `fits` is false, and the figures are those of `batch`, the largest that did fit.
 """
@@ -18,14 +19,17 @@ from typing import Any
 
 import psutil
 
+from app.events import Stage
 from app.worker.channel import Channel, current, open_channel
 from app.worker.failures import chain, kind_of, sentence
 from app.worker.files import put
 from app.worker.memory import device_name, memory_limit, memory_of
 
-PLAIN, VAL = 0.4, 0.5  # training without mosaic, validation: how long, of the spec's `measure_seconds` for training
-LONGEST = 1.8  # all training batches together: a slow machine sees fewer
+FULL, PLAIN, VAL = 0.5, 0.2, 0.2  # of what is left when the first batch can come: with mosaic, without, validation
+LEAST_S = 4.0  # for these three, however long it took to get there
+LONGEST = 1.2  # times the share of all training batches: a slow machine sees fewer
 LEAST, MOST = 3, 500  # batches
+SETTLED, SETTLED_BY = 20, 0.02  # so many batches whose mean is known so well need no more of them
 HALVINGS = 2
 ALLOCATION = ("Failed to allocate", "could not create a primitive")  # of OpenCV, of oneDNN
 
@@ -60,12 +64,46 @@ class Few:
                 return
 
 
+class Endless:
+    """The training's loader without the end of an epoch, which is how the other augmentation can begin at any batch.
+
+    ultralytics' loader must not be reset while it is iterated: its iterator is gone then, and the loop fails.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.renewed = False
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loader, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            yield from self.until_renewed()
+            self.renewed = False
+
+    def until_renewed(self) -> Iterator[Any]:
+        for batch in self.loader:
+            yield batch
+            if self.renewed:
+                break
+        if self.renewed:
+            self.loader.reset()
+
+    def renew(self) -> None:
+        """What was loaded in advance is thrown away: the next batch is made anew."""
+        self.renewed = True
+
+
 class Measurement:
     """Mixed into a trainer: its own loop, loaders, model and optimizer, with a clock beside them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.asked: int | None = None
-        self.budget = float(current().spec["measure_seconds"])
+        self.budget = 0.0
         self.warm: float | None = None
         self.mosaic = True
         self.times: dict[bool, list[float]] = {True: [], False: []}  # seconds a batch, by whether mosaic was on
@@ -87,6 +125,11 @@ class Measurement:
         elif event == "on_train_batch_end":
             self.count_batch()
 
+    def _build_train_pipeline(self) -> None:
+        me: Any = self
+        super()._build_train_pipeline()  # type: ignore[misc]
+        me.train_loader = Endless(me.train_loader)
+
     def plot_training_samples(self, batch: Any, ni: int) -> None:
         """Of the first three batches only: it would blur their figures."""
 
@@ -97,10 +140,6 @@ class Measurement:
         self.synchronize()
         self.step = time.monotonic() - began
 
-    def final_eval(self) -> None:
-        """The training ended before enough was seen: so few batches has it."""
-        self.finish()
-
     # The clock.
 
     def synchronize(self) -> None:
@@ -109,13 +148,23 @@ class Measurement:
         if self.device.type == "cuda":  # type: ignore[attr-defined]
             torch.cuda.synchronize(self.device)  # type: ignore[attr-defined]
 
+    def say_stage(self, name: str) -> None:
+        current().say(Stage(name))
+
     def begin(self) -> None:
         me: Any = self
         me.start_seconds = time.time() - psutil.Process().create_time()
+        self.budget = max(LEAST_S, float(current().spec["measure_seconds"]) - me.start_seconds)
         self.began = time.monotonic()
         self.asked = me.batch_size
-        self.mosaic = not me.args.close_mosaic or me.epochs > me.args.close_mosaic
+        self.mosaic = self.has_mosaic()
         self.limit_validation()
+        self.say_stage("batches")
+
+    def has_mosaic(self) -> bool:
+        """Whether there are epochs with mosaic at all, which then differ from the last ones."""
+        me: Any = self
+        return bool(me.args.mosaic) and hasattr(me.train_loader.dataset, "close_mosaic")
 
     def limit_validation(self) -> None:
         me: Any = self
@@ -137,30 +186,39 @@ class Measurement:
 
     def enough(self, now: float) -> bool:
         """Whether this phase has been seen for long enough."""
-        seen, late = len(self.times[self.mosaic]), (now - self.began) / (LONGEST * self.budget)
-        wanted = self.budget * (1.0 if self.mosaic or not self.times[True] else PLAIN)
+        seen = len(self.times[self.mosaic])
+        late = (now - self.began) / (LONGEST * (FULL + PLAIN) * self.budget)
         if late >= (1 if seen else 2):  # the first batch is slower than the others: one more is worth its time
             return True
-        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted)
+        wanted = self.budget * (FULL if self.mosaic else PLAIN)
+        return seen >= MOST or (seen >= LEAST and now - self.since >= wanted) or self.settled()
+
+    def settled(self) -> bool:
+        """Whether the mean of this phase would hardly change with more batches."""
+        me: Any = self
+        ahead = 2 * me.train_loader.num_workers
+        seen = self.times[self.mosaic][ahead:]
+        if len(seen) < SETTLED:
+            return False
+        return statistics.stdev(seen) / len(seen) ** 0.5 < SETTLED_BY * statistics.mean(seen)
 
     def go_on(self, now: float) -> None:
-        """From the epochs with mosaic to those without, then to the end."""
+        """From the batches with mosaic to those without, then to the end."""
         me: Any = self
-        if (
-            not self.mosaic
-            or not me.args.close_mosaic
-            or me.args.mosaic == 0
-            or now - self.began >= LONGEST * self.budget
-        ):
+        if not self.mosaic:
             self.finish()
         me._close_dataloader_mosaic()
-        me.train_loader.reset()
+        me.train_loader.renew()
+        self.say_stage("plain_batches")
         self.mosaic, self.since = False, now
+        self.mark = time.monotonic()
 
     def finish(self) -> None:
         """Validate, save, and stop with the figures."""
         me: Any = self
+        self.say_stage("validating")
         batches, seconds = len(me.test_loader), self.validation_seconds()
+        self.say_stage("saving")
         began = time.monotonic()
         me.save_model()
         raise Measured(self.figures(batches, seconds, time.monotonic() - began))

@@ -17,6 +17,7 @@ from app.services.trainer import texts
 from app.services.trainer.paths import without_folders
 from app.services.trainer.present import duration
 
+FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside its validation
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
 
 
@@ -58,7 +59,7 @@ def times(row: dict[str, Any], figures: dict[str, Any], devices: int) -> dict[st
         "val_seconds": round(val, 3),
         "start_seconds": round(figures["start_seconds"], 1),
         "epoch_seconds": round(running / epochs, 3),
-        "seconds": round(figures["start_seconds"] + running + val, 1),
+        "seconds": round(figures["start_seconds"] + running + val + FINISH_S, 1),
     }
 
 

@@ -1,4 +1,4 @@
-"""A training that is asked about: checked as if it were to be created, and known by what its figures depend on."""
+"""A training that is asked about: checked as if it were to be created, and known by what changes its pace."""
 
 import hashlib
 import json
@@ -16,9 +16,11 @@ from app.services.dispatch import CPU, devices_for, gpus
 from app.services.trainer.launch import spec
 
 CLOSE_MOSAIC = 10  # ultralytics' default: so many last epochs have no mosaic
+AUTO_STEPS = 10_000  # with more, ultralytics' automatic optimizer is another one, which takes longer
+NBS = 64  # ultralytics' default
 # What costs neither time nor memory: another value needs no other measurement.
 FREE = {"seed", "patience", "lrf", "momentum", "weight_decay", "warmup_epochs", "warmup_momentum", "warmup_bias_lr",
-        "cos_lr", "box", "cls", "dfl", "save_period", "device", "close_mosaic"}  # fmt: skip
+        "cos_lr", "box", "cls", "dfl", "save_period", "device", "close_mosaic", "val"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,21 +33,12 @@ class Wanted:
     row: dict[str, Any]  # the columns that the answer depends on
 
 
-class Checked(Exception):
-    """Takes what was learned out of the transaction of `TrainingService.create`, which is rolled back."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        super().__init__("checked")
-        self.wanted = wanted
-
-
 def describe(row: Training, dataset: Dataset) -> Wanted:
     """The row of a training that is not kept, as a question."""
     config = current_app.config
     here = gpus(config["CUDA_VISIBLE_DEVICES"])
     devices = devices_for(row.params.get("device", "auto"), here, {}) or (CPU,)
     batch = max(1, row.batch_size // len(devices))
-    values = spec(row, Path(config["MODELS_DIR"]), devices[:1], config) | {"batch_size": batch, "batch_now": batch}
     names = (
         "dataset_id",
         "revision",
@@ -61,8 +54,7 @@ def describe(row: Training, dataset: Dataset) -> Wanted:
     depends = {
         "images": [dataset.train_images, dataset.val_images, dataset.total_images],
         "params": {name: value for name, value in row.params.items() if name not in FREE},
-        "mosaic": row.epochs > row.params.get("close_mosaic", CLOSE_MOSAIC),
-        "start": row.start,
+        "optimizer": automatic(row, dataset),
         "devices": devices,
         "machine": [os.cpu_count(), [gpu["name"] for gpu in system.gpus()] if devices != (CPU,) else []],
         "limit": config["TRAINING_MEMORY_LIMIT"],
@@ -70,4 +62,25 @@ def describe(row: Training, dataset: Dataset) -> Wanted:
     }
     same = {name: value for name, value in facts.items() if name not in {"epochs", "params"}}
     text = json.dumps(same | depends, sort_keys=True)
-    return Wanted(hashlib.sha256(text.encode()).hexdigest(), values, devices, facts)
+    return Wanted(hashlib.sha256(text.encode()).hexdigest(), to_measure(row, devices, batch), devices, facts)
+
+
+def automatic(row: Training, dataset: Dataset) -> str | None:
+    """Which kind of optimizer ultralytics will choose; None where the request names one."""
+    if row.params.get("optimizer", "auto") != "auto":
+        return None
+    steps = -(-dataset.train_images // max(row.batch_size, row.params.get("nbs", NBS))) * row.epochs
+    return "long" if steps > AUTO_STEPS else "short"
+
+
+def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> dict[str, Any]:
+    """The spec of the child. It needs no weights: they change neither time nor memory, and may have to be fetched."""
+    config = current_app.config
+    values = spec(row, Path(config["MODELS_DIR"]), devices[:1], config)
+    return values | {
+        "batch_size": batch,
+        "batch_now": batch,
+        "start": {"kind": "scratch"},
+        "resume": None,
+        "params": values["params"] | {"close_mosaic": 0},  # the child closes it itself, when it has seen enough
+    }

@@ -1,11 +1,11 @@
 /* What a training would need: asked for on demand, because a few real batches are measured on the device. */
 import { post } from "./api.js";
-import { $, failure, h, icon, put } from "./dom.js";
+import { failure, h, icon, put, write } from "./dom.js";
 import { bytes, duration, number } from "./format.js";
 import { t } from "./i18n.js";
-import { bar } from "./status.js";
+import { bar, moveBar } from "./status.js";
 
-const ASK_EVERY_MS = 1200;
+const ASK_EVERY_MS = 700;
 const wait = (time) => new Promise((done) => { setTimeout(done, time); });
 
 /** `payload()` is the body of the request; `place` shows what came of it. */
@@ -29,14 +29,19 @@ export class Estimate {
     const body = this.payload();
     this.body = JSON.stringify(body);
     this.button.disabled = true;
-    put(this.place, h("p", { class: "under" }, t("A few real batches are being measured on the device…")), bar(null, "", t("Measuring")));
+    const doing = h("p", { class: "under", "data-doing": true }, t("Measuring a few real batches on the device"));
+    const moving = bar(0, "", t("Measuring"));
+    put(this.place, doing, moving);
     try {
       let answer = await post("/api/trainings/estimate", body);
       while (answer.status === "measuring" && turn === this.turn) {
+        write(doing, answer.message);
+        moveBar(moving, answer.fraction);
         await wait(ASK_EVERY_MS);
         if (turn === this.turn) answer = await post("/api/trainings/estimate", body);
       }
       if (turn === this.turn) this.show(answer);
+      if (answer.status === "ready") this.place.dispatchEvent(new CustomEvent("estimated"));
     } catch (error) {
       if (turn === this.turn) put(this.place, failure(error, null, error.detail ? t("No estimate") : error.title));
     }
