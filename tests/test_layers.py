@@ -77,8 +77,8 @@ def violations(module: str, source: str) -> list[str]:
             )
         elif name.startswith("app.worker"):
             allowed = False
-        elif module.startswith("app.events"):
-            allowed = name.startswith("app.events") or top in sys.stdlib_module_names
+        elif module.startswith(("app.core", "app.events")):
+            allowed = name.startswith(("app.core", "app.events")) or top in sys.stdlib_module_names
         elif top == "app":
             allowed = name == "app.__version__" or rank(target(name)) <= rank(module)
         elif module.startswith("app"):

@@ -9,12 +9,13 @@ from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError, validates_schema
 
+from app.core import formats
 from app.core.readings import QUESTION_OF
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
 from app.schemas.dataset_contents import CODES, Codes
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
-FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
+FORMATS = formats.KEYS
 EXPORTS = ("yolo", "coco", "voc")
 
 

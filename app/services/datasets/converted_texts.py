@@ -4,6 +4,8 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.services.datasets import annotation_texts
+
 NOT_READ = _l("Not used in training.")
 READ = _l("Used in training as imported.")
 
@@ -27,4 +29,8 @@ CONVERTED: dict[str, tuple[Any, Any]] = {
     "annotation_unreadable": (_l("Unreadable annotations"), NOT_READ),
     "xml_unreadable": (_l("Unreadable annotations"), NOT_READ),
     "file_too_large": (_l("Annotation file too large"), NOT_READ),
+}
+CONVERTED |= {
+    code: (title, READ if code in annotation_texts.USED else NOT_READ)
+    for code, title in annotation_texts.TITLES.items()
 }

@@ -2,6 +2,7 @@
 
 from flask_babel import lazy_gettext as _l
 
+from app.services.datasets import annotation_texts
 from app.texts import _ln
 
 DECISIONS = {
@@ -73,8 +74,9 @@ REASONS = {
         "No dataset found. The ZIP has images: %(images)s, text files: %(labels)s. Put images and labels into one "
         "ZIP, as YOLO (images/train, images/val and labels/train, labels/val; or train/images, train/labels and "
         "valid/images, valid/labels; or images and labels; or each image next to its .txt), COCO (JSON), Pascal "
-        "VOC or CVAT (XML), LabelMe or CreateML (JSON). For classification, use train/CLASS/… and val/CLASS/…, or "
-        "CLASS/… alone, and choose the task “Classification” if the folders aren't detected."
+        "VOC or CVAT (XML), LabelMe, Label Studio or Supervisely (JSON), CSV or another supported format. For "
+        "classification, use train/CLASS/… and val/CLASS/…, or CLASS/… alone, and choose the task “Classification” "
+        "if the folders aren't detected."
     ),
     "no_root": _l("“%(root)s” has no dataset. Folders with datasets: %(roots)s."),
     "no_images_found": _l("The ZIP has none of the images of “%(file)s”. Put images and annotations into one ZIP."),
@@ -104,3 +106,7 @@ REASONS = {
     "name_empty": _l("Class %(number)s has an empty name (%(source)s)."),
     "name_unfit": _l("“%(name)s” isn't a valid class name (%(source)s)."),
 }  # fmt: skip
+
+DECISIONS |= annotation_texts.DECISIONS
+FINDINGS |= annotation_texts.FINDINGS
+REASONS |= annotation_texts.REASONS

@@ -5,12 +5,11 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.core import formats
 from app.services.datasets import finding_texts, format_texts, reading_texts
 from app.texts import _ln, fill
 
-FORMATS = {"yolo": "YOLO", "darknet": "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", "coco": "COCO", "voc": "Pascal VOC",
-           "cvat": "CVAT", "labelme": "LabelMe", "createml": "CreateML",
-           "folders": _l("class folders")}  # fmt: skip
+FORMATS = {item.key: item.title for item in formats.FORMATS} | {"folders": _l("class folders")}
 DECISIONS = {
     "val_split": _ln(
         "The ZIP has no validation set. %(moved)s training image (%(percent)s%%) was moved to it, the same one at "

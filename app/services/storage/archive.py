@@ -18,7 +18,7 @@ from app.texts import size
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
-ANNOTATIONS = frozenset({".xml", ".json"})
+ANNOTATIONS = frozenset({".xml", ".json", ".csv", ".tsv", ".ndjson", ".jsonl"})
 LISTS = frozenset({".names", ".data", ".labels", ".pbtxt"})  # class names, and where darknet's parts are
 ARCHIVES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 

@@ -10,22 +10,45 @@ what cannot be used is a finding or `Refused`.
 from collections.abc import Callable
 from pathlib import Path
 
-from app.worker.formats import coco, createml, cvat, folders, jsonstream, labelme, voc, xmlread, yolo
+from app.worker.formats import (
+    coco,
+    createml,
+    cvat,
+    darwin,
+    datumaro,
+    folders,
+    jsonstream,
+    label_studio,
+    labelme,
+    ndjson,
+    supervisely,
+    table,
+    via,
+    voc,
+    yolo,
+)
 from app.worker.formats.items import set_groups
 from app.worker.formats.merge import merge
 from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision
 from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.sniff import annotation_files, looks_like_labels
 from app.worker.formats.tree import Tree
 
 __all__ = ["Found", "Item", "Options", "Refused", "Row", "Source", "choose", "decision", "detect", "read"]
 
 READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
     "yolo": yolo.read, "darknet": yolo.read, "cvat-yolo": yolo.read, "coco": coco.read, "voc": voc.read,
-    "cvat": cvat.read, "labelme": labelme.read, "createml": createml.read, "folders": folders.read,
+    "cvat": cvat.read, "labelme": labelme.read, "createml": createml.read, "csv": table.read,
+    "label-studio": label_studio.read, "supervisely": supervisely.read, "darwin": darwin.read, "via": via.read,
+    "datumaro": datumaro.read, "labelbox": ndjson.read_labelbox, "ultralytics": ndjson.read_ultralytics,
+    "folders": folders.read,
 }  # fmt: skip
-DETECTORS = {"coco": coco.detect, "voc": voc.detect, "cvat": cvat.detect, "labelme": labelme.detect,
-             "createml": createml.detect}  # fmt: skip
-SNIFFED = 3  # files of a folder; when these are of one kind, the others are
+DETECTORS = {
+    "coco": coco.detect, "voc": voc.detect, "cvat": cvat.detect, "labelme": labelme.detect,
+    "createml": createml.detect, "csv": table.detect, "label-studio": label_studio.detect,
+    "supervisely": supervisely.detect, "darwin": darwin.detect, "via": via.detect, "datumaro": datumaro.detect,
+    "labelbox": ndjson.detect_labelbox, "ultralytics": ndjson.detect_ultralytics,
+}  # fmt: skip
 LISTED = 20
 
 
@@ -44,10 +67,11 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         for kind, paths in annotations.items():
             found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
         if task == "auto" and not any(item.complete for item in found):
+            refuse_unread(tree, annotations.get("", []))
             found = [item for item in folders.detect(tree, task) if folders.enough(item)]
     found.sort(key=rank)
     if not found or not found[0].complete:
-        for path in annotations.get("broken", []):
+        for path in [path for path in annotations.get("broken", []) if path in tree["json"]]:
             for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
@@ -56,6 +80,17 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
     for item in found:
         item.others = found
     return found
+
+
+def refuse_unread(tree: Tree, paths: list[str]) -> None:
+    """Labels of a kind that is not read must not become a classification by their images' folders.
+
+    Raises:
+        Refused: it names the files.
+    """
+    labels = [path for path in paths if tree["image"] and looks_like_labels(tree, path)]
+    if labels:
+        raise Refused("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
 
 
 def rank(found: Found) -> tuple[bool, int, int, int, str]:
@@ -69,23 +104,6 @@ def covered(root: str, roots: set[str]) -> bool:
     while root not in roots and root:
         root = folder_of(root)
     return root in roots
-
-
-def annotation_files(tree: Tree) -> dict[str, list[str]]:
-    """The XML and JSON files that hold annotations, by format."""
-    found: dict[str, list[str]] = {}
-    seen: dict[str, list[str | None]] = {}
-    for kind, sniff in (("xml", xmlread.sniff), ("json", jsonstream.sniff)):
-        for path in tree[kind]:
-            said = seen.setdefault(f"{kind}:{folder_of(path)}", [])
-            if len(said) >= SNIFFED and set(said) <= {"voc"} | {"labelme"}:
-                is_a = said[0]
-            else:
-                is_a = sniff(tree.path(path))
-                said.append(is_a)
-            if is_a:
-                found.setdefault(is_a, []).append(path)
-    return found
 
 
 def choose(found: list[Found], options: Options) -> Found:

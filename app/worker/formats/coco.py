@@ -12,6 +12,7 @@ from app.worker.formats.drafts import finished
 from app.worker.formats.geometry import side
 from app.worker.formats.items import item_name
 from app.worker.formats.jsonstream import walk
+from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     Decision,
     Finding,
@@ -181,24 +182,7 @@ def keypoints_of(files: list[File]) -> dict[str, Any] | None:
     count = max([len(points) for points in lists] or [max(file.survey.keypoints for file in files)])
     if not 0 < count <= MAX_KEYPOINTS:
         return None
-    made: dict[str, Any] = {"kpt_shape": [count, 3]}
-    names = next((points for points in lists if len(points) == count), [])
-    mirrored = [mirror(name) for name in names]
-    if names and len(set(names)) == count and any(a != b for a, b in zip(names, mirrored, strict=True)):
-        made["flip_idx"] = [names.index(other) if other in names else place for place, other in enumerate(mirrored)]
-        if sorted(made["flip_idx"]) != list(range(count)):
-            del made["flip_idx"]
-    return made
-
-
-def mirror(name: str) -> str:
-    """ "right_eye" of "left_eye"."""
-    for one, other in (("left", "right"), ("Left", "Right"), ("LEFT", "RIGHT")):
-        if one in name:
-            return name.replace(one, other)
-        if other in name:
-            return name.replace(other, one)
-    return name
+    return described(count, next((points for points in lists if len(points) == count), []))
 
 
 def choose_task(counts: Counter[str], keypoints: dict[str, Any] | None, asked: str) -> tuple[str, list[Decision]]:

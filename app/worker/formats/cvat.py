@@ -1,17 +1,21 @@
-"""CVAT for images 1.1: one XML file for many images, of one task or of a project with its tasks."""
+"""CVAT's XML: "for images 1.1" of one task or of a project with its tasks, "for video 1.1" with tracks."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
 from app.worker.formats.classes import Known
-from app.worker.formats.drafts import Draft, Shape, finish, turned_shape
+from app.worker.formats.cvat_tracks import Frames, Track
+from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape, turned_shape
 from app.worker.formats.geometry import number, ring, side
-from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats.model import Decision, Finding, Found, Options, Source, finding
 from app.worker.formats.paths import folder_of, shown, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import events, text_of
 
-UNUSED = {"polyline", "points", "cuboid", "mask", "skeleton", "tag"}
+UNUSED = {"polyline", "points", "cuboid", "tag"}
 
 
 def detect(tree: Tree, paths: list[str]) -> list[Found]:
@@ -23,9 +27,13 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     known, findings = Known(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
+    points: list[str] = []
     for path in found.hint:
-        File(tree, path, found.root, findings, drafts, names).read()
-    return finish(tree, found, options, drafts, known, findings, names or None)
+        file = File(tree, path, found.root, findings, drafts, names)
+        file.read()
+        known.decisions += file.decisions
+        points = points or next(iter(file.points.values()), [])
+    return finish(tree, found, options, drafts, known, findings, names or None, keypoints=points)
 
 
 class File:
@@ -36,6 +44,10 @@ class File:
     ) -> None:
         self.tree, self.path, self.root = tree, path, root
         self.findings, self.drafts, self.names = findings, drafts, names
+        self.decisions: list[Decision] = []
+        self.points: dict[str, list[str]] = {}  # names of a skeleton's points
+        self.meta: dict[str, int] = {}
+        self.tracks: list[Track] = []
         self.object = 0  # number of the object in the file, from 1
 
     def read(self) -> None:
@@ -50,13 +62,29 @@ class File:
                     if element.tag == "image":
                         self.image(element)
                     elif element.tag == "track":
-                        self.note("shape_unsupported", shape="track", name=shown(element.get("label", "")))
+                        self.track(element)
+                    elif element.tag == "meta":
+                        self.describe(element)
                     top.clear()  # type: ignore[union-attr]
+        if self.tracks:
+            self.frames()
+
+    def describe(self, element: Any) -> None:
+        """Frames and size of a video."""
+        task = next((part for name in ("task", "job") if (part := element.find(name)) is not None), element)
+        wanted = (("size", "size"), ("start", "start_frame"), ("stop", "stop_frame"),
+                  ("width", "original_size/width"), ("height", "original_size/height"))  # fmt: skip
+        for key, path in wanted:
+            text = text_of(task, path)
+            if text.isascii() and text.isdigit() and len(text) < 10:
+                self.meta[key] = int(text)
 
     def label(self, element: Any) -> None:
-        """A class of the task; the parts of a skeleton are none."""
-        name = text_of(element, "name")
-        if name and name not in self.names and element.find("parent") is None:
+        """A class of the task; the parts of a skeleton are its keypoints."""
+        name, parent = text_of(element, "name"), element.find("parent")
+        if parent is not None:
+            self.points.setdefault((parent.text or "").strip(), []).append(name)
+        elif name and name not in self.names:
             self.names.append(name)
 
     def image(self, element: Any) -> None:
@@ -72,33 +100,128 @@ class File:
         size = side(element.get("width")), side(element.get("height"))
         split = said or split_in(image, self.root, False)
         draft = Draft(image, split, self.path, size if all(size) else None)
-        for shape in element:
-            self.object += 1
-            self.shape(shape, draft)
+        made = [(entry.get("group_id"), self.shape(entry, entry.get("label", ""), draft.image)) for entry in element]
+        draft.shapes = grouped(made)
         self.drafts.append(draft)
 
-    def shape(self, element: Any, draft: Draft) -> None:
+    def track(self, element: Any) -> None:
+        """One object through the frames."""
+        name, track = element.get("label", ""), Track(element.get("group_id"))
+        for entry in element:
+            frame = entry.get("frame", "")
+            if not (frame.isascii() and frame.isdigit() and len(frame) < 10):
+                continue
+            outside = entry.get("outside") == "1"
+            made = self.shape(entry, name, None)
+            if made or outside:
+                track.add(int(frame), None if outside else made)
+        self.tracks.append(track)
+
+    def frames(self) -> None:
+        """The images of the frames, with what the tracks have there."""
+        taken = {draft.image for draft in self.drafts}
+        frames = Frames(self.tree, self.root, self.path, self.meta, self.tracks, taken)
+        self.decisions += frames.decisions
+        size = side(self.meta.get("width")), side(self.meta.get("height"))
+        said = split_in(self.path, self.root, True)
+        shapes = frames.shapes()
+        for frame, image in frames.images.items():
+            split = said or split_in(image, self.root, False)
+            draft = Draft(image, split, self.path, size if all(size) else None)
+            draft.shapes = grouped(shapes.pop(frame, []))
+            self.drafts.append(draft)
+        if shapes:
+            named = ", ".join(str(frame) for frame in sorted(shapes)[:5])
+            self.note("frames_missing", count=len(shapes), frames=named,
+                      objects=sum(map(len, shapes.values())))  # fmt: skip
+
+    def shape(self, element: Any, name: str, image: str | None) -> Shape | None:
         """One object; what YOLO has no row for is noted."""
-        name, kind = element.get("label", ""), element.tag
-        made: Shape | None = None
+        self.object += 1
+        kind = element.tag
+        about = {"of": image} if image else {}
         if not name:
-            self.note("object_unnamed", self.object, of=draft.image)
-        elif kind == "box":
-            left, top, right, bottom = (number(element.get(part)) for part in ("xtl", "ytl", "xbr", "ybr"))
-            made = turned_shape(name, (left, top, right, bottom), number(element.get("rotation", "0")), self.object)
-        elif kind == "polygon":
-            made = Shape("polygon", name, points_of(element.get("points", "")), self.object)
-        elif kind == "ellipse":
-            x, y, across, down = (number(element.get(part)) for part in ("cx", "cy", "rx", "ry"))
-            outline = ring(x, y, across, down, number(element.get("rotation", "0")))
-            made = Shape("polygon", name, tuple(value for point in outline for value in point), self.object)
-        elif kind in UNUSED:
-            self.note("shape_unsupported", self.object, of=draft.image, shape=kind, name=shown(name))
-        if made:
-            draft.shapes.append(made)
+            self.note("object_unnamed", self.object, **about)
+            return None
+        if kind in UNUSED:
+            self.note("shape_unsupported", self.object, shape=kind, name=shown(name), **about)
+            return None
+        try:
+            made = shape_of(element, name, self.object, self.points.get(name, ()))
+        except BadMask:
+            self.note("mask_unreadable", self.object, name=shown(name), **about)
+            return None
+        if made is None and kind == "skeleton":
+            self.note("shape_unsupported", self.object, shape=kind, name=shown(name), **about)
+        return made
 
     def note(self, code: str, line: int | None = None, **data: Any) -> None:
         self.findings.append(finding("warning", code, self.path, line, **data))
+
+
+def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> Shape | None:
+    """An object's shape; None for what is no object."""
+    kind = element.tag
+    if kind == "box":
+        left, top, right, bottom = (number(element.get(part)) for part in ("xtl", "ytl", "xbr", "ybr"))
+        return turned_shape(name, (left, top, right, bottom), number(element.get("rotation", "0")), line)
+    if kind == "polygon":
+        return Shape("polygon", name, points_of(element.get("points", "")), line)
+    if kind == "ellipse":
+        x, y, across, down = (number(element.get(part)) for part in ("cx", "cy", "rx", "ry"))
+        return outline_shape(name, [ring(x, y, across, down, number(element.get("rotation", "0")))], line)
+    if kind == "mask":
+        return mask_shape(element, name, line)
+    if kind == "skeleton":
+        return skeleton(element, name, line, points)
+    return None
+
+
+def mask_shape(element: Any, name: str, line: int) -> Shape:
+    """The outline of a mask: runs along the rows of a box.
+
+    Raises:
+        BadMask: it cannot be read.
+    """
+    words = element.get("rle", "").split(",")
+    if not all(word.strip().isascii() and word.strip().isdigit() and len(word) < 12 for word in words):
+        raise BadMask("runs")
+    mask = bitmaps.from_runs([int(word) for word in words], side(element.get("width")), side(element.get("height")),
+                             by_column=False)  # fmt: skip
+    parts = bitmaps.outlines(mask, number(element.get("left")), number(element.get("top")))
+    if not parts:
+        raise BadMask("empty")
+    return outline_shape(name, parts, line)
+
+
+def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Shape | None:
+    """Keypoints in the order of the class's points."""
+    marks: dict[str, tuple[float, float, int]] = {}
+    for part in element.iterfind("points"):
+        place = (*points_of(part.get("points", "")), 0.0, 0.0)[:2]
+        seen = 0 if part.get("outside") == "1" else 1 if part.get("occluded") == "1" else 2
+        marks[part.get("label", "")] = (place[0], place[1], seen)
+    return pose_shape(name, [marks.get(key, (0.0, 0.0, 0)) for key in points or marks], line)
+
+
+def grouped(made: Sequence[tuple[str | None, Shape | None]]) -> list[Shape]:
+    """The shapes; outlines of one group and class are the parts of one object."""
+    shapes: list[Shape] = []
+    parts: dict[tuple[str, str], list[Shape]] = {}
+    for group, shape in made:
+        if shape is None:
+            continue
+        if shape.kind == "polygon" and group not in {None, "", "0"}:
+            own = parts.setdefault((str(group), shape.name), [])
+            own.append(shape)
+            if len(own) > 1:
+                continue
+        shapes.append(shape)
+    whole = {id(own[0]): own for own in parts.values() if len(own) > 1}
+    return [
+        outline_shape(shape.name, [part.points() for part in whole[id(shape)]], shape.line)
+        if id(shape) in whole else shape for shape in shapes
+    ]  # fmt: skip
 
 
 def points_of(text: str) -> tuple[float, ...]:

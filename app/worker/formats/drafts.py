@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from app.worker.formats.classes import Known, by_name, settle
-from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, turned
+from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, joined, turned
 from app.worker.formats.items import item_name, make_unique
+from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     Decision,
     Finding,
@@ -20,29 +21,32 @@ from app.worker.formats.model import (
     finding,
     task_wished,
 )
-from app.worker.formats.paths import shown
+from app.worker.formats.paths import below, inside, shown
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
 
-KINDS = ("box", "polygon", "turned")
+KINDS = ("box", "polygon", "turned", "pose")
+Marks = tuple[tuple[float, float, int], ...]  # keypoints: x, y, visibility 0, 1 or 2
 
 
 @dataclass(slots=True)
 class Shape:
-    """One object: `values` are left, top, right, bottom of a box, x and y in turn of a polygon or of four corners."""
+    """One object: `values` are left, top, right, bottom of a box or pose, x and y in turn of a polygon or of four
+    corners."""
 
     kind: str  # of KINDS
     name: str
     values: tuple[float, ...]
     line: int | None  # the object's number in its file, from 1
+    marks: Marks = ()  # of a pose
 
     def points(self) -> Points:
-        if self.kind == "box":
+        if self.kind in {"box", "pose"}:
             return corners_of(self.box())
         return list(zip(self.values[::2], self.values[1::2], strict=False))
 
     def box(self) -> tuple[float, float, float, float]:
-        if self.kind == "box":
+        if self.kind in {"box", "pose"}:
             left, top, right, bottom = self.values
             return left, top, right, bottom
         return box_round(self.points()) if len(self.values) > 1 else (math.nan,) * 4
@@ -57,26 +61,46 @@ class Draft:
     file: str
     size: tuple[int, int] | None
     shapes: list[Shape] = field(default_factory=list)
+    fractions: bool = False  # shapes are measured in the image's sides, not in pixels
+
+
+def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> Shape:
+    """The outline of an object of one part or several; a hole is a part too."""
+    return Shape("polygon", name, flat(joined(parts)), line)
+
+
+def pose_shape(name: str, marks: Iterable[tuple[float, float, int]], line: int | None) -> Shape | None:
+    """Keypoints without a box of their own: the box round those that are labelled; None without any."""
+    points = tuple((x, y, seen) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0, 0) for x, y, seen in marks)
+    labelled = [(x, y) for x, y, seen in points if seen]
+    return Shape("pose", name, box_round(labelled), line, points) if labelled else None
+
+
+def flat(points: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+    return tuple(value for point in points for value in point)
 
 
 def turned_shape(name: str, box: tuple[float, float, float, float], degrees: float, line: int | None) -> Shape:
     """A box, at an angle where it has one."""
     if not degrees % 360 or not math.isfinite(degrees):
         return Shape("box", name, box, line)
-    return Shape("turned", name, tuple(value for point in turned(box, degrees) for value in point), line)
+    return Shape("turned", name, flat(turned(box, degrees)), line)
 
 
 def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
-    """What the objects are used for: polygons, turned boxes or, where some are plain boxes, boxes.
+    """What the objects are used for: keypoints, polygons, turned boxes or, where some are plain boxes, boxes.
 
     Raises:
-        Refused: keypoints were asked for, and the format has none.
+        Refused: keypoints were asked for, and there are none.
     """
-    if asked == "pose":
+    boxes, polygons, tilted, poses = (counts[kind] for kind in KINDS)
+    if asked == "pose" and not poses:
         raise Refused("pose_missing")
-    boxes, polygons, tilted = (counts[kind] for kind in KINDS)
+    others = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
     if asked != "auto":
-        return asked, [task_wished(asked, ["detect"] + ["segment"] * bool(polygons) + ["obb"] * bool(tilted))]
+        return asked, [task_wished(asked, ["detect", *others])]
+    if poses:
+        return "pose", [decision("task_found", "task", ["detect", *others], task="pose")]
     if tilted and not polygons:
         return "obb", [decision("task_found", "task", ["detect", "obb"], task="obb")]
     if polygons and not boxes:
@@ -89,12 +113,13 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
 
 def finish(
     tree: Tree, found: Found, options: Options, drafts: list[Draft], known: Known, findings: list[Finding],
-    names: list[str] | None = None,
+    names: list[str] | None = None, keypoints: Sequence[str] = (),
 ) -> Source:  # fmt: skip
     """The Source of these drafts.
 
     Args:
         names: the classes in the order of the annotation files, where those list them.
+        keypoints: their names, in the order of the marks, where somebody says them.
     """
     drafts = one_each(drafts, findings)
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
@@ -105,13 +130,16 @@ def finish(
     decisions += told
     numbers = by_name(classes)
     items = []
+    count = max((len(shape.marks) for draft in drafts for shape in draft.shapes), default=0)
     for draft in drafts:
-        item = convert(tree, draft, task, numbers, findings)
+        item = convert(tree, draft, task, numbers, findings, count)
         draft.shapes = []  # the rows replace them
         if item:
-            item.name = item_name(draft.image[len(found.root) + 1 :] if found.root else draft.image)
+            item.name = item_name(inside(draft.image, found.root) or draft.image)
             items.append(item)
-    return finished(tree, found, task, classes, items, known.decisions + decisions, findings)
+    source = finished(tree, found, task, classes, items, known.decisions + decisions, findings)
+    source.keypoints = described(count, keypoints) if task == "pose" else None
+    return source
 
 
 def finished(
@@ -130,10 +158,6 @@ def finished(
     return Source(found.format, found.root, task, names, items, decisions, findings, outside=outside)
 
 
-def below(path: str, root: str) -> bool:
-    return not root or path.startswith(f"{root}/")
-
-
 def one_each(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
     """Of two annotations of one image the first, with the objects of both where one file holds both."""
     seen: dict[str, Draft] = {}
@@ -150,8 +174,10 @@ def one_each(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
     return list(seen.values())
 
 
-def convert(tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], findings: list[Finding]) -> Item | None:
-    """The item of a draft; None, noted, where nobody knows the image's size."""
+def convert(
+    tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], findings: list[Finding], keypoints: int = 0
+) -> Item | None:
+    """The item of a draft; None, noted, where nobody knows the image's size. `keypoints`: of each pose."""
     item = Item(draft.image, draft.image, draft.split, rows=[], size=draft.size)
     size = draft.size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
     if size is None:
@@ -160,14 +186,25 @@ def convert(tree: Tree, draft: Draft, task: str, numbers: Mapping[str, int], fin
     shapes = Shapes(draft.file, draft.image, size, item.rows or [], findings)
     item.rows = shapes.rows
     for shape in draft.shapes:
-        add(shapes, numbers[shape.name], shape, task)
+        whole = in_pixels(shape, size) if draft.fractions else shape
+        add(shapes, numbers[shape.name], whole, task, keypoints)
     return item
 
 
-def add(shapes: Shapes, number: int, shape: Shape, task: str) -> None:
+def in_pixels(shape: Shape, size: tuple[int, int]) -> Shape:
+    """A shape that was measured in the image's sides."""
+    values = tuple(value * size[place % 2] for place, value in enumerate(shape.values))
+    marks = tuple((x * size[0], y * size[1], seen) for x, y, seen in shape.marks)
+    return replace(shape, values=values, marks=marks)
+
+
+def add(shapes: Shapes, number: int, shape: Shape, task: str, keypoints: int = 0) -> None:
     """A shape as the task has it."""
-    if task == "segment":
-        if shape.kind == "box":
+    if task == "pose":
+        marks = [*shape.marks, *[(0.0, 0.0, 0)] * keypoints][:keypoints]
+        shapes.pose(number, shape.name, shape.box(), marks, shape.line)
+    elif task == "segment":
+        if shape.kind in {"box", "pose"}:
             shapes.note("info", "box_as_polygon", shape.line, name=shown(shape.name))
         shapes.polygon(number, shape.name, shape.points(), shape.line)
     elif task == "obb" and (shape.kind != "polygon" or len(shape.values) == 8):

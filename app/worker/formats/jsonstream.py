@@ -128,33 +128,3 @@ def reason(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
     return "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
-
-
-def sniff(path: Path) -> str | None:
-    """What a JSON file is, by its first keys: "coco", "createml", "labelme"; "broken" for what is no JSON that far."""
-    try:
-        with open(path, "rb") as file:
-            reader = Reader(file)
-            if reader.peek() == "[":
-                return is_createml(next(reader.elements(), None))
-            for key in reader.members():
-                if key in {"annotations", "images"} and reader.peek() == "[":
-                    element = next(reader.elements(), None)
-                    if isinstance(element, dict) and (
-                        {"image_id", "file_name"} & set(element) or "coco_url" in element
-                    ):
-                        return "coco"
-                    return "coco" if element is None else None
-                if key == "shapes" and reader.peek() == "[":
-                    return "labelme"
-                reader.value()
-    except (Broken, ValueError, RecursionError):
-        return "broken"
-    return None
-
-
-def is_createml(element: Any) -> str | None:
-    if not isinstance(element, dict):
-        return None
-    image = {"image", "imagefilename"} & set(element)
-    return "createml" if image and {"annotations", "annotation"} & set(element) else None

@@ -1,18 +1,20 @@
 """LabelMe: a JSON file an image, beside it. Written so by labelme, X-AnyLabeling and others."""
 
-import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
 from app.worker.formats.classes import Known
-from app.worker.formats.drafts import Draft, Shape, finish
-from app.worker.formats.geometry import Points, number, ring, side
-from app.worker.formats.model import Finding, Found, Options, Refused, Source, finding
+from app.worker.formats.documents import load, text
+from app.worker.formats.drafts import Draft, Shape, finish, flat, outline_shape
+from app.worker.formats.geometry import Points, box_round, number, ring, side
+from app.worker.formats.model import Finding, Found, Options, Source, decision, finding
+from app.worker.formats.names import MAX_KEYPOINTS
 from app.worker.formats.paths import folder_of, shown, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
-
-MAX_JSON = 64 * 1024**2  # bytes: the file may hold its image too
 
 
 def detect(tree: Tree, paths: list[str]) -> list[Found]:
@@ -38,42 +40,126 @@ def detect(tree: Tree, paths: list[str]) -> list[Found]:
 def read(tree: Tree, found: Found, options: Options) -> Source:
     """The dataset at a root."""
     known, findings = Known(tree, found.root, options), list[Finding]()
-    drafts = []
+    drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
     for path in found.hint:
-        draft = read_file(tree, path, findings)
-        if draft:
-            draft.split = split_in(path, found.root, False) or split_in(draft.image, found.root, False)
-            drafts.append(draft)
-    return finish(tree, found, options, drafts, known, findings)
+        file = File(tree, path, findings)
+        if file.draft:
+            file.draft.split = split_in(path, found.root, False) or split_in(file.draft.image, found.root, False)
+            drafts.append(file.draft)
+            poses += [(file.draft, pose) for pose in file.poses]
+            joined_count += file.joined
+    points = list(dict.fromkeys(name for _, pose in poses for name in pose.marks))[:MAX_KEYPOINTS]
+    for draft, pose in poses:
+        marks = tuple(pose.marks.get(name, (0.0, 0.0, 0)) for name in points)
+        draft.shapes.append(Shape("pose", pose.box.name, pose.box.values, pose.box.line, marks))
+    if points:
+        known.decisions.append(
+            decision("keypoints_named", None, None, names=shown(", ".join(points)), count=len(points))
+        )
+    if joined_count:
+        known.decisions.append(decision("groups_joined", None, None, count=joined_count))
+    return finish(tree, found, options, drafts, known, findings, keypoints=points)
 
 
-def read_file(tree: Tree, path: str, findings: list[Finding]) -> Draft | None:
-    """One image's file; None, noted, where it cannot be used."""
-    try:
-        document = json.loads(tree.content(path, MAX_JSON).decode("utf-8-sig"))
-        if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
-            raise ValueError("no shapes")
-    except Refused as error:
-        findings.append(finding("error", error.code, path, **error.data))
-        return None
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
-        findings.append(finding("error", "annotation_unreadable", path, file=shown(path), reason=reason))
-        return None
-    image = image_of(tree, path, document.get("imagePath"))
-    if image is None:
-        findings.append(finding("warning", "image_missing", path, image=shown(str(document.get("imagePath") or ""))))
-        return None
-    size = side(document.get("imageWidth")), side(document.get("imageHeight"))
-    draft = Draft(image, None, path, size if all(size) else None)
-    for line, shape in enumerate(document["shapes"], 1):
-        made = shape_of(shape, line)
-        if isinstance(made, Shape):
-            draft.shapes.append(made)
-        else:
-            code, data = made
-            findings.append(finding("warning", code, path, line, of=image, **data))
-    return draft
+@dataclass
+class Pose:
+    """A box with the points of its group, as X-AnyLabeling writes keypoints."""
+
+    box: Shape
+    marks: dict[str, tuple[float, float, int]]
+
+
+class File:
+    """The JSON of one image.
+
+    Attributes:
+        draft: its image and objects; None, noted, where it cannot be used.
+        poses: those of its objects that have keypoints.
+        joined: how many objects had several parts.
+    """
+
+    def __init__(self, tree: Tree, path: str, findings: list[Finding]) -> None:
+        self.path, self.findings = path, findings
+        self.draft: Draft | None = None
+        self.poses: list[Pose] = []
+        self.joined = 0
+        document = load(tree, path, findings)
+        if document is None:
+            return
+        if not isinstance(document.get("shapes"), list):
+            findings.append(finding("error", "annotation_unreadable", path, file=shown(path), reason="no shapes"))
+            return
+        image = image_of(tree, path, document.get("imagePath"))
+        if image is None:
+            name = shown(str(document.get("imagePath") or ""))
+            findings.append(finding("warning", "image_missing", path, image=name))
+            return
+        size = side(document.get("imageWidth")), side(document.get("imageHeight"))
+        self.draft = Draft(image, None, path, size if all(size) else None)
+        self.take(document["shapes"], self.draft)
+
+    def take(self, shapes: list[Any], draft: Draft) -> None:
+        """The objects: shapes of one group and class are one, points in the group of a box are its keypoints."""
+        made: list[tuple[Any, Shape]] = []
+        points: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
+        for line, shape in enumerate(shapes, 1):
+            group = group_of(shape)
+            if group is not None and shape.get("shape_type") == "point" and text(shape.get("label")):
+                points.setdefault(group, []).append((line, shape))
+                continue
+            one = shape_of(shape, line)
+            if isinstance(one, Shape):
+                made.append((group, one))
+            else:
+                self.note(one[0], line, draft, one[1])
+        boxes = {group: shape for group, shape in made if shape.kind == "box" and group in points}
+        self.poses = [Pose(box, marks_of(points.pop(group))) for group, box in boxes.items()]
+        for own in points.values():
+            for line, shape in own:
+                self.note("shape_unsupported", line, draft, {"shape": "point", "name": shown(text(shape["label"]))})
+        used = set(map(id, boxes.values()))
+        before = [(group, shape) for group, shape in made if id(shape) not in used]
+        draft.shapes = join_parts(before)
+        self.joined = len(before) - len(draft.shapes)
+
+    def note(self, code: str, line: int, draft: Draft, data: dict[str, Any]) -> None:
+        self.findings.append(finding("warning", code, self.path, line, of=draft.image, **data))
+
+
+def group_of(shape: Any) -> int | str | None:
+    """The group that a shape is in."""
+    group = shape.get("group_id") if isinstance(shape, dict) else None
+    return group if isinstance(group, int | str) and not isinstance(group, bool) and group != "" else None
+
+
+def marks_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float, float, int]]:
+    """Keypoints by their name; a difficult one is hidden."""
+    made = {}
+    for _, shape in points:
+        place = points_of(shape.get("points"))
+        if place and all(map(math.isfinite, place[0])):
+            made[text(shape["label"])] = (*place[0], 1 if shape.get("difficult") is True else 2)
+    return made
+
+
+def join_parts(made: list[tuple[Any, Shape]]) -> list[Shape]:
+    """Outlines of one group and class are the parts of one object; so are boxes, of which the box round them is."""
+    parts: dict[tuple[Any, str, str], list[Shape]] = {}
+    order: list[list[Shape]] = []
+    for group, shape in made:
+        own = parts.setdefault((group, shape.name, shape.kind), []) if group is not None else []
+        if not own:
+            order.append(own)
+        own.append(shape)
+    return [own[0] if len(own) == 1 else one_of(own) for own in order]
+
+
+def one_of(parts: list[Shape]) -> Shape:
+    first = parts[0]
+    if first.kind == "polygon":
+        return outline_shape(first.name, [part.points() for part in parts], first.line)
+    corners = [point for part in parts for point in part.points()]
+    return Shape("box", first.name, box_round(corners), first.line)
 
 
 def image_of(tree: Tree, path: str, named: Any) -> str | None:
@@ -104,15 +190,27 @@ def shape_of(shape: Any, line: int) -> Shape | tuple[str, dict[str, Any]]:
     if kind == "circle" and len(points) == 2:
         radius = math.dist(*points)
         return Shape("polygon", name, flat(ring(*points[0], radius, radius)), line)
-    if kind in {"rectangle", "polygon", "circle", "rotation", "oriented_rectangle"}:
+    if kind == "mask" and len(points) == 2:
+        return mask_shape(shape, name, points, line)
+    if kind in {"rectangle", "polygon", "circle", "rotation", "oriented_rectangle", "mask"}:
         return "object_no_box", {"name": shown(name)}
     return "shape_unsupported", {"shape": shown(str(kind)), "name": shown(name)}
+
+
+def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> Shape | tuple[str, dict[str, Any]]:
+    """The outline of a mask that lies at the first of two corners; where it cannot be read, the box that they give."""
+    (left, top), (right, bottom) = points
+    try:
+        parts = bitmaps.outlines(bitmaps.from_text(shape.get("mask")), left, top)
+    except BadMask:
+        parts = []
+    if parts:
+        return outline_shape(name, parts, line)
+    if math.isfinite(left + top + right + bottom):
+        return Shape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is part of it
+    return "mask_unreadable", {"name": shown(name)}
 
 
 def points_of(values: Any) -> Points:
     pairs = values if isinstance(values, list) else []
     return [(number(pair[0]), number(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) >= 2]
-
-
-def flat(points: Points) -> tuple[float, ...]:
-    return tuple(value for point in points for value in point)

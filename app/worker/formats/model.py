@@ -7,7 +7,6 @@ from typing import Any
 from app.core.readings import answer
 from app.worker.formats.texts import texts
 
-FORMATS = ("yolo", "darknet", "cvat-yolo", "coco", "voc", "cvat", "labelme", "createml", "folders")
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 SPLITS = ("train", "val", "test")
 
@@ -111,7 +110,8 @@ class Found:
 class Options:
     """What the user chose. Each has a default that needs no answer.
 
-    `root` is a path in the archive; where that holds several formats, one of FORMATS and a colon before it: "voc:data".
+    `root` is a path in the archive; where that holds several formats, one of app/core/formats.py and a colon before
+    it: "voc:data".
     """
 
     root: str | None = None

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from urllib.parse import unquote
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 SPLIT_NAMES = {
@@ -15,6 +16,7 @@ LONGEST_SUFFIX = 5
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]')
+UPLOAD = re.compile(r"[0-9a-f]{8}-.")
 YEAR = re.compile(r"(?i)(?P<name>[a-z]+)[_-]?(?:\d{4})?")
 
 
@@ -51,6 +53,11 @@ def inside(path: str, root: str) -> str | None:
     return path[len(root) + 1 :] if path.startswith(f"{root}/") else None
 
 
+def below(path: str, folder: str) -> bool:
+    """Whether a path is below a folder; "" is the source itself."""
+    return not folder or path.startswith(f"{folder}/")
+
+
 def split_of(folder: str) -> str | None:
     """What a folder's or list's name says: train, valid, val2017, test …; None for another name."""
     match = YEAR.fullmatch(folder)
@@ -66,6 +73,23 @@ def named(text: str) -> list[str]:
     while ".." in parts:
         del parts[: parts.index("..") + 1]
     return [safe_name(part) for part in parts[-12:]]
+
+
+def spellings(text: str) -> list[str]:
+    """Other ways to read a name that nobody has: an address without its query, percent codes as characters, and
+    without the mark that Label Studio puts before the name of an upload."""
+    ways = [text]
+    address, mark, query = text.partition("?")
+    if mark:
+        ways += [value for value in query.split("&") if value.startswith("d=")]
+        ways[1:] = [value[2:] for value in ways[1:]]  # /data/local-files/?d=folder/a.jpg
+        ways.append(address)
+    ways += [decoded for way in ways if (decoded := unquote(way)) != way]
+    for way in list(ways):
+        folder, slash, name = way.rpartition("/")
+        if UPLOAD.match(name):
+            ways.append(f"{folder}{slash}{name[9:]}")
+    return [way for way in dict.fromkeys(ways) if way != text]
 
 
 def safe_name(name: str) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from app.worker.formats.model import Refused
 from app.worker.formats.names import MAX_YAML
-from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, split_of, stem_of, suffix_of
+from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
 
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
-         ".names": "list", ".data": "list", ".labels": "list"}  # fmt: skip
+         ".names": "list", ".data": "list", ".labels": "list", ".csv": "csv", ".tsv": "csv",
+         ".ndjson": "ndjson", ".jsonl": "ndjson"}  # fmt: skip
 
 MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
 MANY = 100  # images of one name that are compared
@@ -20,7 +21,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files: dict[str, list[str]] = {kind: [] for kind in ("image", "text", "yaml", "xml", "json", "list")}
+        self.files: dict[str, list[str]] = {kind: [] for kind in ("image", *KINDS.values())}
         self._walk(folder, "")
         for paths in self.files.values():
             paths.sort()
@@ -90,6 +91,10 @@ class Tree:
         The same name, then the same but for case, then (`by_stem`) another suffix. Of several the one that shares most
         of the named folders, then the one in a folder of `split`, then the nearest to `near`.
         """
+        found = self._image(name, near, split, by_stem)
+        return found or next((hit for way in spellings(name) if (hit := self._image(way, near, split, by_stem))), None)
+
+    def _image(self, name: str, near: str, split: str | None, by_stem: bool) -> str | None:
         parts = named(name)
         if not parts:
             return None

@@ -8,7 +8,9 @@ const TASKS = {
   detect: () => t("Detection"), segment: () => t("Segmentation"), pose: () => t("Pose"), obb: () => t("Oriented bounding boxes"), classify: () => t("Classification"),
 };
 const FORMATS = {
-  yolo: "YOLO", darknet: "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", coco: "COCO", voc: "Pascal VOC", cvat: "CVAT", labelme: "LabelMe", createml: "CreateML", folders: () => t("class folders"),
+  yolo: "YOLO", darknet: "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", coco: "COCO", voc: "Pascal VOC", cvat: "CVAT", labelme: "LabelMe", createml: "CreateML",
+  csv: "CSV", "label-studio": "Label Studio", supervisely: "Supervisely", darwin: "Darwin (V7)", via: "VIA", datumaro: "Datumaro", labelbox: "Labelbox", ultralytics: "Ultralytics NDJSON",
+  folders: () => t("class folders"),
 };
 const word = (known, key) => (typeof known[key] === "function" ? known[key]() : known[key] || key);
 

@@ -1,0 +1,77 @@
+"""The formats of datasets that are read. README, wiki, the API's choices and the page's names follow from this list."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Args:
+        key: its name in the API.
+        title: as people call it; "" where the name is a text of the interface.
+        signs: what it is recognised by, for the wiki (Portuguese).
+        tasks: what its labels can be for.
+        exports: how the tool names its export, for README (English); "" where the title says it.
+    """
+
+    key: str
+    title: str
+    signs: str
+    tasks: tuple[str, ...]
+    exports: str = ""
+
+
+ALL = ("detect", "segment", "pose", "obb", "classify")
+BOXES = ("detect",)
+OUTLINES = ("detect", "segment")
+TURNED = ("detect", "segment", "obb")
+POINTS = ("detect", "segment", "pose")
+
+FORMATS = (
+    Format("yolo", "YOLO", "`images/train` + `labels/train`, `train/images` + `train/labels`, `images` + `labels`, ou "
+           "cada imagem ao lado do seu `.txt`", ALL[:4], "YOLO in any common layout (ultralytics, Roboflow)"),
+    Format("darknet", "YOLO (darknet)", "`obj.names`, `obj.data`, listas `train.txt` e `val.txt`", BOXES, "darknet"),
+    Format("cvat-yolo", "YOLO (CVAT)", "`obj_train_data/`, `obj.data`", BOXES, "YOLO of CVAT"),
+    Format("coco", "COCO", "JSON com `images` e `annotations`, um por conjunto ou um por classe", POINTS, "COCO JSON"),
+    Format("voc", "Pascal VOC", "um XML por imagem; as listas de `ImageSets/Main` valem", ("detect", "segment", "obb"),
+           "Pascal VOC XML"),
+    Format("cvat", "CVAT", "`annotations.xml` “for images 1.1” ou “for video 1.1” (faixas, `track`)",
+           ("detect", "segment", "pose", "obb"), "CVAT for images 1.1 and for video 1.1 (tracks)"),
+    Format("labelme", "LabelMe", "um JSON com `shapes` por imagem, ao lado dela (labelme, X-AnyLabeling)",
+           ("detect", "segment", "pose", "obb"), "LabelMe and X-AnyLabeling JSON"),
+    Format("createml", "CreateML", "JSON com `image` e `annotations`", BOXES, "CreateML JSON"),
+    Format("csv", "CSV", "uma linha por objeto: Kaggle, Open Images, Roboflow e TensorFlow, VoTT, AutoML, "
+           "keras-retinanet; máscaras `EncodedPixels`", OUTLINES,
+           "CSV of Kaggle, Open Images, Roboflow, TensorFlow, VoTT and AutoML"),
+    Format("label-studio", "Label Studio", "JSON, JSON-MIN ou CSV", TURNED, "Label Studio JSON, JSON-MIN and CSV"),
+    Format("supervisely", "Supervisely", "`meta.json`, `*/img/` e `*/ann/*.json`", POINTS, "Supervisely"),
+    Format("darwin", "Darwin (V7)", "um JSON com `item` e `annotations` por imagem", POINTS, "Darwin JSON (V7)"),
+    Format("via", "VIA", "JSON ou CSV do VGG Image Annotator 1, 2 e 3", OUTLINES,
+           "VGG Image Annotator JSON and CSV"),
+    Format("datumaro", "Datumaro", "`annotations/*.json` com `categories` e `items`", ("detect", "segment", "pose",
+           "obb"), "Datumaro JSON"),
+    Format("labelbox", "Labelbox", "NDJSON ou JSON com `data_row` e `projects`", OUTLINES, "Labelbox NDJSON"),
+    Format("ultralytics", "Ultralytics NDJSON", "a primeira linha tem `type: dataset`", ALL[:4],
+           "Ultralytics NDJSON"),
+    Format("folders", "", "`train/CLASSE/…`, `val/CLASSE/…`; `CLASSE/…`: duas ou mais pastas lado a lado, com duas "
+           "ou mais imagens cada e nada que pareça anotação; nos outros casos, quando a tarefa `classify` é pedida "
+           "(campo **Tarefa** do envio)", ("classify",), "folders of classes"),
+)  # fmt: skip
+KEYS = tuple(item.key for item in FORMATS)
+
+
+def readme_list() -> str:
+    """The sentence of README: each format once."""
+    *names, last = [item.exports or item.title for item in FORMATS]
+    return f"{', '.join(names)} or {last}"
+
+
+def wiki_table() -> str:
+    """The rows of the wiki's table."""
+    rows = ["| Formato | `format` | Reconhecido por | Tarefas |", "| --- | --- | --- | --- |"]
+    names = {"masks": "Máscaras PNG", "folders": "Pastas de classes"}
+    for item in FORMATS:
+        tasks = "todas" if item.tasks == ALL else ", ".join(item.tasks)
+        rows.append(f"| {item.title or names[item.key]} | `{item.key}` | {item.signs} | {tasks} |")
+    return "\n".join(rows)

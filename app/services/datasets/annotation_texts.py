@@ -1,0 +1,53 @@
+"""What the readers of annotation tools' files (CSV, Label Studio, Supervisely, CVAT's tracks …) say to the user."""
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from app.texts import _ln
+
+DECISIONS = {
+    "class_of_all": _l("The annotations have no class names. All objects are of the class “%(name)s”."),
+    "class_attribute": _l("The regions have several attributes (%(others)s). The class comes from “%(name)s”."),
+    "csv_form": _l("The boxes of %(file)s are read as: %(form)s."),
+    "reading_frames": _l("The image names don't have the frame numbers of the video. The images are used in the order "
+                         "of their names: frame 0 is %(first)s."),
+    "keypoints_named": _l("The points in the group of a box are its keypoints, in this order: %(names)s."),
+    "groups_joined": _ln("%(count)s shape was merged into another one of the same group and class.",
+                         "%(count)s shapes were merged into others of the same group and class.", "count"),
+}  # fmt: skip
+
+FINDINGS = {
+    "mask_unreadable": _l("The mask of the object “%(name)s” can't be read. The object was left out."),
+    "images_missing": _ln("%(count)s more image of this file isn't in the dataset. Its annotations were left out.",
+                          "%(count)s more images of this file aren't in the dataset. Their annotations were left out.",
+                          "count"),
+    "slots_left_out": _ln("The file has %(count)s more image (slot). Only the first one was imported.",
+                          "The file has %(count)s more images (slots). Only the first one was imported.", "count"),
+    "annotations_several": _ln("The image has %(count)s more annotation. Only the first one, or the one marked as "
+                               "ground truth, was imported.",
+                               "The image has %(count)s more annotations. Only the first one, or the one marked as "
+                               "ground truth, was imported.", "count"),
+    "frames_missing": _ln("%(count)s frame of the video has no image in the dataset (%(frames)s). Objects left out: "
+                          "%(objects)s.",
+                          "%(count)s frames of the video have no image in the dataset (such as %(frames)s). Objects "
+                          "left out: %(objects)s.", "count"),
+}  # fmt: skip
+
+TITLES: dict[str, Any] = {
+    "mask_unreadable": _l("Unreadable masks"),
+    "images_missing": _l("Missing images"),
+    "slots_left_out": _l("Files with several images"),
+    "annotations_several": _l("Images annotated several times"),
+    "frames_missing": _l("Missing video frames"),
+}
+USED = {"annotations_several"}  # YOLO sees what was imported
+
+REASONS = {
+    "labels_unread": _l("These annotations have a format that isn't supported: %(files)s. Export them as YOLO, COCO or "
+                        "another supported format and upload them together with the images."),
+    "frames_unknown": _l("%(file)s has tracks of a video (frames: %(frames)s), but the images of the dataset "
+                         "(%(images)s) aren't named after its frames (frame_000000). Export the task from CVAT with "
+                         "its images, or as “CVAT for images 1.1”."),
+    "objects_too_many": _l("The annotations have more objects than the limit of %(limit)s."),
+}  # fmt: skip

@@ -1,0 +1,176 @@
+"""Darwin JSON of V7: a file an image. Version 2 has `item` and `slots`, version 1 had `image`."""
+
+import math
+from typing import Any
+
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
+from app.worker.formats.classes import Known
+from app.worker.formats.documents import Notes, dicts, load, text
+from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape
+from app.worker.formats.geometry import Points, number, ring, side
+from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats.paths import folder_of, join, stem_of
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.tree import Tree
+
+SHAPES = {"bounding_box", "polygon", "ellipse", "keypoint", "skeleton", "line", "cuboid", "mask", "raster_layer", "tag"}
+PARTS = {"id", "name", "properties", "annotators", "reviewers", "ranges", "slot_names", "attributes", "text"}
+SEEN = {True: 1, False: 2}  # a keypoint's visibility by whether it is occluded
+
+
+def is_document(head: dict[str, Any]) -> bool:
+    """Whether the first values of a JSON file are Darwin's."""
+    item, objects = head.get("item"), head.get("annotations")
+    if isinstance(item, dict) and {"name", "slots"} & set(item) and objects is not None:
+        return True
+    image = head.get("image")
+    if isinstance(image, dict) and {"filename", "original_filename"} & set(image) and isinstance(objects, list):
+        return not any("image_id" in entry for entry in dicts(objects))
+    return any("image_id" not in entry and "name" in entry and SHAPES & set(entry) for entry in dicts(objects))
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    return by_root(tree, paths, "darwin")
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    files = [File(tree, path, findings) for path in found.hint]
+    drafts = [draft for file in files if (draft := file.read(found.root))]
+    points = next((file.points for file in files if file.points), [])
+    return finish(tree, found, options, drafts, known, findings, keypoints=points)
+
+
+class File:
+    """The JSON of one image."""
+
+    def __init__(self, tree: Tree, path: str, findings: list[Finding]) -> None:
+        self.tree, self.path, self.findings = tree, path, findings
+        self.notes = Notes(path, findings)
+        self.points: list[str] = []  # names of a skeleton's nodes
+        self.layers: dict[str, str] = {}  # names of masks by their id
+
+    def read(self, root: str) -> Draft | None:
+        """Its image with the objects; None, noted, where there is none."""
+        document = load(self.tree, self.path, self.findings)
+        if document is None:
+            return None
+        name, size, slots = described(document)
+        image = self.tree.image(name, folder_of(self.path)) if name else None
+        image = image or self.tree.image(self.path.rpartition("/")[2], folder_of(self.path), by_stem=True)
+        if image is None:
+            self.notes.missing(name or stem_of(self.path))
+            return None
+        if slots > 1:
+            self.findings.append(finding("warning", "slots_left_out", self.path, None, of=image, count=slots - 1))
+        split = split_in(self.path, root, False) or split_in(image, root, False)
+        draft = Draft(image, split, self.path, size)
+        objects = document.get("annotations")
+        self.layers = {str(entry.get("id")): text(entry.get("name")) for entry in dicts(objects) if "mask" in entry}
+        for line, entry in enumerate(objects if isinstance(objects, list) else [], 1):
+            self.take(entry if isinstance(entry, dict) else {}, line, draft)
+        return draft
+
+    def take(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+        """The shapes of one object, or a note."""
+        name = text(entry.get("name"))
+        if "raster_layer" in entry:
+            self.raster(entry["raster_layer"], line, draft)
+        elif "mask" in entry:
+            return  # its pixels are in the raster layer
+        elif not name:
+            self.notes.unnamed(line, draft.image)
+        elif made := self.shape(entry, name, line):
+            draft.shapes.append(made)
+        else:
+            kind = next((key for key in entry if key in SHAPES), None) or next((k for k in entry if k not in PARTS), "")
+            self.notes.unread(kind, name, line, draft.image)
+
+    def shape(self, entry: dict[str, Any], name: str, line: int) -> Shape | None:
+        """An object's outline, keypoints or box: the first that it has."""
+        if parts := outlines(entry.get("polygon")):
+            return outline_shape(name, parts, line)
+        ellipse, skeleton, box = entry.get("ellipse"), entry.get("skeleton"), entry.get("bounding_box")
+        if isinstance(ellipse, dict):
+            (x, y), (across, down) = point(ellipse.get("center")), point(ellipse.get("radius"))
+            return outline_shape(name, [ring(x, y, across, down, angle(ellipse.get("angle")))], line)
+        if isinstance(skeleton, dict) and (nodes := dicts(skeleton.get("nodes"))):
+            self.points = self.points or [text(node.get("name")) for node in nodes]
+            marks = [(*point(node), SEEN[node.get("occluded") is True]) for node in nodes]
+            return pose_shape(name, marks, line)
+        if isinstance(box, dict):
+            left, top, across, down = (number(box.get(key)) for key in ("x", "y", "w", "h"))
+            return Shape("box", name, (left, top, left + across, top + down), line)
+        return None
+
+    def raster(self, layer: Any, line: int, draft: Draft) -> None:
+        """The masks of an image: each pixel has the number of its object, as runs along the rows."""
+        try:
+            for name, parts in masks(layer, draft.size, self.layers):
+                draft.shapes.append(outline_shape(name, parts, line))
+        except BadMask:
+            self.notes.object("mask_unreadable", line, draft.image, name="raster_layer")
+
+
+def described(document: dict[str, Any]) -> tuple[str, tuple[int, int] | None, int]:
+    """The image's path and size, and how many images the file is about."""
+    item, image = document.get("item"), document.get("image")
+    if isinstance(item, dict):
+        slots = dicts(item.get("slots"))
+        first = slots[0] if slots else {}
+        files = dicts(first.get("source_files"))
+        name = text(item.get("name")) or text((files[0] if files else {}).get("file_name"))
+        name = join(text(item.get("path")).strip("/"), name)
+    else:
+        first, slots = (image if isinstance(image, dict) else {}), []
+        name = join(text(first.get("path")).strip("/"), text(first.get("original_filename") or first.get("filename")))
+    size = side(first.get("width")), side(first.get("height"))
+    return name, size if all(size) else None, max(1, len(slots))
+
+
+def outlines(polygon: Any) -> list[Points]:
+    """The parts of a polygon: `paths` of version 2; `path` and `additional_paths` of version 1."""
+    if not isinstance(polygon, dict):
+        return []
+    paths = polygon.get("paths")
+    if not isinstance(paths, list):
+        more = polygon.get("additional_paths")
+        paths = [polygon.get("path"), *(more if isinstance(more, list) else [])]
+    return [part for path in paths if len(part := [point(value) for value in dicts(path)]) > 2]
+
+
+def point(value: Any) -> tuple[float, float]:
+    value = value if isinstance(value, dict) else {}
+    return number(value.get("x")), number(value.get("y"))
+
+
+def angle(value: Any) -> float:
+    """Degrees of Darwin's radians."""
+    return math.degrees(number(value)) if value else 0.0
+
+
+def masks(layer: Any, size: tuple[int, int] | None, names: dict[str, str]) -> list[tuple[str, list[Points]]]:
+    """Name and outlines of each mask.
+
+    Raises:
+        BadMask: the layer cannot be read.
+    """
+    import numpy
+
+    layer = layer if isinstance(layer, dict) else {}
+    runs, ids = layer.get("dense_rle"), layer.get("mask_annotation_ids_mapping")
+    if size is None or not isinstance(runs, list) or len(runs) % 2 or not isinstance(ids, dict):
+        raise BadMask("layer")
+    bitmaps.checked_size(*size)
+    whole = all(type(value) is int and 0 <= value < 2**31 for value in runs)
+    if not whole or len(runs) > 2 * size[0] * size[1] or sum(runs[1::2]) != size[0] * size[1]:
+        raise BadMask("runs")
+    pixels = numpy.repeat(numpy.asarray(runs[::2], numpy.int64), runs[1::2]).reshape(size[1], size[0])
+    made = []
+    for key, value in list(ids.items())[:1000]:
+        parts = bitmaps.outlines((pixels == value).astype(numpy.uint8)) if type(value) is int else []
+        if parts and names.get(str(key)):
+            made.append((names[str(key)], parts))
+    return made

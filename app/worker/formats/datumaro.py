@@ -1,0 +1,172 @@
+"""Datumaro JSON: a file a subset below annotations/, with the classes by number and an item an image."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
+from app.worker.formats.classes import Known
+from app.worker.formats.documents import Notes, dicts, text
+from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape, turned_shape
+from app.worker.formats.geometry import Points, number, ring, side
+from app.worker.formats.jsonstream import walk
+from app.worker.formats.model import Finding, Found, Options, Source
+from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.tree import Tree
+
+LISTS = {"items"}
+QUIET = {"label", "caption", "feature_vector"}  # of the whole image
+
+
+def is_document(head: dict[str, Any]) -> bool:
+    """Whether the first values of a JSON file are Datumaro's."""
+    items, categories = head.get("items"), head.get("categories")
+    if isinstance(categories, dict) and isinstance(categories.get("label"), dict):
+        return "items" in head
+    return any({"id", "annotations"} <= set(item) and {"image", "media"} & set(item) for item in dicts(items))
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    return by_root(tree, paths, "datumaro")
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    drafts: list[Draft] = []
+    names: list[str] = []
+    points: list[str] = []
+    for path in found.hint:
+        file = File(tree, path, found.root, findings)
+        drafts += file.read()
+        names += [name for name in file.names if name not in names]
+        points = points or file.points
+    return finish(tree, found, options, drafts, known, findings, names or None, keypoints=points)
+
+
+class File:
+    """The JSON of one subset. Read twice as a stream: the classes may stand behind the items."""
+
+    def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
+        self.tree, self.path, self.root = tree, path, root
+        self.notes = Notes(path, findings)
+        self.split = split_in(path, root, with_name=True)
+        self.names: list[str] = []
+        self.points: list[str] = []
+        self.line = 0  # number of the object in the file
+        for key, value in walk(tree.path(path), path, LISTS):
+            if key == "categories" and isinstance(value, dict):
+                self.categories(value)
+
+    def categories(self, value: dict[str, Any]) -> None:
+        labels, points = value.get("label"), value.get("points")
+        if isinstance(labels, dict):
+            self.names = [text(entry.get("name")) for entry in dicts(labels.get("labels"))]
+        for entry in dicts(points.get("items") if isinstance(points, dict) else None):
+            if isinstance(entry.get("labels"), list) and not self.points:
+                self.points = [str(name) for name in entry["labels"][:1000]]
+
+    def read(self) -> list[Draft]:
+        """Its images with their objects."""
+        drafts = []
+        for key, item in walk(self.tree.path(self.path), self.path, LISTS):
+            if key == "items" and isinstance(item, dict) and (draft := self.item(item)):
+                drafts.append(draft)
+        self.notes.close()
+        return drafts
+
+    def item(self, item: dict[str, Any]) -> Draft | None:
+        """One image; None, noted, where there is none."""
+        media = item.get("image") if isinstance(item.get("image"), dict) else item.get("media")
+        media = media if isinstance(media, dict) else {}
+        objects = dicts(item.get("annotations"))
+        named = [name for name in (text(media.get("path")), text(item.get("id"))) if name]
+        hits = (self.tree.image(name, folder_of(self.path), self.split, by_stem=True) for name in named)
+        image = next((hit for hit in hits if hit), None)
+        if image is None:
+            self.line += len(objects)
+            self.notes.missing(named[0] if named else "")
+            return None
+        size = media.get("size")
+        sides = (side(size[1]), side(size[0])) if isinstance(size, list) and len(size) == 2 else (0, 0)
+        draft = Draft(image, self.split or split_in(image, self.root, False), self.path, sides if all(sides) else None)
+        made = [(entry, shape) for entry in objects if (shape := self.shape(entry, draft))]
+        draft.shapes = sorted(joined_groups(made), key=lambda shape: shape.line or 0)
+        return draft
+
+    def shape(self, entry: dict[str, Any], draft: Draft) -> Shape | None:
+        """An object's shape; None, noted, where there is none."""
+        self.line += 1
+        kind, number_ = text(entry.get("type")), entry.get("label_id")
+        if kind in QUIET:
+            return None
+        known = type(number_) is int and 0 <= number_ < len(self.names)
+        name = self.names[number_] if known and type(number_) is int else ""
+        if not name:
+            self.notes.unnamed(self.line, draft.image)
+            return None
+        try:
+            made = shape_of(kind, entry, name, self.line)
+        except BadMask:
+            self.notes.object("mask_unreadable", self.line, draft.image, name=shown(name))
+            return None
+        if made is None:
+            self.notes.unread(kind, name, self.line, draft.image)
+        return made
+
+
+def joined_groups(made: list[tuple[dict[str, Any], Shape]]) -> Iterator[Shape]:
+    """Outlines of one group and class are one object, as in COCO; a box beside its outline is no second one."""
+    groups: dict[tuple[Any, str], list[Shape]] = {}
+    for entry, shape in made:
+        group = entry.get("group")
+        if not (type(group) is int and group):
+            yield shape
+        else:
+            groups.setdefault((group, shape.name), []).append(shape)
+    for shapes in groups.values():
+        outlines = [shape for shape in shapes if shape.kind == "polygon"]
+        if len(outlines) > 1 or (outlines and len(shapes) > 1 and all(s.kind in {"box", "polygon"} for s in shapes)):
+            yield outline_shape(outlines[0].name, [shape.points() for shape in outlines], outlines[0].line)
+        else:
+            yield from shapes
+
+
+def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> Shape | None:
+    """An object's shape; None for one that YOLO has no row for."""
+    if kind in {"bbox", "rotated_bbox", "ellipse"}:
+        values = entry.get("bbox")
+        values = values if isinstance(values, list) else [entry.get(key) for key in ("x1", "y1", "x2", "y2")]
+        if kind == "rotated_bbox" and not isinstance(entry.get("bbox"), list):
+            x, y, width, height = (number(entry.get(key)) for key in ("cx", "cy", "w", "h"))
+            box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            return turned_shape(name, box, number(entry.get("r") or 0), line)
+        left, top, width, height = map(number, [*values, None, None, None, None][:4])
+        if kind == "ellipse":
+            return outline_shape(name, [ring(left + width / 2, top + height / 2, width / 2, height / 2)], line)
+        return Shape("box", name, (left, top, left + width, top + height), line)
+    if kind == "polygon":
+        points = pairs(entry.get("points"))
+        return outline_shape(name, [points], line) if len(points) > 2 else None
+    if kind == "mask":
+        parts = bitmaps.outlines(bitmaps.from_coco(entry.get("rle")))
+        if not parts:
+            raise BadMask("empty")
+        return outline_shape(name, parts, line)
+    if kind == "points":
+        return pose_shape(name, marks(entry), line)
+    return None
+
+
+def pairs(values: Any) -> Points:
+    values = values if isinstance(values, list) else []
+    return [(number(x), number(y)) for x, y in zip(values[::2], values[1::2], strict=False)]
+
+
+def marks(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
+    """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
+    seen = entry.get("visibility")
+    for place, point in enumerate(pairs(entry.get("points"))):
+        mark = seen[place] if isinstance(seen, list) and place < len(seen) else 2
+        yield (*point, mark if mark in {0, 1, 2} else 0)

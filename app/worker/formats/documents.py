@@ -1,0 +1,72 @@
+"""JSON files of one image, and what the readers note about a file."""
+
+import json
+from typing import Any
+
+from app.worker.formats.model import Finding, Refused, finding
+from app.worker.formats.paths import shown
+from app.worker.formats.tree import Tree
+
+MAX_JSON = 64 * 1024**2  # bytes: the file may hold its image too
+NAMED = 50  # images that are missing, named in the findings of one file
+
+
+class Notes:
+    """The findings about one annotation file."""
+
+    def __init__(self, file: str, findings: list[Finding]) -> None:
+        self.file, self.findings = file, findings
+        self.unknown: set[str] = set()  # images that are not there
+        self.more = 0
+
+    def object(self, code: str, line: int | None, image: str, severity: str = "warning", **data: Any) -> None:
+        """What is wrong with an object of an image; `line`: its line in the file, or its number from 1."""
+        self.findings.append(finding(severity, code, self.file, line, of=image, **data))
+
+    def unnamed(self, line: int | None, image: str) -> None:
+        self.object("object_unnamed", line, image, name="")
+
+    def unread(self, kind: Any, name: str, line: int | None, image: str) -> None:
+        """A shape that YOLO has no row for."""
+        self.object("shape_unsupported", line, image, shape=shown(str(kind)), name=shown(name))
+
+    def missing(self, name: str, line: int | None = None) -> None:
+        """An image that the file names and nobody has; each once, and only the first ones by name."""
+        if name in self.unknown:
+            return
+        if len(self.unknown) >= NAMED:
+            self.more += 1
+            return
+        self.unknown.add(name)
+        self.findings.append(finding("warning", "image_missing", self.file, line, image=shown(name)))
+
+    def close(self) -> None:
+        """Says how many more there are."""
+        if self.more:
+            self.findings.append(finding("warning", "images_missing", self.file, None, count=self.more))
+
+
+def load(tree: Tree, path: str, findings: list[Finding]) -> dict[str, Any] | None:
+    """The object of a JSON file of one image; None, noted, where it cannot be used."""
+    try:
+        document = json.loads(tree.content(path, MAX_JSON).decode("utf-8-sig"))
+        if not isinstance(document, dict):
+            raise ValueError("no object")
+    except Refused as error:
+        findings.append(finding("error", error.code, path, **error.data))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
+        findings.append(finding("error", "annotation_unreadable", path, file=shown(path), reason=reason))
+    else:
+        return document
+    return None
+
+
+def dicts(values: Any) -> list[dict[str, Any]]:
+    """The objects of a JSON list; of anything else none."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def text(value: Any) -> str:
+    """A name of a JSON file; "" where it is none."""
+    return value.strip() if isinstance(value, str) else ""

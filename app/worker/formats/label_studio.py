@@ -1,0 +1,219 @@
+"""Label Studio: its JSON with tasks, annotations and results, its JSON-MIN, and the CSV with the same in cells.
+
+Places are percents of the image's sides; a turned box turns round its left upper corner, clockwise.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
+from app.worker.formats.classes import Known
+from app.worker.formats.csvfile import Table
+from app.worker.formats.documents import Notes, dicts, text
+from app.worker.formats.drafts import Draft, Shape, finish, flat, outline_shape
+from app.worker.formats.geometry import Points, number, ring, side
+from app.worker.formats.jsonstream import walk
+from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats.paths import IMAGES, folder_of, shown, suffix_of
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.sizes import image_size
+from app.worker.formats.tree import Tree
+
+LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "keypointlabels", "labels",
+          "hypertextlabels")  # fmt: skip
+CELLS = {"annotator", "annotation_id"}
+ANSWERS = ("annotations", "completions")
+ABOUT = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+
+
+def is_entry(element: Any) -> bool:
+    """Whether the first element of a JSON list is a task."""
+    if not isinstance(element, dict):
+        return False
+    if isinstance(element.get("data"), dict) and any(isinstance(element.get(key), list) for key in ANSWERS):
+        return True
+    if {"annotation_id", "annotator"} <= set(element):
+        return True
+    return any(is_region(item) for value in element.values() for item in dicts(value)[:1])
+
+
+def is_region(item: dict[str, Any]) -> bool:
+    """Whether this is an object of JSON-MIN."""
+    return "original_width" in item and bool({"x", "points", "rle"} & set(item))
+
+
+def is_table(cells: set[str]) -> bool:
+    """Whether these are the columns of its CSV."""
+    return cells >= CELLS
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    return by_root(tree, paths, "label-studio")
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    drafts: list[Draft] = []
+    for path in found.hint:
+        drafts += File(tree, path, found.root, findings).read()
+    return finish(tree, found, options, drafts, known, findings)
+
+
+class File:
+    """One export."""
+
+    def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
+        self.tree, self.path, self.root, self.findings = tree, path, root, findings
+        self.notes = Notes(path, findings)
+        self.split = split_in(path, root, with_name=True)
+        self.line = 0  # number of the result in the file
+
+    def read(self) -> list[Draft]:
+        """Its images with their objects."""
+        drafts = []
+        for element in self.elements():
+            name = picture_of(element)
+            image = self.tree.image(name, folder_of(self.path), self.split) if name else None
+            if image is None:
+                self.notes.missing(name or shown(str(element.get("id", ""))))
+                continue
+            draft = Draft(image, self.split or split_in(image, self.root, False), self.path, None)
+            for result in self.results(element, image):
+                self.line += 1
+                self.take(result, draft)
+            drafts.append(draft)
+        self.notes.close()
+        return drafts
+
+    def elements(self) -> Iterator[dict[str, Any]]:
+        """The tasks."""
+        if self.path.endswith(".json"):
+            for _, element in walk(self.tree.path(self.path), self.path, set()):
+                if isinstance(element, dict):
+                    yield element
+            return
+        for _, row in Table(self.tree, self.path).rows():
+            yield {key: parsed(cell) for key, cell in row.items()}
+
+    def results(self, element: dict[str, Any], image: str) -> list[dict[str, Any]]:
+        """The results of a task: those of the annotation that stands, where several people annotated."""
+        if not isinstance(element.get("data"), dict):  # JSON-MIN
+            return [item for value in element.values() for item in dicts(value) if is_region(item)]
+        answers = [entry for key in ANSWERS for entry in dicts(element.get(key))]
+        answers = [entry for entry in answers if not (entry.get("was_cancelled") or entry.get("skipped"))]
+        if not answers:
+            return []
+        if len(answers) > 1:
+            self.findings.append(finding("warning", "annotations_several", self.path, None, of=image,
+                                         count=len(answers) - 1))  # fmt: skip
+        chosen = next((entry for entry in answers if entry.get("ground_truth")), answers[0])
+        return merged(dicts(chosen.get("result")))
+
+    def take(self, result: dict[str, Any], draft: Draft) -> None:
+        """The shape of one result, or a note."""
+        value = result.get("value")
+        value = value if isinstance(value, dict) else result  # JSON-MIN has no value of its own
+        size = side(result.get("original_width")), side(result.get("original_height"))
+        if all(size):
+            draft.size = draft.size or size
+        names = labels_of(value)
+        kind = text(result.get("type"))
+        if kind in {"choices", "textarea", "rating", "relation", "taxonomy", "number"}:
+            return
+        if not names:
+            self.notes.unnamed(self.line, draft.image)
+            return
+        size = draft.size or image_size(self.tree.path(draft.image)) or (0, 0)
+        try:
+            made = shape_of(value, names[0], size, self.line)
+        except BadMask:
+            self.notes.object("mask_unreadable", self.line, draft.image, name=shown(names[0]))
+            return
+        if made:
+            draft.shapes.append(made)
+        else:
+            self.notes.unread(kind or "?", names[0], self.line, draft.image)
+
+
+def parsed(cell: str) -> Any:
+    """What a cell holds: JSON where it looks like it."""
+    if cell[:1] in {"[", "{"}:
+        try:
+            return json.loads(cell)
+        except (ValueError, RecursionError):
+            return cell
+    return cell
+
+
+def picture_of(element: dict[str, Any]) -> str:
+    """The image that a task is about: the text among its data that ends as images do."""
+    data = element.get("data")
+    values = data if isinstance(data, dict) else {key: v for key, v in element.items() if key not in ABOUT}
+    texts = [(key, value) for key, value in values.items() if isinstance(value, str)]
+    ends = [value for _, value in texts if suffix_of(value.partition("?")[0]) in IMAGES or "?d=" in value]
+    usual = [value for key, value in texts if key in {"image", "img", "photo", "url"}]
+    upload = element.get("file_upload")
+    return next(iter([*ends, *usual]), upload if isinstance(upload, str) else "")
+
+
+def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One result an object: shape and class may come as two of one id (Rectangle and Labels)."""
+    made: dict[Any, dict[str, Any]] = {}
+    rest: list[dict[str, Any]] = []
+    for result in results:
+        key = result.get("id")
+        value = result.get("value")
+        if not isinstance(key, str) or not isinstance(value, dict):
+            rest.append(result)
+        elif key in made:
+            made[key]["value"] = made[key]["value"] | {name: value[name] for name in LABELS if name in value}
+        else:
+            made[key] = dict(result)
+            rest.append(made[key])
+    return rest
+
+
+def labels_of(value: dict[str, Any]) -> list[str]:
+    for key in LABELS:
+        names = value.get(key)
+        if isinstance(names, list):
+            return [name for item in names if (name := text(item))]
+    return []
+
+
+def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int) -> Shape | None:
+    """An object's shape in pixels; None for one that YOLO has no row for."""
+    across, down = size[0] / 100, size[1] / 100
+    if value.get("format") == "rle" or "rle" in value:
+        parts = bitmaps.outlines(bitmaps.from_brush(value.get("rle"), *size))
+        if not parts:
+            raise BadMask("empty")
+        return outline_shape(name, parts, line)
+    if isinstance(value.get("points"), list):
+        points = [
+            (number(pair[0]) * across, number(pair[1]) * down)
+            for pair in value["points"] if isinstance(pair, list) and len(pair) > 1
+        ]  # fmt: skip
+        return outline_shape(name, [points], line) if len(points) > 2 else None
+    x, y = number(value.get("x")) * across, number(value.get("y")) * down
+    degrees = number(value.get("rotation") or 0)
+    if "radiusX" in value:
+        radii = number(value.get("radiusX")) * across, number(value.get("radiusY")) * down
+        return outline_shape(name, [ring(x, y, *radii, degrees)], line)
+    if "width" not in value or "keypointlabels" in value:
+        return None
+    width, height = number(value.get("width")) * across, number(value.get("height")) * down
+    if not degrees % 360 or not math.isfinite(degrees):
+        return Shape("box", name, (x, y, x + width, y + height), line)
+    return Shape("turned", name, flat(about_corner(x, y, width, height, degrees)), line)
+
+
+def about_corner(x: float, y: float, width: float, height: float, degrees: float) -> Points:
+    """The corners of a box that is turned clockwise round its left upper one."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    places = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+    return [(x + a * cos - b * sin, y + a * sin + b * cos) for a, b in places]

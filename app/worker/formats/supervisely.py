@@ -1,0 +1,181 @@
+"""Supervisely: meta.json, and a folder a dataset with img/ and ann/, where a JSON file an image is named after it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
+from app.worker.formats.classes import Known
+from app.worker.formats.documents import Notes, dicts, load, text
+from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape
+from app.worker.formats.geometry import Points, number, side
+from app.worker.formats.model import Finding, Found, Options, Source
+from app.worker.formats.paths import folder_of, join, shown, stem_of
+from app.worker.formats.roots import root_of, split_in
+from app.worker.formats.tree import Tree
+
+MAX_META = 4 * 1024**2  # bytes
+FIELDS = {"classTitle", "geometryType"}
+
+
+def is_document(head: dict[str, Any]) -> bool:
+    """Whether the first values of a JSON file are those of an image of Supervisely's."""
+    objects, size = head.get("objects"), head.get("size")
+    if any(FIELDS & set(entry) for entry in dicts(objects)):
+        return True
+    return objects == [] and isinstance(size, dict) and {"height", "width"} <= set(size)
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    """A project is one dataset: the folder of its meta.json, else what its datasets share."""
+    metas = {folder_of(path) for path in tree["json"] if path.rpartition("/")[2] == "meta.json"}
+    projects: dict[str, list[str]] = {}
+    for path in paths:
+        root = root_of(path)
+        above = root
+        while above not in metas and above:
+            above = folder_of(above)
+        projects.setdefault(above if above in metas else root, []).append(path)
+    found = []
+    for root, own in projects.items():
+        images = tree.images_below(root) or len(tree["image"])
+        found.append(Found("supervisely", root, images, len(own), images > 0, hint=own))
+    return found
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    meta = Meta(tree, join(found.root, "meta.json"))
+    files = [File(tree, path, findings, meta) for path in found.hint]
+    drafts = [draft for file in files if (draft := file.read(found.root))]
+    return finish(tree, found, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
+
+
+class Meta:
+    """What meta.json says: the classes in their order, and their keypoints by the nodes' ids."""
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self.names: list[str] = []
+        self.nodes: dict[str, list[str]] = {}
+        self.points: list[str] = []
+        if path not in tree["json"] or tree.size(path) > MAX_META:
+            return
+        try:
+            document = json.loads(tree.path(path).read_bytes())
+        except (ValueError, RecursionError):
+            return  # the classes are in the objects too
+        for entry in dicts(document.get("classes") if isinstance(document, dict) else None):
+            if name := text(entry.get("title")):
+                self.names.append(name)
+                self._keypoints(name, entry.get("geometry_config"))
+
+    def _keypoints(self, name: str, config: Any) -> None:
+        nodes = config.get("nodes") if isinstance(config, dict) else None
+        if isinstance(nodes, dict) and nodes:
+            self.nodes[name] = list(nodes)
+            labels = [text(node.get("label")) if isinstance(node, dict) else "" for node in nodes.values()]
+            self.points = self.points or labels
+
+
+class File:
+    """The JSON of one image."""
+
+    def __init__(self, tree: Tree, path: str, findings: list[Finding], meta: Meta) -> None:
+        self.tree, self.path, self.findings, self.meta = tree, path, findings, meta
+        self.notes = Notes(path, findings)
+
+    def read(self, root: str) -> Draft | None:
+        """Its image with the objects; None, noted, where there is none."""
+        document = load(self.tree, self.path, self.findings)
+        if document is None:
+            return None
+        image = self.image()
+        if image is None:
+            self.notes.missing(stem_of(self.path.rpartition("/")[2]))
+            return None
+        size = document.get("size")
+        size = size if isinstance(size, dict) else {}
+        sides = side(size.get("width")), side(size.get("height"))
+        split = split_in(self.path, root, False) or split_in(image, root, False)
+        draft = Draft(image, split, self.path, sides if all(sides) else None)
+        objects = document.get("objects")
+        for line, entry in enumerate(objects if isinstance(objects, list) else [], 1):
+            self.take(entry if isinstance(entry, dict) else {}, line, draft)
+        return draft
+
+    def image(self) -> str | None:
+        """The image img/NAME of ann/NAME.json; older projects name the file after the stem."""
+        folder, _, name = self.path.rpartition("/")
+        name = stem_of(name)
+        near = join(folder_of(folder), "img")
+        return self.tree.image(name, near) or self.tree.image(name, near, by_stem=True)
+
+    def take(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+        """The shape of one object, or a note."""
+        name, kind = text(entry.get("classTitle")), text(entry.get("geometryType"))
+        if not name:
+            self.notes.unnamed(line, draft.image)
+            return
+        try:
+            made = self.shape(entry, name, kind or guessed(entry), line)
+        except BadMask:
+            self.notes.object("mask_unreadable", line, draft.image, name=shown(name))
+            return
+        if made:
+            draft.shapes.append(made)
+        else:
+            self.notes.unread(kind, name, line, draft.image)
+
+    def shape(self, entry: dict[str, Any], name: str, kind: str, line: int) -> Shape | None:
+        """An object's shape; None for one that YOLO has no row for."""
+        places = entry.get("points")
+        places = places if isinstance(places, dict) else {}
+        outer = points_of(places.get("exterior"))
+        if kind == "rectangle" and len(outer) == 2:
+            return Shape("box", name, (*outer[0], *outer[1]), line)
+        if kind == "polygon" and len(outer) > 2:
+            holes = places.get("interior")
+            inner = [points_of(hole) for hole in (holes if isinstance(holes, list) else [])]
+            return outline_shape(name, [outer, *(hole for hole in inner if len(hole) > 2)], line)
+        if kind == "bitmap":
+            return bitmap(entry.get("bitmap"), name, line)
+        if kind == "graph":
+            return pose_shape(name, self.marks(name, entry.get("nodes")), line)
+        return None
+
+    def marks(self, name: str, nodes: Any) -> Iterator[tuple[float, float, int]]:
+        """The keypoints of an object in the class's order."""
+        nodes = nodes if isinstance(nodes, dict) else {}
+        for key in self.meta.nodes.get(name) or list(nodes)[:1000]:
+            node = nodes.get(key)
+            node = node if isinstance(node, dict) else {}
+            place = points_of([node.get("loc")])
+            yield (*place[0], 1 if node.get("disabled") else 2) if place else (0.0, 0.0, 0)
+
+
+def guessed(entry: dict[str, Any]) -> str:
+    """The kind of an object of an old project, which did not say it."""
+    if entry.get("bitmap"):
+        return "bitmap"
+    places = entry.get("points")
+    outer = places.get("exterior") if isinstance(places, dict) else None
+    return "rectangle" if isinstance(outer, list) and len(outer) == 2 else "polygon"
+
+
+def bitmap(value: Any, name: str, line: int) -> Shape | None:
+    """The outline of a mask: a PNG, packed, and where its left upper corner lies."""
+    value = value if isinstance(value, dict) else {}
+    origin = points_of([value.get("origin")])
+    if not origin:
+        raise BadMask("origin")
+    parts = bitmaps.outlines(bitmaps.from_text(value.get("data"), packed=True), *origin[0])
+    if not parts:
+        raise BadMask("empty")
+    return outline_shape(name, parts, line)
+
+
+def points_of(values: Any) -> Points:
+    pairs = values if isinstance(values, list) else []
+    return [(number(pair[0]), number(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) == 2]

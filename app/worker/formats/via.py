@@ -1,0 +1,236 @@
+"""VGG Image Annotator: JSON of version 1 and 2 (annotations or the whole project), their CSV, and JSON of version 3."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.worker.formats.classes import Known
+from app.worker.formats.csvfile import Table
+from app.worker.formats.documents import Notes, text
+from app.worker.formats.drafts import Draft, Shape, finish, outline_shape
+from app.worker.formats.geometry import number, ring
+from app.worker.formats.jsonstream import walk
+from app.worker.formats.model import Decision, Finding, Found, Options, Refused, Source, decision
+from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.tree import Tree
+
+PARTS = {"_via_settings", "_via_img_metadata", "_via_attributes", "_via_data_format_version", "_via_image_id_list"}
+CELLS = {"filename", "region_shape_attributes", "region_attributes"}
+USUAL = ("class", "label", "name", "type", "category", "object", "classes", "labels", "object_name")
+NAMES_3 = {2: "rect", 3: "circle", 4: "ellipse", 7: "polygon"}
+THING = "object"  # the class of regions where nothing says one
+
+
+@dataclass
+class Region:
+    """A region as the file has it."""
+
+    shape: dict[str, Any]
+    attributes: dict[str, Any]
+    line: int
+
+
+@dataclass
+class File:
+    """What one file says: its images with their regions."""
+
+    path: str
+    split: str | None
+    images: dict[str, list[Region]] = field(default_factory=dict)
+
+
+def is_document(head: dict[str, Any]) -> bool:
+    """Whether the first values of a JSON file are VIA's."""
+    if PARTS & set(head):
+        return True
+    if isinstance(head.get("project"), dict) and "pid" in head["project"]:
+        return True
+    return any(isinstance(value, dict) and {"filename", "regions"} <= set(value) for value in head.values())
+
+
+def is_table(cells: set[str]) -> bool:
+    """Whether these are the columns of VIA's CSV."""
+    return cells >= CELLS
+
+
+def detect(tree: Tree, paths: list[str]) -> list[Found]:
+    return by_root(tree, paths, "via")
+
+
+def read(tree: Tree, found: Found, options: Options) -> Source:
+    """The dataset at a root."""
+    known, findings = Known(tree, found.root, options), list[Finding]()
+    files = []
+    for path in found.hint:
+        file = File(path, split_in(path, found.root, with_name=True))
+        for name, region in regions(tree, path):
+            own = file.images.setdefault(name, [])
+            if region:
+                own.append(region)
+        files.append(file)
+    key, told = class_attribute(files)
+    known.decisions += told
+    drafts: list[Draft] = []
+    for file in files:
+        drafts += draw(tree, file, found.root, key, findings)
+    return finish(tree, found, options, drafts, known, findings)
+
+
+def regions(tree: Tree, path: str) -> Iterator[tuple[str, Region | None]]:
+    """Each region with its image; an image without one with None."""
+    if path.endswith(".json"):
+        yield from regions_of_json(tree, path)
+        return
+    for line, row in Table(tree, path).rows():
+        shape, attributes = (cell_object(row.get(key, "")) for key in ("region_shape_attributes", "region_attributes"))
+        yield row.get("filename", ""), Region(shape, attributes, line) if shape else None
+
+
+def cell_object(cell: str) -> dict[str, Any]:
+    """The JSON object in a cell."""
+    try:
+        value = json.loads(cell) if cell.strip() else {}
+    except (ValueError, RecursionError):
+        return {"name": "unreadable"}
+    return value if isinstance(value, dict) else {}
+
+
+def regions_of_json(tree: Tree, path: str) -> Iterator[tuple[str, Region | None]]:
+    line = 0
+    third: dict[str, Any] = {}
+    for key, value in walk(tree.path(path), path, set()):
+        images = value if key == "_via_img_metadata" else {key: value}
+        if key in {"file", "view", "metadata", "attribute"}:
+            third[key] = value
+        for image in images.values() if isinstance(images, dict) else []:
+            if not isinstance(image, dict) or "regions" not in image:
+                continue
+            name, own = text(image.get("filename")), image["regions"]
+            yield name, None
+            for entry in own.values() if isinstance(own, dict) else own if isinstance(own, list) else []:
+                line += 1
+                yield name, region(entry, line)
+    yield from regions_of_third(third)
+
+
+def region(entry: Any, line: int) -> Region:
+    entry = entry if isinstance(entry, dict) else {}
+    shape, attributes = entry.get("shape_attributes"), entry.get("region_attributes")
+    return Region(shape if isinstance(shape, dict) else {}, attributes if isinstance(attributes, dict) else {}, line)
+
+
+def regions_of_third(document: dict[str, Any]) -> Iterator[tuple[str, Region | None]]:
+    """Version 3 keeps images, views and regions apart, and names of options in its attributes."""
+    files, views, attributes = (as_dict(document.get(key)) for key in ("file", "view", "attribute"))
+    names: dict[str, str] = {}
+    for key, view in views.items():
+        ids = as_dict(view).get("fid_list")
+        file = as_dict(files.get(str(ids[0]))) if isinstance(ids, list) and ids else {}
+        names[str(key)] = text(file.get("fname"))
+        if names[str(key)]:
+            yield names[str(key)], None
+    for line, entry in enumerate(as_dict(document.get("metadata")).values(), 1):
+        entry = as_dict(entry)
+        name = names.get(str(entry.get("vid")), "")
+        if name and not entry.get("z"):
+            yield name, Region(third_shape(entry.get("xy")), third_attributes(entry.get("av"), attributes), line)
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def third_attributes(values: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a region by name, with the names of their options."""
+    made = {}
+    for key, value in as_dict(values).items():
+        attribute = as_dict(attributes.get(key))
+        options = as_dict(attribute.get("options"))
+        made[text(attribute.get("aname")) or str(key)] = options.get(str(value), value)
+    return made
+
+
+def third_shape(values: Any) -> dict[str, Any]:
+    """A shape of version 3 as version 2 writes it."""
+    values = values if isinstance(values, list) and values else [0]
+    kind, numbers = NAMES_3.get(values[0] if type(values[0]) is int else 0, f"shape {values[0]}"), values[1:]
+    keys = {"rect": ("x", "y", "width", "height"), "circle": ("cx", "cy", "r"), "ellipse": ("cx", "cy", "rx", "ry")}
+    if kind == "polygon":
+        return {"name": kind, "all_points_x": numbers[::2], "all_points_y": numbers[1::2]}
+    return {"name": kind} | dict(zip(keys.get(kind, ()), numbers, strict=False))
+
+
+def class_attribute(files: list[File]) -> tuple[str | None, list[Decision]]:
+    """Which attribute of the regions is their class: the usual name of one, else the one that most of them have."""
+    counts = Counter[str]()
+    total = 0
+    for file in files:
+        for own in file.images.values():
+            for entry in own:
+                total += 1
+                counts.update(key for key, value in entry.attributes.items() if class_of(value))
+    if not total:
+        raise Refused("no_objects")
+    if not counts:
+        return None, [decision("class_of_all", "names", name=THING)]
+    usual = {key.casefold().replace(" ", "_"): key for key in counts}
+    key = next((usual[name] for name in USUAL if name in usual), counts.most_common(1)[0][0])
+    told = [decision("class_attribute", None, None, name=shown(key), others=shown(", ".join(sorted(counts))))]
+    return key, told if len(counts) > 1 else []
+
+
+def class_of(value: Any) -> str:
+    """A class: a text, a number, or of a list of checkboxes the ticked one."""
+    if isinstance(value, dict):
+        ticked = [str(name) for name, on in value.items() if on]
+        return ticked[0].strip() if len(ticked) == 1 else ""
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Finding]) -> list[Draft]:
+    """The images of a file with their shapes."""
+    notes, drafts = Notes(file.path, findings), []
+    for name, own in file.images.items():
+        image = tree.image(name, folder_of(file.path), file.split)
+        if image is None:
+            notes.missing(name)
+            continue
+        draft = Draft(image, file.split or split_in(image, root, False), file.path, None)
+        for entry in own:
+            kind = class_of(entry.attributes.get(key)) if key else THING
+            if not kind:
+                notes.unnamed(entry.line, image)
+            elif made := shape_of(entry.shape, kind, entry.line):
+                draft.shapes.append(made)
+            else:
+                notes.unread(entry.shape.get("name"), kind, entry.line, image)
+        drafts.append(draft)
+    notes.close()
+    return drafts
+
+
+def shape_of(shape: dict[str, Any], name: str, line: int) -> Shape | None:
+    """An object's shape; None for one that YOLO has no row for."""
+
+    def values(*keys: str) -> list[float]:
+        return [number(shape.get(key)) for key in keys]
+
+    kind = shape.get("name")
+    if kind == "rect":
+        left, top, width, height = values("x", "y", "width", "height")
+        return Shape("box", name, (left, top, left + width, top + height), line)
+    if kind == "circle":
+        x, y, radius = values("cx", "cy", "r")
+        return outline_shape(name, [ring(x, y, radius, radius)], line)
+    if kind == "ellipse":
+        x, y, across, down = values("cx", "cy", "rx", "ry")
+        turn = math.degrees(number(shape.get("theta") or 0))
+        return outline_shape(name, [ring(x, y, across, down, turn)], line)
+    xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
+    if kind == "polygon" and isinstance(xs, list) and isinstance(ys, list) and min(len(xs), len(ys)) > 2:
+        return outline_shape(name, [[(number(x), number(y)) for x, y in zip(xs, ys, strict=False)]], line)
+    return None

@@ -1,0 +1,47 @@
+"""Boxes that are drawn, written as each tool writes them, and read: the same boxes under the same names."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.formats import KEYS
+from app.worker.formats import READERS
+from tests.worker.formats.helpers import SIZE, boxes, pictures, taken, write
+from tests.worker.formats.writers import CLASSES, WRITERS, Box
+
+
+@st.composite
+def drawn_box(draw: st.DrawFn) -> Box:
+    left, top = draw(st.integers(0, SIZE[0] - 4)), draw(st.integers(0, SIZE[1] - 4))
+    right, bottom = draw(st.integers(left + 3, SIZE[0])), draw(st.integers(top + 3, SIZE[1]))
+    return draw(st.sampled_from(CLASSES)), left, top, right, bottom
+
+
+DRAWN = st.lists(st.lists(drawn_box(), max_size=4), min_size=2, max_size=3).filter(
+    lambda made: sum(map(len, made)) > 1 and made[0]
+)
+
+
+@pytest.mark.parametrize("tool", WRITERS)
+@settings(max_examples=6, deadline=None)
+@given(made=DRAWN)
+def test_boxes_come_back(tool: str, made: list[list[Box]]) -> None:
+    """Outlines of masks are cut at their corners by less than a pixel: their boxes are those that were drawn."""
+    key, writer = WRITERS[tool]
+    wanted = {f"frame {number}.jpg": own for number, own in enumerate(made)}
+    with tempfile.TemporaryDirectory() as place:
+        folder = write(Path(place), pictures(*(f"pics/{name}" for name in wanted)) | writer(wanted))
+        source = taken(folder)
+        found = boxes(folder, source)
+    assert source.format == key
+    assert key in KEYS
+    for name, own in wanted.items():
+        got = found.get(name.removesuffix(".jpg"), [])
+        assert sorted((source.names[int(kind)], *map(round, place)) for kind, *place in got) == sorted(own), name
+
+
+def test_every_format_has_a_reader() -> None:
+    assert set(READERS) == set(KEYS)
