@@ -47,13 +47,13 @@ HANGUL = frozenset(
 FREQUENT = {"CYRILLIC": frozenset("оеаинтсрвлкмдпу"), "GREEK": frozenset("αοιετσνηυρπκλμωόίάέ")}
 # Letters of Western Europe as people meet them; those of Central Europe and Turkey less often.
 WESTERN = frozenset("áàâãäåæçéèêëíìîïñóòôõöøœúùûüßÿÁÀÂÃÄÅÆÇÉÈÊËÍÎÏÑÓÔÕÖØŒÚÜ")
-CENTRAL = frozenset("ąćęłńśźżčďěňřšťůžőűăâîșşțţđĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽŐŰÂÎŞŢĐ")
+CENTRAL = frozenset("ąćęłńśźżčďěňřšťůžűâîșşțţđĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽŰÂÎŞŢĐ")
 TURKISH = frozenset("ğışİöüçĞŞÖÜÇ")
 COMMON = {"cp1252": WESTERN, "cp850": WESTERN, "cp437": WESTERN, "mac_roman": WESTERN, "cp1250": CENTRAL | WESTERN,
           "cp852": CENTRAL | WESTERN, "cp1254": TURKISH | WESTERN, "cp857": TURKISH | WESTERN}  # fmt: skip
 OFTEN = {"gb18030": SIMPLIFIED, "cp950": TRADITIONAL, "cp932": JAPANESE, "euc_jp": JAPANESE, "cp949": HANGUL}
 MARKS = frozenset("°ªº²³–—‘’“”…·•€£§®©™«»¿¡½¼¾µ×±")
-PENALTY = {"cp1250": 0.16, "cp852": 0.1, "cp1254": 0.2, "cp857": 0.2, "koi8_r": 0.1, "mac_roman": 0.3, "euc_jp": 0.1,
+PENALTY = {"cp1250": 0.1, "cp852": 0.1, "cp1254": 0.2, "cp857": 0.2, "koi8_r": 0.1, "mac_roman": 0.3, "euc_jp": 0.1,
            "cp1253": 0.1, "cp737": 0.1, "cp1255": 0.1, "cp862": 0.1, "cp1256": 0.2, "cp874": 0.1}  # fmt: skip
 
 

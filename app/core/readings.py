@@ -6,6 +6,8 @@ itself; a person chooses otherwise with the parameter `reading`. Texts: app/serv
 
 from collections.abc import Iterable
 
+from app.core.encodings import TEXTS
+
 QUESTIONS: dict[str, tuple[str, ...]] = {
     # what a box's four numbers are
     "boxes": ("centre", "corners", "corners_xxyy", "top_left"),
@@ -15,6 +17,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "columns": ("box", "polygon", "keypoints"),
     # the number of the first class
     "classes": ("zero_based", "one_based"),
+    # a list of class names that is not UTF-8
+    "encoding": TEXTS,
     # which picture the boxes are in where it is turned by its EXIF mark, or its declared size is another one
     "size": ("stored_pixels", "shown_pixels", "declared_size"),
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.worker.formats import Item, Refused, Row, Source, decision
 
+GARBLED = "\ufffd"
 # Decisions about names that hold no more once someone has named the classes.
 ABOUT_NAMES = frozenset({"classes_unnamed", "names_sorted", "names_from_file", "names_added", "annotation_names",
                          "form_names_ignored", "form_names_ignored_list", "folder_names"})  # fmt: skip
@@ -49,6 +50,26 @@ def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
         rename_numbers(source, folder, names)
         source.decisions = [item for item in source.decisions if item["code"] not in ABOUT_NAMES]
         source.decisions.append(decision("names_given", "names", count=len(source.names)))
+
+
+def ungarble(source: Source, folder: Path) -> None:
+    """Take the mark of what nobody could read (U+FFFD) out of names: they were garbled before they came here."""
+    bad = [name for name in source.names if GARBLED in name]
+    if bad:
+        kept = set(source.names) - set(bad)
+        new = {name: free_name(name.replace(GARBLED, "_"), kept) for name in bad}
+        rename_numbers(source, folder, [new.get(name, name) for name in source.names])
+        source.decisions.append(decision("names_garbled", "names", names=", ".join(new.values())[:200]))
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where another class has it; noted as taken."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}{number}"
+    taken.add(found)
+    return found
 
 
 def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> None:

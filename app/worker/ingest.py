@@ -120,6 +120,7 @@ class Ingest:
         found = formats.detect(self.source_folder, options.task)
         source = formats.read(self.source_folder, formats.choose(found, options), options)
         classes.set_names(source, self.source_folder, self.recipe.names)
+        classes.ungarble(source, self.source_folder)
         self.source_names = source.names
         classes.rename(source, self.source_folder, self.recipe.rename)
         self.decisions += source.decisions

@@ -10,6 +10,13 @@ DECISIONS = {
                         "%(count)s images with the name of another one were renamed. For example, %(first)s is now "
                         "%(name)s.", "count"),
     "names_from_file": _l("The class names come from %(file)s."),
+    "names_encoding": _l("The class names in %(file)s are not UTF-8. They were read as %(encoding)s."),
+    "names_garbled": _l("Class names were garbled before the upload (U+FFFD): %(names)s. Enter the right names."),
+    "labels_paired": _ln("%(count)s label file in %(labels)s was matched by its name with an image in %(images)s.",
+                         "%(count)s label files in %(labels)s were matched by their names with the images in "
+                         "%(images)s.", "count"),
+    "ids_as_text": _l("%(file)s has image or class IDs as numbers in one place and as texts in another. “0” was taken "
+                      "for 0."),
     "form_names_ignored_list": _l("The class names come from %(file)s, not from the form."),
     "names_sorted": _ln("No file lists the classes. %(count)s class name was found in the annotations.",
                        "No file lists the classes. %(count)s class names were found in the annotations and sorted "

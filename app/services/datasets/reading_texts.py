@@ -2,6 +2,8 @@
 
 from flask_babel import lazy_gettext as _l
 
+from app.core.readings import QUESTIONS
+
 # A few words for a button or above a picture.
 LABELS = {
     "centre": _l("Center and size: x, y, width, height"),
@@ -18,6 +20,23 @@ LABELS = {
     "stored_pixels": _l("Pixels of the stored image"),
     "shown_pixels": _l("Pixels of the image as displayed"),
     "declared_size": _l("Scaled by the declared size"),
+    "cp1252": _l("Western European (cp1252)"),
+    "cp850": _l("Western European (cp850)"),
+    "mac_roman": _l("Western European (Mac)"),
+    "cp1250": _l("Central European (cp1250)"),
+    "cp1251": _l("Cyrillic (cp1251)"),
+    "koi8_r": _l("Cyrillic (KOI8-R)"),
+    "cp866": _l("Cyrillic (cp866)"),
+    "gb18030": _l("Simplified Chinese (GBK)"),
+    "cp950": _l("Traditional Chinese (cp950)"),
+    "cp932": _l("Japanese (Shift JIS)"),
+    "euc_jp": _l("Japanese (EUC-JP)"),
+    "cp949": _l("Korean (cp949)"),
+    "cp1253": _l("Greek (cp1253)"),
+    "cp1254": _l("Turkish (cp1254)"),
+    "cp1255": _l("Hebrew (cp1255)"),
+    "cp1256": _l("Arabic (cp1256)"),
+    "cp874": _l("Thai (cp874)"),
 }
 
 DECISIONS = {
@@ -47,3 +66,7 @@ DECISIONS = {
     "reading_one_based": _l("The label files number the classes from 1: no row has class 0, and the largest number is "
                             "%(largest)s. Each number was lowered by 1."),
 }  # fmt: skip
+DECISIONS |= dict.fromkeys(
+    [f"reading_{encoding}" for encoding in QUESTIONS["encoding"]],
+    _l("The class names in %(file)s are not UTF-8. They were read as %(encoding)s: %(names)s."),
+)

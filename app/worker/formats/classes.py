@@ -3,62 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from app.core.encodings import TEXTS
+from app.worker.formats import name_files
 from app.worker.formats.model import Decision, Options, Refused, decision
-from app.worker.formats.names import (
-    MAX_YAML,
-    checked,
-    keypoints_of,
-    names_from_form,
-    names_from_lines,
-    names_of,
-    read_yaml,
-)
-from app.worker.formats.paths import folder_of, join, shown
+from app.worker.formats.name_files import LISTS, YAML_NAMES, rank_yaml
+from app.worker.formats.names import MAX_YAML, checked, keypoints_of, names_from_form, names_of, read_yaml
+from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.readings import reading
 from app.worker.formats.tree import Tree
 
-YAML_NAMES = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
-LISTS = ("obj.names", "classes.txt", "_darknet.labels", "labelmap.txt", "labels.txt", "predefined_classes.txt")
-BESIDE = ("", "labels", "images", "labels/train", "images/train", "train", "Annotations", "annotations", "data")
-
-
-def find_yaml(tree: Tree, root: str) -> str | None:
-    """The data.yaml of a root, else of the nearest folder above it."""
-    by_folder: dict[str, list[str]] = {}
-    for path in tree["yaml"]:
-        by_folder.setdefault(folder_of(path), []).append(path)
-    while True:
-        if here := by_folder.get(root):
-            return min(here, key=lambda path: (rank_yaml(path), path))
-        if not root:
-            return None
-        root = folder_of(root)
-
-
-def rank_yaml(path: str) -> int:
-    name = path.rpartition("/")[2].lower()
-    return YAML_NAMES.index(name) if name in YAML_NAMES else len(YAML_NAMES)
-
-
-def find_list(tree: Tree, root: str) -> str | None:
-    """A file of class names of a root: obj.names, classes.txt …, else another *.names; in the root or just below."""
-    present = {path.casefold(): path for path in [*tree["text"], *tree["list"]]}
-    for folder in BESIDE:
-        for name in LISTS:
-            if found := present.get(join(root, folder, name).casefold()):
-                return found
-    others = [
-        path for path in tree["list"] if path.endswith(".names") and folder_of(path) in {root, join(root, "data")}
-    ]
-    return others[0] if others else None
-
-
-def listed_names(tree: Tree, path: str, options: Options) -> list[str] | None:
-    """The names in such a file. CVAT's labelmap.txt says more in each line, behind a colon."""
-    text = tree.text(path, MAX_YAML)
-    if path.endswith("labelmap.txt"):
-        lines = [line.partition(":")[0] for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        text = "\n".join(name for name in lines if name.strip() not in {"", "background"})
-    return names_from_lines(text, options.max_classes, path)
+__all__ = ["LISTS", "YAML_NAMES", "Known", "by_name", "settle"]
 
 
 class Known:
@@ -75,26 +29,92 @@ class Known:
         self.decisions: list[Decision] = []
         self.list: str | None = None
         self.document: Any = None
-        self.yaml = find_yaml(tree, root)
-        form, from_yaml = names_from_form(options.classes, options.max_classes), None
-        if self.yaml:
-            self.document = read_yaml(tree.bytes_of_yaml(self.yaml))
-            from_yaml = names_of(self.document, options.max_classes)
-            if isinstance(self.document, dict) and "download" in self.document:
-                self.decisions.append(decision("download_ignored"))
+        chosen = options.chosen("encoding")
+        tree.encodings = (chosen,) if chosen else TEXTS
+        form = names_from_form(options.classes, options.max_classes)
+        self.yaml, self.document, named = find_yaml(tree, root)
+        from_yaml = names_of(self.document, options.max_classes) if named else None
+        if isinstance(self.document, dict) and "download" in self.document:
+            self.decisions.append(decision("download_ignored"))
         self.keypoints = keypoints_of(self.document)
-        path = None if from_yaml else find_list(tree, root)
-        from_list = listed_names(tree, path, options) if path else None
-        if path and from_list:
-            self.list = path
-            self.decisions.append(decision("names_from_file", "names", file=shown(path)))
+        if from_yaml and self.yaml and (folder_of(self.yaml) != root or rank_yaml(self.yaml) == len(YAML_NAMES)):
+            self.decisions.append(decision("names_from_file", "names", file=shown(self.yaml)))
+        from_list = None if from_yaml else self.listed(tree, root, options)
         self.from_files = from_yaml or from_list
         if self.from_files and form and self.from_files != form:
             if from_yaml:
                 self.decisions.append(decision("form_names_ignored", "names"))
             else:
-                self.decisions.append(decision("form_names_ignored_list", "names", file=shown(path or "")))
-        self.names = self.from_files or form
+                self.decisions.append(decision("form_names_ignored_list", "names", file=shown(self.list or "")))
+        self.names = self.from_files or form or numbered(self.document, options.max_classes)
+        self.tell_encoding(tree, self.yaml if from_yaml else self.list, options)
+
+    def listed(self, tree: Tree, root: str, options: Options) -> list[str] | None:
+        """The names in the nearest file that lists some."""
+        for path in name_files.lists(tree, root):
+            usual = path.rpartition("/")[2].casefold() in name_files.LISTS
+            if not usual and tree.size(path) > MAX_YAML:
+                continue
+            lines = name_files.lines_of(tree.reading(path, MAX_YAML), path)
+            if lines and (usual or not name_files.unlike_names(lines, options.max_classes)):
+                return self.taken(path, checked(lines, options.max_classes, shown(path)))
+        for path in name_files.indices(tree, root):
+            found = name_files.names_in_index(tree, path)
+            if found:
+                return self.taken(path, checked(found[0], options.max_classes, shown(path)))
+        return None
+
+    def taken(self, path: str, names: list[str]) -> list[str]:
+        self.list = path
+        self.decisions.append(decision("names_from_file", "names", file=shown(path)))
+        return names
+
+    def tell_encoding(self, tree: Tree, path: str | None, options: Options) -> None:
+        """Say how a file of names was read that is not UTF-8."""
+        if path is None:
+            return
+        found = tree.reading(path, MAX_YAML)
+        data = {"file": shown(path), "encoding": found.encoding}
+        if found.encoding in TEXTS and (found.others or options.chosen("encoding")):
+            others = found.others or [name for name in TEXTS if name != found.encoding]
+            data["names"] = shown(", ".join(self.names or ()))
+            self.decisions.append(reading("encoding", found.encoding, others, options, [], **data))
+        elif not found.encoding.startswith("utf-8"):
+            self.decisions.append(decision("names_encoding", "names", **data))
+
+
+def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
+    """The nearest YAML that names classes, its document, and that it does; else the nearest one of all.
+
+    Raises:
+        Refused: there is only one that cannot be read, or data.yaml itself.
+    """
+    nearest: tuple[str | None, Any] = None, None
+    for path in name_files.yamls(tree, root):
+        if rank_yaml(path) < len(YAML_NAMES) and name_files.nearness(root)(path)[0] < 2:
+            document = read_yaml(tree.bytes_of_yaml(path), tree.encodings)
+            if document is not None and not isinstance(document, dict):
+                raise Refused("yaml_not_mapping")
+        else:
+            document = name_files.readable(tree, path)
+        if isinstance(document, dict) and "names" not in document and (given := name_files.given_names(document)):
+            document = document | {"names": given}
+        if isinstance(document, dict) and document.get("names") is not None:
+            return path, completed(document, nearest[1]), True
+        if nearest[0] is None or (nearest[1] is None and document is not None):
+            nearest = path, document
+    return *nearest, False
+
+
+def completed(document: dict[str, Any], nearer: Any) -> dict[str, Any]:
+    """What a YAML with names leaves open, as the one nearer to the images says it."""
+    more = nearer if isinstance(nearer, dict) else {}
+    return {key: more[key] for key in ("train", "val", "test", "kpt_shape", "flip_idx") if key in more} | document
+
+
+def numbered(document: Any, max_classes: int) -> list[str] | None:
+    """class_0 … where a data.yaml says only how many there are."""
+    return names_of(document, max_classes) if isinstance(document, dict) and "nc" in document else None
 
 
 def settle(known: list[str] | None, found: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:

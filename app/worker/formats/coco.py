@@ -2,12 +2,12 @@
 first, wherever they stand in the file, then the objects."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.worker.formats.classes import Known, settle
-from app.worker.formats.coco_objects import Objects, Survey
+from app.worker.formats.coco_objects import Objects, Survey, tidy
 from app.worker.formats.drafts import finished
 from app.worker.formats.geometry import side
 from app.worker.formats.items import item_name
@@ -65,6 +65,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     total = sum((file.survey.counts for file in files), Counter[str]())
     keypoints = keypoints_of(files) if total["pose"] and options.task in {"auto", "pose"} else None
     task, chosen = choose_task(total, keypoints, options.task)
+    told += [decision("ids_as_text", file=shown(file.path)) for file in files if ids_as_text(file)]
     decisions = known.decisions + decisions + told + chosen
     numbers = {name: number for number, name in enumerate(names)}
     for file in files:
@@ -99,7 +100,7 @@ def survey(tree: Tree, path: str, root: str, pictures: dict[str, Item], findings
     file = File(path, split_in(path, root, with_name=True))
     for key, element in walk(tree.path(path), path, LISTS):
         if key == "annotations" and isinstance(element, dict):
-            file.survey.add(element)
+            file.survey.add(tidy(element))
         elif key == "categories" and isinstance(element, dict):
             add_category(file, element)
         elif key == "images" and isinstance(element, dict):
@@ -159,7 +160,7 @@ def class_names(files: list[File], known: Known, options: Options) -> tuple[list
     used = Counter[str]()
     for file in files:
         for key, count in file.survey.classes.items():
-            used[file.categories.get(key, "")] += count
+            used[found_by(file.categories, key) or ""] += count
     del used[""]
     names = list(dict.fromkeys(name for file in files for name in file.categories.values() if name))
     headings = {
@@ -220,9 +221,9 @@ def convert(
     sizes: dict[str, tuple[int, int] | None] = {}
     objects = Objects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings)
     for line, element in annotations(tree, file):
-        entry = file.images.get(element.get("image_id"))
+        entry = found_by(file.images, element.get("image_id"))
         if entry is None:
-            if element.get("image_id") not in file.lost:
+            if found_by(file.lost, element.get("image_id")) is None:
                 objects.note("object_no_image", line, id=shown(str(element.get("image_id"))))
             continue
         item, size = entry
@@ -231,7 +232,7 @@ def convert(
                 sizes[item.image] = image_size(tree.path(item.image))
             size = sizes[item.image] or (0, 0)
         key = element.get("category_id")
-        name = file.categories.get(key) if isinstance(key, int | str) else None
+        name = found_by(file.categories, key)
         if not all(size):
             objects.note("size_unknown", line, "error", of=item.image, image=shown(item.image))
         elif not name:
@@ -241,6 +242,25 @@ def convert(
             objects.take(element, line, item.image, size, numbers[name], name, rows)
 
 
+MAX_ID = 2**63  # beyond it a number is nobody's ID
+
+
+def found_by(entries: Mapping[Any, Any], key: Any) -> Any:
+    """What has this id, else the one that is the same number written otherwise: VIA writes 0 here, "0" there."""
+    if not isinstance(key, int | str | float) or key in entries:
+        return entries.get(key) if isinstance(key, int | str) else None
+    if isinstance(key, str):
+        return entries.get(int(key)) if key.strip().isascii() and key.strip().isdigit() and len(key) < 20 else None
+    return entries.get(str(int(key))) if abs(key) < MAX_ID and key == int(key) else None
+
+
+def ids_as_text(file: File) -> bool:
+    """Whether the objects name their images or classes by ids that are written otherwise there."""
+    return any(key not in file.categories and found_by(file.categories, key) for key in file.survey.classes) or any(
+        key not in file.images and found_by(file.images, key) for key in file.survey.images
+    )
+
+
 def annotations(tree: Tree, file: File) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a file, numbered from 1."""
     line = 0
@@ -248,4 +268,4 @@ def annotations(tree: Tree, file: File) -> Iterator[tuple[int, dict[str, Any]]]:
         if key == "annotations":
             line += 1
             if isinstance(element, dict) and isinstance(element.get("image_id"), int | str | None):
-                yield line, element
+                yield line, tidy(element)

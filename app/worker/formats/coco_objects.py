@@ -10,6 +10,7 @@ from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
 
 PLAIN = frozenset({int, float})
+IDS = 100  # of images that are looked at for how they are written
 SAME = 0.5  # pixels: a polygon this close to its box is the box
 
 
@@ -19,6 +20,7 @@ class Survey:
 
     counts: Counter[str] = field(default_factory=Counter)
     classes: Counter[Any] = field(default_factory=Counter)
+    images: set[Any] = field(default_factory=set)  # some ids
     keypoints: int = 0  # the most that one object has
 
     def add(self, element: dict[str, Any]) -> None:
@@ -26,6 +28,8 @@ class Survey:
         if not isinstance(key, int | str):
             return
         self.classes[key] += 1
+        if len(self.images) < IDS and isinstance(element.get("image_id"), int | str):
+            self.images.add(element["image_id"])
         if element.get("iscrowd"):
             return
         self.counts["polygon" if is_polygon(element) else "box"] += 1
@@ -33,6 +37,14 @@ class Survey:
         if isinstance(points, list) and len(points) >= 3 and any(mark for mark in points[2::3]):
             self.counts["pose"] += 1
             self.keypoints = max(self.keypoints, len(points) // 3)
+
+
+def tidy(element: dict[str, Any]) -> dict[str, Any]:
+    """An object whose outline is one flat list, as VIA writes it, with a list of outlines."""
+    outline = element.get("segmentation")
+    if isinstance(outline, list) and len(outline) >= 6 and type(outline[0]) in PLAIN:
+        return element | {"segmentation": [outline]}
+    return element
 
 
 def is_polygon(element: dict[str, Any]) -> bool:

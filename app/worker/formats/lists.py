@@ -3,6 +3,7 @@
 Whatever they name is looked for below the source only.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.worker.formats.model import Decision, Finding, decision, finding
 from app.worker.formats.paths import folder_of, inside, join, named, shown, split_of, stem_of
 from app.worker.formats.tree import Tree
 
+WORDS = re.compile(r"[\W_\d]+")
 MAX_LIST = 64 * 1024**2  # bytes
 KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 MOST = 100  # paths of a data.yaml
@@ -29,7 +31,7 @@ class Said:
 def read_lists(tree: Tree, root: str, document: Any) -> Said:
     """The lists of a root: those that obj.data and data.yaml name, and train.txt, val.txt, test.txt."""
     said = Said()
-    texts = {path for path in tree["text"] if inside(path, root) is not None}
+    texts = {path for path in tree["text"] if inside(path, root) is not None or is_above(path, root)}
     for path, split in [*told(tree, root, document), *by_their_names(texts, root)]:
         if path in texts and path not in said.lists:
             read_list(tree, path, split, said)
@@ -40,13 +42,19 @@ def told(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
     """The lists that data.yaml and obj.data name."""
     pairs = [entry for entry in entries(document) if entry[0].lower().endswith(".txt")]
     for path in tree["list"]:
-        if path.endswith(".data") and inside(path, root) is not None:
+        if path.endswith(".data"):
             for line in tree.text(path, 64 * 1024).splitlines():
                 key, _, value = line.partition("=")
                 if key.strip().lower() in KEYS:
                     pairs.append((value, KEYS[key.strip().lower()]))
     found = [(below_root(tree["text"], root, value), split) for value, split in pairs]
     return [(path, split) for path, split in found if path]
+
+
+def is_above(path: str, root: str) -> bool:
+    """Whether a file lies in a folder above the root, as darknet's lists do."""
+    folder = folder_of(path)
+    return folder != root and (not folder or root.startswith(f"{folder}/"))
 
 
 def entries(document: Any) -> list[tuple[str, str]]:
@@ -59,12 +67,17 @@ def entries(document: Any) -> list[tuple[str, str]]:
 
 
 def below_root(paths: list[str], root: str, text: str) -> str | None:
-    """The file of the root that a path means: the one that shares most of its end."""
+    """The file of the root, else of all, that a path means: the one that shares most of its end."""
     parts = named(text)
     for start in range(len(parts)):
         wanted = join(root, *parts[start:])
         if wanted in paths:
             return wanted
+    for start in range(len(parts)):
+        end = "/".join(parts[start:])
+        found = [path for path in paths if path == end or path.endswith(f"/{end}")]
+        if found:
+            return min(found, key=len)
     return None
 
 
@@ -72,8 +85,10 @@ def by_their_names(texts: set[str], root: str) -> list[tuple[str, str]]:
     found = []
     for path in sorted(texts):
         folder, _, name = path.rpartition("/")
-        split = split_of(stem_of(name))
-        if split and folder in {root, join(root, "data"), join(root, "ImageSets"), join(root, "splits")}:
+        words = [word for word in WORDS.split(stem_of(name)) if split_of(word)]
+        split = split_of(stem_of(name)) or (split_of(words[0]) if len(words) == 1 else None)
+        if split and (folder in {root, join(root, "data"), join(root, "ImageSets"), join(root, "splits")}
+                      or is_above(path, root)):  # fmt: skip
             found.append((path, split))
     return found
 

@@ -1,10 +1,12 @@
 """Class names, and the YAML that people send. Only names and keypoints are read; nothing in it is run or followed."""
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
+from app.core.encodings import TEXTS, decode
 from app.worker.formats.model import Refused
 from app.worker.formats.paths import shown
 
@@ -17,7 +19,7 @@ Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")} | {"!"}
 
 
-def read_yaml(data: bytes) -> Any:
+def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
     """A YAML file as dictionaries, lists and texts; numbers stay as they are written.
 
     Built from the parser's events, so aliases, tags and depth are refused before anything is made of them.
@@ -28,8 +30,8 @@ def read_yaml(data: bytes) -> Any:
     if len(data) > MAX_YAML:
         raise Refused("yaml_too_large", limit=MAX_YAML)
     try:
-        return build(yaml.parse(data.decode("utf-8-sig"), Loader=Loader))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        return build(yaml.parse(decode(data, encodings).text, Loader=Loader))
+    except (yaml.YAMLError, RecursionError) as error:
         raise Refused("yaml_unreadable", reason=shown(str(error))) from error
 
 
@@ -123,14 +125,6 @@ def whole(text: Any) -> int:
 def names_from_form(text: str, max_classes: int) -> list[str] | None:
     """Comma separated names; None for an empty field."""
     return checked([name.strip() for name in text.split(",")], max_classes, "classes") if text.strip() else None
-
-
-def names_from_lines(text: str, max_classes: int, source: str) -> list[str] | None:
-    """A names file, one a line, as LabelImg, darknet and CVAT write it; None for an empty one."""
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    return checked(lines, max_classes, shown(source)) if lines else None
 
 
 def checked(names: list[str], max_classes: int, source: str) -> list[str]:

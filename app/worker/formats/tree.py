@@ -2,14 +2,16 @@
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.encodings import TEXTS, Reading, decode
 from app.worker.formats.model import Refused
 from app.worker.formats.names import MAX_YAML
 from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
 
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
-         ".names": "list", ".data": "list", ".labels": "list", ".csv": "csv", ".tsv": "csv",
+         ".names": "list", ".data": "list", ".labels": "list", ".pbtxt": "list", ".csv": "csv", ".tsv": "csv",
          ".ndjson": "ndjson", ".jsonl": "ndjson"}  # fmt: skip
 
 MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
@@ -21,6 +23,7 @@ class Tree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.encodings: Sequence[str] = TEXTS  # of texts that are not UTF-8
         self.files: dict[str, list[str]] = {kind: [] for kind in ("image", *KINDS.values())}
         self._walk(folder, "")
         for paths in self.files.values():
@@ -82,8 +85,12 @@ class Tree:
             return file.read(MAX_YAML + 1)
 
     def text(self, name: str, limit: int) -> str:
-        """The content of a text file; what is not UTF-8 is kept readable."""
-        return self.content(name, limit).decode("utf-8-sig", "replace")
+        """The content of a text file, in the encoding that reads best."""
+        return self.reading(name, limit).text
+
+    def reading(self, name: str, limit: int) -> Reading:
+        """`text`, and how it was read."""
+        return decode(self.content(name, limit), self.encodings)
 
     def image(self, name: str, near: str, split: str | None = None, by_stem: bool = False) -> str | None:
         """The image below the source that a file in folder `near` calls `name`, wherever it says that it lies.

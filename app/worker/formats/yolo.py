@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.worker.formats import layout, lists
+from app.worker.formats import layout, lists, pairs
 from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
 from app.worker.formats.layout import Place
@@ -13,16 +13,19 @@ from app.worker.formats.paths import inside
 from app.worker.formats.tree import Tree
 
 MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
+SHOWN = 10  # pairings that are told
 
 
 def detect(tree: Tree) -> list[Found]:
     """Each root that has images or labels where YOLO has them."""
     found = layout.lay_out(tree)
+    paired = pairs.pair(tree, found)
     made = []
     for root, places in found.places.items():
         labels = found.labels.get(root, [])
         kind = kind_of(tree, root, places) if root in found.flat else "yolo"
-        made.append(Found(kind, root, len(places), len(labels), bool(places and labels), hint=(places, labels)))
+        made.append(Found(kind, root, len(places), len(labels), bool(places and labels),
+                          hint=(places, labels, paired)))  # fmt: skip
     return made
 
 
@@ -37,13 +40,17 @@ def kind_of(tree: Tree, root: str, places: list[Place]) -> str:
 
 def read(tree: Tree, found: Found, options: Options) -> Source:
     """The dataset at a root."""
-    places, labels = found.hint
+    places, labels, paired = found.hint
     known = Known(tree, found.root, options)
     said = lists.read_lists(tree, found.root, known.document)
     places, decisions, findings = lists.apply(places, said, known.document)
     layout.refuse_collisions(places)
     items = [Item(place.image, place.rest, place.split, place.label) for place in in_order(places)]
     source = Source(found.format, found.root, None, known.names or [], items, known.decisions + decisions, findings)
+    mine = [entry for entry in paired if entry.root == found.root][:SHOWN]
+    source.decisions += [
+        decision("labels_paired", labels=entry.labels, images=entry.images, count=entry.count) for entry in mine
+    ]
     source.decisions += make_unique(items)
     refuse_large(tree, items)
     used = {place.label for place in found.hint[0]}

@@ -1,0 +1,233 @@
+"""Images and label files that pair one to one although no layout says so: sibling folders of any names
+(train_images and train_labels, JPEGImages and labels, jpg and txt), the image's suffix in the label's name
+(a.jpg.txt), another case.
+
+Only what is left over is paired, and only label files that look like rows of YOLO; whoever has a layout keeps it.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from app.worker.formats.items import item_name
+from app.worker.formats.layout import NO_LABELS, Layout, Place, common
+from app.worker.formats.paths import IMAGES, folder_of, shown, split_of, stem_of, suffix_of
+from app.worker.formats.tree import Tree
+
+WORDS = re.compile(r"[^\W_]+")
+# What the folders of images or labels are called; such a word tells nothing of where a file belongs.
+ROLES = frozenset({
+    "image", "images", "img", "imgs", "jpegimages", "jpg", "jpgs", "jpeg", "png", "pic", "pics", "picture", "pictures",
+    "photo", "photos", "frames", "rgb", "input", "inputs", "label", "labels", "lbl", "lbls", "annotation",
+    "annotations", "annot", "annots", "anno", "ann", "anns", "txt", "txts", "text", "bbox", "bboxes", "box", "boxes",
+    "yolo", "gt", "groundtruth", "target", "targets", "darknet", "imagens", "rotulos", "anotacoes", "imagenes",
+    "etiquetas", "bilder",
+})  # fmt: skip
+SNIFFED = 3  # label files of a folder; when these hold rows, the others do
+HEAD = 4096  # bytes
+LEAST = 0.5  # of a folder's label files that must find their image
+
+
+@dataclass
+class Pairing:
+    """What was paired: for the decision."""
+
+    root: str
+    labels: str  # folder, as shown
+    images: str
+    count: int
+
+
+def pair(tree: Tree, layout: Layout) -> list[Pairing]:
+    """Give images without a label the label file that pairs with them, and put them where they belong. Changes
+    `layout`."""
+    images = alone(tree, layout)
+    texts = unused(tree, layout)
+    if not images or not texts:
+        return []
+    found = by_full_name(images, texts)
+    taken = {place.image: label for place, label in found}
+    images = [place for place in images if place.image not in taken]
+    texts = [path for path in texts if path not in set(taken.values())]
+    found += by_folders(tree, images, texts)
+    return settle(layout, found) if found else []
+
+
+def alone(tree: Tree, layout: Layout) -> list[Place]:
+    """The images without a label, those that are in no place among them."""
+    placed = {place.image: place for places in layout.places.values() for place in places}
+    return [placed.get(path) or Place(path, "", None, path) for path in tree["image"]
+            if path not in placed or placed[path].label is None]  # fmt: skip
+
+
+def unused(tree: Tree, layout: Layout) -> list[str]:
+    """Text files that are nobody's label."""
+    used = {place.label for places in layout.places.values() for place in places}
+    return [path for path in tree["text"]
+            if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]  # fmt: skip
+
+
+def key_of(path: str) -> tuple[str, ...]:
+    """Where a file belongs, without the words that say only what it is: its folders' other words, then its stem."""
+    folder, _, name = path.rpartition("/")
+    words = [word.casefold() for word in WORDS.findall(folder)]
+    return (*(split_of(word) or word for word in words if word not in ROLES), stem_of(name).casefold())
+
+
+def bare(path: str) -> str:
+    """The path of an image from that of its label a.jpg.txt."""
+    return stem_of(path) if suffix_of(stem_of(path)) in IMAGES else ""
+
+
+def by_full_name(images: list[Place], texts: list[str]) -> list[tuple[Place, str]]:
+    """Labels that carry the whole name of their image."""
+    wanted: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for path in texts:
+        if whole := bare(path):
+            wanted[(*key_of(whole), suffix_of(whole))].append(path)
+    here: dict[tuple[str, ...], list[Place]] = defaultdict(list)
+    for place in images:
+        here[(*key_of(place.image), suffix_of(place.image))].append(place)
+    return [
+        (here[key][0], paths[0]) for key, paths in wanted.items() if len(paths) == 1 and len(here.get(key, [])) == 1
+    ]
+
+
+def by_folders(tree: Tree, images: list[Place], texts: list[str]) -> list[tuple[Place, str]]:
+    """Each folder of label files with the folder of images that it fits best."""
+    stems: dict[str, dict[str, Place | None]] = defaultdict(dict)
+    for place in images:
+        folder, stem = folder_of(place.image), name_of(place.image)
+        stems[folder][stem] = None if stem in stems[folder] else place  # two images: nobody knows whose label it is
+    found: list[tuple[Place, str]] = []
+    labels = {folder: paths for folder, paths in grouped(texts).items() if holds_rows(tree, paths)}
+    free = dict(stems)
+    for folder, best in matches(labels, stems):
+        if best not in free:
+            continue
+        mine = [(free[best].get(name_of(path)), path) for path in labels[folder]]
+        found += [(place, path) for place, path in mine if place is not None]
+        del free[best]
+    return found
+
+
+def matches(labels: dict[str, list[str]], images: dict[str, dict[str, Place | None]]) -> Iterator[tuple[str, str]]:
+    """Folders of labels and of images that belong together, the surest first; each folder of labels once."""
+    ranked = []
+    for folder, paths in labels.items():
+        for other, stems in images.items():
+            count = sum(name_of(path) in stems for path in paths)
+            if count >= LEAST * len(paths) or (count and count >= LEAST * len(stems)):
+                ranked.append((likeness(folder, other), count, folder, other))
+    ranked.sort(key=lambda item: (item[0], item[1]), reverse=True)
+    seen: set[str] = set()
+    for _, _, folder, other in ranked:
+        if folder not in seen:
+            seen.add(folder)
+            yield folder, other
+
+
+def likeness(labels: str, images: str) -> tuple[int, int]:
+    """How much two folders' paths agree: in the words that are no roles, less those that only one has; then in their
+    beginning."""
+    mine, others = Counter(key_of(f"{labels}/x")[:-1]), Counter(key_of(f"{images}/x")[:-1])
+    apart = (mine - others) + (others - mine)
+    return -sum(apart.values()), len(common([labels, images]))
+
+
+def name_of(path: str) -> str:
+    return stem_of(path.rpartition("/")[2]).casefold()
+
+
+def grouped(paths: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        found[folder_of(path)].append(path)
+    return dict(found)
+
+
+def holds_rows(tree: Tree, paths: list[str]) -> bool:
+    """Whether the label files of a folder hold rows of YOLO; all empty ones say nothing."""
+    seen = 0
+    for path in paths:
+        with open(tree.path(path), "rb") as file:
+            head = file.read(HEAD)
+        if not head.strip():
+            continue
+        if not is_rows(head):
+            return False
+        seen += 1
+        if seen == SNIFFED:
+            break
+    return seen > 0
+
+
+def is_rows(head: bytes) -> bool:
+    """Whether the first line is a class and at least four numbers."""
+    line = head.decode("utf-8", "replace").lstrip("\ufeff").strip().splitlines()[0].replace(",", " ")
+    values = line.split()
+    return len(values) >= 5 and all(is_number(value) for value in values[1:5])
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def settle(layout: Layout, found: list[tuple[Place, str]]) -> list[Pairing]:
+    """Put the pairs into the layout: below the folder that images and labels share, in the split that their folders
+    say."""
+    for place, label in found:
+        if place.root in layout.places and place in layout.places[place.root] and label_fits(place, label):
+            place.label = label
+    strays = [(place, label) for place, label in found if place.label is None]
+    if strays:
+        rehouse(layout, strays)
+    for place, label in found:
+        labels = layout.labels.setdefault(place.root, [])
+        for others in layout.labels.values():
+            if others is not labels and label in others:
+                others.remove(label)
+        if label not in labels:
+            labels.append(label)
+    for root in [root for root, places in layout.places.items() if not places and not layout.labels.get(root)]:
+        del layout.places[root]
+        layout.labels.pop(root, None)
+    told = Counter((place.root, folder_of(label), folder_of(place.image)) for place, label in found)
+    return [Pairing(root, shown(labels or "/"), shown(images or "/"), count)
+            for (root, labels, images), count in told.items()]  # fmt: skip
+
+
+def label_fits(place: Place, label: str) -> bool:
+    """Whether the layout's own place of an image holds its label too."""
+    return not place.root or label.startswith(f"{place.root}/")
+
+
+def rehouse(layout: Layout, strays: list[tuple[Place, str]]) -> None:
+    """One root for images whose labels lie elsewhere."""
+    root = common([folder_of(path) for place, label in strays for path in (place.image, label)])
+    for place, label in strays:
+        for places in layout.places.values():
+            if place in places:
+                places.remove(place)
+        below = place.image[len(root) + 1 :] if root else place.image
+        folders = folder_of(below).split("/") if "/" in below else []
+        place.split = place.split or next((split for part in folders if (split := split_in(part))), None)
+        kept = [part for part in folders if not is_role(part)]
+        place.root, place.label = root, label
+        place.rest = item_name("/".join([*kept, below.rpartition("/")[2]]))
+        layout.places.setdefault(root, []).append(place)
+
+
+def split_in(folder: str) -> str | None:
+    """The split that a word of a folder's name says: train of "train_images"."""
+    return split_of(folder) or next((split for word in WORDS.findall(folder) if (split := split_of(word))), None)
+
+
+def is_role(folder: str) -> bool:
+    """Whether a folder's name says only what is in it, and in which split."""
+    return all(word.casefold() in ROLES or split_of(word) for word in WORDS.findall(folder))
