@@ -23,5 +23,8 @@ def init_app(app: Flask) -> None:
         if allowed == "*" or origin in allowed or urlsplit(origin).netloc == request.host:
             return
         raise ForeignOrigin(
-            gettext("Pages of %(origin)s may not change anything here (SOCKETIO_CORS_ALLOWED_ORIGINS).", origin=origin)
+            gettext(
+                "Pages from %(origin)s can't change anything on this server (SOCKETIO_CORS_ALLOWED_ORIGINS).",
+                origin=origin,
+            )
         )

@@ -10,6 +10,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.texts import STATES
+
 logger = logging.getLogger("yolo.errors")
 
 
@@ -61,10 +63,11 @@ class IllegalTransition(Conflict):
 
     def __init__(self, current: str, wanted: str, advice: str = "") -> None:
         if current == wanted:
-            text = _l("This cannot be done now: the status is “%(current)s” already.", current=current)
+            text = _l("The status is already “%(current)s”, so nothing was changed.",
+                      current=STATES.get(current, current))  # fmt: skip
         else:
-            text = _l("This cannot be done now: the status is “%(current)s”, it cannot become “%(wanted)s”.",
-                      current=current, wanted=wanted)  # fmt: skip
+            text = _l("The status is “%(current)s” and can't change to “%(wanted)s”.",
+                      current=STATES.get(current, current), wanted=STATES.get(wanted, wanted))  # fmt: skip
         super().__init__(f"{text} {advice}" if advice else text, members={"current": str(current)})
         self.current = current
 
@@ -171,7 +174,7 @@ def of_os(error: OSError) -> AppError | None:
 
 
 def no_space() -> AppError:
-    return NoSpace(gettext("The disk is full. Free some space and try again; nothing was changed."))
+    return NoSpace(gettext("The disk is full. Nothing was changed. Free some space and try again."))
 
 
 def understood(error: Exception) -> AppError | None:

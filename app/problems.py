@@ -26,7 +26,7 @@ TITLES = {
     404: _l("Not found"),
     405: _l("Method not allowed"),
     409: _l("Conflict"),
-    410: _l("Gone"),
+    410: _l("No longer available"),
     412: _l("Unknown version"),
     413: _l("Too large"),
     415: _l("Unsupported content type"),
@@ -40,12 +40,12 @@ TITLES = {
 }
 
 DETAILS = {
-    400: _l("The request could not be read."),
-    404: _l("There is nothing at this address."),
-    405: _l("This address does not accept this method."),
-    413: _l("The request is larger than the server accepts (MAX_UPLOAD_SIZE)."),
+    400: _l("The request couldn't be read."),
+    404: _l("This address doesn't exist."),
+    405: _l("This address doesn't accept this method."),
+    413: _l("The request is larger than the server limit (MAX_UPLOAD_SIZE)."),
     415: _l("Send the body as application/json, or a file as multipart/form-data."),
-    500: _l("Something went wrong on the server. The details are in its log."),
+    500: _l("An internal error occurred. See the server log for details."),
 }
 
 
@@ -72,7 +72,7 @@ def from_apiflask(error: HTTPError) -> Response:
         return problem(error.status_code, usual_detail(error.status_code, error.message))
     if any(field in {"_schema", ""} for (field,) in ((item["field"],) for item in fields)):
         return problem(400, gettext("The body must be a JSON object."), fields)
-    return problem(422, gettext("Some fields are not valid. Correct them and send again."), fields)
+    return problem(422, gettext("Some fields are not valid. Correct them and send the request again."), fields)
 
 
 def from_http(error: HTTPException) -> Response:
@@ -86,7 +86,7 @@ def from_http(error: HTTPException) -> Response:
 def usual_detail(status: int, otherwise: Any) -> Any:
     """What is wrong, from the status; a bad request with a JSON body is a body that cannot be parsed."""
     if status == 400 and request.is_json:
-        return gettext("The body is no valid JSON.")
+        return gettext("The body isn't valid JSON.")
     return DETAILS.get(status, otherwise)
 
 

@@ -111,6 +111,11 @@ def labels(known: Mapping[str, Any]) -> Callable[[str], str]:
     return lambda codes: ", ".join(str(known.get(code, code)) for code in codes.split(", "))
 
 
+def task_names(*tasks: str) -> str:
+    """The names of tasks, with commas between them."""
+    return ", ".join(str(TASKS.get(task, task)) for task in tasks)
+
+
 # Why a file was not used: words of the worker, of Pillow and of the parsers.
 REASONS = {
     "not an image": _l("it is not an image"),
@@ -135,6 +140,16 @@ REASONS = {
         "the file has no optimizer state, so a run can't resume from it"
     ),
 }
+PATTERNS = (
+    (r"the download is cut short: (?P<done>\d+) of (?P<all>\d+) bytes",
+     _l("the download was incomplete (%(done_size)s of %(all_size)s)")),
+    (r"the server sent more than any weights file has", _l("the downloaded file is too large for a weights file")),
+    (r"the file is damaged at (?P<place>.+)", _l("the file is damaged at %(place)s")),
+    (r"(?P<file>\S+) is missing", _l("%(file)s is missing")),
+    (r"(?P<file>\S+) holds no model for the task (?P<task>\w+)", _l("%(file)s has no model for the task “%(task)s”")),
+    (r"(?P<file>\S+) holds another model than (?P<model>\S+)", _l("%(file)s has a model other than %(model)s")),
+    (r"(?:the file|(?P<file>\S+)) cannot be loaded: (?P<error>.+)", _l("the file can't be loaded: %(error)s")),
+)  # fmt: skip
 POSITION = re.compile(r"line (\d+),? column (\d+)")
 
 
@@ -145,7 +160,19 @@ def reason(text: str) -> str:
     if place:
         words = _("line %(line)s, column %(column)s", line=place[1], column=place[2])
         return f"{known}, {words}" if known else _("syntax error in %(place)s", place=words)
-    return str(known) if known else f"“{text}”"
+    return str(known) if known else by_pattern(text) or f"“{text}”"
+
+
+def by_pattern(text: str) -> str | None:
+    """A reason that names files or sizes."""
+    for pattern, sentence in PATTERNS:
+        if match := re.fullmatch(pattern, text):
+            sizes = {
+                name: int(value) if value and value.isdecimal() else value or ""
+                for name, value in match.groupdict().items()
+            }
+            return fill(sentence, sizes)
+    return None
 
 
 NAMES: dict[str, Callable[[str], str]] = {

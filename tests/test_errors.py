@@ -113,7 +113,7 @@ def test_of_the_framework(client: FlaskClient) -> None:
 def test_a_body_that_is_no_json_is_named(client: FlaskClient) -> None:
     english = {"Accept-Language": "en"}
     answer = client.post("/api/json", data="{bad", content_type="application/json", headers=english)
-    assert check(answer, 400)["detail"] == "The body is no valid JSON."
+    assert check(answer, 400)["detail"] == "The body isn't valid JSON."
 
 
 def test_a_status_that_is_there_already_is_said_so(app: APIFlask) -> None:

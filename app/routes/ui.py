@@ -26,9 +26,9 @@ IDS = re.compile(r"[1-9]\d{0,14}(,[1-9]\d{0,14}){0,9}", re.ASCII)
 
 # YOLOv8 detection models: millions of parameters, and GFLOPs at 640 px (ultralytics' own table).
 MODELS = (
-    {"version": "n", "name": "nano", "parameters": 3.2, "flops": 8.7, "hint": _l("fastest; enough to try a dataset")},
+    {"version": "n", "name": "nano", "parameters": 3.2, "flops": 8.7, "hint": _l("fastest; enough to test a dataset")},
     {"version": "s", "name": "small", "parameters": 11.2, "flops": 28.6, "hint": _l("fast; good on small devices")},
-    {"version": "m", "name": "medium", "parameters": 25.9, "flops": 78.9, "hint": _l("balanced; a GPU is advised")},
+    {"version": "m", "name": "medium", "parameters": 25.9, "flops": 78.9, "hint": _l("balanced; GPU recommended")},
     {"version": "l", "name": "large", "parameters": 43.7, "flops": 165.2, "hint": _l("accurate; needs a GPU")},
     {"version": "x", "name": "extra large", "parameters": 68.2, "flops": 257.8, "hint": _l("most accurate; slowest")},
 )
@@ -87,7 +87,7 @@ def training(training_id: int) -> str:
     """One training, live."""
     row = db.session.get(Training, training_id)
     if row is None:
-        raise NotFound(_("There is no training %(id)s.", id=training_id))
+        raise NotFound(_("Run %(id)s doesn't exist.", id=training_id))
     return render_template(
         "training.html", training=row, ended=TrainingStatus(row.status).ended, levels=LEVELS[row.task]
     )

@@ -12,19 +12,19 @@ from marshmallow import RAISE
 
 MAX_ID = 2**63 - 1
 
-Integer.default_error_messages = Integer.default_error_messages | {"invalid": _l("Not a whole number.")}
+Integer.default_error_messages = Integer.default_error_messages | {"invalid": _l("Must be a whole number.")}
 Float.default_error_messages = Float.default_error_messages | {
-    "invalid": _l("Not a number."),
-    "special": _l("Not a finite number."),
+    "invalid": _l("Must be a number."),
+    "special": _l("Must be a finite number."),
     "too_large": _l("The number is too large."),
 }
-String.default_error_messages = String.default_error_messages | {"invalid": _l("Not a text.")}
+String.default_error_messages = String.default_error_messages | {"invalid": _l("Must be text.")}
 Field.default_error_messages = Field.default_error_messages | {
-    "required": _l("This field is missing."),
+    "required": _l("This field is required."),
     "null": _l("This field must not be null."),
 }
-Boolean.default_error_messages = Boolean.default_error_messages | {"invalid": _l("Not true or false.")}
-File.default_error_messages = File.default_error_messages | {"invalid": _l("Not a file.")}
+Boolean.default_error_messages = Boolean.default_error_messages | {"invalid": _l("Must be true or false.")}
+File.default_error_messages = File.default_error_messages | {"invalid": _l("Must be a file.")}
 
 
 class Schema(BaseSchema):
@@ -77,8 +77,8 @@ def moment(**options: Any) -> AwareDateTime:
     return AwareDateTime(
         format="iso",
         default_timezone=UTC,
-        validate=Range(low, high, error=_l("Must be a time between the years 2000 and 2200.")),
-        error_messages={"invalid": _l("Not a time such as 2026-01-31T22:00:00Z.")},
+        validate=Range(low, high, error=_l("Must be a date and time between 2000 and 2200.")),
+        error_messages={"invalid": _l("Must be a date and time such as 2026-01-31T22:00:00Z.")},
         **options,
     )
 

@@ -57,7 +57,7 @@ class JSONField(Field):
         try:
             value = json.loads(value) if isinstance(value, str) else value
         except (ValueError, RecursionError) as error:
-            raise ValidationError(_("Not JSON.")) from error
+            raise ValidationError(_("Must be JSON.")) from error
         return self.inner.deserialize(value, attr, data, **options)
 
 

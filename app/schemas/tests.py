@@ -34,7 +34,7 @@ class CheckpointChoice(Schema):
     """Which weights of the training."""
 
     checkpoint = String(
-        validate=Regexp(r"(best|last|[1-9]\d{0,8})\Z", error=_l("Must be best, last, or the number of an epoch.")),
+        validate=Regexp(r"(best|last|[1-9]\d{0,8})\Z", error=_l("Must be best, last or an epoch number.")),
         metadata={"description": "best, last, or the number of an epoch; without it, the best that there are."},
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from marshmallow import ValidationError, pre_load
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
@@ -23,10 +24,11 @@ class IdList(Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[int]:
         parts = [part.strip() for part in str(value).split(",") if part.strip()]
         if not parts or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-            raise ValidationError(_l("Send ids of trainings with commas between them: 3,5,8."))
+            raise ValidationError(_l("Send run IDs separated by commas: 3,5,8."))
         ids = list(dict.fromkeys(map(int, parts)))
         if len(ids) > MOST_COMPARED:
-            raise ValidationError(_l("At most %(number)s trainings can be compared.", number=MOST_COMPARED))
+            raise ValidationError(ngettext("You can compare up to %(num)d run.",
+                                           "You can compare up to %(num)d runs.", MOST_COMPARED))  # fmt: skip
         return ids
 
 

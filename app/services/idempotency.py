@@ -72,7 +72,7 @@ def earlier(asked: Asked | None) -> Answer | None:
     if found is None or found.created_at < now() - KEPT:
         return None
     if found.digest != asked.digest:
-        problem = _("This Idempotency-Key came before, with another body. Use a new key for a new request.")
+        problem = _("This Idempotency-Key was already used with another body. Use a new key for a new request.")
         raise Unprocessable(problem, [{"field": "Idempotency-Key", "message": problem}])
     return found.answer
 

@@ -73,7 +73,7 @@ def database() -> str | None:
     except DBAPIError as error:
         db.session.rollback()
         locked = "locked" in str(error.orig).lower()
-        return _("Another process holds the database.") if locked else str(error.orig)
+        return _("Another process has locked the database.") if locked else str(error.orig)
     except PoolTimeout:
         return _("All connections to the database are in use.")
     return None

@@ -69,7 +69,7 @@ def test_another_folder_then_all_then_one(open_page: Open, site: Server) -> None
     shoot(page, "change-root")
     choose(page, "south")
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
-    expect(page.locator("[data-revision='2']")).to_contain_text("From the folder “south”")
+    expect(page.locator("[data-revision='2']")).to_contain_text("Folder “south”")
     expect(page.locator("[data-classes]")).to_contain_text("fox")
     decided(page).get_by_role("button", name="Another folder").click()
     choose(page, "All of them as one")
@@ -86,7 +86,7 @@ def test_another_folder_then_all_then_one(open_page: Open, site: Server) -> None
 def test_another_format_in_portuguese(open_page: Open, site: Server) -> None:
     files = dataset() | {f"Annotations/{number}.xml": XML for number in range(6)}
     page = settled(open_page(f"/datasets/{upload(site, files)}", width=390, theme="dark"))
-    expect(decided(page)).to_contain_text("foi usado YOLO; não usados: Pascal VOC")
+    expect(decided(page)).to_contain_text("Formato usado: YOLO. Não usados: Pascal VOC")
     decided(page).get_by_role("button", name="Outro formato").click()
     dialog = page.locator("dialog.dialog")
     expect(dialog.get_by_label("YOLO")).to_be_checked()

@@ -70,7 +70,7 @@ def test_axe_finds_nothing_serious_in_either_theme(open_page: Open, full: None, 
 
 def test_dialogs_and_menus_are_accessible(open_page: Open, full: None) -> None:
     page = open_page("/compare?ids=1,2", locale="en")
-    page.get_by_role("button", name="Add trainings").click()
+    page.get_by_role("button", name="Add runs").click()
     expect(page.locator("dialog .picker-row")).to_have_count(12)
     assert grave(page) == []
     page.keyboard.press("Escape")

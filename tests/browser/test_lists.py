@@ -68,15 +68,15 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
     for name in names:
         page.get_by_role("checkbox", name=f"Choose {name}").check()
     bar = page.locator("[data-bulk]")
-    expect(bar).to_contain_text("3 chosen")
+    expect(bar).to_contain_text("3 selected")
     page.get_by_role("button", name="Next page").click()
     expect(page.locator("tbody tr")).to_have_count(15)
-    expect(bar).to_contain_text("3 chosen")  # they stay chosen
+    expect(bar).to_contain_text("3 selected")  # they stay chosen
     bar.get_by_role("button", name="Delete").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("3 trainings are in the trash.")
+    expect(page.locator("[data-toasts]")).to_contain_text("3 runs moved to the trash.")
     expect(page.locator("[data-sub]")).to_have_text("37 runs")
     page.locator("[data-toasts]").get_by_role("button", name="Undo").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("3 trainings are back.")
+    expect(page.locator("[data-toasts]")).to_contain_text("3 runs restored.")
     expect(page.locator("[data-sub]")).to_have_text("40 runs")
     expect(bar).to_be_hidden()
 
@@ -100,7 +100,7 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty
     page.locator("[data-smooth]").fill("0.5")
     page.locator("[data-all]").check()
     settings = page.locator("[data-settings] tbody tr").count()
-    page.get_by_role("button", name="Add trainings").click()
+    page.get_by_role("button", name="Add runs").click()
     page.locator("dialog [type=search]").fill("Run 0007")
     page.locator("dialog .picker-row").first.click()
     page.locator("dialog").get_by_role("button", name="Add", exact=True).click()
@@ -162,10 +162,10 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
 def test_a_comparison_without_its_trainings_says_so(open_page: Open, forty: None) -> None:
     page = open_page("/compare?ids=1,999", locale="en")
     expect(page.locator("[data-runs] li")).to_have_count(1)
-    expect(page.locator("[data-toasts]")).to_contain_text("1 of them is not there any more.")
+    expect(page.locator("[data-toasts]")).to_contain_text("1 run no longer exists.")
     assert page.url.endswith("ids=1")
     gone = open_page("/compare?ids=998,999", locale="en", expected="404")
-    expect(gone.get_by_role("alert")).to_contain_text("There is none of these trainings any more.")
+    expect(gone.get_by_role("alert")).to_contain_text("None of these runs exists any more.")
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])
@@ -188,7 +188,7 @@ def test_a_long_queue_shows_its_first_rows(open_page: Open, site: Server, forty:
     expect(page.locator("[data-queue] [data-training]")).to_have_count(8)
     page.locator("[data-queue-more]").click()
     expect(page.locator("[data-queue] [data-training]")).to_have_count(10)
-    expect(page.locator("[data-queue-more]")).to_have_text("Show fewer")
+    expect(page.locator("[data-queue-more]")).to_have_text("Show less")
     with Session(engine) as session:
         session.query(Training).where(Training.name.startswith("Later")).delete()
         session.commit()

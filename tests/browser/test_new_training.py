@@ -26,7 +26,7 @@ def test_a_dataset_beyond_the_first_hundred_is_found_by_its_name(open_page: Open
         expect(choice.locator("option:checked")).to_have_text("Dataset 1")
         expect(page.locator("[data-summary] dd").first).to_have_text("Dataset 1")
         search.fill("no such dataset")
-        expect(page.get_by_text("No dataset has this name.")).to_be_visible()
+        expect(page.get_by_text("No dataset matches this name.")).to_be_visible()
         expect(choice).to_have_value("1")
         for item in more:
             session.delete(item)
@@ -40,11 +40,11 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: No
     expect(page.locator(".preset")).to_have_count(3)
     expect(page.locator("[name=img_size]")).to_have_value("640")
     expect(page.locator("[name=epochs]")).to_have_value("7")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("Proposed: 100")
-    page.locator(".preset", has_text="Quick look").click()
+    expect(page.locator("[data-why=epochs]")).to_contain_text("Suggested: 100")
+    page.locator(".preset", has_text="Quick test").click()
     expect(page.locator("[name=epochs]")).to_have_value("5")
     expect(page.locator("[name=img_size]")).to_have_value("320")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("steps in all")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("iterations. The best epoch")
 
 
 def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) -> None:
@@ -52,9 +52,9 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) 
     expect(page.locator(".preset")).to_have_count(3)
     page.locator("[name=batch_size]").fill("2000")
     why = page.locator("[data-why=batch_size] .unusual")
-    expect(why.filter(has_text="larger than the dataset")).to_be_visible()
+    expect(why.filter(has_text="larger than the training set")).to_be_visible()
     expect(page.locator("[data-unusual-count]")).to_be_visible()
-    why.filter(has_text="larger than the dataset").get_by_role("button", name="Use 200").click()
+    why.filter(has_text="larger than the training set").get_by_role("button", name="Use 200").click()
     expect(page.locator("[name=batch_size]")).to_have_value("200")
     page.locator("[name=img_size]").fill("650")
     page.locator("[data-why=img_size] .unusual").get_by_role("button", name="Use 672").click()
@@ -67,8 +67,8 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) 
 @pytest.mark.parametrize(
     ("locale", "low", "whole"),
     [
-        ("pt-BR", "O menor valor é 1.", "Escreva um número inteiro."),
-        ("en", "The smallest value is 1.", "Write a whole number."),
+        ("pt-BR", "Deve ser no mínimo 1.", "Digite um número inteiro."),
+        ("en", "Must be 1 or more.", "Enter a whole number."),
     ],
 )
 def test_a_wrong_value_is_told_in_the_page_s_language(

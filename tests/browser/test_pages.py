@@ -77,8 +77,8 @@ def test_the_empty_dashboard_offers_the_sample(open_page: Open) -> None:
         page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/")[2] + path)
         expect(page.locator("main .blank:visible")).to_have_count(1)
     page.goto(page.url.replace("/tests", "/compare"))
-    page.get_by_role("button", name="Choose trainings").click()
-    expect(page.locator(".picker-list")).to_contain_text("No training yet")
+    page.get_by_role("button", name="Choose runs").click()
+    expect(page.locator(".picker-list")).to_contain_text("No runs yet")
     expect(page.locator(".picker-list a")).to_have_attribute("href", "/trainings/new")
 
 
@@ -119,7 +119,7 @@ def test_lists_page_and_search_on_the_server(open_page: Open, full: None) -> Non
 
 def test_a_chart_that_comes_to_the_screen_has_the_best_epoch_and_the_crosshair(open_page: Open, full: None) -> None:
     page = settled(open_page("/trainings/1", locale="en"))
-    chart = page.locator("[data-charts] article", has_text="Parts of the loss")
+    chart = page.locator("[data-charts] article", has_text="Loss components")
     chart.scroll_into_view_if_needed()
     expect(chart.locator(".chart-guide.is-best")).to_be_visible()
     chart.locator("canvas").hover()

@@ -64,7 +64,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     page.get_by_role("button", name="All or none").click()
     page.get_by_role("button", name="All or none").click()
     assert drawn(page) == 0
-    expect(page.locator("[data-found]")).to_contain_text("Nothing above this confidence")
+    expect(page.locator("[data-found]")).to_contain_text("No detections above this threshold")
     page.get_by_role("button", name="All or none").click()
     assert drawn(page) == few_at
     assert "POST" not in asked
@@ -72,26 +72,26 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     # Through the pictures by keys; each bad file says what is wrong with it.
     page.locator("h1").click()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("not a readable image")
+    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("This image can't be read")
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("Not a picture.")
+    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("This is not an image.")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".test-tile[aria-current=true]")).to_contain_text("b.jpg")
 
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Download what was found as JSON").click()
+        page.get_by_role("button", name="Download detections (JSON)").click()
     records = json.loads(Path(taken.value.path()).read_text())
     assert [record["file"] for record in records] == ["a.jpg", "b.jpg"]
     assert len(records[0]["detections"]) == few_at
     assert {item["class"] for record in records for item in record["detections"]} <= set(CLASSES)
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Download what was found as CSV").click()
+        page.get_by_role("button", name="Download detections (CSV)").click()
     lines = Path(taken.value.path()).read_text().splitlines()
     assert len(lines) == 1 + sum(max(1, len(record["detections"])) for record in records)
 
     # The same model as its own rival: everything is found by both.
     page.get_by_label("Compare with a second model").check()
-    page.get_by_role("button", name="Run again with these values").click()
+    page.get_by_role("button", name="Test again with these values").click()
     expect(page.locator("[data-found]")).to_contain_text("Only A: 0", timeout=60_000)
     expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
@@ -118,13 +118,13 @@ def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_pa
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
     expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=60_000)
     expect(page.get_by_role("alert")).to_have_count(0)
-    timeline = page.get_by_role("slider", name="Things found along the video")
+    timeline = page.get_by_role("slider", name="Objects detected over time")
     timeline.focus()
     page.keyboard.press("Home")
     expect(timeline).to_have_attribute("aria-valuenow", "0")
     expect(page.locator("[data-found] tbody tr").first).to_be_visible()
     with page.expect_download() as taken:
-        page.get_by_role("button", name="Download what was found as CSV").click()
+        page.get_by_role("button", name="Download detections (CSV)").click()
     lines = Path(taken.value.path()).read_text().splitlines()
     assert {line.split(",")[1] for line in lines[1:]} == {"0.000", "0.500", "1.000", "1.500"}
     shoot(page, "tests-video")
@@ -143,20 +143,20 @@ def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int,
     page.on("requestfinished", lambda request: waiting.discard(request))
     before = site.get("/api/tests").json()["total"]
     page.get_by_role("tab", name="Câmera").click()
-    page.get_by_role("button", name="Ligar a câmera").click()
+    page.get_by_role("button", name="Ligar câmera").click()
     expect(page.locator("[data-camera-figures]")).to_contain_text("por segundo", timeout=60_000)
     wait_until(page, "document.querySelector('[data-camera-figure] canvas').dataset.drawn !== undefined")
     page.wait_for_timeout(300)
     shoot(page, "tests-camera")
-    page.get_by_role("button", name="Parar").click()
-    expect(page.get_by_role("button", name="Ligar a câmera")).to_be_visible()
+    page.get_by_role("button", name="Interromper").click()
+    expect(page.get_by_role("button", name="Ligar câmera")).to_be_visible()
     assert sent[0] > 0
     assert most[0] == 1
     assert site.get("/api/tests").json()["total"] == before, "frames are not kept"
     refuse = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotAllowedError'))"
     page.evaluate(f"() => {{ {refuse}; }}")
-    page.get_by_role("button", name="Ligar a câmera").click()
-    expect(page.get_by_role("alert")).to_contain_text("A câmera não foi permitida")
+    page.get_by_role("button", name="Ligar câmera").click()
+    expect(page.get_by_role("alert")).to_contain_text("O acesso à câmera foi negado")
 
 
 # The labels that are drawn for some detections in a picture of 200 x 100: [text, x, y, width, height] each, in order.

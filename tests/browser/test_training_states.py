@@ -54,7 +54,7 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
     with other_state(site, 39, status="paused", total_epochs=20):
         page = open_page("/trainings/39", locale="en")
         expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20", timeout=20_000)
-        expect(page.locator("[data-advance]")).not_to_contain_text("still to go")
+        expect(page.locator("[data-advance]")).not_to_contain_text(" left")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, for
     page = open_page(f"/trainings/{number}", locale="en")
     notice = page.locator("[data-failure]")
     expect(notice).to_contain_text("Use a smaller image size or model")
-    expect(notice.get_by_role("link", name="Copy and change")).to_have_attribute(
+    expect(notice.get_by_role("link", name="Clone and edit")).to_have_attribute(
         "href", f"/trainings/new?clone={number}"
     )
 

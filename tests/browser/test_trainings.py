@@ -64,12 +64,12 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     expect(state).to_contain_text("Running", timeout=30_000)
     act(page, "pause")
     expect(state).to_contain_text("Paused", timeout=60_000)
-    expect(page.locator("[data-failure]")).to_contain_text("Paused on request")
+    expect(page.locator("[data-failure]")).to_contain_text("Paused by you")
     act(page, "resume")
     expect(state).to_contain_text("Running", timeout=30_000)
     cut(page)
     expect(state).to_contain_text("Completed", timeout=90_000)
-    expect(page.locator("[data-advance]")).to_contain_text("2 epochs done")
+    expect(page.locator("[data-advance]")).to_contain_text("2 epochs completed")
     wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2'")  # every epoch once
     keys = page.locator("[data-events] [data-key]").evaluate_all("(rows) => rows.map((row) => row.dataset.key)")
     assert len(keys) == len(set(keys)) > 2
@@ -82,9 +82,9 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     dialog.get_by_role("button", name="Add epochs").click()
     expect(dialog.locator(".field-error")).to_be_visible()
     dialog.locator("[name=epochs]").fill("1")
-    expect(dialog).to_contain_text("2 done, 3 in all")
+    expect(dialog).to_contain_text("Completed epochs: 2 of 3")
     dialog.get_by_role("button", name="Add epochs").click()
-    expect(page.locator("[data-advance]")).to_contain_text("3 epochs done", timeout=90_000)
+    expect(page.locator("[data-advance]")).to_contain_text("3 epochs completed", timeout=90_000)
     wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2,3'")
     shoot(page, "training-extended")
 
@@ -99,7 +99,7 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
 def test_a_copy_is_prefilled_and_can_be_deleted_for_good(open_page: Open, site: Server, dataset: int) -> None:
     original = create(site, dataset, name="Original", epochs=7, params={"mixup": 0.25}, start_not_before=LATER)
     page = open_page(f"/trainings/{original}", locale="en")
-    expect(page.locator("[data-advance]")).to_contain_text("Starts not before")
+    expect(page.locator("[data-advance]")).to_contain_text("Scheduled to start at")
     choose(page, "clone")
     page.wait_for_url(re.compile(rf"clone={original}$"))
     expect(page.locator("[data-copied]")).to_contain_text("Original")
@@ -161,7 +161,7 @@ def test_the_queue_is_ordered_by_keyboard_and_pointer(open_page: Open, site: Ser
 def test_only_changed_parameters_are_sent(open_page: Open, site: Server, dataset: int) -> None:
     page = open_page(f"/trainings/new?dataset_id={dataset}", locale="en")
     page.locator("[data-advanced] > summary").click()
-    page.locator("[data-parameter-search]").fill("blend two")
+    page.locator("[data-parameter-search]").fill("blending two")
     expect(page.locator(".parameter:visible")).to_have_count(1)
     page.locator("[data-param=mixup]").fill("0.2")
     page.locator("[data-parameter-search]").fill("")
@@ -170,7 +170,7 @@ def test_only_changed_parameters_are_sent(open_page: Open, site: Server, dataset
     page.locator("[data-param=patience]").fill("-1")
     page.locator("[data-submit]").click()
     expect(page.locator("[data-error='params.patience']")).to_be_visible()
-    page.get_by_role("button", name="Back to the default: patience").click()
+    page.get_by_role("button", name="Reset to default: patience").click()
     expect(page.locator("[data-parameter-count]")).to_have_text("2 changed")
     page.locator("[name=start][value=scratch]").check()
     page.locator("[data-when] summary").click()

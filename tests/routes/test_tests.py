@@ -71,7 +71,7 @@ def test_a_checkpoint_is_chosen(client: FlaskClient, warm: APIFlask, training: i
     assert send(client, "/api/tests?checkpoint=best", training).get_json()["checkpoint"] == "best"
     missing = send(client, "/api/tests?checkpoint=last", training)
     assert missing.status_code == 404
-    assert "no such checkpoint" in missing.get_json()["detail"]
+    assert "doesn't have this checkpoint" in missing.get_json()["detail"]
     assert send(client, "/api/tests?checkpoint=7", training).status_code == 404
     with warm.app_context(), writing() as session:
         session.add(Checkpoint(training_id=training, epoch=7, model_path=f"models/{training}/run/weights/best.pt"))

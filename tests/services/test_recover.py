@@ -166,7 +166,10 @@ def test_why_weights_are_not_used_is_said_in_the_readers_language(idle_app: APIF
     training_id = make(idle_app)
     say(idle_app, training_id, Failed("weights", "the download failed"))
     error = idle_app.test_client().get(f"/api/trainings/{training_id}").get_json()["error"]
-    assert error == "Os pesos iniciais não podem ser usados. Escolha outros, ou comece do zero. (o download falhou)"
+    assert error == (
+        "Não é possível usar os pesos iniciais. Escolha outros pesos ou treine do zero. "
+        "Mensagem de erro: o download falhou"
+    )
 
 
 def test_a_stalled_training_goes_behind_the_others(idle_app: APIFlask) -> None:

@@ -61,13 +61,13 @@ class EstimateService:
             return going_on.answer(wanted.key, wanted.devices[0])
         if self.in_use(wanted.devices):
             return history(wanted) or unavailable(
-                _("A training uses the device now, and there is none like this one to compare with.")
+                _("A run is using the device, and no previous run has the same configuration.")
             )
         when, kind, error = self.failed.pop(wanted.key, (0.0, "", ""))
         if kind and time.monotonic() - when < TOLD_S:
             return unavailable(reason(kind, error))
         if free_disk(self.storage.tmp) < current_app.config["DISK_RESERVE"]:
-            return unavailable(_("The disk is too full to try this training (DISK_RESERVE). Free some space."))
+            return unavailable(_("Not enough disk space for a trial run (DISK_RESERVE). Free some space."))
         return self.begin(wanted).answer(wanted.key, wanted.devices[0])
 
     def known(self, values: dict[str, Any]) -> dict[str, Any] | None:

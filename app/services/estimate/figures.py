@@ -25,7 +25,7 @@ def measured(wanted: Wanted, figures: dict[str, Any]) -> dict[str, Any]:
     """The answer from what a child measured."""
     row, asked = wanted.row, wanted.row["batch_size"]
     if "error" in figures:
-        text = _("Even smaller batches do not fit into memory. Use a smaller image size or model.")
+        text = _("Out of memory, even with smaller batches. Use a smaller image size or model.")
         return {"status": "ready", "basis": "measured", "fits": False, "largest_batch": None, "reason": text}
     answer = {
         "status": "ready",
@@ -38,7 +38,7 @@ def measured(wanted: Wanted, figures: dict[str, Any]) -> dict[str, Any]:
     }
     if not figures["fits"]:
         answer["reason"] = _(
-            "A batch of %(asked)s does not fit into memory, one of %(batch)s does. The figures are for that one.",
+            "A batch size of %(asked)s doesn't fit into memory. The estimate is for %(batch)s, which fits.",
             asked=asked, batch=answer["largest_batch"],
         )  # fmt: skip
     return answer
@@ -113,8 +113,8 @@ def unavailable(text: str) -> dict[str, Any]:
 def reason(kind: str, error: str) -> str:
     """Why a measurement failed, in the reader's language."""
     if kind == "device_taken":
-        return _("A training took the device before the measurement was done.")
+        return _("A run started on the device before the measurement finished.")
     if kind == "slow":
-        return _("The measurement took longer than %(seconds)s s and was given up.", seconds=int(LONGEST_S))
+        return _("The measurement was stopped after %(seconds)s s.", seconds=int(LONGEST_S))
     told = without_folders(error, Path(current_app.config["DATA_ROOT"]))
     return texts.failure(kind, told) or told

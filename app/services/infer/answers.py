@@ -18,7 +18,11 @@ def failure(answer: dict[str, Any]) -> Exception:
     if code == "too_many_pixels":
         most = current_app.config["MAX_IMAGE_PIXELS"] // 1_000_000
         return TooLarge(
-            _("The image has %(size)s pixels; at most %(most)s megapixels are accepted.", size=detail, most=most)
+            _(
+                "The image has %(size)s px; the limit is %(most)s megapixels. Use a smaller image.",
+                size=detail,
+                most=most,
+            )
         )
     if code == "os":
         return OSError(answer["errno"], detail)
@@ -26,11 +30,13 @@ def failure(answer: dict[str, Any]) -> Exception:
         return RuntimeError(f"inference: {detail}")
     logger.info("inference refused (%s): %s", code, detail)
     if code == "not_image":
-        message = _("This is not a readable image, or it is cut short. Send a JPEG, PNG, BMP, WebP or TIFF.")
+        message = _("This image can't be read or is incomplete. Send a JPEG, PNG, BMP, WebP or TIFF file.")
         return Unprocessable(message, [{"field": "file", "message": message}])
     known: dict[str, AppError] = {
-        "model": Conflict(_("The weights of this training cannot be read. If it is running, try again in a moment.")),
-        "out_of_memory": Unavailable(_("There is not enough memory for this image now. Try a smaller one, or later.")),
+        "model": Conflict(
+            _("The weights of this run can't be read. If the run is in progress, try again in a moment.")
+        ),
+        "out_of_memory": Unavailable(_("Not enough memory for this image. Try a smaller image or try again later.")),
     }
     return known[code]
 
@@ -38,5 +44,7 @@ def failure(answer: dict[str, Any]) -> Exception:
 def ended(exit_code: int | None) -> Unavailable:
     """What the user is told when the child died twice over one image."""
     if exit_code == -signal.SIGKILL:
-        return Unavailable(_("The test process was killed, perhaps because memory ran out. Try again, or restart."))
+        return Unavailable(
+            _("The test process was killed, possibly because it ran out of memory. Try again or restart the server.")
+        )
     return Unavailable(_("The test process ended unexpectedly (see logs/inference.log). Try again."))

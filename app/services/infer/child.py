@@ -42,7 +42,7 @@ class WarmChild:
     def _ask(self, **question: Any) -> dict[str, Any]:
         """Ask the child, one question at a time; a child that died is started again, once."""
         if not self._lock.acquire(timeout=QUEUE_S):
-            raise Unavailable(_("Too many images are waiting to be tested. Try again in a few seconds."))
+            raise Unavailable(_("The test queue is full. Try again in a few seconds."))
         try:
             answer = self._exchange(question)
         finally:
@@ -71,7 +71,7 @@ class WarmChild:
             raise
         except ChildSilent as error:
             self._lost("was silent")
-            raise Unavailable(_("Testing this image took too long and was given up. Try again.")) from error
+            raise Unavailable(_("Testing this image took too long and was stopped. Try again.")) from error
 
     def _lost(self, how: str) -> None:
         logger.warning("the inference process %s; see inference.log", how)

@@ -32,7 +32,7 @@ class Frames(Predicting):
             TooManyRequests: others are waiting already. TooLarge: over MOST_BYTES. And what `create_test` raises.
         """
         if not self._places.acquire(blocking=False):
-            raise TooManyRequests(_("Several frames are being looked at already. Send the next one in a moment."))
+            raise TooManyRequests(_("Several frames are already being analyzed. Send the next one in a moment."))
         try:
             return self._try(file, filename, self.model_of(training_id, checkpoint), conf, iou)
         finally:
@@ -42,7 +42,7 @@ class Frames(Predicting):
         db.session.rollback()  # no transaction may be open while we wait for the child
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise TooLarge(_("A frame may have at most %(size)s MB.", size=MOST_BYTES // 1024**2))
+            raise TooLarge(_("A frame can have up to %(size)s MB.", size=MOST_BYTES // 1024**2))
         path = self.storage.new_tmp().with_suffix(image_extension(filename))
         try:
             path.write_bytes(content)

@@ -46,9 +46,9 @@ class TriedModels(WarmChild):
         """
         training = db.session.get(Training, training_id)
         if training is None:
-            raise NotFound(_("There is no training %(id)s.", id=training_id))
+            raise NotFound(_("Run %(id)s doesn't exist.", id=training_id))
         if training.deleted_at is not None:
-            raise Conflict(_("This training is in the trash. Restore it first."))
+            raise Conflict(_("This run is in the trash. Restore it first."))
         if checkpoint is None:
             return self.weights_of(training)
         return TrainingFiles(self.storage).checkpoint(training_id, checkpoint)[0]
@@ -63,6 +63,6 @@ class TriedModels(WarmChild):
         if found is not None:
             return found
         raise Conflict(
-            _("Training “%(name)s” has no weights yet. Wait for its first epoch, or choose another.",
+            _("The run “%(name)s” has no weights yet. Wait for its first epoch or choose another run.",
               name=training.name)
         )  # fmt: skip

@@ -80,7 +80,7 @@ class Tests(Predicting):
         try:
             with writing() as session:
                 if session.get(Training, training_id) is None:
-                    raise NotFound(_("There is no training %(id)s.", id=training_id))
+                    raise NotFound(_("Run %(id)s doesn't exist.", id=training_id))
                 session.add(test)
                 session.flush()
                 folder = self._put(staging, test.id)
@@ -148,7 +148,7 @@ class Tests(Predicting):
         path = self._image(test)
         path = path.with_name("annotated.jpg") if annotated else path
         if not path.is_file():
-            raise NotFound(_("The image of test %(id)s is no longer there.", id=test.id))
+            raise NotFound(_("The image of test %(id)s is no longer available.", id=test.id))
         return path
 
     def details(self, test: Test) -> dict[str, Any]:
@@ -166,7 +166,7 @@ class Tests(Predicting):
 
 
 def missing(test_id: int) -> NotFound:
-    return NotFound(_("There is no test %(id)s.", id=test_id))
+    return NotFound(_("Test %(id)s doesn't exist.", id=test_id))
 
 
 def copy_synced(source: BinaryIO, target: Path) -> None:

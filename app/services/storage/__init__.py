@@ -27,6 +27,7 @@ from app.services.storage.staging import (
     unpack,
 )
 from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder, sync_tree
+from app.texts import size
 
 __all__ = ["Limits", "Staged", "StorageService"]
 
@@ -76,9 +77,9 @@ class StorageService(RevisionFiles):
         """
         free = shutil.disk_usage(self.data_root).free
         if free - needed < min_free:
-            raise NoSpace(_("The disk has %(free)s MB free; this needs %(needed)s MB, and %(kept)s MB must stay free "
-                            "(MIN_FREE_DISK). Delete something and try again.", free=free >> 20, needed=needed >> 20,
-                            kept=min_free >> 20))  # fmt: skip
+            raise NoSpace(_("The disk has %(free_size)s free; this operation needs %(needed_size)s, and "
+                            "%(kept_size)s must stay free (MIN_FREE_DISK). Free some space and try again.",
+                            free_size=size(free), needed_size=size(needed), kept_size=size(min_free)))  # fmt: skip
 
     def save_dataset(self, file: IO[bytes], dataset_id: int, limits: Limits | None = None) -> Staged:
         """Check a ZIP, extract it as it is and put it in its place.

@@ -152,7 +152,7 @@ def lift(listing: Listing) -> None:
     for member in listing.members:
         inside = member.parts[:excess] == above
         if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
-            raise Unprocessable(_("%(name)s is nested more than %(limit)s folders deep.",
+            raise Unprocessable(_("%(name)s is in a folder nested too deeply (limit: %(limit)s).",
                                   name=shown(deepest.entry.name), limit=MAX_DEPTH))  # fmt: skip
         if inside:
             member.parts = member.parts[excess:]
@@ -195,9 +195,11 @@ def note_renamed(listing: Listing, member: Member) -> None:
 def refuse_kinds(entry: Entry) -> None:
     """Links, devices and encryption."""
     if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise Unprocessable(_("%(name)s is a link or a device, not a file.", name=shown(entry.name)))
+        raise Unprocessable(
+            _("%(name)s is a link or a device, not a file. Remove it from the ZIP.", name=shown(entry.name))
+        )
     if entry.flags & ENCRYPTED:
-        raise Unprocessable(_("%(name)s is encrypted. Make the ZIP without a password.", name=shown(entry.name)))
+        raise Unprocessable(_("%(name)s is encrypted. Create the ZIP without a password.", name=shown(entry.name)))
 
 
 def refuse_method(entry: Entry) -> None:
@@ -212,7 +214,8 @@ def refuse_method(entry: Entry) -> None:
 def refuse_sizes(entry: Entry, total: int, limits: Limits) -> None:
     """Bombs."""
     if entry.size > RATIO_FROM and entry.size > MAX_RATIO * entry.packed:
-        raise Unprocessable(_("%(name)s expands to more than %(ratio)s times its packed size.",
+        raise Unprocessable(_("%(name)s expands to more than %(ratio)s times its compressed size, which isn't "
+                              "accepted.",
                               name=shown(entry.name), ratio=MAX_RATIO))  # fmt: skip
     if total > limits.max_expanded:
         raise Unprocessable(_("Extracted, the ZIP would exceed %(limit_size)s (MAX_EXPANDED_SIZE).",

@@ -60,7 +60,7 @@ def read_directory(file: IO[bytes], most: int, pause: Callable[[], None]) -> lis
     file.seek(directory[0])
     while file.tell() < directory[1]:
         if len(entries) >= most or count > most:
-            raise Unprocessable(_("The ZIP holds more than %(limit)s files (MAX_ZIP_ENTRIES).", limit=most))
+            raise Unprocessable(_("The ZIP has more files than the limit of %(limit)s (MAX_ZIP_ENTRIES).", limit=most))
         entries.append(read_entry(file, shift))
         pause()
     entries.sort(key=lambda entry: entry.offset)
@@ -137,6 +137,6 @@ def refuse_overlaps(entries: list[Entry], directory: int) -> None:
     """Set each member's end; refuse members that share bytes, which is how 20 KB become terabytes."""
     for entry, following in zip(entries, [*(item.offset for item in entries[1:]), directory], strict=True):
         if entry.offset + LOCAL_SIZE + entry.packed > following:
-            raise Unprocessable(_("Files in the ZIP overlap (%(name)s). Make it again with another tool.",
+            raise Unprocessable(_("The ZIP has overlapping files (%(name)s). Create it again with another tool.",
                                   name=shown(entry.raw.decode("utf-8", "replace"))))  # fmt: skip
         entry.end = following

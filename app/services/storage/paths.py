@@ -34,11 +34,11 @@ def safe_parts(name: str) -> tuple[str, ...]:
     path = name.replace("\\", "/")
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or ".." in (part.strip() for part in parts):
-        raise Unprocessable(_("The ZIP holds an unsafe path: %(name)s. Make it again from a plain folder.",
+        raise Unprocessable(_("The ZIP has an unsafe path: %(name)s. Create it again from a regular folder.",
                               name=shown(name)))  # fmt: skip
     kept = tuple(part for part in parts if part not in {"", "."})
     if len(kept) > DEEPEST:
-        raise Unprocessable(_("%(name)s is nested more than %(limit)s folders deep.", name=shown(name),
+        raise Unprocessable(_("%(name)s is in a folder nested too deeply (limit: %(limit)s).", name=shown(name),
                               limit=DEEPEST))  # fmt: skip
     return tuple(safe_name(part) for part in kept)
 

@@ -144,7 +144,7 @@ def entries(root: Path, limits: Limits, pacer: Pacer) -> list[Entry]:
                 size = item.stat().st_size
                 found.append(Entry(name, 0, STORED, 0, size, size, 0, MODE))
             if len(found) > limits.max_entries:
-                raise Unprocessable(_("The folder holds more than %(limit)s files (MAX_ZIP_ENTRIES).",
+                raise Unprocessable(_("The folder has more files than the limit of %(limit)s (MAX_ZIP_ENTRIES).",
                                       limit=limits.max_entries))  # fmt: skip
     return found
 
@@ -153,7 +153,7 @@ def refuse_link(path: str, root: Path, name: str) -> None:
     """Raises: Unprocessable: the link leads out of the folder, to a folder, or nowhere."""
     target = Path(path).resolve()
     if not target.is_relative_to(root) or not target.is_file():
-        raise Unprocessable(_("%(name)s is a link that leads out of the folder, to a folder, or nowhere.",
+        raise Unprocessable(_("%(name)s is a link to a folder, to a path outside the folder, or to nothing.",
                               name=shown(name)))  # fmt: skip
 
 

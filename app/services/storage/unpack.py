@@ -91,7 +91,7 @@ def inflated(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
 
 
 def damaged(entry: Entry) -> Unprocessable:
-    return Unprocessable(_("%(name)s is damaged: its size or checksum is not what the ZIP says.",
+    return Unprocessable(_("%(name)s is damaged: its size or checksum doesn't match the ZIP. Create the ZIP again.",
                            name=shown(entry.name)))  # fmt: skip
 
 

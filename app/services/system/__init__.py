@@ -27,7 +27,7 @@ def refuse_if_off() -> None:
         NotFound: METRICS_ENABLED is off.
     """
     if not current_app.config["METRICS_ENABLED"]:
-        raise NotFound(_("System figures are switched off (METRICS_ENABLED)."))
+        raise NotFound(_("System metrics are disabled (METRICS_ENABLED)."))
 
 
 def machine(data: Path) -> dict[str, Any]:

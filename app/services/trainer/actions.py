@@ -68,7 +68,7 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
             row = self._locked(session, training_id)
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
-                    raise Conflict(_("This training is being stopped already."), members={"current": row.status})
+                    raise Conflict(_("This run is already stopping."), members={"current": row.status})
                 row.pause_requested, row.pause_reason = True, "asked"  # for good, even if the disk was the reason
                 return told(row, _("Pause requested"))
             row.become(TrainingStatus.PAUSED)
@@ -89,11 +89,13 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         def work(session: Any) -> tuple[Answer, list[Message]]:
             row = self._locked(session, training_id)
             if row.status == TrainingStatus.COMPLETED:
-                raise IllegalTransition(row.status, TrainingStatus.PENDING, _("Extend it to train more epochs."))
+                raise IllegalTransition(
+                    row.status, TrainingStatus.PENDING, _("The run is completed. Add epochs to continue it.")
+                )
             require(row, TROUBLED | {TrainingStatus.PAUSED})
             kept = checkpoints.newest(self.folder(training_id))
             if kept is None and row.status != TrainingStatus.PAUSED:
-                problem = _("There is no checkpoint to go on from. Retry it from the beginning, or clone it.")
+                problem = _("No checkpoint to resume from. Retry the run from the beginning or clone it.")
                 raise Conflict(problem, members={"current": row.status})
             again(session, row, kept)
             return told(row, going_on(kept))
@@ -164,5 +166,5 @@ def again(session: Any, row: Training, kept: Kept | None) -> None:
 
 def going_on(kept: Kept | None) -> str:
     if kept is None:
-        return _("It waits for its device and begins with the first epoch.")
-    return _("It waits for its device and goes on after epoch %(epoch)s.", epoch=kept.epoch)
+        return _("The run waits for its device and starts with the first epoch.")
+    return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=kept.epoch)

@@ -77,19 +77,19 @@ class TrainingAgain(TrainingBase):
         Raises:
             Conflict: it names what has changed.
         """
-        how = _("Send “anyway” to run it with what is there now.")
+        how = _("Send “anyway” to rerun with what is available now.")
         recorded = used.get("dataset_revision") or row.dataset_revision
         weights, path = used.get("start_weights"), self.start_file(row, used)
         on_gpu = row.device not in {None, CPU}
         db.session.rollback()  # no transaction may be open while we wait
         data = self.storage.dataset_yaml(row.dataset_id, row.revision)
         if recorded and current_revision(data, self.storage.new_tmp()) != recorded:
-            raise Conflict(_("The dataset has changed since: it would not be the same run.") + f" {how}")
+            raise Conflict(_("The dataset has changed since then. The results would not be comparable.") + f" {how}")
         if weights and (path is None or hash_of(path) != weights["sha256"]):
-            problem = _("The start weights %(name)s are not there any more, or have changed.", name=weights["name"])
+            problem = _("The initial weights %(name)s are missing or have changed.", name=weights["name"])
             raise Conflict(f"{problem} {how}")
         if on_gpu and not gpus(current_app.config["CUDA_VISIBLE_DEVICES"]):
-            raise Conflict(_("This training ran on a GPU, and this machine has none now.") + f" {how}")
+            raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
 
     def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
         """The file that the same run would start from, if it is there."""

@@ -117,7 +117,7 @@ class TrainingBase:
 
 
 def missing(training_id: int) -> NotFound:
-    return NotFound(_("There is no training %(id)s.", id=training_id))
+    return NotFound(_("Run %(id)s doesn't exist.", id=training_id))
 
 
 def not_deleted(row: Training) -> Training:
@@ -126,5 +126,5 @@ def not_deleted(row: Training) -> Training:
         Conflict: the training is in the trash.
     """
     if row.deleted_at is not None:
-        raise Conflict(_("This training is in the trash. Restore it first."), members={"current": str(row.status)})
+        raise Conflict(_("This run is in the trash. Restore it first."), members={"current": str(row.status)})
     return row

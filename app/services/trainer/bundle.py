@@ -89,7 +89,7 @@ class TrainingBundle(TrainingAgain):
         row = self._row(training_id)
         used = self.used_config(training_id)
         if not used:
-            raise NotFound(_("This training has not started yet: there is nothing to reproduce."))
+            raise NotFound(_("This run hasn't started yet, so it can't be reproduced."))
         texts = self.texts(row, used)
         name = re.sub(r"[^\w.-]+", "-", row.name, flags=re.ASCII).strip("-.") or "training"
         return packed(texts, self.bundled_files(training_id)), f"{name}-{row.id}-bundle.zip"

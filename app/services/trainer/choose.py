@@ -10,6 +10,7 @@ from app.errors import Unprocessable
 from app.models import Dataset, Training
 from app.services.trainer.architectures import SUFFIXES, Architecture, architectures, examples, find
 from app.services.trainer.launch import checkpoint_path
+from app.texts import task_names
 
 CLASSIFY_SIZE = 224  # pixels: what classification models are published for
 
@@ -37,12 +38,14 @@ def model(values: dict[str, Any], dataset: Dataset, source: Training | None) -> 
         name = f"yolov8{size}{SUFFIXES.get(dataset.task, '')}"
     chosen = named(name)
     if values.get("model_version") not in {None, chosen.size}:
-        raise refuse("model_version", _("The architecture %(name)s is of size “%(size)s”. Leave model_version out.",
+        raise refuse("model_version", _("The architecture %(name)s has size “%(size)s”. Leave out model_version.",
                                         name=chosen.name, size=chosen.size))  # fmt: skip
     if not chosen.fits(dataset.task):
         raise refuse("architecture", _(
-            "%(name)s is for the task “%(task)s”, but the dataset's is “%(dataset)s”. These fit: %(names)s.",
-            name=chosen.name, task=chosen.task, dataset=dataset.task, names=examples(dataset.task),
+            "%(name)s is for the task “%(task)s”, but the dataset's task is “%(dataset_task)s”. Suitable models: "
+            "%(names)s.",
+            name=chosen.name, task=task_names(chosen.task), dataset_task=task_names(dataset.task),
+            names=examples(dataset.task),
         ))  # fmt: skip
     fits_source(source, chosen.name)
     return chosen.size, chosen.name, chosen.task
@@ -52,7 +55,7 @@ def named(name: str) -> Architecture:
     found = find(name)
     if found is None:
         alike = [item for item in architectures() if item.startswith(name[:6])] or list(architectures())
-        raise refuse("architecture", _("There is no such architecture. There are: %(names)s …",
+        raise refuse("architecture", _("This architecture doesn't exist. Available: %(names)s …",
                                        names=", ".join(alike[:8])))  # fmt: skip
     return found
 
@@ -63,7 +66,7 @@ def fits_source(source: Training | None, name: str) -> None:
         return
     own = source.architecture or f"yolov8{source.model_version}"
     if own != name:
-        raise refuse("start", _("Training %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own,
+        raise refuse("start", _("The run %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own,
                                 name=name))  # fmt: skip
 
 
@@ -77,10 +80,12 @@ def source(session: Any, start: dict[str, Any]) -> Training | None:
         return None
     row = session.get(Training, start["training_id"])
     if row is None or row.deleted_at is not None:
-        raise refuse("start", _("There is no training %(id)s to start from.", id=start["training_id"]))
+        raise refuse(
+            "start", _("The run %(id)s, whose weights should be used, doesn't exist.", id=start["training_id"])
+        )
     path = Path(current_app.config["MODELS_DIR"]) / str(row.id) / checkpoint_path(start["checkpoint"])
     if not path.is_file():
-        raise refuse("start", _("Training %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id,
+        raise refuse("start", _("The run %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id,
                                 checkpoint=start["checkpoint"]))  # fmt: skip
     return row
 

@@ -82,7 +82,7 @@ def loaded(values: dict[str, Any]) -> dict[str, Any]:
         return TrainingIn().load(values)
     except ValidationError as error:
         fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
-        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), fields) from error
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from error
 
 
 def merged(row: Training, changes: dict[str, Any]) -> dict[str, Any]:

@@ -5,35 +5,44 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from app.i18n import written
+from app.texts import _ln, fill
 
 ADVICE = {
     "loader_bound": (
-        _l("The device waits for images during %(percent)s%% of each epoch."),
-        _l("Set the parameter cache to ram or disk, or scale the images down to the training size beforehand."),
+        _l("Data loading is the bottleneck: the device is idle for %(percent)s%% of each epoch."),
+        _l("Set the parameter `cache` to ram or disk, or resize the images to the training image size beforehand."),
     ),
     "overfitting": (
         _l(
-            "Since epoch %(since)s the model learns the training images by heart: their loss falls, while the "
-            "validation loss has risen from %(best)s to %(now)s."
+            "Overfitting since epoch %(since)s: training loss keeps falling, but validation loss has risen from "
+            "%(best)s to %(now)s."
         ),
-        _l("Stop and use the best weights. Next time: more images, more augmentation or a smaller model."),
+        _l(
+            "Stop the run and use the best weights. Next time, use more images, more data augmentation or a smaller "
+            "model."
+        ),
     ),
     "plateau": (
-        _l("The result has not improved for %(epochs)s epochs."),
-        _l("Stop and use the best weights, or try more varied images, larger images or a larger model."),
+        _ln(
+            "Plateau: no improvement for %(epochs)s epoch.", "Plateau: no improvement for %(epochs)s epochs.", "epochs"
+        ),
+        _l("Stop the run and use the best weights, or try more varied images, a larger image size or a larger model."),
     ),
     "diverging": (
-        _l("The loss explodes: it was %(best)s already and is %(now)s now."),
-        _l("Stop, and start again with a learning rate well below %(learning_rate)s."),
+        _l("The run is diverging: the loss rose from %(best)s to %(now)s."),
+        _l("Stop the run and start a new one with a learning rate well below %(learning_rate)s."),
     ),
     "diverging_nan": (
-        _l("The loss is no longer a number."),
-        _l("Stop, and start again with a learning rate well below %(learning_rate)s."),
+        _l("The run is diverging: the loss became NaN."),
+        _l("Stop the run and start a new one with a learning rate well below %(learning_rate)s."),
     ),
     "class_never_predicted": (
-        _l("Classes that are never found, although the validation images show them %(instances)s times: %(names)s."),
-        _l("Look at their labels in the training images, and add images that show them."),
+        _ln(
+            "Classes that are never detected, despite %(instances)s object in the validation set: %(names)s.",
+            "Classes that are never detected, despite %(instances)s objects in the validation set: %(names)s.",
+            "instances",
+        ),
+        _l("Check the labels of these classes in the training set, and add images with them."),
     ),
     "few_iterations": (
         _l(
@@ -50,8 +59,11 @@ ADVICE = {
         _l("Stop the run and look at the labels in the images of the dataset: does each box enclose its object?"),
     ),
     "learning_rate_high": (
-        _l("The learning rate %(learning_rate)s seems too high: the model gets worse where it should learn fastest."),
-        _l("Start again with about %(lower)s, or leave the learning rate to the automatic choice."),
+        _l(
+            "The learning rate %(learning_rate)s seems too high: results get worse in the first epochs, where they "
+            "should improve fastest."
+        ),
+        _l("Start a new run with a learning rate of about %(lower)s, or leave the learning rate empty."),
     ),
 }
 
@@ -59,9 +71,9 @@ ADVICE = {
 def advice(code: str, data: Mapping[str, Any]) -> dict[str, str]:
     """{"message", "hint"} in the reader's language; the code itself where this version has no text for it."""
     key = "diverging_nan" if code == "diverging" and data.get("now") is None else code
-    values = {**written(data), "names": ", ".join(map(str, data.get("names", [])))}
+    values = {**data, "names": ", ".join(map(str, data.get("names", [])))}
     try:
-        message, hint = (str(text) % values for text in ADVICE.get(key, (code, "")))
-    except (KeyError, TypeError):
+        message, hint = (fill(text, values) for text in ADVICE.get(key, (code, "")))
+    except (KeyError, TypeError, ValueError):
         message, hint = code, ""
     return {"message": message, "hint": hint}

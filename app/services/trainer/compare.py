@@ -23,7 +23,7 @@ def compare(ids: Sequence[int], models: Path) -> dict[str, Any]:
     """
     found = {item["id"]: item for item in present.shown_all(present.listed().where(Training.id.in_(ids)), models)}
     if not found:
-        raise NotFound(_("There is none of these trainings any more."))
+        raise NotFound(_("None of these runs exists any more."))
     order = [training_id for training_id in dict.fromkeys(ids) if training_id in found]
     known = params.defaults_of({name for item in found.values() for name in item["params"]})
     drawn = curves(order)

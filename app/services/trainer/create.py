@@ -57,7 +57,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
     config = current_app.config
     given = params.checked(values["params"])
     if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
-        raise choose.refuse("params.device", _("This machine has no such GPU."))
+        raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     start = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
@@ -95,11 +95,11 @@ def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
 def usable(dataset: Dataset | None) -> Dataset:
     """A dataset that can be trained on."""
     if dataset is None:
-        raise choose.refuse("dataset_id", _("There is no such dataset."))
+        raise choose.refuse("dataset_id", _("This dataset doesn't exist."))
     if dataset.status == DatasetStatus.INVALID:
-        raise Conflict(_("The dataset “%(name)s” is not valid. Read its findings, correct it and upload it again.",
+        raise Conflict(_("The dataset “%(name)s” isn't valid. View its issues, correct it and upload it again.",
                          name=dataset.name))  # fmt: skip
     if dataset.status != DatasetStatus.VALID:
-        raise Conflict(_("The dataset “%(name)s” is still being checked. Start again when it is valid.",
+        raise Conflict(_("The dataset check of “%(name)s” isn't finished. Start the run once the dataset is ready.",
                          name=dataset.name))  # fmt: skip
     return dataset

@@ -38,12 +38,14 @@ class TrainingExtension(TrainingBase):
         def work(session: Any) -> tuple[Answer, list[Message]]:
             row = self._locked(session, training_id)
             if row.status != TrainingStatus.COMPLETED:
-                raise IllegalTransition(row.status, TrainingStatus.PENDING, _("Only a completed one can be extended."))
+                raise IllegalTransition(
+                    row.status, TrainingStatus.PENDING, _("You can add epochs to completed runs only.")
+                )
             done = row.current_epoch
             kept = Kept(done, f"checkpoints/epoch-{done}.pt")
             if not whole(self.folder(training_id) / kept.path):
-                problem = _("The checkpoint of the last epoch, which more epochs would start from, is gone. Clone the "
-                            "training and let the clone start from these weights.")  # fmt: skip
+                problem = _("The checkpoint of the last epoch is missing, so epochs can't be added. Clone the run "
+                            "and use its weights as initial weights.")  # fmt: skip
                 raise Conflict(problem, members={"current": row.status})
             rates = learning_rates(session, row, done + epochs, schedule)
             back_to_queue(row, kept)
@@ -86,6 +88,7 @@ def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
     """What the learning rate will do."""
     shown = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":
-        return _("It goes on to epoch %(total)s; the learning rate stays at %(last)s.", total=total, **shown)
-    return _("It goes on to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to %(first)s and "
-             "then falls to %(final)s: its schedule is laid over all epochs.", total=total, **shown)  # fmt: skip
+        return _("The run continues to epoch %(total)s. The learning rate stays at %(last)s.", total=total, **shown)
+    return _("The run continues to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to "
+             "%(first)s and then falls to %(final)s: its schedule covers all epochs.",
+             total=total, **shown)  # fmt: skip

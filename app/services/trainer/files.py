@@ -42,7 +42,7 @@ class TrainingFiles(TrainingBase):
         self._row(training_id)
         path = self.folder(training_id) / "run" / "results.csv"
         if not path.is_file():
-            raise NotFound(_("There are no results yet: the first epoch has not ended."))
+            raise NotFound(_("No results yet: the first epoch isn't finished."))
         return path
 
     def weights(self, training_id: int) -> tuple[Path, str]:
@@ -54,7 +54,7 @@ class TrainingFiles(TrainingBase):
         row = self._row(training_id)
         path = present.weights(self.folder(training_id))
         if path is None:
-            raise NotFound(_("This training has no weights: none were saved before it ended, or it has only begun."))
+            raise NotFound(_("This run has no weights: none were saved before it ended, or it has just started."))
         return path, download_name(row, path.name)
 
     def checkpoints(self, training_id: int) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class TrainingFiles(TrainingBase):
             }
             if which in found:
                 return found[which], download_name(row, f"epoch-{which}.pt")
-        raise NotFound(_("This training has no such checkpoint. Its list says which there are."))
+        raise NotFound(_("This run doesn't have this checkpoint. Its list of checkpoints shows what is available."))
 
     def _kept(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
         """The rows whose files are there, below the training's own folder."""

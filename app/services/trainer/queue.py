@@ -34,7 +34,7 @@ class TrainingQueue(TrainingBase):
             Unprocessable: one is named twice. Conflict: one does not wait any more; `order` says which do.
         """
         if len(set(wanted)) < len(wanted):
-            problem = _("Each training can be named once.")
+            problem = _("Each run can appear only once.")
             raise Unprocessable(problem, [{"field": "order", "message": problem}])
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
@@ -76,5 +76,5 @@ def places(order: Sequence[Training]) -> tuple[list[int], list[int]]:
 
 def no_longer_waiting(wanted: Sequence[int], waiting: Sequence[int]) -> Conflict:
     gone = ", ".join(str(training_id) for training_id in wanted if training_id not in waiting)
-    problem = _("These trainings do not wait any more: %(ids)s. Load the queue again.", ids=gone)
+    problem = _("These runs are no longer in the queue: %(ids)s. Reload the queue.", ids=gone)
     return Conflict(problem, [{"field": "order", "message": problem}], {"order": list(waiting)})

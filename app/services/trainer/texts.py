@@ -3,78 +3,79 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.i18n import written
+from app.texts import Counted, _ln, fill
+from app.texts import reason as why
 
 NOTES = {
-    "weights_official": _l("Starts from the official weights %(name)s."),
-    "weights_downloaded": _l("Starts from the official weights %(name)s, which were downloaded and checked."),
-    "weights_rejected": _l("The file %(name)s in the weights folder is not used: %(reason)s."),
-    "weights_scratch": _l("Starts from scratch, without %(name)s: %(reason)s. It needs more epochs this way."),
-    "optimizer_auto": _l("Optimizer %(name)s with learning rate %(learning_rate)s, chosen automatically."),
-    "optimizer_set": _l("Optimizer %(name)s, which uses the learning rate %(learning_rate)s."),
-    "nan_recovered": _l("The loss was not a number in epoch %(epoch)s: went back to the last checkpoint."),
-    "weights_training": _l("Starts from the checkpoint “%(checkpoint)s” of training %(training_id)s."),
-    "weights_none": _l("Starts from scratch, as asked. It needs more epochs this way."),
+    "weights_official": _l("Initial weights: pretrained weights %(name)s."),
+    "weights_downloaded": _l("Initial weights: pretrained weights %(name)s, downloaded and verified."),
+    "weights_rejected": _l("The file %(name)s in the weights folder isn't used: %(reason)s."),
+    "weights_scratch": _l("The run starts from scratch, without %(name)s: %(reason)s. It needs more epochs."),
+    "optimizer_auto": _l("Optimizer: %(name)s, learning rate: %(learning_rate)s, both set automatically."),
+    "optimizer_set": _l("Optimizer: %(name)s, learning rate: %(learning_rate)s."),
+    "nan_recovered": _l("The loss became NaN in epoch %(epoch)s: the run went back to the last checkpoint."),
+    "weights_training": _l("Initial weights: checkpoint “%(checkpoint)s” of run %(training_id)s."),
+    "weights_none": _l("The run starts from scratch, as you chose, and needs more epochs."),
     "batch_halved": _l(
-        "Memory ran out: goes on after epoch %(epoch)s with a batch of %(smaller)s instead of %(batch)s. Gradients are "
-        "accumulated, so that it learns as before."
+        "Out of memory: the run continues after epoch %(epoch)s with a batch size of %(smaller)s instead of "
+        "%(batch)s. Gradients are accumulated, so the effective batch size stays the same."
     ),
-    "restarted_killed": _l("The process was killed from outside: goes on by itself after epoch %(epoch)s."),
-    "restarted_stalled": _l("The process gave no sign of life and was ended: goes on by itself after epoch %(epoch)s."),
-    "restarted_terminated": _l("The process was asked to end from outside: goes on by itself after epoch %(epoch)s."),
-    "shutdown": _l("The server was stopped: goes on by itself after epoch %(epoch)s."),
-    "disk_low": _l("Only %(free)s MB of disk are free, %(needed)s MB are the reserve: pauses until there is room."),
-    "disk_full": _l("The disk is full: waits after epoch %(epoch)s until there is room."),
-    "disk_free": _l("There is room on the disk again (%(free)s MB): goes on."),
-    "resumed": _l("Goes on after epoch %(epoch)s, from its checkpoint."),
-    "resume_rejected": _l("The checkpoint %(path)s is not used: %(reason)s."),
-    "schedule_stretched": _l(
-        "The learning rate schedule is laid over %(epochs)s epochs: it goes from %(from)s to %(to)s, then falls again."
+    "restarted_killed": _l(
+        "The training process was killed externally. The run resumes automatically after epoch %(epoch)s."
+    ),
+    "restarted_stalled": _l(
+        "The training process stopped responding and was ended. The run resumes automatically after epoch %(epoch)s."
+    ),
+    "restarted_terminated": _l(
+        "The training process was terminated externally. The run resumes automatically after epoch %(epoch)s."
+    ),
+    "shutdown": _l("The server was shut down. The run resumes automatically after epoch %(epoch)s."),
+    "disk_low": _l(
+        "Only %(free)s MB of disk space are free, below the reserve of %(needed)s MB. The run pauses "
+        "until there is enough space."
+    ),
+    "disk_full": _l("The disk is full. The run waits after epoch %(epoch)s until there is enough space."),
+    "disk_free": _l("Disk space is available again (%(free)s MB). The run resumes."),
+    "resumed": _l("The run resumes after epoch %(epoch)s, from its checkpoint."),
+    "resume_rejected": _l("The checkpoint %(path)s isn't used: %(reason)s."),
+    "schedule_stretched": _ln(
+        "The learning rate schedule now covers %(epochs)s epoch: the rate goes from %(from)s to %(to)s, then falls.",
+        "The learning rate schedule now covers %(epochs)s epochs: the rate goes from %(from)s to %(to)s, then falls.",
+        "epochs",
     ),
     "schedule_kept": _l("The learning rate stays at %(to)s up to epoch %(epochs)s."),
 }
 
 FAILURES = {
-    "out_of_memory": _l("Memory ran out, with ever smaller batches too. Use a smaller image size or model."),
-    "disk_full": _l("The disk is full. Free some space and start again."),
-    "data": _l("The dataset cannot be trained on. See its findings."),
-    "weights": _l("The start weights cannot be used. Choose others, or start from scratch."),
-    "killed": _l("The training process was killed from outside; perhaps the system's memory ran out. Try again."),
-    "terminated": _l("The training process was asked to end from outside, several times. Try again."),
-    "stalled": _l("The training process gave no sign of life, several times at the same place. See the log."),
-    "code": _l("The training ended with an error. The log says more."),
-}
-
-
-# Of app/worker/weights.py, which cannot translate; others are shown as they are.
-REASONS = {
-    "downloads are switched off (WEIGHTS_URL)": _l("downloads are switched off (WEIGHTS_URL)"),
-    "the download failed": _l("the download failed"),
-    "nobody has published such weights": _l("nobody has published such weights"),
-    "the file is damaged or no weights file": _l("the file is damaged or no weights file"),
-    "the file is missing": _l("the file is missing"),
-    "the file holds no optimizer: a training cannot go on from it": _l(
-        "the file holds no optimizer: a training cannot go on from it"
+    "out_of_memory": _l("Out of memory, even with smaller batches. Use a smaller image size or model."),
+    "disk_full": _l("The disk is full. Free some space and start the run again."),
+    "data": _l("The dataset can't be used for training. See its issues."),
+    "weights": _l("The initial weights can't be used. Choose other weights or train from scratch."),
+    "killed": _l(
+        "The training process was killed externally, possibly because the system ran out of memory. Try again."
     ),
+    "terminated": _l("The training process was terminated externally several times. Try again."),
+    "stalled": _l("The training process stopped responding several times at the same point. See the log for details."),
+    "code": _l("The run failed with an error. See the log for details."),
 }
 
 
 def note(code: str, data: Mapping[str, Any]) -> str:
     """The note in the reader's language; its code where this version has no text for it."""
-    text = str(NOTES.get(code, code))
-    reason = str(data.get("reason"))
+    text = NOTES.get(code, code)
     try:
-        return text % {**written(data), "reason": REASONS.get(reason, reason)}
-    except (KeyError, TypeError):
-        return text
+        return fill(text, data)
+    except (KeyError, TypeError, ValueError):
+        return text.many if isinstance(text, Counted) else str(text)
 
 
 def failure(kind: str | None, error: str | None) -> str | None:
-    """What happened and what to do, with the error itself behind it."""
-    error = error and str(REASONS.get(error, error))
+    """What happened and what to do, then the error itself."""
+    error = error and why(error)
     if kind is None:
         return error
     advice = str(FAILURES.get(kind, FAILURES["code"]))
-    return f"{advice} ({error})" if error else advice
+    return " ".join([advice, _("Error message: %(error)s", error=error)]) if error else advice

@@ -40,7 +40,7 @@ class TrainingTrash(TrainingBase):
             messages = []
             if row.deleted_at is None:
                 if row.status == TrainingStatus.RUNNING:
-                    raise IllegalTransition(row.status, "deleted", _("Stop it first."))
+                    raise IllegalTransition(row.status, "deleted", _("Stop the run first."))
                 if not TrainingStatus(row.status).ended:
                     messages.append(cancel(row, self.folder(training_id)))
                 row.deleted_at = now()
@@ -60,7 +60,7 @@ class TrainingTrash(TrainingBase):
         def work(session: Any) -> tuple[Answer, list[Message]]:
             row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
             if row.deleted_at is None:
-                raise Conflict(_("This training is not in the trash."), members={"current": row.status})
+                raise Conflict(_("This run isn't in the trash."), members={"current": row.status})
             row.deleted_at = None
             answer = {"message": _("Restored"), "training_id": training_id, "status": row.status}
             return answer, [status_message(row)]
@@ -74,7 +74,7 @@ class TrainingTrash(TrainingBase):
             NotFound: no such training. Conflict: it is not in the trash, or another one will start from its weights.
         """
         self.remove(training_id)
-        return {"message": _("Deleted for good"), "training_id": training_id, "until": None}
+        return {"message": _("Deleted permanently"), "training_id": training_id, "until": None}
 
     def purge_trash(self, older_than: datetime) -> list[int]:
         """Remove what has been in the trash since before this time; the ids. One that is still needed stays."""
@@ -96,7 +96,7 @@ class TrainingTrash(TrainingBase):
             with writing() as session:
                 row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
                 if row.deleted_at is None:
-                    raise Conflict(_("Move the training to the trash first."), members={"current": row.status})
+                    raise Conflict(_("Move the run to the trash first."), members={"current": row.status})
                 refuse_if_needed(session, training_id)
                 tests = session.scalars(select(Test.id).where(Test.training_id == training_id)).all()
                 folders = [self.folder(training_id), *map(self.storage.test_dir, tests)]
@@ -120,7 +120,8 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
     unfinished = select(Training).where(Training.status.in_(UNFINISHED))
     for other in session.scalars(unfinished):
         if other.start.get("training_id") == training_id:
-            raise Conflict(_("The training “%(name)s” starts from the weights of this one. Wait until it has ended.",
+            raise Conflict(_("The run “%(name)s” uses the weights of this run as initial weights. Wait until it "
+                             "ends.",
                              name=other.name))  # fmt: skip
 
 

@@ -55,11 +55,11 @@ class TrainingViews(TrainingBase):
         """
         self._row(training_id)
         path = self.folder(training_id) / "previews" / f"epoch-{epoch}.json"
-        return there(path, _("The predictions after this epoch are not kept. Ask which epochs there are."))
+        return there(path, _("The predictions of this epoch aren't stored. Request the list of available epochs."))
 
     def preview_image(self, training_id: int, number: int) -> Path:
         self._row(training_id)
-        return there(self.folder(training_id) / "previews" / f"image-{number}.jpg", _("There is no such picture."))
+        return there(self.folder(training_id) / "previews" / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def verdict(self, training_id: int) -> dict[str, Any]:
         """As VerdictOut takes it, of a training that has ended.
@@ -81,14 +81,14 @@ class TrainingViews(TrainingBase):
         self._row(training_id)
         found = document(self.folder(training_id) / "evaluation" / "evaluation.json")
         if found is None:
-            raise NotFound(_("There is no evaluation: it is made when a training has completed."))
+            raise NotFound(_("No evaluation yet: it is created when a run ends."))
         for picture in found["pictures"]:
             picture["url"] = f"/api/trainings/{training_id}/evaluation/images/{picture['number']}"
         return found
 
     def evaluation_image(self, training_id: int, number: int) -> Path:
         self._row(training_id)
-        return there(self.folder(training_id) / "evaluation" / f"image-{number}.jpg", _("There is no such picture."))
+        return there(self.folder(training_id) / "evaluation" / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def run_files(self, training_id: int) -> dict[str, Any]:
         """ultralytics' plots, as RunFilesOut takes them."""
@@ -119,8 +119,8 @@ class TrainingViews(TrainingBase):
         """
         self._row(training_id)
         if kind_of(name) is None:
-            raise NotFound(_("There is no such picture."))
-        return there(self.folder(training_id) / "run" / name, _("There is no such picture."))
+            raise NotFound(_("This image doesn't exist."))
+        return there(self.folder(training_id) / "run" / name, _("This image doesn't exist."))
 
 
 def kind_of(name: str) -> str | None:

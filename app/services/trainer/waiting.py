@@ -30,17 +30,17 @@ def reason(told: dict[str, Any]) -> str:
     try:
         match told["code"]:
             case "device":
-                return _("Waits for its device, which “%(name)s” uses.", name=told["name"])
+                return _("Waiting for the device, in use by “%(name)s”.", name=told["name"])
             case "missing_device":
-                return _("This machine has no device %(device)s. Clone the training with another one.",
+                return _("This machine doesn't have the device %(device)s. Clone the run and choose another one.",
                          device=told["device"])  # fmt: skip
             case "turn":
                 return turn(told["ahead"])
             case "schedule":
                 until = format_datetime(datetime.fromisoformat(told["until"]), "d MMM y, HH:mm")
-                return _("Waits until %(time)s (UTC).", time=until)
+                return _("Scheduled to start at %(time)s (UTC).", time=until)
             case "disk":
-                return _("Waits for room on the disk: %(free)s GB are free, %(needed)s GB are needed.",
+                return _("Waiting for disk space: %(free)s GB free, %(needed)s GB needed.",
                          free=gigabytes(told["free"]), needed=gigabytes(told["needed"]))  # fmt: skip
     except (KeyError, ValueError, TypeError):
         pass
@@ -49,8 +49,8 @@ def reason(told: dict[str, Any]) -> str:
 
 def turn(ahead: int) -> str:
     if not ahead:
-        return _("It is next.")
-    return ngettext("%(num)d training is before it.", "%(num)d trainings are before it.", ahead)
+        return _("Next in the queue.")
+    return ngettext("Queued: %(num)d run ahead.", "Queued: %(num)d runs ahead.", ahead)
 
 
 def gigabytes(size: float) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask, current_app
-from flask_babel import get_locale
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
@@ -27,7 +27,8 @@ from app.services.storage import StorageService
 from app.services.storage.kinds import by_name as kind_of
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
-from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, DONE, FAILED, KEPT, RECEIVING, Shelf, Upload
+from app.texts import size
 from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
@@ -61,8 +62,8 @@ class UploadService:
         """
         limit = current_app.config["MAX_RESUMABLE_SIZE"]
         if length > limit:
-            raise TooLarge(_("The file has %(size)s MB; %(limit)s MB are allowed (MAX_RESUMABLE_SIZE).",
-                             size=-(-length >> 20), limit=limit >> 20))  # fmt: skip
+            raise TooLarge(_("The file has %(file_size)s; the limit is %(limit_size)s (MAX_RESUMABLE_SIZE).",
+                             file_size=size(length), limit_size=size(limit)))  # fmt: skip
         metadata = parse_metadata(header)
         form = checked_form(metadata)
         promised = sum(max(0, other.length - other.size()) for other in self.shelf.all())
@@ -85,7 +86,9 @@ class UploadService:
         """
         upload = self.shelf.find(upload_id)
         if upload.state == RECEIVING and upload.expires() < now():
-            raise Gone(_("This upload has expired: nothing came for 7 days. Send the file again."))
+            raise Gone(ngettext("This upload has expired after %(num)d day without data. Upload the file again.",
+                                "This upload has expired after %(num)d days without data. Upload the file again.",
+                                KEPT.days))  # fmt: skip
         return upload
 
     def offset(self, upload: Upload) -> int:
@@ -112,7 +115,7 @@ class UploadService:
             upload = self.find(upload_id)  # as the one before us left it
             at = off_loop(upload.received)
             if offset != at:
-                raise Conflict(_("This upload goes on at byte %(offset)s.", offset=at), members={"offset": at})
+                raise Conflict(_("This upload continues at byte %(offset)s.", offset=at), members={"offset": at})
             if length is not None and at + length > upload.length:
                 raise too_large()
             if upload.state == RECEIVING and length != 0:
@@ -232,5 +235,5 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
         form: Any = UploadMetadata().load(dict(metadata))
     except ValidationError as error:
         fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
-        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), fields) from None
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
     return form

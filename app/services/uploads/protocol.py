@@ -63,7 +63,7 @@ def parse_number(name: str, text: str | None) -> int:
     if text is None or not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise BadUpload(
             _("The header %(name)s must be a number of bytes.", name=name),
-            [{"field": name, "message": _("Not a whole number.")}],
+            [{"field": name, "message": _("Must be a whole number.")}],
         )
     return int(text)
 
@@ -83,7 +83,7 @@ def parse_metadata(text: str | None) -> dict[str, str]:
             found[name] = base64.b64decode(value.strip(), validate=True).decode()
         except (ValueError, binascii.Error):
             raise BadUpload(
-                _("The header Upload-Metadata must hold names with base64 values, each name once."),
+                _("The header Upload-Metadata must have names with base64 values, each name once."),
                 [{"field": "Upload-Metadata", "message": name[:100]}],
             ) from None
     return found

@@ -69,7 +69,7 @@ class Writers:
         """
         with self._lock:
             if self.busy(upload_id):
-                raise Locked(_("Another request is sending this upload now. Try again in a few seconds."))
+                raise Locked(_("Another request is sending data for this upload. Try again in a few seconds."))
             mine = Writer()
             before = self._writers.get(upload_id)
             self._writers[upload_id] = mine
@@ -123,7 +123,7 @@ def receive_chunk(
                     off_loop(os.fdatasync, handle)
                 at += len(block)
             if checksum and hashed.digest() != checksum.digest:
-                raise ChecksumMismatch(_("The chunk arrived damaged: its checksum does not fit. Send it again."))
+                raise ChecksumMismatch(_("The chunk is damaged: its checksum doesn't match. Send it again."))
         except BaseException as error:
             fault = error
             if checksum and not writer.replaced:
@@ -198,8 +198,10 @@ def settle(handle: int, fault: BaseException | None) -> None:
 
 
 def cut() -> Cut:
-    return Cut(_("The connection ended before the chunk did. What arrived is kept: go on from Upload-Offset."))
+    return Cut(
+        _("The connection ended before the chunk was complete. The received data is kept. Continue from Upload-Offset.")
+    )
 
 
 def too_large() -> TooLarge:
-    return TooLarge(_("More bytes came than Upload-Length announced."))
+    return TooLarge(_("More bytes were received than announced in Upload-Length."))

@@ -160,7 +160,7 @@ class Shelf:
             values = json.loads((folder / "info.json").read_text(encoding="utf-8"))
             return Upload(folder=folder, **values)
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(_("There is no upload %(id)s. It may have expired; send the file again.",
+            raise NotFound(_("Upload %(id)s doesn't exist. It may have expired. Upload the file again.",
                              id=upload_id[:40])) from None  # fmt: skip
 
     def all(self) -> Iterator[Upload]:

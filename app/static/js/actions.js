@@ -24,12 +24,12 @@ const act = (training, name, body) => post(`/api/trainings/${training.id}/${name
 const simple = (name) => (training, changed) => doing(() => act(training, name), changed);
 
 async function stop(training, changed) {
-  const kept = training.current_epoch ? t("The weights of the best epoch so far are kept.") : t("There are no weights yet.");
-  if (await confirmed({ title: t("Stop this training?"), text: kept, action: t("Stop training") })) await doing(() => act(training, "stop"), changed);
+  const kept = training.current_epoch ? t("The weights of the best epoch so far are kept.") : t("No weights yet.");
+  if (await confirmed({ title: t("Stop this run?"), text: kept, action: t("Stop run") })) await doing(() => act(training, "stop"), changed);
 }
 
 async function extend(training, changed, { lastRate, epochs } = {}) {
-  const body = await ask({ title: t("Train for more epochs"), action: t("Add epochs"), ...extendForm(training, lastRate, epochs) });
+  const body = await ask({ title: t("Add epochs"), action: t("Add epochs"), ...extendForm(training, lastRate, epochs) });
   if (body) await doing(() => act(training, "extend", body), (answer) => { toast(answer.message, "success"); return changed(answer); });
 }
 
@@ -39,13 +39,13 @@ function extendForm(training, lastRate, epochs) {
   const total = h("output", { class: "quiet" });
   const error = h("p", { class: "field-error", hidden: true, role: "alert" });
   const count = h("input", { class: "form-control tabular", id: "extend-epochs", name: "epochs", type: "number", min: 1, max: 10000, step: 1, required: true, value: epochs || Math.max(1, Math.round(done / 2)), oninput: () => show() });
-  const show = () => { total.textContent = t("{done} done, {total} in all", { done: number(done), total: number(done + (Number(count.value) || 0)) }); };
+  const show = () => { total.textContent = t("Completed epochs: {done} of {total}", { done: number(done), total: number(done + (Number(count.value) || 0)) }); };
   const option = (value, title, text, checked) => h("label", { class: "choice" },
     h("input", { type: "radio", name: "schedule", value, checked }), h("span", {}, h("strong", {}, title), h("span", { class: "field-help" }, text)));
   const rate = lastRate ? significant(lastRate) : null;
   const choices = h("fieldset", { class: "choices" }, h("legend", { class: "form-label" }, t("Learning rate")),
-    option("stretch", t("Stretch the schedule"), t("The falling rate is laid over all epochs: it rises again at first, then falls to its end. Good when the curves were still getting better."), true),
-    option("keep", t("Keep the last rate"), rate ? t("It stays at {rate}. Changes little; good for a last polish.", { rate }) : t("It stays where it ended. Changes little; good for a last polish.")));
+    option("stretch", t("Extend the schedule"), t("The learning rate schedule covers all epochs: the rate rises at first, then falls to its final value. Recommended if the metrics were still improving."), true),
+    option("keep", t("Keep the last learning rate"), rate ? t("The learning rate stays at {rate}. Small changes only, for final fine adjustments.", { rate }) : t("The learning rate stays at its last value. Small changes only, for final fine adjustments.")));
   show();
   const read = () => {
     error.hidden = count.validity.valid;
@@ -53,14 +53,14 @@ function extendForm(training, lastRate, epochs) {
     count.setAttribute("aria-invalid", !count.validity.valid);
     return count.validity.valid && { epochs: Number(count.value), schedule: $("input:checked", choices).value };
   };
-  const field = h("div", { class: "field" }, h("label", { class: "form-label", for: "extend-epochs" }, t("More epochs")), count, total, error);
-  return { body: [h("p", {}, t("The training goes on from its last checkpoint; nothing that was learned is lost.")), field, choices], read };
+  const field = h("div", { class: "field" }, h("label", { class: "form-label", for: "extend-epochs" }, t("Additional epochs")), count, total, error);
+  return { body: [h("p", {}, t("The run continues from its last checkpoint. Nothing learned so far is lost.")), field, choices], read };
 }
 
 /** Into the trash, with a way back. */
 async function trash(training, changed) {
   await doing(() => remove(`/api/trainings/${training.id}`), (answer) => {
-    toast(t("“{name}” is in the trash.", { name: training.name }), "info", { label: t("Undo"), act: () => restore(training, changed) });
+    toast(t("“{name}” was moved to the trash.", { name: training.name }), "info", { label: t("Undo"), act: () => restore(training, changed) });
     return changed(answer);
   });
 }
@@ -68,8 +68,8 @@ async function trash(training, changed) {
 export const restore = (training, changed) => doing(() => act(training, "restore"), changed);
 
 export async function deleteForGood(training, changed) {
-  const text = t("“{name}”, its curves, its log and its weights are removed from the disk. This cannot be undone.", { name: training.name });
-  if (!(await confirmed({ title: t("Delete for good?"), text, action: t("Delete permanently") }))) return;
+  const text = t("“{name}” will be deleted permanently, with its metrics, log and weights. This can't be undone.", { name: training.name });
+  if (!(await confirmed({ title: t("Delete permanently?"), text, action: t("Delete permanently") }))) return;
   await doing(() => remove(`/api/trainings/${training.id}`, { permanent: true }), changed);
 }
 
@@ -79,7 +79,7 @@ async function runAgain(training) {
     visit(await again(training, false));
   } catch (error) {
     if (error.status !== 409) failed(error);
-    else if (await ask({ title: t("It would not be the same run"), body: h("p", {}, error.detail), action: t("Run it anyway") })) await doing(() => again(training, true), visit);
+    else if (await ask({ title: t("The results would not be comparable"), body: h("p", {}, error.detail), action: t("Rerun anyway") })) await doing(() => again(training, true), visit);
   }
 }
 
@@ -91,8 +91,8 @@ const mark = (training, changed) => doing(() => patch(`/api/trainings/${training
 // Name of the action → [symbol, label, what it does]. The first ones that are allowed stand beside the menu.
 const ACTIONS = {
   pause: ["pause-fill", () => t("Pause"), simple("pause")],
-  resume: ["play-fill", () => t("Go on"), simple("resume")],
-  extend: ["plus-lg", () => t("More epochs"), extend],
+  resume: ["play-fill", () => t("Resume"), simple("resume")],
+  extend: ["plus-lg", () => t("Add epochs"), extend],
   retry: ["arrow-clockwise", () => t("Try again"), simple("retry")],
   stop: ["stop-fill", () => t("Stop"), stop, "btn-outline btn-danger-quiet"],
 };
@@ -122,10 +122,10 @@ export function actionMenu(training, changed) {
   const allowed = new Set(training.actions);
   const entry = (name, symbol, label, attributes) => h("li", {}, h(attributes.href ? "a" : "button", { class: "dropdown-item", type: attributes.href ? null : "button", "data-action": name, ...attributes }, icon(symbol), label));
   return [
-    allowed.has("clone") && entry("clone", "copy", t("Copy and change"), { href: `/trainings/new?clone=${training.id}` }),
-    allowed.has("clone") && entry("run-again", "arrow-repeat", t("Run the same again"), { onclick: () => runAgain(training) }),
-    entry("bundle", "file-zip", t("Download to reproduce (ZIP)"), { href: `/api/trainings/${training.id}/bundle`, download: true }),
-    entry("important", training.important ? "star-fill" : "star", training.important ? t("No longer important") : t("Mark as important"), { onclick: () => mark(training, changed), title: t("Important models are backed up.") }),
+    allowed.has("clone") && entry("clone", "copy", t("Clone and edit"), { href: `/trainings/new?clone=${training.id}` }),
+    allowed.has("clone") && entry("run-again", "arrow-repeat", t("Rerun with the same settings"), { onclick: () => runAgain(training) }),
+    entry("bundle", "file-zip", t("Download reproducibility bundle (ZIP)"), { href: `/api/trainings/${training.id}/bundle`, download: true }),
+    entry("important", training.important ? "star-fill" : "star", training.important ? t("Remove importance mark") : t("Mark as important"), { onclick: () => mark(training, changed), title: t("Important models are included in backups.") }),
     allowed.has("delete") && h("li", {}, h("hr", { class: "dropdown-divider" })),
     allowed.has("delete") && entry("delete", "trash3", t("Delete"), { onclick: () => trash(training, changed) }),
   ].filter(Boolean);

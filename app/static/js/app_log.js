@@ -30,7 +30,7 @@ export class AppLog {
     const text = JSON.stringify(entries);
     if (text === this.shown) return; // what is selected stays selected
     this.shown = text;
-    put(this.place, entries.length ? entries.map((entry) => this.row(entry)) : h("p", { class: "panel-empty" }, complete ? t("The log has nothing like this.") : t("The newest part of the log has nothing like this.")));
+    put(this.place, entries.length ? entries.map((entry) => this.row(entry)) : h("p", { class: "panel-empty" }, complete ? t("No log entries match this search.") : t("No recent log entries match this search.")));
     if (this.follow.checked) this.place.scrollTop = this.place.scrollHeight;
   }
 

@@ -1,7 +1,7 @@
 /* The models beyond YOLOv8's five, and the devices of this machine, as choices of a form. */
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 
 // What can be learned from a dataset: polygons give boxes and turned boxes, keypoints come with a box.
 const TASKS = {
@@ -13,7 +13,7 @@ const TASKS = {
 };
 
 const TASK_NAMES = {
-  detect: () => t("boxes"), segment: () => t("outlines"), pose: () => t("keypoints"), obb: () => t("turned boxes"), classify: () => t("classes of whole pictures"),
+  detect: () => t("boxes"), segment: () => t("polygons"), pose: () => t("keypoints"), obb: () => t("oriented boxes (OBB)"), classify: () => t("image classes"),
 };
 
 export const taskName = (task) => TASK_NAMES[task]?.() || task;
@@ -43,6 +43,6 @@ export async function listDevices(select) {
   try {
     const { gpus = [] } = await get("/api/system");
     select.append(...gpus.map((gpu, index) => h("option", { value: String(index) }, `GPU ${index}: ${gpu.name}`)));
-    if (gpus.length > 1) select.append(h("option", { value: gpus.map((_gpu, index) => index).join(",") }, t("all {n} GPUs together", { n: gpus.length })));
+    if (gpus.length > 1) select.append(h("option", { value: gpus.map((_gpu, index) => index).join(",") }, tn("{n} GPU", "all {n} GPUs together", gpus.length)));
   } catch { /* automatic and the processor remain */ }
 }

@@ -13,8 +13,8 @@ const place = ({ epoch, batch, batches }) => epoch - 1 + batch / Math.max(1, bat
 export class BatchPlot extends Plot {
   constructor(name) {
     super({
-      title: t("Loss of each batch"), key: "batches", name, min: 0, dots: false, smooth: false, log: true, x: (point) => point.x, xMin: undefined,
-      wait: t("The first point appears with the first batch."),
+      title: t("Loss per batch"), key: "batches", name, min: 0, dots: false, smooth: false, log: true, x: (point) => point.x, xMin: undefined,
+      wait: t("The first value appears after the first batch."),
       series: [
         { label: t("running mean"), value: (point) => point.mean, colour: 1 },
         { label: t("batch"), value: (point) => point.loss, colour: 5, faint: true },

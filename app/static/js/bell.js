@@ -7,10 +7,10 @@ import { learnedNothing } from "./status.js";
 
 const PREF = "bell";
 const TEXTS = {
-  completed: () => t("Training completed"),
-  failed: () => t("Training failed"),
-  cancelled: () => t("Training stopped"),
-  paused: () => t("Training paused"),
+  completed: () => t("Run completed"),
+  failed: () => t("Run failed"),
+  cancelled: () => t("Run stopped"),
+  paused: () => t("Run paused"),
 };
 const MARKS = { completed: "✓", failed: "✗", cancelled: "■", paused: "‖" };
 
@@ -27,13 +27,13 @@ export class Bell {
   }
 
   async toggle() {
-    if (!this.supported) { toast(t("This browser has no notifications."), "failed"); return; }
+    if (!this.supported) { toast(t("This browser doesn't support notifications."), "failed"); return; }
     if (this.wanted) keep(PREF, false);
     else {
       const answer = Notification.permission === "granted" ? "granted" : await Notification.requestPermission();
       keep(PREF, answer === "granted");
-      if (answer !== "granted") toast(t("The browser does not allow notifications of this page. Its settings for this address can change that."), "failed");
-      else toast(t("You are told when a training ends that you have open."), "success");
+      if (answer !== "granted") toast(t("The browser blocks notifications from this page. Allow them in the browser's site settings."), "failed");
+      else toast(t("You will be notified when a run whose page is open ends."), "success");
     }
     this.show();
   }
@@ -42,7 +42,7 @@ export class Bell {
     const { wanted } = this;
     this.button.hidden = !this.supported;
     this.button.setAttribute("aria-pressed", wanted);
-    this.button.title = wanted ? t("Notification at the end: on") : t("Tell me when it ends");
+    this.button.title = wanted ? t("Notification when finished: on") : t("Notify when finished");
     this.button.setAttribute("aria-label", this.button.title);
     put(this.button, icon(wanted ? "bell-fill" : "bell"));
   }

@@ -37,12 +37,12 @@ async function run(trainings, name, text, done) {
   await done();
 }
 
-export const pauseAll = (trainings, done) => run(trainings, "pause", (n) => tn("{n} training is asked to pause.", "{n} trainings are asked to pause.", n), done);
+export const pauseAll = (trainings, done) => run(trainings, "pause", (n) => tn("Pausing {n} run.", "Pausing {n} runs.", n), done);
 
 export async function stopAll(trainings, done) {
-  const title = tn("Stop {n} training?", "Stop {n} trainings?", trainings.length);
+  const title = tn("Stop {n} run?", "Stop {n} runs?", trainings.length);
   if (!(await confirmed({ title, text: t("The weights of the best epoch so far are kept."), action: t("Stop") }))) return;
-  await run(trainings, "stop", (n) => tn("{n} training is asked to stop.", "{n} trainings are asked to stop.", n), done);
+  await run(trainings, "stop", (n) => tn("Stopping {n} run.", "Stopping {n} runs.", n), done);
 }
 
 /** Into the trash, with a way back for all of them. */
@@ -50,11 +50,11 @@ export async function deleteAll(trainings, done) {
   const { done: gone, failed } = await each(trainings, ({ id }) => remove(`/api/trainings/${id}`));
   const undo = async () => {
     const { done: back, failed: lost } = await each(gone, ask("restore"));
-    if (back.length) toast(tn("{n} training is back.", "{n} trainings are back.", back.length), "success");
+    if (back.length) toast(tn("{n} run restored.", "{n} runs restored.", back.length), "success");
     tellFailed(lost);
     await done();
   };
-  if (gone.length) toast(tn("{n} training is in the trash.", "{n} trainings are in the trash.", gone.length), "info", { label: t("Undo"), act: undo });
+  if (gone.length) toast(tn("{n} run moved to the trash.", "{n} runs moved to the trash.", gone.length), "info", { label: t("Undo"), act: undo });
   tellFailed(failed);
   await done();
 }

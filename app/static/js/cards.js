@@ -8,18 +8,18 @@ const part = (name) => (metric) => metric.parts?.[name];
 const own = (name) => (metric) => metric[name];
 
 const BOXES = [
-  { key: "map50", label: () => "mAP50", up: true, value: own("map50"), help: () => t("How well things are found, counting what overlaps the true place by half. Higher is better.") },
-  { key: "map95", label: () => "mAP50-95", up: true, value: own("map95"), help: () => t("The same with ever stricter overlap: how exact the places are. Higher is better.") },
-  { key: "precision", label: () => t("Precision"), up: true, value: own("precision"), help: () => t("Of what it marks, how much is right. Low means false alarms.") },
-  { key: "recall", label: () => t("Recall"), up: true, value: own("recall"), help: () => t("Of the things that are there, how many it finds. Low means it misses some.") },
+  { key: "map50", label: () => "mAP50", up: true, value: own("map50"), help: () => t("Mean average precision at IoU {iou}: how well objects are found and classified. Higher is better.", { iou: number(0.5, 2) }) },
+  { key: "map95", label: () => "mAP50-95", up: true, value: own("map95"), help: () => t("mAP averaged over IoU {low} to {high}: also rewards tight boxes. Higher is better.", { low: number(0.5, 2), high: number(0.95, 2) }) },
+  { key: "precision", label: () => t("Precision"), up: true, value: own("precision"), help: () => t("Share of detections that are correct. Low means many false positives.") },
+  { key: "recall", label: () => t("Recall"), up: true, value: own("recall"), help: () => t("Share of the actual objects that are detected. Low means many missed objects (false negatives).") },
 ];
 const IMAGES = [
-  { key: "top1", label: () => t("Top-1 accuracy"), up: true, value: part("metrics/accuracy_top1"), help: () => t("How often its first choice is right. Higher is better.") },
-  { key: "top5", label: () => t("Top-5 accuracy"), up: true, value: part("metrics/accuracy_top5"), help: () => t("How often the right class is among its first five.") },
+  { key: "top1", label: () => t("Top-1 accuracy"), up: true, value: part("metrics/accuracy_top1"), help: () => t("Share of images whose top prediction is correct. Higher is better.") },
+  { key: "top5", label: () => t("Top-5 accuracy"), up: true, value: part("metrics/accuracy_top5"), help: () => t("Share of images whose correct class is among the top five predictions.") },
 ];
 const LOSSES = [
-  { key: "loss", label: () => t("Training loss"), up: false, value: own("loss"), help: () => t("Its error on the pictures it learns from. It should fall, fast at first.") },
-  { key: "val_loss", label: () => t("Validation loss"), up: false, value: own("val_loss"), help: () => t("Its error on pictures it never learned from. If it rises while the other falls, it learns by heart.") },
+  { key: "loss", label: () => t("Training loss"), up: false, value: own("loss"), help: () => t("Error on the training images. It should fall, quickly at first.") },
+  { key: "val_loss", label: () => t("Validation loss"), up: false, value: own("val_loss"), help: () => t("Error on the validation images, which are never used for training. If it rises while training loss falls, the model is overfitting.") },
 ];
 
 /** `classes`: how many there are; among five or fewer the right one is always among the first five. */
@@ -78,7 +78,7 @@ class Card {
     if (!found) return;
     this.verdict.className = `metric-verdict is-${found.level}`;
     write(this.verdict, found.word);
-    this.verdict.title = t("Good from {good}, usable from {fair}.", { good: fixed(found.limits[0], 2), fair: fixed(found.limits[1], 2) });
+    this.verdict.title = t("Good: {good} or higher. Fair: {fair} or higher.", { good: fixed(found.limits[0], 2), fair: fixed(found.limits[1], 2) });
     if (found.doubt) {
       if (!this.doubt.firstChild) put(this.doubt, icon("plus-slash-minus"), " ", h("span"));
       write(this.doubt.lastChild, found.doubt.text);
@@ -92,10 +92,10 @@ class Card {
     const change = mean(values.slice(-half)) - mean(values.slice(0, -half));
     const arrow = change > 0 ? "arrow-up-right" : "arrow-down-right";
     const steady = Math.abs(change) < Math.max(0.0005, noise(values) * Math.sqrt(2 / half));
-    const [symbol, word] = steady ? ["arrow-right", t("steady")] : [arrow, change > 0 === this.spec.up ? t("better") : t("worse")];
+    const [symbol, word] = steady ? ["arrow-right", t("stable")] : [arrow, change > 0 === this.spec.up ? t("better") : t("worse")];
     if (this.trend.dataset.look === symbol + word) return;
     this.trend.dataset.look = symbol + word;
-    this.trend.title = t("The last five epochs against the five before");
+    this.trend.title = t("The last five epochs compared to the five before");
     put(this.trend, icon(symbol), " ", word);
   }
 

@@ -31,7 +31,7 @@ smoothing.addEventListener("change", () => { for (const plot of group) plot.smoo
  *  series: [{label, value(metric), colour 1..6, dashed, faint (drawn thin and pale)}]} */
 export class Plot {
   constructor(spec) {
-    this.spec = { x: (metric) => metric.epoch, xMin: 1, wait: t("The first point appears after the first epoch."), smooth: true, ...spec };
+    this.spec = { x: (metric) => metric.epoch, xMin: 1, wait: t("The first value appears after the first epoch."), smooth: true, ...spec };
     this.pref = `chart.${spec.key || spec.title}`;
     this.chosen = { hidden: [], log: false, ...kept(this.pref, {}) };
     this.metrics = [];
@@ -256,7 +256,7 @@ export class Plot {
     const metric = at || (this.spec.alone ? null : this.metrics.at(-1));
     const values = this.spec.series.map((series) => (metric ? steady(series.value(metric)) : ""));
     this.keys.forEach(({ value }, index) => write(value, values[index]));
-    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
+    if (!at) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets the zoom.")}`);
     return values;
   }
 

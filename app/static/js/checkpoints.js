@@ -29,7 +29,7 @@ export class CheckpointsView {
   }
 
   show(checkpoints) {
-    if (!checkpoints.length) { put(this.place, h("p", { class: "panel-empty" }, t("The first one is saved after the first epoch."))); return; }
+    if (!checkpoints.length) { put(this.place, h("p", { class: "panel-empty" }, t("The first checkpoint is saved after the first epoch."))); return; }
     const measured = checkpoints.some(({ metrics }) => Number.isFinite(metrics?.map50)); // those of a classification have none
     const head = [["", t("Epoch")], ...(measured ? [["number", "mAP50"], ["number extra", "mAP50-95"]] : []), ["number", t("Size")], ["", ""]];
     put(this.place, h("div", { class: "table-wrap table-tall" }, h("table", { class: "list is-tight" },
@@ -40,7 +40,7 @@ export class CheckpointsView {
 
 function row(item, measured) {
   const { epoch, is_best: best, resumable, periodic, metrics = {}, size_bytes: size, created_at: created, url } = item;
-  const marks = [best && mark("star-fill", t("best epoch")), resumable && mark("play-circle", t("a training can go on from it")), periodic && mark("pin-angle", t("kept, as asked for"))];
+  const marks = [best && mark("star-fill", t("best epoch")), resumable && mark("play-circle", t("a run can resume from it")), periodic && mark("pin-angle", t("kept (save_period)"))];
   return h("tr", { "data-checkpoint": epoch },
     h("td", { class: "nowrap", title: `${dateTime(created)} (${ago(created)})` }, h("strong", {}, number(epoch)), h("span", { class: "checkpoint-marks" }, marks.filter(Boolean))),
     measured && [h("td", { class: "number" }, fixed(metrics.map50)), h("td", { class: "number extra" }, fixed(metrics.map95))], h("td", { class: "number under" }, bytes(size)),

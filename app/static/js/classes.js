@@ -76,7 +76,7 @@ export class ClassesView {
     this.plot?.end();
     const colours = seriesOf(this.chosen);
     const value = (index) => (metric) => metric.classes.find((item) => item.class === index)?.[this.measure];
-    this.plot = new Plot({ title: t("{measure} of each class", { measure: measureName(this.measure) }), key: "classes", name: () => `${this.name()}-classes`, min: 0, max: 1,
+    this.plot = new Plot({ title: t("{metric} per class", { metric: measureName(this.measure) }), key: "classes", name: () => `${this.name()}-classes`, min: 0, max: 1,
       series: this.chosen.map((index) => ({ label: this.label(index), value: value(index), colour: colours.get(index) })) });
     put($("[data-class-chart]", this.panel), this.plot.element);
     this.plot.start();

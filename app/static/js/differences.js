@@ -21,7 +21,7 @@ const VALUES = [
   [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => fixed(value), -1],
   [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => fixed(value), -1],
   [() => t("Epochs"), ({ training }) => training.current_epoch, (value) => number(value), 0],
-  [() => t("An epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${fixed(value, 1)} s`), -1],
+  [() => t("Time per epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${fixed(value, 1)} s`), -1],
   [() => t("Duration"), ({ training }) => training.duration, (value) => duration(value), 0],
 ];
 
@@ -47,21 +47,21 @@ export function valueTable(runs, swatch) {
       texts.map((shown, index) => h("td", { class: `number ${marked(index) ? "is-best" : ""}` },
         marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))], shown)));
   });
-  const states = h("tr", {}, h("th", { scope: "row" }, t("State")), runs.map(({ training }) => h("td", { class: "number" }, trainingBadge(training))));
+  const states = h("tr", {}, h("th", { scope: "row" }, t("Status")), runs.map(({ training }) => h("td", { class: "number" }, trainingBadge(training))));
   return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Best values") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {}, states, rows)));
 }
 
 const startText = ({ start = {}, weights }) => {
-  if (start.kind === "training") return t("training {id}, {checkpoint}", { id: start.training_id, checkpoint: start.checkpoint });
-  return { scratch: t("from scratch"), official: t("official") }[weights || start.kind] || t("automatic");
+  if (start.kind === "training") return t("run {id}, {checkpoint}", { id: start.training_id, checkpoint: start.checkpoint });
+  return { scratch: t("from scratch"), official: t("pretrained") }[weights || start.kind] || t("automatic");
 };
 
 // [title, value(training)]
 const SETTINGS = [
   [() => t("Dataset"), ({ dataset_name: name }) => name],
-  [() => t("Dataset revision"), ({ dataset_revision: hash }) => (hash ? hash.slice(0, 10) : "–")],
+  [() => t("Dataset version"), ({ dataset_revision: hash }) => (hash ? hash.slice(0, 10) : "–")],
   [() => t("Model"), modelName],
-  [() => t("Start weights"), startText],
+  [() => t("Initial weights"), startText],
   [() => t("Epochs"), ({ epochs, total_epochs: total }) => number(total || epochs)],
   [() => t("Batch size"), ({ batch_size: size, batch_now: now }) => (now && now !== size ? `${number(size)} → ${number(now)}` : number(size))],
   [() => t("Image size (px)"), ({ img_size: size }) => number(size)],
@@ -84,7 +84,7 @@ export function settings(trainings, defaults) {
 /** The table of settings: what differs, or all of it. */
 export function settingsTable(runs, defaults, all, swatch) {
   const rows = settings(runs.map(({ training }) => training), defaults).filter(({ differs }) => all || differs);
-  if (!rows.length) return h("p", { class: "panel-empty" }, t("They have the same settings and the same dataset."));
+  if (!rows.length) return h("p", { class: "panel-empty" }, t("These runs have the same settings and the same dataset."));
   return h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Settings") }, h("table", { class: "list compare-table" }, head(runs, swatch), h("tbody", {},
     rows.map(({ title, code, values, differs }) => h("tr", { class: differs && all ? "is-different" : null }, h("th", { scope: "row" }, code ? h("code", {}, title) : title), values.map((value) => h("td", { class: "number", title: value }, value)))))));
 }

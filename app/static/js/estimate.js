@@ -2,7 +2,7 @@
 import { post } from "./api.js";
 import { failure, h, icon, put, write } from "./dom.js";
 import { bytes, duration, number } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 import { bar, moveBar } from "./status.js";
 
 const ASK_EVERY_MS = 700;
@@ -43,7 +43,7 @@ export class Estimate {
       if (turn === this.turn) this.show(answer);
       if (answer.status === "ready") this.place.dispatchEvent(new CustomEvent("estimated"));
     } catch (error) {
-      if (turn === this.turn) put(this.place, failure(error, null, error.detail ? t("No estimate") : error.title));
+      if (turn === this.turn) put(this.place, failure(error, null, error.detail ? t("No estimate available") : error.title));
     }
     if (turn === this.turn) this.button.disabled = false;
   }
@@ -53,16 +53,16 @@ export class Estimate {
     const { seconds, epoch_seconds: epoch, memory, memory_total: total, disk, disk_free: free, batches, basis, device, largest_batch: largest } = answer;
     const rows = [
       seconds !== undefined && [t("Time"), t("about {time}", { time: duration(seconds) })],
-      epoch !== undefined && [t("An epoch"), [duration(Math.max(1, epoch)), batches && t("{n} batches", { n: number(batches) })].filter(Boolean).join(" · ")],
+      epoch !== undefined && [t("Time per epoch"), [duration(Math.max(1, epoch)), batches && tn("{n} batch", "{n} batches", batches)].filter(Boolean).join(" · ")],
       memory !== undefined && [t("Memory"), total ? t("{used} of {total}", { used: bytes(memory), total: bytes(total) }) : bytes(memory)],
       disk !== undefined && [t("Disk"), free ? t("{size}, {free} free", { size: bytes(disk), free: bytes(free) }) : bytes(disk)],
       device && [t("Device"), device],
     ].filter(Boolean);
     put(this.place,
-      answer.fits === false && problem(t("It does not fit into memory"), answer.reason || t("Use a smaller batch, image size or model."), largest && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.place.dispatchEvent(new CustomEvent("batch", { detail: largest })) }, t("Use a batch of {batch}", { batch: number(largest) }))),
-      answer.disk_enough === false && problem(t("The disk is too small for it"), t("Free some space, or keep fewer checkpoints (save_period).")),
+      answer.fits === false && problem(t("Out of memory"), answer.reason || t("Use a smaller batch size, image size or model."), largest && h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.place.dispatchEvent(new CustomEvent("batch", { detail: largest })) }, t("Use batch size {batch}", { batch: number(largest) }))),
+      answer.disk_enough === false && problem(t("Not enough disk space"), t("Free some space or keep fewer checkpoints (save_period).")),
       rows.length > 0 && h("dl", { class: "pairs" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      h("p", { class: "under" }, basis === "history" ? t("From an earlier training like this one.") : t("Measured on this device.")));
+      h("p", { class: "under" }, basis === "history" ? t("Based on a previous run with the same configuration.") : t("Measured on this device.")));
   }
 }
 

@@ -40,19 +40,19 @@ export class EvaluationView {
   }
 
   nameOf(index) {
-    return this.data.names[index] ?? t("nothing");
+    return this.data.names[index] ?? t("background");
   }
 
   /** What confidence to use, with what it gives; and what other wishes would take. */
   advice() {
     const { best, curves, accuracy } = this.data;
     if (accuracy) return h("p", { class: "threshold-main" }, accuracySaid(accuracy, this.data.names));
-    if (!best?.f1 || !curves) return h("p", { class: "quiet" }, t("The model found nothing in the validation images: there is no confidence to advise."));
-    const rows = [[t("Balanced (best F1)"), best], [t("Few false alarms"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Miss little"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
+    if (!best?.f1 || !curves) return h("p", { class: "quiet" }, t("The model detected nothing in the validation images, so no confidence threshold can be recommended."));
+    const rows = [[t("Balanced (best F1)"), best], [t("Few false positives"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Few false negatives"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
     return [
-      h("p", { class: "threshold-main" }, t("Use a confidence of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",
-        t("Then {precision} of what it marks is right, and it finds {recall} of what is there.", { precision: percent(best.precision), recall: percent(best.recall) })),
-      h("div", { class: "table-wrap" }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("You want"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+      h("p", { class: "threshold-main" }, t("Use a confidence threshold of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",
+        t("With it, {precision} of detections are correct and {recall} of objects are found.", { precision: percent(best.precision), recall: percent(best.recall) })),
+      h("div", { class: "table-wrap" }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("Goal"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
         h("tbody", {}, rows.map(([title, item]) => h("tr", {}, h("td", {}, title), [item.confidence, item.precision, item.recall].map((value) => h("td", { class: "number" }, fixed(value, 2)))))))),
     ];
   }
@@ -78,9 +78,9 @@ export class EvaluationView {
     const shared = { x: (point) => point.x, xMin: 0, xMax: 1, min: 0, max: 1, smooth: false, dots: false, alone: true };
     const several = curves.classes.length > 1;
     this.plots = [
-      new Plot({ ...shared, title: t("Over the confidence"), key: "evaluation-confidence", name: () => `${this.name()}-confidence`, mark: best && { x: best.confidence, label: fixed(best.confidence, 2) }, xTitle: t("Confidence"), series: [
+      new Plot({ ...shared, title: t("By confidence threshold"), key: "evaluation-confidence", name: () => `${this.name()}-confidence`, mark: best && { x: best.confidence, label: fixed(best.confidence, 2) }, xTitle: t("Confidence"), series: [
         { label: "F1", value: (point) => point.f1, colour: 1 }, { label: t("Precision"), value: (point) => point.precision, colour: 3 }, { label: t("Recall"), value: (point) => point.recall, colour: 4 }] }),
-      new Plot({ ...shared, title: t("Precision over recall"), key: "evaluation-pr", name: () => `${this.name()}-precision-recall-curve`, xTitle: t("Recall"), series: [
+      new Plot({ ...shared, title: t("Precision-recall curve"), key: "evaluation-pr", name: () => `${this.name()}-precision-recall-curve`, xTitle: t("Recall"), series: [
         { label: t("all classes"), value: (point) => point.pr, colour: ALL }, ...(several ? byClass("pr") : [])] }),
       ...(several ? [new Plot({ ...shared, title: t("F1 of each class"), key: "evaluation-f1", name: () => `${this.name()}-f1-classes`, xTitle: t("Confidence"), series: [
         { label: t("all classes"), value: (point) => point.f1, colour: ALL }, ...byClass("f1")] })] : []),
@@ -91,7 +91,7 @@ export class EvaluationView {
 
   worst() {
     const { worst } = this.data;
-    if (!worst.length) return h("p", { class: "panel-empty" }, t("No image has an error at this confidence."));
+    if (!worst.length) return h("p", { class: "panel-empty" }, t("No image has an error at this threshold."));
     const pictures = worst.map((number_) => this.data.pictures[number_]);
     const list = h("div", { class: "previews" }, pictures.map((picture, index) => {
       const view = this.picture(picture);
@@ -120,10 +120,10 @@ export class EvaluationView {
 
   legend(picture) {
     if (this.data.task === "classify") {
-      return h("p", {}, t("really: {name}", { name: this.nameOf(picture.truth[0].class) }), " · ", t("first choices: {names}", { names: picture.found.map((item) => `${this.nameOf(item.class)} ${percent(item.conf)}`).join(", ") }));
+      return h("p", {}, t("ground truth: {name}", { name: this.nameOf(picture.truth[0].class) }), " · ", t("top predictions: {names}", { names: picture.found.map((item) => `${this.nameOf(item.class)} ${percent(item.conf)}`).join(", ") }));
     }
     const say = (symbol, look, text) => h("span", { class: `legend-item ${look}` }, icon(symbol), " ", text);
-    return h("p", { class: "legend" }, say("check-circle-fill", "is-right", t("found and right")), say("x-octagon-fill", "is-wrong", t("found and wrong")), say("dash-square-dotted", "", t("really there")), say("exclamation-diamond-fill", "is-missed", t("missed")));
+    return h("p", { class: "legend" }, say("check-circle-fill", "is-right", t("True positive")), say("x-octagon-fill", "is-wrong", t("False positive")), say("dash-square-dotted", "", t("Ground truth")), say("exclamation-diamond-fill", "is-missed", t("False negative")));
   }
 
   openCell([predicted, truth]) {
@@ -135,6 +135,6 @@ export class EvaluationView {
 /** Among five classes or fewer the right one is always among the first five: it is not said then. */
 function accuracySaid(accuracy, names) {
   const top1 = percent(accuracy.top1, 1);
-  if (names.length <= 5) return t("Its first choice is right for {top1} of the images.", { top1 });
-  return t("Its first choice is right for {top1} of the images, the right class is among its first five for {top5}.", { top1, top5: percent(accuracy.top5, 1) });
+  if (names.length <= 5) return t("The top prediction is correct for {top1} of the images.", { top1 });
+  return t("The top prediction is correct for {top1} of the images. The correct class is among the top five for {top5}.", { top1, top5: percent(accuracy.top5, 1) });
 }

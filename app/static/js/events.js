@@ -9,10 +9,10 @@ import { Timeline } from "./timeline.js";
 const LEVELS = { warning: "warning", error: "error" };
 const PAUSES = new Set(["shutdown", "disk_low", "disk_full"]);
 const ENDS = {
-  completed: ["good", () => t("Completed.")],
-  failed: ["error", () => t("Failed.")],
-  cancelled: ["cancelled", () => t("Stopped.")],
-  paused: ["paused", () => t("Paused.")],
+  completed: ["good", () => t("The run completed.")],
+  failed: ["error", () => t("The run failed.")],
+  cancelled: ["cancelled", () => t("The run stopped.")],
+  paused: ["paused", () => t("The run paused.")],
 };
 
 const noteEntry = ({ seq, time, timestamp, epoch, level, message, code }) =>
@@ -23,7 +23,7 @@ const adviceEntry = ({ seq, time, timestamp, epoch, message, code, hint }) =>
 
 const savedEntry = ({ epoch, is_best: best, created_at: time }) => ({
   key: `saved-${epoch}`, seq: 0, time, epoch, kind: best ? "checkpoint" : "note",
-  text: best ? t("Checkpoint saved: the best epoch so far is {epoch}.", { epoch: number(epoch) }) : t("Checkpoint saved."),
+  text: best ? t("Checkpoint saved. Best epoch so far: {epoch}.", { epoch: number(epoch) }) : t("Checkpoint saved."),
 });
 
 const ENTRIES = { training_note: noteEntry, training_advice: adviceEntry };

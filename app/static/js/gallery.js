@@ -5,18 +5,18 @@ import { t } from "./i18n.js";
 import { lightbox } from "./lightbox.js";
 
 const KINDS = {
-  results: () => [t("All curves"), t("Losses and measures over the epochs in one picture, as in results.csv.")],
-  matrix: () => [t("Confusion matrix"), t("What was taken for what: columns are the true classes, rows what the model said. All on the diagonal is perfect.")],
-  labels: () => [t("Labels"), t("How many objects each class has, where they lie and how large they are. Large differences explain weak classes.")],
-  train_batch: () => [t("Training batch"), t("Images as the model saw them, changed by augmentation. Boxes must still fit: else the labels are wrong.")],
-  val_labels: () => [t("Validation: truth"), t("Validation images with their labels. Compare them with the predictions beside.")],
-  val_pred: () => [t("Validation: predictions"), t("The same images with what the model found.")],
+  results: () => [t("All curves"), t("All losses and metrics by epoch, as in results.csv.")],
+  matrix: () => [t("Confusion matrix"), t("Columns are actual classes, rows are predicted classes. A perfect model fills only the diagonal.")],
+  labels: () => [t("Labels"), t("Number, position and size of the objects of each class. Large differences explain weak classes.")],
+  train_batch: () => [t("Training batch"), t("Training images after data augmentation. Boxes must still match the objects; otherwise, the labels are wrong.")],
+  val_labels: () => [t("Validation: labels"), t("Validation images with their labels. Compare them with the predictions next to them.")],
+  val_pred: () => [t("Validation: predictions"), t("The same images with the model's predictions.")],
 };
 const CURVES = {
-  F1: () => [t("F1 curve"), t("The balance of precision and recall over the confidence. Its peak is the best confidence.")],
-  PR: () => [t("Precision-recall curve"), t("What recall costs in precision. The nearer to the upper right corner, the better; the area is the mAP50.")],
-  P: () => [t("Precision curve"), t("How precision grows with the confidence that is asked for.")],
-  R: () => [t("Recall curve"), t("How recall falls with the confidence that is asked for.")],
+  F1: () => [t("F1 curve"), t("F1 combines precision and recall. Its peak is the best confidence threshold.")],
+  PR: () => [t("Precision-recall curve"), t("Precision at each recall. The closer to the upper right corner, the better; the area is the mAP50.")],
+  P: () => [t("Precision curve"), t("How precision rises with the confidence threshold.")],
+  R: () => [t("Recall curve"), t("How recall falls with the confidence threshold.")],
 };
 const PARTS = { Box: () => t("boxes"), Mask: () => t("masks"), Pose: () => t("keypoints") };
 
@@ -54,7 +54,7 @@ export class GalleryView {
     if (look === this.look) return;
     this.look = look;
     if (!files.length) {
-      put(this.place, h("p", { class: "panel-empty" }, finished ? t("There are none: the parameter plots was off, or the run ended too early.") : t("The first ones come with the first batches, the curves at the end.")));
+      put(this.place, h("p", { class: "panel-empty" }, finished ? t("No plots: the parameter `plots` was off, or the run ended too early.") : t("The first plots appear after the first batches, the curves at the end.")));
       return;
     }
     const shown = files.map((file) => [file, ...texts(file)]);

@@ -51,13 +51,13 @@ export class Gauges {
     this.gauge("memory", t("Memory"), { colour: 2 }).show(memory.percent, percent(memory.percent / 100), used(memory.used, memory.total), t("server {size}", { size: bytes(process.rss) }));
     for (const gpu of gpus) this.showGpu(gpu);
     this.gauge("disk", t("Disk"), { colour: 3 }).show(disk.percent, percent(disk.percent / 100), t("{free} free of {total}", { free: bytes(disk.free), total: bytes(disk.total) }));
-    if (known(disk.read)) this.gauge("io", t("Disk: reading and writing"), { colour: 3, top: null }).show(disk.read + disk.write, rate(disk.read + disk.write), t("reads {read}, writes {write}", { read: rate(disk.read), write: rate(disk.write) }));
+    if (known(disk.read)) this.gauge("io", t("Disk read and write"), { colour: 3, top: null }).show(disk.read + disk.write, rate(disk.read + disk.write), t("read {read}, write {write}", { read: rate(disk.read), write: rate(disk.write) }));
     this.gauge("network", t("Network"), { colour: 4, top: null }).show((network.sent || 0) + (network.received || 0), rate((network.sent || 0) + (network.received || 0)),
-      t("sends {sent}, gets {received}", { sent: rate(network.sent), received: rate(network.received) }), tn("{n} live connection", "{n} live connections", network.connections));
+      t("sent {sent}, received {received}", { sent: rate(network.sent), received: rate(network.received) }), tn("{n} live connection", "{n} live connections", network.connections));
   }
 
   showCpu(cpu) {
-    const gauge = this.gauge("cpu", t("Processor"), { extra: this.cores });
+    const gauge = this.gauge("cpu", t("CPU"), { extra: this.cores });
     gauge.show(cpu.percent, percent(cpu.percent / 100), t("load {load}", { load: cpu.load.map((value) => fixed(value, 2)).join(" · ") }), tn("{n} core", "{n} cores", cpu.count));
     put(this.cores, cpu.each.map((value) => h("span", { style: { height: `${value}%` } })));
   }

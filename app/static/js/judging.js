@@ -1,7 +1,7 @@
 /* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki (Métricas). */
 import { $ } from "./dom.js";
 import { fixed, number } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 
 /** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
 const LEVELS = JSON.parse($("[data-page]")?.dataset.levels || "{}");
@@ -21,16 +21,16 @@ export function judged(task, key, value, counted) {
   if (!limits || !Number.isFinite(value)) return null;
   const [good, fair] = limits;
   const level = value >= good ? "good" : value >= fair ? "fair" : "low";
-  const words = { good: t("good"), fair: t("usable"), low: t("low") };
+  const words = { good: t("good"), fair: t("fair"), low: t("low") };
   const margin = uncertainty(value, counted);
   const crosses = margin !== null && [good, fair].some((limit) => Math.abs(value - limit) < margin);
   const doubt = margin === null || margin < CERTAIN ? null : {
     short: `± ${fixed(margin, 2)}`,
     text: task === "classify"
-      ? t("Measured on {n} images only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) })
-      : t("Measured on {n} objects only: with others it may be {margin} higher or lower.", { n: number(counted), margin: fixed(margin, 2) }),
+      ? tn("Based on {n} image: the value may vary by ±{margin}.", "Based on {n} images: the value may vary by ±{margin}.", counted, { margin: fixed(margin, 2) })
+      : tn("Based on {n} object: the value may vary by ±{margin}.", "Based on {n} objects: the value may vary by ±{margin}.", counted, { margin: fixed(margin, 2) }),
   };
-  return { level, word: crosses ? t("probably {level}", { level: words[level] }) : words[level], doubt, limits };
+  return { level, word: crosses ? t("likely {level}", { level: words[level] }) : words[level], doubt, limits };
 }
 
 /** How many objects the validation has, or images of a classification; null where the epoch does not say. */

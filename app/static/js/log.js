@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 export class LogView {
   constructor(place, follow, search, fetchFrom) {
     Object.assign(this, { place, follow, search, fetchFrom, lines: [""], offset: null });
-    place.dataset.empty = t("Nothing has been written yet.");
+    place.dataset.empty = t("The log is empty.");
     search.addEventListener("input", () => this.show());
     follow.addEventListener("change", () => this.scroll());
     place.addEventListener("scroll", () => {

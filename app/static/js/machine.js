@@ -13,8 +13,8 @@ const joined = (parts) => parts.filter(Boolean).join(" · ");
 /** The rows: key → {label, values(figures) for the curve, text(figures), top of the curve}. */
 function rowsOf(figures) {
   const rows = [
-    { key: "cpu", label: t("Processor"), top: 100, value: (item) => item.cpu, text: (item) => percent(item.cpu / 100) },
-    { key: "memory", label: t("Memory"), top: figures.memory_total, value: (item) => item.memory_used, text: (item) => of(item.memory_used, item.memory_total), note: (item) => (item.process_memory ? t("this training: {size}", { size: bytes(item.process_memory) }) : "") },
+    { key: "cpu", label: t("CPU"), top: 100, value: (item) => item.cpu, text: (item) => percent(item.cpu / 100) },
+    { key: "memory", label: t("Memory"), top: figures.memory_total, value: (item) => item.memory_used, text: (item) => of(item.memory_used, item.memory_total), note: (item) => (item.process_memory ? t("this run: {size}", { size: bytes(item.process_memory) }) : "") },
   ];
   (figures.gpus || []).forEach((gpu, place) => {
     const own = (item) => item.gpus?.[place] || {};
@@ -47,7 +47,7 @@ export class MachineView {
   show() {
     const last = this.all.at(-1);
     if (!last) {
-      put(this.place, h("p", { class: "quiet" }, this.running ? t("The first figures appear in a few seconds.") : t("Figures of the machine appear here while it runs.")));
+      put(this.place, h("p", { class: "quiet" }, this.running ? t("The first values appear in a few seconds.") : t("Hardware metrics appear here while the run is in progress.")));
       return;
     }
     const wanted = rowsOf(last);
@@ -61,7 +61,7 @@ export class MachineView {
     const time = last.time || last.timestamp;
     const old = time && Date.now() - new Date(time) > OLD_AFTER_MS;
     this.old.hidden = !old;
-    if (old) this.old.textContent = t("Measured {time}", { time: ago(time) });
+    if (old) this.old.textContent = t("Updated {time}", { time: ago(time) });
   }
 
   build(wanted) {

@@ -1,7 +1,7 @@
 /* A confusion matrix as a table: each cell can be pointed at, and opens the images behind it. */
 import { h } from "./dom.js";
 import { number, percent } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 
 export const DENSE = 12; // classes, from where on the columns are headed by numbers
 const LARGE = 60; // classes, from where on only those with most errors are shown
@@ -13,13 +13,13 @@ export function matrixTable({ names, matrix, cells, task }, open) {
   const classes = shownClasses(names, matrix);
   const sums = new Map();
   for (const [, column, n] of matrix) sums.set(column, (sums.get(column) || 0) + n);
-  const label = (index) => names[index] ?? t("nothing");
+  const label = (index) => names[index] ?? t("background");
   const lists = [...classes, ...nothing];
   const cell = (row, column) => {
     const n = count.get(`${row},${column}`) || 0;
     const share = n / (sums.get(column) || 1);
     const right = row === column;
-    const spoken = t("{n} × really {truth}, taken for {said}", { n: number(n), truth: label(column), said: label(row) });
+    const spoken = t("{n} × actual: {truth}, predicted: {predicted}", { n: number(n), truth: label(column), predicted: label(row) });
     const look = { class: `matrix-cell ${right ? "is-right" : "is-wrong"} ${n ? "" : "is-none"}`, style: { "--share": share.toFixed(3) } };
     if (!n || (right && row === names.length)) return h("td", look);
     const inside = cells[`${row},${column}`]?.length
@@ -32,9 +32,9 @@ export function matrixTable({ names, matrix, cells, task }, open) {
   const head = (index, scope) => h("th", { scope, title: label(index), "aria-label": label(index) }, h("span", {}, numbered(index, scope)));
   return [
     h("div", { class: "table-wrap matrix-wrap", tabindex: 0, role: "group", "aria-label": t("Confusion matrix") }, h("table", { class: `matrix ${dense ? "is-dense" : ""}` },
-      h("thead", {}, h("tr", {}, h("th", { class: "matrix-corner" }, t("said ↓ · really →")), lists.map((index) => head(index, "col")))),
+      h("thead", {}, h("tr", {}, h("th", { class: "matrix-corner" }, t("Predicted ↓ · Actual →")), lists.map((index) => head(index, "col")))),
       h("tbody", {}, lists.map((row) => h("tr", {}, head(row, "row"), lists.map((column) => cell(row, column))))))),
-    classes.length < names.length && h("p", { class: "under" }, t("Of {total} classes the {n} with most errors are shown.", { total: number(names.length), n: number(classes.length) })),
+    classes.length < names.length && h("p", { class: "under" }, tn("Showing the {n} class with the most errors of {total}.", "Showing the {n} classes with the most errors of {total}.", classes.length, { total: number(names.length) })),
   ];
 }
 

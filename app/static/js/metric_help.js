@@ -7,26 +7,26 @@ import { judged } from "./judging.js";
 import { lightbox } from "./lightbox.js";
 
 const SIGNS = [
-  [() => t("Both losses fall, mAP rises"), () => t("It learns. If it still rises at the end, more epochs help.")],
-  [() => t("Training loss falls, validation loss rises"), () => t("It learns the images by heart. More or more varied images, a smaller model, or stop earlier.")],
-  [() => t("Both losses stay high"), () => t("It cannot learn. Check the labels, try a larger model or more epochs.")],
-  [() => t("Everything swings"), () => t("Steps too large, or too few validation images. A lower learning rate, more images.")],
+  [() => t("Both losses fall, mAP rises"), () => t("The model is learning. If mAP is still rising at the end, add epochs.")],
+  [() => t("Training loss falls, validation loss rises"), () => t("The model is overfitting. Add more, or more varied, images, use a smaller model or stop earlier.")],
+  [() => t("Both losses stay high"), () => t("The model isn't learning. Check the labels, use a larger model or train for more epochs.")],
+  [() => t("Metrics fluctuate strongly"), () => t("The learning rate is too high, or there are too few validation images. Lower the learning rate or add images.")],
   [() => t("mAP stays near 0, training loss still falls"), () => t("Too few iterations, above all from scratch. Add epochs or use pretrained weights.")],
   [() => t("mAP stays near 0, training loss is flat"), () => t("The labels probably don't match the images. Look at the boxes in the dataset.")],
-  [() => t("High precision, low recall"), () => t("Too shy. Lower the confidence in the test; more varied examples.")],
-  [() => t("High recall, low precision"), () => t("It marks too much. Raise the confidence; add images without objects.")],
+  [() => t("High precision, low recall"), () => t("The model misses objects. Lower the confidence threshold when testing; add more varied examples.")],
+  [() => t("High recall, low precision"), () => t("Too many false positives. Raise the confidence threshold; add background images.")],
 ];
 
 export function showMetricHelp(task) {
   const row = ({ key, label, help }) => {
     const limits = judged(task, key, 1, null)?.limits;
-    return h("div", { class: "help-item" }, h("dt", {}, label()), h("dd", {}, help(), " ", limits && t("Good from {good}, usable from {fair}.", { good: fixed(limits[0], 2), fair: fixed(limits[1], 2) })));
+    return h("div", { class: "help-item" }, h("dt", {}, label()), h("dd", {}, help(), " ", limits && t("Good: {good} or higher. Fair: {fair} or higher.", { good: fixed(limits[0], 2), fair: fixed(limits[1], 2) })));
   };
   const body = () => [
     h("dl", { class: "help-list" }, cardsOf(task).map(row)),
-    h("p", {}, t("The ± is the 95 % interval of a share of so many objects (Wilson). With few validation objects a single error moves the figure by several points: then compare only large differences.")),
-    h("h3", {}, t("What the curves tell")),
+    h("p", {}, t("± is the 95% confidence interval (Wilson) for the number of objects or images. With few validation objects, a single error changes the value by several points, so compare only large differences.")),
+    h("h3", {}, t("Understanding the curves")),
     h("dl", { class: "help-list" }, SIGNS.map(([sign, meaning]) => h("div", { class: "help-item" }, h("dt", {}, sign()), h("dd", {}, meaning())))),
   ];
-  lightbox([{ title: t("What the figures mean"), body }]);
+  lightbox([{ title: t("Understanding the metrics"), body }]);
 }

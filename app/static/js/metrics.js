@@ -40,7 +40,7 @@ function partsOfLoss(names, file) {
   const kinds = [...new Set(names.filter((name) => /^(train|val)\/.*loss$/.test(name)).map((name) => name.replace(/^(train|val)\//, "")))];
   if (kinds.length < 2) return [];
   const series = (split, mark) => kinds.slice(0, 6).map((kind, index) => ({ label: `${mark}${kind.replace(/_loss$/, "")}`, value: part(`${split}/${kind}`), colour: index + 1, dashed: split === "val" }));
-  return [{ title: t("Parts of the loss"), key: "loss-parts", name: file("loss-parts"), min: 0, log: true, series: [...series("train", ""), ...series("val", "val ")] }];
+  return [{ title: t("Loss components"), key: "loss-parts", name: file("loss-parts"), min: 0, log: true, series: [...series("train", ""), ...series("val", "val ")] }];
 }
 
 /** The learning rate; of each group of the optimizer where they differ. */
@@ -55,7 +55,7 @@ function rates(names, file) {
 /** Boxes of masks and keypoints, which are measured beside them. */
 function boxes(names, file) {
   if (!names.includes("metrics/mAP50(B)")) return [];
-  return [{ title: t("mAP of the boxes"), key: "map-boxes", name: file("map-boxes"), min: 0, max: 1, series: [
+  return [{ title: t("Box mAP"), key: "map-boxes", name: file("map-boxes"), min: 0, max: 1, series: [
     { label: "mAP50", value: part("metrics/mAP50(B)"), colour: 1 },
     { label: "mAP50-95", value: part("metrics/mAP50-95(B)"), colour: 2 },
   ] }];

@@ -9,7 +9,7 @@ export class Mini {
   constructor(value) {
     this.value = value;
     this.canvas = h("canvas", { "aria-hidden": "true" });
-    this.element = h("div", { class: "live-curve" }, this.canvas, h("div", { class: "chart-wait" }, t("The first point appears after the first epoch.")));
+    this.element = h("div", { class: "live-curve" }, this.canvas, h("div", { class: "chart-wait" }, t("The first value appears after the first epoch.")));
   }
 
   start(epochs) {

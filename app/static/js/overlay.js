@@ -51,7 +51,7 @@ export class Overlay {
     this.guides = new Guides(this);
     this.canvas = h("canvas", { role: "img", "aria-label": spec.title, tabindex: 0, onkeydown: (event) => pressed(this, event, this.along()), onblur: () => this.left() });
     this.spoken = h("span", { class: "visually-hidden", "aria-live": "polite" });
-    this.wait = h("div", { class: "chart-wait" }, t("None of them has a value yet."));
+    this.wait = h("div", { class: "chart-wait" }, t("No values yet."));
     this.legend = h("div", { class: "chart-legend is-runs" });
     this.element = h("article", { class: "panel chart" },
       h("header", { class: "chart-head" }, h("h2", {}, spec.title), h("div", { class: "chart-tools" }, this.tools())),
@@ -215,7 +215,7 @@ export class Overlay {
   tell() {
     const values = this.values();
     this.keys?.forEach((key, index) => write(key.value, values[index]));
-    if (pointer === null) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets.")}`);
+    if (pointer === null) this.canvas.setAttribute("aria-label", `${this.spec.title}. ${this.say(values)} ${t("Arrow keys move along the curve, plus and minus zoom, zero resets the zoom.")}`);
   }
 
   file() {

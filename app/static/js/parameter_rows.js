@@ -6,25 +6,25 @@ import { t, tn } from "./i18n.js";
 import { valueText } from "./parameters.js";
 import { deviceName, modelName, rateText } from "./status.js";
 
-const WEIGHTS = { official: () => t("official"), scratch: () => t("from scratch") };
+const WEIGHTS = { official: () => t("pretrained"), scratch: () => t("from scratch") };
 
 /** Where its weights began; `start` is what was asked, `weights` what came of it. */
 function startText({ start = {}, weights }) {
   if (start.kind === "training") {
-    const link = h("a", { href: `/trainings/${start.training_id}` }, t("training {id}", { id: start.training_id }));
+    const link = h("a", { href: `/trainings/${start.training_id}` }, t("run {id}", { id: start.training_id }));
     return h("span", {}, link, ` · ${checkpointName(start.checkpoint)}`);
   }
-  return WEIGHTS[weights]?.() || { scratch: t("from scratch"), official: t("official") }[start.kind] || t("automatic");
+  return WEIGHTS[weights]?.() || { scratch: t("from scratch"), official: t("pretrained") }[start.kind] || t("automatic");
 }
 
 export const checkpointName = (name) => ({ best: t("best epoch"), last: t("last epoch") }[name] || t("epoch {epoch}", { epoch: name }));
 
 /* Beside the name: what it does, for those who do not know. */
 const ABOUT = {
-  epochs: () => t("How often the model sees all training images."),
-  batch: () => t("Images in each step. A larger batch is steadier and needs more memory."),
-  size: () => t("Images are scaled to this side. Larger finds smaller objects and takes longer."),
-  rate: () => t("How large each step of learning is, at its highest."),
+  epochs: () => t("Number of passes over the training set."),
+  batch: () => t("Images per iteration. A larger batch is more stable but needs more memory."),
+  size: () => t("Images are resized to this size. Larger sizes detect smaller objects but train more slowly."),
+  rate: () => t("Initial learning rate: the size of each weight update."),
 };
 
 /** Pairs of what every training has. */
@@ -32,8 +32,8 @@ function mainRows(training) {
   const extensions = (training.extensions || []).map((item) => t("from {epoch} to {total}", { epoch: number(item.from_epoch), total: number(item.epochs) }));
   return [
     [t("Model"), modelName(training)],
-    [t("Start weights"), startText(training)],
-    training.cloned_from && [t("Copied from"), h("a", { href: `/trainings/${training.cloned_from}` }, t("training {id}", { id: training.cloned_from }))],
+    [t("Initial weights"), startText(training)],
+    training.cloned_from && [t("Cloned from"), h("a", { href: `/trainings/${training.cloned_from}` }, t("run {id}", { id: training.cloned_from }))],
     [t("Dataset"), training.dataset_name],
     [t("Epochs"), number(training.epochs), ABOUT.epochs()],
     extensions.length && [t("Epochs added"), extensions.join(", ")],
@@ -42,10 +42,10 @@ function mainRows(training) {
     [t("Learning rate"), rateText(training), ABOUT.rate()],
     [t("Device"), deviceName(training) || "–"],
     training.priority ? [t("Priority"), number(training.priority)] : null,
-    training.start_not_before && [t("Not before"), dateTime(training.start_not_before)],
+    training.start_not_before && [t("Earliest start"), dateTime(training.start_not_before)],
     [t("Created"), dateTime(training.created_at)],
     [t("Started"), dateTime(training.start_time)],
-    [t("Ended"), dateTime(training.end_time)],
+    [t("Finished"), dateTime(training.end_time)],
   ].filter(Boolean);
 }
 
@@ -70,7 +70,7 @@ export class ParametersView {
     const changed = Object.entries(training.params || {}).filter(([name, value]) => !same(value, this.specs?.get(name)?.default));
     this.place.replaceChildren(
       h("dl", { class: "pairs" }, mainRows(training).flatMap(pair)),
-      changed.length ? h("h3", { class: "pairs-head" }, tn("{n} differs from its default", "{n} differ from their defaults", changed.length)) : "",
+      changed.length ? h("h3", { class: "pairs-head" }, tn("{n} non-default value", "{n} non-default values", changed.length)) : "",
       h("dl", { class: "pairs is-changed" }, changed.flatMap(([name, value]) => this.changedPair(name, value))),
       this.rest(training, changed.map(([name]) => name)));
     if (!this.specs && !this.asking) this.ask(training);
@@ -96,7 +96,7 @@ export class ParametersView {
   rest(training, changed) {
     if (!this.specs) return "";
     const left = [...this.specs.values()].filter(({ name, tasks }) => !changed.includes(name) && (!tasks.length || tasks.includes(training.task)));
-    return h("details", { class: "pairs-rest" }, h("summary", {}, tn("{n} has its default", "{n} have their defaults", left.length)),
+    return h("details", { class: "pairs-rest" }, h("summary", {}, tn("{n} default value", "{n} default values", left.length)),
       h("dl", { class: "pairs" }, left.flatMap((spec) => [h("dt", {}, explained(h("code", {}, spec.name), spec.description)), h("dd", {}, valueText(spec.default))])));
   }
 }

@@ -22,7 +22,7 @@ class Parameter {
     const { name, description } = spec;
     this.control = this.makeControl();
     this.error = h("p", { class: "field-error", "data-error": `params.${name}`, id: `params.${name}-error`, hidden: true });
-    this.undo = h("button", { class: "icon-button", type: "button", hidden: true, title: t("Back to the default"), "aria-label": `${t("Back to the default")}: ${name}`, onclick: () => this.set(undefined) }, icon("arrow-counterclockwise"));
+    this.undo = h("button", { class: "icon-button", type: "button", hidden: true, title: t("Reset to default"), "aria-label": `${t("Reset to default")}: ${name}`, onclick: () => this.set(undefined) }, icon("arrow-counterclockwise"));
     this.element = h("div", { class: "parameter", "data-parameter": name },
       h("div", { class: "parameter-head" }, h("label", { class: "parameter-name", for: `params.${name}` }, name), this.undo),
       this.control, h("p", { class: "field-help" }, description), h("p", { class: "parameter-facts" }, this.facts()), this.error);

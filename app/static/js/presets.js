@@ -32,12 +32,12 @@ export class Presets {
 
   /** What the values were made from. */
   known({ train_images: images, classes, picture_size: picture, small_object: small, device, device_name: name, memory, cores }) {
-    const machine = device === "cpu" ? tn("processor with {n} core", "processor with {n} cores", cores) : `${name}, ${bytes(memory)}`;
-    return [tn("{n} image", "{n} images", images), tn("{n} class", "{n} classes", classes), picture && t("{size} px", { size: number(picture) }), small && t("objects from {size} px on", { size: number(small) }), machine].filter(Boolean).join(" · ");
+    const machine = device === "cpu" ? tn("CPU with {n} core", "CPU with {n} cores", cores) : `${name}, ${bytes(memory)}`;
+    return [tn("{n} image", "{n} images", images), tn("{n} class", "{n} classes", classes), picture && t("{size} px", { size: number(picture) }), small && t("objects of {size} px or more", { size: number(small) }), machine].filter(Boolean).join(" · ");
   }
 
   show() {
-    put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("What do you want?") }, this.presets.map(({ name, title, description, values }) => h("label", { class: "preset" },
+    put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("Choose a preset") }, this.presets.map(({ name, title, description, values }) => h("label", { class: "preset" },
       h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen, onchange: () => { this.chosen = name; this.apply(true); } }),
       h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title), h("span", { class: "preset-text" }, description),
       h("span", { class: "preset-values tabular" }, [`YOLOv8${values.model_version}`, tn("{n} epoch", "{n} epochs", values.epochs), `${number(values.img_size)} px`].join(" · "))))));
@@ -78,7 +78,7 @@ export class Presets {
   }
 
   proposed(field, value) {
-    if (value === "") return t("Back to automatic");
-    return t("Proposed: {value}", { value: field === "model_version" ? `YOLOv8${value}` : number(value) });
+    if (value === "") return t("Reset to automatic");
+    return t("Suggested: {value}", { value: field === "model_version" ? `YOLOv8${value}` : number(value) });
   }
 }

@@ -83,8 +83,8 @@ export class PreviewsView {
     const box = (name, label) => h("label", { class: "form-check" }, h("input", { class: "form-check-input", type: "checkbox", checked: this.options[name], onchange: (event) => this.option(name, event.target.checked) }), " ", label);
     return h("div", { class: "preview-controls" },
       h("div", { class: "preview-time" }, this.button, this.slider, this.label),
-      h("div", { class: "preview-options" }, box("found", t("Found")), this.index.task !== "classify" && box("truth", t("Really there (dashed)")),
-        this.index.task !== "classify" && h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Confidence from")), conf, this.confLabel)));
+      h("div", { class: "preview-options" }, box("found", t("Detections")), this.index.task !== "classify" && box("truth", t("Ground truth (dashed)")),
+        this.index.task !== "classify" && h("span", { class: "preview-conf" }, h("span", { class: "under" }, t("Minimum confidence")), conf, this.confLabel)));
   }
 
   option(name, value) {
@@ -95,7 +95,7 @@ export class PreviewsView {
   }
 
   buttonLook(playing) {
-    put(this.button, icon(playing ? "pause-fill" : "play-fill"), " ", playing ? t("Stop the film") : t("Play"));
+    put(this.button, icon(playing ? "pause-fill" : "play-fill"), " ", playing ? t("Stop playback") : t("Play"));
   }
 
   play() {
@@ -125,7 +125,7 @@ export class PreviewsView {
     const metric = epoch === null ? null : this.metricAt(epoch);
     this.slider.setAttribute("aria-valuetext", epoch === null ? "" : t("epoch {epoch}", { epoch: number(epoch) }));
     const measure = metric && (this.index.task === "classify" ? metric.parts?.["metrics/accuracy_top1"] : metric.map50);
-    this.label.textContent = epoch === null ? t("The first predictions come with the end of the first epoch.") : [t("epoch {epoch}", { epoch: number(epoch) }), Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`].filter(Boolean).join(" · ");
+    this.label.textContent = epoch === null ? t("The first predictions appear after the first epoch.") : [t("epoch {epoch}", { epoch: number(epoch) }), Number.isFinite(measure) && `${this.index.task === "classify" ? t("accuracy") : "mAP50"} ${fixed(measure)}`].filter(Boolean).join(" · ");
     await this.fetched(epoch);
     if (this.at === epoch) this.paint();
   }
@@ -156,7 +156,7 @@ export class PreviewsView {
       const look = JSON.stringify(task === "classify" ? all[0] : shapes.length);
       if (this.said[place] === look) return;
       this.said[place] = look;
-      put(this.captions[place], task === "classify" ? guess(all[0], images[place].truth[0], names) : t("{found} found, {there} there", { found: number(shapes.length), there: number(images[place].truth.length) }));
+      put(this.captions[place], task === "classify" ? guess(all[0], images[place].truth[0], names) : t("{found} detected, {there} annotated", { found: number(shapes.length), there: number(images[place].truth.length) }));
     });
   }
 }
@@ -164,5 +164,5 @@ export class PreviewsView {
 function guess(first, truth, names) {
   if (!first) return names[truth?.class] ?? "";
   const right = first.class === truth?.class;
-  return [h("span", { class: right ? "is-right" : "is-wrong" }, icon(right ? "check-circle-fill" : "x-octagon-fill"), ` ${names[first.class] ?? first.class} ${percent(first.conf)}`), !right && ` · ${t("really: {name}", { name: names[truth?.class] ?? "?" })}`];
+  return [h("span", { class: right ? "is-right" : "is-wrong" }, icon(right ? "check-circle-fill" : "x-octagon-fill"), ` ${names[first.class] ?? first.class} ${percent(first.conf)}`), !right && ` · ${t("ground truth: {name}", { name: names[truth?.class] ?? "?" })}`];
 }

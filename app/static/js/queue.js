@@ -37,7 +37,7 @@ export class QueueView {
     $("[data-queue-count]", this.panel).textContent = number(total);
     this.more.parentElement.hidden = total <= FIRST;
     this.more.setAttribute("aria-expanded", this.all);
-    this.more.textContent = this.all ? t("Show fewer") : total > MOST ? t("Show the first {n}", { n: number(MOST) }) : t("Show all");
+    this.more.textContent = this.all ? t("Show less") : total > MOST ? t("Show the first {n}", { n: number(MOST) }) : t("Show all");
     const focused = document.activeElement?.closest?.("[data-move]");
     const again = focused && this.list.contains(focused) && [focused.closest("li").dataset.training, focused.dataset.move];
     put(this.list, waiting.map((training, index) => this.row(training, index, waiting.length)));
@@ -46,13 +46,13 @@ export class QueueView {
 
   row(training, index, count) {
     const move = (step, symbol, label) => h("button", { class: "icon-button", type: "button", "data-move": step, disabled: index + step < 0 || index + step >= count, title: label, "aria-label": `${label}: ${training.name}`, onclick: () => this.step(training.id, step) }, icon(symbol));
-    const grip = h("button", { class: "queue-grip", type: "button", "data-move": "grip", title: t("Drag, or press the arrow keys"), "aria-label": t("Move {name}: arrow keys", { name: training.name }), onpointerdown: (event) => this.drag(event), onkeydown: (event) => this.key(event, training.id) }, icon("grip-vertical"));
+    const grip = h("button", { class: "queue-grip", type: "button", "data-move": "grip", title: t("Drag or use the arrow keys"), "aria-label": t("Move {name}: arrow keys", { name: training.name }), onpointerdown: (event) => this.drag(event), onkeydown: (event) => this.key(event, training.id) }, icon("grip-vertical"));
     return h("li", { class: "queue-item", "data-training": training.id }, count > 1 && grip, h("span", { class: "queue-place" }, number(index + 1)),
       h("div", { class: "queue-main" }, name(training), h("span", { class: "queue-why" }, `${training.dataset_name} · ${modelName(training)} · ${waitingText(training)}`)),
       priorityMark(training),
       h("div", { class: "queue-moves" },
         h("button", { class: "icon-button", type: "button", "data-move": "priority", title: t("Priority"), "aria-label": `${t("Priority")}: ${training.name}`, onclick: () => this.prioritize(training) }, icon("flag")),
-        count > 1 && [move(-1, "chevron-up", t("Up")), move(1, "chevron-down", t("Down"))]));
+        count > 1 && [move(-1, "chevron-up", t("Move up")), move(1, "chevron-down", t("Move down"))]));
   }
 
   ids() {
@@ -120,8 +120,8 @@ export class QueueView {
       const { queue } = await send("/api/trainings/queue", { order });
       active.update(queue);
       const place = this.ids().indexOf(moved);
-      this.said.textContent = t("Now at place {place} of {count}.", { place: number(place + 1), count: number(this.ids().length) });
-      if (place !== order.indexOf(moved)) toast(t("A higher priority comes first, whatever the order."));
+      this.said.textContent = t("New position: {place} of {count}.", { place: number(place + 1), count: number(this.ids().length) });
+      if (place !== order.indexOf(moved)) toast(t("A higher priority always comes first."));
     } catch (error) {
       toast(error.detail || error.title || String(error), "failed");
       this.show();
@@ -130,7 +130,7 @@ export class QueueView {
 
   async prioritize(training) {
     const input = h("input", { class: "form-control tabular", id: "priority", type: "number", min: -100, max: 100, step: 1, required: true, value: training.priority || 0 });
-    const body = [h("p", {}, t("A higher number starts earlier; equal ones keep their order. From -100 to 100, normally 0.")), h("label", { class: "visually-hidden", for: "priority" }, t("Priority")), input];
+    const body = [h("p", {}, t("Runs with a higher number start first. From -100 to 100; the default is 0.")), h("label", { class: "visually-hidden", for: "priority" }, t("Priority")), input];
     const read = () => (input.reportValidity() ? { priority: Number(input.value) } : false);
     const change = await ask({ title: t("Priority of “{name}”", { name: training.name }), body, action: t("Save"), read });
     if (!change) return;

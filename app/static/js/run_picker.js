@@ -10,8 +10,8 @@ const SHOWN = 12;
 /** Why the list is empty, and what to do about it. */
 function nothing(searched, taken) {
   const next = h("a", { href: "/trainings/new" }, t("New training run"));
-  if (searched) return h("p", { class: "panel-empty" }, t("No training has this name."));
-  return h("p", { class: "panel-empty" }, taken ? t("There is no other training.") : t("No training yet"), " ", next);
+  if (searched) return h("p", { class: "panel-empty" }, t("No run matches this name."));
+  return h("p", { class: "panel-empty" }, taken ? t("No other runs.") : t("No runs yet"), " ", next);
 }
 
 /** Let the reader choose up to `room` trainings that are not in `taken`. Resolves to their ids; null when given up. */
@@ -25,7 +25,7 @@ export function pickRuns(taken, room) {
     let timer;
     let turn = 0;
     const told = () => {
-      count.textContent = chosen.size ? tn("{n} chosen", "{n} chosen", chosen.size) : tn("There is room for {n} more.", "There is room for {n} more.", room);
+      count.textContent = chosen.size ? tn("{n} selected", "{n} selected", chosen.size) : tn("You can add {n} more.", "You can add {n} more.", room);
       take.disabled = !chosen.size;
       for (const box of list.querySelectorAll("input")) box.disabled = !box.checked && chosen.size >= room;
     };
@@ -46,7 +46,7 @@ export function pickRuns(taken, room) {
     const close = (value) => { resolve(value); dialog.close(); };
     const dialog = h("dialog", { class: "dialog is-wide", "aria-labelledby": "picker-title", onclose: () => { clearTimeout(timer); dialog.remove(); resolve(null); } },
       h("form", { onsubmit: (event) => { event.preventDefault(); close([...chosen]); } },
-        h("div", { class: "dialog-body" }, h("h2", { id: "picker-title" }, t("Add trainings")),
+        h("div", { class: "dialog-body" }, h("h2", { id: "picker-title" }, t("Add runs")),
           h("label", { class: "search" }, icon("search"), search), list),
         h("div", { class: "dialog-actions" }, count, h("button", { class: "btn btn-outline", type: "button", onclick: () => close(null) }, t("Cancel")), take)));
     document.body.append(dialog);

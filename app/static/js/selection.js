@@ -16,12 +16,12 @@ export class Selection {
   }
 
   box(training) {
-    return h("label", { class: "pick-box" }, h("input", { class: "form-check-input", type: "checkbox", "data-pick": training.id, checked: this.has(training.id), "aria-label": t("Choose {name}", { name: training.name }), onchange: ({ target }) => this.pick([training], target.checked) }));
+    return h("label", { class: "pick-box" }, h("input", { class: "form-check-input", type: "checkbox", "data-pick": training.id, checked: this.has(training.id), "aria-label": t("Select {name}", { name: training.name }), onchange: ({ target }) => this.pick([training], target.checked) }));
   }
 
   boxForAll(trainings) {
     const all = trainings.length > 0 && trainings.every(({ id }) => this.has(id));
-    return h("label", { class: "pick-box" }, h("input", { class: "form-check-input", type: "checkbox", "data-pick-all": true, checked: all, "aria-label": t("Choose all of this page"), onchange: ({ target }) => this.pick(trainings, target.checked) }));
+    return h("label", { class: "pick-box" }, h("input", { class: "form-check-input", type: "checkbox", "data-pick-all": true, checked: all, "aria-label": t("Select all on this page"), onchange: ({ target }) => this.pick(trainings, target.checked) }));
   }
 
   pick(trainings, on) {
@@ -49,7 +49,7 @@ export class Selection {
     const all = this.list.querySelector("[data-pick-all]");
     if (all) Object.assign(all, { checked: boxes.length > 0 && boxes.every((box) => box.checked), indeterminate: boxes.some((box) => box.checked) && !boxes.every((box) => box.checked) });
     this.bar.hidden = !this.chosen.size;
-    if (this.chosen.size) put(this.bar, h("strong", { class: "tabular", role: "status" }, tn("{n} chosen", "{n} chosen", this.chosen.size)), h("div", { class: "bulk-actions" }, this.actions()));
+    if (this.chosen.size) put(this.bar, h("strong", { class: "tabular", role: "status" }, tn("{n} selected", "{n} selected", this.chosen.size)), h("div", { class: "bulk-actions" }, this.actions()));
   }
 
   actions() {
@@ -59,7 +59,7 @@ export class Selection {
     const compare = button("layers", t("Compare"), () => compareAll(trainings), "btn-primary btn-sm");
     const [few, many] = [trainings.length < 2, trainings.length > MOST_COMPARED];
     compare.disabled = few || many;
-    compare.title = few ? t("Choose another one to compare with.") : many ? t("At most {n} can be compared.", { n: MOST_COMPARED }) : "";
+    compare.title = few ? t("Select one more run to compare.") : many ? tn("You can compare up to {n} run.", "You can compare up to {n} runs.", MOST_COMPARED) : "";
     const item = (symbol, label, name, act, look = "btn-outline btn-sm") => {
       const fitting = able(name);
       return fitting.length > 0 && button(symbol, fitting.length < trainings.length ? `${label} (${fitting.length})` : label, () => act(fitting, done), look);
@@ -69,7 +69,7 @@ export class Selection {
       item("pause-fill", t("Pause"), "pause", pauseAll),
       item("stop-fill", t("Stop"), "stop", stopAll, "btn-outline btn-sm btn-danger-quiet"),
       item("trash3", t("Delete"), "delete", deleteAll, "btn-outline btn-sm btn-danger-quiet"),
-      h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.clear() }, t("Choose none")),
+      h("button", { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.clear() }, t("Clear selection")),
     ].filter(Boolean);
   }
 }

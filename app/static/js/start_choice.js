@@ -35,11 +35,11 @@ export class StartChoice {
       const found = await this.list("");
       if (this.wanted && !found.options.some(([id]) => id === this.wanted.id)) found.options.unshift(option(await get(`/api/trainings/${this.wanted.id}`)));
       this.narrowed.fill(found, this.wanted?.id);
-      if (!found.options.length) put(this.training, h("option", { value: "" }, t("No training has weights yet.")));
+      if (!found.options.length) put(this.training, h("option", { value: "" }, t("No run has weights yet.")));
       await this.listCheckpoints(this.wanted?.checkpoint);
     } catch {
       this.listing = null;
-      put(this.training, h("option", { value: "" }, t("The trainings cannot be listed.")));
+      put(this.training, h("option", { value: "" }, t("The list of runs couldn't be loaded.")));
     }
     this.form.dispatchEvent(new Event("input"));
   }
@@ -81,6 +81,6 @@ export class StartChoice {
   }
 
   errors() {
-    return this.kind === "training" && !this.training.value ? [{ field: "start", message: t("Choose a training with weights.") }] : [];
+    return this.kind === "training" && !this.training.value ? [{ field: "start", message: t("Choose a run with weights.") }] : [];
   }
 }

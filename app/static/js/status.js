@@ -8,7 +8,7 @@ const STATES = {
   running: ["play-circle-fill", () => t("Running")],
   completed: ["check-circle-fill", () => t("Completed")],
   failed: ["x-octagon-fill", () => t("Failed")],
-  cancelled: ["slash-circle", () => t("Cancelled")],
+  cancelled: ["slash-circle", () => t("Stopped")],
   paused: ["pause-circle-fill", () => t("Paused")],
   stopping: ["stop-circle", () => t("Stopping")],
   pausing: ["pause-circle", () => t("Pausing")],
@@ -61,24 +61,24 @@ export function rateText({ learning_rate: rate, params, notes }) {
 }
 
 const PAUSES = {
-  asked: () => t("Paused on request. It goes on from its last checkpoint."),
-  disk: () => t("Paused because the disk is nearly full. It goes on by itself when there is room."),
-  terminated: () => t("Paused because the server was shut down. It goes on from its last checkpoint."),
+  asked: () => t("Paused by you. The run resumes from its last checkpoint."),
+  disk: () => t("Paused because the disk is nearly full. The run resumes automatically when there is enough space."),
+  terminated: () => t("Paused because the server was shut down. The run resumes from its last checkpoint."),
 };
 
 export const pauseText = (training) => (PAUSES[training.pause_reason] || PAUSES.asked)();
 
 const WAITS = {
-  device: ({ name }) => (name ? t("Waits for the device: “{name}” runs on it.", { name }) : t("Waits for the device.")),
-  turn: ({ ahead }) => (ahead ? tn("Waits for its turn: {n} training is ahead.", "Waits for its turn: {n} trainings are ahead.", ahead) : t("Waits for its turn.")),
-  schedule: ({ until }) => t("Starts not before {time}.", { time: dateTime(until) }),
-  disk: ({ free, needed }) => (needed ? t("Waits for room on the disk: {free} free, {needed} needed.", { free: bytes(free), needed: bytes(needed) }) : t("Waits for room on the disk.")),
+  device: ({ name }) => (name ? t("Waiting for the device, in use by “{name}”.", { name }) : t("Waiting for the device.")),
+  turn: ({ ahead }) => (ahead ? tn("Queued: {n} run ahead.", "Queued: {n} runs ahead.", ahead) : t("Queued.")),
+  schedule: ({ until }) => t("Scheduled to start at {time}.", { time: dateTime(until) }),
+  disk: ({ free, needed }) => (needed ? t("Waiting for disk space: {free} free, {needed} needed.", { free: bytes(free), needed: bytes(needed) }) : t("Waiting for disk space.")),
 };
 
 /** What a training in the queue waits for. */
 export function waitingText(training) {
   const { code, message, ...data } = training.waiting_for || {};
-  return WAITS[code] ? WAITS[code](data) : message || t("It starts by itself when it is its turn.");
+  return WAITS[code] ? WAITS[code](data) : message || t("The run starts automatically.");
 }
 
 /** How far a training is, 0..1, as the server counts it. */
@@ -88,13 +88,13 @@ export function fraction(training) {
 }
 
 const STAGES = {
-  queued: () => t("Waiting for its turn"),
+  queued: () => t("Waiting in the queue"),
   importing: () => t("Starting the training process"),
-  weights: () => t("Getting the start weights"),
-  download: () => t("Downloading the start weights"),
+  weights: () => t("Loading the initial weights"),
+  download: () => t("Downloading the initial weights"),
   dataset: () => t("Reading the dataset"),
   model: () => t("Building the model"),
-  validating: () => t("Measuring on the validation pictures"),
+  validating: () => t("Evaluating on the validation set"),
   saving: () => t("Saving the weights"),
 };
 

@@ -27,7 +27,7 @@ function curve({ spark, best, total_epochs: total, epochs: wished }) {
 const COLUMNS = {
   name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
     compact && h("span", { class: "name-link under", title: training.dataset_name }, h("span", { class: "long-name" }, h("span", { class: "long-name-start" }, training.dataset_name), h("span", {}, ` · ${modelName(training)}`)))) },
-  state: { title: () => t("State"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
+  state: { title: () => t("Status"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
   dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide names is-second" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, longName(training.dataset_name))) },
   model: { title: () => t("Model"), look: "roomy", sort: ["model"], cell: (training) => h("td", { class: "nowrap roomy" }, modelName(training)) },
   epochs: { title: () => t("Epochs"), look: "number", sort: ["-epochs"], cell: (training) => cell(t("Epochs"), epochs(training)) },

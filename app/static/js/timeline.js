@@ -1,7 +1,7 @@
 /* What happened in a training, newest first: decisions, incidents, advice, checkpoints, and its states. */
 import { h, icon, put } from "./dom.js";
 import { ago, dateTime, number } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 
 const AT_FIRST = 12;
 
@@ -29,11 +29,11 @@ export class Timeline {
   }
 
   show() {
-    if (!this.entries.length) { put(this.place, h("p", { class: "panel-empty" }, t("Decisions and incidents of the run appear here."))); return; }
+    if (!this.entries.length) { put(this.place, h("p", { class: "panel-empty" }, t("Events of the run appear here."))); return; }
     const shown = this.all ? this.entries : this.entries.slice(0, AT_FIRST);
     const more = this.entries.length - shown.length;
     put(this.place, h("ol", { class: "timeline" }, shown.map(item)),
-      more > 0 && h("button", { class: "btn btn-outline btn-sm timeline-more", type: "button", onclick: () => { this.all = true; this.show(); } }, t("Show {n} earlier ones", { n: number(more) })));
+      more > 0 && h("button", { class: "btn btn-outline btn-sm timeline-more", type: "button", onclick: () => { this.all = true; this.show(); } }, tn("Show {n} earlier event", "Show {n} earlier events", more)));
   }
 }
 

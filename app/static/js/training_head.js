@@ -40,7 +40,7 @@ export class Head {
     put($("[data-sub]"),
       h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name), ` · ${modelName(training)}`,
       deviceName(training) && ` · ${deviceName(training)}`, " · ", h("span", { title: dateTime(training.created_at) }, since),
-      training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are backed up.") }, icon("star-fill"), " ", t("important"))]);
+      training.important && [" · ", h("span", { class: "nowrap", title: t("Important models are included in backups.") }, icon("star-fill"), " ", t("important"))]);
     $("[data-download]").hidden = !training.downloadable;
     $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
   }
@@ -112,7 +112,7 @@ export class Head {
       training.deleted_at && this.inTrash(),
       training.status === "failed" && failed(training),
       training.status === "paused" && notice("pause-circle-fill", t("Paused"), pauseText(training)),
-      training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("It stops within a batch and goes on later from its last whole epoch.")),
+      training.status === "running" && training.pause_requested && notice("pause-circle", t("Pausing"), t("The run pauses within one batch. When resumed, it continues from the last completed epoch.")),
     ];
   }
 
@@ -122,17 +122,17 @@ export class Head {
     const buttons = h("div", { class: "notice-actions" },
       button("arrow-counterclockwise", t("Restore"), () => restore(training, this.changed), "btn-outline btn-sm"),
       button("trash3", t("Delete permanently"), () => deleteForGood(training, () => window.location.assign("/trainings?trash=true")), "btn-outline btn-danger-quiet btn-sm"));
-    return notice("trash3", t("In the trash"), t("It is removed for good on {date}.", { date: dateTime(until.toISOString()) }), buttons);
+    return notice("trash3", t("In the trash"), t("This run will be deleted permanently on {date}.", { date: dateTime(until.toISOString()) }), buttons);
   }
 }
 
 /** What went wrong, with the step that helps beside it. */
 function failed(training) {
-  const told = failure({ title: t("The training failed"), detail: training.error || t("No reason was recorded. See the log.") });
+  const told = failure({ title: t("The run failed"), detail: training.error || t("No reason was recorded. See the log for details.") });
   const link = (symbol, label, href) => h("a", { class: "btn btn-outline btn-sm", href }, icon(symbol), " ", label);
-  const change = training.actions.includes("clone") && link("sliders", t("Copy and change"), `/trainings/new?clone=${training.id}`);
-  const steps = { data: [link("clipboard2-check", t("Findings of the dataset"), `/datasets/${training.dataset_id}?tab=findings`)], out_of_memory: [change], disk_full: [link("hdd", t("System"), "/system")] };
-  told.append(h("div", { class: "notice-actions" }, steps[training.error_kind] || [link("text-left", t("Read the log"), "#log-title")]));
+  const change = training.actions.includes("clone") && link("sliders", t("Clone and edit"), `/trainings/new?clone=${training.id}`);
+  const steps = { data: [link("clipboard2-check", t("Dataset issues"), `/datasets/${training.dataset_id}?tab=findings`)], out_of_memory: [change], disk_full: [link("hdd", t("System"), "/system")] };
+  told.append(h("div", { class: "notice-actions" }, steps[training.error_kind] || [link("text-left", t("View log"), "#log-title")]));
   return told;
 }
 
@@ -141,20 +141,20 @@ const notice = (symbol, title, text, ...more) => h("div", { class: "notice is-wa
 /** What the progress panel says: {main, side: [texts], strong}. */
 function advanceTexts(training, metrics) {
   const troubles = [
-    training.restarts ? tn("went on by itself {n} time", "went on by itself {n} times", training.restarts) : null,
-    training.halvings ? t("batch reduced to {batch}", { batch: number(training.batch_now) }) : null,
+    training.restarts ? tn("resumed automatically {n} time", "resumed automatically {n} times", training.restarts) : null,
+    training.halvings ? t("batch size reduced to {batch}", { batch: number(training.batch_now) }) : null,
   ];
   const total = number(training.total_epochs || training.epochs);
   const ended = { side: [...troubles, training.duration && t("took {time}", { time: duration(training.duration) })], strong: training.end_time ? dateTime(training.end_time) : "" };
   const texts = {
     running: () => running(training, troubles),
-    pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("goes on after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
-    paused: () => ({ main: training.current_epoch ? t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Paused before the first epoch was done"), side: [...troubles, stillToGo(training, metrics)], strong: percent(fraction(training)) }),
-    completed: () => ({ main: tn("{n} epoch done", "{n} epochs done", training.current_epoch), ...ended }),
+    pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("resumes after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
+    paused: () => ({ main: training.current_epoch ? t("Paused after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Paused before the first epoch was completed"), side: [...troubles, stillToGo(training, metrics)], strong: percent(fraction(training)) }),
+    completed: () => ({ main: tn("{n} epoch completed", "{n} epochs completed", training.current_epoch), ...ended }),
   };
   const own = texts[training.status];
   if (own) return own();
-  return { main: training.current_epoch ? t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Ended before the first epoch was done"), ...ended };
+  return { main: training.current_epoch ? t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Ended before the first epoch was completed"), ...ended };
 }
 
 /** How long the rest takes at the pace of the last epochs. */
@@ -162,7 +162,7 @@ function stillToGo(training, metrics) {
   const paces = metrics.slice(-PACE).map(({ seconds }) => seconds).filter(Number.isFinite);
   const epochs = (training.total_epochs || training.epochs) - training.current_epoch;
   if (!paces.length || epochs <= 0) return null;
-  return t("about {time} still to go", { time: duration((epochs * paces.reduce((sum, pace) => sum + pace, 0)) / paces.length) });
+  return t("about {time} left", { time: duration((epochs * paces.reduce((sum, pace) => sum + pace, 0)) / paces.length) });
 }
 
 function running(training, troubles) {

@@ -39,7 +39,7 @@ export class Unusual {
     }
     const count = $("[data-unusual-count]");
     count.hidden = !warnings.length;
-    put(count, icon("exclamation-triangle-fill"), " ", tn("{n} thing is unusual: see beside the fields. It can start all the same.", "{n} things are unusual: see beside the fields. It can start all the same.", warnings.length));
+    put(count, icon("exclamation-triangle-fill"), " ", tn("{n} unusual value: see the note next to the field. You can start anyway.", "{n} unusual values: see the notes next to the fields. You can start anyway.", warnings.length));
   }
 
   entry({ message, change }) {

@@ -4,7 +4,7 @@ import { notZip, whyNoZip } from "./archive_kind.js";
 import { h, icon, put } from "./dom.js";
 import { dropZone } from "./drop.js";
 import { bytes, number, percent, remaining } from "./format.js";
-import { t } from "./i18n.js";
+import { t, tn } from "./i18n.js";
 import { uploadForm } from "./upload_form.js";
 import { Transfer, created, fingerprint, fits, terminate, unfinished } from "./resumable.js";
 import { bar, moveBar } from "./status.js";

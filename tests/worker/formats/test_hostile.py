@@ -81,7 +81,7 @@ COCO = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
     [
         (json.dumps(COCO).replace('"categories"', '"x": ' + "[" * 100_000 + "]" * 100_000 + ', "categories"'), "deep"),
         (json.dumps(COCO)[:-30], "JSON"),
-        (json.dumps(COCO).replace("64", "9" * 5000), "cannot be read"),
+        (json.dumps(COCO).replace("64", "9" * 5000), "can't be read"),
         (json.dumps(COCO).replace("cat\"", "../../pwn\""), "../../pwn"),
         (json.dumps(COCO).encode("utf-16").decode("latin-1"), "No dataset"),
         (json.dumps(COCO).replace("a.jpg", "../../../etc/passwd"), "ZIP"),
@@ -89,7 +89,7 @@ COCO = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
 )  # fmt: skip
 def test_json(tmp_path: Path, text: str, words: str) -> None:
     said = refusal(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
-    assert words in said or "cannot be read" in said
+    assert words in said or "can't be read" in said
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "NaN", "9" * 400, '"x"', "null", "[]", "{}", "true"])

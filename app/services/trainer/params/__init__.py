@@ -39,7 +39,7 @@ def checked(params: Mapping[str, Any], task: str | None = None) -> dict[str, Any
         except ValueError as error:
             errors.append({"field": f"params.{name[:50]}", "message": str(error)})
     if errors:
-        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), errors)
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), errors)
     return values
 
 

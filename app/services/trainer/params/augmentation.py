@@ -6,60 +6,63 @@ from app.services.trainer.params.kinds import BOXES, Parameter
 
 COLOR = (
     Parameter("hsv_h", "number", "color", _l(
-        "Shift of the hue, as a part of the colour circle. Keep it small where colour tells the classes apart."
+        "Maximum hue shift, as a fraction of the color wheel. Keep it small when color distinguishes the classes."
     ), 0, 1),
-    Parameter("hsv_s", "number", "color", _l("Change of the saturation, as a part of it."), 0, 1),
-    Parameter("hsv_v", "number", "color", _l("Change of the brightness, as a part of it: other light."), 0, 1),
-    Parameter("bgr", "number", "color", _l("Chance that red and blue change places."), 0, 1, tasks=BOXES),
+    Parameter("hsv_s", "number", "color", _l("Maximum saturation change, as a fraction."), 0, 1),
+    Parameter("hsv_v", "number", "color", _l("Maximum brightness change, as a fraction. Simulates different "
+                                             "lighting."), 0, 1),
+    Parameter("bgr", "number", "color", _l("Probability of swapping the red and blue channels."), 0, 1, tasks=BOXES),
     Parameter("auto_augment", "choice", "color", _l(
-        "A ready mixture of changes for classification: RandAugment, AutoAugment or AugMix; empty for none."
+        "Ready-made data augmentation for classification: RandAugment, AutoAugment or AugMix. Leave empty for none."
     ), choices=("randaugment", "autoaugment", "augmix", ""), tasks=("classify",)),
     Parameter("erasing", "number", "color", _l(
-        "Chance that a random rectangle of the image is covered, so that no single detail decides."
+        "Probability of covering a random rectangle of the image (random erasing), so that no single detail "
+        "decides."
     ), 0, 1, tasks=("classify",)),
 )  # fmt: skip
 
 GEOMETRY = (
     Parameter("degrees", "number", "geometry", _l(
-        "Turn by up to so many degrees either way. 180 for images that have no up, such as from above."
+        "Maximum rotation in either direction, in degrees. Use 180 for images without a natural up direction, such "
+        "as aerial images."
     ), 0, 180, tasks=BOXES),
     Parameter("translate", "number", "geometry", _l(
-        "Shift by up to this part of the image, so that objects are cut off at its edge as well."
+        "Maximum shift, as a fraction of the image, so that some objects are cut at its border."
     ), 0, 1, tasks=BOXES),
     Parameter("scale", "number", "geometry", _l(
-        "Enlarge or shrink by up to this part: nearer and farther objects. For classification, how much may be cut off."
+        "Maximum scaling, as a fraction: objects nearer and farther. For classification, how much may be cropped."
     ), 0, 1),
-    Parameter("shear", "number", "geometry", _l("Slant by up to so many degrees."), 0, 90, tasks=BOXES),
+    Parameter("shear", "number", "geometry", _l("Maximum shear, in degrees."), 0, 90, tasks=BOXES),
     Parameter("perspective", "number", "geometry", _l(
-        "Perspective distortion, as if seen from the side. Small numbers such as 0.0005."
+        "Perspective distortion, as if seen from the side. Use very small values."
     ), 0, 0.001, tasks=BOXES),
     Parameter("flipud", "number", "geometry", _l(
-        "Chance to turn the image upside down. Useful for images from above."
+        "Probability of a vertical flip. Useful for images taken from above."
     ), 0, 1),
     Parameter("fliplr", "number", "geometry", _l(
-        "Chance to mirror left and right. Set 0 where the side matters, as for text and traffic signs."
+        "Probability of a horizontal flip. Use 0 where left and right matter, as in text and traffic signs."
     ), 0, 1),
 )  # fmt: skip
 
 MIXING = (
     Parameter("mosaic", "number", "mixing", _l(
-        "Chance to put four images together: small objects and new surroundings in each batch."
+        "Probability of combining four images into one (mosaic): smaller objects and new contexts in each batch."
     ), 0, 1, tasks=BOXES),
     Parameter("close_mosaic", "integer", "mixing", _l(
-        "Without mosaic and mixing in so many last epochs, so that the model ends on real images. 0 keeps them to the "
-        "end."
+        "Number of last epochs without mosaic and mixing, so that the run ends on unmodified images. 0 never "
+        "disables them."
     ), 0, 10_000, tasks=BOXES),
     Parameter("mixup", "number", "mixing", _l(
-        "Chance to blend two images into one. Helps large models against learning by heart."
+        "Probability of blending two images into one (MixUp). Helps large models against overfitting."
     ), 0, 1, tasks=BOXES),
     Parameter("cutmix", "number", "mixing", _l(
-        "Chance to replace a rectangle by a piece of another image."
+        "Probability of replacing a rectangle with a piece of another image (CutMix)."
     ), 0, 1, tasks=BOXES),
     Parameter("copy_paste", "number", "mixing", _l(
-        "The part of the objects that is cut out and pasted again elsewhere. Needs polygons."
+        "Fraction of objects copied and pasted elsewhere (copy-paste). Needs polygons."
     ), 0, 1, tasks=("segment", "obb")),
     Parameter("copy_paste_mode", "choice", "mixing", _l(
-        "Where pasted objects come from: “flip”, mirrored in the same image; “mixup”, from another one."
+        "Source of pasted objects: “flip”, mirrored from the same image; “mixup”, from another image."
     ), choices=("flip", "mixup"), tasks=("segment", "obb")),
 )  # fmt: skip
 

@@ -1,10 +1,14 @@
 """What a parameter can be, and the check of each kind."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
+
+from app.i18n import decimal
+from app.texts import task_names
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
 BOXES = TASKS[:4]  # labels with places in the image
@@ -31,7 +35,7 @@ class Parameter:
             ValueError: it does not fit; with a message for the user.
         """
         if task is not None and task not in self.tasks:
-            raise ValueError(_("Only for these tasks: %(tasks)s.", tasks=", ".join(self.tasks)))
+            raise ValueError(_("Only for these tasks: %(tasks)s.", tasks=task_names(*self.tasks)))
         if self.kind == "device":
             return device(value)
         if self.kind == "boolean":
@@ -43,15 +47,16 @@ class Parameter:
     def number(self, value: Any) -> float:
         whole = self.kind == "integer"
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise ValueError(_("Not a whole number.") if whole else _("Not a number."))
-        if self.low is None or self.high is None or not self.low <= value <= self.high:  # not a number is nowhere
-            raise ValueError(_("Must be between %(low)s and %(high)s.", low=self.low, high=self.high))
+            raise ValueError(_("Must be a whole number.") if whole else _("Must be a number."))
+        low, high = -math.inf if self.low is None else self.low, -math.inf if self.high is None else self.high
+        if not low <= value <= high:  # not a number is nowhere
+            raise ValueError(_("Must be between %(low)s and %(high)s.", low=decimal(low), high=decimal(high)))
         return value
 
 
 def flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(_("Not true or false."))
+        raise ValueError(_("Must be true or false."))
     return value
 
 
@@ -68,4 +73,4 @@ def device(value: Any) -> str:
         numbers = text.split(",")
         if len(set(numbers)) == len(numbers):
             return text
-    raise ValueError(_("Must be auto, cpu, or numbers of GPUs such as 0 or 0,1."))
+    raise ValueError(_("Must be auto, cpu, or GPU numbers: 0, or 0 and 1 written as “0,1”."))

@@ -4,11 +4,11 @@ from flask_babel import lazy_gettext as _l
 
 GROUPS = {
     "optimizer": _l("Optimizer and learning rate"),
-    "loss": _l("Weights of the loss"),
+    "loss": _l("Loss weights"),
     "model": _l("Model"),
-    "run": _l("Run"),
+    "run": _l("Execution"),
     "data": _l("Images"),
-    "color": _l("Augmentation: colour"),
-    "geometry": _l("Augmentation: geometry"),
-    "mixing": _l("Augmentation: mixing images"),
+    "color": _l("Data augmentation: color"),
+    "geometry": _l("Data augmentation: geometry"),
+    "mixing": _l("Data augmentation: image mixing"),
 }

@@ -21,7 +21,7 @@ const CHARTS = [
   { key: "precision", title: t("Precision"), min: 0, max: 1 },
   { key: "recall", title: t("Recall"), min: 0, max: 1 },
   { key: "learning_rate", title: t("Learning rate"), min: 0 },
-  { key: "seconds", title: t("Seconds an epoch"), min: 0 },
+  { key: "seconds", title: t("Seconds per epoch"), min: 0 },
 ];
 const USUAL = ["map50", "map95", "loss", "val_loss"];
 const overlays = new Map(); // metric → Overlay
@@ -64,15 +64,15 @@ async function load() {
 }
 
 const none = () => blank({
-  symbol: "layers", title: t("Lay trainings over each other"),
-  text: t("Choose up to ten. Their curves share the axes, their best values stand side by side, and you see in which settings they differ."),
-  actions: [h("button", { class: "btn btn-primary", type: "button", onclick: add }, icon("plus-lg"), " ", t("Choose trainings"))],
+  symbol: "layers", title: t("Compare runs"),
+  text: tn("Choose up to {n} run. Compare curves, best values and settings side by side.", "Choose up to {n} runs. Compare curves, best values and settings side by side.", MOST),
+  actions: [h("button", { class: "btn btn-primary", type: "button", onclick: add }, icon("plus-lg"), " ", t("Choose runs"))],
 });
 
 function show() {
   const { trainings, curves, defaults, missing } = answer;
   if (missing.length) {
-    toast(tn("{n} of them is not there any more.", "{n} of them are not there any more.", missing.length));
+    toast(tn("{n} run no longer exists.", "{n} runs no longer exist.", missing.length));
     write({ ids: state.ids.filter((id) => !missing.includes(id)) }, true);
   }
   places = places.map((id) => (state.ids.includes(id) ? id : null));
@@ -86,11 +86,11 @@ function show() {
 
 function showRuns() {
   const chip = (run) => h("li", { class: "run-chip" }, swatch(run), h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, longName(run.name)), trainingBadge(run.training),
-    h("button", { class: "icon-button", type: "button", title: t("Take away"), "aria-label": t("Take {name} away", { name: run.name }), onclick: () => { write({ ids: state.ids.filter((id) => id !== run.id) }); load(); } }, icon("x-lg")));
+    h("button", { class: "icon-button", type: "button", title: t("Remove"), "aria-label": t("Remove {name}", { name: run.name }), onclick: () => { write({ ids: state.ids.filter((id) => id !== run.id) }); load(); } }, icon("x-lg")));
   put($("[data-runs]"), runs.map(chip));
   $("[data-tools]").hidden = !state.ids.length;
   $("[data-add]").disabled = state.ids.length >= MOST;
-  $("[data-add]").title = state.ids.length >= MOST ? t("Ten are compared at most: take one away first.") : "";
+  $("[data-add]").title = state.ids.length >= MOST ? tn("You can compare up to {n} run. Remove one first.", "You can compare up to {n} runs. Remove one first.", MOST) : "";
   $("[data-sub]").textContent = runs.length ? tn("{n} run", "{n} runs", runs.length) : "";
   $("[data-hint]").hidden = runs.length !== 1;
 }
@@ -113,7 +113,7 @@ function showCharts() {
 function showSettings() {
   const trainings = runs.map(({ training }) => training);
   const differ = runs.length > 1 ? settings(trainings, answer.defaults).filter(({ differs }) => differs).length : 0;
-  $("[data-differ]").textContent = differ ? tn("{n} differs", "{n} differ", differ) : "";
+  $("[data-differ]").textContent = differ ? tn("{n} difference", "{n} differences", differ) : "";
   put($("[data-settings]"), settingsTable(runs, answer.defaults, state.all || runs.length === 1, swatch));
 }
 
@@ -135,8 +135,8 @@ async function add() {
 async function copy() {
   try {
     await navigator.clipboard.writeText(window.location.href);
-    toast(t("The link is copied. Who opens it sees the same comparison."), "success");
-  } catch { toast(t("Copy the address of this page: it holds the comparison.")); }
+    toast(t("Link copied. It opens this comparison."), "success");
+  } catch { toast(t("Copy this page's URL to share the comparison.")); }
 }
 
 function setSmooth(weight, replace = true) {

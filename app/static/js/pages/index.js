@@ -122,7 +122,7 @@ function showMachine(system, place) {
   const { cpu = {}, memory = {}, disk = {}, gpus = [] } = system;
   const used = ({ used, total }) => t("{used} of {total}", { used: bytes(used), total: bytes(total) });
   put(place,
-    meter(t("Processor"), (cpu.percent ?? 0) / 100, [percent((cpu.percent ?? 0) / 100), cpu.count && tn("{n} core", "{n} cores", cpu.count)].filter(Boolean).join(" · ")),
+    meter(t("CPU"), (cpu.percent ?? 0) / 100, [percent((cpu.percent ?? 0) / 100), cpu.count && tn("{n} core", "{n} cores", cpu.count)].filter(Boolean).join(" · ")),
     memory.total && meter(t("Memory"), memory.used / memory.total, used(memory)),
     disk.total && meter(t("Disk"), (disk.total - disk.free) / disk.total, t("{free} free", { free: bytes(disk.free) })),
     gpus.length ? gpus.map((gpu) => meter(gpu.name || t("GPU"), gpu.memory_total ? gpu.memory_used / gpu.memory_total : 0, gpu.memory_total ? used({ used: gpu.memory_used, total: gpu.memory_total }) : ""))

@@ -10,27 +10,27 @@ const gauges = new Gauges($("[data-gauges]"));
 let log = null;
 
 const PROGRAMS = {
-  web: () => t("Server"), train: () => t("Training"), predict: () => t("Test of models"), validate: () => t("Check of a dataset"), ingest: () => t("Import of a dataset"),
-  estimate: () => t("Estimate"), sample: () => t("Sample dataset"), weights: () => t("Start weights"),
+  web: () => t("Server"), train: () => t("Training"), predict: () => t("Model test"), validate: () => t("Dataset check"), ingest: () => t("Dataset import"),
+  estimate: () => t("Estimate"), sample: () => t("Sample dataset"), weights: () => t("Initial weights"),
 };
 
-const link = ({ id, name }) => h("a", { class: "name-link", href: `/trainings/${id}`, title: name }, name || t("training {id}", { id }));
+const link = ({ id, name }) => h("a", { class: "name-link", href: `/trainings/${id}`, title: name }, name || t("run {id}", { id }));
 
 function showDevices(devices) {
   put($("[data-devices]"), devices.map(({ device, name, trainings, measuring }) => h("div", { class: "device" },
     h("span", {}, device === "cpu" ? t("Processor (CPU)") : `GPU ${device}`, name && h("span", { class: "under" }, ` ${name}`)),
-    h("span", { class: "device-users" }, trainings.map(link), measuring && h("span", { class: "under" }, t("an estimate is being measured")), !trainings.length && !measuring && h("span", { class: "quiet" }, t("free"))))));
+    h("span", { class: "device-users" }, trainings.map(link), measuring && h("span", { class: "under" }, t("estimate in progress")), !trainings.length && !measuring && h("span", { class: "quiet" }, t("free"))))));
 }
 
 function showDatabase({ kind, size, queries, median, p95, longest }) {
   const time = (value) => (value === null ? "–" : `${significant(value)} ms`);
-  const rows = [[t("Kind"), { sqlite: "SQLite", postgresql: "PostgreSQL" }[kind] || kind], [t("Size"), bytes(size)], [t("Queries since the start"), number(queries)], [t("Median time"), time(median)], [t("95 % are under"), time(p95)], [t("Longest"), time(longest)]];
+  const rows = [[t("Kind"), { sqlite: "SQLite", postgresql: "PostgreSQL" }[kind] || kind], [t("Size"), bytes(size)], [t("Queries since startup"), number(queries)], [t("Median time"), time(median)], [t("95th percentile"), time(p95)], [t("Slowest"), time(longest)]];
   put($("[data-database]"), rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "tabular" }, value)]));
 }
 
 function showProcesses(processes) {
   $("[data-process-count]").textContent = number(processes.length);
-  const head = [t("Process"), "PID", t("Processor"), t("Memory"), t("Threads"), t("Runs for")];
+  const head = [t("Process"), "PID", t("CPU"), t("Memory"), t("Threads"), t("Running for")];
   put($("[data-processes]"), h("div", { class: "table-wrap" }, h("table", { class: "list" },
     h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
     h("tbody", {}, processes.map(({ pid, program, training_id: id, cpu, rss, threads, uptime }) => h("tr", {},
@@ -41,17 +41,17 @@ function showProcesses(processes) {
 function show(system) {
   $("[data-waiting]").hidden = true;
   $("[data-figures]").hidden = false;
-  $("[data-sub]").textContent = t("{host} · the server runs for {time}", { host: system.host.name, time: duration(system.uptime) });
+  $("[data-sub]").textContent = t("{host} · server uptime: {time}", { host: system.host.name, time: duration(system.uptime) });
   gauges.show(system);
   showDevices(system.devices);
   showDatabase(system.database);
   showProcesses(system.processes);
-  put($("[data-about]"), [[t("Computer"), system.host.system], ["Python", system.host.python]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+  put($("[data-about]"), [[t("Host"), system.host.system], ["Python", system.host.python]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   log ??= new AppLog($(".log-panel"));
 }
 
 const failed = $("[data-failure]");
-const off = () => blank({ symbol: "eye-slash", title: t("The figures are switched off"), text: t("The server was started with METRICS_ENABLED=False. Set it to True and start again.") });
+const off = () => blank({ symbol: "eye-slash", title: t("System metrics are disabled"), text: t("The server runs with METRICS_ENABLED=False. Set it to True and restart the server.") });
 
 const feed = new SystemFeed({
   show: (system) => { show(system); put(failed); },

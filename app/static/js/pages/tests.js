@@ -22,7 +22,7 @@ const pictures = new Pictures(() => (form.elements.compare.checked ? pickers : {
 const bench = new Bench(pictures, comparing);
 const gallery = new Gallery(pictures, (item) => { bench.look(item); classes(); });
 const history = new TestHistory(reopen);
-const video = new VideoView($("[data-mode-video]"), pickers.a, (sample) => { if (mode === "video") showLive(sample, t("This moment has not been looked at yet.")); });
+const video = new VideoView($("[data-mode-video]"), pickers.a, (sample) => { if (mode === "video") showLive(sample, t("This position hasn't been analyzed yet.")); });
 const camera = new CameraView(pickers.a, (sample) => { if (mode === "camera") showLive(sample); }, (file) => take([file], false));
 let mode = "pictures";
 
@@ -34,7 +34,7 @@ async function start() {
     $("[data-none]").hidden = Boolean(first.training);
     $("[data-loading]").hidden = true;
     if (!first.training) { put($("[data-none]"), none()); $("[data-history-panel]").hidden = true; return; }
-    if (first.missing) toast(t("The model that the address names has no weights yet; this is the newest that has."), "info");
+    if (first.missing) toast(t("The requested model has no weights yet. Showing the newest model that has."), "info");
     $("[data-history-panel]").hidden = false;
     history.load();
     await pickers.a.choose(first.training, first.checkpoint);
@@ -46,7 +46,7 @@ async function start() {
 }
 
 const none = () => blank({
-  symbol: "bounding-box", title: t("No trained model yet"), text: t("When a training has saved its first weights, they can be tried here."),
+  symbol: "bounding-box", title: t("No trained model yet"), text: t("Models appear here once a run has saved its first weights."),
   actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training run"))],
 });
 
@@ -82,13 +82,13 @@ function setMode(chosen) {
   $("[data-picker=b]").hidden = !comparing();
   $("[data-results]").setAttribute("aria-live", mode === "pictures" ? "polite" : "off");
   if (mode === "pictures") bench.refresh();
-  else showLive(null, mode === "video" ? t("What the model finds is listed here.") : undefined);
+  else showLive(null, mode === "video" ? t("Detections are listed here.") : undefined);
   video.refresh();
   stale();
 }
 
 /** What was found in a frame. */
-function showLive(sample, empty = t("What the model finds is listed here.")) {
+function showLive(sample, empty = t("Detections are listed here.")) {
   const shown = settings.shown(sample?.detections);
   $("[data-found-count]").textContent = sample && !shown[0]?.top5 ? number(shown.length) : "";
   put($("[data-times]"), sample ? t("{time} ms", { time: number(sample.time, 1) }) : "");
@@ -152,13 +152,13 @@ function rows() {
 
 function download(kind) {
   const found = rows();
-  if (!found.length) { toast(t("There is nothing to download yet.")); return; }
+  if (!found.length) { toast(t("Nothing to download yet.")); return; }
   ({ json: saveJson, csv: saveCsv })[kind](found, `test-${mode}`);
 }
 
 async function downloadPicture() {
   const viewer = { pictures: bench.viewers.a, video: video.viewer, camera: camera.viewer }[mode];
-  if (!viewer?.natural.width) { toast(t("There is nothing to download yet.")); return; }
+  if (!viewer?.natural.width) { toast(t("Nothing to download yet.")); return; }
   const name = mode === "pictures" ? bench.item.name.replace(/\.[^.]+$/, "") : mode;
   save(await viewer.png(), `${name}-found.png`);
 }

@@ -107,7 +107,7 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
 /** After sleep or a cut: the reader sees that the page is up to date again, and from where on it was not. */
 function caughtUp(missed) {
   const place = $("[data-caught-up]");
-  place.textContent = missed === 1 ? t("One epoch that was missed has been added.") : t("{n} epochs that were missed have been added.", { n: missed });
+  place.textContent = missed === 1 ? t("1 missed epoch was added.") : t("{n} epochs that were missed have been added.", { n: missed });
   place.hidden = false;
   clearTimeout(caughtUp.timer);
   caughtUp.timer = setTimeout(() => { place.hidden = true; }, 10_000);

@@ -108,7 +108,7 @@ async function one(id) {
 }
 
 const none = () => blank({
-  symbol: "images", title: t("A training needs a dataset"), text: t("None is ready yet. Upload one, or begin with the sample."),
+  symbol: "images", title: t("A run needs a dataset"), text: t("No dataset is ready. Upload one or use the sample dataset."),
   actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset"))), h("a", { class: "btn btn-outline", href: "/datasets" }, icon("upload"), " ", t("Upload a dataset"))],
 });
 
@@ -147,14 +147,14 @@ function summary() {
   const steps = dataset && known("batch_size") ? Math.ceil(dataset.train_images / value("batch_size")) : null;
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
-    [t("Pictures to learn from"), dataset ? pictures(dataset.train_images) : "–"],
+    [t("Training images"), dataset ? pictures(dataset.train_images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
     [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
-    [t("Steps an epoch"), number(steps)],
-    [t("Steps in all"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
+    [t("Iterations per epoch"), number(steps)],
+    [t("Total iterations"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
   ];
   put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-  form.elements.name.placeholder = dataset ? (original ? t("Made from the name of the copied one") : t("Made from dataset and model")) : "";
+  form.elements.name.placeholder = dataset ? (original ? t("Default: name of the cloned run, numbered") : t("Default: dataset and model")) : "";
 }
 
 function showErrors(errors) {
@@ -238,7 +238,6 @@ async function submit(event) {
   }
 }
 
-for (const place of $$("[data-decimal]")) place.textContent = number(Number(place.dataset.decimal), 1);
 form.addEventListener("input", changed);
 select.addEventListener("change", () => { show(); if (!original) presets.load(select.value); });
 for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });

@@ -35,12 +35,12 @@ async function load(query) {
 
 function show(answer, query) {
   page = answer;
-  $("[data-sub]").textContent = answer.total ? tn("{n} run", "{n} runs", answer.total) : t("No training");
+  $("[data-sub]").textContent = answer.total ? tn("{n} run", "{n} runs", answer.total) : t("No runs");
   const filtered = query.search || query.status || query.dataset_id || query.model || query.task;
   form.hidden = !answer.total && !filtered;
   if (state.beyond(answer)) return;
   if (answer.trainings.length) put(list, trainingTable(answer.trainings, options(query)));
-  else if (filtered) put(list, state.nothing(t("No training fits these filters.")));
+  else if (filtered) put(list, state.nothing(t("No runs match these filters.")));
   else put(list, inTrash ? emptyTrash() : empty());
   selection?.refresh(answer.trainings);
   showPager($("[data-pager]"), answer, (number) => state.go(number));
@@ -49,18 +49,18 @@ function show(answer, query) {
 const options = (query) => ({ curves: true, ...(inTrash ? { actions: trashActions } : { selection }), sort: { by: query.sort, go: (key) => state.set("sort", key) } });
 
 const empty = () => blank({
-  symbol: "graph-up", title: t("No training yet"),
-  text: t("A training teaches a model on one of your datasets. Its curves appear while it runs."),
+  symbol: "graph-up", title: t("No runs yet"),
+  text: t("Train a model on one of your datasets. Metrics appear while the run is in progress."),
   actions: [h("a", { class: "btn btn-primary", href: "/trainings/new" }, icon("play-fill"), " ", t("New training run"))],
 });
 
-const emptyTrash = () => blank({ symbol: "trash3", title: t("The trash is empty"), text: t("A deleted training stays here for a while and can be restored.") });
+const emptyTrash = () => blank({ symbol: "trash3", title: t("The trash is empty"), text: t("Deleted runs stay here for some days and can be restored.") });
 
 /** What can be done with a training in the trash. */
 function trashActions(training) {
   const again = () => load(state.current());
   return [
-    button("arrow-counterclockwise", t("Restore"), () => restore(training, () => { toast(t("“{name}” is back.", { name: training.name }), "success"); return again(); }), "btn-outline btn-sm"),
+    button("arrow-counterclockwise", t("Restore"), () => restore(training, () => { toast(t("“{name}” was restored.", { name: training.name }), "success"); return again(); }), "btn-outline btn-sm"),
     button("trash3", t("Delete permanently"), () => deleteForGood(training, again), "btn-outline btn-danger-quiet btn-sm"),
   ];
 }

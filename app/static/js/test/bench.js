@@ -41,7 +41,7 @@ export class Bench {
     this.end();
     $("[data-found-count]").textContent = "";
     put($("[data-times]"));
-    put(this.found, h("p", { class: "panel-empty" }, t("What the model finds is listed here.")));
+    put(this.found, h("p", { class: "panel-empty" }, t("Detections are listed here.")));
   }
 
   end() {
@@ -77,7 +77,7 @@ export class Bench {
       return place;
     }
     const drawn = item.answers[side]?.image_url;
-    const note = h("p", { class: "panel-empty" }, drawn ? t("The browser cannot show this kind of picture: these are the boxes that the server drew.") : t("The browser cannot show this kind of picture; what is found in it is listed."));
+    const note = h("p", { class: "panel-empty" }, drawn ? t("The browser can't display this image format. These are the boxes drawn by the server.") : t("The browser can't display this image format. Detections are listed below."));
     return put(place, drawn && h("img", { class: "test-plain", src: drawn, alt: item.name }), note);
   }
 
@@ -85,9 +85,9 @@ export class Bench {
   list() {
     const { item, found } = this;
     const answers = this.sides.map((side) => item.answers[side]);
-    put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { class: "test-time", title: t("The model alone; in all {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }))));
-    if (item.state === "failed") { $("[data-found-count]").textContent = ""; put(found, h("p", { class: "panel-empty" }, t("This picture could not be used."))); return; }
-    if (answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put(found, item.state === "done" ? h("p", { class: "panel-empty" }, t("The second model has not looked at it.")) : [h("p", { class: "panel-empty" }, t("Looking…")), skeleton(3)]); return; }
+    put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { class: "test-time", title: t("Model only; total: {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }))));
+    if (item.state === "failed") { $("[data-found-count]").textContent = ""; put(found, h("p", { class: "panel-empty" }, t("This image can't be used."))); return; }
+    if (answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put(found, item.state === "done" ? h("p", { class: "panel-empty" }, t("The second model hasn't analyzed this image.")) : [h("p", { class: "panel-empty" }, t("Analyzing…")), skeleton(3)]); return; }
     this.count(answers.map((answer) => settings.shown(answer.detections)));
   }
 

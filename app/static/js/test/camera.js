@@ -6,11 +6,11 @@ import { askAbout, grab } from "./frames.js";
 import { Viewer } from "./viewer.js";
 
 const REASONS = {
-  insecure: () => [t("The browser gives no camera to this page"), t("Cameras work only on pages served over https, or on localhost. Ask for https on the server, or open the page on the machine itself.")],
-  NotAllowedError: () => [t("The camera was not allowed"), t("Allow it in the browser (the camera symbol beside the address), then try again.")],
-  NotFoundError: () => [t("No camera was found"), t("Connect one, then try again.")],
-  NotReadableError: () => [t("The camera is in use"), t("Another program holds it. Close that program, then try again.")],
-  OverconstrainedError: () => [t("This camera is gone"), t("Choose another one, then try again.")],
+  insecure: () => [t("The browser blocks the camera on this page"), t("The camera needs HTTPS or localhost. Set up HTTPS on the server, or open this page on the server machine.")],
+  NotAllowedError: () => [t("Camera access was denied"), t("Allow the camera in the browser (camera icon next to the address), then try again.")],
+  NotFoundError: () => [t("No camera found"), t("Connect a camera, then try again.")],
+  NotReadableError: () => [t("The camera is in use"), t("Another program is using the camera. Close it, then try again.")],
+  OverconstrainedError: () => [t("This camera is no longer available"), t("Choose another camera, then try again.")],
 };
 
 export class CameraView {
@@ -32,7 +32,7 @@ export class CameraView {
       const chosen = $("[data-camera-choice]").value;
       this.stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { width: { ideal: 1280 }, ...(chosen ? { deviceId: { exact: chosen } } : { facingMode: "environment" }) } });
     } catch (error) {
-      const [title, detail] = (REASONS[error.name] || (() => [t("The camera cannot be used"), error.message]))();
+      const [title, detail] = (REASONS[error.name] || (() => [t("The camera can't be used"), error.message]))();
       put(notice, failure({ title, detail }, () => this.start()));
       return;
     }
@@ -90,14 +90,14 @@ export class CameraView {
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 3000), now];
     const rate = this.times.length > 1 ? (this.times.length - 1) / ((now - this.times[0]) / 1000) : 0;
-    $("[data-camera-figures]").textContent = t("{rate} pictures a second · {wait} ms from picture to answer, {model} ms of it the model", { rate: number(rate, 1), wait: number(wait), model: number(model) });
+    $("[data-camera-figures]").textContent = t("{rate} images per second · {wait} ms from image to result, {model} ms of it in the model", { rate: number(rate, 1), wait: number(wait), model: number(model) });
   }
 
   keepPicture() {
     if (!this.last) return;
     const name = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}.jpg`;
     this.keep(new File([this.last.blob], name, { type: "image/jpeg" }));
-    toast(t("Added to the pictures."), "success");
+    toast(t("Added to the images."), "success");
   }
 
   stop() {

@@ -77,12 +77,12 @@ export class Gallery {
   }
 
   words(item) {
-    if (item.state === "waiting") return [icon("hourglass"), " ", t("waiting")];
-    if (item.state === "sending") return [icon("arrow-repeat"), " ", t("looking…")];
+    if (item.state === "waiting") return [icon("hourglass"), " ", t("queued")];
+    if (item.state === "sending") return [icon("arrow-repeat"), " ", t("analyzing…")];
     if (item.state === "failed") return [icon("x-octagon-fill"), " ", t("failed"), h("span", { class: "visually-hidden" }, item.error)];
     return Object.entries(item.answers).map(([side, answer]) => {
       const shown = settings.shown(answer.detections);
-      const text = answer.task === "classify" && shown.length ? `${shown[0].class} ${percent(shown[0].confidence)}` : tn("{n} found", "{n} found", shown.length);
+      const text = answer.task === "classify" && shown.length ? `${shown[0].class} ${percent(shown[0].confidence)}` : tn("{n} object", "{n} objects", shown.length);
       return h("span", { class: "test-tile-found" }, item.answers.b ? `${side.toUpperCase()}: ${text}` : text);
     });
   }
@@ -98,12 +98,12 @@ export class Gallery {
     if (left) {
       const seconds = (performance.now() - began) / 1000;
       const rate = done / seconds;
-      const parts = [t("{done} of {total} pictures", { done: number(ready), total: number(items.length) })];
-      if (busy && done > 1) parts.push(t("{rate} a second", { rate: number(rate, 1) }), t("{time} left", { time: duration(left / rate) }));
+      const parts = [t("Images: {done} of {total}", { done: number(ready), total: number(items.length) })];
+      if (busy && done > 1) parts.push(t("{rate} per second", { rate: number(rate, 1) }), t("{time} left", { time: duration(left / rate) }));
       if (failed) parts.push(tn("{n} failed", "{n} failed", failed));
       $("[data-queue-bar]").style.width = `${(100 * ready) / items.length}%`;
       $("[data-queue-text]").textContent = parts.join(" · ");
-      put($("[data-stop-queue]"), busy ? [icon("pause-fill"), " ", t("Stop")] : [icon("play-fill"), " ", t("Go on")]);
+      put($("[data-stop-queue]"), busy ? [icon("pause-fill"), " ", t("Stop")] : [icon("play-fill"), " ", t("Resume")]);
     }
   }
 }

@@ -31,7 +31,7 @@ export class TestHistory {
       if (!answer.tests.length && page > 1) { this.load(Math.max(1, answer.pages)); return; }
       $("[data-history-count]").textContent = answer.total ? number(answer.total) : "";
       showPager($("[data-pager]"), answer, (target) => this.load(target));
-      const empty = search ? t("No test of a model with this name.") : t("Pictures that were tried stay here.");
+      const empty = search ? t("No tests match this model name.") : t("Your tests appear here.");
       put(place, answer.tests.length ? answer.tests.map((test) => this.shot(test)) : h("p", { class: "panel-empty" }, empty));
     });
   }
@@ -39,14 +39,14 @@ export class TestHistory {
   shot(test) {
     const [first] = test.detections;
     const whole = first?.top5 && labelOf(first);
-    const found = whole || tn("{n} thing found", "{n} things found", test.detections.length);
-    const open = t("Open again: {found}, {model}", { found, model: test.training_name });
+    const found = whole || tn("{n} object detected", "{n} objects detected", test.detections.length);
+    const open = t("Open test: {found}, {model}", { found, model: test.training_name });
     return h("div", { class: "test-shot", "data-test": test.id },
       h("button", { class: "test-shot-open", type: "button", title: dateTime(test.created_at), "aria-label": open, onclick: () => this.reopen(test) },
         h("img", { src: test.image_url, alt: "", loading: "lazy", decoding: "async" }),
-        h("span", { class: "test-shot-text" }, h("strong", { title: whole || null }, whole || tn("{n} found", "{n} found", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
+        h("span", { class: "test-shot-text" }, h("strong", { title: whole || null }, whole || tn("{n} object", "{n} objects", test.detections.length)), h("span", { class: "quiet" }, test.training_name), h("span", { class: "quiet" }, ago(test.created_at)))),
       h("span", { class: "test-shot-tools" },
-        h("a", { class: "icon-button", href: test.image_url, download: `test-${test.id}.jpg`, title: t("Download the picture with its boxes"), "aria-label": t("Download the picture with its boxes") }, icon("download")),
+        h("a", { class: "icon-button", href: test.image_url, download: `test-${test.id}.jpg`, title: t("Download image with boxes"), "aria-label": t("Download image with boxes") }, icon("download")),
         h("button", { class: "icon-button", type: "button", title: t("Delete"), "aria-label": t("Delete"), onclick: () => this.remove(test) }, icon("trash3"))));
   }
 
@@ -55,7 +55,7 @@ export class TestHistory {
   }
 
   async remove(test) {
-    const agreed = await confirmed({ title: t("Delete this test?"), text: t("The picture and what was found in it are deleted for good. The model stays."), action: t("Delete") });
+    const agreed = await confirmed({ title: t("Delete this test?"), text: t("The image and its detections are deleted permanently. The model is kept."), action: t("Delete") });
     if (!agreed) return;
     try { await remove(`/api/tests/${test.id}`); } catch (error) { if (error.status !== 404) toast(error.detail || error.title, "failed"); }
     this.load();

@@ -58,7 +58,7 @@ export class ModelPicker extends EventTarget {
   show({ models, total }) {
     this.options = models.filter((item) => item.downloadable);
     put(this.list, this.options.map((item, index) => this.option(item, index)),
-      !this.options.length && h("li", { class: "test-more", role: "presentation" }, t("No model has this name.")),
+      !this.options.length && h("li", { class: "test-more", role: "presentation" }, t("No model matches this name.")),
       total > models.length && h("li", { class: "test-more", role: "presentation" }, tn("{n} more: type to search", "{n} more: type to search", total - models.length)));
     this.expand(true);
     this.move(Math.max(0, this.options.findIndex(({ id }) => id === this.training?.id)));
@@ -140,9 +140,9 @@ export class ModelPicker extends EventTarget {
 
   help() {
     const { training } = this;
-    $("[data-checkpoint-label]", this.root).textContent = training.task === "classify" ? t("Checkpoint") : t("Checkpoint, with its mAP50");
+    $("[data-checkpoint-label]", this.root).textContent = training.task === "classify" ? t("Checkpoint") : t("Checkpoint and mAP50");
     put($("[data-model-help]", this.root), h("a", { href: `/trainings/${training.id}` }, modelName(training)), " · ", h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
-      training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("still training")]);
+      training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("in progress")]);
   }
 }
 

@@ -17,7 +17,7 @@ export class Pictures extends EventTarget {
 
   add(files) {
     const items = files.map((file) => ({ id: ++numbers, file, name: file.name, url: null, state: "waiting", answers: {}, error: null }));
-    for (const item of items) if (!EXTENSIONS.test(item.name)) Object.assign(item, { state: "failed", error: t("Not a picture. Choose JPEG, PNG, BMP, WebP or TIFF.") });
+    for (const item of items) if (!EXTENSIONS.test(item.name)) Object.assign(item, { state: "failed", error: t("This is not an image. Choose JPEG, PNG, BMP, WebP or TIFF.") });
     this.items.push(...items);
     this.tell();
     this.go();

@@ -17,10 +17,10 @@ function row(marked, ...cells) {
 function table(head, rows, total) {
   return [h("div", { class: "table-wrap", tabindex: -1 }, h("table", { class: "list is-tight" },
     h("thead", {}, h("tr", {}, head.map(([text, look]) => h("th", { scope: "col", class: look }, text)))), h("tbody", {}, rows))),
-  total > MOST_ROWS && h("p", { class: "panel-note test-note" }, t("The first {shown} of {total}; the downloads have all.", { shown: number(MOST_ROWS), total: number(total) }))];
+  total > MOST_ROWS && h("p", { class: "panel-note test-note" }, t("Showing the first {shown} of {total}. Downloads include all.", { shown: number(MOST_ROWS), total: number(total) }))];
 }
 
-const nothing = () => h("p", { class: "panel-empty" }, t("Nothing above this confidence. Lower it to see weaker guesses."));
+const nothing = () => h("p", { class: "panel-empty" }, t("No detections above this threshold. Lower it to see less certain ones."));
 
 export function showFound(element, shown, mark) {
   if (!shown.length) return put(element, nothing());
@@ -48,11 +48,11 @@ export function showDifferences(element, rows, mark) {
     h("td", { class: "test-name" }, swatch((pair.a || pair.b).class), (pair.a || pair.b).class),
     h("td", { class: pair.a && pair.b ? "under" : "strong" }, by(pair)),
     h("td", { class: "number" }, percent(pair.a?.confidence, 1)), h("td", { class: "number" }, percent(pair.b?.confidence, 1))));
-  return put(element, summary, table([[t("Class")], [t("Found by")], ["A", "number"], ["B", "number"]], body, rows.length));
+  return put(element, summary, table([[t("Class")], [t("Detected by")], ["A", "number"], ["B", "number"]], body, rows.length));
 }
 
 /** The first choices of two models for a whole picture. */
 export function showTwoChoices(element, first, second) {
   const same = first.class === second.class;
-  put(element, h("p", { class: "test-summary" }, same ? t("Both say the same.") : t("They disagree.")), h("h3", { class: "test-side" }, "A"), bars(first.top5), h("h3", { class: "test-side" }, "B"), bars(second.top5));
+  put(element, h("p", { class: "test-summary" }, same ? t("Both models agree.") : t("The models disagree.")), h("h3", { class: "test-side" }, "A"), bars(first.top5), h("h3", { class: "test-side" }, "B"), bars(second.top5));
 }

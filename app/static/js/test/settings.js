@@ -55,7 +55,7 @@ class Settings extends EventTarget {
 
   row(name) {
     const tick = h("input", { class: "form-check-input", type: "checkbox", checked: !this.hidden.has(name), onchange: () => this.toggle(name, tick.checked) });
-    const dye = h("input", { class: "test-dye", type: "color", value: colour(name), "aria-label": t("Colour of {name}", { name }), title: t("Colour of {name}", { name }), oninput: () => { choose(name, dye.value); this.dispatchEvent(new Event("change")); } });
+    const dye = h("input", { class: "test-dye", type: "color", value: colour(name), "aria-label": t("Color of {name}", { name }), title: t("Color of {name}", { name }), oninput: () => { choose(name, dye.value); this.dispatchEvent(new Event("change")); } });
     return h("li", { class: "test-class", "data-class": name }, dye, h("label", { class: "test-class-name", title: name }, tick, h("span", { class: "class-text" }, name)), h("span", { class: "count" }));
   }
 

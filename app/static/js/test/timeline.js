@@ -9,7 +9,7 @@ import { settings } from "./settings.js";
 export class Timeline {
   /** `go(time)` jumps in the video. */
   constructor(go) {
-    this.canvas = h("canvas", { class: "test-timeline", role: "slider", tabindex: 0, "aria-label": t("Things found along the video") });
+    this.canvas = h("canvas", { class: "test-timeline", role: "slider", tabindex: 0, "aria-label": t("Objects detected over time") });
     Object.assign(this, { go, samples: new Map(), rate: 1, length: 0, now: 0 });
     this.canvas.addEventListener("click", ({ offsetX }) => go((offsetX / this.canvas.clientWidth) * this.length));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
@@ -46,7 +46,7 @@ export class Timeline {
   say(here) {
     const values = { "aria-valuemin": 0, "aria-valuemax": Math.round(this.length), "aria-valuenow": Math.round(this.now) };
     for (const [name, value] of Object.entries(values)) this.canvas.setAttribute(name, value);
-    const found = here ? tn("{n} thing found", "{n} things found", sum(here[1])) : t("not looked at yet");
+    const found = here ? tn("{n} object detected", "{n} objects detected", sum(here[1])) : t("not analyzed yet");
     this.canvas.setAttribute("aria-valuetext", `${duration(this.now)}: ${found}`);
     this.canvas.title = `${number(this.now, 1)} s · ${found}`;
   }

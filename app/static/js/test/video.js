@@ -57,7 +57,7 @@ export class VideoView {
   }
 
   refuse(file) {
-    put($("[data-video-notice]"), failure({ title: t("The browser cannot play “{name}”", { name: file.name }), detail: t("Use MP4 (H.264) or WebM (VP8, VP9). Other videos can be converted with ffmpeg: ffmpeg -i video.avi video.mp4") }, null));
+    put($("[data-video-notice]"), failure({ title: t("The browser can't play “{name}”", { name: file.name }), detail: t("Use MP4 (H.264) or WebM (VP8, VP9). Other videos can be converted with ffmpeg: ffmpeg -i video.avi video.mp4") }, null));
     $("[data-video-drop]").hidden = false;
     $("[data-video-bench]").hidden = true;
     this.file = null;
@@ -90,7 +90,7 @@ export class VideoView {
         this.progress();
       }
     } catch (error) {
-      if (this.running === own && !own.signal.aborted) put($("[data-video-notice]"), failure(error.title ? error : { title: t("The video could not be read at this place"), detail: t("Convert it, for example with ffmpeg, and try again.") }, () => this.analyse()));
+      if (this.running === own && !own.signal.aborted) put($("[data-video-notice]"), failure(error.title ? error : { title: t("The video can't be read at this position"), detail: t("Convert the video, for example with ffmpeg, and try again.") }, () => this.analyse()));
     }
     if (this.running === own) this.running = null;
     this.progress();
@@ -115,10 +115,10 @@ export class VideoView {
     const done = this.samples.size;
     const rate = this.fresh / ((performance.now() - this.began) / 1000);
     const parts = [t("{done} of {total} frames", { done: number(done), total: number(total) })];
-    if (this.running && this.fresh > 2) parts.push(t("{rate} a second", { rate: number(rate, 1) }), t("{time} left", { time: duration((total - done) / rate) }));
+    if (this.running && this.fresh > 2) parts.push(t("{rate} per second", { rate: number(rate, 1) }), t("{time} left", { time: duration((total - done) / rate) }));
     $("[data-video-text]").textContent = parts.join(" · ");
     $("[data-video-bar]").style.width = `${(100 * done) / total}%`;
-    const label = this.running ? ["pause-fill", t("Stop")] : done >= total ? ["check-lg", t("All looked at")] : ["play-fill", done ? t("Go on") : t("Look at the video")];
+    const label = this.running ? ["pause-fill", t("Stop")] : done >= total ? ["check-lg", t("Analysis complete")] : ["play-fill", done ? t("Resume") : t("Analyze video")];
     this.action.disabled = !this.running && done >= total;
     put(this.action, icon(label[0]), " ", label[1]);
   }

@@ -65,11 +65,11 @@ export class Viewer {
 
   /** For those who do not see the canvas. */
   words(shown) {
-    if (!shown.length) return t("Nothing found");
+    if (!shown.length) return t("No detections");
     const counts = new Map();
     for (const { class: name } of shown) counts.set(name, (counts.get(name) || 0) + 1);
     const list = [...counts].map(([name, count]) => `${name}: ${number(count)}`).join(", ");
-    return `${tn("{n} thing found", "{n} things found", shown.length)}. ${list}`;
+    return `${tn("{n} object detected", "{n} objects detected", shown.length)}. ${list}`;
   }
 
   /** The picture with what is drawn now, in its own size, as a Blob. */
