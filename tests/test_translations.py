@@ -93,7 +93,7 @@ def test_the_scripts_get_texts_and_plurals(
 def test_fractions_are_written_as_the_reader_does(app: APIFlask) -> None:
     data = {"name": "AdamW", "learning_rate": 0.001429}
     with app.test_request_context():
-        assert note("optimizer_auto", data).startswith("Otimizador AdamW com taxa de aprendizado 0,001429,")
+        assert note("optimizer_auto", data).startswith("Otimizador: AdamW, taxa de aprendizado: 0,001429,")
         assert advice("diverging", {"best": 1.5, "now": 7, "learning_rate": 0.01})["message"].count("1,5") == 1
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert "0.001429" in note("optimizer_auto", data)
