@@ -119,7 +119,7 @@ def test_a_body_that_is_no_json_is_named(client: FlaskClient) -> None:
 def test_a_status_that_is_there_already_is_said_so(app: APIFlask) -> None:
     with app.test_request_context(headers={"Accept-Language": "en"}):
         assert str(errors.IllegalTransition("pending", "pending").detail).startswith("The status is already “Queued”")
-        assert "cannot become “paused”" in str(errors.IllegalTransition("failed", "paused").detail)
+        assert "can't change to “Paused”" in str(errors.IllegalTransition("failed", "paused").detail)
 
 
 def test_larger_than_allowed(app: APIFlask, client: FlaskClient) -> None:

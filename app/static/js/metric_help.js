@@ -1,7 +1,7 @@
 /* What the figures mean, for a beginner, with the thresholds of the judgement: a panel over the page. */
 import { cardsOf } from "./cards.js";
 import { h } from "./dom.js";
-import { fixed } from "./format.js";
+import { fixed, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { judged } from "./judging.js";
 import { lightbox } from "./lightbox.js";
@@ -24,7 +24,7 @@ export function showMetricHelp(task) {
   };
   const body = () => [
     h("dl", { class: "help-list" }, cardsOf(task).map(row)),
-    h("p", {}, t("± is the 95% confidence interval (Wilson) for the number of objects or images. With few validation objects, a single error changes the value by several points, so compare only large differences.")),
+    h("p", {}, t("± is the {level} confidence interval (Wilson) for the number of objects or images. With few validation objects, a single error changes the value by several points, so compare only large differences.", { level: percent(0.95) })),
     h("h3", {}, t("Understanding the curves")),
     h("dl", { class: "help-list" }, SIGNS.map(([sign, meaning]) => h("div", { class: "help-item" }, h("dt", {}, sign()), h("dd", {}, meaning())))),
   ];
