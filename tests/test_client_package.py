@@ -48,6 +48,8 @@ def test_the_installed_command_talks_to_a_server(installed: Path, threading_serv
     assert sent.returncode == 0, sent.stderr
     dataset = json.loads(sent.stdout)
     assert (dataset["name"], dataset["status"]) == ("From afar", "valid")
+    renamed = run(*client, "edit-dataset", str(dataset["id"]), "--name", "From afar", "--description", "Sent by pip")
+    assert json.loads(renamed.stdout)["description"] == "Sent by pip"
     saved = run(*client, "export", str(dataset["id"]), "export.zip", folder=tmp_path)
     assert saved.returncode == 0, saved.stderr
     assert (tmp_path / "export.zip").stat().st_size > 0

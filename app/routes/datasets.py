@@ -13,11 +13,13 @@ from app.schemas import (
     DatasetForm,
     DatasetOut,
     DatasetPage,
+    DatasetPatch,
     DatasetQuery,
     FoldersOut,
     ImportIn,
     ImportQuery,
     Message,
+    SampleOut,
 )
 from app.services import services
 
@@ -85,6 +87,14 @@ def import_folder(values: dict[str, Any]) -> dict[str, Any]:
     return created(services().datasets.import_folder(**values))
 
 
+@blueprint.get("/sample")
+@blueprint.output(SampleOut)
+def find_sample() -> dict[str, Any]:
+    """Find the sample dataset, if there is one already."""
+    found = services().datasets.sample()
+    return {"dataset_id": found and found.id, "name": found and found.name, "status": found and found.status}
+
+
 @blueprint.post("/sample")
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[503])
@@ -109,6 +119,16 @@ def confirm_readings(dataset_id: int) -> dict[str, Any]:
     """Confirm how the import read the annotations; `needs_review` ends. Another reading: POST revisions."""
     held = services().datasets
     return held.view(held.confirm(dataset_id))
+
+
+@blueprint.patch("/<id:dataset_id>")
+@blueprint.input(DatasetPatch, arg_name="changes")
+@blueprint.output(DatasetOut)
+@blueprint.doc(responses=[404])
+def edit_dataset(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change name or description."""
+    held = services().datasets
+    return held.view(held.edit(dataset_id, changes))
 
 
 @blueprint.delete("/<id:dataset_id>")

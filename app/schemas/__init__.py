@@ -20,6 +20,7 @@ from app.schemas.datasets import (
     DatasetForm,
     DatasetOut,
     DatasetPage,
+    DatasetPatch,
     DatasetQuery,
     ExportQuery,
     FoldersOut,
@@ -28,6 +29,7 @@ from app.schemas.datasets import (
     RevisionIn,
     RevisionsOut,
     RevisionStarted,
+    SampleOut,
 )
 from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut

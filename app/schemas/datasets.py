@@ -220,6 +220,23 @@ class DatasetOut(Schema):
     summary = Nested(SummaryOut, allow_none=True)
     needs_review = Boolean(metadata={"description": "Whether the import chose a reading that nobody has confirmed."})
     progress = Nested(ProgressOut, allow_none=True)
+    trainings = Integer(metadata={"description": "That use it; while there are any it cannot be deleted."})
+    trashed = Integer(metadata={"description": "In the trash that use it; they count as well."})
+
+
+class DatasetPatch(Schema):
+    """What can be changed at any time; what is left out stays."""
+
+    name = name_field()
+    description = String(validate=Length(max=5000))
+
+
+class SampleOut(Schema):
+    """The sample dataset that is there; null: there is none."""
+
+    dataset_id = Integer(allow_none=True)
+    name = String(allow_none=True)
+    status = String(allow_none=True)
 
 
 class DatasetPage(Page):

@@ -266,6 +266,13 @@ class CompareOut(Schema):
     trainings = List(Nested(TrainingBrief))
     curves = List(Nested(CurvesOut))
     defaults = Dict(metadata={"description": "Of the parameters that one of them sets: what the others have."})
+    differs = List(
+        String(),
+        metadata={
+            "description": "Why their metrics cannot be ranked: task, dataset, version (of the dataset); or their "
+            "losses: model. Empty: they can."
+        },
+    )
     missing = List(Integer(), metadata={"description": "Ids of which there is no training."})
 
 

@@ -83,16 +83,17 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
 
 def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty: None) -> None:
     page = open_page("/trainings?sort=name", locale="en")
-    page.locator("[data-pick]").nth(1).check()
+    page.locator("[data-pick]").nth(1).check()  # of the dataset that each third one uses
     compare = page.locator("[data-bulk]").get_by_role("button", name="Compare")
     expect(compare).to_be_disabled()
-    page.locator("[data-pick]").nth(2).check()
+    page.locator("[data-pick]").nth(4).check()
     compare.click()
     page.wait_for_url(re.compile(r"/compare\?ids=\d+,\d+$"))
     expect(page.locator("[data-charts] canvas")).to_have_count(4)
     chart = "Chart.getChart(document.querySelector('[data-charts] canvas')).data.datasets"
     wait_until(page, f"{chart}.length === 2 && {chart}[0].data.length === 20")
     expect(page.locator("[data-values] .is-best").first).to_be_visible()
+    expect(page.locator("[data-doubt]")).to_be_empty()
     page.get_by_role("button", name="By time").click()
     wait_until(page, f"{chart}[0].data.at(-1).x > 200")
     page.get_by_role("checkbox", name="Recall").check()
@@ -101,10 +102,12 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty
     page.locator("[data-all]").check()
     settings = page.locator("[data-settings] tbody tr").count()
     page.get_by_role("button", name="Add runs").click()
-    page.locator("dialog [type=search]").fill("Run 0007")
+    page.locator("dialog [type=search]").fill("Run 0008")
     page.locator("dialog .picker-row").first.click()
     page.locator("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("[data-runs] li")).to_have_count(3)
+    expect(page.locator("[data-doubt]")).to_contain_text("different datasets")
+    expect(page.locator("[data-values] .is-best")).to_have_count(0)
     other = open_page("/" + page.url.split("/", 3)[3], locale="en")
     expect(other.locator("[data-runs] li")).to_have_count(3)
     expect(other.locator("[data-charts] canvas")).to_have_count(5)

@@ -96,3 +96,24 @@ def test_bad_ids_are_refused(filled: FlaskClient, ids: str) -> None:
 def test_none_of_them_is_there(filled: FlaskClient) -> None:
     assert filled.get("/api/trainings/compare?ids=98,99").status_code == 404
     assert filled.get("/api/trainings/compare").status_code == 422
+
+
+def test_what_cannot_be_ranked_is_told(idle_app: APIFlask) -> None:
+    """Metrics of other images, or of another version or task, are no better or worse."""
+    first, second = valid_dataset(idle_app), valid_dataset(idle_app)
+    with idle_app.app_context(), writing() as session:
+        for values in (
+            {"dataset_id": first, "revision": 1, "dataset_revision": "aa"},
+            {"dataset_id": first, "revision": 1},  # has not begun: its content is that of the revision
+            {"dataset_id": second, "revision": 1, "dataset_revision": "aa"},  # the same images, uploaded again
+            {"dataset_id": second, "revision": 2, "dataset_revision": "bb"},
+            {"dataset_id": first, "revision": 3, "dataset_revision": "cc"},
+            {"dataset_id": first, "revision": 1, "dataset_revision": "aa", "architecture": "yolo11s"},
+            {"dataset_id": first, "revision": 1, "dataset_revision": "aa", "task": "segment"},
+        ):
+            session.add(Training(name="run", model_version="n", **values))
+    client = idle_app.test_client()
+    expected = {"1,2": [], "1,3": [], "1,4": ["dataset"], "1,5": ["version"], "1,6": ["model"], "1,7": ["task"],
+                "1,4,6": ["dataset", "model"], "4": []}  # fmt: skip
+    for ids, differs in expected.items():
+        assert client.get(f"/api/trainings/compare?ids={ids}").get_json()["differs"] == differs, ids

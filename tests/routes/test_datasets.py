@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.database import writing
 from app.extensions import db
-from app.models import Dataset, DatasetStatus, Training
+from app.models import Dataset, DatasetStatus, Training, now
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -215,6 +215,7 @@ def test_a_dataset_in_use_stays(client: FlaskClient, app: APIFlask) -> None:
 
 
 def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
+    assert client.get("/api/datasets/sample").json == {"dataset_id": None, "name": None, "status": None}
     answer = client.post("/api/datasets/sample", headers=ENGLISH)
     assert answer.status_code == 201
     assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
@@ -222,4 +223,37 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
     assert (body["status"], body["classes"]) == ("valid", ["circle", "square", "triangle"])
     assert (body["train_images"], body["val_images"]) == (240, 60)
     assert body["report"]["findings"] == {}, "our own sample is clean"
+    upload(client, yolo_zip(), filename="sample.zip", name="Another")
+    found = client.get("/api/datasets/sample", headers=ENGLISH).json
+    assert found == {"dataset_id": body["id"], "name": body["name"], "status": "valid"}, (
+        "the one that is there is offered"
+    )
     assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
+
+
+def test_a_dataset_is_renamed_and_described(client: FlaskClient) -> None:
+    upload(client, yolo_zip(), name="Cells", description="Of blood")
+    settled(client, 1)
+    changed = client.patch("/api/datasets/1", json={"name": "Blood cells"}, headers=ENGLISH)
+    assert changed.status_code == 200
+    assert (changed.json["name"], changed.json["description"]) == ("Blood cells", "Of blood")
+    client.patch("/api/datasets/1", json={"description": ""})
+    assert client.get("/api/datasets/1").json["description"] == ""
+    for wrong in ({"name": ""}, {"name": "x" * 101}, {"name": None}, {"classes": ["x"]}, {"description": 5}, []):
+        assert client.patch("/api/datasets/1", json=wrong).status_code in {400, 422}, wrong
+    assert client.patch("/api/datasets/9", json={"name": "x"}).status_code == 404
+    assert client.get("/api/datasets/1").json["name"] == "Blood cells"
+
+
+def test_what_forbids_deleting_is_known_before(idle_app: APIFlask) -> None:
+    with idle_app.app_context(), writing() as session:
+        sets = [Dataset(name=f"set {n}", status="valid") for n in range(3)]
+        session.add_all(sets)
+        session.flush()
+        for dataset, deleted in ((sets[0], None), (sets[0], None), (sets[0], now()), (sets[1], now())):
+            session.add(Training(name="run", dataset_id=dataset.id, model_version="n", deleted_at=deleted))
+    client = idle_app.test_client()
+    shown = client.get("/api/datasets").json["datasets"]
+    assert {item["id"]: (item["trainings"], item["trashed"]) for item in shown} == {1: (2, 1), 2: (0, 1), 3: (0, 0)}
+    assert (client.get("/api/datasets/2").json["trainings"], client.get("/api/datasets/2").json["trashed"]) == (0, 1)
+    assert [client.delete(f"/api/datasets/{number}").status_code for number in (1, 2, 3)] == [409, 409, 200]

@@ -13,6 +13,7 @@ from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.models import Dataset, Training
 from app.services.datasets.contents import DatasetContents
+from app.services.datasets.details import DatasetDetails
 from app.services.datasets.files import DatasetFiles
 from app.services.datasets.importing import DatasetImport
 from app.services.datasets.present import DatasetView
@@ -22,7 +23,9 @@ from app.services.datasets.review import DatasetReview
 logger = logging.getLogger("yolo.dataset")
 
 
-class DatasetService(DatasetImport, DatasetContents, DatasetRestart, DatasetFiles, DatasetReview, DatasetView):
+class DatasetService(
+    DatasetImport, DatasetDetails, DatasetContents, DatasetRestart, DatasetFiles, DatasetReview, DatasetView
+):
     """Datasets as rows and as folders.
 
     Args:

@@ -46,6 +46,7 @@ class DatasetImport(DatasetBase):
         classes: str = "",
         task: str = "auto",
         asked: Asked | None = None,
+        sample: bool = False,
         **choices: Any,
     ) -> Dataset:
         """Import a ZIP; its first revision is made in the background, the row's status is `validating`.
@@ -54,6 +55,7 @@ class DatasetImport(DatasetBase):
             file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
             task: what the labels are for; auto: as they show it.
             asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
+            sample: it is our own sample, which is offered again, see `DatasetDetails.sample`.
             choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
         Raises:
@@ -66,7 +68,7 @@ class DatasetImport(DatasetBase):
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
         limits = Limits.of(current_app.config)
-        about = {"kind": "upload", "name": filename[-255:]}
+        about = {"kind": "upload", "name": filename[-255:]} | ({"sample": True} if sample else {})
         kept = False
         try:
             with Looking(self.spare, 1, options, about) as looking:
@@ -152,7 +154,7 @@ class DatasetImport(DatasetBase):
                 session.add(dataset)
                 session.flush()
                 keep(session, asked, {"dataset_id": dataset.id})
-                origin = {"kind": about["kind"], "base": "source"}
+                origin = {"kind": about["kind"], "base": "source"} | ({"sample": True} if "sample" in about else {})
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
                 self.storage.place_dataset(staged, dataset.id)  # a rename: the one thing that the row waits for
                 moved = dataset.id
@@ -183,9 +185,8 @@ class DatasetImport(DatasetBase):
                 logger.error("the sample dataset was not drawn:\n%s", child.log_tail())
                 raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
             with open(output, "rb") as file:
-                return self.create(
-                    file, output.name, _("Sample: shapes"), _("Generated images of circles, squares and triangles.")
-                )
+                about = _("Generated images of circles, squares and triangles.")
+                return self.create(file, output.name, _("Sample: shapes"), about, sample=True)
         finally:
             self.storage.remove(folder)
 

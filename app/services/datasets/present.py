@@ -8,6 +8,7 @@ from sqlalchemy import select, tuple_
 from app.extensions import db
 from app.models import Dataset, DatasetRevision
 from app.services.datasets.base import DatasetBase
+from app.services.datasets.details import users_of
 from app.services.datasets.finding_texts import effects
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
@@ -22,9 +23,13 @@ class DatasetView(DatasetBase):
         return self.view_all([dataset])[0]
 
     def view_all(self, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
-        """Datasets for schemas.DatasetOut; one query, however many they are."""
-        options = options_of(datasets)
-        return [self.with_options(dataset, options.get(dataset.id, {})) for dataset in datasets]
+        """Datasets for schemas.DatasetOut; two queries, however many they are."""
+        options, users = options_of(datasets), users_of([dataset.id for dataset in datasets])
+        nobody = {"trainings": 0, "trashed": 0}
+        return [
+            self.with_options(dataset, options.get(dataset.id, {})) | users.get(dataset.id, nobody)
+            for dataset in datasets
+        ]
 
     def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)

@@ -1,6 +1,7 @@
 """Several trainings side by side. Reads only; the number of queries does not depend on how many they are."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,38 @@ def compare(ids: Sequence[int], models: Path) -> dict[str, Any]:
         "trainings": [found[training_id] for training_id in order],
         "curves": [{"training_id": training_id, **drawn[training_id]} for training_id in order],
         "defaults": known,
+        "differs": differing([found[training_id] for training_id in order]),
         "missing": [training_id for training_id in dict.fromkeys(ids) if training_id not in found],
     }
+
+
+def differing(trainings: Sequence[dict[str, Any]]) -> list[str]:
+    """Why their metrics cannot be ranked: `task`, `dataset`, `version` (of the dataset, and with it the split).
+
+    Or their losses alone: `model`, since each family of models has a loss of its own.
+    """
+    same_data = {(item["dataset_id"], item["revision"]): item["dataset_revision"] for item in trainings
+                 if item["dataset_revision"]}  # fmt: skip
+
+    def data(item: dict[str, Any]) -> Any:
+        """The content, where it is known: a dataset that was uploaded twice is the same."""
+        place = (item["dataset_id"], item["revision"])
+        return item["dataset_revision"] or same_data.get(place, place)
+
+    found = [] if same(item["task"] for item in trainings) else ["task"]
+    if not same(data(item) for item in trainings):
+        found.append("version" if same(item["dataset_id"] for item in trainings) else "dataset")
+    return found if same(family(item) for item in trainings) else [*found, "model"]
+
+
+def same(values: Iterable[Any]) -> bool:
+    return len(set(values)) < 2
+
+
+def family(training: dict[str, Any]) -> str:
+    """The architecture without its size: yolov8, yolo11, rtdetr."""
+    found = re.match(r"(?:yolov?\d+|[a-z]+)", training["architecture"] or "yolov8")
+    return found[0] if found else training["architecture"]
 
 
 def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:

@@ -1,6 +1,6 @@
 /* What several pages show of a dataset. */
-import { post } from "./api.js";
-import { h, icon, toast } from "./dom.js";
+import { get, post } from "./api.js";
+import { $, ask, h, icon, toast } from "./dom.js";
 import { number } from "./format.js";
 import { t, tn } from "./i18n.js";
 import { splitName } from "./splits.js";
@@ -36,19 +36,33 @@ export function classChips(classes, most = 6) {
 
 export const pictures = (count) => tn("{n} image", "{n} images", count);
 
-/** Make the button ask for the sample dataset and go to its page. */
+/** Make the button lead to the sample dataset: to the one that is there, or to a new one. */
 export function sampleButton(button) {
+  const before = [...button.childNodes];
+  const busy = (is) => {
+    button.disabled = is;
+    button.replaceChildren(...(is ? [icon("stars"), ` ${t("Creating the sample dataset…")}`] : before));
+  };
   button.addEventListener("click", async () => {
     button.disabled = true;
-    button.replaceChildren(icon("stars"), ` ${t("Creating the sample dataset…")}`);
     try {
-      const { dataset_id: id } = await post("/api/datasets/sample");
-      window.location.assign(`/datasets/${id}`);
+      const known = await get("/api/datasets/sample");
+      const chosen = known.dataset_id ? await offered(known) : "new";
+      busy(chosen === "new");
+      if (chosen === "new") window.location.assign(`/datasets/${(await post("/api/datasets/sample")).dataset_id}`);
+      else if (chosen) window.location.assign(`/datasets/${known.dataset_id}`);
     } catch (error) {
-      button.disabled = false;
-      button.replaceChildren(icon("stars"), ` ${t("Use the sample dataset")}`);
+      busy(false);
       toast(error.detail || error.title, "failed");
     }
   });
   return button;
+}
+
+/** "there", "new", or null: the reader's choice where there is a sample already. */
+async function offered({ name }) {
+  const option = (value, title, checked) => h("label", { class: "choice" }, h("input", { type: "radio", name: "sample", value, checked }), h("span", {}, title));
+  const choices = h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, t("Sample dataset")),
+    option("there", t("Open “{name}”", { name }), true), option("new", t("Create another sample dataset"), false));
+  return ask({ title: t("The sample dataset is already there"), action: t("Continue"), body: choices, read: () => $("input:checked", choices).value });
 }

@@ -11,15 +11,15 @@ const mean = (values) => {
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 };
 
-// [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none]
+// [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none; "loss": of models with the same loss alone]
 const VALUES = [
   ["mAP50", ({ training }) => training.best?.map50, (value) => fixed(value), 1],
   ["mAP50-95", ({ training }) => training.best?.map95, (value) => fixed(value), 1],
   [() => t("Precision"), ({ training }) => training.best?.precision, (value) => fixed(value), 1],
   [() => t("Recall"), ({ training }) => training.best?.recall, (value) => fixed(value), 1],
   [() => t("Best epoch"), ({ training }) => training.best?.epoch, (value) => number(value), 0],
-  [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => fixed(value), -1],
-  [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => fixed(value), -1],
+  [() => t("Lowest validation loss"), ({ curves }) => lowest(curves.val_loss), (value) => fixed(value), -1, "loss"],
+  [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => fixed(value), -1, "loss"],
   [() => t("Epochs"), ({ training }) => training.current_epoch, (value) => number(value), 0],
   [() => t("Time per epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${fixed(value, 1)} s`), -1],
   [() => t("Duration"), ({ training }) => training.duration, (value) => duration(value), 0],
@@ -35,11 +35,27 @@ export function bestOf(values, sign) {
 const head = (runs, swatch) => h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, t("Value"))),
   runs.map((run) => h("th", { scope: "col", class: "number", title: run.name }, h("span", { class: "run-head" }, swatch(run), h("span", { class: "run-head-name" }, longName(run.name)))))));
 
-/** Best values, a column for each training. */
-export function valueTable(runs, swatch) {
-  const rows = VALUES.map(([title, value, text, sign]) => {
+const DATA = ["task", "dataset", "version"]; // what the metrics themselves depend on
+
+/** Why some values can't be ranked, as a sentence; null where all can. `differs`: as the API tells it. */
+export function doubt(differs) {
+  const texts = {
+    task: () => t("The runs have different tasks: their metrics measure different things."),
+    dataset: () => t("The runs used different datasets: their metrics come from different validation images."),
+    version: () => t("The runs used different versions of the dataset: their validation images may differ."),
+    model: () => t("The models have different loss functions: their losses can't be compared."),
+  };
+  const said = differs.filter((code) => code !== "model" || !differs.some((other) => DATA.includes(other))).map((code) => texts[code]?.()).filter(Boolean);
+  if (!said.length) return null;
+  return [...said, differs.some((code) => DATA.includes(code)) ? t("No value is marked as best.") : t("No loss is marked as best.")].join(" ");
+}
+
+/** Best values, a column for each training. Nothing is called best across different data. */
+export function valueTable(runs, differs, swatch) {
+  const ranked = !differs.some((code) => DATA.includes(code));
+  const rows = VALUES.map(([title, value, text, sign, kind]) => {
     const values = runs.map(value);
-    const best = bestOf(values, sign);
+    const best = ranked && !(kind === "loss" && differs.includes("model")) ? bestOf(values, sign) : -1;
     const texts = values.map(text);
     const equal = texts.filter((shown) => shown === texts[best]).length;
     const marked = (index) => best >= 0 && texts[index] === texts[best] && equal * 2 <= texts.length; // most have it: no distinction

@@ -72,6 +72,10 @@ class Client:
     def dataset(self, dataset_id: int) -> dict[str, Any]:
         return self.request("GET", f"/api/datasets/{dataset_id}").json()
 
+    def edit_dataset(self, dataset_id: int, **changes: str) -> dict[str, Any]:
+        """Change name or description; the dataset."""
+        return self.request("PATCH", f"/api/datasets/{dataset_id}", json=changes).json()
+
     def wait_until_valid(self, dataset_id: int, seconds: float = 600) -> dict[str, Any]:
         """Wait for the end of the validation.
 

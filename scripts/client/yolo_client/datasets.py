@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "import": "import a folder of the server below its IMPORT_ROOT",
     "folders": "list the folders that can be imported",
+    "edit-dataset": "change the name or the description of a dataset",
     "revisions": "list the revisions of a dataset, the newest first",
     "revise": "make another revision: other classes, split, root or task",
     "use-revision": "make an earlier revision the current one",
@@ -32,9 +33,11 @@ def add_commands(commands: Any) -> None:
             made[name].add_argument("dataset_id", type=int)
         add_options(made[name])
     made["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="findings to mend, or all")
-    for name in ("revisions", "use-revision", "original", "export"):
+    for name in ("edit-dataset", "revisions", "use-revision", "original", "export"):
         made[name].add_argument("dataset_id", type=int)
     made["use-revision"].add_argument("number", type=int)
+    made["edit-dataset"].add_argument("--name")
+    made["edit-dataset"].add_argument("--description")
     made["export"].add_argument("--format", choices=("yolo", "coco", "voc"), default="yolo")
     made["export"].add_argument("--revision", type=int)
     for name in ("original", "export"):
@@ -85,6 +88,9 @@ def run(client: "Client", asked: argparse.Namespace) -> Any:
             body = {"path": asked.path, "name": asked.name} | options(asked)
             made = client.request("POST", "/api/datasets/import", json=body).json()
             return client.wait_until_valid(made["dataset_id"])
+        case "edit-dataset":
+            changes = {key: getattr(asked, key) for key in ("name", "description") if getattr(asked, key) is not None}
+            return client.edit_dataset(asked.dataset_id, **changes)
         case "revisions":
             return client.request("GET", f"{path}/revisions").json()["revisions"]
         case "revise":

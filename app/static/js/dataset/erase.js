@@ -1,13 +1,33 @@
 /* Deleting a dataset: says what goes, and asks for the name where much goes. */
-import { remove } from "../api.js";
+import { get, remove } from "../api.js";
 import { ask, h, toast } from "../dom.js";
 import { bytes } from "../format.js";
 import { t, tn } from "../i18n.js";
 
 const MUCH = 100; // images from which the name is asked for
 
-/** Whether it was deleted. */
-export async function eraseDataset(dataset) {
+/** Whether it was deleted. What forbids it is said before anything is asked. */
+export async function eraseDataset({ id }) {
+  let dataset;
+  try { dataset = await get(`/api/datasets/${id}`); } catch (error) { toast(error.detail || error.title, "failed"); return false; }
+  if (dataset.trainings || dataset.trashed) { await inUse(dataset); return false; }
+  return erase(dataset);
+}
+
+/** It cannot be deleted now: says by what it is used, and leads there. */
+async function inUse({ id, name, trainings, trashed }) {
+  const uses = [
+    trainings && tn("{n} training run uses it. Delete the run first.", "{n} training runs use it. Delete the runs first.", trainings),
+    trashed && tn("{n} training run in the trash uses it. Delete that run permanently first.", "{n} training runs in the trash use it. Delete those runs permanently first.", trashed),
+  ].filter(Boolean);
+  const seen = await ask({
+    title: t("“{name}” can't be deleted yet", { name }), action: trainings ? t("Open the training runs") : t("Open the trash"),
+    body: h("ul", { class: "erase-list" }, uses.map((text) => h("li", {}, text))),
+  });
+  if (seen) window.location.assign(trainings ? `/datasets/${id}?tab=trainings` : `/trainings?trash=true&dataset_id=${id}`);
+}
+
+async function erase(dataset) {
   const many = (dataset.total_images || 0) >= MUCH;
   const input = h("input", { class: "form-control", id: "erase-name", autocomplete: "off", spellcheck: "false" });
   const error = h("p", { class: "field-error", role: "alert", hidden: true }, t("The name doesn't match."));

@@ -2,7 +2,7 @@
    ?ids=3,5,8&axis=time&charts=map50,loss&all=1&smooth=0.6 */
 import { get } from "../api.js";
 import { $, blank, failure, h, icon, longName, put, skeleton, toast } from "../dom.js";
-import { settings, settingsTable, valueTable } from "../differences.js";
+import { doubt, settings, settingsTable, valueTable } from "../differences.js";
 import { percent } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { Overlay, colourOf, isDashed } from "../overlay.js";
@@ -80,8 +80,16 @@ function show() {
   runs = trainings.map((training, index) => ({ id: training.id, name: training.name, training, curves: curves[index], place: places.indexOf(training.id) }));
   showRuns();
   showCharts();
-  put($("[data-values]"), valueTable(runs, swatch));
+  showDoubt();
+  put($("[data-values]"), valueTable(runs, answer.differs, swatch));
   showSettings();
+}
+
+/** Before the figures: what can't be ranked, and why. */
+function showDoubt() {
+  const text = runs.length > 1 && doubt(answer.differs);
+  put($("[data-doubt]"), text && h("div", { class: "notice is-warning", role: "status" }, icon("exclamation-triangle-fill"), h("div", { class: "notice-text" }, h("strong", {}, t("Not directly comparable")), text)));
+  $("[data-trophy]").hidden = answer.differs.some((code) => code !== "model");
 }
 
 function showRuns() {

@@ -10,6 +10,7 @@ import { FindingsTab } from "../dataset/findings.js";
 import { Work } from "../dataset/fix.js";
 import { ImagesTab } from "../dataset/images.js";
 import { Readings } from "../dataset/readings.js";
+import { renameDataset } from "../dataset/rename.js";
 import { Revisions } from "../dataset/revisions.js";
 import { showProgress } from "../dataset/progress.js";
 import { Statistics } from "../dataset/statistics.js";
@@ -60,6 +61,7 @@ function route(state) {
 function show() {
   const { data } = current;
   $("[data-name]").textContent = data.name;
+  document.title = `${data.name} · YOLO Training Platform`;
   put($("[data-status]"), badge(data.status), data.needs_review && h("a", { class: "review-mark", href: "?", "data-go": "" }, icon("exclamation-triangle-fill"), " ", t("Check the labels")));
   put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
   $("[data-sub]").title = data.description || "";
@@ -125,6 +127,9 @@ document.addEventListener("click", (event) => {
 });
 $("[data-delete]").addEventListener("click", async () => {
   if (await eraseDataset(current.data || { id: current.id, name: $("[data-name]").textContent })) window.location.assign("/datasets");
+});
+$("[data-rename]").addEventListener("click", async () => {
+  if (current.data && await renameDataset(current.data)) await reload();
 });
 countTrainings();
 tabs.show(tabOf(read()));

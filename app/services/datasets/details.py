@@ -1,0 +1,48 @@
+"""Name and description of a dataset, which trainings use it, and whether the sample is there."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Text, case, func, select, type_coerce
+
+from app.database import writing
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, DatasetStatus, Training
+from app.notify import to_dashboard
+from app.services.datasets.base import DatasetBase
+
+SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
+
+
+class DatasetDetails(DatasetBase):
+    """Changes what a dataset is called; finds the sample."""
+
+    def edit(self, dataset_id: int, changes: Mapping[str, Any]) -> Dataset:
+        """Change name or description; what is left out stays.
+
+        Raises:
+            NotFound: no such dataset.
+        """
+        self.get(dataset_id)
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            for name, value in changes.items():
+                setattr(dataset, name, value)
+            update = {"dataset_id": dataset_id, "status": str(dataset.status), "error": None, "stage": None,
+                      "done": dataset.total_images, "total": dataset.total_images}  # fmt: skip
+        to_dashboard("dataset_update", update)
+        return self.get(dataset_id)
+
+    def sample(self) -> Dataset | None:
+        """The newest sample dataset that can be used, or soon."""
+        drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
+        wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
+        return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
+
+
+def users_of(dataset_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """By dataset: `trainings` that use it, and how many more are in the trash (`trashed`). One query."""
+    trashed = func.sum(case((Training.deleted_at.is_not(None), 1), else_=0))
+    wanted = select(Training.dataset_id, func.count(), trashed).where(Training.dataset_id.in_(dataset_ids))
+    rows = db.session.execute(wanted.group_by(Training.dataset_id))
+    return {key: {"trainings": count - int(gone), "trashed": int(gone)} for key, count, gone in rows}
