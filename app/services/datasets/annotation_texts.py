@@ -7,6 +7,11 @@ from flask_babel import lazy_gettext as _l
 from app.texts import _ln
 
 DECISIONS = {
+    "folders_united": _l("These folders are one dataset: %(folders)s."),
+    "names_percent": _ln("%(count)s image and its label file were paired although one name has percent codes: "
+                         "%(first)s and %(label)s.",
+                         "%(count)s images and their label files were paired although one name has percent codes. "
+                         "Example: %(first)s and %(label)s.", "count"),
     "class_of_all": _l("The annotations have no class names. All objects are of the class “%(name)s”."),
     "class_attribute": _l("The regions have several attributes (%(others)s). The class comes from “%(name)s”."),
     "csv_form": _l("The boxes of %(file)s are read as: %(form)s."),

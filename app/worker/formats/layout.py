@@ -8,12 +8,12 @@ Known layouts, in one folder or several deep:
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.worker.formats.classes import LISTS, YAML_NAMES
 from app.worker.formats.items import inner, item_name
 from app.worker.formats.model import Refused
-from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
+from app.worker.formats.paths import folder_of, inside, join, other_stems, shown, split_of, stem_of
 from app.worker.formats.tree import Tree
 
 FOLDERS = {"image": "images", "label": "labels"}
@@ -40,6 +40,7 @@ class Layout:
     places: dict[str, list[Place]]
     labels: dict[str, list[str]]  # label files of each root, those without an image too
     flat: set[str]  # roots whose labels lie beside the images
+    encoded: list[tuple[str, str]] = field(default_factory=list)  # images and labels of which one has percent codes
 
 
 def locate(path: str, kind: str) -> Place | None:
@@ -62,6 +63,7 @@ def place(path: str, parts: list[str], root: int, split: str | None, rest: int) 
 def lay_out(tree: Tree) -> Layout:
     """Every place of an image, with its label."""
     stems = {stem_of(path) for path in tree["image"]}
+    encoded: list[tuple[str, str]] = []
     labels: dict[tuple[str, str | None, str], str] = {}
     own: dict[str, list[str]] = defaultdict(list)  # label files by root
     beside: dict[str, str] = {}  # by stem: labels in the folder of their image
@@ -72,6 +74,9 @@ def lay_out(tree: Tree) -> Layout:
         elif found and found.rest != "classes.txt":
             own[found.root].append(path)
             labels[found.root, found.split, stem_of(found.rest)] = path
+    coded = any("%" in path for kind in ("image", "text") for path in tree[kind])
+    if coded:
+        beside |= spelled_otherwise(tree["text"], stems, beside, encoded)
     places: dict[str, list[Place]] = defaultdict(list)
     flat_folders = {folder_of(path) for path in beside.values()}
     loose: list[Place] = []
@@ -87,12 +92,50 @@ def lay_out(tree: Tree) -> Layout:
     flat = lift(loose, tree)
     for item in loose:
         places[item.root].append(item)
+    for items in places.values() if coded else ():
+        decode_labels(items, labels, encoded)
     for items in places.values():
         own[items[0].root] = sorted({*own[items[0].root], *(item.label for item in items if item.label)})
     orphans_beside(tree, flat_folders, beside, loose, own)
     for root in own:
         places.setdefault(root, [])
-    return Layout(dict(places), dict(own), flat)
+    return Layout(dict(places), dict(own), flat, encoded)
+
+
+def spelled_otherwise(
+    texts: list[str], stems: set[str], beside: dict[str, str], encoded: list[tuple[str, str]]
+) -> dict[str, str]:
+    """Labels in the folder of their image, by its stem, where one of both names has percent codes."""
+    used, found = set(beside.values()), dict[str, str]()
+    free = {stem_of(path): path for path in texts if path not in used}
+    pairs = [(stem, other) for other in free for stem in other_stems(other) if stem in stems]
+    pairs += [(stem, other) for stem in stems - set(beside) for other in other_stems(stem) if other in free]
+    for stem, other in pairs:
+        if stem not in beside and stem not in found and free[other] not in used:
+            found[stem] = free[other]
+            used.add(free[other])
+            encoded.append((stem, free[other]))
+    return found
+
+
+def decode_labels(
+    items: list[Place], labels: dict[tuple[str, str | None, str], str], encoded: list[tuple[str, str]]
+) -> None:
+    """Give images without a label the one whose name is theirs with percent codes, or the other way round."""
+    used = {item.label for item in items}
+    free = {key: path for key, path in labels.items() if path not in used}
+    known = {(root, split, other): path for (root, split, stem), path in free.items() for other in other_stems(stem)}
+    for item in items:
+        if item.label is not None:
+            continue
+        stem = stem_of(item.rest)
+        hits = [known.get((item.root, split, stem)) for split in (item.split, None)]
+        hits += [free.get((item.root, split, other)) for other in other_stems(stem) for split in (item.split, None)]
+        label = next((hit for hit in hits if hit and hit not in used), None)
+        if label:
+            item.label = label
+            used.add(label)
+            encoded.append((item.image, label))
 
 
 def orphans_beside(

@@ -147,16 +147,24 @@ def from_folders(places: list[Place], document: Any) -> list[Decision]:
     for value, split in entries(document):
         if value.lower().endswith(".txt"):
             continue
-        parts = [part.casefold() for part in named(value)]
-        for item in waiting:
-            folders = [part.casefold() for part in folder_of(item.image).split("/")]
-            if parts and item.image not in chosen and has_run(folders, parts):
-                chosen[item.image] = split
+        for image in below_named([item.image for item in waiting], value):
+            chosen.setdefault(image, split)
     if not chosen or len(set(chosen.values())) < 2:  # one folder for all says nothing
         return []
     for item in waiting:
         item.split = chosen.get(item.image)
     return [decision("yaml_folders", "split", count=len(chosen))]
+
+
+def below_named(images: list[str], value: str) -> list[str]:
+    """The images below a folder that data.yaml names: of an absolute path, or one of another computer, the end counts
+    that is longest and still names a folder."""
+    parts = [part.casefold() for part in named(value)]
+    for start in range(len(parts)):
+        hits = [image for image in images if has_run(folder_of(image).casefold().split("/"), parts[start:])]
+        if hits:
+            return hits
+    return []
 
 
 def has_run(folders: list[str], parts: list[str]) -> bool:

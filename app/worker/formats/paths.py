@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 SPLIT_NAMES = {
@@ -16,6 +16,7 @@ LONGEST_SUFFIX = 5
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]')
+UNCODED = re.compile(r"[^A-Za-z0-9_.~-]")  # what percent codes stand for
 UPLOAD = re.compile(r"[0-9a-f]{8}-.")
 YEAR = re.compile(r"(?i)(?P<name>[a-z]+)[_-]?(?:\d{4})?")
 
@@ -90,6 +91,18 @@ def spellings(text: str) -> list[str]:
         if UPLOAD.match(name):
             ways.append(f"{folder}{slash}{name[9:]}")
     return [way for way in dict.fromkeys(ways) if way != text]
+
+
+def other_stems(stem: str) -> list[str]:
+    """The stems of a file of the same name with percent codes as characters, or with characters as percent codes;
+    as the extraction stores them, which shortens what is long."""
+    folder, slash, name = stem.rpartition("/")
+    ways = [unquote(name)]
+    if not name.isascii() or UNCODED.search(name):
+        forms = [name, unicodedata.normalize("NFD", name)]
+        ways += [quote(form, safe=safe) for form in forms for safe in ("", "!'()*", "!'()*,&+=@;$")]
+    stored = [stem_of(safe_name(f"{way}.txt")) for way in ways if way != name]
+    return [f"{folder}{slash}{way}" for way in dict.fromkeys(stored) if way != name]
 
 
 def safe_name(name: str) -> str:

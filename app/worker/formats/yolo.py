@@ -1,6 +1,7 @@
 """YOLO datasets: label files stay as they are, so that what is said of them keeps their lines."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from app.worker.formats import layout, lists, pairs
@@ -8,24 +9,60 @@ from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
 from app.worker.formats.layout import Place
 from app.worker.formats.meaning import Judge, Meaning, apply
-from app.worker.formats.model import Found, Item, Options, Refused, Source, decision, finding, task_wished
-from app.worker.formats.paths import inside
+from app.worker.formats.model import Decision, Found, Item, Options, Refused, Source, decision, finding, task_wished
+from app.worker.formats.paths import inside, shown
 from app.worker.formats.tree import Tree
+from app.worker.formats.unite import unite
 
 MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
 SHOWN = 10  # pairings that are told
+
+
+@dataclass
+class Hint:
+    """What the detector knows of a root.
+
+    Attributes:
+        united: folders that became one dataset.
+        encoded: images and labels that were paired by their names with and without percent codes.
+        paired: folders whose images and labels were paired by their names alone.
+    """
+
+    places: list[Place]
+    labels: list[str]
+    united: list[str]
+    encoded: list[tuple[str, str]]
+    paired: list[pairs.Pairing]
+
+    def decisions(self) -> list[Decision]:
+        made = [
+            decision("labels_paired", labels=entry.labels, images=entry.images, count=entry.count)
+            for entry in self.paired[:SHOWN]
+        ]
+        if len(self.united) > 1:
+            roots = ", ".join(shown(root or "/") for root in self.united)
+            made.append(decision("folders_united", "root", self.united, folders=roots, count=len(self.united)))
+        labels = {place.label for place in self.places}
+        mine = [(image, label) for image, label in self.encoded if label in labels]
+        if mine:
+            first, label = (shown(path.rpartition("/")[2]) for path in mine[0])
+            made.append(decision("names_percent", None, None, count=len(mine), first=first, label=label))
+        return made
 
 
 def detect(tree: Tree) -> list[Found]:
     """Each root that has images or labels where YOLO has them."""
     found = layout.lay_out(tree)
     paired = pairs.pair(tree, found)
+    united = unite(tree, found)
+    tops = {root: top for top, roots in united.items() for root in roots}
     made = []
     for root, places in found.places.items():
         labels = found.labels.get(root, [])
         kind = kind_of(tree, root, places) if root in found.flat else "yolo"
-        made.append(Found(kind, root, len(places), len(labels), bool(places and labels),
-                          hint=(places, labels, paired)))  # fmt: skip
+        mine = [entry for entry in paired if tops.get(entry.root, entry.root) == root]
+        hint = Hint(places, labels, united.get(root, []), found.encoded, mine)
+        made.append(Found(kind, root, len(places), len(labels), bool(places and labels), hint=hint))
     return made
 
 
@@ -40,20 +77,16 @@ def kind_of(tree: Tree, root: str, places: list[Place]) -> str:
 
 def read(tree: Tree, found: Found, options: Options) -> Source:
     """The dataset at a root."""
-    places, labels, paired = found.hint
+    places, labels = found.hint.places, found.hint.labels
     known = Known(tree, found.root, options)
     said = lists.read_lists(tree, found.root, known.document)
     places, decisions, findings = lists.apply(places, said, known.document)
     layout.refuse_collisions(places)
     items = [Item(place.image, place.rest, place.split, place.label) for place in in_order(places)]
     source = Source(found.format, found.root, None, known.names or [], items, known.decisions + decisions, findings)
-    mine = [entry for entry in paired if entry.root == found.root][:SHOWN]
-    source.decisions += [
-        decision("labels_paired", labels=entry.labels, images=entry.images, count=entry.count) for entry in mine
-    ]
-    source.decisions += make_unique(items)
+    source.decisions += found.hint.decisions() + make_unique(items)
     refuse_large(tree, items)
-    used = {place.label for place in found.hint[0]}
+    used = {place.label for place in found.hint.places}
     for path in labels:
         if path not in used:
             source.findings.append(finding("warning", "label_orphan", path))

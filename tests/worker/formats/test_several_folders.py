@@ -1,0 +1,101 @@
+"""Datasets whose parts lie in several folders, or whose names say the same in other letters: nothing is lost."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from app.worker.formats.paths import safe_name
+from tests.worker.formats.helpers import codes, found_codes, pictures, taken, write
+
+ROW = "0 0.5 0.5 0.5 0.5\n"
+
+
+def labelled(*stems: str, images: str = "images", labels: str = "labels") -> dict[str, bytes | str]:
+    """Images and labels in two folders beside each other."""
+    files: dict[str, bytes | str] = {}
+    for stem in stems:
+        folder, _, name = stem.rpartition("/")
+        files |= pictures(f"{folder}/{images}/{name}.jpg".strip("/"))
+        files[f"{folder}/{labels}/{name}.txt".strip("/")] = ROW
+    return files
+
+
+@pytest.mark.parametrize("start", ["", "../", "D:\\work\\street\\", "/home/ana/street/", "/content/drive/street/"])
+def test_folders_that_data_yaml_names(tmp_path: Path, start: str) -> None:
+    files = labelled("day/a", "day/b", "night/c", "night/d", "old/e")
+    slash = "\\" if "\\" in start else "/"
+    yaml = f"train: {start}day{slash}images\nval: {start}night{slash}images\nnames: [car]\n"
+    source = taken(write(tmp_path, files | {"data.yaml": yaml}))
+    assert {item.name: (item.split, item.label) for item in source.items} == {
+        "day/a.jpg": ("train", "day/labels/a.txt"), "day/b.jpg": ("train", "day/labels/b.txt"),
+        "night/c.jpg": ("val", "night/labels/c.txt"), "night/d.jpg": ("val", "night/labels/d.txt"),
+    }  # fmt: skip
+    assert codes(source) == ["folders_united", "root_chosen", "yaml_folders"]
+    assert not found_codes(source)
+
+
+def test_labels_beside_images_in_folders_of_both_kinds(tmp_path: Path) -> None:
+    files = labelled("c/5", "c/6") | pictures("a/1.jpg", "a/2.jpg", "b/images/3.jpg", "b/images/4.jpg", "empty/7.jpg")
+    files |= {f"{name}.txt": ROW for name in ("a/1", "a/2", "b/images/3", "b/images/4")}
+    files["dataset.yaml"] = "path: .\ntrain: [a, b, c/images, empty]\nval: a\nnames: [car]\n"
+    source = taken(write(tmp_path, files))
+    assert [(item.name, item.label) for item in source.items] == [
+        ("a/1.jpg", "a/1.txt"), ("a/2.jpg", "a/2.txt"), ("b/3.jpg", "b/images/3.txt"), ("b/4.jpg", "b/images/4.txt"),
+        ("c/5.jpg", "c/labels/5.txt"), ("c/6.jpg", "c/labels/6.txt"), ("empty/7.jpg", None),
+    ]  # fmt: skip
+    assert {item.split for item in source.items} == {None}, "val is a part of train: it says nothing"
+
+
+def test_lists_over_several_folders(tmp_path: Path) -> None:
+    files = labelled("day/a", "day/b", "night/a", "night/b")
+    files |= {
+        "street.yaml": "train: D:\\data\\street_train.txt\nval: D:\\data\\street_val.txt\nnames: [car]\n",
+        "street_train.txt": "D:\\data\\day\\images\\a.jpg\nD:\\data\\night\\images\\a.jpg\n",
+        "street_val.txt": "D:\\data\\day\\images\\b.jpg\nD:\\data\\night\\images\\b.jpg\n",
+    }
+    source = taken(write(tmp_path, files))
+    assert {item.name: item.split for item in source.items} == {
+        "day/a.jpg": "train", "day/b.jpg": "val", "night/a.jpg": "train", "night/b.jpg": "val",
+    }  # fmt: skip
+
+
+def test_folders_side_by_side_below_one_list_of_classes(tmp_path: Path) -> None:
+    files = labelled("day/a", "day/b", "night/c", "night/d")
+    source = taken(write(tmp_path / "one", files | {"classes.txt": "car\n"}))
+    assert sorted(item.name for item in source.items) == ["day/a.jpg", "day/b.jpg", "night/c.jpg", "night/d.jpg"]
+    own = {"day/classes.txt": "car\n", "night/classes.txt": "dog\n"}
+    source = taken(write(tmp_path / "two", files | own | {"classes.txt": "cat\n"}))
+    assert len(source.items) == 2, "datasets with classes of their own are not one"
+    assert "root_chosen" in codes(source)
+
+
+NAMES = ["Capture d'écran 1", "câmera (2)", "50% off", "фото", "画像" * 14, "a b"]
+
+
+@pytest.mark.parametrize("safe", ["", "!'()*"])
+@pytest.mark.parametrize("place", ["images", "labels", "beside"])
+def test_names_with_percent_codes(tmp_path: Path, place: str, safe: str) -> None:
+    """Of the image or of the label; also where the code makes the name too long, so that it is shortened."""
+    files: dict[str, bytes | str] = pictures("images/twin%20x.jpg", "images/plain.jpg")
+    files |= {"labels/plain.txt": ROW, "classes.txt": "car\n", "labels/twin%20x.txt": ROW}
+    for name in NAMES:
+        coded = quote(name, safe=safe)
+        image, label = (coded, name) if place == "images" else (name, coded)
+        folder = "images" if place == "beside" else "labels"
+        files |= pictures(f"images/{safe_name(f'{image}.jpg')}")
+        files[f"{folder}/{safe_name(f'{label}.txt')}"] = ROW
+    source = taken(write(tmp_path, files))
+    assert [item.image for item in source.items if item.label is None] == []
+    assert len({item.label for item in source.items}) == len(NAMES) + 2
+    assert not found_codes(source)
+    [told] = [item for item in source.decisions if item["code"] == "names_percent"]
+    assert told["data"]["count"] == len(NAMES)
+
+
+def test_a_label_with_percent_codes_whose_image_is_there_too(tmp_path: Path) -> None:
+    files = pictures("images/a b.jpg", "images/a%20b.jpg") | {"labels/a%20b.txt": ROW, "classes.txt": "car\n"}
+    source = taken(write(tmp_path, files))
+    assert {item.image: item.label for item in source.items} == {
+        "images/a b.jpg": None, "images/a%20b.jpg": "labels/a%20b.txt",
+    }  # fmt: skip
