@@ -21,7 +21,7 @@ import sqlite3
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from app.worker.arrivals import Stopped, arrivals, has_task
 from app.worker.build import Building
 from app.worker.channel import Channel
 from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, ScanSpec, apply_fixes, examine
-from app.worker.formats import Item, Options, Refused, Source
+from app.worker.formats import Item, Options, Refused, Shown, Source
 from app.worker.formats.paths import stem_of
 from app.worker.objects import Objects
 from app.worker.partition import check_trainable, partition
@@ -105,6 +105,8 @@ class Ingest:
             source = self.read()
             paths = [SOURCE / item.image for item in source.items]
             pictures = list(scan.pictures(paths, self.progress("scanning")))  # each is read once
+        source, pictures = self.read_again(source, pictures)
+        self.decisions += source.decisions
         self.wait_for_place()
         done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
         self.decisions += done.decisions
@@ -116,19 +118,37 @@ class Ingest:
     def read(self) -> Source:
         """What the files are; says Planned."""
         self.tell("reading", 0, 0, force=True)
-        options = self.recipe.choices(self.spec["max_classes"])
-        found = formats.detect(self.source_folder, options.task)
-        source = formats.read(self.source_folder, formats.choose(found, options), options)
-        classes.set_names(source, self.source_folder, self.recipe.names)
-        classes.ungarble(source, self.source_folder)
-        self.source_names = source.names
-        classes.rename(source, self.source_folder, self.recipe.rename)
-        self.decisions += source.decisions
+        source = self.read_files({})
         check_trainable(source)
         self.channel.say(
             Planned(source.format, source.root, len(source.items), source.names, source.task, source.decisions)
         )
         return source
+
+    def read_files(self, pictures: Mapping[str, Shown]) -> Source:
+        """The source with the recipe's names; `pictures` as `formats.read` takes them."""
+        options = self.recipe.choices(self.spec["max_classes"])
+        found = formats.choose(formats.detect(SOURCE, options.task), options)
+        source = formats.read(SOURCE, found, options, pictures)
+        classes.set_names(source, SOURCE, self.recipe.names)
+        classes.ungarble(source, SOURCE)
+        self.source_names = source.names
+        classes.rename(source, SOURCE, self.recipe.rename)
+        return source
+
+    def read_again(self, source: Source, pictures: list[Picture]) -> tuple[Source, list[Picture]]:
+        """Where images are turned, or not of the size that the annotations say, these are read once more with that
+        knowledge. In nearly all datasets there is nothing to be done."""
+        seen = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
+        shown = {
+            name: Shown((picture.width, picture.height), picture.orientation) for name, picture in seen.items()
+            if picture.width and picture.height
+        }  # fmt: skip
+        disputed = formats.disputed(source, shown)
+        if not disputed:
+            return source, pictures
+        source = self.read_files(disputed)
+        return source, [seen[item.image] for item in source.items]
 
     def wait_for_place(self) -> None:
         """The files are where they stay, and on the disk, from here on."""

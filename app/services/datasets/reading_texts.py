@@ -46,8 +46,17 @@ DECISIONS = {
     "columns_confidence": _l("The label rows end with an extra column, a confidence. It was left out."),
     "columns_track": _l("The label rows end with an extra column, a track ID. It was left out."),
     "columns_both": _l("The label rows end with two extra columns, a confidence and a track ID. They were left out."),
+    "columns_rest": _l("The label rows go on behind the numbers of the box. The rest was left out."),
     "keypoints_other": _l("The label rows don't match kpt_shape in data.yaml. From the rows, kpt_shape is [%(count)s, "
                           "%(dimensions)s]."),
+    "unit_fractions": _l("The annotations count in fractions of the image, not in pixels. They were read so."),
+    "reading_stored_pixels": _l("Images: %(count)s. They are stored turned (EXIF), such as %(declared)s displayed as "
+                                "%(size)s. The boxes were read as pixels of the stored image and turned with it."),
+    "reading_shown_pixels": _l("Images: %(count)s. They are stored turned (EXIF), or their annotations declare another "
+                               "size: %(declared)s where the image is displayed as %(size)s. The boxes were read as "
+                               "pixels of the displayed image."),
+    "reading_declared_size": _l("Images: %(count)s. Their annotations declare another size: %(declared)s where the "
+                                "image is displayed as %(size)s. The boxes were scaled by the declared size."),
     "unit_pixels": _l("The label files count in pixels. The numbers were divided by each image's size."),
     "reading_centre": _l("The four numbers of each box were read as center and size. %(outside)s of %(boxes)s boxes "
                          "reach outside their image."),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from app.worker.doctor.examine import Examination, content, differ, task_shown
 from app.worker.doctor.fixable import FIXABLE
@@ -16,6 +16,7 @@ from app.worker.doctor.scan import READABLE, SUFFIXES, ScanSpec, open_image, rea
 from app.worker.doctor.statistics import SPLITS
 from app.worker.doctor.thumbnails import Thumbnails
 from app.worker.doctor.whole import Twin, twins
+from app.worker.orientation import BY_PILLOW, orientation, upright
 
 FILES = 20  # named for each fix
 USELESS = ("image_broken", "image_too_large", "image_too_small")
@@ -119,8 +120,8 @@ class Fixes:
         """The image saved anew: upright, as JPEG where it was one, else as PNG."""
         with open_image(entry.image, formats=READABLE) as image:
             image.load()
-            upright = ImageOps.exif_transpose(image)
-            body, suffix = encoded(upright, "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG",
+            turn = 1 if image.format in BY_PILLOW else orientation(image)
+            body, suffix = encoded(upright(image, turn), "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG",
                                    image.info.get("icc_profile"))  # fmt: skip
         path = self.store(body, suffix)
         self.note(code, entry.file, images=1)

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import struct
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from app.worker.doctor.measure import SHORTEST, measure
 from app.worker.doctor.model import Picture
 from app.worker.doctor.thumbnails import Thumbnails
+from app.worker.orientation import BY_PILLOW, DAMAGE, TURNED, orientation, upright
 from app.worker.picture import eight_bit
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
@@ -36,7 +36,6 @@ SUFFIXES = {
     "JPEG": {".jpg", ".jpeg"}, "MPO": {".jpg", ".jpeg"}, "PNG": {".png"}, "BMP": {".bmp"}, "WEBP": {".webp"},
     "TIFF": {".tif", ".tiff"}, "AVIF": {".avif"}, "JPEG2000": {".jp2"},
 }  # fmt: skip
-TURNED = {"JPEG", "MPO", "PNG", "WEBP", "AVIF"}  # of these OpenCV, and so YOLO, obeys the EXIF orientation (tested)
 SMALLEST = 10  # pixels a side, ultralytics' limit
 LARGE = 4096  # pixels of the longer side: each is decoded whole in every epoch, to be scaled down
 TINY = 64  # pixels of the longer side: little is left of such an image after scaling up
@@ -45,9 +44,6 @@ IN_MEMORY = 64 * 2**20  # bytes of a file
 END = b"\xff\xd9"
 AHEAD = 64  # images in work or waiting to be taken
 EARLY = 10_000  # images that are begun before they are asked for: each is a kilobyte until it is
-
-# Pillow's decoders raise all of these on damaged files
-DAMAGE = (OSError, SyntaxError, ValueError, TypeError, struct.error, IndexError, EOFError, ArithmeticError, KeyError)
 
 _one_huge = threading.Lock()
 
@@ -192,12 +188,13 @@ def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -
     lock = _one_huge if picture.width * picture.height > HUGE else nullcontext()
     with lock, open_image(source, formats=READABLE) as image:
         image.draft(None, small(image.size, SHORTEST))
+        turned = orientation(image) if image.format in BY_PILLOW else None  # it forgets it when it has turned it
         image.load()
-        picture.orientation = orientation(image)
+        picture.orientation = turned or orientation(image)
         reduced = reduce(image)
-    if picture.orientation > 1 and picture.format in TURNED:
-        reduced = ImageOps.exif_transpose(with_orientation(reduced, picture.orientation))
-        if picture.orientation > 4:
+    if picture.orientation > 1 and turned is None:
+        reduced = upright(reduced, picture.orientation)
+        if picture.orientation in TURNED:
             picture.width, picture.height = picture.height, picture.width
         picture.add("info", "exif_rotated", orientation=picture.orientation)
     pixels = np.asarray(reduced)
@@ -205,24 +202,6 @@ def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -
     if thumbnails:
         thumbnails.make(pixels, picture.sha256)
         picture.thumbnail = True
-
-
-def orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 where there is none or it is none of the eight."""
-    try:
-        found = image.getexif().get(274, 1)
-    except DAMAGE:
-        return 1
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
-
-
-def with_orientation(image: Image.Image, value: int) -> Image.Image:
-    """A copy whose only EXIF entry is the orientation."""
-    exif = Image.Exif()
-    exif[274] = value
-    copy = image.copy()
-    copy.info["exif"] = exif.tobytes()
-    return copy
 
 
 def reduce(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ Everything here is from an untrusted file: no name leads out of the folder, no e
 what cannot be used is a finding or `Refused`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from app.worker.formats import (
@@ -31,10 +31,24 @@ from app.worker.formats.items import set_groups
 from app.worker.formats.merge import merge
 from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision
 from app.worker.formats.paths import folder_of, shown
+from app.worker.formats.sizes import Shown
 from app.worker.formats.sniff import annotation_files, looks_like_labels
 from app.worker.formats.tree import Tree
 
-__all__ = ["Found", "Item", "Options", "Refused", "Row", "Source", "choose", "decision", "detect", "read"]
+__all__ = [
+    "Found",
+    "Item",
+    "Options",
+    "Refused",
+    "Row",
+    "Shown",
+    "Source",
+    "choose",
+    "decision",
+    "detect",
+    "disputed",
+    "read",
+]
 
 READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
     "yolo": yolo.read, "darknet": yolo.read, "cvat-yolo": yolo.read, "coco": coco.read, "voc": voc.read,
@@ -49,6 +63,7 @@ DETECTORS = {
     "supervisely": supervisely.detect, "darwin": darwin.detect, "via": via.detect, "datumaro": datumaro.detect,
     "labelbox": ndjson.detect_labelbox, "ultralytics": ndjson.detect_ultralytics,
 }  # fmt: skip
+LABEL_FILES = frozenset({"yolo", "darknet", "cvat-yolo", "folders"})  # no pixels in them
 LISTED = 20
 
 
@@ -124,13 +139,16 @@ def choose(found: list[Found], options: Options) -> Found:
     return fitting[0]
 
 
-def read(folder: Path, found: Found, options: Options) -> Source:
+def read(folder: Path, found: Found, options: Options, pictures: Mapping[str, Shown] | None = None) -> Source:
     """The dataset's images, labels and classes, with every choice and loss on the way; see `Source`.
+
+    Args:
+        pictures: what images are that are not as their annotations say, or that are turned; see `disputed`.
 
     Raises:
         Refused: it cannot be used.
     """
-    tree = Tree(folder)
+    tree = Tree(folder, pictures)
     together = [item for item in found.others if item.complete] if options.merge else [found]
     if len(together) > 1:
         source = merge(tree, together, [READERS[item.format](tree, item, options) for item in together], options)
@@ -141,6 +159,20 @@ def read(folder: Path, found: Found, options: Options) -> Source:
         raise Refused("no_images_found", file=found.where)
     set_groups(source.items)
     return source
+
+
+def disputed(source: Source, shown: Mapping[str, Shown]) -> dict[str, Shown]:
+    """The images that are turned by a mark, or not of the size that their annotations say; nothing where all agree.
+
+    With these, `read` tells what the annotations' pixels are. YOLO's label files are fractions of the displayed image.
+    """
+    if source.format in LABEL_FILES:
+        return {}
+    return {
+        item.image: shown[item.image] for item in source.items
+        if item.image in shown and (shown[item.image].turn > 1 or (item.size or shown[item.image].size)
+                                    != shown[item.image].size)
+    }  # fmt: skip
 
 
 def not_taken(found: Found) -> list[dict[str, object]]:

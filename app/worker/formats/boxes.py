@@ -47,9 +47,9 @@ def centred(values: Numbers, reading: str) -> list[float]:
 
 
 def fits(values: Numbers, reading: str) -> bool:
-    """Whether a box has an inside, and lies in its image."""
+    """Whether a box has its sides in order, and lies in its image."""
     left, top, right, bottom = sides(values, reading)
-    return -NEAR <= left < right <= 1 + NEAR and -NEAR <= top < bottom <= 1 + NEAR
+    return -NEAR <= left <= right <= 1 + NEAR and -NEAR <= top <= bottom <= 1 + NEAR
 
 
 def judge(boxes: Sequence[Numbers], usual: str | None, chosen: str | None = None) -> Judged:
@@ -84,7 +84,7 @@ def convincing(boxes: Sequence[Numbers], name: str, usual: str) -> bool:
     numbers would have to be larger; those of a corner and of a centre pass for each other now and then."""
     wrong = [box for box in boxes if not fits(box, usual)]
     if {name, usual} != {"centre", "top_left"}:
-        return True
+        return len(boxes) > 1
     if len(boxes) < 4 or len(wrong) < 2:
         return False
     if (

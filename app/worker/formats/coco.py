@@ -1,15 +1,19 @@
 """COCO JSON: one file for many images, several files for the splits. Read twice as a stream: pictures and classes
 first, wherever they stand in the file, then the objects."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.worker.formats.boxes import judge
 from app.worker.formats.classes import Known, settle
-from app.worker.formats.coco_objects import Objects, Survey, tidy
+from app.worker.formats.coco_objects import Objects, Places, Survey, box_of, tidy
+from app.worker.formats.draft_boxes import are_fractions, tell_boxes
 from app.worker.formats.drafts import finished
-from app.worker.formats.geometry import side
+from app.worker.formats.frames import Claim, Fitting, measure
+from app.worker.formats.geometry import Box, side
 from app.worker.formats.items import item_name
 from app.worker.formats.jsonstream import walk
 from app.worker.formats.keypoints import described
@@ -68,8 +72,10 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     told += [decision("ids_as_text", file=shown(file.path)) for file in files if ids_as_text(file)]
     decisions = known.decisions + decisions + told + chosen
     numbers = {name: number for number, name in enumerate(names)}
+    places, placed = places_of(tree, files, numbers, options)
+    decisions += placed
     for file in files:
-        convert(tree, file, task, numbers, keypoints, findings)
+        convert(tree, file, task, numbers, keypoints, findings, places)
     source = finished(tree, found, task, names, list(pictures.values()), decisions, findings)
     source.keypoints = keypoints if task == "pose" else None
     return source
@@ -216,10 +222,11 @@ def convert(
     numbers: dict[str, int],
     keypoints: dict[str, Any] | None,
     findings: list[Finding],
+    places: Places,
 ) -> None:
     """The second pass: each object a row of its image."""
     sizes: dict[str, tuple[int, int] | None] = {}
-    objects = Objects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings)
+    objects = Objects(file.path, task, keypoints["kpt_shape"][0] if keypoints else 0, findings, places)
     for line, element in annotations(tree, file):
         entry = found_by(file.images, element.get("image_id"))
         if entry is None:
@@ -259,6 +266,47 @@ def ids_as_text(file: File) -> bool:
     return any(key not in file.categories and found_by(file.categories, key) for key in file.survey.classes) or any(
         key not in file.images and found_by(file.images, key) for key in file.survey.images
     )
+
+
+def places_of(
+    tree: Tree, files: list[File], numbers: dict[str, int], options: Options
+) -> tuple[Places, list[Decision]]:  # fmt: skip
+    """What the numbers of boxes and the pixels of the set are."""
+    sample = [
+        (item.image, numbers.get(found_by(file.categories, key) or "", 0), box,
+         measure(size, tree.pictures.get(item.image)) or size)
+        for file in files for image, key, box in file.survey.boxes if all(map(math.isfinite, box))
+        if (entry := found_by(file.images, image)) for item, size in [entry] if all(size)
+    ]  # fmt: skip
+    fractions, told = are_fractions([box for _, _, box, _ in sample], options.chosen("unit")), list[Decision]()
+    if fractions:
+        told.append(decision("unit_fractions"))
+    scaled = [
+        (image, number, box if fractions else (box[0] / w, box[1] / h, box[2] / w, box[3] / h))
+        for image, number, box, (w, h) in sample
+    ]
+    judged = judge([box for *_, box in scaled], "top_left", options.chosen("boxes"))
+    if sample and judged.doubtful:
+        told.append(tell_boxes(judged, scaled, options))
+    frames, fitted = Fitting(claims(tree, files, numbers, judged.reading), options).fit()
+    return Places(judged.reading, fractions, frames), told + fitted
+
+
+def claims(tree: Tree, files: list[File], numbers: dict[str, int], way: str) -> Iterator[Claim]:
+    """What the files say of the images whose size or orientation is known to be another one."""
+    for file in files if tree.pictures else ():
+        said: dict[str, tuple[tuple[int, int] | None, list[tuple[int, Box]]]] = {
+            item.image: (size if all(size) else None, [])
+            for item, size in file.images.values() if item.image in tree.pictures
+        }  # fmt: skip
+        for _, element in annotations(tree, file) if said else ():
+            entry = found_by(file.images, element.get("image_id"))
+            if entry and entry[0].image in said and (box := box_of(element.get("bbox"), way)):
+                name = found_by(file.categories, element.get("category_id")) or ""
+                said[entry[0].image][1].append((numbers.get(name, 0), box))
+        for image, (size, boxes) in said.items():
+            finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
+            yield Claim(image, size, tree.pictures[image], finite)
 
 
 def annotations(tree: Tree, file: File) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -2,15 +2,20 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.worker.formats.boxes import sides
+from app.worker.formats.draft_boxes import Numbers
+from app.worker.formats.frames import Frame
 from app.worker.formats.geometry import Box, Points, Shapes, box_round, corners_of, joined, number
 from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
 
 PLAIN = frozenset({int, float})
 IDS = 100  # of images that are looked at for how they are written
+BOXES = 5000  # whose numbers are judged
 SAME = 0.5  # pixels: a polygon this close to its box is the box
 
 
@@ -22,14 +27,19 @@ class Survey:
     classes: Counter[Any] = field(default_factory=Counter)
     images: set[Any] = field(default_factory=set)  # some ids
     keypoints: int = 0  # the most that one object has
+    boxes: list[tuple[Any, Any, Numbers]] = field(default_factory=list)  # image, class, numbers of the first ones
 
     def add(self, element: dict[str, Any]) -> None:
         key = element.get("category_id")
         if not isinstance(key, int | str):
             return
         self.classes[key] += 1
-        if len(self.images) < IDS and isinstance(element.get("image_id"), int | str):
-            self.images.add(element["image_id"])
+        image = element.get("image_id")
+        if isinstance(image, int | str):
+            if len(self.images) < IDS:
+                self.images.add(image)
+            if len(self.boxes) < BOXES and (box := numbers_of(element.get("bbox"))):
+                self.boxes.append((image, key, box))
         if element.get("iscrowd"):
             return
         self.counts["polygon" if is_polygon(element) else "box"] += 1
@@ -71,10 +81,12 @@ class Objects:
 
     Args:
         keypoints: of each row; 0 unless the task is pose.
+        places: what the numbers of boxes and the places of everything are.
     """
 
-    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding]) -> None:
+    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding], places: "Places") -> None:
         self.file, self.task, self.keypoints, self.findings = file, task, keypoints, findings
+        self.places = places
 
     def note(self, code: str, line: int, severity: str = "warning", **data: Any) -> None:
         self.findings.append(finding(severity, code, self.file, line, **data))
@@ -94,9 +106,11 @@ class Objects:
         if element.get("iscrowd"):
             self.note("object_crowd", line, "info", of=image, name=shown_name)
             return
-        shapes = Shapes(self.file, image, size, rows, self.findings)
+        shapes = Shapes(self.file, image, size, rows, self.findings, self.places.frame(image, size))
         parts = polygons(element.get("segmentation"))
-        box = box_of(element.get("bbox")) or (box_round([point for part in parts for point in part]) if parts else None)
+        box = box_of(element.get("bbox"), self.places.boxes) or (
+            box_round([point for part in parts for point in part]) if parts else None
+        )
         if box is None:
             code = "mask_left_out" if isinstance(element.get("segmentation"), dict) else "object_no_box"
             self.note(code, line, of=image, name=shown_name)
@@ -140,12 +154,35 @@ def polygons(segmentation: Any) -> list[Points]:
     return made
 
 
-def box_of(values: Any) -> Box | None:
-    """Left, top, right, bottom of COCO's left, top, width, height."""
+@dataclass
+class Places:
+    """What the numbers of boxes are (COCO's: left, top, width, height), and in which pixels everything is."""
+
+    boxes: str = "top_left"
+    fractions: bool = False
+    frames: Mapping[str, Frame] = field(default_factory=dict)  # by image, where its size is not what the file says
+
+    def frame(self, image: str, size: tuple[int, int]) -> Frame | None:
+        if self.fractions:
+            return Frame(size, scale=size)
+        return self.frames.get(image)
+
+
+def numbers_of(values: Any) -> Numbers | None:
+    """The four numbers of a box."""
     if not isinstance(values, list) or len(values) != 4:
         return None
-    left, top, width, height = map(number, values)
-    return (left, top, left + width, top + height) if not (width <= 0 or height <= 0) else (left, top, left, top)
+    first, second, third, fourth = map(number, values)
+    return first, second, third, fourth
+
+
+def box_of(values: Any, way: str) -> Box | None:
+    """Left, top, right, bottom; one without an area has its sides at one place."""
+    numbers = numbers_of(values)
+    if numbers is None:
+        return None
+    left, top, right, bottom = sides(numbers, way)
+    return (left, top, right, bottom) if not (right <= left or bottom <= top) else (left, top, left, top)
 
 
 def marks(values: Any, count: int) -> list[tuple[float, float, int]]:

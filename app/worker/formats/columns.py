@@ -23,7 +23,7 @@ class Columns:
         extra: columns at the end of an outline that are none of it; behind boxes and keypoints whatever follows is.
         keypoints: how many, and how many numbers each has; 0 without.
         others: kinds that the rows could be as well.
-        dropped: what the columns behind are: "confidence", "track" or "both"; "" none.
+        dropped: what the columns behind are: "confidence", "track", "both" or "rest"; "" none.
         certain: the rows say so themselves: each keypoint has a visibility of 0, 1 or 2.
     """
 
@@ -71,11 +71,10 @@ def of_pose(rows: Sequence[Row], lengths: Counter[int], known: tuple[int, int]) 
 def of_points(rows: Sequence[Row], lengths: Counter[int]) -> Columns | None:
     """Rows that are longer than boxes and no outlines; None where they are outlines."""
     if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_inside, rows)) >= NEARLY_ALL:
-        others = ["polygon"] if set(lengths) == {BOX + 2} else []
-        return Columns("box", dropped=behind(rows, BOX), others=others)
+        return Columns("box", dropped=behind(rows, BOX), others=possible(rows, lengths, "box"))
     if shape := keypoints_in(rows, lengths):
         dropped = behind(rows, BOX + shape[0] * shape[1])
-        return Columns("keypoints", 0, shape, ["polygon"], dropped, certain=marked(rows, *shape))
+        return Columns("keypoints", 0, shape, possible(rows, lengths, "keypoints"), dropped, marked(rows, *shape))
     return None
 
 
@@ -102,7 +101,7 @@ def behind(rows: Sequence[Row], whole: int) -> str:
     if not more:
         return ""
     if max(map(len, more)) > 1:
-        return "both"
+        return "both" if max(map(len, more)) == 2 else "rest"
     return "track" if all(row[0].is_integer() for row in more) and any(row[0] > 1 for row in more) else "confidence"
 
 

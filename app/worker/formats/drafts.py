@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.worker.formats.classes import Known, by_name, settle
+from app.worker.formats.draft_boxes import USUAL, Drafts
+from app.worker.formats.frames import Claim, Fitting, Frame
 from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, joined, turned
 from app.worker.formats.items import item_name, make_unique
 from app.worker.formats.keypoints import described
@@ -22,7 +24,7 @@ from app.worker.formats.model import (
     task_wished,
 )
 from app.worker.formats.paths import below, inside, shown
-from app.worker.formats.sizes import image_size
+from app.worker.formats.sizes import Shown, image_size
 from app.worker.formats.tree import Tree
 
 KINDS = ("box", "polygon", "turned", "pose")
@@ -62,6 +64,12 @@ class Draft:
     size: tuple[int, int] | None
     shapes: list[Shape] = field(default_factory=list)
     fractions: bool = False  # shapes are measured in the image's sides, not in pixels
+    frame: Frame | None = None  # where its shapes are not in the displayed image's pixels
+
+    def claim(self, shown: Shown, numbers: Mapping[str, int]) -> Claim:
+        """What it says, beside what the image is."""
+        boxes = [(numbers.get(shape.name, 0), shape.box()) for shape in self.shapes]
+        return Claim(self.image, self.size, shown, [entry for entry in boxes if all(map(math.isfinite, entry[1]))])
 
 
 def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> Shape:
@@ -129,6 +137,8 @@ def finish(
     task, told = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
     decisions += told
     numbers = by_name(classes)
+    decisions += Drafts(tree, drafts, numbers, options, USUAL.get(found.format)).judge()
+    decisions += fit(tree, drafts, numbers, options)
     items = []
     count = max((len(shape.marks) for draft in drafts for shape in draft.shapes), default=0)
     for draft in drafts:
@@ -140,6 +150,16 @@ def finish(
     source = finished(tree, found, task, classes, items, known.decisions + decisions, findings)
     source.keypoints = described(count, keypoints) if task == "pose" else None
     return source
+
+
+def fit(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], options: Options) -> list[Decision]:
+    """Give drafts a frame whose sizes are not their images', as far as these are known."""
+    claims = [draft.claim(tree.pictures[draft.image], numbers) for draft in drafts
+              if draft.image in tree.pictures and not draft.fractions]  # fmt: skip
+    frames, told = Fitting(claims, options).fit()
+    for draft in drafts:
+        draft.frame = frames.get(draft.image)
+    return told
 
 
 def finished(
@@ -179,11 +199,12 @@ def convert(
 ) -> Item | None:
     """The item of a draft; None, noted, where nobody knows the image's size. `keypoints`: of each pose."""
     item = Item(draft.image, draft.image, draft.split, rows=[], size=draft.size)
-    size = draft.size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
+    size = draft.frame.size if draft.frame else draft.size
+    size = size or (image_size(tree.path(draft.image)) if draft.shapes else (1, 1))
     if size is None:
         findings.append(finding("error", "size_unknown", draft.file, image=shown(draft.image)))
         return None
-    shapes = Shapes(draft.file, draft.image, size, item.rows or [], findings)
+    shapes = Shapes(draft.file, draft.image, size, item.rows or [], findings, draft.frame)
     item.rows = shapes.rows
     for shape in draft.shapes:
         whole = in_pixels(shape, size) if draft.fractions else shape

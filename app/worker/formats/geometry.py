@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any
 
+from app.worker.formats.frames import Frame
 from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
 
@@ -133,10 +134,15 @@ class Shapes:
 
     Args:
         size: width and height in pixels that the shapes are measured in.
+        frame: where they are not measured in the displayed image's pixels; `size` is of that image then.
     """
 
-    def __init__(self, file: str, image: str, size: tuple[int, int], rows: list[Row], findings: list[Finding]) -> None:
-        self.file, self.image, self.size = file, image, size
+    def __init__(
+        self, file: str, image: str, size: tuple[int, int], rows: list[Row], findings: list[Finding],
+        frame: Frame | None = None,
+    ) -> None:  # fmt: skip
+        self.file, self.image, self.size = file, image, frame.size if frame else size
+        self.frame = frame
         self.rows, self.findings = rows, findings
 
     def note(self, severity: str, code: str, line: int | None, **data: Any) -> None:
@@ -144,9 +150,13 @@ class Shapes:
 
     def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
         """A row for a box; sides in any order."""
-        kept = self.kept(name, box, line)
+        kept = self.kept(name, self.frame.box(box) if self.frame else box, line)
         if kept:
             self.rows.append(Row(box_text(kind, kept, self.size), self.file, line))
+
+    def placed(self, points: Points) -> Points:
+        """Points in the displayed image."""
+        return [self.frame.point(x, y) for x, y in points] if self.frame else points
 
     def kept(self, name: str, box: Box, line: int | None) -> Box | None:
         """The part of a box inside the image; None, noted, where nothing is."""
@@ -170,6 +180,7 @@ class Shapes:
 
     def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a polygon."""
+        points = self.placed(points)
         points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
         if points and not sum(abs(x) + abs(y) for x, y in points) < FAR * len(points):  # one nan makes the sum nan
             self.note("warning", "object_no_number", line, name=shown(name))
@@ -192,6 +203,7 @@ class Shapes:
 
     def corners(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a turned box: four corners, not cut at the edge but moved onto it, since it must keep four."""
+        points = self.placed(points)
         flat = [value for point in points for value in point]
         if all(map(math.isfinite, flat)) and area(points) <= 0:
             points = [points[0]] * 4  # a line has no inside, whatever the box round it
@@ -201,10 +213,11 @@ class Shapes:
 
     def pose(self, kind: int, name: str, box: Box, points: list[tuple[float, float, int]], line: int | None) -> None:
         """A row for a box with keypoints; those outside the image or unseen are 0 0 0."""
-        kept = self.kept(name, box, line)
+        kept = self.kept(name, self.frame.box(box) if self.frame else box, line)
         if not kept:
             return
         width, height = self.size
+        points = [(*self.placed([(x, y)])[0], seen) for x, y, seen in points]
         columns = [box_text(kind, kept, self.size)]
         for x, y, seen in points:
             shows = seen > 0 and 0 <= x <= width and 0 <= y <= height

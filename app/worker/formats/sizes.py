@@ -1,22 +1,45 @@
 """The size of an image from its header: for formats that count in pixels and do not say how many there are."""
 
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-TURNED = {5, 6, 7, 8}  # EXIF orientations that lie on their side
+from app.worker.orientation import TURNED, in_exif, orientation, png_mark
+
 READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Width and height in pixels as the image is displayed, and by which mark it is turned (EXIF, 1 to 8)."""
+
+    size: tuple[int, int]
+    turn: int = 1
+
+    @property
+    def stored(self) -> tuple[int, int]:
+        """Width and height of the pixels in the file."""
+        return (self.size[1], self.size[0]) if self.turn in TURNED else self.size
+
+
 def image_size(path: Path) -> tuple[int, int] | None:
-    """Width and height in pixels as the image is shown, as ultralytics' `exif_size`; None where it is no image."""
+    """Width and height in pixels as the image is displayed; None where it is no image."""
     try:
         with warnings.catch_warnings(), Image.open(path, formats=READABLE) as image:
             warnings.simplefilter("ignore")
             width, height = image.size
-            if image.format == "JPEG" and image.getexif().get(274) in TURNED:
+            if image.format != "TIFF" and turn_of(image, path) in TURNED:  # of a TIFF Pillow says the turned size
                 width, height = height, width
             return (width, height) if width > 0 and height > 0 else None
     except Exception:  # a damaged header makes Pillow raise nearly anything; the scan says what is wrong with the image
         return None
+
+
+def turn_of(image: Image.Image, path: Path) -> int:
+    """The orientation of an image whose header was read."""
+    if image.format == "PNG" and "exif" not in image.info:
+        with open(path, "rb") as file:
+            return in_exif(png_mark(file))
+    return orientation(image)

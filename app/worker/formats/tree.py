@@ -2,13 +2,14 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from app.core.encodings import TEXTS, Reading, decode
 from app.worker.formats.model import Refused
 from app.worker.formats.names import MAX_YAML
 from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
+from app.worker.formats.sizes import Shown
 
 KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
          ".names": "list", ".data": "list", ".labels": "list", ".pbtxt": "list", ".csv": "csv", ".tsv": "csv",
@@ -21,8 +22,9 @@ MANY = 100  # images of one name that are compared
 class Tree:
     """Every file below a folder that a reader may use; paths below it, sorted. Links and hidden files are left out."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pictures: Mapping[str, Shown] | None = None) -> None:
         self.folder = folder
+        self.pictures = pictures or {}  # what is known of the images once they were read
         self.encodings: Sequence[str] = TEXTS  # of texts that are not UTF-8
         self.files: dict[str, list[str]] = {kind: [] for kind in ("image", *KINDS.values())}
         self._walk(folder, "")
