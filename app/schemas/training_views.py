@@ -30,6 +30,16 @@ class PreviewsOut(Schema):
     newest = Nested(PreviewOut, allow_none=True, metadata={"description": "What was found after the last of them."})
 
 
+class ThresholdOut(Schema):
+    """A confidence threshold, and what it gives. No row is worse than another in both precision and recall."""
+
+    name = String(metadata={"enum": ["balanced", "precise", "sensitive"]})
+    goal = Float(allow_none=True, metadata={"description": "precise: precision is at least that; sensitive: recall."})
+    confidence = Float()
+    precision = Float()
+    recall = Float()
+
+
 class EvaluationOut(Schema):
     """The final validation of the best weights."""
 
@@ -40,6 +50,7 @@ class EvaluationOut(Schema):
     confidence = Float(metadata={"description": "From here on a prediction counts in the matrix: the best F1."})
     iou = Float()
     best = Dict(allow_none=True, metadata={"description": "confidence, precision, recall, f1 at the best F1."})
+    thresholds = List(Nested(ThresholdOut), metadata={"description": "Empty where nothing was detected."})
     curves = Dict(
         allow_none=True,
         metadata={"description": "x, precision, recall, f1 over the confidence; pr over the recall; classes: each."},

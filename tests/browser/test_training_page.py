@@ -1,6 +1,7 @@
 """The page of one training, on recorded data: what the reader chooses, points at and looks through."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,10 @@ def test_watching_it_learn(open_page: Open, training: int) -> None:
 def test_the_images_behind_a_cell_and_the_plots(open_page: Open, training: int) -> None:
     page = open_page(f"/trainings/{training}")
     expect(page.locator("[data-threshold]")).to_contain_text("Use um threshold de confiança de 0,50.")
+    rows = page.locator("[data-threshold] tbody tr")
+    expect(rows).to_have_text([re.compile("^Equilibrad.*0,500,500,50$"),
+                               re.compile("^Poucos falsos positivos.*95.*0,950,950,05$"),
+                               re.compile("^Poucos falsos negativos.*95.*0,050,050,95$")])  # fmt: skip
     page.get_by_role("button", name="1 × real: <b>round, predito: square").click()
     dialog = page.locator("dialog")
     expect(dialog.locator("h2")).to_have_text("b.jpg")

@@ -63,6 +63,7 @@ def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
     shown = client.get(f"{place}/evaluation").get_json()
     assert shown["matrix"] == [[0, 0, 1]]
     assert shown["best"]["recall"] == 0.5
+    assert shown["thresholds"] == []
     assert client.get(shown["pictures"][0]["url"]).status_code == 200
 
 

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from app.errors import NotFound
 from app.models import TrainingStatus
 from app.services.trainer.base import TrainingBase
+from app.services.trainer.thresholds import thresholds
 from app.services.trainer.documents import document
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
@@ -82,6 +83,7 @@ class TrainingViews(TrainingBase):
         found = document(self.folder(training_id) / "evaluation" / "evaluation.json")
         if found is None:
             raise NotFound(_("No evaluation yet: it is created when a run ends."))
+        found["thresholds"] = thresholds(found)
         for picture in found["pictures"]:
             picture["url"] = f"/api/trainings/{training_id}/evaluation/images/{picture['number']}"
         return found

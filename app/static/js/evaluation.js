@@ -12,6 +12,12 @@ import { seriesOf } from "./palette.js";
 const WORST_AT_FIRST = 12;
 const ALL = 5; // grey: all classes together are none of them
 
+const WISHES = {
+  balanced: () => t("Balanced (best F1)"),
+  precise: (goal) => t("Few false positives (precision ≥ {goal})", { goal }),
+  sensitive: (goal) => t("Few false negatives (recall ≥ {goal})", { goal }),
+};
+
 export class EvaluationView {
   /** `panel` stays hidden until there is an evaluation. */
   constructor(panel, id, name) {
@@ -45,26 +51,16 @@ export class EvaluationView {
 
   /** What confidence to use, with what it gives; and what other wishes would take. */
   advice() {
-    const { best, curves, accuracy } = this.data;
+    const { best, curves, accuracy, thresholds } = this.data;
     if (accuracy) return h("p", { class: "threshold-main" }, accuracySaid(accuracy, this.data.names));
     if (!best?.f1 || !curves) return h("p", { class: "quiet" }, t("The model detected nothing in the validation images, so no confidence threshold can be recommended."));
-    const rows = [[t("Balanced (best F1)"), best], [t("Few false positives"), this.place((precision) => precision >= 0.95, "precision", "recall")], [t("Few false negatives"), this.place((recall) => recall >= 0.95, "recall", "precision")]].filter(([, item]) => item);
+    const rows = thresholds.map((row) => [WISHES[row.name](percent(row.goal)), row]);
     return [
       h("p", { class: "threshold-main" }, t("Use a confidence threshold of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",
         t("With it, {precision} of detections are correct and {recall} of objects are found.", { precision: percent(best.precision), recall: percent(best.recall) })),
       h("div", { class: "table-wrap" }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("Goal"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
         h("tbody", {}, rows.map(([title, item]) => h("tr", {}, h("td", {}, title), [item.confidence, item.precision, item.recall].map((value) => h("td", { class: "number" }, fixed(value, 2)))))))),
     ];
-  }
-
-  /** Of the confidences where one curve fits, that where the other is highest. */
-  place(fits, name, other) {
-    const { x, precision, recall } = this.data.curves;
-    const curves = { precision, recall };
-    const places = x.map((_, index) => index).filter((index) => fits(curves[name][index]) && curves[other][index] > 0);
-    if (!places.length) return null;
-    const at = places.reduce((top, index) => (curves[other][index] > curves[other][top] ? index : top));
-    return { confidence: x[at], precision: precision[at], recall: recall[at] };
   }
 
   curves() {

@@ -1,0 +1,58 @@
+"""Which confidence to use, for what: read off the curves of an evaluation. Pure."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+GOALS = (0.95, 0.99)  # of precision or recall: the first that the balanced threshold does not reach already
+
+Row = dict[str, Any]  # {"name", "confidence", "precision", "recall", "goal"}
+
+
+def thresholds(evaluation: dict[str, Any]) -> list[Row]:
+    """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), as far as there are.
+
+    `precise`: the highest recall with a precision of at least `goal`, at a confidence not under the balanced one.
+    `sensitive`: the highest precision with a recall of at least `goal`, at one not above it. A row that is worse than
+    another in both is left out: nobody has a reason to choose it.
+    """
+    best, curves = evaluation.get("best"), evaluation.get("curves")
+    if not best or not curves or not best["f1"]:
+        return []
+    balanced = {"name": "balanced", "goal": None} | {key: best[key] for key in ("confidence", "precision", "recall")}
+    points = [
+        {"confidence": confidence, "precision": precision, "recall": recall}
+        for confidence, precision, recall in zip(curves["x"], curves["precision"], curves["recall"], strict=True)
+        if precision > 0 and recall > 0
+    ]
+    above = [point for point in points if point["confidence"] >= best["confidence"]]
+    below = [point for point in points if point["confidence"] <= best["confidence"]]
+    precise = reaching("precise", "precision", "recall", above, best)
+    sensitive = reaching("sensitive", "recall", "precision", below, best)
+    return comparable(balanced, [row for row in (precise, sensitive) if row is not None])
+
+
+def reaching(name: str, wanted: str, other: str, points: Iterable[Row], best: Row) -> Row | None:
+    """Where the wanted measure reaches its goal at the least cost of the other; None where it cannot, or need not."""
+    points = list(points)
+    for goal in (goal for goal in GOALS if goal > best[wanted]):
+        fitting = [point for point in points if point[wanted] >= goal]
+        if fitting:
+            chosen = max(fitting, key=lambda point: (point[other], point[wanted]))
+            return {"name": name, "goal": goal} | chosen
+    return None
+
+
+def comparable(balanced: Row, others: Sequence[Row]) -> list[Row]:
+    """Rows of which none is worse than another in both measures.
+
+    The balanced one stays: its F1 is the best of the smoothed curve, so what surpasses it does so by chance.
+    """
+    others = [row for row in others if not surpasses(row, balanced)]
+    rows = [balanced, *others]
+    return [balanced, *(row for row in others if not any(surpasses(other, row) for other in rows))]
+
+
+def surpasses(one: Row, other: Row) -> bool:
+    """Whether one is at least as good in both and better in one."""
+    better = [one[key] - other[key] for key in ("precision", "recall")]
+    return min(better) >= 0 and max(better) > 0
