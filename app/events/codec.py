@@ -21,18 +21,20 @@ TYPES: dict[str, type[Event]] = {
 
 @dataclass(frozen=True)
 class Envelope:
-    """A numbered event and when it happened."""
+    """A numbered event and when it happened; `worked`: seconds that its process had run then, by a steady clock."""
 
     seq: int
     time: datetime
     event: Event
+    worked: float | None = None
 
 
-def encode(event: Event, seq: int) -> str:
+def encode(event: Event, seq: int, worked: float | None = None) -> str:
     """One line of `events.jsonl`, with its newline; NaN and infinities become null."""
     body = {
         "seq": seq,
         "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "worked": worked,
         "type": type(event).__name__,
         "data": finite(asdict(event)),
     }
@@ -48,7 +50,7 @@ def decode(line: str) -> Envelope:
     try:
         body = json.loads(line)
         event = TYPES[body["type"]](**body["data"])
-        return Envelope(int(body["seq"]), datetime.fromisoformat(body["time"]), event)
+        return Envelope(int(body["seq"]), datetime.fromisoformat(body["time"]), event, body.get("worked"))
     except (KeyError, TypeError) as error:
         raise ValueError(f"not an event: {line[:200]!r}") from error
 

@@ -69,6 +69,9 @@ class Training(Transitions, Model):
     error_kind: Mapped[str | None] = mapped_column(String(20))
     traceback: Mapped[str | None] = mapped_column(Text)
     eta: Mapped[Real | None]  # seconds
+    # Seconds that its processes worked, without queue, pauses and a machine that sleeps; of attempts before this one.
+    training_seconds: Mapped[Real] = mapped_column(default=0.0, server_default="0")
+    seconds_before: Mapped[Real] = mapped_column(default=0.0, server_default="0")
     stop_requested: Mapped[bool] = mapped_column(Boolean, default=False)
     pause_requested: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     pause_reason: Mapped[str | None] = mapped_column(String(20))  # asked, disk

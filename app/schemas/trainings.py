@@ -162,7 +162,10 @@ class TrainingOut(Schema):
     error = String(allow_none=True)
     error_kind = String(allow_none=True)
     eta = Float(allow_none=True)
-    duration = Float(allow_none=True)
+    duration = Float(allow_none=True, metadata={"description": "Seconds from start to end, by the clock on the wall."})
+    training_seconds = Float(
+        metadata={"description": "Seconds that it worked: without queue, pauses and a machine that was off or asleep."}
+    )
     stop_requested = Boolean()
     downloadable = Boolean()
     best = Nested(MetricOut, allow_none=True, metadata={"description": "The epoch with the best fitness so far."})

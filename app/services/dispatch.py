@@ -175,6 +175,7 @@ def take(row: Training, devices: tuple[str, ...]) -> Claim:
     row.attempt += 1
     row.event_seq = row.event_offset = 0
     row.start_time = (row.resume_from and row.start_time) or now()
+    row.seconds_before = row.training_seconds = row.training_seconds if row.resume_from else 0.0
     row.pid = row.pid_started = None
     row.devices = list(devices)
     row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log"

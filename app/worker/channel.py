@@ -20,6 +20,7 @@ HEARTBEAT_S = 1.0
 RESERVE = 64 * 1024  # bytes: a failure with its traceback must still fit on a disk that is full
 VARIABLE = "YOLO_WORKER_DIRECTORY"  # how the processes of a multi-GPU training find the folder
 ROOT = "YOLO_WORKER_PID"  # the first process of the child
+BEGAN = "YOLO_WORKER_BEGAN"  # when that began, by the machine's steady clock, which stands still while it sleeps
 _current: "Channel | None" = None
 
 
@@ -28,6 +29,7 @@ def open_channel(directory: str | Path) -> "Channel":
     global _current
     os.environ[VARIABLE] = str(directory)
     os.environ[ROOT] = str(os.getpid())
+    os.environ[BEGAN] = str(time.monotonic())
     _current = Channel(directory)
     _current.hear_terminations()
     return _current
@@ -63,6 +65,7 @@ class Channel:
         self.directory = Path(directory)
         self.spec = read_spec(self.directory)
         self.ended = False
+        self._began = float(os.environ.get(BEGAN) or time.monotonic())
         self._seq = 0
         self.catch_up()
         self._lock = threading.Lock()
@@ -92,11 +95,15 @@ class Channel:
                 return
             if event.terminal:
                 (self.directory / "reserve").unlink(missing_ok=True)
-            self._append(encode(event, self._seq + 1).encode())
+            self._append(encode(event, self._seq + 1, self.worked()).encode())
             self._seq += 1
             if event.terminal:
                 self.ended = True
                 os.fsync(self._file)
+
+    def worked(self) -> float:
+        """Seconds since the child began."""
+        return round(time.monotonic() - self._began, 3)
 
     def _append(self, line: bytes) -> None:
         """The whole line or nothing: half a line would spoil the file for its reader."""

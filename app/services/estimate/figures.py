@@ -15,7 +15,6 @@ from app.services.dispatch import CPU, free_disk
 from app.services.estimate.wanted import CLOSE_MOSAIC, Wanted
 from app.services.trainer import texts
 from app.services.trainer.paths import without_folders
-from app.services.trainer.present import duration
 
 FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside its validation
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
@@ -92,7 +91,7 @@ def history(wanted: Wanted) -> dict[str, Any] | None:
     seconds = [value for value in db.session.scalars(query) if value]
     if not seconds:
         return None
-    beside = max(0.0, (duration(earlier) or 0.0) - sum(seconds)) if earlier.attempt == 1 else 0.0
+    beside = max(0.0, earlier.training_seconds - sum(seconds)) if earlier.attempt == 1 else 0.0
     sizes = select(Checkpoint.size_bytes).where(Checkpoint.training_id == earlier.id, Checkpoint.resumable)
     checkpoint = max(db.session.scalars(sizes), default=0)
     return {

@@ -71,6 +71,8 @@ def apply(
             if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:
                 continue
             row.event_seq, row.event_offset = envelope.seq, offset
+            if envelope.worked is not None:
+                row.training_seconds = round(row.seconds_before + envelope.worked, 1)
             messages += record(envelope.event, row, envelope.time)
         if log is not None:
             messages.append(log_message(row, log))
@@ -218,6 +220,7 @@ def _(event: Completed, row: Training, time: datetime) -> list[Message]:
             final_metrics=event.metrics,
             model_path=f"/models/{row.id}/best.pt",
             duration=duration(row),
+            training_seconds=row.training_seconds,
         ),
         status_message(row),
     ]

@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 from app.errors import NotFound
 from app.models import TrainingStatus
 from app.services.trainer.base import TrainingBase
-from app.services.trainer.thresholds import thresholds
 from app.services.trainer.documents import document
+from app.services.trainer.thresholds import thresholds
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
 from app.services.trainer.verdict.texts import written

@@ -3,7 +3,7 @@ import { h, icon, longName } from "./dom.js";
 import { dateTime, duration, fixed, number } from "./format.js";
 import { t } from "./i18n.js";
 import { valueText } from "./parameters.js";
-import { deviceName, modelName, rateText, trainingBadge } from "./status.js";
+import { deviceName, modelName, rateText, trainingBadge, waitedBetween } from "./status.js";
 
 const lowest = (values) => values.reduce((least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least), null);
 const mean = (values) => {
@@ -11,7 +11,7 @@ const mean = (values) => {
   return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
 };
 
-// [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none; "loss": of models with the same loss alone]
+// [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none; "loss": of models with the same loss alone, "waited": where a run waited in between]
 const VALUES = [
   ["mAP50", ({ training }) => training.best?.map50, (value) => fixed(value), 1],
   ["mAP50-95", ({ training }) => training.best?.map95, (value) => fixed(value), 1],
@@ -22,7 +22,8 @@ const VALUES = [
   [() => t("Lowest training loss"), ({ curves }) => lowest(curves.loss), (value) => fixed(value), -1, "loss"],
   [() => t("Epochs"), ({ training }) => training.current_epoch, (value) => number(value), 0],
   [() => t("Time per epoch"), ({ curves }) => mean(curves.seconds), (value) => (value === null ? "–" : `${fixed(value, 1)} s`), -1],
-  [() => t("Duration"), ({ training }) => training.duration, (value) => duration(value), 0],
+  [() => t("Training time"), ({ training }) => training.training_seconds, (value) => duration(value || null), 0],
+  [() => t("From start to end"), ({ training }) => training.duration, (value) => duration(value), 0, "waited"],
 ];
 
 /** The place of the best value, -1 where nothing is better than the rest. */
@@ -53,7 +54,8 @@ export function doubt(differs) {
 /** Best values, a column for each training. Nothing is called best across different data. */
 export function valueTable(runs, differs, swatch) {
   const ranked = !differs.some((code) => DATA.includes(code));
-  const rows = VALUES.map(([title, value, text, sign, kind]) => {
+  const waited = runs.some(({ training }) => waitedBetween(training.training_seconds, training.duration));
+  const rows = VALUES.filter(([, , , , kind]) => kind !== "waited" || waited).map(([title, value, text, sign, kind]) => {
     const values = runs.map(value);
     const best = ranked && !(kind === "loss" && differs.includes("model")) ? bestOf(values, sign) : -1;
     const texts = values.map(text);

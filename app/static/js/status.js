@@ -87,6 +87,9 @@ export function fraction(training) {
   return training.progress?.fraction ?? Math.min(1, (training.current_epoch || 0) / (training.total_epochs || training.epochs));
 }
 
+/** Whether a run took clearly longer by the clock on the wall (s) than it worked (s). */
+export const waitedBetween = (worked, wall) => Number.isFinite(wall) && wall - worked > Math.max(10, 0.05 * worked);
+
 const STAGES = {
   queued: () => t("Waiting in the queue"),
   importing: () => t("Starting the training process"),

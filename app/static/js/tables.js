@@ -3,7 +3,7 @@ import { h, icon, longName } from "./dom.js";
 import { ago, dateTime, duration, fixed, number, percent } from "./format.js";
 import { t } from "./i18n.js";
 import { sparkline } from "./sparkline.js";
-import { bar, fraction, modelName, trainingBadge } from "./status.js";
+import { bar, fraction, modelName, trainingBadge, waitedBetween } from "./status.js";
 
 const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
 
@@ -23,6 +23,12 @@ function curve({ spark, best, total_epochs: total, epochs: wished }) {
   return sparkline(spark, total || wished, t("mAP50 by epoch; best {value}", { value: fixed(best?.map50) })) || h("span", { class: "quiet" }, "–");
 }
 
+/** The time that it trained; by the clock on the wall where that is another. */
+function worked({ training_seconds: seconds, duration: wall }) {
+  const more = waitedBetween(seconds, wall) ? t("{time} from start to end", { time: duration(wall) }) : null;
+  return h("span", { title: more }, duration(seconds || null));
+}
+
 // name: {title, look of the head, sort keys (the first on a first click), cell(training)}
 const COLUMNS = {
   name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
@@ -34,7 +40,7 @@ const COLUMNS = {
   curve: { title: () => t("Curve"), look: "curve", cell: (training) => h("td", { class: "curve" }, curve(training)) },
   map50: { title: () => "mAP50", look: "number", sort: ["-map50", "map50"], cell: (training) => cell("mAP50", measure(training), "number strong") },
   map95: { title: () => "mAP50-95", look: "number roomy", sort: ["-map95"], cell: (training) => cell("mAP50-95", fixed(training.best?.map95), "number roomy") },
-  duration: { title: () => t("Duration"), look: "number roomy spare", cell: (training) => cell(t("Duration"), duration(training.duration), "number roomy spare") },
+  duration: { title: () => t("Training time"), look: "number roomy spare", cell: (training) => cell(t("Training time"), worked(training), "number roomy spare") },
   created: { title: () => t("Created"), look: "created", sort: ["-created_at", "created_at"], cell: (training) => h("td", { class: "nowrap under created", title: dateTime(training.created_at) }, ago(training.created_at)) },
 };
 

@@ -3,7 +3,7 @@ import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js"
 import { $, button, failure, h, icon, put, write } from "./dom.js";
 import { ago, bytes, dateTime, duration, number, percent, remaining } from "./format.js";
 import { t, tn } from "./i18n.js";
-import { bar, deviceName, epochText, fraction, learnedNothing, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitingText } from "./status.js";
+import { bar, deviceName, epochText, fraction, learnedNothing, modelName, moveBar, pauseText, shownState, stageText, trainingBadge, waitedBetween, waitingText } from "./status.js";
 
 const ACTIVE = ["pending", "running", "paused"];
 const PACE = 5; // epochs
@@ -145,7 +145,7 @@ function advanceTexts(training, metrics) {
     training.halvings ? t("batch size reduced to {batch}", { batch: number(training.batch_now) }) : null,
   ];
   const total = number(training.total_epochs || training.epochs);
-  const ended = { side: [...troubles, training.duration && t("took {time}", { time: duration(training.duration) })], strong: training.end_time ? dateTime(training.end_time) : "" };
+  const ended = { side: [...troubles, ...tookTexts(training)], strong: training.end_time ? dateTime(training.end_time) : "" };
   const texts = {
     running: () => running(training, troubles),
     pending: () => ({ main: t("In the queue"), side: [...troubles, waitingText(training)], strong: training.current_epoch ? t("resumes after epoch {epoch}", { epoch: number(training.current_epoch) }) : "" }),
@@ -155,6 +155,12 @@ function advanceTexts(training, metrics) {
   const own = texts[training.status];
   if (own) return own();
   return { main: training.current_epoch ? t("Ended after epoch {epoch} of {total}", { epoch: number(training.current_epoch), total }) : t("Ended before the first epoch was completed"), ...ended };
+}
+
+/** How long it trained; where queue, pauses or idle time came in between, also from start to end. */
+function tookTexts({ training_seconds: worked, duration: wall }) {
+  if (!worked) return [];
+  return [t("trained for {time}", { time: duration(worked) }), waitedBetween(worked, wall) && t("{time} from start to end", { time: duration(wall) })];
 }
 
 /** How long the rest takes at the pace of the last epochs. */
