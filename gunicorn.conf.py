@@ -7,6 +7,8 @@ from typing import Any
 
 from dotenv import load_dotenv
 
+from app import guard
+
 load_dotenv()
 # Known, and told in the README: the way on is SOCKETIO_ASYNC_MODE=threading.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
@@ -15,15 +17,33 @@ os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 worker_class = "gthread" if os.environ.get("SOCKETIO_ASYNC_MODE") == "threading" else "eventlet"
 workers = 1  # Socket.IO rooms and the supervisor live in one process
-threads = 100  # gthread: each open websocket holds one
+threads = (
+    600  # gthread: each open websocket and each that waits holds one; app/limits.py leaves some for short requests
+)
+worker_connections = 4000
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
 limit_request_field_size = 65536  # Upload-Metadata carries the dataset's form: class names may be many
 control_socket_disable = True
+forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are no headers: a client would choose what its address means
+guard.raise_file_limit()
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """The head of a request is here."""
+    if guard.has_threads(worker):
+        guard.head_is_here(request)
+
+
+def post_request(worker: Any, request: Any, _environ: Any, _response: Any) -> None:
+    """A request was answered."""
+    if guard.has_threads(worker):
+        guard.answered(request)
 
 
 def post_worker_init(worker: Any) -> None:
-    """From the first SIGTERM on, the queue starts nothing more."""
+    """Connections get their deadlines. From the first SIGTERM on, the queue starts nothing more."""
+    guard.watch(worker)
     before = signal.getsignal(signal.SIGTERM)
 
     def close_queue(number: int, frame: Any) -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-MAX_SOCKET_BYTES = 1_000_000
-
 
 def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> APIFlask:
     """The Flask application.
@@ -30,8 +28,8 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     from apiflask import APIFlask
     from dotenv import dotenv_values
 
-    from app import auth, database, i18n, logs, models, problems, web
-    from app.extensions import socketio
+    from app import auth, database, downloads, hosts, i18n, logs, models, problems, sockets, web
+    from app.limits import Waiting
 
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
     config = flask_config(load_settings(environ | (overrides or {})))
@@ -59,16 +57,10 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         from app.services.uploads.protocol import HEADERS
 
         CORS(app, resources={r"/api/.*": {"origins": origins, "expose_headers": ["Location", *HEADERS]}})
-    socketio.init_app(
-        app,
-        async_mode=config["SOCKETIO_ASYNC_MODE"],
-        cors_allowed_origins=origins,
-        max_http_buffer_size=MAX_SOCKET_BYTES,
-        ping_interval=20,
-        ping_timeout=20,
-    )
-    web.refuse_large_polls(app, MAX_SOCKET_BYTES)
-    web.quiet_closed_sockets(app)
+    app.extensions["waiting"] = Waiting(config["SOCKETIO_ASYNC_MODE"])
+    sockets.init_app(app, origins)
+    downloads.init_app(app)
+    hosts.init_app(app)  # last: around everything, the socket too
     register_services(app)
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))

@@ -3,20 +3,64 @@
 import io
 import os
 import tempfile
-from typing import IO, Any
+import time
+from collections.abc import Callable
+from typing import IO, Any, ClassVar, TypeVar
 
 from flask import Request
 
+from app.deadlines import DEADLINES
+from app.errors import AppError, CutShort, TooSlow
 from app.extensions import socketio
 from app.forms import FormParser
 from app.threads import off_loop
 
 YIELD_BYTES = 1024 * 1024
+PATIENT_S, HURRIED_S = 30.0, 3.0  # until a body must have begun to come
+PATIENT = 100  # bodies that are waited for patiently; of more, each must hurry
+SLOWEST = 1024.0  # bytes per second that a body must come with after that
 SYNC_BYTES = 64 * 1024**2  # the disk works while bytes still arrive, and no later sync takes seconds
+
+T = TypeVar("T")
+
+
+class Pace:
+    """How slowly a body may come: some seconds to begin with, then a rate that every network has.
+
+    Where many are waited for, new ones get less time to begin with, so that threads stay free for short requests.
+
+    Args:
+        connection: the client's socket; None: there is nothing to cut off.
+    """
+
+    _waiting: ClassVar[set["Pace"]] = set()
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._began = time.monotonic()
+        self._grace = PATIENT_S if len(self._waiting) < PATIENT else HURRIED_S
+        self._waiting.add(self)
+        self.came(0)
+
+    def came(self, size: int) -> None:
+        """So many bytes have come up to now."""
+        if self._connection is not None and self in self._waiting:
+            left = self._began + self._grace + size / SLOWEST - time.monotonic()
+            DEADLINES.set(self._connection, left)
+
+    def late(self) -> bool:
+        return self._connection is not None and DEADLINES.late(self._connection)
+
+    def end(self) -> None:
+        """The body is here, or nobody waits for it any more."""
+        if self in self._waiting:
+            self._waiting.discard(self)
+            if self._connection is not None:
+                DEADLINES.clear(self._connection)
 
 
 class Body:
-    """A request body that lets other clients be served while it is read.
+    """A request body that lets other clients be served while it is read, and that is whole or an error.
 
     Under eventlet a ready socket never yields: reading 300 MB from loopback froze the loop for a second (measured).
     gunicorn's own reader cuts each piece out of what it took from the socket and puts the rest back: copies that an
@@ -24,45 +68,73 @@ class Body:
 
     Args:
         stream: the server's `wsgi.input`.
+        length: as announced; None: the server knows where it ends.
+        pace: what is told of the bytes that came.
+
+    Raises:
+        CutShort: (each way of reading) the stream ended before the body did. TooSlow: it was cut off.
     """
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Any, length: int | None = None, pace: Pace | None = None) -> None:
         self._stream = stream
         self._reader = length_reader(stream)
+        self._length = self._reader.length if length is None and self._reader else length
+        self._size = 0
+        self._pace = pace or Pace(None)
         self._until_yield = YIELD_BYTES
 
     def read(self, *size: int) -> bytes:
         """Part of the body, b"" at its end; at most the first argument, which may be more than comes at once."""
-        if not self._direct() or not size or size[0] < 0:
-            return self._count(self._stream.read(*size))
-        most = min(size[0], self._reader.length)
-        if most == 0:
+        if self._over() or (size and size[0] == 0):
             return b""
+        if not self._direct() or not size or size[0] < 0:
+            data = self._received(lambda: self._stream.read(*size))
+            self._count(len(data))
+            if not size or size[0] < 0:
+                self._count(0)  # there is no more
+            return data
+        most = min(size[0], self._reader.length)
         if waiting := self._waiting():
-            return self._count(self._reader.read(min(most, waiting)))
-        data = self._reader.unreader.sock.recv(most)
-        self._reader.length -= len(data)
-        return self._count(data)
+            data = self._received(lambda: self._reader.read(min(most, waiting)))
+        else:
+            data = self._received(lambda: self._reader.unreader.sock.recv(most))
+            self._reader.length -= len(data)
+        self._count(len(data))
+        return data
 
     def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill the buffer's beginning; how many bytes, 0 at the end of the body or of the connection."""
-        if not self._direct() or self._waiting():
+        """Fill the buffer's beginning; how many bytes, 0 at the end of the body."""
+        if self._over() or not len(buffer):
+            return 0
+        if self._direct() and not self._waiting():
+            most = min(len(buffer), self._reader.length)
+            size = self._received(lambda: self._reader.unreader.sock.recv_into(buffer, most))
+            self._reader.length -= size
+        elif self._reader is None and hasattr(self._stream, "readinto"):
+            size = self._received(lambda: self._stream.readinto(buffer))
+        else:
             data = self.read(len(buffer))
             buffer[: len(data)] = data
             return len(data)
-        most = min(len(buffer), self._reader.length)
-        if most == 0:
-            return 0
-        size = self._reader.unreader.sock.recv_into(buffer, most)
-        self._reader.length -= size
-        self._yield_after(size)
+        self._count(size)
         return size
 
     def readline(self, *size: int) -> bytes:
-        return self._count(self._stream.readline(*size))
+        if self._over() or (size and size[0] == 0):
+            return b""
+        data = self._received(lambda: self._stream.readline(*size))
+        self._count(len(data))
+        return data
 
     def __iter__(self) -> Any:
         return iter(self.readline, b"")
+
+    def close(self) -> None:
+        """The request has been answered; what was not read is the server's to throw away."""
+        self._pace.end()
+
+    def _over(self) -> bool:
+        return self._length is not None and self._size >= self._length
 
     def _direct(self) -> bool:
         """Whether gunicorn's reader of lines holds nothing."""
@@ -72,11 +144,27 @@ class Body:
         """Bytes that came together with the head of the request."""
         return len(self._reader.unreader.buf.getbuffer())
 
-    def _count(self, data: bytes) -> bytes:
-        self._yield_after(len(data))
-        return data
+    def _received(self, take: Callable[[], T]) -> T:
+        """What `take` gives; whatever a server's parser makes of a broken connection is one error."""
+        try:
+            return take()
+        except Exception as error:
+            raise self._broken() from error
 
-    def _yield_after(self, size: int) -> None:
+    def _broken(self) -> AppError:
+        slow = self._pace.late()
+        self._pace.end()
+        return TooSlow() if slow else CutShort()
+
+    def _count(self, size: int) -> None:
+        """So many bytes more; none: the stream has ended."""
+        self._size += size
+        if size == 0 and (self._pace.late() or (self._length is not None and not self._over())):
+            raise self._broken()
+        if size == 0 or self._over():
+            self._pace.end()
+        else:
+            self._pace.came(self._size)
         self._until_yield -= size
         if self._until_yield <= 0:
             self._until_yield = YIELD_BYTES

@@ -58,6 +58,15 @@ def one_word(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def host_names(text: str) -> tuple[str, ...]:
+    """Names in small letters, from "yolo.example.org, .example.net"; `*` for any."""
+    names = [part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()]
+    for name in names:
+        if name != "*" and not re.fullmatch(r"\.?[\w-]+(\.[\w-]+)*|[0-9a-f:]+:[0-9a-f:.]*", name):
+            raise ValueError("expected names such as yolo.example.org, without scheme and port")
+    return tuple(names)
+
+
 async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
 on_shutdown = one_word("continue", "stop")
 backup_models = one_word("best", "all", "marked", "none")
@@ -131,6 +140,13 @@ SETTINGS = (
     ),
     Setting("HOST", str, "127.0.0.1", "Address to serve on."),
     Setting("PORT", int, "5000", "Port to serve on."),
+    Setting(
+        "ALLOWED_HOSTS",
+        host_names,
+        "",
+        "Further names that browsers may open the server by, comma separated, such as yolo.example.org. "
+        "Empty: only localhost and HOST, and with HOST=0.0.0.0 the machine's name and any IP address.",
+    ),
     Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Setting("LOG_DIR", str, "logs", "Folder of app.log."),
     Setting("METRICS_ENABLED", boolean, "True", "Serve figures of the machine and the log, at /system, and /metrics."),

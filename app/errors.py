@@ -40,12 +40,39 @@ class BadUpload(AppError):
     """The body is not what it claims to be: no ZIP, empty, cut short."""
 
 
+class CutShort(BadUpload):
+    """The body ended before its announced length, or its chunks are damaged."""
+
+    def __init__(self) -> None:
+        super().__init__(_l("The body ended early or arrived damaged. Nothing was changed. Send the request again."))
+
+
+class BadEvent(AppError):
+    """A message of a socket that no client of ours sends."""
+
+
+class TooSlow(AppError):
+    """The body came more slowly than a connection may be held."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    headers: ClassVar[dict[str, str]] = {"Connection": "close"}
+
+    def __init__(self) -> None:
+        super().__init__(_l("The body arrived too slowly. Nothing was changed. Send the request again."))
+
+
 class NotFound(AppError):
     status = HTTPStatus.NOT_FOUND
 
 
 class ForeignOrigin(AppError):
     status = HTTPStatus.FORBIDDEN
+
+
+class WrongHost(AppError):
+    """The request is for a name that is not ours."""
+
+    status = HTTPStatus.MISDIRECTED_REQUEST
 
 
 class Conflict(AppError):

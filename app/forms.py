@@ -71,6 +71,8 @@ class FileFormParser(MultiPartParser):
                 if not event.more_data:
                     assert part is not None
                     fields.append((part.name, text.decode(self.get_part_charset(part.headers), "replace")))
+        while stream.read(LARGE):  # what follows the form: a body is whole or an error
+            pass
         return self.cls(fields), self.cls(files)
 
 

@@ -1,13 +1,45 @@
 """Logging as specified: logs/app.log, rotated, and the console."""
 
 import logging
+import re
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 OURS = "app-log"
+SERVERS = ("gunicorn.error", "gunicorn.access")  # have handlers of their own
+
+# What ends a line somewhere, moves a terminal's cursor, turns the order of letters round, or is no letter at all:
+# controls (C0, DEL, C1), line and paragraph separators, directional marks, zero widths, halves of surrogate pairs.
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def escaped(text: str) -> str:
+    """The text on one line, with escapes as Python writes them."""
+    return UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+class LineFormatter(logging.Formatter):
+    """One line for an entry, whatever names and paths it tells of. Tracebacks, and what a child printed (`extra=
+    {"output": ...}`), follow on lines that begin with spaces, which no entry does."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        line = escaped(super().formatMessage(record))
+        output = getattr(record, "output", "")
+        return f"{line}\n{indented(output.rstrip())}" if output else line
+
+    def formatException(self, ei: Any) -> str:
+        return indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return indented(super().formatStack(stack_info))
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {escaped(line)}" for line in text.split("\n"))
 
 
 def init_app(app: Flask) -> None:
@@ -24,5 +56,10 @@ def init_app(app: Flask) -> None:
     file = RotatingFileHandler(folder / "app.log", maxBytes=10_000_000, backupCount=5, encoding="utf-8", delay=True)
     for handler in (file, logging.StreamHandler()):
         handler.name = OURS
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(LineFormatter(FORMAT))
         root.addHandler(handler)
+    for name in SERVERS:
+        for other in logging.getLogger(name).handlers:
+            before = other.formatter
+            if before is not None and not isinstance(before, LineFormatter):
+                other.setFormatter(LineFormatter(before._fmt, before.datefmt))

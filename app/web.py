@@ -1,22 +1,23 @@
 """How HTTP is spoken: ids in addresses, JSON, uploads that yield, safe headers."""
 
-import json
 import re
 import warnings
 from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from flask.json.provider import DefaultJSONProvider
+from flask_babel import gettext
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
-from app import static_files
-from app.bodies import Body, UploadRequest
+from app import inputs, static_files
+from app.bodies import Body, Pace, UploadRequest
+from app.errors import NotFound
 
-LARGE = 1024 * 1024  # bytes of a body that others must not wait for
 CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
+FORM_TYPE = "multipart/form-data"
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -46,16 +47,18 @@ class IdConverter(BaseConverter):
 
 
 class JSONProvider(DefaultJSONProvider):
-    """JSON that keeps letters as they are, and refuses a body nested too deeply to parse."""
+    """JSON that keeps letters as they are."""
 
     ensure_ascii = False
     sort_keys = False
 
     def loads(self, s: str | bytes, **kwargs: Any) -> Any:
-        try:
-            return json.loads(s, **kwargs)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+        return inputs.loads(s, **kwargs)
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Half of a surrogate pair, as a file's name may have it, is written as JSON's escape for it."""
+        text = super().dumps(obj, **kwargs)
+        return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def init_app(app: APIFlask) -> None:
@@ -67,58 +70,22 @@ def init_app(app: APIFlask) -> None:
     app.request_class = type("UploadRequest", (UploadRequest,), {"upload_folder": str(staging)})
     inner = app.wsgi_app
 
-    def yielding(environ: dict[str, Any], start_response: Any) -> Any:
-        if int(environ.get("CONTENT_LENGTH") or 0) > LARGE or "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"] = Body(environ["wsgi.input"])
-        return inner(environ, start_response)
+    def with_body(environ: dict[str, Any], start_response: Any) -> Any:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if not length and "HTTP_TRANSFER_ENCODING" not in environ:
+            return inner(environ, start_response)
+        body = Body(environ["wsgi.input"], length or None, Pace(environ.get("gunicorn.socket")))
+        try:
+            return inner(environ | {"wsgi.input": body}, start_response)
+        finally:
+            body.close()
 
-    app.wsgi_app = yielding  # type: ignore[method-assign]
+    app.wsgi_app = with_body  # type: ignore[method-assign]
+    app.before_request(check_path)
     app.before_request(check_body)
     static_files.init_app(app)
     app.after_request(add_headers)
     set_up_openapi(app)
-
-
-class SocketErrors:
-    """The server's error stream without eventlet's line, which never ends, for each websocket whose client is gone."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream = stream
-
-    def write(self, text: str) -> None:
-        if "socket shutdown error" not in text:
-            self.stream.write(text)
-
-    def flush(self) -> None:
-        self.stream.flush()
-
-
-def quiet_closed_sockets(app: APIFlask) -> None:
-    """A browser that leaves a page is no error."""
-    inner = app.wsgi_app
-
-    def quiet(environ: dict[str, Any], start_response: Any) -> Any:
-        if environ.get("PATH_INFO", "").startswith("/socket.io/"):
-            environ["wsgi.errors"] = SocketErrors(environ["wsgi.errors"])
-        return inner(environ, start_response)
-
-    app.wsgi_app = quiet  # type: ignore[method-assign]
-
-
-def refuse_large_polls(app: APIFlask, most: int) -> None:
-    """400 for a Socket.IO payload over `most` bytes, at once: engineio answers only after its ping timeout (40 s)."""
-    inner = app.wsgi_app
-
-    def checked(environ: dict[str, Any], start_response: Any) -> Any:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length <= most or not environ.get("PATH_INFO", "").startswith("/socket.io/"):
-            return inner(environ, start_response)
-        body = Body(environ["wsgi.input"])
-        while length > 0 and (block := body.read(min(length, 65536))):  # or the client sees a reset, not the answer
-            length -= len(block)
-        return Response("Too large.", 400)(environ, start_response)
-
-    app.wsgi_app = checked  # type: ignore[method-assign]
 
 
 def set_up_openapi(app: APIFlask) -> None:
@@ -134,23 +101,49 @@ def set_up_openapi(app: APIFlask) -> None:
     app.add_url_rule("/api/docs", "docs", app.doc(hide=True)(lambda: render_template("docs.html")))
 
 
-def check_body() -> None:
-    """Refuse bodies that no endpoint reads. The parser behind the schemas takes them for empty, or fails on them.
+def check_path() -> None:
+    """NUL in an address names nothing, and no file or row can be asked for it.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor a form, nor a chunk where chunks belong.
-        BadRequest: not JSON. RequestEntityTooLarge: much of it.
+        NotFound: there is one.
     """
-    if not request.path.startswith("/api/") or not (request.content_length or request.is_json):
+    if "\0" in request.path:
+        raise NotFound(gettext("There is nothing at this address."))
+
+
+def check_body() -> None:
+    """Refuse bodies that no endpoint reads, or that cannot be kept, and read a JSON body to its end.
+
+    The parser behind the schemas takes strange ones for empty, or fails on them.
+
+    Raises:
+        UnsupportedMediaType: neither JSON nor a form where one belongs, nor a chunk where chunks belong.
+        BadRequest: not JSON. RequestEntityTooLarge: much of it. Unprocessable: with values that cannot be kept.
+        CutShort: it ended early.
+    """
+    sent = request.content_length or "Transfer-Encoding" in request.headers
+    if not request.path.startswith("/api/") or not (sent or request.is_json):
         return
     if request.is_json:
         request.max_content_length = min(MAX_JSON_BYTES, request.max_content_length or MAX_JSON_BYTES)
         if request.get_data():
-            request.get_json()
-    elif request.mimetype == CHUNK_TYPE and (request.path + "/").startswith("/api/uploads/"):
-        return
-    elif request.mimetype != "multipart/form-data":
+            inputs.check(request.get_json())
+    elif not (is_chunk() or (request.mimetype == FORM_TYPE and takes_form())):
         raise UnsupportedMediaType
+
+
+def is_chunk() -> bool:
+    """Whether this is a part of an upload that can be resumed; its length is checked where it is written."""
+    chunks = request.method in {"POST", "PATCH"} and (request.path + "/").startswith("/api/uploads/")
+    return chunks and request.mimetype == CHUNK_TYPE
+
+
+def takes_form() -> bool:
+    """Whether this operation reads a form; to another one it would be an unread body. None: no such operation."""
+    if request.endpoint is None:
+        return True  # the answer is 404 or 405
+    view = current_app.view_functions[request.endpoint]
+    return FORM_TYPE in str(getattr(view, "_spec", {}).get("content_type", ""))
 
 
 PROBLEM = {

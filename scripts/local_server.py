@@ -90,6 +90,9 @@ class Server:
         master = psutil.Process(self.process.pid)
         return [master.pid, *(child.pid for child in master.children() if child.cmdline() == master.cmdline())]
 
+    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+        return requests.request(method, self.url + path, timeout=60, **options)
+
     def get(self, path: str, **options: Any) -> requests.Response:
         return requests.get(self.url + path, timeout=60, **options)
 

@@ -60,6 +60,10 @@ def test_what_the_application_needs_is_copied() -> None:
     assert ignored_by_docker("instance")
 
 
+def test_the_image_answers_to_the_address_of_its_machine() -> None:
+    assert "HOST=0.0.0.0" in " ".join(values("ENV")).split()
+
+
 def test_the_image_is_locked_and_not_root() -> None:
     names = [name for name, _ in instructions()]
     assert any("--require-hashes -r requirements.lock" in line for line in values("RUN"))

@@ -15,8 +15,10 @@ from scripts.local_server import ROOT, settings_for
 # A module may import its own layer and those before it.
 LAYERS = (
     {"core"},
-    {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"},
-    {"models", "schemas", "notify", "database", "auth", "logs", "web", "bodies", "forms", "migrations"},
+    {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
+    | {"inputs", "deadlines", "limits"},
+    {"models", "schemas", "notify", "database", "auth", "logs", "web", "bodies", "forms", "migrations"}
+    | {"hosts", "sockets", "downloads", "guard"},
     {"services"},
     {"routes", "cli"},
     {"app"},  # the factory

@@ -14,8 +14,9 @@ from app import notify
 from app.database import writing
 from app.extensions import socketio
 from app.models import Dataset, Training, TrainingMetric
+from app.routes import live
 from app.services.system import feed
-from app.web import SocketErrors
+from app.sockets import EVENTS, QuietErrors
 from tests.data import valid_dataset
 
 
@@ -68,7 +69,7 @@ def test_join_leaves_out_what_is_known(idle_app: APIFlask, socket: SocketIOTestC
 
 def test_a_browser_that_leaves_is_no_error() -> None:
     stream = io.StringIO()
-    errors = SocketErrors(stream)
+    errors = QuietErrors(stream)
     errors.write("server=127.0.0.1:5000//socket.io/ client=127.0.0.1:1 socket shutdown error: [Errno 9] Bad file")
     errors.write("a fault")
     errors.flush()
@@ -218,3 +219,33 @@ def test_a_system_that_does_not_tell(socket: SocketIOTestClient, idle_app: APIFl
     answer = socket.emit("join_system", {}, callback=True)
     assert (answer["ok"], answer["status"]) == (False, 404)
     assert not idle_app.extensions["services"].system._going
+
+
+def test_rooms_of_one_connection(
+    socket: SocketIOTestClient, idle_app: APIFlask, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MOST_ROOMS", 2)
+    assert socket.emit("join_dashboard", callback=True)["ok"]
+    assert socket.emit("join_training", {"training_id": training_id}, callback=True)["ok"]
+    assert socket.emit("join_training", {"training_id": training_id}, callback=True)["ok"], "it is in there already"
+    refused = socket.emit("join_system", callback=True)
+    assert (refused["ok"], refused["status"]) == (False, 429)
+    assert socket.emit("leave_dashboard", callback=True)["ok"]
+    assert socket.emit("join_system", callback=True)["ok"]
+    assert socket.emit("leave_system", callback=True)["ok"]
+
+
+def test_a_connection_is_forgotten_when_it_ends(idle_app: APIFlask) -> None:
+    before = set(live.connections)
+    one = socketio.test_client(idle_app)
+    assert one.emit("join_dashboard", callback=True)["ok"]
+    assert len(set(live.connections) - before) == 1
+    one.disconnect()
+    assert set(live.connections) == before
+
+
+def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(socket: SocketIOTestClient) -> None:
+    answers = [socket.emit("leave_dashboard", callback=True) for _ in range(EVENTS + 20)]
+    assert all(answer["ok"] for answer in answers[:EVENTS])
+    assert {answer.get("status") for answer in answers[EVENTS:]} >= {429}
+    assert socketio.server.async_handlers is False

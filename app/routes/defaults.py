@@ -23,9 +23,10 @@ def training_defaults(dataset_id: int) -> dict[str, Any]:
 @blueprint.input(TrainingIn, arg_name="values")
 @blueprint.output(ChecksOut)
 @blueprint.doc(
-    description="Nothing is created. What POST /api/trainings would refuse is not named here.",
-    responses={404: "There is no such dataset."},
+    description="Nothing is created. What POST /api/trainings would refuse is refused here, too.",
+    responses={404: "There is no such dataset.", 409: "The dataset is not valid."},
 )
 def check_training(values: dict[str, Any]) -> dict[str, Any]:
     """Say what is unusual about the values of a training."""
-    return {"warnings": advise.check_request(values, services().datasets.get(values["dataset_id"]))}
+    services().datasets.get(values["dataset_id"])
+    return {"warnings": services().trainer.check(values)}

@@ -5,17 +5,18 @@ and `title` as the REST API would have them.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
-from app.errors import AppError, Unprocessable
+from app.errors import AppError, BadEvent, TooManyRequests, Unprocessable
 from app.extensions import db, socketio
 from app.i18n import LOCALES, select_locale
 from app.models import Dataset, DatasetStatus
@@ -24,30 +25,78 @@ from app.problems import told
 from app.schemas import MAX_ID, DatasetOut
 from app.services import services
 from app.services.trainer.present import as_json
+from app.sockets import MOST_ROOMS, Connection
 
 logger = logging.getLogger("yolo.live")
 
 Answer = dict[str, Any]
 
 
+# By engineio's id: a client that says CONNECT again would get another one of Socket.IO's.
+connections: dict[str, Connection] = {}
+
+
 def register() -> None:
     """Bind the handlers to the present server."""
+    socketio.on_event("connect", connect)
+    socketio.on_event("disconnect", disconnect)
     for name, handler in HANDLERS.items():
         socketio.on_event(name, acknowledged(handler))
+    socketio.on_event("*", acknowledged(unknown, named=True))
     socketio.default_exception_handler = failed
 
 
-def acknowledged(handler: Callable[[Any], Answer]) -> Callable[..., Answer]:
-    """A handler that takes any payload and always acknowledges."""
+def connection_id() -> str:
+    """engineio's id of the client whose event is handled."""
+    return socketio.server.manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
+
+
+def connect() -> bool:
+    """False refuses a second CONNECT of one connection, which would begin with new limits."""
+    return connections.setdefault(connection_id(), made := Connection()) is made
+
+
+def disconnect(*_reason: Any) -> None:
+    connections.pop(connection_id(), None)
+
+
+def acknowledged(handler: Callable[[Any], Answer], *, named: bool = False) -> Callable[..., Answer]:
+    """A handler that takes any payload and always acknowledges; others are served before the next one.
+
+    Args:
+        named: the first argument is the event's name, as catch-all handlers get it.
+    """
 
     @wraps(handler)
     def answer(*payload: Any) -> Answer:
+        socketio.sleep(0)
+        rest = payload[1:] if named else payload
         try:
-            return {"ok": True} | handler(payload[0] if payload else None)
+            with its_turn():
+                return {"ok": True} | handler(rest[0] if rest else None)
         except Exception as error:
             return failed(error)
 
     return answer
+
+
+@contextmanager
+def its_turn() -> Iterator[None]:
+    """One event of a connection at a time, and not too many.
+
+    Raises:
+        TooManyRequests: more came than one page sends.
+    """
+    connection = connections.setdefault(connection_id(), Connection())
+    with connection.lock:
+        if connection.events.take():
+            raise TooManyRequests(_("Too many messages on one connection. Wait a second and send again."))
+        yield
+
+
+def unknown(_payload: Any) -> Answer:
+    """An event that there is none of, or a packet that could not be read."""
+    raise BadEvent(_("There is no such event, or its packet is damaged."))
 
 
 def failed(error: Exception) -> Answer:
@@ -73,12 +122,21 @@ def training_id_of(payload: Any) -> int:
 
 
 def enter(room: str) -> None:
-    """The room, and the part of it that reads the language of this connection."""
+    """The room, and the part of it that reads the language of this connection.
+
+    Raises:
+        TooManyRequests: the connection is in as many rooms as it may be in.
+    """
+    rooms = connections[connection_id()].rooms
+    if room not in rooms and len(rooms) >= MOST_ROOMS:
+        raise TooManyRequests(_("One connection can follow %(most)s runs. Leave some of them first.", most=MOST_ROOMS))
+    rooms.add(room)
     join_room(room)
     join_room(in_language(room, select_locale()))
 
 
 def leave(room: str) -> None:
+    connections[connection_id()].rooms.discard(room)
     leave_room(room)
     for locale in LOCALES:
         leave_room(in_language(room, locale))

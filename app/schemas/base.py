@@ -8,7 +8,9 @@ from apiflask.fields import AwareDateTime, Boolean, Field, File, Float, Integer,
 from apiflask.fields import DateTime as BaseDateTime
 from apiflask.validators import Length, OneOf, Range, Regexp
 from flask_babel import lazy_gettext as _l
-from marshmallow import RAISE
+from marshmallow import RAISE, ValidationError, pre_load
+
+from app import inputs
 
 MAX_ID = 2**63 - 1
 
@@ -37,6 +39,25 @@ class Schema(BaseSchema):
 
     class Meta:
         unknown = RAISE
+
+    @pre_load
+    def refuse_what_cannot_be_kept(self, data: Any, **_: Any) -> Any:
+        """A form or a query string has texts; JSON bodies were checked before, see web.check_body."""
+        if hasattr(data, "getlist"):
+            messages = {name: found for name in data if (found := text_faults(data.getlist(name)))}
+        else:
+            messages = {}
+            for name, message in inputs.first(inputs.faults(data)) if isinstance(data, dict) else ():
+                messages.setdefault(name, []).append(message)
+        if messages:
+            raise ValidationError(messages)
+        return data
+
+
+def text_faults(values: list[Any]) -> list[str]:
+    """What is wrong with the texts, or with the names of files, that came under one name."""
+    texts = [getattr(value, "filename", value) for value in values]
+    return [message for text in texts if (message := inputs.fault_of(text))]
 
 
 class DateTime(BaseDateTime):

@@ -1,6 +1,5 @@
 """Requests and responses about datasets and their revisions."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +8,7 @@ from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError, validates_schema
 
+from app import inputs
 from app.core import formats
 from app.core.readings import QUESTION_OF
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
@@ -55,9 +55,11 @@ class JSONField(Field):
         if not value:
             return None
         try:
-            value = json.loads(value) if isinstance(value, str) else value
-        except (ValueError, RecursionError) as error:
+            value = inputs.loads(value) if isinstance(value, str) else value
+        except ValueError as error:
             raise ValidationError(_("Must be JSON.")) from error
+        if messages := list(dict.fromkeys(message for _name, message in inputs.first(inputs.faults(value)))):
+            raise ValidationError(messages)
         return self.inner.deserialize(value, attr, data, **options)
 
 

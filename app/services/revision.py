@@ -32,7 +32,7 @@ def current_revision(data: Path, folder: Path) -> str | None:
             socketio.sleep(POLL_S)
         return json.loads((folder / "result.json").read_text(encoding="utf-8"))["revision"]
     except (OSError, ValueError, KeyError):
-        logger.warning("the revision of %s cannot be found out: %s", data, child.log_tail())
+        logger.warning("the revision of %s cannot be found out", data, extra={"output": child.log_tail()})
         return None
     finally:
         child.sweep()

@@ -97,7 +97,8 @@ def verdict(child: Child) -> tuple[int, Planned]:
                     raise refusal(envelope.event, child)
             seen = max(seen, child.heartbeat() or 0.0)
             if not alive or time.time() - seen > STALLED_S:
-                logger.error("an import ended without a verdict (%s):\n%s", child.exit_code(), child.log_tail())
+                output = {"output": child.log_tail()}
+                logger.error("an import ended without a verdict (%s)", child.exit_code(), extra=output)
                 raise Unavailable(_("The dataset couldn't be read: the reading process ended. Try again. If the "
                                     "error persists, see the server log."))  # fmt: skip
             socketio.sleep(VERDICT_POLL_S)
@@ -109,7 +110,7 @@ def verdict(child: Child) -> tuple[int, Planned]:
 def refusal(event: Event, child: Child) -> AppError:
     """The answer to a refused dataset."""
     if isinstance(event, Failed):
-        logger.error("an import failed: %s\n%s", event.error, event.traceback or child.log_tail())
+        logger.error("an import failed: %s", event.error, extra={"output": event.traceback or child.log_tail()})
         if event.kind == "disk_full":
             return NoSpace(say(REASONS, "disk_full", {}))
         return Unprocessable(say(REASONS, "failed", {"error": event.error}))

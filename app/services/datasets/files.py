@@ -90,7 +90,7 @@ def failure(child: Child, dataset_id: int) -> AppError:
         return Unprocessable(_("This format can't store image classes. Export the dataset as YOLO."))
     if last and last.kind == "disk_full":
         return NoSpace(_("The disk is full. Free some space and try again."))
-    logger.error("dataset %d was not exported: %s\n%s", dataset_id, last, child.log_tail())
+    logger.error("dataset %d was not exported: %s", dataset_id, last, extra={"output": child.log_tail()})
     return Unavailable(_("The export failed. See the server log for details."))
 
 

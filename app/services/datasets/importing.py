@@ -182,7 +182,7 @@ class DatasetImport(DatasetBase):
             child = Child.start("sample", folder, SAMPLE | {"output": str(output)}, {})
             wait_for(child, SAMPLE_S)
             if child.exit_code() != 0 or not output.exists():
-                logger.error("the sample dataset was not drawn:\n%s", child.log_tail())
+                logger.error("the sample dataset was not drawn", extra={"output": child.log_tail()})
                 raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
             with open(output, "rb") as file:
                 about = _("Generated images of circles, squares and triangles.")

@@ -171,15 +171,15 @@ class Supervisor:
         if isinstance(self.outcome, Refused):
             return {"code": self.outcome.code, "data": self.outcome.data}
         if isinstance(self.outcome, Failed):
-            logger.error("revision %d of dataset %d: %s\n%s", self.job.number, self.job.dataset_id,
-                         self.outcome.error, self.outcome.traceback)  # fmt: skip
+            logger.error("revision %d of dataset %d: %s", self.job.number, self.job.dataset_id, self.outcome.error,
+                         extra={"output": self.outcome.traceback})  # fmt: skip
             if self.outcome.kind == "disk_full":
                 return {"code": "disk_full", "data": {}}
             return {"code": "failed", "data": {"error": self.outcome.error}}
         code = child.exit_code()
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit {code}"
-        logger.error("revision %d of dataset %d ended (%s):\n%s", self.job.number, self.job.dataset_id, how,
-                     child.log_tail())  # fmt: skip
+        logger.error("revision %d of dataset %d ended (%s)", self.job.number, self.job.dataset_id, how,
+                     extra={"output": child.log_tail()})  # fmt: skip
         return {"code": "died", "data": {"how": how}}
 
     def conclude(self, reason: dict[str, Any] | None) -> None:

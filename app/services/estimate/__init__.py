@@ -138,7 +138,8 @@ class EstimateService:
                 problem = self.watch(child, wanted.devices)
                 if (figures := result_of(child)) is not None:
                     return figures
-                logger.warning("no estimate (%s, status %s): %s", problem, child.exit_code(), child.log_tail())
+                output = {"output": child.log_tail()}
+                logger.warning("no estimate (%s, status %s)", problem, child.exit_code(), extra=output)
                 crashed = app.config["TRAINING_MEMORY_LIMIT"] and child.exit_code() in CRASHES
                 values = json.loads((folder / "spec.json").read_text(encoding="utf-8"))  # its batch may be halved
                 if not crashed or values["batch_now"] < 2:
@@ -170,5 +171,5 @@ def result_of(child: Child) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     if "error" in figures and figures["error_kind"] != "out_of_memory":
-        logger.warning("the measurement failed: %s", child.log_tail())
+        logger.warning("the measurement failed", extra={"output": child.log_tail()})
     return figures

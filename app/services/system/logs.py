@@ -39,7 +39,7 @@ def tail(path: Path, level: str, search: str, most: int) -> dict[str, Any]:
 def parsed(text: str) -> list[dict[str, str]]:
     """Entries; what stands before the first one is the rest of another."""
     found: list[dict[str, str]] = []
-    for line in text.splitlines():
+    for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line, see app/logs.py
         match = ENTRY.match(line)
         if match:
             time, level, logger, message = match.groups()

@@ -10,9 +10,10 @@ from sqlalchemy import select
 
 from app.database import writing
 from app.errors import Conflict
+from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
 from app.services.dispatch import gpus, known
-from app.services.trainer import choose, params
+from app.services.trainer import advise, choose, params
 from app.services.trainer.architectures import architectures
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.messages import status_message
@@ -45,6 +46,17 @@ class TrainingCreation(TrainingBase):
         self.send(messages)
         self.start_training(row.id)
         return row
+
+    def check(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """What is unusual about a request for a training, as WarningOut takes it. Nothing is created.
+
+        Raises:
+            Unprocessable, Conflict: `create` would refuse it.
+        """
+        architectures()
+        row = columns(db.session, values)
+        asked = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
+        return advise.check_request(row | asked, db.session.get_one(Dataset, row["dataset_id"]))
 
 
 def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 An attempt's folder is models/{id}/attempts/{n} below the data folder.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def read_log(directory: Path, offset: int, limit: int) -> tuple[str, int]:
     """Up to `limit` bytes of whole lines of `worker.log` from byte `offset` on: (plain text, offset behind it)."""
     try:
         with open(directory / "worker.log", "rb") as file:
+            if offset >= os.fstat(file.fileno()).st_size:  # also where no file can be so long
+                return "", offset
             file.seek(offset)
             data = file.read(limit)
     except FileNotFoundError:

@@ -35,6 +35,7 @@ class Room extends EventTarget {
     this.joined = performance.now();
     socket.timeout(10000).emit(`join_${this.name}`, this.payload, (timeout, answer) => {
       if (timeout) { if (socket.connected) this.join(socket); return; }
+      if (answer.status === 429) { this.rejoin(); return; }
       if (!answer.ok) { this.tell("refused", answer); return; }
       this.seqs = new Map(this.snapshotSeqs(answer));
       this.ready = true;

@@ -1,0 +1,76 @@
+"""Large answers: so many at a time, since a client that does not read holds the thread that sends to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from apiflask import APIFlask
+from flask_babel import gettext
+from werkzeug.wsgi import ClosingIterator
+
+from app.errors import Unavailable
+from app.limits import Slots
+
+LARGE = 256 * 1024  # bytes; the kernel takes less than this without waiting for the client
+PLACES = ("/api/", "/models/")
+
+
+class LimitedDownloads:
+    """A WSGI middleware that holds a place for each large answer until it is sent.
+
+    Args:
+        inner: the application.
+        slots: the places.
+        refuse: answers where there is none.
+    """
+
+    def __init__(self, inner: Callable[..., Any], slots: Slots, refuse: Callable[..., Any]) -> None:
+        self.inner, self.slots, self.refuse = inner, slots, refuse
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["REQUEST_METHOD"] != "GET" or not environ.get("PATH_INFO", "").startswith(PLACES):
+            return self.inner(environ, start_response)
+        begun: list[Any] = []
+        pieces = self.inner(environ, lambda *start: begun.append(start))
+        _status, headers = begun[-1][:2]
+        if not is_large(headers):
+            start_response(*begun[-1])
+            return pieces
+        if not self.slots.take():
+            if hasattr(pieces, "close"):
+                pieces.close()
+            return self.refuse(environ, start_response)
+        start_response(*begun[-1])
+        return closing(pieces, self.slots.give, environ.get("wsgi.file_wrapper"))
+
+
+def is_large(headers: list[tuple[str, str]]) -> bool:
+    """Whether an answer may take its client's time to send: by its length, or none is announced."""
+    lengths = [value for name, value in headers if name.lower() == "content-length"]
+    return not lengths or int(lengths[0]) > LARGE
+
+
+def closing(pieces: Any, then: Callable[[], None], file_wrapper: Any) -> Any:
+    """The pieces, with something to do when they are closed. The server's own file stays one: the kernel sends it."""
+    if file_wrapper is None or not isinstance(pieces, file_wrapper):
+        return ClosingIterator(pieces, then)
+    close = getattr(pieces, "close", None)
+
+    def both() -> None:
+        then()
+        if close is not None:
+            close()
+
+    pieces.close = both
+    return pieces
+
+
+def init_app(app: APIFlask) -> None:
+    """Put the limit around the application."""
+
+    def refuse(environ: dict[str, Any], start_response: Any) -> Any:
+        with app.request_context(environ):
+            busy = Unavailable(gettext("Too many downloads are running. Try again in a few seconds."))
+            response = app.process_response(app.make_response(app.handle_user_exception(busy)))
+            return response(environ, start_response)
+
+    app.wsgi_app = LimitedDownloads(app.wsgi_app, app.extensions["waiting"].downloads, refuse)  # type: ignore

@@ -1,0 +1,84 @@
+"""Which names this server answers to. A page of another site can point its own name at us (DNS rebinding): then the
+browser takes us for that site, and lets its scripts read and change everything here. The name in Host gives it away.
+"""
+
+import ipaddress
+import re
+import socket
+from typing import Any
+
+from apiflask import APIFlask
+from flask_babel import gettext
+
+from app.errors import WrongHost
+
+WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, not bound to)
+# A name or an address, and perhaps a port
+AUTHORITY = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\[\]:/@\s,]+))(?::\d{1,5})?", re.IGNORECASE)
+
+
+class AllowedHosts:
+    """Loopback names and addresses, where the server listens, and what ALLOWED_HOSTS adds.
+
+    Args:
+        listens_on: HOST. On every interface the machine's own name and any address are fine, too: a browser sends an
+            address only where the page's own address has it, so no name was pointed at us.
+        names: ALLOWED_HOSTS: names; `.example.org` for the name and all below it, `*` for any.
+    """
+
+    def __init__(self, listens_on: str, names: tuple[str, ...]) -> None:
+        self.names = {name for name in names if not name.startswith(".")} | {"localhost", listens_on.lower()}
+        self.domains = (".localhost", *(name for name in names if name.startswith(".")))
+        self.everywhere = listens_on in WILDCARDS
+        own = socket.gethostname().lower()
+        self.own = {own, f"{own}.local"}
+
+    def allows(self, host: str | None, bound_to: str) -> bool:
+        """Whether a request with this Host is for us.
+
+        Args:
+            host: the header; None or empty: a script or a probe, since browsers always send it.
+            bound_to: the address of the listener, for servers that were started without HOST.
+        """
+        if not host or "*" in self.names:
+            return True
+        match = AUTHORITY.fullmatch(host)
+        if match is None:
+            return False
+        name = (match["address"] or match["name"]).lower().removesuffix(".")
+        everywhere = self.everywhere or bound_to in WILDCARDS
+        address = address_of(name)
+        if address is not None:
+            return everywhere or address.is_loopback or name in self.names
+        known = name in self.names or f".{name}".endswith(self.domains)
+        return known or (everywhere and name in self.own)
+
+
+def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(name)
+    except ValueError:
+        return None
+
+
+def init_app(app: APIFlask) -> None:
+    """Refuse what is for another host, before anything else: pages, API, static files and the socket."""
+    allowed = AllowedHosts(app.config["HOST"], app.config["ALLOWED_HOSTS"])
+    inner = app.wsgi_app
+
+    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
+        host = environ.get("HTTP_HOST")
+        if allowed.allows(host, environ.get("SERVER_NAME", "")):
+            return inner(environ, start_response)
+        with app.request_context(environ | {"HTTP_HOST": "localhost"}):
+            refusal = WrongHost(
+                gettext(
+                    "This server doesn't answer to the name %(name)s. Open it by an allowed name, or add this one to "
+                    "ALLOWED_HOSTS.",
+                    name=str(host)[:100],
+                )
+            )
+            response = app.process_response(app.make_response(app.handle_user_exception(refusal)))
+            return response(environ, start_response)
+
+    app.wsgi_app = guarded  # type: ignore[method-assign]

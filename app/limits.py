@@ -1,0 +1,69 @@
+"""How much waiting one server bears: of each kind so many at a time, so that threads stay free for short requests."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+# Under threading each of these holds a thread of gunicorn.conf.py's `threads`; under eventlet some kilobytes.
+OF_MODE = {
+    "threading": {"websockets": 250, "socket_polls": 100, "long_polls": 50, "downloads": 60},
+    "eventlet": {"websockets": 2000, "socket_polls": 1000, "long_polls": 500, "downloads": 500},
+}
+
+
+class Slots:
+    """Places for requests of one kind that wait."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._taken = 0
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """A place, to be given back by `give`; False: all are taken."""
+        with self._lock:
+            free = self._taken < self.count
+            self._taken += free
+            return free
+
+    def give(self) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
+class Waiting:
+    """The places of each kind; see OF_MODE.
+
+    Args:
+        mode: SOCKETIO_ASYNC_MODE.
+    """
+
+    def __init__(self, mode: str) -> None:
+        counts = OF_MODE[mode]
+        self.websockets = Slots(counts["websockets"])
+        self.socket_polls = Slots(counts["socket_polls"])
+        self.long_polls = Slots(counts["long_polls"])
+        self.downloads = Slots(counts["downloads"])
+
+
+@dataclass
+class Bucket:
+    """A rate limit: `burst` at once, then `rate` per second."""
+
+    burst: float
+    rate: float
+    _left: float = field(init=False)
+    _at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self._left = self.burst
+
+    def take(self) -> float:
+        """0.0: go on; else the seconds after which it would be."""
+        now = time.monotonic()
+        self._left = min(self.burst, self._left + (now - self._at) * self.rate)
+        self._at = now
+        if self._left < 1:
+            return (1 - self._left) / self.rate
+        self._left -= 1
+        return 0.0

@@ -1,0 +1,68 @@
+"""One real server in each mode for all attacks, with a dataset, a training that has ended, and one that waits."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app import create_app
+from app.database import upgrade_if_old, writing
+from app.models import Training
+from scripts.local_server import MODES, Server, settings_for
+from tests.data import valid_dataset
+
+
+@dataclass
+class Target:
+    """A server that is attacked, and the ids of what it has."""
+
+    server: Server
+    dataset_id: int
+    training_id: int
+
+    def raw(self, sent: bytes, *, half_close: bool = True) -> bytes:
+        """The whole answer to these bytes, after which the client says nothing more."""
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=60) as connection:
+            connection.sendall(sent)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
+            parts = []
+            while part := connection.recv(65536):
+                parts.append(part)
+            return b"".join(parts)
+
+    def status(self, sent: bytes) -> int:
+        """The status of the answer to these bytes."""
+        return int(self.raw(sent).split(b" ", 2)[1])
+
+    def counts(self) -> dict[str, int]:
+        """How many things there are."""
+        return {place: self.server.get(f"/api/{place}").json()["total"] for place in ("datasets", "trainings", "tests")}
+
+
+def started(folder: Path, mode: str) -> Iterator[Target]:
+    """A server in a mode, with its rows written before it starts."""
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(app)
+    dataset_id = valid_dataset(app)
+    with app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", attempt=1, seq=3)
+        session.add(row)
+        session.flush()
+        training_id = row.id
+        weights = app.extensions["services"].trainer.folder(row.id) / "run" / "weights" / "best.pt"
+        weights.parent.mkdir(parents=True)
+        weights.write_bytes(bytes(40_000_000))
+        attempt = app.extensions["services"].trainer.attempt_dir(row.id, 1)
+        attempt.mkdir(parents=True)
+        (attempt / "worker.log").write_text("a line\n")
+    with Server(folder, mode) as server:
+        yield Target(server, dataset_id, training_id)
+
+
+@pytest.fixture(scope="session", params=MODES)
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """The attacked server, once under eventlet and once under threading."""
+    yield from started(tmp_path_factory.mktemp("attacked"), request.param)
