@@ -63,7 +63,7 @@ def fault_of(item: Any) -> str | None:
     if isinstance(item, str):
         return fault_of_text(item)
     if isinstance(item, float) and not abs(item) < float("inf"):
-        return _("Not a finite number.")
+        return _("Must be a finite number.")
     if isinstance(item, int) and not LOWEST <= item <= HIGHEST:
         return _("The number is too large.")
     return None
@@ -94,7 +94,7 @@ def check(value: Any) -> None:
     """
     found = [{"field": name, "message": message} for name, message in first(faults(value))]
     if found:
-        raise Unprocessable(_("Some fields are not valid. Correct them and send again."), found)
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), found)
 
 
 def first(found: Iterator[Fault]) -> list[Fault]:

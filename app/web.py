@@ -108,7 +108,7 @@ def check_path() -> None:
         NotFound: there is one.
     """
     if "\0" in request.path:
-        raise NotFound(gettext("There is nothing at this address."))
+        raise NotFound(gettext("This address doesn't exist."))
 
 
 def check_body() -> None:
