@@ -7,6 +7,10 @@ from flask_babel import lazy_gettext as _l
 from app.texts import _ln
 
 DECISIONS = {
+    "files_united": _ln("%(count)s image is in several annotation files (%(files)s). Its objects were put together. "
+                        "Objects in two files, imported once: %(twice)s.",
+                        "%(count)s images are in several annotation files (%(files)s). Their objects were put "
+                        "together. Objects in two files, imported once: %(twice)s.", "count"),
     "folders_united": _l("These folders are one dataset: %(folders)s."),
     "names_percent": _ln("%(count)s image and its label file were paired although one name has percent codes: "
                          "%(first)s and %(label)s.",

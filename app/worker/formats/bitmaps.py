@@ -15,7 +15,7 @@ from app.worker.formats.geometry import Points
 
 MAX_PIXELS = 64_000_000  # of one mask: the limit of images
 MAX_TEXT = 32 * 1024**2  # characters of a mask in a JSON file
-MAX_PARTS = 1000  # of one object; more of them is noise
+MAX_PARTS = 200  # of one object; more of them is noise
 SMOOTH = 0.6  # pixels: what a simpler outline may differ by; steps of one pixel become lines
 
 Mask = Any  # numpy's uint8 array, height × width, not zero where the object is

@@ -10,6 +10,7 @@ from typing import Any
 from app.worker.formats.boxes import judge
 from app.worker.formats.classes import Known, settle
 from app.worker.formats.coco_objects import Objects, Places, Survey, box_of, tidy
+from app.worker.formats.coco_union import Union
 from app.worker.formats.draft_boxes import are_fractions, tell_boxes
 from app.worker.formats.drafts import finished
 from app.worker.formats.frames import Claim, Fitting, measure
@@ -48,6 +49,7 @@ class File:
     split: str | None
     images: dict[Any, tuple[Item, tuple[int, int]]] = field(default_factory=dict)  # by image id
     own: set[str] = field(default_factory=set)  # paths of its images
+    repeated: set[str] = field(default_factory=set)  # those that an earlier file has
     lost: dict[Any, str] = field(default_factory=dict)  # ids of images that are missing
     categories: dict[Any, str] = field(default_factory=dict)  # id → name, by id
     supers: set[str] = field(default_factory=set)
@@ -74,8 +76,13 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     numbers = {name: number for number, name in enumerate(names)}
     places, placed = places_of(tree, files, numbers, options)
     decisions += placed
+    union = Union(task == "pose")
     for file in files:
+        items = {item.image: item for item, _ in file.images.values()}.values()
+        union.begin(items)
         convert(tree, file, task, numbers, keypoints, findings, places)
+        union.end(file.path, items, file.repeated)
+    decisions += union.decisions()
     source = finished(tree, found, task, names, list(pictures.values()), decisions, findings)
     source.keypoints = keypoints if task == "pose" else None
     return source
@@ -146,13 +153,13 @@ def add_image(
         return
     size = (side(element.get("width")), side(element.get("height")))
     item = pictures.get(path)
-    if item is not None:
-        findings.append(
-            finding("warning", "image_repeated", file.path, None, of=path, image=shown(path), first=file.path)
-        )
-        if path not in file.own:
-            return  # of an earlier file: its objects would be there twice
-    else:
+    if item is not None and path not in file.own:
+        file.repeated.add(path)
+        item.split = item.split or file.split
+    if item is not None and (path in file.own or file.split not in {None, item.split}):
+        first = file.path if path in file.own else item.split
+        findings.append(finding("warning", "image_repeated", file.path, None, of=path, image=shown(path), first=first))
+    elif item is None:
         below = path[len(root) + 1 :] if root and path.startswith(f"{root}/") else path
         split = file.split or split_in(path, root, False)
         item = Item(path, item_name(below), split, rows=[], size=size if all(size) else None)

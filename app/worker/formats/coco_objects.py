@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.worker.formats import bitmaps
 from app.worker.formats.boxes import sides
 from app.worker.formats.draft_boxes import Numbers
 from app.worker.formats.frames import Frame
@@ -58,8 +59,10 @@ def tidy(element: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_polygon(element: dict[str, Any]) -> bool:
-    """Whether its outline says more than its box; an RLE mask is taken for its box."""
+    """Whether its outline says more than its box."""
     parts = element.get("segmentation")
+    if isinstance(parts, dict) and parts.get("counts"):
+        return True
     if not isinstance(parts, list) or not parts:
         return False
     return len(parts) > 1 or not is_box(parts[0], element.get("bbox"))
@@ -108,6 +111,8 @@ class Objects:
             return
         shapes = Shapes(self.file, image, size, rows, self.findings, self.places.frame(image, size))
         parts = polygons(element.get("segmentation"))
+        if isinstance(element.get("segmentation"), dict) and (self.task == "segment" or not element.get("bbox")):
+            parts = mask_outlines(element["segmentation"])
         box = box_of(element.get("bbox"), self.places.boxes) or (
             box_round([point for part in parts for point in part]) if parts else None
         )
@@ -122,22 +127,28 @@ class Objects:
         elif self.task == "pose":
             shapes.pose(kind, name, box, marks(element.get("keypoints"), self.keypoints), line)
         else:
-            if isinstance(element.get("segmentation"), dict):
-                self.note("mask_as_box", line, "info", of=image, name=shown_name)
             shapes.box(kind, name, box, line)
 
     def outline(
         self, element: dict[str, Any], line: int, image: str, shapes: Shapes, parts: list[Points], box: Box, kind: int,
         name: str,
     ) -> None:  # fmt: skip
-        """The polygon of an object; a run-length mask has none, a box is its four corners."""
-        if isinstance(element.get("segmentation"), dict):
-            self.note("mask_left_out", line, of=image, name=shown(name))
-        elif parts:
+        """The polygon of an object; a box is its four corners."""
+        if parts:
             shapes.polygon(kind, name, joined(parts), line)
+        elif isinstance(element.get("segmentation"), dict):
+            self.note("mask_left_out", line, of=image, name=shown(name))
         else:
             self.note("box_as_polygon", line, "info", of=image, name=shown(name))
             shapes.polygon(kind, name, corners_of(box), line)
+
+
+def mask_outlines(segmentation: Any) -> list[Points]:
+    """The outlines of a run-length mask; none where it cannot be read."""
+    try:
+        return bitmaps.outlines(bitmaps.from_coco(segmentation))
+    except bitmaps.BadMask:
+        return []
 
 
 def polygons(segmentation: Any) -> list[Points]:

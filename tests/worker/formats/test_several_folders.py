@@ -1,12 +1,13 @@
 """Datasets whose parts lie in several folders, or whose names say the same in other letters: nothing is lost."""
 
+import json
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from app.worker.formats.paths import safe_name
-from tests.worker.formats.helpers import codes, found_codes, pictures, taken, write
+from tests.worker.formats.helpers import boxes, codes, found_codes, pictures, taken, write
 
 ROW = "0 0.5 0.5 0.5 0.5\n"
 
@@ -99,3 +100,43 @@ def test_a_label_with_percent_codes_whose_image_is_there_too(tmp_path: Path) -> 
     assert {item.image: item.label for item in source.items} == {
         "images/a b.jpg": None, "images/a%20b.jpg": "labels/a%20b.txt",
     }  # fmt: skip
+
+
+def coco_file(objects: list[tuple[str, str, list[int]]], names: tuple[str, ...] = ("a", "b")) -> str:
+    """A COCO file about these images: (image, class, box) of each object."""
+    kinds = sorted({kind for _, kind, _ in objects})
+    return json.dumps({
+        "images": [{"id": n, "file_name": f"{name}.jpg", "width": 64, "height": 48} for n, name in enumerate(names)],
+        "categories": [{"id": 1 + n, "name": kind} for n, kind in enumerate(kinds)],
+        "annotations": [{"id": n, "image_id": names.index(image), "category_id": 1 + kinds.index(kind), "bbox": box}
+                        for n, (image, kind, box) in enumerate(objects)],
+    })  # fmt: skip
+
+
+def test_coco_files_about_the_same_images_are_put_together(tmp_path: Path) -> None:
+    files = pictures("images/a.jpg", "images/b.jpg") | {
+        "annotations/car.json": coco_file([("a", "car", [1, 1, 10, 10]), ("b", "car", [5, 5, 10, 10])]),
+        "annotations/more.json": coco_file([("a", "car", [1, 1, 10, 10]), ("b", "car", [30, 5, 10, 10])]),
+        "annotations/person.json": coco_file([("a", "person", [1, 1, 10, 10]), ("a", "person", [1, 1, 10, 10])]),
+    }
+    folder = write(tmp_path, files)
+    source = taken(folder)
+    assert boxes(folder, source) == {
+        "a": [(0, 1, 1, 11, 11), (1, 1, 1, 11, 11), (1, 1, 1, 11, 11)], "b": [(0, 5, 5, 15, 15), (0, 30, 5, 40, 15)],
+    }, "one that two files have is there once; one that a file has twice is a finding of the check"  # fmt: skip
+    [told] = [item for item in source.decisions if item["code"] == "files_united"]
+    assert (told["data"]["count"], told["data"]["twice"]) == (2, 1)
+    assert not found_codes(source)
+
+
+def test_coco_files_of_splits_beside_one_of_all(tmp_path: Path) -> None:
+    one, other = ("a", "car", [1, 1, 10, 10]), ("b", "car", [5, 5, 10, 10])
+    files = pictures("a.jpg", "b.jpg") | {
+        "all.json": coco_file([one, other]),
+        "train.json": coco_file([one], ("a",)),
+        "val.json": coco_file([other], ("b",)),
+    }
+    folder = write(tmp_path, files)
+    source = taken(folder)
+    assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val"}
+    assert [len(own) for own in boxes(folder, source).values()] == [1, 1]

@@ -1,0 +1,79 @@
+"""Several COCO files about the same images: one a class, or one an annotator. Their objects are put together, and one
+that two files have is there once."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from app.worker.formats.geometry import Box, box_round
+from app.worker.formats.model import Decision, Item, Row, decision
+from app.worker.formats.paths import shown
+
+SAME = 0.8  # intersection over union of two boxes of one object
+LISTED = 10  # files that are named
+
+
+class Union:
+    """Watches what each file adds to images that an earlier file had.
+
+    Args:
+        poses: whether rows hold keypoints behind their box.
+    """
+
+    def __init__(self, poses: bool) -> None:
+        self.poses = poses
+        self.seen: dict[str, int] = {}  # rows of each image before the file at hand
+        self.shared: set[str] = set()
+        self.files: list[str] = []
+        self.twice = 0
+
+    def begin(self, items: Iterable[Item]) -> None:
+        """The images of the next file, before its objects are read."""
+        self.seen = {item.image: len(item.rows or ()) for item in items}
+
+    def end(self, path: str, items: Iterable[Item], repeated: set[str]) -> None:
+        """After them: what an earlier file had goes again."""
+        self.files.append(path)
+        for item in items:
+            if item.image in repeated:
+                self.shared.add(item.image)
+                count = self.seen.pop(item.image, 0)
+                if count and item.rows:
+                    item.rows = self.without_twins(item.rows[:count], item.rows[count:])
+
+    def without_twins(self, old: list[Row], new: list[Row]) -> list[Row]:
+        """The rows of earlier files, and those of the new one that they do not have."""
+        known = Counter(row.text for row in old)
+        places = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
+        kept = []
+        for row in new:
+            kind, place = row.text.split(" ", 1)[0], self.box(row)
+            if known[row.text] or any(kind == other and overlap(place, box) >= SAME for other, box in places):
+                self.twice += 1
+            else:
+                kept.append(row)
+        return old + kept
+
+    def box(self, row: Row) -> Box:
+        """Left, top, right, bottom in the image's sides."""
+        values = [float(value) for value in row.text.split()[1:]]
+        if len(values) == 4 or self.poses:
+            x, y, width, height = values[:4]
+            return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+        return box_round(zip(values[::2], values[1::2], strict=True))
+
+    def decisions(self) -> list[Decision]:
+        """What was put together."""
+        if not self.shared:
+            return []
+        names = ", ".join(map(shown, self.files[:LISTED]))
+        return [decision("files_united", None, None, files=names, count=len(self.shared), twice=self.twice)]
+
+
+def overlap(first: Box, second: Box) -> float:
+    """Intersection over union."""
+    width = min(first[2], second[2]) - max(first[0], second[0])
+    height = min(first[3], second[3]) - max(first[1], second[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    return width * height / (areas - width * height)
