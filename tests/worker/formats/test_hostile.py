@@ -29,7 +29,7 @@ REFUSED = {
     "nc of many digits": (f"nc: {'9' * 5000}\n", "whole number"),
     "gap": ("names: {0: a, 2: b}\n", "gap"),
     "empty name": ("names: [a, '']\n", "empty name"),
-    "no names": ("names: []\n", "at least one"),
+    "no names": ("names: []\n", "least one"),
     "path": ("names: [../../pwn]\n", "../../pwn"),
     "too large": ("#" + "ab" * 140_000, "data.yaml is larger"),
     "list": ("[a, b]\n", "keys and values"),

@@ -169,7 +169,7 @@ def test_equal_names_in_two_splits(tmp_path: Path) -> None:
 
 
 def test_collisions_are_refused(tmp_path: Path) -> None:
-    assert "same file" in refusal(
+    assert "same path" in refusal(
         write(tmp_path, yolo() | pictures("train/images/t0.jpg") | {"train/labels/t0.txt": ROW})
     )
 
