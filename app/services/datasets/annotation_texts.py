@@ -33,10 +33,10 @@ FINDINGS = {
                           "count"),
     "slots_left_out": _ln("The file has %(count)s more image (slot). Only the first one was imported.",
                           "The file has %(count)s more images (slots). Only the first one was imported.", "count"),
-    "annotations_several": _ln("The image has %(count)s more annotation. Only the first one, or the one marked as "
-                               "ground truth, was imported.",
-                               "The image has %(count)s more annotations. Only the first one, or the one marked as "
-                               "ground truth, was imported.", "count"),
+    "annotations_several": _ln("The image has %(count)s more annotation. Only the first one, or the ground truth, "
+                               "was imported.",
+                               "The image has %(count)s more annotations. Only the first one, or the ground truth, "
+                               "was imported.", "count"),
     "frames_missing": _ln("%(count)s frame of the video has no image in the dataset (%(frames)s). Objects left out: "
                           "%(objects)s.",
                           "%(count)s frames of the video have no image in the dataset (such as %(frames)s). Objects "

@@ -173,8 +173,8 @@ LABEL_TEXTS: dict[str, Told] = {
             "count",
         ),
         _l(
-            "Results for this class will be poor. Ultralytics recommends at least %(advised_images)s images and "
-            "%(advised_objects)s objects per class."
+            "Results for this class will be poor. Ultralytics recommends more for each class: images: "
+            "%(advised_images)s, objects: %(advised_objects)s."
         ),
     ),
 }

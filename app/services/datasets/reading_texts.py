@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 
 from app.core.readings import QUESTIONS
+from app.texts import _ln
 
 # A few words for a button or above a picture.
 LABELS = {
@@ -58,18 +59,27 @@ DECISIONS = {
     "reading_declared_size": _l("Images: %(count)s. Their annotations declare another size: %(declared)s where the "
                                 "image is displayed as %(size)s. The boxes were scaled by the declared size."),
     "unit_pixels": _l("The label files count in pixels. The numbers were divided by each image's size."),
-    "reading_centre": _l("The four numbers of each box were read as center and size. %(outside)s of %(boxes)s boxes "
-                         "reach outside their image."),
-    "reading_corners": _l("The four numbers of each box were read as two corners (x1, y1, x2, y2). As center and size, "
-                          "%(outside)s of %(boxes)s boxes would reach outside their image."),
-    "reading_corners_xxyy": _l("The four numbers of each box were read as two corners (x1, x2, y1, y2). As center and "
-                               "size, %(outside)s of %(boxes)s boxes would reach outside their image."),
-    "reading_top_left": _l("The four numbers of each box were read as its top left corner and size. As center and "
-                           "size, %(outside)s of %(boxes)s boxes would reach outside their image."),
-    "reading_box": _l("Rows of %(columns)s columns were read as boxes with extra columns, not as polygons."),
-    "reading_polygon": _l("Rows of up to %(columns)s columns were read as polygons."),
-    "reading_keypoints": _l("Rows of %(columns)s columns were read as boxes with keypoints (%(count)s each): the "
-                            "points lie inside the boxes."),
+    "reading_centre": _ln("The four numbers of each box were read as center and size. %(outside)s of %(boxes)s box "
+                         "extends outside its image.",
+                         "The four numbers of each box were read as center and size. %(outside)s of %(boxes)s "
+                         "boxes extend outside their image.", "boxes"),
+    "reading_corners": _ln("The four numbers of each box were read as two corners (x1, y1, x2, y2). As center and "
+                          "size, %(outside)s of %(boxes)s box would extend outside its image.",
+                          "The four numbers of each box were read as two corners (x1, y1, x2, y2). As center and "
+                          "size, %(outside)s of %(boxes)s boxes would extend outside their image.", "boxes"),
+    "reading_corners_xxyy": _ln("The four numbers of each box were read as two corners (x1, x2, y1, y2). As center "
+                               "and size, %(outside)s of %(boxes)s box would extend outside its image.",
+                               "The four numbers of each box were read as two corners (x1, x2, y1, y2). As center "
+                               "and size, %(outside)s of %(boxes)s boxes would extend outside their image.", "boxes"),
+    "reading_top_left": _ln("The four numbers of each box were read as its top left corner and size. As center and "
+                           "size, %(outside)s of %(boxes)s box would extend outside its image.",
+                           "The four numbers of each box were read as its top left corner and size. As center and "
+                           "size, %(outside)s of %(boxes)s boxes would extend outside their image.", "boxes"),
+    "reading_box": _l("Label rows were read as boxes with extra columns, not as polygons. Columns per row: "
+                      "%(columns)s."),
+    "reading_polygon": _l("Label rows were read as polygons. Columns per row: up to %(columns)s."),
+    "reading_keypoints": _l("Label rows were read as boxes with keypoints: the points are inside the boxes. "
+                            "Columns per row: %(columns)s. Keypoints: %(count)s."),
     "reading_zero_based": _l("The label files number the classes from 0, as YOLO does. No row has class 0, and the "
                              "largest number is %(largest)s."),
     "reading_one_based": _l("The label files number the classes from 1: no row has class 0, and the largest number is "

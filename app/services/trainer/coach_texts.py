@@ -45,16 +45,22 @@ ADVICE = {
         _l("Check the labels of these classes in the training set, and add images with them."),
     ),
     "few_iterations": (
-        _l(
-            "The run is planned with %(iterations)s iterations from scratch, which is too few: a model usually needs "
-            "more than %(enough)s before it detects anything."
+        _ln(
+            "The run is planned with %(iterations)s iteration from scratch, which is too few: a model usually "
+            "needs more than %(enough)s before it detects anything.",
+            "The run is planned with %(iterations)s iterations from scratch, which is too few: a model usually "
+            "needs more than %(enough)s before it detects anything.",
+            "iterations",
         ),
         _l("Add epochs when the run has ended, or start from pretrained weights. The labels are not the cause."),
     ),
     "labels": (
-        _l(
-            "After %(iterations)s iterations the training loss no longer falls, and still almost nothing is detected: "
-            "the labels probably don't match the images."
+        _ln(
+            "The training loss no longer falls after %(iterations)s iteration, and still almost nothing is "
+            "detected: the labels probably don't match the images.",
+            "The training loss no longer falls after %(iterations)s iterations, and still almost nothing is "
+            "detected: the labels probably don't match the images.",
+            "iterations",
         ),
         _l("Stop the run and look at the labels in the images of the dataset: does each box enclose its object?"),
     ),

@@ -55,9 +55,9 @@ REASONS = {
     ),
     "batch_cpu": _l("A batch size of %(batch)s is stable enough. A larger one is no faster on a CPU."),
     "batch_memory": _l(
-        "A batch size of %(batch)s fits into about 60%% of %(memory)s GB. The estimate measures it exactly."
+        "A batch size of %(batch)s fits into about 60%% of %(memory)s GB. The estimate gives the exact value."
     ),
-    "epochs": _l("Epochs × iterations: %(epochs)s × %(steps)s = %(all)s iterations. The best epoch is kept."),
+    "epochs": _l("Epochs × iterations per epoch: %(epochs)s × %(steps)s = %(all)s. The best epoch is kept."),
 }
 
 WARNINGS = {
@@ -82,8 +82,10 @@ WARNINGS = {
     ),
     "epochs_few": _ln("%(steps)s iteration in total is too few to learn much.",
                      "%(steps)s iterations in total are too few to learn much.", "steps"),
-    "epochs_many": _l("A run of %(epochs)s epochs is long. Early stopping (patience) ends the run when results no "
-                      "longer improve."),
+    "epochs_many": _ln("A run of %(epochs)s epoch is long. Early stopping (patience) ends the run when results no "
+                      "longer improve.",
+                      "A run of %(epochs)s epochs is long. Early stopping (patience) ends the run when results no "
+                      "longer improve.", "epochs"),
     "rate_high": _l("With a learning rate of %(rate)s, most runs diverge. Leave the field empty or try %(usual)s."),
     "model_slow": _l("%(model)s needs %(times)s times the compute of the nano model. On a CPU, that takes days."),
     "model_few": _ln("Only %(images)s training image: such a large model would overfit.",
@@ -91,7 +93,7 @@ WARNINGS = {
     "val_few": _ln("Only %(images)s validation image: metrics will fluctuate from epoch to epoch.",
                   "Only %(images)s validation images: metrics will fluctuate from epoch to epoch.", "images"),
     "val_none": _l("The dataset has no validation set, so the metrics say nothing about new images."),
-    "classes_rare": _l("Classes with fewer than %(few)s objects will have poor results: %(names)s."),
+    "classes_rare": _l("Classes with too few objects (fewer than %(few)s): %(names)s. Their results will be poor."),
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ export class Readings {
     return h("section", { class: `panel readings ${wanted ? "is-open" : ""}`, "aria-labelledby": "readings-title" },
       h("header", { class: "panel-head" }, h("h2", { id: "readings-title" }, wanted ? icon("exclamation-triangle-fill") : icon("signpost-split"), " ", t("Check how the labels were read"))),
       h("div", { class: "panel-body" }, items.map((item) => this.choice(item)),
-        wanted && h("div", { class: "reading-right" }, h("p", { class: "quiet" }, t("Are the objects marked where they are, with the right class?")), button("check-lg", t("Yes, right"), () => this.confirm(), "btn-primary"))));
+        wanted && h("div", { class: "reading-right" }, h("p", { class: "quiet" }, t("Are the objects annotated in the right place, with the right class?")), button("check-lg", t("Yes, right"), () => this.confirm(), "btn-primary"))));
   }
 
   choice(item) {

@@ -18,7 +18,7 @@ const link = ({ id, name }) => h("a", { class: "name-link", href: `/trainings/${
 
 function showDevices(devices) {
   put($("[data-devices]"), devices.map(({ device, name, trainings, measuring }) => h("div", { class: "device" },
-    h("span", {}, device === "cpu" ? t("Processor (CPU)") : `GPU ${device}`, name && h("span", { class: "under" }, ` ${name}`)),
+    h("span", {}, device === "cpu" ? t("CPU") : `GPU ${device}`, name && h("span", { class: "under" }, ` ${name}`)),
     h("span", { class: "device-users" }, trainings.map(link), measuring && h("span", { class: "under" }, t("estimate in progress")), !trainings.length && !measuring && h("span", { class: "quiet" }, t("free"))))));
 }
 

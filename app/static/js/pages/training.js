@@ -9,7 +9,7 @@ import { $, $$, failure, put, toast } from "../dom.js";
 import { EvaluationView } from "../evaluation.js";
 import { EventsView } from "../events.js";
 import { GalleryView } from "../gallery.js";
-import { t } from "../i18n.js";
+import { t, tn } from "../i18n.js";
 import { LogView } from "../log.js";
 import { MachineView } from "../machine.js";
 import { showMetricHelp } from "../metric_help.js";
@@ -107,7 +107,7 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
 /** After sleep or a cut: the reader sees that the page is up to date again, and from where on it was not. */
 function caughtUp(missed) {
   const place = $("[data-caught-up]");
-  place.textContent = missed === 1 ? t("1 missed epoch was added.") : t("{n} epochs that were missed have been added.", { n: missed });
+  place.textContent = tn("{n} missed epoch was added.", "{n} missed epochs were added.", missed);
   place.hidden = false;
   clearTimeout(caughtUp.timer);
   caughtUp.timer = setTimeout(() => { place.hidden = true; }, 10_000);

@@ -90,7 +90,7 @@ export class CameraView {
     const now = performance.now();
     this.times = [...this.times.filter((time) => now - time < 3000), now];
     const rate = this.times.length > 1 ? (this.times.length - 1) / ((now - this.times[0]) / 1000) : 0;
-    $("[data-camera-figures]").textContent = t("{rate} images per second · {wait} ms from image to result, {model} ms of it in the model", { rate: number(rate, 1), wait: number(wait), model: number(model) });
+    $("[data-camera-figures]").textContent = t("Images per second: {rate} · from image to result: {wait} ms, {model} ms of it in the model", { rate: number(rate, 1), wait: number(wait), model: number(model) });
   }
 
   keepPicture() {

@@ -114,7 +114,7 @@ export class VideoView {
     const total = Math.floor(Math.max(0, this.length - 0.01) * this.rate) + 1;
     const done = this.samples.size;
     const rate = this.fresh / ((performance.now() - this.began) / 1000);
-    const parts = [t("{done} of {total} frames", { done: number(done), total: number(total) })];
+    const parts = [t("Frames: {done} of {total}", { done: number(done), total: number(total) })];
     if (this.running && this.fresh > 2) parts.push(t("{rate} per second", { rate: number(rate, 1) }), t("{time} left", { time: duration((total - done) / rate) }));
     $("[data-video-text]").textContent = parts.join(" · ");
     $("[data-video-bar]").style.width = `${(100 * done) / total}%`;

@@ -1,0 +1,241 @@
+"""How the product speaks, in both languages: one term for one concept, plural forms, and numbers by locale.
+
+The terms are those of the wiki's glossary; a word that is avoided there is in no text of the catalogue.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+
+from scripts.i18n import ROOT, present
+
+PLACE = r"(?:%\(\w+\)[sd]|\{\w+\})"
+
+# Words that another one is used for, by language.
+AVOIDED = {
+    "en": {
+        r"pictures?": "image",
+        r"things?": "object",
+        r"outlines?": "polygon",
+        r"turned boxes?": "oriented bounding box",
+        r"marks?|marked": "label, annotate",
+        r"findings?": "issue",
+        r"mend(ed|s)?": "fix",
+        r"revisions?": "version",
+        r"trainings": "runs",
+        r"by heart": "overfitting",
+        r"explodes?": "diverging",
+        r"official weights|start weights": "pretrained weights, initial weights",
+        r"go(es)? on|went on": "resume, continue",
+        r"for good": "permanently",
+        r"anew": "again, or a verb that says it",
+        r"so many": "this number of",
+        r"in all": "total",
+        r"false alarms?": "false positives",
+        r"guess(es)?": "prediction",
+        r"measures?": "metric",
+        r"figures?": "metric, value",
+        r"processors?": "CPU",
+        r"cancelled": "stopped",
+        r"memory ran out": "out of memory",
+        r"still to go": "left",
+        r"look alike": "near-duplicate",
+        r"set aside": "left out",
+        r"nobody": "name the subject",
+        r"cannot": "can't, in the pages",
+        r"colou?rs?(?<!color)(?<!colors)|centres?|normalis\w+|recognis\w+|labell\w+|licence|grey": "US spelling",
+        r"please|oops": "neither",
+    },
+    "pt": {
+        r"rótulos?|rotulad\w+|marcas?(?! de ordem de bytes)|marcad[oa]s?": "anotação",
+        r"achad\w+": "problema, detectado",
+        r"revisão|revisões": "versão",
+        r"lotes?": "batch",
+        r"sementes?": "seed",
+        r"limiar\w*": "threshold",
+        r"aquecimento": "warmup",
+        r"cronogramas?": "schedule",
+        r"revocação": "recall",
+        r"pontos?-chave": "keypoint",
+        r"contornos?": "polígono",
+        r"caixas? giradas?": "caixas orientadas",
+        r"(?<!de )(?<!: )treino": "treinamento",
+        r"previsão|previsões|palpites?": "predição",
+        r"alarmes? falsos?|falsos? alarmes?": "falso positivo",
+        r"apaga\w*|de vez": "excluir, definitivamente",
+        r"de novo|outra vez": "novamente",
+        r"conserta\w*": "corrigir",
+        r"decora\w*": "overfitting",
+        r"explod\w+": "divergir",
+        r"painel": "dashboard",
+        r"processador(es)?": "CPU",
+        r"dá para|deu para": "é possível",
+        r"ninguém": "diga quem",
+        r"esticar|esticad\w+": "estender",
+        r"oficiais": "pré-treinados",
+        r"cancelado": "interrompido",
+        r"parar|parado": "interromper",
+        r"envios?": "upload",
+        r"perda (no|na|do|da) (treino|validação)": "perda de treino, perda de validação",
+        r"caixas? delimitadoras?": "bounding box",
+        r"parada precoce": "early stopping",
+        r"ponto de controle": "checkpoint",
+    },
+}  # fmt: skip
+
+# Where an avoided word has its everyday meaning, with the reason.
+ALLOWED = {
+    "Mark as important": "a mark of the user's on a model, not a label",
+    "Remove importance mark": "the same",
+    "Upload canceled": "of an upload, not of a run",
+    "Label files with a byte-order mark": "its name in Unicode",
+    "The label file begins with a byte-order mark.": "the same",
+    "The byte-order mark is removed.": "the same",
+    "Two corners: x1, y1, x2, y2": "names coordinates",
+    "Share of the actual objects that are detected. Low means many missed objects (false negatives).": "explains it",
+    "training": "a set's name in a table or a legend",
+    "The model is no better than guessing": "what chance does, not a prediction",
+}
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalog:
+    return present()
+
+
+def forms(message: Message) -> Iterator[tuple[str, str, str]]:
+    """(msgid, language, text) of every form."""
+    both = (message.id, message.string) if message.pluralizable else ((message.id,), (message.string,))
+    first = both[0][0]
+    for english, portuguese in zip(*both, strict=True):
+        yield first, "en", english
+        yield first, "pt", portuguese
+
+
+def texts(catalogue: Catalog) -> list[tuple[str, str, str]]:
+    return [form for message in catalogue if message.id for form in forms(message)]
+
+
+def plain(text: str) -> str:
+    """The text without its places, code words and what it quotes."""
+    return re.sub(rf"{PLACE}|`[^`]*`|“[^”]*”|\b[A-Z]+_[A-Z_]+\b", " ", text)
+
+
+def test_no_text_has_a_word_that_another_term_is_used_for(catalogue: Catalog) -> None:
+    wrong = [
+        f"{found.group()} → {instead}: {text}"
+        for first, language, text in texts(catalogue)
+        if first not in ALLOWED
+        for word, instead in AVOIDED[language].items()
+        if (found := re.search(rf"\b(?:{word})\b", plain(text), re.IGNORECASE))
+    ]
+    assert wrong == []
+
+
+def test_the_exceptions_are_needed(catalogue: Catalog) -> None:
+    assert [first for first in ALLOWED if catalogue.get(first) is None] == []
+
+
+def counted_nouns(catalogue: Catalog) -> dict[str, set[str]]:
+    """By language, what the product counts: the words behind a place in the plural forms of the catalogue."""
+    nouns: dict[str, set[str]] = {"en": set(), "pt": set()}
+    for message in catalogue:
+        if message.id and message.pluralizable:
+            for language, many in (("en", message.id[1]), ("pt", message.string[1])):
+                nouns[language] |= {noun for noun in re.findall(rf"{PLACE} (\w+s)\b", many) if len(noun) > 3}
+    return {language: words - NOT_COUNTED for language, words in nouns.items()}
+
+
+# Words that follow a place in some plural form and are no nouns that are counted there; "times" is a factor, too.
+NOT_COUNTED = {"class", "mais", "times", "vezes"}
+OF = r"(?!(?:of|per|de|das|dos|por) )"  # a share of something is no count of it
+
+
+def test_every_text_with_a_count_has_plural_forms(catalogue: Catalog) -> None:
+    """Found by rule: a place before a noun that the product counts elsewhere, with at most one word between."""
+    nouns = counted_nouns(catalogue)
+    assert {"images", "objects", "epochs", "runs"} <= nouns["en"]
+    assert {"imagens", "objetos", "épocas", "treinamentos"} <= nouns["pt"]
+    plain_texts = [form for message in catalogue if message.id and not message.pluralizable for form in forms(message)]
+    wrong = [
+        text
+        for _first, language, text in plain_texts
+        if re.search(rf"{PLACE} {OF}(?:[^\W\d]+ )?(?:{'|'.join(sorted(nouns[language]))})\b", text)
+    ]
+    assert wrong == []
+
+
+def test_plural_forms_differ_only_where_the_language_does(catalogue: Catalog) -> None:
+    """Each form has the same places, and no text helps itself with "(s)"."""
+    for _first, _language, text in texts(catalogue):
+        assert "(s)" not in text, text
+    for message in catalogue:
+        if message.id and message.pluralizable:
+            one, many = message.id
+            assert set(re.findall(PLACE, one)) <= set(re.findall(PLACE, many)), message.id
+
+
+def test_punctuation_and_units(catalogue: Catalog) -> None:
+    for _first, language, text in texts(catalogue):
+        assert "  " not in text, text
+        assert text == text.strip(), text
+        assert not re.search(r"[\d}s] %%?(?!\()(?=\W|$)", text), f"a percent sign without a space: {text}"
+        assert not re.search(rf"{PLACE} bytes\b", text), f"a size in kB, MB or GB: {text}"
+        if language == "pt":
+            assert not re.search(r'"\w', text), f"quotation marks are “ ”: {text}"
+
+
+def test_numbers_are_no_part_of_a_text(catalogue: Catalog) -> None:
+    """They are filled in, as the reader writes them; a whole number below 100 and a code may stand."""
+    wrong = [
+        text
+        for first, _language, text in texts(catalogue)
+        if re.search(r"(?<![\w.-])\d+[.,]\d+(?![\w.-]*\])", plain(text)) and first not in CODES
+    ]
+    assert wrong == []
+
+
+# Input as it is to be typed.
+CODES = {"Send run IDs separated by commas: 3,5,8."}
+
+
+def test_the_catalogue_compiles(catalogue: Catalog) -> None:
+    """A percent sign that is taken for a place leaves the server without Portuguese."""
+    assert [(message.id, str(error)) for message, errors in catalogue.check() for error in errors] == []
+
+
+def calls(source: str) -> Iterator[tuple[ast.Call, set[str]]]:
+    """The calls that fill a text at once, with the places of the text."""
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"_", "gettext", "ngettext"}
+        ):
+            english = [item.value for item in node.args[:2] if isinstance(item, ast.Constant)]
+            yield node, {name for text in english if isinstance(text, str) for name in re.findall(r"%\((\w+)\)", text)}
+
+
+def test_every_call_fills_the_places_of_its_text() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in (ROOT / "app").rglob("*.py")
+        for node, places in calls(path.read_text(encoding="utf-8"))
+        if None not in (given := {keyword.arg for keyword in node.keywords}) and places - {"num"} != given
+    ]
+    assert wrong == []
+
+
+def test_scripts_import_what_they_translate_with() -> None:
+    missing = [
+        (path.name, name)
+        for path in (ROOT / "app" / "static" / "js").rglob("*.js")
+        if path.name != "i18n.js"
+        for name in ("t", "tn")
+        if re.search(rf"(?<![\w.]){name}\(\"", source := path.read_text(encoding="utf-8"))
+        and not re.search(rf"import {{[^}}]*\b{name}\b[^}}]*}} from \"[./]+i18n.js\"", source)
+    ]
+    assert missing == []
