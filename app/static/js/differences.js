@@ -41,14 +41,14 @@ const DATA = ["task", "dataset", "version"]; // what the metrics themselves depe
 /** Why some values can't be ranked, as a sentence; null where all can. `differs`: as the API tells it. */
 export function doubt(differs) {
   const texts = {
-    task: () => t("The runs have different tasks: their metrics measure different things."),
+    task: () => t("The runs have different tasks, so their metrics can't be compared."),
     dataset: () => t("The runs used different datasets: their metrics come from different validation images."),
     version: () => t("The runs used different versions of the dataset: their validation images may differ."),
     model: () => t("The models have different loss functions: their losses can't be compared."),
   };
   const said = differs.filter((code) => code !== "model" || !differs.some((other) => DATA.includes(other))).map((code) => texts[code]?.()).filter(Boolean);
   if (!said.length) return null;
-  return [...said, differs.some((code) => DATA.includes(code)) ? t("No value is marked as best.") : t("No loss is marked as best.")].join(" ");
+  return [...said, differs.some((code) => DATA.includes(code)) ? t("No value gets a trophy.") : t("No loss gets a trophy.")].join(" ");
 }
 
 /** Best values, a column for each training. Nothing is called best across different data. */
