@@ -64,6 +64,11 @@ class ImageOut(Schema):
     findings = List(String(), metadata={"description": "Codes."})
     used = Boolean(metadata={"description": "Whether training uses it."})
     group = Integer(allow_none=True, metadata={"description": "Images with the same number look alike."})
+    original = String(metadata={"description": "What the upload called it, where it is stored under another name."})
+    source = String(
+        allow_none=True,
+        metadata={"description": "Images with the same source are copies of one image or frames of one video."},
+    )
     sharpness = Float(allow_none=True, metadata={"description": "0 to 1."})
     brightness = Float(allow_none=True, metadata={"description": "Mean, 0 to 255."})
     contrast = Float(allow_none=True, metadata={"description": "Standard deviation of the grey."})

@@ -37,7 +37,7 @@ from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, S
 from app.worker.formats import Item, Options, Refused, Shown, Source
 from app.worker.formats.paths import stem_of
 from app.worker.objects import Objects
-from app.worker.partition import check_trainable, partition
+from app.worker.partition import Partition, check_trainable, partition
 from app.worker.split import Shares
 
 SPLITS = ("train", "val", "test")
@@ -45,6 +45,7 @@ SOURCE = Path("source")  # below the working directory
 REPORT_S = 0.25
 PLACED_S = 600.0  # until a web process that lives has moved the files
 SAMPLES = 6
+ORIGINALS = "names.json"  # of the dataset's folder, see app/services/storage/staging.py
 NAMED = 50  # files that a report lists
 
 
@@ -108,9 +109,10 @@ class Ingest:
         source, pictures = self.read_again(source, pictures)
         self.decisions += source.decisions
         self.wait_for_place()
-        done = partition(source.items, pictures, self.recipe.shares, self.source_folder)
+        originals = original_names(self.dataset)
+        done = partition(source.items, pictures, self.recipe.shares, self.source_folder, originals, source.names)
         self.decisions += done.decisions
-        entries = self.entries(source, pictures, done.splits, done.groups)
+        entries = self.entries(source, pictures, done, originals)
         source.items.clear()
         entries, effects = self.fix(source, entries)
         self.build(source, entries, effects)
@@ -163,14 +165,16 @@ class Ingest:
             self.dataset = Path(json.loads(placed.read_text(encoding="utf-8"))["dataset"])
 
     def entries(
-        self, source: Source, pictures: list[Picture], splits: list[str], groups: list[int | None]
+        self, source: Source, pictures: list[Picture], done: Partition, originals: Mapping[str, str]
     ) -> list[Entry]:
         """What the revision holds."""
         made, found = [], source.take_findings()
         shown = images_of(self.decisions)
-        for item, picture, split, group in zip(source.items, pictures, splits, groups, strict=True):
+        places = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
+        for item, picture, split, group, of in places:
             self.go_on()
             entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name,
+                          source=of, original=originals.get(item.image),
                           found=found.pop(item.image, ()))  # fmt: skip
             if item.rows is not None:
                 entry.text = "".join(f"{row.text}\n" for row in item.rows)
@@ -291,6 +295,17 @@ class Ingest:
         """End here where the supervisor asked for it. Looked up a few times a second only."""
         if self.channel.stop_requested():
             raise Stopped
+
+
+def original_names(dataset: Path) -> dict[str, str]:
+    """What the upload called files that are stored under another name; none where nobody wrote it down."""
+    try:
+        known = json.loads((dataset / ORIGINALS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: name for key, name in known.items() if isinstance(name, str)}
 
 
 def samples(index: Path) -> list[int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 SPLITS = ("train", "val", "test")
 DEFAULT = (0.80, 0.15, 0.05)
 VAL_SHARE = 0.20  # of the training images, where a dataset has no validation images
-MOST = 0.5  # a group that holds more of the images cannot stay whole: both sides need images
+MOST = 0.9  # a group that holds more of the images cannot stay whole: both sides need images
 
 
 @dataclass

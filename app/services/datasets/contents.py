@@ -178,6 +178,8 @@ def image_view(row: Row, revision: DatasetRevision) -> dict[str, Any]:
         "findings": row["codes"],
         "used": bool(row["usable"]),
         "group": row["group_id"],
+        "original": row["original"] or row["file"],
+        "source": row["source"],
         "url": f"{place}/file{query}" if row["stored"] else None,
         "thumbnail": f"{place}/thumbnail{query}" if row["thumbnail"] else None,
     }

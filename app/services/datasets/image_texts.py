@@ -106,7 +106,19 @@ IMAGE_TEXTS: dict[str, Told] = {
             "Data leakage: the model is evaluated on images it saw in training, so its metrics look better than "
             "they are."
         ),
-        _l("Near-duplicates move to the set that has most of them, unless that would leave a set empty."),
+        _l("Near-duplicates move to one set, with all images of their source. The sets keep about their sizes."),
+    ),
+    "leak_source": Told(
+        _l("Images of one source across splits"),
+        _l(
+            "The image is in the %(split)s and has the same source as %(other)s, which is in the %(other_split)s: "
+            "%(source)s."
+        ),
+        _l(
+            "Data leakage: frames of one video or copies of one image are nearly the same. The model is evaluated on "
+            "images it almost saw in training, so its metrics look better than they are."
+        ),
+        _l("All images of a source move to one set. The sets keep about their sizes."),
     ),
     "leak_exact": Told(
         _l("Duplicate images across splits"),
@@ -115,6 +127,6 @@ IMAGE_TEXTS: dict[str, Told] = {
             "Data leakage: the model is evaluated on images it saw in training, so its metrics look better than "
             "they are."
         ),
-        _l("Duplicates move to the set that has most of them, unless that would leave a set empty."),
+        _l("Duplicates move to one set, with all images of their source. The sets keep about their sizes."),
     ),
 }

@@ -21,6 +21,7 @@ SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "
 IMAGE = ("id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
          "stored, sharpness, brightness, contrast, codes")  # fmt: skip
 
+NO_ORIGIN = {"original": None, "source": None}
 FINDING = "SELECT finding.*, (SELECT file FROM image WHERE image.id = finding.image_id) AS image FROM finding"
 
 Row = dict[str, Any]
@@ -164,8 +165,21 @@ class Index:
         wanted = f"SELECT {columns} FROM object WHERE image_id IN ({places}) ORDER BY id"  # noqa: S608
         for row in self.rows(wanted, ids):
             objects[row["image_id"]].append(drawn(row))
-        known = {row["id"]: row | {"objects": objects[row["id"]], "codes": row["codes"].split()} for row in found}
+        origins = self.origins(places, ids)
+        known = {
+            row["id"]: row | origins.get(row["id"], NO_ORIGIN)
+            | {"objects": objects[row["id"]], "codes": row["codes"].split()}
+            for row in found
+        }  # fmt: skip
         return [known[number] for number in ids]
+
+    def origins(self, places: str, ids: list[int]) -> dict[int, Row]:
+        """What the upload called images, and their sources; revisions of an older version do not say it."""
+        try:
+            found = self.rows(f"SELECT image_id, original, source FROM origin WHERE image_id IN ({places})", ids)  # noqa: S608
+        except sqlite3.OperationalError:
+            return {}
+        return {row.pop("image_id"): row for row in found}
 
     def image(self, image_id: int) -> Row | None:
         """One image; None: there is none with this number."""

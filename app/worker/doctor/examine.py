@@ -98,21 +98,21 @@ class Run:
         self.boxes: Counter[int] = Counter()
         self.left_out: Counter[str] = Counter()
         self.forms: Counter[str] = Counter()  # label files with boxes, corners, polygons
-        self.repeated: dict[int, Finding] = {}  # by id of the entry
+        self.repeated: dict[int, list[Finding]] = {}  # by id of the entry
         self.classes = {name: number for number, name in enumerate(spec.names)}
 
     def judge_twins(self, entries: list[Entry]) -> None:
         for twin in twins(entries):
             severity, code, data = judge_twin(twin, differ)
-            self.repeated[id(twin.entry)] = {"severity": severity, "code": code, "line": None, "data": data}
+            found = {"severity": severity, "code": code, "line": None, "data": data}
+            self.repeated.setdefault(id(twin.entry), []).append(found)
 
     def add(self, number: int, entry: Entry) -> None:
         """One image: its findings, its objects, its row."""
         labels = self.labels_of(entry)
         drawn = shapes(labels, self.spec.rules) if self.spec.task != "classify" else []
         findings = [item | {"file": entry.file} for item in entry.picture.findings]
-        if id(entry) in self.repeated:
-            findings.append(self.repeated[id(entry)] | {"file": entry.file})
+        findings += [item | {"file": entry.file} for item in self.repeated.get(id(entry), ())]
         findings += [placed(item, entry, self.spec.task == "classify") for item in labels.findings]
         usable = entry.picture.usable and labels.usable
         if usable and (small := self.small(drawn, entry)):
@@ -191,6 +191,8 @@ class Run:
             int(picture.thumbnail), int(not picture.unsafe), picture.sharpness, picture.brightness,
             picture.contrast, codes,
         )  # fmt: skip
+        if entry.original or entry.source:
+            self.writer.add("origin", number, entry.original, entry.source or None)
 
     def finish(self) -> Report:
         """What concerns the whole; the report."""

@@ -1,7 +1,6 @@
 """Mends what can be mended, on the way from one revision to the next. Nothing that is there is written to."""
 
 import io
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from app.worker.doctor.fixable import FIXABLE
 from app.worker.doctor.mend import mend
 from app.worker.doctor.model import Entry
 from app.worker.doctor.scan import READABLE, SUFFIXES, ScanSpec, open_image, read_picture
-from app.worker.doctor.statistics import SPLITS
 from app.worker.doctor.thumbnails import Thumbnails
-from app.worker.doctor.whole import Twin, twins
+from app.worker.doctor.together import together
+from app.worker.doctor.whole import twins
 from app.worker.orientation import BY_PILLOW, orientation, upright
 
 FILES = 20  # named for each fix
@@ -153,29 +152,15 @@ class Fixes:
         return replace(entry, label=None, text=text, origins=origins)
 
     def join_leaks(self, entries: list[Entry]) -> list[Entry]:
-        """Images that are alike go to the split where most of them are, unless another split would be left empty."""
-        found = [twin for twin in twins(entries) if "leak" in self.codes or (twin.same and "leak_exact" in self.codes)]
-        if not self.codes & {"leak", "leak_exact"}:
+        """Images that belong together go to one split, so that the splits keep about their sizes."""
+        wanted = {id(twin.entry): twin.leak for twin in twins(entries) if twin.leak in self.codes}
+        if not wanted:
             return entries
-        moves = self.moves(entries, grouped(entries, found), {id(twin.entry) for twin in found if twin.same})
+        moves = together(entries, wanted)
+        for entry in entries:
+            if id(entry) in moves:
+                self.note(wanted.get(id(entry)) or next(iter(wanted.values())), entry.file, images=1)
         return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
-
-    def moves(self, entries: list[Entry], groups: list[list[Entry]], same: set[int]) -> dict[int, str]:
-        """The new split of each image that is moved, by its id."""
-        sizes = Counter(entry.split for entry in entries)
-        moves: dict[int, str] = {}
-        for group in groups:
-            here = Counter(entry.split for entry in group)
-            target = max(here, key=lambda split: (here[split], -SPLITS.index(split)))
-            if any(sizes[split] == count for split, count in here.items() if split != target):
-                continue  # nothing would be left there
-            for entry in group:
-                if entry.split != target:
-                    sizes[entry.split] -= 1
-                    sizes[target] += 1
-                    moves[id(entry)] = target
-                    self.note("leak_exact" if id(entry) in same else "leak", entry.file, images=1)
-        return moves
 
     def drop_repeated(self, entries: list[Entry]) -> list[Entry]:
         """Of images that are the same byte by byte and in one split, the one with the most rows stays."""
@@ -192,24 +177,6 @@ class Fixes:
                     dropped.add(id(entry))
                     self.note(code, entry.file, images=1)
         return [entry for entry in entries if id(entry) not in dropped]
-
-
-def grouped(entries: list[Entry], found: list[Twin]) -> list[list[Entry]]:
-    """Images that are linked by twins."""
-    parent: dict[int, int] = {}
-
-    def root(key: int) -> int:
-        while parent.setdefault(key, key) != key:
-            key = parent[key]
-        return key
-
-    for twin in found:
-        parent[root(id(twin.entry))] = root(id(twin.other))
-    groups: dict[int, list[Entry]] = {}
-    for entry in entries:
-        if id(entry) in parent:
-            groups.setdefault(root(id(entry)), []).append(entry)
-    return list(groups.values())
 
 
 def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:

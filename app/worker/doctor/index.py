@@ -2,8 +2,9 @@
 
 Tables: `image` (`stored`: whether the file is in the revision), `object` (rows of finite numbers, those of images that
 training leaves out, too), `image_class` (which classes an image holds), `finding`, `image_finding` (which codes an
-image has), `code` (all findings counted), and `statistics` (name, JSON). Sizes of objects: the square root of their
-box's area, in pixels of the image.
+image has), `code` (all findings counted), `origin` (what the upload called an image where it is stored under another
+name, and its source, see app/worker/sources.py), and `statistics` (name, JSON). Sizes of objects: the square root
+of their box's area, in pixels of the image.
 """
 
 import json
@@ -46,6 +47,7 @@ CREATE TABLE image_finding (
 CREATE TABLE code (
     code TEXT PRIMARY KEY, severity TEXT NOT NULL, count INTEGER NOT NULL, fixable INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE origin (image_id INTEGER PRIMARY KEY, original TEXT, source TEXT);
 CREATE TABLE statistics (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 INDICES = """

@@ -57,6 +57,8 @@ class Entry:
     origins: list[tuple[str, int | None]] | None = None
     class_name: str | None = None  # of a classification
     group: int | None = None  # number of its group of near-duplicates
+    source: str = ""  # what it is a copy or a frame of, see app/worker/sources.py; "" nothing
+    original: str | None = None  # what the upload called it, where that is another name
     found: Sequence[Finding] = ()  # of the conversion, about this image; complete
 
     @property

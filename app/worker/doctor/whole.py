@@ -12,32 +12,50 @@ from app.worker.doctor.statistics import SPLITS, Statistics
 FEW = 50
 
 
+LEAKS = {"same": "leak_exact", "alike": "leak", "source": "leak_source"}  # by kind: byte by byte, by look, by name
+
+
 @dataclass(slots=True)
 class Twin:
-    """An image that repeats another one, or looks like it; `other` is the first of them all."""
+    """An image that repeats another one, looks like it, or is from one source with it; `other` is the first of them
+    all."""
 
     entry: Entry
     other: Entry
-    same: bool  # byte by byte
+    kind: str  # of LEAKS
+
+    @property
+    def leak(self) -> str | None:
+        """The code of the finding where the two are in different splits."""
+        return LEAKS[self.kind] if self.entry.split != self.other.split else None
 
 
 def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
-    """Each image that repeats or resembles one before it in the order train, val, test, with the first of those."""
-    exact: dict[str, list[Entry]] = {}
-    alike: dict[int, list[Entry]] = {}
-    for entry in entries:
-        if entry.picture.sha256 and not entry.picture.unsafe:
-            exact.setdefault(entry.picture.sha256, []).append(entry)
-        if entry.group is not None:
-            alike.setdefault(entry.group, []).append(entry)
-    told: set[int] = set()
-    for same, groups in ((True, exact.values()), (False, alike.values())):
+    """Each image that repeats or resembles one before it in the order train, val, test, with the first of those; and
+    each that has its source in a split before its own. An image is told once of each: as a repetition, as a leak."""
+    told: set[tuple[int, bool]] = set()
+    for kind, groups in related(entries).items():
         for group in groups:
             first, *others = sorted(group, key=order)
             for entry in others:
-                if id(entry) not in told:
-                    told.add(id(entry))
-                    yield Twin(entry, first, same)
+                twin = Twin(entry, first, kind)
+                mark = (id(entry), twin.leak is not None)
+                if mark not in told and (twin.leak or kind != "source"):  # of one source and in one split is fine
+                    told.add(mark)
+                    yield twin
+
+
+def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
+    """Groups of images that belong together, by kind of LEAKS."""
+    found: dict[str, dict[Any, list[Entry]]] = {kind: {} for kind in LEAKS}
+    for entry in entries:
+        if entry.picture.sha256 and not entry.picture.unsafe:
+            found["same"].setdefault(entry.picture.sha256, []).append(entry)
+        if entry.group is not None:
+            found["alike"].setdefault(entry.group, []).append(entry)
+        if entry.source:
+            found["source"].setdefault(entry.source, []).append(entry)
+    return {kind: [group for group in groups.values() if len(group) > 1] for kind, groups in found.items()}
 
 
 def order(entry: Entry) -> tuple[int, str]:
@@ -49,11 +67,16 @@ def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str,
     """Severity, code and data of a repeated image; `differ` compares the labels of two."""
     entry, other = twin.entry, twin.other
     data = {"other": other.file, "split": entry.split, "other_split": other.split}
-    if entry.split != other.split:
-        return "warning", "leak_exact" if twin.same else "leak", data
-    if not twin.same:
+    if twin.leak:
+        return "warning", twin.leak, data | ({"source": source_name(entry)} if twin.kind == "source" else {})
+    if twin.kind != "same":
         return "info", "near_duplicate", data
     return "warning", "duplicate_conflict" if differ(entry, other) else "duplicate_image", data
+
+
+def source_name(entry: Entry) -> str:
+    """A source for a message."""
+    return entry.source.strip("/") or "/"
 
 
 def judge_classes(statistics: Statistics, names: list[str], images: dict[str, int]) -> Iterator[Finding]:

@@ -27,7 +27,6 @@ from app.worker.formats import (
     voc,
     yolo,
 )
-from app.worker.formats.items import set_groups
 from app.worker.formats.merge import merge
 from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision
 from app.worker.formats.paths import folder_of, shown
@@ -157,7 +156,6 @@ def read(folder: Path, found: Found, options: Options, pictures: Mapping[str, Sh
         source.decisions[:0] = not_taken(found)
     if not source.items:
         raise Refused("no_images_found", file=found.where)
-    set_groups(source.items)
     return source
 
 

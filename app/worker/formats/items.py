@@ -1,17 +1,12 @@
-"""What the images of every format share: their names in a revision, and what was one source."""
+"""What the images of every format share: their names in a revision."""
 
-import re
-from collections import Counter
 from collections.abc import Iterable
 
 from app.worker.formats.model import Decision, Item, decision
-from app.worker.formats.paths import folder_of, shown, split_of, stem_of
+from app.worker.formats.paths import shown, split_of, stem_of
 
 PLAIN_FOLDERS = frozenset({"images", "image", "imgs", "img", "jpegimages", "data", "obj", "default", "labels"})
 OWN_FOLDERS = frozenset({"images", "labels"})
-AUGMENTED = re.compile(r"(.+)\.rf\.[0-9a-zA-Z]{6,}$")  # Roboflow's copies of one image
-FRAME = re.compile(r"(?i)(.*?)[ _.-]*(?:frame|frm|img|image)?[ _.#-]*\d+$")
-FEWEST_GROUPS = 5
 
 
 def inner(parts: Iterable[str]) -> list[str]:
@@ -58,30 +53,3 @@ def free_name(item: Item, name: str, taken: dict[str, str], owner: str) -> str:
         number += 1
         mark = f"_{number}"
     return f"{stem}{mark}{suffix}"
-
-
-def set_groups(items: list[Item]) -> None:
-    """Mark the images that come from one source, so that a split keeps them on one side.
-
-    Copies of one image that Roboflow augmented; frames of one video by the name before the number; else the folder.
-    A mark that puts nearly all images together says nothing and is not used.
-    """
-    if any(AUGMENTED.match(stem_of(item.name)) for item in items):
-        for item in items:
-            match = AUGMENTED.match(stem_of(item.name))
-            item.group = match[1] if match else ""
-        return
-    for mark in (frame_group, lambda name: folder_of(name)):
-        groups = [mark(item.name) for item in items]
-        counts = Counter(groups)
-        if len(counts) >= FEWEST_GROUPS and max(counts.values()) <= len(items) / 2:
-            for item, group in zip(items, groups, strict=True):
-                item.group = group if counts[group] > 1 else ""
-            return
-
-
-def frame_group(name: str) -> str:
-    """The folder and the name before a frame number: "walk" of "walk_frame_0012.jpg"."""
-    stem = stem_of(name)
-    match = FRAME.fullmatch(stem)
-    return match[1] if match and match[1] else stem

@@ -58,7 +58,6 @@ class Item:
     label: str | None = None  # a YOLO text file as it came (path below the source), to be linked unchanged
     rows: list[Row] | None = None  # of other formats; `label` and `rows` both None: there is no label
     class_name: str | None = None  # classification
-    group: str = ""  # images of one source (video, folder, augmented original) have one group; "" none
     size: tuple[int, int] | None = None  # width and height in pixels, where the annotation file says them
 
 

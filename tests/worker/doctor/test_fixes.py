@@ -196,9 +196,13 @@ def test_copies_beside_a_leak_go_with_it(tmp_path: Path) -> None:
 
 
 def test_no_split_is_emptied(tmp_path: Path) -> None:
-    write(tmp_path, pair("a", GOOD, picture("a")) | pair("t", GOOD) | pair("b", GOOD, picture("a"), "val"))
+    write(tmp_path, pair("a", GOOD, picture("a")) | pair("b", GOOD, picture("a"), "val"))
     entries, done = fixed(tmp_path, ["leak_exact"])
-    assert ({entry.split for entry in entries}, done) == ({"train", "val"}, {})
+    assert ({entry.split for entry in entries}, done) == ({"train", "val"}, {}), "nothing can be done"
+    write(tmp_path, pair("t", GOOD))
+    entries, done = fixed(tmp_path, ["leak_exact"])
+    assert {entry.name: entry.split for entry in entries} == {"a.jpg": "val", "b.jpg": "val", "t.jpg": "train"}
+    assert done["leak_exact"].images == 1
 
 
 def test_repeated_images_go(tmp_path: Path) -> None:
@@ -220,5 +224,5 @@ def test_orphans_go(tmp_path: Path) -> None:
 
 def test_every_code_is_tried_here() -> None:
     images = {"image_broken", "image_too_large", "image_too_small", "image_format", "image_disguised", "exif_rotated",
-              "duplicate_image", "duplicate_conflict", "leak", "leak_exact", "label_orphan"}  # fmt: skip
+              "duplicate_image", "duplicate_conflict", "leak", "leak_exact", "leak_source", "label_orphan"}  # fmt: skip
     assert images | ROWS.keys() == FIXABLE

@@ -239,16 +239,3 @@ def test_folders_that_may_be_anything(tmp_path: Path, files: dict[str, bytes | s
 )
 def test_no_dataset(tmp_path: Path, files: dict[str, bytes | str]) -> None:
     assert "images/train" in refusal(write(tmp_path, files))
-
-
-def test_groups(tmp_path: Path) -> None:
-    names = [f"images/{video}_frame_{number:04}.jpg" for video in "abcdef" for number in range(3)]
-    source = taken(write(tmp_path / "videos", pictures(*names) | {"labels/a_frame_0000.txt": ROW}))
-    assert {item.group for item in source.items} == set("abcdef")
-    names = [f"images/{place}_jpg.rf.{number}0123456789abcdef.jpg" for place in "ab" for number in range(3)]
-    source = taken(
-        write(tmp_path / "copies", pictures(*names) | {f"{names[0].replace('images', 'labels')[:-4]}.txt": ROW})
-    )
-    assert {item.group for item in source.items} == {"a_jpg", "b_jpg"}
-    source = taken(write(tmp_path / "plain", yolo()))
-    assert {item.group for item in source.items} == {""}

@@ -1,0 +1,251 @@
+"""Which images come from one source: copies of one picture, frames of one video. The one notion of it that the split,
+the findings and the fixes share.
+
+Names are judged as a set. A mark that says "frame" or names a video file is believed where several sources carry it;
+a number behind a name is believed only where the names are not those of classes and the pictures, the numbers or many
+such names speak for it. So an ordinary numbered set (IMG_0001 …, cat_001 …) is not glued together.
+"""
+
+import itertools
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+
+from app.worker.formats.pairs import is_role
+from app.worker.formats.paths import split_of, stem_of
+
+# Copies of one picture: what augmentation tools put behind its name.
+ROBOFLOW = re.compile(r"(.+?)(?:_(?:jpe?g|png|bmp|webp|tiff?|heic))?\.rf\.[0-9a-zA-Z]{6,}$", re.I)
+TILE = re.compile(r"(.+?)(?:_\d+_\d+_\d+_\d+|__\d+(?:\.\d+)?__\d+___\d+|[_-]x\d+[_-]?y\d+"
+                  r"|[_-](?:tile|crop|patch)[_-]?\d+)$", re.I)  # fmt: skip
+CHANGED = re.compile(
+    r"(.+?)[ _.-]+\(?(?:aug(?:mented|mentation)?|[hv]?flip(?:ped)?(?:[_-]?[hvlrud]+)?|mirror(?:ed)?|rot(?:ate|ated)?"
+    r"|blur(?:red)?|noise|noisy|bright(?:ness|er)?|dark(?:er)?|contrast|gr[ae]y(?:scale)?|copy|scaled?|shear|cutout|hue"
+    r"|saturation|jitter|orig(?:inal)?)\)?[ _.-]*\d*$",
+    re.I,
+)
+AGAIN = re.compile(r"(.+?) ?\(\d+\)$")  # a.jpg, a (1).jpg
+# Frames: the word, or a video file's suffix in the name, or a time in it.
+FRAME = re.compile(r"(.*?)[ _.#-]*(?<![a-z])(?:frames?|frm|fr)[ _.#-]*\d+(?:[_-]?jpe?g|[_-]?png)?$", re.I)
+FRAME_F = re.compile(r"(.+?)[ _.#-]f[ _#-]?\d+$", re.I)
+VIDEO = re.compile(
+    r"(.+?)[._ -](?:mp4|mov|avi|mkv|webm|m4v|mpe?g|wmv|flv|3gp|mts|m2ts)(?:[ _.#-]*[a-z]*[ _.#-]*\d+)+$", re.I
+)
+TIME = re.compile(r"(.+?)[ _.-]+(?:(?:t|time|sec|ts)[ _-]?\d+(?:\.\d+)?m?s?|\d+(?:\.\d+)?(?:ms|s|sec))$", re.I)
+HINT = re.compile(
+    r"fr|[ _.#-]f|mp4|mov|avi|mkv|webm|m4v|mpe?g|wmv|flv|3gp|m2?ts|[ _.-]t|sec|\dm?s$", re.I
+)  # of any of these
+DAY = re.compile(r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d$")  # and a time behind it: a camera's own name
+NUMBER = re.compile(r"(.*?)[ _.#-]*(\d+)$")
+FOLDER = re.compile(r"(?:video|vid|clip|seq|sequence|scene|cam|camera|rec|record(?:ing)?|session|run|shot|track|mvi|dji"
+                    r"|gopr|gx|flight|drive|sub|subject|patient)[ _-]*\d+|.+[._](?:mp4|mov|avi|mkv)", re.I)  # fmt: skip
+# What cameras and people call any picture: it names no source.
+GENERIC = frozenset({"", "img", "image", "images", "dsc", "dscn", "dscf", "pxl", "photo", "pic", "picture", "p", "im",
+                     "sam", "wp", "foto", "imagem", "bild", "imgs", "file", "sample", "data", "screenshot", "scan",
+                     "page", "train", "val", "valid", "test", "training", "validation", "testing"})  # fmt: skip
+FEWEST = 5  # sources of a weak mark, and the largest of them holds half of the images at most
+PAIRS = 2000  # of pictures that are compared
+NEAR = 14  # bits in which the hashes of neighbouring frames differ at most, in the middle; different scenes have 20 up
+MOST_COPIES = 0.3  # of the images: what more of them share is no picture's name
+CLOSER = 0.7  # of what different sources differ in
+PADDED = 4  # digits of a number that a tool wrote
+
+
+@dataclass(slots=True)
+class Name:
+    """A picture's name taken apart. `strong`, `weak`: its source by that mark; "" none."""
+
+    folder: str
+    base: str  # without what copies have behind their name
+    strong: str = ""
+    weak: str = ""
+    digits: str = ""
+    marked: bool = False  # as a copy
+
+
+def sources(
+    names: Sequence[str],
+    hashes: Sequence[int | None] | None = None,
+    classes: Sequence[Collection[Hashable]] | None = None,
+    class_names: Collection[str] = (),
+) -> list[str]:
+    """The source of each image; "" where it is nobody's but its own.
+
+    Args:
+        names: paths as the person had them; folders of splits and "images" tell nothing.
+        hashes: perceptual hashes, which show whether neighbours in number are neighbours in time.
+        classes: what each image holds: names that follow the classes are no sources.
+        class_names: the same for folders and names that are called as a class is.
+    """
+    parts = [taken_apart(name) for name in names]
+    join_copies(parts)
+    own = copied(parts)
+    mark_frames(parts)
+    judge = Judge(parts, hashes, classes, {name.casefold() for name in class_names})
+    weak = judge.weak()
+    folders = judge.folders(weak)
+    found = []
+    for place, part in enumerate(parts):
+        found.append(part.strong or weak.get(place) or folders.get(place) or own[place])
+    counts = Counter(found)
+    if len(counts) == 1:  # one source for all says nothing
+        return [""] * len(names)
+    return [source if counts[source] > 1 else "" for source in found]
+
+
+def copies(names: Sequence[str]) -> list[str]:
+    """The same for a classification, whose folders are classes and whose names are often numbers: copies alone."""
+    parts = [taken_apart(name) for name in names]
+    join_copies(parts)
+    return copied(parts)
+
+
+def copied(parts: Sequence[Name]) -> list[str]:
+    """What each is a copy of, where the set holds another copy of it or itself; two pictures of one name are none."""
+    keys = [f"{part.folder}/{part.base}" for part in parts]
+    counts = Counter(keys)
+    marked = {key for key, part in zip(keys, parts, strict=True) if part.marked}
+    return [key if counts[key] > 1 and key in marked else "" for key in keys]
+
+
+def taken_apart(path: str) -> Name:
+    """Folders that tell something, and the name without Roboflow's mark of a copy."""
+    *folders, name = path.split("/")
+    kept = "/".join(part for part in folders if not is_role(part) and not split_of(part))
+    stem = stem_of(name)
+    if ".rf." in stem and (found := ROBOFLOW.match(stem)):
+        return Name(kept, found[1].casefold(), marked=True)
+    return Name(kept, stem.casefold())
+
+
+def join_copies(parts: Sequence[Name]) -> None:
+    """Take off what other tools put behind the name of a copy, where the copies of a picture are few."""
+    originals = {(part.folder, part.base) for part in parts}
+    reduced = []
+    for part in parts:
+        base = part.base
+        for mark in (TILE, CHANGED):
+            while found := mark.match(base):
+                base = found[1]
+        again = AGAIN.match(base) if base.endswith(")") else None
+        reduced.append(again[1] if again and (part.folder, again[1]) in originals else base)
+    counts = Counter((part.folder, base) for part, base in zip(parts, reduced, strict=True))
+    most = max(FEWEST, MOST_COPIES * len(parts))
+    for part, base in zip(parts, reduced, strict=True):
+        if 1 < counts[part.folder, base] <= most and base != part.base:
+            part.base, part.marked = base, True
+
+
+def mark_frames(parts: Sequence[Name]) -> None:
+    """Set the sources that frames' names say."""
+    for part in parts:
+        if HINT.search(part.base) and (mark := frame_mark(part.base)):
+            part.strong = f"{part.folder}/{mark[1]}"
+        elif number := NUMBER.fullmatch(part.base):
+            part.weak, part.digits = f"{part.folder}/{number[1]}", number[2]
+    if len({part.strong for part in parts}) == 1:  # all are frames of one video, or none is one
+        for part in parts:
+            part.strong = ""
+
+
+def frame_mark(base: str) -> re.Match[str] | None:
+    """What says that a picture is a frame; its first group is the source."""
+    return next((found for mark in (VIDEO, FRAME, TIME, FRAME_F) if (found := mark.fullmatch(base))), None)
+
+
+class Judge:
+    """Whether marks that may mean a source do, over the whole set."""
+
+    def __init__(
+        self,
+        parts: Sequence[Name],
+        hashes: Sequence[int | None] | None,
+        classes: Sequence[Collection[Hashable]] | None,
+        class_names: Collection[str],
+    ) -> None:
+        self.parts, self.hashes, self.classes, self.class_names = parts, hashes, classes, class_names
+
+    def weak(self) -> dict[int, str]:
+        """Sources by a number behind a name, by place; empty where it is only a number."""
+        groups = self.groups(lambda part: "" if part.strong or self.is_generic(part.weak) else part.weak)
+        if len(groups) < 2 or self.named_by_class(groups):
+            return {}
+        if not (self.looks_like_frames(groups) or self.many(groups) or self.counts_anew(groups)):
+            return {}
+        return {place: key for key, places in groups.items() for place in places}
+
+    def folders(self, taken: dict[int, str]) -> dict[int, str]:
+        """Sources by folder: of each video one."""
+        places = [place for place, part in enumerate(self.parts) if not part.strong and place not in taken]
+        groups: dict[str, list[int]] = defaultdict(list)
+        for place in places:
+            if self.parts[place].folder:
+                groups[self.parts[place].folder].append(place)
+        groups = {key: found for key, found in groups.items() if len(found) > 1}
+        called = sum(bool(FOLDER.fullmatch(key.rpartition("/")[2])) for key in groups)
+        if len(groups) < 2 or self.named_by_class(groups):
+            return {}
+        if 2 * called < len(groups) and not self.many(groups) and not self.looks_like_frames(groups):
+            return {}
+        return {place: f"{key}/" for key, found in groups.items() for place in found}
+
+    def groups(self, key: Callable[[Name], str]) -> dict[str, list[int]]:
+        """Places of two or more images with one key."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, part in enumerate(self.parts):
+            if name := key(part):
+                found[name].append(place)
+        return {name: places for name, places in found.items() if len(places) > 1}
+
+    def is_generic(self, key: str) -> bool:
+        """Whether the name before the number is what any picture is called."""
+        folder, _, prefix = key.rpartition("/")
+        return bool(DAY.search(prefix)) or (prefix.strip(" _.-#") in GENERIC and not folder)
+
+    def many(self, groups: dict[str, list[int]]) -> bool:
+        """Many sources, none of which holds most of the images."""
+        return len(groups) >= FEWEST and max(map(len, groups.values())) <= len(self.parts) / 2
+
+    def counts_anew(self, groups: dict[str, list[int]]) -> bool:
+        """Numbers of one width that a tool wrote, and that begin anew in each group."""
+        numbers = [{self.parts[place].digits for place in places} for places in groups.values()]
+        if any(len(digits) < PADDED for found in numbers for digits in found):
+            return False
+        shared = sum(bool(found & other) for found, other in itertools.pairwise(numbers))
+        return 2 * shared >= len(numbers) - 1
+
+    def named_by_class(self, groups: dict[str, list[int]]) -> bool:
+        """Whether the groups are the classes: called so, or each holds one class alone and they differ in it."""
+        called = sum(key.strip("/").rpartition("/")[2].strip(" _-.#") in self.class_names for key in groups)
+        if 2 * called >= len(groups):
+            return True
+        if self.classes is None:
+            return False
+        alone = [held for places in groups.values() if len(held := self.held(places)) == 1]
+        return len(alone) > 0.8 * len(groups) and len(set().union(*alone)) > max(1, len(groups) // 2)
+
+    def held(self, places: Sequence[int]) -> set[Hashable]:
+        return {kind for place in places for kind in (self.classes or ())[place]}
+
+    def looks_like_frames(self, groups: dict[str, list[int]]) -> bool:
+        """Whether pictures that follow each other in a group are much more alike than those of different groups."""
+        if self.hashes is None:
+            return False
+        near, far = [], []
+        ordered = [sorted(places, key=lambda place: (int(self.parts[place].digits or 0), place))
+                   for places in groups.values()]  # fmt: skip
+        for places, others in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
+            for at, (one, following) in enumerate(itertools.pairwise(places)):
+                near += self.distance(one, following)
+                far += self.distance(one, others[at % len(others)])
+            if len(near) > PAIRS:
+                break
+        if not near or not far:
+            return False
+        return statistics.median(near) <= min(NEAR, CLOSER * statistics.median(far))
+
+    def distance(self, one: int, other: int) -> list[int]:
+        first, second = (self.hashes or [])[one], (self.hashes or [])[other]
+        return [] if first is None or second is None else [(first ^ second).bit_count()]
