@@ -65,13 +65,15 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
-        from app.cli import backup
+        from app.cli import backup, installation
 
         app.cli.add_command(backup)
+        app.cli.add_command(installation)
         database.set_up_migrations(app)
     else:
         database.upgrade_if_old(app)
-        start_background(app)
+        with app.app_context():
+            app.extensions["installation"].begin(app, lambda: start_background(app))
     return app
 
 
@@ -82,6 +84,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.datasets import DatasetService
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
+    from app.services.installation import InstallationService
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
     from app.services.system.feed import SystemFeed
@@ -93,8 +96,10 @@ def register_services(app: APIFlask) -> None:
     trainer = TrainingService(storage)
     datasets = DatasetService(storage)
     estimates = EstimateService(storage, trainer)
+    held = app.extensions["installation"] = InstallationService(storage)
     app.extensions["services"] = Services(
         storage=storage,
+        installation=held,
         datasets=datasets,
         trainer=trainer,
         inference=InferenceService(storage),
@@ -113,6 +118,7 @@ def register_routes(app: APIFlask) -> None:
         datasets,
         defaults,
         estimate,
+        installation,
         live,
         parameters,
         system,
@@ -129,7 +135,7 @@ def register_routes(app: APIFlask) -> None:
 
     training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
     dataset = (datasets, dataset_revisions, dataset_contents, uploads, defaults)
-    for module in (ui, *dataset, *training, parameters, estimate, tests, system):
+    for module in (ui, *dataset, *training, parameters, estimate, tests, system, installation):
         app.register_blueprint(module.blueprint)
     live.register()
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from flask_babel import gettext as _
 
 from app.errors import AppError
 from app.services import services
+from app.services.installation import texts
 
 backup = AppGroup("backup", help="Copies of important models (BACKUP_DIR).")
 
@@ -72,3 +74,38 @@ def restore(training_id: int) -> None:
 def plain(text: str) -> str:
     """A name without what a terminal would act on."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+installation = AppGroup("installation", help="Whether the database and the data folder belong together.")
+
+
+@installation.command("status")
+@told
+def show_installation() -> None:
+    """Show whether they do; status 1 when they do not."""
+    verdict = services().installation.examined()
+    if verdict is None:
+        click.echo(_("The database and the data folder belong together."))
+        return
+    click.echo(f"{texts.refusal(verdict)} ({verdict.code})")
+    click.echo("\n".join(texts.counted(verdict)))
+    sys.exit(1)
+
+
+@installation.command("adopt")
+@told
+def adopt_folders() -> None:
+    """Take the datasets and training runs of the data folder into this database."""
+    show_decision(services().installation.adopt())
+
+
+@installation.command("start-anew")
+@told
+def start_anew() -> None:
+    """Set the folders aside that this database does not know; none is deleted."""
+    show_decision(services().installation.start_anew())
+
+
+def show_decision(done: dict[str, Any]) -> None:
+    for what, counts in done.items():
+        click.echo(f"{what}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))

@@ -1,16 +1,19 @@
 """How the database is opened and written: SQLite in WAL mode, write transactions that start as writes."""
 
 import logging
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
-from flask import Flask
-from sqlalchemy import Connection, Engine, event
+from flask import Flask, current_app
+from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import scoped_session
 
+from app.database_file import DatabaseFile
 from app.extensions import db, socketio
 
 logger = logging.getLogger("yolo.database")
@@ -33,16 +36,27 @@ def engine_options(uri: str) -> dict[str, Any]:
 
 def init_app(app: Flask) -> None:
     """Bind the database to the application and prepare each SQLite connection."""
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
+    address = app.config["SQLALCHEMY_DATABASE_URI"]
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(address))
+    url = make_url(address)
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    file = app.extensions["database_file"] = DatabaseFile(Path(str(url.database))) if is_file else None
+    if file is not None:
+        file.sort_logs()
     db.init_app(app)
     with app.app_context():
-        prepare(db.engine)
+        prepare(db.engine, file)
 
 
-def prepare(engine: Engine) -> None:
+def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
     """WAL, foreign keys, and BEGIN sent by us: with deferred BEGIN more than half of concurrent writes failed."""
     if engine.dialect.name != "sqlite":
         return
+
+    @event.listens_for(engine, "do_connect")
+    def look(*_: Any) -> None:
+        if file is not None and (problem := file.problem()):
+            raise sqlite3.OperationalError(f"unable to open the database file: it is {problem}")
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
@@ -63,6 +77,16 @@ def prepare(engine: Engine) -> None:
             connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
 
 
+def refuse_writes() -> None:
+    """
+    Raises:
+        WritesRefused: the database is not the one of the data folder; see services/installation.
+    """
+    guard = current_app.extensions.get("write_guard")
+    if guard is not None:
+        guard()
+
+
 @contextmanager
 def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
     """One write transaction: committed at the end, rolled back on an exception.
@@ -74,7 +98,9 @@ def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
 
     Raises:
         OperationalError: it was held for longer, or cannot be written.
+        WritesRefused: it may not be written now.
     """
+    refuse_writes()
     session = db.session
     session.rollback()  # what was read before may be old: read again inside the write transaction
     begin_write(session, time.monotonic() + wait)

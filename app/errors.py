@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _l
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.texts import STATES
@@ -158,6 +158,17 @@ class NoSpace(AppError):
     status = HTTPStatus.INSUFFICIENT_STORAGE
 
 
+class WritesRefused(OperationalError):
+    """The database may not be written now, although it could be: it is not the one that belongs to the data folder.
+
+    An error of the database, so that background tasks wait for its end as they wait for that of a lock.
+    """
+
+    def __init__(self, reason: str, code: str) -> None:
+        super().__init__("", {}, Exception(reason))
+        self.reason, self.refusal_code = reason, code
+
+
 def flatten(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
     """marshmallow's nested messages as (dotted field, message) pairs."""
     if isinstance(errors, dict):
@@ -177,6 +188,8 @@ AWAY = ("locked", "busy", "connection", "unable to open", "starting up", "shutti
 
 def of_database(error: DBAPIError) -> AppError | None:
     """A database that is full, write-protected or away for a while; None: a fault of ours."""
+    if isinstance(error, WritesRefused):
+        return Unavailable(error.reason, members={"code": error.refusal_code})
     text = str(error.orig).lower()
     if any(part in text for part in FULL):
         return no_space()

@@ -2,6 +2,7 @@
 
 from app.models.base import JSONText, UTCDateTime, now
 from app.models.dataset import Dataset, DatasetRevision
+from app.models.installation import Installation
 from app.models.request import Estimate, IdempotencyKey
 from app.models.status import TRANSITIONS, DatasetStatus, RevisionStatus, TrainingStatus
 from app.models.test import Test

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from app.services.datasets import DatasetService
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
+    from app.services.installation import InstallationService
     from app.services.storage import StorageService
     from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
@@ -21,6 +22,7 @@ class Services:
     """One of each, made by the factory."""
 
     storage: "StorageService"
+    installation: "InstallationService"
     datasets: "DatasetService"
     trainer: "TrainingService"
     inference: "InferenceService"

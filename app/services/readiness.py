@@ -15,14 +15,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.database import writing
 from app.extensions import db
+from app.services import services
+from app.services.installation.texts import refusal
 
 PROBE = 64 * 1024  # bytes; a small transaction needs about half of that in SQLite's log
 WAIT_S = 1.0
 
 
 def obstacles() -> list[dict[str, Any]]:
-    """Why writing does not work now: {"part": "database" or "data", "message"} each; empty when it does."""
-    found = []
+    """Why writing does not work now: {"part": "installation", "database" or "data", "message"} each; else empty."""
+    if (verdict := services().installation.verdict) is not None:
+        return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
+    found: list[dict[str, Any]] = []
     for part, folder in folders():
         reason = why_not(folder)
         if reason is not None:

@@ -1,11 +1,18 @@
 """What trainings do when the server is stopped (ON_SHUTDOWN). No database: gunicorn's master calls this at its end."""
 
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
+from sqlalchemy import make_url
+
+from app.database_file import DatabaseFile
+
+logger = logging.getLogger("yolo.database")
 
 ASK_S = 15.0  # with gunicorn's own 5 s of grace this stays below the 25 s after which a supervisor would kill us
 
@@ -26,6 +33,17 @@ def stop_trainings(models: Path, wait: Callable[[float], None] = time.sleep) -> 
         wait(0.1)
         left = [process for process in left if alive(process)]
     return len(left)
+
+
+def close_database(address: str) -> None:
+    """Bring SQLite's log into its file, so that whoever copies or moves the file has all of it."""
+    url = make_url(address)
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return
+    try:
+        DatabaseFile(Path(url.database)).close()
+    except sqlite3.Error as error:  # another process has it open; the log keeps what it holds
+        logger.warning("%s keeps its log: %s", url.database, error)
 
 
 def children(models: Path) -> Iterator[tuple[psutil.Process, Path]]:

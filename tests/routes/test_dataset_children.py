@@ -80,8 +80,8 @@ def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
     upload(client, big_zip())
     pid = child_of(app, 1)
     assert client.delete("/api/datasets/1").status_code == 200
-    assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 1, "SQLite gives the id again"
-    body = settled(client, 1)
+    assert upload(client, yolo_zip(), name="next").json["dataset_id"] == 2, "no id is given twice"
+    body = settled(client, 2)
     assert (body["name"], body["status"], body["total_images"]) == ("next", "valid", 8)
     wait_for(lambda: gone(pid) and not list(Path(app.config["DATA_ROOT"], "tmp").iterdir()))
 

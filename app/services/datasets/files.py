@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask_babel import gettext as _
 
+from app.database import refuse_writes
 from app.errors import AppError, NoSpace, NotFound, Unavailable, Unprocessable
 from app.events import Failed
 from app.extensions import socketio
@@ -68,6 +69,7 @@ class DatasetFiles(DatasetBase):
 
     def build_export(self, path: Path, dataset_id: int, number: int, form: str, task: str) -> None:
         """Have the child write the ZIP; it is there whole or not at all."""
+        refuse_writes()
         folder = self.storage.new_tmp()
         values = {"revision": str(self.storage.revision_dir(dataset_id, number)), "format": form, "task": task,
                   "output": str(folder / "export.zip")}  # fmt: skip

@@ -16,6 +16,7 @@ from app.events import Planned
 from app.extensions import socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
+from app.services.datasets.described import describe
 from app.services.datasets.ingest import Job
 from app.services.datasets.looking import Looking
 from app.services.datasets.options import recipe
@@ -113,6 +114,7 @@ class DatasetImport(DatasetBase):
         job = self.adopt(looking, staged, name, description, planned, asked)
         try:
             self.storage.sync_datasets()
+            describe(self.storage, job.dataset_id)
         finally:  # the row is there: it must not stay as it is for good
             self.follow(looking.hand_over(job))
         logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,

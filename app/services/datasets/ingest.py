@@ -22,6 +22,7 @@ from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
 from app.services.datasets import children
 from app.services.datasets.children import begin, dismiss, kill, spec
+from app.services.datasets.described import describe
 from app.services.datasets.outcome import accept, give_up_revision
 from app.services.process import Child
 from app.services.storage import StorageService
@@ -205,6 +206,7 @@ class Supervisor:
         if failed:
             self.storage.remove_revision(self.job.dataset_id, self.job.number)
         self.storage.remove_all(replaced)
+        describe(self.storage, self.job.dataset_id)
         logger.info("revision %d of dataset %d: %s%s%s", self.job.number, self.job.dataset_id, status,
                     f" after {result.seconds:.2f} s" if result else "", f": {error}" if error else "")  # fmt: skip
         total = sum(result.images.values()) if result else 0

@@ -14,6 +14,7 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
 from app.services.datasets.base import DatasetBase, find_revision
+from app.services.datasets.described import describe
 from app.services.datasets.finding_texts import told_of
 from app.services.datasets.ingest import Job
 from app.services.datasets.looking import Looking
@@ -115,6 +116,7 @@ class DatasetRevisions(DatasetBase):
             make_current(dataset, row)
             status = str(dataset.status)
         self.storage.remove_all(self.storage.show_revision(dataset_id, number))
+        describe(self.storage, dataset_id)
         to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
                                         "done": row.total_images, "total": row.total_images,
                                         "revision": number})  # fmt: skip

@@ -16,6 +16,7 @@ from app.database import writing
 from app.errors import NotFound
 from app.extensions import db, socketio
 from app.models import Test, Training
+from app.services import about
 from app.services.infer.predicting import Predicting, image_extension
 
 logger = logging.getLogger("yolo.inference")
@@ -89,14 +90,15 @@ class Tests(Predicting):
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
+        about.write(folder, "test", test)
         logger.info("test %s: training %s, %s detections", test.id, training_id, len(answer["detections"]))
         return test
 
     def _put(self, staging: Path, test_id: int) -> Path:
         folder = Path(self.storage.test_dir(test_id))
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists():  # of a server that died before its commit: SQLite gives the number again
-            os.replace(folder, self.storage.new_tmp())
+        if folder.exists():  # no row has this number, so nobody knows this folder
+            self.storage.set_aside(folder)
         os.replace(staging, folder)
         return folder
 
@@ -135,8 +137,10 @@ class Tests(Predicting):
             if test is None:
                 raise missing(test_id)
             session.delete(test)
-        # What a crash leaves here is replaced when SQLite gives the number again, see `_put`.
-        shutil.rmtree(self.storage.test_dir(test_id), ignore_errors=True)
+            session.flush()
+            folder = self.storage.move_to_tmp(self.storage.test_dir(test_id))
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         logger.info("test %s deleted", test_id)
 
     def file_of(self, test: Test, annotated: bool) -> Path:

@@ -211,7 +211,8 @@ class StorageService(RevisionFiles):
 
     def set_aside(self, folder: Path) -> None:
         """Keep a folder that no row knows, where it harms nobody: the database may be the one that is wrong."""
-        target = self.orphans / f"{folder.parent.name}-{folder.name}-{uuid.uuid4().hex[:8]}"
+        place = "-".join(folder.relative_to(self.data_root).parts)
+        target = self.orphans / f"{place}-{uuid.uuid4().hex[:8]}"
         self.orphans.mkdir(exist_ok=True)
         os.replace(folder, target)
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)

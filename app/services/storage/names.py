@@ -1,6 +1,7 @@
 """Class names that people type, and YAML of our own."""
 
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -50,3 +51,12 @@ def is_path(name: str) -> bool:
 def write_yaml(document: dict[str, Any]) -> str:
     """A YAML file of our own."""
     return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False)
+
+
+def read_yaml(path: Path) -> dict[str, Any] | None:
+    """A YAML file of ours, or of ultralytics; None where there is none that can be read."""
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 (the safe one)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -127,6 +127,21 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
+def put_text(path: Path, text: str) -> None:
+    """Write a small file, on the disk: the one before or this one, never half of it.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        sync_file(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def run_quietly(command: list[str]) -> int:
     """Run a command and let others be served until it ends; its exit status, or 127 where there is none such."""
     try:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from app.events import Failed
 from app.extensions import db, socketio
 from app.models import Training, TrainingStatus, now
+from app.services import about
 from app.services.backup import start_backup
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.process import Child
@@ -128,7 +129,10 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
 
     def _start_child(self, training_id: int, attempt: int, devices: tuple[str, ...]) -> Child:
         config = self._running_app().config
-        values = spec(self._row(training_id), self.folder(training_id), devices, config)
+        row = self._row(training_id)
+        self.clear_way(row.id, attempt)
+        values = spec(row, self.folder(training_id), devices, config)
+        self.describe(row)
         db.session.remove()  # no transaction stays open while the process starts
         child = Child.start("train", self.attempt_dir(training_id, attempt), values, environment(devices, config))
         try:
@@ -136,6 +140,18 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
         except OperationalError as error:  # it runs all the same; a later server finds it by its command line
             logger.warning("training %s: database: %s", training_id, error.orig)
         return child
+
+    def clear_way(self, training_id: int, attempt: int) -> None:
+        """No child starts in a folder that another one worked in: what that one said would be taken for its own."""
+        taken = self.attempt_dir(training_id, attempt)
+        if taken.exists():
+            self.storage.set_aside(self.folder(training_id) if attempt == 1 else taken)
+
+    def describe(self, row: Training) -> None:
+        """Have the training's folder say what its row says, for a day without the database."""
+        folder = self.folder(row.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        about.write(folder, "training", row)
 
     def _not_started(self, training_id: int, attempt: int, error: Exception) -> None:
         kind = "disk_full" if isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT} else "code"
@@ -160,6 +176,8 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
         logger.info("training %s: process %s is gone", training_id, child.pid)
         self.cleanup_training(training_id)
         with self._running_app().app_context():
+            if (row := db.session.get(Training, training_id)) is not None:
+                self.describe(row)
             start_backup(training_id)
 
     def _running_app(self) -> Flask:

@@ -16,7 +16,7 @@ from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
-from app.database import patiently
+from app.database import patiently, refuse_writes
 from app.errors import BadUpload, Conflict, Gone, TooLarge, Unprocessable, flatten
 from app.extensions import db, socketio
 from app.models import IdempotencyKey, now
@@ -95,6 +95,7 @@ class UploadService:
         """How many bytes the disk has: what the client may forget."""
         if self.writers.busy(upload.id):
             return upload.size()  # asked beside a chunk that is coming; the next PATCH is told 423 or 409
+        refuse_writes()  # what was never verified is cut off
         return off_loop(upload.received)
 
     def append(

@@ -1,0 +1,140 @@
+"""The SQLite file of a server: whether it is still the one that was opened, and that its log goes where it belongs.
+
+SQLite goes on writing to a file that was renamed, makes an empty one in its place for the next connection, and applies
+the log (`-wal`) that lies beside a file to whatever file has that name now.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+logger = logging.getLogger("yolo.database")
+
+Place = tuple[int, int]  # device and inode
+OWNER, ASIDE = "-owner", "-wal-aside"
+
+
+class DatabaseFile:
+    """One SQLite file.
+
+    Args:
+        path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path.with_name(f"{path.name}-wal")
+        self.opened: Place | None = None
+        self._log: Place | None = None
+        self._checkpointed: tuple[int, int] | None = None  # size and time of the log
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    # While it is open.
+
+    def remember(self) -> None:
+        """The file that is there now is the right one, and the log beside it is its own."""
+        self.opened, self._log = place(self.path), place(self.log)
+        owner = self.path.with_name(self.path.name + OWNER)
+        try:
+            owner.write_text(json.dumps({"file": self.opened, "log": self._log}), encoding="ascii")
+        except OSError as error:
+            logger.warning("%s is not written: %s", owner, error)
+
+    def problem(self) -> str | None:
+        """`missing`, `replaced`, or None: it is the file that was opened. Costs microseconds."""
+        if self.opened is None:
+            return None
+        here = place(self.path)
+        return "missing" if here is None else None if here == self.opened else "replaced"
+
+    def checkpoint(self) -> None:
+        """Bring what is committed from the log into the file: whoever moves it then moves all of it. In any thread.
+
+        Raises:
+            sqlite3.Error: another process is in the way, or the disk is full; the log keeps it.
+        """
+        try:
+            known = os.stat(self.log)
+        except OSError:
+            return
+        if (known.st_dev, known.st_ino) != self._log and not self.problem():
+            self.remember()  # SQLite made a new one
+        now = known.st_size, known.st_mtime_ns
+        if not known.st_size or now == self._checkpointed or self.problem():
+            return
+        with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=1)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._checkpointed = now
+
+    def close(self) -> None:
+        """When no process has it open any more: the log goes into the file, and is gone."""
+        if not self.path.is_file() or not self.owns_log():
+            return
+        with closing(sqlite3.connect(f"file:{quote(str(self.path))}?mode=rw", uri=True, timeout=5)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # Before it is opened.
+
+    def sort_logs(self) -> None:
+        """A log whose file was taken away is set aside before SQLite removes it or applies it to another file; when its
+        file returns, it does, too."""
+        if self.log.exists() and not self.owns_log() and not self.in_use():
+            aside = self.path.with_name(f"{self.path.name}{ASIDE}-{file_of(self.owner())}")
+            os.replace(self.log, aside)
+            self.path.with_name(f"{self.path.name}-shm").unlink(missing_ok=True)
+            logger.error(
+                "%s belongs to a database file that is not here any more: it was set aside as %s", self.log, aside
+            )
+        mine = self.path.with_name(f"{self.path.name}{ASIDE}-{file_of({'file': place(self.path)})}")
+        if mine.exists() and not self.log.exists():
+            os.replace(mine, self.log)
+            logger.info("%s is back, and so is its log", self.path)
+
+    def in_use(self) -> bool:
+        """Whether a process has the log open: SQLite's own lock on byte 128 of the `-shm` file says so."""
+        try:
+            with open(self.path.with_name(f"{self.path.name}-shm"), "rb+") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
+    def owner(self) -> dict[str, object]:
+        """Which file and which log were there when the server opened them; empty where that is not known."""
+        try:
+            found = json.loads(self.path.with_name(self.path.name + OWNER).read_bytes())
+            return found if isinstance(found, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def owns_log(self) -> bool:
+        """Whether the log is of this file: one that stayed while its file went is not. Both may have been copied."""
+        known = self.owner()
+        log, file = as_place(known.get("log")), as_place(known.get("file"))
+        return log is None or log != place(self.log) or file == place(self.path)
+
+
+def place(path: Path) -> Place | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def as_place(value: object) -> Place | None:
+    return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else None
+
+
+def file_of(known: dict[str, object]) -> str:
+    found = known.get("file")
+    return f"{found[0]}-{found[1]}" if isinstance(found, list | tuple) and len(found) == 2 else "unknown"

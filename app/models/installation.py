@@ -1,0 +1,25 @@
+"""Which data folder a database belongs to."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models.base import Model, UTCDateTime, now
+
+
+class Installation(Model):
+    """One row: the id that this database shares with its data folder, and the highest ids that it has given.
+
+    SQLite gives the id of a deleted row again; the highest ones are kept here and in the folder, so that no new row
+    ever meets the folder of an old one.
+    """
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)  # 1
+    uuid: Mapped[str] = mapped_column(String(32))
+    last_dataset: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_training: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_test: Mapped[int] = mapped_column(default=0, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

@@ -1,0 +1,64 @@
+"""The ways out where the database and the data folder do not belong together; until then, nothing is changed."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import render_template, request
+from flask_babel import gettext as _
+
+from app.schemas import DecisionOut, InstallationOut
+from app.services import services
+from app.services.installation import texts
+
+blueprint = APIBlueprint("installation", __name__, tag="System")
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+ALWAYS = {"ui.language", "installation.adopt", "installation.start_anew"}
+CONFLICT = {409: "There is nothing to decide, or a training process still works in the folders."}
+
+
+@blueprint.before_app_request
+def refuse_changes() -> None:
+    """
+    Raises:
+        WritesRefused: the request would change something, and nothing may be changed now.
+    """
+    if request.method not in SAFE_METHODS and request.endpoint not in ALWAYS:
+        services().installation.refuse()
+
+
+@blueprint.app_context_processor
+def banner() -> dict[str, Any]:
+    """What every page says while nothing may be changed."""
+    return {"installation": services().installation.state()}
+
+
+@blueprint.get("/installation")
+@blueprint.doc(hide=True)
+def page() -> str:
+    """The ways out."""
+    verdict = services().installation.verdict
+    return render_template("installation.html", found=texts.counted(verdict) if verdict else [])
+
+
+@blueprint.get("/api/installation")
+@blueprint.output(InstallationOut)
+def get_installation() -> dict[str, Any]:
+    """Whether the database and the data folder belong together."""
+    return services().installation.state()
+
+
+@blueprint.post("/api/installation/adopt")
+@blueprint.output(DecisionOut)
+@blueprint.doc(responses=CONFLICT)
+def adopt() -> dict[str, Any]:
+    """Take the datasets and training runs of the data folder into this database."""
+    return {"message": _("The data folder belongs to this database now.")} | services().installation.adopt()
+
+
+@blueprint.post("/api/installation/start-anew")
+@blueprint.output(DecisionOut)
+@blueprint.doc(responses=CONFLICT)
+def start_anew() -> dict[str, Any]:
+    """Set the folders aside that this database does not know; none is deleted."""
+    return {"message": _("The folders were set aside.")} | services().installation.start_anew()

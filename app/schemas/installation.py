@@ -1,0 +1,23 @@
+"""Whether the database and the data folder belong together."""
+
+from apiflask.fields import Boolean, Dict, Integer, List, String
+
+from app.schemas.base import Schema, one_of
+
+
+class InstallationOut(Schema):
+    read_only = Boolean(metadata={"description": "Nothing is changed or started until this is decided."})
+    code = String(allow_none=True, metadata={"description": "new_database, older_database, other_database, "
+                                             "empty_folder, file_missing or file_replaced."})  # fmt: skip
+    title = String(allow_none=True)
+    reason = String(allow_none=True)
+    without_row = Dict(keys=String(validate=one_of(("dataset", "training", "test"))), values=Integer(),
+                   metadata={"description": "Folders that this database does not know, by kind."})  # fmt: skip
+    ways = List(String(), metadata={"description": "What can be done: right_database, adopt, start_anew."})
+
+
+class DecisionOut(Schema):
+    message = String()
+    adopted = Dict(keys=String(), values=Integer(), metadata={"description": "Folders that have rows now, by kind."})
+    set_aside = Dict(keys=String(), values=Integer(),
+                     metadata={"description": "Folders that were moved to `orphans`, by kind."})  # fmt: skip

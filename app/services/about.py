@@ -1,0 +1,87 @@
+"""about.json: what a folder says about its row, so that the row can be made again without the database.
+
+It is written beside the files, after the row was committed; where it is missing or damaged nothing but a name is lost.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime
+
+from app.models import UTCDateTime
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.unpack import put_text
+
+logger = logging.getLogger("yolo.storage")
+
+NAME = "about.json"
+RUNNING = {"pid", "pid_started", "devices", "eta"}  # of a process that will not be there
+
+
+def snapshot(row: Any) -> dict[str, Any]:
+    """A row's columns as JSON has them."""
+    return {
+        column.key: value.isoformat() if isinstance(value := getattr(row, column.key), datetime) else value
+        for column in row.__table__.columns
+        if column.key not in RUNNING
+    }
+
+
+def write(folder: Path, kind: str, row: Any, parts: Mapping[str, Iterable[Any]] | None = None) -> None:
+    """Describe a row, with rows that belong to it by name. A disk that does not take it loses nothing."""
+    body: dict[str, Any] = {"kind": kind, "row": snapshot(row)}
+    body |= {name: [snapshot(part) for part in rows] for name, rows in (parts or {}).items()}
+    try:
+        if folder.is_dir():
+            put_text(folder / NAME, json.dumps(body, ensure_ascii=False, indent=1))
+    except OSError as error:
+        logger.warning("%s/%s is not written: %s", folder, NAME, error)
+
+
+def read(folder: Path, kind: str) -> dict[str, Any]:
+    """What a folder says; empty where it says nothing that can be read."""
+    path = folder / NAME
+    try:
+        body = json.loads(path.read_bytes())
+        if body["kind"] != kind or not isinstance(body["row"]["id"], int):
+            raise ValueError("not about this")
+        return body
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        set_file_aside(path, error)
+        return {}
+
+
+def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
+    """The values of a snapshot that this version's table has, ready for its constructor. Unknown ones are left out.
+
+    Raises:
+        ValueError, TypeError: a value cannot be one of this column.
+    """
+    found: dict[str, Any] = {}
+    for column in model.__table__.columns:
+        if column.key in without or column.key not in values or column.key in RUNNING:
+            continue
+        value = values[column.key]
+        if value is None and not column.nullable:
+            continue
+        if isinstance(column.type, UTCDateTime | DateTime):
+            value = value and datetime.fromisoformat(value)
+        elif value is not None and column.type.python_type in (int, float, str, bool) and not fits(value, column):
+            raise ValueError(f"{column.key} cannot be {value!r}")
+        found[column.key] = value
+    return found
+
+
+def fits(value: Any, column: Any) -> bool:
+    kind = column.type.python_type
+    return isinstance(value, (int, float) if kind is float else dict | list | str if is_json(column) else kind)
+
+
+def is_json(column: Any) -> bool:
+    return type(column.type).__name__ == "JSONText"

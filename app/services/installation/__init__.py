@@ -1,0 +1,278 @@
+"""InstallationService: whether the database and the data folder belong together, and what happens where they do not.
+
+Both sides carry the same id. Where they differ, or where one of them knows what the other does not, the server changes
+nothing, until the right database is back or a person has decided.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import insert, update
+from sqlalchemy.exc import OperationalError
+
+from app.database import upgrade_if_old, writing
+from app.database_file import DatabaseFile
+from app.errors import Conflict, WritesRefused
+from app.extensions import db, socketio
+from app.models import Installation, now
+from app.services.installation import adopt, ids, mark, orphans, texts
+from app.services.installation.contents import Contents, highest_ids
+from app.services.installation.examine import Verdict, examine, row_of
+from app.services.installation.mark import KINDS, Mark
+from app.services.storage import StorageService
+from app.threads import off_loop
+
+__all__ = ["InstallationService", "Verdict"]
+
+logger = logging.getLogger("yolo.installation")
+
+LOOK_S = 2.0  # between two looks of a server that is read-only
+
+
+class InstallationService:
+    """Guards the data folder.
+
+    Args:
+        storage: whose data folder it is.
+    """
+
+    def __init__(self, storage: StorageService) -> None:
+        self.storage = storage
+        self.mark: Mark | None = None
+        self.file: DatabaseFile | None = None  # of a server that runs
+        self._verdict: Verdict | None = None  # of the last examination
+        self._problem: str | None = None  # the file's, when it was last asked
+        self._start: Callable[[], None] = lambda: None
+        self._deciding = threading.Lock()
+        self._allowed: ContextVar[bool] = ContextVar("allowed", default=False)
+        ids.watch()
+
+    # Asked before each write.
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Why nothing may be written now; None: everything may."""
+        return self._verdict or self._file_verdict()
+
+    def _file_verdict(self) -> Verdict | None:
+        problem = self.file.problem() if self.file else None
+        if problem != self._problem:
+            self._problem = problem
+            log = logger.error if problem else logger.info
+            log("the database file %s is %s", self.file, problem or "back: the server continues")
+        return Verdict(f"file_{problem}") if problem else None
+
+    def refuse(self) -> None:
+        """
+        Raises:
+            WritesRefused: nothing may be written now.
+        """
+        if not self._allowed.get() and (verdict := self.verdict):
+            raise WritesRefused(texts.refusal(verdict), verdict.code)
+
+    @contextmanager
+    def allowed(self) -> Iterator[None]:
+        """For a decision itself."""
+        token = self._allowed.set(True)
+        try:
+            yield
+        finally:
+            self._allowed.reset(token)
+
+    # At the start.
+
+    def begin(self, app: Flask, start: Callable[[], None]) -> None:
+        """Examine both sides, then `start` the work; where they do not fit, only once they do."""
+        self._start = start
+        self.file = app.extensions["database_file"]
+        if self.file is not None:
+            self.file.remember()
+        app.extensions["write_guard"] = self.refuse
+        if self.examine() is None:
+            start()
+        socketio.start_background_task(self.watch, app)
+
+    def examine(self) -> Verdict | None:
+        """Look at both sides anew; where they fit, both get the same id and folders find their rows."""
+        self.mark = mark.read(self.storage.data_root)
+        before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.mark)
+        db.session.rollback()
+        if self._verdict is None:
+            self.pair(contents)
+            orphans.reconcile(self.storage, contents)
+        elif self._verdict != before:
+            logger.error("READ-ONLY (%s): database %s, data folder %s; folders without a row: %s. Nothing is changed. "
+                         "Give the right database back and restart, or run: python -m scripts.installation adopt "
+                         "(take the folders into this database), or start-anew (set them aside)",
+                         self._verdict.code, self.file or "PostgreSQL", self.storage.data_root,
+                         dict(self._verdict.unknown))  # fmt: skip
+        return self._verdict
+
+    def examined(self) -> Verdict | None:
+        """What a start would find. Reads only."""
+        verdict, _contents = examine(db.session, self.storage, mark.read(self.storage.data_root))
+        db.session.rollback()
+        return verdict
+
+    def watch(self, app: Flask) -> None:
+        """A background task: while nothing may be changed, look whether both sides fit by now (the right file may be
+        back, or a command has decided); else keep the database file whole."""
+        while self.storage.data_root.is_dir():
+            socketio.sleep(LOOK_S)
+            try:
+                with app.app_context():
+                    self.look_again(app) if self._verdict else self.keep_whole()
+            except Exception as error:
+                logger.warning("looking at the database: %s", error)
+
+    def keep_whole(self) -> None:
+        if self.file is not None and self.verdict is None:
+            off_loop(self.file.checkpoint)
+
+    def look_again(self, app: Flask) -> None:
+        if self._verdict is None or not self._deciding.acquire(blocking=False):
+            return
+        try:
+            if self.file is not None and self.file.problem() == "replaced":  # nothing runs that knows the one before
+                db.session.remove()
+                db.engine.dispose()
+                self.file.remember()
+                with self.allowed():
+                    upgrade_if_old(app)
+            with self.allowed():
+                if self.examine() is None:
+                    self.go_on()
+        finally:
+            self._deciding.release()
+
+    def go_on(self) -> None:
+        logger.info("database and data folder belong together: the server continues")
+        self._start()
+
+    # Pairing.
+
+    def pair(self, contents: Contents) -> None:
+        """Give both sides the same id and the highest ids that either knows."""
+        row = row_of(db.session)
+        db.session.rollback()
+        try:
+            if self.mark is None:
+                self.mark = Mark(row.uuid if row else mark.new_uuid(), pairing=True)
+                mark.write(self.storage.data_root, self.mark)
+            self.pair_database(row, contents)
+            self.pair_folder()
+        except (OSError, OperationalError) as error:  # nothing can be written now: the next start tries again
+            logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
+
+    def pair_database(self, row: Any, contents: Contents) -> None:
+        assert self.mark is not None
+        highest = highest_ids(self.storage, contents, Path(current_app.config["BACKUP_DIR"]))
+        seen = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
+        wanted = {f"last_{kind}": max(seen[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
+        uuid = row.uuid if row else self.mark.uuid
+        if row is not None and all(getattr(row, name) == value for name, value in wanted.items()):
+            self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+            return
+        with writing() as session:
+            if row is None:
+                session.execute(insert(Installation).values(id=1, uuid=uuid, created_at=now(), **wanted))
+            else:
+                session.execute(update(Installation).values(**wanted))
+        self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+
+    def pair_folder(self) -> None:
+        """The folder's side, once the database's is committed."""
+        assert self.mark is not None
+        row = row_of(db.session)
+        db.session.rollback()
+        self.mark.hand_over(row.uuid)
+        self.mark.pairing = False
+        mark.write(self.storage.data_root, self.mark)
+
+    # Ids: see ids.py.
+
+    def floor(self, kind: str) -> int:
+        """The highest id of a kind that the data folder knows."""
+        return self.mark.highest[kind] if self.mark else 0
+
+    def note(self, given: dict[str, int]) -> None:
+        """Ids were committed: the folder knows them from now on."""
+        if self.mark is None or not self.mark.raise_to(given):
+            return
+        try:
+            mark.write(self.storage.data_root, self.mark)
+        except OSError as error:  # the next start notes it
+            logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
+
+    # Deciding.
+
+    def adopt(self) -> dict[str, Any]:
+        """Take the folders that are there into this database; what there was and what became of it.
+
+        Raises:
+            Conflict: there is nothing to decide.
+        """
+        return self.decide(adopt.adopt_folders)
+
+    def start_anew(self) -> dict[str, Any]:
+        """Set all folders aside that this database has no row for.
+
+        Raises:
+            Conflict: there is nothing to decide, or a training process still works in these folders.
+        """
+        return self.decide(orphans.set_all_aside)
+
+    def decide(self, work: Callable[[StorageService, Contents, bool], dict[str, Any]]) -> dict[str, Any]:
+        """`work` on the folders, then both sides are paired and the server goes on. None of it is done twice."""
+        if not self._deciding.acquire(blocking=False):
+            raise Conflict(texts.busy())
+        try:
+            with self.allowed():
+                return self.carry_out(work)
+        finally:
+            self._deciding.release()
+
+    def carry_out(self, work: Callable[[StorageService, Contents, bool], dict[str, Any]]) -> dict[str, Any]:
+        self.mark = mark.read(self.storage.data_root)
+        verdict, contents = examine(db.session, self.storage, self.mark)
+        db.session.rollback()
+        if verdict is None or not verdict.decidable:
+            raise Conflict(texts.nothing_to_decide())
+        done = work(self.storage, contents, verdict.code == "other_database")
+        self.settle_on_this_database()
+        self._verdict = None
+        logger.info("decided: %s", done)
+        self.go_on()
+        return done
+
+    def settle_on_this_database(self) -> None:
+        """Whatever the folder said before, it belongs to this database now."""
+        row = row_of(db.session)
+        if row is not None and self.mark is not None:
+            self.mark.hand_over(row.uuid)
+        _verdict, contents = examine(db.session, self.storage, self.mark)
+        db.session.rollback()
+        self.pair(contents)
+        orphans.reconcile(self.storage, contents)
+
+    # Showing.
+
+    def state(self) -> dict[str, Any]:
+        """As schemas.InstallationOut takes it."""
+        verdict = self.verdict
+        if verdict is None:
+            return {"read_only": False, "code": None, "title": None, "reason": None, "without_row": {}, "ways": []}
+        return {
+            "read_only": True,
+            "code": verdict.code,
+            "title": texts.title(verdict),
+            "reason": texts.reason(verdict),
+            "without_row": dict(verdict.unknown),
+            "ways": ["right_database", "adopt", "start_anew"] if verdict.decidable else ["right_database"],
+        }

@@ -1,0 +1,92 @@
+"""Taking the folders of a data folder into a database that has no rows for them."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.database import writing
+from app.services.installation.adopt_datasets import dataset_rows
+from app.services.installation.adopt_trainings import test_rows, training_rows
+from app.services.installation.contents import FOLDERS, Contents
+from app.services.installation.mark import KINDS
+from app.services.installation.orphans import put_aside, refuse_running
+from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.installation")
+
+
+@dataclass
+class Numbers:
+    """The ids that folders get here: their own; where another row of this database has it, the next free one.
+
+    Args:
+        foreign: rows of this database are about other folders, also where the ids are the same.
+    """
+
+    contents: Contents
+    foreign: bool = False
+    given: dict[str, dict[int, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+    def new(self, kind: str, old: int) -> int:
+        taken = self.contents.known[kind] | self.contents.stored[kind] | set(self.given[kind].values())
+        number = old if old not in self.contents.known[kind] else max(taken) + 1
+        self.given[kind][old] = number
+        return number
+
+    def of(self, kind: str, old: int) -> int | None:
+        """The present id of what had this one; None: it was not adopted."""
+        same = old in self.contents.known[kind] and not self.foreign
+        return self.given[kind].get(old, old if same else None)
+
+
+Make = Callable[[Any, Path, int, Numbers], None]
+MAKERS: dict[str, Make] = {"dataset": dataset_rows, "training": training_rows, "test": test_rows}
+
+
+def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> dict[str, Any]:
+    """Each folder in a transaction of its own: one that is damaged is set aside and harms no other.
+
+    Args:
+        foreign: the database has rows of its own with the same ids: those of the folder get new ones.
+
+    Returns: how many of each kind were `adopted`, and how many could not be and were `set_aside`.
+
+    Raises:
+        Conflict: folders get other names, and a training process works in one of them.
+    """
+    chosen = contents.stored if foreign else contents.unknown
+    if foreign:
+        refuse_running(storage)
+    numbers = Numbers(contents, foreign)
+    adopted, aside = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
+    for kind in KINDS:
+        for old in sorted(chosen[kind]):
+            if adopt_one(storage, kind, old, numbers):
+                adopted[kind] += 1
+            else:
+                numbers.given[kind].pop(old, None)
+                aside[kind] += put_aside(storage, kind, old)
+    return {"adopted": adopted, "set_aside": aside}
+
+
+def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) -> bool:
+    """Rows and, where the id changes, the folder's new name, both or none."""
+    root = storage.data_root / FOLDERS[kind]
+    new, moved = numbers.new(kind, old), False
+    try:
+        with writing() as session:
+            MAKERS[kind](session, root / str(old), new, numbers)
+            session.flush()
+            if new != old:
+                os.rename(root / str(old), root / str(new))
+                moved = True
+    except Exception as error:
+        if moved:
+            os.rename(root / str(new), root / str(old))
+        logger.warning("%s %d is not adopted: %s: %s", kind, old, type(error).__name__, error)
+        return False
+    logger.info("%s %d adopted%s", kind, old, f" as {new}" if new != old else "")
+    return True

@@ -1,0 +1,121 @@
+"""The rows of a dataset from what its folder holds: about.json, or else its revisions and their indexes."""
+
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
+from app.services import about
+from app.services.datasets.index import Index
+from app.services.datasets.options import DEFAULTS
+from app.services.datasets.outcome import make_current
+from app.services.storage.names import read_yaml
+
+if TYPE_CHECKING:
+    from app.services.installation.adopt import Numbers
+
+SPLITS = ("train", "val", "test")
+SAMPLES = 6  # images for a first look
+
+
+class NoDataset(Exception):
+    """The folder holds neither a revision nor raw files."""
+
+
+def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -> None:
+    """
+    Raises:
+        NoDataset: there is nothing to be made of this folder. ValueError, TypeError: about.json is no such thing.
+    """
+    known = about.read(folder, "dataset")
+    values = about.columns(Dataset, known.get("row", {}), "id", "path")
+    dataset = Dataset(**{"name": _("Dataset %(id)s", id=number), "created_at": created(folder), **values}, id=number)
+    dataset.path = str(folder.with_name(str(number)))[-255:]
+    session.add(dataset)
+    session.flush()
+    told = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
+    made = {found: revision_row(folder, number, found, told.get(found)) for found in stored(folder)}
+    session.add_all(made.values())
+    session.flush()
+    if made:
+        dataset.revision = current(folder, dataset.revision, made)
+        dataset.status, dataset.error = DatasetStatus.VALIDATING, None
+        make_current(dataset, made[dataset.revision])
+    else:
+        without_revision(session, dataset, folder)
+
+
+def stored(folder: Path) -> list[int]:
+    """The revisions that are whole: what is built lies under another name."""
+    names = os.listdir(folder / "revisions") if (folder / "revisions").is_dir() else []
+    found = (int(name) for name in names if name.isdecimal())
+    return sorted(number for number in found if (folder / "revisions" / str(number) / "dataset.yaml").is_file())
+
+
+def current(folder: Path, wanted: int | None, made: dict[int, DatasetRevision]) -> int:
+    """What the links of the specification's places lead to, what about.json says, or the newest."""
+    try:
+        linked = Path(os.readlink(folder / "dataset.yaml")).parts
+    except OSError:
+        linked = ()
+    choices = [int(part) for part in linked if part.isdecimal()] + [wanted or 0, max(made)]
+    return next(number for number in choices if number in made)
+
+
+def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
+    """Raw files are checked as they were at the upload; images from before revisions are used as they are."""
+    dataset.revision, dataset.error = None, None
+    if (folder / "source").is_dir():
+        dataset.status = DatasetStatus.VALIDATING
+        session.add(DatasetRevision(dataset_id=dataset.id, number=1, options=dict(DEFAULTS), origin={
+            "kind": "upload", "base": "source"}))  # fmt: skip
+    elif names := class_names(folder / "dataset.yaml"):
+        dataset.classes, dataset.status = names, DatasetStatus.VALID
+    else:
+        raise NoDataset("neither a revision nor raw files")
+
+
+def revision_row(folder: Path, dataset_id: int, number: int, told: dict[str, Any] | None) -> DatasetRevision:
+    """A revision that is ready, as about.json tells it or as its index counted it."""
+    values = about.columns(DatasetRevision, told or {}, "id", "dataset_id", "number", "status")
+    if not values.get("report"):
+        values |= counted(folder / "revisions" / str(number))
+    values |= {"origin": values.get("origin") or {"kind": "upload", "base": "source"}}
+    values |= {"options": values.get("options") or dict(DEFAULTS)}
+    return DatasetRevision(**values, dataset_id=dataset_id, number=number, status=RevisionStatus.READY)
+
+
+def counted(place: Path) -> dict[str, Any]:
+    """What the index of a revision says of it; the names alone where it cannot be read."""
+    names = class_names(place / "dataset.yaml")
+    try:
+        with Index(place / "index.sqlite") as index:
+            found = index.statistics()
+            samples = [row["id"] for row in index.rows(
+                "SELECT id FROM image WHERE usable AND thumbnail ORDER BY id LIMIT ?", [SAMPLES])]  # fmt: skip
+        splits = {split: found["splits"][split] for split in SPLITS}
+        images = {split: int(splits[split]["images"]) for split in SPLITS}
+        used = {split: int(splits[split]["used"]) for split in SPLITS}
+        left_out = dict(found["summary"]["left_out"])
+        task = str(found["task"])
+    except (OSError, sqlite3.Error, ValueError, TypeError, KeyError):
+        return {"classes": names, "report": {"decisions": []}}
+    report = {"decisions": [], "images": images, "usable": used, "left_out": left_out, "samples": samples,
+              "severities": found.get("severities", {})}  # fmt: skip
+    counts = {f"{split}_images": images[split] for split in SPLITS}
+    return counts | {"classes": names, "task": task, "total_images": sum(images.values()), "report": report}
+
+
+def class_names(path: Path) -> list[str]:
+    names = (read_yaml(path) or {}).get("names") or []
+    return [str(name) for name in (names.values() if isinstance(names, dict) else names)]
+
+
+def created(folder: Path) -> datetime:
+    """About when it came: the oldest time that its first files have."""
+    times = [path.stat().st_mtime for path in (folder, folder / "original.zip", folder / "source") if path.exists()]
+    return datetime.fromtimestamp(min(times), UTC)

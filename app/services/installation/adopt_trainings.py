@@ -1,0 +1,197 @@
+"""The rows of a training from what its folder holds: about.json, the events that its children said, results.csv."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.events import Cancelled, CheckpointSaved, Completed, Envelope, Epoch, Event, Failed, Note, Started, read_events
+from app.models import Checkpoint, Dataset, DatasetStatus, Test, Training, TrainingMetric, TrainingStatus
+from app.services import about
+from app.services.trainer import checkpoints, present, results
+from app.services.trainer.apply import record
+from app.services.trainer.apply import told as without_paths
+from app.services.trainer.ending import finish
+from app.services.trainer.launch import find
+
+if TYPE_CHECKING:
+    from app.services.installation.adopt import Numbers
+
+TOLD = (Started, Epoch, CheckpointSaved, Note)  # what lasts; progress and figures do not
+COLUMNS = ("task", "model_version", "architecture", "epochs", "batch_size", "img_size", "params")
+
+
+class NoTraining(Exception):
+    """The folder does not say what was trained."""
+
+
+def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
+    """
+    Raises:
+        NoTraining: neither about.json nor the task of a child can be read.
+    """
+    known = about.read(folder, "training").get("row", {})
+    spec = newest_spec(folder)
+    if not known and not spec:
+        raise NoTraining("no about.json and no spec.json")
+    values = {**columns_of(spec), **about.columns(Training, known, "id", "dataset_id", "seq", "notes", "status")}
+    row = Training(**{"name": _("Training %(id)s", id=number), "created_at": created(folder), **values})
+    row.id, row.status, row.seq, row.notes = number, TrainingStatus.RUNNING, 0, []
+    row.start_time = row.start_time or created(folder)
+    row.dataset_id = dataset_of(session, known, spec, numbers)
+    row.start = start_of(row.start, numbers)
+    row.total_epochs = row.total_epochs or row.epochs
+    row.resume_from, row.event_seq, row.event_offset = None, 0, 0
+    session.add(row)
+    session.flush()
+    last = replay(row, folder)
+    if not (row.status == TrainingStatus.RUNNING and still_runs(row, folder)):
+        from_results(session, row, folder)
+        conclude(row, folder, last)
+
+
+def newest_spec(folder: Path) -> dict[str, Any]:
+    """What the newest child that can be asked was told."""
+    for attempt in reversed(attempts(folder)):
+        try:
+            spec = json.loads((folder / "attempts" / str(attempt) / "spec.json").read_bytes())
+            columns_of(spec)
+            return spec
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return {}
+
+
+def attempts(folder: Path) -> list[int]:
+    names = os.listdir(folder / "attempts") if (folder / "attempts").is_dir() else []
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Raises:
+        KeyError, ValueError: it is no training's task.
+    """
+    if not spec:
+        return {}
+    values = about.columns(Training, {name: spec[name] for name in COLUMNS})
+    start = {name: value for name, value in spec["start"].items() if name != "path"}
+    rate = spec["learning_rate"]
+    return values | {"start": start} | ({"learning_rate": float(rate)} if rate is not None else {})
+
+
+def dataset_of(session: Any, known: Mapping[str, Any], spec: Mapping[str, Any], numbers: "Numbers") -> int:
+    """The id of its dataset now; where that is not here, of a row that says so and waits for the folder."""
+    old = known.get("dataset_id") or dataset_in(str(spec.get("data", "")))
+    found = numbers.of("dataset", old) if old else None
+    if found is not None and session.get(Dataset, found) is not None:
+        return found
+    name = _("Dataset %(id)s", id=old or "?")
+    missing = Dataset(name=name, status=DatasetStatus.INVALID, report={"reason": {"code": "files_missing", "data": {}}})
+    if old and not numbers.foreign and session.get(Dataset, old) is None:
+        missing.id = old
+    session.add(missing)
+    session.flush()
+    if old:
+        numbers.given["dataset"][old] = missing.id
+    return missing.id
+
+
+def dataset_in(path: str) -> int | None:
+    """The id in .../datasets/5/revisions/2/dataset.yaml."""
+    parts = Path(path).parts
+    place = len(parts) - 1 - parts[::-1].index("datasets") if "datasets" in parts else len(parts)
+    return int(parts[place + 1]) if place + 1 < len(parts) and parts[place + 1].isdecimal() else None
+
+
+def start_of(start: dict[str, Any] | None, numbers: "Numbers") -> dict[str, Any]:
+    """What it started from, by the present ids."""
+    if start and start.get("kind") == "training":
+        return start | {"training_id": numbers.of("training", start["training_id"]) or start["training_id"]}
+    return start or {"kind": "auto"}
+
+
+def replay(row: Training, folder: Path) -> Event | None:
+    """Apply what lasts of what each attempt said, in their order; of the last one its ending, too. The last event."""
+    found, last = attempts(folder), None
+    for attempt in found:
+        row.attempt = attempt
+        for offset, said in told(folder / "attempts" / str(attempt)):
+            if isinstance(said.event, TOLD) or (attempt == found[-1] and ends(said.event)):
+                record(said.event, row, said.time)
+            row.event_seq, row.event_offset, last = said.seq, offset, said.event
+    row.log_path = f"models/{row.id}/attempts/{row.attempt}/worker.log" if found else None
+    return last
+
+
+def told(directory: Path) -> Iterator[tuple[int, Envelope]]:
+    """Its events; as far as they can be read."""
+    try:
+        yield from read_events(directory)
+    except (OSError, ValueError):
+        return
+
+
+def ends(event: Event) -> bool:
+    return isinstance(event, Completed | Cancelled)  # any other ending is decided by what is on the disk, see conclude
+
+
+def still_runs(row: Training, folder: Path) -> bool:
+    """Whether its process is there: then the server follows it again."""
+    return bool(row.attempt) and find("train", folder / "attempts" / str(row.attempt)) is not None
+
+
+def from_results(session: Any, row: Training, folder: Path) -> None:
+    """Epochs that no event tells of."""
+    have = {item.epoch for item in session.query(TrainingMetric).filter_by(training_id=row.id)}
+    for epoch, measures in results.measures(folder / "run" / "results.csv"):
+        if epoch not in have:
+            session.add(TrainingMetric(training_id=row.id, epoch=epoch, **measures))
+            row.current_epoch = max(row.current_epoch, epoch)
+    best = folder / "run" / "weights" / "best.pt"
+    if best.is_file() and not session.query(Checkpoint).filter_by(training_id=row.id, is_best=True).count():
+        path = f"models/{row.id}/run/weights/best.pt"
+        session.add(Checkpoint(training_id=row.id, epoch=row.current_epoch, model_path=path, is_best=True,
+                               resumable=False, size_bytes=best.stat().st_size))  # fmt: skip
+
+
+def conclude(row: Training, folder: Path, last: Event | None) -> None:
+    """One that has no ending of its own: failed as it said, completed where all epochs are done, else paused where it
+    can be resumed."""
+    weights, kept = present.weights(folder), checkpoints.newest(folder)
+    path = weights.relative_to(folder).as_posix() if weights else None
+    if row.status != TrainingStatus.RUNNING:  # the ending was told; its path has the present id
+        row.model_path = f"models/{row.id}/{path}" if path else None
+        return
+    if isinstance(last, Failed):
+        finish(row, TrainingStatus.FAILED, created(folder), path)
+        row.error, row.error_kind, row.traceback = without_paths(row, last.error), last.kind[:20], None
+        return
+    if kept and row.current_epoch < (row.total_epochs or 0):
+        row.become(TrainingStatus.PAUSED)
+        row.resume_from, row.pause_reason, row.progress = kept.path, "asked", {"stage": "paused"}
+        return
+    done = weights is not None and row.current_epoch >= (row.total_epochs or 0) > 0
+    finish(row, TrainingStatus.COMPLETED if done else TrainingStatus.CANCELLED, created(folder), path)
+
+
+def created(folder: Path) -> datetime:
+    return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+
+
+def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
+    """
+    Raises:
+        NoTraining: it does not say which training was tried.
+    """
+    known = about.read(folder, "test").get("row", {})
+    training_id = numbers.of("training", known.get("training_id", 0))
+    if training_id is None or session.get(Training, training_id) is None:
+        raise NoTraining("the training that was tested is not known")
+    values = about.columns(Test, known, "id", "training_id")
+    image = Path(values.pop("image_path", None) or "input_image.jpg").name
+    session.add(Test(**values, id=number, training_id=training_id, image_path=f"tests/{number}/{image}"))

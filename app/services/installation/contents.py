@@ -1,0 +1,79 @@
+"""What lies in a data folder, by kind and id, and what the database knows of it."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.models import Dataset, Test, Training
+from app.services.installation.mark import KINDS
+from app.services.storage import StorageService
+
+MODELS: dict[str, Any] = {"dataset": Dataset, "training": Training, "test": Test}
+FOLDERS = {"dataset": "datasets", "training": "models", "test": "tests"}
+NUMBER = re.compile(r"[1-9]\d{0,8}", re.ASCII)
+ASIDE = re.compile(r"(datasets|models|tests)-([1-9]\d{0,8})-[0-9a-f]{8}", re.ASCII)
+BACKUP = re.compile(r"([1-9]\d{0,8})-.*", re.ASCII)
+
+Ids = dict[str, set[int]]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Ids by kind: those that have a folder, and those that have a row."""
+
+    stored: Ids
+    known: Ids
+
+    @property
+    def unknown(self) -> Ids:
+        return {kind: self.stored[kind] - self.known[kind] for kind in KINDS}
+
+    @property
+    def has_rows(self) -> bool:
+        return any(self.known.values())
+
+    @property
+    def has_folders(self) -> bool:
+        return any(self.stored.values())
+
+
+def look(session: Any, storage: StorageService) -> Contents:
+    """Both sides as they are now; ids alone are read."""
+    stored = {kind: set(stored_ids(storage.data_root / FOLDERS[kind])) for kind in KINDS}
+    known = {kind: set(session.scalars(select(MODELS[kind].__table__.c.id))) for kind in KINDS}
+    return Contents(stored, known)
+
+
+def stored_ids(folder: Path) -> Iterator[int]:
+    """The ids that have a folder in this one."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if NUMBER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                    yield int(entry.name)
+    except FileNotFoundError:
+        return
+
+
+def set_aside(storage: StorageService) -> Iterator[tuple[str, int, Path]]:
+    """(kind, id, folder) of everything that no row knew when it was set aside."""
+    kinds = {folder: kind for kind, folder in FOLDERS.items()}
+    for path in storage.orphans.iterdir() if storage.orphans.is_dir() else ():
+        if match := ASIDE.fullmatch(path.name):
+            yield kinds[match[1]], int(match[2]), path
+
+
+def highest_ids(storage: StorageService, contents: Contents, backups: Path) -> dict[str, int]:
+    """The highest id of each kind that anything in the folder, or in the database, has."""
+    found = {kind: max(contents.stored[kind] | contents.known[kind], default=0) for kind in KINDS}
+    for kind, number, _path in set_aside(storage):
+        found[kind] = max(found[kind], number)
+    for path in backups.iterdir() if backups.is_dir() else ():
+        if match := BACKUP.fullmatch(path.name):
+            found["training"] = max(found["training"], int(match[1]))
+    return found

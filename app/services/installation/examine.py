@@ -1,0 +1,97 @@
+"""Whether a database and a data folder belong together."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from app.models import Installation, Training, TrainingStatus
+from app.services.installation.contents import Contents, look
+from app.services.installation.mark import KINDS, Mark
+from app.services.storage import StorageService
+
+UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why nothing may be written.
+
+    Args:
+        code: new_database, older_database, other_database or empty_folder; of a running server file_missing or
+            file_replaced. See texts.py.
+        unknown: how many folders of each kind no row of this database is about.
+    """
+
+    code: str
+    unknown: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def decidable(self) -> bool:
+        """Whether a person can decide it here; else only the right database file helps."""
+        return not self.code.startswith("file_")
+
+
+def row_of(session: Any) -> Any:
+    """The database's side: uuid, last_dataset, last_training, last_test; None where it has none yet."""
+    return session.execute(select(Installation.__table__)).first()
+
+
+def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[Verdict | None, Contents]:
+    """What is wrong, if anything, and what there is. Reads only.
+
+    Args:
+        mark: the folder's own side.
+    """
+    row, contents = row_of(session), look(session, storage)
+    code = problem(row, mark, contents) or (
+        "older_database" if row and mark and attempts_ahead(session, storage) else None
+    )
+    if code is None:
+        return None, contents
+    counted = contents.stored if code == "other_database" else contents.unknown
+    return Verdict(code, tuple((kind, len(counted[kind])) for kind in KINDS)), contents
+
+
+def problem(row: Any, mark: Mark | None, contents: Contents) -> str | None:
+    if row and mark:
+        if not mark.belongs_to(row.uuid):
+            return "other_database"
+        return "older_database" if rows_missing(row, mark, contents) else None
+    if row:  # the folder's own side was lost, or it is another folder
+        if contents.has_folders:
+            return "other_database" if any(contents.unknown.values()) else None
+        return "empty_folder" if contents.has_rows else None
+    if contents.has_rows:  # from before there were ids: then the folder has none either
+        return "older_database" if mark and not mark.pairing else None
+    return "new_database" if contents.has_folders else None
+
+
+def rows_missing(row: Any, mark: Mark, contents: Contents) -> bool:
+    """Whether folders are there whose rows were committed once, and which this database never had.
+
+    A folder above the highest committed id is what a crash left before the commit; the row of one below the database's
+    own highest was deleted.
+    """
+    return any(
+        getattr(row, f"last_{kind}") < number <= mark.highest[kind]
+        for kind in KINDS
+        for number in contents.unknown[kind]
+    )
+
+
+def attempts_ahead(session: Any, storage: StorageService) -> bool:
+    """Whether a training that has not ended has run more often than its row says: started again, it would write over
+    what it did since."""
+    table = Training.__table__.c
+    rows = session.execute(select(table.id, table.attempt).where(table.status.in_(UNFINISHED))).all()
+    return any(newest_attempt(storage, row.id) > row.attempt for row in rows)
+
+
+def newest_attempt(storage: StorageService, training_id: int) -> int:
+    try:
+        names = os.listdir(storage.training_dir(training_id) / "attempts")
+    except OSError:
+        return 0
+    return max((int(name) for name in names if name.isdecimal()), default=0)

@@ -1,0 +1,104 @@
+"""The data folder's own side: installation.json, which says whose folder it is and which ids it has seen.
+
+There are two copies: either may be lost or damaged.
+"""
+
+import json
+import logging
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.unpack import put_text
+
+logger = logging.getLogger("yolo.installation")
+
+NAMES = ("installation.json", ".installation.json")
+KINDS = ("dataset", "training", "test")
+MOST = 10**9  # more rows than anybody has: a higher one is damage
+UUID = re.compile(r"[0-9a-f]{32}")
+
+
+def new_uuid() -> str:
+    return uuid4().hex
+
+
+@dataclass
+class Mark:
+    """What the folder says about itself.
+
+    Args:
+        uuid: as the database has it, Installation.uuid.
+        highest: the highest id of each kind whose row was committed.
+        earlier: of other databases that the folder has belonged to.
+        pairing: it was written before the database's side was committed; a start that ended in between.
+    """
+
+    uuid: str
+    highest: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    earlier: list[str] = field(default_factory=list)
+    pairing: bool = False
+
+    def belongs_to(self, other: str) -> bool:
+        return other == self.uuid or other in self.earlier
+
+    def hand_over(self, other: str) -> None:
+        """Another database is this folder's now."""
+        if other != self.uuid:
+            self.earlier = [*(known for known in self.earlier if known != other), self.uuid]
+            self.uuid = other
+
+    def raise_to(self, ids: dict[str, int]) -> bool:
+        """Whether some id is higher than what was known."""
+        before = dict(self.highest)
+        self.highest = {kind: max(before[kind], ids.get(kind, 0)) for kind in KINDS}
+        return self.highest != before
+
+
+def read(folder: Path) -> Mark | None:
+    """The mark of a data folder; None: it has none that can be read. A damaged copy is set aside."""
+    found = [mark for name in NAMES if (mark := read_copy(folder / name))]
+    if not found:
+        return None
+    for other in found[1:]:
+        found[0].raise_to(other.highest)
+    return found[0]
+
+
+def read_copy(path: Path) -> Mark | None:
+    try:
+        return parsed(json.loads(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, KeyError) as error:
+        logger.warning("%s is damaged: %s", path, error)
+        set_file_aside(path)
+        return None
+
+
+def parsed(values: Any) -> Mark:
+    """
+    Raises:
+        ValueError, TypeError, KeyError: it is no mark.
+    """
+    if not UUID.fullmatch(values["uuid"]):
+        raise ValueError("no id")
+    highest = {kind: int(values["highest"].get(kind, 0)) for kind in KINDS}
+    if not all(0 <= number <= MOST for number in highest.values()):
+        raise ValueError("no ids")
+    earlier = [text for text in values.get("earlier", []) if UUID.fullmatch(text)]
+    return Mark(values["uuid"], highest, earlier, values.get("pairing") is True)
+
+
+def write(folder: Path, mark: Mark) -> None:
+    """Both copies, each the old one or the new one at any time.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    text = json.dumps(asdict(mark), indent=1)
+    for name in NAMES:
+        put_text(folder / name, text)

@@ -1,0 +1,24 @@
+/* The ways out where the database and the data folder do not belong together. */
+import { post } from "../api.js";
+import { $, $$, confirmed, failure, put } from "../dom.js";
+import { t } from "../i18n.js";
+
+const QUESTIONS = {
+  adopt: () => ({ title: t("Adopt the folders?"), text: t("The data folder then belongs to this database. The database that it had before can't be used with it any more without another decision."), action: t("Adopt the folders"), look: "btn-primary" }),
+  "start-anew": () => ({ title: t("Start anew?"), text: t("The datasets and training runs of these folders disappear from the pages until their database returns."), action: t("Start anew") }),
+};
+
+async function decide(button) {
+  const way = button.dataset.decide;
+  if (!(await confirmed(QUESTIONS[way]()))) return;
+  for (const each of $$("[data-decide]")) each.disabled = true;
+  try {
+    await post(`/api/installation/${way}`);
+    window.location.reload();
+  } catch (error) {
+    put($("[data-failure]"), failure(error));
+    for (const each of $$("[data-decide]")) each.disabled = false;
+  }
+}
+
+for (const button of $$("[data-decide]")) button.addEventListener("click", () => decide(button));

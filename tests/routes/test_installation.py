@@ -1,0 +1,429 @@
+"""A database and a data folder that do not belong together: nothing is changed, and every way out leads out."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.database import upgrade_if_old, writing
+from app.errors import WritesRefused
+from app.events import CheckpointSaved, Completed, Epoch, Event, Failed, encode
+from app.extensions import db
+from app.models import Dataset, Installation, Training, TrainingStatus
+from app.routes.installation import ALWAYS
+from scripts.local_server import ROOT, Server, settings_for
+from tests.data import yolo_zip
+from tests.routes.test_datasets import ENGLISH, settled, upload
+
+VALUES = {"precision": 0.5, "recall": 0.5, "map50": 0.6, "map95": 0.4}
+
+
+def database(folder: Path) -> Path:
+    return folder / "instance" / "test.db"
+
+
+@contextmanager
+def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
+    """An application on this folder, and no connection left behind."""
+    app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", **changes))
+    try:
+        yield app
+    finally:
+        app.extensions["services"].trainer.close()
+        with app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+        app.extensions["database_file"].close()  # as the server's end does it
+
+
+def epoch(number: int, of: int) -> Epoch:
+    parts: dict[str, float | None] = {"train/box_loss": 1.0}
+    return Epoch(number, of, 1.0, **VALUES, val_loss=1.5, learning_rate=0.01, parts=parts, seconds=2.0, eta=0.0)
+
+
+def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | None = None, name: str = "Run") -> int:
+    """A training of two epochs as a child leaves it, without training anything; its id."""
+    with app.app_context(), writing() as session:
+        row = Training(name=name, dataset_id=dataset_id, revision=1, model_version="n", epochs=2, img_size=64)
+        row.attempt, row.status = 1, TrainingStatus.COMPLETED
+        session.add(row)
+        session.flush()
+        number = row.id
+    folder = Path(app.config["MODELS_DIR"]) / str(number)
+    attempt = folder / "attempts" / "1"
+    for path in (attempt, folder / "run" / "weights", folder / "checkpoints"):
+        path.mkdir(parents=True)
+    data = Path(app.config["DATASETS_DIR"]) / str(dataset_id) / "revisions" / "1" / "dataset.yaml"
+    spec = {"training_id": number, "data": str(data), "task": "detect", "model_version": "n", "architecture": None,
+            "start": {"kind": "scratch"}, "epochs": 2, "batch_size": 4, "img_size": 64, "learning_rate": 0.01,
+            "params": {"seed": 7}, "devices": ["cpu"]}  # fmt: skip
+    (attempt / "spec.json").write_text(json.dumps(spec))
+    said: list[Event] = []
+    for at in range(1, done + 1):
+        said += [epoch(at, 2), CheckpointSaved(at, "run/weights/best.pt", True, dict(VALUES), resumable=False)]
+    said += [end or Completed("run/weights/best.pt", done, done, dict(VALUES), 4.0)]
+    lines = [encode(event, place) for place, event in enumerate(said, 1)]
+    (attempt / "events.jsonl").write_text("".join(lines))
+    (folder / "run" / "weights" / "best.pt").write_bytes(b"weights of " + name.encode())
+    table = "epoch,time,train/box_loss,metrics/mAP50(B)\n" + "".join(
+        f"{at},{at},1.0,0.6\n" for at in range(1, done + 1)
+    )
+    (folder / "run" / "results.csv").write_text(table)
+    return number
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file of the data folder that belongs to someone, by its hash."""
+    found = {}
+    for path in sorted((folder / "data").rglob("*")):
+        if path.is_file() and path.relative_to(folder / "data").parts[0] not in {"tmp", "ultralytics"}:
+            found[str(path.relative_to(folder))] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stopped installation with two datasets, a completed and a failed training."""
+    folder = tmp_path_factory.mktemp("template")
+    with served(folder) as app:
+        client = app.test_client()
+        for name in ("Cars", "Boats"):
+            settled(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
+        add_training(app, 1)
+        add_training(app, 2, 1, Failed("code", "it broke"), "Broken")
+    return folder
+
+
+@pytest.fixture
+def filled(template: Path, tmp_path: Path) -> Path:
+    """A copy of it that a server has started on: paths in its files are its own."""
+    for name in ("data", "instance"):
+        shutil.copytree(template / name, tmp_path / name, symlinks=True)
+    with served(tmp_path):
+        return tmp_path
+
+
+def take_away(folder: Path, name: str = "right.db") -> Path:
+    kept = folder / name
+    os.replace(database(folder), kept)
+    return kept
+
+
+def give_back(folder: Path, kept: Path) -> None:
+    for path in database(folder).parent.glob("test.db*"):
+        path.unlink()
+    os.replace(kept, database(folder))
+
+
+def reasons(client: FlaskClient) -> list[str]:
+    return [item["code"] for item in client.get("/ready", headers=ENGLISH).json["reasons"]]
+
+
+def uuids(app: APIFlask) -> tuple[str, str]:
+    with app.app_context():
+        here = db.session.get_one(Installation, 1).uuid
+    return here, json.loads((Path(app.config["DATA_ROOT"]) / "installation.json").read_text())["uuid"]
+
+
+def test_both_sides_get_one_id(filled: Path) -> None:
+    with served(filled) as app:
+        first = uuids(app)
+        assert first[0] == first[1]
+        with app.app_context(), writing() as session:  # as it was before there were ids
+            session.query(Installation).delete()
+    for path in (filled / "data").glob("*installation.json"):
+        path.unlink()
+    with served(filled) as app:
+        again = uuids(app)
+        assert again[0] == again[1] != first[0]
+        assert reasons(app.test_client()) == []
+        assert upload(app.test_client(), yolo_zip()).json["dataset_id"] == 3
+
+
+def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = contents(filled)
+    kept = take_away(filled)
+    with served(filled) as app:
+        client = app.test_client()
+        answer = client.get("/ready", headers=ENGLISH)
+        assert (answer.status_code, answer.json["reasons"][0]["code"]) == (503, "new_database")
+        assert "READ-ONLY" in caplog.text
+        assert "scripts.installation adopt" in caplog.text
+        assert client.get("/api/datasets").json["total"] == 0
+        for page in (
+            "/",
+            "/datasets",
+            "/trainings",
+            "/trainings/new",
+            "/compare",
+            "/tests",
+            "/system",
+            "/installation",
+        ):
+            text = client.get(page, headers=ENGLISH | {"Accept": "text/html"}).text
+            assert "this database is new" in text, page
+        state = client.get("/api/installation").json
+        assert state["without_row"] == {"dataset": 2, "training": 2, "test": 0}
+        assert app.extensions["services"].trainer.dispatcher is None, "no queue"
+        assert contents(filled) == before
+    give_back(filled, kept)
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == []
+        assert [item["status"] for item in client.get("/api/datasets").json["datasets"]] == ["valid", "valid"]
+        assert contents(filled) == before
+
+
+def test_every_change_is_refused(filled: Path) -> None:
+    """Whatever route there is, also those to come."""
+    take_away(filled)
+    with served(filled) as app:
+        client, asked = app.test_client(), 0
+        for rule in app.url_map.iter_rules():
+            for method in (rule.methods or set()) - {"GET", "HEAD", "OPTIONS"}:
+                if rule.endpoint in ALWAYS:
+                    continue
+                address = re.sub(r"<[^>]*>", "1", rule.rule)
+                answer = client.open(address, method=method, json={}, headers=ENGLISH)
+                assert answer.status_code == 503, (method, address)
+                assert answer.mimetype == "application/problem+json"
+                assert answer.json["code"] == "new_database"
+                asked += 1
+        assert asked > 20
+        with app.app_context(), pytest.raises(WritesRefused), writing():
+            pytest.fail("behind the routes, too")
+
+
+def test_folders_are_adopted(filled: Path) -> None:
+    """With their names, epochs and weights; afterwards the server goes on, and no id comes again."""
+    take_away(filled)
+    with served(filled) as app:
+        client = app.test_client()
+        done = client.post("/api/installation/adopt", headers=ENGLISH)
+        assert (done.status_code, done.json["adopted"]) == (200, {"dataset": 2, "training": 2, "test": 0})
+        assert reasons(client) == []
+        datasets = client.get("/api/datasets?sort=created_at").json["datasets"]
+        assert [(item["name"], item["status"], item["total_images"]) for item in datasets] == [
+            ("Cars", "valid", 8), ("Boats", "valid", 8)]  # fmt: skip
+        assert len(client.get("/api/datasets/1/images").json["images"]) == 8
+        run = client.get("/api/trainings/1", headers=ENGLISH).json
+        assert (run["status"], run["current_epoch"], run["downloadable"]) == ("completed", 2, True)
+        assert [item["map50"] for item in client.get("/api/trainings/1/metrics").json["epochs"]] == [0.6, 0.6]
+        assert client.get("/api/trainings/1/download").data == b"weights of Run"
+        failed = client.get("/api/trainings/2", headers=ENGLISH).json
+        assert failed["status"] == "failed"
+        assert "it broke" in failed["error"]
+        assert upload(client, yolo_zip()).json["dataset_id"] == 3
+        assert client.post("/api/installation/adopt").status_code == 409, "nothing to decide any more"
+
+
+def test_folders_that_say_little_are_adopted(filled: Path) -> None:
+    """From versions without about.json; one whose events are lost has its epochs from results.csv."""
+    take_away(filled)
+    for path in (filled / "data").rglob("about.json"):
+        path.unlink()
+    (filled / "data/models/1/attempts/1/events.jsonl").write_bytes(b"\x00garbage\n" * 5)
+    with served(filled) as app:
+        client = app.test_client()
+        assert client.post("/api/installation/adopt").json["adopted"]["training"] == 2
+        dataset = client.get("/api/datasets/1", headers=ENGLISH).json
+        assert (dataset["status"], dataset["classes"], dataset["train_images"]) == ("valid", ["thing"], 6)
+        assert dataset["summary"]["used"] == 8
+        run = client.get("/api/trainings/1", headers=ENGLISH).json
+        assert (run["status"], run["current_epoch"], run["dataset_id"], run["img_size"]) == ("completed", 2, 1, 64)
+        assert run["params"] == {"seed": 7}
+
+
+def test_one_bad_folder_is_set_aside(filled: Path) -> None:
+    take_away(filled)
+    shutil.rmtree(filled / "data/models/2/attempts")
+    with served(filled) as app:
+        done = app.test_client().post("/api/installation/adopt").json
+    assert done["adopted"] == {"dataset": 2, "training": 1, "test": 0}
+    assert done["set_aside"]["training"] == 1
+    assert next((filled / "data/orphans").glob("models-2-*/run/weights/best.pt")).read_bytes() == b"weights of Broken"
+
+
+def test_start_anew_keeps_everything(filled: Path) -> None:
+    """Folders are set aside; ids go on above theirs; they come back by themselves when their rows do."""
+    before = contents(filled)
+    kept = take_away(filled)
+    with served(filled) as app:
+        client = app.test_client()
+        done = client.post("/api/installation/start-anew").json
+        assert done["set_aside"] == {"dataset": 2, "training": 2, "test": 0}
+        assert reasons(client) == []
+        assert client.get("/api/datasets").json["total"] == 0
+        assert os.listdir(filled / "data/datasets") == []
+    with served(filled) as app, app.app_context(), writing() as session:
+        session.add(Dataset(name="above"))
+        session.flush()
+        assert session.query(Dataset.id).scalar() == 3
+    give_back(filled, kept)
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == []
+        assert settled(client, 1)["status"] == "valid"
+        assert client.get("/api/trainings/1/download").data == b"weights of Run"
+    now = contents(filled)
+    assert {name: digest for name, digest in now.items() if "installation" not in name} == {
+        name: digest for name, digest in before.items() if "installation" not in name
+    }
+
+
+def test_an_older_backup(filled: Path) -> None:
+    """Rows are missing that folders have: a new training would take over a folder."""
+    shutil.copy(database(filled), filled / "backup.db")
+    with served(filled) as app:
+        settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Later").json["dataset_id"])
+        assert add_training(app, 3, name="Later") == 3
+    give_back(filled, filled / "backup.db")
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == ["older_database"]
+        assert client.get("/api/installation").json["without_row"] == {"dataset": 1, "training": 1, "test": 0}
+        assert client.post("/api/installation/adopt").json["adopted"] == {"dataset": 1, "training": 1, "test": 0}
+        assert client.get("/api/trainings/3").json["dataset_name"] == "Later"
+        assert add_training(app, 1) == 4
+
+
+def test_an_older_backup_of_a_training_that_has_run_since(filled: Path) -> None:
+    """No row is missing, but starting it again would write over what it has learned."""
+    with served(filled) as app, app.app_context(), writing() as session:
+        row = session.get_one(Training, 1)
+        row.status, row.attempt = TrainingStatus.PENDING, 0
+    before = contents(filled)
+    with served(filled) as app:
+        assert reasons(app.test_client()) == ["older_database"]
+    assert contents(filled) == before
+
+
+def test_another_database(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """It has rows with the same ids, about other files. Adopted folders get new ids; then both are there."""
+    other = tmp_path_factory.mktemp("other")
+    with served(other) as app:
+        settled(app.test_client(), upload(app.test_client(), yolo_zip(), name="Other").json["dataset_id"])
+    take_away(filled)
+    shutil.copy(database(other), database(filled))
+    before = contents(filled)
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == ["other_database"]
+        assert contents(filled) == before
+        assert client.post("/api/installation/adopt").json["adopted"] == {"dataset": 2, "training": 2, "test": 0}
+        assert client.get("/api/datasets/1").json["name"] == "Other"
+        run = client.get("/api/trainings/1").json
+        assert run["dataset_name"] == "Cars"
+        assert run["dataset_id"] not in {1, 2}
+        dataset = client.get(f"/api/datasets/{run['dataset_id']}", headers=ENGLISH).json
+        assert (dataset["name"], dataset["status"]) == ("Cars", "valid")
+        assert len(client.get(f"/api/datasets/{run['dataset_id']}/images").json["images"]) == 8
+
+
+def test_an_empty_data_folder(filled: Path) -> None:
+    """It is not mounted: rows are not marked as lost, and all is whole when it is back."""
+    (filled / "data").rename(filled / "elsewhere")
+    with served(filled) as app:
+        assert reasons(app.test_client()) == ["empty_folder"]
+    shutil.rmtree(filled / "data")
+    (filled / "elsewhere").rename(filled / "data")
+    with served(filled) as app:
+        assert reasons(app.test_client()) == []
+        assert settled(app.test_client(), 1)["status"] == "valid"
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe\x00", b"[1]", b'{"uuid": 5}', b'{"uuid": "x", "highest": 3}'])
+def test_a_damaged_mark_is_made_anew(filled: Path, damage: bytes) -> None:
+    for name in ("installation.json", ".installation.json"):
+        (filled / "data" / name).write_bytes(damage)
+        with served(filled) as app:
+            assert reasons(app.test_client()) == []
+            here, there = uuids(app)
+            assert here == there
+
+
+def test_an_id_is_never_given_twice(filled: Path) -> None:
+    with served(filled) as app:
+        client = app.test_client()
+        last = upload(client, yolo_zip()).json["dataset_id"]
+        settled(client, last)
+        assert client.delete(f"/api/datasets/{last}").status_code == 200
+    with served(filled) as app:
+        assert upload(app.test_client(), yolo_zip()).json["dataset_id"] == last + 1
+
+
+def test_the_commands(filled: Path) -> None:
+    take_away(filled)
+    settings = settings_for(filled, SOCKETIO_ASYNC_MODE="threading")
+
+    def run(word: str) -> Any:
+        return create_app("cli", settings).test_cli_runner().invoke(args=["installation", word])
+
+    upgrade_if_old(create_app("cli", settings))
+    shown = run("status")
+    assert shown.exit_code == 1
+    assert "new_database" in shown.output
+    command = [sys.executable, "-m", "scripts.installation", "adopt"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | settings, capture_output=True, text=True, timeout=120)
+    assert "adopted: 2 dataset, 2 training" in done.stdout, done.stderr
+    assert run("status").exit_code == 0
+    assert run("start-anew").exit_code == 1, "nothing to decide"
+
+
+def post_dataset(server: Server, name: str) -> Any:
+    return server.post("/api/datasets", files={"file": ("a.zip", yolo_zip())}, data={"name": name})
+
+
+def test_a_file_that_is_renamed_under_the_server(server: Server) -> None:
+    """Writes are refused, reads are answered, nothing is lost, and all is whole when it is back."""
+    path = database(server.folder)
+    assert post_dataset(server, "First").status_code == 201
+    path.rename(server.folder / "away.db")
+    ready = server.get("/ready")
+    assert (ready.status_code, ready.json()["reasons"][0]["code"]) == (503, "file_missing")
+    refused = post_dataset(server, "Lost")
+    assert (refused.status_code, refused.json()["code"]) == (503, "file_missing")
+    assert server.get("/api/datasets").json()["total"] == 1
+    assert "the database file is gone" in server.get("/", headers=ENGLISH | {"Accept": "text/html"}).text
+    assert not path.exists(), "no empty file in its place"
+    path.write_bytes(b"")
+    assert server.get("/ready").json()["reasons"][0]["code"] == "file_replaced"
+    os.replace(server.folder / "away.db", path)
+    assert server.get("/ready").status_code == 200
+    again = post_dataset(server, "Second")
+    assert (again.status_code, again.json()["dataset_id"]) == (201, 2)
+
+
+def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None:
+    """What was committed and lies in SQLite's log moves with the file, whichever is moved."""
+    server, path = threading_server, database(threading_server.folder)
+    for name in ("First", "Second"):
+        post_dataset(server, name)
+    for pid in reversed(server.worker_pids()):
+        os.kill(pid, 9)
+    assert server.process is not None
+    server.process.wait(10)
+    path.rename(server.folder / "away.db")
+    server.start()
+    assert server.get("/ready").json()["reasons"][0]["code"] == "new_database"
+    server.stop()
+    for left in path.parent.glob("test.db*"):
+        if "aside" not in left.name:
+            left.unlink()
+    os.replace(server.folder / "away.db", path)
+    server.start()
+    assert server.get("/ready").status_code == 200
+    datasets = server.get("/api/datasets?sort=created_at").json()["datasets"]
+    assert [item["name"] for item in datasets] == ["First", "Second"]
