@@ -135,6 +135,9 @@ KINDS = {
         (90, 60),
     ),
     "turned.jpeg": (rotated(), (60, 120)),
+    "new.avif": (encoded(Image.new("RGB", (90, 60), "red"), "AVIF"), (90, 60)),
+    "wavelets.jp2": (encoded(Image.new("RGB", (90, 60), "red"), "JPEG2000"), (90, 60)),
+    "lab.tif": (encoded(Image.new("LAB", (90, 60)), "TIFF"), (90, 60)),
     "tiny.png": (encoded(Image.new("RGB", (1, 1)), "PNG"), (1, 1)),
 }
 
@@ -154,6 +157,20 @@ def test_kinds_of_images(client: FlaskClient, training: int, name: str) -> None:
 def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
     (tmp_path / "deep.png").write_bytes(KINDS["deep.png"][0])
     assert picture.read(tmp_path / "deep.png", 10_000).getpixel((5, 5)) == (40000 >> 8,) * 3
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "said"),
+    [
+        (b"GIF89a", "a.gif", "GIF"), (b"GIF89a" + bytes(40), "a.jpg", "GIF"), (b"", "a.jpg", "empty"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "phone.jpg", "HEIC"), (b"x", "phone.HEIC", "HEIC"),
+        (b"<html><body>", "a.jpg", "HTML"), (image_bytes((320, 240))[:-200], "a.jpg", "JPEG image is incomplete"),
+    ],
+)  # fmt: skip
+def test_what_is_no_image_is_named(client: FlaskClient, training: int, data: bytes, name: str, said: str) -> None:
+    form = {"training_id": str(training), "file": (io.BytesIO(data), name)}
+    answer = client.post("/api/tests", data=form, headers={"Accept-Language": "en"})
+    assert (answer.status_code, said in answer.get_json()["detail"]) == (422, True), answer.text
 
 
 def huge_png() -> bytes:

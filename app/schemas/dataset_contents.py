@@ -108,6 +108,13 @@ class ImageDetail(ImageOut):
     findings = List(Nested(FindingOut))
 
 
+class CostOut(Schema):
+    """What a fix takes away, known before it is made."""
+
+    rows = Integer(metadata={"description": "Rows of label files that would be removed, with their objects."})
+    images = Integer(metadata={"description": "Images that would be left out, since none of their rows would be left."})
+
+
 class CodeOut(Schema):
     code = String()
     title = String()
@@ -116,6 +123,7 @@ class CodeOut(Schema):
     fixable = Integer(metadata={"description": "How many of them can be mended."})
     images = Integer(metadata={"description": "In how many images of the revision; GET images?finding= gives them."})
     fix = String(allow_none=True)
+    cost = Nested(CostOut)
 
 
 class FindingCounts(Schema):
@@ -129,6 +137,7 @@ class FindingPage(Page):
     findings = List(Nested(FindingOut))
     counts = Nested(FindingCounts, metadata={"description": "Of the whole revision."})
     codes = List(Nested(CodeOut), metadata={"description": "Of the whole revision, the worst first."})
+    cost = Nested(CostOut, metadata={"description": "Of all fixes together."})
     revision = Integer()
 
 

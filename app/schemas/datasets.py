@@ -256,6 +256,7 @@ class EffectOut(Schema):
     message = String()
     images = Integer(metadata={"description": "Mended, moved or left out."})
     rows = Integer(metadata={"description": "Of label files: mended or removed."})
+    emptied = Integer(metadata={"description": "Images left out because none of their rows could be mended."})
     files = List(String(), metadata={"description": "The first 20."})
 
 

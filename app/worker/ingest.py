@@ -269,7 +269,10 @@ class Ingest:
             seconds=round(time.monotonic() - self.began, 3),
             source_names=self.source_names or names,
             keypoints=source.keypoints,
-            effects={done.code: {"images": done.images, "rows": done.rows, "files": done.files} for done in effects},
+            effects={
+                done.code: {"images": done.images, "rows": done.rows, "files": done.files, "emptied": done.emptied}
+                for done in effects
+            },
             fixable=report.fixable,
             outside=source.outside[:NAMED],
             outside_count=len(source.outside),

@@ -3,11 +3,25 @@
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from PIL import Image, ImageDraw, ImageFile, ImageFont, ImageOps
+from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageFont
 
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+from app.worker.orientation import BY_PILLOW, orientation, upright
+
+Image.init()
+FORMATS: list[str] = [
+    kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000") if kind in Image.OPEN
+]  # those that training reads; JPEG's gives MPO too
+# How the files begin that people take for such an image.
+OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"GIF8", "GIF"), (4, b"ftypheic", "HEIC"), (4, b"ftypheix", "HEIC"), (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"), (4, b"ftypheim", "HEIC"), (4, b"ftyphevc", "HEIC"), (4, b"ftypcrx", "Canon RAW"),
+    (4, b"ftyp", "MP4"), (0, b"\xff\x0a", "JPEG XL"), (0, b"\0\0\0\x0cJXL ", "JPEG XL"), (0, b"8BPS", "Photoshop"),
+    (0, b"%PDF", "PDF"), (0, b"PK\3\4", "ZIP"), (0, b"Rar!", "RAR"), (0, b"\0\0\1\0", "ICO"),
+    (0, b"<svg", "SVG"), (0, b"<html", "HTML"), (0, b"<!DOCTYPE html", "HTML"), (0, b"\x1aE\xdf\xa3", "WebM"),
+    (0, b"DICM", "DICOM"), (128, b"DICM", "DICOM"), (0, b"\x93NUMPY", "NumPy"),
+)  # fmt: skip
 open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
 Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
 
@@ -19,7 +33,8 @@ COLOURS = (
 
 
 class BadPicture(Exception):
-    """The image cannot be used. `code`: `not_image` or `too_many_pixels`."""
+    """The image cannot be used. `code`: `not_image`, `empty`, `other_format` (detail: its name), `cut_short` or
+    `too_many_pixels`."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -33,20 +48,43 @@ def read(path: Path, max_pixels: int) -> Image.Image:
         BadPicture: it is none of FORMATS, cut short, or larger than `max_pixels` (known before it is decoded).
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        picture: Image.Image = open_image(path, formats=FORMATS)
-    except Exception as error:
-        raise BadPicture("not_image", str(error)) from error
-    with picture:
+    with open(path, "rb") as file:  # an open file: of a name Pillow maps some TIFFs into memory and turns them twice
+        picture = opened(file, path)
         if picture.width * picture.height > max_pixels:
             raise BadPicture("too_many_pixels", f"{picture.width} x {picture.height}")
         try:
             picture.load()
-            return eight_bit(ImageOps.exif_transpose(picture)).convert("RGB")
+            turn = 1 if picture.format in BY_PILLOW else orientation(picture)
+            return coloured(upright(eight_bit(picture), turn))
         except MemoryError:
             raise
+        except OSError as error:
+            raise BadPicture("cut_short", f"{picture.format}: {error}") from error
         except Exception as error:  # each decoder has errors of its own
             raise BadPicture("not_image", f"{type(error).__name__}: {error}") from error
+
+
+def opened(file: IO[bytes], path: Path) -> Image.Image:
+    """The image with its header read."""
+    head = file.read(160)
+    if not head:
+        raise BadPicture("empty", path.name)
+    file.seek(0)
+    try:
+        return open_image(file, formats=FORMATS)
+    except Exception as error:
+        name = next((name for at, mark, name in OTHERS if head[at:].lower().startswith(mark.lower())), None)
+        if name:
+            raise BadPicture("other_format", name) from error
+        raise BadPicture("not_image", str(error)) from error
+
+
+def coloured(picture: Image.Image) -> Image.Image:
+    """RGB, as OpenCV reads it for training: what is transparent keeps its colour."""
+    if picture.mode == "LAB":
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, *profiles, outputMode="RGB") or picture
+    return picture.convert("RGB")
 
 
 def eight_bit(picture: Image.Image) -> Image.Image:

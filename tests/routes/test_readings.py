@@ -39,7 +39,7 @@ def test_a_choice_is_told_and_confirmed(client: FlaskClient) -> None:
     told = reading_of(body)
     assert told["code"] == "reading_one_based"
     assert told["change"] == {"parameter": "reading", "value": "one_based", "options": ["one_based", "zero_based"]}
-    assert "from 1" in told["message"]
+    assert "start at 1" in told["message"]
     assert [way["label"] for way in told["readings"]] == ["Classes start at 1", "Classes start at 0"]
     assert len(told["examples"]) == 3
     for shown in told["examples"]:

@@ -96,11 +96,12 @@ class DatasetContents(DatasetRevisions):
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
             found, total = index.findings(query)
-            codes = index.codes()
+            codes, costs = index.codes(), index.costs()
         return paged(query, total) | {
             "findings": [finding_view(row) for row in found],
             "counts": counts(codes),
-            "codes": [code_view(row) for row in codes],
+            "codes": [code_view(row, costs) for row in codes],
+            "cost": cost_view(costs, "all"),
             "revision": revision.number,
         }
 
@@ -108,7 +109,7 @@ class DatasetContents(DatasetRevisions):
         """All that was found, in pieces. What can fail does so before the first."""
         index, revision = self.opened(dataset_id, number)
         with index:
-            codes, counted = index.codes(), index.statistics()
+            codes, counted, costs = index.codes(), index.statistics(), index.costs()
         head = {
             "dataset_id": dataset_id,
             "name": self.get(dataset_id).name,
@@ -116,7 +117,8 @@ class DatasetContents(DatasetRevisions):
             "task": counted["task"],
             "summary": summary_view(counted["summary"]),
             "counts": counts(codes),
-            "codes": [code_view(row) for row in codes],
+            "codes": [code_view(row, costs) for row in codes],
+            "cost": cost_view(costs, "all"),
         }
         return self.json_pieces(self.storage.index(dataset_id, revision.number), head)
 
@@ -198,13 +200,19 @@ def finding_view(row: Row) -> dict[str, Any]:
     }
 
 
-def code_view(row: Row) -> dict[str, Any]:
-    """A code with its counts."""
+def code_view(row: Row, costs: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """A code with its counts, and what its fix would take away."""
     told = told_of(row["code"])
     return {name: row[name] for name in ("code", "severity", "count", "fixable", "images")} | {
         "title": str(told.title),
         "fix": str(told.fix) if told.fix and row["fixable"] else None,
+        "cost": cost_view(costs, row["code"]),
     }
+
+
+def cost_view(costs: Mapping[str, Mapping[str, int]], code: str) -> dict[str, int]:
+    """What a fix takes away."""
+    return {"rows": 0, "images": 0} | dict(costs.get(code, {}))
 
 
 def counts(codes: list[Row]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from app.services.datasets.label_texts import LABEL_TEXTS
 from app.services.datasets.told import Told
 from app.texts import Counted, _ln, fill
 
-EFFECT = ("images", "rows", "files")
+EFFECT = ("images", "rows", "files", "emptied")
 ROWS_DONE = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
@@ -48,6 +48,7 @@ def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     for code, done in (report.get("effects") or {}).items():
         told = told_of(code)
         text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE
+        done = {"emptied": 0} | done
         data = {"title": str(told.title), "rows": done["rows"], "images": done["images"], "files": len(done["files"])}
         shown.append(
             {"code": code, "title": data["title"], "message": fill(text, data)} | {key: done[key] for key in EFFECT}

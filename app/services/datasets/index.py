@@ -211,6 +211,11 @@ class Index:
         images = "(SELECT COUNT(*) FROM image_finding WHERE image_finding.code = code.code)"
         return self.rows(f"SELECT *, {images} AS images FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
 
+    def costs(self) -> dict[str, dict[str, int]]:
+        """Rows and images that the fix of a code would take away; of an index before 0.1 nothing is known."""
+        rows = self.rows("SELECT value FROM statistics WHERE name = 'costs'")
+        return json.loads(rows[0]["value"]) if rows else {}
+
     def statistics(self) -> dict[str, Any]:
         """What the child counted, by name."""
         return {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}

@@ -6,7 +6,7 @@ from app.services.datasets.told import SKIPS_IMAGE, USES_IT, Told
 from app.texts import _ln
 
 SKIPS_ALL = _l("One invalid row is enough: YOLO skips the image with all its objects.")
-DROPS_ROW = _l("The row is removed. The other rows of the file are kept.")
+DROPS_ROW = _l("The row is removed. The other rows of the file are kept. An image without any row left is left out.")
 CLIPS = _l("Objects that extend beyond the image by up to a tenth are cut at its border. Values further outside "
            "aren't changed: they may be in pixels or belong to another image.")  # fmt: skip
 RECTANGLES = _l("For “Segmentation” and “Oriented bounding boxes”, boxes become four-corner polygons. For "

@@ -41,9 +41,10 @@ LABELS = {
 }
 
 DECISIONS = {
-    "rows_commas": _l("Commas in label rows were read as separators or decimal points. Rows: %(count)s."),
-    "rows_named": _l("Label rows hold the name of their class instead of its number. The names were matched. Rows: "
-                     "%(count)s."),
+    "rows_commas": _ln("Commas in %(count)s label row were read as separators or decimal points.",
+                       "Commas in %(count)s label rows were read as separators or decimal points."),
+    "rows_named": _ln("%(count)s label row names its class instead of giving its ID. The name was matched.",
+                      "%(count)s label rows name their class instead of giving its ID. The names were matched."),
     "columns_confidence": _l("The label rows end with an extra column, a confidence. It was left out."),
     "columns_track": _l("The label rows end with an extra column, a track ID. It was left out."),
     "columns_both": _l("The label rows end with two extra columns, a confidence and a track ID. They were left out."),
@@ -51,13 +52,21 @@ DECISIONS = {
     "keypoints_other": _l("The label rows don't match kpt_shape in data.yaml. From the rows, kpt_shape is [%(count)s, "
                           "%(dimensions)s]."),
     "unit_fractions": _l("The annotations count in fractions of the image, not in pixels. They were read so."),
-    "reading_stored_pixels": _l("Images: %(count)s. They are stored turned (EXIF), such as %(declared)s displayed as "
-                                "%(size)s. The boxes were read as pixels of the stored image and turned with it."),
-    "reading_shown_pixels": _l("Images: %(count)s. They are stored turned (EXIF), or their annotations declare another "
-                               "size: %(declared)s where the image is displayed as %(size)s. The boxes were read as "
-                               "pixels of the displayed image."),
-    "reading_declared_size": _l("Images: %(count)s. Their annotations declare another size: %(declared)s where the "
-                                "image is displayed as %(size)s. The boxes were scaled by the declared size."),
+    "reading_stored_pixels": _ln(
+        "%(count)s image is stored rotated (EXIF): %(declared)s, displayed as %(size)s. Its boxes were read as pixels "
+        "of the stored image and rotated with it.",
+        "%(count)s images are stored rotated (EXIF), for example %(declared)s, displayed as %(size)s. Their boxes were "
+        "read as pixels of the stored image and rotated with it."),
+    "reading_shown_pixels": _ln(
+        "%(count)s image is stored rotated (EXIF) or has another declared size: %(declared)s, displayed as %(size)s. "
+        "Its boxes were read as pixels of the displayed image.",
+        "%(count)s images are stored rotated (EXIF) or have another declared size, for example %(declared)s, displayed "
+        "as %(size)s. Their boxes were read as pixels of the displayed image."),
+    "reading_declared_size": _ln(
+        "%(count)s image has another declared size: %(declared)s, displayed as %(size)s. Its boxes were scaled by the "
+        "declared size.",
+        "%(count)s images have another declared size, for example %(declared)s, displayed as %(size)s. Their boxes "
+        "were scaled by the declared size."),
     "unit_pixels": _l("The label files count in pixels. The numbers were divided by each image's size."),
     "reading_centre": _ln("The four numbers of each box were read as center and size. %(outside)s of %(boxes)s box "
                          "extends outside its image.",
@@ -80,10 +89,10 @@ DECISIONS = {
     "reading_polygon": _l("Label rows were read as polygons. Columns per row: up to %(columns)s."),
     "reading_keypoints": _l("Label rows were read as boxes with keypoints: the points are inside the boxes. "
                             "Columns per row: %(columns)s. Keypoints: %(count)s."),
-    "reading_zero_based": _l("The label files number the classes from 0, as YOLO does. No row has class 0, and the "
-                             "largest number is %(largest)s."),
-    "reading_one_based": _l("The label files number the classes from 1: no row has class 0, and the largest number is "
-                            "%(largest)s. Each number was lowered by 1."),
+    "reading_zero_based": _l("The class IDs in the label files start at 0, as in YOLO. No row has class 0, and the "
+                             "highest ID is %(largest)s."),
+    "reading_one_based": _l("The class IDs in the label files start at 1: no row has class 0, and the highest ID is "
+                            "%(largest)s. Each ID was lowered by 1."),
 }  # fmt: skip
 DECISIONS |= dict.fromkeys(
     [f"reading_{encoding}" for encoding in QUESTIONS["encoding"]],

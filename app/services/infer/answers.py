@@ -6,10 +6,18 @@ from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from app.errors import AppError, Conflict, TooLarge, Unavailable, Unprocessable
 
 logger = logging.getLogger("yolo.inference")
+
+UNREADABLE = {
+    "not_image": _l("The file isn't a readable image. Send a JPEG, PNG, BMP, WebP, TIFF, AVIF or JPEG 2000."),
+    "cut_short": _l("The %(format)s image is incomplete or damaged. Send the original file again."),
+    "empty": _l("The file is empty. Send the original file again."),
+    "other_format": _l("The file is in the format %(format)s. Save it as JPEG or PNG and send it again."),
+}
 
 
 def failure(answer: dict[str, Any]) -> Exception:
@@ -29,8 +37,8 @@ def failure(answer: dict[str, Any]) -> Exception:
     if code == "code":
         return RuntimeError(f"inference: {detail}")
     logger.info("inference refused (%s): %s", code, detail)
-    if code == "not_image":
-        message = _("This image can't be read or is incomplete. Send a JPEG, PNG, BMP, WebP or TIFF file.")
+    if code in UNREADABLE:
+        message = str(UNREADABLE[code]) % {"format": detail.partition(":")[0]}
         return Unprocessable(message, [{"field": "file", "message": message}])
     known: dict[str, AppError] = {
         "model": Conflict(

@@ -8,7 +8,11 @@ from flask_babel import gettext as _
 from app.errors import Unprocessable
 from app.services.infer.models import TriedModels
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2")
+# Formats of images that training does not read, by the extension of their names.
+OTHERS = {".gif": "GIF", ".heic": "HEIC", ".heif": "HEIF", ".svg": "SVG", ".jxl": "JPEG XL", ".psd": "Photoshop",
+          ".pdf": "PDF", ".dcm": "DICOM", ".ico": "ICO", ".dng": "DNG", ".cr2": "CR2", ".cr3": "CR3", ".nef": "NEF",
+          ".arw": "ARW", ".mp4": "MP4", ".mov": "MOV", ".zip": "ZIP"}  # fmt: skip
 
 
 class Predicting(TriedModels):
@@ -51,6 +55,10 @@ def image_extension(filename: str) -> str:
         Unprocessable: it is none of EXTENSIONS.
     """
     extension = Path(filename).suffix.lower()
+    if extension in OTHERS:
+        message = _("The file is in the format %(format)s. Save it as JPEG or PNG and send it again.",
+                    format=OTHERS[extension])  # fmt: skip
+        raise Unprocessable(message, [{"field": "file", "message": message}])
     if extension not in EXTENSIONS:
         message = _("Choose an image: %(extensions)s.", extensions=" ".join(EXTENSIONS))
         raise Unprocessable(message, [{"field": "file", "message": message}])

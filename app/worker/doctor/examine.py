@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from app.worker.doctor.fixable import is_fixable
+from app.worker.doctor.fixable import FIXABLE, is_fixable
 from app.worker.doctor.index import Writer, new_index
 from app.worker.doctor.labels import Labels, Rules, judge_bytes
+from app.worker.doctor.mend import TAKING, mend
 from app.worker.doctor.model import Entry, Finding
 from app.worker.doctor.shapes import Shape, shapes
 from app.worker.doctor.statistics import SPLITS, Statistics
@@ -99,6 +100,7 @@ class Run:
         self.left_out: Counter[str] = Counter()
         self.forms: Counter[str] = Counter()  # label files with boxes, corners, polygons
         self.repeated: dict[int, list[Finding]] = {}  # by id of the entry
+        self.costs: dict[str, Counter[str]] = {}  # rows and images that a fix takes away, by code; "all"
         self.classes = {name: number for number, name in enumerate(spec.names)}
 
     def judge_twins(self, entries: list[Entry]) -> None:
@@ -121,6 +123,8 @@ class Run:
         for item in findings:
             self.writer.find(item, number, entry.split, is_fixable(item))
         self.count(entry, usable, labels, drawn, findings)
+        if entry.picture.usable:
+            self.cost(entry, labels)
         self.write(number, entry, usable, drawn, labels, findings)
 
     def labels_of(self, entry: Entry) -> Labels:
@@ -142,6 +146,17 @@ class Run:
         else:
             labels.add("error", "class_unknown", name=entry.class_name or "")
         return labels
+
+    def cost(self, entry: Entry, labels: Labels) -> None:
+        """What fixes would take away from a label, before anybody asks for them."""
+        codes = {item["code"] for item in labels.findings if is_fixable(item)}
+        if not codes & TAKING or self.spec.task == "classify":
+            return
+        raw, task = content(entry) or b"", self.spec.task or "detect"
+        for name in [*codes & TAKING, "all"]:
+            mended = mend(raw, self.spec.rules, FIXABLE if name == "all" else {name}, task)
+            if mended and mended.gone:
+                self.costs.setdefault(name, Counter()).update(rows=mended.gone, images=int(mended.emptied))
 
     def small(self, drawn: list[Shape], entry: Entry) -> Finding | None:
         """Boxes whose shorter side is under SMALL_BOX pixels once the image is scaled for the training."""
@@ -214,8 +229,8 @@ class Run:
             "total": sum(report.images.values()),
             "left_out": report.left_out,
         }
-        self.writer.close(self.statistics.view(names) | {"summary": summary, "severities": report.severities,
-                                                          "task": report.task, "names": names})  # fmt: skip
+        about = {"summary": summary, "severities": report.severities, "task": report.task, "names": names}
+        self.writer.close(self.statistics.view(names) | about | {"costs": self.costs})
         return report
 
     def report(self, largest: int) -> Report:

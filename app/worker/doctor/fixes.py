@@ -25,16 +25,19 @@ Store = Callable[[bytes, str], Path]
 
 @dataclass
 class Done:
-    """What one fix did: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`."""
+    """What one fix did: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`; of the
+    images, `emptied` were left out because none of their rows could be mended."""
 
     code: str
     images: int = 0
     rows: int = 0
     files: list[str] = field(default_factory=list)
+    emptied: int = 0
 
-    def note(self, file: str, images: int = 0, rows: int = 0) -> None:
+    def note(self, file: str, images: int = 0, rows: int = 0, emptied: int = 0) -> None:
         self.images += images
         self.rows += rows
+        self.emptied += emptied
         if len(self.files) < FILES and file not in self.files:
             self.files.append(file)
 
@@ -57,7 +60,8 @@ def apply_fixes(
         scanning: how the new image files are looked at; None: as they are, without thumbnails.
 
     An entry whose label was mended has `text` in place of `label`; one whose image was saved anew has another `image`,
-    `picture` and `name`; one that was moved has another `split`. Dropped ones are gone.
+    `picture` and `name`; one that was moved has another `split`. Dropped ones are gone, among them those whose rows all
+    went: no labelled image becomes background.
     """
     fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
     fixes.names |= {entry.name.casefold() for entry in entries}
@@ -66,7 +70,7 @@ def apply_fixes(
     kept = [fixes.picture(entry) for entry in kept]
     task = spec.task or task_shown(kept, spec)
     if task != "classify":
-        kept = [fixes.label(entry, task) for entry in kept]
+        kept = [mended for entry in kept if (mended := fixes.label(entry, task))]
     kept = fixes.join_leaks(kept)
     kept = fixes.drop_repeated(kept)
     return kept, sorted(fixes.done.values(), key=lambda done: done.code)
@@ -82,8 +86,8 @@ class Fixes:
         self.done: dict[str, Done] = {}
         self.names: set[str] = set()  # of images; over all splits, since images move
 
-    def note(self, code: str, file: str, images: int = 0, rows: int = 0) -> None:
-        self.done.setdefault(code, Done(code)).note(file, images, rows)
+    def note(self, code: str, file: str, images: int = 0, rows: int = 0, emptied: int = 0) -> None:
+        self.done.setdefault(code, Done(code)).note(file, images, rows, emptied)
 
     def drop_orphans(self) -> None:
         if "label_orphan" not in self.codes:
@@ -139,14 +143,16 @@ class Fixes:
         self.names.add(new.casefold())
         return new
 
-    def label(self, entry: Entry, task: str) -> Entry:
-        """The label with its rows mended."""
+    def label(self, entry: Entry, task: str) -> Entry | None:
+        """The label with its rows mended; None: none of its rows could be, and the image is left out."""
         raw = content(entry)
         mended = mend(raw, self.spec.rules, self.codes, task) if raw else None
         if mended is None:
             return entry
         for code, count in mended.counts.items():
-            self.note(code, entry.label_file, rows=count)
+            self.note(code, entry.label_file, rows=count, images=int(mended.emptied), emptied=int(mended.emptied))
+        if mended.emptied:
+            return None
         text = "".join(f"{row}\n" for _, row in mended.rows)
         origins = [entry.origins[line - 1] for line, _ in mended.rows] if entry.origins else None
         return replace(entry, label=None, text=text, origins=origins)

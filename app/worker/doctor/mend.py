@@ -10,16 +10,25 @@ from app.worker.doctor.labels import BOX, UTF16, Labels, Rules, box_of, judge_te
 
 PASSES = 4  # one mended row can show what was hidden behind its first fault
 DROPPED = {"label_not_number", "label_nan", "class_out_of_range", "degenerate_box", "duplicate_row"}
+TAKING = DROPPED | {"label_columns", "label_out_of_range", "label_negative", "label_near_range"}  # rows may go
 CLIPPED = {"label_out_of_range", "label_negative", "label_near_range"}
 OUTLINES = {"segment", "obb"}
 
 
 @dataclass
 class Mended:
-    """The rows that are left, each with the number of the line it came from; which codes were mended, how often."""
+    """The rows that are left, each with the number of the line it came from; which codes were mended, how often; how
+    many rows are gone."""
 
     rows: list[tuple[int, str]]
     counts: Counter[str] = field(default_factory=Counter)
+    gone: int = 0
+
+    @property
+    def emptied(self) -> bool:
+        """Whether nothing is left of a labelled file. Its image would become background, and teach the model to
+        overlook what is on it."""
+        return self.gone > 0 and not self.rows
 
 
 def mend(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Mended | None:
@@ -34,13 +43,14 @@ def mend(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Mended 
     if text is None:
         return None
     rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    before = len(rows)
     for _ in range(PASSES):
         after, done = one_pass(rows, rules, codes, task)
         counts += done
         rows = after
         if not done:
             break
-    return Mended(rows, counts) if counts else None
+    return Mended(rows, counts, before - len(rows)) if counts else None
 
 
 def decoded(raw: bytes, codes: Collection[str], counts: Counter[str]) -> str | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +228,37 @@ def test_every_code_is_tried_here() -> None:
     images = {"image_broken", "image_too_large", "image_too_small", "image_format", "image_disguised", "exif_rotated",
               "duplicate_image", "duplicate_conflict", "leak", "leak_exact", "leak_source", "label_orphan"}  # fmt: skip
     assert images | ROWS.keys() == FIXABLE
+
+
+LOST = {
+    "names that nobody lists": "tree 0.5 0.5 0.5 0.5\n",
+    "classes that do not exist": "7 0.5 0.5 0.5 0.5\n8 0.2 0.2 0.1 0.1\n",
+    "two columns": "0 0.5\n",
+    "nothing finite": "0 nan 0.5 0.5 0.5\n",
+    "no area": "0 0.5 0.5 0 0.5\n",
+}
+
+
+@pytest.mark.parametrize("kind", LOST)
+def test_no_labelled_image_becomes_background(tmp_path: Path, kind: str) -> None:
+    """An image whose rows all go is left out, and the examination says so before anybody asks for the fix."""
+    write(
+        tmp_path, pair("lost", LOST[kind]) | pair("partly", GOOD + LOST[kind]) | pair("fine", GOOD) | pair("empty", "")
+    )
+    judged(tmp_path)
+    costs = cost_of(tmp_path)
+    rows = LOST[kind].count("\n")
+    assert costs["all"] == {"rows": 2 * rows, "images": 1}
+    assert costs == dict.fromkeys(costs, costs["all"]), "one kind of fault: its fix costs what all do"
+    made, done = fixed(tmp_path)
+    assert {entry.name: entry.text for entry in made} == {
+        "empty.jpg": None, "fine.jpg": None, "partly.jpg": GOOD,
+    }  # fmt: skip
+    assert sum(item.emptied for item in done.values()) == 1
+
+
+def cost_of(folder: Path) -> dict[str, Any]:
+    with sqlite3.connect(folder / "index.sqlite") as connection:
+        [text] = connection.execute("SELECT value FROM statistics WHERE name = 'costs'").fetchone()
+    found: dict[str, Any] = json.loads(text)
+    return found

@@ -5,6 +5,7 @@ import io
 import random
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from app.worker.doctor import Picture, Scan, ScanSpec, scan
 from app.worker.doctor.scan import read_picture
+from app.worker.formats.sizes import image_size
+from app.worker.picture import read as picture_for_test
 from tests.data import image_bytes
 from tests.worker.doctor.made import GOOD, codes, entries_of, judged, picture, write
 
@@ -110,23 +113,70 @@ def test_odd_modes_are_fine(tmp_path: Path, mode: str) -> None:
     assert (found.usable, codes(found.findings)) == (True, ["image_blank"])
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(("form", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("WEBP", ".webp")])
-def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, form: str, suffix: str) -> None:
-    """Size and thumbnail are those of the image that ultralytics' reader (OpenCV) gives."""
-    import cv2
+def stored(form: str, orientation: int, mark: str = "exif") -> bytes:
+    """A picture of 80 × 40 pixels with a bright left upper corner, and its orientation in one of the places for it."""
+    image, buffer = Image.new("RGB", (80, 40), (20, 20, 20)), io.BytesIO()
+    image.paste((240, 240, 240), (0, 0, 40, 20))
+    exif = Image.Exif()
+    exif[274] = orientation
+    more: dict[str, Any] = {"exif": exif.tobytes()}
+    if mark == "xmp":
+        more = {"xmp": XMP % orientation}
+    elif form == "TIFF":
+        more = {"tiffinfo": {274: orientation}}
+    elif form == "MPO":
+        more |= {"save_all": True, "append_images": [image]}
+    elif form == "WEBP":
+        more |= {"lossless": True}
+    (image.convert("L") if mark == "grey" else image).save(buffer, form, **more)
+    content = buffer.getvalue()
+    if mark == "late":  # the chunk behind the pixels, as exiftool may write it
+        at = content.index(b"eXIf") - 4
+        length = int.from_bytes(content[at : at + 4]) + 12
+        chunk, rest = content[at : at + length], content[:at] + content[at + length :]
+        end = rest.index(b"IEND") - 4
+        content = rest[:end] + chunk + rest[end:]
+    return content
 
-    path = tmp_path / f"image{suffix}"
-    path.write_bytes(turned(orientation, form))
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/></rdf:RDF>'
+    b"</x:xmpmeta>"
+)
+PLACES = {
+    "JPEG": ("jpg", "JPEG", "exif"), "MPO": ("jpg", "MPO", "exif"), "PNG": ("png", "PNG", "exif"),
+    "PNG, chunk at the end": ("png", "PNG", "late"), "WebP": ("webp", "WEBP", "exif"), "TIFF": ("tif", "TIFF", "exif"),
+    "grey TIFF": ("tif", "TIFF", "grey"), "AVIF": ("avif", "AVIF", "exif"), "JPEG, XMP": ("jpg", "JPEG", "xmp"),
+    "WebP, XMP": ("webp", "WEBP", "xmp"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("place", PLACES)
+def test_turned_as_training_sees_it(tmp_path: Path, orientation: int, place: str) -> None:
+    """Size and thumbnail of the import, the size for its annotations, and the picture of a test are those of the image
+    that the reader of training gives."""
+    import cv2
+    from ultralytics.utils.patches import imread
+
+    suffix, form, mark = PLACES[place]
+    path = tmp_path / f"image.{suffix}"
+    path.write_bytes(stored(form, orientation, mark))
+    theirs = imread(str(path), cv2.IMREAD_COLOR)
+    assert theirs is not None
     (found,) = scan([path], ScanSpec(64_000_000, tmp_path / "thumbnails"))
-    theirs = cv2.imread(str(path))
     assert (found.height, found.width) == theirs.shape[:2]
+    if suffix != "avif":
+        assert image_size(path) == (found.width, found.height)
     thumbnail = Image.open(tmp_path / "thumbnails" / found.sha256[:2] / f"{found.sha256}.webp").convert("L")
-    assert thumbnail.size == (found.width, found.height)
-    for x, y in ((2, 2), (-3, 2), (2, -3), (-3, -3)):
-        place = (x % found.width, y % found.height)
-        assert (thumbnail.getpixel(place) > 128) == (theirs[place[1], place[0]].mean() > 128), place
-    assert ("exif_rotated" in codes(found.findings)) == (orientation > 1)
+    tested = picture_for_test(path, 10**6).convert("L")
+    for ours in (thumbnail, tested):
+        assert ours.size == (found.width, found.height)
+        for x, y in ((4, 4), (-5, 4), (4, -5), (-5, -5)):
+            at = (x % found.width, y % found.height)
+            assert (ours.getpixel(at) > 128) == (theirs[at[1], at[0]].mean() > 128), at
+    assert ("exif_rotated" in codes(found.findings)) == (orientation > 1 and mark != "xmp" and form != "TIFF")
 
 
 def test_blurred_dark_and_blank_of_real_photographs(bccd_yolo: Path, tmp_path: Path) -> None:

@@ -13,11 +13,13 @@ export class Work {
 
   /** Ask, then fix the findings with these codes ("all" or a list); `groups` as GET findings gives its codes. */
   async fix(codes, groups) {
+    const cost = codes === "all" ? (await this.current.once("findings", { per_page: 1 }).catch(() => null))?.cost : null;
     const count = groups.reduce((sum, group) => sum + group.fixable, 0);
     const agreed = await ask({
       title: tn("Fix {n} issue?", "Fix {n} issues?", count), action: t("Fix and create version"),
       body: [h("p", {}, tn("The fix for {n} type of issue:", "The fixes for {n} types of issues:", groups.length)),
         h("ul", { class: "fix-list", tabindex: "0", "aria-label": t("Fixes to apply") }, groups.map(planned)),
+        costs(cost || groups.reduce((sum, { cost: { rows, images } = {} }) => ({ rows: sum.rows + (rows || 0), images: sum.images + (images || 0) }), { rows: 0, images: 0 })),
         h("p", { class: "dialog-note" }, icon("info-circle"), h("span", {}, t("The current version and the original upload are kept. A new version is created and becomes the current one.")))],
     });
     const refused = agreed && await this.start(() => post(`${this.current.path}/fix`, { codes }));
@@ -77,6 +79,11 @@ function report(revision, effects, before, after, close) {
       h("ul", { class: "fixed-list" }, effects.map(([code, effect]) => h("li", { title: effect.files?.join("\n") || null }, titles.get(code) || code, ": ", h("span", { class: "tabular" }, did(effect) || t("files removed")))))),
     h("button", { class: "btn-close", type: "button", "aria-label": t("Close"), onclick: close }));
 }
+
+/** What the fixes take away, before they do. */
+const costs = ({ rows, images }) => rows > 0 && h("div", { class: "notice is-warning fix-cost" }, icon("exclamation-triangle-fill"), h("div", { class: "notice-text" },
+  h("p", {}, tn("{n} label row is removed, with its object.", "{n} label rows are removed, with their objects.", rows)),
+  images > 0 && h("p", {}, tn("{n} image has no row left and is left out, so that it doesn't become a background image.", "{n} images have no row left and are left out, so that they don't become background images.", images))));
 
 /** One code of the question: how many of its findings are mended, and how. */
 const planned = (group) => h("li", {}, badge(group.severity), h("div", {}, h("strong", {}, group.title), h("span", { class: "tabular" }, `\u00a0·\u00a0${number(group.fixable)}`), group.fix && h("p", { class: "quiet" }, group.fix)));
