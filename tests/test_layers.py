@@ -26,7 +26,7 @@ LAYERS = (
     {"run", "scripts"},
 )
 HEAVY = {"torch", "torchvision", "ultralytics", "cv2", "pandas", "numpy", "matplotlib", "seaborn"}
-ML_STACK = HEAVY | {"PIL", "yaml", "defusedxml", "psutil", "pynvml", "requests"}
+ML_STACK = HEAVY | {"PIL", "yaml", "defusedxml", "pi_heif", "psutil", "pynvml", "requests"}
 
 
 def layer_name(module: str) -> str:

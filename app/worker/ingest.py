@@ -17,10 +17,12 @@ Says Planned or Refused, then Ingesting, at its end Ingested or Failed. Nothing 
 import errno
 import json
 import os
+import shutil
 import sqlite3
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +40,12 @@ from app.worker.formats import Item, Options, Refused, Shown, Source
 from app.worker.formats.paths import stem_of
 from app.worker.objects import Objects
 from app.worker.partition import Partition, check_trainable, partition
+from app.worker.recode import stored_name
 from app.worker.split import Shares
 
 SPLITS = ("train", "val", "test")
 SOURCE = Path("source")  # below the working directory
+CONVERTED = Path("converted")  # images that are stored in another format, until they are objects
 REPORT_S = 0.25
 PLACED_S = 600.0  # until a web process that lives has moved the files
 SAMPLES = 6
@@ -93,12 +97,13 @@ class Ingest:
 
     @property
     def scanning(self) -> ScanSpec:
-        return ScanSpec(self.spec["max_pixels"], Path("thumbnails"))
+        return ScanSpec(self.spec["max_pixels"], Path("thumbnails"), converted=CONVERTED)
 
     def run(self) -> None:
         """From the files to the terminal event."""
         if self.spec.get("adopt"):
             take_over(self.dataset)
+        shutil.rmtree(CONVERTED, ignore_errors=True)  # of a run that ended early
         with Scan(self.scanning) as scan:
             for name in arrivals(self.channel, self.spec.get("arriving", False)):
                 scan.begin(SOURCE / name)
@@ -114,6 +119,7 @@ class Ingest:
         self.decisions += done.decisions
         entries = self.entries(source, pictures, done, originals)
         source.items.clear()
+        self.tell_converted(pictures)
         entries, effects = self.fix(source, entries)
         self.build(source, entries, effects)
 
@@ -170,9 +176,11 @@ class Ingest:
         """What the revision holds."""
         made, found = [], source.take_findings()
         shown = images_of(self.decisions)
+        names = {item.name.casefold() for item in source.items}
         places = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
         for item, picture, split, group, of in places:
             self.go_on()
+            rename(item, picture, names)
             entry = Entry(item.name, split, self.keep(item, picture), picture, group=group, class_name=item.class_name,
                           source=of, original=originals.get(item.image),
                           found=found.pop(item.image, ()))  # fmt: skip
@@ -187,11 +195,23 @@ class Ingest:
             made.append(entry)
         return made
 
+    def tell_converted(self, pictures: list[Picture]) -> None:
+        """What became of images in formats that training may not read."""
+        kinds = Counter(
+            finding["data"]["format"] for picture in pictures if picture.stored
+            for finding in picture.findings if finding["code"] == "image_converted"
+        )  # fmt: skip
+        for kind, count in sorted(kinds.items()):
+            self.decide("images_converted", count=count, format=kind)
+        shutil.rmtree(self.dataset / CONVERTED, ignore_errors=True)  # they are objects now
+
     def keep(self, item: Item, picture: Picture) -> Path:
         """The object of an image; an unsafe one stays among the source's files alone."""
         path = self.source_folder / item.image
         if picture.unsafe or not picture.sha256:
             return path
+        if picture.stored:
+            return self.objects.take(self.dataset / picture.stored, picture.sha256)
         if picture.tail:
             return self.objects.with_tail(path, picture.tail, picture.sha256)
         return self.objects.take(path, picture.sha256)
@@ -309,6 +329,21 @@ def original_names(dataset: Path) -> dict[str, str]:
     if not isinstance(known, dict):
         return {}
     return {key: name for key, name in known.items() if isinstance(name, str)}
+
+
+def rename(item: Item, picture: Picture, names: set[str]) -> None:
+    """A name with a suffix that YOLO looks at; another one where an image has that already."""
+    name = stored_name(item.name, picture.stored is not None)
+    if name == item.name:
+        return
+    names.discard(item.name.casefold())
+    stem, dot, suffix = name.rpartition(".")
+    number = 1
+    while name.casefold() in names:
+        number += 1
+        name = f"{stem}_{number}{dot}{suffix}"
+    names.add(name.casefold())
+    item.name = name
 
 
 def samples(index: Path) -> list[int]:

@@ -7,6 +7,10 @@ from flask_babel import lazy_gettext as _l
 from app.texts import _ln
 
 DECISIONS = {
+    "images_converted": _ln("%(count)s %(format)s image was converted to JPEG, which every training reads. The "
+                            "original file is kept.",
+                            "%(count)s %(format)s images were converted to JPEG, which every training reads. The "
+                            "original files are kept.", "count"),
     "files_united": _ln("%(count)s image is in several annotation files (%(files)s). Its objects were put together. "
                         "Objects in two files, imported once: %(twice)s.",
                         "%(count)s images are in several annotation files (%(files)s). Their objects were put "

@@ -31,6 +31,11 @@ IMAGE_TEXTS: dict[str, Told] = {
         SKIPS_IMAGE,
         _l("The image is converted to PNG without quality loss."),
     ),
+    "image_converted": Told(
+        _l("Images converted to JPEG"),
+        _l("The image is in %(format)s format and was converted to JPEG for training."),
+        USES_IT,
+    ),
     "image_disguised": Told(
         _l("Images with the wrong file extension"),
         _l("The file extension is %(suffix)s, but the image is %(format)s."),

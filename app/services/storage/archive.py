@@ -15,7 +15,8 @@ from app.services.storage.methods import CALLED, READABLE
 from app.services.storage.paths import MAX_DEPTH, safe_parts, shown
 from app.texts import size
 
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
+                    ".avif", ".jfif", ".jpe"})  # fmt: skip
 LABELS = frozenset({".txt"})
 YAMLS = frozenset({".yaml", ".yml"})
 ANNOTATIONS = frozenset({".xml", ".json", ".csv", ".tsv", ".ndjson", ".jsonl"})

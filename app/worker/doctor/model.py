@@ -31,6 +31,7 @@ class Picture:
     findings: list[Finding] = field(default_factory=list)  # without file
     usable: bool = True  # whether YOLO keeps it
     unsafe: bool = False  # it must not get into a revision's images/: a training would end there, or fill the memory
+    stored: Path | None = None  # the file in its place: it was converted
     tail: Content = b""  # to be appended to the stored copy: the end mark of a JPEG that lacks it
 
     def add(self, severity: str, code: str, unsafe: bool = False, **data: Any) -> "Picture":

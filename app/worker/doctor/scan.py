@@ -20,6 +20,7 @@ from app.worker.doctor.model import Picture
 from app.worker.doctor.thumbnails import Thumbnails
 from app.worker.orientation import BY_PILLOW, DAMAGE, TURNED, orientation, upright
 from app.worker.picture import eight_bit
+from app.worker.recode import KINDS, STORED, as_jpeg, keep
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
 Image.init()  # not from two threads at once
@@ -27,7 +28,7 @@ open_image = Image.open  # taken before ultralytics could replace it with one th
 
 # The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
 READABLE: list[str] = [
-    kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000", "GIF", "PPM", "ICO")
+    kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "GIF", "PPM", "ICO")
     if kind in Image.OPEN
 ]  # fmt: skip
 # What ultralytics takes, by Pillow's name of the format (its IMG_FORMATS).
@@ -54,6 +55,7 @@ class ScanSpec:
 
     Args:
         max_pixels: an image with more is not decoded.
+        converted: a folder for images that are stored as JPEG, see app/worker/recode.py; None: they stay as they are.
         thumbnails: the dataset's folder of thumbnails, `ab/abcdef….webp` by SHA-256; None: none are made.
         workers: threads; None: one a core.
     """
@@ -61,6 +63,7 @@ class ScanSpec:
     max_pixels: int
     thumbnails: Path | None = None
     workers: int | None = None
+    converted: Path | None = None
 
 
 class Scan:
@@ -88,7 +91,7 @@ class Scan:
             self.begun[path] = self._submit(path)
 
     def _submit(self, path: Path) -> Future[Picture]:
-        return self.pool.submit(read_picture, path, self.spec.max_pixels, self.thumbnails)
+        return self.pool.submit(read_picture, path, self.spec.max_pixels, self.thumbnails, None, self.spec.converted)
 
     def pictures(
         self, paths: Sequence[Path], on_progress: Callable[[int, int], None] | None = None
@@ -126,19 +129,24 @@ def cores() -> int:
 
 
 def read_picture(
-    path: Path, max_pixels: int, thumbnails: Thumbnails | None = None, suffix: str | None = None
-) -> Picture:
+    path: Path, max_pixels: int, thumbnails: Thumbnails | None = None, suffix: str | None = None,
+    converted: Path | None = None,
+) -> Picture:  # fmt: skip
     """Judge one file from its header, then by decoding it; measure what was decoded.
 
     Args:
         suffix: of the name that the file will have; None: its own.
+        converted: where images go that are stored as JPEG; None: they are judged as they are.
     """
     picture = Picture(bytes=path.stat().st_size)
     with open(path, "rb") as file:
         source: io.BytesIO | io.BufferedReader = io.BytesIO(file.read()) if picture.bytes <= IN_MEMORY else file
         digest = hashlib.file_digest(source, "sha256")
         try:
-            look(source, suffix or path.suffix, picture, max_pixels)
+            look(source, suffix or STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+            if picture.format in KINDS and converted and not picture.unsafe:
+                source = convert(source, picture, converted)
+                digest = hashlib.file_digest(source, "sha256")
             if picture.tail:
                 digest.update(picture.tail)
                 picture.bytes += len(picture.tail)
@@ -151,6 +159,21 @@ def read_picture(
             picture.sha256 = digest.hexdigest()
             picture.add("error", "image_broken", unsafe=True, reason=reason(error))
     return picture
+
+
+def convert(source: IO[bytes], picture: Picture, folder: Path) -> io.BytesIO:
+    """The image as the revision stores it; its findings are of that."""
+    lock = _one_huge if picture.width * picture.height > HUGE else nullcontext()
+    with lock:
+        content = as_jpeg(source, READABLE)
+    made = Picture(bytes=len(content))
+    file = io.BytesIO(content)
+    look(file, ".jpg", made, picture.width * picture.height)
+    made.add("info", "image_converted", format=KINDS[picture.format])
+    for name in ("bytes", "width", "height", "format", "findings", "usable", "unsafe"):
+        setattr(picture, name, getattr(made, name))
+    picture.stored = keep(folder, content, hashlib.sha256(content).hexdigest())
+    return file
 
 
 def look(source: IO[bytes], suffix: str, picture: Picture, max_pixels: int) -> None:

@@ -5,7 +5,8 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote
 
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
+                    ".avif", ".jfif", ".jpe"})  # fmt: skip
 SPLIT_NAMES = {
     "train": "train", "training": "train", "trainset": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from app.worker import recode  # noqa: F401 (Pillow reads HEIC from then on)
 from app.worker.orientation import TURNED, in_exif, orientation, png_mark
 
-READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")
+READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""Images in formats that training reads only with luck (HEIC, AVIF) as JPEG: upright, 8 bit, colours in full size."""
+
+import io
+import os
+import uuid
+from pathlib import Path
+from typing import IO
+
+import pi_heif
+from PIL import Image
+
+from app.worker.orientation import orientation, upright
+from app.worker.picture import eight_bit
+
+pi_heif.register_heif_opener()  # gives Pillow "HEIF"; it turns what the file says is turned
+
+KINDS = {"HEIF": "HEIC", "AVIF": "AVIF"}  # Pillow's name, and the one that people know
+QUALITY = 95
+STORED = {".jfif": ".jpg", ".jpe": ".jpg", ".jif": ".jpg"}  # suffixes of JPEGs that YOLO does not look at
+
+
+def stored_name(name: str, converted: bool) -> str:
+    """The name that an image has in a revision, with a suffix that YOLO looks at."""
+    stem, dot, suffix = name.rpartition(".")
+    if converted and suffix.lower() not in {"jpg", "jpeg"}:
+        return f"{stem}.jpg"
+    return f"{stem}{STORED[f'.{suffix.lower()}']}" if dot and f".{suffix.lower()}" in STORED else name
+
+
+def as_jpeg(source: IO[bytes], formats: list[str]) -> bytes:
+    """The image as JPEG; what is transparent becomes white.
+
+    Raises:
+        OSError: it cannot be decoded.
+    """
+    source.seek(0)
+    with Image.open(source, formats=formats) as image:
+        image.load()
+        whole = eight_bit(upright(image, orientation(image)))
+        profile = image.info.get("icc_profile")
+    if whole.has_transparency_data:
+        whole = whole.convert("RGBA")
+        whole = Image.alpha_composite(Image.new("RGBA", whole.size, (255, 255, 255, 255)), whole)
+    file = io.BytesIO()
+    whole.convert("RGB").save(file, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
+    return file.getvalue()
+
+
+def keep(folder: Path, content: bytes, sha256: str) -> Path:
+    """The content as a file that is there whole, and on the disk."""
+    folder.mkdir(exist_ok=True)
+    path, draft = folder / f"{sha256}.jpg", folder / f".{uuid.uuid4().hex}"
+    with open(draft, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+    return path
