@@ -19,6 +19,7 @@ from app.schemas import (
     TestOut,
     TestPage,
     TestQuery,
+    VideoForm,
 )
 from app.services import services
 
@@ -80,6 +81,22 @@ def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     return services().inference.try_frame(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
+
+
+@blueprint.post("/videos")
+@blueprint.input(VideoForm, location="form_and_files", arg_name="form")
+@blueprint.doc(
+    description="For videos that browsers do not play (MPEG-4 Part 2, AVI ...): at most 10 frames a second and 3,000 "
+    "in all. `X-Video-Cut: true`: only the beginning was converted. Nothing is kept.",
+    responses=picture("video/webm") | {429: "Another video is being converted."},
+)
+def video(form: dict[str, Any]) -> Response:
+    """Convert a video to WebM."""
+    file, made = services().inference.videos.convert(form["file"].stream)
+    response = send_file(file, mimetype="video/webm", max_age=0)
+    response.headers["X-Video-Cut"] = str(made["cut"]).lower()
+    response.headers["X-Video-Seconds"] = str(made["seconds"])
+    return response
 
 
 @blueprint.get("/models")

@@ -49,6 +49,7 @@ from app.schemas.tests import (
     TestOut,
     TestPage,
     TestQuery,
+    VideoForm,
 )
 from app.schemas.training_actions import (
     CheckpointsOut,

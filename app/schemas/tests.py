@@ -95,5 +95,14 @@ class FrameOut(Schema):
     task = String()
 
 
+class VideoForm(Schema):
+    file = File(required=True)
+
+
 class ModelPage(Page):
     models = List(Nested(TrainingOut))
+    default = Nested(
+        TrainingOut,
+        allow_none=True,
+        metadata={"description": "The model to try first: of the newest completed training that learned something."},
+    )

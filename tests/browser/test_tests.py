@@ -1,6 +1,7 @@
 """The page of tests: many pictures with the slider and two models, and the camera."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from app import create_app
+from app.database import writing
+from app.models import Checkpoint, Training, TrainingMetric, now
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
@@ -99,9 +102,9 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     shoot(page, "tests-two-models")
 
 
-def film(path: Path) -> Path:
+def film(path: Path, code: str = "VP80") -> Path:
     """Two seconds, five frames a second."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), 5, (160, 120))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 5, (160, 120))
     for number in range(10):
         writer.write(np.full((120, 160, 3), 20 * number, np.uint8))
     writer.release()
@@ -109,12 +112,13 @@ def film(path: Path) -> Path:
 
 
 def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_path: Path) -> None:
-    page = open_page(f"/tests?training_id={model}", locale="en")
+    page = open_page(f"/tests?training_id={model}", locale="en", expected="422")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     page.locator("[name=confidence]").fill("0.05")
     (tmp_path / "none.mp4").write_bytes(bytes(500))
     page.locator("[data-video-file]").set_input_files(tmp_path / "none.mp4")
-    expect(page.get_by_role("alert")).to_contain_text("cannot play “none.mp4”")
+    expect(page.get_by_role("alert")).to_contain_text("“none.mp4” can't be used")
+    expect(page.get_by_role("alert")).to_contain_text("not a video that can be decoded")
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
     expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=60_000)
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -128,6 +132,71 @@ def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_pa
     lines = Path(taken.value.path()).read_text().splitlines()
     assert {line.split(",")[1] for line in lines[1:]} == {"0.000", "0.500", "1.000", "1.500"}
     shoot(page, "tests-video")
+
+
+@pytest.fixture
+def judged(site: Server, model: int) -> Iterator[int]:
+    """The model with an evaluation that recommends 43%, and a newer one on other classes that learned nothing."""
+    app = create_app("cli", site.settings)
+    folder = Path(app.config["MODELS_DIR"]) / str(model) / "evaluation"
+    folder.mkdir(exist_ok=True)
+    number = add_training(app, (folder.parent / "run/weights/best.pt").read_bytes())
+    with app.app_context(), writing() as session:
+        row = session.get_one(Training, model)
+        row.end_time = now()
+        row.metrics = [TrainingMetric(epoch=1, map50=0.9, map95=0.6, timestamp=now())]
+        row.checkpoints = [Checkpoint(epoch=1, model_path=f"models/{model}/run/weights/best.pt", is_best=True)]
+        weak = session.get_one(Training, number)
+        weak.name, weak.end_time, weak.metrics = "Learned nothing", now(), [TrainingMetric(epoch=1, map50=0.0)]
+        weak.checkpoints = [Checkpoint(epoch=1, model_path="best.pt", is_best=True)]
+    body = {"names": list(CLASSES), "matrix": [], "images": 9, "objects": 9, "best": {"confidence": 0.43, "f1": 0.9}}
+    (folder / "evaluation.json").write_text(json.dumps(body))
+    yield number
+    with app.app_context(), writing() as session:
+        session.get_one(Training, number).deleted_at = now()
+        session.get_one(Training, model).checkpoints = []
+        session.get_one(Training, model).metrics = []
+
+
+def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open, judged: int) -> None:
+    page = open_page("/tests", locale="en")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    expect(page.locator("[name=confidence]")).to_have_value("0.43")
+    expect(page.locator("[data-recommended]")).to_have_text("43% is recommended for this model.")
+    page.locator("[name=confidence]").fill("0.05")
+    page.get_by_role("button", name="Use the recommended 43%").click()
+    expect(page.locator("[name=confidence]")).to_have_value("0.43")
+
+    # A comparison shows nothing until both have answered, and asks the second model by itself.
+    page.locator("[data-file]").set_input_files(file("a.jpg", image_bytes((320, 240))))
+    expect(page.locator("[data-found-count]")).not_to_be_empty(timeout=60_000)
+    page.route("**/api/tests?*", lambda route: page.wait_for_timeout(1500) or route.continue_())
+    page.get_by_label("Compare with a second model").check()
+    expect(page.locator("[data-picture]")).to_contain_text("Both models are analyzing the image")
+    expect(page.locator("[data-picture] canvas")).to_have_count(0)
+    expect(page.locator("[data-found]")).to_contain_text("Only B: 0", timeout=60_000)
+    expect(page.locator("[data-picture] canvas")).to_have_count(2)
+
+    # Another model: the list of classes is its own.
+    page.get_by_label("Compare with a second model").uncheck()
+    page.unroute("**/api/tests?*")
+    page.locator("[name=confidence]").fill("0.01")
+    expect(page.locator("[data-classes] li").first).to_be_visible()
+    page.locator("[data-classes] [type=checkbox]").first.uncheck()
+    page.get_by_role("combobox", name="Model", exact=True).fill("Learned")
+    page.get_by_role("option", name="Learned nothing").click()
+    expect(page.locator("[data-recommended]")).to_be_hidden()
+    expect(page.locator("[data-classes] [type=checkbox]").first).to_be_checked(timeout=60_000)
+
+
+def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
+    """MPEG-4 Part 2, which browsers do not play."""
+    page = open_page(f"/tests?training_id={model}", locale="en")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.mp4", "mp4v"))
+    expect(page.locator("[data-video-notice]")).to_contain_text("The server is converting it")
+    expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=90_000)
+    expect(page.locator("[data-video-notice]")).to_be_empty()
 
 
 def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int, site: Server) -> None:

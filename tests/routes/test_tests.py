@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.database import writing
 from app.extensions import db
-from app.models import Checkpoint, Test, Training, now
+from app.models import Checkpoint, Test, Training, TrainingMetric, now
 from app.services.infer.frames import MOST_AT_ONCE
 from scripts.local_server import settings_for
 from tests.data import image_bytes
@@ -148,3 +149,34 @@ def test_the_history_is_searched_by_model(client: FlaskClient, training: int) ->
 def test_only_the_page_of_tests_may_play_media(client: FlaskClient) -> None:
     assert "media-src 'self' blob:" in client.get("/tests").headers["Content-Security-Policy"]
     assert "media-src" not in client.get("/trainings").headers["Content-Security-Policy"]
+
+
+def test_the_default_is_the_newest_completed_model_that_learned_something(idle_app: APIFlask) -> None:
+    """Not the newest run with any weights, such as one that has only begun or that learned nothing."""
+    made = [add_training(idle_app, b"weights") for _ in range(5)]
+    states = [
+        ("completed", 0.9, 1),
+        ("completed", 0.7, 3),
+        ("completed", 0.6, 2),
+        ("completed", 0.0, 9),
+        ("running", 0.0, 0),
+    ]
+    with idle_app.app_context(), writing() as session:
+        for number, (status, map50, day) in zip(made, states, strict=True):
+            row = session.get_one(Training, number)
+            row.status, row.end_time = status, datetime(2026, 1, day, tzinfo=UTC) if day else None
+            row.metrics = [TrainingMetric(epoch=1, map50=map50)]
+            row.checkpoints = [Checkpoint(epoch=1, model_path="best.pt", is_best=True)]
+    client = idle_app.test_client()
+    page = client.get("/api/tests/models?per_page=1").get_json()
+    assert ([item["id"] for item in page["models"]], page["default"]["id"]) == ([made[4]], made[1])
+    with idle_app.app_context(), writing() as session:
+        for number in made[:3]:
+            session.get_one(Training, number).deleted_at = now()
+    assert client.get("/api/tests/models").get_json()["default"]["id"] == made[3], (
+        "completed, though it learned nothing"
+    )
+    with idle_app.app_context(), writing() as session:
+        for number in made:
+            session.get_one(Training, number).deleted_at = now()
+    assert client.get("/api/tests/models").get_json()["default"] is None

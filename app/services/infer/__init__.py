@@ -5,10 +5,16 @@ from typing import Any
 
 from app.services.infer.frames import Frames
 from app.services.infer.tried import Tests
+from app.services.infer.videos import VideoConverter
+from app.services.storage import StorageService
 
 
 class InferenceService(Tests, Frames):
     """Runs inference in a child that is started on first use."""
+
+    def __init__(self, storage: StorageService) -> None:
+        super().__init__(storage)
+        self.videos = VideoConverter(storage)
 
     def load_model(self, model_path: str | Path) -> list[str]:
         """Have a model in memory; returns its class names.

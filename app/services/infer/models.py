@@ -13,6 +13,13 @@ from app.services.infer.child import WarmChild
 from app.services.trainer import present
 from app.services.trainer.files import TrainingFiles
 
+LOOK_AT = 20  # newest trainings that are looked through for the default
+
+
+def usable(trainings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those whose weights are there."""
+    return [item for item in trainings if item["downloadable"]]
+
 
 class TriedModels(WarmChild):
     """Finds models and their files."""
@@ -33,7 +40,19 @@ class TriedModels(WarmChild):
         total = db.session.scalar(counted) or 0
         part = present.rows().where(*conditions).order_by(Training.id.desc())
         shown = present.shown_all(part.limit(per_page).offset((page - 1) * per_page), self.storage.models)
-        return {"models": shown, "total": total, "page": page, "per_page": per_page, "pages": -(-total // per_page)}
+        return {"models": shown, "default": self.default_model(), "total": total, "page": page, "per_page": per_page,
+                "pages": -(-total // per_page)}  # fmt: skip
+
+    def default_model(self) -> dict[str, Any] | None:
+        """The model to try first: the newest completed one that learned something, else any that has weights."""
+        wanted = present.rows().where(~present.deleted())
+        ended = wanted.where(Training.status == TrainingStatus.COMPLETED).order_by(
+            Training.end_time.desc().nulls_last()
+        )
+        others = wanted.where(Training.status != TrainingStatus.COMPLETED, Training.checkpoints.any())
+        found = usable(present.shown_all(ended.order_by(Training.id.desc()).limit(LOOK_AT), self.storage.models))
+        found += usable(present.shown_all(others.order_by(Training.id.desc()).limit(LOOK_AT), self.storage.models))
+        return next((item for item in found if item["level"] != "nothing"), found[0] if found else None)
 
     def model_of(self, training_id: int, checkpoint: str | None = None) -> Path:
         """The weights to try: the best, else the last, or the checkpoint that is asked for.

@@ -60,22 +60,27 @@ export const put = (path, body) => call("PUT", path, { body });
 export const patch = (path, body) => call("PATCH", path, { body });
 export const remove = (path, query) => call("DELETE", path, { query });
 
-/** POST a form with progress: `progress({sent, total, rate, left})`, in bytes and seconds. Returns {done, abort}. */
-export function upload(path, form, progress) {
+/** POST a form with progress: `progress({sent, total, rate, left})`, in bytes and seconds. `kind` of the answer: json, or blob for a file.
+    Returns {done, abort, header}. */
+export function upload(path, form, progress, kind = "json") {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     const rate = rateMeter();
     request.upload.addEventListener("progress", ({ loaded, total }) => progress({ sent: loaded, total, ...rate(loaded, total) }));
-    request.addEventListener("load", () => (request.status < 400 ? resolve(request.response) : reject(failed(request.status, request.response))));
+    request.addEventListener("load", async () => {
+      if (request.status < 400) { resolve(request.response); return; }
+      const told = kind === "blob" ? await request.response.text().then(JSON.parse).catch(() => null) : request.response;
+      reject(failed(request.status, told));
+    });
     request.addEventListener("error", () => reject(unreachable()));
     request.addEventListener("abort", () => reject(new ApiError({ title: t("Upload canceled"), detail: t("Nothing was stored on the server.") })));
     request.open("POST", path);
-    request.responseType = "json";
-    request.setRequestHeader("Accept", "application/json");
+    request.responseType = kind;
+    request.setRequestHeader("Accept", kind === "blob" ? "*/*" : "application/json");
     request.setRequestHeader("Accept-Language", locale);
     request.send(form);
   });
-  return { done, abort: () => request.abort() };
+  return { done, abort: () => request.abort(), header: (name) => request.getResponseHeader(name) };
 }
 
 /** The rate over the last three seconds, so that it neither jumps nor lags. */

@@ -8,7 +8,7 @@ what cannot be used is a finding or `Refused`.
 """
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from app.worker.formats import (
     coco,
@@ -88,12 +88,20 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         for path in [path for path in annotations.get("broken", []) if path in tree["json"]]:
             for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
+        if not annotations and photographs(tree):
+            raise Refused("no_labels", images=len(tree["image"]))
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
     roots = {item.root for item in found if item.complete and item.format in DETECTORS}
     found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
         item.others = found
     return found
+
+
+def photographs(tree: Tree) -> bool:
+    """Whether there are images alone: no text file has the name of one."""
+    texts = {PurePosixPath(path).stem for path in tree["text"]}
+    return bool(tree["image"]) and not any(PurePosixPath(path).stem in texts for path in tree["image"])
 
 
 def refuse_unread(tree: Tree, paths: list[str]) -> None:

@@ -239,3 +239,15 @@ def test_folders_that_may_be_anything(tmp_path: Path, files: dict[str, bytes | s
 )
 def test_no_dataset(tmp_path: Path, files: dict[str, bytes | str]) -> None:
     assert "images/train" in refusal(write(tmp_path, files))
+
+
+def test_photographs_alone_are_told_what_is_missing(tmp_path: Path) -> None:
+    """Not a list of formats: there are no labels, and what to do next."""
+    for number, extra in enumerate(({}, {"README.txt": "My holidays"}, {"notes/list.txt": "a b c"})):
+        files = pictures("a.jpg", "trip/b.jpg", "trip/c.jpg") | extra
+        text = refusal(write(tmp_path / str(number), files))
+        assert "no labels (images: 3" in text
+        assert "annotation tool" in text
+        assert "LabelMe" not in text
+    named = refusal(write(tmp_path / "named", pictures("a.jpg") | {"labels/a.txt": "what is it"}))
+    assert "no labels" not in named, "a text with the image's name may be meant as its labels"

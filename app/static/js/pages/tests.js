@@ -7,20 +7,20 @@ import { CameraView } from "../test/camera.js";
 import { save, saveCsv, saveJson } from "../test/export.js";
 import { Gallery } from "../test/gallery.js";
 import { TestHistory } from "../test/history.js";
-import { firstModel, ModelPicker } from "../test/models.js";
+import { firstModel, ModelPicker, rivalOf } from "../test/models.js";
 import { fromServer, Pictures } from "../test/pictures.js";
 import { showFound } from "../test/results.js";
 import { settings } from "../test/settings.js";
 import { VideoView } from "../test/video.js";
 import { number } from "../format.js";
 
-const VIDEO = /\.(mp4|webm|mov|m4v|mkv|avi|ogv)$/i;
+const VIDEO = /\.(mp4|webm|mov|m4v|mkv|avi|ogv|wmv|asf|flv|mpe?g|m2?ts|ts|vob|3gp)$/i;
 const form = $("[data-form]");
 const pickers = { a: new ModelPicker($("[data-picker=a]"), "a"), b: new ModelPicker($("[data-picker=b]"), "b") };
 const comparing = () => form.elements.compare.checked && mode === "pictures";
 const pictures = new Pictures(() => (form.elements.compare.checked ? pickers : { a: pickers.a }));
 const bench = new Bench(pictures, comparing);
-const gallery = new Gallery(pictures, (item) => { bench.look(item); classes(); });
+const gallery = new Gallery(pictures, (item) => { if (item) pictures.askAbout(item); bench.look(item); classes(); });
 const history = new TestHistory(reopen);
 const video = new VideoView($("[data-mode-video]"), pickers.a, (sample) => { if (mode === "video") showLive(sample, t("This position hasn't been analyzed yet.")); });
 const camera = new CameraView(pickers.a, (sample) => { if (mode === "camera") showLive(sample); }, (file) => take([file], false));
@@ -97,11 +97,17 @@ function showLive(sample, empty = t("Detections are listed here.")) {
   classes();
 }
 
+/** The answers of the models that are chosen now; those of others are of no use beside them. */
+function answered(item) {
+  if (!item || pictures.stale(item)) return [];
+  return (comparing() ? ["a", "b"] : ["a"]).map((side) => item.answers[side]).filter(Boolean);
+}
+
 /** The detections of what is looked at now, for the class list. */
 function classes() {
   if (mode === "video") settings.listClasses([...video.samples.values()].flatMap((sample) => sample.detections));
   else if (mode === "camera") settings.listClasses(camera.last?.detections || []);
-  else settings.listClasses(Object.values(gallery.current?.answers || {}).flatMap((answer) => answer.detections));
+  else settings.listClasses(answered(gallery.current).flatMap((answer) => answer.detections));
 }
 
 /** Offer to ask again where the model or the IoU is another one than was asked. */
@@ -128,19 +134,34 @@ function modelChanged() {
   showControls();
   const address = new URLSearchParams({ training_id: pickers.a.training.id, ...(pickers.a.select.value && { checkpoint: pickers.a.select.value }) });
   window.history.replaceState(null, "", `?${address}`);
-  const old = pictures.items.filter((item) => pictures.stale(item));
-  if (old.length === 1) pictures.again();
-  else pictures.go();
+  settings.forgetClasses();
+  settings.recommend(pickers.a.recommended);
+  askAgain();
   video.forget();
   stale();
+}
+
+/** The picture that is looked at is shown to the models that are chosen now; the others when they are looked at, or all by the button. */
+function askAgain() {
+  if (gallery.current) pictures.askAbout(gallery.current);
+  else pictures.go();
+  bench.refresh();
 }
 
 async function compareChanged() {
   $("[data-picker=b]").hidden = !comparing();
   showControls();
-  if (comparing() && !pickers.b.training) await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
-  else modelChanged();
+  if (comparing() && !pickers.b.training) await chooseRival();
+  else askAgain();
   redraw();
+  stale();
+}
+
+/** Another model; where there is none, another checkpoint of the same. */
+async function chooseRival() {
+  const rival = await rivalOf(pickers.a.training).catch(() => null);
+  if (rival) await pickers.b.choose(rival);
+  else await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
 }
 
 /** Everything that was found, for the downloads. */
@@ -174,7 +195,8 @@ pictures.addEventListener("stopped", ({ detail: error }) => put($("[data-queue-n
 settings.addEventListener("change", redraw);
 settings.addEventListener("ask", () => { video.forget(); stale(); });
 settings.bind(form);
-for (const picker of Object.values(pickers)) picker.addEventListener("change", modelChanged);
+pickers.a.addEventListener("change", modelChanged);
+pickers.b.addEventListener("change", () => { settings.forgetClasses(); askAgain(); redraw(); stale(); });
 form.elements.compare.addEventListener("change", compareChanged);
 $("[data-again]").addEventListener("click", () => pictures.again());
 for (const input of $$("[data-file], [data-video-file]")) input.addEventListener("change", () => { take([...input.files]); input.value = ""; });

@@ -20,8 +20,15 @@ export class Bench {
     this.refresh();
   }
 
+  /** A test of the history has the answer of one model alone. */
   get sides() {
-    return this.comparing() ? ["a", "b"] : ["a"];
+    return this.comparing() && this.item?.file ? ["a", "b"] : ["a"];
+  }
+
+  /** A comparison shows nothing until both models have answered: a bare picture would look as if nothing was found in it. */
+  get waiting() {
+    const { item, sides } = this;
+    return sides.length > 1 && item.state !== "failed" && (item.state !== "done" || this.pictures.stale(item) || sides.some((side) => !item.answers[side]));
   }
 
   refresh() {
@@ -54,12 +61,13 @@ export class Bench {
   make() {
     const { item } = this;
     const drawn = item.unshowable && this.sides.map((side) => item.answers[side]?.image_url || "").join();
-    const wanted = [item.id, this.sides.length, item.state === "failed", drawn].join();
+    const wanted = [item.id, this.sides.length, item.state === "failed", this.waiting, drawn].join();
     if (wanted === this.made) return;
     this.end();
     this.made = wanted;
-    this.place.classList.toggle("is-two", this.comparing());
+    this.place.classList.toggle("is-two", this.sides.length > 1 && !this.waiting);
     if (item.state === "failed") { put(this.place, this.refused(item)); return; }
+    if (this.waiting) { put(this.place, h("p", { class: "panel-empty", role: "status" }, t("Both models are analyzing the image…")), skeleton(4)); return; }
     put(this.place, this.sides.map((side) => this.figure(item, side)));
   }
 
@@ -87,7 +95,7 @@ export class Bench {
     const answers = this.sides.map((side) => item.answers[side]);
     put($("[data-times]"), answers.filter(Boolean).map((answer) => h("span", { class: "test-time", title: t("Model only; total: {total} ms", { total: number(answer.total) }) }, t("{time} ms", { time: number(answer.time, 1) }))));
     if (item.state === "failed") { $("[data-found-count]").textContent = ""; put(found, h("p", { class: "panel-empty" }, t("This image can't be used."))); return; }
-    if (answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put(found, item.state === "done" ? h("p", { class: "panel-empty" }, t("The second model hasn't analyzed this image.")) : [h("p", { class: "panel-empty" }, t("Analyzing…")), skeleton(3)]); return; }
+    if (this.waiting || answers.some((answer) => !answer)) { $("[data-found-count]").textContent = ""; put($("[data-times]")); put(found, h("p", { class: "panel-empty" }, t("Analyzing…")), skeleton(3)); return; }
     this.count(answers.map((answer) => settings.shown(answer.detections)));
   }
 

@@ -13,7 +13,7 @@ export class ModelPicker extends EventTarget {
   /** `root` has an input, a list, a select and a help line; `side` is "a" or "b". */
   constructor(root, side) {
     super();
-    Object.assign(this, { root, side, training: null, ready: false, options: [], active: -1, asked: 0 });
+    Object.assign(this, { root, side, training: null, confidence: null, ready: false, options: [], active: -1, asked: 0 });
     this.input = $("[role=combobox]", root);
     this.list = $("[role=listbox]", root);
     this.select = $("select", root);
@@ -114,7 +114,7 @@ export class ModelPicker extends EventTarget {
     this.close();
     put(this.select, h("option", { value: "" }, t("Best")));
     this.help();
-    await Promise.all([this.checkpoints(training, checkpoint), this.classes(training)]);
+    await Promise.all([this.checkpoints(training, checkpoint), this.classes(training), this.advised(training)]);
     if (this.training !== training) return;
     this.ready = true;
     this.dispatchEvent(new Event("change"));
@@ -122,6 +122,19 @@ export class ModelPicker extends EventTarget {
 
   async classes({ dataset_id: id }) {
     try { introduce((await get(`/api/datasets/${id}`)).classes); } catch { /* colours by the order in which they are found */ }
+  }
+
+  /** The confidence threshold that the model's page recommends, of its best weights; null where there is none. */
+  async advised({ id, status }) {
+    this.confidence = null;
+    if (!["completed", "failed", "cancelled"].includes(status)) return;
+    const verdict = await get(`/api/trainings/${id}/verdict`).catch(() => null);
+    if (this.training.id === id) this.confidence = verdict?.confidence ?? null;
+  }
+
+  /** Of what is chosen now: an earlier checkpoint has no recommendation. */
+  get recommended() {
+    return ["", "best"].includes(this.select.value) ? this.confidence ?? null : null;
   }
 
   async checkpoints(training, wanted) {
@@ -148,13 +161,20 @@ export class ModelPicker extends EventTarget {
 
 const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
 
-/** The models that there are, the newest first; and the one that the address names. */
+/** The model that the address names, else the one to try first: the newest completed one that learned something. */
 export async function firstModel() {
   const wanted = new URLSearchParams(window.location.search);
-  const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
-  const usable = models.filter((item) => item.downloadable);
+  const { models, default: usual } = await get("/api/tests/models", { per_page: PER_PAGE });
   const named = wanted.get("training_id");
-  let training = usable.find((item) => String(item.id) === named);
+  let training = models.find((item) => item.downloadable && String(item.id) === named);
   if (named && !training) training = await get(`/api/trainings/${named}`).catch(() => null);
-  return { training: training?.downloadable ? training : usable[0], checkpoint: training ? wanted.get("checkpoint") || "" : "", missing: Boolean(named && !training?.downloadable) };
+  const found = training?.downloadable;
+  return { training: found ? training : usual, checkpoint: found ? wanted.get("checkpoint") || "" : "", missing: Boolean(named && !found) };
+}
+
+/** Another model to compare with: the newest completed one of the same task, of the same dataset if there is one; null where there is none. */
+export async function rivalOf({ id, task, dataset_id: dataset }) {
+  const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
+  const others = models.filter((item) => item.downloadable && item.id !== id && item.task === task && item.status === "completed" && item.level !== "nothing");
+  return others.find((item) => item.dataset_id === dataset) || others[0] || null;
 }

@@ -55,6 +55,14 @@ export class Pictures extends EventTarget {
     return item.file && item.state === "done" && Object.entries(this.sides()).some(([side, picker]) => item.answers[side]?.key !== keyFor(picker));
   }
 
+  /** Ask about one picture, before the others, where its answers are not of the models that are chosen now. */
+  askAbout(item) {
+    if (this.stale(item)) item.state = "waiting";
+    if (item.state === "waiting") this.first = item;
+    this.tell(item);
+    this.go();
+  }
+
   /** Ask again about those that are stale. */
   again() {
     for (const item of this.items) if (this.stale(item)) item.state = "waiting";
@@ -84,7 +92,8 @@ export class Pictures extends EventTarget {
   }
 
   async work() {
-    const item = this.items.find(({ state }) => state === "waiting");
+    const item = this.first?.state === "waiting" ? this.first : this.items.find(({ state }) => state === "waiting");
+    this.first = null;
     item.state = "sending";
     this.working.add(item);
     this.tell(item);

@@ -10,6 +10,8 @@ export const FLOOR = 0.001; // the server is asked for everything above this, on
 class Settings extends EventTarget {
   hidden = new Set();
   counts = new Map();
+  recommended = null;
+  touched = false;
 
   /** Tie the controls of the page. */
   bind(form) {
@@ -24,13 +26,44 @@ class Settings extends EventTarget {
   get iou() { return Number(this.form.elements.iou.value); }
   get labels() { return this.form.elements.labels.checked; }
 
+  /** The threshold that the model recommends, unless the reader has set another one; null: none. */
+  recommend(confidence) {
+    const { confidence: slider } = this.form.elements;
+    this.recommended = confidence === null ? null : Number(confidence.toFixed(2));
+    if (this.recommended !== null && !this.touched) slider.value = this.recommended;
+    this.values();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Back to what is recommended. */
+  useRecommended() {
+    this.touched = false;
+    this.recommend(this.recommended);
+  }
+
+  /** Another model: its classes are others. */
+  forgetClasses() {
+    this.counts.clear();
+    this.hidden.clear();
+    put($("[data-classes]"));
+    $("[data-classes-field]").hidden = true;
+  }
+
   changed(name) {
+    if (name === "confidence") this.touched = true;
     this.values();
     this.dispatchEvent(new Event(name === "iou" ? "ask" : "change"));
   }
 
   values() {
     for (const output of $$("[data-value]")) output.textContent = percent(this[output.dataset.value]);
+    const place = $("[data-recommended]");
+    const { recommended } = this;
+    const same = recommended !== null && Math.abs(this.confidence - recommended) < 0.005;
+    place.hidden = recommended === null;
+    if (recommended === null) return;
+    put(place, same ? t("{value} is recommended for this model.", { value: percent(recommended) })
+      : h("button", { class: "link-button", type: "button", onclick: () => this.useRecommended() }, t("Use the recommended {value}", { value: percent(recommended) })));
   }
 
   /** Whether the reader wants to see it. The classes of a whole picture are shown however unsure the model is. */

@@ -1,7 +1,9 @@
 /* A video: frames at a chosen rate go to the model; what it found is drawn over the playback. */
-import { $, failure, h, icon, put } from "../dom.js";
+import { upload } from "../api.js";
+import { $, button, failure, h, icon, put } from "../dom.js";
 import { duration, number } from "../format.js";
 import { t } from "../i18n.js";
+import { bar, moveBar } from "../status.js";
 import { askAbout, grab, keyOf } from "./frames.js";
 import { Timeline } from "./timeline.js";
 import { Viewer } from "./viewer.js";
@@ -27,8 +29,11 @@ export class VideoView {
     return Number(this.rateChoice.value);
   }
 
-  async load(file) {
+  /** Show a video. `made`: by the server, of one that the browser cannot play. */
+  async load(file, made = false) {
     this.stop();
+    this.sending?.abort();
+    this.sending = null;
     if (this.url) URL.revokeObjectURL(this.url);
     this.viewer?.end();
     Object.assign(this, { file, url: URL.createObjectURL(file), samples: new Map(), viewer: null, before: undefined, touched: false, fresh: 0 });
@@ -43,7 +48,9 @@ export class VideoView {
       this.length = await lengthOf(this.probe);
       if (!this.probe.videoWidth) throw new Error("no picture");
     } catch {
-      if (this.file === file) this.refuse(file);
+      if (this.file !== file) return;
+      if (made) this.refuse(file, t("Convert it, for example with ffmpeg, and try again."));
+      else await this.convert(file);
       return;
     }
     if (this.file !== file) return; // another one was chosen meanwhile
@@ -56,8 +63,35 @@ export class VideoView {
     this.analyse();
   }
 
-  refuse(file) {
-    put($("[data-video-notice]"), failure({ title: t("The browser can't play “{name}”", { name: file.name }), detail: t("Use MP4 (H.264) or WebM (VP8, VP9). Other videos can be converted with ffmpeg: ffmpeg -i video.avi video.mp4") }, null));
+  /** The server decodes what the browser cannot, and gives it back as WebM. */
+  async convert(file) {
+    $("[data-video-drop]").hidden = $("[data-video-bench]").hidden = true;
+    const text = h("span", { class: "tabular" }, t("Uploading the video…"));
+    const progress = bar(null, "", t("Converting the video"));
+    const cancel = button("x-lg", t("Cancel"), async () => this.sending?.abort(), "btn-outline btn-sm");
+    put($("[data-video-notice]"), h("div", { class: "video-converting", role: "status" }, h("p", {}, t("The browser can't play “{name}”. The server is converting it.", { name: file.name })), progress, h("div", { class: "video-converting-row" }, text, cancel)));
+    const form = new FormData();
+    form.append("file", file, file.name);
+    this.sending = upload("/api/tests/videos", form, ({ sent, total }) => {
+      if (sent < total) moveBar(progress, sent / total);
+      else { put(text, t("Decoding on the server…")); progress.classList.add("is-open"); progress.removeAttribute("aria-valuenow"); progress.firstElementChild.style.width = ""; }
+    }, "blob");
+    const own = this.sending;
+    try {
+      const video = await own.done;
+      if (this.file !== file) return;
+      const cut = own.header("X-Video-Cut") === "true";
+      await this.load(new File([video], file.name, { type: "video/webm" }), true);
+      if (cut) put($("[data-video-notice]"), h("div", { class: "notice is-warning", role: "status" }, icon("scissors"), h("div", { class: "notice-text" }, t("The video is long: only its first {time} were converted.", { time: duration(Number(own.header("X-Video-Seconds"))) }))));
+    } catch (error) {
+      if (this.file === file) this.refuse(file, error.errors?.[0]?.message || error.detail || error.title);
+    } finally {
+      if (this.sending === own) this.sending = null;
+    }
+  }
+
+  refuse(file, detail) {
+    put($("[data-video-notice]"), failure({ title: t("“{name}” can't be used", { name: file.name }), detail }, null));
     $("[data-video-drop]").hidden = false;
     $("[data-video-bench]").hidden = true;
     this.file = null;
@@ -155,6 +189,7 @@ export class VideoView {
 
   leave() {
     this.stop();
+    this.sending?.abort();
     this.player?.pause();
     if (this.file) this.progress();
   }

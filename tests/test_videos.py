@@ -1,0 +1,149 @@
+"""Videos that browsers do not play are decoded in a child; hostile ones get a clear refusal and leave nothing."""
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from apiflask import APIFlask
+
+from app.services.infer import videos
+from app.worker.video import container_of
+from tests.data import image_bytes
+
+ENGLISH = {"Accept-Language": "en"}
+
+
+def film(
+    path: Path, code: str = "mp4v", frames: int = 20, fps: float = 10, size: tuple[int, int] = (160, 120)
+) -> bytes:
+    """A video as OpenCV writes it; each frame is brighter than the one before."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), fps, size)
+    assert writer.isOpened()
+    for number in range(frames):
+        writer.write(np.full((size[1], size[0], 3), 255 * number // frames, np.uint8))
+    writer.release()
+    return path.read_bytes()
+
+
+def sent(app: APIFlask, content: bytes, name: str = "film.mp4") -> Any:
+    form = {"file": (io.BytesIO(content), name)}
+    return app.test_client().post("/api/tests/videos", data=form, headers=ENGLISH)
+
+
+def decoded(content: bytes, folder: Path) -> tuple[list[float], float]:
+    """The brightness of each frame, and the frames per second."""
+    (folder / "made.webm").write_bytes(content)
+    video = cv2.VideoCapture(str(folder / "made.webm"))
+    found = []
+    while (answer := video.read())[0]:
+        found.append(float(answer[1].mean()))
+    return found, video.get(cv2.CAP_PROP_FPS)
+
+
+def staged(app: APIFlask) -> list[Path]:
+    return [path for path in Path(app.config["DATA_ROOT"], "tmp").glob("*") if path.is_dir()]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("a.mp4", "mp4v"), ("a.avi", "MJPG"), ("a.avi", "XVID"), ("a.mov", "mp4v"), ("a.mkv", "XVID")]
+)
+def test_what_opencv_writes_becomes_a_video_for_browsers(
+    idle_app: APIFlask, tmp_path: Path, name: str, code: str
+) -> None:
+    answer = sent(idle_app, film(tmp_path / name, code), name)
+    assert answer.status_code == 200, answer.get_json()
+    assert (answer.mimetype, answer.headers["X-Video-Cut"]) == ("video/webm", "false")
+    frames, fps = decoded(answer.data, tmp_path)
+    assert (len(frames), round(fps)) == (20, 10)
+    assert frames[0] < frames[10] < frames[19]
+    answer.close()
+    assert staged(idle_app) == []
+
+
+def test_fast_and_large_videos_are_thinned_and_made_smaller(idle_app: APIFlask, tmp_path: Path) -> None:
+    answer = sent(idle_app, film(tmp_path / "a.mp4", frames=60, fps=60, size=(1600, 900)))
+    frames, fps = decoded(answer.data, tmp_path)
+    assert (len(frames), round(fps)) == (10, 10)
+    video = cv2.VideoCapture(str(tmp_path / "made.webm"))
+    assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == (1280, 720)
+
+
+def test_a_long_video_is_cut_and_says_so(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its length is not known beforehand: the file claims to be short, or the time is over."""
+    monkeypatch.setattr(videos, "WORK_S", 0.0)
+    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    assert answer.status_code == 422, "not one frame in no time"
+    monkeypatch.undo()
+    monkeypatch.setattr(videos, "MOST_FRAMES", 5)
+    content = film(tmp_path / "a.mp4")
+    frames, _ = decoded(sent(idle_app, content).data, tmp_path)
+    assert len(frames) == 5, "every fourth: the whole video in few frames"
+
+
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"
+CONCAT = b"ffconcat version 1.0\nfile /etc/passwd\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 500, PLAYLIST, CONCAT, image_bytes(), b"RIFF\xff\xff\xff\xffAVI LIST",
+     b"\x1a\x45\xdf\xa3" + b"\xff" * 99,
+     b"\0\0\0\x18ftypmp42" + b"\xff" * 3000, b"<html>", b"GIF89a" + b"\0" * 90],
+)  # fmt: skip
+def test_hostile_files_are_refused(idle_app: APIFlask, content: bytes) -> None:
+    answer = sent(idle_app, content)
+    assert answer.status_code in {400, 422}, answer.data[:200]
+    assert "video" in answer.get_json()["errors"][0]["message"] or answer.status_code == 400
+    assert staged(idle_app) == []
+
+
+def test_playlists_are_told_before_the_decoder_sees_them() -> None:
+    assert not container_of(PLAYLIST)
+    assert not container_of(CONCAT)
+    assert not container_of(b"<?xml version='1.0'?><MPD>")
+
+
+def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:
+    whole = film(tmp_path / "a.avi", "MJPG", frames=40)
+    half = sent(idle_app, whole[: len(whole) // 2], "half.avi")
+    assert half.status_code in {200, 422}
+    if half.status_code == 200:
+        assert 0 < len(decoded(half.data, tmp_path)[0]) < 40
+    index_lost = sent(idle_app, film(tmp_path / "a.mp4")[:-400])  # an MP4 has its index at its end
+    assert index_lost.status_code == 422
+    assert "ffmpeg" in index_lost.get_json()["detail"] or "decoded" in index_lost.get_json()["detail"]
+
+
+def test_frames_that_are_too_large_are_known_before_decoding(idle_app: APIFlask, tmp_path: Path) -> None:
+    idle_app.config["MAX_IMAGE_PIXELS"] = 10_000
+    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    assert answer.status_code == 413
+
+
+def test_a_decoder_that_hangs_is_killed(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(videos, "KILL_S", 0.0)
+    began = time.monotonic()
+    answer = sent(idle_app, film(tmp_path / "a.mp4"))
+    assert (answer.status_code, time.monotonic() - began < 30) == (422, True)
+    assert "too long" in answer.get_json()["detail"]
+    left = [item for item in psutil.Process().children(recursive=True) if "app.worker.video" in item.cmdline()]
+    assert [item for item in left if item.status() != psutil.STATUS_ZOMBIE] == []
+    assert staged(idle_app) == []
+    monkeypatch.undo()
+    assert sent(idle_app, film(tmp_path / "a.mp4")).status_code == 200, "the next one is converted"
+
+
+def test_one_at_a_time(idle_app: APIFlask, tmp_path: Path) -> None:
+    converter = idle_app.extensions["services"].inference.videos
+    assert converter._free.acquire(blocking=False)
+    try:
+        answer = sent(idle_app, film(tmp_path / "a.mp4"))
+        assert answer.status_code == 429
+        assert int(answer.headers["Retry-After"]) > 0
+    finally:
+        converter._free.release()
