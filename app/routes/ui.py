@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from apiflask import APIBlueprint
 from flask import current_app, redirect, render_template, request, send_file
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from app.errors import NotFound
 from app.extensions import db
 from app.i18n import LOCALES
 from app.models import Dataset, Training, TrainingStatus
+from app.services.guide import guide
 from app.services.source import source_archive
 from app.services.trainer.levels import LEVELS
 
@@ -110,6 +112,12 @@ def system() -> str:
 def tests() -> str:
     """Try a trained model on images, a video or the camera."""
     return render_template("tests.html")
+
+
+@blueprint.get("/help")
+def help_page() -> str:
+    """The user guide, in the reader's language."""
+    return render_template("help.html", guide=guide(str(get_locale())))
 
 
 @blueprint.post("/language")

@@ -145,7 +145,7 @@ export class ModelPicker extends EventTarget {
     const others = new Map(found.filter((item) => !item.is_best).map((item) => [item.epoch, item]));
     put(this.select,
       h("option", { value: best ? "best" : "" }, best ? label(t("Best: epoch {epoch}", { epoch: number(best.epoch) }), best) : t("Best")),
-      found.length && h("option", { value: "last" }, t("Last")),
+      others.size > 0 && h("option", { value: "last" }, t("Last")),
       [...others.values()].map((item) => h("option", { value: String(item.epoch) }, label(t("Epoch {epoch}", { epoch: number(item.epoch) }), item))));
     if (wanted && [...this.select.options].some(({ value }) => value === wanted)) this.select.value = wanted;
     this.select.disabled = this.select.options.length < 2;

@@ -1,0 +1,95 @@
+"""The user guide of the wiki as HTML, in the reader's language."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from app.config import ROOT
+
+WIKI = ROOT / "wiki"
+GUIDES = {"pt_BR": "Guia-do-Usuario", "en": "User-Guide"}
+MARK = re.compile(r'<a id="([a-z-]+)"></a>')
+
+FRAMES = (  # what is wider than the page scrolls, by the keyboard, too
+    (r"<p>§([a-z-]+)§\s*</p>", r'<a id="\1"></a>'),
+    (r"<table>", '<div class="table-wrap" tabindex="0"><table>'),
+    (r"</table>", "</table></div>"),
+    (r"<pre>", '<pre tabindex="0">'),
+)
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A guide: its title, its HTML, and its sections as (anchor, title)."""
+
+    title: str
+    html: str
+    sections: tuple[tuple[str, str], ...]
+
+
+def guide(locale: str) -> Guide:
+    """The guide in a language; Portuguese where there is none."""
+    name = GUIDES.get(locale, GUIDES["pt_BR"])
+    path = WIKI / f"{name}.md"
+    return rendered(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def rendered(path: Path, _changed: int) -> Guide:
+    """A file of the wiki, rendered once for each of its states. HTML in it is shown as text: `html` is off."""
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    text = path.read_text(encoding="utf-8")
+    tokens = parser.parse(MARK.sub(lambda found: f"§{found[1]}§", text))
+    title, sections = number_headings(tokens)
+    without_pages(tokens)
+    html = parser.renderer.render(tokens, parser.options, {})
+    for plain, better in FRAMES:
+        html = re.sub(plain, better, html)
+    return Guide(title, html, tuple(sections))
+
+
+def number_headings(tokens: list[Token]) -> tuple[str, list[tuple[str, str]]]:
+    """Give the headings anchors, and take the title out; the title, and the sections."""
+    title, sections = "", []
+    seen: set[str] = set()
+    for place, token in enumerate(tokens):
+        if token.type != "heading_open":
+            continue
+        text = tokens[place + 1].content
+        if token.tag == "h1":
+            title, tokens[place + 1].children, token.hidden = text, [], True
+            tokens[place + 2].hidden = True
+            continue
+        anchor = slug(text)
+        while anchor in seen:
+            anchor += "-"
+        seen.add(anchor)
+        token.attrSet("id", anchor)
+        if token.tag == "h2":
+            sections.append((anchor, text))
+    return title, sections
+
+
+def without_pages(tokens: Iterable[Token]) -> None:
+    """Links to other pages of the wiki, which are not served, become text."""
+    for token in tokens:
+        children = token.children or []
+        hidden = False
+        for child in children:
+            if child.type == "link_open":
+                hidden = not str(child.attrGet("href")).startswith(("http://", "https://", "#"))
+                child.attrSet("rel", "noopener")
+            child.hidden = hidden and child.type in {"link_open", "link_close"}
+            if child.type == "link_close":
+                hidden = False
+        token.children = [child for child in children if not child.hidden] if token.children is not None else None
+
+
+def slug(text: str) -> str:
+    """An anchor of a heading: letters and digits with hyphens."""
+    return re.sub(r"[^\w]+", "-", text.lower()).strip("-")
