@@ -82,6 +82,7 @@ def register_services(app: APIFlask) -> None:
     from app.services import Services
     from app.services.backup import BackupService
     from app.services.datasets import DatasetService
+    from app.services.environment import PASSED_ON
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.installation import InstallationService
@@ -92,6 +93,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.uploads import UploadService
 
     watch_queries(app)
+    PASSED_ON.more = app.config["CHILD_ENV"]
     storage = StorageService(app.config["DATA_ROOT"])
     trainer = TrainingService(storage)
     datasets = DatasetService(storage)

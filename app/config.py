@@ -67,6 +67,14 @@ def host_names(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def variable_names(text: str) -> tuple[str, ...]:
+    """Names of variables, from "HF_HOME, NCCL_*"."""
+    names = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not all(re.fullmatch(r"[A-Za-z_]\w*\*?", name) for name in names):
+        raise ValueError("expected names of variables such as HF_HOME or NCCL_*")
+    return names
+
+
 async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
 on_shutdown = one_word("continue", "stop")
 backup_models = one_word("best", "all", "marked", "none")
@@ -129,6 +137,13 @@ SETTINGS = (
         backup_models,
         "best",
         "Which models are backed up: best (of each dataset, and those marked important), all, marked or none.",
+    ),
+    Setting(
+        "CHILD_ENV",
+        variable_names,
+        "",
+        "Further environment variables that training and import processes get, comma separated, such as HF_HOME or "
+        "PLUGIN_*.",
     ),
     Setting("INFERENCE_CACHE_SIZE", int, "2", "Trained models that the test process keeps in memory."),
     Setting("SOCKETIO_ASYNC_MODE", async_mode, "eventlet", "Server mode: eventlet or threading."),

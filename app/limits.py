@@ -53,10 +53,10 @@ class Bucket:
     burst: float
     rate: float
     _left: float = field(init=False)
-    _at: float = field(default_factory=time.monotonic)
+    _at: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._left = self.burst
+        self._left, self._at = self.burst, time.monotonic()
 
     def take(self) -> float:
         """0.0: go on; else the seconds after which it would be."""

@@ -13,6 +13,7 @@ import pytest
 import requests
 import yaml
 
+from app.config import load_settings
 from scripts.local_server import ROOT, free_port, settings_for
 
 COMMAND = ["gunicorn", "--worker-class", "eventlet", "-w", "1", "--bind", "0.0.0.0:5000", "run:app"]
@@ -90,6 +91,18 @@ def test_compose_gives_what_training_needs() -> None:
     (device,) = compose["services"]["gpu"]["deploy"]["resources"]["reservations"]["devices"]
     assert device["driver"] == "nvidia"
     assert device["capabilities"] == ["gpu"]
+
+
+def test_nginx_is_in_front_of_the_application() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    proxy = yaml.safe_load((ROOT / "deploy" / "compose.nginx.yaml").read_text())["services"]["nginx"]
+    config = (ROOT / "deploy" / "nginx.conf").read_text()
+    for service in compose["services"].values():
+        assert service["networks"]["default"]["aliases"] == ["application"]
+    assert "sed s/127.0.0.1:5000/application:5000/" in " ".join(proxy["command"])
+    assert config.count("127.0.0.1:5000") == 1
+    assert all(port.startswith("127.0.0.1:") for port in proxy["ports"])
+    assert f"client_max_body_size {load_settings({})['MAX_UPLOAD_SIZE'] // 1024**2}m;" in config
 
 
 def answer(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> requests.Response:

@@ -1,9 +1,14 @@
 """What happened in a training: its messages by number, and the coach's advice."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import current_app
+from flask_babel import gettext as _
 
+from app.errors import Unavailable
 from app.schemas import AdvicesOut, EventQuery, EventsOut
 from app.services import services
 
@@ -16,11 +21,32 @@ blueprint = APIBlueprint("training_events", __name__, tag="Training events")
 @blueprint.doc(
     description="The messages of the Socket.IO room, in order, for clients that poll. A training_status"
     " holds the training as it is now.",
-    responses={404: "There is no such training."},
+    responses={404: "There is no such training.", 503: "Too many clients wait: come again as `Retry-After` says."},
 )
 def list_events(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """List what happened after a number."""
-    return services().trainer.events(training_id, **query)
+    trainer, wait = services().trainer, query.pop("wait")
+    found = trainer.events(training_id, **query)
+    if found["events"] or not wait:
+        return found
+    with one_of_those_who_wait():
+        return trainer.events(training_id, **query, wait=wait)
+
+
+@contextmanager
+def one_of_those_who_wait() -> Iterator[None]:
+    """A place for a request that waits.
+
+    Raises:
+        Unavailable: all are taken.
+    """
+    slots = current_app.extensions["waiting"].long_polls
+    if not slots.take():
+        raise Unavailable(_("Too many clients are waiting for events. Try again in a few seconds, or without `wait`."))
+    try:
+        yield
+    finally:
+        slots.give()
 
 
 @blueprint.get("/api/trainings/<id:training_id>/advice")

@@ -17,6 +17,7 @@ import psutil
 
 from app.config import ROOT
 from app.events import Envelope, read_events
+from app.services.environment import PASSED_ON
 
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
@@ -41,12 +42,10 @@ _started: dict[int, subprocess.Popen] = {}
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: ours, made safe, with `extra` on top; empty values are left out."""
-    merged = dict(os.environ) | SAFE_ENVIRONMENT | {key: value for key, value in extra.items() if value}
+    """The environment of a child: what it needs of ours, made safe, with `extra` on top; empty values are left out."""
+    merged = PASSED_ON.select() | SAFE_ENVIRONMENT | {key: value for key, value in extra.items() if value}
     if not merged.get("CUDA_VISIBLE_DEVICES"):  # empty in .env means all GPUs; to CUDA it would mean none
         merged.pop("CUDA_VISIBLE_DEVICES", None)
-    merged.pop("SECRET_KEY", None)
-    merged.pop("DATABASE_URL", None)
     merged["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     return merged
 

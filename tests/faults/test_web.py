@@ -191,7 +191,7 @@ CLIENTS, MESSAGES = 500, 20
 
 @pytest.mark.faults("500 Socket.IO clients in rooms", 3)
 def test_many_clients(record: Record, tmp_path: Path) -> None:
-    """Eventlet: under threading each open page holds one of 100 threads. Each message reaches each client once."""
+    """Eventlet: under threading 250 pages are connected. Each message reaches each client once."""
     with Server(tmp_path, "eventlet") as server:
         dataset_id = add_dataset(server)
         with occupied(server, dataset_id):

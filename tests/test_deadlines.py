@@ -1,0 +1,124 @@
+"""Deadlines, paces and places: what keeps slow clients from holding threads."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from apiflask import APIFlask
+from gunicorn.http.body import Body as ServersBody
+from gunicorn.http.body import LengthReader
+from gunicorn.http.unreader import SocketUnreader
+
+from app import bodies
+from app.bodies import Body, Pace
+from app.deadlines import DEADLINES, Deadlines
+from app.errors import CutShort, TooSlow
+from app.limits import OF_MODE, Bucket, Slots, Waiting
+from scripts.local_server import ROOT
+from tests.services.runs import make
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_who_is_late_is_cut_off(pair: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = pair
+    deadlines = Deadlines()
+    deadlines.set(ours, 60)
+    deadlines.cut_late()
+    theirs.sendall(b"x")
+    assert (ours.recv(10), deadlines.late(ours)) == (b"x", False)
+    deadlines.set(ours, -1)
+    deadlines.cut_late()
+    assert (ours.recv(10), deadlines.late(ours)) == (b"", True)
+    ours.sendall(b"an answer can still be sent")
+    assert theirs.recv(100)
+    deadlines.clear(ours)
+    assert not deadlines.late(ours)
+    deadlines.set(ours, -1)
+    ours.close()
+    deadlines.cut_late()
+
+
+def test_a_body_that_is_cut_off_was_too_slow(
+    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = pair
+    for grace, error in ((-1.0, TooSlow), (60.0, CutShort)):
+        monkeypatch.setattr(bodies, "PATIENT_S", grace)
+        theirs.sendall(b"abc")
+        body = Body(ServersBody(LengthReader(SocketUnreader(ours), 10)), 10, Pace(ours))
+        assert body.read(3) == b"abc"
+        DEADLINES.cut_late()
+        if error is CutShort:
+            theirs.close()
+        with pytest.raises(error):
+            body.read(3)
+        body.close()
+        if error is TooSlow:
+            ours, theirs = socket.socketpair()
+    ours.close()
+
+
+def test_the_pace_follows_what_came_and_hurries_where_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(DEADLINES, "set", lambda _connection, seconds: given.append(seconds))
+    monkeypatch.setattr(Pace, "_waiting", set())
+    monkeypatch.setattr(bodies, "PATIENT", 1)
+    one, two = Pace(object()), Pace(object())
+    one.came(10 * int(bodies.SLOWEST))
+    expected = (bodies.PATIENT_S, bodies.HURRIED_S, bodies.PATIENT_S + 10)
+    assert given == [pytest.approx(seconds, abs=1) for seconds in expected]
+    one.end()
+    two.end()
+    Pace(object())
+    assert given[-1] == pytest.approx(bodies.PATIENT_S, abs=1)
+
+
+def test_places() -> None:
+    slots = Slots(2)
+    assert [slots.take() for _ in range(3)] == [True, True, False]
+    slots.give()
+    assert slots.take()
+    for mode in ("eventlet", "threading"):
+        assert Waiting(mode).long_polls.take()
+
+
+def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("app.limits.time.monotonic", lambda: clock[0])
+    bucket = Bucket(2, 10.0)
+    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, pytest.approx(0.1)]
+    clock[0] += 0.1
+    assert [bucket.take() for _ in range(2)] == [0.0, pytest.approx(0.1)]
+
+
+def test_threads_are_left_for_short_requests() -> None:
+    """Of gunicorn's threads, those that wait may not take all."""
+    lines = (ROOT / "gunicorn.conf.py").read_text().splitlines()
+    threads = next(int(line.split("=")[1].split("#")[0]) for line in lines if line.startswith("threads ="))
+    assert sum(OF_MODE["threading"].values()) <= threads - 100
+
+
+def test_too_many_wait(app: APIFlask) -> None:
+    """Long polls and large downloads beyond the places are sent away at once."""
+    training_id = make(app, "completed", seq=3)
+    weights = app.extensions["services"].trainer.folder(training_id) / "run" / "weights" / "best.pt"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(bytes(1_000_000))
+    client, waiting = app.test_client(), app.extensions["waiting"]
+    waiting.long_polls.count = waiting.downloads.count = 0
+    for place in ("events?after=3&wait=25", "download"):
+        answer = client.get(f"/api/trainings/{training_id}/{place}")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert answer.content_type == "application/problem+json"
+    assert client.get(f"/api/trainings/{training_id}/events?after=0&wait=0").status_code == 200
+    waiting.downloads.count = 1
+    for _ in range(3):  # the place is given back
+        answer = client.get(f"/api/trainings/{training_id}/download")
+        assert len(answer.get_data()) == 1_000_000
+        answer.close()
