@@ -17,9 +17,8 @@ os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 worker_class = "gthread" if os.environ.get("SOCKETIO_ASYNC_MODE") == "threading" else "eventlet"
 workers = 1  # Socket.IO rooms and the supervisor live in one process
-threads = (
-    600  # gthread: each open websocket and each that waits holds one; app/limits.py leaves some for short requests
-)
+# gthread: each open websocket and each request that waits holds one; app/limits.py leaves some for short requests.
+threads = 600
 worker_connections = 4000
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120

@@ -93,8 +93,8 @@ def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.limits.time.monotonic", lambda: clock[0])
     bucket = Bucket(2, 10.0)
     assert [bucket.take() for _ in range(3)] == [0.0, 0.0, pytest.approx(0.1)]
-    clock[0] += 0.1
-    assert [bucket.take() for _ in range(2)] == [0.0, pytest.approx(0.1)]
+    clock[0] += 0.125
+    assert [bucket.take() for _ in range(2)] == [0.0, pytest.approx(0.075)]
 
 
 def test_threads_are_left_for_short_requests() -> None:
