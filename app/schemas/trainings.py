@@ -168,6 +168,7 @@ class TrainingOut(Schema):
     )
     stop_requested = Boolean()
     downloadable = Boolean()
+    evaluated = Boolean(metadata={"description": "GET .../evaluation has one; of a stopped run it follows the end."})
     best = Nested(MetricOut, allow_none=True, metadata={"description": "The epoch with the best fitness so far."})
     progress = Dict(
         metadata={"description": "stage, or epoch, batch, batches, loss; fraction: 0 to 1 of the whole run."}

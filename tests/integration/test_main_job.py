@@ -114,6 +114,32 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
     assert "Starting training for 2 epochs" in server.get(f"/api/trainings/{training_id}/log").json()["text"]
 
 
+def evaluated(server: Server, training_id: int) -> dict[str, Any]:
+    """The evaluation that follows a stop."""
+    until = time.monotonic() + 150
+    while not state(server, training_id)["evaluated"]:
+        assert time.monotonic() < until, server.log()
+        time.sleep(0.2)
+    assert state(server, training_id)["status"] == "cancelled"
+    return server.get(f"/api/trainings/{training_id}/evaluation").json()
+
+
+def test_stop_while_paused(prepared: tuple[Server, int]) -> None:
+    """There is no process then: one comes for the evaluation alone, and going on ends it."""
+    server, dataset_id = prepared
+    number = begin(server, dataset_id, epochs=1000)
+    with Listener(server.url) as watcher:
+        watcher.ask("join_training", {"training_id": number})
+        watcher.wait("training_progress", 60, lambda item: item["progress"].get("epoch", 0) >= 2)
+        assert server.post(f"/api/trainings/{number}/pause").status_code == 202
+        watcher.wait("training_status", 60, lambda item: item["training"]["status"] == "paused")
+        assert not state(server, number)["evaluated"]
+        assert server.post(f"/api/trainings/{number}/stop").json()["status"] == "cancelled"
+        assert evaluated(server, number)["objects"] == 2
+        watcher.wait("training_status", 20, lambda item: item["training"]["evaluated"])
+    assert "resume" in state(server, number)["actions"]
+
+
 def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
     server, dataset_id = prepared
     with Listener(server.url) as watcher:
@@ -132,6 +158,10 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
     assert end["downloadable"]
     assert state(server, first)["status"] == "cancelled"
     assert server.get(f"/api/trainings/{first}/download").status_code == 200
+    table = server.get(f"/api/trainings/{first}/csv-data").json()["rows"]
+    shown = evaluated(server, first)
+    assert (shown["images"], len(shown["names"])) == (2, 1), "as at a normal end, though the stop was answered before"
+    assert server.get(f"/api/trainings/{first}/csv-data").json()["rows"] == table, "its results are untouched"
     again = server.post(f"/api/trainings/{first}/stop")
     assert again.status_code == 409
     assert again.headers["Content-Type"] == "application/problem+json"

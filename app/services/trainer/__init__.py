@@ -23,6 +23,7 @@ from app.services.trainer.bundle import TrainingBundle
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.launch import environment, recall, spec
+from app.services.trainer.stopped import StoppedEvaluation
 from app.services.trainer.supervise import Supervisor
 from app.services.trainer.views import TrainingViews
 
@@ -174,11 +175,21 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
         self.active_trainings[training_id] = supervisor
         supervisor.run()
         logger.info("training %s: process %s is gone", training_id, child.pid)
+        if self.dispatcher is not None:
+            self._evaluation(training_id).run(self.dispatcher.busy.get(training_id, (CPU,)))
         self.cleanup_training(training_id)
         with self._running_app().app_context():
             if (row := db.session.get(Training, training_id)) is not None:
                 self.describe(row)
             start_backup(training_id)
+
+    def evaluate_stopped(self, training_id: int) -> None:
+        """Of a run that had no process when it was stopped; a background task."""
+        if self.dispatcher is not None:
+            socketio.start_background_task(self._evaluation(training_id).when_free, self.dispatcher)
+
+    def _evaluation(self, training_id: int) -> StoppedEvaluation:
+        return StoppedEvaluation(self._running_app(), training_id, self.folder(training_id), self.send)
 
     def _running_app(self) -> Flask:
         if self._app is None:

@@ -55,7 +55,13 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
             return told(row, _("Stop requested"), messages)
 
         logger.info("training %s: stop", training_id)
-        return self.change(asked, work)
+        answer = self.change(asked, work)
+        if answer["status"] == TrainingStatus.CANCELLED:
+            self.evaluate_stopped(training_id)
+        return answer
+
+    def evaluate_stopped(self, training_id: int) -> None:
+        """Called when a training without a process was stopped."""
 
     def pause(self, training_id: int, asked: Asked | None = None) -> Answer:
         """Let it rest: at once when it waits, from its last whole epoch when it runs.

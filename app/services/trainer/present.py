@@ -169,6 +169,7 @@ def shown(found: Any, models: Path, names: dict[int, str], counts: dict[int, int
         "progress": advance.shown(row),
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
+        "evaluated": (folder / "evaluation" / "evaluation.json").is_file(),
         "start": row.start or {"kind": "auto"},
         "waiting_for": waiting_for(row, names),
         "resumable": bool(epochs),

@@ -56,8 +56,8 @@ function showTraining() {
 
 /** The verdict, once for each ending and each run of epochs; the evaluation that it tells of comes with the ending. */
 function judge(anew = false) {
-  const { status, current_epoch: epoch, downloadable } = state.training;
-  const look = JSON.stringify([status, epoch, downloadable]);
+  const { status, current_epoch: epoch, downloadable, evaluated } = state.training;
+  const look = JSON.stringify([status, epoch, downloadable, evaluated]);
   if (look === judge.look && !anew) return;
   judge.look = look;
   verdict.update();
@@ -162,8 +162,10 @@ async function refresh() {
 }
 
 function setStatus({ training }) {
+  const late = training.evaluated && !state.training.evaluated && training.status === state.training.status;
   state.training = training;
   showTraining();
+  if (late) showFiles(); // of a run that was stopped the evaluation follows its end
 }
 
 /** There are weights from the first checkpoint on. */
