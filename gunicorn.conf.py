@@ -48,6 +48,7 @@ def post_worker_init(worker: Any) -> None:
     def close_queue(number: int, frame: Any) -> None:
         app = worker.wsgi
         app.extensions["services"].trainer.close()
+        app.extensions["services"].jobs.close()
         if callable(before):
             before(number, frame)
 
@@ -55,15 +56,15 @@ def post_worker_init(worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """In the master, when the workers are gone: trainings go on, or pause until the next start (ON_SHUTDOWN), and the
-    database is one file."""
+    """In the master, when the workers are gone: jobs go on, or pause until the next start (ON_SHUTDOWN), and the database
+    is one file."""
     from pathlib import Path
 
     from app.config import flask_config, load_settings
-    from app.services.shutdown import close_database, stop_trainings
+    from app.services.shutdown import close_database, stop_children
 
     settings = load_settings()
     close_database(flask_config(settings)["SQLALCHEMY_DATABASE_URI"])
     if settings["ON_SHUTDOWN"] == "stop":
-        left = stop_trainings(Path(flask_config(settings)["MODELS_DIR"]))
-        server.log.info("trainings asked to pause; %s still end", left)
+        left = stop_children(Path(flask_config(settings)["DATA_ROOT"]))
+        server.log.info("trainings and jobs asked to pause; %s still end", left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import ROOT, cors_origins, flask_config, load_settings
@@ -79,13 +80,16 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 
 def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
+    from app.jobs import JobService
     from app.services import Services
     from app.services.backup import BackupService
     from app.services.datasets import DatasetService
-    from app.services.environment import PASSED_ON
+    from app.jobs.environment import PASSED_ON
+    from app.services.datasets.exports import DatasetExports
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.installation import InstallationService
+    from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
     from app.services.system.feed import SystemFeed
@@ -95,20 +99,23 @@ def register_services(app: APIFlask) -> None:
     watch_queries(app)
     PASSED_ON.more = app.config["CHILD_ENV"]
     storage = StorageService(app.config["DATA_ROOT"])
-    trainer = TrainingService(storage)
-    datasets = DatasetService(storage)
+    jobs = JobService(Path(app.config["DATA_ROOT"]) / "jobs")
+    trainer = TrainingService(storage, RevisionHashes(jobs))
+    datasets = DatasetService(storage, jobs)
     estimates = EstimateService(storage, trainer)
     held = app.extensions["installation"] = InstallationService(storage)
     app.extensions["services"] = Services(
         storage=storage,
         installation=held,
+        jobs=jobs,
         datasets=datasets,
+        exports=DatasetExports(storage, datasets, jobs),
         trainer=trainer,
         inference=InferenceService(storage),
         estimates=estimates,
         backups=BackupService(storage),
         uploads=UploadService(storage, datasets),
-        system=SystemFeed(trainer, estimates),
+        system=SystemFeed(trainer, estimates, jobs),
     )
 
 
@@ -121,6 +128,7 @@ def register_routes(app: APIFlask) -> None:
         defaults,
         estimate,
         installation,
+        jobs,
         live,
         parameters,
         system,
@@ -137,7 +145,7 @@ def register_routes(app: APIFlask) -> None:
 
     training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
     dataset = (datasets, dataset_revisions, dataset_contents, uploads, defaults)
-    for module in (ui, *dataset, *training, parameters, estimate, tests, system, installation):
+    for module in (ui, *dataset, *training, parameters, estimate, tests, jobs, system, installation):
         app.register_blueprint(module.blueprint)
     live.register()
 
@@ -149,6 +157,7 @@ def start_background(app: APIFlask) -> None:
     held = app.extensions["services"]
     with app.app_context():
         held.storage.clean_leftovers()
+        held.jobs.start(app)
         held.datasets.reconcile()
         held.trainer.reconcile()
         held.uploads.reconcile()

@@ -19,6 +19,10 @@ def training_room(training_id: int) -> str:
     return f"training:{training_id}"
 
 
+def job_room(job_id: int) -> str:
+    return f"job:{job_id}"
+
+
 def in_language(room: str, locale: str) -> str:
     """The part of a room that reads this language."""
     return f"{room}:{locale}"
@@ -67,6 +71,16 @@ def to_system(event: str, payload: dict[str, Any]) -> None:
 def to_system_readers(event: str, make: Callable[[], dict[str, Any]]) -> None:
     """The same for an event with texts, see `to_readers`."""
     send_texts(event, [SYSTEM], make)
+
+
+def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:
+    """Send an event about a job to its room."""
+    send(event, [job_room(job_id)], lambda: payload)
+
+
+def to_job_readers(event: str, job_id: int, make: Callable[[], dict[str, Any]]) -> None:
+    """The same for an event with texts, see `to_system_readers`."""
+    send_texts(event, [job_room(job_id)], make)
 
 
 def send(event: str, rooms: list[str], make: Callable[[], dict[str, Any]]) -> None:

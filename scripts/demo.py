@@ -5,7 +5,6 @@ Uploads the sample dataset by REST, trains YOLOv8n with its progress by Socket.I
 """
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -25,6 +24,7 @@ from rich.table import Table
 
 from app.config import ROOT
 from scripts.client import ApiError, Client
+from scripts.drawing import draw
 from scripts.local_server import Server
 
 OUTPUT = ROOT / "demo-output"
@@ -68,16 +68,6 @@ class Result:
         console.print(f"{name} …")
         yield
         self.seconds[name] = time.monotonic() - began
-
-
-def draw_sample(folder: Path) -> Path:
-    """Draw the sample dataset as the server does, in a child process; the ZIP."""
-    folder.mkdir()
-    (folder / "spec.json").write_text(json.dumps({"output": str(folder / "shapes.zip")}))
-    command = [sys.executable, "-m", "app.worker.sample", str(folder)]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode != 0:
-        raise ApiError(f"The sample could not be drawn: {(folder / 'events.jsonl').read_text()}")
-    return folder / "shapes.zip"
 
 
 @contextlib.contextmanager
@@ -182,7 +172,7 @@ def demonstrate(result: Result) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     with result.step("Drawing the sample dataset"):
-        sample = draw_sample(folder / "sample")
+        sample = draw(folder / "sample")
     with contextlib.ExitStack() as stack:
         with result.step("Starting the server"):
             server = stack.enter_context(running_server(folder))

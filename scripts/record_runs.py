@@ -11,8 +11,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from typing import Any
 
 from app.config import ROOT
 from app.events import finite
+from scripts.drawing import draw
 
 OUTPUT = ROOT / "tests" / "recorded"
 CLASSES = ("circle", "square", "triangle")
@@ -113,13 +112,11 @@ RUNS = {
 }
 
 
-def draw(folder: Path, run: Run) -> Path:
+def draw_for(folder: Path, run: Run) -> Path:
     """The drawn dataset, unpacked; its data.yaml."""
-    spec = {"output": str(folder / "sample.zip"), "train": run.train, "val": run.val, "size": run.size}
-    (folder / "spec.json").write_text(json.dumps(spec))
-    subprocess.run([sys.executable, "-m", "app.worker.sample", str(folder)], cwd=ROOT, check=True)
+    archive = draw(folder / "sample", train=run.train, val=run.val, size=run.size)
     data = folder / "data"
-    shutil.unpack_archive(folder / "sample.zip", data)
+    shutil.unpack_archive(archive, data)
     run.prepare(data)
     path = data / "data.yaml"
     path.write_text(f"path: {data}\n{path.read_text()}")
@@ -212,7 +209,7 @@ def rounded(value: Any) -> Any:
 
 def record(name: str, folder: Path) -> None:
     run, epochs = RUNS[name], []
-    data = draw(folder, run)
+    data = draw_for(folder, run)
     given = BASE | run.changes
     fixed = {"model": "yolov8n.yaml", "data": str(data), "project": str(folder), "name": "run", "device": "cpu"}
     quiet = {"plots": False, "verbose": False, "seed": 0, "patience": 0}

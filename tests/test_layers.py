@@ -20,6 +20,7 @@ LAYERS = (
     | {"inputs", "deadlines", "limits"},
     {"models", "schemas", "notify", "database", "auth", "logs", "web", "bodies", "forms", "migrations"}
     | {"hosts", "sockets", "downloads", "guard"},
+    {"jobs"},
     {"services"},
     {"routes", "cli"},
     {"app"},  # the factory
@@ -105,8 +106,9 @@ def test_every_import_follows_the_layers() -> None:
         ("app.models", "from app.services import services"),
         ("app.config", "import app.models"),
         ("app.routes.system", "from app import create_app"),
-        ("app.services.process", "from app.worker.channel import Channel"),
-        ("scripts.demo", "import app.worker.sample"),
+        ("app.jobs.process", "from app.worker.channel import Channel"),
+        ("app.jobs.queue", "from app.services import services"),
+        ("scripts.demo", "import app.worker.run"),
         ("app.services.infer", "from flask import request"),
         ("app.services.infer", "def f():\n    import torch"),
         ("app.routes.ui", "import numpy as np"),

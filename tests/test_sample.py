@@ -27,8 +27,8 @@ ROUNDNESS = {"circle": (0.85, 1.15), "square": (0.55, 0.75), "triangle": (0.32, 
 def draw(folder: Path, **spec: Any) -> subprocess.CompletedProcess[str]:
     """Run the program as the server does."""
     folder.mkdir()
-    (folder / "spec.json").write_text(json.dumps({"output": str(folder / "sample.zip")} | spec))
-    command = [sys.executable, "-m", "app.worker.sample", str(folder)]
+    (folder / "spec.json").write_text(json.dumps({"program": "sample", "output": str(folder / "sample.zip")} | spec))
+    command = [sys.executable, "-m", "app.worker.run", str(folder)]
     return subprocess.run(
         command, cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
     )
@@ -102,7 +102,7 @@ def test_the_full_size_is_drawn_quickly_and_without_torch(tmp_path: Path) -> Non
     assert draw(tmp_path / "full").returncode == 0
     assert time.monotonic() - began < 15  # about 2 s on an idle machine
     assert len(contents(tmp_path / "full" / "sample.zip")) == 2 * 300 + 1
-    code = "import sys, app.worker.sample; sys.exit(bool({'torch', 'ultralytics', 'cv2'} & set(sys.modules)))"
+    code = "import sys, app.worker.programs.sample; sys.exit(bool({'torch', 'ultralytics', 'cv2'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

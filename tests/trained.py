@@ -7,8 +7,8 @@ from pathlib import Path
 from apiflask import APIFlask
 
 from app.database import writing
+from app.jobs.process import child_environment
 from app.models import Dataset, Training
-from app.services.process import child_environment
 
 CLASSES = ("Célula não-corada", "<b>ção</b>")
 

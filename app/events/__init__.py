@@ -6,8 +6,8 @@ The reader applies each once, in order. A file that ends without a terminal even
 
 from app.events.base import Event
 from app.events.codec import Envelope, decode, encode, finite, read_events
-from app.events.export import Exported, Exporting
 from app.events.ingest import Ingested, Ingesting, Planned, Refused
+from app.events.job import Advanced, Finished, Stopped
 from app.events.training import (
     KEPT_CHECKPOINTS,
     Cancelled,

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.events import export, ingest, training
+from app.events import ingest, job, training
 from app.events.base import Event
 
 TYPES: dict[str, type[Event]] = {
     name: kind
-    for module in (export, ingest, training)
+    for module in (ingest, job, training)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }

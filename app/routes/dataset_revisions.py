@@ -3,7 +3,7 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, send_file
+from flask import Response, request, send_file
 from flask_babel import gettext as _
 
 from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted
@@ -69,8 +69,19 @@ def download_original(dataset_id: int) -> Response:
 
 @blueprint.get("/<id:dataset_id>/export")
 @blueprint.input(ExportQuery, location="query", arg_name="query")
-@blueprint.doc(responses=ZIP)
-def export_dataset(dataset_id: int, query: dict[str, Any]) -> Response:
-    """Download a revision as a ZIP in YOLO, COCO or Pascal VOC format."""
-    path, name = services().datasets.export(dataset_id, query["format"], query.get("revision"))
+@blueprint.doc(responses=ZIP | {202: {"description": "It is being made: message, job_id, status. Ask again."}})
+def export_dataset(dataset_id: int, query: dict[str, Any]) -> Any:
+    """Download a revision as a ZIP in YOLO, COCO or Pascal VOC format.
+
+    The first time it has to be made: where that takes longer than a second, the answer is 202 with the job, and the
+    same request gives the file once the job has completed. HEAD makes nothing.
+    """
+    exports, choice = services().exports, (dataset_id, query["format"], query.get("revision"))
+    path, name = exports.find(*choice)
+    if not path.is_file():
+        if request.method == "HEAD":  # tells what is there, and starts nothing
+            return Response(status=202)
+        if job := exports.make(*choice):
+            body = {"message": _("The export is being made."), "job_id": job.id, "status": job.status}
+            return body, 202, {"Location": f"/api/jobs/{job.id}", "Retry-After": "1"}
     return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)

@@ -20,9 +20,9 @@ from app.errors import AppError, BadEvent, TooManyRequests, Unprocessable
 from app.extensions import db, socketio
 from app.i18n import LOCALES, select_locale
 from app.models import Dataset, DatasetStatus
-from app.notify import DASHBOARD, SYSTEM, in_language, training_room
+from app.notify import DASHBOARD, SYSTEM, in_language, job_room, training_room
 from app.problems import told
-from app.schemas import MAX_ID, DatasetOut
+from app.schemas import MAX_ID, DatasetOut, JobOut
 from app.services import services
 from app.services.trainer.present import as_json
 from app.sockets import MOST_ROOMS, Connection
@@ -167,6 +167,36 @@ def leave_training(payload: Any) -> Answer:
     return {"training_id": training_id}
 
 
+def job_id_of(payload: Any) -> int:
+    """The id in `{"job_id": 5}`.
+
+    Raises:
+        Unprocessable: there is none.
+    """
+    value = payload.get("job_id") if isinstance(payload, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_ID:
+        raise Unprocessable(_("Send an object with job_id, a positive whole number."))
+    return value
+
+
+def join_job(payload: Any) -> Answer:
+    """Enter first, then look: nothing between the snapshot and the first message is lost."""
+    job_id = job_id_of(payload)
+    enter(job_room(job_id))
+    try:
+        job = services().jobs.get(job_id)
+    except AppError:
+        leave(job_room(job_id))
+        raise
+    return {"job_id": job_id, "job": JobOut().dump(services().jobs.view(job))}
+
+
+def leave_job(payload: Any) -> Answer:
+    job_id = job_id_of(payload)
+    leave(job_room(job_id))
+    return {"job_id": job_id}
+
+
 def join_dashboard(_payload: Any) -> Answer:
     enter(DASHBOARD)
     unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
@@ -204,6 +234,8 @@ def leave_system(_payload: Any) -> Answer:
 HANDLERS = {
     "join_training": join_training,
     "leave_training": leave_training,
+    "join_job": join_job,
+    "leave_job": leave_job,
     "join_dashboard": join_dashboard,
     "leave_dashboard": leave_dashboard,
     "join_system": join_system,

@@ -34,6 +34,7 @@ from app.schemas.datasets import (
 from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut
 from app.schemas.installation import DecisionOut, InstallationOut
+from app.schemas.jobs import JobOut, JobPage, JobQuery, JobStopped
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
 from app.schemas.reproduce import RunAgainIn
 from app.schemas.system import LogTailOut, LogTailQuery, SystemOut

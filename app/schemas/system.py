@@ -4,6 +4,7 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from app.schemas.base import Schema, between, one_of
+from app.schemas.jobs import JobOut
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -47,6 +48,7 @@ class SystemOut(Schema):
     queue = Dict(metadata={"description": "Trainings by status."})
     database = Dict(metadata={"description": "kind, size, queries; median, p95 and longest of the newest 1,000 (ms)"})
     devices = List(Nested(DeviceOut))
+    jobs = List(Nested(JobOut), metadata={"description": "What runs, then what waits."})
     processes = List(Nested(ProcessOut))
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from flask import current_app
 
 if TYPE_CHECKING:
+    from app.jobs import JobService
     from app.services.backup import BackupService
     from app.services.datasets import DatasetService
+    from app.services.datasets.exports import DatasetExports
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
     from app.services.installation import InstallationService
@@ -23,7 +25,9 @@ class Services:
 
     storage: "StorageService"
     installation: "InstallationService"
+    jobs: "JobService"
     datasets: "DatasetService"
+    exports: "DatasetExports"
     trainer: "TrainingService"
     inference: "InferenceService"
     estimates: "EstimateService"

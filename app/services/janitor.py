@@ -54,6 +54,7 @@ class Janitor:
             "checkpoints": self.remove_checkpoints,
             "temporary files": self.remove_leftovers,
             "images": self.remove_objects,
+            "jobs": self.forget_jobs,
             "uploads": self.forget_uploads,
             "backups": self.make_backups,
         }
@@ -129,6 +130,10 @@ class Janitor:
     def remove_objects(self, time: datetime) -> int:
         """Stored images that no dataset uses any more."""
         return self.held.datasets.remove_unused_objects((time - UNUSED).timestamp())
+
+    def forget_jobs(self, _time: datetime) -> int:
+        """Rows and files of jobs that ended long ago."""
+        return self.held.jobs.remove_old()
 
     def forget_uploads(self, time: datetime) -> int:
         """Uploads that nobody has gone on with, and the records of those that are over."""

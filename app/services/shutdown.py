@@ -1,4 +1,7 @@
-"""What trainings do when the server is stopped (ON_SHUTDOWN). No database: gunicorn's master calls this at its end."""
+"""What trainings and other jobs do when the server is stopped (ON_SHUTDOWN).
+
+No database: gunicorn's master calls this at its end.
+"""
 
 import logging
 import os
@@ -14,15 +17,17 @@ from app.database_file import DatabaseFile
 
 logger = logging.getLogger("yolo.database")
 
+PROGRAMS = {"app.worker.train", "app.worker.run"}
 ASK_S = 15.0  # with gunicorn's own 5 s of grace this stays below the 25 s after which a supervisor would kill us
 
 
-def stop_trainings(models: Path, wait: Callable[[float], None] = time.sleep) -> int:
-    """Ask every training below this folder to pause, and wait until their checkpoints are safe; how many did not end.
+def stop_children(data: Path, wait: Callable[[float], None] = time.sleep) -> int:
+    """Ask every training and job below the data folder to pause, and wait until checkpoints are safe; how many did not
+    end.
 
-    They go on at the next start: nobody else asked them to pause.
+    Trainings go on at the next start, jobs begin again: nobody else asked them to stop.
     """
-    found = list(children(models))
+    found = list(children(data))
     for _, directory in found:
         draft = directory / ".stop.tmp"
         draft.write_text("pause", encoding="ascii")
@@ -46,11 +51,11 @@ def close_database(address: str) -> None:
         logger.warning("%s keeps its log: %s", url.database, error)
 
 
-def children(models: Path) -> Iterator[tuple[psutil.Process, Path]]:
-    """The training processes below this folder, with their own folders."""
+def children(data: Path) -> Iterator[tuple[psutil.Process, Path]]:
+    """The processes of trainings and jobs below this folder, with their own folders."""
     for process in psutil.process_iter(["cmdline"]):
         command = process.info["cmdline"] or []
-        if "app.worker.train" in command and Path(command[-1]).is_relative_to(models):
+        if PROGRAMS.intersection(command) and Path(command[-1]).is_relative_to(data):
             yield process, Path(command[-1])
 
 

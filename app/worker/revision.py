@@ -1,13 +1,8 @@
-"""The revision of a dataset: one hash of its images, labels, classes and split.
-
-Also a program, for the web process: `python -m app.worker.revision DIRECTORY` reads `data` from spec.json and writes
-`result.json` with `revision`.
-"""
+"""The revision of a dataset: one hash of its images, labels, classes and split."""
 
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -124,14 +119,3 @@ def write_cache(path: Path, known: dict[str, str]) -> None:
         put(path, lambda draft: draft.write_text(json.dumps(known), encoding="utf-8"))
     except OSError:  # a read-only dataset: it is hashed each time
         pass
-
-
-def main(directory: str) -> int:
-    spec = json.loads((Path(directory) / "spec.json").read_text(encoding="utf-8"))
-    result = {"revision": dataset_revision(Path(spec["data"]))}
-    put(Path(directory) / "result.json", lambda draft: draft.write_text(json.dumps(result), encoding="utf-8"))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

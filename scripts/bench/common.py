@@ -1,10 +1,7 @@
 """What several sections need."""
 
-import json
 import multiprocessing
 import os
-import subprocess
-import sys
 import time
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
@@ -12,17 +9,7 @@ from pathlib import Path
 
 import requests
 
-from app.config import ROOT
-
 Figures = dict[str, float]
-
-
-def draw(folder: Path, **spec: int) -> Path:
-    """A drawn dataset as a ZIP."""
-    folder.mkdir(parents=True)
-    (folder / "spec.json").write_text(json.dumps({"output": str(folder / "sample.zip")} | spec))
-    subprocess.run([sys.executable, "-m", "app.worker.sample", str(folder)], cwd=ROOT, check=True)
-    return folder / "sample.zip"
 
 
 def new_folder(folder: Path, name: str) -> Path:

@@ -10,9 +10,10 @@ import time
 import zipfile
 from pathlib import Path
 
-from scripts.bench.common import Figures, draw, new_folder, plain_environment
+from scripts.bench.common import Figures, new_folder, plain_environment
 from scripts.client import Client
 from scripts.demo import TRAINING
+from scripts.drawing import draw
 from scripts.local_server import Server
 
 PREDICTIONS = 20

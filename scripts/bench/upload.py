@@ -7,8 +7,9 @@ import time
 import zipfile
 from pathlib import Path
 
-from scripts.bench.common import Figures, Pulse, draw, new_folder
+from scripts.bench.common import Figures, Pulse, new_folder
 from scripts.client import Client
+from scripts.drawing import draw
 from scripts.local_server import MODES, Server
 
 FILLER_MB = 150  # makes the upload long enough to see who waits for it

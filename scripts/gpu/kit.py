@@ -1,9 +1,7 @@
 """What every check has: the server, the data, the clock, and the words for what did not hold."""
 
-import json
 import os
 import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -16,9 +14,10 @@ from typing import Any
 import psutil
 import requests
 
+from scripts.drawing import start_drawing
 from scripts.gpu.host import read_gpu
 from scripts.gpu.live import Listener
-from scripts.local_server import ROOT, Server
+from scripts.local_server import Server
 
 ENGLISH = {"Accept-Language": "en"}
 ENDED = {"completed", "failed", "cancelled"}
@@ -106,14 +105,10 @@ class Kit:
         return target
 
     def _draw_part(self, part: int, parts: int) -> tuple[subprocess.Popen[bytes], Path]:
-        folder = self.folder / "drawing" / str(part)
-        folder.mkdir(parents=True)
         val = share(self.scale.validation, part, parts)
         train = share(self.scale.images - self.scale.validation, part, parts)
-        spec = {"output": str(folder / "part.zip"), "train": train, "val": val, "size": self.scale.size, "seed": part}
-        (folder / "spec.json").write_text(json.dumps(spec))
-        command = [sys.executable, "-m", "app.worker.sample", str(folder)]
-        return subprocess.Popen(command, cwd=ROOT), folder / "part.zip"
+        folder = self.folder / "drawing" / str(part)
+        return start_drawing(folder, train=train, val=val, size=self.scale.size, seed=part)
 
     def image(self) -> bytes:
         """A validation image, as a JPEG."""

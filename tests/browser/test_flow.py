@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.services.process import child_environment
+from app.jobs.process import child_environment
 from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes

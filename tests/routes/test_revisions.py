@@ -278,6 +278,16 @@ def test_one_at_a_time_and_not_without_the_raw_files(client: FlaskClient, app: A
     assert client.get("/api/datasets/99/revisions").status_code == 404
 
 
+def exported(client: FlaskClient, address: str) -> Any:
+    """The answer with the ZIP, after that of the job where the machine is slow."""
+    answer = client.get(address)
+    if answer.status_code == 202:
+        assert answer.headers["Location"] == f"/api/jobs/{answer.json['job_id']}"
+        wait_until(lambda: client.get(answer.headers["Location"]).json["status"] == "completed", 60)
+        answer = client.get(address)
+    return answer
+
+
 def test_the_original_and_an_export(client: FlaskClient) -> None:
     data = zip_bytes(files())
     upload(client, data, filename="meine Katzen.zip", name="Cats & dogs")
@@ -285,14 +295,23 @@ def test_the_original_and_an_export(client: FlaskClient) -> None:
     original = client.get("/api/datasets/1/original")
     assert (original.status_code, original.data) == (200, data)
     assert "meine" in original.headers["Content-Disposition"]
-    for form, inside in (("yolo", "data.yaml"), ("coco", "annotations"), ("voc", "Annotations")):
-        answer = client.get(f"/api/datasets/1/export?format={form}")
+    forms = (("yolo", "data.yaml"), ("coco", "annotations"), ("voc", "Annotations"))
+    for known, (form, inside) in enumerate(forms):
+        address = f"/api/datasets/1/export?format={form}"
+        head = client.head(address)
+        assert (head.status_code, client.get("/api/jobs").json["total"]) == (202, known), "HEAD makes nothing"
+        answer = exported(client, address)
+        assert client.head(address).headers["Content-Length"] == str(len(answer.data))
         assert (answer.status_code, answer.mimetype) == (200, "application/zip")
         assert f"Cats-dogs-r1-{form}.zip" in answer.headers["Content-Disposition"]
         with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
             assert archive.testzip() is None
             assert any(inside in name for name in archive.namelist()), archive.namelist()
-    assert client.get("/api/datasets/1/export?format=voc").data == answer.data, "built once"
+    assert client.get("/api/datasets/1/export?format=voc").data == answer.data
+    jobs = client.get("/api/jobs?kind=export_dataset").json
+    assert jobs["total"] == 3, "each is made once"
+    assert jobs["jobs"][0]["subject"] == {"type": "dataset", "id": 1}
+    assert jobs["jobs"][0]["result"]["url"] == "/api/datasets/1/export?format=voc&revision=1"
     assert client.get("/api/datasets/1/export?format=csv").status_code == 422
     assert client.get("/api/datasets/1/export?format=coco&revision=9").status_code == 404
     assert client.get("/api/datasets/9/original").status_code == 404

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import SettingError, load_settings
-from app.services.environment import PASSED_ON, PassedOn
+from app.jobs.environment import PASSED_ON, PassedOn
 from app.services.process import Child, child_environment
 
 SECRETS = ["AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "HF_TOKEN", "DATABASE_URL", "SECRET_KEY", "GITHUB_TOKEN",

@@ -14,12 +14,12 @@ from apiflask import APIFlask
 
 from app.config import ROOT
 from app.events import Ingested
+from app.jobs.process import Child, child_environment
 from app.services.datasets.children import kill
 from app.services.datasets.ingest import AT_ONCE, slots
 from app.services.datasets.looking import Looking
 from app.services.datasets.options import recipe
 from app.services.datasets.spare import Spare
-from app.services.process import Child, child_environment
 from app.services.storage import StorageService
 from tests.data import image_bytes, yolo_files
 

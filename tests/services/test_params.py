@@ -10,7 +10,7 @@ import pytest
 from apiflask import APIFlask
 
 from app.errors import Unprocessable
-from app.services.process import child_environment
+from app.jobs.process import child_environment
 from app.services.trainer import params
 from app.services.trainer.architectures import architectures
 from app.services.trainer.params.excluded import EXCLUDED, REQUEST

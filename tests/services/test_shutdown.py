@@ -22,13 +22,13 @@ def start(directory: Path, code: str) -> subprocess.Popen[bytes]:
 
 
 def test_trainings_below_the_folder_pause(tmp_path: Path) -> None:
-    mine, other = tmp_path / "models" / "1" / "attempts" / "1", tmp_path / "other" / "1"
+    mine, other = tmp_path / "data" / "models" / "1" / "attempts" / "1", tmp_path / "other" / "1"
     processes = [start(mine, PAUSES), start(other, PAUSES)]
     try:
         for process in processes:
             while b"app.worker.train" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
                 time.sleep(0.01)  # between fork and exec
-        assert shutdown.stop_trainings(tmp_path / "models") == 0
+        assert shutdown.stop_children(tmp_path / "data") == 0
         assert (mine / "heard").read_text() == "pause"
         assert processes[1].poll() is None
         assert not (other / "stop").exists()
@@ -40,11 +40,11 @@ def test_trainings_below_the_folder_pause(tmp_path: Path) -> None:
 
 def test_one_that_does_not_end_is_counted(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(shutdown, "ASK_S", 0.3)
-    process = start(tmp_path / "models" / "1", "import time; time.sleep(60)")
+    process = start(tmp_path / "data" / "models" / "1", "import time; time.sleep(60)")
     try:
         while b"app.worker.train" not in Path(f"/proc/{process.pid}/cmdline").read_bytes():
             time.sleep(0.01)
-        assert shutdown.stop_trainings(tmp_path / "models") == 1
+        assert shutdown.stop_children(tmp_path / "data") == 1
     finally:
         process.kill()
         process.wait()

@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from app.database import writing
 from app.extensions import db
+from app.jobs.process import Child
 from app.models import Training
-from app.services.process import Child
 from app.services.system import exposition, logs
 from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
@@ -105,8 +105,8 @@ def test_children_are_told_by_their_command(tmp_path: Path) -> None:
 
 
 def test_the_server_and_its_children_are_found(tmp_path: Path) -> None:
-    spec: dict[str, Any] = {"output": str(tmp_path / "x.zip"), "train": 20000, "val": 1}
-    child = Child.start("sample", tmp_path / "tmp" / "sample", spec, {})
+    spec: dict[str, Any] = {"program": "sample", "output": str(tmp_path / "x.zip"), "train": 20000, "val": 1}
+    child = Child.start("run", tmp_path / "tmp" / "sample", spec, {})
     try:
         found = look(tmp_path)
         assert [item["program"] for item in found] == ["web", "sample"]

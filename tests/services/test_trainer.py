@@ -12,9 +12,9 @@ from app.events import (
     Failed,
 )
 from app.extensions import db
+from app.jobs import process
+from app.jobs.process import Child
 from app.models import Checkpoint, Training, TrainingMetric
-from app.services import process
-from app.services.process import Child
 from app.services.trainer import params, recover
 from app.services.trainer.apply import apply
 from app.services.trainer.supervise import cause_of_death, plain, read_log

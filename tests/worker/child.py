@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.events import Event
-from app.services.process import Child
+from app.jobs.process import Child
 from tests.data import write_dataset
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from app.events import Failed, Ingested, Ingesting, Planned, Refused
+from app.jobs.process import Child, read_events
 from app.services.datasets.options import recipe
-from app.services.process import Child, read_events
 from app.worker.revision import dataset_revision
 from tests.data import image_bytes, yolo_files
 

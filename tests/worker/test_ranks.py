@@ -11,7 +11,7 @@ import pytest
 from ultralytics.utils.dist import find_free_network_port
 
 from app.events import CheckpointSaved, Epoch, Paused, Progress, read_events
-from app.services.process import Child, child_environment
+from app.jobs.process import Child, child_environment
 from app.worker.arguments import arguments
 from app.worker.channel import VARIABLE
 from tests.data import write_dataset

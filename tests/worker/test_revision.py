@@ -2,13 +2,11 @@
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
 
-from app.services.revision import current_revision
 from app.worker import revision
 from app.worker.revision import CACHE, dataset_revision
 from tests.data import write_dataset
@@ -73,10 +71,9 @@ def test_folders_by_class(tmp_path: Path) -> None:
     assert dataset_revision(tmp_path) != first
 
 
-def test_the_web_process_asks_a_child(idle_app: APIFlask, tmp_path: Path) -> None:
+def test_the_web_process_asks_a_job(app: APIFlask, tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "dataset")
-    began = time.monotonic()
-    assert current_revision(data, tmp_path / "tmp") == dataset_revision(data)
-    print(f"asked in {time.monotonic() - began:.2f} s")
-    assert not (tmp_path / "tmp").exists(), "nothing is left"
-    assert current_revision(tmp_path / "missing.yaml", tmp_path / "tmp") is None
+    revisions = app.extensions["services"].trainer.revisions
+    with app.app_context():
+        assert revisions.current(1, data) == dataset_revision(data)
+        assert revisions.current(1, tmp_path / "missing.yaml") is None

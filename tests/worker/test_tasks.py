@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.events import Completed, Epoch, Event, Failed, Note, Started, read_events
-from app.services.process import child_environment
+from app.jobs.process import child_environment
 from tests.task_data import write
 
 pytestmark = pytest.mark.training

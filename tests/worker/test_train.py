@@ -27,7 +27,7 @@ from app.events import (
     Started,
     read_events,
 )
-from app.services.process import child_environment
+from app.jobs.process import child_environment
 from tests.worker.child import Run
 
 pytestmark = pytest.mark.training

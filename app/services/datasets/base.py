@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
+from app.jobs import JobService
 from app.models import Dataset, DatasetRevision, RevisionStatus
+from app.services.datasets.drawing import SampleDrawing
 from app.services.datasets.ingest import Board, Job, Supervisor, supervise
 from app.services.datasets.spare import Spare
 from app.services.storage import StorageService
@@ -21,10 +23,12 @@ class DatasetBase:
 
     Args:
         storage: where their files are.
+        jobs: the background work.
     """
 
-    def __init__(self, storage: StorageService) -> None:
+    def __init__(self, storage: StorageService, jobs: JobService) -> None:
         self.storage = storage
+        self.drawing = SampleDrawing(storage, jobs)
         self.board = Board()
         self.spare = Spare(storage)
 

@@ -16,8 +16,8 @@ from flask_babel import gettext as _
 from app.errors import AppError, NoSpace, Unavailable, Unprocessable
 from app.events import Event, Failed, Planned, Refused
 from app.extensions import socketio
+from app.jobs.process import Child
 from app.services.datasets.texts import REASONS, say
-from app.services.process import Child
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")

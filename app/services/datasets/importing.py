@@ -1,8 +1,7 @@
 """A new dataset: from a ZIP, from a folder of the server, or drawn."""
 
 import logging
-import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -11,9 +10,8 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app.database import writing
-from app.errors import BadUpload, NotFound, Unavailable, Unprocessable
+from app.errors import BadUpload, NotFound, Unprocessable
 from app.events import Planned
-from app.extensions import socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.described import describe
@@ -21,16 +19,12 @@ from app.services.datasets.ingest import Job
 from app.services.datasets.looking import Looking
 from app.services.datasets.options import recipe
 from app.services.idempotency import Asked, keep
-from app.services.process import Child
 from app.services.storage import Limits, Staged
 from app.services.storage.kinds import by_name as kind_of
 from app.services.storage.unpack import Pacer
 
 logger = logging.getLogger("yolo.dataset")
 
-SAMPLE = {"train": 240, "val": 60, "size": 192, "seed": 0}
-SAMPLE_S = 120.0
-POLL_S = 0.05
 LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
 MOST_FOLDERS = 1000  # shown of one folder
 
@@ -178,19 +172,9 @@ class DatasetImport(DatasetBase):
         Raises:
             Unavailable: it could not be drawn.
         """
-        folder = self.storage.new_tmp()
-        output = folder / "sample.zip"
-        try:
-            child = Child.start("sample", folder, SAMPLE | {"output": str(output)}, {})
-            wait_for(child, SAMPLE_S)
-            if child.exit_code() != 0 or not output.exists():
-                logger.error("the sample dataset was not drawn", extra={"output": child.log_tail()})
-                raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
-            with open(output, "rb") as file:
-                about = _("Generated images of circles, squares and triangles.")
-                return self.create(file, output.name, _("Sample: shapes"), about, sample=True)
-        finally:
-            self.storage.remove(folder)
+        with self.drawing.drawn() as path, open(path, "rb") as file:
+            about = _("Generated images of circles, squares and triangles.")
+            return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
 
     def folder(self, path: str) -> Path:
         """A folder below IMPORT_ROOT.
@@ -271,14 +255,3 @@ def columns(staged: Staged, planned: Planned, about: Mapping[str, Any]) -> dict[
             "original": {"name": about["name"]} if about["kind"] == "upload" else None,
         },
     }
-
-
-def wait_for(child: Child, seconds: float, poll: Callable[[float], Any] = socketio.sleep) -> None:
-    """Let others be served until a child ends; a late one is killed."""
-    for _step in range(int(seconds / POLL_S)):
-        if not child.alive():
-            return
-        poll(POLL_S)
-    child.signal(signal.SIGKILL)
-    while child.alive():
-        poll(POLL_S)

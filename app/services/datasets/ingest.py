@@ -18,13 +18,13 @@ from sqlalchemy import select
 from app.database import patiently, writing
 from app.events import Event, Failed, Ingested, Ingesting, Refused
 from app.extensions import socketio
+from app.jobs.process import Child
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
 from app.services.datasets import children
 from app.services.datasets.children import begin, dismiss, kill, spec
 from app.services.datasets.described import describe
 from app.services.datasets.outcome import accept, give_up_revision
-from app.services.process import Child
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from app.events import Planned
+from app.jobs.process import Child
 from app.services.datasets.children import ARRIVED, begin, dismiss, spec, verdict
 from app.services.datasets.ingest import Job, slots
 from app.services.datasets.spare import Spare
-from app.services.process import Child
 
 AT_ONCE = 4  # children that read an upload for their first verdict: 100 uploads at once must not be 100 of them
 ALL = "\n"  # behind the last name, see app/worker/arrivals.py

@@ -2,8 +2,8 @@
 
 import threading
 
+from app.jobs.process import Child
 from app.services.datasets.children import dismiss, start
-from app.services.process import Child
 from app.services.storage import StorageService
 
 

@@ -12,12 +12,12 @@ from flask_babel import gettext as _
 
 from app.database import writing
 from app.extensions import db, socketio
+from app.jobs.process import CRASHES, Child
 from app.models import Dataset, Estimate, Training, now
 from app.services.dispatch import free_disk
 from app.services.estimate.figures import LONGEST_S, history, measured, reason, unavailable
 from app.services.estimate.measuring import PLANNED_S, Measuring
 from app.services.estimate.wanted import Wanted, describe
-from app.services.process import CRASHES, Child
 from app.services.storage.unpack import remove_tree
 from app.services.trainer.create import columns
 from app.services.trainer.launch import environment

@@ -9,7 +9,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from app.errors import Unavailable
-from app.services.duplex import ChildEnded, ChildSilent, DuplexChild
+from app.jobs.duplex import ChildEnded, ChildSilent, DuplexChild
 from app.services.infer.answers import ended, failure
 from app.services.storage import StorageService
 

@@ -13,6 +13,7 @@ from app.services import system
 from app.threads import off_loop
 
 if TYPE_CHECKING:
+    from app.jobs import JobService
     from app.services.estimate import EstimateService
     from app.services.trainer import TrainingService
 
@@ -29,8 +30,8 @@ class SystemFeed:
         estimates: knows where an estimate is being measured.
     """
 
-    def __init__(self, trainer: "TrainingService", estimates: "EstimateService") -> None:
-        self.trainer, self.estimates = trainer, estimates
+    def __init__(self, trainer: "TrainingService", estimates: "EstimateService", jobs: "JobService") -> None:
+        self.trainer, self.estimates, self.jobs = trainer, estimates, jobs
         self._looking = Lock()
         self._state = Lock()  # never held while something waits
         self._going = False
@@ -45,7 +46,8 @@ class SystemFeed:
         with self._looking:
             seen = off_loop(system.machine, Path(current_app.config["DATA_ROOT"]))
         dispatcher = self.trainer.dispatcher
-        return system.figures(seen, dict(dispatcher.busy) if dispatcher else {}, list(self.estimates.measuring))
+        busy = dict(dispatcher.busy) if dispatcher else {}
+        return system.figures(seen, busy, list(self.estimates.measuring)) | {"jobs": self.jobs.active()}
 
     def start(self, app: Flask) -> None:
         """Someone has entered the room: tell it from now on, unless that is done already."""

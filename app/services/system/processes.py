@@ -1,5 +1,6 @@
 """The server's own process and its children, and who uses which device."""
 
+import json
 import os
 import re
 import time
@@ -62,8 +63,17 @@ def child_of(command: list[str]) -> tuple[str | None, Path | None]:
     for place, part in enumerate(command[:-1]):
         if part == "-m" and (match := MODULE.fullmatch(command[place + 1])):
             rest = command[place + 2 : place + 3]
-            return match[1], Path(rest[0]) if rest and rest[0].startswith("/") else None
+            directory = Path(rest[0]) if rest and rest[0].startswith("/") else None
+            return program_of(directory) if match[1] == "run" else match[1], directory
     return None, None
+
+
+def program_of(directory: Path | None) -> str:
+    """The program of a job's child, as its spec.json names it."""
+    try:
+        return str(json.loads(((directory or Path()) / "spec.json").read_text(encoding="utf-8"))["program"])
+    except (OSError, ValueError, KeyError, TypeError):  # it has ended meanwhile
+        return "run"
 
 
 def training_of(directory: Path | None, data: Path) -> int | None:

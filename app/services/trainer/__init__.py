@@ -10,11 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from app.events import Failed
 from app.extensions import db, socketio
+from app.jobs.process import Child
 from app.models import Training, TrainingStatus, now
 from app.services import about
 from app.services.backup import start_backup
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
-from app.services.process import Child
 from app.services.trainer import compare, present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
@@ -28,6 +28,7 @@ from app.services.trainer.supervise import Supervisor
 from app.services.trainer.views import TrainingViews
 
 if TYPE_CHECKING:
+    from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.training")
@@ -39,8 +40,9 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
     `active_trainings` maps the id of each training that runs now to its supervisor, None while it starts.
     """
 
-    def __init__(self, storage_service: "StorageService") -> None:
+    def __init__(self, storage_service: "StorageService", revisions: "RevisionHashes") -> None:
         super().__init__(storage_service)
+        self.revisions = revisions
         self.active_trainings: dict[int, Supervisor | None] = {}
         self._app: Flask | None = None
 

@@ -3,7 +3,7 @@
 import logging
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from flask import current_app
@@ -17,12 +17,14 @@ from app.services import idempotency
 from app.services.backup.files import hash_of
 from app.services.dispatch import CPU, gpus
 from app.services.idempotency import Answer, Asked
-from app.services.revision import current_revision
 from app.services.storage.names import Loader
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.clone import next_name
 from app.services.trainer.create import usable
 from app.services.trainer.launch import start
+
+if TYPE_CHECKING:
+    from app.services.revisions import RevisionHashes
 
 logger = logging.getLogger("yolo.training")
 
@@ -30,7 +32,12 @@ AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; it
 
 
 class TrainingAgain(TrainingBase):
-    """Running again what ran before."""
+    """Running again what ran before.
+
+    `revisions` tells whether a dataset has changed since.
+    """
+
+    revisions: "RevisionHashes"
 
     def run_again(self, training_id: int, anyway: bool = False, asked: Asked | None = None) -> Answer:
         """Queue a training with the configuration that this one really had, once for each Idempotency-Key.
@@ -83,7 +90,7 @@ class TrainingAgain(TrainingBase):
         on_gpu = row.device not in {None, CPU}
         db.session.rollback()  # no transaction may be open while we wait
         data = self.storage.dataset_yaml(row.dataset_id, row.revision)
-        if recorded and current_revision(data, self.storage.new_tmp()) != recorded:
+        if recorded and self.revisions.current(row.dataset_id, data) != recorded:
             raise Conflict(_("The dataset has changed since then. The results would not be comparable.") + f" {how}")
         if weights and (path is None or hash_of(path) != weights["sha256"]):
             problem = _("The initial weights %(name)s are missing or have changed.", name=weights["name"])

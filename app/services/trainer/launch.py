@@ -7,9 +7,9 @@ from typing import Any
 
 import psutil
 
+from app.jobs.process import Child, start_time
 from app.models import Training
 from app.services.dispatch import CPU
-from app.services.process import Child, start_time
 
 
 def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:

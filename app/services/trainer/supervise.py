@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 
 from app.events import Cancelled, Envelope, Event, Failed, Figures, Paused, Progress
 from app.extensions import db, socketio
+from app.jobs.process import ASK_S, CRASHES, TERM_S, Child, oom_kills
 from app.models import Training, TrainingEvent, now
 from app.services.dispatch import room
-from app.services.process import ASK_S, CRASHES, TERM_S, Child, oom_kills
 from app.services.trainer import recover
 from app.services.trainer.apply import apply, end
 from app.services.trainer.messages import LogPiece, Message

@@ -147,6 +147,33 @@ class Client:
             form = {"training_id": training_id, "confidence": confidence, "iou": iou}
             return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
 
+    def job(self, job_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/jobs/{job_id}").json()
+
+    def wait_for_job(self, job_id: int, seconds: float = 3600) -> dict[str, Any]:
+        """A background job once it has completed.
+
+        Raises:
+            ApiError: it failed or was stopped, or the time is over.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            job = self.job(job_id)
+            if job["status"] == "completed":
+                return job
+            if job["status"] in ENDED:
+                raise ApiError(f"Job {job_id} is {job['status']}: {(job['error'] or {}).get('message', '')}")
+            time.sleep(0.2)
+        raise ApiError(f"Job {job_id} was not done within {seconds:.0f} s.")
+
+    def export(self, path: str, target: Path) -> Path:
+        """Save an export, which the server may have to make first."""
+        answer = self.request("GET", path, stream=True)
+        if answer.status_code == 202:
+            self.wait_for_job(answer.json()["job_id"])
+        answer.close()
+        return self.download(path, target)
+
     def download(self, path: str, target: Path) -> Path:
         """Save what is at a path of the server."""
         with self.request("GET", path, stream=True) as response, open(target, "wb") as file:

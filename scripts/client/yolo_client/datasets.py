@@ -101,7 +101,7 @@ def run(client: "Client", asked: argparse.Namespace) -> Any:
         case "original":
             return {"file": str(client.download(f"{path}/original", asked.file))}
     query = f"format={asked.format}" + (f"&revision={asked.revision}" if asked.revision else "")
-    return {"file": str(client.download(f"{path}/export?{query}", asked.file))}
+    return {"file": str(client.export(f"{path}/export?{query}", asked.file))}
 
 
 def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: float = 3600) -> dict[str, Any]:

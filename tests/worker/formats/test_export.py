@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
-from app.events import Exported, Exporting, Failed
-from app.services.process import Child
-from app.worker.export_dataset import WRITERS
+from app.events import Advanced, Failed, Finished
+from app.jobs.process import Child
 from app.worker.formats.archive import Archive
 from app.worker.formats.model import Source
 from app.worker.formats.revision_tree import Revision
 from app.worker.formats.writing import NOTES, Job, readme
+from app.worker.programs.export_dataset import WRITERS
 from tests.data import write_dataset
 from tests.task_data import write as write_task
 from tests.worker.formats.helpers import boxes, rows, taken, unpacked, write
@@ -102,9 +102,8 @@ def pixels(values: list[float]) -> list[float]:
 def run(folder: Path, revision: Path, form: str) -> tuple[Child, Path]:
     """The program, to its end."""
     output = folder / f"{form}.zip"
-    child = Child.start(
-        "export_dataset", folder / form, {"revision": str(revision), "format": form, "output": str(output)}, {}
-    )
+    spec = {"program": "export_dataset", "revision": str(revision), "format": form, "output": str(output)}
+    child = Child.start("run", folder / form, spec, {})
     until = time.monotonic() + 60
     while child.alive():
         assert time.monotonic() < until, child.log_tail()
@@ -125,11 +124,12 @@ def test_the_program(tmp_path: Path, revision: Path, form: str) -> None:
     child, output = run(tmp_path, revision, form)
     assert child.exit_code() == 0, child.log_tail()
     said = [envelope.event for _, envelope in child.events()]
-    assert Exporting(8, 8) in said
+    assert Advanced(8, 8) in said
     end = said[-1]
-    assert isinstance(end, Exported)
+    assert isinstance(end, Finished)
     renamed = [{"code": "renamed", "count": 2}] if form == "voc" else []  # the two splits have equal names here
-    assert (end.images, end.objects, end.notes, end.bytes) == (8, 8, renamed, output.stat().st_size)
+    counted = {name: end.result[name] for name in ("images", "objects", "notes", "bytes")}
+    assert counted == {"images": 8, "objects": 8, "notes": renamed, "bytes": output.stat().st_size}
     with zipfile.ZipFile(output) as archive:
         assert archive.testzip() is None
         assert ("Everything was kept" in archive.read("README.txt").decode()) == (not renamed)

@@ -4,6 +4,7 @@ import { $, blank, failure, h, put } from "../dom.js";
 import { bytes, duration, number, percent, significant } from "../format.js";
 import { Gauges } from "../gauges.js";
 import { t } from "../i18n.js";
+import { showJobs } from "../jobs.js";
 import { SystemFeed } from "../system_feed.js";
 
 const gauges = new Gauges($("[data-gauges]"));
@@ -45,6 +46,7 @@ function show(system) {
   gauges.show(system);
   showDevices(system.devices);
   showDatabase(system.database);
+  showJobs(system.jobs);
   showProcesses(system.processes);
   put($("[data-about]"), [[t("Host"), system.host.system], ["Python", system.host.python]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
   log ??= new AppLog($(".log-panel"));

@@ -17,7 +17,7 @@ import psutil
 
 from app.config import ROOT
 from app.events import Envelope, read_events
-from app.services.environment import PASSED_ON
+from app.jobs.environment import PASSED_ON
 
 # A GPU is freed within seconds of the ask; KILL must follow TERM because a stopped process keeps TERM pending.
 ASK_S, TERM_S = 15.0, 5.0
@@ -199,3 +199,11 @@ def oom_kills() -> int:
         except (OSError, ValueError, IndexError):
             continue
     return count
+
+
+def find_children(root: Path) -> Iterator[tuple[int, float, Path]]:
+    """(pid, start time, directory) of the leading process of each child that works below `root`."""
+    for process in psutil.process_iter(["cmdline", "create_time"]):
+        command = process.info["cmdline"] or []
+        if "app.worker.run" in command and Path(command[-1]).is_relative_to(root):
+            yield process.pid, process.info["create_time"], Path(command[-1])

@@ -1,17 +1,14 @@
 """Draws the sample dataset, a ZIP of circles, squares and triangles with YOLO labels.
 
-`python -m app.worker.sample DIRECTORY`. `spec.json`: `output` (the ZIP to write), `train` and `val` (images), `size`
-(pixels), `seed`. The same spec gives the same bytes. Exit status 0: the ZIP is there, whole; else `Failed` says why.
+`spec.json`: `output` (the ZIP to write), `train` and `val` (images), `size` (pixels), `seed`. The same spec gives the
+same bytes.
 """
 
-import errno
 import io
 import math
 import os
-import sys
-import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from app.worker.channel import Channel
+from app.worker.progress import Progress
 
 CLASSES = ("circle", "square", "triangle")
 DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
@@ -124,8 +122,8 @@ def dataset_files(spec: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
             yield f"labels/{split}/{number:04}.txt", label.encode()
 
 
-def write_zip(spec: dict[str, Any]) -> None:
-    """Write the whole ZIP or nothing."""
+def write_zip(spec: dict[str, Any], step: Callable[[], None]) -> None:
+    """Write the whole ZIP or nothing; `step` is called behind each image."""
     output = Path(spec["output"])
     draft = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -133,6 +131,8 @@ def write_zip(spec: dict[str, Any]) -> None:
             with zipfile.ZipFile(file, "w") as archive:  # stored: JPEGs do not shrink
                 for name, content in dataset_files(spec):
                     archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+                    if name.endswith(".jpg"):
+                        step()
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, output)
@@ -140,17 +140,8 @@ def write_zip(spec: dict[str, Any]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def main(directory: str) -> int:
-    """Draw what `spec.json` asks for; the exit status."""
-    channel = Channel(directory)
-    try:
-        write_zip(DEFAULTS | channel.spec)
-    except Exception as error:
-        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
-        channel.fail("disk_full" if full else "code", f"{type(error).__name__}: {error}", traceback.format_exc())
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+def run(channel: Channel) -> dict[str, Any]:
+    """Draw what `spec.json` asks for."""
+    spec = DEFAULTS | channel.spec
+    write_zip(spec, Progress(channel, spec["train"] + spec["val"]).step)
+    return {"output": channel.spec["output"]}

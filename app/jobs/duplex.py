@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.services.process import child_environment
+from app.jobs.process import child_environment
 
 END_S = 2.0  # a child whose socket closed has this long before KILL
 

@@ -1,0 +1,30 @@
+"""What every program below app/worker/programs can say."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from app.events.base import Event
+
+
+@dataclass(frozen=True)
+class Advanced(Event):
+    """How far the work is: `done` of `total`, in what the program counts; `total` is 0 where it is not known."""
+
+    done: int
+    total: int
+    stage: str = ""
+
+
+@dataclass(frozen=True)
+class Finished(Event):
+    """The work is done; what it made is whole and on the disk."""
+
+    terminal: ClassVar[bool] = True
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stopped(Event):
+    """It ended because it was asked to; nothing of it is left."""
+
+    terminal: ClassVar[bool] = True

@@ -1,0 +1,59 @@
+"""The row of a background job."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.models import new_position
+from app.models.base import JSONText, Model, UTCDateTime, now
+
+
+class JobStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
+
+
+class Job(Model):
+    """One piece of background work, whatever its kind; its files are below `data/jobs/{token}/{attempt}`.
+
+    `status` and what depends on it are changed by `transitions.change` alone.
+    """
+
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_status_position", "status", "priority", "position"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(30), index=True)
+    # What it is about: ("dataset", 5). Other tables do not refer to jobs, so that these can be removed when old.
+    subject_type: Mapped[str | None] = mapped_column(String(20))
+    subject_id: Mapped[int | None]
+    params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    # The name of its folder: ids may come again in another database, folders must not.
+    token: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
+    status: Mapped[str] = mapped_column(String(20), default=JobStatus.PENDING)
+    priority: Mapped[int] = mapped_column(default=0, server_default="0")
+    position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
+    not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The fence: every write of a run carries its attempt; one that matches no row is of a run that lost the job.
+    attempt: Mapped[int] = mapped_column(default=0, server_default="0")
+    restarts: Mapped[int] = mapped_column(default=0, server_default="0")
+    runner: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # host, pid, started (s since the epoch)
+    stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel
+    stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, done, total
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code, message (for the log, in English)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

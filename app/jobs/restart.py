@@ -1,0 +1,69 @@
+"""At the server's start: every job that an earlier server left running is followed again, begins anew or has failed."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from sqlalchemy import select
+
+from app.database import writing
+from app.extensions import db
+from app.jobs.kinds import Kinds
+from app.jobs.model import Job, JobStatus
+from app.jobs.process import Child, find_children
+from app.jobs.recovery import attempt_dir
+from app.jobs.transitions import change
+
+logger = logging.getLogger("yolo.jobs")
+
+
+def take_over(kinds: Kinds, root: Path) -> list[tuple[int, int]]:
+    """(id, attempt) of each job to be supervised again; children and folders without a job are removed.
+
+    A job whose result was for somebody who waited in a request of the earlier server has failed: nobody waits any more.
+    """
+    table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
+    unfinished = table.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
+    rows = db.session.execute(select(table.id, table.kind, table.token, table.attempt, table.status).where(unfinished))
+    followed, kept = [], set()
+    for row in rows.all():
+        if row.kind not in kinds or not kinds[row.kind].lasts:
+            fail(row.id)
+        elif row.status == JobStatus.RUNNING:
+            followed.append((row.id, row.attempt))
+            kept.add(attempt_dir(root, row.token, row.attempt))
+        else:
+            kept.add(root / row.token)
+    end_orphans(root, kept)
+    remove_leftovers(root)
+    return followed
+
+
+def fail(job_id: int) -> None:
+    with writing() as session:
+        job = session.get_one(Job, job_id)
+        error = {"code": "interrupted", "message": "the server was restarted"}
+        change(job, JobStatus.FAILED, error=error)
+    logger.warning("job %s (%s) was interrupted by a restart", job_id, job.kind)
+
+
+def end_orphans(root: Path, kept: set[Path]) -> None:
+    """Kill the children below `root` whose job is not running any more."""
+    for pid, started, directory in find_children(root):
+        if directory not in kept:
+            logger.warning("process %s works for a job that is over: killed", pid)
+            child = Child(directory, pid, started)
+            child.signal(9)
+            child.sweep()
+
+
+def remove_leftovers(root: Path) -> None:
+    """Folders of jobs that are over, but those of failures, and of tokens that no row has."""
+    folders = {path.name: path for path in root.iterdir() if path.is_dir()}
+    if not folders:
+        return
+    table = Job.__table__.c
+    wanted = (JobStatus.PENDING, JobStatus.RUNNING, JobStatus.FAILED)
+    known = db.session.scalars(select(table.token).where(table.status.in_(wanted)))
+    for name in folders.keys() - set(known):
+        shutil.rmtree(folders[name], ignore_errors=True)

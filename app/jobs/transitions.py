@@ -1,0 +1,51 @@
+"""Every change of a job's status, and the columns that go with it. Nothing else writes them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.errors import IllegalTransition
+from app.jobs.model import Job, JobStatus
+from app.models.base import now
+
+PENDING, RUNNING = JobStatus.PENDING, JobStatus.RUNNING
+COMPLETED, FAILED, CANCELLED = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED
+
+Value = Any | Callable[[], Any]
+OVER: dict[str, Value] = {"ended_at": now, "runner": None, "stop_mode": None, "stop_requested_at": None}
+
+# What each change sets, beside what its caller gives; a callable is called.
+CHANGES: dict[tuple[JobStatus, JobStatus], dict[str, Value]] = {
+    (PENDING, RUNNING): {
+        "started_at": now,
+        "ended_at": None,
+        "runner": None,
+        "progress": dict,
+        "stop_mode": None,
+        "stop_requested_at": None,
+        "result": None,
+        "error": None,
+    },
+    (PENDING, CANCELLED): OVER,
+    (PENDING, FAILED): OVER,
+    (RUNNING, PENDING): {"runner": None, "progress": dict, "started_at": None},
+    (RUNNING, COMPLETED): OVER | {"error": None},
+    (RUNNING, FAILED): OVER | {"result": None},
+    (RUNNING, CANCELLED): OVER | {"result": None, "error": None},
+}
+
+
+def change(job: Job, status: JobStatus, **values: Any) -> None:
+    """Change the status of a job, in the caller's write transaction.
+
+    Raises:
+        IllegalTransition: the present status does not lead there.
+    """
+    current = JobStatus(job.status)
+    columns = CHANGES.get((current, status))
+    if columns is None:
+        raise IllegalTransition(current, status)
+    job.status = status
+    for name, value in (columns | values).items():
+        setattr(job, name, value() if callable(value) else value)
+    if status == RUNNING:
+        job.attempt += 1

@@ -1,0 +1,62 @@
+"""The answers about background jobs."""
+
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
+from apiflask.validators import Length
+
+from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, one_of
+
+STATUSES = ("pending", "running", "completed", "failed", "cancelled")
+
+
+class JobQuery(PageQuery):
+    kind = String(validate=Length(max=30))
+    status = String(validate=one_of(STATUSES))
+
+
+class SubjectOut(Schema):
+    """What a job is about."""
+
+    type = String()
+    id = Integer()
+
+
+class JobProgress(Schema):
+    """How far a job is, counted in what its kind works on (images, files). null: not known."""
+
+    stage = String(allow_none=True)
+    done = Integer()
+    total = Integer(metadata={"description": "0: not known."})
+    percent = Float(allow_none=True)
+    rate = Float(allow_none=True, metadata={"description": "A second."})
+    eta = Float(allow_none=True, metadata={"description": "s"})
+
+
+class JobError(Schema):
+    code = String()
+    message = String()
+
+
+class JobOut(Schema):
+    id = Integer()
+    kind = String(metadata={"description": "export_dataset, draw_sample, hash_revision"})
+    subject = Nested(SubjectOut, allow_none=True)
+    status = String(validate=one_of(STATUSES))
+    progress = Nested(JobProgress)
+    device = String()
+    runner = String(allow_none=True, metadata={"description": "The host that it runs on."})
+    attempt = Integer()
+    stop_requested = Boolean()
+    created_at = DateTime()
+    started_at = DateTime(allow_none=True)
+    ended_at = DateTime(allow_none=True)
+    error = Nested(JobError, allow_none=True)
+    result = Dict(allow_none=True)
+
+
+class JobPage(Page):
+    jobs = List(Nested(JobOut))
+
+
+class JobStopped(Message):
+    job_id = Integer()
+    status = String()

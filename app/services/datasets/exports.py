@@ -1,0 +1,104 @@
+"""Revisions as ZIPs in other formats: kept for each revision and format, made by a job at the first request."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.database import refuse_writes
+from app.errors import AppError, NoSpace, Unavailable, Unprocessable
+from app.jobs import Job, JobKind, JobService, JobStatus
+from app.models import Dataset
+from app.services.storage import StorageService
+
+if TYPE_CHECKING:
+    from app.services.datasets import DatasetService
+
+KIND = "export_dataset"
+SOON_S = 1.0  # what takes longer is answered with the job
+
+
+class DatasetExports:
+    """Finds and makes the ZIPs.
+
+    Args:
+        datasets: knows revisions.
+        jobs: has the kind `export_dataset` registered here.
+    """
+
+    def __init__(self, storage: StorageService, datasets: "DatasetService", jobs: JobService) -> None:
+        self.storage, self.datasets, self.jobs = storage, datasets, jobs
+        jobs.register(JobKind(KIND, "export_dataset", self.spec, self.collect, at_once=2))
+
+    def find(self, dataset_id: int, form: str, number: int | None) -> tuple[Path, str]:
+        """Where the ZIP is, or would be, and the name to save it under.
+
+        Args:
+            form: yolo, coco or voc.
+            number: of the revision; None: the current one.
+
+        Raises:
+            NotFound: no such dataset or revision. Conflict: the revision is not ready.
+        """
+        row = self.datasets.get_revision(dataset_id, number)
+        name = f"{plain(self.datasets.get(dataset_id))}-r{row.number}-{form}.zip"
+        return self.path(dataset_id, row.number, form), name
+
+    def make(self, dataset_id: int, form: str, number: int | None) -> Job | None:
+        """Have the ZIP made; the job where it is not there soon.
+
+        Raises:
+            NotFound: no such dataset or revision. AppError: it could not be made.
+        """
+        refuse_writes()
+        row = self.datasets.get_revision(dataset_id, number)
+        params = {"revision": row.number, "format": form}
+        job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
+        if not JobStatus(job.status).ended:
+            return job
+        if job.status != JobStatus.COMPLETED:
+            self.datasets.get(dataset_id)  # it may have been deleted meanwhile
+            raise refusal(job)
+        return None
+
+    def path(self, dataset_id: int, number: int, form: str) -> Path:
+        return self.storage.dataset_dir(dataset_id) / "exports" / f"{number}-{form}.zip"
+
+    # The kind.
+
+    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+        dataset_id, number = job.subject_id or 0, job.params["revision"]
+        return {
+            "revision": str(self.storage.revision_dir(dataset_id, number)),
+            "format": job.params["format"],
+            "task": self.datasets.get_revision(dataset_id, number).task,
+            "output": str(directory / "export.zip"),
+        }
+
+    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+        """Put the ZIP into its place; where it is there already, an earlier server did so before it ended."""
+        made = directory / "export.zip"
+        target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
+        if made.exists() or not target.exists():
+            self.storage.put_export(made, target)
+        query = f"format={job.params['format']}&revision={job.params['revision']}"
+        return result | {"url": f"/api/datasets/{job.subject_id}/export?{query}"}
+
+
+def refusal(job: Job) -> AppError:
+    """Why there is no export."""
+    code = (job.error or {}).get("code")
+    if job.status == JobStatus.CANCELLED:
+        return Unavailable(_("The export was stopped."))
+    if code == "data":
+        return Unprocessable(_("This format can't store image classes. Export the dataset as YOLO."))
+    if code == "disk_full":
+        return NoSpace(_("The disk is full. Free some space and try again."))
+    return Unavailable(_("The export failed. See the server log for details."))
+
+
+def plain(dataset: Dataset) -> str:
+    """A dataset's name as a part of a file name."""
+    return re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or f"dataset-{dataset.id}"

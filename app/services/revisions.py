@@ -1,0 +1,32 @@
+"""The present revision of a dataset, asked of a job: hashing would stop the web process."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.jobs import Job, JobKind, JobService, JobStatus
+
+KIND = "hash_revision"
+LIMIT_S = 600.0  # some 100 GB; a dataset that did not change takes 0.2 s
+
+
+class RevisionHashes:
+    """Asks for the hash of a dataset's files as they are now."""
+
+    def __init__(self, jobs: JobService) -> None:
+        self.jobs = jobs
+        jobs.register(JobKind(KIND, "hash_revision", self.spec, at_once=2, limit_s=LIMIT_S, lasts=False))
+
+    def current(self, dataset_id: int, data: Path) -> str | None:
+        """SHA-256 as app/worker/revision.py computes it; None where it cannot be found out. Others are served
+        meanwhile.
+
+        Args:
+            data: the dataset.yaml.
+        """
+        job = self.jobs.submit(KIND, {"data": str(data)}, ("dataset", dataset_id))
+        job = self.jobs.wait(job.id, LIMIT_S)
+        return (job.result or {}).get("revision") if job.status == JobStatus.COMPLETED else None
+
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+        return {"data": job.params["data"]}

@@ -1,0 +1,14 @@
+"""Finds out the present revision of a dataset: one hash of its images, labels, classes and split.
+
+spec.json: `data` (its dataset.yaml). Result: `revision`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from app.worker.channel import Channel
+from app.worker.revision import dataset_revision
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    return {"revision": dataset_revision(Path(channel.spec["data"]))}

@@ -1,0 +1,29 @@
+"""Draws the sample dataset as the server does, in a child process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from app.config import ROOT
+
+
+def start_drawing(folder: Path, **spec: Any) -> tuple["subprocess.Popen[bytes]", Path]:
+    """The process, and the ZIP that it will have made; `spec` as app/worker/programs/sample.py takes it."""
+    folder.mkdir(parents=True)
+    output = folder / "sample.zip"
+    (folder / "spec.json").write_text(json.dumps({"program": "sample", "output": str(output)} | spec))
+    return subprocess.Popen([sys.executable, "-m", "app.worker.run", str(folder)], cwd=ROOT), output
+
+
+def draw(folder: Path, **spec: Any) -> Path:
+    """The ZIP.
+
+    Raises:
+        RuntimeError: it could not be drawn; what the process said is in the message.
+    """
+    process, output = start_drawing(folder, **spec)
+    if process.wait() != 0:
+        raise RuntimeError(f"The sample could not be drawn: {(folder / 'events.jsonl').read_text()}")
+    return output

@@ -1,0 +1,218 @@
+"""Jobs with real child processes: done, stopped, killed, full disks, and a server that is gone meanwhile."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app.database import writing
+from app.extensions import db
+from app.jobs import Job, JobKind, JobService, JobStatus, restart
+from app.jobs.kinds import Kinds
+from app.jobs.model import Job as Row
+from app.jobs.process import find_children
+from app.jobs.queue import plan
+from app.jobs.transitions import change
+
+LONG = 20_000  # images: nobody waits for the end
+
+
+def drawing(images: int) -> Callable[[Job, Path], Mapping[str, Any]]:
+    def spec(_job: Job, directory: Path) -> Mapping[str, Any]:
+        return {"output": str(directory / "sample.zip"), "train": images, "val": 1, "size": 32}
+
+    return spec
+
+
+@pytest.fixture
+def jobs(app: APIFlask) -> JobService:
+    """The application's jobs, with kinds that draw: `short` for a moment, `long` until it is ended."""
+    service: JobService = app.extensions["services"].jobs
+    service.register(JobKind("short", "sample", drawing(20)))
+    service.register(JobKind("long", "sample", drawing(LONG)))
+    service.register(JobKind("missing", "no_such_program", drawing(1), restarts=0))
+    return service
+
+
+def reached(client: FlaskClient, job_id: int, check: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    until = time.monotonic() + 60
+    while not check(body := client.get(f"/api/jobs/{job_id}").get_json()):
+        assert time.monotonic() < until, body
+        time.sleep(0.02)
+    return body
+
+
+def under_way(client: FlaskClient, job_id: int) -> dict[str, Any]:
+    """The job once its child has said how far it is."""
+    return reached(client, job_id, lambda body: body["progress"]["done"] > 0)
+
+
+def submit(app: APIFlask, jobs: JobService, kind: str, **params: Any) -> int:
+    with app.app_context():
+        return jobs.submit(kind, params).id
+
+
+def pid_of(jobs: JobService) -> int:
+    (pid, _started, _directory), *others = find_children(jobs.root)
+    assert not others, "one child a job"
+    return pid
+
+
+def test_a_job_to_its_end(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    job_id = submit(app, jobs, "short")
+    with app.app_context():
+        job = jobs.wait(job_id, 60)
+        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
+        token = job.token
+    body = client.get(f"/api/jobs/{job_id}").get_json()
+    assert body["progress"] == body["progress"] | {"done": 21, "total": 21, "percent": 100.0}
+    assert body["started_at"] <= body["ended_at"]
+    assert (body["error"], body["runner"], body["stop_requested"]) == (None, None, False)
+    assert body["result"]["output"].endswith("sample.zip")
+    assert not (jobs.root / token).exists(), "nothing is left of it"
+
+
+def test_a_job_is_stopped(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    job_id = submit(app, jobs, "long")
+    body = under_way(client, job_id)
+    assert body["status"] == "running"
+    assert body["progress"]["eta"] > 0
+    assert 0 <= body["progress"]["percent"] < 100
+    pid = pid_of(jobs)
+    answer = client.post(f"/api/jobs/{job_id}/stop")
+    assert (answer.status_code, answer.get_json()["status"]) == (202, "running")
+    body = reached(client, job_id, lambda body: body["status"] != "running")
+    assert (body["status"], body["error"], body["result"]) == ("cancelled", None, None)
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    again = client.post(f"/api/jobs/{job_id}/stop")
+    assert (again.status_code, again.get_json()["current"]) == (409, "cancelled")
+
+
+def test_one_that_waits_is_cancelled_at_once(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    running, waiting = submit(app, jobs, "long", number=1), submit(app, jobs, "long", number=2)
+    under_way(client, running)
+    assert client.get(f"/api/jobs/{waiting}").get_json()["status"] == "pending", "one of this kind at once"
+    assert client.post(f"/api/jobs/{waiting}/stop").get_json()["status"] == "cancelled"
+    client.post(f"/api/jobs/{running}/stop")
+    reached(client, running, lambda body: body["status"] == "cancelled")
+    assert client.get(f"/api/jobs/{waiting}").get_json()["attempt"] == 0, "it never started"
+
+
+def test_the_same_request_is_one_job(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    first = submit(app, jobs, "long", format="coco")
+    assert submit(app, jobs, "long", format="coco") == first
+    assert submit(app, jobs, "long", format="voc") != first
+    for body in client.get("/api/jobs?kind=long").get_json()["jobs"]:
+        client.post(f"/api/jobs/{body['id']}/stop")
+    reached(client, first, lambda body: body["status"] == "cancelled")
+    assert submit(app, jobs, "short", format="coco") != first
+
+
+def test_a_killed_child_begins_again_once(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    job_id = submit(app, jobs, "long")
+    under_way(client, job_id)
+    os.kill(pid_of(jobs), signal.SIGKILL)
+    reached(client, job_id, lambda body: body["attempt"] == 2 and body["progress"]["done"])
+    os.kill(pid_of(jobs), signal.SIGKILL)
+    body = reached(client, job_id, lambda body: body["status"] != "running")
+    assert (body["status"], body["error"]["code"], body["attempt"]) == ("failed", "killed", 2)
+    english = client.get(f"/api/jobs/{job_id}", headers={"Accept-Language": "en"}).get_json()
+    assert english["error"]["message"] == "The process was killed externally. Try again."
+
+
+def test_a_program_that_fails_says_why(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    job_id = submit(app, jobs, "missing")
+    body = reached(client, job_id, lambda body: body["status"] == "failed")
+    assert body["error"]["code"] == "code"
+    with app.app_context():
+        assert "no_such_program" in db.session.get_one(Row, job_id).error["message"]
+
+
+def test_a_clock_that_jumps_ends_nothing(
+    app: APIFlask, client: FlaskClient, jobs: JobService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = submit(app, jobs, "long")
+    done = under_way(client, job_id)["progress"]["done"]
+    wrong = time.time() + 86_400
+    monkeypatch.setattr(time, "time", lambda: wrong)
+    body = reached(client, job_id, lambda body: body["progress"]["done"] > done + 200)
+    assert (body["status"], body["attempt"]) == ("running", 1)
+    client.post(f"/api/jobs/{job_id}/stop")
+    reached(client, job_id, lambda body: body["status"] == "cancelled")
+
+
+def test_a_run_that_lost_its_job_changes_nothing(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    """The fence: another attempt has the job, so this one ends without a word."""
+    job_id = submit(app, jobs, "long")
+    under_way(client, job_id)
+    pid = pid_of(jobs)
+    with app.app_context(), writing() as session:
+        row = session.get_one(Row, job_id)
+        change(row, JobStatus.PENDING)
+        change(row, JobStatus.RUNNING)
+    os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while list(find_children(jobs.root)) and time.monotonic() < until:
+        time.sleep(0.05)
+    body = client.get(f"/api/jobs/{job_id}").get_json()
+    assert (body["status"], body["attempt"], body["error"]) == ("running", 2, None)
+    with app.app_context(), writing() as session:
+        change(session.get_one(Row, job_id), JobStatus.CANCELLED)
+
+
+def test_the_list(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    ids = [submit(app, jobs, "short", number=number) for number in range(3)]
+    for job_id in ids:
+        reached(client, job_id, lambda body: body["status"] == "completed")
+    page = client.get("/api/jobs?per_page=2").get_json()
+    assert ([job["id"] for job in page["jobs"]], page["total"], page["pages"]) == (ids[:0:-1], 3, 2)
+    assert client.get("/api/jobs?status=running").get_json()["jobs"] == []
+    assert client.get("/api/jobs?kind=short&status=completed").get_json()["total"] == 3
+    assert client.get("/api/jobs?status=unknown").status_code == 422
+    assert client.get("/api/jobs/99999").status_code == 404
+    assert client.post("/api/jobs/99999/stop").status_code == 404
+
+
+def test_restart(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    """What an earlier server left: running jobs are followed, what nobody waits for has failed, orphans end."""
+    jobs.register(JobKind("waited_for", "sample", drawing(LONG), lasts=False))
+    followed, waited = submit(app, jobs, "long"), submit(app, jobs, "waited_for")
+    for job_id in (followed, waited):
+        under_way(client, job_id)
+    pids = {directory.parent.name: pid for pid, _started, directory in find_children(jobs.root)}
+    with app.app_context():
+        tokens = {job_id: db.session.get_one(Row, job_id).token for job_id in (followed, waited)}
+        (jobs.root / "leftover").mkdir()
+        assert restart.take_over(jobs.kinds, jobs.root) == [(followed, 1)]
+    assert not (jobs.root / "leftover").exists()
+    assert psutil.Process(pids[tokens[followed]]).status() != psutil.STATUS_ZOMBIE
+    body = client.get(f"/api/jobs/{waited}").get_json()
+    assert (body["status"], body["error"]["code"]) == ("failed", "interrupted")
+    until = time.monotonic() + 30
+    while psutil.pid_exists(pids[tokens[waited]]):
+        assert time.monotonic() < until, "a child without an owner is left"
+        time.sleep(0.02)
+    client.post(f"/api/jobs/{followed}/stop")
+    reached(client, followed, lambda body: body["status"] == "cancelled")
+
+
+def test_plan() -> None:
+    kinds = Kinds()
+    for name, at_once in (("a", 1), ("b", 2)):
+        kinds.register(JobKind(name, "sample", drawing(1), at_once=at_once))
+    time = datetime.now(UTC)
+    later, names = time + timedelta(seconds=1), ["a", "b", "b", "b", "a", "unknown"]
+    queue = [SimpleNamespace(id=number, kind=name, not_before=None) for number, name in enumerate(names)]
+    assert plan(queue, [], kinds, time) == [0, 1, 2]
+    assert plan(queue, ["a", "b"], kinds, time) == [1]
+    queue[0].not_before = later
+    assert plan(queue, [], kinds, time) == [1, 2, 4], "who waits for the clock keeps nobody"
