@@ -56,8 +56,8 @@ def post_worker_init(worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    """In the master, when the workers are gone: jobs go on, or pause until the next start (ON_SHUTDOWN), and the database
-    is one file."""
+    """In the master, when the workers are gone: jobs go on, or pause until the next start (ON_SHUTDOWN), and the
+    database is one file."""
     from pathlib import Path
 
     from app.config import flask_config, load_settings

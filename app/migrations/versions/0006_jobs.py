@@ -1,23 +1,14 @@
 """one table of background jobs
 
-<<<<<<<< HEAD:app/migrations/versions/0006_jobs.py
 Revision: 0006, after 0005
-========
-Revision: 0005, after 0004
->>>>>>>> 28a4641 (Migration of jobs behind the newest one; texts):app/migrations/versions/0005_jobs.py
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 
-<<<<<<<< HEAD:app/migrations/versions/0006_jobs.py
 revision = '0006'
 down_revision = '0005'
-========
-revision = '0005'
-down_revision = '0004'
->>>>>>>> 28a4641 (Migration of jobs behind the newest one; texts):app/migrations/versions/0005_jobs.py
 branch_labels = None
 depends_on = None
 
