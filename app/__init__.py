@@ -81,10 +81,10 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
     from app.jobs import JobService
+    from app.jobs.environment import PASSED_ON
     from app.services import Services
     from app.services.backup import BackupService
     from app.services.datasets import DatasetService
-    from app.jobs.environment import PASSED_ON
     from app.services.datasets.exports import DatasetExports
     from app.services.estimate import EstimateService
     from app.services.infer import InferenceService
