@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
-from app.services.process import Child, child_environment
 
 from app.config import SettingError, load_settings
 from app.jobs.environment import PASSED_ON, PassedOn
+from app.jobs.process import Child, child_environment
 
 SECRETS = ["AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "HF_TOKEN", "DATABASE_URL", "SECRET_KEY", "GITHUB_TOKEN",
            "PGPASSWORD", "WANDB_API_KEY", "ULTRALYTICS_API_KEY", "YOLO_TOKEN", "REDIS_URL",

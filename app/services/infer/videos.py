@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from app.errors import AppError, TooLarge, TooManyRequests, Unprocessable
 from app.events import Failed
 from app.extensions import db, socketio
-from app.services.process import Child
+from app.jobs.process import Child
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.inference")

@@ -17,9 +17,9 @@ from sqlalchemy.exc import OperationalError
 
 from app.database import writing
 from app.extensions import db, socketio
+from app.jobs.process import Child
 from app.models import Training, TrainingStatus
 from app.services.dispatch import Dispatcher, devices_for
-from app.services.process import Child
 from app.services.trainer.launch import environment, spec
 from app.services.trainer.messages import Message, status_message
 
