@@ -54,6 +54,9 @@ FORMATS = (
     Format("labelbox", "Labelbox", "NDJSON ou JSON com `data_row` e `projects`", OUTLINES, "Labelbox NDJSON"),
     Format("ultralytics", "Ultralytics NDJSON", "a primeira linha tem `type: dataset`", ALL[:4],
            "Ultralytics NDJSON"),
+    Format("masks", "", "PNG de máscara com o nome da imagem, em `masks/`, `SegmentationClass/` … (classe por "
+           "pixel, cores de `labelmap.txt`, ou um objeto por cor em `SegmentationObject/`)", OUTLINES,
+           "mask PNGs"),
     Format("folders", "", "`train/CLASSE/…`, `val/CLASSE/…`; `CLASSE/…`: duas ou mais pastas lado a lado, com duas "
            "ou mais imagens cada e nada que pareça anotação; nos outros casos, quando a tarefa `classify` é pedida "
            "(campo **Tarefa** do envio)", ("classify",), "folders of classes"),

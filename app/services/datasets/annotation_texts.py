@@ -25,6 +25,8 @@ DECISIONS = {
     "csv_form": _l("The boxes of %(file)s are read as: %(form)s."),
     "reading_frames": _l("The image names don't have the frame numbers of the video. The images are used in the order "
                          "of their names: frame 0 is %(first)s."),
+    "mask_names": _ln("No file names the %(count)s value of the masks. Its class is named after it.",
+                      "No file names the %(count)s values of the masks. Their classes are named after them.", "count"),
     "keypoints_named": _l("The points in the group of a box are its keypoints, in this order: %(names)s."),
     "groups_joined": _ln("%(count)s shape was merged into another one of the same group and class.",
                          "%(count)s shapes were merged into others of the same group and class.", "count"),
@@ -32,6 +34,9 @@ DECISIONS = {
 
 FINDINGS = {
     "mask_unreadable": _l("The mask of the object “%(name)s” can't be read. The object was left out."),
+    "mask_noise": _ln("The class “%(name)s” has %(count)s piece in the mask, which is noise. It was left out.",
+                      "The class “%(name)s” has %(count)s pieces in the mask, which is noise. They were left out.",
+                      "count"),
     "images_missing": _ln("%(count)s more image of this file isn't in the dataset. Its annotations were left out.",
                           "%(count)s more images of this file aren't in the dataset. Their annotations were left out.",
                           "count"),
@@ -49,6 +54,7 @@ FINDINGS = {
 
 TITLES: dict[str, Any] = {
     "mask_unreadable": _l("Unreadable masks"),
+    "mask_noise": _l("Noisy masks"),
     "images_missing": _l("Missing images"),
     "slots_left_out": _l("Files with several images"),
     "annotations_several": _l("Images annotated several times"),
@@ -62,5 +68,8 @@ REASONS = {
     "frames_unknown": _l("%(file)s has tracks of a video (frames: %(frames)s), but the images of the dataset "
                          "(%(images)s) aren't named after its frames (frame_000000). Export the task from CVAT with "
                          "its images, or as “CVAT for images 1.1”."),
+    "mask_values": _ln("The masks have %(count)s different value, too many to be classes.",
+                       "The masks have %(count)s different values, too many to be classes. Save them as PNG with one "
+                       "value for each class.", "count"),
     "objects_too_many": _l("The annotations have more objects than the limit of %(limit)s."),
 }  # fmt: skip

@@ -9,7 +9,10 @@ from app.core import formats
 from app.services.datasets import finding_texts, format_texts, reading_texts
 from app.texts import _ln, fill
 
-FORMATS = {item.key: item.title for item in formats.FORMATS} | {"folders": _l("class folders")}
+FORMATS = {item.key: item.title for item in formats.FORMATS} | {
+    "masks": _l("masks (PNG)"),
+    "folders": _l("class folders"),
+}
 DECISIONS = {
     "val_split": _ln(
         "The ZIP has no validation set. %(moved)s training image (%(percent)s%%) was moved to it, the same one at "

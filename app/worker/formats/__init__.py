@@ -20,6 +20,7 @@ from app.worker.formats import (
     jsonstream,
     label_studio,
     labelme,
+    masks,
     ndjson,
     supervisely,
     table,
@@ -54,7 +55,7 @@ READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
     "cvat": cvat.read, "labelme": labelme.read, "createml": createml.read, "csv": table.read,
     "label-studio": label_studio.read, "supervisely": supervisely.read, "darwin": darwin.read, "via": via.read,
     "datumaro": datumaro.read, "labelbox": ndjson.read_labelbox, "ultralytics": ndjson.read_ultralytics,
-    "folders": folders.read,
+    "masks": masks.read, "folders": folders.read,
 }  # fmt: skip
 DETECTORS = {
     "coco": coco.detect, "voc": voc.detect, "cvat": cvat.detect, "labelme": labelme.detect,
@@ -80,6 +81,8 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         annotations = annotation_files(tree)
         for kind, paths in annotations.items():
             found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
+        if not any(item.complete for item in found):
+            found += masks.detect(tree)
         if task == "auto" and not any(item.complete for item in found):
             refuse_unread(tree, annotations.get("", []))
             found = [item for item in folders.detect(tree, task) if folders.enough(item)]
@@ -91,7 +94,7 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
         if not annotations and photographs(tree):
             raise Refused("no_labels", images=len(tree["image"]))
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
-    roots = {item.root for item in found if item.complete and item.format in DETECTORS}
+    roots = {item.root for item in found if item.complete and item.format in {*DETECTORS, "masks"}}
     found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
         item.others = found

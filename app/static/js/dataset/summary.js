@@ -10,7 +10,7 @@ const TASKS = {
 const FORMATS = {
   yolo: "YOLO", darknet: "YOLO (darknet)", "cvat-yolo": "YOLO (CVAT)", coco: "COCO", voc: "Pascal VOC", cvat: "CVAT", labelme: "LabelMe", createml: "CreateML",
   csv: "CSV", "label-studio": "Label Studio", supervisely: "Supervisely", darwin: "Darwin (V7)", via: "VIA", datumaro: "Datumaro", labelbox: "Labelbox", ultralytics: "Ultralytics NDJSON",
-  folders: () => t("class folders"),
+  masks: () => t("masks (PNG)"), folders: () => t("class folders"),
 };
 const word = (known, key) => (typeof known[key] === "function" ? known[key]() : known[key] || key);
 

@@ -1,0 +1,129 @@
+"""Which value of a mask's pixels is which class: by labelmap.txt (CVAT, VOC) or a table of colours (CamVid), else by
+the number among the names; a mask of black and one other value has one class."""
+
+import re
+
+from app.worker.formats.classes import Known
+from app.worker.formats.csvfile import Table
+from app.worker.formats.mask_pixels import COLOURED
+from app.worker.formats.model import Decision, Refused, decision
+from app.worker.formats.paths import below, shown
+from app.worker.formats.tree import Tree
+
+BACKGROUND = frozenset({"background", "_background_", "__ignore__", "unlabeled", "void", "ignore", "bg", "none"})
+EDGE = {255, COLOURED + 0xE0E0C0}  # round objects in VOC
+BLACK = {0, COLOURED}
+THING = "object"
+MOST = 1000  # values of all masks
+MAX_FILE = 1 << 20  # bytes of a file with colours
+
+
+class Palette:
+    """The class of each value.
+
+    Attributes:
+        names: by value; None or missing: background.
+        order: the classes, where a file lists them.
+    """
+
+    def __init__(self, tree: Tree, root: str, known: Known) -> None:
+        self.known = known
+        self.decisions: list[Decision] = []
+        self.order: list[str] = []
+        self.names: dict[int, str | None] = {}
+        self.colours = self._listed(tree, root)
+
+    def _listed(self, tree: Tree, root: str) -> dict[int, str]:
+        """Names by colour, of the first file that has some."""
+        maps = [path for path in tree["text"] if path.rpartition("/")[2].casefold() == "labelmap.txt"]
+        for path in [*maps, *tree["csv"]]:
+            if below(path, root) and tree.size(path) <= MAX_FILE:
+                found = of_table(tree, path) if path in tree["csv"] else of_labelmap(tree, path)
+                if found:
+                    self.decisions.append(decision("names_from_file", "names", file=shown(path)))
+                    names = dict.fromkeys(found.values())
+                    self.order = [name for name in names if name.casefold() not in BACKGROUND]
+                    return found
+        return {}
+
+    def settle(self, present: set[int], palette: list[int] | None) -> None:
+        """Give each value of the masks a class; `palette`: the colours of numbers, see `mask_pixels.palette_of`.
+
+        Raises:
+            Refused: there are more values than classes can be.
+        """
+        if len(present) > MOST:
+            raise Refused("mask_values", count=len(present))
+        colours = {value for value in present if value >= COLOURED}
+        if self.colours and palette and not colours:  # CVAT's masks and VOC's have the colours in a palette
+            known = {value: palette[value] for value in present if value < len(palette)}
+            self.names = {value: self.colours.get(colour) for value, colour in known.items()}
+        elif self.colours and (colours - BLACK or not present - colours - BLACK - EDGE):
+            self.names = {value: self.colours.get(value) for value in present}
+            grey = {value: COLOURED + value * 0x010101 for value in present - colours}
+            self.names |= {value: self.colours.get(colour) for value, colour in grey.items()}
+        elif self.colours:  # a palette without its colours: the numbers are the places in the list
+            listed = list(self.colours.values())
+            self.names = {value: listed[value] for value in present if value < len(listed)}
+        else:
+            self._by_number(present - BLACK - EDGE or present - BLACK)
+        for value, name in self.names.items():
+            if name is not None and name.casefold() in BACKGROUND:
+                self.names[value] = None
+
+    def _by_number(self, objects: set[int]) -> None:
+        """Black is the background; numbers are the places among the known names, behind a background."""
+        listed = self.known.names or []
+        shift = 0 if listed and listed[0].casefold() in BACKGROUND else 1
+        if len(objects) == 1 and len(listed) < 2:
+            self.names = dict.fromkeys(objects, listed[0] if listed else THING)
+            if not listed:
+                self.decisions.append(decision("class_of_all", "names", name=THING))
+        elif listed and max(objects, default=0) - shift < len(listed):
+            self.names = {value: listed[value - shift] for value in objects}
+            self.order = [name for name in listed if name.casefold() not in BACKGROUND]
+        else:
+            self.names = {value: numbered(value) for value in objects}
+            self.order = [name for _, name in sorted(self.names.items()) if name]
+            self.decisions.append(decision("mask_names", "names", count=len(objects)))
+
+
+def numbered(value: int) -> str:
+    return f"class_{value}" if value < COLOURED else f"class_{value - COLOURED:06x}"
+
+
+def of_labelmap(tree: Tree, path: str) -> dict[int, str]:
+    """Names by colour in `name:red,green,blue:parts:actions`."""
+    found = {}
+    for line in tree.text(path, MAX_FILE).splitlines():
+        name, _, rest = line.partition(":")
+        if not line.startswith("#") and (colour := colour_of(rest.partition(":")[0])) is not None:
+            found[colour] = name.strip()
+    return found
+
+
+def of_table(tree: Tree, path: str) -> dict[int, str]:
+    """Names by colour in a table with name, r, g, b."""
+    try:
+        table = Table(tree, path)
+        cells = [cell.casefold() for cell in table.header]
+        named = next((place for place, cell in enumerate(cells) if cell in {"name", "class", "label"}), None)
+        if named is None or not {"r", "g", "b"} <= set(cells):
+            return {}
+        places = [cells.index(part) for part in "rgb"]
+        found = {}
+        for _, row in list(table.cells())[1:]:
+            colour = colour_of(",".join(row[place] for place in places if place < len(row)))
+            if colour is not None and named < len(row):
+                found[colour] = row[named]
+    except Refused:
+        return {}
+    return found
+
+
+def colour_of(text: str) -> int | None:
+    """The value of "red,green,blue"."""
+    numbers = [int(part) for part in re.findall(r"\d{1,3}", text)]
+    if len(numbers) != 3 or max(numbers) > 255 or not re.fullmatch(r"[\d\s,;]+", text):
+        return None
+    return COLOURED + (numbers[0] << 16) + (numbers[1] << 8) + numbers[2]

@@ -1,0 +1,79 @@
+"""The pixels of a mask as numbers: those of classes or objects, or colours."""
+
+from pathlib import Path
+from typing import Any
+
+from app.worker.formats import bitmaps
+from app.worker.formats.bitmaps import BadMask
+
+COLOURED = 1 << 24  # added to a colour, red · 65536 + green · 256 + blue
+FLAT = 0.85  # of the pixels
+MOST = 4096  # values of one mask: a photograph has more
+
+
+def read_pixels(path: Path) -> Any:
+    """A mask as an array of numbers.
+
+    Raises:
+        BadMask: it is no picture, or is too large.
+    """
+    import numpy
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as picture:
+            bitmaps.checked_size(*picture.size)
+            picture.load()
+            return pixels_of(picture, numpy)
+    except (BadMask, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+        raise BadMask("picture") from error
+
+
+def pixels_of(picture: Any, numpy: Any) -> Any:
+    """Numbers of a picture with one channel or a palette; colours of another one, unless it is grey."""
+    if picture.mode in {"RGB", "RGBA", "CMYK"}:
+        values = numpy.asarray(picture.convert("RGB")).astype(numpy.int32)
+        red, green, blue = values[..., 0], values[..., 1], values[..., 2]
+        if (red == green).all() and (green == blue).all():
+            return red
+        return COLOURED + (red << 16) + (green << 8) + blue
+    values = numpy.asarray(picture.getchannel(0) if picture.mode == "LA" else picture)
+    if values.dtype.kind not in "iub":
+        raise BadMask("floats")
+    return values.astype(numpy.int32)
+
+
+def values_in(pixels: Any) -> list[int]:
+    """The values that a mask has.
+
+    Raises:
+        BadMask: it has so many that it is none.
+    """
+    import numpy
+
+    found = numpy.unique(pixels)
+    if len(found) > MOST:
+        raise BadMask("values")
+    return [int(value) for value in found]
+
+
+def palette_of(path: Path) -> list[int] | None:
+    """The colours of a mask's palette by their numbers, as `read_pixels` would give them; None without one."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as picture:
+            colours = picture.getpalette("RGB") if picture.mode == "P" else None
+    except Exception:  # as above
+        return None
+    if not colours:
+        return None
+    triples = zip(colours[::3], colours[1::3], colours[2::3], strict=False)
+    return [COLOURED + (red << 16) + (green << 8) + blue for red, green, blue in triples]
+
+
+def is_flat(pixels: Any) -> bool:
+    """Whether nearly all pixels have the value of their neighbour, as in masks and not in photographs."""
+    return bool((pixels[:, 1:] == pixels[:, :-1]).mean() >= FLAT) if pixels.shape[1] > 1 else False

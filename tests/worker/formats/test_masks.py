@@ -1,0 +1,141 @@
+"""Masks as pictures: classes by number, by palette and by colour; objects by pieces or by a mask of their own."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from PIL import Image
+
+from tests.worker.formats.helpers import SIZE, boxes, codes, found_codes, pictures, refusal, taken, write
+
+Box = tuple[int, int, int, int]
+COLOURS = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0)}
+BOXES: list[tuple[int, Box]] = [(1, (2, 3, 20, 15)), (2, (30, 5, 50, 40)), (1, (5, 25, 25, 45))]
+LABELMAP = "# label:color_rgb:parts:actions\nbackground:0,0,0::\ndog:128,0,0::\ncat:0,128,0::\n"
+TRUE = [("dog", 2, 3, 20, 15), ("cat", 30, 5, 50, 40), ("dog", 5, 25, 25, 45)]
+
+
+def filled(boxes_: list[tuple[int, Box]], kind: Any = numpy.uint8) -> Any:
+    mask = numpy.zeros((SIZE[1], SIZE[0]), kind)
+    for value, (left, top, right, bottom) in boxes_:
+        mask[top:bottom, left:right] = value
+    return mask
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def palette(values: Any) -> bytes:
+    """As VOC and CVAT save masks."""
+    image = Image.fromarray(values).convert("P")
+    image.putpalette([part for value in range(4) for part in COLOURS.get(value, (0, 0, 0))] + [224, 224, 192] * 252)
+    return png(image)
+
+
+def coloured(values: Any) -> bytes:
+    made = numpy.zeros((*values.shape, 3), numpy.uint8)
+    for value, colour in COLOURS.items():
+        made[values == value] = colour
+    return png(Image.fromarray(made))
+
+
+def named(folder: Path, files: dict[str, bytes | str], **options: Any) -> Any:
+    """Class name and box of each object of a.jpg, sorted; the codes of the decisions."""
+    source = taken(write(folder, files), **options)
+    assert source.format == "masks"
+    found = boxes(folder, source)["a"]
+    return sorted((source.names[int(kind)], *place) for kind, *place in found), codes(source)
+
+
+@pytest.mark.parametrize("name", ["masks/a.png", "masks/a_mask.png", "train/masks/a.png", "masks/train/a.png"])
+@pytest.mark.parametrize("write_mask", [lambda v: png(Image.fromarray(v)), palette])
+def test_classes_by_number(tmp_path: Path, name: str, write_mask: Any) -> None:
+    image = "train/images/a.jpg" if "train" in name else "images/a.jpg"
+    files = pictures(image) | {name: write_mask(filled(BOXES)), "classes.txt": "dog\ncat\n"}
+    assert named(tmp_path, files)[0] == sorted(TRUE)
+    files["classes.txt"] = "background\ndog\ncat\n"
+    found, _ = named(tmp_path, files)
+    assert found == sorted(TRUE)
+
+
+@pytest.mark.parametrize("write_mask", [palette, coloured])
+def test_classes_by_labelmap(tmp_path: Path, write_mask: Any) -> None:
+    """CVAT's "Segmentation mask 1.1": two objects of one class touch, and only the mask of objects tells them apart."""
+    twins: list[tuple[int, Box]] = [(1, (2, 3, 20, 15)), (1, (20, 3, 40, 15))]
+    files = pictures("JPEGImages/a.jpg", "JPEGImages/b.jpg") | {
+        "labelmap.txt": LABELMAP, "ImageSets/Segmentation/train.txt": "a\n", "ImageSets/Segmentation/val.txt": "b\n",
+        "SegmentationClass/a.png": write_mask(filled(twins)), "SegmentationClass/b.png": write_mask(filled(BOXES)),
+        "SegmentationObject/a.png": write_mask(filled([(1, twins[0][1]), (2, twins[1][1])])),
+        "SegmentationObject/b.png": write_mask(filled([(n, box) for n, (_, box) in enumerate(BOXES, 1)])),
+    }  # fmt: skip
+    found, _ = named(tmp_path, files)
+    assert found == [("dog", 2, 3, 20, 15), ("dog", 20, 3, 40, 15)]
+    source = taken(tmp_path)
+    assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val"}
+    assert (source.names, source.task, found_codes(source)) == (["dog", "cat"], "segment", [])
+
+
+def test_classes_by_a_table_of_colours(tmp_path: Path) -> None:
+    table = "name,r,g,b\nVoid,0,0,0\ndog,128,0,0\ncat,0,128,0\n"
+    files = pictures("images/a.png") | {"labels/a_L.png": coloured(filled(BOXES)), "class_dict.csv": table}
+    assert named(tmp_path, files)[0] == sorted(TRUE)
+
+
+def test_black_and_white(tmp_path: Path) -> None:
+    files = pictures("a.jpg", "b.jpg") | {
+        "masks/a.png": png(Image.fromarray(filled([(255, box) for _, box in BOXES]))),
+        "masks/b.png": png(Image.fromarray(filled([]))),
+    }
+    found, told = named(tmp_path, files)
+    assert found == sorted(("object", *place) for _, *place in TRUE)
+    assert "class_of_all" in told
+    assert [len(item.rows) for item in taken(tmp_path).items] == [3, 0], "without an object it is a background"
+
+
+def test_instances_of_one_class(tmp_path: Path) -> None:
+    numbers = [(n * 300, box) for n, (_, box) in enumerate(BOXES, 1)]
+    files = pictures("a.jpg") | {"instances/a.png": png(Image.fromarray(filled(numbers, numpy.uint16)))}
+    assert named(tmp_path, files)[0] == sorted(("object", *place) for _, *place in TRUE)
+
+
+def test_values_that_nobody_names(tmp_path: Path) -> None:
+    files = pictures("images/a.jpg") | {"masks/a.png": png(Image.fromarray(filled(BOXES)))}
+    found, told = named(tmp_path, files)
+    assert {name for name, *_ in found} == {"class_1", "class_2"}
+    assert "mask_names" in told
+
+
+def test_a_hole_stays_one(tmp_path: Path) -> None:
+    mask = filled([(1, (10, 10, 40, 40))])
+    mask[20:30, 20:30] = 0
+    folder = write(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(mask))})
+    [row] = taken(folder).items[0].rows
+    numbers = [float(value) for value in row.text.split()[1:]]
+    places = {(round(x * 64), round(y * 48)) for x, y in zip(numbers[::2], numbers[1::2], strict=True)}
+    assert places >= {(10, 10), (40, 40), (40, 10), (10, 40)}
+    assert any(18 <= x <= 32 and 18 <= y <= 32 for x, y in places)
+
+
+def noise() -> bytes:
+    return png(Image.fromarray(numpy.random.default_rng(0).integers(0, 255, (48, 64), numpy.uint8)))
+
+
+def test_photographs_in_a_folder_of_that_name_are_no_masks(tmp_path: Path) -> None:
+    files: dict[str, bytes | str] = {f"{kind}/{n}.png": noise() for kind in ("mask", "no_mask") for n in range(4)}
+    assert taken(write(tmp_path, files)).task == "classify"
+
+
+def test_damaged_masks(tmp_path: Path) -> None:
+    good = png(Image.fromarray(filled(BOXES)))
+    files = pictures(*(f"images/{name}.jpg" for name in "abcde")) | {f"masks/{name}.png": good for name in "abc"}
+    files |= {"masks/d.png": good[:60], "masks/e.png": noise()}
+    source = taken(write(tmp_path, files))
+    assert {(code, file) for code, file, _ in found_codes(source)} >= {("mask_unreadable", "masks/d.png")}
+    bomb = Image.new("1", (13000, 13000))
+    files = pictures("images/a.jpg") | {"masks/a.png": png(bomb)}
+    assert "No dataset" in refusal(write(tmp_path / "bomb", files))
