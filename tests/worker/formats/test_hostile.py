@@ -1,13 +1,19 @@
 """Files that mean harm: a refusal or a finding, never a traceback, and nothing outside the source is read."""
 
+import base64
+import io
 import itertools
 import json
 import os
+import re
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from app.services.storage.paths import safe_name as stored_name
 from app.worker.formats import Options, Refused, choose, detect, read
@@ -15,6 +21,14 @@ from app.worker.formats.paths import named, safe_name
 from tests.worker.formats.helpers import found_codes, pictures, refusal, taken, write
 from tests.worker.formats.test_conversions import cvat, voc, voc_object
 from tests.worker.formats.test_layouts import yolo
+from tests.worker.formats.writers import (
+    WRITERS,
+    cvat_images,
+    cvat_xml,
+    datumaro_file,
+    labelme_file,
+    supervisely_project,
+)
 
 YAML_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{','.join(['*' + old] * 9)}]\n" for old, new in itertools.pairwise("abcdefgh")
@@ -126,6 +140,18 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
+TOOLS = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6) | st.sampled_from(["1.jpg", "car"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
+        st.sampled_from(["name", "bounding_box", "polygon", "paths", "path", "x", "y", "w", "h", "skeleton", "nodes",
+                         "raster_layer", "dense_rle", "ellipse", "classTitle", "geometryType", "points", "exterior",
+                         "bitmap", "data", "origin", "value", "rectanglelabels", "original_width", "width", "rle",
+                         "type", "bbox", "label_id", "group", "counts", "size", "shape_attributes", "region_attributes",
+                         "all_points_x", "all_points_y", "left", "top"]), inner, max_size=6),
+    max_leaves=16,
+)  # fmt: skip
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(["coco", "labelme", "createml"]))
 def test_any_json(tmp_path: Path, data: st.DataObject, kind: str) -> None:
@@ -173,3 +199,116 @@ def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
 @given(st.text(max_size=150))
 def test_names_are_those_of_the_extraction(name: str) -> None:
     assert safe_name(name) == stored_name(name)
+
+
+GOOD = {"1.jpg": [("car", 1, 1, 9, 9)], "2.jpg": [("dog", 5, 5, 20, 20)]}
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+@pytest.mark.parametrize("tool", WRITERS)
+@pytest.mark.parametrize("harm", ["cut", "deep", "numbers", "bytes", "utf16"])
+def test_files_of_tools_that_are_damaged(tmp_path: Path, tool: str, harm: str) -> None:
+    """Cut, nested without end, with numbers of thousands of digits, with bytes of no encoding: never a traceback."""
+    files = WRITERS[tool][1](GOOD)
+    for name, content in files.items():
+        text = content if isinstance(content, str) else content.decode()
+        made: bytes | str = {
+            "cut": text[: len(text) * 2 // 3], "deep": text.replace("1", DEEP, 1),
+            "numbers": re.sub(r"\b9\b", "9" * 5000, text),
+            "bytes": text.encode()[:40] + b"\xff\x00\xfe" + text.encode()[43:], "utf16": text.encode("utf-16"),
+        }[harm]  # fmt: skip
+        files[name] = made
+    attempt(write(tmp_path, pictures("pics/1.jpg", "pics/2.jpg") | files))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.data(), st.sampled_from(["darwin", "supervisely", "label-studio", "via", "datumaro", "labelbox", "ultralytics"])
+)
+def test_any_json_of_tools(tmp_path: Path, data: st.DataObject, kind: str) -> None:
+    made = data.draw(st.lists(TOOLS, min_size=1, max_size=3))
+    documents: dict[str, tuple[str, Any]] = {
+        "darwin": ("1.json", {"item": {"name": "1.jpg", "slots": made}, "annotations": made}),
+        "supervisely": ("ann/1.jpg.json", {"size": {"width": 64, "height": 48},
+                                             "objects": [{"classTitle": "car"}, *made]}),
+        "label-studio": ("p.json", [{"data": {"image": "1.jpg"}, "annotations": [{"result": made}]}, *made]),
+        "via": ("v.json", {"a": {"filename": "1.jpg", "regions": made},
+                           "b": {"filename": "1.jpg", "regions": {"0": made[0]}}}),
+        "datumaro": ("d.json", {"categories": {"label": {"labels": [{"name": "car"}, *made]}},
+                                "items": [{"id": "1", "annotations": made, "image": made[0]}]}),
+        "labelbox": ("l.ndjson", {"data_row": {"external_id": "1.jpg"}, "projects": {"p": {"labels": [
+            {"annotations": {"objects": made}}]}}}),
+        "ultralytics": ("u.ndjson", {"type": "dataset", "task": "detect", "class_names": {"0": "car"},
+                                         "kpt_shape": made}),
+    }  # fmt: skip
+    name, document = documents[kind]
+    text = json.dumps(document)
+    if kind == "ultralytics":
+        text += "\n" + json.dumps({"type": "image", "file": "1.jpg", "annotations": {"boxes": made, "pose": [made]}})
+    attempt(write(tmp_path, pictures("1.jpg") | {name: text}))
+
+
+def mask_file(**more: Any) -> dict[str, bytes | str]:
+    """LabelMe's file of 1.jpg with one mask."""
+    shape = {"label": "car", "shape_type": "mask", "points": [[1, 1], [9, 9]]} | more
+    return labelme_file("1.jpg", [shape])
+
+
+def packed_png(size: tuple[int, int]) -> bytes:
+    file = io.BytesIO()
+    Image.new("1", size).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_masks_that_are_bombs(tmp_path: Path) -> None:
+    """Huge pictures in some bytes, zlib in zlib, runs without end: each object is a finding, in little memory."""
+    huge = packed_png((20_000, 20_000))
+    source = taken(write(tmp_path / "1", pictures("1.jpg") | mask_file(mask=base64.b64encode(huge).decode())))
+    assert [row.text for row in source.items[0].rows or []], "its corners still say where it is"
+    bitmap = base64.b64encode(zlib.compress(b"\0" * 100_000_000)).decode()
+    objects = [{"classTitle": "car", "geometryType": "bitmap", "bitmap": {"data": text, "origin": [0, 0]}}
+               for text in (bitmap, base64.b64encode(zlib.compress(huge)).decode())]  # fmt: skip
+    files = supervisely_project({"1.jpg": [*objects, {"classTitle": "car", "geometryType": "rectangle",
+                                                      "points": {"exterior": [[1, 1], [9, 9]]}}]})  # fmt: skip
+    source = taken(write(tmp_path / "2", pictures("ds/img/1.jpg") | files))
+    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 2
+    runs: list[Any] = [[10**18], [5] * 100_000, ["x"], [-1, 5], [1e400]]
+    marks = [{"type": "mask", "label_id": 0, "rle": {"counts": run, "size": [48, 64]}} for run in runs]
+    marks += [{"type": "mask", "label_id": 0, "rle": {"counts": text, "size": size}}
+              for text, size in (("~" * 1000, [48, 64]), ("o" * 1000, [48, 64]), ("1", [10**9, 10**9]),
+                                 ("é", [4, 4]))]  # fmt: skip
+    source = taken(write(tmp_path / "3", pictures("1.jpg") | datumaro_file({"1.jpg": [
+        *marks, {"type": "bbox", "bbox": [1, 1, 5, 5], "label_id": 0},
+    ]})))  # fmt: skip
+    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * len(marks)
+    lines = ['<mask label="car" rle="99999999999" left="0" top="0" width="9" height="9"/>',
+             '<mask label="car" rle="1,2" left="0" top="0" width="1000000" height="1000000"/>',
+             '<mask label="car" rle="a" left="0" top="0" width="9" height="9"/>',
+             '<box label="car" xtl="1" ytl="1" xbr="9" ybr="9"/>']  # fmt: skip
+    source = taken(write(tmp_path / "4", pictures("1.jpg") | cvat_images({"1.jpg": lines})))
+    assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 3
+
+
+def test_tracks_that_fill_a_year(tmp_path: Path) -> None:
+    """Frames far apart fill only the images that are there; frames that are no numbers are none."""
+    shape = '<box frame="{}" outside="0" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    frames = "".join(shape.format(frame) for frame in (0, 999_999_999, "9" * 5000, -1, "x"))
+    files = {"annotations.xml": cvat_xml(f'<track label="car">{frames}</track>' * 3)}
+    source = taken(write(tmp_path, pictures(*(f"frame_{n:06}.jpg" for n in range(4))) | files))
+    assert [len(item.rows or []) for item in source.items] == [3] * 4
+
+
+def test_tables_that_mean_harm(tmp_path: Path) -> None:
+    header = "image,xmin,ymin,xmax,ymax,label\n"
+    row = "1.jpg,1,1,9,9,car\n"
+    cases = {"wide": header + row + "1.jpg," + "9," * 200_000 + "\n",
+             "long": header + row + '1.jpg,"' + "9" * 9_000_000,
+             "nul": header + row + "1.jpg\0,1,1,9,9,ca\0r\n",
+             "formula": header + row.replace("car", "=cmd|'/c calc'!A0"),
+             "up": header + row + "../../../etc/passwd,1,1,9,9,car\n",
+             "quotes": header + row + '"' * 99_999}  # fmt: skip
+    for name, text in cases.items():
+        attempt(write(tmp_path / name, pictures("1.jpg") | {"boxes.csv": text}))
+    missing = "".join(f"gone{n}.jpg,1,1,9,9,car\n" for n in range(5000))
+    source = taken(write(tmp_path / "missing", pictures("1.jpg") | {"boxes.csv": header + row + missing}))
+    assert len(source.findings) == 51, "fifty by name, and how many more there are"
