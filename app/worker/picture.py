@@ -7,6 +7,7 @@ from typing import IO, Any
 
 from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageFont
 
+from app.worker import cost
 from app.worker.orientation import BY_PILLOW, orientation, upright
 
 Image.init()
@@ -33,8 +34,8 @@ COLOURS = (
 
 
 class BadPicture(Exception):
-    """The image cannot be used. `code`: `not_image`, `empty`, `other_format` (detail: its name), `cut_short` or
-    `too_many_pixels`."""
+    """The image cannot be used. `code`: `not_image`, `empty`, `other_format` (detail: its name), `cut_short`,
+    `too_many_pixels` or `too_costly`."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -52,6 +53,10 @@ def read(path: Path, max_pixels: int) -> Image.Image:
         picture = opened(file, path)
         if picture.width * picture.height > max_pixels:
             raise BadPicture("too_many_pixels", f"{picture.width} x {picture.height}")
+        try:
+            cost.check(file, picture, max_pixels)
+        except cost.TooCostly as error:
+            raise BadPicture("too_costly", str(error)) from error
         try:
             picture.load()
             turn = 1 if picture.format in BY_PILLOW else orientation(picture)

@@ -11,6 +11,7 @@ from ultralytics.models.yolo.obb import OBBTrainer
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.models.yolo.segment import SegmentationTrainer
 
+from app.worker import plots
 from app.worker.trainer import EventTrainer
 
 MEASURES = ("precision", "recall", "map50", "map95")
@@ -90,6 +91,9 @@ TRAINERS: dict[str, type[EventTrainer]] = {  # by trainer_key
     "classify": ClassifyTrainer,
     "rtdetr": TransformerTrainer,
 }
+
+
+plots.install()  # once every trainer is there
 
 
 def trainer_key(spec: dict[str, Any]) -> str:

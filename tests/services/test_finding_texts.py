@@ -18,6 +18,7 @@ def test_every_code_has_its_texts() -> None:
     calls = severity + r'|about\(name, "\w+", "([a-z_]+)"'
     used = {one or other for path in (WORKER / "doctor").glob("*.py")
             for one, other in re.findall(calls, path.read_text())}  # fmt: skip
+    used |= {f"image_{what}" for what in ("scans", "pages")}  # of a TooCostly
     used |= {"leak", "leak_exact", "leak_source", "near_duplicate", "duplicate_image", "duplicate_conflict"}
     assert len(used) > 35
     assert used == TEXTS.keys()

@@ -104,6 +104,28 @@ IMAGE_TEXTS: dict[str, Told] = {
         _l("The image is a near-duplicate of %(other)s."),
         _l("YOLO uses both images. Many near-duplicates add little information."),
     ),
+    "image_scans": Told(
+        _l("Images that take too long to decode"),
+        _l("The JPEG has more than %(limit)s scans. Decoding it would take minutes."),
+        SKIPS_IMAGE,
+    ),
+    "image_pages": Told(
+        _l("TIFFs with too many pages"),
+        _l("The TIFF has %(count)s pages; %(limit)s of this size are allowed. Training would decode all of them."),
+        SKIPS_IMAGE,
+    ),
+    "image_unread": Told(
+        _l("Images that training can't read"),
+        _l("The reader that training uses (OpenCV) can't read this image (%(format)s, %(mode)s)."),
+        SKIPS_IMAGE,
+        _l("The image is saved as 8-bit PNG or JPEG, with the same labels."),
+    ),
+    "image_flat": Told(
+        _l("Images that training sees in one color"),
+        _l("Training reads the values of this image (%(mode)s) as 8 bits and sees almost one color."),
+        USES_IT,
+        _l("The image is saved as 8-bit PNG, its values spread from black to white."),
+    ),
     "leak": Told(
         _l("Near-duplicate images across splits"),
         _l("The image is in the %(split)s and is a near-duplicate of %(other)s, which is in the %(other_split)s."),

@@ -13,6 +13,9 @@ from app.errors import AppError, Conflict, TooLarge, Unavailable, Unprocessable
 logger = logging.getLogger("yolo.inference")
 
 UNREADABLE = {
+    "too_costly": _l(
+        "The image would take too long to decode: it has %(format)s. Save it as a plain JPEG or PNG and send it again."
+    ),
     "not_image": _l("The file isn't a readable image. Send a JPEG, PNG, BMP, WebP, TIFF, AVIF or JPEG 2000."),
     "cut_short": _l("The %(format)s image is incomplete or damaged. Send the original file again."),
     "empty": _l("The file is empty. Send the original file again."),

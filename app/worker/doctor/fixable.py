@@ -4,7 +4,8 @@ from app.worker.doctor.model import Finding
 
 FIXABLE = frozenset({
     # images
-    "image_broken", "image_too_large", "image_too_small", "image_format", "image_disguised", "exif_rotated",
+    "image_broken", "image_too_large", "image_too_small", "image_format", "image_disguised",
+    "image_unread", "image_flat", "exif_rotated",
     "duplicate_image", "duplicate_conflict", "leak", "leak_exact", "leak_source",
     # label files and rows
     "label_orphan", "label_encoding", "label_bom", "label_columns", "label_not_number", "label_nan",

@@ -16,8 +16,10 @@ from app.worker.doctor.thumbnails import Thumbnails
 from app.worker.doctor.together import together
 from app.worker.doctor.whole import twins
 from app.worker.orientation import BY_PILLOW, orientation, upright
+from app.worker.picture import eight_bit
 
 FILES = 20  # named for each fix
+SAVED = ("image_format", "image_unread", "image_flat", "exif_rotated")  # the picture is saved anew
 USELESS = ("image_broken", "image_too_large", "image_too_small")
 
 Store = Callable[[bytes, str], Path]
@@ -109,8 +111,8 @@ class Fixes:
     def picture(self, entry: Entry) -> Entry:
         """The image with the right suffix, upright, in a format that YOLO takes."""
         codes = {item["code"] for item in entry.picture.findings} & self.codes
-        if "image_format" in codes or "exif_rotated" in codes:
-            entry = self.saved(entry, "image_format" if "image_format" in codes else "exif_rotated")
+        if code := next((code for code in SAVED if code in codes), None):
+            entry = self.saved(entry, code)
         if "image_disguised" in codes and entry.picture.format in SUFFIXES:
             suffix = min(SUFFIXES[entry.picture.format], key=len)
             self.note("image_disguised", entry.file, images=1)
@@ -124,8 +126,8 @@ class Fixes:
         with open_image(entry.image, formats=READABLE) as image:
             image.load()
             turn = 1 if image.format in BY_PILLOW else orientation(image)
-            body, suffix = encoded(upright(image, turn), "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG",
-                                   image.info.get("icc_profile"))  # fmt: skip
+            form = "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG"
+            body, suffix = encoded(plain(upright(image, turn)), form, image.info.get("icc_profile"))
         path = self.store(body, suffix)
         self.note(code, entry.file, images=1)
         picture = read_picture(path, self.scanning.max_pixels, self.thumbnails, suffix)
@@ -183,6 +185,12 @@ class Fixes:
                     dropped.add(id(entry))
                     self.note(code, entry.file, images=1)
         return [entry for entry in entries if id(entry) not in dropped]
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """8 bits a channel, in colours that every reader knows."""
+    image = eight_bit(image)
+    return image if image.mode in {"L", "RGB", "RGBA", "P", "LA", "1"} else image.convert("RGB")
 
 
 def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+import cv2
 import numpy as np
 from PIL import Image, ImageFile
 
+from app.worker import cost
+from app.worker.doctor import reader
 from app.worker.doctor.measure import SHORTEST, measure
 from app.worker.doctor.model import Picture
 from app.worker.doctor.thumbnails import Thumbnails
@@ -43,6 +46,7 @@ TINY = 64  # pixels of the longer side: little is left of such an image after sc
 HUGE = 16_000_000  # pixels: decoded one at a time, so that memory stays bounded
 IN_MEMORY = 64 * 2**20  # bytes of a file
 END = b"\xff\xd9"
+MODES = {"F": "32-bit float", "I": "32-bit integer", "I;16": "16-bit", "I;16B": "16-bit", "CMYK": "CMYK", "LAB": "Lab"}
 AHEAD = 64  # images in work or waiting to be taken
 EARLY = 10_000  # images that are begun before they are asked for: each is a kilobyte until it is
 
@@ -152,7 +156,7 @@ def read_picture(
                 picture.bytes += len(picture.tail)
             picture.sha256 = digest.hexdigest()
             if not picture.unsafe:
-                decode(source, picture, thumbnails)
+                decode(source, picture, thumbnails, suffix or path.suffix)
         except MemoryError:
             raise
         except DAMAGE as error:
@@ -185,6 +189,8 @@ def look(source: IO[bytes], suffix: str, picture: Picture, max_pixels: int) -> N
         if image.width * image.height > max_pixels:
             picture.add("error", "image_too_large", unsafe=True, width=image.width, height=image.height,
                         limit=max_pixels)  # fmt: skip
+        else:
+            judge_cost(source, image, picture, max_pixels)
     if kind not in ACCEPTED:
         picture.add("error", "image_format", format=kind)
     elif suffix.lower() not in SUFFIXES[kind]:
@@ -200,12 +206,20 @@ def look(source: IO[bytes], suffix: str, picture: Picture, max_pixels: int) -> N
         picture.add("info", "jpeg_end_missing")
 
 
+def judge_cost(source: IO[bytes], image: Image.Image, picture: Picture, max_pixels: int) -> None:
+    """Whether it may be decoded at all, here and in each epoch."""
+    try:
+        cost.check(source, image, max_pixels)
+    except cost.TooCostly as error:
+        picture.add("error", f"image_{error.what}", unsafe=True, count=error.count, limit=error.limit)
+
+
 def ends_well(source: IO[bytes]) -> bool:
     source.seek(-2, 2)
     return source.read() == END
 
 
-def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -> None:
+def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None, suffix: str) -> None:
     """Read every byte of the picture, once: a JPEG at a fraction of its size, which finds the same damage sooner."""
     source.seek(0)
     lock = _one_huge if picture.width * picture.height > HUGE else nullcontext()
@@ -213,6 +227,7 @@ def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -
         image.draft(None, small(image.size, SHORTEST))
         turned = orientation(image) if image.format in BY_PILLOW else None  # it forgets it when it has turned it
         image.load()
+        mode = image.mode
         picture.orientation = turned or orientation(image)
         reduced = reduce(image)
     if picture.orientation > 1 and turned is None:
@@ -220,11 +235,32 @@ def decode(source: IO[bytes], picture: Picture, thumbnails: Thumbnails | None) -
         if picture.orientation in TURNED:
             picture.width, picture.height = picture.height, picture.width
         picture.add("info", "exif_rotated", orientation=picture.orientation)
-    pixels = np.asarray(reduced)
+    pixels = as_trained(source, picture, np.asarray(reduced), mode, suffix)
     measure(pixels, picture)
     if thumbnails:
         thumbnails.make(pixels, picture.sha256)
         picture.thumbnail = True
+
+
+def as_trained(source: IO[bytes], picture: Picture, pixels: np.ndarray, mode: str, suffix: str) -> np.ndarray:
+    """The pixels that a training sees, where they may be others than Pillow's; says what is wrong with them."""
+    if picture.bytes > IN_MEMORY:
+        return pixels
+    source.seek(0)
+    data = source.read()
+    if picture.format not in ACCEPTED or not reader.unusual(picture.format, mode, data):
+        return pixels
+    seen = reader.as_training(data, suffix)
+    code = reader.trouble(seen, pixels)
+    if seen is None or code not in {None, "flat"}:
+        picture.add("error", "image_unread", unsafe=True, format=picture.format, mode=MODES.get(mode, mode))
+        return pixels
+    if code:
+        picture.add("warning", "image_flat", mode=MODES.get(mode, mode))
+    picture.height, picture.width = seen.shape[:2]
+    factor = max(1, max(seen.shape[:2]) // SHORTEST)
+    small_one = cv2.resize(seen, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    return small_one if small_one.ndim == 2 else cv2.cvtColor(small_one, cv2.COLOR_BGR2RGB)
 
 
 def reduce(image: Image.Image) -> Image.Image:

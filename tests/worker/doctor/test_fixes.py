@@ -225,7 +225,8 @@ def test_orphans_go(tmp_path: Path) -> None:
 
 
 def test_every_code_is_tried_here() -> None:
-    images = {"image_broken", "image_too_large", "image_too_small", "image_format", "image_disguised", "exif_rotated",
+    images = {"image_broken", "image_too_large", "image_too_small", "image_format", "image_unread",
+              "image_flat", "image_disguised", "exif_rotated",
               "duplicate_image", "duplicate_conflict", "leak", "leak_exact", "leak_source", "label_orphan"}  # fmt: skip
     assert images | ROWS.keys() == FIXABLE
 

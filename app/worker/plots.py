@@ -1,0 +1,74 @@
+"""Plots never end a training: names are drawn as they are written, a plot that fails is named in the log and left out.
+
+matplotlib reads what stands between two dollar signs as mathematics and raises on "$\\frac$", after the last epoch.
+"""
+
+import functools
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import matplotlib
+
+logger = logging.getLogger("ultralytics")
+
+TRAINER = ("plot_training_samples", "plot_training_labels", "plot_metrics")
+VALIDATOR = ("plot_val_samples", "plot_predictions")
+MATRIX = ("plot", "plot_matches")
+METRICS = ("plot_pr_curve", "plot_mc_curve")
+
+
+def harmless(draw: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """The same, but a failure is logged; memory that runs out is still told, it concerns the training too."""
+
+    @functools.wraps(draw)
+    def attempt(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return draw(*args, **kwargs)
+        except MemoryError:
+            raise
+        except Exception as error:
+            if "out of memory" in str(error).lower():
+                raise
+            logger.warning("A plot could not be drawn (%s): %s: %s", name, type(error).__name__, error)
+            close()
+            return None
+
+    attempt.__dict__["harmless"] = True
+    return attempt
+
+
+def close() -> None:
+    """Figures that a failed plot left open."""
+    from matplotlib import pyplot
+
+    pyplot.close("all")
+
+
+def wrap(owner: Any, names: Iterable[str]) -> None:
+    """Make these functions of a class or module harmless, where it has them and they are not yet."""
+    for name in names:
+        draw = vars(owner).get(name)
+        if callable(draw) and not getattr(draw, "harmless", False):
+            setattr(owner, name, harmless(draw, name))
+
+
+def install() -> None:
+    """For every trainer and validator of ultralytics, once a process."""
+    from ultralytics.engine.trainer import BaseTrainer
+    from ultralytics.engine.validator import BaseValidator
+    from ultralytics.utils import metrics
+
+    matplotlib.rcParams["text.parse_math"] = False
+    wrap(metrics, METRICS)
+    wrap(metrics.ConfusionMatrix, MATRIX)
+    bases: tuple[tuple[type, tuple[str, ...]], ...] = ((BaseTrainer, TRAINER), (BaseValidator, VALIDATOR))
+    for base, names in bases:
+        for kind in (base, *subclasses(base)):
+            wrap(kind, names)
+
+
+def subclasses(base: type) -> Iterable[type]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from subclasses(kind)
