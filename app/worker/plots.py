@@ -64,7 +64,8 @@ def install() -> None:
     wrap(metrics.ConfusionMatrix, MATRIX)
     bases: tuple[tuple[type, tuple[str, ...]], ...] = ((BaseTrainer, TRAINER), (BaseValidator, VALIDATOR))
     for base, names in bases:
-        for kind in (base, *subclasses(base)):
+        kinds: list[type] = [base, *subclasses(base)]
+        for kind in kinds:
             wrap(kind, names)
 
 
