@@ -70,6 +70,7 @@ def install() -> None:
 
 
 def subclasses(base: type) -> Iterable[type]:
-    for kind in base.__subclasses__():
+    kinds: list[type] = base.__subclasses__()
+    for kind in kinds:
         yield kind
         yield from subclasses(kind)

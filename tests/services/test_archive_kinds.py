@@ -234,7 +234,7 @@ def test_methods_are_called_by_name(storage: StorageService) -> None:
 
 def test_long_names_are_written_down(storage: StorageService) -> None:
     """Their source is known by the name that the file had."""
-    long = f"{'street' * 20}_jpg.rf.0123456789abcdef0123456789abcdef"
+    long = f"{'street' * 40}_jpg.rf.0123456789abcdef0123456789abcdef"
     files = yolo_files(2, 1) | {f"images/train/{long}.jpg": image_bytes()}
     storage.save_dataset(io.BytesIO(zip_bytes(files)), 2, limits=ROOMY)
     known = json.loads((storage.dataset_dir(2) / "names.json").read_text())

@@ -10,7 +10,7 @@ from app.errors import Unprocessable
 
 MAX_DEPTH = 10
 DEEPEST = 100  # folders: nobody's home path is longer
-MAX_NAME_BYTES = 100
+MAX_NAME_BYTES = 200
 LONGEST_SUFFIX = 5  # .jpeg, .tiff: what a stem leaves free, so that an image and its label are shortened alike
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")

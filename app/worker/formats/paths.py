@@ -12,7 +12,7 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-MAX_NAME_BYTES = 100
+MAX_NAME_BYTES = 200
 LONGEST_SUFFIX = 5
 
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
