@@ -89,6 +89,16 @@ class FindingQuery(PageQuery, RevisionQuery):
     search = String(validate=Length(max=100), metadata={"description": "A part of the file's or the image's path."})
 
 
+class OtherImage(Schema):
+    """The image that a duplicate or a leak is about as well."""
+
+    id = Integer()
+    file = String()
+    split = String()
+    url = String(allow_none=True)
+    thumbnail = String(allow_none=True)
+
+
 class FindingOut(Schema):
     id = Integer()
     severity = String()
@@ -102,6 +112,9 @@ class FindingOut(Schema):
     fixable = Boolean()
     image_id = Integer(allow_none=True)
     image = String(allow_none=True, metadata={"description": "The image's path, where it is about one."})
+    other = Nested(
+        OtherImage, allow_none=True, metadata={"description": "Of a duplicate or a leak: the image that it repeats."}
+    )
 
 
 class ImageDetail(ImageOut):

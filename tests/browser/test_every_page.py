@@ -2,11 +2,13 @@
 the page loads of script and style stays small. The last two are checked by `open_page`."""
 
 import gzip
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Response, ViewportSize, expect
 
 from app.config import database_uri
 from scripts.bench.pages import LIMITS, fill
@@ -28,9 +30,17 @@ PAGES = {
     "/compare?ids=1,2,3&all=1": "[data-settings] tbody tr",
     "/tests": "main h1",
     "/system": "[data-processes] tbody tr",
+    "/help": "[data-guide] h2",
     "/trainings/999": "main .blank",
     "/api/docs": ".title",
 }
+# A matrix with each shade of right and wrong cells.
+EVALUATION = {
+    "task": "detect", "names": ["circle", "square", "triangle"], "images": 60, "objects": 225, "confidence": 0.4,
+    "iou": 0.45, "best": None, "curves": None, "accuracy": None, "cells": {}, "pictures": [], "worst": [],
+    "matrix": [[0, 0, 90], [0, 1, 80], [1, 1, 9], [1, 0, 3], [3, 2, 60], [2, 2, 5], [1, 3, 4], [3, 0, 40], [2, 3, 9]],
+}  # fmt: skip
+PHONE: ViewportSize = {"width": 360, "height": 800}
 NOT_OURS = {"/api/docs"}  # Swagger UI draws it
 RECORD = """
 const ask = window.fetch;
@@ -43,11 +53,15 @@ window.fetch = (path, options) => { window.asked.push(path); return ask(path, op
 def full(site: Server) -> None:
     """Rows as a server has them after some use."""
     fill(database_uri(site.settings["DATABASE_URL"]), 30, 20, datasets=3)
+    folder = Path(site.settings["DATA_ROOT"], "models", "1", "evaluation")
+    folder.mkdir(parents=True)
+    (folder / "evaluation.json").write_text(json.dumps(EVALUATION))
 
 
 def grave(page: Page) -> list[str]:
     """What axe calls serious or critical, with the first element of each."""
-    found: dict[str, Any] = Axe().run(page, options={"resultTypes": ["violations"]}).response
+    rules = {"label-content-name-mismatch": {"enabled": True}}  # who speaks to the page says what is written
+    found: dict[str, Any] = Axe().run(page, options={"resultTypes": ["violations"], "rules": rules}).response
     grave = [item for item in found["violations"] if item["impact"] in {"serious", "critical"}]
     return [
         f"{item['id']}: {node['html'][:200]} {node['failureSummary'][:300]}" for item in grave for node in item["nodes"]
@@ -65,6 +79,9 @@ def test_axe_finds_nothing_serious_in_either_theme(open_page: Open, full: None, 
     page.evaluate("window.setTheme('dark')")
     assert page.locator("html").get_attribute("data-bs-theme") == "dark"
     page.wait_for_timeout(300)  # colours fade
+    assert grave(page) == []
+    page.set_viewport_size(PHONE)
+    page.wait_for_timeout(300)
     assert grave(page) == []
 
 
@@ -89,7 +106,7 @@ def test_what_the_head_asks_for_is_used(open_page: Open, full: None, path: str) 
     heads = page.locator("link[rel=preload][as=fetch]").evaluate_all(
         "(links) => links.map((link) => link.getAttribute('href'))"
     )
-    assert heads or "?" in path or path == "/compare"
+    assert heads or "?" in path or path in {"/compare", "/help"}
     for address in heads:
         wait_until(page, f"window.asked.includes({address!r})")
 

@@ -75,7 +75,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     # Through the pictures by keys; each bad file says what is wrong with it.
     page.locator("h1").click()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("This image can't be read")
+    expect(page.locator("[data-picture] [role=alert]")).to_contain_text("isn't a readable image")
     page.keyboard.press("ArrowRight")
     expect(page.locator("[data-picture] [role=alert]")).to_contain_text("This is not an image.")
     page.keyboard.press("ArrowRight")

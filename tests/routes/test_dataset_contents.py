@@ -102,7 +102,7 @@ def test_one_image_and_its_files(dataset: FlaskClient, app: APIFlask) -> None:
     (broken,) = get(dataset, "images?finding=image_broken")["images"]
     assert (broken["url"], broken["thumbnail"], broken["used"]) == (None, None, False)
     for kind in ("file", "thumbnail"):
-        assert "files removed" in get(dataset, f"images/{broken['id']}/{kind}", 404)["detail"]
+        assert "was left out" in get(dataset, f"images/{broken['id']}/{kind}", 404)["detail"]
     for path in ("images/99", "images/99/file", "images/0", "images/x"):
         get(dataset, path, 404)
     assert len(list(Path(app.config["DATA_ROOT"]).glob("datasets/1/thumbnails/*/*.webp"))) == 9, "a copy has no other"
@@ -120,7 +120,13 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
     assert page["counts"]["fixable"] == 4
     assert [item["severity"] for item in page["findings"]][:3] == ["error"] * 3
     assert get(dataset, "findings?fixable=true&severity=error")["total"] == 3
-    assert get(dataset, "findings?code=leak_exact")["findings"][0]["file"] == "images/val/copy.jpg"
+    leak = get(dataset, "findings?code=leak_exact")["findings"][0]
+    assert leak["file"] == "images/val/copy.jpg"
+    assert (leak["other"]["file"], leak["other"]["split"]) == ("images/train/0.jpg", "train"), "the twin is named"
+    assert dataset.get(leak["other"]["url"]).mimetype == "image/jpeg"
+    mine = get(dataset, f"images/{leak['image_id']}")["findings"]
+    assert [item["other"] for item in mine if item["code"] == "leak_exact"] == [leak["other"]]
+    assert get(dataset, "findings?code=label_nan")["findings"][0]["other"] is None
     get(dataset, "findings?severity=bad", 422)
     body = dataset.get("/api/datasets/1", headers=ENGLISH).json
     assert body is not None

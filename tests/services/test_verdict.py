@@ -52,6 +52,14 @@ def test_a_good_model() -> None:
     assert codes(verdict) == ["try_it", "annotate_class"]
 
 
+def test_classes_without_counts_say_nothing_of_certainty() -> None:
+    """Rows of an older version."""
+    rows = [{"class": n, "ap50": 0.9, "ap95": 0.5, "precision": 0.9, "recall": 0.9} for n in range(3)]
+    best = {"epoch": 20, "map50": 0.9, "map95": 0.6, "parts": {}, "classes": rows}
+    verdict = judge(facts(0.9, best=best, evaluation=None))
+    assert (verdict["weakest"], verdict["certainty"]["objects"], verdict["certainty"]["margin"]) == (None, None, None)
+
+
 def test_inexact_boxes_are_said() -> None:
     best = {"epoch": 20, "map50": 0.9, "map95": 0.3, "parts": {}, "classes": CLASSES}
     assert judge(facts(0.9, best=best))["use"] == "detect_rough"
@@ -146,6 +154,9 @@ def test_what_helps_a_failed_run(kind: str, actions: set[str], expected: str) ->
 def test_a_stopped_run_goes_on_where_it_can() -> None:
     stopped = facts(0.6, status="cancelled", done=21, planned=40, actions=frozenset({"resume", "retry", "clone"}))
     assert codes(judge(stopped))[0] == "resume_rest"
+    weak = replace(stopped, best={"epoch": 5, "map50": 0.03, "map95": 0.0, "parts": {}, "classes": []}, done=10,
+                   epochs=epochs([9.0] * 10, 0.03))  # fmt: skip
+    assert codes(judge(weak)) == ["resume_rest", "pretrained"], "what is left first, then the way from the start"
     nothing = facts(None, status="cancelled", done=0, epochs=[], weights=False, evaluation=None)
     assert codes(judge(nothing)) == ["again"]
 

@@ -60,9 +60,12 @@ class DatasetContents(DatasetRevisions):
         with index:
             row = index.image(image_id)
             findings = index.findings_of(image_id) if row else []
+            others = index.others(findings)
         if row is None:
             raise NotFound(_("This version has no image %(id)s.", id=image_id))
-        return image_view(row, revision) | {"findings": [finding_view(item) for item in findings]}
+        return image_view(row, revision) | {
+            "findings": [finding_view(item) | other_view(item, others, revision) for item in findings]
+        }
 
     def image_file(self, dataset_id: int, image_id: int, number: int | None, thumbnail: bool) -> tuple[Path, str]:
         """The file of an image or of its thumbnail, and the SHA-256 of the image.
@@ -96,9 +99,10 @@ class DatasetContents(DatasetRevisions):
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
             found, total = index.findings(query)
+            others = index.others(found)
             codes, costs = index.codes(), index.costs()
         return paged(query, total) | {
-            "findings": [finding_view(row) for row in found],
+            "findings": [finding_view(row) | other_view(row, others, revision) for row in found],
             "counts": counts(codes),
             "codes": [code_view(row, costs) for row in codes],
             "cost": cost_view(costs, "all"),
@@ -185,6 +189,15 @@ def image_view(row: Row, revision: DatasetRevision) -> dict[str, Any]:
         "url": f"{place}/file{query}" if row["stored"] else None,
         "thumbnail": f"{place}/thumbnail{query}" if row["thumbnail"] else None,
     }
+
+
+def other_view(row: Row, others: Mapping[str, Row], revision: DatasetRevision) -> dict[str, Any]:
+    """The twin of a finding's image, as schemas.OtherImage."""
+    twin = others.get(row["data"].get("other"))
+    if twin is None:
+        return {"other": None}
+    shown = image_view(twin, revision)
+    return {"other": {name: shown[name] for name in ("id", "file", "split", "url", "thumbnail")}}
 
 
 def finding_view(row: Row) -> dict[str, Any]:

@@ -6,7 +6,7 @@ The file never changes once it is there, so it is opened without locks, and coun
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -189,6 +189,13 @@ class Index:
     def findings_of(self, image_id: int) -> list[Row]:
         rows = self.rows(f"{FINDING} WHERE image_id = ? ORDER BY rank, id LIMIT 200", [image_id])
         return [row | {"data": json.loads(row["data"])} for row in rows]
+
+    def others(self, findings: Sequence[Row]) -> dict[str, Row]:
+        """The images that duplicates and leaks name as their twins, by file."""
+        files = sorted({row["data"]["other"] for row in findings if isinstance(row["data"].get("other"), str)})
+        places = ",".join("?" * len(files))
+        ids = [row["id"] for row in self.rows(f"SELECT id FROM image WHERE file IN ({places})", files)]  # noqa: S608
+        return {row["file"]: row for row in self.images_by_id(ids)} if ids else {}
 
     def findings(self, query: Mapping[str, Any]) -> tuple[list[Row], int]:
         """A page of findings, errors first; `query` as in schemas.FindingQuery."""

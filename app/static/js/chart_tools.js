@@ -6,7 +6,7 @@ import { css } from "./theme_colours.js";
 
 /** The buttons of a Plot, which gets those that it must change as `reset` and `logButton`. */
 export function tools(plot) {
-  const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": `${label}: ${plot.spec.title}`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
+  const button = (symbol, label, act) => h("button", { class: "icon-button", type: "button", title: label, "aria-label": symbol ? `${label}: ${plot.spec.title}` : `log (${label}: ${plot.spec.title})`, onclick: act }, symbol ? icon(symbol) : h("span", { class: "icon-text" }, "log"));
   plot.reset = button("zoom-out", t("Reset zoom"), () => plot.unzoom());
   plot.reset.hidden = true;
   plot.logButton = plot.spec.log && button(null, t("Logarithmic scale"), () => {

@@ -32,7 +32,7 @@ export class CheckpointsView {
     if (!checkpoints.length) { put(this.place, h("p", { class: "panel-empty" }, t("The first checkpoint is saved after the first epoch."))); return; }
     const measured = checkpoints.some(({ metrics }) => Number.isFinite(metrics?.map50)); // those of a classification have none
     const head = [["", t("Epoch")], ...(measured ? [["number", "mAP50"], ["number extra", "mAP50-95"]] : []), ["number", t("Size")], ["", ""]];
-    put(this.place, h("div", { class: "table-wrap table-tall" }, h("table", { class: "list is-tight" },
+    put(this.place, h("div", { class: "table-wrap table-tall", tabindex: 0, role: "group", "aria-label": t("Checkpoints") }, h("table", { class: "list is-tight" },
       h("thead", {}, h("tr", {}, head.map(([look, text]) => h("th", { scope: "col", class: look || null }, text || h("span", { class: "visually-hidden" }, t("Download")))))),
       h("tbody", {}, [...checkpoints].sort((a, b) => b.epoch - a.epoch).map((item) => row(item, measured))))));
   }

@@ -58,7 +58,7 @@ export class EvaluationView {
     return [
       h("p", { class: "threshold-main" }, t("Use a confidence threshold of {confidence}.", { confidence: fixed(best.confidence, 2) }), " ",
         t("With it, {precision} of detections are correct and {recall} of objects are found.", { precision: percent(best.precision), recall: percent(best.recall) })),
-      h("div", { class: "table-wrap" }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("Goal"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
+      h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Confidence") }, h("table", { class: "list is-tight" }, h("thead", {}, h("tr", {}, [t("Goal"), t("Confidence"), t("Precision"), t("Recall")].map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
         h("tbody", {}, rows.map(([title, item]) => h("tr", {}, h("td", {}, title), [item.confidence, item.precision, item.recall].map((value) => h("td", { class: "number" }, fixed(value, 2)))))))),
     ];
   }

@@ -101,7 +101,7 @@ def cause_of(facts: Facts, level: str | None) -> Data | None:
 def weakest_of(facts: Facts) -> Data | None:
     """The class with the lowest AP50, or the lowest recall of a classification; None of one class alone."""
     key = "recall" if facts.task == "classify" else "ap50"
-    rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row["instances"]]
+    rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row.get("instances")]
     if len(rows) < 2:
         return None
     row = min(rows, key=lambda item: (item[key], -item["instances"]))
@@ -147,7 +147,7 @@ def certainty_of(facts: Facts, value: float | None) -> Data | None:
     """How many objects (images of a classification) it was measured on, and what that means for the main metric."""
     if value is None:
         return None
-    objects = sum(row["instances"] for row in (facts.best or {}).get("classes") or [])
+    objects = sum(row.get("instances") or 0 for row in (facts.best or {}).get("classes") or [])
     if not objects and facts.evaluation is not None:
         objects = facts.evaluation["objects"]
     images = facts.evaluation["images"] if facts.evaluation is not None else facts.val_images
@@ -162,8 +162,10 @@ def next_of(
     steps = [*failed(facts), *unmeasured(facts, level), *from_cause(facts, cause)]
     if level in {"low", "fair", "good"}:
         steps += [*improving(facts, level, weakest, confusion, certainty)]
-    known = {code: {"code": code, "action": action, "data": data} for code, action, data in reversed(steps)}
-    return list(reversed(known.values()))[:2]
+    first: dict[str, Data] = {}
+    for code, action, data in steps:
+        first.setdefault(code, {"code": code, "action": action, "data": data})
+    return list(first.values())[:2]
 
 
 def failed(facts: Facts) -> list[Step]:

@@ -69,6 +69,16 @@ export class FindingsTab {
     const kept = document.activeElement?.closest?.("[data-code]")?.dataset.code;
     put(this.place, h("div", { class: "finding-groups" }, groups.map((item) => this.group(item, item === open ? answer : null))));
     if (kept) $(`[data-code="${CSS.escape(kept)}"] .finding-open`, this.place)?.focus();
+    this.reveal(open?.code || null);
+  }
+
+  /** Who comes by a link to an issue sees it: it is scrolled to where it is off the screen. A group that was opened here is on it. */
+  reveal(code) {
+    if (code === this.revealed) return;
+    this.revealed = code;
+    const group = code && $(`[data-code="${CSS.escape(code)}"]`, this.place);
+    const { top } = group ? group.getBoundingClientRect() : { top: 0 };
+    if (group && (top < 0 || top > window.innerHeight / 2)) group.scrollIntoView({ block: "start" });
   }
 
   fits({ severity, fixable }) {

@@ -4,10 +4,12 @@ import { $$, failure, h, icon, put } from "../dom.js";
 import { number, percent } from "../format.js";
 import { t } from "../i18n.js";
 import { drawing, names } from "./marks.js";
+import { splitName } from "../splits.js";
 import { withClass } from "./objects.js";
 import { aside } from "./viewer_aside.js";
 import { Stage } from "./stage.js";
 
+const splitTag = (split) => h("span", { class: `split-tag split-tag-${split}` }, splitName(split));
 const KEEP = 40; // answers that are kept
 const STAYED_MS = 120; // who stays so long on an image has stopped stepping
 
@@ -31,6 +33,8 @@ export class Viewer {
     this.sheet = h("div", { class: "viewer-sheet" });
     this.frame = h("div", { class: "viewer-frame", tabindex: "-1" }, this.sheet);
     this.wait = h("div", { class: "viewer-wait" });
+    this.own = h("p", { class: "viewer-own" });
+    this.twin = h("figure", { class: "viewer-twin", hidden: true });
     this.side = h("div", { class: "viewer-side", tabindex: "0", role: "region", "aria-label": t("About this image") });
     this.toggles = { marks: tool("bounding-box", t("Show or hide labels (M)"), () => this.switch("marks"), "marks"), labels: tool("tags", t("Show or hide class names (L)"), () => this.switch("labels"), "labels") };
     for (const toggle of Object.values(this.toggles)) toggle.setAttribute("aria-pressed", "true");
@@ -43,7 +47,7 @@ export class Viewer {
           tool("zoom-out", t("Zoom out (-)"), () => this.stage.out(), "out"), this.zoomed, tool("zoom-in", t("Zoom in (+)"), () => this.stage.in(), "in"),
           tool("arrows-angle-contract", t("Fit (0)"), () => this.stage.fit(), "fit"), this.toggles.marks, this.toggles.labels,
           tool("x-lg", t("Close (Esc)"), () => this.dialog.close(), "close"))),
-      h("div", { class: "viewer-body" }, h("div", { class: "viewer-stage" }, this.frame, this.wait), this.side));
+      h("div", { class: "viewer-body" }, this.stagePlace = h("div", { class: "viewer-stage" }, this.own, this.frame, this.wait, this.twin), this.side));
     this.stage = new Stage(this.frame, this.sheet, (zoom) => { this.zoomed.textContent = percent(zoom); });
     new ResizeObserver(() => { if (this.record) this.size(); }).observe(this.frame);
     document.body.append(this.dialog);
@@ -101,6 +105,7 @@ export class Viewer {
     const place = this.source.place(record.id);
     this.place.textContent = place ? t("{at} of {total}", { at: number(place.at), total: number(place.total) }) : "";
     put(this.side, aside(record, this.current.classes, (index, is) => this.mark(index, is)));
+    this.beside(record);
     if (same) return; // only the findings came
     put(this.wait);
     if (!record.url) { put(this.sheet); put(this.wait, h("p", { class: "viewer-broken" }, icon("file-earmark-x"), " ", t("This file isn't an image that can be displayed."))); return; }
@@ -109,6 +114,16 @@ export class Viewer {
     put(this.sheet, this.image, drawing(record), names(record, this.current.classes));
     this.size();
     this.stage.fit();
+  }
+
+  /** The twin of a duplicate or a leak, side by side: one image alone proves nothing. */
+  beside({ findings = [], split, file }) {
+    const other = findings.map((item) => item.other).find((item) => item?.url);
+    this.twin.hidden = !other;
+    this.stagePlace.classList.toggle("has-twin", Boolean(other));
+    if (!other) { put(this.twin); return; }
+    put(this.twin, h("figcaption", {}, splitTag(other.split), " ", h("span", { class: "file" }, other.file)), h("img", { src: other.url, alt: t("The other image: {file}", { file: other.file }), draggable: "false" }));
+    put(this.own, splitTag(split), " ", h("span", { class: "file" }, file));
   }
 
   /** The sheet is as large as the picture fits into the frame; small pictures grow. */

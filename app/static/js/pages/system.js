@@ -32,7 +32,7 @@ function showDatabase({ kind, size, queries, median, p95, longest }) {
 function showProcesses(processes) {
   $("[data-process-count]").textContent = number(processes.length);
   const head = [t("Process"), "PID", t("CPU"), t("Memory"), t("Threads"), t("Running for")];
-  put($("[data-processes]"), h("div", { class: "table-wrap" }, h("table", { class: "list" },
+  put($("[data-processes]"), h("div", { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Processes") }, h("table", { class: "list" },
     h("thead", {}, h("tr", {}, head.map((text, index) => h("th", { scope: "col", class: index ? "number" : null }, text)))),
     h("tbody", {}, processes.map(({ pid, program, training_id: id, cpu, rss, threads, uptime }) => h("tr", {},
       h("td", {}, id ? h("a", { href: `/trainings/${id}` }, `${PROGRAMS[program]?.() || program} ${id}`) : PROGRAMS[program]?.() || program),
