@@ -22,7 +22,7 @@ from app.services import services
 
 blueprint = APIBlueprint("dataset_contents", __name__, url_prefix="/api/datasets", tag="Datasets")
 
-GONE: dict[int | str, Any] = {404: "There is no such dataset, revision or image.", 409: "No revision is ready."}
+GONE: dict[int | str, Any] = {404: "The dataset, version or image doesn't exist.", 409: "No version is ready."}
 YEAR_S = 31_536_000
 
 
@@ -36,7 +36,7 @@ def described(kind: str, content: str) -> dict[int | str, Any]:
 @blueprint.output(ImagePage)
 @blueprint.doc(responses=GONE)
 def list_images(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """List images with their objects, by class, split, finding, number and size of objects, and name."""
+    """List images with their objects, by class, split, issue, number and size of objects, and name."""
     return services().datasets.images(dataset_id, query)
 
 
@@ -45,7 +45,7 @@ def list_images(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(ImageDetail)
 @blueprint.doc(responses=GONE)
 def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """One image with its objects and findings."""
+    """Get one image with its objects and issues."""
     return services().datasets.image(dataset_id, image_id, query.get("revision"))
 
 
@@ -53,7 +53,7 @@ def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> dict[str
 @blueprint.input(FileQuery, location="query", arg_name="query")
 @blueprint.doc(responses=described("image/*", "The image"))
 def get_image_file(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
-    """The image as training reads it."""
+    """Get the image as training reads it."""
     return image_answer(dataset_id, image_id, query, thumbnail=False)
 
 
@@ -61,7 +61,7 @@ def get_image_file(dataset_id: int, image_id: int, query: dict[str, Any]) -> Res
 @blueprint.input(FileQuery, location="query", arg_name="query")
 @blueprint.doc(responses=described("image/webp", "The thumbnail, its longer side at most 320 pixels"))
 def get_thumbnail(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
-    """The image, small and upright."""
+    """Get a small, upright copy of the image."""
     return image_answer(dataset_id, image_id, query, thumbnail=True)
 
 
@@ -82,7 +82,7 @@ def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnai
 @blueprint.output(StatisticsOut)
 @blueprint.doc(responses=GONE)
 def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """Classes by split, sizes of boxes and images, aspect ratios, centres, classes that come together."""
+    """Get statistics: classes by split, sizes of boxes and images, aspect ratios, centers, class pairs."""
     return services().datasets.statistics(dataset_id, query.get("revision"))
 
 
@@ -91,24 +91,24 @@ def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(FindingPage)
 @blueprint.doc(responses=GONE)
 def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """What is wrong, by file and line, errors first: what YOLO does with it, and the fix where there is one."""
+    """List issues by file and line, errors first: what YOLO does with each, and the fix if there is one."""
     return services().datasets.findings(dataset_id, query)
 
 
 @blueprint.get("/<id:dataset_id>/report.json")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
-@blueprint.doc(responses=described("application/json", "Summary, counts and all findings"))
+@blueprint.doc(responses=described("application/json", "Summary, counts and all issues"))
 def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
-    """Download everything that was found as JSON."""
+    """Download all issues as JSON."""
     pieces = services().datasets.report_json(dataset_id, query.get("revision"))
     return download(pieces, "application/json", f"dataset-{dataset_id}-findings.json")
 
 
 @blueprint.get("/<id:dataset_id>/report.csv")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
-@blueprint.doc(responses=described("text/csv", "A line for each finding"))
+@blueprint.doc(responses=described("text/csv", "A row for each issue"))
 def download_report_csv(dataset_id: int, query: dict[str, Any]) -> Response:
-    """Download everything that was found as a table."""
+    """Download all issues as CSV."""
     pieces = services().datasets.report_csv(dataset_id, query.get("revision"))
     return download(pieces, "text/csv", f"dataset-{dataset_id}-findings.csv")
 
@@ -122,7 +122,9 @@ def download(pieces: Any, mimetype: str, name: str) -> Response:
 @blueprint.post("/<id:dataset_id>/fix")
 @blueprint.input(FixIn, arg_name="body")
 @blueprint.output(RevisionStarted, status_code=202)
-@blueprint.doc(responses=GONE | {409: "A revision is being made, or nothing can be fixed.", 422: "Not to be fixed."})
+@blueprint.doc(
+    responses=GONE | {409: "A version is being created, or there are no fixable issues.", 422: "No automatic fix."}
+)
 def fix_dataset(dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
-    """Make a revision in which findings are mended. The original and earlier revisions stay."""
+    """Create a version with fixed issues. The original upload and earlier versions are kept."""
     return started(services().datasets.fix(dataset_id, body["codes"]))

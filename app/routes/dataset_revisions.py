@@ -16,7 +16,7 @@ ZIP: dict[int | str, Any] = {
         "description": "The ZIP",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     },
-    404: {"description": "There is no such dataset or file."},
+    404: {"description": "The dataset or file doesn't exist."},
 }
 
 
@@ -29,7 +29,7 @@ def started(row: Any) -> dict[str, Any]:
 @blueprint.output(RevisionsOut)
 @blueprint.doc(responses=[404])
 def list_revisions(dataset_id: int) -> dict[str, Any]:
-    """List a dataset's revisions, the newest first, with the trainings that use them."""
+    """List a dataset's versions, newest first, with the runs that use them."""
     held = services().datasets
     current = held.get(dataset_id).revision
     rows = [held.view_revision(row, current, used) for row, used in held.revisions(dataset_id)]
@@ -39,11 +39,17 @@ def list_revisions(dataset_id: int) -> dict[str, Any]:
 @blueprint.post("/<id:dataset_id>/revisions")
 @blueprint.input(RevisionIn, arg_name="changes")
 @blueprint.output(RevisionStarted, status_code=202)
-@blueprint.doc(responses={404: "There is no such dataset.", 409: "A revision is being made.", 422: "It cannot be so."})
+@blueprint.doc(
+    responses={
+        404: "The dataset doesn't exist.",
+        409: "A version is being created.",
+        422: "The options can't be applied.",
+    }
+)
 def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
-    """Make another revision from the raw files. What is not named stays as it is; null takes a choice back.
+    """Create another version from the original files. Options that are left out stay as they are; null resets one.
 
-    `fixes` mends findings in the same revision, also those that the change brings (a task that needs outlines, say).
+    `fixes` fixes issues in the same version, also those that the change causes (such as a task that needs polygons).
     """
     fixes = changes.pop("fixes", None)
     return started(services().datasets.revise(dataset_id, changes, fixes))
@@ -51,9 +57,9 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")
 @blueprint.output(RevisionStarted)
-@blueprint.doc(responses={404: "There is no such dataset or revision.", 409: "It cannot be used."})
+@blueprint.doc(responses={404: "The dataset or version doesn't exist.", 409: "The version can't be used."})
 def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
-    """Make a revision the current one. Trainings keep the one that they were made for."""
+    """Make a version the current one. Existing runs keep the version they used."""
     row = services().datasets.use(dataset_id, number)
     return {"message": _("Version %(number)s is now the current one", number=row.number), "revision": row.number,
             "status": row.status}  # fmt: skip
@@ -62,16 +68,18 @@ def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
 @blueprint.get("/<id:dataset_id>/original")
 @blueprint.doc(responses=ZIP)
 def download_original(dataset_id: int) -> Response:
-    """Download the upload as it came."""
+    """Download the original upload."""
     path, name = services().datasets.original(dataset_id)
     return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)
 
 
 @blueprint.get("/<id:dataset_id>/export")
 @blueprint.input(ExportQuery, location="query", arg_name="query")
-@blueprint.doc(responses=ZIP | {202: {"description": "It is being made: message, job_id, status. Ask again."}})
+@blueprint.doc(
+    responses=ZIP | {202: {"description": "The export is in progress: message, job_id, status. Request it again."}}
+)
 def export_dataset(dataset_id: int, query: dict[str, Any]) -> Any:
-    """Download a revision as a ZIP in YOLO, COCO or Pascal VOC format.
+    """Download a version as a ZIP in YOLO, COCO or Pascal VOC format.
 
     The first time it has to be made: where that takes longer than a second, the answer is 202 with the job, and the
     same request gives the file once the job has completed. HEAD makes nothing.

@@ -52,7 +52,7 @@ def created(dataset: Any) -> dict[str, Any]:
 @blueprint.input(DatasetQuery, location="query", arg_name="query")
 @blueprint.output(DatasetPage)
 def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
-    """Datasets, newest first unless sorted otherwise."""
+    """List datasets, newest first by default."""
     held = services().datasets
     page = held.list(query)
     return paged(page) | {"datasets": held.view_all(page.items)}
@@ -64,7 +64,7 @@ def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[400, 413, 415, 422, 507])
 def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
-    """Upload a dataset as a ZIP in any of the known formats; its images are read after the answer."""
+    """Upload a dataset as a ZIP in any supported format. Its images are checked after the response."""
     file = form.pop("file")
     return created(services().datasets.create(file.stream, file.filename or "", **form))
 
@@ -72,7 +72,9 @@ def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/import")
 @blueprint.input(ImportQuery, location="query", arg_name="query")
 @blueprint.output(FoldersOut)
-@blueprint.doc(responses={404: "Importing is not set up, or there is no such folder.", 422: "The path leads out."})
+@blueprint.doc(
+    responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The path is outside IMPORT_ROOT."}
+)
 def list_folders(query: dict[str, Any]) -> dict[str, Any]:
     """List the folders of the server below IMPORT_ROOT."""
     return services().datasets.folders(query["path"])
@@ -81,9 +83,11 @@ def list_folders(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.post("/import")
 @blueprint.input(ImportIn, arg_name="values")
 @blueprint.output(DatasetCreated, status_code=201)
-@blueprint.doc(responses={404: "Importing is not set up, or there is no such folder.", 422: "It is no dataset."})
+@blueprint.doc(
+    responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The folder isn't a dataset."}
+)
 def import_folder(values: dict[str, Any]) -> dict[str, Any]:
-    """Import a folder of the server below IMPORT_ROOT. The folder stays as it is."""
+    """Import a server folder below IMPORT_ROOT. The folder isn't changed."""
     return created(services().datasets.import_folder(**values))
 
 
@@ -99,7 +103,7 @@ def find_sample() -> dict[str, Any]:
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[503])
 def create_sample() -> dict[str, Any]:
-    """Draw the sample dataset (circles, squares, triangles) and import it."""
+    """Create the sample dataset (circles, squares, triangles) and import it."""
     return created(services().datasets.create_sample())
 
 
@@ -107,14 +111,14 @@ def create_sample() -> dict[str, Any]:
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses=[404])
 def get_dataset(dataset_id: int) -> dict[str, Any]:
-    """One dataset, with what was decided at its import and what the validation counted."""
+    """Get one dataset, with the decisions of its import and the counts of the dataset check."""
     held = services().datasets
     return held.view(held.get(dataset_id))
 
 
 @blueprint.post("/<id:dataset_id>/review")
 @blueprint.output(DatasetOut)
-@blueprint.doc(responses={404: "There is no such dataset.", 409: "It is still being checked."})
+@blueprint.doc(responses={404: "The dataset doesn't exist.", 409: "The dataset check isn't finished."})
 def confirm_readings(dataset_id: int) -> dict[str, Any]:
     """Confirm how the import read the annotations; `needs_review` ends. Another reading: POST revisions."""
     held = services().datasets
@@ -135,6 +139,6 @@ def edit_dataset(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(Message)
 @blueprint.doc(responses=[404, 409])
 def delete_dataset(dataset_id: int) -> dict[str, Any]:
-    """Delete a dataset with its files, unless a training uses it."""
+    """Delete a dataset with its files, unless a run uses it."""
     services().datasets.delete(dataset_id)
     return {"message": _("Dataset deleted")}

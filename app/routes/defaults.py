@@ -13,9 +13,9 @@ blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
 
 @blueprint.get("/api/datasets/<id:dataset_id>/training-defaults")
 @blueprint.output(DefaultsOut)
-@blueprint.doc(responses={404: "There is no such dataset."})
+@blueprint.doc(responses={404: "The dataset doesn't exist."})
 def training_defaults(dataset_id: int) -> dict[str, Any]:
-    """Propose values for a training on this dataset and this machine, each with its reason."""
+    """Suggest values for a run on this dataset and this machine, each with its reason."""
     return advise.defaults(services().datasets.get(dataset_id))
 
 
@@ -23,10 +23,10 @@ def training_defaults(dataset_id: int) -> dict[str, Any]:
 @blueprint.input(TrainingIn, arg_name="values")
 @blueprint.output(ChecksOut)
 @blueprint.doc(
-    description="Nothing is created. What POST /api/trainings would refuse is refused here, too.",
-    responses={404: "There is no such dataset.", 409: "The dataset is not valid."},
+    description="Nothing is created. Values that POST /api/trainings would refuse are refused here, too.",
+    responses={404: "The dataset doesn't exist.", 409: "The dataset is not valid."},
 )
 def check_training(values: dict[str, Any]) -> dict[str, Any]:
-    """Say what is unusual about the values of a training."""
+    """Check the values of a run for unusual ones."""
     services().datasets.get(values["dataset_id"])
     return {"warnings": services().trainer.check(values)}

@@ -14,10 +14,10 @@ blueprint = APIBlueprint("estimate", __name__, tag="Estimates")
 @blueprint.input(TrainingIn, arg_name="values")
 @blueprint.output(EstimateOut)
 @blueprint.doc(
-    description="Runs a few real batches on the device, once for each configuration. The body is a new training's.",
-    responses={202: "It is being measured: ask again in a second.", 409: "The dataset is not valid."},
+    description="Runs a few real batches on the device, once per configuration. The body is that of a new run.",
+    responses={202: "The measurement is in progress: request again in a second.", 409: "The dataset is not valid."},
 )
 def estimate(values: dict[str, Any]) -> Any:
-    """Estimate time, memory and disk of a training."""
+    """Estimate time, memory and disk space of a run."""
     answer = services().estimates.estimate(values)
     return answer, 202 if answer["status"] == "measuring" else 200

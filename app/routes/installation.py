@@ -61,4 +61,4 @@ def adopt() -> dict[str, Any]:
 @blueprint.doc(responses=CONFLICT)
 def start_anew() -> dict[str, Any]:
     """Set the folders aside that this database does not know; none is deleted."""
-    return {"message": _("The folders were set aside.")} | services().installation.start_anew()
+    return {"message": _("The folders were moved out of the way.")} | services().installation.start_anew()

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import current_app, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
@@ -129,7 +130,9 @@ def enter(room: str) -> None:
     """
     rooms = connections[connection_id()].rooms
     if room not in rooms and len(rooms) >= MOST_ROOMS:
-        raise TooManyRequests(_("One connection can follow %(most)s runs. Leave some of them first.", most=MOST_ROOMS))
+        raise TooManyRequests(ngettext("One connection can follow %(num)d run. Leave it first.",
+                                       "One connection can follow up to %(num)d runs. Leave some of them first.",
+                                       MOST_ROOMS))  # fmt: skip
     rooms.add(room)
     join_room(room)
     join_room(in_language(room, select_locale()))

@@ -47,7 +47,7 @@ def figures() -> dict[str, Any]:
 @blueprint.get("/api/system/logs")
 @blueprint.input(LogTailQuery, location="query", arg_name="query")
 @blueprint.output(LogTailOut)
-@blueprint.doc(responses={404: "Switched off (METRICS_ENABLED)."})
+@blueprint.doc(responses={404: "Disabled (METRICS_ENABLED)."})
 def log_tail(query: dict[str, Any]) -> dict[str, Any]:
     """The newest entries of the application's log."""
     refuse_if_off()

@@ -59,7 +59,7 @@ def shown(test: Test) -> dict[str, Any]:
 @blueprint.input(TestOptions, location="query", arg_name="options")
 @blueprint.output(TestCreated, status_code=201)
 def create(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Try a trained model on an image."""
+    """Test a trained model on an image."""
     file, service = form["file"], services().inference
     test = service.create_test(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
@@ -72,11 +72,11 @@ def create(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(CheckpointChoice, location="query", arg_name="options")
 @blueprint.output(FrameOut)
 @blueprint.doc(
-    description="For frames of a video or a camera. Send the next one after the answer.",
-    responses={429: "Several are being looked at already: wait as `Retry-After` says."},
+    description="For frames of a video or a camera. Send the next frame after the response.",
+    responses={429: "Several frames are already being analyzed: wait as `Retry-After` says."},
 )
 def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Try a trained model on an image that is not kept."""
+    """Test a trained model on an image that is not stored."""
     file = form["file"]
     return services().inference.try_frame(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
@@ -103,7 +103,7 @@ def video(form: dict[str, Any]) -> Response:
 @blueprint.input(ModelQuery, location="query", arg_name="query")
 @blueprint.output(ModelPage)
 def models(query: dict[str, Any]) -> dict[str, Any]:
-    """List the trainings whose models can be tried, the newest first."""
+    """List the runs whose models can be tested, newest first."""
     return services().inference.list_models(**query)
 
 
@@ -111,7 +111,7 @@ def models(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(TestQuery, location="query", arg_name="query")
 @blueprint.output(TestPage)
 def index(query: dict[str, Any]) -> dict[str, Any]:
-    """Tests, the newest first."""
+    """List tests, newest first."""
     found = services().inference.list_tests(**query)
     return {
         "tests": [shown(test) for test in found],
@@ -125,7 +125,7 @@ def index(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/<id:test_id>")
 @blueprint.output(TestOut)
 def show(test_id: int) -> dict[str, Any]:
-    """One test."""
+    """Get one test."""
     service = services().inference
     test = service.get_test(test_id)
     return shown(test) | service.details(test)
@@ -133,7 +133,7 @@ def show(test_id: int) -> dict[str, Any]:
 
 @blueprint.delete("/<id:test_id>")
 @blueprint.output(TestDeleted)
-@blueprint.doc(responses={404: "There is no such test."})
+@blueprint.doc(responses={404: "The test doesn't exist."})
 def delete(test_id: int) -> dict[str, Any]:
     """Delete a test with its images."""
     services().inference.delete_test(test_id)

@@ -16,42 +16,42 @@ CHANGES = TrainingIn(partial=True)
 
 def refusals(conflict: str) -> dict[str, Any]:
     """The documentation of 404 and 409."""
-    return {"responses": {404: "There is no such training.", 409: f"{conflict} `current` is the status."}}
+    return {"responses": {404: "The run doesn't exist.", 409: f"{conflict} `current` is the status."}}
 
 
 @blueprint.post("/stop")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("It has ended already."))
+@blueprint.doc(**refusals("The run has already ended."))
 def stop(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
-    """Stop a training: at once when it waits, within a batch when it runs. Its weights stay."""
+    """Stop a run: immediately if queued, within a batch if in progress. Its weights are kept."""
     return services().trainer.stop(training_id, asked(header, f"stop/{training_id}"))
 
 
 @blueprint.post("/pause")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("It is paused already, or has ended."))
+@blueprint.doc(**refusals("The run is already paused, or has ended."))
 def pause(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
-    """Pause a training: at once when it waits, with its last whole epoch when it runs."""
+    """Pause a run: immediately if queued, at its last completed epoch if in progress."""
     return services().trainer.pause(training_id, asked(header, f"pause/{training_id}"))
 
 
 @blueprint.post("/resume")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("It waits, runs or is completed; or there is no checkpoint."))
+@blueprint.doc(**refusals("The run is queued, in progress or completed, or has no checkpoint."))
 def resume(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
-    """Go on after a pause, a failure or a stop, from the newest checkpoint."""
+    """Resume a run after a pause, a failure or a stop, from its newest checkpoint."""
     return services().trainer.resume(training_id, asked(header, f"resume/{training_id}"))
 
 
 @blueprint.post("/retry")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
-@blueprint.doc(**refusals("It neither failed nor was stopped."))
+@blueprint.doc(**refusals("The run neither failed nor was stopped."))
 def retry(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
-    """Try again what failed or was stopped: from the newest checkpoint, else from the beginning."""
+    """Retry a run that failed or was stopped: from the newest checkpoint, otherwise from the beginning."""
     return services().trainer.retry(training_id, asked(header, f"retry/{training_id}"))
 
 
@@ -59,9 +59,9 @@ def retry(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(ExtendIn, arg_name="values")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(Extended, status_code=202)
-@blueprint.doc(**refusals("It is not completed, or the checkpoint of its last epoch is gone."))
+@blueprint.doc(**refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
 def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
-    """Train more epochs; the answer says what the learning rate will do."""
+    """Add epochs. The response says how the learning rate will change."""
     key = asked(header, f"extend/{training_id}")
     return services().trainer.extend(training_id, values["epochs"], values["schedule"], key)
 
@@ -71,11 +71,11 @@ def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> 
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(
-    description="Takes any field of POST /api/trainings. In `params` each one stands by itself; null removes it.",
-    responses={404: "There is no such training.", 409: "It is in the trash, or the dataset is not valid."},
+    description="Accepts any field of POST /api/trainings. In `params`, each entry counts by itself; null removes it.",
+    responses={404: "The run doesn't exist.", 409: "The run is in the trash, or the dataset isn't valid."},
 )
 def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
-    """Queue a new training with the same settings, changed as asked."""
+    """Clone a run: queue a new one with the same settings and the given changes."""
     body = request.get_json(silent=True) or {}  # `changes` were checked; as they were sent, they join a whole request
     return services().trainer.clone(training_id, body, asked(header, f"clone/{training_id}"))
 
@@ -83,7 +83,7 @@ def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> 
 @blueprint.post("/restore")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated)
-@blueprint.doc(responses={404: "There is no such training.", 409: "It is not in the trash."})
+@blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run isn't in the trash."})
 def restore(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
-    """Take a training out of the trash."""
+    """Restore a run from the trash."""
     return services().trainer.restore(training_id, asked(header, f"restore/{training_id}"))

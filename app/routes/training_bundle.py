@@ -16,14 +16,14 @@ BUNDLE: dict[int | str, Any] = {
         "description": "A ZIP: config.yaml, args.yaml for plain ultralytics, weights, results, plots, logs, README.md",
         "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
     },
-    404: {"description": "There is no such training, or it has not started."},
+    404: {"description": "The run doesn't exist, or hasn't started."},
 }
 
 
 @blueprint.get("/api/trainings/<id:training_id>/bundle")
 @blueprint.doc(responses=BUNDLE)
 def download_bundle(training_id: int) -> Response:
-    """Download everything that is needed to reproduce a training."""
+    """Download everything needed to reproduce a run."""
     pieces, name = services().trainer.bundle(training_id)
     response = Response(pieces, mimetype="application/zip")
     response.headers.set("Content-Disposition", "attachment", filename=name)
@@ -36,9 +36,10 @@ def download_bundle(training_id: int) -> Response:
 @blueprint.input(RunAgainIn, arg_name="values")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(
-    description="Queues a training with the configuration that was really used: seed, batch, optimizer, start weights.",
-    responses={404: "There is no such training.", 409: "Its dataset, start weights or device have changed since."},
+    description="Queues a run with the configuration that was actually used: seed, batch size, optimizer, "
+    "initial weights.",
+    responses={404: "The run doesn't exist.", 409: "Its dataset, initial weights or device have changed since."},
 )
 def run_again(training_id: int, header: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """Run the same training once more."""
+    """Rerun a run with the same settings."""
     return services().trainer.run_again(training_id, values["anyway"], asked(header, f"run-again/{training_id}"))

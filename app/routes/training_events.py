@@ -19,12 +19,12 @@ blueprint = APIBlueprint("training_events", __name__, tag="Training events")
 @blueprint.input(EventQuery, location="query", arg_name="query")
 @blueprint.output(EventsOut)
 @blueprint.doc(
-    description="The messages of the Socket.IO room, in order, for clients that poll. A training_status"
-    " holds the training as it is now.",
-    responses={404: "There is no such training.", 503: "Too many clients wait: come again as `Retry-After` says."},
+    description="The messages of the Socket.IO room, in order, for clients that poll. A training_status has the "
+    "run's current state.",
+    responses={404: "The run doesn't exist.", 503: "Too many clients are waiting: retry as `Retry-After` says."},
 )
 def list_events(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """List what happened after a number."""
+    """List the events after a number."""
     trainer, wait = services().trainer, query.pop("wait")
     found = trainer.events(training_id, **query)
     if found["events"] or not wait:
@@ -51,7 +51,7 @@ def one_of_those_who_wait() -> Iterator[None]:
 
 @blueprint.get("/api/trainings/<id:training_id>/advice")
 @blueprint.output(AdvicesOut)
-@blueprint.doc(responses={404: "There is no such training."})
+@blueprint.doc(responses={404: "The run doesn't exist."})
 def list_advice(training_id: int) -> dict[str, Any]:
-    """Show what the coach said."""
+    """List the coach's advice."""
     return {"advice": services().trainer.advice(training_id)}

@@ -16,7 +16,7 @@ DOWNLOAD: dict[int | str, Any] = {
         "description": "The weights (.pt)",
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     },
-    404: {"description": "There is no such training, or it has no weights."},
+    404: {"description": "The run doesn't exist, or has no weights."},
 }
 
 
@@ -24,10 +24,10 @@ DOWNLOAD: dict[int | str, Any] = {
 @blueprint.output(CsvOut)
 @blueprint.doc(
     description="results.csv as ultralytics wrote it: as JSON, or the file itself for `Accept: text/csv`.",
-    responses={404: "There is no such training, or its first epoch has not ended."},
+    responses={404: "The run doesn't exist, or its first epoch isn't finished."},
 )
 def get_csv(training_id: int) -> Any:
-    """Show results.csv."""
+    """Get results.csv."""
     path = services().trainer.results_csv(training_id)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
         return send_file(path, mimetype="text/csv", as_attachment=True, download_name=f"results-{training_id}.csv")
@@ -50,9 +50,9 @@ def number(cell: str) -> int | float | str | None:
 @blueprint.get("/api/trainings/<id:training_id>/log")
 @blueprint.input(LogQuery, location="query", arg_name="query")
 @blueprint.output(LogOut)
-@blueprint.doc(responses={404: "There is no such training."})
+@blueprint.doc(responses={404: "The run doesn't exist."})
 def get_log(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """Show the output of the training process, in whole lines."""
+    """Get the output of the training process, in whole lines."""
     text, offset = services().trainer.log(training_id, query["after"])
     return {"text": text, "offset": offset}
 
@@ -74,16 +74,16 @@ def download_best(training_id: int) -> Response:
 
 @blueprint.get("/api/trainings/<id:training_id>/checkpoints")
 @blueprint.output(CheckpointsOut)
-@blueprint.doc(responses={404: "There is no such training."})
+@blueprint.doc(responses={404: "The run doesn't exist."})
 def list_checkpoints(training_id: int) -> dict[str, Any]:
-    """List the checkpoints that are there, the newest first."""
+    """List the available checkpoints, newest first."""
     return services().trainer.checkpoints(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/checkpoints/<which>/download")
 @blueprint.doc(
-    description="`which`: best, last, or the number of an epoch.",
-    responses=DOWNLOAD | {404: "There is no such training, or no such checkpoint."},
+    description="`which`: best, last, or an epoch number.",
+    responses=DOWNLOAD | {404: "The run or the checkpoint doesn't exist."},
 )
 def download_checkpoint(training_id: int, which: str) -> Response:
     """Download a checkpoint."""

@@ -32,23 +32,23 @@ blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 @blueprint.input(TrainingQuery, location="query", arg_name="query")
 @blueprint.output(TrainingPage)
 def list_trainings(query: dict[str, Any]) -> dict[str, Any]:
-    """List trainings, by page."""
+    """List runs, by page."""
     return services().trainer.list_trainings(query)
 
 
 @blueprint.get("/api/trainings/compare")
 @blueprint.input(CompareQuery, location="query", arg_name="query")
 @blueprint.output(CompareOut)
-@blueprint.doc(responses={404: "There is none of these trainings."})
+@blueprint.doc(responses={404: "None of these runs exists."})
 def compare_trainings(query: dict[str, Any]) -> dict[str, Any]:
-    """Show trainings side by side, with their curves."""
+    """Compare runs, with their curves."""
     return services().trainer.compare(query["ids"])
 
 
 @blueprint.get("/api/trainings/filters")
 @blueprint.output(FilterChoices)
 def list_filters() -> dict[str, Any]:
-    """List the datasets, models and tasks that trainings have."""
+    """List the datasets, models and tasks of the runs."""
     return services().trainer.filter_choices()
 
 
@@ -58,31 +58,31 @@ def list_filters() -> dict[str, Any]:
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(responses={409: "The dataset is not valid."})
 def create_training(values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
-    """Queue a training; it starts as soon as its device is free."""
+    """Queue a run. It starts as soon as its device is free."""
     return services().trainer.create_once(values, asked(header, "create"))
 
 
 @blueprint.get("/api/trainings/<id:training_id>")
 @blueprint.output(TrainingOut)
-@blueprint.doc(responses={404: "There is no such training."})
+@blueprint.doc(responses={404: "The run doesn't exist."})
 def get_training(training_id: int) -> dict[str, Any]:
-    """Show one training."""
+    """Get one run."""
     return services().trainer.get_training_status(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/metrics")
 @blueprint.input(MetricsQuery, location="query", arg_name="query")
 @blueprint.output(MetricsOut)
-@blueprint.doc(responses={404: "There is no such training."})
+@blueprint.doc(responses={404: "The run doesn't exist."})
 def get_metrics(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """Show the metrics of every epoch."""
+    """Get the metrics of every epoch."""
     return services().trainer.metrics(training_id, all_classes=query["classes"] == "all")
 
 
 @blueprint.patch("/api/trainings/<id:training_id>")
 @blueprint.input(TrainingPatch, arg_name="changes")
 @blueprint.output(TrainingOut)
-@blueprint.doc(responses={404: "There is no such training.", 409: "It is in the trash."})
+@blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run is in the trash."})
 def edit_training(training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Change name, priority, earliest start, or importance."""
     return services().trainer.edit(training_id, changes)
@@ -92,11 +92,12 @@ def edit_training(training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(DeleteQuery, location="query", arg_name="query")
 @blueprint.output(TrainingDeleted)
 @blueprint.doc(
-    description="It can be restored until the time in the answer. `permanent=true` removes one that is in the trash.",
-    responses={404: "There is no such training.", 409: "It runs; or, with `permanent`, it is not in the trash."},
+    description="A run can be restored until the time in the response. `permanent=true` deletes a run that is in "
+    "the trash.",
+    responses={404: "The run doesn't exist.", 409: "The run is in progress or, with `permanent`, isn't in the trash."},
 )
 def delete_training(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
-    """Move a training to the trash, or delete it for good."""
+    """Move a run to the trash, or delete it permanently."""
     trainer = services().trainer
     return trainer.delete_for_good(training_id) if query["permanent"] else trainer.delete(training_id)
 
@@ -104,7 +105,7 @@ def delete_training(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/api/trainings/queue")
 @blueprint.output(QueueOut)
 def get_queue() -> dict[str, Any]:
-    """List the trainings that wait, the next one first."""
+    """List the queued runs, next one first."""
     return services().trainer.queue()
 
 
@@ -112,10 +113,10 @@ def get_queue() -> dict[str, Any]:
 @blueprint.input(QueueIn, arg_name="values")
 @blueprint.output(QueueOut)
 @blueprint.doc(
-    description="Those that are named change places among themselves. One that comes before another of higher priority "
+    description="The listed runs change places among themselves. A run placed before another of higher priority "
     "gets that priority.",
-    responses={409: "One of them does not wait any more; `order` holds the ids that do, in their order."},
+    responses={409: "One of them is no longer in the queue; `order` has the IDs that are, in their order."},
 )
 def reorder_queue(values: dict[str, Any]) -> dict[str, Any]:
-    """Put waiting trainings in another order."""
+    """Reorder the queued runs."""
     return services().trainer.reorder(values["order"])

@@ -90,7 +90,7 @@ def capabilities() -> Response:
     responses={201: "Created: `Location` is its address.", 400: "", 412: "", 413: "", 415: "", 460: "", 507: ""}
 )
 def create(header: dict[str, Any]) -> Response:
-    """Begin an upload that can be resumed (tus 1.0); a body of application/offset+octet-stream is its first chunk."""
+    """Start a resumable upload (tus 1.0). A body of application/offset+octet-stream is its first chunk."""
     check_version(header["version"])
     length, checksum = parse_number("Upload-Length", header["length"]), parse_checksum(header["checksum"])
     first = chunk() if request.mimetype or request.content_length else None
@@ -116,7 +116,7 @@ def look(upload_id: str) -> Response:
 @blueprint.output(UploadOut)
 @blueprint.doc(responses=[404, 410])
 def get(upload_id: str) -> dict[str, Any]:
-    """What has become of an upload: how much has arrived, then its dataset or why it was refused."""
+    """Get the state of an upload: received bytes, then its dataset or why it was refused."""
     held = services().uploads
     return held.view(held.find(upload_id))
 
@@ -124,11 +124,11 @@ def get(upload_id: str) -> dict[str, Any]:
 @blueprint.patch(PLACE)
 @blueprint.input(ChunkHeaders, location="headers", arg_name="header")
 @blueprint.doc(
-    responses={204: "`Upload-Offset` is where it goes on.", 404: "", 409: "", 410: "", 412: "", 413: "", 415: "",
+    responses={204: "`Upload-Offset`: where it continues.", 404: "", 409: "", 410: "", 412: "", 413: "", 415: "",
                423: "", 460: "", 507: ""}
 )  # fmt: skip
 def append(upload_id: str, header: dict[str, Any]) -> Response:
-    """Send a chunk as application/offset+octet-stream. What arrives is kept even when the connection breaks."""
+    """Send a chunk as application/offset+octet-stream. Received bytes are kept even if the connection breaks."""
     check_version(header["version"])
     stream, length = chunk()
     offset, checksum = parse_number("Upload-Offset", header["offset"]), parse_checksum(header["checksum"])
@@ -140,7 +140,7 @@ def append(upload_id: str, header: dict[str, Any]) -> Response:
 @blueprint.input(TusHeaders, location="headers", arg_name="header")
 @blueprint.doc(responses={204: "", 404: "", 409: "Its dataset is being created.", 412: ""})
 def terminate(upload_id: str, header: dict[str, Any]) -> Response:
-    """Remove an upload with what has arrived of it."""
+    """Delete an upload with its received bytes."""
     check_version(header["version"])
     services().uploads.terminate(upload_id)
     return answer(204)

@@ -15,13 +15,13 @@ CODE = Length(max=40)
 
 
 class RevisionQuery(Schema):
-    revision = Integer(validate=between(1, 10**9), metadata={"description": "Without: the current one."})
+    revision = Integer(validate=between(1, 10**9), metadata={"description": "Default: the current version."})
 
 
 class FileQuery(RevisionQuery):
     v = String(
         validate=Length(max=64),
-        metadata={"description": "The first digits of the image's SHA-256: the answer is cached for good."},
+        metadata={"description": "First digits of the image's SHA-256: the response can be cached permanently."},
     )
 
 
@@ -31,26 +31,26 @@ class ImageQuery(PageQuery, RevisionQuery):
         data_key="class",
         attribute="class",
         validate=between(0, 10**6),
-        metadata={"description": "Number of a class that the image has an object of."},
+        metadata={"description": "ID of a class that the image has an object of."},
     )
-    finding = String(validate=CODE, metadata={"description": "Code of a finding that the image has."})
+    finding = String(validate=CODE, metadata={"description": "Code of an issue of the image."})
     min_objects = Integer(validate=between(0, 10**6))
     max_objects = Integer(validate=between(0, 10**6))
     min_size = Float(
         validate=between(0, 10**6),
-        metadata={"description": "Of an object (of the class): the square root of its area, in pixels of the image."},
+        metadata={"description": "Square root of an object's area (of the class), in image pixels."},
     )
     max_size = Float(validate=between(0, 10**6))
-    search = String(validate=Length(max=100), metadata={"description": "A part of the file's path."})
+    search = String(validate=Length(max=100), metadata={"description": "Part of the file's path."})
     sort = String(load_default="id", validate=one_of([*SORTS, *(f"-{name}" for name in SORTS)]))
 
 
 class ObjectOut(Schema):
     class_ = Integer(data_key="class", attribute="class")
     kind = String(validate=one_of(["box", "polygon", "obb", "keypoints"]))
-    box = List(Float(), metadata={"description": "Centre x and y, width, height, as fractions of the image."})
-    points = List(List(Float()), metadata={"description": "Outline or keypoints, as fractions of the image."})
-    line = Integer(metadata={"description": "Of the label file, or number in the annotation file; as in findings."})
+    box = List(Float(), metadata={"description": "Center x and y, width, height, as fractions of the image."})
+    points = List(List(Float()), metadata={"description": "Polygon or keypoints, as fractions of the image."})
+    line = Integer(metadata={"description": "Line of the label file, or number in the annotation file, as in issues."})
 
 
 class ImageOut(Schema):
@@ -63,15 +63,15 @@ class ImageOut(Schema):
     objects = List(Nested(ObjectOut))
     findings = List(String(), metadata={"description": "Codes."})
     used = Boolean(metadata={"description": "Whether training uses it."})
-    group = Integer(allow_none=True, metadata={"description": "Images with the same number look alike."})
-    original = String(metadata={"description": "What the upload called it, where it is stored under another name."})
+    group = Integer(allow_none=True, metadata={"description": "Images with the same number are near-duplicates."})
+    original = String(metadata={"description": "Name in the upload, if stored under another name."})
     source = String(
         allow_none=True,
         metadata={"description": "Images with the same source are copies of one image or frames of one video."},
     )
     sharpness = Float(allow_none=True, metadata={"description": "0 to 1."})
     brightness = Float(allow_none=True, metadata={"description": "Mean, 0 to 255."})
-    contrast = Float(allow_none=True, metadata={"description": "Standard deviation of the grey."})
+    contrast = Float(allow_none=True, metadata={"description": "Standard deviation of the gray values."})
     url = String(allow_none=True)
     thumbnail = String(allow_none=True)
 
@@ -86,7 +86,7 @@ class FindingQuery(PageQuery, RevisionQuery):
     code = String(validate=CODE)
     split = String(validate=one_of(SPLITS))
     fixable = Boolean()
-    search = String(validate=Length(max=100), metadata={"description": "A part of the file's or the image's path."})
+    search = String(validate=Length(max=100), metadata={"description": "Part of the file's or the image's path."})
 
 
 class OtherImage(Schema):
@@ -133,8 +133,10 @@ class CodeOut(Schema):
     title = String()
     severity = String()
     count = Integer()
-    fixable = Integer(metadata={"description": "How many of them can be mended."})
-    images = Integer(metadata={"description": "In how many images of the revision; GET images?finding= gives them."})
+    fixable = Integer(metadata={"description": "How many of them can be fixed."})
+    images = Integer(
+        metadata={"description": "Number of images of the version with this issue; GET images?finding= lists them."}
+    )
     fix = String(allow_none=True)
     cost = Nested(CostOut)
 
@@ -209,7 +211,7 @@ class Codes(Field):
 
 
 CODES = {
-    "description": "Codes of findings, or “all”.",
+    "description": "Issue codes, or “all”.",
     "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
 }
 

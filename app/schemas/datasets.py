@@ -89,18 +89,21 @@ def renamed() -> Dict:
     return Dict(keys=class_name(), values=class_name(), validate=Length(max=10_000))
 
 
-ROOT = {"description": "Which folder of the archive holds the dataset; none: the outermost, largest complete one."}
-MERGE = {"description": "Take every dataset of the archive as one; classes are matched by name."}
-NAMES = {"description": "Class names in the order of their numbers; they come before those of data.yaml."}
-RENAME = {"description": 'New names by old ones, {"old": "new"}; classes that get one name become one class.'}
-SPLIT = {"description": "Split anew: shares of train, val and test, and a seed. Images that belong together stay so."}
-FORMAT = {"description": "Which format is read where a folder holds several."}
+ROOT = {"description": "Folder of the ZIP with the dataset; none: the outermost, largest complete dataset."}
+MERGE = {"description": "Merge all datasets of the ZIP; classes are matched by name."}
+NAMES = {"description": "Class names in class ID order; they take precedence over data.yaml."}
+RENAME = {"description": 'New names by old ones, {"old": "new"}; classes that get the same name are merged.'}
+SPLIT = {
+    "description": "New split: shares of train, val and test, and a seed. Near-duplicates and images from "
+    "one source stay together."
+}
+FORMAT = {"description": "Format to use if a folder has several."}
 READING = {
     "description": "What numbers and texts of the annotations mean, where the import would choose otherwise: "
     "readings such as corners or one_based, of different questions; see `report.decisions`.",
     "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string", "enum": sorted(QUESTION_OF)}}],
 }
-TASK = {"description": "What the labels are for; auto: as they show it."}
+TASK = {"description": "Task of the labels; auto: detected from the labels."}
 
 
 class OptionFields(Schema):
@@ -110,7 +113,7 @@ class OptionFields(Schema):
     classes = String(
         load_default="",
         validate=Length(max=100_000),
-        metadata={"description": "Class names, comma separated, in the order of their numbers. data.yaml comes first."},
+        metadata={"description": "Class names, comma separated, in class ID order. data.yaml has precedence."},
     )
     root = String(validate=Length(max=2000), metadata=ROOT)
     merge = Boolean(load_default=False, metadata=MERGE)
@@ -220,10 +223,12 @@ class DatasetOut(Schema):
     original = Nested(OriginalOut, allow_none=True)
     samples = List(String())
     summary = Nested(SummaryOut, allow_none=True)
-    needs_review = Boolean(metadata={"description": "Whether the import chose a reading that nobody has confirmed."})
+    needs_review = Boolean(metadata={"description": "Whether the import chose a reading that is not confirmed yet."})
     progress = Nested(ProgressOut, allow_none=True)
-    trainings = Integer(metadata={"description": "That use it; while there are any it cannot be deleted."})
-    trashed = Integer(metadata={"description": "In the trash that use it; they count as well."})
+    trainings = Integer(
+        metadata={"description": "Runs that use it. While there are any, the dataset can't be deleted."}
+    )
+    trashed = Integer(metadata={"description": "Runs in the trash that use it; they count as well."})
 
 
 class DatasetPatch(Schema):

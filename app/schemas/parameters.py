@@ -8,14 +8,14 @@ from app.schemas.base import Schema
 class ParameterOut(Schema):
     name = String()
     type = String(metadata={"description": "number, integer, boolean, choice or device"})
-    default = Raw(allow_none=True, metadata={"description": "What ultralytics takes where nothing is sent."})
+    default = Raw(allow_none=True, metadata={"description": "The default of ultralytics."})
     minimum = Float(allow_none=True)
     maximum = Float(allow_none=True)
     choices = List(Raw(allow_none=True), allow_none=True)
     group = String()
     group_title = String()
     description = String()
-    tasks = List(String(), metadata={"description": "The tasks that it has an effect on."})
+    tasks = List(String(), metadata={"description": "Tasks that the parameter affects."})
 
 
 class ParametersOut(Schema):

@@ -19,7 +19,10 @@ class Start(Raw):
     """
 
     def __init__(self, **options: Any) -> None:
-        text = "auto, official, scratch, or an earlier training: {training_id, checkpoint: best, last or an epoch}."
+        text = (
+            "auto, official (pretrained), scratch, or a previous run: {training_id, checkpoint: best, last or an "
+            "epoch}."
+        )
         super().__init__(metadata={"description": text, "example": "auto"}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:

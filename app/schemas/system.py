@@ -20,7 +20,7 @@ class DeviceOut(Schema):
     device = String(metadata={"description": "cpu, or the number of a GPU."})
     name = String(allow_none=True)
     trainings = List(Nested(DeviceUser))
-    measuring = Boolean(metadata={"description": "An estimate is being measured on it."})
+    measuring = Boolean(metadata={"description": "An estimate is being measured on the device."})
 
 
 class ProcessOut(Schema):
@@ -45,7 +45,7 @@ class SystemOut(Schema):
     disk = Dict(metadata={"description": "total, used, free, percent; read and write per second"})
     network = Dict(metadata={"description": "received and sent per second; connections (Socket.IO)"})
     gpus = List(Dict(), metadata={"description": "utilization (%), memory_used, memory_total, temperature, power (W)"})
-    queue = Dict(metadata={"description": "Trainings by status."})
+    queue = Dict(metadata={"description": "Runs by status."})
     database = Dict(metadata={"description": "kind, size, queries; median, p95 and longest of the newest 1,000 (ms)"})
     devices = List(Nested(DeviceOut))
     jobs = List(Nested(JobOut), metadata={"description": "What runs, then what waits."})

@@ -10,14 +10,14 @@ from app.schemas.trainings import TrainingOut
 
 class TestQuery(PageQuery):
     training_id = Integer(validate=between(1, MAX_ID))
-    search = String(load_default="", validate=Length(max=100), metadata={"description": "A part of the model's name."})
+    search = String(load_default="", validate=Length(max=100), metadata={"description": "Part of the model's name."})
 
 
 class ModelQuery(PageQuery):
     search = String(
         load_default="",
         validate=Length(max=100),
-        metadata={"description": "A part of the training's or the dataset's name."},
+        metadata={"description": "Part of the run's or the dataset's name."},
     )
 
 
@@ -35,7 +35,7 @@ class CheckpointChoice(Schema):
 
     checkpoint = String(
         validate=Regexp(r"(best|last|[1-9]\d{0,8})\Z", error=_l("Must be best, last or an epoch number.")),
-        metadata={"description": "best, last, or the number of an epoch; without it, the best that there are."},
+        metadata={"description": "best, last, or an epoch number. Default: the best available weights."},
     )
 
 
@@ -44,13 +44,13 @@ class TestOptions(CheckpointChoice):
 
     floor = Float(
         validate=between(0, 1),
-        metadata={"description": "Also tell, as `weaker`, what is between this confidence and `confidence`."},
+        metadata={"description": "Also return, as `weaker`, the detections between this confidence and `confidence`."},
     )
 
 
 DETECTIONS = (
-    "class, confidence, bbox [x1, y1, x2, y2], center, area; by the model's task also polygon [[x, y], ...], corners "
-    "(of a turned box), keypoints [[x, y, confidence], ...], or top5 [{class, confidence}, ...]"
+    "class, confidence, bbox [x1, y1, x2, y2], center, area; by the model's task also polygon [[x, y], ...], "
+    "corners (of an oriented box), keypoints [[x, y, confidence], ...], or top5 [{class, confidence}, ...]"
 )
 
 

@@ -12,8 +12,10 @@ class TrainingPatch(Schema):
     """What can be changed at any time; what is left out stays."""
 
     name = name_field()
-    priority = Integer(strict=True, validate=between(-100, 100), metadata={"description": "Higher is sooner."})
-    start_not_before = moment(allow_none=True, metadata={"description": "ISO 8601; null: as soon as it is its turn."})
+    priority = Integer(
+        strict=True, validate=between(-100, 100), metadata={"description": "Runs with a higher number start first."}
+    )
+    start_not_before = moment(allow_none=True, metadata={"description": "ISO 8601; null: as soon as possible."})
     important = Boolean(truthy={True}, falsy={False}, metadata={"description": "Its weights are always backed up."})
 
 
@@ -30,7 +32,9 @@ class ExtendIn(Schema):
 
 
 class DeleteQuery(Schema):
-    permanent = Boolean(load_default=False, metadata={"description": "Of one in the trash: with its files, for good."})
+    permanent = Boolean(
+        load_default=False, metadata={"description": "Delete a run in the trash permanently, with its files."}
+    )
 
 
 class QueueIn(Schema):
@@ -38,7 +42,7 @@ class QueueIn(Schema):
         Integer(strict=True, validate=between(1, MAX_ID)),
         required=True,
         validate=Length(1, 10_000),
-        metadata={"description": "Ids of trainings that wait, the first one first. Those left out keep their places."},
+        metadata={"description": "IDs of queued runs, in order. Runs that are left out keep their places."},
     )
 
 
@@ -49,8 +53,8 @@ class KeyHeader(Schema):
         data_key="Idempotency-Key",
         validate=Regexp(r"[!-~]{1,200}\Z", error=_l("Must be 1 to 200 visible ASCII characters.")),
         metadata={
-            "description": "Any text that is new for each new request. The same one again within 24 hours gives the "
-            "first answer and does nothing; with another body it is refused (422)."
+            "description": "Any text that is new for each request. Within 24 hours, the same key returns the "
+            "first response and does nothing; with another body, it is refused (422)."
         },
     )
 
@@ -75,7 +79,9 @@ class Extended(TrainingCreated):
 
 class TrainingDeleted(Message):
     training_id = Integer()
-    until = DateTime(allow_none=True, metadata={"description": "It can be restored until then; null: it is gone."})
+    until = DateTime(
+        allow_none=True, metadata={"description": "The run can be restored until then; null: permanently deleted."}
+    )
 
 
 class CheckpointOut(Schema):

@@ -71,4 +71,4 @@ class RunFileOut(Schema):
 
 class RunFilesOut(Schema):
     files = List(Nested(RunFileOut))
-    evaluation = Boolean(metadata={"description": "Whether there is one to ask for."})
+    evaluation = Boolean(metadata={"description": "Whether there is an evaluation."})

@@ -34,11 +34,11 @@ class IdList(Field):
 
 class TrainingQuery(PageQuery):
     status = String(validate=one_of(["pending", "running", "paused", "completed", "failed", "cancelled"]))
-    trash = Boolean(load_default=False, metadata={"description": "Those in the trash instead of the others."})
+    trash = Boolean(load_default=False, metadata={"description": "Runs in the trash instead of the others."})
     dataset_id = Integer(validate=between(1, MAX_ID))
     task = String(validate=one_of(TASKS))
     model = String(validate=Length(max=40), metadata={"description": "yolov8n, or the name of an architecture."})
-    search = String(validate=Length(max=100), metadata={"description": "In the training's and the dataset's name."})
+    search = String(validate=Length(max=100), metadata={"description": "Part of the run's or the dataset's name."})
     sort = String(
         load_default="-created_at",
         validate=one_of([f"{sign}{key}" for key in SORT_KEYS for sign in ("", "-")]),
@@ -46,7 +46,7 @@ class TrainingQuery(PageQuery):
 
 
 class CompareQuery(Schema):
-    ids = IdList(required=True, metadata={"description": "2 to 10 ids: 3,5,8. One alone is shown, too."})
+    ids = IdList(required=True, metadata={"description": "Up to 10 IDs, comma separated: 3,5,8."})
 
 
 class LogQuery(Schema):
@@ -106,7 +106,7 @@ class MetricsQuery(Schema):
     classes = String(
         load_default="all",
         validate=one_of(["all", "newest"]),
-        metadata={"description": "newest: each class's values for the newest epochs only, as far as they fit."},
+        metadata={"description": "newest: each class's values for the newest epochs only, within a size limit."},
     )
 
 
@@ -164,7 +164,9 @@ class TrainingOut(Schema):
     eta = Float(allow_none=True)
     duration = Float(allow_none=True, metadata={"description": "Seconds from start to end, by the clock on the wall."})
     training_seconds = Float(
-        metadata={"description": "Seconds that it worked: without queue, pauses and a machine that was off or asleep."}
+        metadata={
+            "description": "Seconds of training, without queue, pauses and time when the machine was off or asleep."
+        }
     )
     stop_requested = Boolean()
     downloadable = Boolean()
@@ -184,7 +186,7 @@ class TrainingOut(Schema):
     architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})
     start = Dict(metadata={"description": "kind: auto, official, scratch, or training (training_id, checkpoint)."})
     cloned_from = Integer(allow_none=True)
-    revision = Integer(allow_none=True, metadata={"description": "Number of the dataset's revision that it uses."})
+    revision = Integer(allow_none=True, metadata={"description": "Number of the dataset version that the run uses."})
     dataset_revision = String(allow_none=True, metadata={"description": "SHA-256 of images, labels, classes, split."})
     important = Boolean()
     deleted_at = DateTime(allow_none=True, metadata={"description": "In the trash since then."})
@@ -195,11 +197,11 @@ class TrainingOut(Schema):
     devices = List(String(), allow_none=True)
     pause_requested = Boolean()
     pause_reason = String(allow_none=True, metadata={"description": "asked, disk or terminated"})
-    restarts = Integer(metadata={"description": "How often it went on by itself since the last new epoch."})
-    halvings = Integer(metadata={"description": "How often memory ran out and the batch was halved."})
-    batch_now = Integer(allow_none=True, metadata={"description": "The batch that fits; null: batch_size."})
+    restarts = Integer(metadata={"description": "How often the run resumed automatically since the last new epoch."})
+    halvings = Integer(metadata={"description": "How often the batch size was halved because of insufficient memory."})
+    batch_now = Integer(allow_none=True, metadata={"description": "The batch size that fits; null: batch_size."})
     extensions = List(Dict(), metadata={"description": "from_epoch, epochs (the new total), schedule."})
-    resumable = Boolean(metadata={"description": "There is a checkpoint to go on from."})
+    resumable = Boolean(metadata={"description": "Whether there is a checkpoint to resume from."})
     actions = List(String(validate=one_of(ACTIONS)), metadata={"description": "What is allowed now."})
 
 
@@ -232,7 +234,7 @@ class TrainingPage(Page):
 
 class Counted(Schema):
     name = String()
-    trainings = Integer(metadata={"description": "How many have it."})
+    trainings = Integer(metadata={"description": "Number of runs."})
 
 
 class CountedDataset(Counted):
@@ -269,7 +271,7 @@ class CompareOut(Schema):
 
     trainings = List(Nested(TrainingBrief))
     curves = List(Nested(CurvesOut))
-    defaults = Dict(metadata={"description": "Of the parameters that one of them sets: what the others have."})
+    defaults = Dict(metadata={"description": "Values of the other runs for parameters that one run sets."})
     differs = List(
         String(),
         metadata={
@@ -277,7 +279,7 @@ class CompareOut(Schema):
             "losses: model. Empty: they can."
         },
     )
-    missing = List(Integer(), metadata={"description": "Ids of which there is no training."})
+    missing = List(Integer(), metadata={"description": "IDs of runs that don't exist."})
 
 
 class TrainingCreated(Message):
@@ -294,4 +296,4 @@ class CsvOut(Schema):
 
 class LogOut(Schema):
     text = String()
-    offset = Integer(metadata={"description": "Send it as `after` to get what follows."})
+    offset = Integer(metadata={"description": "Send it as `after` to get the next lines."})

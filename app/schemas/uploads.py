@@ -27,21 +27,19 @@ class UploadOut(Schema):
     id = String()
     state = String(
         validate=one_of(["receiving", "checking", "done", "failed"]),
-        metadata={"description": "checking: every byte is here, the dataset is being created; done: `dataset_id`."},
+        metadata={"description": "checking: all bytes received, the dataset is being created; done: `dataset_id`."},
     )
     filename = String()
     name = String()
     length = Integer(metadata={"description": "Of the whole file, in bytes."})
-    offset = Integer(metadata={"description": "Bytes that have arrived."})
+    offset = Integer(metadata={"description": "Received bytes."})
     created_at = DateTime()
     expires_at = DateTime(metadata={"description": "Removed then, unless something comes; 7 days after the last byte."})
     dataset_id = Integer(allow_none=True)
     problem = Dict(
-        allow_none=True, metadata={"description": "Failed: the problem+json that a plain POST would have got."}
+        allow_none=True, metadata={"description": "If failed: the problem+json that a plain POST would have returned."}
     )
-    retriable = Boolean(
-        metadata={"description": "Failed, but the bytes are kept: an empty PATCH at `length` tries again."}
-    )
+    retriable = Boolean(metadata={"description": "Failed, but the bytes are kept: an empty PATCH at `length` retries."})
 
 
 class TusHeaders(Schema):
@@ -71,5 +69,8 @@ class ChunkHeaders(TusHeaders):
     checksum = String(
         data_key="Upload-Checksum",
         load_default=None,
-        metadata={"description": "sha1, sha256 or md5, a space, base64 digest; 460 and nothing kept where it differs."},
+        metadata={
+            "description": "sha1, sha256 or md5, a space, base64 digest. If it differs: 460, and the chunk "
+            "is discarded."
+        },
     )

@@ -95,7 +95,7 @@ def test_another_format_in_portuguese(open_page: Open, site: Server) -> None:
     dialog.get_by_role("button", name="Criar versão").click()
     expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
     expect(page.locator("[data-figures]")).to_contain_text("de Pascal VOC")
-    expect(page.locator("[data-revision='2']")).to_contain_text("Lido como Pascal VOC")
+    expect(page.locator("[data-revision='2']")).to_contain_text("Formato: Pascal VOC")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 

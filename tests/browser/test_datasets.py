@@ -318,7 +318,7 @@ def test_deleting_asks_for_what_goes(open_page: Open, site: Server) -> None:
     page = settled(open_page("/datasets?search=To+be", locale="en"))
     page.get_by_role("button", name="Delete To be deleted").click()
     question = page.locator("dialog")
-    expect(question).to_contain_text(f"{IMAGES + 1} images with their labels")
+    expect(question).to_contain_text(f"{IMAGES + 1} images and their labels")
     question.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator(".dataset-card")).to_have_count(0)
     assert site.get(f"/api/datasets/{dataset}").status_code == 404

@@ -66,7 +66,7 @@ def test_many_are_deleted_at_once_and_come_back(open_page: Open, forty: None) ->
     expect(page.locator("tbody tr")).to_have_count(25)
     names = rows(page)[1:4]
     for name in names:
-        page.get_by_role("checkbox", name=f"Choose {name}").check()
+        page.get_by_role("checkbox", name=f"Select {name}").check()
     bar = page.locator("[data-bulk]")
     expect(bar).to_contain_text("3 selected")
     page.get_by_role("button", name="Next page").click()

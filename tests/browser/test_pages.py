@@ -193,7 +193,7 @@ def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
 def test_an_unknown_page_is_explained(site: Server) -> None:
     answer = site.get("/trainings/999", headers={"Accept": "text/html", "Accept-Language": "pt"})
     assert answer.status_code == 404
-    assert "Não existe o treinamento 999." in answer.text
+    assert "O treinamento 999 não existe." in answer.text
     assert 'lang="pt-BR"' in answer.text
 
 

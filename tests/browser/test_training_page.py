@@ -123,7 +123,7 @@ def drawn(page: Page, expression: str) -> None:
 def test_what_is_chosen_stays(open_page: Open, training: int) -> None:
     page = open_page(f"/trainings/{training}", locale="en")
     expect(page.locator("[data-metric=map50] .metric-verdict")).to_contain_text("good")
-    expect(page.locator("[data-metric=map50] .metric-doubt")).to_contain_text("14 objects only")
+    expect(page.locator("[data-metric=map50] .metric-doubt")).to_contain_text("Based on 14 objects")
     page.locator("#smoothing").fill("0.6")
     drawn(page, "charts[0].data.datasets.length === 4 && charts[0].data.datasets[2].data.length === 12")
     raw, smooth = (page.evaluate(f"{CHARTS}[0].data.datasets[{place}].data.map(({{y}}) => y)") for place in (2, 0))

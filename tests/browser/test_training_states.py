@@ -45,7 +45,7 @@ def set_all(row: Training, values: dict[str, Any]) -> None:
 
 def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, forty: None) -> None:
     """At the pace of the last five epochs; nothing is said where nothing is left."""
-    said = {"en": "about 30 min still to go", "pt-BR": "ainda faltam cerca de 30 min"}
+    said = {"en": "about 30 min left", "pt-BR": "faltam cerca de 30 min"}
     with other_state(site, 39, status="paused", total_epochs=50):
         for locale, text in said.items():
             page = open_page("/trainings/39", locale=locale)

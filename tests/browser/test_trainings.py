@@ -130,11 +130,11 @@ def test_the_queue_is_ordered_by_keyboard_and_pointer(open_page: Open, site: Ser
     expect(row).to_have_count(3)
     grip = page.get_by_role("button", name="Move Waits 0: arrow keys")
     grip.press("ArrowDown")
-    expect(page.locator("[data-queue-said]")).to_contain_text("place 2 of 3")
+    expect(page.locator("[data-queue-said]")).to_contain_text("position: 2 of 3")
     assert queued(site) == [second, first, third]
     expect(grip).to_be_focused()
     page.get_by_role("button", name="Down: Waits 0").click()
-    expect(page.locator("[data-queue-said]")).to_contain_text("place 3 of 3")
+    expect(page.locator("[data-queue-said]")).to_contain_text("position: 3 of 3")
     assert queued(site) == [second, third, first]
 
     below = page.get_by_role("button", name="Move Waits 0: arrow keys").bounding_box()
@@ -145,7 +145,7 @@ def test_the_queue_is_ordered_by_keyboard_and_pointer(open_page: Open, site: Ser
     page.mouse.down()
     page.mouse.move(below["x"] + 5, above["y"] + 2, steps=12)
     page.mouse.up()
-    expect(page.locator("[data-queue-said]")).to_contain_text("place 1 of 3")
+    expect(page.locator("[data-queue-said]")).to_contain_text("position: 1 of 3")
     assert queued(site) == [first, second, third]
 
     page.get_by_role("button", name="Priority: Waits 2").click()

@@ -10,7 +10,7 @@ from app.texts import _ln, fill
 ADVICE = {
     "loader_bound": (
         _l("Data loading is the bottleneck: the device is idle for %(percent)s%% of each epoch."),
-        _l("Set the parameter `cache` to ram or disk, or resize the images to the training image size beforehand."),
+        _l("Set the parameter “cache” to ram or disk, or resize the images to the training image size beforehand."),
     ),
     "overfitting": (
         _l(

@@ -10,7 +10,7 @@ const seen = new IntersectionObserver((entries) => {
     plot.onScreen = isIntersecting;
     if (isIntersecting && plot.stale) soon(plot);
   }
-}, { rootMargin: "60px" });
+}, { rootMargin: "400px" }); // what a scroll away is drawn already
 
 export function watch(plot) {
   plot.element.plot = plot;

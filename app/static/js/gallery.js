@@ -54,7 +54,7 @@ export class GalleryView {
     if (look === this.look) return;
     this.look = look;
     if (!files.length) {
-      put(this.place, h("p", { class: "panel-empty" }, finished ? t("No plots: the parameter `plots` was off, or the run ended too early.") : t("The first plots appear after the first batches, the curves at the end.")));
+      put(this.place, h("p", { class: "panel-empty" }, finished ? t("No plots: the parameter “plots” was off, or the run ended too early.") : t("The first plots appear after the first batches, the curves at the end.")));
       return;
     }
     const shown = files.map((file) => [file, ...texts(file)]);

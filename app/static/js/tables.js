@@ -31,7 +31,7 @@ function worked({ training_seconds: seconds, duration: wall }) {
 
 // name: {title, look of the head, sort keys (the first on a first click), cell(training)}
 const COLUMNS = {
-  name: { title: () => t("Training"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
+  name: { title: () => t("Training run"), sort: ["name", "-name"], cell: (training, { compact }) => h("td", { class: "names" }, h("a", { class: "name-link", href: `/trainings/${training.id}`, title: training.name }, longName(training.name)),
     compact && h("span", { class: "name-link under", title: training.dataset_name }, h("span", { class: "long-name" }, h("span", { class: "long-name-start" }, training.dataset_name), h("span", {}, ` · ${modelName(training)}`)))) },
   state: { title: () => t("Status"), sort: ["status"], cell: (training) => h("td", {}, trainingBadge(training)) },
   dataset: { title: () => t("Dataset"), sort: ["dataset"], cell: (training) => h("td", { class: "wide names is-second" }, h("a", { class: "name-link under", href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, longName(training.dataset_name))) },

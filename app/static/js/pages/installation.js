@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 
 const QUESTIONS = {
   adopt: () => ({ title: t("Adopt the folders?"), text: t("The data folder then belongs to this database. The database that it had before can't be used with it any more without another decision."), action: t("Adopt the folders"), look: "btn-primary" }),
-  "start-anew": () => ({ title: t("Start anew?"), text: t("The datasets and training runs of these folders disappear from the pages until their database returns."), action: t("Start anew") }),
+  "start-anew": () => ({ title: t("Start over?"), text: t("The datasets and training runs of these folders disappear from the pages until their database returns."), action: t("Start over") }),
 };
 
 async function decide(button) {
