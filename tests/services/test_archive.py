@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from app import create_app
 from app.bodies import nameless
+from app.core.names import MAX_NAME_BYTES
 from app.errors import AppError, BadUpload, NoSpace, Unprocessable
 from app.services.storage import Limits, StorageService
-from app.services.storage.paths import MAX_NAME_BYTES, safe_parts
+from app.services.storage.paths import safe_parts
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
@@ -141,8 +142,8 @@ ARCHIVE = {  # refused before anything is extracted, or while it is
     "declared size lies": (declared_smaller, Unprocessable, "labels/train/000.txt is damaged"),
     "checksum": (wrong_checksum, Unprocessable, "images/train/000.jpg is damaged"),
     "too deep": (lambda: with_names("/".join("abcdefghijk")[0:] + "/x.jpg"), Unprocessable, "nested"),
-    "case collision": (lambda: with_names("images/train/000.JPG"), Unprocessable, "same file"),
-    "a file for a folder": (lambda: with_names("images/train/000.jpg/x.jpg"), Unprocessable, "same file"),
+    "case collision": (lambda: with_names("images/train/000.JPG"), Unprocessable, "same path"),
+    "a file for a folder": (lambda: with_names("images/train/000.jpg/x.jpg"), Unprocessable, "same path"),
     "huge label": (lambda: with_info("labels/train/x.txt", lambda info: None, b"0" * (16 * 1024**2 + 1)),
                    Unprocessable, "labels/train/x.txt"),
     "not a ZIP": (lambda: image_bytes(), BadUpload, "not a ZIP"),
@@ -152,7 +153,7 @@ ARCHIVE = {  # refused before anything is extracted, or while it is
     "cut at its start": (lambda: yolo_zip()[2000:], BadUpload, "not a ZIP"),
 }  # fmt: skip
 CONTENT = {  # refused by the child that reads the files
-    "split collision": (lambda: with_names("train/images/000.jpg"), Unprocessable, "same file"),
+    "split collision": (lambda: with_names("train/images/000.jpg"), Unprocessable, "same path"),
     "no images": (lambda: zip_bytes({"data.yaml": "names: [a]\n"}), Unprocessable, "images/train"),
     "labels only": (lambda: zip_bytes({"labels/train/a.txt": "0 .5 .5 .1 .1"}), Unprocessable, "labels/train"),
     "no labels": (lambda: zip_bytes({"images/train/a.jpg": image_bytes()}), Unprocessable, "labels/train"),

@@ -1,9 +1,12 @@
 """Names of files: their kinds, how a dataset's own files may name them, and how they are shown. Pure: no files."""
 
-import hashlib
 import re
 import unicodedata
 from urllib.parse import quote, unquote
+
+from app.core.names import printable_name, safe_name
+
+shown = printable_name
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
                     ".avif", ".jfif", ".jpe"})  # fmt: skip
@@ -12,20 +15,10 @@ SPLIT_NAMES = {
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
     "test": "test", "testing": "test",
 }  # fmt: skip
-MAX_NAME_BYTES = 200
-LONGEST_SUFFIX = 5
 
-RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
-UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]')
 UNCODED = re.compile(r"[^A-Za-z0-9_.~-]")  # what percent codes stand for
 UPLOAD = re.compile(r"[0-9a-f]{8}-.")
 YEAR = re.compile(r"(?i)(?P<name>[a-z]+)[_-]?(?:\d{4})?")
-
-
-def shown(name: str) -> str:
-    """A name for a message: short, and without characters that would break its line."""
-    visible = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name[:200])
-    return visible + ("…" if len(name) > 200 else "")
 
 
 def suffix_of(name: str) -> str:
@@ -104,18 +97,3 @@ def other_stems(stem: str) -> list[str]:
         ways += [quote(form, safe=safe) for form in forms for safe in ("", "!'()*", "!'()*,&+=@;$")]
     stored = [stem_of(safe_name(f"{way}.txt")) for way in ways if way != name]
     return [f"{folder}{slash}{way}" for way in dict.fromkeys(stored) if way != name]
-
-
-def safe_name(name: str) -> str:
-    """A part of a path as the safe extraction stores it; the same rule as app/services/storage/paths.py."""
-    name = unicodedata.normalize("NFC", UNFIT.sub("_", name)).rstrip(". ") or "_"
-    if RESERVED.fullmatch(name):
-        name = "_" + name
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix.encode()) >= LONGEST_SUFFIX:
-        stem, suffix = name, ""
-    stem = stem.rstrip(". ") or "_"
-    if len(stem.encode()) > MAX_NAME_BYTES - LONGEST_SUFFIX:
-        mark = hashlib.sha256(stem.encode()).hexdigest()[:12]
-        stem = stem.encode()[: MAX_NAME_BYTES - LONGEST_SUFFIX - 13].decode("utf-8", "ignore") + "-" + mark
-    return f"{stem}.{suffix}" if suffix else stem

@@ -15,9 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.services.storage.paths import safe_name as stored_name
 from app.worker.formats import Options, Refused, choose, detect, read
-from app.worker.formats.paths import named, safe_name
+from app.worker.formats.paths import named
 from tests.worker.formats.helpers import found_codes, pictures, refusal, taken, write
 from tests.worker.formats.test_conversions import cvat, voc, voc_object
 from tests.worker.formats.test_layouts import yolo
@@ -193,12 +192,6 @@ def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
         assert ".." not in named(text)
     body = cvat(f'<image name="{outside}/secret.jpg" width="1" height="1"/><image name="../outside/secret.jpg"/>')
     refusal(write(tmp_path / "cvat", pictures("a.jpg") | {"annotations.xml": body}))
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text(max_size=150))
-def test_names_are_those_of_the_extraction(name: str) -> None:
-    assert safe_name(name) == stored_name(name)
 
 
 GOOD = {"1.jpg": [("car", 1, 1, 9, 9)], "2.jpg": [("dog", 5, 5, 20, 20)]}
