@@ -282,7 +282,7 @@ class Ingest:
             boxes={str(index): count for index, count in sorted(report.boxes.items())},
             findings=report.findings,
             severities=report.severities,
-            left_out=report.left_out,
+            left_out=report.left_out | labelled_elsewhere(source),
             decisions=self.decisions,
             samples=samples(index),
             size_bytes=size,
@@ -329,6 +329,20 @@ def original_names(dataset: Path) -> dict[str, str]:
     if not isinstance(known, dict):
         return {}
     return {key: name for key, name in known.items() if isinstance(name, str)}
+
+
+def labelled_elsewhere(source: Source) -> dict[str, int]:
+    """Images that somebody labelled and the dataset does not hold, by the code of the finding."""
+    counts = Counter[str]()
+    for item in source.findings:
+        listed = item["code"] == "image_missing" and str(item["file"]).endswith(
+            ".txt"
+        )  # by a list, which labels nothing
+        if item["code"] in {"label_orphan", "image_missing"} and not listed:
+            counts[item["code"]] += 1
+        elif item["code"] == "images_missing":
+            counts["image_missing"] += item["data"]["count"]
+    return dict(counts)
 
 
 def rename(item: Item, picture: Picture, names: set[str]) -> None:

@@ -148,3 +148,15 @@ def test_refusals(tmp_path: Path) -> None:
         last = ingest(tmp_path / name, **options)[-1]
         assert (last.code if isinstance(last, Refused) else None) == code
     assert not os.path.exists(tmp_path / "1/revisions")
+
+
+def test_images_that_were_labelled_and_are_not_there_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    lost = {f"labels/train/lost{number}.txt": ROW for number in range(3)}
+    put(folder, yolo_files(4, 2) | lost)
+    assert ingest(folder)[-1].left_out == {"label_orphan": 3}
+    folder = tmp_path / "2"
+    rows = "".join(f"{name}.jpg,1,1,9,9,cat\n" for name in ["a", "b", *(f"gone{number}" for number in range(60))])
+    put(folder, {"a.jpg": image_bytes(), "b.jpg": image_bytes(box=(1, 1, 9, 9)),
+                 "boxes.csv": "image,xmin,ymin,xmax,ymax,label\n" + rows})  # fmt: skip
+    assert ingest(folder)[-1].left_out == {"image_missing": 60}

@@ -31,7 +31,9 @@ TEXTS: dict[str, Told] = IMAGE_TEXTS | LABEL_TEXTS
 # What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
 ADVISED = {"advised_images": 1500, "advised_objects": 10_000}
 
-LEFT_OUT: dict[str, Any] = {code: told.title for code, told in TEXTS.items()}
+LEFT_OUT: dict[str, Any] = {code: told.title for code, told in TEXTS.items()} | {
+    code: title for code, (title, _) in CONVERTED.items()
+}
 
 
 def told_of(code: str) -> Told:

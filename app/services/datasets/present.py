@@ -14,6 +14,8 @@ from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
 from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, say
 
+ELSEWHERE = ("label_orphan", "image_missing")  # codes of images that are labelled and not in the dataset
+
 
 class DatasetView(DatasetBase):
     """Shows datasets."""
@@ -134,12 +136,12 @@ def thumbnail(dataset: Dataset, image: int) -> str:
 
 
 def summary(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What training will use: N of M images, and why not the rest."""
+    """What training will use: N of the M images that somebody labelled, and why not the rest."""
     if "usable" not in report or "images" not in report:
         return None
     left = sorted(report.get("left_out", {}).items(), key=lambda item: -item[1])
     return {
         "used": sum(report["usable"].values()),
-        "total": sum(report["images"].values()),
+        "total": sum(report["images"].values()) + sum(report.get("left_out", {}).get(code, 0) for code in ELSEWHERE),
         "left_out": [{"code": code, "count": count, "message": say(LEFT_OUT, code, {})} for code, count in left],
     }
