@@ -10,6 +10,7 @@ from dotenv import load_dotenv
 from app import guard
 
 load_dotenv()
+os.umask(0o077)  # database, data and logs are nobody else's; see app/private_files.py
 # Known, and told in the README: the way on is SOCKETIO_ASYNC_MODE=threading.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 # Nothing here resolves names; eventlet's own resolver costs a quarter of a second at start, and 5 MB.

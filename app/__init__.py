@@ -29,9 +29,10 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     from apiflask import APIFlask
     from dotenv import dotenv_values
 
-    from app import auth, database, downloads, hosts, i18n, logs, models, problems, sockets, web
+    from app import auth, database, downloads, hosts, i18n, logs, models, private_files, problems, sockets, web
     from app.limits import Waiting
 
+    private_files.restrict()
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
     config = flask_config(load_settings(environ | (overrides or {})))
 
@@ -73,6 +74,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         database.set_up_migrations(app)
     else:
         database.upgrade_if_old(app)
+        private_files.init_app(app)
         with app.app_context():
             app.extensions["installation"].begin(app, lambda: start_background(app))
     return app
@@ -169,9 +171,12 @@ def warm_up(app: APIFlask, held: Services) -> None:
     from sqlalchemy.orm import configure_mappers
 
     from app.extensions import socketio
+    from app.private_files import close_tree
+    from app.services.storage.unpack import Pacer
 
     socketio.sleep(1.0)
     configure_mappers()
+    close_tree(Path(app.config["DATA_ROOT"]), Pacer())
     from app.services.janitor import start_janitor
 
     start_janitor(app, held)

@@ -100,6 +100,9 @@ def told(error: Exception) -> dict[str, Any]:
 
 
 def from_any(error: Exception) -> Response:
+    if isinstance(error, FileNotFoundError) and request.method in {"GET", "HEAD"}:
+        logger.warning("%s: gone while it was read: %s", request.path, error)
+        return problem(404, gettext("The file is not there any more."))
     known = understood(error)
     return from_app_error(known) if known else from_unexpected(error)
 

@@ -16,7 +16,7 @@ from scripts.local_server import ROOT, settings_for
 LAYERS = (
     {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
-    | {"database_file"}
+    | {"database_file", "private_files"}
     | {"inputs", "deadlines", "limits"},
     {"models", "schemas", "notify", "database", "auth", "logs", "web", "bodies", "forms", "migrations"}
     | {"hosts", "sockets", "downloads", "guard"},

@@ -2,11 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from app.events import ingest, job, training
 from app.events.base import Event
@@ -17,6 +19,13 @@ TYPES: dict[str, type[Event]] = {
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
+
+FIELDS = {  # the types of each event's fields, by name
+    name: {field: hint for field, hint in get_type_hints(kind).items() if field != "terminal"}
+    for name, kind in TYPES.items()
+}
+MOST = 2**63  # the database's integers
+MOST_LINE = 64 * 1024**2  # bytes; the longest event, with a thousand classes, has some 200 KB
 
 
 @dataclass(frozen=True)
@@ -42,32 +51,75 @@ def encode(event: Event, seq: int, worked: float | None = None) -> str:
 
 
 def decode(line: str) -> Envelope:
-    """The event of one line.
+    """The event of one line. Fields that this version does not know are left out.
 
     Raises:
         ValueError: the line is no event that this version knows.
     """
     try:
         body = json.loads(line)
-        event = TYPES[body["type"]](**body["data"])
-        return Envelope(int(body["seq"]), datetime.fromisoformat(body["time"]), event, body.get("worked"))
-    except (KeyError, TypeError) as error:
+        kind = TYPES[body["type"]]
+        hints = FIELDS[body["type"]]
+        known = {name: value for name, value in body["data"].items() if name in hints}
+        if not all(fits(value, hints[name]) for name, value in known.items()):
+            raise ValueError("a field of another type")
+        if not fits(body["seq"], int) or body["seq"] < 1:
+            raise ValueError("no number")
+        if not fits(body.get("worked"), float | None):
+            raise ValueError("no time")
+        if "\\u" in line:  # half of a pair: it could be neither stored nor sent
+            json.dumps(body, ensure_ascii=False).encode()
+        return Envelope(body["seq"], datetime.fromisoformat(body["time"]), kind(**known), body.get("worked"))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"not an event: {line[:200]!r}") from error
 
 
-def read_events(directory: Path, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
-    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left."""
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value of JSON may stand in a field, by its outer type."""
+    options = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
+    return any(fits_one(value, get_origin(option) or option) for option in options)
+
+
+def fits_one(value: Any, kind: Any) -> bool:
+    if value is None:
+        return kind in {float, type(None), Any}  # not a number, see `finite`
+    if kind is bool or isinstance(value, bool):
+        return isinstance(value, bool) and kind in {bool, Any}
+    if kind in {int, float}:
+        return isinstance(value, int if kind is int else int | float) and abs(value) < MOST
+    return kind is Any or isinstance(value, kind)
+
+
+def read_events(
+    directory: Path, offset: int = 0, damaged: Callable[[int], Any] = lambda _offset: None
+) -> Iterator[tuple[int, Envelope]]:
+    """Complete lines of `events.jsonl` from byte `offset` on; a line that is still being written is left.
+
+    Lines that are no events are passed over: one of them must not cost what was said before and after. Where the file
+    is shorter than `offset` it was cut, and is read from its beginning: events have numbers, who knows them passes on.
+
+    Args:
+        damaged: called with the place of each line that is no event, and with 0 where the file was cut.
+    """
     try:
         file = open(directory / "events.jsonl", "rb")  # noqa: SIM115 (closed by the with below)
     except FileNotFoundError:
         return
     with file:
+        if offset > os.fstat(file.fileno()).st_size:
+            damaged(0)
+            offset = 0
         file.seek(offset)
-        for line in file:
-            if not line.endswith(b"\n"):
+        while line := file.readline(MOST_LINE):
+            if not line.endswith(b"\n") and len(line) < MOST_LINE:
                 return
             offset += len(line)
-            yield offset, decode(line.decode("utf-8"))
+            try:
+                said = decode(line.decode("utf-8"))
+            except ValueError:
+                damaged(offset)
+                continue
+            yield offset, said
 
 
 def finite(value: Any) -> Any:

@@ -106,13 +106,15 @@ class Child:
         popen = _started.get(self.pid)
         return popen.poll() if popen is not None else None
 
-    def events(self, offset: int = 0) -> Iterator[tuple[int, Envelope]]:
+    def events(
+        self, offset: int = 0, damaged: Callable[[int], Any] = lambda _offset: None
+    ) -> Iterator[tuple[int, Envelope]]:
         """What it has said from byte `offset` on: (offset behind the event, event). Ends where the file ends now.
 
-        Raises:
-            ValueError: a complete line is no event.
+        Args:
+            damaged: called with the place of each complete line that is no event; it is passed over.
         """
-        return read_events(self.directory, offset)
+        return read_events(self.directory, offset, damaged)
 
     def ask_to_stop(self, how: str = "cancel") -> None:
         """The first stage: it ends by itself, with its weights saved. `pause`: so that it can go on later."""

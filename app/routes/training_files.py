@@ -1,6 +1,5 @@
 """What a training leaves: results, log, weights, checkpoints."""
 
-import csv
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -8,6 +7,7 @@ from flask import Response, request, send_file
 
 from app.schemas import CheckpointsOut, CsvOut, LogOut, LogQuery
 from app.services import services
+from app.services.trainer.results import as_csv
 
 blueprint = APIBlueprint("training_files", __name__, tag="Trainings")
 
@@ -23,28 +23,21 @@ DOWNLOAD: dict[int | str, Any] = {
 @blueprint.get("/api/trainings/<id:training_id>/csv-data")
 @blueprint.output(CsvOut)
 @blueprint.doc(
-    description="results.csv as ultralytics wrote it: as JSON, or the file itself for `Accept: text/csv`.",
+    description="results.csv as ultralytics wrote it: as JSON, or the file itself for `Accept: text/csv`. Where it is"
+    " damaged, the same table from the epochs that were recorded.",
     responses={404: "The run doesn't exist, or its first epoch isn't finished."},
 )
 def get_csv(training_id: int) -> Any:
     """Get results.csv."""
-    path = services().trainer.results_csv(training_id)
-    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) == "text/csv":
-        return send_file(path, mimetype="text/csv", as_attachment=True, download_name=f"results-{training_id}.csv")
-    with open(path, newline="", encoding="utf-8") as file:
-        columns, *rows = [[cell.strip() for cell in line] for line in csv.reader(file) if line] or [[]]
-    return {"columns": columns, "rows": [[number(cell) for cell in row] for row in rows]}
-
-
-def number(cell: str) -> int | float | str | None:
-    """A cell of a CSV file as JSON: numbers as such, nothing for what JSON cannot hold."""
-    try:
-        value = float(cell)
-    except ValueError:
-        return cell
-    if value != value or value in {float("inf"), float("-inf")}:
-        return None
-    return int(value) if cell.lstrip("-").isdigit() else value
+    columns, rows, path = services().trainer.results(training_id)
+    if request.accept_mimetypes.best_match(["application/json", "text/csv"]) != "text/csv":
+        return {"columns": columns, "rows": rows}
+    name = f"results-{training_id}.csv"
+    if path is not None:
+        return send_file(path, mimetype="text/csv", as_attachment=True, download_name=name)
+    response = Response(as_csv(columns, rows), mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
 
 
 @blueprint.get("/api/trainings/<id:training_id>/log")

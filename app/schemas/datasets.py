@@ -229,6 +229,7 @@ class DatasetOut(Schema):
         metadata={"description": "Runs that use it. While there are any, the dataset can't be deleted."}
     )
     trashed = Integer(metadata={"description": "Runs in the trash that use it; they count as well."})
+    damaged = List(String(), metadata={"description": "Files that could not be read and were set aside."})
 
 
 class DatasetPatch(Schema):

@@ -72,3 +72,4 @@ class RunFileOut(Schema):
 class RunFilesOut(Schema):
     files = List(Nested(RunFileOut))
     evaluation = Boolean(metadata={"description": "Whether there is an evaluation."})
+    damaged = List(String(), metadata={"description": "Files that could not be read and were set aside."})

@@ -86,7 +86,7 @@ class Objects:
             known, mine = held.stat(), path.stat()
             if (known.st_ino, known.st_dev) == (mine.st_ino, mine.st_dev):
                 return True
-            if known.st_size != mine.st_size:  # cut short by a power failure: what we have is checked
+            if known.st_size != mine.st_size or file_hash(held) != held.name:  # damaged: what we have is checked
                 held.unlink()
                 return False
             draft = path.with_name(f".{uuid.uuid4().hex}.tmp")
@@ -117,7 +117,7 @@ class Objects:
     def with_tail(self, path: Path, tail: bytes, sha256: str) -> Path:
         """Keep a file's content followed by `tail`, whose hash is known; the file itself stays as it is."""
         held = self.path(sha256)
-        if held.exists():
+        if held.exists() and file_hash(held) == sha256:
             return held
 
         def write(draft: Path) -> None:

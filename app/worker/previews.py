@@ -64,7 +64,7 @@ class Previews:
         try:
             index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
             return [image["file"] for image in index["images"]] == [file.name for file in files]
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def hear(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:

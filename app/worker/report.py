@@ -51,15 +51,22 @@ def leave_word(error: BaseException, directory: Path, rank: int) -> None:
 
 def failure_elsewhere(directory: Path) -> Failed | None:
     """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
-    said = [Failed(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(directory.glob("rank-*.json"))]
+    said = [word for path in sorted(directory.glob("rank-*.json")) if (word := left_word(path)) is not None]
     return min(said, key=lambda failure: failure.kind == "code", default=None)
+
+
+def left_word(path: Path) -> Failed | None:
+    try:
+        return Failed(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):  # it was killed while it wrote
+        return None
 
 
 def cancelled(folder: Path) -> Cancelled:
     """Cancelled, with the best weights there are."""
     weights = [name for name in ("best.pt", "last.pt") if (folder / "run" / "weights" / name).exists()]
     results = folder / "run" / "results.csv"
-    epochs = max(0, len(results.read_text().splitlines()) - 1) if results.exists() else 0
+    epochs = max(0, len(results.read_bytes().splitlines()) - 1) if results.exists() else 0
     return Cancelled(epochs, f"run/weights/{weights[0]}" if weights else None)
 
 
@@ -88,7 +95,7 @@ def written(path: Path) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) else {}
 

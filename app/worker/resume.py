@@ -2,7 +2,9 @@
 
 import csv
 import io
+import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +13,11 @@ from typing import Any
 from app.events import Note
 from app.worker.channel import Channel
 from app.worker.copies import copies, drop_after
-from app.worker.failures import WeightsError, sentence
+from app.worker.failures import StopRequested, WeightsError, sentence
 from app.worker.files import put
 from app.worker.weights import check_archive
+
+Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,9 @@ def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
         check_archive(path)
         best = torch_load(path, map_location="cpu")
         epoch = trained_epoch(best)
-    except (WeightsError, OSError, KeyError, RuntimeError):
+    except (MemoryError, StopRequested):
+        raise
+    except Exception:  # whatever a damaged pickle leads to
         return None
     number = int(checkpoint["stopper"]["best_epoch"]) if epoch is None else epoch + 1
     return Best(number, best.get("train_metrics") or {})
@@ -118,27 +124,52 @@ def read_best(path: Path, checkpoint: Mapping[str, Any]) -> Best | None:
 def cut_results(path: Path, done: int, kept: Mapping[str, Sequence[float]]) -> list[float]:
     """Leave epochs 1 to `done` in results.csv, each once. Returns the seconds (of the run) that each ended at.
 
-    `kept`: the table as the checkpoint has it, for where the file is incomplete. A row that a crash cut is left out.
+    `kept`: the table as the checkpoint has it, for where the file is incomplete or damaged. A row that a crash cut is
+    left out. Where nothing can be read, the file is set aside: ultralytics goes on with a new one.
     """
     header, rows = read_table(path)
     wanted = [str(number) for number in range(1, done + 1)]
-    if not set(wanted) <= rows.keys() and kept:
-        header = list(kept)
-        table = [[f"{value:.6g}" for value in row] for row in zip(*kept.values(), strict=True)]
-        rows = {row[0]: row for row in table}
+    if not set(wanted) <= rows.keys() and (table := table_of(kept)):
+        header, rows = table
     left = [rows[number] for number in wanted if number in rows]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *left] if left else [])
     if left:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([header, *left])
         put(path, lambda draft: draft.write_text(text.getvalue(), encoding="utf-8"))
+    elif path.exists():
+        os.replace(path, path.with_name(f"{path.name}-{time.strftime('%Y%m%d-%H%M%S')}-0000.damaged"))
     return [float(row[header.index("time")]) for row in left]
 
 
-def read_table(path: Path) -> tuple[list[str], dict[str, list[str]]]:
-    """(names, whole rows by epoch); of an epoch that comes twice the last."""
+def table_of(kept: Mapping[str, Sequence[float]]) -> Table | None:
+    """The checkpoint's own table; None where it has none."""
+    try:
+        table = [[f"{value:.6g}" for value in row] for row in zip(*kept.values(), strict=True)]
+    except (TypeError, ValueError, AttributeError):  # made from a file that was damaged then
+        return None
+    return whole_table(list(kept), table) if table else None
+
+
+def read_table(path: Path) -> Table:
+    """(names, whole rows by epoch); of an epoch that comes twice the last. Nothing where it is no such table."""
     try:
         lines = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except FileNotFoundError:
+    except (FileNotFoundError, UnicodeDecodeError, csv.Error):
         return [], {}
-    header = lines[0] if lines else []
-    return header, {line[0]: line for line in lines[1:] if len(line) == len(header)}
+    header = [name.strip() for name in lines[0]] if lines else []
+    return whole_table(header, lines[1:])
+
+
+def whole_table(header: list[str], lines: list[list[str]]) -> Table:
+    """The rows that have a number in each place."""
+    if not {"epoch", "time"} <= set(header) or header[0] != "epoch":
+        return [], {}
+    return header, {line[0].strip(): line for line in lines if len(line) == len(header) and all(map(is_number, line))}
+
+
+def is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

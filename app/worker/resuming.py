@@ -13,7 +13,7 @@ from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import init_seeds
 
 from app.events import Note
-from app.worker.resume import Best, cut_results, restore_files
+from app.worker.resume import Best, cut_results, read_table, restore_files
 from app.worker.schedule import extended, rate, weights_group
 from app.worker.telling import TellingTrainer
 
@@ -67,7 +67,10 @@ class ResumingTrainer(TellingTrainer):
         """The folder as of that epoch, the best epoch, and the word that it goes on."""
         self.say(Note("resumed", {"epoch": done}))
         best = restore_files(self.folder, Path(self.args.model), checkpoint)
+        whole = str(done) in read_table(self.csv)[1]
         self.earlier = cut_results(self.csv, done, checkpoint.get("train_results") or {})
+        if not whole and self.earlier:
+            self.say(Note("results_damaged", {}))
         self.recall_best(best)
 
     def recall_best(self, best: Best) -> None:

@@ -109,7 +109,7 @@ def start_weights(model: Any) -> dict[str, Any] | None:
 def read_cache(path: Path) -> dict[str, Any]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-        return known if isinstance(known, dict) and "revision" in known else {}
+        return known if isinstance(known, dict) and isinstance(known.get("revision"), str) else {}
     except (OSError, ValueError):
         return {}
 

@@ -56,7 +56,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     assert page["datasets"][0]["name"] == "Cells"
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "dataset.yaml", "images", "labels", "original.zip", "revisions", "source", "thumbnails",
+        "about.json", "dataset.yaml", "images", "labels", "original.zip", "revisions", "source", "thumbnails",
     ]  # fmt: skip
     assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
     deleted = client.delete("/api/datasets/1", headers=ENGLISH)

@@ -21,7 +21,7 @@ from app.database import upgrade_if_old, writing
 from app.errors import WritesRefused
 from app.events import CheckpointSaved, Completed, Epoch, Event, Failed, encode
 from app.extensions import db
-from app.models import Dataset, Installation, Training, TrainingStatus
+from app.models import Dataset, Installation, Training, TrainingMetric, TrainingStatus
 from app.routes.installation import ALWAYS
 from scripts.local_server import ROOT, Server, settings_for
 from tests.data import yolo_zip
@@ -60,7 +60,8 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
         row.attempt, row.status = 1, TrainingStatus.COMPLETED
         session.add(row)
         session.flush()
-        number = row.id
+        number, measures = row.id, {"loss": 1.0, "val_loss": 1.5, "parts": {"train/box_loss": 1.0}} | VALUES
+        session.add_all(TrainingMetric(training_id=number, epoch=at, **measures) for at in range(1, done + 1))
     folder = Path(app.config["MODELS_DIR"]) / str(number)
     attempt = folder / "attempts" / "1"
     for path in (attempt, folder / "run" / "weights", folder / "checkpoints"):
@@ -97,7 +98,7 @@ def contents(folder: Path) -> dict[str, str]:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A stopped installation with two datasets, a completed and a failed training."""
     folder = tmp_path_factory.mktemp("template")
-    with served(folder) as app:
+    with served(folder, BACKUP_MODELS="none") as app:
         client = app.test_client()
         for name in ("Cars", "Boats"):
             settled(client, upload(client, yolo_zip(), name=name).json["dataset_id"])
@@ -111,7 +112,7 @@ def filled(template: Path, tmp_path: Path) -> Path:
     """A copy of it that a server has started on: paths in its files are its own."""
     for name in ("data", "instance"):
         shutil.copytree(template / name, tmp_path / name, symlinks=True)
-    with served(tmp_path):
+    with served(tmp_path, BACKUP_MODELS="none"):
         return tmp_path
 
 

@@ -131,7 +131,12 @@ def test_the_models_that_can_be_tried(client: FlaskClient, warm: APIFlask, train
 def test_deleting_takes_the_files_too(client: FlaskClient, warm: APIFlask, training: int) -> None:
     number = send(client, "/api/tests?floor=0.01", training).get_json()["test_id"]
     folder = Path(warm.config["TESTS_DIR"]) / str(number)
-    assert {path.name for path in folder.iterdir()} == {"input_image.jpg", "annotated.jpg", "details.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        "input_image.jpg",
+        "annotated.jpg",
+        "details.json",
+        "about.json",
+    }
     assert client.delete(f"/api/tests/{number}").get_json()["test_id"] == number
     assert not folder.exists()
     assert client.get(f"/api/tests/{number}").status_code == 404

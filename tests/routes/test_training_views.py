@@ -69,7 +69,7 @@ def test_evaluation(training: tuple[FlaskClient, str, Path]) -> None:
 
 def test_plots_and_nothing_else(training: tuple[FlaskClient, str, Path]) -> None:
     client, place, folder = training
-    assert client.get(f"{place}/files").get_json() == {"files": [], "evaluation": False}
+    assert client.get(f"{place}/files").get_json() == {"files": [], "evaluation": False, "damaged": []}
     names = ["results.png", "MaskPR_curve.png", "train_batch2.jpg", "train_batch10.jpg", "val_batch0_pred.jpg"]
     for name in [*names, "args.yaml", "results.csv", "secret.png", "train_batch1.svg"]:
         put(folder / "run" / name, b"\x89PNG")

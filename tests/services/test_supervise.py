@@ -9,6 +9,7 @@ from apiflask import APIFlask
 
 from app.database import writing
 from app.events import (
+    Failed,
     Progress,
     encode,
 )
@@ -128,12 +129,20 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
     assert (row.status, row.error_kind, row.error) == ("failed", "stalled", "no batch for 1 s")
 
 
-def test_a_broken_event_file_is_a_failure(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
+def test_a_damaged_event_file_costs_its_lines(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
+    """Cut and filled with garbage while the child writes: what is said before and after counts; the page is told."""
     training_id = make(app)
     directory = service(app).attempt_dir(training_id, 1)
+    path = directory / "events.jsonl"
     fake(directory)
-    (directory / "events.jsonl").write_text('{"seq": 1}\n')
+    path.write_text(encode(STARTED, 1) + encode(Progress(1, 1, 9, 0.5), 2))
     with app.app_context():
         service(app).reconcile()
+    wait(app, training_id, lambda row: row.event_seq == 2)
+    path.write_bytes(b"\xff\x00 garbage\n" + b'{"seq": "x", "type": "Epoch"}\n')
+    wait(app, training_id, lambda row: any(note["code"] == "events_damaged" for note in row.notes))
+    with open(path, "ab") as file:
+        file.write(encode(Failed("code", "its own reason"), 3).encode())
     row = wait(app, training_id, lambda row: row.status != "running")
-    assert (row.status, row.error_kind) == ("failed", "code")
+    assert (row.status, row.error) == ("failed", "its own reason")
+    assert [note["code"] for note in row.notes].count("events_damaged") == 1

@@ -128,6 +128,24 @@ def test_results_as_of_the_checkpoint(tmp_path: Path, lines: list[str], kept: di
     assert path.read_text().endswith("\n"), "ultralytics appends"
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"\xff\xfe\x00" * 50, b"epoch,ti", b"epoch,time,train/loss\n1,x,y\n2,,\n", b"a,b\n1,2\n", b"\x00" * 900],
+)
+def test_damaged_results(tmp_path: Path, damage: bytes) -> None:
+    """The checkpoint's own table takes their place; without one, a new file is begun and the old one is kept."""
+    path = tmp_path / "results.csv"
+    path.write_bytes(damage)
+    kept = {"epoch": [1, 2], "time": [5.5, 9.5], "train/loss": [0.9, 0.8]}
+    assert cut_results(path, 2, kept) == [5.5, 9.5]
+    assert path.read_text() == "epoch,time,train/loss\n1,5.5,0.9\n2,9.5,0.8\n"
+    for nothing in ({}, {"epoch": ["x"], "time": [None]}, {"a": [1]}, {"epoch": [1], "time": [1.0, 2.0]}):
+        path.write_bytes(damage)
+        assert cut_results(path, 2, nothing) == []
+        assert not path.exists()
+    assert next(tmp_path.glob("results.csv-*.damaged")).read_bytes() == damage
+
+
 # The channel, endings
 
 

@@ -76,6 +76,22 @@ def hash_of(path: Path) -> str | None:
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return found if {"training_id", "files", "source", "training", "epochs"} <= set(found) else None
-    except (OSError, ValueError, TypeError):
+        return found if is_manifest(found) else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def is_manifest(found: dict[str, Any]) -> bool:
+    """
+    Raises:
+        TypeError, KeyError, ValueError, AttributeError: it is not even shaped like one.
+    """
+    int(found["training_id"])
+    names = ("name", "important", "dataset", "metrics", "written", "best_epoch")
+    return (
+        isinstance(found["source"], dict)
+        and isinstance(found["training"], dict)
+        and isinstance(found["epochs"], list)
+        and all(isinstance(file["sha256"], str) and int(file["bytes"]) >= 0 for file in found["files"].values())
+        and all(name in found for name in names)
+    )

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
 from app.jobs import JobService
-from app.models import Dataset, DatasetRevision, RevisionStatus
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services.datasets.drawing import SampleDrawing
 from app.services.datasets.ingest import Board, Job, Supervisor, supervise
 from app.services.datasets.spare import Spare
@@ -38,7 +38,7 @@ class DatasetBase:
         order = column.desc() if query["sort"].startswith("-") else column.asc()
         statement = select(Dataset).order_by(order, Dataset.id.desc())
         if query.get("status"):
-            statement = statement.where(Dataset.status == query["status"])
+            statement = statement.where(self.has_status(query["status"]))
         if query.get("search"):
             statement = statement.where(
                 Dataset.name.icontains(query["search"], autoescape=True)
@@ -56,6 +56,24 @@ class DatasetBase:
         if dataset is None:
             raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
         return dataset
+
+    def has_status(self, status: str) -> Any:
+        """The condition of a status as it is shown: what is missing is not valid."""
+        wanted, missing = Dataset.status == status, self.missing_ids()
+        if status == DatasetStatus.VALID:
+            return wanted & Dataset.id.not_in(missing)
+        return wanted | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else wanted
+
+    def is_missing(self, dataset: Dataset) -> bool:
+        """Whether its files were removed from the server. Looked at each time: they may come back."""
+        checked = dataset.status in {DatasetStatus.VALID, DatasetStatus.INVALID}
+        return bool(checked and dataset.path and not self.storage.has_images(dataset.id, dataset.revision)
+                    and not (dataset.revision is None and dataset.error))  # fmt: skip
+
+    def missing_ids(self) -> set[int]:
+        """Valid datasets whose folder is not there."""
+        valid = select(Dataset.id).where(Dataset.status == DatasetStatus.VALID, Dataset.path.is_not(None))
+        return set(db.session.scalars(valid)) - set(self.storage.stored_datasets())
 
     def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
         """A revision whose files are there; None: the current one.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from flask import current_app
 from flask_babel import gettext as _
 
@@ -135,8 +136,8 @@ def end_earlier(folder: Path) -> None:
     """End the children of an earlier web process, which outlive it, and remove their folders."""
     for path in folder.glob("*/child.json"):
         try:
-            known = json.loads(path.read_text())
-            kill(Child(path.parent, known["pid"], known["started"]))
-        except (KeyError, ValueError, OSError):  # cut short by a crash
-            logger.warning("%s cannot be read", path)
+            known = json.loads(path.read_bytes())
+            kill(Child(path.parent, int(known["pid"]), float(known["started"])))
+        except (KeyError, TypeError, ValueError, OSError, psutil.Error) as error:  # cut short by a crash
+            logger.warning("%s cannot be read: %s", path, error)
     shutil.rmtree(folder, ignore_errors=True)

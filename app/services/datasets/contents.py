@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from app.services.datasets.finding_texts import filled, told_of
 from app.services.datasets.index import Index
 from app.services.datasets.revisions import DatasetRevisions
 from app.services.datasets.texts import LEFT_OUT, say
+from app.services.storage.damaged import set_file_aside
 
 SEVERITIES = ("error", "warning", "info")
 COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable", "image")
@@ -82,6 +84,8 @@ class DatasetContents(DatasetRevisions):
         if thumbnail:
             path = self.storage.dataset_dir(dataset_id) / "thumbnails" / digest[:2] / f"{digest}.webp"
         else:
+            path = self.storage.revision_dir(dataset_id, revision.number) / row["file"]
+        if thumbnail and row["stored"] and not is_webp(path):  # the image itself is larger, and shows the same
             path = self.storage.revision_dir(dataset_id, revision.number) / row["file"]
         if not row["thumbnail" if thumbnail else "stored"] or not path.is_file():
             raise NotFound(_("This image can't be shown: it is corrupt or too large, and was left out."))
@@ -167,6 +171,19 @@ class DatasetContents(DatasetRevisions):
                 [{"field": "codes", "message": _("Must be one of: %(choices)s.", choices=", ".join(sorted(fixable)))}],
             )
         return self.revise(dataset_id, {}, codes)
+
+
+def is_webp(path: Path) -> bool:
+    """Whether a thumbnail is whole, by its header, which says its size; a damaged one is set aside."""
+    try:
+        with open(path, "rb") as file:
+            header, size = file.read(12), os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return False
+    whole = header[:4] == b"RIFF" and header[8:] == b"WEBP" and int.from_bytes(header[4:8], "little") + 8 == size
+    if not whole:
+        set_file_aside(path, "no thumbnail")
+    return whole
 
 
 def paged(query: Mapping[str, Any], total: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training
 from app.notify import to_dashboard
 from app.services.datasets.base import DatasetBase
+from app.services.datasets.described import describe
 
 SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
 
@@ -30,6 +31,7 @@ class DatasetDetails(DatasetBase):
                 setattr(dataset, name, value)
             update = {"dataset_id": dataset_id, "status": str(dataset.status), "error": None, "stage": None,
                       "done": dataset.total_images, "total": dataset.total_images}  # fmt: skip
+        describe(self.storage, dataset_id)
         to_dashboard("dataset_update", update)
         return self.get(dataset_id)
 
@@ -37,6 +39,7 @@ class DatasetDetails(DatasetBase):
         """The newest sample dataset that can be used, or soon."""
         drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
         wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
+        wanted = wanted.where(Dataset.id.not_in(self.missing_ids()))
         return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
 
 

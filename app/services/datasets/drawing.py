@@ -36,6 +36,7 @@ class SampleDrawing:
             Unavailable: it could not be drawn.
         """
         folder = self.storage.new_tmp()
+        folder.mkdir(parents=True)
         try:
             job = self.jobs.wait(self.jobs.submit(KIND, {"output": str(folder / "sample.zip")}).id, 2 * LIMIT_S)
             if job.status != JobStatus.COMPLETED:

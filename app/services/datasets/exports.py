@@ -1,6 +1,7 @@
 """Revisions as ZIPs in other formats: kept for each revision and format, made by a job at the first request."""
 
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import gettext as _
 
 from app.database import refuse_writes
-from app.errors import AppError, NoSpace, Unavailable, Unprocessable
+from app.errors import AppError, NoSpace, NotFound, Unavailable, Unprocessable
+from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus
 from app.models import Dataset
+from app.services.datasets.described import mend_description
 from app.services.storage import StorageService
+from app.services.storage.damaged import set_file_aside
 
 if TYPE_CHECKING:
     from app.services.datasets import DatasetService
@@ -44,7 +48,10 @@ class DatasetExports:
         """
         row = self.datasets.get_revision(dataset_id, number)
         name = f"{plain(self.datasets.get(dataset_id))}-r{row.number}-{form}.zip"
-        return self.path(dataset_id, row.number, form), name
+        path = self.path(dataset_id, row.number, form)
+        if path.is_file() and not zipfile.is_zipfile(path):
+            set_file_aside(path, "no ZIP")
+        return path, name
 
     def make(self, dataset_id: int, form: str, number: int | None) -> Job | None:
         """Have the ZIP made; the job where it is not there soon.
@@ -54,14 +61,26 @@ class DatasetExports:
         """
         refuse_writes()
         row = self.datasets.get_revision(dataset_id, number)
-        params = {"revision": row.number, "format": form}
+        self.refuse_deleted(dataset_id, row.number)
+        mend_description(self.storage, dataset_id, row.number)
+        params: dict[str, Any] = {"revision": row.number, "format": form}
         job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
         if not JobStatus(job.status).ended:
             return job
         if job.status != JobStatus.COMPLETED:
-            self.datasets.get(dataset_id)  # it may have been deleted meanwhile
+            self.refuse_deleted(dataset_id, params["revision"])
             raise refusal(job)
         return None
+
+    def refuse_deleted(self, dataset_id: int, number: int) -> None:
+        """
+        Raises:
+            NotFound: the dataset was deleted meanwhile, or its files were removed.
+        """
+        db.session.rollback()  # what was read before may be old
+        self.datasets.get_revision(dataset_id, number)
+        if not self.storage.revision_dir(dataset_id, number).is_dir():
+            raise NotFound(_("The files of version %(number)s aren't on the server.", number=number))
 
     def path(self, dataset_id: int, number: int, form: str) -> Path:
         return self.storage.dataset_dir(dataset_id) / "exports" / f"{number}-{form}.zip"

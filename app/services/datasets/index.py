@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from flask_babel import gettext as _
+
+from app.errors import Conflict
 from app.extensions import socketio
+from app.services.storage.damaged import set_file_aside
 
 STEPS = 20_000  # of SQLite's machine, a millisecond or two, between chances for other clients
 BATCH = 500
@@ -110,6 +114,24 @@ def escaped(text: str) -> str:
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
+class Damaged(Conflict):
+    """An index cannot be read; it is set aside, and a new version of the dataset has a new one."""
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        set_file_aside(path, error)
+        text = _("The index of this version of the dataset is damaged and was set aside. Its images and labels are not "
+                 "affected. Make a new version of the dataset to have a new index.")  # fmt: skip
+        super().__init__(text)
+
+
+def shows_damage(error: BaseException) -> bool:
+    """Whether the file is at fault, and not the disk, the memory or we."""
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return True
+    signs = ("malformed", "not a database", "no such table", "no such column", "encrypted", "could not decode")
+    return isinstance(error, sqlite3.DatabaseError) and any(sign in str(error).lower() for sign in signs)
+
+
 class Index:
     """The index of one revision. Open it where it is used: a connection belongs to its thread.
 
@@ -118,16 +140,26 @@ class Index:
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.version = (str(path), path.stat().st_mtime_ns)
-        self.connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        try:
+            self.connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+        except sqlite3.Error as error:  # removed meanwhile
+            raise FileNotFoundError(str(path)) from error
         self.connection.row_factory = sqlite3.Row
         self.connection.set_progress_handler(let_others_go_on, STEPS)
 
     def __enter__(self) -> "Index":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """
+        Raises:
+            Damaged: what it holds could not be read.
+        """
         self.connection.close()
+        if error is not None and shows_damage(error):
+            raise Damaged(self.path, error) from error
 
     def rows(self, statement: str, values: Any = ()) -> list[Row]:
         with closing(self.connection.execute(statement, values)) as cursor:

@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import select, tuple_
 
 from app.extensions import db
-from app.models import Dataset, DatasetRevision
+from app.models import Dataset, DatasetRevision, DatasetStatus
 from app.services.datasets.base import DatasetBase
 from app.services.datasets.details import users_of
 from app.services.datasets.finding_texts import effects
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
 from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, say
+from app.services.storage.damaged import damaged_in
 
 ELSEWHERE = ("label_orphan", "image_missing")  # codes of images that are labelled and not in the dataset
 
@@ -35,6 +36,9 @@ class DatasetView(DatasetBase):
 
     def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)
+        missing = self.is_missing(dataset)
+        if missing:
+            report["reason"] = {"code": "files_missing", "data": {}}
         chosen = choices(dataset, options)
         review = needs_review(report)
         report["decisions"] = [
@@ -44,6 +48,8 @@ class DatasetView(DatasetBase):
         shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
         return shown | {
             "report": report,
+            "status": str(DatasetStatus.INVALID) if missing else dataset.status,
+            "damaged": self.damaged_files(dataset),
             "error": error(report) or dataset.error,
             "original": self.original_of(dataset),
             "samples": [thumbnail(dataset, image) for image in report.get("samples", [])],
@@ -51,6 +57,14 @@ class DatasetView(DatasetBase):
             "needs_review": review,
             "progress": self.board.progress.get(dataset.id),
         }
+
+    def damaged_files(self, dataset: Dataset) -> list[str]:
+        """Files that could not be read and were set aside."""
+        folder = self.storage.dataset_dir(dataset.id)
+        here = (
+            [folder] if dataset.revision is None else [self.storage.revision_dir(dataset.id, dataset.revision), folder]
+        )
+        return damaged_in(here)
 
     def original_of(self, dataset: Dataset) -> dict[str, Any] | None:
         """Name and bytes of the upload, while it is there."""

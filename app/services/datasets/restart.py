@@ -10,8 +10,9 @@ from sqlalchemy import delete, select
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training, TrainingStatus
-from app.services.datasets.base import DatasetBase
+from app.services.datasets.base import DatasetBase, find_revision
 from app.services.datasets.children import end_earlier
+from app.services.datasets.described import mend_description
 from app.services.datasets.ingest import Job
 from app.services.datasets.options import DEFAULTS
 from app.services.datasets.outcome import give_up, settle
@@ -44,7 +45,7 @@ class DatasetRestart(DatasetBase):
             if row.status == DatasetStatus.PENDING:
                 self.give_up(dataset_id, "interrupted")
             elif dataset_id not in stored:
-                if row.status != DatasetStatus.INVALID:
+                if row.status == DatasetStatus.VALIDATING:  # else it is shown as missing, and is whole when they return
                     self.give_up(dataset_id, "files_missing")
             else:
                 self.pick_up(dataset_id, row, known.get(dataset_id, {}))
@@ -52,10 +53,12 @@ class DatasetRestart(DatasetBase):
     def pick_up(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
         """One dataset whose files are there."""
         remove_unknown(self.storage, dataset_id, revisions)
+        if row.status == DatasetStatus.INVALID:
+            self.believe_again(dataset_id)
         building = [number for number, status in revisions.items() if status == RevisionStatus.BUILDING]
         ready = [number for number, status in revisions.items() if status == RevisionStatus.READY]
         for number in [None, *ready] if row.revision is None else ready:
-            self.storage.correct_path(dataset_id, number)
+            self.describe_again(dataset_id, number)
         if row.revision is not None:
             self.storage.remove_all(self.storage.show_revision(dataset_id, row.revision))
         if building:
@@ -64,6 +67,29 @@ class DatasetRestart(DatasetBase):
             self.take_over(dataset_id)
         elif row.status == DatasetStatus.VALIDATING:
             self.put_right(dataset_id)
+
+    def believe_again(self, dataset_id: int) -> None:
+        """Files that were missing at an earlier start are back."""
+        dataset = db.session.get_one(Dataset, dataset_id)
+        reason, number = dataset.report.get("reason") or {}, dataset.revision
+        db.session.rollback()
+        if reason.get("code") != "files_missing" or not self.storage.has_images(dataset_id, number):
+            return
+        with writing() as session:
+            dataset = session.get_one(Dataset, dataset_id)
+            dataset.report = {name: value for name, value in dataset.report.items() if name != "reason"}
+            revision = find_revision(session, dataset_id, number) if number else None
+            dataset.error = revision.error if revision else None
+            settle(dataset)
+        logger.info("dataset %d: its files are back", dataset_id)
+
+    def describe_again(self, dataset_id: int, number: int | None) -> None:
+        """Its dataset.yaml names the folder that it lies in; a damaged one is made anew, and stops no start."""
+        try:
+            mend_description(self.storage, dataset_id, number)
+            self.storage.correct_path(dataset_id, number)
+        except (OSError, ValueError) as error:
+            logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
 
     def again(self, dataset_id: int, number: int) -> None:
         """Start the making of a revision anew."""

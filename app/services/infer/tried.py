@@ -16,13 +16,16 @@ from app.database import writing
 from app.errors import NotFound
 from app.extensions import db, socketio
 from app.models import Test, Training
+from app.schemas import TestOut
 from app.services import about
 from app.services.infer.predicting import Predicting, image_extension
+from app.services.storage.damaged import set_file_aside
 
 logger = logging.getLogger("yolo.inference")
 
 COPY_BYTES = 1024 * 1024
 DETAILS = "details.json"
+DETAIL_NAMES = ("filename", "checkpoint", "floor", "width", "height", "task", "weaker")
 
 
 class Tests(Predicting):
@@ -160,9 +163,16 @@ class Tests(Predicting):
 
         Empty where it was asked with the specification's fields alone.
         """
+        path = self._image(test).with_name(DETAILS)
         try:
-            return json.loads(self._image(test).with_name(DETAILS).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            found = json.loads(path.read_bytes())
+            if not isinstance(found, dict):
+                raise ValueError("no object")
+            return TestOut(only=[name for name in DETAIL_NAMES if name in found]).dump(found)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            set_file_aside(path, error)
             return {}
 
     def _image(self, test: Test) -> Path:

@@ -217,6 +217,11 @@ class StorageService(RevisionFiles):
         os.replace(folder, target)
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)
 
+    def has_images(self, dataset_id: int, number: int | None) -> bool:
+        """Whether the files are there that a training of this revision reads; None: from before revisions."""
+        folder = self.dataset_dir(dataset_id) if number is None else self.revision_dir(dataset_id, number)
+        return (folder / "images").is_dir()
+
     def stored_datasets(self) -> Iterator[int]:
         """The ids that have a folder."""
         return (int(path.name) for path in self.datasets.iterdir() if path.name.isdecimal() and path.is_dir())

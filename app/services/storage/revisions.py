@@ -96,7 +96,7 @@ class RevisionFiles:
         path = self.dataset_yaml(dataset_id, number)
         try:
             text = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, UnicodeDecodeError):
             return
         begin = write_yaml({"path": str(path.parent)})
         if text.startswith("path:") and not text.startswith(begin):

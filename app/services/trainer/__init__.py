@@ -8,18 +8,21 @@ from flask import Flask, current_app
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from app.errors import Conflict
 from app.events import Failed
 from app.extensions import db, socketio
 from app.jobs.process import Child
 from app.models import Training, TrainingStatus, now
 from app.services import about
 from app.services.backup import start_backup
+from app.services.datasets.described import mend_description
 from app.services.dispatch import CPU, Claim, Dispatcher, Room, gpus
 from app.services.trainer import compare, present, recover
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.apply import end, remember_child
 from app.services.trainer.base import missing
 from app.services.trainer.bundle import TrainingBundle
+from app.services.trainer.create import refuse_missing
 from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.launch import environment, recall, spec
@@ -133,6 +136,7 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
     def _start_child(self, training_id: int, attempt: int, devices: tuple[str, ...]) -> Child:
         config = self._running_app().config
         row = self._row(training_id)
+        self.check_dataset(row)
         self.clear_way(row.id, attempt)
         values = spec(row, self.folder(training_id), devices, config)
         self.describe(row)
@@ -143,6 +147,15 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
         except OperationalError as error:  # it runs all the same; a later server finds it by its command line
             logger.warning("training %s: database: %s", training_id, error.orig)
         return child
+
+    def check_dataset(self, row: Training) -> None:
+        """
+        Raises:
+            Conflict: the files that it would read were removed from the server.
+        """
+        refuse_missing(row.dataset, row.revision)
+        if mend_description(self.storage, row.dataset_id, row.revision):
+            self.send(recover.note(row.id, "dataset_yaml_mended"))
 
     def clear_way(self, training_id: int, attempt: int) -> None:
         """No child starts in a folder that another one worked in: what that one said would be taken for its own."""
@@ -158,11 +171,14 @@ class TrainingService(TrainingActions, TrainingFiles, TrainingViews, TrainingBun
 
     def _not_started(self, training_id: int, attempt: int, error: Exception) -> None:
         kind = "disk_full" if isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT} else "code"
+        why = Failed(kind, f"the process cannot be started: {error}")
+        if isinstance(error, Conflict):
+            why = Failed("files_missing", "")
         told = False
         while not told:
             try:
                 with self._running_app().app_context():
-                    self.send(end(training_id, attempt, Failed(kind, f"the process cannot be started: {error}"), now()))
+                    self.send(end(training_id, attempt, why, now()))
                 told = True
             except OperationalError:  # locked, or its disk is full: the row must not stay as if it ran
                 socketio.sleep(2.0)

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.errors import Conflict, IllegalTransition
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services import about
 from app.services.backup import start_backup
 from app.services.idempotency import Answer, Asked
 from app.services.trainer import checkpoints, present
@@ -138,6 +139,8 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         self.change(None, work)
         if changes.get("important"):
             start_backup(training_id)
+        if self.folder(training_id).is_dir():
+            about.write(self.folder(training_id), "training", self._row(training_id))
         found = present.one(training_id, self.models)
         return found or {}
 

@@ -5,7 +5,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from flask import current_app
 from flask_babel import gettext as _
 
@@ -17,10 +16,11 @@ from app.services import idempotency
 from app.services.backup.files import hash_of
 from app.services.dispatch import CPU, gpus
 from app.services.idempotency import Answer, Asked
-from app.services.storage.names import Loader
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.names import read_yaml
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.clone import next_name
-from app.services.trainer.create import usable
+from app.services.trainer.create import refuse_missing, usable
 from app.services.trainer.launch import start
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class TrainingAgain(TrainingBase):
             self.check_unchanged(row, used)
         name = next_name(values.pop("name"))
         with writing() as session:
-            usable(session.get(Dataset, values["dataset_id"]))
+            refuse_missing(usable(session.get(Dataset, values["dataset_id"])), values["revision"])
             new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
             session.add(new)
             session.flush()
@@ -71,12 +71,11 @@ class TrainingAgain(TrainingBase):
 
     def used_config(self, training_id: int) -> dict[str, Any]:
         """config.yaml as the child wrote it at the start; empty where it never started."""
-        try:
-            text = (self.folder(training_id) / "config.yaml").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return {}
-        found = yaml.load(text, Loader=Loader)  # noqa: S506 (the safe one)
-        return found if isinstance(found, dict) else {}
+        path = self.folder(training_id) / "config.yaml"
+        found = read_yaml(path)
+        if path.is_file() and not is_config(found):
+            set_file_aside(path, "no configuration")
+        return found if found and is_config(found) else {}
 
     def check_unchanged(self, row: Training, used: dict[str, Any]) -> None:
         """Refuse what would be another run.
@@ -105,6 +104,15 @@ class TrainingAgain(TrainingBase):
         else:
             path = Path(current_app.config["WEIGHTS_DIR"]) / ((used.get("start_weights") or {}).get("name") or "none")
         return path if path.is_file() else None
+
+
+def is_config(found: dict[str, Any] | None) -> bool:
+    """Whether it holds what is read of it."""
+    if not found or not isinstance(found.get("arguments"), dict):
+        return False
+    weights = found.get("start_weights")
+    named = weights is None or (isinstance(weights, dict) and {"name", "sha256"} <= weights.keys())
+    return named and isinstance(found.get("versions") or {}, dict)
 
 
 def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:

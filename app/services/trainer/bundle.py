@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from flask_babel import gettext as _
 
 from app import __version__
 from app.errors import NotFound
 from app.models import Dataset, Training
-from app.services.storage.names import Loader, write_yaml
+from app.services.storage.names import read_yaml, write_yaml
 from app.services.storage.unpack import Pacer
 from app.services.trainer.again import TrainingAgain, same_columns
 from app.services.trainer.output import plain
@@ -98,7 +97,7 @@ class TrainingBundle(TrainingAgain):
         """What is written for the bundle, by name."""
         folder = self.folder(row.id)
         told = partial(without_folders, data=folder.parents[1])
-        description = document(self.storage.dataset_yaml(row.dataset_id, row.revision)) or {
+        description = read_yaml(self.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
         wanted = {"path": "/where/the/dataset/is"}
@@ -106,9 +105,9 @@ class TrainingBundle(TrainingAgain):
         return {
             "README.md": readme(row, row.dataset, used),
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
-            "args.yaml": write_yaml(plain_arguments(document(folder / "run" / "args.yaml") or used["arguments"])),
+            "args.yaml": write_yaml(plain_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(wanted),
-            "config.yaml": told((folder / "config.yaml").read_text(encoding="utf-8")),
+            "config.yaml": told((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
             **{name: told(text) for name, text in printed(folder)},
         }
 
@@ -160,15 +159,6 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
     info.compress_type = zipfile.ZIP_STORED if path.suffix in {".pt", ".png", ".jpg"} else zipfile.ZIP_DEFLATED
     return info
-
-
-def document(path: Path) -> dict[str, Any] | None:
-    """A YAML file of ours or of ultralytics."""
-    try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 (the safe one)
-    except (OSError, yaml.YAMLError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def plain_arguments(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -42,5 +42,5 @@ def whole(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
+    except Exception:  # whatever a damaged directory of an archive leads to
         return False

@@ -12,6 +12,7 @@ from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
+from app.services import services
 from app.services.dispatch import gpus, known
 from app.services.trainer import advise, choose, params
 from app.services.trainer.architectures import architectures
@@ -71,6 +72,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
     if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
+    refuse_missing(dataset)
     start = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
@@ -102,6 +104,17 @@ def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
     wanted = (DatasetRevision.dataset_id == dataset.id) & (DatasetRevision.number == dataset.revision)
     found = session.scalar(select(DatasetRevision.hash).where(wanted)) if dataset.revision else None
     return {"revision": dataset.revision, "dataset_revision": found}
+
+
+def refuse_missing(dataset: Dataset, number: int | None = None) -> None:
+    """
+    Raises:
+        Conflict: the files that a training would read were removed from the server.
+    """
+    if not dataset.path or services().storage.has_images(dataset.id, number or dataset.revision):
+        return
+    raise Conflict(_("The files of dataset “%(name)s” are missing on the server. Restore them, or upload the dataset "
+                     "again.", name=dataset.name))  # fmt: skip
 
 
 def usable(dataset: Dataset | None) -> Dataset:

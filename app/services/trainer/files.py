@@ -10,10 +10,12 @@ from sqlalchemy import select
 
 from app.errors import NotFound
 from app.extensions import db
-from app.models import Checkpoint, Training
+from app.models import Checkpoint, Training, TrainingStatus
+from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer import present
 from app.services.trainer.base import TrainingBase
 from app.services.trainer.output import read_log
+from app.services.trainer.results import Cell, Damaged, read, recorded
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
@@ -33,17 +35,27 @@ class TrainingFiles(TrainingBase):
         text, offset = read_log(directory, max(0, size - LOG_TAIL), LOG_TAIL)
         return (text.partition("\n")[2] if size > LOG_TAIL else text), offset
 
-    def results_csv(self, training_id: int) -> Path:
-        """The results.csv of ultralytics.
+    def results(self, training_id: int) -> tuple[list[str], list[list[Cell]], Path | None]:
+        """results.csv of ultralytics: (columns, rows, the file); where it is damaged, the same table from the epochs
+        that were recorded, and no file.
 
         Raises:
             NotFound: no such training, or no epoch has ended.
         """
-        self._row(training_id)
+        row = self._row(training_id)
         path = self.folder(training_id) / "run" / "results.csv"
-        if not path.is_file():
+        try:
+            return *read(path), path
+        except FileNotFoundError:
+            if "results.csv" not in damaged_in([path.parent]):
+                raise NotFound(_("No results yet: the first epoch isn't finished.")) from None
+        except Damaged as error:
+            if row.status != TrainingStatus.RUNNING:  # else its process goes on with the file
+                set_file_aside(path, error)
+        columns, rows = recorded(present.metrics(training_id))
+        if not rows:
             raise NotFound(_("No results yet: the first epoch isn't finished."))
-        return path
+        return columns, rows, None
 
     def weights(self, training_id: int) -> tuple[Path, str]:
         """The best weights and the name to save them under.

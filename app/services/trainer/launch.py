@@ -1,6 +1,7 @@
 """What a training child is told, where it may compute, and how it is found again."""
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import psutil
 from app.jobs.process import Child, start_time
 from app.models import Training
 from app.services.dispatch import CPU
+
+logger = logging.getLogger("yolo.training")
 
 
 def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,8 +77,11 @@ def environment(devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str
 def recall(program: str, directory: Path, pid: int | None, started: float | None) -> tuple[Child, tuple[str, ...]]:
     """The child of an attempt and its devices, from the row or, where the server died first, from the processes."""
     try:
-        devices = tuple(json.loads((directory / "spec.json").read_text(encoding="utf-8"))["devices"])
-    except (OSError, ValueError, KeyError):
+        devices = tuple(str(device) for device in json.loads((directory / "spec.json").read_bytes())["devices"])
+        if not devices or not all(device == CPU or device.isdecimal() for device in devices):
+            raise ValueError("no devices")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("training: %s/spec.json cannot be read (%s): it is taken to run on the CPU", directory, error)
         devices = (CPU,)
     if pid is None:
         pid = find(program, directory)

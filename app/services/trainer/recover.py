@@ -131,6 +131,13 @@ def pause(row: Training, reason: str, told: list[Message]) -> list[Message]:
     return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
 
 
+def note(training_id: int, code: str, **data: object) -> list[Message]:
+    """`noted` in a transaction of its own."""
+    with writing() as session:
+        row = session.get(Training, training_id, with_for_update=True)
+        return noted(row, code, **data) if row is not None else []
+
+
 def noted(row: Training, code: str, **data: object) -> list[Message]:
     """Keep a note with the training, and tell it."""
     row.notes = [*row.notes, {"code": code, "data": data}]

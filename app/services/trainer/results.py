@@ -3,9 +3,11 @@
 import csv
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from app.models import TrainingMetric
 
 Cell = int | float | str | None
 
@@ -72,3 +74,23 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             terms = [value for name, value in parts.items() if name.startswith(prefix)]
             found |= {ours: sum(terms)} if terms else {}
         yield int(row[0] or 0), found | {"parts": parts}
+
+
+def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cell]]]:
+    """The table as the database has it, with ultralytics' names."""
+    parts = list(dict.fromkeys(name for item in epochs for name in item.parts or {}))
+    own = {name: ours for name, ours in MEASURES.items() if ours != "learning_rate" and not name.endswith("top1")}
+    rows: list[list[Cell]] = []
+    time = 0.0
+    for item in epochs:
+        time += item.seconds or 0.0
+        measured = [getattr(item, ours) for ours in own.values()]
+        rows.append([item.epoch, round(time, 3), *((item.parts or {}).get(name) for name in parts), *measured,
+                     item.learning_rate])  # fmt: skip
+    return ["epoch", "time", *parts, *own, "lr/pg0"], rows
+
+
+def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    return text.getvalue()

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from app.events import Cancelled, Envelope, Event, Failed, Figures, Paused, Progress
+from app.events import Cancelled, Event, Failed, Figures, Paused, Progress
 from app.extensions import db, socketio
 from app.jobs.process import ASK_S, CRASHES, TERM_S, Child, oom_kills
 from app.models import Training, TrainingEvent, now
@@ -56,6 +56,8 @@ class Supervisor:
         self.memory_kills = oom_kills()
         self.ended_at = 0.0
         self.last: Event | None = None
+        self.damaged: set[int] = set()  # places in the event file
+        self.damage_told = False
         self.heard_at = self.beat_at = time.monotonic()
         self.beat: float | None = None
         self.log_offset: int | None = None  # until the first look
@@ -91,18 +93,15 @@ class Supervisor:
 
     def pump(self, alive: bool) -> None:
         """Apply what is new in its events and its output, then send it."""
-        said: list[tuple[int, Envelope]] = []
-        try:
-            for place in self.child.events(self.offset):
-                said.append(place)
-        except ValueError as error:
-            self.kill(Failed("code", f"the event file cannot be read: {error}"))
+        said = list(self.child.events(self.offset, self.pass_over))
         log = self.new_log(alive, bool(said))
         if not said and log is None:
+            self.tell_damage()
             return
         messages = apply(self.training_id, self.attempt, said, log)
         if said:
             self.offset = said[-1][0]
+        self.tell_damage()
         # The figures come from a thread of their own: they are no sign that the training gets on.
         if heard := [place.event for _, place in said if not isinstance(place.event, Figures)]:
             self.last, self.heard_at = heard[-1], time.monotonic()
@@ -111,6 +110,20 @@ class Supervisor:
         if any(envelope.event.terminal for _, envelope in said):
             self.ended, self.ended_at = True, time.monotonic()
         self.send(messages)
+
+    def pass_over(self, offset: int) -> None:
+        """A line of the event file is none; what was said before and after it counts."""
+        if offset not in self.damaged:
+            logger.error(
+                "training %s: %s/events.jsonl is damaged at byte %s", self.training_id, self.child.directory, offset
+            )
+        self.damaged.add(offset)
+
+    def tell_damage(self) -> None:
+        """Once, on the page of the training."""
+        if self.damaged and not self.damage_told:
+            self.send(recover.note(self.training_id, "events_damaged", attempt=self.attempt))
+            self.damage_told = True
 
     def new_log(self, alive: bool, now: bool) -> LogPiece | None:
         """Whole lines that follow the last ones; unless `now`, at most twice a second: each costs a transaction."""
@@ -185,6 +198,10 @@ class Supervisor:
         self.ended = True
 
     def cause_of_death(self) -> Failed:
+        if (
+            self.damaged and self.child.exit_code() == 0
+        ):  # its last word is lost: from its last checkpoint it comes again
+            return Failed("killed", "the event file was damaged, and the process's result with it")
         limited = bool(self.app.config["TRAINING_MEMORY_LIMIT"])
         return cause_of_death(self.child, oom_kills() > self.memory_kills, limited)
 

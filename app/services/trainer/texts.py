@@ -47,6 +47,12 @@ NOTES = {
         "epochs",
     ),
     "schedule_kept": _l("The learning rate stays at %(to)s up to epoch %(epochs)s."),
+    "events_damaged": _l(
+        "The event file of attempt %(attempt)s is damaged. Some messages of the run may be missing; the weights are "
+        "not affected."
+    ),
+    "results_damaged": _l("results.csv was damaged: the run made it anew from its checkpoint."),
+    "dataset_yaml_mended": _l("The dataset.yaml of the dataset was damaged and was made anew."),
 }
 
 FAILURES = {
@@ -59,6 +65,7 @@ FAILURES = {
     ),
     "terminated": _l("The training process was terminated externally several times. Try again."),
     "stalled": _l("The training process stopped responding several times at the same point. See the log for details."),
+    "files_missing": _l("The dataset's files are missing on the server. Restore the files, then retry the run."),
     "code": _l("The run failed with an error. See the log for details."),
 }
 

@@ -11,8 +11,9 @@ from flask_babel import gettext as _
 
 from app.errors import NotFound
 from app.models import TrainingStatus
+from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer.base import TrainingBase
-from app.services.trainer.documents import document
+from app.services.trainer.documents import check_evaluation, check_preview, check_previews, document
 from app.services.trainer.thresholds import thresholds
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
@@ -28,6 +29,7 @@ KINDS = {  # in the order that they are shown
     "val_labels": r"val_batch\d{1,7}_labels\.jpg",
     "val_pred": r"val_batch\d{1,7}_pred\.jpg",
 }
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8")  # how they begin
 
 
 class TrainingViews(TrainingBase):
@@ -40,12 +42,12 @@ class TrainingViews(TrainingBase):
         """
         self._row(training_id)
         folder = self.folder(training_id) / "previews"
-        index = document(folder / "index.json") or {"images": []}
+        index = document(folder / "index.json", check_previews) or {"images": []}
         place = f"/api/trainings/{training_id}/previews/images"
         for number, image in enumerate(index["images"]):
             image["url"] = f"{place}/{number}"
         epochs = epochs_in(folder)
-        newest = document(folder / f"epoch-{epochs[-1]}.json") if epochs else None
+        newest = document(folder / f"epoch-{epochs[-1]}.json", check_preview) if epochs else None
         return index | {"epochs": epochs, "newest": newest}
 
     def preview(self, training_id: int, epoch: int) -> Path:
@@ -56,6 +58,7 @@ class TrainingViews(TrainingBase):
         """
         self._row(training_id)
         path = self.folder(training_id) / "previews" / f"epoch-{epoch}.json"
+        document(path, check_preview)  # set aside where it is damaged
         return there(path, _("The predictions of this epoch aren't stored. Request the list of available epochs."))
 
     def preview_image(self, training_id: int, number: int) -> Path:
@@ -80,7 +83,7 @@ class TrainingViews(TrainingBase):
             NotFound: no such training, or its final validation is still to come.
         """
         self._row(training_id)
-        found = document(self.folder(training_id) / "evaluation" / "evaluation.json")
+        found = document(self.folder(training_id) / "evaluation" / "evaluation.json", check_evaluation)
         if found is None:
             raise NotFound(_("No evaluation yet: it is created when a run ends."))
         found["thresholds"] = thresholds(found)
@@ -102,6 +105,7 @@ class TrainingViews(TrainingBase):
         shown = sorted(((order.index(kind), natural(path.name), kind, path) for kind, path in found if kind))
         return {
             "evaluation": (self.folder(training_id) / "evaluation" / "evaluation.json").is_file(),
+            "damaged": damaged_in(self.folder(training_id) / name for name in ("", "run", "previews", "evaluation")),
             "files": [
                 {
                     "name": path.name,
@@ -135,7 +139,14 @@ def natural(name: str) -> tuple[Any, ...]:
 
 
 def there(path: Path, otherwise: str) -> Path:
+    """
+    Raises:
+        NotFound: there is no such file, or it is a picture that no browser could show.
+    """
     if not path.is_file() or path.is_symlink():
+        raise NotFound(otherwise)
+    if path.suffix in {".jpg", ".png"} and not first_bytes(path, 4).startswith(PICTURES):
+        set_file_aside(path, "no picture")
         raise NotFound(otherwise)
     return path
 
@@ -143,3 +154,8 @@ def there(path: Path, otherwise: str) -> Path:
 def epochs_in(folder: Path) -> list[int]:
     matches = (re.fullmatch(r"epoch-(\d+)\.json", path.name) for path in folder.glob("epoch-*.json"))
     return sorted(int(match[1]) for match in matches if match)
+
+
+def first_bytes(path: Path, count: int) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(count)

@@ -6,6 +6,7 @@ and `state` says what came of it.
 """
 
 import logging
+import shutil
 import uuid
 from collections.abc import Mapping
 from datetime import datetime
@@ -204,6 +205,9 @@ class UploadService:
             if upload.state != CHECKING and not self.writers.busy(upload.id) and upload.expires() < time:
                 off_loop(self.shelf.remove, upload)
                 count += 1
+        for folder in self.shelf.without_record((time - KEPT).timestamp()):
+            off_loop(shutil.rmtree, folder, True)
+            count += 1
         return count
 
     def view(self, upload: Upload) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.errors import NotFound
+from app.services.storage.damaged import set_file_aside
 from app.services.storage.unpack import sync_file
 
 KEPT = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
@@ -108,6 +109,34 @@ class Upload:
         write_synced(self.folder / "info.json", json.dumps(values, ensure_ascii=False))
 
 
+def checked(values: dict[str, Any]) -> dict[str, Any]:
+    """What info.json holds, without what this version does not know.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is no upload's.
+    """
+    known = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
+    if known["state"] not in {RECEIVING, CHECKING, DONE, FAILED} or not 0 <= known["length"] < 2**53:
+        raise ValueError("no state or no length")
+    datetime.fromisoformat(known["created_at"])
+    kinds = {
+        "length": int,
+        "metadata": dict,
+        "form": dict,
+        "locale": str,
+        "dataset_id": int,
+        "problem": dict,
+        "header": str,
+    }
+    for name, kind in kinds.items():
+        if known.get(name) is not None and not isinstance(known[name], kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+    if not all(isinstance(text, str) for text in known["metadata"].values()) or "name" not in known["form"]:
+        raise ValueError("no metadata")
+    json.dumps(known, ensure_ascii=False).encode()  # lone surrogates
+    return known
+
+
 def changed_at(path: Path) -> float:
     """In seconds since the epoch; 0 when it is gone, perhaps just now."""
     try:
@@ -157,8 +186,11 @@ class Shelf:
         try:
             if not ID.fullmatch(upload_id):
                 raise FileNotFoundError
-            values = json.loads((folder / "info.json").read_text(encoding="utf-8"))
-            return Upload(folder=folder, **values)
+            return Upload(folder=folder, **checked(json.loads((folder / "info.json").read_bytes())))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            set_file_aside(folder / "info.json", error)
+            raise NotFound(_("The record of upload %(id)s was damaged and was set aside. Send the file again.",
+                             id=upload_id)) from error  # fmt: skip
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(_("Upload %(id)s doesn't exist. It may have expired. Upload the file again.",
                              id=upload_id[:40])) from None  # fmt: skip
@@ -169,6 +201,12 @@ class Shelf:
                 yield self.find(path.name)
             except NotFound:  # not ours, or removed meanwhile
                 continue
+
+    def without_record(self, before: float) -> Iterator[Path]:
+        """Folders whose info.json was damaged, unchanged since `before` (seconds since the epoch)."""
+        for path in self.folder.iterdir():
+            if ID.fullmatch(path.name) and not (path / "info.json").exists() and changed_at(path) < before:
+                yield path
 
     def remove(self, upload: Upload) -> None:
         """Out of sight by one rename, then deleted. 2 GB take a while: not for eventlet's loop."""

@@ -1,4 +1,5 @@
 /* The pictures that ultralytics draws, each with what it shows and what to look for. */
+import { showDamaged } from "./damaged.js";
 import { get } from "./api.js";
 import { failure, h, put, skeleton } from "./dom.js";
 import { t } from "./i18n.js";
@@ -41,7 +42,9 @@ export class GalleryView {
     const turn = ++this.asked;
     try {
       const answer = await get(`/api/trainings/${this.id}/files`);
-      if (turn === this.asked) this.show(answer.files, finished);
+      if (turn !== this.asked) return answer;
+      this.show(answer.files, finished);
+      showDamaged(this.place, answer.damaged);
       return answer;
     } catch (error) {
       if (turn === this.asked) put(this.place, h("div", { class: "panel-body" }, failure(error, () => { put(this.place, skeleton(2)); this.load(finished); })));

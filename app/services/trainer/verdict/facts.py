@@ -51,7 +51,7 @@ def fitting(path: Path, best: dict[str, Any] | None) -> dict[str, Any] | None:
     """The evaluation, unless it is damaged or older than the best weights, as after an extension that failed."""
     try:
         written, found = path.stat().st_mtime, document(path)
-    except (OSError, ValueError):
+    except OSError:
         return None
     return found if best and written >= best["timestamp"].timestamp() and whole(found) else None
 

@@ -1,4 +1,5 @@
 /* One dataset: its head, its tabs, what a child does with it now, and the image that is looked at. */
+import { showDamaged } from "../damaged.js";
 import { get } from "../api.js";
 import { $, failure, h, icon, put } from "../dom.js";
 import { change, follow, go, read } from "../dataset/address.js";
@@ -66,6 +67,7 @@ function show() {
   put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
+  showDamaged($("[data-failure]"), data.damaged);
   put($("[data-failure]"), data.status === "invalid" && failure({ title: t("This dataset can't be used for training"), detail: data.error }));
   showProgress($("[data-progress]"), current, progress || data.progress);
   showSummary(panel("overview"), data, current.busy);

@@ -1,0 +1,46 @@
+"""Database, data and logs are nobody else's, also those of an earlier version."""
+
+import os
+import stat
+from pathlib import Path
+
+from app.private_files import close_tree
+from scripts.local_server import Server
+
+
+def open_to_others(folder: Path) -> list[str]:
+    found = []
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            found.append(str(path))
+    return found
+
+
+def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
+    old = tmp_path / "data" / "models" / "old"
+    old.mkdir(parents=True)
+    (tmp_path / "instance").mkdir()
+    (tmp_path / "logs").mkdir()
+    for path in (old / "best.pt", tmp_path / "logs" / "app.log", tmp_path / "instance" / "secret_key"):
+        path.write_text("of an earlier version")
+        path.chmod(0o644)
+    for path in (old, old.parent, tmp_path / "data", tmp_path / "logs", tmp_path / "instance"):
+        path.chmod(0o755)
+    with Server(tmp_path, "threading") as server:
+        assert server.post("/api/datasets/sample").status_code == 201
+        for name in ("instance", "logs"):
+            assert open_to_others(tmp_path / name) == []
+        assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+        while open_to_others(old):  # beside the first requests
+            assert server.get("/health").status_code == 200
+        assert open_to_others(tmp_path / "data") == []
+
+
+def test_other_files_of_a_log_folder(tmp_path: Path) -> None:
+    """It may be /var/log; and what is closed is not walked again."""
+    (tmp_path / "a").mkdir(mode=0o755)
+    os.chmod(tmp_path / "a", 0o755)
+    (tmp_path / "a" / "b").write_text("x")
+    os.chmod(tmp_path / "a" / "b", 0o640)
+    assert close_tree(tmp_path, lambda: None) >= 2
+    assert close_tree(tmp_path, lambda: None) == 0
