@@ -48,6 +48,7 @@ DECISIONS = {
     "columns_confidence": _l("The label rows end with an extra column, a confidence. It was left out."),
     "columns_track": _l("The label rows end with an extra column, a track ID. It was left out."),
     "columns_both": _l("The label rows end with two extra columns, a confidence and a track ID. They were left out."),
+    "columns_angle": _l("The label rows end with an angle. The boxes were read as oriented bounding boxes."),
     "columns_rest": _l("The label rows have more columns than a box. The additional columns were left out."),
     "keypoints_other": _l("The label rows don't match kpt_shape in data.yaml. From the rows, kpt_shape is [%(count)s, "
                           "%(dimensions)s]."),

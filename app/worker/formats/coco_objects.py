@@ -17,6 +17,7 @@ from app.worker.formats.paths import shown
 PLAIN = frozenset({int, float})
 IDS = 100  # of images that are looked at for how they are written
 BOXES = 5000  # whose numbers are judged
+MARKS = frozenset({0, 1, 2})  # visibility of keypoints
 SAME = 0.5  # pixels: a polygon this close to its box is the box
 
 
@@ -51,11 +52,30 @@ class Survey:
 
 
 def tidy(element: dict[str, Any]) -> dict[str, Any]:
-    """An object whose outline is one flat list, as VIA writes it, with a list of outlines."""
+    """An object whose outline is one flat list, as VIA writes it, with a list of outlines; and one whose keypoints have
+    no visibility, or a score in its place, with one."""
+    points = element.get("keypoints")
+    if (
+        isinstance(points, list)
+        and points
+        and PLAIN.issuperset(map(type, points))
+        and not MARKS.issuperset(points[2::3])
+    ):
+        element = element | {"keypoints": with_visibility(points)}
     outline = element.get("segmentation")
     if isinstance(outline, list) and len(outline) >= 6 and type(outline[0]) in PLAIN:
         return element | {"segmentation": [outline]}
     return element
+
+
+def with_visibility(values: list[float]) -> list[float]:
+    """Keypoints as x, y, visibility: of pairs all but those at 0, 0 are visible, of scores those above 0."""
+    scores = values[2::3]
+    if len(values) % 3 == 0 and all(0 <= score <= 1 for score in scores) and max(values) > 1:
+        return [2 * (value > 0) if place % 3 == 2 else value for place, value in enumerate(values)]
+    if len(values) % 2:
+        return values
+    return [part for x, y in zip(values[::2], values[1::2], strict=True) for part in (x, y, 2 * bool(x or y))]
 
 
 def is_polygon(element: dict[str, Any]) -> bool:

@@ -5,10 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.worker.formats import boxes as box_numbers
+
 BOX = 5  # columns: class x y w h
 NEARLY_ALL = 0.95
 NEAR = 0.05  # of the box's sides: keypoints lie so far out of it
 MANY = 4  # rows that do not agree by chance
+PIXELS = 2.0  # a coordinate above is no fraction of an image, whatever was drawn out of it
 MARKS = {0.0, 1.0, 2.0}  # visibility of keypoints
 
 Row = Sequence[float]  # with the class
@@ -23,7 +26,7 @@ class Columns:
         extra: columns at the end of an outline that are none of it; behind boxes and keypoints whatever follows is.
         keypoints: how many, and how many numbers each has; 0 without.
         others: kinds that the rows could be as well.
-        dropped: what the columns behind are: "confidence", "track", "both" or "rest"; "" none.
+        dropped: what the columns behind are: "confidence", "track", "both", "angle" or "rest"; "" none.
         certain: the rows say so themselves: each keypoint has a visibility of 0, 1 or 2.
     """
 
@@ -70,7 +73,7 @@ def of_pose(rows: Sequence[Row], lengths: Counter[int], known: tuple[int, int]) 
 
 def of_points(rows: Sequence[Row], lengths: Counter[int]) -> Columns | None:
     """Rows that are longer than boxes and no outlines; None where they are outlines."""
-    if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_inside, rows)) >= NEARLY_ALL:
+    if set(lengths) <= {BOX, BOX + 1, BOX + 2} and numbered(rows) and share(map(has_box, rows)) >= NEARLY_ALL:
         return Columns("box", dropped=behind(rows, BOX), others=possible(rows, lengths, "box"))
     if shape := keypoints_in(rows, lengths):
         dropped = behind(rows, BOX + shape[0] * shape[1])
@@ -102,7 +105,10 @@ def behind(rows: Sequence[Row], whole: int) -> str:
         return ""
     if max(map(len, more)) > 1:
         return "both" if max(map(len, more)) == 2 else "rest"
-    return "track" if all(row[0].is_integer() for row in more) and any(row[0] > 1 for row in more) else "confidence"
+    last = [row[0] for row in more]
+    if all(value.is_integer() for value in last) and any(value > 1 for value in last):
+        return "track"
+    return "confidence" if all(0 <= value <= 1 for value in last) else "angle"
 
 
 def behind_outlines(rows: Sequence[Row], lengths: Counter[int]) -> tuple[int, str]:
@@ -179,10 +185,15 @@ def marks_of(rows: Sequence[Row], whole: int) -> list[float]:
 def has_inside(row: Row) -> bool:
     """Whether the first columns are a box in its image, or in pixels."""
     x, y, width, height = row[1:BOX]
-    if max(row[1:BOX]) > 2:
+    if max(row[1:BOX]) > PIXELS:
         return width > 0 and height > 0
     return width > 0 and height > 0 and min(x - width / 2, y - height / 2) > -NEAR and \
         max(x + width / 2, y + height / 2) < 1 + NEAR  # fmt: skip
+
+
+def has_box(row: Row) -> bool:
+    """Whether the first columns are a box in any reading."""
+    return max(row[1:BOX]) > PIXELS or any(box_numbers.fits(row[1:BOX], way) for way in box_numbers.READERS)
 
 
 def within(row: Row, x: float, y: float) -> bool:

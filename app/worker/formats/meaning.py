@@ -6,13 +6,14 @@
 Files whose rows need nothing stay linked as they came.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.worker.formats import boxes as box_numbers
 from app.worker.formats import columns as row_columns
-from app.worker.formats.geometry import plain
+from app.worker.formats.geometry import plain, turned
 from app.worker.formats.model import Item, Options, Row, Source, decision
 from app.worker.formats.names import checked
 from app.worker.formats.readings import Drawn, drawn_box, drawn_points, example, reading, spread
@@ -22,7 +23,7 @@ from app.worker.formats.survey import Survey, survey
 from app.worker.formats.tree import Tree
 
 Size = tuple[int, int] | None
-PIXELS = 2.0  # a coordinate above is no fraction of an image, whatever was drawn out of it
+TURN = 2 * math.pi  # radians
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,22 @@ class Meaning:
     first: int = 0  # number of the first class
     numbers: Mapping[str, int] = field(default_factory=dict)  # of classes that rows name, by `key_of`
     odd: frozenset[str] = frozenset()  # label files that are no plain numbers
+    angle: float = 1.0  # degrees of a unit
 
     @property
     def usual(self) -> bool:
         """Whether files of plain numbers can stay as they are."""
         return not (self.moved or self.first or self.columns.extra or self.columns.dropped)
+
+    @property
+    def tilted(self) -> float:
+        """Degrees of a unit of the angle behind each box; 0 where there is none."""
+        return self.angle if self.columns.dropped == "angle" else 0.0
+
+    @property
+    def sized(self) -> bool:
+        """Whether rows can only be written with the sizes of their images."""
+        return self.unit == "pixels" or bool(self.tilted)
 
     @property
     def moved(self) -> bool:
@@ -79,6 +91,9 @@ class Meaning:
         if self.columns.kind == "polygon" and len(row.values) <= BOX + 1:  # a box among outlines
             return " ".join([str(number), *row.columns[1:]])
         body = self.place(row.values[1:], size)
+        if self.tilted and size and len(row.values) > BOX:
+            body = tilt(body, row.values[BOX], self.tilted, size)
+            return " ".join([str(number), *map(plain, body)])
         rest = map(plain, body) if self.moved else row.columns[1 : len(body) + 1]
         return " ".join([str(number), *rest])
 
@@ -90,6 +105,13 @@ def fractions(values: Sequence[float], size: tuple[int, int], dimensions: int) -
         axis = place % dimensions if dimensions else place % 2
         made.append(value / size[axis] if axis < 2 else value)
     return made
+
+
+def tilt(box: Sequence[float], angle: float, unit: float, size: tuple[int, int]) -> list[float]:
+    """The four corners of a box that is turned clockwise by an angle, in fractions of its image."""
+    x, y, width, height = (value * size[place % 2] for place, value in enumerate(box[: BOX - 1]))
+    flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    return [part for px, py in turned(flat, angle * unit) for part in (px / size[0], py / size[1])]
 
 
 class Judge:
@@ -105,6 +127,9 @@ class Judge:
         found = survey(self.tree, self.source.items, numbers)
         meaning = self.named(found, Meaning(numbers=numbers, odd=frozenset(found.odd)))
         meaning = replace(meaning, columns=self.columns(found))
+        if meaning.columns.dropped == "angle":
+            angles = [abs(row.values[BOX]) for _, row in found.sample if row.values and len(row.values) > BOX]
+            meaning = replace(meaning, angle=math.degrees(1) if max(angles) <= TURN else 1.0)
         meaning = self.placed(found, meaning)
         return self.counted(found, meaning)
 
@@ -149,7 +174,7 @@ class Judge:
     def placed(self, found: Survey, meaning: Meaning) -> Meaning:
         """The unit, and what the four numbers of boxes are."""
         sample = [(item, row) for item, row in found.sample if len(row.values or []) >= BOX]
-        pixels = sum(max((row.values or [])[1:BOX]) > PIXELS for _, row in sample)
+        pixels = sum(max((row.values or [])[1:BOX]) > row_columns.PIXELS for _, row in sample)
         unit = self.options.chosen("unit") or ("pixels" if pixels > len(sample) / 2 else "fractions")
         if unit == "pixels":
             meaning = replace(meaning, unit=unit)
@@ -227,6 +252,6 @@ def apply(tree: Tree, source: Source, meaning: Meaning) -> None:
         rows = parse(raw, meaning.numbers)
         if not rows or (meaning.usual and is_odd(raw) and not any(row.commas or row.named for row in rows)):
             continue
-        size = image_size(tree.path(item.image)) if meaning.unit == "pixels" else None
+        size = image_size(tree.path(item.image)) if meaning.sized else None
         item.rows = [Row(meaning.text(row, size), item.label, row.line) for row in rows]
         item.label = None

@@ -117,6 +117,7 @@ ROWS: dict[str, tuple[Callable[[Box], list[float]], str | None]] = {
     "top_left": (lambda b: [b[1], b[2], b[3] - b[1], b[4] - b[2]], "reading_top_left"),
     "pixel corners": (lambda b: [round(value) for value in pixels(*b[1:])], "reading_corners"),
     "confidence": (lambda b: [*centre(b), 0.42 + b[1] / 3], None),
+    "corners, confidence and track": (lambda b: [*b[1:], 0.5, 1 + b[0]], "reading_box reading_corners"),
     "confidence and track": (lambda b: [*centre(b), 0.42 + b[1] / 3, 1 + b[0]], "reading_box"),
     "keypoints": (lambda b: [*centre(b), *inner(b, 2, 4)], "reading_keypoints"),
     "one keypoint": (lambda b: [*centre(b), *inner(b, 2, 1)], "reading_keypoints"),
@@ -165,8 +166,8 @@ def test_yolo_rows_come_back(tmp_path_factory: Any, seed: int, way: str, style: 
     source = taken(folder)
     same(boxes_of(folder, source), drawn)
     assert source.names == NAMES
-    expected = [ROWS[way][1]] * bool(ROWS[way][1]) + ["reading_one_based"] * (classes == "from one")
-    assert told(source) == sorted(filter(None, expected))
+    expected = (ROWS[way][1] or "").split() + ["reading_one_based"] * (classes == "from one")
+    assert told(source) == sorted(expected)
     assert (source.task == "pose") == ("keypoint" in way)
 
 
@@ -234,6 +235,42 @@ def test_outlines_of_predictions(tmp_path: Path) -> None:
         source = taken(write(tmp_path / name, files))
         assert source.items[0].rows
         assert [len(row.text.split()) for row in source.items[0].rows] == [11, 7]
+
+
+@pytest.mark.parametrize("unit", ["radians", "degrees"])
+def test_a_column_that_is_an_angle(tmp_path: Path, unit: str) -> None:
+    """A quarter of a turn swaps the sides, in pixels."""
+    turn = -1.5707963 if unit == "radians" else -90.0
+    files = yolo(draw(8), "centre", "plain")
+    for number in range(10):
+        files[f"labels/p{number}.txt"] = f"0 0.5 0.5 0.3 0.2 {turn:.7f}\n1 0.5 0.5 0.3 0.2 0.000001\n"
+    source = taken(write(tmp_path, files))
+    assert source.items[0].rows
+    kind, *values = [float(value) for value in source.items[0].rows[0].text.split()]
+    across, down = 0.2 * STORED[1] / STORED[0], 0.3 * STORED[0] / STORED[1]
+    assert (kind, len(values)) == (0, 8)
+    assert (max(values[::2]) - min(values[::2]), max(values[1::2]) - min(values[1::2])) == pytest.approx(
+        (across, down), abs=1e-4
+    )
+    assert "columns_angle" in codes(source)
+
+
+@pytest.mark.parametrize("third", [[], [0.9], [2]])
+def test_coco_keypoints_without_a_visibility(tmp_path: Path, third: list[float]) -> None:
+    """As pairs, and with a score in the place of it."""
+    drawn = draw(12)
+    said = json.loads(coco({name: [(b[0], *COCO["top_left"][0](b)) for b in boxes] for name, boxes in drawn.items()},
+                           lambda _: STORED))  # fmt: skip
+    for element in said["annotations"]:
+        left, top, width, height = element["bbox"]
+        element["keypoints"] = [part for share in (0.25, 0.5, 0.75, 0.9)
+                                for part in [left + share * width, top + share * height, *third]]  # fmt: skip
+    files: Files = {f"images/{name}.jpg": picture() for name in drawn} | {"anno.json": json.dumps(said)}
+    source = taken(write(tmp_path, files))
+    assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [4, 3]})
+    same(boxes_of(tmp_path, source), drawn)
+    assert source.items[0].rows
+    assert source.items[0].rows[0].text.split()[7::3] == ["2"] * 4
 
 
 def test_kpt_shape_that_the_rows_do_not_have(tmp_path: Path) -> None:
