@@ -53,6 +53,7 @@ def test_the_sample_is_one_click_away(open_page: Open) -> None:
     shoot(page, "flow-dataset")
 
 
+@pytest.mark.timeout(600)  # two trainings, and a program that runs the weights
 def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) -> None:
     page = open_page("/datasets")
     dataset = upload_sample(page, tmp_path / "sample")

@@ -120,7 +120,7 @@ def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_pa
     expect(page.get_by_role("alert")).to_contain_text("“none.mp4” can't be used")
     expect(page.get_by_role("alert")).to_contain_text("not a video that can be decoded")
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
-    expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=60_000)
+    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=60_000)
     expect(page.get_by_role("alert")).to_have_count(0)
     timeline = page.get_by_role("slider", name="Objects detected over time")
     timeline.focus()
@@ -195,7 +195,7 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.mp4", "mp4v"))
     expect(page.locator("[data-video-notice]")).to_contain_text("The server is converting it")
-    expect(page.locator("[data-video-text]")).to_have_text("4 of 4 frames", timeout=90_000)
+    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=90_000)
     expect(page.locator("[data-video-notice]")).to_be_empty()
 
 
