@@ -9,6 +9,7 @@ from typing import IO, Any
 from flask import current_app
 from flask_babel import gettext as _
 
+from app.core.natural import natural_key
 from app.database import writing
 from app.errors import BadUpload, NotFound, Unprocessable
 from app.events import Planned
@@ -209,7 +210,7 @@ class DatasetImport(DatasetBase):
         pacer = Pacer()
         inner = sorted(
             (item for item in here.iterdir() if not item.name.startswith(".") and is_folder(item)),
-            key=lambda item: item.name.casefold(),
+            key=lambda item: natural_key(item.name),
         )
         shown = [
             {

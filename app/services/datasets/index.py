@@ -181,7 +181,10 @@ class Index:
         total = self.count(tables, found)
         name = query["sort"].lstrip("-")
         way = "DESC" if query["sort"].startswith("-") else "ASC"
-        column = "held.image_id" if name == "id" and "held" in tables else f"image.{name}"
+        column = {"id": "held.image_id" if "held" in tables else "image.id", "file": "image.split"}.get(
+            name, f"image.{name}"
+        )
+        # The worker numbered the images of a split by name, image2 before image10.
         order = f"{column} {way}" if name == "id" else f"{column} {way}, image.id {way}"
         page = f"SELECT image.id FROM {tables}{found.where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
         per_page = query["per_page"]

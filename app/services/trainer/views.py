@@ -9,6 +9,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.natural import natural_key
 from app.errors import NotFound
 from app.models import TrainingStatus
 from app.services.storage.damaged import damaged_in, set_file_aside
@@ -102,7 +103,7 @@ class TrainingViews(TrainingBase):
         pictures = [path for path in place.glob("*.*g") if path.is_file() and not path.is_symlink()]
         found = [(kind_of(path.name), path) for path in pictures]
         order = list(KINDS)
-        shown = sorted(((order.index(kind), natural(path.name), kind, path) for kind, path in found if kind))
+        shown = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in found if kind))
         return {
             "evaluation": (self.folder(training_id) / "evaluation" / "evaluation.json").is_file(),
             "damaged": damaged_in(self.folder(training_id) / name for name in ("", "run", "previews", "evaluation")),
@@ -131,11 +132,6 @@ class TrainingViews(TrainingBase):
 
 def kind_of(name: str) -> str | None:
     return next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, name, re.ASCII)), None)
-
-
-def natural(name: str) -> tuple[Any, ...]:
-    """Sorts train_batch2 before train_batch10."""
-    return tuple((int(text), "") if text.isdecimal() else (-1, text) for text in re.split(r"(\d+)", name))
 
 
 def there(path: Path, otherwise: str) -> Path:

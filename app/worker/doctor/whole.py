@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.natural import natural_key
 from app.worker.doctor.model import Entry, Finding
 from app.worker.doctor.statistics import SPLITS, Statistics
 
@@ -58,9 +59,9 @@ def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
     return {kind: [group for group in groups.values() if len(group) > 1] for kind, groups in found.items()}
 
 
-def order(entry: Entry) -> tuple[int, str]:
-    """The order of the index."""
-    return SPLITS.index(entry.split), entry.name
+def order(entry: Entry) -> tuple[int, tuple[str, str]]:
+    """The order of the index: image2 before image10."""
+    return SPLITS.index(entry.split), natural_key(entry.name)
 
 
 def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, dict[str, Any]]:
