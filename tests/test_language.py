@@ -6,6 +6,7 @@ The terms are those of the wiki's glossary; a word that is avoided there is in n
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -239,3 +240,23 @@ def test_scripts_import_what_they_translate_with() -> None:
         and not re.search(rf"import {{[^}}]*\b{name}\b[^}}]*}} from \"[./]+i18n.js\"", source)
     ]
     assert missing == []
+
+
+# In prose these words have their everyday meanings, too: a server that is stopped, a user who marks.
+EVERYDAY = {"marcad[oa]s?", "marca", "parar", "parado", "cancelado", "ninguém", "measures?", "marks?", "figures?"}
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted((ROOT / "wiki").glob("*.md")), ROOT / "README.md"], ids=lambda path: path.name
+)
+def test_the_wiki_uses_the_terms(path: Path) -> None:
+    """Code and addresses are left out: the API has its own names."""
+    language = "en" if path.name in {"User-Guide.md", "README.md"} else "pt"
+    prose = re.sub(r"```.*?```|`[^`]*`|\]\([^)]*\)", " ", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    wrong = [
+        f"{found.group()} → {instead}"
+        for word, instead in AVOIDED[language].items()
+        for found in re.finditer(rf"\b(?:{word})\b", prose, re.IGNORECASE)
+        if not any(re.fullmatch(usual, found.group(), re.IGNORECASE) for usual in EVERYDAY)
+    ]
+    assert wrong == []

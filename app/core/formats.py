@@ -59,7 +59,7 @@ FORMATS = (
            "mask PNGs"),
     Format("folders", "", "`train/CLASSE/…`, `val/CLASSE/…`; `CLASSE/…`: duas ou mais pastas lado a lado, com duas "
            "ou mais imagens cada e nada que pareça anotação; nos outros casos, quando a tarefa `classify` é pedida "
-           "(campo **Tarefa** do envio)", ("classify",), "folders of classes"),
+           "(campo **Tarefa** do upload)", ("classify",), "folders of classes"),
 )  # fmt: skip
 KEYS = tuple(item.key for item in FORMATS)
 
