@@ -23,6 +23,7 @@ threads = 600
 worker_connections = 4000
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
+limit_request_line = 8190  # a folder of the server, in letters of four bytes each
 limit_request_field_size = 65536  # Upload-Metadata carries the dataset's form: class names may be many
 control_socket_disable = True
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are no headers: a client would choose what its address means

@@ -96,9 +96,11 @@ def register_services(app: APIFlask) -> None:
     from app.services.system.database import watch as watch_queries
     from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
+    from app.services.trainer.architectures import architectures
     from app.services.uploads import UploadService
 
     watch_queries(app)
+    app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
     PASSED_ON.more = app.config["CHILD_ENV"]
     storage = StorageService(app.config["DATA_ROOT"])
     jobs = JobService(Path(app.config["DATA_ROOT"]) / "jobs")

@@ -174,17 +174,61 @@ def describe_errors(spec: Any) -> Any:
     for name in ("HTTPError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
+    names = current_app.extensions["architecture_names"]()
+    schemas["TrainingIn"]["properties"]["architecture"]["enum"] = names
+    spec["paths"]["/api/uploads/{upload_id}"]["patch"]["requestBody"] = {
+        "required": True,
+        "content": {CHUNK_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+    for name, schema in schemas.items():
+        if name.endswith(("In", "Form", "Patch")):
+            for field in schema.get("properties", {}).values():
+                refuse_nul(field)
     spec["tags"] = list({tag["name"]: tag for tag in spec.get("tags", [])}.values())  # one for several blueprints
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for operations in spec["paths"].values():
         for operation in operations.values():
             if "responses" not in operation:
                 continue
+            say_what_is_required(operation, schemas)
             responses = operation["responses"]
             for code in [code for code in responses if str(code) >= "400"]:
                 responses[code] = {"description": responses[code]["description"], "content": content}
             responses["default"] = {"description": "Any other failure", "content": content}
     return spec
+
+
+REQUIRED_HEADERS = {"Tus-Resumable", "Upload-Length", "Upload-Offset"}  # checked by the protocol's rules, not a schema
+
+
+def say_what_is_required(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Ids are numbers from 1 on. Some headers of uploads, and bodies with a required field, must be sent."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        if schema.pop("nullable", False) and "default" in schema:
+            del schema["default"]  # null stands for a parameter that is not sent
+        if parameter["in"] == "path" and parameter["name"] in id_names():
+            schema.update(type="integer", minimum=1)
+        if parameter["in"] == "query":
+            refuse_nul(schema)
+        parameter["required"] = parameter.get("required", False) or parameter["name"] in REQUIRED_HEADERS
+    body = operation.get("requestBody")
+    for content in body["content"].values() if body else ():
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        if schemas.get(name, content["schema"]).get("required"):
+            operation["requestBody"]["required"] = True
+
+
+def refuse_nul(schema: dict[str, Any]) -> None:
+    """No text of a request may hold NUL, see inputs.py."""
+    if schema.get("type") == "string" and not {"pattern", "enum", "format"} & set(schema):
+        schema["pattern"] = "^[^\\u0000]*$"
+
+
+def id_names() -> set[str]:
+    """The names that ids have in addresses."""
+    converters = [pair for rule in current_app.url_map.iter_rules() for pair in rule._converters.items()]
+    return {name for name, converter in converters if isinstance(converter, IdConverter)}
 
 
 def policy() -> str:

@@ -1,11 +1,16 @@
 """The OpenAPI page: valid, whole, and served from our own files."""
 
+import io
 import re
+import time
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+from app.schemas import ReportOut
+from tests.data import yolo_zip
 
 SPECIFIED = {
     ("get", "/api/datasets"),
@@ -111,3 +116,29 @@ def test_its_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     addresses = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
     assert addresses
     assert [address for address in addresses if "//" in address] == []
+
+
+def test_it_says_what_is_required_and_what_fits(description: dict[str, Any]) -> None:
+    paths, schemas = description["paths"], description["components"]["schemas"]
+    report = paths["/api/datasets/{dataset_id}/report.json"]["get"]["responses"]["200"]["content"]
+    assert report == {"application/json": {"schema": {"$ref": "#/components/schemas/ReportOut"}}}
+    assert set(schemas["ReportOut"]["properties"]) >= {"dataset_id", "findings", "counts", "summary"}
+    assert paths["/api/datasets"]["post"]["requestBody"]["required"] is True
+    for method, place in operations(description):
+        path = next(path for path in paths if re.sub(r"\{[^}]*\}", "{}", path) == place)
+        for parameter in paths[path][method].get("parameters", ()):
+            if parameter["in"] == "path" and parameter["name"].endswith("_id") and "upload" not in path:
+                assert parameter["schema"] == {"type": "integer", "minimum": 1}
+            assert "nullable" not in parameter["schema"], "not a word of OpenAPI 3.1"
+    assert {"yolov8n", "yolo11n-seg"} <= set(schemas["TrainingIn"]["properties"]["architecture"]["enum"])
+
+
+def test_the_report_is_as_described(client: FlaskClient, app: Any) -> None:
+    form = {"name": "A", "file": (io.BytesIO(yolo_zip()), "a.zip")}
+    dataset_id = client.post("/api/datasets", data=form).get_json()["dataset_id"]
+    until = time.monotonic() + 60
+    while client.get(f"/api/datasets/{dataset_id}").get_json()["status"] != "valid":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    report = client.get(f"/api/datasets/{dataset_id}/report.json").get_json()
+    assert ReportOut().dump(report) == report

@@ -14,6 +14,7 @@ from app.schemas import (
     ImageDetail,
     ImagePage,
     ImageQuery,
+    ReportOut,
     RevisionQuery,
     RevisionStarted,
     StatisticsOut,
@@ -97,7 +98,8 @@ def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.get("/<id:dataset_id>/report.json")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
-@blueprint.doc(responses=described("application/json", "Summary, counts and all issues"))
+@blueprint.output(ReportOut, description="Summary, counts and all issues")
+@blueprint.doc(responses=GONE)
 def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
     """Download all issues as JSON."""
     pieces = services().datasets.report_json(dataset_id, query.get("revision"))

@@ -12,6 +12,7 @@ from app.schemas.dataset_contents import (
     ImageOut,
     ImagePage,
     ImageQuery,
+    ReportOut,
     RevisionQuery,
     StatisticsOut,
 )

@@ -78,17 +78,28 @@ def one_of(choices: Any) -> OneOf:
     return OneOf(choices, error=_l("Must be one of: %(choices)s.", choices=", ".join(choices)))
 
 
+class StrictBoolean(Boolean):
+    """true or false of JSON; 0, "no" and the like are a mistake there."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+CONTROL = r"\u0000-\u001f\u007f"
+BLANK = r"\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+NAME = f"[^{CONTROL}]*[^{CONTROL} {BLANK}][^{CONTROL}]*"
+
+
 def name_field(**options: Any) -> String:
     """A name of 1 to 100 visible characters."""
     return String(
         validate=[
             Length(1, 100, error=_l("Must have 1 to 100 characters.")),
-            Regexp(
-                r"[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*\Z",
-                error=_l("Must have visible characters only."),
-            ),
+            Regexp(rf"{NAME}\Z", error=_l("Must have visible characters only.")),
         ],
-        **options,
+        **{"metadata": {"pattern": f"^{NAME}$"}} | options,
     )
 
 

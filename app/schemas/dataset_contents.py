@@ -156,6 +156,20 @@ class FindingPage(Page):
     revision = Integer()
 
 
+class ReportOut(Schema):
+    """Everything that the check of a revision found."""
+
+    dataset_id = Integer()
+    name = String()
+    revision = Integer()
+    task = String()
+    summary = Dict(metadata={"description": "As a dataset has it."})
+    counts = Nested(FindingCounts)
+    codes = List(Nested(CodeOut))
+    cost = Nested(CostOut, metadata={"description": "Of all fixes together."})
+    findings = List(Nested(FindingOut))
+
+
 class ClassCounts(Schema):
     class_ = Integer(data_key="class", attribute="class")
     name = String()
@@ -212,7 +226,10 @@ class Codes(Field):
 
 CODES = {
     "description": "Issue codes, or “all”.",
-    "oneOf": [{"type": "string", "enum": ["all"]}, {"type": "array", "items": {"type": "string"}}],
+    "oneOf": [
+        {"type": "string", "enum": ["all"]},
+        {"type": "array", "items": {"type": "string", "maxLength": 40}, "minItems": 1, "maxItems": 100},
+    ],
 }
 
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from apiflask.fields import Boolean, Dict, Field, File, Float, Integer, List, Nested, String
-from apiflask.validators import Length
+from apiflask.validators import Length, Range
 from flask_babel import gettext as _
-from marshmallow import ValidationError, validates_schema
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError
 
 from app import inputs
 from app.core import formats
 from app.core.readings import QUESTION_OF
-from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, between, name_field, one_of
+from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, StrictBoolean, between, name_field, one_of
 from app.schemas.dataset_contents import CODES, Codes
 
 TASKS = ("detect", "segment", "pose", "obb", "classify")
@@ -28,27 +29,26 @@ class DatasetQuery(PageQuery):
     )
 
 
+def share() -> Range:
+    """Without training and validation images nothing can be trained."""
+    return Range(0, 1_000_000, min_inclusive=False, error=_l("Must be greater than 0, and at most 1,000,000."))
+
+
 class SplitIn(Schema):
     """The shares of a new split; they need not sum up to anything."""
 
-    train = Float(load_default=80.0, validate=between(0, 1_000_000))
-    val = Float(load_default=15.0, validate=between(0, 1_000_000))
+    train = Float(load_default=80.0, validate=share(), metadata={"exclusiveMinimum": 0})
+    val = Float(load_default=15.0, validate=share(), metadata={"exclusiveMinimum": 0})
     test = Float(load_default=5.0, validate=between(0, 1_000_000))
     seed = Integer(load_default=0, validate=between(0, 2**31 - 1))
-
-    @validates_schema
-    def both_sides(self, data: dict[str, Any], **_options: Any) -> None:
-        """Without training and validation images nothing can be trained."""
-        for name in ("train", "val"):
-            if data[name] <= 0:
-                raise ValidationError(_("Must be greater than 0."), name)
 
 
 class JSONField(Field):
     """A JSON value in a form field, loaded by another field."""
 
     def __init__(self, inner: Field, **options: Any) -> None:
-        super().__init__(**options)
+        described = {"type": "string", "contentMediaType": "application/json", "example": ""}
+        super().__init__(**options | {"metadata": described | options.get("metadata", {})})
         self.inner = inner
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
@@ -136,7 +136,7 @@ class ChoicesIn(Schema):
     """What can be chosen about a dataset, as JSON."""
 
     root = String(validate=Length(max=2000), allow_none=True, metadata=ROOT)
-    merge = Boolean(metadata=MERGE)
+    merge = StrictBoolean(metadata=MERGE)
     classes = String(validate=Length(max=100_000))
     names = List(class_name(), validate=Length(max=10_000), allow_none=True, metadata=NAMES)
     rename = Dict(keys=class_name(), values=class_name(), validate=Length(max=10_000), allow_none=True, metadata=RENAME)
@@ -161,7 +161,7 @@ class ImportIn(ChoicesIn):
 
 
 class ImportQuery(Schema):
-    path = String(load_default="", validate=Length(max=2000))
+    path = String(load_default="", validate=Length(max=600))  # so that it fits a line of a request
 
 
 class FolderOut(Schema):

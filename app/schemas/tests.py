@@ -30,12 +30,18 @@ class TestForm(Schema):
     iou = Float(load_default=0.5, validate=between(0, 1))
 
 
+CHECKPOINT = "(best|last|[1-9][0-9]{0,8})"
+
+
 class CheckpointChoice(Schema):
     """Which weights of the training."""
 
     checkpoint = String(
-        validate=Regexp(r"(best|last|[1-9]\d{0,8})\Z", error=_l("Must be best, last or an epoch number.")),
-        metadata={"description": "best, last, or an epoch number. Default: the best available weights."},
+        validate=Regexp(rf"{CHECKPOINT}\Z", error=_l("Must be best, last or an epoch number.")),
+        metadata={
+            "pattern": f"^{CHECKPOINT}$",
+            "description": "best, last, or an epoch number. Default: the best available weights.",
+        },
     )
 
 

@@ -4,7 +4,7 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
 
-from app.schemas.base import MAX_ID, DateTime, Message, Schema, between, moment, name_field, one_of
+from app.schemas.base import MAX_ID, DateTime, Message, Schema, StrictBoolean, between, moment, name_field, one_of
 from app.schemas.trainings import TrainingCreated, TrainingOut
 
 
@@ -16,7 +16,7 @@ class TrainingPatch(Schema):
         strict=True, validate=between(-100, 100), metadata={"description": "Runs with a higher number start first."}
     )
     start_not_before = moment(allow_none=True, metadata={"description": "ISO 8601; null: as soon as possible."})
-    important = Boolean(truthy={True}, falsy={False}, metadata={"description": "Its weights are always backed up."})
+    important = StrictBoolean(metadata={"description": "Its weights are always backed up."})
 
 
 class ExtendIn(Schema):
@@ -42,7 +42,10 @@ class QueueIn(Schema):
         Integer(strict=True, validate=between(1, MAX_ID)),
         required=True,
         validate=Length(1, 10_000),
-        metadata={"description": "IDs of queued runs, in order. Runs that are left out keep their places."},
+        metadata={
+            "description": "IDs of queued runs, in order. Runs that are left out keep their places.",
+            "uniqueItems": True,
+        },
     )
 
 
@@ -53,8 +56,9 @@ class KeyHeader(Schema):
         data_key="Idempotency-Key",
         validate=Regexp(r"[!-~]{1,200}\Z", error=_l("Must be 1 to 200 visible ASCII characters.")),
         metadata={
+            "pattern": "^[!-~]{1,200}$",
             "description": "Any text that is new for each request. Within 24 hours, the same key returns the "
-            "first response and does nothing; with another body, it is refused (422)."
+            "first response and does nothing; with another body, it is refused (422).",
         },
     )
 

@@ -46,7 +46,14 @@ class TrainingQuery(PageQuery):
 
 
 class CompareQuery(Schema):
-    ids = IdList(required=True, metadata={"description": "Up to 10 IDs, comma separated: 3,5,8."})
+    ids = IdList(
+        required=True,
+        metadata={
+            "type": "string",
+            "description": "Up to 10 IDs, comma separated: 3,5,8.",
+            "pattern": r"^[1-9]\d{0,17}(,[1-9]\d{0,17}){0,9}$",
+        },
+    )
 
 
 class LogQuery(Schema):

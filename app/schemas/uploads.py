@@ -42,17 +42,27 @@ class UploadOut(Schema):
     retriable = Boolean(metadata={"description": "Failed, but the bytes are kept: an empty PATCH at `length` retries."})
 
 
+BYTES = {"type": "string", "pattern": r"^\d{1,18}$"}
+CHECKSUM = {"type": "string", "pattern": "^(sha1|sha256|md5) [A-Za-z0-9+/]+={0,2}$"}
+
+
 class TusHeaders(Schema):
     """What each request but OPTIONS and GET carries. The protocol has its own status codes for what is wrong here."""
 
     class Meta:
         unknown = EXCLUDE
 
-    version = String(data_key="Tus-Resumable", load_default=None, metadata={"description": "1.0.0, else 412."})
+    version = String(
+        data_key="Tus-Resumable",
+        load_default=None,
+        metadata={"description": "1.0.0, else 412.", "enum": ["1.0.0"], "type": "string"},
+    )
 
 
 class CreationHeaders(TusHeaders):
-    length = String(data_key="Upload-Length", load_default=None, metadata={"description": "Bytes of the whole file."})
+    length = String(
+        data_key="Upload-Length", load_default=None, metadata=BYTES | {"description": "Bytes of the whole file."}
+    )
     metadata = String(
         data_key="Upload-Metadata",
         load_default="",
@@ -61,15 +71,20 @@ class CreationHeaders(TusHeaders):
             "fields of POST /api/datasets; name defaults to the file's. Further names are ignored."
         },
     )
-    checksum = String(data_key="Upload-Checksum", load_default=None, metadata={"description": "Of the body, if any."})
+    checksum = String(
+        data_key="Upload-Checksum", load_default=None, metadata=CHECKSUM | {"description": "Of the body, if any."}
+    )
 
 
 class ChunkHeaders(TusHeaders):
-    offset = String(data_key="Upload-Offset", load_default=None, metadata={"description": "As HEAD says, else 409."})
+    offset = String(
+        data_key="Upload-Offset", load_default=None, metadata=BYTES | {"description": "As HEAD says, else 409."}
+    )
     checksum = String(
         data_key="Upload-Checksum",
         load_default=None,
-        metadata={
+        metadata=CHECKSUM
+        | {
             "description": "sha1, sha256 or md5, a space, base64 digest. If it differs: 460, and the chunk "
             "is discarded."
         },

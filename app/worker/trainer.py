@@ -9,6 +9,7 @@ from app.events import Stage
 from app.worker import channel, upstream
 from app.worker.failures import DataError, StopRequested, chain, kind_of, sentence
 from app.worker.files import sync_and_replace
+from app.worker.portable import portable_arguments
 from app.worker.report import ending, leave_word
 from app.worker.resuming import NothingLeft, ResumingTrainer
 from app.worker.watched import WatchingTrainer
@@ -87,7 +88,8 @@ class EventTrainer(WatchingTrainer, ResumingTrainer):
         last, best = self.last, self.best
         self.last, self.best = (path.with_name(f".{path.name}.tmp") for path in (last, best))
         try:
-            super().save_model()
+            with portable_arguments(self):
+                super().save_model()
             for draft, path in ((self.last, last), (self.best, best)):
                 if draft.exists():
                     sync_and_replace(draft, path)

@@ -1,0 +1,50 @@
+"""Weights files that tell nothing of this machine: ultralytics writes each argument's absolute path into them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from ultralytics.engine import trainer as engine
+
+# ultralytics' own repository, as a checkpoint names it; ours, when it is run from one.
+NO_REPOSITORY = SimpleNamespace(root="", branch=None, commit=None, message=None, origin=None)
+
+
+@contextmanager
+def portable_arguments(trainer: Any) -> Iterator[None]:
+    """Within, what a trainer saves has paths below the data folder, or the names of files alone.
+
+    A run that is resumed gets its paths from its own spec, see arguments.py.
+    """
+    own, model, repository = trainer.args, trainer.ema.ema, engine.GIT
+    root = Path(own.project).resolve().parent.parent if own.project else None
+    before = dict(vars(model))  # args, and pt_path: where its first weights came from
+    vars(model).update(texts_without_folders(before, root))
+    trainer.args = model.args = without_folders(own, root)
+    engine.GIT = NO_REPOSITORY  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        vars(model).update(before)
+        trainer.args, engine.GIT = own, repository
+
+
+def without_folders(arguments: Any, root: Path | None) -> Any:
+    """A copy of ultralytics' arguments, of which no value is an absolute path."""
+    made = copy(arguments)
+    vars(made).update(texts_without_folders(vars(arguments), root))
+    return made
+
+
+def texts_without_folders(values: dict[str, Any], root: Path | None) -> dict[str, str]:
+    """Those of the values that are absolute paths, shortened."""
+    paths = {name: Path(value) for name, value in values.items() if isinstance(value, str | Path) and str(value)}
+    return {name: relative(path, root) for name, path in paths.items() if path.is_absolute()}
+
+
+def relative(path: Path, root: Path | None) -> str:
+    """Below the data folder, else the last part."""
+    return str(path.relative_to(root)) if root is not None and path.is_relative_to(root) else path.name
