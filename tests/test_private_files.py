@@ -11,8 +11,11 @@ from scripts.local_server import Server
 def open_to_others(folder: Path) -> list[str]:
     found = []
     for path in [folder, *folder.rglob("*")]:
-        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            found.append(str(path))
+        try:
+            if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+                found.append(str(path))
+        except FileNotFoundError:  # a draft that has its name by now
+            continue
     return found
 
 

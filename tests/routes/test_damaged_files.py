@@ -241,6 +241,9 @@ def test_it_is_named(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixtu
         damaged = client.get("/api/trainings/1/files").json["damaged"]
         assert damaged == ["evaluation/evaluation.json", "previews/index.json", "run/results.csv"]
         assert client.get("/api/datasets/1").json["damaged"] == ["index.sqlite"]
+        again = client.get("/api/datasets/1/images", headers=ENGLISH)
+        assert again.status_code == 409
+        assert "damaged" in again.json["detail"], "also when it was set aside before"
         assert "previews/index.json is damaged" in caplog.text
     kept = next((tmp_path / "data/models/1/previews").glob(f"index.json-*{SUFFIX}"))
     assert kept.read_bytes() == b"garbage"

@@ -13,10 +13,10 @@ from flask_babel import gettext as _
 from app.errors import Conflict, NotFound, Unprocessable
 from app.models import DatasetRevision
 from app.services.datasets.finding_texts import filled, told_of
-from app.services.datasets.index import Index
+from app.services.datasets.index import Damaged, Index
 from app.services.datasets.revisions import DatasetRevisions
 from app.services.datasets.texts import LEFT_OUT, say
-from app.services.storage.damaged import set_file_aside
+from app.services.storage.damaged import damaged_in, set_file_aside
 
 SEVERITIES = ("error", "warning", "info")
 COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable", "image")
@@ -40,6 +40,8 @@ class DatasetContents(DatasetRevisions):
         try:
             return Index(self.storage.index(dataset_id, row.number)), row
         except FileNotFoundError as error:
+            if "index.sqlite" in damaged_in([self.storage.revision_dir(dataset_id, row.number)]):
+                raise Damaged from error
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
     def images(self, dataset_id: int, query: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,10 +115,9 @@ def escaped(text: str) -> str:
 
 
 class Damaged(Conflict):
-    """An index cannot be read; it is set aside, and a new version of the dataset has a new one."""
+    """An index cannot be read; a new version of the dataset has a new one."""
 
-    def __init__(self, path: Path, error: BaseException) -> None:
-        set_file_aside(path, error)
+    def __init__(self) -> None:
         text = _("The index of this version of the dataset is damaged and was set aside. Its images and labels are not "
                  "affected. Make a new version of the dataset to have a new index.")  # fmt: skip
         super().__init__(text)
@@ -159,7 +158,8 @@ class Index:
         """
         self.connection.close()
         if error is not None and shows_damage(error):
-            raise Damaged(self.path, error) from error
+            set_file_aside(self.path, error)
+            raise Damaged from error
 
     def rows(self, statement: str, values: Any = ()) -> list[Row]:
         with closing(self.connection.execute(statement, values)) as cursor:
