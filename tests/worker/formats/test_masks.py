@@ -138,4 +138,4 @@ def test_damaged_masks(tmp_path: Path) -> None:
     assert {(code, file) for code, file, _ in found_codes(source)} >= {("mask_unreadable", "masks/d.png")}
     bomb = Image.new("1", (13000, 13000))
     files = pictures("images/a.jpg") | {"masks/a.png": png(bomb)}
-    assert "No dataset" in refusal(write(tmp_path / "bomb", files))
+    assert "labels" in refusal(write(tmp_path / "bomb", files))
