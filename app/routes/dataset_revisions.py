@@ -6,8 +6,9 @@ from apiflask import APIBlueprint
 from flask import Response, request, send_file
 from flask_babel import gettext as _
 
-from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted
+from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted, SplitPreviewIn, SplitPreviewOut
 from app.services import services
+from app.services.datasets.split_preview import split_preview
 
 blueprint = APIBlueprint("dataset_revisions", __name__, url_prefix="/api/datasets", tag="Datasets")
 
@@ -53,6 +54,16 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
     """
     fixes = changes.pop("fixes", None)
     return started(services().datasets.revise(dataset_id, changes, fixes))
+
+
+@blueprint.post("/<id:dataset_id>/split-preview")
+@blueprint.input(SplitPreviewIn, arg_name="values")
+@blueprint.output(SplitPreviewOut)
+@blueprint.doc(responses={404: "There is no such dataset.", 409: "The version is from before such previews."})
+def preview_split(dataset_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Say what a new split would be: the numbers of the version that it would make. Nothing is changed."""
+    held = services()
+    return split_preview(held.storage, held.datasets.get(dataset_id), values["split"])
 
 
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")

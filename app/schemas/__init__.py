@@ -31,6 +31,8 @@ from app.schemas.datasets import (
     RevisionsOut,
     RevisionStarted,
     SampleOut,
+    SplitPreviewIn,
+    SplitPreviewOut,
 )
 from app.schemas.defaults import ChecksOut, DefaultsOut
 from app.schemas.estimate import EstimateOut

@@ -146,6 +146,28 @@ class ChoicesIn(Schema):
     reading = Readings(allow_none=True, metadata=READING)
 
 
+class SplitPreviewIn(Schema):
+    split = Nested(SplitIn, required=True, allow_none=True, metadata={"description": "null: as in the upload."})
+
+
+class SplitClassOut(Schema):
+    """Images that hold a class, by set."""
+
+    name = String()
+    train = Integer()
+    val = Integer()
+    test = Integer()
+
+
+class SplitPreviewOut(Schema):
+    """Exactly what a new version with this split will have."""
+
+    how = String(metadata={"enum": ["given", "split_made", "split_wished", "val_split"]})
+    splits = Dict(metadata={"description": "Images by set: train, val, test."})
+    classes = List(Nested(SplitClassOut))
+    torn = Integer(metadata={"description": "Images that can't stay with those that they belong to."})
+
+
 class RevisionIn(ChoicesIn):
     """What the next revision does differently; what is not named stays as it is."""
 

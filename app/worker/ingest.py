@@ -33,6 +33,7 @@ from app.events import Refused as RefusedEvent
 from app.worker import classes, formats
 from app.worker.adopt import take_over
 from app.worker.arrivals import Stopped, arrivals, has_task
+from app.worker.assign import Material
 from app.worker.build import Building
 from app.worker.channel import Channel
 from app.worker.doctor import Done, Entry, Examination, Picture, Report, Scan, ScanSpec, apply_fixes, examine
@@ -121,7 +122,7 @@ class Ingest:
         source.items.clear()
         self.tell_converted(pictures)
         entries, effects = self.fix(source, entries)
-        self.build(source, entries, effects)
+        self.build(source, entries, effects, done.material)
 
     def read(self) -> Source:
         """What the files are; says Planned."""
@@ -238,7 +239,7 @@ class Ingest:
             found=source.findings,
         )
 
-    def build(self, source: Source, entries: list[Entry], effects: list[Done]) -> None:
+    def build(self, source: Source, entries: list[Entry], effects: list[Done], material: Material) -> None:
         """Examine the entries, build the tree; says Ingested."""
         with Building(self.dataset / "revisions" / str(self.spec["number"])) as building:
             index = building.folder / "index.sqlite"
@@ -247,6 +248,7 @@ class Ingest:
             total, progress = len(entries), self.progress("building")
             building.fill(entries, report.task == "classify", lambda done: progress(done, total))
             building.describe(names, source.keypoints)
+            material.save(building.folder)
             found = building.finish()
         self.channel.say(self.result(source, names, report, effects, found, building.size))
 

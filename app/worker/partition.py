@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.worker.assign import Assigned, Material, assign
 from app.worker.classes import classes_in
 from app.worker.doctor import Picture, near_duplicates
 from app.worker.formats import Item, Refused, Source, decision
 from app.worker.sources import copies, sources
-from app.worker.split import VAL_SHARE, Shares, split
+from app.worker.split import SPLITS, VAL_SHARE, Shares
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Partition:
     splits: list[str]
     groups: list[int | None]
     sources: list[str]  # see sources.py
+    material: Material  # what the splits were made of
     decisions: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -48,51 +50,36 @@ def partition(
     for number, members in enumerate(alike):
         for place in members:
             groups[place] = number
-    splits = [item.split or "train" for item in items]
-    made = Partition(splits, groups, of)
-    given = {item.split for item in items}
-    if wish or given == {None}:
-        shares = wish or Shares()
-        apart(made, items, pictures, alike, shares, list(range(len(items))), kinds)
-        counts = {name: splits.count(name) for name in ("train", "val", "test")}
-        data: dict[str, Any] = counts | {"seed": shares.seed}
-        made.decisions.insert(0, decision("split_made" if wish is None else "split_wished", "split", None, **data))
-    elif "val" not in given:
-        places = [place for place, name in enumerate(splits) if name == "train"]
-        apart(made, items, pictures, alike, Shares(1 - VAL_SHARE, VAL_SHARE, 0), places, kinds)
-        data = {"moved": splits.count("val"), "percent": round(100 * VAL_SHARE)}
-        made.decisions.insert(0, decision("val_split", "split", None, **data))
+    material = Material(
+        keys=[picture.sha256 or item.image for item, picture in zip(items, pictures, strict=True)],
+        given=[item.split for item in items],
+        classes=[sorted(held, key=str) for held in kinds],
+        ties=[*alike, *by_key([item.label or "" for item in items]), *by_key(of)],
+    )
+    done = assign(material, wish)
+    return Partition(done.splits, groups, of, material, decided(done, wish or Shares()))
+
+
+def decided(done: Assigned, shares: Shares) -> list[dict[str, Any]]:
+    """What is told about a split that was made here."""
+    counts: dict[str, Any] = {name: done.splits.count(name) for name in SPLITS}
+    made = []
+    if done.how == "val_split":
+        data = {"moved": counts["val"], "percent": round(100 * VAL_SHARE)}
+        made.append(decision("val_split", "split", None, **data))
+    elif done.how != "given":
+        made.append(decision(done.how, "split", None, **counts, seed=shares.seed))
+    if done.torn:
+        made.append(decision("groups_torn", None, None, count=done.torn))
     return made
 
 
-def apart(
-    made: Partition,
-    items: Sequence[Item],
-    pictures: Sequence[Picture],
-    alike: list[list[int]],
-    shares: Shares,
-    places: list[int],
-    kinds: Sequence[set[int | str]],
-) -> None:
-    """Split the images at these places anew."""
-    here = {place: position for position, place in enumerate(places)}
-    ties = [[here[place] for place in members if place in here] for members in alike]
-    ties += by_key([item.label or "" for item in items], places, here)
-    ties += by_key(made.sources, places, here)
-    keys = [pictures[place].sha256 or items[place].image for place in places]
-    done = split(keys, [kinds[place] for place in places], ties, shares)
-    for place, name in zip(places, done.splits, strict=True):
-        made.splits[place] = name
-    if done.torn:
-        made.decisions.append(decision("groups_torn", None, None, count=done.torn))
-
-
-def by_key(keys: Sequence[str], places: list[int], here: dict[int, int]) -> list[list[int]]:
-    """Positions of images with the same key; an empty one is none."""
+def by_key(keys: Sequence[str]) -> list[list[int]]:
+    """Places of images with the same key; an empty one is none."""
     groups: dict[str, list[int]] = {}
-    for place in places:
-        if keys[place]:
-            groups.setdefault(keys[place], []).append(here[place])
+    for place, key in enumerate(keys):
+        if key:
+            groups.setdefault(key, []).append(place)
     return [members for members in groups.values() if len(members) > 1]
 
 

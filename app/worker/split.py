@@ -67,6 +67,7 @@ def split(
             bundle.classes.update(set(classes[place]) or {None})
     assigned = stratified(bundles, shares)
     fill_empty(bundles, assigned, shares)
+    Cover(bundles, assigned, shares).run()
     splits = [""] * len(keys)
     for bundle, name in zip(bundles, assigned, strict=True):
         for place in bundle.members:
@@ -161,3 +162,56 @@ def fill_empty(bundles: list[Bundle], assigned: list[str], shares: Shares) -> No
         others = [number for number, split in enumerate(assigned) if assigned.count(split) > 1 or split == "test"]
         if others:
             assigned[min(others, key=lambda number: len(bundles[number].members))] = name
+
+
+class Cover:
+    """Gives each class training and validation images, where there are bundles enough: without, it is neither learnt
+    nor evaluated.
+
+    Args:
+        bundles, assigned: what belongs together, and the split of each; `assigned` is changed.
+    """
+
+    def __init__(self, bundles: list[Bundle], assigned: list[str], shares: Shares) -> None:
+        self.bundles, self.assigned = bundles, assigned
+        self.needed = [name for name in ("train", "val") if shares.parts[name] > 0]
+        self.holders: dict[Hashable, list[int]] = {}
+        self.counts: dict[str, Counter[Hashable]] = {name: Counter() for name in SPLITS}  # bundles by split and class
+        for number, bundle in enumerate(bundles):
+            for kind in bundle.classes:
+                self.holders.setdefault(kind, []).append(number)
+                self.counts[assigned[number]][kind] += 1
+
+    def run(self) -> None:
+        """Class by class, the rarest first; training before validation."""
+        for kind in sorted(self.holders, key=lambda kind: (len(self.holders[kind]), str(kind))):
+            for name in self.needed:
+                if kind is not None and not self.counts[name][kind]:
+                    self.bring(kind, name)
+
+    def bring(self, kind: Hashable, name: str) -> None:
+        """Move the smallest bundle with the class that can be spared where it is, and one of its size back."""
+        free = [number for number in self.holders[kind] if self.spared(number, kind if name == "train" else None)]
+        if not free:
+            return
+        number = min(free, key=lambda number: (len(self.bundles[number].members), self.bundles[number].turn))
+        before, size = self.assigned[number], len(self.bundles[number].members)
+        self.move(number, name)
+        back = (other for other, split in enumerate(self.assigned) if split == name and other != number)
+        fits = (other for other in back if len(self.bundles[other].members) == size and self.spared(other))
+        if (other := next(fits, None)) is not None:
+            self.move(other, before)
+
+    def spared(self, number: int, otherwise: Hashable = None) -> bool:
+        """Whether its split keeps each class without it; `otherwise`: a class that is needed more elsewhere."""
+        split = self.assigned[number]
+        if split not in self.needed:
+            return True
+        kinds = self.bundles[number].classes.keys() - {None, otherwise}
+        return all(self.counts[split][kind] > 1 for kind in kinds)
+
+    def move(self, number: int, name: str) -> None:
+        for kind in self.bundles[number].classes:
+            self.counts[self.assigned[number]][kind] -= 1
+            self.counts[name][kind] += 1
+        self.assigned[number] = name

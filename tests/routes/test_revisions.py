@@ -59,6 +59,30 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
+def test_a_split_is_what_was_promised(client: FlaskClient) -> None:
+    """For shares, for another seed, and as in the upload: the numbers before are those of the new version."""
+    upload(client, zip_bytes(files(24)))
+    settled(client, 1)
+    for split in (
+        {"train": 50, "val": 25, "test": 25, "seed": 3},
+        {"train": 90, "val": 10, "test": 0, "seed": 8},
+        None,
+    ):
+        answer = client.post("/api/datasets/1/split-preview", json={"split": split}, headers=ENGLISH)
+        assert answer.status_code == 200, answer.text
+        promise = answer.json
+        assert revise(client, split=split).status_code == 202
+        row = made(client, 1)
+        assert row["status"] == "ready", row
+        dataset = client.get("/api/datasets/1").json
+        assert promise["splits"] == {name: dataset[f"{name}_images"] for name in ("train", "val", "test")}
+        assert [item["name"] for item in promise["classes"]] == ["cat", "dog"]
+        assert all(item["train"] and item["val"] for item in promise["classes"])
+        assert sum(item["val"] for item in promise["classes"]) == promise["splits"]["val"], "one class an image"
+    assert client.post("/api/datasets/1/split-preview", json={"split": {"val": 0}}).status_code == 422
+    assert client.post("/api/datasets/9/split-preview", json={"split": None}).status_code == 404
+
+
 def test_another_split_and_back(client: FlaskClient, app: APIFlask) -> None:
     upload(client, zip_bytes(files()))
     first = settled(client, 1)

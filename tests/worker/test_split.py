@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.worker.split import MOST, SPLITS, Shares, joined, split
+from app.worker.assign import Material, assign, counted
+from app.worker.split import MOST, SPLITS, Shares, joined, same, split
 
 
 def keys(count: int) -> list[str]:
@@ -53,6 +54,58 @@ def test_groups_stay_together_and_shares_are_near_the_wish(case: tuple) -> None:
     for name, share in shares_of(done.splits).items():
         assert abs(share - wish.parts[name]) <= 0.04 + largest, (name, share)
         assert (share > 0) or wish.parts[name] < 0.1 + largest
+
+
+@settings(max_examples=80, deadline=None)
+@given(datasets())
+def test_no_class_is_left_without_validation_images_where_that_can_be_avoided(case: tuple) -> None:
+    """A class of two bundles or more has training and validation images; a class of one is trained on."""
+    contents, classes, ties, wish = case
+    done = split(contents, classes, ties, wish)
+    groups = joined(len(contents), [*ties, *same(contents, range(len(contents)))])
+    for kind in {kind for held in classes for kind in held}:
+        holding = [group for group in groups if any(kind in classes[place] for place in group)]
+        splits = {done.splits[group[0]] for group in holding}
+        assert "train" in splits, kind
+        if len(holding) > 2 or (len(holding) == 2 and alone(holding, classes, kind)):
+            assert "val" in splits, (kind, len(holding))
+
+
+def alone(holding: list[list[int]], classes: list[list[int]], kind: int) -> bool:
+    """Whether these images hold one class only, so that moving them costs no other class anything."""
+    return all(set(classes[place]) <= {kind} for group in holding for place in group)
+
+
+def test_a_rare_class_is_validated() -> None:
+    """Three of a hundred images have it, in two groups: 15 % of three are none."""
+    classes = [[0]] * 97 + [[0, 1]] * 3
+    for seed in range(20):
+        done = split(keys(100), classes, [[97, 98]], Shares(seed=seed))
+        assert {"train", "val"} <= set(done.splits[97:]), seed
+        assert abs(done.splits.count("val") - 15) <= 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(datasets(), st.sampled_from(["none", "all", "no val", "test only"]), st.booleans())
+def test_what_is_promised_is_what_is_done(
+    tmp_path_factory: pytest.TempPathFactory, case: tuple, kind: str, wished: bool
+) -> None:
+    """Whatever the upload had, for given splits and wished ones: the promise is made from what was kept on the disk."""
+    contents, classes, ties, wish = case
+    rng = random.Random(len(contents))
+    options = {"none": [None], "all": SPLITS, "no val": ["train", "test"], "test only": [None, "test"]}[kind]
+    material = Material(contents, [rng.choice(options) for _ in contents], [list(held) for held in classes], ties)
+    folder = tmp_path_factory.mktemp("revision")
+    material.save(folder)
+    shares = wish if wished else None
+    promise = counted(Material.load(folder), assign(Material.load(folder), shares))
+    deed = assign(material, shares)
+    assert promise["splits"] == {name: deed.splits.count(name) for name in SPLITS}
+    for row in promise["classes"]:
+        for name in SPLITS:
+            mine = zip(classes, deed.splits, strict=True)
+            assert row[name] == sum(row["class"] in held and place == name for held, place in mine)
+    assert promise["torn"] == deed.torn
 
 
 def test_each_class_is_spread_evenly() -> None:

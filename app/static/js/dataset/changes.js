@@ -1,9 +1,10 @@
 /* The dialogs that change what an import decided. Each has a new revision made with other options: `send(options)` asks the
    server and resolves to why it refused, or to nothing. What was filled in stays until the server has taken it. */
 import { ask, h, icon } from "../dom.js";
-import { number, percent } from "../format.js";
+import { number } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { splitName } from "../splits.js";
+import { SplitPromise } from "./split_promise.js";
 import { classTag, className } from "./objects.js";
 import { formatName, taskName } from "./summary.js";
 
@@ -124,23 +125,20 @@ function askSplit(current, { value }, send) {
   const input = (name, min) => h("input", { class: "form-control", type: "number", min, max: 1000, step: "any", value: start[name] ?? 0, oninput: () => tell() });
   const parts = { train: input("train", 0), val: input("val", 0), test: input("test", 0) };
   const seed = h("input", { class: "form-control", type: "number", min: 0, step: 1, value: start.seed ?? 0 });
-  const told = h("p", { class: "quiet tabular", role: "status" });
+  const promise = new SplitPromise(data);
   const values = () => Object.fromEntries(Object.entries(parts).map(([name, control]) => [name, Math.max(0, Number(control.value) || 0)]));
-  const tell = () => {
-    const shares = values();
-    const sum = shares.train + shares.val + shares.test;
-    const fine = shares.train > 0 && shares.val > 0;
-    told.textContent = fine ? Object.entries(shares).map(([name, part]) => `${splitName(name)} ${percent(part / sum)} ≈ ${number((part / sum) * data.total_images)}`).join(" · ") : t("The training and validation sets can't be empty.");
-    return fine;
-  };
+  const fine = () => values().train > 0 && values().val > 0;
+  const wish = () => (back && back.value() === "given" ? null : { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) });
+  const tell = () => (wish() && !fine() ? promise.refuse(t("The training and validation sets can't be empty.")) : promise.ask(wish()));
+  for (const element of [seed, back?.element].filter(Boolean)) element.addEventListener("input", tell);
   tell();
-  const anew = () => (tell() ? { split: { ...values(), seed: Math.max(0, Math.round(Number(seed.value) || 0)) } } : null);
+  const anew = () => (fine() ? { split: wish() } : null);
   return question(current, send, { title: t("New split"), read: () => (back && back.value() === "given" ? { split: null } : anew()), body: [
     h("p", {}, t("The model trains on the training set, is evaluated on the validation set after every epoch, and on the test set once at the end.")),
     h("p", {}, t("Classes are distributed evenly. Near-duplicates and images from the same source stay in the same set.")),
     back && back.element,
     h("div", { class: "split-fields" }, Object.entries(parts).map(([name, control]) => field(splitName(name), control)), field(t("Seed"), seed)),
-    told, h("p", { class: "quiet" }, t("The same seed always gives the same split."))].filter(Boolean) });
+    promise.element, h("p", { class: "quiet" }, t("The same seed always gives the same split."))].filter(Boolean) });
 }
 
 const TASK_HELP = {

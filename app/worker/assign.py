@@ -1,0 +1,97 @@
+"""Which split each image gets, from nothing but what is kept with a version: what a dialog promises and what the import
+does are one function.
+
+Standard library only.
+"""
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from app.worker.files import put
+from app.worker.split import SPLITS, VAL_SHARE, Shares, split
+
+FILE = "split.json.gz"  # in the folder of a version
+
+
+@dataclass
+class Material:
+    """What the splits of a dataset's images depend on, by image.
+
+    Attributes:
+        keys: what identifies its content. given: its split in the upload. classes: those of its objects.
+        ties: places of images that belong together, in any number of overlapping groups.
+    """
+
+    keys: list[str]
+    given: list[str | None]
+    classes: list[list[int | str]]
+    ties: list[list[int]]
+
+    def save(self, folder: Path) -> None:
+        text = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        put(folder / FILE, lambda draft: draft.write_bytes(gzip.compress(text, 6, mtime=0)))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Material":
+        """
+        Raises:
+            OSError, ValueError, KeyError, TypeError, EOFError: there is none, or it is damaged.
+        """
+        return cls(**json.loads(gzip.decompress((folder / FILE).read_bytes()).decode("utf-8", "surrogatepass")))
+
+
+@dataclass
+class Assigned:
+    """The split of each image; how it came: `split_made`, `split_wished`, `val_split`, or `given`; and how many images
+    could not stay with those that they belong to."""
+
+    splits: list[str]
+    how: str
+    torn: int = 0
+
+
+def assign(material: Material, wish: Shares | None) -> Assigned:
+    """Splits as given; where there are none, or others are wished, stratified ones.
+
+    Args:
+        wish: shares that someone asked for; None: as given, else the default.
+    """
+    splits = [name or "train" for name in material.given]
+    given = set(material.given)
+    if wish or given == {None}:
+        how = "split_made" if wish is None else "split_wished"
+        return apart(material, splits, wish or Shares(), range(len(splits)), how)
+    if "val" not in given:
+        places = [place for place, name in enumerate(splits) if name == "train"]
+        return apart(material, splits, Shares(1 - VAL_SHARE, VAL_SHARE, 0), places, "val_split")
+    return Assigned(splits, "given")
+
+
+def apart(material: Material, splits: list[str], shares: Shares, places: Sequence[int], how: str) -> Assigned:
+    """Split the images at these places anew."""
+    here = {place: position for position, place in enumerate(places)}
+    ties = [[here[place] for place in members if place in here] for members in material.ties]
+    keys, classes = [material.keys[place] for place in places], [material.classes[place] for place in places]
+    done = split(keys, classes, ties, shares)
+    for place, name in zip(places, done.splits, strict=True):
+        splits[place] = name
+    return Assigned(splits, how, done.torn)
+
+
+def counted(material: Material, assigned: Assigned) -> dict[str, Any]:
+    """Images by split, and by class and split: {"splits": {...}, "classes": [{"class", "train", "val", "test"}]}."""
+    classes: dict[int | str, dict[str, int]] = {}
+    for kinds, name in zip(material.classes, assigned.splits, strict=True):
+        for kind in kinds:
+            classes.setdefault(kind, dict.fromkeys(SPLITS, 0))[name] += 1
+    order = sorted(classes, key=lambda kind: (isinstance(kind, str), kind))
+    return {
+        "how": assigned.how,
+        "splits": {name: assigned.splits.count(name) for name in SPLITS},
+        "classes": [{"class": kind} | classes[kind] for kind in order],
+        "torn": assigned.torn,
+    }
