@@ -7,8 +7,8 @@ from flask_babel import gettext as _
 
 from app.errors import AppError, Conflict
 from app.extensions import socketio
+from app.jobs.process import Child
 from app.models import Dataset
-from app.services.process import Child
 from app.services.storage import StorageService
 from app.services.storage.unpack import remove_tree
 
