@@ -98,6 +98,7 @@ def register_services(app: APIFlask) -> None:
     from app.services.trainer import TrainingService
     from app.services.trainer.architectures import architectures
     from app.services.uploads import UploadService
+    from app.services.weights import PretrainedWeights
 
     watch_queries(app)
     app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
@@ -119,7 +120,12 @@ def register_services(app: APIFlask) -> None:
         estimates=estimates,
         backups=BackupService(storage),
         uploads=UploadService(storage, datasets),
+<<<<<<< HEAD
         system=SystemFeed(trainer, estimates, jobs),
+=======
+        system=SystemFeed(trainer, estimates),
+        weights=PretrainedWeights(app.config["WEIGHTS_DIR"], app.config["WEIGHTS_URL"]),
+>>>>>>> 6e24354 (Whether pretrained weights can be had is known before the start, and changes what is proposed)
     )
 
 

@@ -3,20 +3,44 @@
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask_babel import gettext as _
 
-from app.schemas import ChecksOut, DefaultsOut, TrainingIn
+from app.errors import NotFound
+from app.schemas import ChecksOut, DefaultsOut, DefaultsQuery, TrainingIn, WeightsOut, WeightsQuery
 from app.services import services
 from app.services.trainer import advise
+from app.services.trainer.architectures import find
 
 blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
 
 
 @blueprint.get("/api/datasets/<id:dataset_id>/training-defaults")
+@blueprint.input(DefaultsQuery, location="query", arg_name="query")
 @blueprint.output(DefaultsOut)
 @blueprint.doc(responses={404: "The dataset doesn't exist."})
-def training_defaults(dataset_id: int) -> dict[str, Any]:
-    """Suggest values for a run on this dataset and this machine, each with its reason."""
-    return advise.defaults(services().datasets.get(dataset_id))
+def training_defaults(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+    """Suggest values for a run on this dataset and this machine, each with its reason; its time once known."""
+    held = services()
+    found = advise.defaults(
+        held.datasets.get(dataset_id), lambda model: held.weights.starts_from(query["start"], model)
+    )
+    for preset in found["presets"]:
+        preset["seconds"] = held.estimates.known_seconds({"dataset_id": dataset_id, "params": {}} | preset["values"])
+    return found
+
+
+@blueprint.get("/api/weights")
+@blueprint.input(WeightsQuery, location="query", arg_name="query")
+@blueprint.output(WeightsOut)
+@blueprint.doc(
+    description="Tried once in a while, without downloading anything. `checking`: ask again in a second.",
+    responses={404: "The model doesn't exist."},
+)
+def pretrained_weights(query: dict[str, Any]) -> dict[str, Any]:
+    """Say whether the pretrained weights of a model can be had."""
+    if find(query["model"]) is None:
+        raise NotFound(_("There is no such model."))
+    return services().weights.view(query["model"])
 
 
 @blueprint.post("/api/trainings/check")

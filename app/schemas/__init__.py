@@ -34,7 +34,7 @@ from app.schemas.datasets import (
     SplitPreviewIn,
     SplitPreviewOut,
 )
-from app.schemas.defaults import ChecksOut, DefaultsOut
+from app.schemas.defaults import ChecksOut, DefaultsOut, DefaultsQuery, WeightsOut, WeightsQuery
 from app.schemas.estimate import EstimateOut
 from app.schemas.installation import DecisionOut, InstallationOut
 from app.schemas.jobs import JobOut, JobPage, JobQuery, JobStopped

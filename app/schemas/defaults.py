@@ -1,8 +1,9 @@
 """Answers with sensible values for a training, and with what is unusual about given ones."""
 
-from apiflask.fields import Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length
 
-from app.schemas.base import Schema
+from app.schemas.base import Schema, one_of
 
 
 class ReasonOut(Schema):
@@ -19,10 +20,34 @@ class PresetValues(Schema):
     epochs = Integer()
 
 
+class DefaultsQuery(Schema):
+    start = String(
+        load_default="auto",
+        validate=one_of(["auto", "official", "scratch", "training"]),
+        metadata={"description": "What the run will start from: from scratch it needs more epochs."},
+    )
+
+
+class WeightsQuery(Schema):
+    model = String(required=True, validate=Length(1, 40), metadata={"description": "Such as yolov8n or yolo11s-seg."})
+
+
+class WeightsOut(Schema):
+    """Whether pretrained weights can be had."""
+
+    name = String(metadata={"description": "Of the file."})
+    state = String(metadata={"enum": ["cached", "available", "unavailable", "checking"]})
+    cause = String(allow_none=True, metadata={"enum": ["off", "missing", "unreachable"]})
+    size_bytes = Integer(allow_none=True)
+    message = String()
+
+
 class PresetOut(Schema):
     name = String(metadata={"enum": ["quick", "balanced", "best"]})
     title = String()
     description = String()
+    scratch = Boolean(metadata={"description": "It starts without pretrained weights: more epochs are proposed."})
+    seconds = Float(allow_none=True, metadata={"description": "Of the whole run, once measured or done before."})
     values = Nested(PresetValues)
     reasons = List(Nested(ReasonOut))
 

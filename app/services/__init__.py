@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.services.system.feed import SystemFeed
     from app.services.trainer import TrainingService
     from app.services.uploads import UploadService
+    from app.services.weights import PretrainedWeights
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Services:
     backups: "BackupService"
     uploads: "UploadService"
     system: "SystemFeed"
+    weights: "PretrainedWeights"
 
 
 def services() -> Services:

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask_babel import gettext as _
 
 from app.database import writing
+from app.errors import AppError
 from app.extensions import db, socketio
 from app.jobs.process import CRASHES, Child
 from app.models import Dataset, Estimate, Training, now
@@ -79,6 +80,13 @@ class EstimateService:
         wanted = self.check(values)
         figures = self.figures(wanted)
         return history(wanted) if figures is None else measured(wanted, figures)
+
+    def known_seconds(self, values: dict[str, Any]) -> float | None:
+        """The whole run, as far as it is known; None also where no such run could be created."""
+        try:
+            return (self.known(values) or {}).get("seconds")
+        except AppError:
+            return None
 
     def figures(self, wanted: Wanted) -> dict[str, Any] | None:
         """What was measured of this configuration."""

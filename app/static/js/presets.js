@@ -2,7 +2,7 @@
    is chosen; beside each value stands why. */
 import { get } from "./api.js";
 import { $, failure, h, icon, put, skeleton } from "./dom.js";
-import { bytes, number } from "./format.js";
+import { bytes, duration, number } from "./format.js";
 import { t, tn } from "./i18n.js";
 
 const SYMBOLS = { quick: "lightning-charge", balanced: "speedometer2", best: "trophy" };
@@ -14,19 +14,19 @@ export class Presets {
     form.addEventListener("input", ({ target }) => { if (target.name) this.touched.add(target.name); });
   }
 
-  /** Ask for those of a dataset. */
-  async load(dataset) {
+  /** Ask for those of a dataset, for what the run will start from: auto, official, scratch or training. */
+  async load(dataset, start = "auto") {
     if (!dataset) return;
     const turn = ++this.turn;
     try {
-      const { presets, recommended, facts } = await get(`/api/datasets/${dataset}/training-defaults`);
+      const { presets, recommended, facts } = await get(`/api/datasets/${dataset}/training-defaults`, { start });
       if (turn !== this.turn) return;
       Object.assign(this, { presets, chosen: this.chosen || recommended });
       $("[data-preset-facts]").textContent = this.known(facts);
       this.show();
       this.apply(false);
     } catch (error) {
-      if (turn === this.turn) put(this.place, failure(error, () => { put(this.place, skeleton(2)); this.load(dataset); }));
+      if (turn === this.turn) put(this.place, failure(error, () => { put(this.place, skeleton(2)); this.load(dataset, start); }));
     }
   }
 
@@ -37,10 +37,10 @@ export class Presets {
   }
 
   show() {
-    put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("Choose a preset") }, this.presets.map(({ name, title, description, values }) => h("label", { class: "preset" },
+    put(this.place, h("div", { class: "presets", role: "radiogroup", "aria-label": t("Choose a preset") }, this.presets.map(({ name, title, description, values, scratch, seconds }) => h("label", { class: "preset" },
       h("input", { type: "radio", name: "preset", value: name, checked: name === this.chosen, onchange: () => { this.chosen = name; this.apply(true); } }),
       h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title), h("span", { class: "preset-text" }, description),
-      h("span", { class: "preset-values tabular" }, [`YOLOv8${values.model_version}`, tn("{n} epoch", "{n} epochs", values.epochs), `${number(values.img_size)} px`].join(" · "))))));
+      h("span", { class: "preset-values tabular" }, [`YOLOv8${values.model_version}`, tn("{n} epoch", "{n} epochs", values.epochs), `${number(values.img_size)} px`, scratch && t("from scratch"), seconds && t("about {time}", { time: duration(seconds) })].filter(Boolean).join(" · "))))));
   }
 
   get preset() {

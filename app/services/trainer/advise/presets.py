@@ -1,6 +1,7 @@
 """Values for a new training: three wishes, and what each means for this dataset on this machine, with its reasons."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts, facts_of
 from app.services.trainer.advise.facts import as_shown as shown
 from app.services.trainer.advise.memory import largest_batch
+from app.services.trainer.architectures import SUFFIXES
 from app.services.trainer.choose import CLASSIFY_SIZE
 
 STRIDE = 32  # sides are multiples of it: five halvings
@@ -36,16 +38,26 @@ WISHES = {
 }
 
 
-def presets(facts: Facts) -> list[dict[str, Any]]:
+FROM_SCRATCH = {  # nothing is known yet: three times as much learning is needed
+    "quick": Wish(steps=900, fewest=15, most=90, cells=1.0),
+    "balanced": Wish(steps=15_000, fewest=100, most=300, cells=COMFORT),
+    "best": Wish(steps=45_000, fewest=200, most=600, cells=2.0),
+}
+HasWeights = Callable[[str], bool]  # whether a model (yolov8n-seg) starts from pretrained weights
+
+
+def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list[dict[str, Any]]:
     """Each wish with its values, and a reason for each value."""
-    return [preset(name, wish, facts) for name, wish in WISHES.items()]
+    return [preset(name, facts, has_weights) for name in WISHES]
 
 
-def preset(name: str, wish: Wish, facts: Facts) -> dict[str, Any]:
-    size, why_size = img_size(name, wish, facts)
+def preset(name: str, facts: Facts, has_weights: HasWeights) -> dict[str, Any]:
     version, why_version = model(name, facts)
+    scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
+    wish = (FROM_SCRATCH if scratch else WISHES)[name]
+    size, why_size = img_size(name, wish, facts)
     batch, why_batch = batch_size(version, size, facts)
-    epochs, why_epochs = epoch_count(wish, batch, facts)
+    epochs, why_epochs = epoch_count(wish, batch, facts, scratch)
     title, text = texts.preset(name)
     reasons = {"model_version": why_version, "img_size": why_size, "batch_size": why_batch, "epochs": why_epochs}
     reasons["learning_rate"] = texts.reason("rate_automatic")
@@ -53,6 +65,7 @@ def preset(name: str, wish: Wish, facts: Facts) -> dict[str, Any]:
         "name": name,
         "title": title,
         "description": text,
+        "scratch": scratch,
         "values": {"model_version": version, "img_size": size, "batch_size": batch, "epochs": epochs},
         "reasons": [{"field": key, "message": message} for key, message in reasons.items()],
     }
@@ -120,14 +133,16 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
     return fits, texts.reason("batch_memory", batch=fits, memory=texts.gigabytes(machine.memory))
 
 
-def epoch_count(wish: Wish, batch: int, facts: Facts) -> tuple[int, str]:
+def epoch_count(wish: Wish, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
     """So many epochs that the model takes the wished number of steps, within bounds."""
     steps = max(1, -(-facts.train // batch))
     epochs = min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))
-    return epochs, texts.reason("epochs", epochs=epochs, steps=steps, all=epochs * steps)
+    return epochs, texts.reason(
+        "epochs_scratch" if scratch else "epochs", epochs=epochs, steps=steps, all=epochs * steps
+    )
 
 
-def defaults(dataset: Any) -> dict[str, Any]:
+def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> dict[str, Any]:
     """The presets of a dataset on this machine, and what they were made from."""
     facts = facts_of(dataset)
-    return {"recommended": "balanced", "presets": presets(facts), "facts": shown(facts)}
+    return {"recommended": "balanced", "presets": presets(facts, has_weights), "facts": shown(facts)}

@@ -12,6 +12,7 @@ import { Presets } from "../presets.js";
 import { StartChoice } from "../start_choice.js";
 import { Unusual } from "../unusual.js";
 import { fault } from "../validity.js";
+import { WeightsStatus } from "../weights_status.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
@@ -31,6 +32,7 @@ const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"),
   return matters;
 });
 
+const weights = new WeightsStatus(form, (late) => { if (late) propose(); else changed(); });
 const presets = new Presets(form, $("[data-presets]"), () => changed());
 const unusual = new Unusual(form, () => {
   const { name, priority, start_not_before: time, start: from, ...matters } = payload();
@@ -49,7 +51,7 @@ async function begin() {
     if (!datasets.length) { put($("[data-none]"), none()); return; }
     narrowed.fill(listed, wanted);
     if (original) $("[data-preset-panel]").hidden = true;
-    else presets.load(select.value);
+    else propose();
     show();
     await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
     if (original) await fillFrom();
@@ -128,6 +130,23 @@ function show() {
   changed();
 }
 
+/** The presets for what is chosen; a copy has the values of its original. */
+function propose() {
+  if (!original) presets.load(select.value, start.kind);
+}
+
+const SUFFIXES = { segment: "-seg", pose: "-pose", obb: "-obb", classify: "-cls" };
+
+/** The model by its architecture's name. */
+const model = () => form.elements.architecture.value || `yolov8${form.elements.model_version.value}${SUFFIXES[chosen()?.task] || ""}`;
+
+/** What the weights will be, in words. */
+function startsFrom() {
+  if (start.kind === "training") return t("A previous run");
+  if (start.kind === "scratch" || weights.unavailable) return t("From scratch");
+  return weights.state && weights.state.state !== "checking" ? t("Pretrained weights") : "–";
+}
+
 /** The task that is trained: the architecture's, else the dataset's. */
 const task = () => architectures.find(({ name }) => name === form.elements.architecture.value)?.task || chosen()?.task || null;
 
@@ -135,6 +154,7 @@ function changed() {
   $("[data-models]").classList.toggle("is-replaced", Boolean(form.elements.architecture.value));
   parameters.forTask(task());
   estimate.outdated();
+  if (chosen()) weights.show(model());
   presets.mark();
   unusual.soon();
   summary();
@@ -149,6 +169,7 @@ function summary() {
     [t("Dataset"), dataset?.name || "–"],
     [t("Training images"), dataset ? pictures(dataset.train_images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
+    [t("Initial weights"), startsFrom()],
     [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
     [t("Iterations per epoch"), number(steps)],
     [t("Total iterations"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
@@ -211,7 +232,8 @@ function request() {
 
 function clientErrors() {
   const plain = [...NUMBERS, "start_not_before"].map((name) => ({ field: name, message: fault(form.elements[name]) })).filter(({ message }) => message);
-  return [...plain, ...start.errors(), ...parameters.errors()];
+  const missing = start.kind === "official" && weights.unavailable ? [{ field: "start", message: weights.state.message }] : [];
+  return [...plain, ...missing, ...start.errors(), ...parameters.errors()];
 }
 
 async function submit(event) {
@@ -239,7 +261,9 @@ async function submit(event) {
 }
 
 form.addEventListener("input", changed);
-select.addEventListener("change", () => { show(); if (!original) presets.load(select.value); });
+select.addEventListener("change", () => { show(); propose(); });
+for (const radio of form.elements.start) radio.addEventListener("change", propose);
+$("[data-estimate-answer]").addEventListener("estimated", propose); // the cards show their time
 for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
 $("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
 form.addEventListener("change", ({ target }) => { if (target.matches("input")) showOwn(target); });

@@ -1,0 +1,132 @@
+"""Whether pretrained weights can be had, before a run needs them: from the weights folder, or from their address."""
+
+import logging
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.extensions import socketio
+
+logger = logging.getLogger("yolo.training")
+
+TIMEOUT_S = 5.0  # of a try
+WAIT_S = 2.0  # whoever asks waits so long for it; later it is asked again
+KEPT_S = {"available": 600.0, "unavailable": 60.0}  # how long an answer holds
+
+
+@dataclass(frozen=True)
+class Found:
+    """`state`: cached (in the folder), available (its address has it), unavailable, or checking.
+
+    `cause` of unavailable: off (WEIGHTS_URL is empty), missing (the server has no such file), unreachable.
+    """
+
+    state: str
+    size: int | None = None  # bytes
+    cause: str | None = None
+
+
+CHECKING = Found("checking")
+
+
+class PretrainedWeights:
+    """Knows what it has tried.
+
+    Args:
+        folder, address: WEIGHTS_DIR and WEIGHTS_URL.
+    """
+
+    def __init__(self, folder: str | Path, address: str) -> None:
+        self.folder, self.address = Path(folder), address.rstrip("/")
+        self._tried: dict[str, tuple[float, Found]] = {}
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+
+    def view(self, model: str) -> dict[str, Any]:
+        """As WeightsOut takes it; tried first where nothing is known."""
+        name, found = published_name(model), self.find(model)
+        text = sentence(name, found)
+        return {"name": name, "state": found.state, "size_bytes": found.size, "cause": found.cause, "message": text}
+
+    def starts_from(self, start: str, model: str) -> bool:
+        """Whether a run with this start ("auto", "scratch" …) begins with weights; not known yet counts as yes."""
+        return start == "training" or (start != "scratch" and self.find(model).state != "unavailable")
+
+    def find(self, model: str, wait: float = WAIT_S) -> Found:
+        """What is known of a model's weights; `checking` where a try takes longer than `wait` seconds."""
+        name = published_name(model)
+        until = time.monotonic() + wait
+        while (found := self._known(name)) is CHECKING and time.monotonic() < until:
+            socketio.sleep(0.05)
+        return found
+
+    def _known(self, name: str) -> Found:
+        path = self.folder / name
+        if path.is_file() and zipfile.is_zipfile(path):
+            return Found("cached", path.stat().st_size)
+        if not self.address:
+            return Found("unavailable", cause="off")
+        when, found = self._tried.get(name, (0.0, CHECKING))
+        if found is not CHECKING and time.monotonic() - when < KEPT_S[found.state]:
+            return found
+        with self._lock:
+            if name not in self._running:
+                self._running.add(name)
+                socketio.start_background_task(self._try, name)
+        return CHECKING
+
+    def _try(self, name: str) -> None:
+        try:
+            found = ask(f"{self.address}/{name}")
+            if found.state == "unavailable":
+                logger.warning("pretrained weights %s/%s: %s", self.address, name, found.cause)
+            self._tried[name] = (time.monotonic(), found)
+        finally:
+            with self._lock:
+                self._running.discard(name)
+
+
+def ask(url: str) -> Found:
+    """What a web server says about a file, without its content."""
+    try:
+        request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (the installation's own setting)
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            length = answer.headers.get("Content-Length")
+            return Found("available", int(length) if length and length.isdigit() else None)
+    except urllib.error.HTTPError as error:
+        return Found("unavailable", cause="missing" if error.code in {404, 410} else "unreachable")
+    except (OSError, ValueError):
+        return Found("unavailable", cause="unreachable")
+
+
+def published_name(model: str) -> str:
+    """The file of a model's published weights, as app/worker/weights.py names it."""
+    if model.startswith("yolov5"):
+        return re.sub(r"(?:-p(6))?$", r"\1u.pt", model, count=1)
+    return f"{model}u.pt" if model.startswith("yolov3") else f"{model}.pt"
+
+
+def sentence(name: str, found: Found) -> str:
+    """The same in words."""
+    if found.state == "cached":
+        return _("The pretrained weights %(name)s are on this server.", name=name)
+    if found.state == "available":
+        return _("The pretrained weights %(name)s will be downloaded when the run starts.", name=name)
+    if found.state == "checking":
+        return _("Checking whether the pretrained weights %(name)s can be downloaded…", name=name)
+    causes = {
+        "off": _("Downloads are switched off (WEIGHTS_URL)."),
+        "missing": _("The server of weights has no such file."),
+        "unreachable": _("The server of weights can't be reached."),
+    }
+    problem = _("The pretrained weights %(name)s aren't available. The run trains from scratch and needs more epochs.",
+                name=name)  # fmt: skip
+    return f"{problem} {causes[found.cause or 'unreachable']}"
