@@ -120,12 +120,8 @@ def register_services(app: APIFlask) -> None:
         estimates=estimates,
         backups=BackupService(storage),
         uploads=UploadService(storage, datasets),
-<<<<<<< HEAD
         system=SystemFeed(trainer, estimates, jobs),
-=======
-        system=SystemFeed(trainer, estimates),
         weights=PretrainedWeights(app.config["WEIGHTS_DIR"], app.config["WEIGHTS_URL"]),
->>>>>>> 6e24354 (Whether pretrained weights can be had is known before the start, and changes what is proposed)
     )
 
 
