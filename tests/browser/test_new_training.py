@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.config import database_uri
 from app.models import Dataset
 from scripts.local_server import Server
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, shoot
 
 pytestmark = pytest.mark.browser
 
@@ -40,11 +40,15 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: No
     expect(page.locator(".preset")).to_have_count(3)
     expect(page.locator("[name=img_size]")).to_have_value("640")
     expect(page.locator("[name=epochs]")).to_have_value("7")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("Suggested: 100")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("Suggested: 300")  # from scratch
+    expect(page.locator("[data-weights]")).to_contain_text("The run trains from scratch and needs more epochs.")
+    expect(page.locator(".preset").first).to_contain_text("from scratch")
+    expect(page.locator("[name=start][value=official]")).to_be_disabled()
+    shoot(page, "new-training-scratch")
     page.locator(".preset", has_text="Quick test").click()
-    expect(page.locator("[name=epochs]")).to_have_value("5")
+    expect(page.locator("[name=epochs]")).to_have_value("20")
     expect(page.locator("[name=img_size]")).to_have_value("320")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("iterations. The best epoch")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("20 epochs of 50 iterations: from scratch")
 
 
 def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) -> None:
@@ -87,3 +91,11 @@ def test_a_wrong_value_is_told_in_the_page_s_language(
     page.locator("[name=epochs]").fill("3")
     page.locator("[name=epochs]").blur()
     expect(page.locator("[data-error=epochs]")).to_be_hidden()
+
+
+def test_the_form_says_on_a_phone_that_weights_are_missing(open_page: Open, forty: None) -> None:
+    page = open_page("/trainings/new?dataset_id=1", width=360, theme="dark")
+    expect(page.locator("[data-weights]")).to_contain_text("começa do zero")
+    expect(page.locator(".preset").first).to_contain_text("do zero")
+    shoot(page, "new-training-scratch-360-dark")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
