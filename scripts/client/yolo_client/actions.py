@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from .api import Client
 
 ACTIONS = {
-    "stop": "end a training; its weights stay",
-    "pause": "let it rest from its last whole epoch",
-    "resume": "go on from the newest checkpoint",
-    "retry": "try again what failed or was stopped",
-    "extend": "train more epochs",
-    "clone": "queue a new one with the same settings",
+    "stop": "stop a run; its weights are kept",
+    "pause": "pause a run after its last completed epoch",
+    "resume": "resume a run from its newest checkpoint",
+    "retry": "retry a run that failed or was stopped",
+    "extend": "add epochs to a completed run",
+    "clone": "queue a new run with the same settings",
     "edit": "change name, priority, start_not_before or important",
-    "delete": "move it to the trash",
-    "restore": "take it out of the trash",
+    "delete": "move a run to the trash",
+    "restore": "restore a run from the trash",
 }
 
 
@@ -26,15 +26,15 @@ def add_actions(commands: Any) -> None:
         action = commands.add_parser(name, help=text)
         action.add_argument("training_id", type=int)
         if name == "extend":
-            action.add_argument("--epochs", type=int, required=True, help="how many more")
+            action.add_argument("--epochs", type=int, required=True, help="number of epochs to add")
             action.add_argument("--schedule", choices=("stretch", "keep"), default="stretch")
         elif name == "clone":
             action.add_argument("--set", default="{}", type=json.loads, metavar="JSON", help='such as {"epochs": 50}')
         elif name == "delete":
-            action.add_argument("--permanent", action="store_true", help="one that is in the trash: for good")
+            action.add_argument("--permanent", action="store_true", help="delete a run in the trash permanently")
         elif name == "edit":
             action.add_argument("changes", type=json.loads, metavar="JSON", help='such as {"priority": 5}')
-    order = commands.add_parser("queue", help="show who waits, in order; with ids: put them in this order first")
+    order = commands.add_parser("queue", help="show the queue; with IDs: reorder it first")
     order.add_argument("order", type=int, nargs="*")
 
 

@@ -90,7 +90,7 @@ class Client:
             if dataset["status"] == "invalid":
                 raise ApiError(f"The dataset is invalid: {dataset.get('error')}")
             time.sleep(0.2)
-        raise ApiError(f"The dataset was not validated within {seconds:.0f} s.")
+        raise ApiError(f"The dataset check did not finish within {seconds:.0f} s.")
 
     def train(self, **payload: Any) -> int:
         """Queue a training; its id."""
@@ -200,10 +200,10 @@ def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tup
         try:
             event, data = heard.get(timeout=SILENCE_S)
         except queue.Empty:
-            raise ApiError(f"Nothing was heard of the training for {SILENCE_S} s.") from None
+            raise ApiError(f"No event of the run for {SILENCE_S} s.") from None
         if event == "training_snapshot":
             if not data.get("ok"):
-                raise ApiError(data.get("error") or "The server refused to show the training.")
+                raise ApiError(data.get("error") or "The server refused access to the run.")
             known = data["seq"]
         elif data.get("seq", known + 1) <= known:
             continue

@@ -28,24 +28,24 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--url",
         default=os.environ.get("YOLO_URL") or LOCAL,
-        help="address of the server; $YOLO_URL names it as well (default: %(default)s)",
+        help="server address; also read from $YOLO_URL (default: %(default)s)",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    upload = commands.add_parser("upload", help="send a ZIP and wait until it is validated")
+    upload = commands.add_parser("upload", help="upload a ZIP and wait for the dataset check")
     upload.add_argument("file", type=Path)
     upload.add_argument("--name", required=True)
-    upload.add_argument("--resume", type=Path, metavar="STATE", help="file that remembers where it was cut")
-    train = commands.add_parser("train", help="queue a training")
+    upload.add_argument("--resume", type=Path, metavar="STATE", help="file that stores where an upload stopped")
+    train = commands.add_parser("train", help="queue a run")
     train.add_argument("dataset_id", type=int)
     train.add_argument("--name")
     train.add_argument("--model-version", choices="nsmlx")
     for option in ("--epochs", "--batch-size", "--img-size"):
         train.add_argument(option, type=int)
     train.add_argument("--learning-rate", type=float)
-    train.add_argument("--watch", action="store_true", help="print its events until it ends")
-    watch = commands.add_parser("watch", help="print the events of a training until it ends")
+    train.add_argument("--watch", action="store_true", help="print the events of the run until it ends")
+    watch = commands.add_parser("watch", help="print the events of a run until it ends")
     watch.add_argument("training_id", type=int)
-    test = commands.add_parser("test", help="try a trained model on an image")
+    test = commands.add_parser("test", help="test a trained model on an image")
     test.add_argument("training_id", type=int)
     test.add_argument("image", type=Path)
     test.add_argument("--output", type=Path, help="save the image with its boxes here")

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from .api import Client
 
 COMMANDS = {
-    "import": "import a folder of the server below its IMPORT_ROOT",
+    "import": "import a server folder below IMPORT_ROOT",
     "folders": "list the folders that can be imported",
     "edit-dataset": "change the name or the description of a dataset",
-    "revisions": "list the revisions of a dataset, the newest first",
-    "revise": "make another revision: other classes, split, root or task",
-    "use-revision": "make an earlier revision the current one",
-    "original": "save the upload as it came",
-    "export": "save a revision as a ZIP",
+    "revisions": "list the versions of a dataset, newest first",
+    "revise": "create another version: other classes, split, root or task",
+    "use-revision": "make a previous version the current one",
+    "original": "save the original upload",
+    "export": "save a version as a ZIP",
 }
 POLL_S = 0.2
 
@@ -32,7 +32,7 @@ def add_commands(commands: Any) -> None:
         if name == "revise":
             made[name].add_argument("dataset_id", type=int)
         add_options(made[name])
-    made["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="findings to mend, or all")
+    made["revise"].add_argument("--fix", dest="fixes", action="append", metavar="CODE", help="issues to fix, or all")
     for name in ("edit-dataset", "revisions", "use-revision", "original", "export"):
         made[name].add_argument("dataset_id", type=int)
     made["use-revision"].add_argument("number", type=int)
@@ -46,11 +46,15 @@ def add_commands(commands: Any) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What can be chosen about a dataset."""
-    parser.add_argument("--root", help="the folder that holds the dataset")
-    parser.add_argument("--merge", action="store_true", default=None, help="all datasets as one, classes by name")
+    parser.add_argument("--root", help="folder with the dataset")
+    parser.add_argument(
+        "--merge", action="store_true", default=None, help="merge all datasets, classes matched by name"
+    )
     parser.add_argument("--classes", dest="names", type=lambda text: text.split(","), help="names, comma separated")
-    parser.add_argument("--rename", action="append", type=pair, metavar="OLD=NEW", help="equal names become one class")
-    parser.add_argument("--split", type=shares, metavar="TRAIN/VAL/TEST[/SEED]", help="split anew, such as 80/15/5")
+    parser.add_argument(
+        "--rename", action="append", type=pair, metavar="OLD=NEW", help="classes with the same name are merged"
+    )
+    parser.add_argument("--split", type=shares, metavar="TRAIN/VAL/TEST[/SEED]", help="new split, such as 80/15/5")
     parser.add_argument("--task", choices=("auto", "detect", "segment", "pose", "obb", "classify"))
 
 
@@ -117,7 +121,7 @@ def wait_for_revision(client: "Client", dataset_id: int, number: int, seconds: f
         if row["status"] != "building":
             return row
         time.sleep(POLL_S)
-    raise TimeoutError(f"Revision {number} was not ready within {seconds:.0f} s.")
+    raise TimeoutError(f"Version {number} was not ready within {seconds:.0f} s.")
 
 
 def printed(value: Any) -> list[str]:
