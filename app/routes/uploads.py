@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import WrongType
 from app.extensions import socketio
-from app.schemas import ChunkHeaders, CreationHeaders, TusHeaders, UploadOut
+from app.schemas import ChunkHeaders, CreationHeaders, PageQuery, TusHeaders, UploadOut, UploadPage
 from app.services import services
 from app.services.uploads.protocol import (
     ALGORITHMS,
@@ -99,6 +99,14 @@ def create(header: dict[str, Any]) -> Response:
     if first is not None:
         upload, offset = held.append(upload.id, 0, *first, checksum)
     return answer(201, upload, Location=f"/api/uploads/{upload.id}", Upload_Offset=offset)
+
+
+@blueprint.get("")
+@blueprint.input(PageQuery, location="query", arg_name="query")
+@blueprint.output(UploadPage)
+def list_uploads(query: dict[str, Any]) -> dict[str, Any]:
+    """Uploads that are here, the last one that changed first; DELETE removes one."""
+    return services().uploads.page(query["page"], query["per_page"])
 
 
 @blueprint.route(PLACE, methods=["HEAD"])  # before GET, which would take it

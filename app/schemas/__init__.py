@@ -85,5 +85,5 @@ from app.schemas.trainings import (
     TrainingPage,
     TrainingQuery,
 )
-from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut
+from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut, UploadPage
 from app.schemas.verdict import VerdictOut

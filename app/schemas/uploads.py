@@ -3,10 +3,10 @@
 from pathlib import PurePath
 from typing import Any
 
-from apiflask.fields import Boolean, Dict, Integer, String
+from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
-from app.schemas.base import DateTime, Schema, one_of
+from app.schemas.base import DateTime, Page, Schema, one_of
 from app.schemas.datasets import DatasetForm
 
 
@@ -44,6 +44,10 @@ class UploadOut(Schema):
 
 BYTES = {"type": "string", "pattern": r"^\d{1,18}$"}
 CHECKSUM = {"type": "string", "pattern": "^(sha1|sha256|md5) [A-Za-z0-9+/]+={0,2}$"}
+
+
+class UploadPage(Page):
+    uploads = List(Nested(UploadOut))
 
 
 class TusHeaders(Schema):

@@ -23,6 +23,7 @@ OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"<svg", "SVG"), (0, b"<html", "HTML"), (0, b"<!DOCTYPE html", "HTML"), (0, b"\x1aE\xdf\xa3", "WebM"),
     (0, b"DICM", "DICOM"), (128, b"DICM", "DICOM"), (0, b"\x93NUMPY", "NumPy"),
 )  # fmt: skip
+LONGEST = 65_500  # pixels of a JPEG's side
 open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
 Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
 
@@ -159,12 +160,21 @@ def label_font(size: int) -> Any:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
+def within(picture: Image.Image) -> Image.Image:
+    """The image, smaller where a JPEG cannot hold its longer side."""
+    longest = max(picture.size)
+    if longest <= LONGEST:
+        return picture
+    sides = [max(1, side * LONGEST // longest) for side in picture.size]
+    return picture.resize((sides[0], sides[1]))
+
+
 def save(picture: Image.Image, path: Path) -> None:
     """Write a JPEG that is there whole or not at all."""
     draft = path.with_name(path.name + ".tmp")
     try:
         with open(draft, "wb") as file:
-            picture.save(file, "JPEG", quality=90)
+            within(picture).save(file, "JPEG", quality=90)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)

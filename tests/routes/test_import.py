@@ -9,6 +9,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.errors import Unprocessable
+from app.services.storage.beneath import Beneath
 from scripts.local_server import settings_for
 from tests.data import yolo_files
 from tests.routes.test_datasets import ENGLISH, settled
@@ -82,7 +84,9 @@ def test_only_below_the_root(importer: FlaskClient, path: str, status: int, tmp_
         assert importer.get("/api/datasets/import", query_string={"path": path}).status_code == status
 
 
-@pytest.mark.parametrize("target", ["../../../outside/images/train/000.jpg", "/etc/hostname", "nowhere.jpg", "train"])
+@pytest.mark.parametrize(
+    "target", ["../../../outside/images/train/000.jpg", "/etc/hostname", "nowhere.jpg", "train", "link.jpg"]
+)
 def test_links_out_of_the_folder_are_refused(importer: FlaskClient, root: Path, tmp_path: Path, target: str) -> None:
     os.symlink(target, root / "cars/v1/images/link.jpg")
     answer = bring(importer, "cars/v1")
@@ -95,6 +99,27 @@ def test_a_link_within_the_folder_is_a_file(importer: FlaskClient, root: Path) -
     os.symlink("000.jpg", root / "cars/v1/images/train/again.jpg")
     assert bring(importer, "cars/v1").status_code == 201
     assert settled(importer, 1)["total_images"] == 7
+
+
+def test_a_link_put_in_the_way_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    """Between the check and the copy a file, or a folder above it, becomes a link to something else."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("0 0.5 0.5 0.1 0.1\n")
+    with Beneath(root, ["cars", "v1"]) as folder:
+        names = [real for _name, real, _size in folder.walk(lambda: None) if real.endswith(".txt")]
+        (folder.path / names[0]).unlink()
+        os.symlink(secret, folder.path / names[0])
+        with pytest.raises(Unprocessable, match="link"):
+            folder.file(names[0])
+        labels = folder.path / "labels"
+        labels.rename(tmp_path / "moved")
+        os.symlink(tmp_path / "moved", labels)
+        with pytest.raises(Unprocessable, match="link"):
+            folder.file(names[1])
+    (root / "cars").rename(tmp_path / "cars")
+    os.symlink(tmp_path / "cars", root / "cars")
+    with pytest.raises(Unprocessable):
+        Beneath(root, ["cars", "v1"])
 
 
 def test_not_set_up(client: FlaskClient, app: APIFlask) -> None:

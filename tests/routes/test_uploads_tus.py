@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import random
+import shutil
 import threading
 import time
 from datetime import timedelta
@@ -349,7 +350,7 @@ def test_a_disk_that_would_be_full_refuses_at_the_start(app: APIFlask, client: F
     assert offset(client, place) == 0
 
 
-def test_unfinished_uploads_have_their_space_kept(
+def test_an_upload_asks_for_its_own_space_alone(
     app: APIFlask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needed: list[int] = []
@@ -357,7 +358,7 @@ def test_unfinished_uploads_have_their_space_kept(
     place = begin(client, 1000).headers["Location"]
     send(client, place, 0, ZIP[:300])
     begin(client, 50)
-    assert needed == [1000, 300, 750]
+    assert needed == [1000, 300, 50], "what another has only announced is not on the disk"
 
 
 def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
@@ -421,3 +422,41 @@ def test_blocks_fit_the_connection() -> None:
     assert b"".join(bytes(block) for block in blocks(Counted(data), None, Writer())) == data
     assert sizes[0] == LEAST
     assert max(sizes) == MOST
+
+
+def test_unfinished_uploads_are_listed_and_removed(client: FlaskClient) -> None:
+    places = [begin(client, name=f"Set {number}").location for number in range(3)]
+    send(client, places[1], 0, ZIP[:1000])
+    answer = client.get("/api/uploads", query_string={"per_page": 2}).get_json()
+    assert (answer["total"], answer["pages"], len(answer["uploads"])) == (3, 2, 2)
+    every = client.get("/api/uploads", query_string={"per_page": 100}).get_json()["uploads"]
+    assert {(item["name"], item["offset"], item["length"]) for item in every} == {
+        ("Set 0", 0, len(ZIP)), ("Set 1", 1000, len(ZIP)), ("Set 2", 0, len(ZIP))
+    }  # fmt: skip
+    assert client.delete(places[0], headers=TUS).status_code == 204
+    assert client.get("/api/uploads").get_json()["total"] == 2
+
+
+def test_empty_uploads_reserve_no_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, app: APIFlask) -> None:
+    """32 uploads of 2 GB that never send a byte; the disk has room for one of them."""
+    free = shutil.disk_usage(app.config["DATA_ROOT"]).free
+    monkeypatch.setitem(app.config, "MIN_FREE_DISK", max(0, free - 5 * 1024**3))
+    length = 2 * 1024**3
+    assert [begin(client, length).status_code for _ in range(33)] == [201] * 33
+
+
+@pytest.mark.parametrize("name", ["a\nb.zip", "a\0b.zip", "a\r\nX-Injected: 1.zip", "a\u2028b.zip"])
+def test_control_characters_in_a_name_harm_nothing(client: FlaskClient, name: str) -> None:
+    sent = {"filename": name}
+    place = client.post(
+        "/api/uploads", headers=TUS | {"Upload-Length": str(len(ZIP)), "Upload-Metadata": metadata(**sent)}
+    )
+    assert place.status_code in {201, 422}, place.text
+    if place.status_code == 201:
+        send(client, place.location, 0, ZIP)
+        body = outcome(client, place.location)
+        assert body["state"] == "done", body
+        answer = client.get(f"/api/datasets/{body['dataset_id']}/original")
+        assert answer.status_code == 200
+        assert "X-Injected" not in answer.headers
+        assert "\n" not in client.get(f"/api/datasets/{body['dataset_id']}").get_json()["name"]

@@ -198,7 +198,7 @@ def test_refused_and_nothing_left(storage: StorageService, case: str) -> None:
 
 def test_too_many_entries(storage: StorageService) -> None:
     data = zip_bytes(yolo_files(2, 1))
-    with pytest.raises(Unprocessable, match="more than 6 files"):
+    with pytest.raises(Unprocessable, match="limit of 6"):
         storage.save_dataset(io.BytesIO(data), 2, limits=Limits(max_entries=6, min_free=0))
     storage.save_dataset(io.BytesIO(data), 2, limits=Limits(max_entries=7, min_free=0))
 

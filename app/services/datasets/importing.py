@@ -95,7 +95,8 @@ class DatasetImport(DatasetBase):
         folder = self.folder(path)
         about = {"kind": "import", "name": path[-255:]}
         with Looking(self.spare, 1, options, about) as looking:
-            staged = self.storage.stage_folder(folder, Limits.of(current_app.config), looking)
+            root = Path(current_app.config["IMPORT_ROOT"]).resolve()
+            staged = self.storage.stage_folder(root, below(folder, root), Limits.of(current_app.config), looking)
             return self.take(looking, staged, name, description)
 
     def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from app.errors import NoSpace
 from app.extensions import socketio
 from app.services.storage.archive import Limits, Listing
+from app.services.storage.beneath import Beneath
 from app.services.storage.reading import read_archive
 from app.services.storage.revisions import RevisionFiles
 from app.services.storage.staging import (
@@ -113,16 +114,22 @@ class StorageService(RevisionFiles):
         listing = read_archive(file, limits, self.tmp, pacer, self.check_space)
         return self.stage(listing, limits, watcher, lambda folder, told: unpack(file, listing, folder, pacer, told))
 
-    def stage_folder(self, root: Path, limits: Limits, watcher: Watcher | None = None) -> Staged:
+    def stage_folder(self, root: Path, below: str, limits: Limits, watcher: Watcher | None = None) -> Staged:
         """Copy a folder of the server to `tmp/`, as `stage_dataset` does it with a ZIP; the folder stays as it is.
+
+        Args:
+            root: IMPORT_ROOT, resolved. below: the folder's path from there, without links.
 
         Raises:
             Unprocessable: a link that leads out of it, or a name or size that no dataset has.
             NoSpace: it would fill the disk.
         """
         pacer = Pacer()
-        listing = list_folder(root, limits, pacer)
-        return self.stage(listing, limits, watcher, lambda folder, told: copy_in(root, listing, folder, pacer, told))
+        with Beneath(root, below.split("/") if below else []) as folder:
+            listing = list_folder(folder, limits, pacer)
+            return self.stage(
+                listing, limits, watcher, lambda target, told: copy_in(folder, listing, target, pacer, told)
+            )
 
     def stage(
         self,

@@ -14,8 +14,8 @@ from flask_babel import gettext as _
 
 from app.errors import Unprocessable
 from app.services.storage.archive import Limits, Listing, Member, check
+from app.services.storage.beneath import Beneath
 from app.services.storage.directory import STORED, Entry
-from app.services.storage.paths import shown
 from app.services.storage.unpack import CHUNK, Pacer, extract
 
 FICLONE = 0x40049409  # linux/fs.h: share the blocks of a file, where the file system can
@@ -119,7 +119,7 @@ def keep_original(file: IO[bytes], target: Path, pacer: Pacer) -> bool:
     return False
 
 
-def list_folder(root: Path, limits: Limits, pacer: Pacer) -> Listing:
+def list_folder(root: Beneath, limits: Limits, pacer: Pacer) -> Listing:
     """The files below a folder of the server, checked as an archive's members are.
 
     Raises:
@@ -128,42 +128,23 @@ def list_folder(root: Path, limits: Limits, pacer: Pacer) -> Listing:
     return check(entries(root, limits, pacer), limits, pacer)
 
 
-def entries(root: Path, limits: Limits, pacer: Pacer) -> list[Entry]:
+def entries(root: Beneath, limits: Limits, pacer: Pacer) -> list[Entry]:
     """The folder as an archive would list it; links below the folder are followed to files, never out of it."""
     found: list[Entry] = []
-    folders = [root]
-    while folders:
-        for item in sorted(os.scandir(folders.pop()), key=lambda item: item.name):
-            pacer()
-            name = os.path.relpath(item.path, root)
-            if item.is_symlink():
-                refuse_link(item.path, root, name)
-            if item.is_dir(follow_symlinks=False):
-                folders.append(Path(item.path))
-            elif item.is_file(follow_symlinks=True):
-                size = item.stat().st_size
-                found.append(Entry(name, 0, STORED, 0, size, size, 0, MODE))
-            if len(found) > limits.max_entries:
-                raise Unprocessable(_("The folder has more files than the limit of %(limit)s (MAX_ZIP_ENTRIES).",
-                                      limit=limits.max_entries))  # fmt: skip
+    for name, real, size in root.walk(pacer):
+        found.append(Entry(name, 0, STORED, 0, size, size, 0, MODE, extra=os.fsencode(real)))
+        if len(found) > limits.max_entries:
+            raise Unprocessable(_("The folder has more files than the limit of %(limit)s (MAX_ZIP_ENTRIES).",
+                                  limit=limits.max_entries))  # fmt: skip
     return found
 
 
-def refuse_link(path: str, root: Path, name: str) -> None:
-    """Raises: Unprocessable: the link leads out of the folder, to a folder, or nowhere."""
-    target = Path(path).resolve()
-    if not target.is_relative_to(root) or not target.is_file():
-        raise Unprocessable(_("%(name)s is a link to a folder, to a path outside the folder, or to nothing.",
-                              name=shown(name)))  # fmt: skip
-
-
-def copy_in(root: Path, listing: Listing, folder: Path, pacer: Pacer, told: Callable[[str], None]) -> None:
+def copy_in(root: Beneath, listing: Listing, folder: Path, pacer: Pacer, told: Callable[[str], None]) -> None:
     """Copy a folder's files to their safe paths. Copies, not links: what is edited there later must not change here."""
     made: set[Path] = set()
     for member in listing.members:
-        source = root / member.entry.name
-        handle = os.open(source, os.O_RDONLY | os.O_NONBLOCK)
-        with open(handle, "rb") as file, open(prepared(folder, member, made), "xb") as output:
+        source = root.file(os.fsdecode(member.entry.extra))
+        with source as file, open(prepared(folder, member, made), "xb") as output:
             copy(file, output, pacer)
         if member.kind == "image":
             told("/".join(member.parts))

@@ -6,6 +6,7 @@ and `state` says what came of it.
 """
 
 import logging
+import re
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from app.database import patiently, refuse_writes
-from app.errors import BadUpload, Conflict, Gone, TooLarge, Unprocessable, flatten
+from app.errors import BadUpload, Conflict, Gone, NotFound, TooLarge, Unprocessable, flatten
 from app.extensions import db, socketio
 from app.models import IdempotencyKey, now
 from app.schemas import UploadMetadata
@@ -34,6 +35,7 @@ from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
 
+UNFIT_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
 
 
@@ -58,7 +60,7 @@ class UploadService:
             header: Upload-Metadata.
 
         Raises:
-            TooLarge: over MAX_RESUMABLE_SIZE. NoSpace: it and the unfinished ones would fill the disk.
+            TooLarge: over MAX_RESUMABLE_SIZE. NoSpace: it would fill the disk.
             BadUpload, Unprocessable: its metadata.
         """
         limit = current_app.config["MAX_RESUMABLE_SIZE"]
@@ -66,9 +68,11 @@ class UploadService:
             raise TooLarge(_("The file has %(file_size)s; the limit is %(limit_size)s (MAX_RESUMABLE_SIZE).",
                              file_size=size(length), limit_size=size(limit)))  # fmt: skip
         metadata = parse_metadata(header)
+        if "filename" in metadata:
+            metadata["filename"] = plain_name(metadata["filename"])
         form = checked_form(metadata)
-        promised = sum(max(0, other.length - other.size()) for other in self.shelf.all())
-        self.storage.check_space(length + promised, current_app.config["MIN_FREE_DISK"])
+        # What others have only announced takes no disk: each chunk is checked as it comes.
+        self.storage.check_space(length, current_app.config["MIN_FREE_DISK"])
         upload = Upload(
             self.shelf.folder / uuid.uuid4().hex, length, metadata, form, str(get_locale()), now().isoformat(),
             header=header,
@@ -210,6 +214,18 @@ class UploadService:
             count += 1
         return count
 
+    def page(self, page: int, per_page: int) -> dict[str, Any]:
+        """A page of the uploads that are here, for schemas.UploadPage; those of other pages are not read."""
+        ids = self.shelf.newest_first()
+        shown = []
+        for upload_id in ids[(page - 1) * per_page : page * per_page]:
+            try:
+                shown.append(self.view(self.shelf.find(upload_id)))
+            except NotFound:  # removed meanwhile
+                continue
+        pages = -(-len(ids) // per_page)
+        return {"uploads": shown, "total": len(ids), "page": page, "per_page": per_page, "pages": pages}
+
     def view(self, upload: Upload) -> dict[str, Any]:
         """An upload for schemas.UploadOut."""
         return {
@@ -222,6 +238,11 @@ class UploadService:
 
 def key_of(upload: Upload) -> Asked:
     return Asked(upload.id, "upload", "")
+
+
+def plain_name(filename: str) -> str:
+    """A file's name on one line: what no name should hold would break a header or a log."""
+    return UNFIT_IN_NAME.sub("_", filename)
 
 
 def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:

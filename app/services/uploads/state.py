@@ -137,6 +137,10 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     return known
 
 
+def is_id(name: str) -> bool:
+    return ID.fullmatch(name) is not None
+
+
 def changed_at(path: Path) -> float:
     """In seconds since the epoch; 0 when it is gone, perhaps just now."""
     try:
@@ -207,6 +211,12 @@ class Shelf:
         for path in self.folder.iterdir():
             if ID.fullmatch(path.name) and not (path / "info.json").exists() and changed_at(path) < before:
                 yield path
+
+    def newest_first(self) -> list[str]:
+        """The ids of all uploads by their last change; only names and times are looked at, no upload is read."""
+        with os.scandir(self.folder) as entries:
+            known = [(entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in entries if is_id(entry.name)]
+        return [name for _, name in sorted(known, reverse=True)]
 
     def remove(self, upload: Upload) -> None:
         """Out of sight by one rename, then deleted. 2 GB take a while: not for eventlet's loop."""

@@ -45,6 +45,9 @@ export async function terminate(entry) {
   await tus.Upload.terminate(entry.uploadUrl, { headers: HEADERS }).catch(() => {}); // it expires anyway
 }
 
+/** Remove any upload from the server, by its ID. */
+export const erase = (id) => tus.Upload.terminate(`${ENDPOINT}/${id}`, { headers: HEADERS });
+
 /** A server that is away for a moment is asked again; tus-js-client itself would begin a new upload, from zero. */
 function refuseAway(request, response) {
   if (request.getMethod() === "HEAD" && response.getStatus() >= 500) throw new Error("away");

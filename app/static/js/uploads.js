@@ -48,11 +48,13 @@ export class Uploads {
 
   /** What this browser began before the page was loaded. */
   async showUnfinished() {
-    for (const kept of await unfinished()) {
+    const found = await unfinished();
+    for (const kept of found) {
       const item = new Upload({ name: kept.filename, size: kept.length }, this, kept);
       this.show(item);
       item.found();
     }
+    return new Set(found.map(({ id }) => id));
   }
 
   /** Send after what is being sent now. */

@@ -15,7 +15,7 @@ from app.worker import cost
 from app.worker.doctor import ScanSpec, apply_fixes, scan
 from app.worker.doctor.examine import Examination
 from app.worker.doctor.reader import as_training
-from app.worker.picture import BadPicture, read
+from app.worker.picture import BadPicture, read, save
 from tests.worker.doctor.made import GOOD, NAMES, entries_of, pair, picture, write
 
 SIZE = (48, 64)  # height, width
@@ -172,3 +172,8 @@ def test_honest_images_are_no_cost() -> None:
     Image.effect_noise((400, 300), 80).convert("RGB").save(buffer, "JPEG", progressive=True, quality=97)
     buffer.seek(0)
     assert 1 < cost.scans(buffer) <= 30
+
+
+def test_a_drawn_picture_fits_a_jpeg(tmp_path: Path) -> None:
+    save(Image.new("RGB", (65_501, 10)), tmp_path / "wide.jpg")
+    assert Image.open(tmp_path / "wide.jpg").size == (65_500, 9)

@@ -8,6 +8,7 @@ import { $, $$, blank, failure, h, icon, put, skeleton } from "../dom.js";
 import { bytes } from "../format.js";
 import { t, tn } from "../i18n.js";
 import { filters, showPager } from "../pager.js";
+import { serverUploads } from "../server_uploads.js";
 import { room } from "../trainings.js";
 import { Uploads } from "../uploads.js";
 
@@ -68,7 +69,7 @@ const input = $("[data-files]");
 $("[data-max]").textContent = t("Up to {size} per file.", { size: bytes(Number(page.dataset.maxUpload)) });
 for (const button of $$("[data-choose]")) button.addEventListener("click", () => input.click());
 uploads.choose = () => input.click();
-uploads.showUnfinished();
+uploads.showUnfinished().then((mine) => serverUploads($("[data-server-uploads]"), mine));
 input.addEventListener("change", () => { uploads.add([...input.files]); input.value = ""; });
 uploads.watch($("[data-drop]"));
 sampleButton($("[data-sample]"));
