@@ -200,7 +200,7 @@ def test_numbers_are_no_part_of_a_text(catalogue: Catalog) -> None:
 
 
 # Input as it is to be typed.
-CODES = {"Send run IDs separated by commas: 3,5,8."}
+CODES = {"Send run IDs separated by commas: 3,5,8.", "Must be greater than 0, and at most 1,000,000."}
 
 
 def test_the_catalogue_compiles(catalogue: Catalog) -> None:

@@ -118,8 +118,8 @@ class Damaged(Conflict):
     """An index cannot be read; a new version of the dataset has a new one."""
 
     def __init__(self) -> None:
-        text = _("The index of this version of the dataset is damaged and was set aside. Its images and labels are not "
-                 "affected. Make a new version of the dataset to have a new index.")  # fmt: skip
+        text = _("The index of this version of the dataset is damaged and was moved away. Its images and labels "
+                 "are not affected. Create a new version of the dataset to get a new index.")  # fmt: skip
         super().__init__(text)
 
 

@@ -51,8 +51,8 @@ NOTES = {
         "The event file of attempt %(attempt)s is damaged. Some messages of the run may be missing; the weights are "
         "not affected."
     ),
-    "results_damaged": _l("results.csv was damaged: the run made it anew from its checkpoint."),
-    "dataset_yaml_mended": _l("The dataset.yaml of the dataset was damaged and was made anew."),
+    "results_damaged": _l("results.csv was damaged. The run recreated it from its checkpoint."),
+    "dataset_yaml_mended": _l("The dataset.yaml of the dataset was damaged and was recreated."),
 }
 
 FAILURES = {

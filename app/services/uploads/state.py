@@ -193,7 +193,7 @@ class Shelf:
             return Upload(folder=folder, **checked(json.loads((folder / "info.json").read_bytes())))
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             set_file_aside(folder / "info.json", error)
-            raise NotFound(_("The record of upload %(id)s was damaged and was set aside. Send the file again.",
+            raise NotFound(_("The record of upload %(id)s was damaged and was moved away. Upload the file again.",
                              id=upload_id)) from error  # fmt: skip
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(_("Upload %(id)s doesn't exist. It may have expired. Upload the file again.",

@@ -7,5 +7,5 @@ export function showDamaged(place, names) {
   $(".damaged", place.parentElement)?.remove();
   if (!names?.length) return;
   place.before(h("div", { class: "notice is-warning damaged", role: "status" }, icon("file-earmark-x"),
-    h("p", { class: "notice-text" }, tn("{n} damaged file was set aside: {names}.", "{n} damaged files were set aside: {names}.", names.length, { names: names.join(", ") }))));
+    h("p", { class: "notice-text" }, tn("{n} damaged file was moved away: {names}.", "{n} damaged files were moved away: {names}.", names.length, { names: names.join(", ") }))));
 }

@@ -34,7 +34,7 @@ export function classChips(classes, most = 6) {
     rest > 0 && h("span", { class: "chip", title: classes.slice(count, count + 30).join(", ") }, `+${number(rest)}`));
 }
 
-export const pictures = (count) => tn("{n} image", "{n} images", count);
+export const pictures = (count) => (count ? tn("{n} image", "{n} images", count) : t("No images"));
 
 /** Make the button lead to the sample dataset: to the one that is there, or to a new one. */
 export function sampleButton(button) {

@@ -58,8 +58,8 @@ REASONS = {
         "A batch size of %(batch)s fits into about 60%% of %(memory)s GB. The estimate gives the exact value."
     ),
     "epochs_scratch": _l(
-        "%(epochs)s epochs of %(steps)s iterations: from scratch, a model needs about three times as many as from "
-        "pretrained weights. The best epoch is kept."
+        "Epochs × iterations per epoch: %(epochs)s × %(steps)s. From scratch, a model needs about three times as "
+        "many as from pretrained weights. The best epoch is kept."
     ),
     "epochs": _l("Epochs × iterations per epoch: %(epochs)s × %(steps)s = %(all)s. The best epoch is kept."),
 }
