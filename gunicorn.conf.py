@@ -49,8 +49,7 @@ def post_worker_init(worker: Any) -> None:
 
     def close_queue(number: int, frame: Any) -> None:
         app = worker.wsgi
-        app.extensions["services"].trainer.close()
-        app.extensions["services"].jobs.close()
+        app.extensions["services"].close()
         if callable(before):
             before(number, frame)
 

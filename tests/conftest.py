@@ -25,7 +25,7 @@ def app(tmp_path: Path) -> Iterator[APIFlask]:
     """An application as `make run` has it, in threading mode, on a database and folders of its own."""
     made = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     yield made
-    made.extensions["services"].trainer.close()
+    made.extensions["services"].close()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Flask
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
+from sqlalchemy.exc import OperationalError
 
 from app.database import writing
 from app.errors import Conflict, NotFound
@@ -151,6 +152,8 @@ class JobService:
             try:
                 with app.app_context():
                     self.round()
+            except OperationalError as error:  # locked, or may not be written now: later
+                logger.warning("the queue of jobs: database: %s", error.orig)
             except Exception:
                 logger.exception("the queue of jobs")
             self._changed.wait(POLL_S)

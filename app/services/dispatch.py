@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.database import writing
 from app.extensions import db, socketio
@@ -83,6 +84,8 @@ class Dispatcher:
             try:
                 with app.app_context():
                     self.round(room(app))
+            except OperationalError as error:  # locked, or may not be written now: later
+                logger.warning("the queue: database: %s", error.orig)
             except Exception:
                 logger.exception("the queue")
             self._changed.wait(POLL_S)

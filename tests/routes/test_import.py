@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 def importer(tmp_path: Path, root: Path) -> Any:
     app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", IMPORT_ROOT=str(root)))
     yield app.test_client()
-    app.extensions["services"].trainer.close()
+    app.extensions["services"].close()
 
 
 def bring(client: FlaskClient, path: str, **values: Any) -> Any:

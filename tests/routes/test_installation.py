@@ -41,7 +41,7 @@ def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
     try:
         yield app
     finally:
-        app.extensions["services"].trainer.close()
+        app.extensions["services"].close()
         with app.app_context():
             db.session.remove()
             db.engine.dispose()

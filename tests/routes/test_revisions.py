@@ -364,7 +364,7 @@ def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: 
     assert client.get(f"/api/datasets/{busy}").json["revision"] is None, "a training that has not ended uses it"
     assert client.post(f"/api/datasets/{free}/revisions", json={"rename": {"thing": "box"}}).status_code == 202
     assert made(client, free)["classes"] == ["box"]
-    again.extensions["services"].trainer.close()
+    again.extensions["services"].close()
 
 
 def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
@@ -383,7 +383,7 @@ def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask,
     row = made(again.test_client(), 1)
     assert (row["number"], row["status"], row["val_images"], row["current"]) == (2, "ready", 10, True)
     wait_until(lambda: sorted(path.name for path in folder.iterdir()) == ["1", "2"])
-    again.extensions["services"].trainer.close()
+    again.extensions["services"].close()
 
 
 def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: APIFlask) -> None:

@@ -389,7 +389,7 @@ def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tm
     try:
         assert outcome(again.test_client(), place)["dataset_id"] == 1
     finally:
-        held(again).trainer.close()
+        held(again).close()
 
 
 def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
@@ -406,7 +406,7 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: AP
         assert outcome(again.test_client(), place)["dataset_id"] == first
         assert again.test_client().get("/api/datasets").get_json()["total"] == 1
     finally:
-        held(again).trainer.close()
+        held(again).close()
 
 
 def test_blocks_fit_the_connection() -> None:
