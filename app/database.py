@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import scoped_session
 
 from app.database_file import DatabaseFile
@@ -131,7 +132,7 @@ def patiently(write: Callable[[], T]) -> T:
     while True:
         try:
             return write()
-        except (OperationalError, OSError) as error:
+        except (OperationalError, PoolTimeout, OSError) as error:
             db.session.rollback()
             logger.warning("a write has to wait: %s", getattr(error, "orig", error))
         socketio.sleep(RETRY_S)

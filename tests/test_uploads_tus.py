@@ -15,8 +15,8 @@ import requests
 from tusclient.client import TusClient
 from tusclient.storage.filestorage import FileStorage
 
-from scripts import resumable
 from scripts.client import Client
+from scripts.client.yolo_client import resumable
 from scripts.local_server import MODES, Server
 from tests.test_uploads import drawn_zip, kill, settled
 

@@ -82,7 +82,7 @@ class JobService:
             ending.wait(seconds)
             job = self.get(job_id)
         if JobStatus(job.status).ended:
-            self._endings.pop(job_id, None)
+            self._endings.pop(job_id, None)  # made behind its end
         return job
 
     def get(self, job_id: int) -> Job:
@@ -173,7 +173,7 @@ class JobService:
     def announce(self, job: Job) -> None:
         """A committed change: tell the clients and whoever waits."""
         self.live.tell(job)
-        if JobStatus(job.status).ended and (ending := self._endings.get(job.id)):
+        if JobStatus(job.status).ended and (ending := self._endings.pop(job.id, None)):
             ending.set()
 
     def wake(self) -> None:

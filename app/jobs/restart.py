@@ -24,14 +24,16 @@ def take_over(kinds: Kinds, root: Path) -> list[tuple[int, int]]:
     """
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
     unfinished = table.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
-    rows = db.session.execute(select(table.id, table.kind, table.token, table.attempt, table.status).where(unfinished))
+    columns = (table.id, table.kind, table.token, table.attempt, table.status, table.runner)
+    rows = db.session.execute(select(*columns).where(unfinished))
     followed, kept = [], set()
     for row in rows.all():
         if row.kind not in kinds or not kinds[row.kind].lasts:
             fail(row.id)
         elif row.status == JobStatus.RUNNING:
             followed.append((row.id, row.attempt))
-            kept.add(attempt_dir(root, row.token, row.attempt))
+            if row.runner:  # else its process was never written down, and another one will be started
+                kept.add(attempt_dir(root, row.token, row.attempt))
         else:
             kept.add(root / row.token)
     end_orphans(root, kept)

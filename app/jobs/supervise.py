@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.database import patiently, writing
 from app.events import Advanced, Failed, Finished, Stopped
@@ -48,6 +49,7 @@ class Supervisor:
         self.kinds, self.live, self.root, self.changed = kinds, live, root, changed
         self.job_id, self.attempt = job_id, attempt
         self.offset = 0
+        self.child: Child | None = None
         self.terminal: Finished | Failed | Stopped | None = None
         self.failure: Failed | None = None  # why we ended the child ourselves
         self.began = self.beat_at = self.looked_at = time.monotonic()
@@ -66,6 +68,9 @@ class Supervisor:
                 logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
             except Exception as error:
                 logger.exception("job %s", self.job_id)
+                if self.child is not None:  # nobody would watch it any more
+                    self.child.signal(signal.SIGKILL)
+                    self.child.sweep()
                 self.end(Failed("code", f"{type(error).__name__}: {error}"))
 
     def watch(self) -> None:
@@ -77,6 +82,7 @@ class Supervisor:
         kind, child = self.begin()
         if child is None:
             return
+        self.child = child
         self.live.begin(self.job_id)
         alive = True
         while alive:
@@ -151,7 +157,7 @@ class Supervisor:
         """Ask, then TERM, then KILL, each timed."""
         try:
             stop = self.present().stop_mode
-        except OperationalError:  # another process holds the database: look again later
+        except (OperationalError, PoolTimeout):  # another process holds the database: look again later
             return
         finally:
             db.session.rollback()

@@ -163,7 +163,7 @@ class UploadService:
         language = {"Accept-Language": upload.locale.replace("_", "-")}
         with app.test_request_context(f"/api/uploads/{upload.id}", headers=language):
             self.attempt(app, upload)
-            patiently(lambda: off_loop(upload.save))
+            patiently(lambda: save_if_there(upload))
             if not upload.retriable():
                 off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
         logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
@@ -263,3 +263,11 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
         fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
     return form
+
+
+def save_if_there(upload: Upload) -> None:
+    """Write down what became of an upload, unless it was removed meanwhile."""
+    try:
+        off_loop(upload.save)
+    except FileNotFoundError:
+        logger.info("upload %s was removed", upload.id)
