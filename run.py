@@ -19,7 +19,8 @@ def serve() -> None:
     os.chdir(ROOT)
     from gunicorn.app.wsgiapp import WSGIApplication
 
-    sys.argv = ["gunicorn", "--bind", f"{settings['HOST']}:{settings['PORT']}", "run:app"]
+    host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]  # IPv6
+    sys.argv = ["gunicorn", "--bind", f"{host}:{settings['PORT']}", "run:app"]
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").run()
 
 

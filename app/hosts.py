@@ -31,7 +31,8 @@ class AllowedHosts:
         self.domains = (".localhost", *(name for name in names if name.startswith(".")))
         self.everywhere = listens_on in WILDCARDS
         own = socket.gethostname().lower()
-        self.own = {own, f"{own}.local"}
+        short = own.partition(".")[0]
+        self.own = {own, short, f"{short}.local"}
 
     def allows(self, host: str | None, bound_to: str) -> bool:
         """Whether a request with this Host is for us.

@@ -7,10 +7,10 @@ connection's events run beside each other, as many as it sends.
 import io
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from apiflask import APIFlask
 from engineio.packet import CLOSE, MESSAGE, PING, PONG, UPGRADE
@@ -201,12 +201,23 @@ class QuietErrors:
         self.stream.flush()
 
 
+def with_own(origins: str | list[str] | None) -> Any:
+    """The setting's origins, and this server's own: with a list alone, its own pages would be refused."""
+    if origins is None or isinstance(origins, str):
+        return origins
+
+    def allows(origin: str | None, environ: Mapping[str, Any]) -> bool:
+        return origin in origins or urlsplit(origin or "").netloc == environ.get("HTTP_HOST")
+
+    return allows
+
+
 def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
     """Bind Socket.IO to the application, and put the door before it."""
     socketio.init_app(
         app,
         async_mode=app.config["SOCKETIO_ASYNC_MODE"],
-        cors_allowed_origins=origins,
+        cors_allowed_origins=with_own(origins),
         max_http_buffer_size=MOST_BYTES,
         ping_interval=20,
         ping_timeout=20,

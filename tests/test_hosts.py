@@ -7,6 +7,7 @@ import requests
 
 from app.config import SettingError, load_settings
 from app.hosts import AllowedHosts
+from app.sockets import with_own
 from scripts.local_server import Server
 
 EVIL = "evil.example:5000"
@@ -93,3 +94,21 @@ def test_a_name_pointed_at_the_server_gets_nothing(server: Server) -> None:
         assert "ALLOWED_HOSTS" in answer.text
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert server.get("/api/datasets", headers={"Host": f"localhost:{server.port}"}).status_code == 200
+
+
+def test_other_origins_do_not_shut_out_our_own_pages() -> None:
+    allows = with_own(["https://lab.example"])
+    here = {"HTTP_HOST": "gpu.example:5000"}
+    assert allows("https://lab.example", here)
+    assert allows("http://gpu.example:5000", here)
+    assert not allows("https://evil.example", here)
+    assert not allows(None, here)
+    assert (with_own("*"), with_own(None)) == ("*", None)
+
+
+def test_the_short_name_of_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "box.corp.example")
+    hosts = AllowedHosts("0.0.0.0", ())
+    for name in ("box", "box.local", "box.corp.example", "box:5000"):
+        assert hosts.allows(name, "0.0.0.0"), name
+    assert not hosts.allows("corp.example", "0.0.0.0")

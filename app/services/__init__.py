@@ -37,6 +37,11 @@ class Services:
     system: "SystemFeed"
     weights: "PretrainedWeights"
 
+    def close(self) -> None:
+        """Start no background work any more. Called from a signal handler too: it takes no lock and wakes nobody."""
+        self.trainer.close()
+        self.jobs.close()
+
 
 def services() -> Services:
     """The present application's services."""
