@@ -26,7 +26,7 @@ from app.worker.files import put
 from app.worker.memory import device_name, memory_limit, memory_of
 
 FULL, PLAIN, VAL = 0.5, 0.2, 0.2  # of what is left when the first batch can come: with mosaic, without, validation
-LEAST_S = 4.0  # for these three, however long it took to get there
+LEAST_S = 8.0  # for these three, however long it took to get there
 LONGEST = 1.2  # times the share of all training batches: a slow machine sees fewer
 LEAST, MOST = 3, 500  # batches
 SETTLED, SETTLED_BY = 20, 0.02  # so many batches whose mean is known so well need no more of them
