@@ -5,10 +5,12 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,17 @@ from app.database import upgrade_if_old, writing
 from app.errors import WritesRefused
 from app.events import CheckpointSaved, Completed, Epoch, Event, Failed, encode
 from app.extensions import db
-from app.models import Dataset, Installation, Training, TrainingMetric, TrainingStatus
+from app.models import (
+    Dataset,
+    DatasetRevision,
+    Installation,
+    RevisionStatus,
+    Training,
+    TrainingMetric,
+    TrainingStatus,
+)
 from app.routes.installation import ALWAYS
+from app.services.datasets.restart import remove_unknown
 from scripts.local_server import ROOT, Server, settings_for
 from tests.data import yolo_zip
 from tests.routes.test_datasets import ENGLISH, settled, upload
@@ -428,3 +439,138 @@ def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None
     assert server.get("/ready").status_code == 200
     datasets = server.get("/api/datasets?sort=created_at").json()["datasets"]
     assert [item["name"] for item in datasets] == ["First", "Second"]
+
+
+@pytest.mark.parametrize("renamed_first", [False, True])
+def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, renamed_first: bool) -> None:
+    """What the server wrote into the wrong one, SQLite would apply to the right one."""
+    kept = filled / "backup.db"  # a copy: to the server before it is another file, too
+    shutil.copy(database(filled), kept)
+    take_away(filled)
+    rows = rows_of(kept)
+    with served(filled) as app:
+        client, held = app.test_client(), app.extensions["installation"]
+        assert reasons(client) == ["new_database"]
+        with closing(sqlite3.connect(database(filled))) as connection:  # as a migration does; it stays in the log
+            connection.execute("CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n "
+                               "WHERE i < 2000) SELECT i, hex(randomblob(100)) AS text FROM n")  # fmt: skip
+            connection.commit()
+        if renamed_first:
+            database(filled).rename(filled / "wrong.db")
+        os.replace(kept, database(filled))
+        until(lambda: held.verdict is None)
+        assert reasons(client) == []
+        assert rows_of(database(filled)) == rows
+        assert [item["status"] for item in client.get("/api/datasets").json["datasets"]] == ["valid", "valid"]
+    assert rows_of(database(filled)) == rows
+
+
+def rows_of(path: Path) -> dict[str, int]:
+    """How many each table has; the file is whole."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
+
+
+def until(holds: Callable[[], Any], seconds: float = 60) -> None:
+    limit = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+
+
+def newer_version(app: APIFlask) -> None:
+    """Version 2 of the first dataset, whole, with an export of it and a class of its own."""
+    storage = app.extensions["services"].storage
+    first, second = storage.revision_dir(1, 1), storage.revision_dir(1, 2)
+    with app.app_context(), writing() as session:
+        row = session.get_one(Dataset, 1)
+        session.add(
+            DatasetRevision(
+                dataset_id=1,
+                number=2,
+                origin={"kind": "edit", "base": 1},
+                options={},
+                status=RevisionStatus.READY,
+                classes=["newer"],
+                report=dict(row.report),
+            )
+        )
+    shutil.copytree(first, second, symlinks=True)
+    (second / "dataset.yaml").write_text((second / "dataset.yaml").read_text().replace("thing", "newer"))
+    (storage.dataset_dir(1) / "exports").mkdir(exist_ok=True)
+    (storage.dataset_dir(1) / "exports" / "2-yolo.zip").write_bytes(b"of version 2")
+
+
+@pytest.fixture
+def older(filled: Path) -> Path:
+    """The database is from before the first dataset's second version."""
+    shutil.copy(database(filled), filled / "backup.db")
+    with served(filled) as app:
+        newer_version(app)
+    give_back(filled, filled / "backup.db")
+    return filled
+
+
+def test_an_older_backup_of_a_dataset_with_a_newer_version(older: Path) -> None:
+    before = contents(older)
+    with served(older) as app:
+        client = app.test_client()
+        assert reasons(client) == ["older_database"]
+        assert contents(older) == before
+        assert client.post("/api/installation/adopt").status_code == 200
+        assert reasons(client) == []
+        assert [item["number"] for item in client.get("/api/datasets/1/revisions").json["revisions"]] == [2, 1]
+        assert client.get("/api/datasets/1").json["classes"] == ["newer"]
+    with served(older) as app:
+        assert reasons(app.test_client()) == []
+        assert (older / "data/datasets/1/revisions/2/dataset.yaml").is_file()
+
+
+def test_starting_anew_keeps_a_newer_version_aside(older: Path) -> None:
+    with served(older) as app:
+        client = app.test_client()
+        assert client.post("/api/installation/start-anew").status_code == 200
+        assert [item["number"] for item in client.get("/api/datasets/1/revisions").json["revisions"]] == [1]
+        assert client.get("/api/datasets/1").json["status"] == "valid"
+    assert "newer" in next((older / "data/orphans").glob("datasets-1-revisions-2-*/dataset.yaml")).read_text()
+    assert not (older / "data/datasets/1/exports/2-yolo.zip").exists(), "the next version 2 is another one"
+
+
+def test_a_version_without_a_row_is_never_removed(filled: Path) -> None:
+    """Also where nothing says that the database is older."""
+    with served(filled) as app, app.app_context():
+        storage = app.extensions["services"].storage
+        shutil.copytree(storage.revision_dir(1, 1), storage.revision_dir(1, 7), symlinks=True)
+        remove_unknown(storage, 1, {1: RevisionStatus.READY})
+        assert storage.revision_dir(1, 1).is_dir()
+        assert not storage.revision_dir(1, 7).exists()
+    assert next((filled / "data/orphans").glob("datasets-1-revisions-7-*/dataset.yaml")).is_file()
+
+
+def test_nothing_is_restored_into_another_data_folder(filled: Path) -> None:
+    """The command asks as the server does, and gives no id that the folder has seen."""
+    settings = settings_for(filled, SOCKETIO_ASYNC_MODE="threading")
+    with served(filled) as app, app.app_context(), writing() as session:
+        session.get_one(Training, 1).important = True
+    with create_app("cli", settings).app_context():
+        assert backup_command(settings, "now", "1").exit_code == 0
+    with served(filled) as app, app.app_context(), writing() as session:
+        session.query(TrainingMetric).delete()
+        session.query(Training).filter(Training.id == 1).delete()
+    shutil.rmtree(filled / "data/models/1")
+    kept = take_away(filled)
+    upgrade_if_old(create_app("cli", settings))
+    before = contents(filled)
+    refused = backup_command(settings, "restore", "1")
+    assert refused.exit_code == 1
+    assert "este banco de dados é novo" in refused.output
+    assert contents(filled) == before
+    give_back(filled, kept)
+    done = backup_command(settings, "restore", "1")
+    assert (done.exit_code, done.output) == (0, "Restored as training 3.\n")
+
+
+def backup_command(settings: dict[str, str], *words: str) -> Any:
+    return create_app("cli", settings).test_cli_runner().invoke(args=["backup", *words])

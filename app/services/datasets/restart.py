@@ -149,8 +149,18 @@ class DatasetRestart(DatasetBase):
 
 
 def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int, str]) -> None:
-    """What a build left that nobody knows of: it was killed, or the server was before it could write it down."""
+    """What a build left that was killed goes. A whole revision without a row is kept aside: an older database may be
+    the reason; the number is given again, and what was made of it must not be taken for the next one's."""
     storage.remove_unfinished(dataset_id)
     for number in list(storage.stored_revisions(dataset_id)):
-        if revisions.get(number) != RevisionStatus.READY:
+        if number not in revisions:
+            put_revision_aside(storage, dataset_id, number)
+        elif revisions[number] != RevisionStatus.READY:
             storage.remove_revision(dataset_id, number)
+
+
+def put_revision_aside(storage: StorageService, dataset_id: int, number: int) -> None:
+    try:
+        storage.set_revision_aside(dataset_id, number)
+    except OSError as error:
+        logger.error("version %d of dataset %d has no row and cannot be set aside: %s", number, dataset_id, error)

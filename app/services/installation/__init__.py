@@ -25,12 +25,15 @@ from app.services.installation import adopt, ids, mark, orphans, texts
 from app.services.installation.contents import Contents, highest_ids
 from app.services.installation.examine import Verdict, examine, row_of
 from app.services.installation.mark import KINDS, Mark
+from app.services.installation.newer_revisions import adopt_newer, put_newer_aside
 from app.services.storage import StorageService
 from app.threads import off_loop
 
 __all__ = ["InstallationService", "Verdict"]
 
 logger = logging.getLogger("yolo.installation")
+
+Work = Callable[[StorageService, Contents, bool], dict[str, Any]]
 
 LOOK_S = 2.0  # between two looks of a server that is read-only
 
@@ -94,7 +97,10 @@ class InstallationService:
         if self.file is not None:
             self.file.remember()
         app.extensions["write_guard"] = self.refuse
-        if self.examine() is None:
+        verdict = self.examine()
+        if self.file is not None:
+            self.file.remember()  # with the log that the examination made: another file may come in its place
+        if verdict is None:
             start()
         socketio.start_background_task(self.watch, app)
 
@@ -127,12 +133,14 @@ class InstallationService:
             socketio.sleep(LOOK_S)
             try:
                 with app.app_context():
-                    self.look_again(app) if self._verdict else self.keep_whole()
+                    self.keep_whole()
+                    self.look_again(app)
             except Exception as error:
                 logger.warning("looking at the database: %s", error)
 
     def keep_whole(self) -> None:
-        if self.file is not None and self.verdict is None:
+        """Also of a file that does not fit: its log must be known as its own when the right file comes."""
+        if self.file is not None and self._file_verdict() is None:
             off_loop(self.file.checkpoint)
 
     def look_again(self, app: Flask) -> None:
@@ -140,9 +148,7 @@ class InstallationService:
             return
         try:
             if self.file is not None and self.file.problem() == "replaced":  # nothing runs that knows the one before
-                db.session.remove()
-                db.engine.dispose()
-                self.file.remember()
+                self.change_files(self.file)
                 with self.allowed():
                     upgrade_if_old(app)
             with self.allowed():
@@ -150,6 +156,13 @@ class InstallationService:
                     self.go_on()
         finally:
             self._deciding.release()
+
+    def change_files(self, file: DatabaseFile) -> None:
+        """Open the file that is there now. SQLite leaves the log of the one before, and would apply it to this one."""
+        db.session.remove()
+        db.engine.dispose()
+        file.sort_logs()
+        file.remember()
 
     def go_on(self) -> None:
         logger.info("database and data folder belong together: the server continues")
@@ -212,13 +225,23 @@ class InstallationService:
 
     # Deciding.
 
+    def expect_whole(self) -> None:
+        """For a command that writes: both sides fit, and the folder's ids are known. Nothing is changed.
+
+        Raises:
+            Conflict: they do not fit.
+        """
+        if (verdict := self.examined()) is not None:
+            raise Conflict(texts.refusal(verdict))
+        self.mark = mark.read(self.storage.data_root)
+
     def adopt(self) -> dict[str, Any]:
         """Take the folders that are there into this database; what there was and what became of it.
 
         Raises:
             Conflict: there is nothing to decide.
         """
-        return self.decide(adopt.adopt_folders)
+        return self.decide(adopt.adopt_folders, adopt_newer)
 
     def start_anew(self) -> dict[str, Any]:
         """Set all folders aside that this database has no row for.
@@ -226,25 +249,28 @@ class InstallationService:
         Raises:
             Conflict: there is nothing to decide, or a training process still works in these folders.
         """
-        return self.decide(orphans.set_all_aside)
+        return self.decide(orphans.set_all_aside, put_newer_aside)
 
-    def decide(self, work: Callable[[StorageService, Contents, bool], dict[str, Any]]) -> dict[str, Any]:
-        """`work` on the folders, then both sides are paired and the server goes on. None of it is done twice."""
+    def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> dict[str, Any]:
+        """`work` on the folders and on newer `revisions` of those that stay; then both sides are paired and the server
+        goes on. None of it is done twice."""
         if not self._deciding.acquire(blocking=False):
             raise Conflict(texts.busy())
         try:
             with self.allowed():
-                return self.carry_out(work)
+                return self.carry_out(work, revisions)
         finally:
             self._deciding.release()
 
-    def carry_out(self, work: Callable[[StorageService, Contents, bool], dict[str, Any]]) -> dict[str, Any]:
+    def carry_out(self, work: Work, revisions: Callable[[StorageService], int]) -> dict[str, Any]:
         self.mark = mark.read(self.storage.data_root)
         verdict, contents = examine(db.session, self.storage, self.mark)
         db.session.rollback()
         if verdict is None or not verdict.decidable:
             raise Conflict(texts.nothing_to_decide())
         done = work(self.storage, contents, verdict.code == "other_database")
+        if count := revisions(self.storage):
+            logger.info("newer versions of datasets, decided too: %d", count)
         self.settle_on_this_database()
         self._verdict = None
         logger.info("decided: %s", done)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.models import Installation, Training, TrainingStatus
 from app.services.installation.contents import Contents, look
 from app.services.installation.mark import KINDS, Mark
+from app.services.installation.newer_revisions import newer
 from app.services.storage import StorageService
 
 UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
@@ -46,7 +47,7 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
     """
     row, contents = row_of(session), look(session, storage)
     code = problem(row, mark, contents) or (
-        "older_database" if row and mark and attempts_ahead(session, storage) else None
+        "older_database" if row and mark and folders_ahead(session, storage) else None
     )
     if code is None:
         return None, contents
@@ -79,6 +80,11 @@ def rows_missing(row: Any, mark: Mark, contents: Contents) -> bool:
         for kind in KINDS
         for number in contents.unknown[kind]
     )
+
+
+def folders_ahead(session: Any, storage: StorageService) -> bool:
+    """Whether a folder holds what its row does not know of."""
+    return attempts_ahead(session, storage) or any(newer(session, storage))
 
 
 def attempts_ahead(session: Any, storage: StorageService) -> bool:

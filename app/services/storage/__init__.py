@@ -224,6 +224,12 @@ class StorageService(RevisionFiles):
         os.replace(folder, target)
         logger.warning("%s belongs to no row of the database; it was moved to %s", folder, target)
 
+    def set_revision_aside(self, dataset_id: int, number: int) -> None:
+        """Keep a revision that no row knows, without the ZIPs that were made of it."""
+        self.set_aside(self.revision_dir(dataset_id, number))
+        for path in (self.dataset_dir(dataset_id) / "exports").glob(f"{number}-*.zip"):
+            path.unlink(missing_ok=True)
+
     def has_images(self, dataset_id: int, number: int | None) -> bool:
         """Whether the files are there that a training of this revision reads; None: from before revisions."""
         folder = self.dataset_dir(dataset_id) if number is None else self.revision_dir(dataset_id, number)

@@ -1,0 +1,59 @@
+"""Revisions of datasets that were made after the database was saved."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.database import writing
+from app.extensions import db
+from app.models import Dataset, DatasetRevision
+from app.services import about
+from app.services.datasets.outcome import make_current
+from app.services.installation.adopt_datasets import current, revision_row, stored
+from app.services.installation.contents import FOLDERS, stored_ids
+from app.services.storage import StorageService
+
+
+def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int]]]:
+    """(dataset, numbers) of whole revisions above the highest that a row has. Builds lie under other names."""
+    mine, table = DatasetRevision.__table__.c, Dataset.__table__.c
+    highest = func.coalesce(func.max(mine.number), 0)
+    rows = session.execute(
+        select(table.id, highest).outerjoin(DatasetRevision.__table__, mine.dataset_id == table.id).group_by(table.id)
+    ).all()
+    here = set(stored_ids(storage.data_root / FOLDERS["dataset"]))
+    for dataset_id, known in rows:
+        found = stored(storage.dataset_dir(dataset_id)) if dataset_id in here else []
+        if numbers := [number for number in found if number > known]:
+            yield dataset_id, numbers
+
+
+def adopt_newer(storage: StorageService) -> int:
+    """Give them rows, and make the one current that the folder says; how many."""
+    found = list(newer(db.session, storage))
+    db.session.rollback()
+    for dataset_id, numbers in found:
+        with writing() as session:
+            add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
+    return sum(len(numbers) for _dataset_id, numbers in found)
+
+
+def add_rows(session: Any, storage: StorageService, dataset: Dataset, numbers: list[int]) -> None:
+    folder = storage.dataset_dir(dataset.id)
+    known = about.read(folder, "dataset")
+    told = {item["number"]: item for item in known.get("revisions", []) if isinstance(item.get("number"), int)}
+    made = {number: revision_row(folder, dataset.id, number, told.get(number)) for number in numbers}
+    session.add_all(made.values())
+    session.flush()
+    make_current(dataset, made[current(folder, None, made)])
+
+
+def put_newer_aside(storage: StorageService) -> int:
+    """Start anew: their numbers are free again; how many."""
+    found = list(newer(db.session, storage))
+    db.session.rollback()
+    for dataset_id, numbers in found:
+        for number in numbers:
+            storage.set_revision_aside(dataset_id, number)
+    return sum(len(numbers) for _dataset_id, numbers in found)
