@@ -103,6 +103,12 @@ def test_few_iterations_are_told_apart_from_wrong_labels() -> None:
     assert (diverged["cause"]["code"], codes(diverged)) == ("learning_rate", ["lower_rate"])
 
 
+def test_many_iterations_are_never_called_too_few() -> None:
+    """Few epochs of a large dataset have too few losses to judge by."""
+    assert why_nothing(epochs([9.0, 8.9, 8.8]), replace(SCRATCH, iterations=1000)) is None
+    assert judge(facts(0.0, epochs=epochs([9.0] * 3), schedule=Schedule(1000, True), done=3))["cause"] is None
+
+
 def test_labels_are_judged_at_last_even_while_the_loss_falls() -> None:
     many = -(-ENOUGH * FEW_SCRATCH // SCRATCH.iterations)
     falling = [20.0 * 0.98**n for n in range(many)]

@@ -47,8 +47,10 @@ def why_nothing(epochs: Epochs, schedule: Schedule) -> tuple[str, dict[str, Any]
     done = epochs[-1]["epoch"] * schedule.iterations
     data = {"iterations": done, "enough": schedule.few, "scratch": schedule.scratch}
     falls = falling(epochs)
-    if done < schedule.few or falls is None:
+    if done < schedule.few:
         return "few_iterations", data
+    if falls is None:  # too few epochs with a loss to judge by
+        return None
     if falls > FALLING and done < ENOUGH * schedule.few:
         return "still_falling", data
     return "labels", data

@@ -14,7 +14,8 @@ from app.worker.formats.tree import Tree
 if TYPE_CHECKING:
     from app.worker.formats.drafts import Draft, Shape
 
-USUAL = {"createml": "centre", "voc": "corners", "coco": "top_left"}  # what the four numbers of a box are
+# What the four numbers of a box are.
+USUAL = {"createml": "centre", "voc": "corners", "coco": "top_left", "csv": "top_left"}
 FRACTION = 1.001  # rounding; no object of a whole set lies in the first pixel of its image
 FEWEST = 5  # shapes: fewer may be specks in a corner
 IMAGES = 300  # that are looked at
@@ -77,23 +78,23 @@ class Drafts:
     def judge(self) -> list[Decision]:
         """Read the shapes as they are meant; what was decided."""
         told = []
-        labelled = [draft for draft in self.drafts if draft.shapes and not draft.fractions]
+        labelled = [draft for draft in self.drafts if draft.shapes]
         looked_at = spread(labelled, IMAGES)
-        values = [shape.values for draft in looked_at for shape in draft.shapes]
+        values = [shape.values for draft in looked_at if not draft.fractions for shape in draft.shapes]
         fractions = are_fractions(values, self.options.chosen("unit"))
         if fractions:
             told.append(decision("unit_fractions"))
         if self.usual:
             told += self.boxes(self.usual, looked_at, fractions)
         for draft in labelled:
-            draft.fractions = fractions
+            draft.fractions = draft.fractions or fractions
         return told
 
     def boxes(self, usual: str, looked_at: Sequence["Draft"], fractions: bool) -> list[Decision]:
         """The four numbers of boxes."""
         sample = []
         for draft in looked_at:
-            size = (1, 1) if fractions else self.size(draft)
+            size = (1, 1) if fractions or draft.fractions else self.size(draft)
             for shape in draft.shapes if size else ():
                 if shape.kind == "box" and all(map(math.isfinite, shape.values)):
                     sample.append(

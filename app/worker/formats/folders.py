@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from app.worker.formats import masks
 from app.worker.formats.classes import Known
 from app.worker.formats.items import make_unique
 from app.worker.formats.layout import NO_LABELS
@@ -17,6 +18,8 @@ Placed = tuple[str, str, str | None, str]  # image, root, split, path from the c
 def detect(tree: Tree, task: str) -> list[Found]:
     """Folders of classes in folders of splits; where no image is in one, folders of classes: the innermost ones where
     the task is asked for, else only such as can hardly be anything else."""
+    if task != "classify" and masks.beside(tree):  # what looks like classes are masks and their images
+        return []
     places = [place for place in map(of_class, tree["image"]) if place]
     if not places and (task == "classify" or plain(tree)):
         for path in tree["image"]:

@@ -25,7 +25,7 @@ BOXES = ("bbox", "box", "boundingbox", "bndbox", "bboxxyxy", "bboxxywh", "xyxy",
          "coordinates")  # fmt: skip
 SIZES = (("width", "height"), ("imagewidth", "imageheight"), ("imgwidth", "imgheight"), ("imgw", "imgh"),
          ("imagew", "imageh"), ("originalwidth", "originalheight"))  # fmt: skip
-RUNS = "encodedpixels"
+RUNS = ("encodedpixels", "rlemask", "rle", "encodedmask", "maskrle", "encoding")
 
 
 @dataclass
@@ -85,4 +85,5 @@ def box_of(at: dict[str, int]) -> tuple[tuple[int, ...], str] | None:
     if cell:
         kinds = {"bboxxyxy": "corners", "xyxy": "corners", "bboxxywh": "sides", "xywh": "sides"}
         return (at[cell],), kinds.get(cell, "cell")
-    return ((at[RUNS],), "runs") if RUNS in at else None
+    runs = next((at[name] for name in RUNS if name in at), None)
+    return None if runs is None else ((runs,), "runs")

@@ -15,6 +15,7 @@ EDGE = {255, COLOURED + 0xE0E0C0}  # round objects in VOC
 BLACK = {0, COLOURED}
 THING = "object"
 MOST = 1000  # values of all masks
+MOST_UNNAMED = 256  # of them without a name: more are no classes
 MAX_FILE = 1 << 20  # bytes of a file with colours
 
 
@@ -66,7 +67,7 @@ class Palette:
             listed = list(self.colours.values())
             self.names = {value: listed[value] for value in present if value < len(listed)}
         else:
-            self._by_number(present - BLACK - EDGE or present - BLACK)
+            self._by_number(present - BLACK - edges_in(present, len(self.known.names or ())))
         for value, name in self.names.items():
             if name is not None and name.casefold() in BACKGROUND:
                 self.names[value] = None
@@ -82,10 +83,28 @@ class Palette:
         elif listed and max(objects, default=0) - shift < len(listed):
             self.names = {value: listed[value - shift] for value in objects}
             self.order = [name for name in listed if name.casefold() not in BACKGROUND]
+        elif len(objects) > MOST_UNNAMED:
+            raise Refused("mask_values", count=len(objects))
         else:
             self.names = {value: numbered(value) for value in objects}
             self.order = [name for _, name in sorted(self.names.items()) if name]
             self.decisions.append(decision("mask_names", "names", count=len(objects)))
+
+
+def edges_in(present: set[int], listed: int = 0) -> set[int]:
+    """Which of these values is the edge round objects. 255 is none where it is the only value, or the last of numbers
+    that are spread over the range (0, 128, 255) or reach beyond it.
+
+    Args:
+        listed: how many names are known: numbers among them are not spread.
+    """
+    others = present - BLACK - EDGE
+    if not others:
+        return set()
+    greys = [value for value in others if value < COLOURED]
+    last = max(greys, default=0)
+    spread = last > max(60, listed) and 4 * len(greys) < last
+    return EDGE - {255} if spread or last >= 254 else EDGE
 
 
 def numbered(value: int) -> str:

@@ -9,6 +9,8 @@ from app.worker.formats.bitmaps import BadMask
 COLOURED = 1 << 24  # added to a colour, red · 65536 + green · 256 + blue
 FLAT = 0.85  # of the pixels
 MOST = 4096  # values of one mask: a photograph has more
+SOFT_GREYS = 8  # values between black and white that only a soft edge has
+SOFT_COLOURS = 16  # colours without any area of their own: as above
 
 
 def read_pixels(path: Path) -> Any:
@@ -37,12 +39,52 @@ def pixels_of(picture: Any, numpy: Any) -> Any:
         values = numpy.asarray(picture.convert("RGB")).astype(numpy.int32)
         red, green, blue = values[..., 0], values[..., 1], values[..., 2]
         if (red == green).all() and (green == blue).all():
-            return red
-        return COLOURED + (red << 16) + (green << 8) + blue
+            return hardened(red, numpy)
+        return hardened_colours(COLOURED + (red << 16) + (green << 8) + blue, numpy)
     values = numpy.asarray(picture.getchannel(0) if picture.mode == "LA" else picture)
     if values.dtype.kind not in "iub":
         raise BadMask("floats")
-    return values.astype(numpy.int32)
+    soft = values.dtype.kind != "b" and picture.mode != "P"
+    return hardened(values.astype(numpy.int32), numpy) if soft else values.astype(numpy.int32)
+
+
+def hardened(values: Any, numpy: Any) -> Any:
+    """Black and white, where a mask is that but for the soft edge of its objects (drawn with anti-aliasing, or scaled);
+    else the numbers as they are."""
+    if not values.size or values.min() < 0 or values.max() > 255:
+        return values
+    counts = numpy.bincount(values.ravel(), minlength=256)
+    between = counts[1:255]
+    if (between > 0).sum() < SOFT_GREYS or not counts[255]:
+        return values
+    if counts[255] > 4 * between.sum() or not (set(with_area(values, numpy).tolist()) - {0, 255}):
+        return numpy.where(values >= 128, 255, 0).astype(values.dtype)
+    return values
+
+
+def with_area(values: Any, numpy: Any) -> Any:
+    """The values that have a pixel among four of their own."""
+    same = values[1:-1, 1:-1]
+    inner = numpy.ones(same.shape, bool)
+    for down, across in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        inner &= values[down : down + same.shape[0], across : across + same.shape[1]] == same
+    return numpy.unique(same[inner])
+
+
+def hardened_colours(values: Any, numpy: Any) -> Any:
+    """Colours that only soft edges have go to the nearest pixel of a colour with an area of its own."""
+    import cv2
+
+    solid = with_area(values, numpy)
+    edge = ~numpy.isin(values, solid)
+    if not len(solid) or len(numpy.unique(values)) - len(solid) < SOFT_COLOURS or edge.mean() > 1 - FLAT:
+        return values
+    _, labels = cv2.distanceTransformWithLabels(
+        edge.astype(numpy.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = numpy.zeros(labels.max() + 1, values.dtype)
+    nearest[labels[~edge]] = values[~edge]
+    return numpy.where(edge, nearest[labels], values)
 
 
 def values_in(pixels: Any) -> list[int]:

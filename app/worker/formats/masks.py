@@ -1,13 +1,15 @@
 """Segmentations as pictures: a mask beside each image, whose pixels say the class, or the object.
 
     images/a.jpg  masks/a.png               SegmentationClass/a.png and SegmentationObject/a.png (VOC, CVAT)
+    a.png  a_mask.png  a_mask_1.png         (BUSI)
 Which value is which class: mask_palette.py. Where no mask tells the objects apart, each piece that holds together is
 one.
 """
 
+import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.worker.formats import bitmaps
@@ -16,8 +18,8 @@ from app.worker.formats.classes import Known
 from app.worker.formats.documents import Notes
 from app.worker.formats.drafts import Draft, finish, outline_shape
 from app.worker.formats.lists import lists_used
-from app.worker.formats.mask_palette import Palette
-from app.worker.formats.mask_pixels import COLOURED, is_flat, palette_of, read_pixels, values_in
+from app.worker.formats.mask_palette import BLACK, Palette, edges_in
+from app.worker.formats.mask_pixels import is_flat, palette_of, read_pixels, values_in
 from app.worker.formats.model import Finding, Found, Options, Source
 from app.worker.formats.paths import folder_of, join, shown, split_of, stem_of, suffix_of
 from app.worker.formats.roots import split_in
@@ -30,6 +32,7 @@ CLASSES = frozenset({"masks", "mask", "segmentationclass", "segmentation", "segm
 OBJECTS = frozenset({"segmentationobject", "instances", "instance_masks", "instance"})
 SUFFIXES = {".png", ".bmp", ".tif", ".tiff"}
 ENDS = re.compile(r"(?i)(.+?)[ _.-](?:masks?|labels?|seg|segmentation|gt|groundtruth|l|labelids|matte)$")
+BESIDE = re.compile(r"(?i)(.+?)[ _.-]masks?(?:[ _.-]?\d{1,3})?$")  # in the folder of its image, one or several
 SETS = ("ImageSets/Segmentation", "ImageSets/Main")
 MAX_PIECES = 2000  # of one class in one image: more are noise
 SMALLEST = 4  # pixels of a piece
@@ -45,20 +48,29 @@ class Pair:
     image: str
     classes: str | None = None
     objects: str | None = None
+    more: list[str] = field(default_factory=list)  # masks of further objects, beside the image
+
+    def take(self, kind: str, path: str) -> None:
+        """Add a mask."""
+        if kind == "beside" and self.classes:
+            self.more.append(path)
+        else:
+            setattr(self, "objects" if kind == "objects" else "classes", path)
 
 
 def detect(tree: Tree) -> list[Found]:
     """The datasets in folders of masks."""
-    masks = {path: kind for path in tree["image"] if (kind := kind_of(path))}
+    masks = {path: kind for path in tree["image"] if (kind := kind_of(path))} | dict.fromkeys(beside(tree), "beside")
     roots: dict[str, dict[str, Pair]] = defaultdict(dict)
     lone: dict[str, int] = defaultdict(int)
+    common = above([path for path, kind in masks.items() if kind == "beside"])
     for path, kind in masks.items():
         image = image_of(tree, path, masks)
-        root = root_of(path)
+        root = common if kind == "beside" else root_of(path)
         if image is None:
             lone[root] += 1
         else:
-            setattr(roots[root].setdefault(image, Pair(image)), kind, path)
+            roots[root].setdefault(image, Pair(image)).take(kind, path)
     found = []
     for root, pairs in roots.items():
         if len(pairs) >= LEAST * (len(pairs) + lone[root]) and looks_like_masks(tree, list(pairs.values())):
@@ -89,6 +101,25 @@ def kind_of(path: str) -> str | None:
     return None
 
 
+def beside(tree: Tree) -> list[str]:
+    """The masks in the folder of their image, with its name and "_mask"."""
+    stems = {stem_of(path).casefold() for path in tree["image"]}
+    return [
+        path for path in tree["image"]
+        if suffix_of(path) in SUFFIXES and kind_of(path) is None and (match := BESIDE.fullmatch(stem_of(path)))
+        and match[1].casefold() in stems
+    ]  # fmt: skip
+
+
+def above(paths: list[str]) -> str:
+    """The folder that holds the folders of these, where they are several; a split's is none."""
+    folders = {folder_of(path) for path in paths}
+    if len(folders) > 1:
+        return os.path.commonpath(folders) if all(folders) else ""
+    folder = next(iter(folders), "")
+    return folder_of(folder) if split_of(folder.rpartition("/")[2]) else folder
+
+
 def root_of(path: str) -> str:
     """The folder above that of the masks, and above a split's."""
     parts = folder_of(path).split("/")
@@ -103,7 +134,7 @@ def root_of(path: str) -> str:
 def image_of(tree: Tree, path: str, masks: dict[str, str]) -> str | None:
     """The image of a mask: of its name, or of its name without "_mask"."""
     name = stem_of(path.rpartition("/")[2])
-    match = ENDS.fullmatch(name)
+    match = BESIDE.fullmatch(name) if masks[path] == "beside" else ENDS.fullmatch(name)
     split = split_in(path, "", False)
     for stem in [name, match[1]] if match else [name]:
         hits = [hit for hit in tree.by_stem(stem) if hit not in masks]
@@ -191,11 +222,23 @@ class Mask:
         self.size: tuple[int, int] | None = None
         self.values: list[int] = []
         try:
-            pixels = read_pixels(tree.path(self.file))
+            pixels = self.classes() if pair.classes else read_pixels(tree.path(self.file))
             self.size = (pixels.shape[1], pixels.shape[0])
             self.values = values_in(pixels) if pair.classes else [1]  # objects alone are of one class
         except BadMask:
             self.unreadable()
+
+    def classes(self) -> Any:
+        """The pixels of the classes; of several masks each has its objects."""
+        import numpy
+
+        pixels = read_pixels(self.tree.path(self.pair.classes or ""))
+        for path in self.pair.more:
+            other = read_pixels(self.tree.path(path))
+            if other.shape != pixels.shape:
+                raise BadMask("size")
+            pixels = numpy.maximum(pixels, other)
+        return pixels
 
     def unreadable(self) -> None:
         self.notes.object("mask_unreadable", None, self.pair.image, name=shown(self.file))
@@ -205,7 +248,7 @@ class Mask:
         if self.size is None:
             return
         try:
-            classes = read_pixels(self.tree.path(self.pair.classes)) if self.pair.classes else None
+            classes = self.classes() if self.pair.classes else None
             objects = read_pixels(self.tree.path(self.pair.objects)) if self.pair.objects else None
         except BadMask:
             self.unreadable()
@@ -243,8 +286,10 @@ class Mask:
         """Each object of the mask of objects; its class is that of most of its pixels."""
         import numpy
 
-        for line, value in enumerate(values_in(objects), 1):
-            if value in {0, COLOURED, 255} or value == COLOURED + 0xE0E0C0:  # background, and the edge round objects
+        values = values_in(objects)
+        nothing = BLACK | edges_in(set(values))
+        for line, value in enumerate(values, 1):
+            if value in nothing:
                 continue
             there = objects == value
             ys, xs = numpy.nonzero(there)

@@ -18,7 +18,7 @@ EACH = {"voc", "labelme", "darwin", "supervisely"}  # formats with a file an ima
 MOST = 64  # keys of an object that are looked at
 HEAD = 256 * 1024  # bytes that are searched for words of labels
 NAMES = r"bbox(es)?|bndbox|boxes|bounding_?box(es)?|[xy]_?min|xtl|polygons?|segmentation|keypoints?|points|shapes|"\
-        r"regions|objects|annotations|coordinates"  # fmt: skip
+        r"regions|objects|annotations|coordinates|rle\w*|\w*_rle|encoded\w*"  # fmt: skip
 WORDS = {
     "json": re.compile(rf'(?i)"({NAMES})"\s*:'), "ndjson": re.compile(rf'(?i)"({NAMES})"\s*:'),
     "xml": re.compile(rf"(?i)<({NAMES}|object|box)\b"), "csv": re.compile(rf"(?i)^.*\b({NAMES})\b"),

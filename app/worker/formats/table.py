@@ -23,6 +23,7 @@ THING = "object"  # the class of boxes where no column says one
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 MACHINE = re.compile(r"/[mg]/\S+")  # a class of Open Images
 WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")
+NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
 SAMPLE = 500  # boxes that show how a file writes them
 MAX_NAMES = 4 * 1024**2  # bytes of a table of class names
 AUTOML = {"TRAIN": "train", "TRAINING": "train", "VALIDATION": "val", "VALIDATE": "val", "TEST": "test",
@@ -152,7 +153,7 @@ class File:
 
     def survey(self) -> tuple[str, bool, dict[str, str]]:
         """How the boxes are written: their form, whether they are fractions; and the names of numbered classes."""
-        form, fractions, outside, ordered, count = self.columns.kind, True, 0, True, 0
+        form, fractions, outside, ordered, finite, count = self.columns.kind, True, 0, 0, 0, 0
         labels: set[str] = set()
         for line in self.lines():
             labels.add(line.label)
@@ -162,13 +163,14 @@ class File:
             fractions = fractions and not any(value > 1.5 for value in line.values)
             if form == "cell" and count <= SAMPLE:
                 left, top, third, fourth = line.values
-                ordered = ordered and third > left and fourth > top
+                finite += all(map(math.isfinite, line.values))
+                ordered += third > left and fourth > top
                 image = self.image(line.image)
                 size = image_size(self.tree.path(image)) if image else None
                 unit = (1, 1) if fractions else size
                 outside += bool(unit and (left + third > unit[0] * 1.01 or top + fourth > unit[1] * 1.01))
         if form == "cell":
-            form = "corners" if ordered and outside else "sides"
+            form = "corners" if outside and ordered >= NEARLY_ALL * finite else "sides"
             self.known.decisions.append(decision("csv_form", None, None, file=shown(self.path), form=FORMS[form]))
         if self.columns.label < 0:
             self.known.decisions.append(decision("class_of_all", "names", name=THING))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.worker.formats.helpers import SIZE, boxes, codes, found_codes, pictures, refusal, taken, write
 
@@ -139,3 +139,54 @@ def test_damaged_masks(tmp_path: Path) -> None:
     bomb = Image.new("1", (13000, 13000))
     files = pictures("images/a.jpg") | {"masks/a.png": png(bomb)}
     assert "labels" in refusal(write(tmp_path / "bomb", files))
+
+
+def soft(colour: Any, mode: str = "RGB") -> bytes:
+    """Two discs whose edges run into the background, as a drawing program and a scaler leave them."""
+    large = Image.new(mode, (SIZE[0] * 8, SIZE[1] * 8))
+    draw = ImageDraw.Draw(large)
+    draw.ellipse((40, 40, 200, 200), fill=colour[0])
+    draw.ellipse((280, 120, 440, 340), fill=colour[1])
+    return png(large.resize(SIZE, Image.Resampling.BILINEAR))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_soft_edges_are_no_classes(tmp_path: Path, mode: str) -> None:
+    white: Any = 255 if mode == "L" else (255, 255, 255)
+    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft((white, white), mode)})
+    assert [name for name, *_ in found] == ["object", "object"]
+    assert found[0][1:] == pytest.approx((5, 5, 25, 25), abs=1)
+
+
+def test_soft_edges_of_colours(tmp_path: Path) -> None:
+    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft(((128, 0, 0), (0, 128, 64)))})
+    assert [name for name, *_ in found] == ["class_008040", "class_800000"]
+    assert found[1][1:] == pytest.approx((5, 5, 25, 25), abs=1)
+
+
+def test_grey_values_far_apart(tmp_path: Path) -> None:
+    """255 is VOC's edge among small numbers only."""
+    values = [(128, BOXES[0][1]), (255, BOXES[1][1])]
+    found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(filled(values)))})
+    assert [name for name, *_ in found] == ["class_128", "class_255"]
+    values = [(85, BOXES[0][1]), (170, BOXES[1][1]), (255, BOXES[2][1])]
+    files = pictures("a.jpg") | {"instances/a.png": png(Image.fromarray(filled(values)))}
+    assert len(named(tmp_path / "objects", files)[0]) == 3
+    edged = [(1, (0, 0, 20, 20)), (2, (30, 0, 50, 20)), (255, (0, 30, 20, 40))]
+    files = pictures("a.jpg") | {"masks/a.png": png(Image.fromarray(filled(edged)))}
+    assert len(named(tmp_path / "edge", files)[0]) == 2
+
+
+def test_masks_beside_their_images_are_no_classes_of_images(tmp_path: Path) -> None:
+    """BUSI; an image may have several."""
+    one, two, none = (png(Image.fromarray(filled(values))) for values in (
+        [(255, BOXES[0][1])], [(255, BOXES[1][1])], []))  # fmt: skip
+    files = pictures("benign/benign (1).png", "malignant/malignant (1).png", "normal/normal (1).png") | {
+        "benign/benign (1)_mask.png": one, "benign/benign (1)_mask_1.png": two,
+        "malignant/malignant (1)_mask.png": one, "normal/normal (1)_mask.png": none,
+    }  # fmt: skip
+    source = taken(write(tmp_path, files))
+    assert (source.format, source.task, source.outside) == ("masks", "segment", [])
+    assert {item.image: len(item.rows or ()) for item in source.items} == {
+        "benign/benign (1).png": 2, "malignant/malignant (1).png": 1, "normal/normal (1).png": 0,
+    }  # fmt: skip

@@ -325,6 +325,32 @@ def test_csv_cells_with_corners(tmp_path: Path) -> None:
     assert codes(source) == ["class_of_all", "csv_form", "names_sorted"]
 
 
+def test_a_wrong_row_does_not_change_what_cells_mean(tmp_path: Path) -> None:
+    cells = [f"[{x}, 20, {x + 20}, 40]" for x in range(20, 44)]
+    text = table(["image", "bbox"], [["a.jpg", cell] for cell in [*cells, "[5, 5, 5, 5]"]])
+    found = boxes(tmp_path, read(tmp_path, {"x.csv": text}))["a"]
+    assert found[0] == (0, 20, 20, 40, 40)
+    inside = table(["image", "bbox"], [["a.jpg", f"[{n}, 2, {n + 1}, 3]"] for n in range(50, 60)] + [
+        ["b.jpg", "[40, 20, 60, 40]"], ["b.jpg", "[5, 5, 5, 5]"]])  # fmt: skip
+    assert boxes(tmp_path / "in", read(tmp_path / "in", {"x.csv": inside}))["b"][0] == (0, 40, 20, 60, 40)
+
+
+def test_csv_of_fractions_with_centres(tmp_path: Path) -> None:
+    """x, y, w, h as YOLO means them: most of a corner's boxes would reach out of the image."""
+    places = [(0.2 + n / 20, 0.8, 0.3, 0.4) for n in range(12)]
+    text = table(["image", "x", "y", "w", "h", "label"], [["a.jpg", *place, "cat"] for place in places])
+    source = read(tmp_path, {"x.csv": text})
+    assert "reading_centre" in codes(source)
+    assert boxes(tmp_path, source)["a"][0] == pytest.approx((0, 3.2, 28.8, 22.4, 48), abs=0.01)
+
+
+@pytest.mark.parametrize("heading", ["rle_mask", "RLE", "encoded_mask"])
+def test_csv_masks_of_other_headings(tmp_path: Path, heading: str) -> None:
+    source = read(tmp_path, {"train.csv": table(["image", heading], [["a.jpg", "1 10 49 10 97 10"], ["b.jpg", ""]])})
+    assert (source.format, source.task) == ("csv", "segment")
+    assert boxes(tmp_path, source) == {"a": [(0, 0, 0, 3, 10)], "b": []}
+
+
 def test_csv_masks_of_kaggle(tmp_path: Path) -> None:
     values = runs_of(drawn(L_SHAPE).T.ravel())
     starts = [sum(values[:at]) + 1 for at in range(1, len(values), 2)]
