@@ -2,11 +2,12 @@
 
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
 
-from app.database import writing
+from app.database import patiently, writing
 from app.extensions import db
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
@@ -29,7 +30,7 @@ def take_over(kinds: Kinds, root: Path) -> list[tuple[int, int]]:
     followed, kept = [], set()
     for row in rows.all():
         if row.kind not in kinds or not kinds[row.kind].lasts:
-            fail(row.id)
+            patiently(partial(fail, row.id))
         elif row.status == JobStatus.RUNNING:
             followed.append((row.id, row.attempt))
             if row.runner:  # else its process was never written down, and another one will be started

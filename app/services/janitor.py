@@ -46,7 +46,10 @@ class Janitor:
             socketio.sleep(EVERY_S)
 
     def sweep(self, time: datetime) -> dict[str, int]:
-        """One round as of this time: how much was done of each kind. What fails does not stop the rest."""
+        """One round as of this time: how much was done of each kind. What fails does not stop the rest. While nothing
+        may be changed, nothing is."""
+        if self.held.installation.verdict:
+            return {}
         jobs: dict[str, Callable[[datetime], int]] = {
             "trash": self.empty_trash,
             "idempotency keys": self.forget_keys,

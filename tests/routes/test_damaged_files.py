@@ -322,3 +322,51 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
         return inner(*args, **options)
 
     patch.setattr(owner, name, first)
+
+
+INFO = {"length": 10, "metadata": {"filename": "a.zip"}, "form": {"name": "a"}, "locale": "en", "state": "failed",
+        "created_at": "2026-01-01T00:00:00+00:00", "dataset_id": None, "problem": None, "header": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"metadata": None}, {"form": None}, {"locale": None}, {"problem": {"status": "503"}}, {"header": None}],
+)
+def test_a_record_of_an_upload_with_a_value_of_another_kind(whole: Path, tmp_path: Path, values: Any) -> None:
+    (copied(whole, tmp_path) / "data/uploads" / UPLOAD / "info.json").write_text(json.dumps(INFO | values))
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        assert app.test_client().get("/api/uploads").status_code == 200
+        assert app.test_client().get(f"/api/uploads/{UPLOAD}").status_code < 500
+
+
+def test_an_upload_whose_bytes_are_gone(whole: Path, tmp_path: Path) -> None:
+    """It begins again."""
+    (copied(whole, tmp_path) / "data/uploads" / UPLOAD / "bin").unlink()
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        answer = app.test_client().head(f"/api/uploads/{UPLOAD}", headers={"Tus-Resumable": "1.0.0"})
+        assert answer.headers.get("Upload-Offset", "0") == "0"
+        assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("highest", ["[1]", "null", '{"dataset": Infinity}', '{"dataset": {}}'])
+def test_a_mark_with_numbers_of_another_kind(whole: Path, tmp_path: Path, highest: str) -> None:
+    copied(whole, tmp_path)
+    for name in ("installation.json", ".installation.json"):
+        path = tmp_path / "data" / name
+        uuid = json.loads(path.read_text())["uuid"]
+        path.write_text(f'{{"uuid": "{uuid}", "highest": {highest}}}')
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        assert app.test_client().get("/ready").status_code == 200
+
+
+def test_a_folder_that_was_set_aside_and_is_damaged(whole: Path, tmp_path: Path) -> None:
+    """It cannot be told whose it is: it stays where it is."""
+    folder = copied(whole, tmp_path) / "data/datasets/1"
+    (folder / "about.json").unlink()
+    (folder / "revisions/1/dataset.yaml").write_text("names: 5\n")
+    aside = tmp_path / "data/orphans/datasets-1-0123abcd"
+    aside.parent.mkdir(exist_ok=True)
+    folder.rename(aside)
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        assert app.test_client().get("/ready").status_code == 200
+        assert aside.is_dir()

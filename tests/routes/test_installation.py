@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -31,9 +32,12 @@ from app.models import (
     Training,
     TrainingMetric,
     TrainingStatus,
+    now,
 )
 from app.routes.installation import ALWAYS
 from app.services.datasets.restart import remove_unknown
+from app.services.installation.adopt import MAKERS
+from app.services.janitor import Janitor
 from scripts.local_server import ROOT, Server, settings_for
 from tests.data import yolo_zip
 from tests.routes.test_datasets import ENGLISH, settled, upload
@@ -574,3 +578,86 @@ def test_nothing_is_restored_into_another_data_folder(filled: Path) -> None:
 
 def backup_command(settings: dict[str, str], *words: str) -> Any:
     return create_app("cli", settings).test_cli_runner().invoke(args=["backup", *words])
+
+
+def test_an_adoption_that_ends_halfway_goes_on(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is adopted stays, what is not is still to be decided: it is not set aside by the next start."""
+    take_away(filled)
+    for path in (filled / "data").glob("*installation.json"):
+        path.unlink()
+    with served(filled) as app:
+        held = app.extensions["installation"]
+        with app.app_context(), monkeypatch.context() as patch:
+            patch.setitem(MAKERS, "training", killed)
+            with pytest.raises(KeyboardInterrupt):
+                held.adopt()
+            assert held.examined().code == "older_database"
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == ["older_database"]
+        assert client.post("/api/installation/adopt").json["adopted"] == {"dataset": 0, "training": 2, "test": 0}
+        assert client.get("/api/trainings/1").json["dataset_name"] == "Cars"
+
+
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_decision_about_attempts_is_made_once(filled: Path) -> None:
+    """Also of a run that has ended."""
+    with served(filled) as app, app.app_context(), writing() as session:
+        session.get_one(Training, 1).attempt = 0
+    with served(filled) as app:
+        client, started = app.test_client(), []
+        app.extensions["installation"]._start = lambda: started.append(True)
+        assert reasons(client) == ["older_database"]
+        assert client.post("/api/installation/adopt").status_code == 200
+        assert client.get("/api/trainings/1").json["status"] == "completed"
+        with app.app_context():
+            app.extensions["installation"].go_on()
+        assert started == [True]
+    with served(filled) as app:
+        assert reasons(app.test_client()) == []
+
+
+def test_a_lost_mark_and_one_folder_too_many(filled: Path) -> None:
+    """Only that one is adopted; what the database has is its own."""
+    for path in (filled / "data").glob("*installation.json"):
+        path.unlink()
+    shutil.copytree(filled / "data/models/1", filled / "data/models/9")
+    with served(filled) as app:
+        client = app.test_client()
+        assert reasons(client) == ["other_database"]
+        assert client.get("/api/installation").json["without_row"] == {"dataset": 0, "training": 1, "test": 0}
+        assert client.post("/api/installation/adopt").json["adopted"] == {"dataset": 0, "training": 1, "test": 0}
+        assert client.get("/api/datasets").json["total"] == 2
+        assert client.get("/api/trainings/9").json["dataset_id"] == 1
+    with served(filled) as app:
+        assert reasons(app.test_client()) == []
+
+
+def test_a_late_start_that_fails_ends_the_server(filled: Path) -> None:
+    take_away(filled)
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    try:
+        with served(filled) as app:
+            app.extensions["installation"]._start = lambda: 1 / 0
+            app.test_client().post("/api/installation/adopt")
+            until(lambda: asked)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_janitor_waits_for_the_decision(filled: Path) -> None:
+    take_away(filled)
+    with served(filled) as app, app.app_context():
+        old = filled / "data/tmp/old"
+        old.write_text("of yesterday")
+        os.utime(old, (0, 0))
+        janitor = Janitor(app.extensions["services"])
+        assert janitor.sweep(now()) == {}
+        assert old.exists()
+        app.extensions["installation"].adopt()
+        janitor.sweep(now())
+        assert not old.exists()

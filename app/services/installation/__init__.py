@@ -5,6 +5,8 @@ nothing, until the right database is back or a person has decided.
 """
 
 import logging
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from app.services.installation import adopt, ids, mark, orphans, texts
 from app.services.installation.contents import Contents, highest_ids
 from app.services.installation.examine import Verdict, examine, row_of
 from app.services.installation.mark import KINDS, Mark
+from app.services.installation.newer_attempts import raise_attempts
 from app.services.installation.newer_revisions import adopt_newer, put_newer_aside
 from app.services.storage import StorageService
 from app.threads import off_loop
@@ -52,6 +55,7 @@ class InstallationService:
         self._verdict: Verdict | None = None  # of the last examination
         self._problem: str | None = None  # the file's, when it was last asked
         self._start: Callable[[], None] = lambda: None
+        self._started = False
         self._deciding = threading.Lock()
         self._allowed: ContextVar[bool] = ContextVar("allowed", default=False)
         ids.watch()
@@ -101,6 +105,7 @@ class InstallationService:
         if self.file is not None:
             self.file.remember()  # with the log that the examination made: another file may come in its place
         if verdict is None:
+            self._started = True
             start()
         socketio.start_background_task(self.watch, app)
 
@@ -165,8 +170,17 @@ class InstallationService:
         file.remember()
 
     def go_on(self) -> None:
+        """Start the work, once. A start that fails ends the server: one without a queue must not say that it is ready,
+        and the next start is whole or fails where everybody sees it."""
+        if self._started:
+            return
+        self._started = True
         logger.info("database and data folder belong together: the server continues")
-        self._start()
+        try:
+            self._start()
+        except Exception:
+            logger.critical("the work cannot be started: the server ends", exc_info=True)
+            os.kill(os.getpid(), signal.SIGTERM)
 
     # Pairing.
 
@@ -268,6 +282,9 @@ class InstallationService:
         db.session.rollback()
         if verdict is None or not verdict.decidable:
             raise Conflict(texts.nothing_to_decide())
+        if self.mark is None and row_of(db.session) is None:  # until the end, there is something to decide
+            self.mark = Mark(mark.new_uuid())
+            mark.write(self.storage.data_root, self.mark)
         done = work(self.storage, contents, verdict.code == "other_database")
         if count := revisions(self.storage):
             logger.info("newer versions of datasets, decided too: %d", count)
@@ -282,6 +299,7 @@ class InstallationService:
         row = row_of(db.session)
         if row is not None and self.mark is not None:
             self.mark.hand_over(row.uuid)
+        raise_attempts(self.storage)
         _verdict, contents = examine(db.session, self.storage, self.mark)
         db.session.rollback()
         self.pair(contents)

@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from app.database import writing
+from app.extensions import db
+from app.services import about
+from app.services.datasets.described import describe
 from app.services.installation.adopt_datasets import dataset_rows
 from app.services.installation.adopt_trainings import test_rows, training_rows
-from app.services.installation.contents import FOLDERS, Contents
+from app.services.installation.belonging import of_others
+from app.services.installation.contents import FOLDERS, MODELS, Contents, Ids
 from app.services.installation.mark import KINDS
 from app.services.installation.orphans import put_aside, refuse_running
 from app.services.storage import StorageService
@@ -24,10 +28,12 @@ class Numbers:
 
     Args:
         foreign: rows of this database are about other folders, also where the ids are the same.
+        chosen: the folders that get ids; those that stay keep theirs.
     """
 
     contents: Contents
     foreign: bool = False
+    chosen: Ids = field(default_factory=dict)
     given: dict[str, dict[int, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
     def new(self, kind: str, old: int) -> int:
@@ -38,7 +44,8 @@ class Numbers:
 
     def of(self, kind: str, old: int) -> int | None:
         """The present id of what had this one; None: it was not adopted."""
-        same = old in self.contents.known[kind] and not self.foreign
+        stays = old in self.contents.stored[kind] and old not in self.chosen.get(kind, set())
+        same = old in self.contents.known[kind] and (stays or not self.foreign)
         return self.given[kind].get(old, old if same else None)
 
 
@@ -57,10 +64,11 @@ def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) ->
     Raises:
         Conflict: folders get other names, and a training process works in one of them.
     """
-    chosen = contents.stored if foreign else contents.unknown
+    chosen = of_others(db.session, storage, contents) if foreign else contents.unknown
+    db.session.rollback()
     if foreign:
         refuse_running(storage)
-    numbers = Numbers(contents, foreign)
+    numbers = Numbers(contents, foreign, chosen)
     adopted, aside = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
     for kind in KINDS:
         for old in sorted(chosen[kind]):
@@ -88,5 +96,17 @@ def adopt_one(storage: StorageService, kind: str, old: int, numbers: Numbers) ->
             os.rename(root / str(new), root / str(old))
         logger.warning("%s %d is not adopted: %s: %s", kind, old, type(error).__name__, error)
         return False
+    describe_anew(storage, kind, new)
     logger.info("%s %d adopted%s", kind, old, f" as {new}" if new != old else "")
     return True
+
+
+def describe_anew(storage: StorageService, kind: str, number: int) -> None:
+    """The folder says whose it is now: a decision that ends halfway adopts nothing twice."""
+    if kind == "dataset":
+        describe(storage, number)
+        return
+    row = db.session.get(MODELS[kind], number)
+    if row is not None:
+        about.write(storage.data_root / FOLDERS[kind] / str(number), kind, row)
+    db.session.rollback()

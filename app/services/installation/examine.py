@@ -1,18 +1,18 @@
 """Whether a database and a data folder belong together."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
-from app.models import Installation, Training, TrainingStatus
-from app.services.installation.contents import Contents, look
+from app.models import Installation, Training
+from app.services.installation.belonging import of_others
+from app.services.installation.contents import FOLDERS, Contents, look, stored_ids
 from app.services.installation.mark import KINDS, Mark
 from app.services.installation.newer_revisions import newer
 from app.services.storage import StorageService
-
-UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def examine(session: Any, storage: StorageService, mark: Mark | None) -> tuple[V
     )
     if code is None:
         return None, contents
-    counted = contents.stored if code == "other_database" else contents.unknown
+    counted = of_others(session, storage, contents) if code == "other_database" else contents.unknown
     return Verdict(code, tuple((kind, len(counted[kind])) for kind in KINDS)), contents
 
 
@@ -88,11 +88,17 @@ def folders_ahead(session: Any, storage: StorageService) -> bool:
 
 
 def attempts_ahead(session: Any, storage: StorageService) -> bool:
-    """Whether a training that has not ended has run more often than its row says: started again, it would write over
-    what it did since."""
+    """Whether a training has run more often than its row says: started again, it would write over what it did since."""
+    return any(True for _ in newer_attempts(session, storage))
+
+
+def newer_attempts(session: Any, storage: StorageService) -> Iterator[tuple[int, int]]:
+    """(training, its newest attempt) of those."""
     table = Training.__table__.c
-    rows = session.execute(select(table.id, table.attempt).where(table.status.in_(UNFINISHED))).all()
-    return any(newest_attempt(storage, row.id) > row.attempt for row in rows)
+    here = set(stored_ids(storage.data_root / FOLDERS["training"]))
+    for row in session.execute(select(table.id, table.attempt)).all():
+        if row.id in here and (newest := newest_attempt(storage, row.id)) > row.attempt:
+            yield row.id, newest
 
 
 def newest_attempt(storage: StorageService, training_id: int) -> int:

@@ -73,7 +73,7 @@ def read_copy(path: Path) -> Mark | None:
         return parsed(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         logger.warning("%s is damaged: %s", path, error)
         set_file_aside(path)
         return None
@@ -82,7 +82,7 @@ def read_copy(path: Path) -> Mark | None:
 def parsed(values: Any) -> Mark:
     """
     Raises:
-        ValueError, TypeError, KeyError: it is no mark.
+        ValueError, TypeError, KeyError, AttributeError, OverflowError: it is no mark.
     """
     if not UUID.fullmatch(values["uuid"]):
         raise ValueError("no id")

@@ -1,5 +1,6 @@
 """Revisions of datasets that were made after the database was saved."""
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from app.services.datasets.outcome import make_current
 from app.services.installation.adopt_datasets import current, revision_row, stored
 from app.services.installation.contents import FOLDERS, stored_ids
 from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.installation")
 
 
 def newer(session: Any, storage: StorageService) -> Iterator[tuple[int, list[int]]]:
@@ -34,8 +37,13 @@ def adopt_newer(storage: StorageService) -> int:
     found = list(newer(db.session, storage))
     db.session.rollback()
     for dataset_id, numbers in found:
-        with writing() as session:
-            add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
+        try:
+            with writing() as session:
+                add_rows(session, storage, session.get_one(Dataset, dataset_id), numbers)
+        except Exception as error:  # damaged: it is kept, and harms no other
+            logger.warning("versions of dataset %d are not adopted: %s: %s", dataset_id, type(error).__name__, error)
+            for number in numbers:
+                storage.set_revision_aside(dataset_id, number)
     return sum(len(numbers) for _dataset_id, numbers in found)
 
 

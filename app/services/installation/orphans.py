@@ -1,22 +1,19 @@
 """Folders without a row are set aside, never overwritten or removed; when the row returns, its folder comes back."""
 
-import json
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from app.errors import Conflict
 from app.extensions import db
-from app.models import Dataset, Test, Training
-from app.services import about
 from app.services.installation import texts
+from app.services.installation.belonging import belongs, of_others
 from app.services.installation.contents import FOLDERS, MODELS, Contents, set_aside
 from app.services.installation.mark import KINDS
 from app.services.shutdown import children
 from app.services.storage import StorageService
-from app.services.storage.names import read_yaml
 
 logger = logging.getLogger("yolo.installation")
 
@@ -40,13 +37,14 @@ def put_aside(storage: StorageService, kind: str, number: int) -> bool:
 
 
 def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) -> dict[str, Any]:
-    """Start anew: every folder that this database has no row for; of a foreign folder all. How many of each kind.
+    """Start anew: every folder that no row of this database is about. How many of each kind.
 
     Raises:
         Conflict: a training process works in one of them.
     """
     refuse_running(storage)
-    chosen = contents.stored if foreign else contents.unknown
+    chosen = of_others(db.session, storage, contents) if foreign else contents.unknown
+    db.session.rollback()
     return {
         "set_aside": {kind: sum(put_aside(storage, kind, number) for number in sorted(chosen[kind])) for kind in KINDS}
     }
@@ -81,36 +79,3 @@ def bring_back(storage: StorageService, kind: str, number: int, path: Path) -> N
 
 def newest_first(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def belongs(row: Any, path: Path) -> bool:
-    """Whether a folder is of this row and not of another one that had the same number."""
-    kind = {Dataset: "dataset", Training: "training", Test: "test"}[type(row)]
-    known = about.read(path, kind)
-    if known:
-        return known["row"].get("id") == row.id and known["row"].get("created_at") == row.created_at.isoformat()
-    looks: dict[str, Callable[[Any, Path], bool]] = {"dataset": is_dataset, "training": is_training, "test": is_test}
-    return looks[kind](row, path)
-
-
-def is_dataset(row: Dataset, path: Path) -> bool:
-    """By its classes: a folder from before there was about.json."""
-    place = path if row.revision is None else path / "revisions" / str(row.revision)
-    names = (read_yaml(place / "dataset.yaml") or {}).get("names")
-    return list(names.values() if isinstance(names, dict) else names or []) == list(row.classes)
-
-
-def is_training(row: Training, path: Path) -> bool:
-    """By what its newest child was told."""
-    for attempt in sorted((path / "attempts").glob("*"), key=lambda item: item.stat().st_mtime, reverse=True):
-        try:
-            spec = json.loads((attempt / "spec.json").read_bytes())
-            return (spec["training_id"], spec["img_size"], spec["model_version"], spec["task"]) == (
-                row.id, row.img_size, row.model_version, row.task)  # fmt: skip
-        except (OSError, ValueError, TypeError, KeyError):
-            continue
-    return False
-
-
-def is_test(row: Test, path: Path) -> bool:
-    return bool(row.image_path) and (path / Path(row.image_path or "").name).is_file()

@@ -197,10 +197,16 @@ class UploadService:
     def reconcile(self) -> None:
         """At start: whole files whose dataset is not known yet are gone on with."""
         for upload in self.shelf.all():
-            mark = upload.unverified() is not None
-            if upload.state == CHECKING or (upload.state == RECEIVING and not mark and upload.size() == upload.length):
-                upload.received()
-                self.complete(upload)
+            try:
+                self.pick_up(upload)
+            except Exception:  # one whose files are damaged stops no start
+                logger.exception("upload %s cannot be gone on with", upload.id)
+
+    def pick_up(self, upload: Upload) -> None:
+        mark = upload.unverified() is not None
+        if upload.state == CHECKING or (upload.state == RECEIVING and not mark and upload.size() == upload.length):
+            upload.received()
+            self.complete(upload)
 
     def remove_expired(self, time: datetime) -> int:
         """For the janitor: uploads that had their last byte too long ago; how many."""

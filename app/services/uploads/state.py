@@ -64,7 +64,7 @@ class Upload:
         try:
             return self.bin.stat().st_size
         except FileNotFoundError:
-            return self.length
+            return 0 if self.state == RECEIVING else self.length
 
     def received(self) -> int:
         """`size`, once the disk has it, less a chunk whose checksum was never looked at. Nobody may be writing.
@@ -74,6 +74,7 @@ class Upload:
         """
         if self.state != RECEIVING:
             return self.size()
+        self.bin.touch()  # where it was lost, the client begins again
         mark = self.unverified()
         if mark is not None:
             os.truncate(self.bin, min(mark, self.size()))
@@ -96,7 +97,8 @@ class Upload:
 
     def retriable(self) -> bool:
         """Failed for a reason that may go away; the bytes are still here."""
-        return self.state == FAILED and (self.problem or {}).get("status", 0) >= 500
+        status = (self.problem or {}).get("status")
+        return self.state == FAILED and isinstance(status, int) and status >= 500
 
     def expires(self) -> datetime:
         """When the janitor may remove it."""
@@ -129,7 +131,8 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         "header": str,
     }
     for name, kind in kinds.items():
-        if known.get(name) is not None and not isinstance(known[name], kind):
+        absent = name not in known or (known[name] is None and name in {"dataset_id", "problem"})
+        if not absent and not isinstance(known[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
     if not all(isinstance(text, str) for text in known["metadata"].values()) or "name" not in known["form"]:
         raise ValueError("no metadata")
@@ -191,7 +194,7 @@ class Shelf:
             if not ID.fullmatch(upload_id):
                 raise FileNotFoundError
             return Upload(folder=folder, **checked(json.loads((folder / "info.json").read_bytes())))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             set_file_aside(folder / "info.json", error)
             raise NotFound(_("The record of upload %(id)s was damaged and was moved away. Upload the file again.",
                              id=upload_id)) from error  # fmt: skip

@@ -1,0 +1,84 @@
+"""Whether a folder is the one that a row is about, or of another installation's row with the same number."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from app.models import Dataset, Test, Training
+from app.services import about
+from app.services.installation.contents import FOLDERS, MODELS, Contents, Ids
+from app.services.installation.mark import KINDS, read
+from app.services.storage import StorageService
+from app.services.storage.names import read_yaml
+
+logger = logging.getLogger("yolo.installation")
+
+
+def of_others(session: Any, storage: StorageService, contents: Contents) -> Ids:
+    """The folders that no row of this database is about.
+
+    Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
+    be the same by chance. Where it says nothing, they do.
+    """
+    stranger = read(storage.data_root) is not None
+    found = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
+    for kind in KINDS:
+        for number in contents.stored[kind] & contents.known[kind]:
+            row, path = session.get(MODELS[kind], number), storage.data_root / FOLDERS[kind] / str(number)
+            if row is None or not (describes(row, path, kind) if stranger else belongs(row, path)):
+                found[kind].add(number)
+    return found
+
+
+def describes(row: Any, path: Path, kind: str) -> bool:
+    return same(about.read(path, kind), row.id, row.created_at)
+
+
+def same(known: dict[str, Any], number: int, created_at: datetime) -> bool:
+    """Whether about.json is of this row."""
+    row = known.get("row", {})
+    return row.get("id") == number and row.get("created_at") == created_at.isoformat()
+
+
+def belongs(row: Any, path: Path) -> bool:
+    """Whether a folder is of this row and not of another one that had the same number. What cannot be read is not."""
+    try:
+        return looks_like(row, path)
+    except Exception as error:  # whatever the files hold: they stop no start
+        logger.warning("%s does not say whose it is: %s: %s", path, type(error).__name__, error)
+        return False
+
+
+def looks_like(row: Any, path: Path) -> bool:
+    kind = {Dataset: "dataset", Training: "training", Test: "test"}[type(row)]
+    known = about.read(path, kind)
+    if known:
+        return same(known, row.id, row.created_at)
+    looks: dict[str, Callable[[Any, Path], bool]] = {"dataset": is_dataset, "training": is_training, "test": is_test}
+    return looks[kind](row, path)
+
+
+def is_dataset(row: Dataset, path: Path) -> bool:
+    """By its classes: a folder from before there was about.json."""
+    place = path if row.revision is None else path / "revisions" / str(row.revision)
+    names = (read_yaml(place / "dataset.yaml") or {}).get("names")
+    return list(names.values() if isinstance(names, dict) else names or []) == list(row.classes)
+
+
+def is_training(row: Training, path: Path) -> bool:
+    """By what its newest child was told."""
+    for attempt in sorted((path / "attempts").glob("*"), key=lambda item: item.stat().st_mtime, reverse=True):
+        try:
+            spec = json.loads((attempt / "spec.json").read_bytes())
+            return (spec["training_id"], spec["img_size"], spec["model_version"], spec["task"]) == (
+                row.id, row.img_size, row.model_version, row.task)  # fmt: skip
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+    return False
+
+
+def is_test(row: Test, path: Path) -> bool:
+    return bool(row.image_path) and (path / Path(row.image_path or "").name).is_file()

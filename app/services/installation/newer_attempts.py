@@ -1,0 +1,24 @@
+"""Trainings that have run since the database was saved: decided once, a later start does not ask again."""
+
+import logging
+
+from app.database import writing
+from app.extensions import db
+from app.models import Training
+from app.services.installation.examine import newer_attempts
+from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.installation")
+
+
+def raise_attempts(storage: StorageService) -> None:
+    """Rows count the attempts that their folders have; what the newest said is read from its begin."""
+    found = list(newer_attempts(db.session, storage))
+    db.session.rollback()
+    if not found:
+        return
+    with writing() as session:
+        for training_id, attempt in found:
+            row = session.get_one(Training, training_id)
+            row.attempt, row.event_seq, row.event_offset = attempt, 0, 0
+            logger.info("training %d: %d attempts, as its folder has them", training_id, attempt)
