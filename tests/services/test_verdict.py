@@ -140,6 +140,28 @@ def test_a_classification_is_measured_against_chance() -> None:
     assert (verdict["weakest"]["name"], verdict["weakest"]["metric"]) == ("circle", "recall")
 
 
+def classified(count: int) -> Facts:
+    best = {"epoch": 2, "map50": None, "map95": None, "parts": {"metrics/accuracy_top1": 0.3}, "classes": []}
+    return facts(None, task="classify", best=best, evaluation=None, epochs=epochs([1.1] * count, None), done=count)
+
+
+def test_the_cause_of_a_classification_speaks_of_classes(idle_app: APIFlask) -> None:
+    few, flat = judge(classified(2)), judge(classified(40))
+    assert (few["cause"]["code"], codes(few)[0]) == ("few_classify", "add_epochs")
+    assert (flat["cause"]["code"], codes(flat)) == ("labels_classify", ["check_folders"])
+    with idle_app.test_request_context(headers={"Accept-Language": "en"}):
+        said = [written(one) for one in (few, flat)]
+        messages = [one["cause"]["message"] + one["next"][0]["message"] for one in said]
+    assert not any(word in message for message in messages for word in ("box", "detect"))
+
+
+def test_counts_have_separators(idle_app: APIFlask) -> None:
+    matrix = [[0, 0, 5], [3, 0, 1234], [0, 1, 4444]]
+    with idle_app.test_request_context(headers={"Accept-Language": "pt-BR"}):
+        verdict = written(judge(facts(0.9, evaluation=EVALUATION | {"matrix": matrix})))
+    assert "4.444 de 4.444 objetos" in verdict["confusion"]["message"]
+
+
 @pytest.mark.parametrize(
     ("kind", "actions", "expected"),
     [
@@ -174,7 +196,7 @@ VERDICTS = [
     facts(0.0, advice=frozenset({"diverging"})), facts(0.6, advice=frozenset({"overfitting"})),
     facts(0.6, status="cancelled", done=21, actions=frozenset({"resume"})), facts(0.6, evaluation=None),
     *(facts(0.6, status="failed", error_kind=kind) for kind in ("data", "out_of_memory", "disk_full", "weights")),
-    facts(0.6, status="failed", error_kind="code"),
+    facts(0.6, status="failed", error_kind="code"), classified(2), classified(40),
 ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ class Table:
         lines = head.decode(self.encoding, "replace").splitlines()
         self.separator = separator_of(lines[:-1] if len(head) == HEAD else lines)
         self.header = next((cells for _, cells in self.cells()), [])
+        self.header[:1] = [cell.lstrip("# ") for cell in self.header[:1]]  # "#filename" of VIA 1
 
     def cells(self) -> Iterator[tuple[int, list[str]]]:
         """The rows that are not empty, each with its number in the file, from 1.

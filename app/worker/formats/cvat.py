@@ -1,5 +1,6 @@
 """CVAT's XML: "for images 1.1" of one task or of a project with its tasks, "for video 1.1" with tracks."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ from app.worker.formats.classes import Known
 from app.worker.formats.cvat_tracks import Frames, Track
 from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape, turned_shape
 from app.worker.formats.geometry import number, ring, side
-from app.worker.formats.model import Decision, Finding, Found, Options, Source, finding
-from app.worker.formats.paths import folder_of, shown, split_of
+from app.worker.formats.model import Decision, Finding, Found, Options, Refused, Source, finding
+from app.worker.formats.paths import below, folder_of, join, shown, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 from app.worker.formats.xmlread import events, text_of
@@ -47,7 +48,8 @@ class File:
         self.decisions: list[Decision] = []
         self.points: dict[str, list[str]] = {}  # names of a skeleton's points
         self.meta: dict[str, int] = {}
-        self.tracks: list[Track] = []
+        self.tasks: dict[str, tuple[str, dict[str, int]]] = {}  # of a project: subset and frames, by id
+        self.tracks: dict[tuple[str, str], list[Track]] = {}  # by subset and task, each with frames of its own
         self.object = 0  # number of the object in the file, from 1
 
     def read(self) -> None:
@@ -70,14 +72,21 @@ class File:
             self.frames()
 
     def describe(self, element: Any) -> None:
-        """Frames and size of a video."""
+        """Frames and size of a video, or of each in a project."""
+        for part in element.iterfind("project/tasks/task"):
+            self.tasks[text_of(part, "id")] = text_of(part, "subset"), self.frames_in(part)
         task = next((part for name in ("task", "job") if (part := element.find(name)) is not None), element)
+        self.meta |= self.frames_in(task)
+
+    def frames_in(self, task: Any) -> dict[str, int]:
+        meta = {}
         wanted = (("size", "size"), ("start", "start_frame"), ("stop", "stop_frame"),
                   ("width", "original_size/width"), ("height", "original_size/height"))  # fmt: skip
         for key, path in wanted:
             text = text_of(task, path)
             if text.isascii() and text.isdigit() and len(text) < 10:
-                self.meta[key] = int(text)
+                meta[key] = int(text)
+        return meta
 
     def label(self, element: Any) -> None:
         """A class of the task; the parts of a skeleton are its keypoints."""
@@ -115,15 +124,32 @@ class File:
             made = self.shape(entry, name, None)
             if made or outside:
                 track.add(int(frame), None if outside else made)
-        self.tracks.append(track)
+        task = element.get("task_id") or ""
+        subset = element.get("subset") or self.tasks.get(task, ("", {}))[0]
+        self.tracks.setdefault((subset, task) if task in self.tasks else ("", ""), []).append(track)
 
     def frames(self) -> None:
-        """The images of the frames, with what the tracks have there."""
+        """The images of the frames, with what the tracks have there.
+
+        Raises:
+            Refused: tasks of one subset have their frames in one folder, so that nobody knows whose they are.
+        """
+        subsets = Counter(subset for subset, _ in self.tasks.values())
+        for (subset, task), tracks in self.tracks.items():
+            folder = join(folder_of(self.path), "images", subset)
+            if task and subsets[subset] > 1:
+                images = sum(below(image, folder) for image in self.tree["image"])
+                raise Refused("frames_unknown", file=shown(self.path), images=images, frames=len(tracks))
+            meta = self.tasks[task][1] if task else self.meta
+            self.frames_of(tracks, meta, subset, folder if len(self.tasks) > 1 and task else None)
+
+    def frames_of(self, tracks: list[Track], meta: dict[str, int], subset: str, folder: str | None) -> None:
+        """The images of one task, those below a folder where one is given."""
         taken = {draft.image for draft in self.drafts}
-        frames = Frames(self.tree, self.root, self.path, self.meta, self.tracks, taken)
+        frames = Frames(self.tree, self.root, self.path, meta, tracks, taken, folder)
         self.decisions += frames.decisions
-        size = side(self.meta.get("width")), side(self.meta.get("height"))
-        said = split_in(self.path, self.root, True)
+        size = side(meta.get("width")), side(meta.get("height"))
+        said = split_of(subset) or split_in(self.path, self.root, True)
         shapes = frames.shapes()
         for frame, image in frames.images.items():
             split = said or split_in(image, self.root, False)

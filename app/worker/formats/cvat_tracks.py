@@ -59,11 +59,20 @@ class Frames:
     """
 
     def __init__(
-        self, tree: Tree, root: str, path: str, meta: dict[str, int], tracks: list[Track], taken: set[str]
+        self,
+        tree: Tree,
+        root: str,
+        path: str,
+        meta: dict[str, int],
+        tracks: list[Track],
+        taken: set[str],
+        folder: str | None = None,
     ) -> None:
         self.decisions: list[Decision] = []
         self.tracks = tracks
         free = [image for image in tree["image"] if image not in taken]
+        if folder is not None:
+            free = [image for image in free if below(image, folder)]
         near = [image for image in free if below(image, folder_of(path))]
         images = near or [image for image in free if below(image, root)] or free
         written = [frame for track in tracks for frame in track.at]

@@ -144,6 +144,9 @@ def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> Shape | 
             return turned_shape(name, box, number(entry.get("r") or 0), line)
         left, top, width, height = map(number, [*values, None, None, None, None][:4])
         if kind == "ellipse":
+            if not isinstance(entry.get("bbox"), list) and len(ends := pairs(entry.get("points"))) == 2:
+                (left, top), (right, bottom) = ends
+                width, height = right - left, bottom - top
             return outline_shape(name, [ring(left + width / 2, top + height / 2, width / 2, height / 2)], line)
         return Shape("box", name, (left, top, left + width, top + height), line)
     if kind == "polygon":

@@ -25,6 +25,7 @@ from app.worker.formats.tree import Tree
 LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "keypointlabels", "labels",
           "hypertextlabels")  # fmt: skip
 CELLS = {"annotator", "annotation_id"}
+ABOUT_REGION = {"choices", "textarea", "rating", "relation", "taxonomy", "number"}  # types of no shape
 ANSWERS = ("annotations", "completions")
 ABOUT = {"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
 
@@ -122,7 +123,7 @@ class File:
             draft.size = draft.size or size
         names = labels_of(value)
         kind = text(result.get("type"))
-        if kind in {"choices", "textarea", "rating", "relation", "taxonomy", "number"}:
+        if kind in ABOUT_REGION:
             return
         if not names:
             self.notes.unnamed(self.line, draft.image)
@@ -169,6 +170,8 @@ def merged(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         value = result.get("value")
         if not isinstance(key, str) or not isinstance(value, dict):
             rest.append(result)
+        elif key in made and text(made[key].get("type")) in ABOUT_REGION:
+            made[key].update(result)  # what is said of a region may come before it
         elif key in made:
             made[key]["value"] = made[key]["value"] | {name: value[name] for name in LABELS if name in value}
         else:

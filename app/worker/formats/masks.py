@@ -20,8 +20,9 @@ from app.worker.formats.drafts import Draft, finish, outline_shape
 from app.worker.formats.lists import lists_used
 from app.worker.formats.mask_palette import BLACK, Palette, edges_in
 from app.worker.formats.mask_pixels import is_flat, palette_of, read_pixels, values_in
+from app.worker.formats.mask_sets import Sets
 from app.worker.formats.model import Finding, Found, Options, Source
-from app.worker.formats.paths import folder_of, join, shown, split_of, stem_of, suffix_of
+from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
 from app.worker.formats.roots import split_in
 from app.worker.formats.tree import Tree
 
@@ -33,12 +34,10 @@ OBJECTS = frozenset({"segmentationobject", "instances", "instance_masks", "insta
 SUFFIXES = {".png", ".bmp", ".tif", ".tiff"}
 ENDS = re.compile(r"(?i)(.+?)[ _.-](?:masks?|labels?|seg|segmentation|gt|groundtruth|l|labelids|matte)$")
 BESIDE = re.compile(r"(?i)(.+?)[ _.-]masks?(?:[ _.-]?\d{1,3})?$")  # in the folder of its image, one or several
-SETS = ("ImageSets/Segmentation", "ImageSets/Main")
 MAX_PIECES = 2000  # of one class in one image: more are noise
 SMALLEST = 4  # pixels of a piece
 LEAST = 0.5  # of the masks that must find their image
 SAMPLE = 3  # masks that are looked at before they are taken for some
-MAX_LIST = 4 * 1024**2  # bytes
 
 
 @dataclass
@@ -179,32 +178,6 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     ]
     source.outside = [path for path in source.outside if path not in places]
     return source
-
-
-class Sets:
-    """The lists of ImageSets: which split an image's name is in."""
-
-    def __init__(self, tree: Tree, root: str) -> None:
-        self.lists: list[str] = []
-        self.ids: dict[str, str] = {}
-        for folder in SETS:
-            for path in tree["text"]:
-                split = split_of(stem_of(path.rpartition("/")[2]))
-                if split and folder_of(path) == join(root, folder):
-                    self.take(tree, path, split)
-            if self.lists:
-                break
-
-    def take(self, tree: Tree, path: str, split: str) -> None:
-        self.lists.append(path)
-        for line in tree.text(path, MAX_LIST).splitlines():
-            if line.strip():
-                self.ids.setdefault(line.strip(), split)
-
-    def split(self, image: str) -> str | None:
-        parts = stem_of(image).split("/")
-        tails = ("/".join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
-        return next((self.ids[tail] for tail in tails if tail in self.ids), None)
 
 
 class Mask:

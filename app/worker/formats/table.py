@@ -12,7 +12,7 @@ from app.worker.formats.csvfile import Table
 from app.worker.formats.documents import Notes
 from app.worker.formats.drafts import Draft, Shape, finish, outline_shape
 from app.worker.formats.geometry import number, side
-from app.worker.formats.headings import Columns, columns_of
+from app.worker.formats.headings import IMAGES, Columns, columns_of, plain
 from app.worker.formats.model import Finding, Found, Options, Refused, Source, decision
 from app.worker.formats.paths import folder_of, shown, split_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
@@ -22,6 +22,9 @@ from app.worker.formats.tree import Tree
 THING = "object"  # the class of boxes where no column says one
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 MACHINE = re.compile(r"/[mg]/\S+")  # a class of Open Images
+LETTER = re.compile(r"[^\W\d_]")
+ABOUT_IMAGES = frozenset(IMAGES) - {"id", "name"}
+NOTHING = {"", "nan"}  # pandas writes nan where there is no value
 WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")
 NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
 SAMPLE = 500  # boxes that show how a file writes them
@@ -94,9 +97,10 @@ class Labels:
         if not coded or coded != labels:
             return {}
         for path, names in self._all():
-            if labels <= set(names):
+            own = {label: names.get(label, "") for label in labels}
+            if len(set(own.values())) == len(own) and all(LETTER.search(name) for name in own.values()):
                 self.known.decisions.append(decision("names_from_file", "names", file=shown(path)))
-                return {label: names[label] for label in labels}
+                return own
         listed = self.known.names or []
         numbers = {label: int(float(label)) for label in labels if WHOLE.fullmatch(label)}
         if len(numbers) == len(labels) and all(0 <= value < len(listed) for value in numbers.values()):
@@ -109,7 +113,10 @@ class Labels:
             self.tables = []
             for path in self.tree["csv"]:
                 if self.tree.size(path) <= MAX_NAMES:
-                    rows = [cells for _, cells in Table(self.tree, path).cells() if len(cells) == 2]
+                    table = Table(self.tree, path)
+                    if plain(next(iter(table.header), "")) in ABOUT_IMAGES:
+                        continue  # a row an image: answers of a competition, and no list of classes
+                    rows = [cells for _, cells in table.cells() if len(cells) == 2]
                     self.tables += [(path, dict(rows)), (path, {name: key for key, name in rows})]
         return self.tables
 
@@ -192,10 +199,12 @@ class File:
             line = Line(row, image, label, (), split, (size[0], size[1]), cell(place.crowd) in {"1", "True", "true"})
             texts = [cell(at) for at in place.box]
             if place.kind == "runs":
-                line.runs = texts[0] if texts[0] not in {"-1", "nan"} else ""
+                line.runs = texts[0] if texts[0].casefold() not in {"-1", "nan"} else ""
                 if "_" in image and not suffix_of(image) and suffix_of(image.rpartition("_")[0]):
                     line.image, _, line.label = image.rpartition("_")  # ImageId_ClassId
-            elif any(re.search(r"\d", text) for text in texts) or (any(texts) and len(texts) > 1):
+            elif all(text.casefold() in NOTHING for text in texts):
+                pass
+            elif len(texts) > 1 or re.search(r"\d", texts[0]):
                 line.values = four(texts)
             yield line
 

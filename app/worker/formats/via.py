@@ -41,6 +41,7 @@ class File:
     path: str
     split: str | None
     images: dict[str, list[Region]] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)  # of each attribute, by their ids
 
 
 def is_document(head: dict[str, Any]) -> bool:
@@ -67,7 +68,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     files = []
     for path in found.hint:
         file = File(path, split_in(path, found.root, with_name=True))
-        for name, region in regions(tree, path):
+        for name, region in regions(tree, path, file.options):
             own = file.images.setdefault(name, [])
             if region:
                 own.append(region)
@@ -80,10 +81,14 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     return finish(tree, found, options, drafts, known, findings)
 
 
-def regions(tree: Tree, path: str) -> Iterator[tuple[str, Region | None]]:
-    """Each region with its image; an image without one with None."""
+def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
+    """Each region with its image; an image without one with None.
+
+    Args:
+        options: filled with those of the attributes.
+    """
     if path.endswith(".json"):
-        yield from regions_of_json(tree, path)
+        yield from regions_of_json(tree, path, options)
         return
     for line, row in Table(tree, path).rows():
         shape, attributes = (cell_object(row.get(key, "")) for key in ("region_shape_attributes", "region_attributes"))
@@ -99,11 +104,14 @@ def cell_object(cell: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def regions_of_json(tree: Tree, path: str) -> Iterator[tuple[str, Region | None]]:
+def regions_of_json(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
     line = 0
     third: dict[str, Any] = {}
     for key, value in walk(tree.path(path), path, set()):
         images = value if key == "_via_img_metadata" else {key: value}
+        if key == "_via_attributes":
+            own = as_dict(as_dict(value).get("region"))
+            options |= {name: as_dict(as_dict(entry).get("options")) for name, entry in own.items()}
         if key in {"file", "view", "metadata", "attribute"}:
             third[key] = value
         for image in images.values() if isinstance(images, dict) else []:
@@ -191,6 +199,11 @@ def class_of(value: Any) -> str:
     return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
+def named(value: str, options: dict[str, Any]) -> str:
+    """The text of an option whose id is a mere number; another id is the name that people gave it."""
+    return text(options.get(value)) or value if value.isdigit() else value
+
+
 def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Finding]) -> list[Draft]:
     """The images of a file with their shapes."""
     notes, drafts = Notes(file.path, findings), []
@@ -201,7 +214,7 @@ def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Find
             continue
         draft = Draft(image, file.split or split_in(image, root, False), file.path, None)
         for entry in own:
-            kind = class_of(entry.attributes.get(key)) if key else THING
+            kind = named(class_of(entry.attributes.get(key)), file.options.get(key, {})) if key else THING
             if not kind:
                 notes.unnamed(entry.line, image)
             elif made := shape_of(entry.shape, kind, entry.line):

@@ -161,6 +161,7 @@ def test_soft_edges_are_no_classes(tmp_path: Path, mode: str) -> None:
 def test_soft_edges_of_colours(tmp_path: Path) -> None:
     found, _ = named(tmp_path, pictures("a.jpg") | {"masks/a.png": soft(((128, 0, 0), (0, 128, 64)))})
     assert [name for name, *_ in found] == ["class_008040", "class_800000"]
+    assert len(taken(tmp_path).names) == 2, "no class of an edge, with or without an object"
     assert found[1][1:] == pytest.approx((5, 5, 25, 25), abs=1)
 
 

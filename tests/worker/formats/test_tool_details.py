@@ -89,6 +89,54 @@ def test_label_studio_rectangle_and_label_apart(tmp_path: Path) -> None:
     assert boxes(tmp_path, read(tmp_path, task(one, other)))["a"] == [(0, 32, 12, 48, 18)]
 
 
+def test_label_studio_answers_before_their_box(tmp_path: Path) -> None:
+    place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
+    said = {"id": "x", "type": "choices", "value": place | {"choices": ["blurred"]}}
+    box = {"id": "x", "type": "rectanglelabels", "value": place | {"rectanglelabels": ["dog"]}}
+    assert boxes(tmp_path, read(tmp_path, task(said, box)))["a"] == [(0, 32, 12, 48, 18)]
+
+
+def test_via_1_table_with_a_mark(tmp_path: Path) -> None:
+    header = ["#filename", "region_count", "region_shape_attributes", "region_attributes"]
+    shape, kind = {"name": "rect", "x": 8, "y": 6, "width": 32, "height": 24}, {"class": "dog"}
+    text = table(header, [["a.jpg", 1, json.dumps(shape), json.dumps(kind)]])
+    source = read(tmp_path, {"via.csv": text})
+    assert (source.format, boxes(tmp_path, source)["a"]) == ("via", [(0, 8, 6, 40, 30)])
+
+
+def test_via_options_by_number(tmp_path: Path) -> None:
+    kinds = [{"class": "0"}, {"class": {"1": True}}, {"class": "pig"}]
+    shapes = [{"shape_attributes": {"name": "rect", "x": 8, "y": 6, "width": 32, "height": 24},
+               "region_attributes": kind} for kind in kinds]  # fmt: skip
+    options = {"0": "cat", "1": "dog", "pig": "A pig, seen from the side"}
+    project = {"_via_settings": {}, "_via_img_metadata": {"a": {"filename": "a.jpg", "regions": shapes}},
+               "_via_attributes": {"region": {"class": {"type": "radio", "options": options}}}}  # fmt: skip
+    assert read(tmp_path, {"p.json": json.dumps(project)}).names == ["cat", "dog", "pig"]
+
+
+def test_datumaro_ellipse_by_its_ends(tmp_path: Path) -> None:
+    entry = {"type": "ellipse", "label_id": 0, "points": [10, 8, 30, 20]}
+    source = read(tmp_path, datumaro_file({"a": [entry]}))
+    assert boxes(tmp_path, source)["a"] == [(0, 10, 8, 30, 20)]
+
+
+def test_csv_answers_are_no_class_names(tmp_path: Path) -> None:
+    header = ["image_id", "x_min", "y_min", "x_max", "y_max", "class_id"]
+    files = {"train.csv": table(header, [["1", 2, 3, 20, 30, 1], ["2", 2, 3, 20, 30, 2]])}
+    answers = {"sample_submission.csv": table(["image_id", "PredictionString"], [["1", "14 1 0 0 1 1"], ["2", "no"]])}
+    source = read(tmp_path, files | answers, "1.jpg", "2.jpg")
+    assert source.names == ["1", "2"]
+    numbers = {"x.csv": table(["id", "other"], [["1", "14"], ["2", "15"]])}
+    assert read(tmp_path / "numbers", files | numbers, "1.jpg", "2.jpg").names == ["1", "2"]
+
+
+def test_csv_without_a_box(tmp_path: Path) -> None:
+    """As pandas writes it."""
+    header = ["image", "xmin", "ymin", "xmax", "ymax", "class"]
+    source = read(tmp_path, {"x.csv": table(header, [["a.jpg", 2, 3, 20, 30, "cat"], ["b.jpg", *["nan"] * 4, "nan"]])})
+    assert (boxes(tmp_path, source), found_codes(source)) == ({"a": [(0, 2, 3, 20, 30)], "b": []}, [])
+
+
 def test_label_studio_takes_one_annotation_of_several(tmp_path: Path) -> None:
     place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
     answers = [
@@ -376,3 +424,28 @@ def test_a_table_of_other_things_hinders_no_classification(tmp_path: Path) -> No
     files = pictures(*(f"{folder}/{number}.jpg" for folder in ("north", "south") for number in range(3)))
     source = taken(write(tmp_path, files | {"about.csv": "file,camera\nnorth/0.jpg,Nikon\n"}))
     assert source.task == "classify"
+
+
+def test_cvat_project_of_videos(tmp_path: Path) -> None:
+    """Each task counts its frames from 0, and has its images in the folder of its subset."""
+    tasks = "".join(
+        f"<task><id>{number}</id><size>2</size><subset>{subset}</subset></task>"
+        for number, subset in ((7, "train"), (8, "val"))
+    )
+    tracks = "".join(
+        f'<track id="{number}" label="dog" task_id="{number}" subset="{subset}">'
+        f'<box frame="0" outside="0" xtl="{left}" ytl="1" xbr="40" ybr="30"/>'
+        f'<box frame="1" outside="1" xtl="{left}" ytl="1" xbr="40" ybr="30"/></track>'
+        for number, subset, left in ((7, "train", 1), (8, "val", 9))
+    )  # fmt: skip
+    text = f"<annotations><version>1.1</version><meta><project><tasks>{tasks}</tasks></project></meta>{tracks}"
+    names = [f"images/{subset}/frame_00000{n}.png" for subset in ("train", "val") for n in (0, 1)]
+    source = read(tmp_path, {"annotations.xml": f"{text}</annotations>"}, *names)
+    found = {item.image: (item.split, rows(tmp_path, item)) for item in source.items}
+    assert {name: (split, len(own)) for name, (split, own) in found.items()} == {
+        names[0]: ("train", 1), names[1]: ("train", 0), names[2]: ("val", 1), names[3]: ("val", 0),
+    }  # fmt: skip
+    assert found[names[2]][1][0][3] == pytest.approx(31 / 64)
+    same = text.replace(">val<", ">train<").replace('"val"', '"train"')
+    assert "annotations.xml" in refusal(write(tmp_path / "same", pictures(*names) | {
+        "annotations.xml": f"{same}</annotations>"}))  # fmt: skip

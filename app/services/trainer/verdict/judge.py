@@ -16,6 +16,7 @@ WIDE = 0.1  # margin from which the validation set is too small to rely on
 MOST_EPOCHS = 300  # that are proposed at once
 LATE = 0.9  # share of the run from which on the best epoch says that it was still getting better
 CONFUSED = 0.1  # of a class's objects taken for one other class: its labels may not follow one rule
+OF_CLASSES = {"few_iterations": "few_classify", "labels": "labels_classify"}  # causes that speak of classes, not boxes
 GAP = 0.15  # AP50: a class this far below the mean is named as the next thing to work on
 
 
@@ -95,6 +96,8 @@ def cause_of(facts: Facts, level: str | None) -> Data | None:
     if level == "nothing" and facts.advice & {"diverging", "learning_rate_high"}:
         return {"code": "learning_rate", "data": {}}
     found = why_nothing(facts.epochs, facts.schedule)
+    if found and facts.task == "classify":
+        return {"code": OF_CLASSES.get(found[0], found[0]), "data": found[1]}
     return {"code": found[0], "data": found[1]} if found else None
 
 
@@ -195,10 +198,12 @@ def unmeasured(facts: Facts, level: str | None) -> list[Step]:
 
 def from_cause(facts: Facts, cause: Data | None) -> list[Step]:
     match cause and cause["code"]:
-        case "few_iterations" | "still_falling":
+        case "few_iterations" | "few_classify" | "still_falling":
             return [more_epochs(facts), ("pretrained", "clone", {})] if facts.schedule.scratch else [more_epochs(facts)]
         case "labels":
             return [("check_labels", "images", {})]
+        case "labels_classify":
+            return [("check_folders", "images", {})]
         case "learning_rate":
             return [("lower_rate", "clone", {})]
     return []

@@ -49,6 +49,7 @@ STEPS = {
     "again": _l("Clone the run and let it complete at least one epoch."),
     "pretrained": _l("Or use pretrained weights: they need far fewer epochs and images than training from scratch."),
     "check_labels": _l("Look at the labels in the images of the dataset: does each box enclose its object?"),
+    "check_folders": _l("Check the images of each class: are they in the right folder?"),
     "lower_rate": _l("Clone the run and leave the learning rate empty: it is then chosen automatically."),
     "try_it": _l("Test the model on images that it has never seen."),
     "overfitting": _l("The run was overfitting: add more varied images to the dataset."),
@@ -96,31 +97,31 @@ def weakest(part: Data, _verdict: Data) -> str:
 
 def confusion(part: Data, _verdict: Data) -> str:
     values = {"count": format_decimal(part.get("count", 0)), "predicted": part.get("predicted")}
-    values["actual"] = part.get("actual")
+    values |= {"actual": part.get("actual"), "total": format_decimal(part.get("of", 0))}
     match part["kind"]:
         case "confused":
             return ngettext(
-                "Most frequent error: %(count)s of %(num)d object of the class “%(actual)s” is predicted as "
+                "Most frequent error: %(count)s of %(total)s object of the class “%(actual)s” is predicted as "
                 "“%(predicted)s”.",
-                "Most frequent error: %(count)s of %(num)d objects of the class “%(actual)s” are predicted as "
+                "Most frequent error: %(count)s of %(total)s objects of the class “%(actual)s” are predicted as "
                 "“%(predicted)s”.",
                 part["of"],
                 **values,
             )
         case "missed":
             return ngettext(
-                "Most frequent error: %(count)s of %(num)d object of the class “%(actual)s” is missed (false "
+                "Most frequent error: %(count)s of %(total)s object of the class “%(actual)s” is missed (false "
                 "negative).",
-                "Most frequent error: %(count)s of %(num)d objects of the class “%(actual)s” are missed (false "
+                "Most frequent error: %(count)s of %(total)s objects of the class “%(actual)s” are missed (false "
                 "negatives).",
                 part["of"],
                 **values,
             )
         case "false_positive":
             return ngettext(
-                "Most frequent error: %(count)s of %(num)d prediction of the class “%(predicted)s” is a false "
+                "Most frequent error: %(count)s of %(total)s prediction of the class “%(predicted)s” is a false "
                 "positive.",
-                "Most frequent error: %(count)s of %(num)d predictions of the class “%(predicted)s” are false "
+                "Most frequent error: %(count)s of %(total)s predictions of the class “%(predicted)s” are false "
                 "positives.",
                 part["of"],
                 **values,
@@ -151,35 +152,56 @@ def cause(part: Data, _verdict: Data) -> str:
     """Why the model learned nothing."""
     if part["code"] == "learning_rate":
         return _("The learning rate was too high: the loss never settled.")
-    values = {"enough": format_decimal(part["data"]["enough"])}
     count = part["data"]["iterations"]
+    total, values = format_decimal(count), {"enough": format_decimal(part["data"]["enough"])}
+    if part["code"] == "labels_classify":
+        return ngettext(
+            "The training loss no longer falls after %(total)s iteration, and still the classes are not told apart: "
+            "the images are probably not in the folder of their class.",
+            "The training loss no longer falls after %(total)s iterations, and still the classes are not told apart: "
+            "the images are probably not in the folder of their class.",
+            count,
+            total=total,
+        )
+    if part["code"] == "few_classify":
+        return ngettext(
+            "%(total)s iteration is too few: a classification usually needs about %(enough)s.",
+            "%(total)s iterations are too few: a classification usually needs about %(enough)s.",
+            count,
+            total=total,
+            **values,
+        )
     if part["code"] == "labels":
         return ngettext(
-            "The training loss no longer falls after %(num)d iteration, and still nothing is detected: the labels "
+            "The training loss no longer falls after %(total)s iteration, and still nothing is detected: the labels "
             "probably don't match the images.",
-            "The training loss no longer falls after %(num)d iterations, and still nothing is detected: the labels "
+            "The training loss no longer falls after %(total)s iterations, and still nothing is detected: the labels "
             "probably don't match the images.",
             count,
+            total=total,
         )
     if part["code"] == "still_falling":
         return ngettext(
-            "The training loss still falls after %(num)d iteration: the run ended too early.",
-            "The training loss still falls after %(num)d iterations: the run ended too early.",
+            "The training loss still falls after %(total)s iteration: the run ended too early.",
+            "The training loss still falls after %(total)s iterations: the run ended too early.",
             count,
+            total=total,
         )
     if part["data"]["scratch"]:
         return ngettext(
-            "%(num)d iteration from scratch is too few: a model usually needs more than %(enough)s before it "
+            "%(total)s iteration from scratch is too few: a model usually needs more than %(enough)s before it "
             "detects anything.",
-            "%(num)d iterations from scratch are too few: a model usually needs more than %(enough)s before it "
+            "%(total)s iterations from scratch are too few: a model usually needs more than %(enough)s before it "
             "detects anything.",
             count,
+            total=total,
             **values,
         )
     return ngettext(
-        "%(num)d iteration is too few: even pretrained weights need about %(enough)s.",
-        "%(num)d iterations are too few: even pretrained weights need about %(enough)s.",
+        "%(total)s iteration is too few: even pretrained weights need about %(enough)s.",
+        "%(total)s iterations are too few: even pretrained weights need about %(enough)s.",
         count,
+        total=total,
         **values,
     )
 
