@@ -85,7 +85,7 @@ def test_answer_files_and_lists(client: FlaskClient, warm: APIFlask, training: i
         assert item["area"] == pytest.approx((x2 - x1) * (y2 - y1), abs=0.02)
     number = body["test_id"]
     folder = Path(warm.config["TESTS_DIR"]) / str(number)
-    assert {path.name for path in folder.iterdir()} == {"input_image.jpg", "annotated.jpg"}
+    assert {path.name for path in folder.iterdir()} == {"input_image.jpg", "annotated.jpg", "about.json"}
     assert client.get(f"/api/tests/{number}/input").data == sent
 
     drawn = client.get(body["image_url"])

@@ -79,7 +79,7 @@ def test_from_scratch_changes_presets_and_epochs(idle_app: APIFlask) -> None:
         assert (without[name]["scratch"], tuned[name]["scratch"]) == (True, False)
         assert without[name]["values"]["epochs"] >= 1.5 * tuned[name]["values"]["epochs"]
         reasons = {item["field"]: item["message"] for item in without[name]["reasons"]}
-        assert "from scratch" in reasons["epochs"]
+        assert "From scratch" in reasons["epochs"]
 
 
 def test_a_preset_shows_its_time_once_it_is_known(idle_app: APIFlask) -> None:

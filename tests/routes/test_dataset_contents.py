@@ -145,7 +145,8 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
 def test_reports(dataset: FlaskClient) -> None:
     report = json.loads(dataset.get("/api/datasets/1/report.json", headers=ENGLISH).data)
     page = get(dataset, "findings?per_page=100")
-    assert report["findings"] == page["findings"]
+    shown = [{name: value for name, value in item.items() if name != "other"} for item in page["findings"]]
+    assert report["findings"] == shown, "but for the addresses of a twin"
     assert (report["counts"], report["codes"]) == (page["counts"], page["codes"])
     assert report["summary"]["used"] == 8
     answer = dataset.get("/api/datasets/1/report.csv", headers=PORTUGUESE)

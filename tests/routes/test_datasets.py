@@ -188,7 +188,10 @@ def test_findings(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({f"labels/train/{number:03}.txt": "0 9 9 9 9\n" for number in range(6)}, "None of the training images"),
+        (
+            {f"labels/train/{number:03}.txt": "0 9 9 9 nan\n" for number in range(6)},
+            "None of the training images",
+        ),
         ({f"images/val/{number:03}.jpg": b"x" for number in range(2)}, "None of the validation images"),
         ({name: "" for name in yolo_files() if name.startswith("labels")}, "labeled object"),
     ],

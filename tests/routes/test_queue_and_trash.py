@@ -78,8 +78,8 @@ def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id
     add(idle_app, dataset_id, "running", name="Cars")
     reasons = {
         "“Cars”": {"code": "device", "training_id": 1, "name": "Cars"},
-        "1 training is": {"code": "turn", "ahead": 1},
-        "3 trainings are": {"code": "turn", "ahead": 3},
+        "1 run ahead": {"code": "turn", "ahead": 1},
+        "3 runs ahead": {"code": "turn", "ahead": 3},
         "UTC": {"code": "schedule", "until": "2030-01-02T01:00:00Z"},
         "1.5 GB": {"code": "disk", "free": 3 * 2**29, "needed": 2 * 2**30},
         "device 7": {"code": "missing_device", "device": "7"},

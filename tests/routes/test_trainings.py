@@ -245,7 +245,7 @@ def test_stop_what_waits_and_what_has_ended(client: FlaskClient, dataset_id: int
     answer = client.post("/api/trainings/1/stop")
     assert (answer.status_code, answer.json["training_id"], answer.json["status"]) == (202, 1, "cancelled")
     assert client.get("/api/trainings/1").json["end_time"]
-    assert "cancelled" in refused(client.post("/api/trainings/1/stop"), 409)["detail"]
+    assert "“Interrompido”" in refused(client.post("/api/trainings/1/stop"), 409)["detail"]
 
 
 @pytest.mark.parametrize("path", ["", "/metrics", "/csv-data", "/download", "/log"])

@@ -175,7 +175,7 @@ CONTENT = {  # refused by the child that reads the files
     "YAML too large": (lambda: zip_bytes({**yolo_files(2, 1), "data.yaml": "#" + "ab" * 140_000}),
                        Unprocessable, "data.yaml is larger"),
     "YAML is a list": (lambda: yaml_with("[a, b]\n"), Unprocessable, "keys and values"),
-    "YAML not UTF-8": (lambda: zip_bytes({**yolo_files(2, 1), "data.yaml": b"names: [\xff\xfe]"}),
+    "YAML of bytes": (lambda: zip_bytes({**yolo_files(2, 1), "data.yaml": b"names: [\x00\x01\xff]"}),
                        Unprocessable, "data.yaml"),
     "too many classes": (lambda: yaml_with(f"names: {[f'c{i}' for i in range(1001)]}\n"), Unprocessable, "1000"),
 }  # fmt: skip

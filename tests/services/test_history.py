@@ -60,12 +60,12 @@ def test_polling_gets_what_the_room_got(idle_app: APIFlask) -> None:
         assert got["time"].endswith("Z")
     by_name = {item["event"]: item["payload"] for item in seen}
     assert by_name["training_status"]["training"]["status"] == "completed"
-    assert by_name["training_note"]["message"].startswith("Otimizador AdamW")
+    assert by_name["training_note"]["message"].startswith("Otimizador: AdamW")
     assert by_name["training_system"]["cpu"] == 20.0
     assert by_name["training_checkpoint"]["is_best"] is True
     assert seen[[item["event"] for item in seen].index("training_update")]["payload"]["classes"] == CLASSES
     english = client.get(f"/api/trainings/{training_id}/events", headers={"Accept-Language": "en"}).get_json()
-    assert english["events"][0]["payload"]["message"].startswith("Optimizer AdamW")
+    assert english["events"][0]["payload"]["message"].startswith("Optimizer: AdamW")
     empty = client.get(f"/api/trainings/{training_id}/events?after={after}").get_json()
     assert empty == {"events": [], "seq": after, "more": False, "thinned": False}
 

@@ -81,7 +81,7 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
         messages = apply(training_id, 1, numbered([note, Failed("data", error, f"\x1b[1mError: {error}")]))
     told = client.get(f"/api/trainings/{training_id}").json
     reason = "Dataset 'Cars (2)/dataset.yaml' error: images not found, missing path 'Cars (2)/images/val'"
-    assert f"({reason})" in told["error"]
+    assert f"“{reason}”" in told["error"]
     sent = next(item.payload for item in messages if item.event == "training_error")
     assert (sent["error"], sent["traceback"]) == (reason, f"Error: {reason}")
     log = client.get(f"/api/trainings/{training_id}/log").json["text"]
