@@ -1,5 +1,5 @@
-/* Values for a dataset on this machine, by what is wished. A field that the reader has set keeps its value, until a preset
-   is chosen; beside each value stands why. */
+/* Values for a dataset on this machine, by what is wished. A field that the reader has set, or is in, keeps its value, until
+   a preset is chosen; beside each value stands why. */
 import { get } from "./api.js";
 import { $, failure, h, icon, put, skeleton } from "./dom.js";
 import { bytes, duration, number } from "./format.js";
@@ -47,11 +47,12 @@ export class Presets {
     return this.presets.find(({ name }) => name === this.chosen);
   }
 
-  /** Set the fields; `all`: those that the reader has set, too. */
+  /** Set the fields; `all`: those that the reader has set or is about to, too. */
   apply(all) {
     if (!this.preset) return;
     if (all) this.touched.clear();
-    for (const [field, value] of Object.entries(this.preset.values)) if (!this.touched.has(field)) this.set(field, value);
+    const entered = all ? null : document.activeElement?.name; // what is typed next would be appended to what was set
+    for (const [field, value] of Object.entries(this.preset.values)) if (!this.touched.has(field) && field !== entered) this.set(field, value);
     this.changed();
   }
 

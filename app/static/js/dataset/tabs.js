@@ -23,12 +23,13 @@ export class Tabs {
   show(name) {
     for (const tab of this.tabs) {
       const is = tab.dataset.tab === name;
+      const anew = is && tab.getAttribute("aria-selected") !== "true";
       tab.setAttribute("aria-selected", is);
       tab.tabIndex = is ? 0 : -1;
       const panel = $(`[data-panel="${tab.dataset.tab}"]`);
       panel.hidden = !is;
       $("[name=search]", panel)?.toggleAttribute("data-search", is); // the one that "/" goes to
-      if (is) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (anew) tab.scrollIntoView({ block: "nearest", inline: "nearest" }); // what is merely told again leaves the reader where they are
     }
   }
 }
