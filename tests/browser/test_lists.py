@@ -103,7 +103,7 @@ def test_from_the_list_to_a_comparison_that_can_be_shared(open_page: Open, forty
     settings = page.locator("[data-settings] tbody tr").count()
     page.get_by_role("button", name="Add runs").click()
     page.locator("dialog [type=search]").fill("Run 0008")
-    page.locator("dialog .picker-row").first.click()
+    page.locator("dialog .picker-row", has_text="Run 0008").click()  # the list follows what is typed a moment later
     page.locator("dialog").get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("[data-runs] li")).to_have_count(3)
     expect(page.locator("[data-doubt]")).to_contain_text("different datasets")

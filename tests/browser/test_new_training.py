@@ -48,7 +48,7 @@ def test_presets_fill_the_form_and_leave_what_was_set(open_page: Open, forty: No
     page.locator(".preset", has_text="Quick test").click()
     expect(page.locator("[name=epochs]")).to_have_value("20")
     expect(page.locator("[name=img_size]")).to_have_value("320")
-    expect(page.locator("[data-why=epochs]")).to_contain_text("20 epochs of 50 iterations: from scratch")
+    expect(page.locator("[data-why=epochs]")).to_contain_text("20 × 50. From scratch")
 
 
 def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) -> None:

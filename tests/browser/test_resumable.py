@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot
+from tests.browser.conftest import Open, shoot, wait_until
 from tests.test_uploads import drawn_zip, kill
 
 pytestmark = pytest.mark.browser
@@ -130,7 +130,7 @@ def test_offline_it_waits_and_cancel_leaves_nothing(open_page: Open, site: Serve
         page.wait_for_timeout(50)
     assert received(site) == 0
     # The browser forgets it with the server's answer, which comes a moment after the server has.
-    page.wait_for_function("!Object.keys(localStorage).some((key) => key.startsWith('tus::'))", timeout=10_000)
+    wait_until(page, "!Object.keys(localStorage).some((key) => key.startsWith('tus::'))", seconds=10)
 
 
 def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ REASONS = {
     "no_labels": _l(
         "The images have no labels (images: %(images)s, annotation files: 0). Training needs to know where the objects "
         "are. Annotate the images in an annotation tool, such as Label Studio or CVAT, export them as YOLO and upload "
-        "images and labels in one ZIP: images/train/a.jpg with labels/train/a.txt. To classify whole images, sort them "
-        "into one folder per class instead."
+        "images and labels in one ZIP: images/train/a.jpg with labels/train/a.txt. To classify whole images instead, "
+        "sort them into one folder per class and choose the task “Classification”."
     ),
     "no_root": _l("“%(root)s” has no dataset. Folders with datasets: %(roots)s."),
     "no_images_found": _l("The ZIP has none of the images of “%(file)s”. Put images and annotations into one ZIP."),
