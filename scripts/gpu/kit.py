@@ -61,7 +61,7 @@ class Scale:
 FULL = Scale(1200, 640, 320, 32, 4, {"batch_size": 4096, "img_size": 640, "model_version": "x"}, "0", 200)
 # Without a GPU the limit of a process plays the card whose memory runs out.
 FULL_CPU = Scale(300, 192, 96, 16, 4, {"batch_size": 64, "img_size": 320}, "2GB", 60)
-TINY = Scale(80, 96, 32, 8, 3, {"batch_size": 64, "img_size": 320}, "2GB", 24)
+TINY = Scale(80, 96, 32, 8, 2, {"batch_size": 64, "img_size": 320}, "2GB", 16)
 
 
 @dataclass
