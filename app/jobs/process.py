@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,22 @@ class Child:
                 return file.read().decode("utf-8", "replace")
         except FileNotFoundError:
             return ""
+
+
+class Pulse:
+    """How long a child has given no sign of life, by a clock that neither sleep nor a changed system time moves."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self._beat: float | None = None
+        self._since = time.monotonic()
+
+    def silent_s(self) -> float:
+        """Seconds since its heartbeat was last seen to change, or since the watch began."""
+        beat = self.child.heartbeat()
+        if beat != self._beat:
+            self._beat, self._since = beat, time.monotonic()
+        return time.monotonic() - self._since
 
 
 def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:

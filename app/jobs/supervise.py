@@ -19,7 +19,7 @@ from app.extensions import db, socketio
 from app.jobs.kinds import JobKind, Kinds
 from app.jobs.live import Live
 from app.jobs.model import Job, JobStatus
-from app.jobs.process import ASK_S, TERM_S, Child, oom_kills
+from app.jobs.process import ASK_S, TERM_S, Child, Pulse, oom_kills
 from app.jobs.recovery import attempt_dir, classify, conclude
 from app.jobs.transitions import change
 
@@ -52,8 +52,8 @@ class Supervisor:
         self.child: Child | None = None
         self.terminal: Finished | Failed | Stopped | None = None
         self.failure: Failed | None = None  # why we ended the child ourselves
-        self.began = self.beat_at = self.looked_at = time.monotonic()
-        self.beat: float | None = None
+        self.began = self.looked_at = time.monotonic()
+        self.pulse: Pulse | None = None
         self.asked_at: float | None = None
         self.ended_at = 0.0
         self.memory_kills = oom_kills()
@@ -142,10 +142,8 @@ class Supervisor:
             if present - self.ended_at > LEAVE_S:
                 child.signal(signal.SIGKILL)
             return
-        beat = child.heartbeat()
-        if beat != self.beat:
-            self.beat, self.beat_at = beat, present
-        if present - self.beat_at > SILENT_S:
+        self.pulse = self.pulse or Pulse(child)
+        if self.pulse.silent_s() > SILENT_S:
             self.kill(child, Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s"))
         elif kind.limit_s and present - self.began > kind.limit_s:
             self.kill(child, Failed("slow", f"not done within {kind.limit_s:.0f} s"))

@@ -14,7 +14,7 @@ from apiflask import APIFlask
 
 from app.config import ROOT
 from app.events import Ingested
-from app.jobs.process import Child, child_environment
+from app.jobs.process import Child, Pulse, child_environment
 from app.services.datasets.children import kill
 from app.services.datasets.ingest import AT_ONCE, slots
 from app.services.datasets.looking import Looking
@@ -181,3 +181,18 @@ def test_a_child_whose_server_died_ends(tmp_path: Path) -> None:
         until(lambda: child.heartbeat() is not None)
         parent.kill()
     until(lambda: not child.alive())
+
+
+def test_a_clock_that_jumps_is_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop that slept, or NTP: only the monotonic clock tells how long a child was silent."""
+    (tmp_path / "heartbeat").touch()
+    pulse = Pulse(Child(tmp_path, 0, 0.0))
+    clock = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: clock)
+    assert pulse.silent_s() == 0
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    assert pulse.silent_s() == 0
+    monkeypatch.setattr(time, "monotonic", lambda: clock + 61)
+    assert pulse.silent_s() == 61
+    os.utime(tmp_path / "heartbeat", (1, 1))
+    assert pulse.silent_s() == 0

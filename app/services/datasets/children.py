@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import signal
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from flask_babel import gettext as _
 from app.errors import AppError, NoSpace, Unavailable, Unprocessable
 from app.events import Event, Failed, Planned, Refused
 from app.extensions import socketio
-from app.jobs.process import Child
+from app.jobs.process import Child, Pulse
 from app.services.datasets.texts import REASONS, say
 from app.services.storage import StorageService
 
@@ -86,7 +85,7 @@ def verdict(child: Child) -> tuple[int, Planned]:
     Raises:
         Unprocessable: it was refused. Unavailable: the child did not come to a verdict. It is gone in both cases.
     """
-    offset, seen = 0, time.time()
+    offset, pulse = 0, Pulse(child)
     try:
         while True:
             alive = child.alive()
@@ -96,8 +95,7 @@ def verdict(child: Child) -> tuple[int, Planned]:
                     return offset, envelope.event
                 if isinstance(envelope.event, Refused | Failed):
                     raise refusal(envelope.event, child)
-            seen = max(seen, child.heartbeat() or 0.0)
-            if not alive or time.time() - seen > STALLED_S:
+            if not alive or pulse.silent_s() > STALLED_S:
                 output = {"output": child.log_tail()}
                 logger.error("an import ended without a verdict (%s)", child.exit_code(), extra=output)
                 raise Unavailable(_("The dataset couldn't be read: the reading process ended. Try again. If the "

@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +17,7 @@ from sqlalchemy import select
 from app.database import patiently, writing
 from app.events import Event, Failed, Ingested, Ingesting, Refused
 from app.extensions import socketio
-from app.jobs.process import Child
+from app.jobs.process import Child, Pulse
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
 from app.services.datasets import children
@@ -141,7 +140,7 @@ class Supervisor:
 
     def listen(self, child: Child) -> dict[str, Any] | None:
         """Until the child's terminal event or its end."""
-        offset, seen = self.job.offset, time.time()
+        offset, pulse = self.job.offset, Pulse(child)
         while self.outcome is None:
             alive = child.alive()  # asked first: what it said before its end is still read below
             for position, envelope in child.events(offset):
@@ -149,8 +148,7 @@ class Supervisor:
                 self.hear(envelope.event)
             if self.outcome is not None or not alive:
                 break
-            seen = max(seen, child.heartbeat() or 0.0)
-            if time.time() - seen > children.STALLED_S:
+            if pulse.silent_s() > children.STALLED_S:
                 kill(child)
                 return {"code": "stalled", "data": {}}
             socketio.sleep(POLL_S)
