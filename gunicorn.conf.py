@@ -19,7 +19,7 @@ os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 worker_class = "gthread" if os.environ.get("SOCKETIO_ASYNC_MODE") == "threading" else "eventlet"
 workers = 1  # Socket.IO rooms and the supervisor live in one process
 # gthread: each open websocket and each request that waits holds one; app/limits.py leaves some for short requests.
-threads = 600
+threads = 1000
 worker_connections = 4000
 graceful_timeout = 5  # with the default of 30, open websockets hold SIGTERM until Docker kills
 timeout = 120
@@ -27,6 +27,10 @@ limit_request_line = 8190  # a folder of the server, in letters of four bytes ea
 limit_request_field_size = 65536  # Upload-Metadata carries the dataset's form: class names may be many
 control_socket_disable = True
 forwarder_headers = ""  # SCRIPT_NAME and PATH_INFO are no headers: a client would choose what its address means
+# Who may say that a request came by HTTPS is the application's to know (TRUSTED_PROXIES). By itself gunicorn believes
+# every program of this machine, and refuses two headers that contradict each other.
+secure_scheme_headers: dict[str, str] = {}
+forwarded_allow_ips = ""
 guard.raise_file_limit()
 
 
@@ -56,16 +60,17 @@ def post_worker_init(worker: Any) -> None:
     signal.signal(signal.SIGTERM, close_queue)
 
 
+def on_starting(server: Any) -> None:
+    """Before the master starts its workers."""
+    guard.end_in_time(server)
+
+
 def on_exit(server: Any) -> None:
     """In the master, when the workers are gone: jobs go on, or pause until the next start (ON_SHUTDOWN), and the
     database is one file."""
-    from pathlib import Path
+    from app.config import load_settings
+    from app.shutdown import finish
 
-    from app.config import flask_config, load_settings
-    from app.services.shutdown import close_database, stop_children
-
-    settings = load_settings()
-    close_database(flask_config(settings)["SQLALCHEMY_DATABASE_URI"])
-    if settings["ON_SHUTDOWN"] == "stop":
-        left = stop_children(Path(flask_config(settings)["DATA_ROOT"]))
-        server.log.info("trainings and jobs asked to pause; %s still end", left)
+    killed = finish(load_settings(), guard.seconds_to_pause)
+    if killed:
+        server.log.warning("%d trainings and jobs did not pause in time and were killed", killed)

@@ -11,22 +11,30 @@ def serve() -> None:
     """
     from dotenv import load_dotenv
 
-    from app.config import ROOT, load_settings
+    from app.config import ROOT, SettingError, load_settings
 
     load_dotenv(ROOT / ".env")
-    settings = load_settings()
-    os.environ["SOCKETIO_ASYNC_MODE"] = settings["SOCKETIO_ASYNC_MODE"]  # gunicorn.conf.py reads it
+    try:
+        config = load_settings()
+    except SettingError as error:  # for a person to mend, not for a programmer
+        sys.exit(str(error))
+    os.environ["SOCKETIO_ASYNC_MODE"] = config.SOCKETIO_ASYNC_MODE  # gunicorn.conf.py reads it
     os.chdir(ROOT)
     from gunicorn.app.wsgiapp import WSGIApplication
 
-    host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]  # IPv6
-    sys.argv = ["gunicorn", "--bind", f"{host}:{settings['PORT']}", "run:app"]
+    host = f"[{config.HOST}]" if ":" in config.HOST else config.HOST  # IPv6
+    sys.argv = ["gunicorn", "--bind", f"{host}:{config.PORT}", "run:app"]
     WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]").run()
 
 
 if __name__ == "__main__":
     serve()
 else:
+    import gc
+
+    gc.disable()  # next to nothing of what a start makes is garbage: looking for it takes a quarter of the start
     from app import create_app
 
     app = create_app()
+    gc.freeze()  # it stays for good: later rounds need not walk through it either
+    gc.enable()

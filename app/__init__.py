@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.config import ROOT, cors_origins, flask_config, load_settings
+from app.config import ROOT, cors_origins, flask_config, load_settings, settings
 
 if TYPE_CHECKING:
     from apiflask import APIFlask  # not at import: children import this package too
@@ -29,12 +28,27 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     from apiflask import APIFlask
     from dotenv import dotenv_values
 
-    from app import auth, database, downloads, hosts, i18n, logs, models, private_files, problems, sockets, web
+    from app import (
+        database,
+        downloads,
+        hosts,
+        i18n,
+        logs,
+        models,
+        private_files,
+        problems,
+        proxies,
+        rates,
+        sockets,
+        web,
+    )
+    from app.access import door
     from app.limits import Waiting
+    from app.routes.permissions import RULES
 
     private_files.restrict()
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
-    config = flask_config(load_settings(environ | (overrides or {})))
+    config = load_settings(environ | (overrides or {}))
 
     app = APIFlask(
         "app",
@@ -42,33 +56,38 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         version=__version__,
         spec_path="/api/openapi.json",
         docs_path=None,  # web.py: a page without inline scripts
-        instance_path=config["INSTANCE_PATH"],
+        instance_path=str(config.INSTANCE_PATH),
         static_folder=None,  # type: ignore[arg-type]  # web.py serves static files
     )
-    app.config.update(config)
+    app.extensions["settings"] = config
+    app.config.update(flask_config(config))
+    app.jinja_env.globals["settings"] = settings
     logs.init_app(app)
+    door.init_app(app, RULES)  # before a body is read
     web.init_app(app)
     database.init_app(app)
     i18n.init_app(app)
-    auth.init_app(app)
+    rates.init_app(app)
     problems.init_app(app)
-    origins = cors_origins(config["SOCKETIO_CORS_ALLOWED_ORIGINS"])
+    origins = cors_origins(config.SOCKETIO_CORS_ALLOWED_ORIGINS)
     if origins:
         from flask_cors import CORS
 
         from app.services.uploads.protocol import HEADERS
 
-        CORS(app, resources={r"/api/.*": {"origins": origins, "expose_headers": ["Location", *HEADERS]}})
-    app.extensions["waiting"] = Waiting(config["SOCKETIO_ASYNC_MODE"])
+        CORS(app, resources={r"/api/.*": {"origins": origins, "expose_headers": ["Location", "Retry-After", *HEADERS]}})
+    app.extensions["waiting"] = Waiting(config.SOCKETIO_ASYNC_MODE)
     sockets.init_app(app, origins)
     downloads.init_app(app)
-    hosts.init_app(app)  # last: around everything, the socket too
+    hosts.init_app(app)  # around everything, the socket too
+    proxies.init_app(app)  # last: it says what host that is
     register_services(app)
     register_routes(app)
     app.shell_context_processor(lambda: vars(models))
     if role == "cli":
-        from app.cli import backup, installation
+        from app.cli import access, backup, installation
 
+        app.cli.add_command(access)
         app.cli.add_command(backup)
         app.cli.add_command(installation)
         database.set_up_migrations(app)
@@ -77,6 +96,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         private_files.init_app(app)
         with app.app_context():
             app.extensions["installation"].begin(app, lambda: start_background(app))
+            app.extensions["services"].accounts.way_in.announce(config)
     return app
 
 
@@ -85,58 +105,81 @@ def register_services(app: APIFlask) -> None:
     from app.jobs import JobService
     from app.jobs.environment import PASSED_ON
     from app.services import Services
+    from app.services.accounts import make_accounts
+    from app.services.audit import AuditLog
     from app.services.backup import BackupService
-    from app.services.datasets import DatasetService
+    from app.services.datasets import make_datasets
     from app.services.datasets.exports import DatasetExports
     from app.services.estimate import EstimateService
-    from app.services.infer import InferenceService
+    from app.services.evaluations import EvaluationService
+    from app.services.exports import ModelExports
+    from app.services.infer import make_inference
     from app.services.installation import InstallationService
+    from app.services.predictions import Predictions
     from app.services.revisions import RevisionHashes
     from app.services.storage import StorageService
     from app.services.system.database import watch as watch_queries
     from app.services.system.feed import SystemFeed
-    from app.services.trainer import TrainingService
+    from app.services.trainer import make_trainings
     from app.services.trainer.architectures import architectures
+    from app.services.uploaded_models import UploadedModels
     from app.services.uploads import UploadService
     from app.services.weights import PretrainedWeights
 
     watch_queries(app)
     app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
-    PASSED_ON.more = app.config["CHILD_ENV"]
-    storage = StorageService(app.config["DATA_ROOT"])
-    jobs = JobService(Path(app.config["DATA_ROOT"]) / "jobs")
-    trainer = TrainingService(storage, RevisionHashes(jobs))
-    datasets = DatasetService(storage, jobs)
-    estimates = EstimateService(storage, trainer)
+    PASSED_ON.more = settings(app).CHILD_ENV
+    storage = StorageService(settings(app).DATA_ROOT)
+    jobs = JobService(settings(app).DATA_ROOT / "jobs")
+    trainer = make_trainings(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
+    datasets = make_datasets(storage, jobs)
+    estimates = EstimateService(jobs)
+    model_exports = ModelExports(storage, jobs, trainer.ended)
+    uploads = UploadService(storage, datasets.creation)
+    inference = make_inference(storage, trainer.files, jobs, model_exports)
     held = app.extensions["installation"] = InstallationService(storage)
     app.extensions["services"] = Services(
         storage=storage,
         installation=held,
         jobs=jobs,
         datasets=datasets,
-        exports=DatasetExports(storage, datasets, jobs),
+        exports=DatasetExports(datasets.store, jobs),
+        model_exports=model_exports,
         trainer=trainer,
-        inference=InferenceService(storage),
+        inference=inference,
+        predictions=Predictions(storage, jobs, inference),
         estimates=estimates,
+        evaluations=EvaluationService(storage, trainer, datasets, jobs, bool(settings(app).TRAINING_MEMORY_LIMIT)),
         backups=BackupService(storage),
-        uploads=UploadService(storage, datasets),
-        system=SystemFeed(trainer, estimates, jobs),
-        weights=PretrainedWeights(app.config["WEIGHTS_DIR"], app.config["WEIGHTS_URL"]),
+        uploads=uploads,
+        quotas=uploads.quotas,
+        uploaded_models=UploadedModels(trainer.store, trainer.feed),
+        system=SystemFeed(trainer, jobs),
+        weights=PretrainedWeights(settings(app).WEIGHTS_DIR, settings(app).WEIGHTS_URL),
+        audit=AuditLog(settings(app).LOG_DIR),
+        accounts=make_accounts(),
     )
 
 
 def register_routes(app: APIFlask) -> None:
     """The blueprints of the specification and the Socket.IO handlers."""
     from app.routes import (
+        accounts,
+        audit,
         dataset_contents,
         dataset_revisions,
         datasets,
         defaults,
         estimate,
+        evaluations,
+        exports,
         installation,
         jobs,
         live,
         parameters,
+        prediction_runs,
+        predictions,
+        quotas,
         system,
         tests,
         training_actions,
@@ -146,28 +189,37 @@ def register_routes(app: APIFlask) -> None:
         training_views,
         trainings,
         ui,
+        uploaded_models,
         uploads,
     )
 
     training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
     dataset = (datasets, dataset_revisions, dataset_contents, uploads, defaults)
-    for module in (ui, *dataset, *training, parameters, estimate, tests, jobs, system, installation):
+    model = (evaluations, exports, uploaded_models, predictions, prediction_runs)
+    machine = (jobs, system, installation, accounts, audit)
+    for module in (ui, *dataset, *training, *model, parameters, estimate, tests, *machine):
         app.register_blueprint(module.blueprint)
+    audit.register(app)
+    quotas.init_app(app)
     live.register()
 
 
 def start_background(app: APIFlask) -> None:
     """What runs beside the requests: clean-up after a crash, and the supervisor of trainings and validations."""
     from app.extensions import socketio
+    from app.routes import departures
 
     held = app.extensions["services"]
     with app.app_context():
-        held.storage.clean_leftovers()
-        held.jobs.start(app)
-        held.datasets.reconcile()
         held.trainer.reconcile()
-        held.uploads.reconcile()
+        # First: it ends the children of requests that nobody waits for any more, which write to data/tmp.
+        held.jobs.scheduler.start(app)
+        held.storage.clean_leftovers()
+        held.datasets.restart.reconcile()
+        held.uploads.completion.reconcile()
+        held.evaluations.reconcile()
     socketio.start_background_task(warm_up, app, held)
+    socketio.start_background_task(departures.watch, app)
 
 
 def warm_up(app: APIFlask, held: Services) -> None:
@@ -180,7 +232,7 @@ def warm_up(app: APIFlask, held: Services) -> None:
 
     socketio.sleep(1.0)
     configure_mappers()
-    close_tree(Path(app.config["DATA_ROOT"]), Pacer())
+    close_tree(settings(app).DATA_ROOT, Pacer())
     from app.services.janitor import start_janitor
 
     start_janitor(app, held)

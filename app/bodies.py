@@ -24,7 +24,7 @@ SYNC_BYTES = 64 * 1024**2  # the disk works while bytes still arrive, and no lat
 T = TypeVar("T")
 
 
-class Pace:
+class BodyDeadline:
     """How slowly a body may come: some seconds to begin with, then a rate that every network has.
 
     Where many are waited for, new ones get less time to begin with, so that threads stay free for short requests.
@@ -33,7 +33,7 @@ class Pace:
         connection: the client's socket; None: there is nothing to cut off.
     """
 
-    _waiting: ClassVar[set["Pace"]] = set()
+    _waiting: ClassVar[set["BodyDeadline"]] = set()
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -75,12 +75,12 @@ class Body:
         CutShort: (each way of reading) the stream ended before the body did. TooSlow: it was cut off.
     """
 
-    def __init__(self, stream: Any, length: int | None = None, pace: Pace | None = None) -> None:
+    def __init__(self, stream: Any, length: int | None = None, pace: BodyDeadline | None = None) -> None:
         self._stream = stream
         self._reader = length_reader(stream)
         self._length = self._reader.length if length is None and self._reader else length
         self._size = 0
-        self._pace = pace or Pace(None)
+        self._pace = pace or BodyDeadline(None)
         self._until_yield = YIELD_BYTES
 
     def read(self, *size: int) -> bytes:

@@ -9,6 +9,7 @@ import click
 from flask.cli import AppGroup
 from flask_babel import gettext as _
 
+from app.config import settings
 from app.errors import AppError
 from app.services import services
 from app.services.installation import texts
@@ -16,7 +17,7 @@ from app.services.installation import texts
 backup = AppGroup("backup", help="Copies of important models (BACKUP_DIR).")
 
 
-def told(command: Callable[..., Any]) -> Callable[..., Any]:
+def exit_on_failure(command: Callable[..., Any]) -> Callable[..., Any]:
     """A failure that a person can understand is one line and status 1."""
 
     @wraps(command)
@@ -31,7 +32,7 @@ def told(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @backup.command("list")
-@told
+@exit_on_failure
 def list_backups() -> None:
     """Show every backup."""
     for kept in services().backups.all():
@@ -41,12 +42,12 @@ def list_backups() -> None:
         score = "-" if best is None else f"{best:.4f}"
         click.echo(
             f"{kept.training_id:>6}{mark} mAP50-95 {score:<7} {size:>8.1f} MB  {told_of['written'][:16]}  "
-            f"{plain(told_of['name'])} ({plain(told_of['dataset']['name'])})"
+            f"{printable(told_of['name'])} ({printable(told_of['dataset']['name'])})"
         )
 
 
 @backup.command()
-@told
+@exit_on_failure
 def verify() -> None:
     """Read every backup and compare it with its hashes; status 1 when one is damaged."""
     found = services().backups.verify()
@@ -57,7 +58,7 @@ def verify() -> None:
 
 @backup.command("now")
 @click.argument("training_id", type=click.IntRange(1))
-@told
+@exit_on_failure
 def back_up_now(training_id: int) -> None:
     """Back a training's model up now."""
     click.echo(f"Training {training_id}: {services().backups.backup(training_id).folder}")
@@ -65,14 +66,14 @@ def back_up_now(training_id: int) -> None:
 
 @backup.command()
 @click.argument("training_id", type=click.IntRange(1))
-@told
+@exit_on_failure
 def restore(training_id: int) -> None:
     """Put a model back where it was; where its training is gone, make one of it."""
     services().installation.expect_whole()
     click.echo(f"Restored as training {services().backups.restore(training_id)}.")
 
 
-def plain(text: str) -> str:
+def printable(text: str) -> str:
     """A name without what a terminal would act on."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
@@ -81,7 +82,7 @@ installation = AppGroup("installation", help="Whether the database and the data 
 
 
 @installation.command("status")
-@told
+@exit_on_failure
 def show_installation() -> None:
     """Show whether they do; status 1 when they do not."""
     verdict = services().installation.examined()
@@ -94,14 +95,14 @@ def show_installation() -> None:
 
 
 @installation.command("adopt")
-@told
+@exit_on_failure
 def adopt_folders() -> None:
     """Take the datasets and training runs of the data folder into this database."""
     show_decision(services().installation.adopt())
 
 
 @installation.command("start-anew")
-@told
+@exit_on_failure
 def start_anew() -> None:
     """Set the folders aside that this database does not know; none is deleted."""
     show_decision(services().installation.start_anew())
@@ -110,3 +111,13 @@ def start_anew() -> None:
 def show_decision(done: dict[str, Any]) -> None:
     for what, counts in done.items():
         click.echo(f"{what}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
+
+
+access = AppGroup("access", help="Who may enter.")
+
+
+@access.command("link")
+@exit_on_failure
+def print_link() -> None:
+    """Print a link that logs the owner in: once, within 15 minutes."""
+    click.echo(services().accounts.way_in.link(settings()))

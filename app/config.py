@@ -5,11 +5,17 @@
 
 import os
 import re
-import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from app.secret_key import secret_key
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -47,6 +53,14 @@ def positive(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    """A whole number from 0."""
+    number = int(text)
+    if number < 0:
+        raise ValueError("expected a whole number, 0 or more")
+    return number
+
+
 def one_word(*words: str) -> Callable[[str], str]:
     """A parser that takes one of these words."""
 
@@ -67,6 +81,38 @@ def host_names(text: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Networks, from "127.0.0.1, 10.0.0.0/8, ::1"."""
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError("expected addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from error
+
+
+def rate(text: str) -> str:
+    """A rate, from "10 per minute", "10/minute" or "100 per 5 minutes"; empty for no limit."""
+    if text.strip() and not re.fullmatch(r"\s*[1-9]\d*\s*(/|per)\s*([1-9]\d*\s+)?(second|minute|hour|day)s?\s*", text):
+        raise ValueError("expected a rate such as 10 per minute")
+    return text.strip()
+
+
+def storage_uri(text: str) -> str:
+    """memory://, or the address of a Redis."""
+    expected = "expected memory:// or an address such as redis://localhost:6379/0"
+    if text != "memory://" and not re.match(r"(redis|rediss|redis\+unix)://.", text):
+        raise ValueError(expected)
+    try:
+        _ = urlsplit(text).port  # refused now, and not with the first request that is counted
+    except ValueError as error:
+        raise ValueError(expected) from error
+    return text
+
+
+def automatic(text: str) -> bool | None:
+    """True, False, or None for "auto"."""
+    return None if text.strip().lower() == "auto" else boolean(text)
+
+
 def variable_names(text: str) -> tuple[str, ...]:
     """Names of variables, from "HF_HOME, NCCL_*"."""
     names = tuple(part.strip() for part in text.split(",") if part.strip())
@@ -76,135 +122,245 @@ def variable_names(text: str) -> tuple[str, ...]:
 
 
 async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
+auth = one_word("auto", "required", "off")
 on_shutdown = one_word("continue", "stop")
 backup_models = one_word("best", "all", "marked", "none")
 
 
+def optional_path(text: str) -> Path | None:
+    """A path, or None where nothing is named."""
+    return Path(text) if text else None
+
+
+def setting(parse: Callable[[str], Any], default: str, help: str) -> Any:
+    """A field of `Settings`: read from the environment variable of its name, parsed by `parse`."""
+    return field(metadata={"parse": parse, "default": default, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What this installation is told to do. Paths are absolute; sizes are bytes."""
+
+    FLASK_ENV: str = setting(str, "production", "production or development; development logs more.")
+    FLASK_DEBUG: bool = setting(boolean, "False", "Show tracebacks in the browser. Never on a shared network.")
+    SECRET_KEY: str = setting(str, "", "Signs cookies. Empty: made at the first start, kept in instance/secret_key.")
+    DATABASE_URL: str = setting(str, "sqlite:///instance/yolo_trainer.db", "SQLite or PostgreSQL address.")
+    DATA_ROOT: Path = setting(Path, "data", "Folder of datasets, models, tests and weights.")
+    INSTANCE_PATH: Path = setting(Path, "instance", "Folder of the SQLite database and the secret key.")
+    MAX_UPLOAD_SIZE: int = setting(size, "500MB", "Largest request body of one plain POST.")
+    MAX_RESUMABLE_SIZE: int = setting(size, "2GB", "Largest file of an upload that can be resumed (tus).")
+    MAX_EXPANDED_SIZE: int = setting(size, "10GB", "Largest size of a ZIP once extracted.")
+    MIN_FREE_DISK: int = setting(size, "5GB", "Uploads are refused when less than this would stay free.")
+    MAX_ZIP_ENTRIES: int = setting(int, "200000", "Most files in one ZIP.")
+    MAX_IMAGE_PIXELS: int = setting(int, "64000000", "Largest image, in pixels (width x height).")
+    IMAGE_DECODE_SECONDS: int = setting(
+        positive, "10", "Most CPU time to decode one image, in seconds; for images above 16 MP, in proportion."
+    )
+    MAX_VIDEO_FRAMES: int = setting(positive, "200000", "Most frames of one video that are analyzed.")
+    MAX_CLASSES: int = setting(int, "1000", "Most classes in one dataset.")
+    IMPORT_ROOT: Path | None = setting(
+        optional_path, "", "Folder of this server whose subfolders can be imported as datasets. Empty: none can."
+    )
+    WEIGHTS_DIR: Path = setting(Path, "data/weights", "Folder of official start weights (yolov8n.pt ...).")
+    WEIGHTS_URL: str = setting(
+        str,
+        "https://github.com/ultralytics/assets/releases/download/v8.4.0",
+        "Where missing start weights are downloaded from. Empty: never download.",
+    )
+    CUDA_VISIBLE_DEVICES: str = setting(str, "", "GPUs that trainings may use, such as 0,1. Empty: all.")
+    TRAININGS_PER_GPU: int = setting(positive, "1", "Trainings that may run on one GPU at the same time.")
+    TORCH_CUDA_ARCH_LIST: str = setting(str, "", "CUDA architectures for code that torch compiles, such as 7.5;8.6.")
+    DEFAULT_MODEL: str = setting(str, "yolov8m.pt", "Model that a new training starts from when none is named.")
+    DEFAULT_EPOCHS: int = setting(int, "100", "Epochs of a new training.")
+    DEFAULT_BATCH_SIZE: int = setting(int, "16", "Images per batch of a new training.")
+    DEFAULT_IMG_SIZE: int = setting(int, "640", "Image size of a new training, in pixels.")
+    AUTO_EVALUATE: bool = setting(
+        boolean, "True", "Evaluate the best weights of each run that ends, on the validation set and the test set."
+    )
+    AUTO_EXPORT: bool = setting(
+        boolean,
+        "True",
+        "Without a GPU, export the best weights of each completed run to OpenVINO: tests then run up to twice as fast.",
+    )
+    DISK_RESERVE: int = setting(size, "2GB", "Trainings do not start, and pause, when less than this is free.")
+    TRAINING_MEMORY_LIMIT: int = setting(size, "0", "Most memory of one training process, such as 16GB. 0: no limit.")
+    ON_SHUTDOWN: str = setting(
+        on_shutdown,
+        "continue",
+        "When the server stops, trainings continue, or stop: save a checkpoint, and go on at the next start.",
+    )
+    TRASH_DAYS: int = setting(int, "7", "Days until a deleted training is gone for good.")
+    CHECKPOINT_DAYS: int = setting(
+        int, "30", "Days that resumable checkpoints of ended trainings are kept. 0: for ever."
+    )
+    BACKUP_DIR: Path = setting(Path, "data/backups", "Folder of the copies of important models; best on another disk.")
+    BACKUP_MODELS: str = setting(
+        backup_models,
+        "best",
+        "Which models are backed up: best (of each dataset, and those marked important), all, marked or none.",
+    )
+    CHILD_ENV: tuple[str, ...] = setting(
+        variable_names,
+        "",
+        "Further environment variables that training and import processes get, comma separated, such as HF_HOME or "
+        "PLUGIN_*.",
+    )
+    INFERENCE_CACHE_SIZE: int = setting(int, "2", "Trained models that the test process keeps in memory.")
+    SOCKETIO_ASYNC_MODE: str = setting(async_mode, "eventlet", "Server mode: eventlet or threading.")
+    SOCKETIO_CORS_ALLOWED_ORIGINS: str = setting(
+        str,
+        "",
+        "Other origins that may use the API and Socket.IO, comma separated, or *. Empty: only this server's own pages.",
+    )
+    HOST: str = setting(str, "127.0.0.1", "Address to serve on.")
+    PORT: int = setting(int, "5000", "Port to serve on.")
+    ALLOWED_HOSTS: tuple[str, ...] = setting(
+        host_names,
+        "",
+        "Further names that browsers may open the server by, comma separated, such as yolo.example.org. "
+        "Empty: only localhost and HOST, and with HOST=0.0.0.0 the machine's name and any IP address.",
+    )
+    TRUSTED_PROXIES: tuple[IPv4Network | IPv6Network, ...] = setting(
+        networks,
+        "",
+        "Addresses or networks of the proxies in front, comma separated, such as 127.0.0.1: only their "
+        "X-Forwarded-For, -Proto and -Host are believed. Empty: nobody's.",
+    )
+    RATELIMIT_ENABLED: bool | None = setting(
+        automatic,
+        "auto",
+        "Limit how often one person may do what costs much. auto: not for you on this machine, unless AUTH=required.",
+    )
+    RATELIMIT_STORAGE_URI: str = setting(
+        storage_uri, "memory://", "Where it is counted: memory://, or redis://localhost:6379/0."
+    )
+    RATELIMIT_LOGIN: str = setting(rate, "10 per minute", "Most attempts to log in of one address. Empty: no limit.")
+    RATELIMIT_UPLOADS: str = setting(
+        rate, "10 per minute", "Most uploads and imports of datasets and models of one person. Empty: no limit."
+    )
+    RATELIMIT_TRAININGS: str = setting(rate, "5 per minute", "Most starts of trainings of one person. Empty: no limit.")
+    RATELIMIT_METRICS: str = setting(rate, "100 per minute", "Most queries of metrics of one person. Empty: no limit.")
+    RATELIMIT_TESTS: str = setting(
+        rate, "60 per minute", "Most tests, and predictions of files as a job, of one person. Empty: no limit."
+    )
+    RATELIMIT_PREDICT: str = setting(
+        rate, "1200 per minute", "Most images of the predict endpoint, and frames, of one person. Empty: no limit."
+    )
+    AUTH: str = setting(
+        auth,
+        "auto",
+        "Who may enter: auto (you on this machine; everybody else logs in), required (everybody logs in) or off.",
+    )
+    AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK: bool = setting(
+        boolean,
+        "False",
+        "With AUTH=off, let everybody in who reaches HOST, from other machines too. They can delete everything.",
+    )
+    QUOTA_UPLOADS: int = setting(count, "0", "Most unfinished uploads of one person. 0: no limit.")
+    QUOTA_UPLOAD_SIZE: int = setting(size, "0", "Most bytes of one person's unfinished uploads. 0: no limit.")
+    QUOTA_DATASETS: int = setting(size, "0", "Most bytes of one person's datasets, such as 50GB. 0: no limit.")
+    QUOTA_MODELS: int = setting(size, "0", "Most bytes of the weights and exports of one person's runs. 0: no limit.")
+    LOG_LEVEL: str = setting(str, "INFO", "DEBUG, INFO, WARNING or ERROR.")
+    LOG_DIR: Path = setting(Path, "logs", "Folder of app.log.")
+    METRICS_ENABLED: bool = setting(
+        boolean, "True", "Serve figures of the machine and the log, at /system, and /metrics."
+    )
+
+    @property
+    def DATASETS_DIR(self) -> Path:
+        """One folder a dataset."""
+        return self.DATA_ROOT / "datasets"
+
+    @property
+    def MODELS_DIR(self) -> Path:
+        """One folder a training."""
+        return self.DATA_ROOT / "models"
+
+    @property
+    def TESTS_DIR(self) -> Path:
+        """One folder a test of a model."""
+        return self.DATA_ROOT / "tests"
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One setting: read from the environment variable `name`, parsed by `parse`."""
+    """What is known of one setting before it is read."""
 
     name: str
     parse: Callable[[str], Any]
     default: str
     help: str
 
+    def value(self, text: str) -> Any:
+        """What `text` means.
 
-SETTINGS = (
-    Setting("FLASK_ENV", str, "production", "production or development; development logs more."),
-    Setting("FLASK_DEBUG", boolean, "False", "Show tracebacks in the browser. Never on a shared network."),
-    Setting("SECRET_KEY", str, "", "Signs cookies. Empty: made at the first start, kept in instance/secret_key."),
-    Setting("DATABASE_URL", str, "sqlite:///instance/yolo_trainer.db", "SQLite or PostgreSQL address."),
-    Setting("DATA_ROOT", str, "data", "Folder of datasets, models, tests and weights."),
-    Setting("INSTANCE_PATH", str, "instance", "Folder of the SQLite database and the secret key."),
-    Setting("MAX_UPLOAD_SIZE", size, "500MB", "Largest request body of one plain POST."),
-    Setting("MAX_RESUMABLE_SIZE", size, "2GB", "Largest file of an upload that can be resumed (tus)."),
-    Setting("MAX_EXPANDED_SIZE", size, "10GB", "Largest size of a ZIP once extracted."),
-    Setting("MIN_FREE_DISK", size, "5GB", "Uploads are refused when less than this would stay free."),
-    Setting("MAX_ZIP_ENTRIES", int, "200000", "Most files in one ZIP."),
-    Setting("MAX_IMAGE_PIXELS", int, "64000000", "Largest image, in pixels (width x height)."),
-    Setting("MAX_CLASSES", int, "1000", "Most classes in one dataset."),
-    Setting(
-        "IMPORT_ROOT", str, "", "Folder of this server whose subfolders can be imported as datasets. Empty: none can."
-    ),
-    Setting("WEIGHTS_DIR", str, "data/weights", "Folder of official start weights (yolov8n.pt ...)."),
-    Setting(
-        "WEIGHTS_URL",
-        str,
-        "https://github.com/ultralytics/assets/releases/download/v8.4.0",
-        "Where missing start weights are downloaded from. Empty: never download.",
-    ),
-    Setting("CUDA_VISIBLE_DEVICES", str, "", "GPUs that trainings may use, such as 0,1. Empty: all."),
-    Setting("TRAININGS_PER_GPU", positive, "1", "Trainings that may run on one GPU at the same time."),
-    Setting("TORCH_CUDA_ARCH_LIST", str, "", "CUDA architectures for code that torch compiles, such as 7.5;8.6."),
-    Setting("DEFAULT_MODEL", str, "yolov8m.pt", "Model that a new training starts from when none is named."),
-    Setting("DEFAULT_EPOCHS", int, "100", "Epochs of a new training."),
-    Setting("DEFAULT_BATCH_SIZE", int, "16", "Images per batch of a new training."),
-    Setting("DEFAULT_IMG_SIZE", int, "640", "Image size of a new training, in pixels."),
-    Setting("DISK_RESERVE", size, "2GB", "Trainings do not start, and pause, when less than this is free."),
-    Setting("TRAINING_MEMORY_LIMIT", size, "0", "Most memory of one training process, such as 16GB. 0: no limit."),
-    Setting(
-        "ON_SHUTDOWN",
-        on_shutdown,
-        "continue",
-        "When the server stops, trainings continue, or stop: save a checkpoint, and go on at the next start.",
-    ),
-    Setting("TRASH_DAYS", int, "7", "Days until a deleted training is gone for good."),
-    Setting("CHECKPOINT_DAYS", int, "30", "Days that resumable checkpoints of ended trainings are kept. 0: for ever."),
-    Setting("BACKUP_DIR", str, "data/backups", "Folder of the copies of important models; best on another disk."),
-    Setting(
-        "BACKUP_MODELS",
-        backup_models,
-        "best",
-        "Which models are backed up: best (of each dataset, and those marked important), all, marked or none.",
-    ),
-    Setting(
-        "CHILD_ENV",
-        variable_names,
-        "",
-        "Further environment variables that training and import processes get, comma separated, such as HF_HOME or "
-        "PLUGIN_*.",
-    ),
-    Setting("INFERENCE_CACHE_SIZE", int, "2", "Trained models that the test process keeps in memory."),
-    Setting("SOCKETIO_ASYNC_MODE", async_mode, "eventlet", "Server mode: eventlet or threading."),
-    Setting(
-        "SOCKETIO_CORS_ALLOWED_ORIGINS",
-        str,
-        "",
-        "Other origins that may use the API and Socket.IO, comma separated, or *. Empty: only this server's own pages.",
-    ),
-    Setting("HOST", str, "127.0.0.1", "Address to serve on."),
-    Setting("PORT", int, "5000", "Port to serve on."),
-    Setting(
-        "ALLOWED_HOSTS",
-        host_names,
-        "",
-        "Further names that browsers may open the server by, comma separated, such as yolo.example.org. "
-        "Empty: only localhost and HOST, and with HOST=0.0.0.0 the machine's name and any IP address.",
-    ),
-    Setting("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR."),
-    Setting("LOG_DIR", str, "logs", "Folder of app.log."),
-    Setting("METRICS_ENABLED", boolean, "True", "Serve figures of the machine and the log, at /system, and /metrics."),
-)
+        Raises:
+            SettingError: it cannot be parsed; the message names the setting.
+        """
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise SettingError(f"{self.name}={text!r}: {error}. {self.help}") from error
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+SETTINGS = tuple(Setting(item.name, **item.metadata) for item in fields(Settings))
+
+
+def settings(app: "Flask | None" = None) -> Settings:
+    """The settings of an application; of the running one where none is named."""
+    from flask import current_app  # not at import: children import this module, too
+
+    found: Settings = (app or current_app).extensions["settings"]
+    return found
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Every setting, parsed from `environ` (default: the process's own).
 
     Raises:
         SettingError: a value cannot be parsed; the message names the setting.
     """
     environ = os.environ if environ is None else environ
-    values = {}
-    for setting in SETTINGS:
-        text = environ.get(setting.name, setting.default)
-        try:
-            values[setting.name] = setting.parse(text)
-        except ValueError as error:
-            raise SettingError(f"{setting.name}={text!r}: {error}. {setting.help}") from error
-    return values
+    values = {item.name: item.value(environ.get(item.name, item.default)) for item in SETTINGS}
+    refuse_open_network(values)
+    return Settings(**absolute(values))
 
 
-def flask_config(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings plus what follows from them under the names that Flask and its extensions read."""
-    config = dict(settings)
-    for name in ("DATA_ROOT", "INSTANCE_PATH", "WEIGHTS_DIR", "BACKUP_DIR", "LOG_DIR"):
-        config[name] = str(ROOT / settings[name])
+def refuse_open_network(values: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        SettingError: other machines could do everything without a login, and nobody said that this is wanted.
+    """
+    host = values["HOST"]
+    own = host == "localhost" or host.startswith("127.") or host == "::1"
+    if values["AUTH"] == "off" and not own and not values["AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK"]:
+        raise SettingError(
+            f"AUTH=off with HOST={host}: everybody who reaches it could do everything. Use AUTH=auto, or say so with "
+            "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True."
+        )
+
+
+def absolute(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with absolute paths; the defaults of what lies in `data/` follow DATA_ROOT."""
+    paths = {name: ROOT / value for name, value in values.items() if isinstance(value, Path)}
     for name in ("WEIGHTS_DIR", "BACKUP_DIR"):
-        if settings[name].startswith("data/"):  # the defaults follow DATA_ROOT
-            config[name] = str(Path(config["DATA_ROOT"]) / settings[name].removeprefix("data/"))
-    if settings["IMPORT_ROOT"]:
-        config["IMPORT_ROOT"] = str(ROOT / settings["IMPORT_ROOT"])
-    data_root = Path(config["DATA_ROOT"])
-    return config | {
-        "DEBUG": settings["FLASK_DEBUG"],
-        "DATASETS_DIR": str(data_root / "datasets"),
-        "MODELS_DIR": str(data_root / "models"),
-        "TESTS_DIR": str(data_root / "tests"),
-        "MAX_CONTENT_LENGTH": settings["MAX_UPLOAD_SIZE"],
-        "SQLALCHEMY_DATABASE_URI": database_uri(settings["DATABASE_URL"]),
+        if values[name].parts[:1] == ("data",):
+            paths[name] = paths["DATA_ROOT"] / values[name].relative_to("data")
+    return values | paths
+
+
+def flask_config(settings: Settings) -> dict[str, Any]:
+    """The settings under the names that Flask and its extensions read; paths as text."""
+    folders = {name: getattr(settings, name) for name in ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR")}
+    values = {
+        name: str(value) if isinstance(value, Path) else value for name, value in (vars(settings) | folders).items()
+    }
+    return values | {
+        "DEBUG": settings.FLASK_DEBUG,
+        "MAX_CONTENT_LENGTH": settings.MAX_UPLOAD_SIZE,
+        "SQLALCHEMY_DATABASE_URI": database_uri(settings.DATABASE_URL),
         "SQLALCHEMY_TRACK_MODIFICATIONS": False,
-        "SECRET_KEY": settings["SECRET_KEY"] or secret_key(Path(config["INSTANCE_PATH"])),
+        "SECRET_KEY": settings.SECRET_KEY or secret_key(settings.INSTANCE_PATH),
     }
 
 
@@ -217,24 +373,10 @@ def database_uri(url: str) -> str:
     return f"sqlite:///{ROOT / relative[1]}" if relative else url
 
 
-def secret_key(instance: Path) -> str:
-    """This installation's own key, made at the first start; `instance/secret_key`, mode 0600."""
-    instance.mkdir(parents=True, exist_ok=True)
-    path = instance / "secret_key"
-    draft = path.with_name(f"secret_key.{os.getpid()}.tmp")
-    if not path.exists():
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # of two servers that start at once, the first wins
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
+def sqlite_file(uri: str) -> Path | None:
+    """The file of an SQLAlchemy address; None: another database, or one in memory."""
+    found = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", uri)
+    return Path(found[1]) if found and found[1] != ":memory:" else None
 
 
 def cors_origins(text: str) -> str | list[str] | None:

@@ -20,10 +20,15 @@ from app.extensions import db, socketio
 logger = logging.getLogger("yolo.database")
 
 BUSY_TIMEOUT_S = 10
+SYNCED, UNSYNCED = "FULL", "NORMAL"  # SQLite's own words, for WAL: whether a commit waits for the disk
 # A write waits for its turn here and not in SQLite, which would hold up every client of an eventlet server meanwhile.
 BLOCKED_MS = 20
 STEP_S = 0.03
 RETRY_S = 1.0
+DEADLOCK = "40P01"  # PostgreSQL's code
+
+DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, PoolTimeout)  # locked, restarted, or read-only
+NOT_WRITABLE: tuple[type[Exception], ...] = (*DATABASE_AWAY, OSError)
 
 T = TypeVar("T")
 
@@ -63,14 +68,16 @@ def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
     def connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not send BEGIN of its own
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")  # an acknowledged row survives a power cut
+        connection.execute(f"PRAGMA synchronous={SYNCED}")  # an acknowledged row survives a power cut
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if not connection.get_execution_options().get("write"):
+        options = connection.get_execution_options()
+        if not options.get("write"):
             connection.exec_driver_sql("BEGIN")
             return
+        connection.exec_driver_sql(f"PRAGMA synchronous={SYNCED if options.get('synced', True) else UNSYNCED}")
         connection.exec_driver_sql(f"PRAGMA busy_timeout={BLOCKED_MS}")
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -89,13 +96,15 @@ def refuse_writes() -> None:
 
 
 @contextmanager
-def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
+def writing(wait: float = BUSY_TIMEOUT_S, synced: bool = True) -> Iterator[scoped_session[Any]]:
     """One write transaction: committed at the end, rolled back on an exception.
 
     Nothing inside may emit, sleep or wait: under eventlet another greenlet's write would then freeze the process.
 
     Args:
         wait: seconds for which another process may hold the database; others are served meanwhile.
+        synced: whether the commit waits for the disk. Without, a power cut may take it back, never in part and never
+            what was committed before it; the next synced commit takes it along. A killed process loses nothing.
 
     Raises:
         OperationalError: it was held for longer, or cannot be written.
@@ -104,7 +113,7 @@ def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
     refuse_writes()
     session = db.session
     session.rollback()  # what was read before may be old: read again inside the write transaction
-    begin_write(session, time.monotonic() + wait)
+    begin_write(session, time.monotonic() + wait, synced)
     try:
         yield session
         session.commit()
@@ -113,11 +122,13 @@ def writing(wait: float = BUSY_TIMEOUT_S) -> Iterator[scoped_session[Any]]:
         raise
 
 
-def begin_write(session: scoped_session[Any], limit: float) -> None:
+def begin_write(session: scoped_session[Any], limit: float, synced: bool = True) -> None:
     """Open the write transaction as soon as nobody else writes; `limit` by time.monotonic()."""
     while True:
         try:
-            session.connection(execution_options={"write": True})
+            connection = session.connection(execution_options={"write": True, "synced": synced})
+            if not synced and connection.dialect.name == "postgresql":
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             return
         except OperationalError as error:
             session.rollback()
@@ -126,16 +137,49 @@ def begin_write(session: scoped_session[Any], limit: float) -> None:
         socketio.sleep(STEP_S)
 
 
-def patiently(write: Callable[[], T]) -> T:
+def once_more(write: Callable[[], T]) -> T:
+    """What `write` returns, done again where it lost a deadlock: PostgreSQL ends one of two transactions that wait for
+    each other, and rolls it back whole."""
+    try:
+        return write()
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != DEADLOCK:
+            raise
+        db.session.rollback()
+        return write()
+
+
+def patiently(write: Callable[[], T], delays: tuple[type[Exception], ...] = NOT_WRITABLE) -> T:
     """For background tasks: what `write` returns, once the database and the disk take it. A lock, a restart or a full
-    disk only delays it. `write` is called again as a whole."""
+    disk only delays it. `write` is called again as a whole.
+
+    Args:
+        delays: what is waited for.
+    """
     while True:
         try:
             return write()
-        except (OperationalError, PoolTimeout, OSError) as error:
+        except delays as error:
             db.session.rollback()
             logger.warning("a write has to wait: %s", getattr(error, "orig", error))
         socketio.sleep(RETRY_S)
+
+
+def sooner_or_later(write: Callable[[], object]) -> None:
+    """For requests whose answer does not depend on it: `write` now, or behind the request, once the database and the
+    disk take it. It is called again as a whole."""
+    try:
+        write()
+    except NOT_WRITABLE as error:
+        db.session.rollback()
+        logger.warning("a write follows later: %s", getattr(error, "orig", error))
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        socketio.start_background_task(write_later, app, write)
+
+
+def write_later(app: Flask, write: Callable[[], object]) -> None:
+    with app.app_context():
+        patiently(write)
 
 
 def set_up_migrations(app: Flask) -> None:
@@ -147,20 +191,25 @@ def set_up_migrations(app: Flask) -> None:
     Migrate(app, db, directory=str(ROOT / "app" / "migrations"), render_as_batch=True)
 
 
-def upgrade_if_old(app: Flask) -> None:
-    """Migrate the database when its revision is not ours. Alembic is imported only then: it costs start-up time."""
+def revisions(app: Flask) -> tuple[str | None, str]:
+    """Of the database's tables, None where there are none yet; and of those of this version."""
     from app.config import ROOT
 
     files = (ROOT / "app" / "migrations" / "versions").glob("*.py")
-    newest = max(path.stem.split("_")[0] for path in files)  # revisions are numbered: 0001, 0002 ...
+    newest = max(path.stem.split("_")[0] for path in files)  # they are numbered: 0001, 0002 ...
+    try:
+        with app.app_context(), db.engine.connect() as connection:
+            return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar(), newest
+    except (OperationalError, ProgrammingError):
+        return None, newest
+
+
+def upgrade_if_old(app: Flask) -> None:
+    """Migrate the database when its revision is not ours. Alembic is imported only then: it costs start-up time."""
+    current, newest = revisions(app)
+    if current == newest:
+        return
     with app.app_context():
-        try:
-            with db.engine.connect() as connection:
-                current = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        except (OperationalError, ProgrammingError):
-            current = None
-        if current == newest:
-            return
         from flask_migrate import upgrade
 
         set_up_migrations(app)

@@ -82,10 +82,14 @@ class DatabaseFile:
 
     # Before it is opened.
 
-    def sort_logs(self) -> None:
+    def sort_logs(self, ours: bool = True) -> None:
         """A log whose file was taken away is set aside before SQLite removes it or applies it to another file; when its
-        file returns, it does, too."""
-        if self.log.exists() and not self.owns_log() and not self.in_use():
+        file returns, it does, too.
+
+        Args:
+            ours: a connection of this process counts as using the log; not those to a file that is gone.
+        """
+        if self.log.exists() and not self.owns_log() and not (ours and self.is_open_here()) and not self.in_use():
             aside = self.path.with_name(f"{self.path.name}{ASIDE}-{file_of(self.owner())}")
             os.replace(self.log, aside)
             self.path.with_name(f"{self.path.name}-shm").unlink(missing_ok=True)
@@ -97,8 +101,17 @@ class DatabaseFile:
             os.replace(mine, self.log)
             logger.info("%s is back, and so is its log", self.path)
 
+    def is_open_here(self) -> bool:
+        """Whether this process has the log open. Its locks would not stop it, and opening and closing the `-shm` file
+        would drop them: SQLite in another process would then begin that file anew, under our connections."""
+        known = {place(self.log), place(self.path.with_name(f"{self.path.name}-shm"))} - {None}
+        try:
+            return any(place(Path("/proc/self/fd", number)) in known for number in os.listdir("/proc/self/fd"))
+        except OSError:  # no /proc
+            return False
+
     def in_use(self) -> bool:
-        """Whether a process has the log open: SQLite's own lock on byte 128 of the `-shm` file says so."""
+        """Whether another process has the log open: SQLite's own lock on byte 128 of the `-shm` file says so."""
         try:
             with open(self.path.with_name(f"{self.path.name}-shm"), "rb+") as file:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
@@ -132,9 +145,12 @@ def place(path: Path) -> Place | None:
 
 
 def as_place(value: object) -> Place | None:
-    return (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else None
+    match value:
+        case [int(device), int(number)]:
+            return device, number
+    return None
 
 
 def file_of(known: dict[str, object]) -> str:
-    found = known.get("file")
-    return f"{found[0]}-{found[1]}" if isinstance(found, list | tuple) and len(found) == 2 else "unknown"
+    found = as_place(known.get("file"))
+    return f"{found[0]}-{found[1]}" if found else "unknown"

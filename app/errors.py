@@ -69,6 +69,19 @@ class ForeignOrigin(AppError):
     status = HTTPStatus.FORBIDDEN
 
 
+class LoginRequired(AppError):
+    """Nobody whom we know makes the request."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": 'Bearer realm="YOLO Training Platform"'}
+
+
+class NotAllowed(AppError):
+    """We know who makes the request, and they may not."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
 class WrongHost(AppError):
     """The request is for a name that is not ours."""
 
@@ -90,11 +103,15 @@ class IllegalTransition(Conflict):
 
     def __init__(self, current: str, wanted: str, advice: str = "") -> None:
         if current == wanted:
-            text = _l("The status is already “%(current)s”, so nothing was changed.",
-                      current=STATES.get(current, current))  # fmt: skip
+            text = _l(
+                "The status is already “%(current)s”, so nothing was changed.", current=STATES.get(current, current)
+            )
         else:
-            text = _l("The status is “%(current)s” and can't change to “%(wanted)s”.",
-                      current=STATES.get(current, current), wanted=STATES.get(wanted, wanted))  # fmt: skip
+            text = _l(
+                "The status is “%(current)s” and can't change to “%(wanted)s”.",
+                current=STATES.get(current, current),
+                wanted=STATES.get(wanted, wanted),
+            )
         super().__init__(f"{text} {advice}" if advice else text, members={"current": str(current)})
         self.current = current
 
@@ -152,6 +169,12 @@ class TooManyRequests(AppError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+class DecodersBusy(TooManyRequests):
+    """Images that take long hold the slow lane; a turn of it lasts up to a minute."""
+
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "60"}
 
 
 class NoSpace(AppError):

@@ -1,31 +1,10 @@
 """Flask extensions, unbound; the factory binds them."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from flask_babel import Babel
+from flask_socketio import SocketIO
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
-
-
-@contextmanager
-def absent(*names: str) -> Iterator[None]:
-    """Imports inside find these optional packages missing."""
-    hidden = {name: sys.modules[name] for name in names if name in sys.modules}
-    sys.modules.update(dict.fromkeys(names))  # type: ignore[arg-type]  # None: not importable
-    try:
-        yield
-    finally:
-        for name in names:
-            del sys.modules[name]
-        sys.modules.update(hidden)
-
-
-# The server imports engineio's client too, and with it an HTTP stack that only a client uses (10 MB, 0.2 s).
-with absent("requests", "websocket", "aiohttp"):
-    from flask_socketio import SocketIO
 
 
 class Base(DeclarativeBase):

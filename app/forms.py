@@ -6,14 +6,28 @@ the time of a large upload (measured).
 
 from typing import IO, Any
 
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from app.errors import TooLarge
+from app.texts import fill as filled
+
 SMALL, LARGE = 64 * 1024, 256 * 1024  # bytes read at once: of fields, of files
 # Bytes behind a boundary that the decoder gets with it: cut between "--" and a line break, it mistakes it (3.1.9).
 BEHIND = 1024
+PARTS = _l("The form has too many files and fields (limit: %(limit)s). Put the files into one ZIP and upload that.")
+FIELD = _l("A field of the form is larger than %(limit_size)s. Shorten it and send the request again.")
+
+
+class TooManyParts(RequestEntityTooLarge):
+    """More fields and files than a form may have."""
+
+
+class FieldTooLarge(RequestEntityTooLarge):
+    """Of a field that is no file."""
 
 
 class FormParser(FormDataParser):
@@ -28,7 +42,12 @@ class FormParser(FormDataParser):
         parser = FileFormParser(
             self.stream_factory, self.max_form_memory_size, self.cls, max_form_parts=self.max_form_parts
         )
-        return stream, *parser.parse(stream, boundary, content_length)
+        try:
+            return stream, *parser.parse(stream, boundary, content_length)
+        except TooManyParts:
+            raise TooLarge(filled(PARTS, {"limit": self.max_form_parts})) from None
+        except FieldTooLarge:
+            raise TooLarge(filled(FIELD, {"limit": self.max_form_memory_size})) from None
 
 
 class FileFormParser(MultiPartParser):
@@ -40,9 +59,10 @@ class FileFormParser(MultiPartParser):
         """The fields and files of a form.
 
         Raises:
-            ValueError: it is no form, or cut short. RequestEntityTooLarge: too many parts, or too large fields.
+            ValueError: it is no form, or cut short. TooManyParts, FieldTooLarge. RequestEntityTooLarge: the body is.
         """
-        decoder = MultipartDecoder(boundary, self.max_form_memory_size, max_parts=self.max_form_parts)
+        decoder = MultipartDecoder(boundary, self.max_form_memory_size)
+        parts = 0
         fields: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         part: Field | File | None = None
@@ -53,6 +73,8 @@ class FileFormParser(MultiPartParser):
                     copy_inside(stream, file, decoder, boundary)
                 else:
                     decoder.receive_data(read_full(stream, SMALL))
+            elif isinstance(event, (Field, File)) and self.is_over(parts := parts + 1):
+                raise TooManyParts
             elif isinstance(event, Field):
                 part, file, text = event, None, bytearray()
             elif isinstance(event, File):
@@ -67,13 +89,16 @@ class FileFormParser(MultiPartParser):
             elif isinstance(event, Data):
                 text += event.data
                 if self.max_form_memory_size is not None and len(text) > self.max_form_memory_size:
-                    raise RequestEntityTooLarge
+                    raise FieldTooLarge
                 if not event.more_data:
                     assert part is not None
                     fields.append((part.name, text.decode(self.get_part_charset(part.headers), "replace")))
         while stream.read(LARGE):  # what follows the form: a body is whole or an error
             pass
         return self.cls(fields), self.cls(files)
+
+    def is_over(self, parts: int) -> bool:
+        return self.max_form_parts is not None and parts > self.max_form_parts
 
 
 def copy_inside(stream: IO[bytes], file: IO[bytes], decoder: MultipartDecoder, boundary: bytes) -> None:

@@ -1,18 +1,26 @@
-"""What gunicorn's workers lack: deadlines for slow heads, unread answers and the rest of refused bodies.
+"""What gunicorn lacks: deadlines for slow heads, unread answers, the rest of refused bodies, and its own end.
 
 Called from the hooks of gunicorn.conf.py, so that it also holds for the command line of the specification. No Flask.
 """
 
+import importlib
+import itertools
+import os
 import resource
+import select
 import socket
 import sys
 import threading
+import time
 from typing import Any
 
 from app.deadlines import DEADLINES, HEAD_S, REST_S
+from app.heads import in_poller
 
 UNREAD_MS = 30_000  # an answer of which the client's side takes nothing for so long is given up
 FILES = 16_384  # open files: each connection is one
+END_S = 24.0  # from SIGTERM to the end of the server, whatever it waits for: supervisors kill after 25 or 30
+PAUSE_S = 21.0  # until which jobs may pause; those that are killed then, and the exit, need a moment
 
 
 def raise_file_limit() -> None:
@@ -31,9 +39,9 @@ def has_threads(worker: Any) -> bool:
 def watch(worker: Any) -> None:
     """Give each connection of a worker its deadlines, and start the task that looks at them."""
     if has_threads(worker):
-        # A silent connection waits in the poller, not in one of the threads.
-        sys.modules["gunicorn.workers.gthread"].DEFAULT_WORKER_DATA_TIMEOUT = 0.02  # type: ignore[attr-defined]
-        worker.handle = with_deadlines(worker.handle)
+        deferred = sys.modules["gunicorn.workers.gthread"]._DEFER  # type: ignore[attr-defined]
+        worker.handle = in_poller(with_deadlines(worker.handle), deferred)
+        worker.murder_pending = sparing_readable(worker)
     else:
         worker.handle = with_unread_limit(worker.handle)
     from app.extensions import socketio
@@ -53,6 +61,29 @@ def with_deadlines(handle: Any) -> Any:
             DEADLINES.clear(connection.sock)
 
     return handle_in_time
+
+
+def sparing_readable(worker: Any) -> Any:
+    """gthread's `murder_pending()`, which ends connections that say nothing for `keepalive` seconds.
+
+    Where hundreds come at once, what they said may lie there for longer until it is looked at.
+    """
+    murder = worker.murder_pending
+
+    def murder_silent() -> None:
+        now = time.monotonic()
+        for connection in itertools.takewhile(lambda item: item.timeout <= now, list(worker.pending_conns)):
+            if is_readable(connection.sock):
+                connection.timeout = now + worker.cfg.keepalive
+        murder()
+
+    return murder_silent
+
+
+def is_readable(connection: Any) -> bool:
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    return bool(poller.poll(0))
 
 
 def with_unread_limit(handle: Any) -> Any:
@@ -84,3 +115,54 @@ def answered(request: Any) -> None:
     """What a client still sends of a body that nobody wants."""
     if request.unreader.sock.fileno() >= 0:
         DEADLINES.set(request.unreader.sock, REST_S)
+
+
+class Countdown:
+    """The time that a stop of the server has taken, from its first sign on."""
+
+    began: float | None = None
+
+    def begin(self) -> bool:
+        """Whether this is the first sign."""
+        if self.began is not None:
+            return False
+        self.began = time.monotonic()
+        return True
+
+    def left(self, limit: float) -> float:
+        """Seconds until the stop has taken `limit` seconds."""
+        began = time.monotonic() if self.began is None else self.began
+        return began + limit - time.monotonic()
+
+
+COUNTDOWN = Countdown()
+
+
+def end_in_time(arbiter: Any) -> None:
+    """From the call of the master's `stop` on its time counts. Everything in it has a limit of its own, but processor
+    time and disk do not: a machine that gives neither does not hold up the end."""
+    stop, real_threading, sleep = arbiter.stop, unpatched("threading"), unpatched("time").sleep
+
+    def end() -> None:
+        """What is committed is on the disk, and SQLite's log is read by whoever opens the file next."""
+        sleep(max(0.0, COUNTDOWN.left(END_S)))
+        os._exit(0)
+
+    def stop_in_time(graceful: bool = True) -> None:
+        if COUNTDOWN.begin():
+            real_threading.Thread(target=end, daemon=True).start()
+        stop(graceful)
+
+    arbiter.stop = stop_in_time
+
+
+def unpatched(name: str) -> Any:
+    """A module of the standard library. eventlet's worker replaces parts of it in the master too, where a green thread
+    would wait for whatever hangs."""
+    patcher = sys.modules.get("eventlet.patcher")
+    return patcher.original(name) if patcher else importlib.import_module(name)
+
+
+def seconds_to_pause() -> float:
+    """What is left to jobs that were asked to pause."""
+    return COUNTDOWN.left(PAUSE_S)

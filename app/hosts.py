@@ -10,6 +10,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask_babel import gettext
 
+from app.config import settings
 from app.errors import WrongHost
 
 WILDCARDS = {"0.0.0.0", "::", ""}  # noqa: S104 (compared with, not bound to)
@@ -64,7 +65,7 @@ def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 def init_app(app: APIFlask) -> None:
     """Refuse what is for another host, before anything else: pages, API, static files and the socket."""
-    allowed = AllowedHosts(app.config["HOST"], app.config["ALLOWED_HOSTS"])
+    allowed = AllowedHosts(settings(app).HOST, settings(app).ALLOWED_HOSTS)
     inner = app.wsgi_app
 
     def guarded(environ: dict[str, Any], start_response: Any) -> Any:

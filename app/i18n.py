@@ -12,7 +12,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, g, has_request_context, request
-from flask_babel import format_decimal, get_locale
+from flask_babel import format_decimal, get_locale, get_translations
 
 from app.extensions import babel
 
@@ -68,6 +68,11 @@ def html_lang() -> str:
 def written(data: Mapping[str, Any]) -> dict[str, Any]:
     """What fills the places of a text: fractions as the reader writes them (0,001 in Portuguese), the rest as it is."""
     return {key: decimal(value) if isinstance(value, float) else value for key, value in data.items()}
+
+
+def ngettext(one: str, many: str, count: int, /, **values: Any) -> str:
+    """A text with a count, which fills `%(num)s` as the reader writes numbers: 1.500 in Portuguese."""
+    return str(get_translations().ungettext(one, many, count)) % {"num": format_decimal(count), **values}
 
 
 def decimal(value: float) -> str:

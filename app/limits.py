@@ -1,14 +1,17 @@
 """How much waiting one server bears: of each kind so many at a time, so that threads stay free for short requests."""
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
 
 # Under threading each of these holds a thread of gunicorn.conf.py's `threads`; under eventlet some kilobytes.
 OF_MODE = {
-    "threading": {"websockets": 250, "socket_polls": 100, "long_polls": 50, "downloads": 60},
+    "threading": {"websockets": 600, "socket_polls": 100, "long_polls": 50, "downloads": 60},
     "eventlet": {"websockets": 2000, "socket_polls": 1000, "long_polls": 500, "downloads": 500},
 }
+JOINS, JOINS_RATE = 30, 10.0  # of all connections that join more than a page does: at once, and per second; 9 ms each
+FLOOD, FLOOD_RATE = 50, 50.0  # messages of all websockets that send more than a page does
 
 
 class Slots:
@@ -44,14 +47,22 @@ class Waiting:
         self.socket_polls = Slots(counts["socket_polls"])
         self.long_polls = Slots(counts["long_polls"])
         self.downloads = Slots(counts["downloads"])
+        self.joins = Bucket(JOINS, JOINS_RATE)
+        self.flood = Bucket(FLOOD, FLOOD_RATE, most_owed=FLOOD_RATE)
 
 
 @dataclass
 class Bucket:
-    """A rate limit: `burst` at once, then `rate` per second."""
+    """A rate limit: `burst` at once, then `rate` per second.
+
+    Args:
+        most_owed: of what was spent and was not there: whoever spends waits no longer than this takes.
+    """
 
     burst: float
     rate: float
+    most_owed: float = math.inf
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
     _left: float = field(init=False)
     _at: float = field(init=False)
 
@@ -60,10 +71,21 @@ class Bucket:
 
     def take(self) -> float:
         """0.0: go on; else the seconds after which it would be."""
+        with self._lock:
+            self._refill()
+            if self._left < 1:
+                return (1 - self._left) / self.rate
+            self._left -= 1
+            return 0.0
+
+    def spend(self, amount: float) -> float:
+        """So much was used already; the seconds after which it is made up for."""
+        with self._lock:
+            self._refill()
+            self._left = max(self._left - amount, -self.most_owed)
+            return max(0.0, -self._left / self.rate)
+
+    def _refill(self) -> None:
         now = time.monotonic()
         self._left = min(self.burst, self._left + (now - self._at) * self.rate)
         self._at = now
-        if self._left < 1:
-            return (1 - self._left) / self.rate
-        self._left -= 1
-        return 0.0

@@ -3,10 +3,11 @@
 import logging
 import re
 from logging.handlers import RotatingFileHandler
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
+
+from app.config import settings
 
 FORMAT = "%(asctime)s [%(levelname)s] %(name)s: %(message)s"
 OURS = "app-log"
@@ -45,13 +46,13 @@ def indented(text: str) -> str:
 def init_app(app: Flask) -> None:
     """Send the root logger to the file and the console; a second application in one process adds nothing."""
     root = logging.getLogger()
-    root.setLevel(app.config["LOG_LEVEL"].upper())
-    logging.getLogger("yolo").setLevel("DEBUG" if app.config["FLASK_ENV"] == "development" else logging.NOTSET)
+    root.setLevel(settings(app).LOG_LEVEL.upper())
+    logging.getLogger("yolo").setLevel("DEBUG" if settings(app).FLASK_ENV == "development" else logging.NOTSET)
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # lists its plugins at every start
     for handler in [item for item in root.handlers if item.name == OURS]:
         root.removeHandler(handler)
         handler.close()
-    folder = Path(app.config["LOG_DIR"])
+    folder = settings(app).LOG_DIR
     folder.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(folder / "app.log", maxBytes=10_000_000, backupCount=5, encoding="utf-8", delay=True)
     for handler in (file, logging.StreamHandler()):

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from flask import Flask
 
+from app.config import settings
+
 logger = logging.getLogger("yolo.storage")
 
 UMASK = 0o077
 OPEN = stat.S_IRWXG | stat.S_IRWXO
-OURS = ("app.log", "inference.log")  # and what they are rotated to
+OURS = ("app.log", "inference.log", "audit")  # and what they are rotated to
 
 
 def restrict() -> None:
@@ -22,10 +24,10 @@ def restrict() -> None:
 
 def init_app(app: Flask) -> None:
     """Close what earlier versions left open. What lies deeper in the data folder is out of reach then: `close_tree`."""
-    config = app.config
-    for folder in (Path(config["INSTANCE_PATH"]), Path(config["DATA_ROOT"])):
+    config = settings(app)
+    for folder in (config.INSTANCE_PATH, config.DATA_ROOT):
         close(folder)
-    instance, logs = Path(config["INSTANCE_PATH"]), Path(config["LOG_DIR"])
+    instance, logs = config.INSTANCE_PATH, config.LOG_DIR
     for path in entries(instance):
         close(path)
     close_logs(logs)

@@ -92,7 +92,7 @@ def usual_detail(status: int, otherwise: Any) -> Any:
     return DETAILS.get(status, otherwise)
 
 
-def told(error: Exception) -> dict[str, Any]:
+def problem_summary(error: Exception) -> dict[str, Any]:
     """What a message, which has no response, says of a failure: status, title and error, in the present language."""
     known = understood(error)
     status, detail = (known.status, known.detail) if known else (500, DETAILS[500])
@@ -102,7 +102,7 @@ def told(error: Exception) -> dict[str, Any]:
 def from_any(error: Exception) -> Response:
     if isinstance(error, FileNotFoundError) and request.method in {"GET", "HEAD"}:
         logger.warning("%s: gone while it was read: %s", request.path, error)
-        return problem(404, gettext("The file is not there any more."))
+        return problem(404, gettext("The file no longer exists."))
     known = understood(error)
     return from_app_error(known) if known else from_unexpected(error)
 

@@ -15,6 +15,8 @@ STATIC = Path(__file__).parent / "static"
 COMPRESSED = {".js", ".css", ".svg", ".json"}  # fonts and pictures are compressed already
 IMPORTS = re.compile(r'^(?:import|export)\b[^"]*"(\.{1,2}/[^"]+\.js)"', re.MULTILINE)
 SMALL = 512  # bytes, below which compressing gains nothing
+# A comment on lines of its own, as the formatter leaves them. Tempered: `/** type */ code` is no such line.
+COMMENT = re.compile(rb"^[ \t]*(?:/\*(?:[^*]|\*(?!/))*\*/|//[^\n]*)[ \t]*$", re.MULTILINE)
 
 
 def init_app(app: Flask) -> None:
@@ -90,4 +92,11 @@ def gzipped(filename: str, _version: str) -> bytes | None:
         content = Path(path or "").read_bytes()
     except OSError:
         return None
+    if filename.startswith("js/"):
+        content = without_comments(content)
     return gzip.compress(content, 9, mtime=0) if len(content) >= SMALL else None
+
+
+def without_comments(script: bytes) -> bytes:
+    """A script of ours as it is sent: comments are a sixth of it. Lines keep their numbers."""
+    return COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), script)

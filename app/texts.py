@@ -15,9 +15,28 @@ from app.i18n import decimal
 
 # Whole numbers that are no amounts: "1280 px", "version 1203", never "1.280".
 UNGROUPED = {
-    "better", "epoch", "from", "height", "id", "last", "line", "first", "number", "orientation", "picture", "pixels",
-    "rounded", "seed", "side", "size", "to", "training_id", "value", "version", "width",
-}  # fmt: skip
+    "better",
+    "epoch",
+    "from",
+    "height",
+    "id",
+    "last",
+    "line",
+    "first",
+    "number",
+    "orientation",
+    "picture",
+    "pixels",
+    "rounded",
+    "seed",
+    "side",
+    "size",
+    "to",
+    "training_id",
+    "value",
+    "version",
+    "width",
+}
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 TASKS = {
@@ -44,7 +63,7 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Counted:
+class PluralText:
     """A text with plural forms; `count` names the value that decides which."""
 
     one: str
@@ -52,11 +71,11 @@ class Counted:
     count: str = "count"
 
 
-_ln = Counted  # marks the texts for the catalogue
+_ln = PluralText  # marks the texts for the catalogue
 
 
 def fill(text: Any, data: Mapping[str, Any]) -> str:
-    """A text, lazy or Counted, with its places filled.
+    """A text, lazy or PluralText, with its places filled.
 
     `%(limit_size)s` is the size of `limit` bytes, `%(limit_megapixels)s` the megapixels of `limit` pixels.
 
@@ -64,7 +83,7 @@ def fill(text: Any, data: Mapping[str, Any]) -> str:
         KeyError, TypeError, ValueError: a value is missing, or does not fit.
     """
     values = Values(data)
-    if isinstance(text, Counted):
+    if isinstance(text, PluralText):
         form = get_translations().ungettext(text.one, text.many, int(data[text.count]))
         return str(form) % values
     return str(text) % values
@@ -141,15 +160,17 @@ REASONS = {
     ),
 }
 PATTERNS = (
-    (r"the download is cut short: (?P<done>\d+) of (?P<all>\d+) bytes",
-     _l("the download was incomplete (%(done_size)s of %(all_size)s)")),
+    (
+        r"the download is cut short: (?P<done>\d+) of (?P<all>\d+) bytes",
+        _l("the download was incomplete (%(done_size)s of %(all_size)s)"),
+    ),
     (r"the server sent more than any weights file has", _l("the downloaded file is too large for a weights file")),
     (r"the file is damaged at (?P<place>.+)", _l("the file is damaged at %(place)s")),
     (r"(?P<file>\S+) is missing", _l("%(file)s is missing")),
     (r"(?P<file>\S+) holds no model for the task (?P<task>\w+)", _l("%(file)s has no model for the task “%(task)s”")),
     (r"(?P<file>\S+) holds another model than (?P<model>\S+)", _l("%(file)s has a model other than %(model)s")),
     (r"(?:the file|(?P<file>\S+)) cannot be loaded: (?P<error>.+)", _l("the file can't be loaded: %(error)s")),
-)  # fmt: skip
+)
 POSITION = re.compile(r"line (\d+),? column (\d+)")
 
 

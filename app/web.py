@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from pathlib import Path
 from typing import Any
 
 from apiflask import APIFlask
@@ -13,11 +12,13 @@ from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.routing import BaseConverter
 
 from app import inputs, static_files
-from app.bodies import Body, Pace, UploadRequest
+from app.bodies import Body, BodyDeadline, UploadRequest
+from app.config import settings
 from app.errors import NotFound
 
 CHUNK_TYPE = "application/offset+octet-stream"  # of tus, at /api/uploads alone
 FORM_TYPE = "multipart/form-data"
+TAKE_IMAGES = {"predictions.predict"}  # endpoints
 MAX_JSON_BYTES = 1024 * 1024  # a training with all its parameters has a few KB
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -65,7 +66,7 @@ def init_app(app: APIFlask) -> None:
     """Set up routing, JSON, uploads, static files, OpenAPI and headers."""
     app.url_map.converters["id"] = IdConverter
     app.json = JSONProvider(app)
-    staging = Path(app.config["DATA_ROOT"]) / "tmp"
+    staging = settings(app).DATA_ROOT / "tmp"
     staging.mkdir(parents=True, exist_ok=True)
     app.request_class = type("UploadRequest", (UploadRequest,), {"upload_folder": str(staging)})
     inner = app.wsgi_app
@@ -74,7 +75,7 @@ def init_app(app: APIFlask) -> None:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if not length and "HTTP_TRANSFER_ENCODING" not in environ:
             return inner(environ, start_response)
-        body = Body(environ["wsgi.input"], length or None, Pace(environ.get("gunicorn.socket")))
+        body = Body(environ["wsgi.input"], length or None, BodyDeadline(environ.get("gunicorn.socket")))
         try:
             return inner(environ | {"wsgi.input": body}, start_response)
         finally:
@@ -117,7 +118,7 @@ def check_body() -> None:
     The parser behind the schemas takes strange ones for empty, or fails on them.
 
     Raises:
-        UnsupportedMediaType: neither JSON nor a form where one belongs, nor a chunk where chunks belong.
+        UnsupportedMediaType: neither JSON nor a form or an image where one belongs, nor a chunk where chunks belong.
         BadRequest: not JSON. RequestEntityTooLarge: much of it. Unprocessable: with values that cannot be kept.
         CutShort: it ended early.
     """
@@ -128,7 +129,7 @@ def check_body() -> None:
         request.max_content_length = min(MAX_JSON_BYTES, request.max_content_length or MAX_JSON_BYTES)
         if request.get_data():
             inputs.check(request.get_json())
-    elif not (is_chunk() or (request.mimetype == FORM_TYPE and takes_form())):
+    elif not (is_chunk() or is_image() or (request.mimetype == FORM_TYPE and takes_form())):
         raise UnsupportedMediaType
 
 
@@ -136,6 +137,11 @@ def is_chunk() -> bool:
     """Whether this is a part of an upload that can be resumed; its length is checked where it is written."""
     chunks = request.method in {"POST", "PATCH"} and (request.path + "/").startswith("/api/uploads/")
     return chunks and request.mimetype == CHUNK_TYPE
+
+
+def is_image() -> bool:
+    """Whether this is an image for an operation that takes one as its body."""
+    return request.endpoint in TAKE_IMAGES and request.mimetype.startswith("image/")
 
 
 def takes_form() -> bool:
@@ -180,6 +186,8 @@ def describe_errors(spec: Any) -> Any:
         "required": True,
         "content": {CHUNK_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     }
+    content = spec["paths"]["/api/models/{training_id}/predict"]["post"]["requestBody"]["content"]
+    content["image/*"] = {"schema": {"type": "string", "format": "binary"}}
     for name, schema in schemas.items():
         if name.endswith(("In", "Form", "Patch")):
             for field in schema.get("properties", {}).values():

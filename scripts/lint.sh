@@ -22,18 +22,19 @@ check_bash() {
     for file in "${shell_scripts[@]}"; do bash -n "$file" || return 1; done
 }
 
-check_scripts_of_pages() { # they are modules, which node knows only by --input-type
-    local file result=0
-    while IFS= read -r file; do
-        node --input-type=module --check <"$file" || { echo "in $file" && result=1; }
-    done < <(find app/static -name '*.js' -not -path '*/vendor/*' 2>/dev/null)
-    return "$result"
-}
-
 check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy" .venv/bin/mypy
+check "icons" .venv/bin/python -m scripts.icons --check
 check "bash -n" check_bash
 if command -v shellcheck >/dev/null; then check "shellcheck" shellcheck --severity=warning "${shell_scripts[@]}"; fi
-if command -v node >/dev/null; then check "node --check" check_scripts_of_pages; fi
+if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then
+    check "node_modules" scripts/node_modules.sh
+    check "eslint" node_modules/.bin/eslint .
+    check "prettier" node_modules/.bin/prettier --check --log-level warn .
+    check "tsc" node_modules/.bin/tsc --project .
+    check "tsc, strict" node_modules/.bin/tsc --project tsconfig.strict.json
+else
+    echo "skip  eslint, prettier, tsc: they need Node.js 18 or newer, and npm"
+fi
 exit "$failed"

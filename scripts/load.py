@@ -1,19 +1,20 @@
 """Many viewers of one training: `.venv/bin/python -m scripts.load [--viewers 500] [--mode eventlet]`.
 
 A replayed training tells its batches; viewers in another process note when each message arrives. Prints how many
-messages came how often, and the time from a message's commit to its arrival, all on one machine.
+messages came how often, the time from a message to its arrival, all on one machine, and the commits that they cost.
 """
 
 import argparse
 import json
-import multiprocessing
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ PROCESSES = 4  # of viewers
 CHILD = """
 import pathlib, sys, time
 from app.events import Progress, encode, Completed
-folder, count, pause = pathlib.Path(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+folder, count, pause = pathlib.Path(sys.argv[4]), int(sys.argv[1]), float(sys.argv[2])
 with open(folder / "events.jsonl", "a") as events:
     while not (folder / "go").exists():
         (folder / "heartbeat").touch()
@@ -53,60 +54,84 @@ def training_with_child(folder: Path, count: int, pause: float) -> tuple[int, Pa
         row = Training(name="Load", dataset=dataset, model_version="n", status="running", attempt=1, start_time=now())
         session.add(row)
         session.flush()
-        directory = app.extensions["services"].trainer.attempt_dir(row.id, 1)
+        directory = app.extensions["services"].trainer.store.attempt_dir(row.id, 1)
         directory.mkdir(parents=True)
-        command = [sys.executable, "-c", CHILD, "app.worker.train", str(directory), str(count), str(pause)]
+        command = [sys.executable, "-c", CHILD, str(count), str(pause), "app.worker.run", str(directory)]
         child = subprocess.Popen(command, start_new_session=True)
-        row.pid, row.pid_started = child.pid, psutil.Process(child.pid).create_time()
         return row.id, directory, child
 
 
-class Viewer:
-    """One Socket.IO connection over websocket; `heard` counts numbers, `delays` are in ms."""
-
-    def __init__(self, url: str, training_id: int) -> None:
-        import socketio
-
-        self.heard: Counter[int] = Counter()
-        self.delays: list[float] = []
-        self.over = threading.Event()
-        self.client = socketio.Client(reconnection=False)
-        self.client.on("training_progress", self.note)
-        self.client.on("training_completed", lambda _payload: self.over.set())
-        self.client.connect(url, transports=["websocket"], wait_timeout=60)
-        self.client.call("join_training", {"training_id": training_id}, timeout=60)
-
-    def note(self, payload: dict[str, Any]) -> None:
-        self.heard[payload["seq"]] += 1
-        self.delays.append(1000 * (time.time() - payload["progress"]["parts"]["sent"]))
+class ViewerFailed(Exception):
+    """A process of viewers has ended before its time; the message is what it said."""
 
 
-def viewers_of(url: str, training_id: int, count: int, ready: Any, results: Any) -> None:
-    """A process with some of the viewers."""
-    viewers = [Viewer(url, training_id) for _ in range(count)]
-    ready.release()
-    for viewer in viewers:
-        viewer.over.wait(300)
-    results.put([(dict(viewer.heard), viewer.delays) for viewer in viewers])
-    for viewer in viewers:
-        viewer.client.disconnect()
-
-
-def watch(url: str, training_id: int, count: int, go: Path) -> list[tuple[dict[int, int], list[float]]]:
-    """What each viewer heard; the run begins when all of them have joined."""
-    context = multiprocessing.get_context("spawn")
-    ready, results = context.Semaphore(0), context.Queue()
+@contextmanager
+def viewer_processes(url: str, training_id: int, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that hold `count` viewers between them."""
     sizes = [len(range(first, count, PROCESSES)) for first in range(min(PROCESSES, count))]
-    processes = [context.Process(target=viewers_of, args=(url, training_id, size, ready, results)) for size in sizes]
-    for process in processes:
-        process.start()
-    for _ in processes:
-        ready.acquire(timeout=300)
-    go.touch()
-    found = [item for _ in processes for item in results.get(timeout=400)]
-    for process in processes:
-        process.join()
-    return found
+    command = [sys.executable, "-m", "scripts.load_viewers", url, str(training_id)]
+    processes = [
+        subprocess.Popen([*command, str(size)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for size in sizes
+    ]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    """What a process of viewers says next.
+
+    Raises:
+        ViewerFailed: it has ended without a word.
+    """
+    assert process.stdout
+    assert process.stderr
+    if line := process.stdout.readline():
+        return line
+    reason = process.stderr.read().strip().splitlines()
+    raise ViewerFailed(reason[-1] if reason else f"exit code {process.wait()}")
+
+
+def watch(url: str, training_id: int, count: int, go: Path) -> list[tuple[dict[str, int], list[float]]]:
+    """What each viewer heard; the run begins when all of them have joined.
+
+    Raises:
+        ViewerFailed: a viewer could not connect, or did not hear the end.
+    """
+    with viewer_processes(url, training_id, count) as processes:
+        for process in processes:
+            next_line(process)
+        go.touch()
+        answers = [json.loads(next_line(process)) for process in processes]
+    return [(viewer["heard"], viewer["delays"]) for answer in answers for viewer in answer]
+
+
+class Commits:
+    """Counts the commits to a SQLite database while it is entered, by looking each few ms from outside."""
+
+    def __init__(self, database: Path) -> None:
+        self.database, self.count, self.over = database, 0, threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def look(self) -> None:
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        version = None
+        while not self.over.wait(0.005):
+            before, version = version, connection.execute("PRAGMA data_version").fetchone()[0]
+            self.count += before is not None and version != before
+        connection.close()
+
+    def __enter__(self) -> "Commits":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over.set()
+        self.thread.join()
 
 
 def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> dict[str, Any]:
@@ -116,12 +141,13 @@ def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> 
         server.start()
         process = psutil.Process(server.worker_pids()[-1])
         before, began = sum(process.cpu_times()[:2]), time.monotonic()
-        if viewers:
-            found = watch(server.url, training_id, viewers, directory / "go")
-        else:
-            (directory / "go").touch()
-            found = []
-        child.wait(300)
+        with Commits(folder / "instance" / "test.db") as commits:
+            if viewers:
+                found = watch(server.url, training_id, viewers, directory / "go")
+            else:
+                (directory / "go").touch()
+                found = []
+            child.wait(300)
         time.sleep(1)
         cpu = sum(process.cpu_times()[:2]) - before
     finally:
@@ -137,6 +163,7 @@ def measure(folder: Path, mode: str, viewers: int, count: int, pause: float) -> 
         "most often": max((times for heard, _ in found for times in heard.values()), default=0),
         "p50, ms": statistics.median(delays) if delays else None,
         "p99, ms": delays[int(0.99 * len(delays))] if delays else None,
+        "commits": commits.count,
         "server CPU, s": round(cpu, 2),
         "wall, s": round(time.monotonic() - began, 1),
     }
@@ -152,7 +179,10 @@ def main() -> None:
     for mode in asked.mode:
         for viewers in asked.viewers:
             with tempfile.TemporaryDirectory(prefix="load-") as folder:
-                print(json.dumps(measure(Path(folder), mode, viewers, asked.messages, asked.pause)), flush=True)
+                try:
+                    print(json.dumps(measure(Path(folder), mode, viewers, asked.messages, asked.pause)), flush=True)
+                except ViewerFailed as error:
+                    sys.exit(f"{mode}, {viewers} viewers: a viewer failed: {error}")
 
 
 if __name__ == "__main__":

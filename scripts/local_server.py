@@ -27,6 +27,9 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
         "WEIGHTS_URL": "",
         "MIN_FREE_DISK": "50MB",
         "DISK_RESERVE": "50MB",
+        "AUTO_EVALUATE": "False",
+        "AUTO_EXPORT": "False",
+        "AUTH": "off",  # a test client has no socket whose user is known
     } | changes
 
 
@@ -44,7 +47,7 @@ class Server:
         self.mode = mode
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.settings = settings_for(folder, SOCKETIO_ASYNC_MODE=mode, PORT=str(self.port)) | settings
+        self.settings = settings_for(folder, SOCKETIO_ASYNC_MODE=mode, PORT=str(self.port), AUTH="auto") | settings
         self.process: subprocess.Popen[bytes] | None = None
         self.first_answer_s = 0.0
 
@@ -82,7 +85,10 @@ class Server:
                 process.kill()
 
     def log(self) -> str:
-        return (self.folder / "server.log").read_text(errors="replace")[-5000:]
+        return self.whole_log()[-5000:]
+
+    def whole_log(self) -> str:
+        return (self.folder / "server.log").read_text(errors="replace")
 
     def worker_pids(self) -> list[int]:
         """The processes that serve, the master first."""

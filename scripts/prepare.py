@@ -1,10 +1,9 @@
 """Makes the folders that the settings name and migrates the database; part of `make setup`."""
 
 import sys
-from pathlib import Path
 
 from app import create_app
-from app.config import SettingError
+from app.config import SettingError, settings
 from app.database import upgrade_if_old
 
 FOLDERS = ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR", "WEIGHTS_DIR", "INSTANCE_PATH", "LOG_DIR")
@@ -16,7 +15,7 @@ def main() -> None:
     except SettingError as error:
         sys.exit(f"A setting in the environment or in .env cannot be used: {error}")
     for name in FOLDERS:
-        Path(app.config[name]).mkdir(parents=True, exist_ok=True)
+        getattr(settings(app), name).mkdir(parents=True, exist_ok=True)
     upgrade_if_old(app)
 
 

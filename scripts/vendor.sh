@@ -25,7 +25,7 @@ copy() { # PACKAGE FOLDER FILE...
 copy bootstrap bootstrap dist/css/bootstrap.min.css dist/js/bootstrap.bundle.min.js
 copy bootstrap-icons bootstrap-icons font/bootstrap-icons.min.css
 mkdir -p "$to/bootstrap-icons/fonts"
-cp "$modules"/bootstrap-icons/font/fonts/* "$to/bootstrap-icons/fonts/"
+cp "$modules"/bootstrap-icons/font/fonts/*.woff "$to/bootstrap-icons/fonts/"  # pages load what scripts/icons.py makes of it
 copy chart.js chartjs dist/chart.umd.min.js
 copy chartjs-plugin-zoom chartjs-plugin-zoom dist/chartjs-plugin-zoom.min.js
 copy hammerjs hammerjs hammer.min.js

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
 from app.database import upgrade_if_old
+from app.extensions import db, socketio
 from scripts.local_server import MODES, Server, settings_for
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -26,14 +28,32 @@ def app(tmp_path: Path) -> Iterator[APIFlask]:
     made = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     yield made
     made.extensions["services"].close()
+    close_database(made)
 
 
 @pytest.fixture
-def idle_app(tmp_path: Path) -> APIFlask:
+def idle_app(tmp_path: Path) -> Iterator[APIFlask]:
     """The same, but nothing in its queue is started."""
     made = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(made)
-    return made
+    yield made
+    close_database(made)
+
+
+def close_database(app: Flask) -> None:
+    """Its connections would stay open for as long as this process lives: three files each, and a thousand tests."""
+    with app.app_context():
+        db.session.remove()
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def clock_of_a_server() -> None:
+    """For what yields to other clients and is called without an application. (Were `socketio.sleep` replaced, the
+    loops of all applications that this process made earlier would go round without a rest.)"""
+    if socketio.server is None:
+        socketio.init_app(Flask(__name__), async_mode="threading")
 
 
 @pytest.fixture

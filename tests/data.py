@@ -3,10 +3,17 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from PIL import Image, ImageDraw
+
+
+def change_settings(app: Flask, **values: Any) -> None:
+    """Other settings for an application that runs."""
+    app.extensions["settings"] = replace(app.extensions["settings"], **values)
 
 
 def image_bytes(
@@ -26,6 +33,14 @@ def zip_bytes(files: Mapping[str, bytes | str]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def checkpoint_bytes(content: bytes) -> bytes:
+    """The frame of a checkpoint, as torch writes it: a ZIP that packs nothing."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), content)
     return buffer.getvalue()
 
 

@@ -14,6 +14,8 @@ from gunicorn.http.unreader import SocketUnreader
 from app import bodies
 from app.bodies import Body, SyncedFile, nameless
 
+pytestmark = pytest.mark.usefixtures("clock_of_a_server")
+
 DATA = random.Random(0).randbytes(700_000)
 NEXT = b"GET / HTTP/1.1\r\n\r\n"  # of the same connection
 
@@ -28,12 +30,6 @@ def connection() -> Iterator[SocketUnreader]:
     ours.close()
     sender.join()
     theirs.close()
-
-
-@pytest.fixture(autouse=True)
-def no_yielding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no server to yield to."""
-    monkeypatch.setattr(bodies.socketio, "sleep", lambda _seconds: None)
 
 
 def rest_of(connection: SocketUnreader) -> bytes:

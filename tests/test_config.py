@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from app.config import (
     database_uri,
     flask_config,
     load_settings,
-    secret_key,
     size,
 )
+from app.secret_key import secret_key
 
 
 @pytest.mark.parametrize(
@@ -64,11 +65,11 @@ def test_a_wrong_value_is_named_with_its_help(name: str, value: str) -> None:
 
 def test_the_defaults_are_the_specifications() -> None:
     settings = load_settings({})
-    assert settings["MAX_UPLOAD_SIZE"] == 500 * 1024 * 1024
+    assert settings.MAX_UPLOAD_SIZE == 500 * 1024 * 1024
     expected = {
         "FLASK_DEBUG": False,
         "DATABASE_URL": "sqlite:///instance/yolo_trainer.db",
-        "DATA_ROOT": "data",
+        "DATA_ROOT": ROOT / "data",
         "DEFAULT_MODEL": "yolov8m.pt",
         "DEFAULT_EPOCHS": 100,
         "DEFAULT_BATCH_SIZE": 16,
@@ -77,8 +78,8 @@ def test_the_defaults_are_the_specifications() -> None:
         "LOG_LEVEL": "INFO",
         "METRICS_ENABLED": True,
     }
-    assert {name: settings[name] for name in expected} == expected
-    assert settings["SECRET_KEY"] == ""
+    assert {name: getattr(settings, name) for name in expected} == expected
+    assert settings.SECRET_KEY == ""
 
 
 def test_what_follows_from_the_settings(tmp_path: Path) -> None:
@@ -112,13 +113,43 @@ def test_the_secret_key_is_ours_alone_and_stays(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["secret_key"]
 
 
+@pytest.mark.parametrize("damage", [b"", b" \n", b"\xff\x00 garbage", bytes(64)])
+def test_a_damaged_key_is_set_aside(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "secret_key"
+    path.write_bytes(damage)
+    key = secret_key(tmp_path)
+    assert (len(key), path.read_text()) == (64, key)
+    assert [item.read_bytes() for item in tmp_path.glob("*.damaged")] == [damage]
+
+
 def test_servers_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
-    code = f"from pathlib import Path; from app.config import secret_key; print(secret_key(Path({str(tmp_path)!r})))"
+    code = f"import pathlib, app.secret_key; print(app.secret_key.secret_key(pathlib.Path({str(tmp_path)!r})))"
     started = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(8)
     ]
     assert len({process.communicate()[0] for process in started}) == 1
     assert os.listdir(tmp_path) == ["secret_key"]
+
+
+def test_of_two_that_find_a_damaged_key_the_second_uses_what_the_first_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the first has read the damaged file and has not set it aside yet."""
+    (tmp_path / "secret_key").write_bytes(b"\xff")
+    keys, second = list[str](), threading.Thread(target=lambda: keys.append(secret_key(tmp_path)))
+    replace = os.replace
+
+    def slow_replace(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "replace", replace)
+        second.start()
+        second.join(0.2)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", slow_replace)
+    keys.append(secret_key(tmp_path))
+    second.join(60)
+    assert keys == [(tmp_path / "secret_key").read_text()] * 2
+    assert len(list(tmp_path.glob("*.damaged"))) == 1
 
 
 def test_no_default_secret_in_the_code() -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,22 @@ def test_nginx_is_in_front_of_the_application() -> None:
     assert "sed s/127.0.0.1:5000/application:5000/" in " ".join(proxy["command"])
     assert config.count("127.0.0.1:5000") == 1
     assert all(port.startswith("127.0.0.1:") for port in proxy["ports"])
-    assert f"client_max_body_size {load_settings({})['MAX_UPLOAD_SIZE'] // 1024**2}m;" in config
+    assert f"client_max_body_size {load_settings({}).MAX_UPLOAD_SIZE // 1024**2}m;" in config
+
+
+def test_only_nginx_is_believed_and_it_passes_on_no_ones_word() -> None:
+    """Docker gives addresses in turn, and the application starts before nginx."""
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.nginx.yaml").read_text())
+    own = ip_address(compose["services"]["nginx"]["networks"]["default"]["ipv4_address"])
+    (pool,) = compose["networks"]["default"]["ipam"]["config"]
+    assert own in ip_network(pool["subnet"])
+    assert own not in ip_network(pool["ip_range"])
+    for name in ("cpu", "gpu"):
+        trusted = load_settings(compose["services"][name]["environment"]).TRUSTED_PROXIES
+        assert trusted == (ip_network(str(own)),)
+    config = (ROOT / "deploy" / "nginx.conf").read_text()
+    for name in ("For $remote_addr", "Proto $scheme", 'Host ""'):
+        assert f"proxy_set_header X-Forwarded-{name};" in config
 
 
 def answer(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> requests.Response:

@@ -1,20 +1,26 @@
 """Deadlines, paces and places: what keeps slow clients from holding threads."""
 
+import random
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from apiflask import APIFlask
 from gunicorn.http.body import Body as ServersBody
 from gunicorn.http.body import LengthReader
 from gunicorn.http.unreader import SocketUnreader
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection
 
 from app import bodies
-from app.bodies import Body, Pace
+from app.bodies import Body, BodyDeadline
 from app.deadlines import DEADLINES, Deadlines
 from app.errors import CutShort, TooSlow
 from app.limits import OF_MODE, Bucket, Slots, Waiting
+from app.sockets import MESSAGES, CheckedWebSocket, unmasked
 from scripts.local_server import ROOT
+from tests.data import zip_bytes
 from tests.services.runs import make
 
 
@@ -51,7 +57,7 @@ def test_a_body_that_is_cut_off_was_too_slow(
     for grace, error in ((-1.0, TooSlow), (60.0, CutShort)):
         monkeypatch.setattr(bodies, "PATIENT_S", grace)
         theirs.sendall(b"abc")
-        body = Body(ServersBody(LengthReader(SocketUnreader(ours), 10)), 10, Pace(ours))
+        body = Body(ServersBody(LengthReader(SocketUnreader(ours), 10)), 10, BodyDeadline(ours))
         assert body.read(3) == b"abc"
         DEADLINES.cut_late()
         if error is CutShort:
@@ -67,15 +73,15 @@ def test_a_body_that_is_cut_off_was_too_slow(
 def test_the_pace_follows_what_came_and_hurries_where_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
     monkeypatch.setattr(DEADLINES, "set", lambda _connection, seconds: given.append(seconds))
-    monkeypatch.setattr(Pace, "_waiting", set())
+    monkeypatch.setattr(BodyDeadline, "_waiting", set())
     monkeypatch.setattr(bodies, "PATIENT", 1)
-    one, two = Pace(object()), Pace(object())
+    one, two = BodyDeadline(object()), BodyDeadline(object())
     one.came(10 * int(bodies.SLOWEST))
     expected = (bodies.PATIENT_S, bodies.HURRIED_S, bodies.PATIENT_S + 10)
     assert given == [pytest.approx(seconds, abs=1) for seconds in expected]
     one.end()
     two.end()
-    Pace(object())
+    BodyDeadline(object())
     assert given[-1] == pytest.approx(bodies.PATIENT_S, abs=1)
 
 
@@ -90,11 +96,51 @@ def test_places() -> None:
 
 def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("app.limits.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: clock[0]))
     bucket = Bucket(2, 10.0)
     assert [bucket.take() for _ in range(3)] == [0.0, 0.0, pytest.approx(0.1)]
     clock[0] += 0.125
     assert [bucket.take() for _ in range(2)] == [0.0, pytest.approx(0.075)]
+
+
+def test_what_was_spent_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    bucket = Bucket(100, 10.0)
+    assert [bucket.spend(80), bucket.spend(50), bucket.spend(10)] == [0.0, 3.0, 4.0]
+    clock[0] += 4
+    assert bucket.spend(0) == 0.0
+
+
+def test_what_is_owed_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many spend, nobody waits for longer."""
+    monkeypatch.setattr("app.limits.time", SimpleNamespace(monotonic=lambda: 100.0))
+    bucket = Bucket(2, 10.0, most_owed=10.0)
+    assert [bucket.spend(amount) for amount in (2, 5, 1000, 1)] == [0.0, 0.5, 1.0, 1.0]
+
+
+def test_a_flood_is_slowed_down_and_holds_no_websocket_once_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("app.sockets.MESSAGES_RATE", 1e-9)  # none comes due while the test is held up
+    monkeypatch.setattr("app.sockets.socketio", SimpleNamespace(sleep=waits.append))
+    inner = SimpleNamespace(ws=SimpleNamespace(sock=None, connected=True, input_buffer=[]), wait=lambda: "3")
+    checked = CheckedWebSocket(inner, Bucket(1, 100.0, most_owed=100.0))
+    answers = [checked.wait() for _ in range(MESSAGES + 1000)]
+    assert set(answers) == {"3"}, "nothing is lost while its client is there"
+    assert (waits[:MESSAGES], max(waits) <= 1.0, sum(waits) > 1) == ([0] * MESSAGES, True, True)
+    inner.ws.connected = False
+    assert checked.wait() is None, "thousands may wait in its buffer"
+
+
+@pytest.mark.parametrize("offset", [0, 1, 6])
+def test_frames_are_unmasked_as_eventlet_does(offset: int) -> None:
+    from eventlet.websocket import RFC6455WebSocket
+
+    data, mask = random.Random(offset).randbytes(1003), (7, 200, 0, 255)
+    expected = bytes(byte ^ mask[(offset + place) % 4] for place, byte in enumerate(data))
+    assert unmasked(data, mask, len(data), offset) == expected
+    assert unmasked(b"", mask) == b""
+    assert hasattr(RFC6455WebSocket, "_apply_mask"), "what it replaces is still called so"
 
 
 def test_threads_are_left_for_short_requests() -> None:
@@ -107,9 +153,9 @@ def test_threads_are_left_for_short_requests() -> None:
 def test_too_many_wait(app: APIFlask) -> None:
     """Long polls and large downloads beyond the places are sent away at once."""
     training_id = make(app, "completed", seq=3)
-    weights = app.extensions["services"].trainer.folder(training_id) / "run" / "weights" / "best.pt"
+    weights = app.extensions["services"].trainer.store.folder(training_id) / "run" / "weights" / "best.pt"
     weights.parent.mkdir(parents=True)
-    weights.write_bytes(bytes(1_000_000))
+    weights.write_bytes(content := zip_bytes({"best/data.pkl": random.Random(0).randbytes(1_000_000)}))
     client, waiting = app.test_client(), app.extensions["waiting"]
     waiting.long_polls.count = waiting.downloads.count = 0
     for place in ("events?after=3&wait=25", "download"):
@@ -120,5 +166,19 @@ def test_too_many_wait(app: APIFlask) -> None:
     waiting.downloads.count = 1
     for _ in range(3):  # the place is given back
         answer = client.get(f"/api/trainings/{training_id}/download")
-        assert len(answer.get_data()) == 1_000_000
+        assert answer.get_data() == content
         answer.close()
+
+
+def test_two_threads_may_close_one_websocket() -> None:
+    class Websocket:
+        """As simple-websocket closes: wsproto refuses the second time."""
+
+        connection = Connection(ConnectionType.SERVER)
+
+        def close(self) -> None:
+            self.connection.send(CloseConnection(1000))
+
+    checked = CheckedWebSocket(Websocket(), Bucket(1, 1.0))
+    checked.close()
+    checked.close()

@@ -15,12 +15,23 @@ def seqs(folder: Path, offset: int = 0) -> tuple[list[int], list[int]]:
     return [said.seq for _, said in read_events(folder, offset, damaged.append)], damaged
 
 
-@pytest.mark.parametrize("damage", [
-    b"\xff\xfe\x00\n", b"{}\n", b"[1]\n", b"null\n", b"\n", b'{"seq": 2, "type": "Progress"}\n',
-    LINES[1].replace('"batch": 2', '"batch": "2"').encode(), LINES[1].replace('"seq": 2', '"seq": 1e400').encode(),
-    LINES[1].replace('"seq": 2', '"seq": ' + "9" * 30).encode(), LINES[1].replace("Progress", "Unknown").encode(),
-    encode(Note("a", {}), 2).replace('"a"', '"\\ud800"').encode(), b"[" * 5000 + b"\n",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe\x00\n",
+        b"{}\n",
+        b"[1]\n",
+        b"null\n",
+        b"\n",
+        b'{"seq": 2, "type": "Progress"}\n',
+        LINES[1].replace('"batch": 2', '"batch": "2"').encode(),
+        LINES[1].replace('"seq": 2', '"seq": 1e400').encode(),
+        LINES[1].replace('"seq": 2', '"seq": ' + "9" * 30).encode(),
+        LINES[1].replace("Progress", "Unknown").encode(),
+        encode(Note("a", {}), 2).replace('"a"', '"\\ud800"').encode(),
+        b"[" * 5000 + b"\n",
+    ],
+)
 def test_a_damaged_line_is_passed_over(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "events.jsonl").write_bytes(LINES[0].encode() + damage + LINES[2].encode())
     found, damaged = seqs(tmp_path)

@@ -17,7 +17,7 @@ def test_the_wiki_has_the_table_of_formats() -> None:
 
 
 def test_the_page_has_a_name_for_each_format() -> None:
-    script = (ROOT / "app/static/js/dataset/summary.js").read_text(encoding="utf-8")
+    script = (ROOT / "app/static/js/lib/vocabulary.js").read_text(encoding="utf-8")
     block = script[script.index("const FORMATS = {") : script.index("};", script.index("const FORMATS = {"))]
     assert set(re.findall(r'(?:^|[\s,{])"?([a-z][a-z-]*)"?:', block)) == set(KEYS)
     for item in FORMATS:

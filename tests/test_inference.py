@@ -20,6 +20,12 @@ from PIL import Image, ImageFont
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.errors import Unavailable
+from app.guard import raise_file_limit
+from app.jobs import Job, JobKind
+from app.jobs.devices import Pool, Use
+from app.jobs.process import find_children
+from app.services.infer import child
 from app.worker import picture
 from scripts.local_server import Server, settings_for
 from tests.data import image_bytes, zip_bytes
@@ -33,11 +39,16 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="module")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
-    """One application, and with it one warm child, for all tests that leave both whole."""
+    """One application, and with it one warm child, for all tests that leave both whole. It has a thousand open files,
+    as under a thousand connections: the descriptor of the child's link is one that select() does not take."""
     folder = tmp_path_factory.mktemp("warm")
     app = create_app("web", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", MAX_IMAGE_PIXELS="20000000"))
+    raise_file_limit()
+    connections = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
     yield app
-    app.extensions["services"].inference.close()
+    app.extensions["services"].inference.warm.close()
+    for number in connections:
+        os.close(number)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +113,12 @@ def test_answer_files_and_lists(client: FlaskClient, warm: APIFlask, training: i
     assert page["tests"][0]["id"] >= number
     assert page["per_page"] == 1
     assert client.get("/api/tests?training_id=999").get_json() == {
-        "tests": [], "total": 0, "page": 1, "per_page": 10, "pages": 0
-    }  # fmt: skip
+        "tests": [],
+        "total": 0,
+        "page": 1,
+        "per_page": 10,
+        "pages": 0,
+    }
 
 
 def test_confidence_threshold_cuts(client: FlaskClient, training: int) -> None:
@@ -162,11 +177,15 @@ def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "name", "said"),
     [
-        (b"GIF89a", "a.gif", "GIF"), (b"GIF89a" + bytes(40), "a.jpg", "GIF"), (b"", "a.jpg", "empty"),
-        (b"\0\0\0\x18ftypheic" + bytes(40), "phone.jpg", "HEIC"), (b"x", "phone.HEIC", "HEIC"),
-        (b"<html><body>", "a.jpg", "HTML"), (image_bytes((320, 240))[:-200], "a.jpg", "JPEG image is incomplete"),
+        (b"GIF89a", "a.gif", "GIF"),
+        (b"GIF89a" + bytes(40), "a.jpg", "GIF"),
+        (b"", "a.jpg", "empty"),
+        (b"\0\0\0\x18ftypheic" + bytes(40), "phone.jpg", "HEIC"),
+        (b"x", "phone.HEIC", "HEIC"),
+        (b"<html><body>", "a.jpg", "HTML"),
+        (image_bytes((320, 240))[:-200], "a.jpg", "JPEG image is incomplete"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_image_is_named(client: FlaskClient, training: int, data: bytes, name: str, said: str) -> None:
     form = {"training_id": str(training), "file": (io.BytesIO(data), name)}
     answer = client.post("/api/tests", data=form, headers={"Accept-Language": "en"})
@@ -286,6 +305,58 @@ def test_service_methods_and_cache(warm: APIFlask, weights: bytes, tmp_path: Pat
         assert shown.size == (320, 240)
 
 
+def test_a_training_gets_the_gpu(warm: APIFlask, client: FlaskClient, training: int) -> None:
+    """The worker leaves its GPU to who works there, answers from the processor meanwhile, then has the GPU again."""
+    jobs = warm.extensions["services"].jobs
+    jobs.register(JobKind("work", "sample", drawing, use=Use.WORK))
+    warm.extensions["services"].inference.warm.close()
+    jobs.devices.pool = Pool(("0",))
+
+    def newest() -> dict[str, Any]:
+        job, *others = client.get("/api/jobs?kind=predict").get_json()["jobs"]
+        assert all(other["status"] not in {"pending", "running"} for other in others), "one at a time"
+        return job
+
+    try:
+        assert send(client, training, PICTURE).status_code == 201
+        first = newest()
+        assert (first["status"], first["device"]) == ("running", "0")
+        with warm.app_context():
+            work = jobs.submit("work", {"device": "0"}).id
+        until = time.monotonic() + 60
+        while client.get(f"/api/jobs/{first['id']}").get_json()["status"] == "running":
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert client.get(f"/api/jobs/{first['id']}").get_json()["error"]["code"] == "device_taken"
+        assert send(client, training, PICTURE).status_code == 201
+        assert (newest()["status"], newest()["device"]) == ("running", "cpu")
+        client.post(f"/api/jobs/{work}/stop")
+        while client.get(f"/api/jobs/{work}").get_json()["status"] == "running":
+            assert time.monotonic() < until + 60
+            time.sleep(0.05)
+        assert send(client, training, PICTURE).status_code == 201
+        assert (newest()["status"], newest()["device"]) == ("running", "0")
+    finally:
+        jobs.devices.pool = Pool()
+        warm.extensions["services"].inference.warm.close()
+    while (ended := newest())["status"] == "running":
+        assert time.monotonic() < until + 240
+        time.sleep(0.05)
+    assert ended["status"] == "completed", "it ends when its socket closes"
+
+
+def drawing(_job: Job, directory: Path) -> dict[str, Any]:
+    return {"output": str(directory / "sample.zip"), "train": 20_000, "val": 1, "size": 32}
+
+
+def test_nobody_waits_without_end_for_a_start(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "QUEUE_S", 0.01)
+    worker = idle_app.extensions["services"].inference.warm.worker
+    with idle_app.test_request_context(), worker._changing, pytest.raises(Unavailable):
+        worker.ask({"do": "start"})
+    assert not worker._changing.locked()
+
+
 def test_overwritten_weights_are_loaded_anew(
     warm: APIFlask, weights: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -307,8 +378,8 @@ def test_letters_of_portuguese_have_glyphs() -> None:
 
 
 def child_of(server: Server) -> psutil.Process:
-    found = [process for pid in server.worker_pids() for process in psutil.Process(pid).children()]
-    return next(process for process in found if "app.worker.predict" in process.cmdline())
+    (found,) = find_children(Path(server.folder, "data", "jobs"))
+    return psutil.Process(found[0])
 
 
 def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
@@ -334,8 +405,11 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
     assert all(item["detections"] == results[0]["detections"] for item in results)
 
     first = child_of(server)
+    (job,) = server.get("/api/jobs?kind=predict&status=running").json()["jobs"]
+    assert job["device"] == "cpu"
     first.kill()
     post(0)
+    assert server.get(f"/api/jobs/{job['id']}").json()["error"]["code"] == "killed"
     second = child_of(server)
     assert second.pid != first.pid
     if server.mode == "eventlet":
@@ -343,5 +417,8 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
     else:  # not even a chance to say good-bye
         for pid in reversed(server.worker_pids()):
             os.kill(pid, signal.SIGKILL)
-    second_gone = psutil.wait_procs([second], timeout=10)[0]
+    second_gone = psutil.wait_procs([second], timeout=60)[0]  # leaving torch takes a second of processor time
     assert second_gone, "the child outlived its server"
+    server.start()
+    statuses = [item["status"] for item in server.get("/api/jobs?kind=predict").json()["jobs"]]
+    assert statuses == ["cancelled", "failed"], "the next server knows that it is gone"

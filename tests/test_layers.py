@@ -16,22 +16,34 @@ from scripts.local_server import ROOT, settings_for
 LAYERS = (
     {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
-    | {"database_file", "private_files"}
-    | {"inputs", "deadlines", "limits"},
-    {"models", "schemas", "notify", "database", "auth", "logs", "web", "bodies", "forms", "migrations"}
-    | {"hosts", "sockets", "downloads", "guard"},
+    | {"database_file", "private_files", "secret_key"}
+    | {"inputs", "deadlines", "heads", "limits", "shutdown"},
+    {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
+    | {"hosts", "proxies", "rates", "sockets", "downloads", "guard"},
     {"jobs"},
     {"services"},
     {"routes", "cli"},
-    {"app"},  # the factory
+    {"app", "link"},  # the factory
     {"run", "scripts"},
 )
-HEAVY = {"torch", "torchvision", "ultralytics", "cv2", "pandas", "numpy", "matplotlib", "seaborn"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "ultralytics",
+    "cv2",
+    "pandas",
+    "numpy",
+    "matplotlib",
+    "seaborn",
+    "openvino",
+    "nncf",
+    "av",
+}
 ML_STACK = HEAVY | {"PIL", "yaml", "defusedxml", "pi_heif", "psutil", "pynvml", "requests"}
 
 
 def layer_name(module: str) -> str:
-    """The name in LAYERS of a dotted module: "services" for app.services.storage.paths."""
+    """The name in LAYERS of a dotted module: "services" for app.services.storage.names."""
     first, _, rest = module.partition(".")
     return rest.partition(".")[0] if first == "app" and rest else first
 
@@ -102,7 +114,7 @@ def test_every_import_follows_the_layers() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("app.services.storage.paths", "from app.routes import system"),
+        ("app.services.storage.names", "from app.routes import system"),
         ("app.models", "from app.services import services"),
         ("app.config", "import app.models"),
         ("app.routes.system", "from app import create_app"),
@@ -128,14 +140,91 @@ def test_services_do_not_reach_for_the_request() -> None:
             assert not (isinstance(node, ast.Attribute) and ast.unparse(node) == "flask.request"), path
 
 
+def classes_of_services() -> dict[str, list[str]]:
+    """The bases of each class of a service, by its name."""
+    paths = (path for path in ROOT.glob("app/services/**/*.py") if path.name != "read_models.py")  # shapes, no services
+    trees = (ast.parse(path.read_text()) for path in paths)
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases] for node in classes}
+
+
+def test_no_service_inherits_from_another() -> None:
+    """Each is handed the objects that it needs, by the factory."""
+    bases = classes_of_services()
+    assert {"TrainingService", "DatasetService", "InferenceService"} <= bases.keys()
+    inherits = {name: found for name, found in bases.items() if any(base in bases for base in found)}
+    assert inherits == {}
+
+
+HOOKS = ("sys.modules", "sys.meta_path", "sys.path_hooks", "sys.path_importer_cache", "builtins.__import__")
+CHANGES = ("update", "pop", "setdefault", "clear", "insert", "append", "extend", "__setitem__", "__delitem__")
+
+
+def plays_with_imports(tree: ast.AST) -> list[str]:
+    """Where code changes what other packages may import."""
+    changed: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.Delete):
+            changed += node.targets
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
+            changed.append(node.func.value)
+    places = [ast.unparse(item.value if isinstance(item, ast.Subscript) else item) for item in changed]
+    return [place for place in places if place in HOOKS]
+
+
+def test_no_module_plays_with_what_others_may_import() -> None:
+    """The viewers of the load run once found no websocket transport, because the application had hidden it."""
+    assert plays_with_imports(ast.parse("import sys\nsys.modules['requests'] = None\ndel sys.modules['x']")) != []
+    assert plays_with_imports(ast.parse("sys.modules.update(dict.fromkeys(names))")) != []
+    paths = [*ROOT.glob("app/**/*.py"), *ROOT.glob("scripts/**/*.py")]
+    assert {str(path): found for path in paths if (found := plays_with_imports(ast.parse(path.read_text())))} == {}
+
+
+WAITING = {"sleep", "wait", "emit", "off_loop", "run_program", "run_quietly", "sync_folder", "remove_tree", "acquire"}
+
+
+def waiting_calls(tree: ast.AST) -> list[str]:
+    """What waits or emits while the database's write lock is held."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.With) and any(
+            ast.unparse(item.context_expr).startswith("writing(") for item in node.items
+        ):
+            calls = [call for line in node.body for call in ast.walk(line) if isinstance(call, ast.Call)]
+            names = [ast.unparse(call.func) for call in calls]
+            found += [name for name in names if name.rpartition(".")[2] in WAITING]
+    return found
+
+
+def test_nothing_waits_in_a_write_transaction() -> None:
+    """Every other writer would wait with it."""
+    assert waiting_calls(ast.parse("with writing() as session:\n    if made:\n        sync_folder(target)")) == [
+        "sync_folder"
+    ]
+    paths = ROOT.glob("app/**/*.py")
+    assert {str(path): found for path in paths if (found := waiting_calls(ast.parse(path.read_text())))} == {}
+
+
+def test_the_status_of_a_training_has_one_writer() -> None:
+    """Services change it through transitions.py, which says what each change resets; others make new rows."""
+    writers = set()
+    for path in ROOT.glob("app/services/trainer/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            names = [ast.unparse(item) for target in targets if target for item in ast.walk(target)]
+            if "row.status" in names:
+                writers.add(path.name)
+    assert writers == {"transitions.py"}
+
+
 VISIT = """
-import json, sys
-from app import create_app
-app = create_app("web")
+import gc, json, sys
+from run import app
+first = {"collects": gc.isenabled(), "frozen": gc.get_freeze_count()}
 client = app.test_client()
 pages = [rule.rule for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
 answers = {page: client.get(page, headers={"Accept": "text/html, */*"}).status_code for page in pages}
-print(json.dumps({"answers": answers, "modules": sorted(sys.modules)}))
+print(json.dumps({"answers": answers, "modules": sorted(sys.modules), "first": first}))
 """
 
 
@@ -149,3 +238,5 @@ def test_no_page_loads_the_ml_stack(tmp_path: Path) -> None:
     assert seen["answers"]["/health"] == 200
     assert {page: status for page, status in seen["answers"].items() if status >= 500} == {}
     assert HEAVY & set(seen["modules"]) == set()
+    assert seen["first"]["collects"]
+    assert seen["first"]["frozen"] > 50_000, "what the start made is not looked through again"

@@ -13,11 +13,12 @@ from sqlalchemy.exc import OperationalError
 from app import notify
 from app.database import writing
 from app.extensions import socketio
+from app.limits import Bucket
 from app.models import Dataset, Training, TrainingMetric
 from app.routes import live
 from app.services.system import feed
-from app.sockets import EVENTS, QuietErrors
-from tests.data import valid_dataset
+from app.sockets import EVENTS, PAGE_JOINS, QuietErrors
+from tests.data import change_settings, valid_dataset
 
 
 @pytest.fixture
@@ -106,12 +107,29 @@ def test_dashboard_shows_what_is_under_way(idle_app: APIFlask, socket: SocketIOT
 
 
 BAD: list[tuple[Any, ...]] = [
-    (), ("abc",), ([],), (None,), ({},), ({"training_id": None},), ({"training_id": "abc"},), ({"training_id": True},),
-    ({"training_id": 0},), ({"training_id": -1},), ({"training_id": 1.5},), ({"training_id": float("nan")},),
-    ({"training_id": float("inf")},), ({"training_id": 2**63},), ({"training_id": 10**90},), ({"training_id": []},),
-    ({"training_id": {}},), ({"training_id": "9" * 5000},), ({"training_id": "²"},), (b"\x00\xff",), (1, 2, 3),
+    (),
+    ("abc",),
+    ([],),
+    (None,),
+    ({},),
+    ({"training_id": None},),
+    ({"training_id": "abc"},),
+    ({"training_id": True},),
+    ({"training_id": 0},),
+    ({"training_id": -1},),
+    ({"training_id": 1.5},),
+    ({"training_id": float("nan")},),
+    ({"training_id": float("inf")},),
+    ({"training_id": 2**63},),
+    ({"training_id": 10**90},),
+    ({"training_id": []},),
+    ({"training_id": {}},),
+    ({"training_id": "9" * 5000},),
+    ({"training_id": "²"},),
+    (b"\x00\xff",),
+    (1, 2, 3),
     ({"training_id": 999},),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("payload", BAD, ids=[repr(item)[:40] for item in BAD])
@@ -134,7 +152,7 @@ def test_a_fault_of_ours_is_acknowledged(
     def broken(_: int) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(idle_app.extensions["services"].trainer, "snapshot", broken)
+    monkeypatch.setattr(idle_app.extensions["services"].trainer.following, "snapshot", broken)
     answer = socket.emit("join_training", {"training_id": training_id}, callback=True)
     assert answer["ok"] is False
     assert "secret" not in answer["error"]
@@ -215,7 +233,7 @@ def test_figures_that_cannot_be_had(
 
 
 def test_a_system_that_does_not_tell(socket: SocketIOTestClient, idle_app: APIFlask) -> None:
-    idle_app.config["METRICS_ENABLED"] = False
+    change_settings(idle_app, METRICS_ENABLED=False)
     answer = socket.emit("join_system", {}, callback=True)
     assert (answer["ok"], answer["status"]) == (False, 404)
     assert not idle_app.extensions["services"].system._going
@@ -249,3 +267,24 @@ def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(socket: Sock
     assert all(answer["ok"] for answer in answers[:EVENTS])
     assert {answer.get("status") for answer in answers[EVENTS:]} >= {429}
     assert socketio.server.async_handlers is False
+
+
+def test_joins_beyond_those_of_a_page_share_a_budget(
+    idle_app: APIFlask, training_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many connections that join without end get no more of it than one; a page that opens meanwhile is served."""
+    monkeypatch.setattr("app.sockets.PAGE_JOINS_RATE", 1e-9)
+    monkeypatch.setattr("app.sockets.EVENTS_RATE", 1e-9)
+    monkeypatch.setattr(idle_app.extensions["waiting"], "joins", Bucket(5, 1e-9))
+    clients = [socketio.test_client(idle_app) for _ in range(4)]
+    answers = [
+        client.emit("join_training", {"training_id": training_id, "event": False}, callback=True)
+        for client in clients[:3]
+        for _ in range(EVENTS)
+    ]
+    assert sum(answer["ok"] for answer in answers) == 3 * PAGE_JOINS + 5
+    assert {answer["status"] for answer in answers if not answer["ok"]} == {429}
+    for event in ("join_dashboard", "leave_dashboard", "join_training"):
+        assert clients[3].emit(event, {"training_id": training_id}, callback=True)["ok"]
+    for client in clients:
+        client.disconnect()

@@ -28,6 +28,17 @@ SPECIFIED = {
     ("get", "/api/tests/{}/image"),
 }
 OURS = {
+    ("get", "/api/export-formats"),
+    ("post", "/api/models/{}/predict"),
+    ("post", "/api/trainings/{}/exports"),
+    ("get", "/api/trainings/{}/exports"),
+    ("get", "/api/exports/{}"),
+    ("get", "/api/exports/{}/download"),
+    ("post", "/api/predictions"),
+    ("get", "/api/predictions"),
+    ("get", "/api/predictions/{}"),
+    ("delete", "/api/predictions/{}"),
+    ("get", "/api/predictions/{}/files/{}"),
     ("post", "/api/datasets/sample"),
     ("get", "/api/datasets/{}/findings"),
     ("get", "/api/datasets/import"),
@@ -48,6 +59,15 @@ OURS = {
     *(("get", f"/api/trainings/{{}}/{name}") for name in ("previews", "previews/{}", "previews/images/{}")),
     *(("get", f"/api/trainings/{{}}/{name}") for name in ("evaluation", "evaluation/images/{}", "files", "files/{}")),
     ("post", "/api/trainings/estimate"),
+    ("post", "/api/trainings/{}/evaluations"),
+    ("get", "/api/trainings/{}/evaluations"),
+    ("get", "/api/evaluations/{}"),
+    ("delete", "/api/evaluations/{}"),
+    *(
+        ("get", f"/api/evaluations/{{}}/{name}")
+        for name in ("matrix", "images", "label-errors", "compare", "curves", "thresholds")
+    ),
+    ("put", "/api/trainings/{}/thresholds"),
     ("get", "/api/trainings/{}/bundle"),
     ("post", "/api/trainings/{}/run-again"),
     ("get", "/api/tests"),
@@ -105,7 +125,7 @@ def test_the_bodies_have_the_specified_fields(description: dict[str, Any]) -> No
     found = operations(description)
     options = {"task", "root", "merge", "names", "rename", "split", "format", "reading"}
     assert fields(description, found["post", "/api/datasets"]) == {"file", "name", "description", "classes"} | options
-    assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"}
+    assert fields(description, found["post", "/api/tests"]) == {"file", "training_id", "confidence", "iou"} | {"files"}
     training = {"name", "dataset_id", "model_version", "epochs", "batch_size", "img_size", "learning_rate"}
     assert fields(description, found["post", "/api/trainings"]) >= training
     assert set(found["post", "/api/datasets"]["requestBody"]["content"]) == {"multipart/form-data"}

@@ -2,10 +2,12 @@
 
 import os
 import stat
+import time
 from pathlib import Path
 
 from app.private_files import close_tree
 from scripts.local_server import Server
+from tests.data import yolo_files
 
 
 def open_to_others(folder: Path) -> list[str]:
@@ -29,8 +31,20 @@ def test_nothing_is_readable_by_others(tmp_path: Path) -> None:
         path.chmod(0o644)
     for path in (old, old.parent, tmp_path / "data", tmp_path / "logs", tmp_path / "instance"):
         path.chmod(0o755)
-    with Server(tmp_path, "threading") as server:
+    for name, content in yolo_files().items():  # of somebody else, who lets everyone read them
+        path = tmp_path / "imports" / "theirs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.chmod(0o644)
+    with Server(tmp_path, "threading", IMPORT_ROOT=str(tmp_path / "imports")) as server:
         assert server.post("/api/datasets/sample").status_code == 201
+        imported = server.post("/api/datasets/import", json={"path": "theirs", "name": "x"})
+        address = f"/api/datasets/{imported.json()['dataset_id']}"
+        while (status := server.get(address).json()["status"]) not in {"valid", "invalid"}:
+            time.sleep(0.1)
+        assert status == "valid"
+        while server.get(f"{address}/export?format=coco").status_code == 202:
+            time.sleep(0.1)
         for name in ("instance", "logs"):
             assert open_to_others(tmp_path / name) == []
         assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700

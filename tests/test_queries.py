@@ -9,7 +9,17 @@ from sqlalchemy import event
 
 from app.database import writing
 from app.extensions import db
-from app.models import Checkpoint, Dataset, DatasetRevision, Test, Training, TrainingEvent, TrainingMetric
+from app.jobs import Job
+from app.models import (
+    Checkpoint,
+    Dataset,
+    DatasetRevision,
+    PredictionRun,
+    Test,
+    Training,
+    TrainingEvent,
+    TrainingMetric,
+)
 from tests.data import valid_dataset
 
 PAGES = [
@@ -38,6 +48,7 @@ LISTS = [
     "/api/datasets/1/revisions",
     "/api/datasets/1/training-defaults",
     "/api/tests?per_page=100",
+    "/api/predictions?per_page=100",
     "/api/system",
 ]
 
@@ -79,6 +90,12 @@ def fill(app: APIFlask, count: int) -> None:
             done.checkpoints = [Checkpoint(epoch=3, model_path="run/weights/best.pt", is_best=True)]
             done.tests = [Test(results=[], confidence_threshold=0.5, iou_threshold=0.5)]
             session.add_all([done, waits, gone])
+            session.flush()
+            job = Job(kind="predict_video", params={}, status="running")
+            session.add(job)
+            session.flush()
+            told = {"training_id": done.id, "source": "video", "filename": "a.mp4", "input_bytes": 1}
+            session.add(PredictionRun(**told, options={}, job_id=job.id, status="pending"))
         first = session.get(Training, 1)
         first.dataset.revisions += [DatasetRevision(number=n + 2, status="ready") for n in range(count)]
         first.metrics += [TrainingMetric(epoch=epoch) for epoch in range(4, 4 + count)]

@@ -61,7 +61,7 @@ def test_the_same_run_once_more(app: APIFlask, client: FlaskClient) -> None:
     status, answer = again(client, first)
     assert status == 409
     assert "dataset" in answer["detail"].lower()
-    app.extensions["services"].trainer.close()  # it need not run
+    app.extensions["services"].close()  # it need not run
     assert again(client, first, anyway=True)[0] == 201
 
 
@@ -111,8 +111,12 @@ def test_what_was_resolved_takes_the_place_of_what_was_open(idle_app: APIFlask) 
     made = client.post("/api/trainings", json={"dataset_id": valid_dataset(idle_app)} | TINY).get_json()["training_id"]
     folder = Path(idle_app.config["MODELS_DIR"]) / str(made)
     folder.mkdir(parents=True)
-    used = {"optimizer": "AdamW", "versions": {"ultralytics": "8.0.0"}, "arguments": {"seed": 3, "workers": 2},
-            "start_weights": {"name": "yolov8n.pt", "sha256": "0" * 64}}  # fmt: skip
+    used = {
+        "optimizer": "AdamW",
+        "versions": {"ultralytics": "8.0.0"},
+        "arguments": {"seed": 3, "workers": 2},
+        "start_weights": {"name": "yolov8n.pt", "sha256": "0" * 64},
+    }
     (folder / "config.yaml").write_text(yaml.safe_dump(used))
     with idle_app.app_context(), writing() as session:
         row = session.get_one(Training, made)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import posixpath
 import re
 import tarfile
 
@@ -9,6 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.routes.ui import default_model, local_address
+from app.static_files import COMMENT, without_comments
+from scripts.local_server import ROOT
 
 PAGES = ["/", "/datasets", "/trainings", "/trainings/new", "/tests", "/compare", "/system"]
 
@@ -35,7 +38,7 @@ def test_the_source_of_this_installation_can_be_taken(client: FlaskClient) -> No
     answer = client.get("/source.tar")
     with tarfile.open(fileobj=io.BytesIO(answer.data)) as tar:
         names = {name.removeprefix("yolo-training-platform/") for name in tar.getnames()}
-    assert {"app/web.py", "app/static/js/socket.js", "run.py", "requirements.lock"} <= names
+    assert {"app/web.py", "app/static/js/lib/socket.js", "run.py", "requirements.lock"} <= names
     assert not [name for name in names if "__pycache__" in name or name.split("/")[0] in {".env", "instance", "data"}]
 
 
@@ -67,12 +70,25 @@ def test_scripts_and_styles_come_compressed_to_who_takes_it(client: FlaskClient)
         small = client.get(address, headers={"Accept-Encoding": "gzip, br"})
         assert "Content-Encoding" not in whole.headers
         if small.headers.get("Content-Encoding") == "gzip":
-            assert gzip.decompress(small.data) == whole.data
+            own = "/js/" in address
+            assert gzip.decompress(small.data) == (without_comments(whole.data) if own else whole.data)
             assert "Accept-Encoding" in small.headers["Vary"]
         assert small.mimetype == whole.mimetype
         assert "immutable" in small.headers["Cache-Control"]
         plain, packed = plain + len(whole.data), packed + len(small.data)
     assert packed < plain / 3
+
+
+def test_scripts_are_sent_without_comments() -> None:
+    script = (
+        b"/* What\n   it is. */\nlet a; // stays\n/** @type {X} */ (a).b();\n  // goes\n/** T */\nlet c; /* stays */\n"
+    )
+    assert without_comments(script) == b"\n\nlet a; // stays\n/** @type {X} */ (a).b();\n\n\nlet c; /* stays */\n"
+    for path in (ROOT / "app/static/js").rglob("*.js"):
+        text = path.read_bytes()
+        for comment in COMMENT.finditer(text):
+            before = without_comments(text[: comment.start()])
+            assert before.count(b"`") % 2 == 0, f"{path.name}: what looks like a comment is in a text: {comment[0]!r}"
 
 
 def test_parts_of_a_file_and_files_that_are_not_there(client: FlaskClient) -> None:
@@ -102,14 +118,15 @@ def test_the_policy_allows_nothing_inline(client: FlaskClient) -> None:
 def test_a_page_names_every_module_that_its_script_imports(client: FlaskClient) -> None:
     page = client.get("/trainings").text
     named = set(re.findall(r'rel="modulepreload" href="/static/[0-9a-f]+/([^"]+)"', page))
-    seen = {"js/shell.js", "js/pages/trainings.js"}
+    seen = {"js/ui/shell.js", "js/pages/trainings.js"}
     waiting = list(seen)
     while waiting:
-        script = client.get(static_address(client, waiting.pop())).text
-        for target in re.findall(r'from "\.{1,2}/([\w./]+)";|^import "\./([\w./]+)"', script, re.MULTILINE):
-            name = "js/" + (target[0] or target[1])
+        module = waiting.pop()
+        script = client.get(static_address(client, module)).text
+        for target in re.findall(r'from "(\.{1,2}/[\w./]+)";|^import "(\./[\w./]+)"', script, re.MULTILINE):
+            name = posixpath.normpath(posixpath.join(posixpath.dirname(module), target[0] or target[1]))
             if name not in seen:
                 seen.add(name)
                 waiting.append(name)
-    assert named == seen - {"js/shell.js", "js/pages/trainings.js"}
+    assert named == seen - {"js/ui/shell.js", "js/pages/trainings.js"}
     assert len(named) > 15

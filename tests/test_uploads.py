@@ -19,9 +19,10 @@ import pytest
 import requests
 from PIL import Image
 
+from app.jobs.process import find_children
 from scripts.local_server import MODES, Server, free_port
 from tests.data import yolo_zip, zip_bytes
-from tests.services.test_archive import REFUSED, snapshot
+from tests.worker.importing.test_archive import REFUSED, snapshot
 
 POST = """
 import sys, requests
@@ -191,8 +192,8 @@ def extracting(server: Server) -> bool:
 
 
 def reading(server: Server) -> bool:
-    """The child looks at what was extracted, to give its verdict."""
-    return any((server.folder / "data/ingests").glob("*/child.json"))
+    """All is extracted, and the child looks at it, to give its verdict."""
+    return any((server.folder / "data/jobs").glob("*/unpacked.json"))
 
 
 def placed(server: Server) -> bool:
@@ -231,9 +232,11 @@ def test_kill_during_an_upload(tmp_path: Path, middling: Path, mode: str) -> Non
                 assert server.delete(f"/api/datasets/{item['id']}").status_code == 200
 
 
-def orphaned(data: Path) -> list[Path]:
-    """Files of children whose revision nobody waits for."""
-    return [] if any((data / "datasets").iterdir()) else list((data / "ingests").glob("*/child.json"))
+def stray(data: Path) -> list[Path]:
+    """Children without a running job."""
+    running = sum(1 for _ in (data / "datasets").iterdir())
+    children = [directory for _pid, _started, directory in find_children(data / "jobs")]
+    return children if len(children) > running else []
 
 
 def kill(server: Server) -> None:
@@ -251,7 +254,7 @@ def check_after_kill(server: Server, expected: set[int]) -> None:
     assert {path.name for path in (data / "datasets").iterdir()} == rows
     assert len(rows) in expected
     limit = time.monotonic() + 5
-    while list((data / "tmp").iterdir()) or any("child.json" in str(path) for path in orphaned(data)):
+    while list((data / "tmp").iterdir()) or stray(data):
         assert time.monotonic() < limit, "staging is cleared"
         time.sleep(0.05)
     again = server.post("/api/datasets", data={"name": "retry"}, files={"file": ("a.zip", yolo_zip())})

@@ -11,9 +11,13 @@ import psutil
 import pytest
 from apiflask import APIFlask
 
+from app.core.videos import is_video
+from app.events import Failed
 from app.services.infer import videos
-from app.worker.video import container_of
-from tests.data import image_bytes
+from app.services.predictions.jobs import IMAGES
+from app.services.predictions.sent import Sent, SentFile
+from app.worker.programs.video import container_of
+from tests.data import change_settings, image_bytes
 
 ENGLISH = {"Accept-Language": "en"}
 
@@ -91,10 +95,19 @@ CONCAT = b"ffconcat version 1.0\nfile /etc/passwd\n"
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\0" * 500, PLAYLIST, CONCAT, image_bytes(), b"RIFF\xff\xff\xff\xffAVI LIST",
-     b"\x1a\x45\xdf\xa3" + b"\xff" * 99,
-     b"\0\0\0\x18ftypmp42" + b"\xff" * 3000, b"<html>", b"GIF89a" + b"\0" * 90],
-)  # fmt: skip
+    [
+        b"",
+        b"\0" * 500,
+        PLAYLIST,
+        CONCAT,
+        image_bytes(),
+        b"RIFF\xff\xff\xff\xffAVI LIST",
+        b"\x1a\x45\xdf\xa3" + b"\xff" * 99,
+        b"\0\0\0\x18ftypmp42" + b"\xff" * 3000,
+        b"<html>",
+        b"GIF89a" + b"\0" * 90,
+    ],
+)
 def test_hostile_files_are_refused(idle_app: APIFlask, content: bytes) -> None:
     answer = sent(idle_app, content)
     assert answer.status_code in {400, 422}, answer.data[:200]
@@ -106,6 +119,14 @@ def test_playlists_are_told_before_the_decoder_sees_them() -> None:
     assert not container_of(PLAYLIST)
     assert not container_of(CONCAT)
     assert not container_of(b"<?xml version='1.0'?><MPD>")
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"])
+def test_images_in_the_container_of_videos_are_images(brand: bytes) -> None:
+    head = b"\0\0\0\x1cftyp" + brand + b"\0\0\0\0"
+    assert not is_video(head)
+    assert is_video(head.replace(brand, b"isom"))
+    assert Sent([SentFile(io.BytesIO(head), "a")], many=True).source() == IMAGES
 
 
 def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, tmp_path: Path) -> None:
@@ -120,19 +141,24 @@ def test_half_a_video_gives_what_can_be_decoded_or_a_reason(idle_app: APIFlask, 
 
 
 def test_frames_that_are_too_large_are_known_before_decoding(idle_app: APIFlask, tmp_path: Path) -> None:
-    idle_app.config["MAX_IMAGE_PIXELS"] = 10_000
+    change_settings(idle_app, MAX_IMAGE_PIXELS=10_000)
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
     assert answer.status_code == 413
 
 
+def children() -> set[int]:
+    """Processes of jobs that this one has."""
+    left = [item for item in psutil.Process().children(recursive=True) if item.status() != psutil.STATUS_ZOMBIE]
+    return {item.pid for item in left if "app.worker.run" in item.cmdline()}
+
+
 def test_a_decoder_that_hangs_is_killed(idle_app: APIFlask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "KILL_S", 0.0)
-    began = time.monotonic()
+    others, began = children(), time.monotonic()
     answer = sent(idle_app, film(tmp_path / "a.mp4"))
     assert (answer.status_code, time.monotonic() - began < 30) == (422, True)
     assert "too long" in answer.get_json()["detail"]
-    left = [item for item in psutil.Process().children(recursive=True) if "app.worker.video" in item.cmdline()]
-    assert [item for item in left if item.status() != psutil.STATUS_ZOMBIE] == []
+    assert children() - others == set()
     assert staged(idle_app) == []
     monkeypatch.undo()
     assert sent(idle_app, film(tmp_path / "a.mp4")).status_code == 200, "the next one is converted"
@@ -147,3 +173,9 @@ def test_one_at_a_time(idle_app: APIFlask, tmp_path: Path) -> None:
         assert int(answer.headers["Retry-After"]) > 0
     finally:
         converter._free.release()
+
+
+def test_a_full_disk_is_not_the_video(app: APIFlask) -> None:
+    with app.app_context():
+        assert videos.failure(Failed("disk_full", "No space left on device")).status == 507
+        assert videos.failure(Failed("code", "cannot decode")).status == 422

@@ -12,7 +12,7 @@ from apiflask import APIFlask
 
 from app.database import writing
 from app.models import Estimate, now
-from app.services.weights import Found, PretrainedWeights
+from app.services.weights import PretrainedWeights, WeightsState
 from tests.data import valid_dataset
 from tests.routes.test_datasets import ENGLISH
 
@@ -47,12 +47,12 @@ def address() -> Iterator[str]:
 def test_what_is_there_and_what_can_be_had(idle_app: APIFlask, tmp_path: Path, address: str) -> None:
     known = PretrainedWeights(tmp_path, address)
     with idle_app.app_context():
-        assert known.find("yolov8n", wait=20) == Found("available", 6549796)
-        assert known.find("yolov8n", wait=0) == Found("available", 6549796)
+        assert known.find("yolov8n", wait=20) == WeightsState("available", 6549796)
+        assert known.find("yolov8n", wait=0) == WeightsState("available", 6549796)
         assert Published.asked == ["/yolov8n.pt"], "tried once"
-        assert known.find("yolov8s", wait=20) == Found("unavailable", cause="missing")
+        assert known.find("yolov8s", wait=20) == WeightsState("unavailable", cause="missing")
         assert PretrainedWeights(tmp_path, "http://127.0.0.1:9").find("yolov8n", wait=20).cause == "unreachable"
-        assert PretrainedWeights(tmp_path, "").find("yolov8n", wait=0) == Found("unavailable", cause="off")
+        assert PretrainedWeights(tmp_path, "").find("yolov8n", wait=0) == WeightsState("unavailable", cause="off")
         with zipfile.ZipFile(tmp_path / "yolov8n.pt", "w") as archive:
             archive.writestr("data.pkl", b"x")
         assert PretrainedWeights(tmp_path, "").find("yolov8n", wait=0).state == "cached"
@@ -86,10 +86,23 @@ def test_a_preset_shows_its_time_once_it_is_known(idle_app: APIFlask) -> None:
     dataset_id = valid_dataset(idle_app, train=240, val=60)
     before = defaults(idle_app, dataset_id)
     assert {preset["seconds"] for preset in before.values()} == {None}
-    figures = {"fits": True, "batch": 16, "batches": 15, "val_batches": 2, "start_seconds": 5.0, "batch_seconds": 0.5,
-               "plain_batch_seconds": 0.4, "val_seconds": 2.0, "save_seconds": 0.2, "measured_batches": 30,
-               "parameters": 3_000_000, "checkpoint_bytes": 1, "memory": 1, "memory_total": 2,
-               "device": "cpu"}  # fmt: skip
+    figures = {
+        "fits": True,
+        "batch": 16,
+        "batches": 15,
+        "val_batches": 2,
+        "start_seconds": 5.0,
+        "batch_seconds": 0.5,
+        "plain_batch_seconds": 0.4,
+        "val_seconds": 2.0,
+        "save_seconds": 0.2,
+        "measured_batches": 30,
+        "parameters": 3_000_000,
+        "checkpoint_bytes": 1,
+        "memory": 1,
+        "memory_total": 2,
+        "device": "cpu",
+    }
     estimates = idle_app.extensions["services"].estimates
     with idle_app.app_context(), writing() as session:
         values = {"dataset_id": dataset_id, "params": {}} | before["quick"]["values"]

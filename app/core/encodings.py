@@ -10,15 +10,52 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 BOMS = (
-    (b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"),
-)  # fmt: skip
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
 # In the order in which they are preferred where they read equally well.
-TEXTS = ("cp1252", "gb18030", "cp932", "cp950", "cp949", "cp1251", "euc_jp", "cp1250", "koi8_r", "cp1253", "cp1254",
-         "cp1255", "cp1256", "cp874", "cp850", "cp866", "mac_roman")  # fmt: skip
+TEXTS = (
+    "cp1252",
+    "gb18030",
+    "cp932",
+    "cp950",
+    "cp949",
+    "cp1251",
+    "euc_jp",
+    "cp1250",
+    "koi8_r",
+    "cp1253",
+    "cp1254",
+    "cp1255",
+    "cp1256",
+    "cp874",
+    "cp850",
+    "cp866",
+    "mac_roman",
+)
 # Of file names in a ZIP without the UTF-8 flag: the console's code pages come first there.
-NAMES = ("cp850", "cp437", "gb18030", "cp932", "cp950", "cp949", "cp866", "cp852", "cp1252", "cp1251", "euc_jp",
-         "cp737", "cp857", "cp862", "cp874", "cp1250", "koi8_r")  # fmt: skip
+NAMES = (
+    "cp850",
+    "cp437",
+    "gb18030",
+    "cp932",
+    "cp950",
+    "cp949",
+    "cp866",
+    "cp852",
+    "cp1252",
+    "cp1251",
+    "euc_jp",
+    "cp737",
+    "cp857",
+    "cp862",
+    "cp874",
+    "cp1250",
+    "koi8_r",
+)
 MOST = 4096  # characters that are scored
 MARGIN = 0.15  # by which the best reading must be better than the next one to be taken without a word
 
@@ -49,16 +86,37 @@ FREQUENT = {"CYRILLIC": frozenset("оеаинтсрвлкмдпу"), "GREEK": fr
 WESTERN = frozenset("áàâãäåæçéèêëíìîïñóòôõöøœúùûüßÿÁÀÂÃÄÅÆÇÉÈÊËÍÎÏÑÓÔÕÖØŒÚÜ")
 CENTRAL = frozenset("ąćęłńśźżčďěňřšťůžűâîșşțţđĄĆĘŁŃŚŹŻČĎĚŇŘŠŤŮŽŰÂÎŞŢĐ")
 TURKISH = frozenset("ğışİöüçĞŞÖÜÇ")
-COMMON = {"cp1252": WESTERN, "cp850": WESTERN, "cp437": WESTERN, "mac_roman": WESTERN, "cp1250": CENTRAL | WESTERN,
-          "cp852": CENTRAL | WESTERN, "cp1254": TURKISH | WESTERN, "cp857": TURKISH | WESTERN}  # fmt: skip
+COMMON = {
+    "cp1252": WESTERN,
+    "cp850": WESTERN,
+    "cp437": WESTERN,
+    "mac_roman": WESTERN,
+    "cp1250": CENTRAL | WESTERN,
+    "cp852": CENTRAL | WESTERN,
+    "cp1254": TURKISH | WESTERN,
+    "cp857": TURKISH | WESTERN,
+}
 OFTEN = {"gb18030": SIMPLIFIED, "cp950": TRADITIONAL, "cp932": JAPANESE, "euc_jp": JAPANESE, "cp949": HANGUL}
 MARKS = frozenset("°ªº²³–—‘’“”…·•€£§®©™«»¿¡½¼¾µ×±")
-PENALTY = {"cp1250": 0.1, "cp852": 0.1, "cp1254": 0.2, "cp857": 0.2, "koi8_r": 0.1, "mac_roman": 0.3, "euc_jp": 0.1,
-           "cp1253": 0.1, "cp737": 0.1, "cp1255": 0.1, "cp862": 0.1, "cp1256": 0.2, "cp874": 0.1}  # fmt: skip
+PENALTY = {
+    "cp1250": 0.1,
+    "cp852": 0.1,
+    "cp1254": 0.2,
+    "cp857": 0.2,
+    "koi8_r": 0.1,
+    "mac_roman": 0.3,
+    "euc_jp": 0.1,
+    "cp1253": 0.1,
+    "cp737": 0.1,
+    "cp1255": 0.1,
+    "cp862": 0.1,
+    "cp1256": 0.2,
+    "cp874": 0.1,
+}
 
 
 @dataclass(frozen=True)
-class Reading:
+class DecodedText:
     """A text and the encoding that it was read in; `others` read otherwise and nearly as well, best first."""
 
     text: str
@@ -66,16 +124,16 @@ class Reading:
     others: tuple[str, ...] = ()
 
 
-def decode(raw: bytes, candidates: Iterable[str] = TEXTS) -> Reading:
+def decode(raw: bytes, candidates: Iterable[str] = TEXTS) -> DecodedText:
     """The likeliest text of these bytes: by its mark, as UTF-8, or as the best of the candidates reads it."""
     for mark, encoding in BOMS:
         if raw.startswith(mark):
-            return Reading(raw.decode(encoding, "replace").lstrip("\ufeff"), encoding)
+            return DecodedText(raw.decode(encoding, "replace").lstrip("\ufeff"), encoding)
     wide = without_mark(raw)
     if wide:
-        return Reading(raw.decode(wide, "replace"), wide)
+        return DecodedText(raw.decode(wide, "replace"), wide)
     try:
-        return Reading(raw.decode(), "utf-8")
+        return DecodedText(raw.decode(), "utf-8")
     except UnicodeDecodeError:
         return best(raw, candidates)
 
@@ -92,14 +150,14 @@ def without_mark(raw: bytes) -> str | None:
     return "utf-16-be" if even > 0.4 * half and not odd else None
 
 
-def best(raw: bytes, candidates: Iterable[str]) -> Reading:
+def best(raw: bytes, candidates: Iterable[str]) -> DecodedText:
     """The candidate that reads best; latin-1, which reads anything, where none can."""
     ranked = readings(raw, candidates)
     if not ranked:
-        return Reading(raw.decode("latin-1"), "latin-1")
+        return DecodedText(raw.decode("latin-1"), "latin-1")
     top, encoding, text = ranked[0]
     near = [name for score, name, other in ranked[1:] if score > top - MARGIN and other != text]
-    return Reading(text, encoding, tuple(near))
+    return DecodedText(text, encoding, tuple(near))
 
 
 def readings(raw: bytes, candidates: Iterable[str]) -> list[tuple[float, str, str]]:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from typing import Any
 
 MAX_NAME_BYTES = 200  # file systems take 255; drafts are named longer than what they become
 LONGEST_SUFFIX = 5  # .jpeg, .tiff: what a stem leaves free, so that an image and its label are shortened alike
@@ -10,6 +11,7 @@ LONGEST_SUFFIX = 5  # .jpeg, .tiff: what a stem leaves free, so that an image an
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")
 UNFIT = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*\ud800-\udfff]')
 LONGEST_PRINTED = 200  # characters
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 def printable_name(name: str) -> str:
@@ -31,3 +33,8 @@ def safe_name(name: str) -> str:
         mark = hashlib.sha256(stem.encode()).hexdigest()[:12]
         stem = stem.encode()[: MAX_NAME_BYTES - LONGEST_SUFFIX - 13].decode("utf-8", "ignore") + "-" + mark
     return f"{stem}.{suffix}" if suffix else stem
+
+
+def defused(cell: Any) -> Any:
+    """Text of a table's cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

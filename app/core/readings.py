@@ -10,15 +10,17 @@ from app.core.encodings import TEXTS
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
     # what a box's four numbers are
-    "boxes": ("centre", "corners", "corners_xxyy", "top_left"),
+    "boxes": ("centre", "corners", "corners_xxyy", "corners_yxyx", "top_left"),
     # what the numbers are counted in
-    "unit": ("fractions", "pixels"),
+    "unit": ("fractions", "pixels", "percent", "thousandths", "fractions_and_pixels"),
     # what a YOLO row holds behind its class
     "columns": ("box", "polygon", "keypoints"),
     # the number of the first class
     "classes": ("zero_based", "one_based"),
     # a list of class names that is not UTF-8
     "encoding": TEXTS,
+    # which image is which frame of an annotated video
+    "frames": ("frames_from_zero", "frames_from_one", "frames_in_order"),
     # which picture the boxes are in where it is turned by its EXIF mark, or its declared size is another one
     "size": ("stored_pixels", "shown_pixels", "declared_size"),
 }

@@ -6,8 +6,9 @@ The reader applies each once, in order. A file that ends without a terminal even
 
 from app.events.base import Event
 from app.events.codec import Envelope, decode, encode, finite, read_events
-from app.events.ingest import Ingested, Ingesting, Planned, Refused
-from app.events.job import Advanced, Finished, Stopped
+from app.events.exports import Verified
+from app.events.imports import Planned
+from app.events.job import Advanced, Finished, Refused, Stopped
 from app.events.training import (
     KEPT_CHECKPOINTS,
     Cancelled,

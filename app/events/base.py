@@ -9,3 +9,5 @@ class Event:
     """Something that a child says."""
 
     terminal: ClassVar[bool] = False
+    background: ClassVar[bool] = False  # of a thread of its own: no sign that the work gets on
+    repeated: ClassVar[bool] = False  # another one, or one of another type, follows within minutes

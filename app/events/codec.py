@@ -4,25 +4,24 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from app.events import ingest, job, training
+from app.events import exports, imports, job, training
 from app.events.base import Event
 
 TYPES: dict[str, type[Event]] = {
     name: kind
-    for module in (ingest, job, training)
+    for module in (exports, imports, job, training)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
 
 FIELDS = {  # the types of each event's fields, by name
-    name: {field: hint for field, hint in get_type_hints(kind).items() if field != "terminal"}
-    for name, kind in TYPES.items()
+    name: {field.name: get_type_hints(kind)[field.name] for field in fields(kind)} for name, kind in TYPES.items()
 }
 MOST = 2**63  # the database's integers
 MOST_LINE = 64 * 1024**2  # bytes; the longest event, with a thousand classes, has some 200 KB

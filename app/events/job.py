@@ -10,6 +10,8 @@ from app.events.base import Event
 class Advanced(Event):
     """How far the work is: `done` of `total`, in what the program counts; `total` is 0 where it is not known."""
 
+    repeated: ClassVar[bool] = True
+
     done: int
     total: int
     stage: str = ""
@@ -21,6 +23,20 @@ class Finished(Event):
 
     terminal: ClassVar[bool] = True
     result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refused(Event):
+    """What it was given cannot be used; `code` names the text that the kind's service has for it."""
+
+    terminal: ClassVar[bool] = True
+    code: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """As of a failure: nothing is wrong with what it was given where the disk has no room for it."""
+        return "disk_full" if self.code == "no_space" else "data"
 
 
 @dataclass(frozen=True)

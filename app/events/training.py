@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from app.core.metrics import ClassMetrics
 from app.events.base import Event
 
 KEPT_CHECKPOINTS = 2  # resumable copies that stay beside best.pt
@@ -55,12 +56,14 @@ class Started(Event):
     task: str = "detect"
     model: str = ""  # what it was built from: "yolov8n.yaml", "yolov8n.pt", "checkpoints/epoch-7.pt"
     dataset_revision: str = ""  # SHA-256 of images, labels, classes and split
+    drawing: float | None = None  # seconds of the plot of the labels; None: not drawn
 
 
 @dataclass(frozen=True)
 class Progress(Event):
     """A batch of the present epoch, at most four a second."""
 
+    repeated: ClassVar[bool] = True
     epoch: int  # from 1
     batch: int  # from 1
     batches: int
@@ -87,8 +90,7 @@ class Epoch(Event):
     eta: float  # seconds until the end
     fitness: float | None = None
     timing: dict[str, float] = field(default_factory=dict)  # seconds: load (waiting for images), train, val
-    # {"class": index, "ap50", "ap95", "precision", "recall", "instances"} of each class in the validation set
-    classes: list[dict[str, Any]] = field(default_factory=list)
+    classes: list[ClassMetrics] = field(default_factory=list)  # of each in the validation set
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Figures(Event):
     `gpus`: {"index", "name", "utilization" (%), "memory_used", "memory_total", "temperature" (°C), "power" (W)} each.
     """
 
+    background: ClassVar[bool] = True
     cpu: float
     memory_used: int
     memory_total: int

@@ -2,36 +2,53 @@
 
 import logging
 import shutil
+import signal
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
-from sqlalchemy.exc import OperationalError
 
-from app.database import writing
+from app.access.creators import made_by
+from app.database import NOT_WRITABLE, patiently, sooner_or_later, writing
 from app.errors import Conflict, NotFound
-from app.extensions import db, socketio
-from app.jobs import queue, restart
+from app.extensions import db
+from app.jobs import queue
+from app.jobs.holdings import Holdings
 from app.jobs.kinds import JobKind, Kinds
 from app.jobs.live import Live
-from app.jobs.model import Job, JobStatus
-from app.jobs.runner import LocalRunner, Runner
-from app.jobs.supervise import Supervisor
+from app.jobs.model import CANCEL, DISPLACED, Job, JobStatus, new_token
+from app.jobs.prewarmed import PrewarmedWorker
+from app.jobs.process import Child
+from app.jobs.scheduler import Scheduler
+from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
-from app.jobs.views import job_out
+from app.jobs.views import JobPage, JobView, jobs_out
 from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
 
-POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
+ENDS_S = 10.0  # in which a killed child's ending is written down, unless the database is away
 KEPT = timedelta(days=30)  # rows of ended jobs, and the files of failed ones
 
 __all__ = ["Job", "JobKind", "JobService", "JobStatus"]
+
+
+def has_ended(job: Job) -> bool:
+    return JobStatus(job.status).ended
+
+
+def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
+    """A job that waits or runs, and will give what this one would."""
+    subject_type, subject_id = subject or (None, None)
+    same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
+    waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
+    rows = session.scalars(select(Job).where(same & waits))
+    return next((row for row in rows if row.params == dict(params)), None)
 
 
 class JobService:
@@ -43,47 +60,91 @@ class JobService:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.kinds, self.live = Kinds(), Live()
-        self.runner: Runner | None = None
-        self.closed = False
-        self._changed = threading.Event()  # cooperative under eventlet, which patches it
-        self._endings: dict[int, threading.Event] = {}
+        self.kinds = Kinds()
+        self.subjects = SubjectNames()
+        self.live = Live(self.kinds)
+        self.devices = Holdings(self.kinds)
+        self.prewarmed: dict[str, PrewarmedWorker] = {}  # by kind
+        self.scheduler = Scheduler(self.kinds, self.live, root, self.devices, self.announce, self.prewarmed)
+        self._news: dict[int, threading.Event] = {}  # by job: set, and forgotten, with its next change
 
     def register(self, kind: JobKind) -> None:
         """Have jobs of this kind run. Services do it when they are made."""
         self.kinds.register(kind)
+        if kind.prewarm is not None:
+            self.prewarmed[kind.name] = PrewarmedWorker(self.root, kind.program, kind.prewarm)
 
     # What requests ask.
 
+    def prewarm(self, kind: str) -> None:
+        """A job of this kind will be submitted soon: its child may get ready."""
+        self.prewarmed[kind].prepare()
+
     def submit(
-        self, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None = None, priority: int = 0
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        subject: tuple[str, int] | None = None,
+        priority: int = 0,
+        otherwise: str | None = None,
     ) -> Job:
-        """Queue a job; a pending or running one of the same kind, subject and parameters serves for both."""
-        subject_type, subject_id = subject or (None, None)
-        with writing() as session:
-            same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
-            waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
-            for row in session.scalars(select(Job).where(same & waits)):
-                if row.params == dict(params):
+        """Queue a job; a pending or running one of the same kind, subject and parameters serves for both.
+
+        Args:
+            otherwise: the kind that it is where one of the first would have to wait.
+        """
+        token: str | None = None
+        try:
+            with writing() as session:
+                if otherwise is not None and not queue.has_place(session, self.kinds[kind]):
+                    kind = otherwise
+                if (row := same_job(session, kind, params, subject)) is not None:
                     return row
-            row = Job(kind=kind, params=dict(params), subject_type=subject_type, subject_id=subject_id)
-            row.priority = priority
-            session.add(row)
+                row = self.add(session, kind, params, subject, priority)
+                token = row.token = self.token_for(kind)
+        except BaseException:
+            if token is not None and kind in self.prewarmed:  # a commit whose answer was lost may have been one
+                self.prewarmed[kind].drop(token)
+            raise
         self.announce(row)
-        self.wake()
+        self.scheduler.wake()
         return row
 
-    def wait(self, job_id: int, seconds: float) -> Job:
-        """The job once it has ended, or after so many seconds as it is then; others are served meanwhile."""
-        ending = self._endings.setdefault(job_id, threading.Event())
-        job = self.get(job_id)
-        if not JobStatus(job.status).ended:
-            db.session.rollback()  # no transaction stays open while we wait
-            ending.wait(seconds)
+    def token_for(self, kind: str) -> str:
+        """The token of a new job: that of the child that is ready for it, where one is."""
+        prewarmed = self.prewarmed.get(kind)
+        return (prewarmed.claim_token() if prewarmed else None) or new_token()
+
+    def add(
+        self,
+        session: Any,
+        kind: str,
+        params: Mapping[str, Any],
+        subject: tuple[str, int] | None = None,
+        priority: int = 0,
+    ) -> Job:
+        """A job that is committed with other rows. The queue finds it; `wake` and `announce` are for the caller."""
+        subject_type, subject_id = subject or (None, None)
+        row = Job(kind=kind, params=dict(params), subject_type=subject_type, subject_id=subject_id)
+        row.priority = priority
+        session.add(row)
+        return row
+
+    def wait(self, job_id: int, seconds: float | None, until: Callable[[Job], bool] = has_ended) -> Job:
+        """The job once it has ended, or `until` says so; or after so many seconds as it is then. Others are served
+        meanwhile."""
+        limit = None if seconds is None else time.monotonic() + seconds
+        while True:
+            news = self._news.setdefault(job_id, threading.Event())  # first: what changes from here on is heard
+            db.session.rollback()  # a transaction that is open already sees nothing new
             job = self.get(job_id)
-        if JobStatus(job.status).ended:
-            self._endings.pop(job_id, None)  # made behind its end
-        return job
+            left = None if limit is None else limit - time.monotonic()
+            if until(job) or has_ended(job) or (left is not None and left <= 0):
+                if has_ended(job):
+                    self.tell_waiting(job_id)  # nothing will be heard any more, by nobody who waits for the same job
+                return job
+            db.session.rollback()  # no transaction stays open while we wait
+            news.wait(left)
 
     def get(self, job_id: int) -> Job:
         """
@@ -95,26 +156,29 @@ class JobService:
             raise NotFound(_("There is no job %(id)s.", id=job_id))
         return job
 
-    def view(self, job: Job) -> dict[str, Any]:
+    def view(self, job: Job) -> JobView:
         """The job as JobOut takes it."""
-        return job_out(job, self.live)
+        return self.views([job])[0]
 
-    def page(self, query: Mapping[str, Any]) -> dict[str, Any]:
+    def views(self, jobs: Sequence[Job]) -> list[JobView]:
+        """Several, with as few queries as one."""
+        return jobs_out(jobs, self.live, self.subjects.of_jobs(jobs))
+
+    def page(self, query: Mapping[str, Any]) -> JobPage:
         """A page of jobs, the newest first; `query` as JobQuery loads it."""
-        statement = select(Job).order_by(Job.id.desc())
+        statement = select(Job).where(*made_by(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
         if query.get("kind"):
             statement = statement.where(Job.kind == query["kind"])
         if query.get("status"):
             statement = statement.where(Job.status == query["status"])
-        found = db.paginate(statement, page=query["page"], per_page=query["per_page"], error_out=False)
-        figures = {name: getattr(found, name) for name in ("total", "page", "per_page", "pages")}
-        return figures | {"jobs": [self.view(job) for job in found.items]}
-
-    def active(self) -> list[dict[str, Any]]:
-        """What runs, then what waits."""
-        rows = select(Job).where(Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING]))
-        rows = rows.order_by(Job.status.desc(), Job.priority.desc(), Job.position)
-        return [self.view(job) for job in db.session.scalars(rows)]
+        page = db.paginate(statement, page=query["page"], per_page=query["per_page"], error_out=False)
+        return {
+            "jobs": self.views(page.items),
+            "total": page.total or 0,
+            "page": page.page,
+            "per_page": page.per_page,
+            "pages": page.pages,
+        }
 
     def stop(self, job_id: int) -> Job:
         """A waiting job is cancelled at once, a running one is asked to stop.
@@ -128,61 +192,101 @@ class JobService:
                 raise NotFound(_("There is no job %(id)s.", id=job_id))
             if JobStatus(job.status).ended:
                 raise Conflict(_("The job has already ended."), members={"current": job.status})
-            if job.status == JobStatus.PENDING:
+            record = self.kinds[job.kind].record if job.kind in self.kinds else None
+            if record is not None:
+                pass  # its service stops it
+            elif job.status in {JobStatus.PENDING, JobStatus.PAUSED}:
                 change(job, JobStatus.CANCELLED)
-            elif job.stop_mode is None:
-                job.stop_mode, job.stop_requested_at = "cancel", now()
+            elif job.stop_mode in {None, DISPLACED}:  # one that has to leave its device would begin anew
+                job.stop_mode, job.stop_requested_at = CANCEL, now()
+        if record is not None:
+            record.stop(job)
+            return self.get(job_id)
         self.announce(job)
         return job
 
-    # Running.
+    def kill(self, job_id: int) -> None:
+        """End the process of a running job now; what follows is up to its kind."""
+        if (child := self.child_of(self.get(job_id))) is not None:
+            child.signal(signal.SIGKILL)
 
-    def start(self, app: Flask) -> None:
-        """At the server's start: follow what still runs, then open the queue."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.runner = LocalRunner(app, self.supervise)
-        for job_id, attempt in restart.take_over(self.kinds, self.root):
-            self.runner.start(job_id, attempt)
-        socketio.start_background_task(self.run, app)
-
-    def run(self, app: Flask) -> None:
-        """The loop of the queue; a background task."""
-        while not self.closed:
-            self._changed.clear()
-            try:
-                with app.app_context():
-                    self.round()
-            except OperationalError as error:  # locked, or may not be written now: later
-                logger.warning("the queue of jobs: database: %s", error.orig)
-            except Exception:
-                logger.exception("the queue of jobs")
-            self._changed.wait(POLL_S)
-
-    def round(self) -> None:
-        """Start everything that can start now."""
-        if self.runner is None:
+    def end(self, job_id: int) -> None:
+        """Have it over when this returns, whatever it does; nothing where it is over already."""
+        try:
+            job = self.stop(job_id)
+        except (Conflict, NotFound):
             return
-        for job_id, attempt in queue.claim(self.kinds):
-            self.runner.start(job_id, attempt)
+        while not has_ended(job):
+            child = self.child_of(job)
+            if child is not None:
+                child.signal(signal.SIGKILL)
+            job = self.wait(job_id, ENDS_S)
+            if child is not None and not child.alive():
+                return  # the row follows, once the database can be written
 
-    def supervise(self, app: Flask, job_id: int, attempt: int) -> None:
-        """One attempt of a job, to its end."""
-        Supervisor(self.kinds, self.live, self.root, job_id, attempt, self.announce).run(app)
-        self.wake()
+    def child_of(self, job: Job) -> Child | None:
+        """The process of a running job, where it is written down."""
+        if not job.runner:
+            return None
+        directory = self.kinds[job.kind].directory_of(job, self.root)
+        return Child(directory, job.runner["pid"], job.runner["started"])
+
+    def abandon(self, job_id: int) -> None:
+        """`end` it, for whoever goes on whatever the database does: where it cannot be written now, the process is
+        killed at once, and the row follows."""
+
+        def end() -> None:
+            try:
+                self.end(job_id)
+            except NOT_WRITABLE:
+                supervisor = self.scheduler.running.get(job_id)
+                if supervisor is not None and supervisor.started:
+                    supervisor.child.signal(signal.SIGKILL)
+                raise
+
+        sooner_or_later(end)
+
+    def active(self, kind: str | None = None) -> list[Job]:
+        """What runs, then what waits."""
+        unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
+        rows = select(Job).where(unfinished if kind is None else unfinished & (Job.kind == kind))
+        return list(db.session.scalars(rows.order_by(Job.status.desc(), Job.priority.desc(), Job.position)))
+
+    # What changed.
 
     def announce(self, job: Job) -> None:
-        """A committed change: tell the clients and whoever waits."""
-        self.live.tell(job)
-        if JobStatus(job.status).ended and (ending := self._endings.pop(job.id, None)):
-            ending.set()
+        """A committed change: tell the kind of an ending or a new beginning, then the clients and whoever waits."""
+        if job.kind in self.kinds and (concerned := self.kinds[job.kind].hears_of(job)):
+            job_id = job.id
+            try:
+                patiently(lambda: concerned(self.get(job_id)))
+            except Exception:  # it must not keep anybody from hearing of the end
+                logger.exception("job %s: behind its change to %s", job_id, job.status)
+            job = db.session.get(Job, job_id, populate_existing=True) or job
+        job_id, params, over = job.id, job.params, has_ended(job)  # a failure below expires the row
+        if over and job.kind in self.prewarmed:
+            self.prewarmed[job.kind].drop(job.token)
+        links = self.kinds[job.kind].links if job.kind in self.kinds else None
+        try:
+            self.live.tell(job)
+        except Exception:  # what is committed holds, whether or not anybody hears of it
+            db.session.rollback()
+            logger.exception("job %s: telling its change", job_id)
+        if over and links is not None:
+            links.end(params)
+        self.tell_waiting(job_id)
 
-    def wake(self) -> None:
-        """Something changed that the queue looks at."""
-        self._changed.set()
+    def tell_waiting(self, job_id: int) -> None:
+        """Whoever waits for a job looks at it again."""
+        if news := self._news.pop(job_id, None):
+            news.set()
 
-    def close(self) -> None:
-        """Start nothing any more. Called from a signal handler too: it takes no lock and wakes nobody."""
-        self.closed = True
+    def announce_newest(self, kind: str, subject_id: int) -> None:
+        """A service has changed the job of one of its rows."""
+        mine = (Job.kind == kind) & (Job.subject_id == subject_id)
+        job = db.session.scalar(select(Job).where(mine).order_by(Job.id.desc()).limit(1))
+        if job is not None:
+            self.announce(job)
 
     def remove_old(self) -> int:
         """Rows of jobs that ended long ago, with what is left of their files: how many."""

@@ -1,112 +1,164 @@
-"""A child process that answers questions, one after the other, over a socket pair. No database.
+"""Questions to a child process and its answers over a socket pair, many at the same time. No database.
 
-It ends by itself when its socket closes, so it cannot outlive the web process, however that ends.
+The child ends by itself when its socket closes, so it cannot outlive the web process, however that ends.
 """
 
+import itertools
 import json
-import os
 import socket
-import subprocess
-import sys
+import threading
 import time
+import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from app.jobs.process import child_environment
-
-END_S = 2.0  # a child whose socket closed has this long before KILL
+LOOK_S = 30.0  # of a read that may go on, and of a write that may not
+LONGEST = 3  # times the silence that is borne: so long a question may wait while others are answered
 
 
 class ChildEnded(Exception):
-    """The child ended before it answered.
-
-    Args:
-        exit_code: its exit status, negative for a signal.
-    """
-
-    def __init__(self, exit_code: int | None) -> None:
-        super().__init__(f"exit status {exit_code}")
-        self.exit_code = exit_code
+    """The child ended, or could not start, before it answered."""
 
 
 class ChildSilent(Exception):
-    """The child did not answer in time; it was killed."""
+    """The child did not answer in time."""
 
 
-class DuplexChild:
-    """Runs `app.worker.<program>` and exchanges JSON lines with it. The caller sees to it that only one asks at a time.
+class Waiter:
+    """One question that has no answer yet."""
 
-    Args:
-        program: the module below `app.worker`; its first argument is the number of its socket.
-        directory: its working folder.
-        log: where its stdout and stderr go; begun anew with each start.
-        environment: goes on top of our own, see `child_environment`.
-    """
+    def __init__(self) -> None:
+        self.there = threading.Event()
+        self.answer: dict[str, Any] | None = None
 
-    def __init__(self, program: str, directory: Path, log: Path, environment: Mapping[str, str]) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
-        self._socket, theirs = socket.socketpair()
-        with theirs, open(log, "wb") as output:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-m", f"app.worker.{program}", str(theirs.fileno())],
-                cwd=directory,
-                env=child_environment(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=[theirs.fileno()],
-            )
-        self.pid = self._popen.pid
-        self.answers = 0
 
-    def alive(self) -> bool:
-        """Whether it still runs."""
-        return self._popen.poll() is None
+class Link:
+    """The server's end of the pair: JSON lines. A question has an `id`, and its answer the same; answers may come in
+    any order."""
+
+    def __init__(self) -> None:
+        self._socket, self._theirs = socket.socketpair()
+        self._socket.settimeout(LOOK_S)
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Waiter] = {}
+        self._sending = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._heard_at = time.monotonic()
+        self.closed = False
+
+    @property
+    def descriptor(self) -> int:
+        """Of the child's end, for its start."""
+        return self._theirs.fileno()
+
+    def hand_over(self) -> None:
+        """The child has its end. Ours of it is closed, or the child's closing would go unnoticed."""
+        self._theirs.close()
 
     def ask(self, question: Mapping[str, Any], timeout: float) -> dict[str, Any]:
-        """Send a question and wait for its answer; other requests are served meanwhile.
+        """Send a question and wait for its answer; other requests are served meanwhile, and may ask, too.
+
+        Args:
+            timeout: seconds in which the child must say something to somebody.
 
         Raises:
-            ChildEnded, ChildSilent: there is no answer, and the child is gone.
+            ChildEnded: there is no answer, and the child is gone.
+            ChildSilent: the time is over, and the child is given up.
         """
-        deadline = time.monotonic() + timeout
+        number, waiter = next(self._numbers), Waiter()
+        self._waiting[number] = waiter
         try:
-            self._socket.settimeout(timeout)
-            self._socket.sendall(json.dumps(question).encode() + b"\n")
-            answer = json.loads(self._line(deadline))
-        except TimeoutError as error:
-            self.close(wait=0)
-            raise ChildSilent(f"no answer within {timeout:.0f} s") from error
-        except (ConnectionError, EOFError) as error:
-            raise ChildEnded(self.close()) from error
-        except BaseException:  # half an exchange: the next answer would be to another question
-            self.close(wait=0)
+            self._send({**question, "id": number})
+            self._wait_for(waiter, timeout)
+        finally:
+            self._waiting.pop(number, None)
+        if waiter.answer is None:
+            raise ChildEnded
+        return waiter.answer
+
+    def _send(self, question: dict[str, Any]) -> None:
+        try:
+            with self._sending:
+                if self._reader is None:
+                    self._reader = threading.Thread(target=self._listen, name="link", daemon=True)
+                    self._reader.start()
+                self._socket.sendall(json.dumps(question).encode() + b"\n")
+        except OSError as error:  # its end, or it reads nothing any more
+            self.hang_up()
+            raise ChildEnded from error
+        except BaseException:  # half a line
+            self.hang_up()
             raise
-        self.answers += 1
-        return answer
 
-    def _line(self, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        while not parts or not parts[-1].endswith(b"\n"):
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            part = self._socket.recv(65536)
-            if not part:
-                raise EOFError
-            parts.append(part)
-        return b"".join(parts)
+    def _wait_for(self, waiter: Waiter, timeout: float) -> None:
+        asked = time.monotonic()
+        while not self.closed:
+            until = min(max(asked, self._heard_at) + timeout, asked + LONGEST * timeout)
+            if waiter.there.wait(max(0.0, until - time.monotonic())):
+                return
+            if time.monotonic() >= min(max(asked, self._heard_at) + timeout, asked + LONGEST * timeout):
+                self.hang_up()
+                raise ChildSilent(f"no answer within {timeout:.0f} s")
 
-    def close(self, wait: float = END_S) -> int | None:
-        """End it; returns its exit status."""
-        self._socket.close()
-        if wait:
-            try:
-                return self._popen.wait(wait)
-            except subprocess.TimeoutExpired:
-                pass
+    def _listen(self) -> None:
+        """Hand each answer to whoever asked, until the child is gone."""
         try:
-            os.killpg(self.pid, 9)
-        except ProcessLookupError:
+            rest = b""
+            while part := self._part():
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    self._hand_out(json.loads(line))
+        except (OSError, ValueError):
             pass
-        return self._popen.wait(END_S)
+        finally:
+            self.hang_up()
+
+    def _part(self) -> bytes:
+        while True:
+            try:
+                return self._socket.recv(65536)
+            except TimeoutError:  # nobody asks
+                if self.closed:
+                    return b""
+
+    def _hand_out(self, answer: dict[str, Any]) -> None:
+        self._heard_at = time.monotonic()
+        if (waiter := self._waiting.get(answer.pop("id", 0))) is not None:
+            waiter.answer = answer
+            waiter.there.set()
+
+    def hang_up(self) -> None:
+        """The child ends, and who waits for an answer waits no longer."""
+        self.closed = True
+        self._theirs.close()
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)  # not close(): somebody may wait on it in another thread
+        except OSError:  # the other side is gone
+            pass
+        for waiter in list(self._waiting.values()):
+            waiter.there.set()
+
+
+class Links:
+    """The links to the children of one kind of job: a job names its own in its params, `link`."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, Link] = {}
+
+    def create(self) -> tuple[str, Link]:
+        """A new one, for a job that is to be submitted: its name, and the link."""
+        name, link = uuid.uuid4().hex, Link()
+        self._links[name] = link
+        return name, link
+
+    def of(self, params: Mapping[str, Any]) -> Link:
+        """
+        Raises:
+            LookupError: it was made by a server that is gone.
+        """
+        return self._links[params["link"]]
+
+    def end(self, params: Mapping[str, Any]) -> None:
+        """The job is over."""
+        if (link := self._links.pop(params["link"], None)) is not None:
+            link.hang_up()

@@ -1,11 +1,13 @@
 """What clients are told of jobs: each change after its commit, and progress, which costs no row."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from app import notify
+from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
+from app.jobs.progress import JobProgress, whole
 from app.jobs.texts import error_text
 
 EVERY_S = 0.25  # between two messages about progress
@@ -18,10 +20,12 @@ class Meter:
     done: int = 0
     total: int = 0
     stage: str = ""
-    began: float = field(default_factory=time.monotonic)
-    told: float = 0.0
+    share: float | None = None  # of the whole, where the stage begins; None: counted by done and total
+    began: float = field(default_factory=time.monotonic)  # the stage
+    started: float = field(default_factory=time.monotonic)
+    sent_at: float = 0.0
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> JobProgress:
         """stage, done, total, percent, rate (a second) and eta (s); what is not known is None."""
         seconds = time.monotonic() - self.began
         rate = self.done / seconds if self.done and seconds > 0 else None
@@ -29,16 +33,22 @@ class Meter:
             "stage": self.stage or None,
             "done": self.done,
             "total": self.total,
-            "percent": round(100 * self.done / self.total, 1) if self.total else None,
+            "percent": self.percent(),
             "rate": rate and round(rate, 2),
             "eta": round((self.total - self.done) / rate, 1) if rate and self.total else None,
         }
+
+    def percent(self) -> float | None:
+        if self.share is not None:
+            return round(100 * self.share, 1)
+        return round(100 * self.done / self.total, 1) if self.total else None
 
 
 class Live:
     """The newest progress of each running job, and the rooms."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Kinds) -> None:
+        self.kinds = kinds
         self.meters: dict[int, Meter] = {}
 
     def begin(self, job_id: int) -> None:
@@ -50,10 +60,31 @@ class Live:
         if stage != meter.stage:
             meter.began = time.monotonic()
         meter.done, meter.total, meter.stage = done, total, stage
-        if time.monotonic() - meter.told >= EVERY_S or done == total:
-            meter.told = time.monotonic()
+        if time.monotonic() - meter.sent_at >= EVERY_S or done == total:
+            meter.sent_at = time.monotonic()
             payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
             notify.to_job("job_update", job_id, payload)
+
+    def enter(self, job_id: int, stage: str, share: float) -> None:
+        """Remember where a job is that says stages alone, and tell its room."""
+        meter = self.meters.setdefault(job_id, Meter())
+        if stage != meter.stage:
+            if meter.stage:  # the clock of the first one runs since the job began: what was shown never goes back
+                meter.began = time.monotonic()
+            meter.stage, meter.share = stage, share
+            payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
+            notify.to_job("job_update", job_id, payload)
+
+    def wanted(self, job_id: int) -> bool:
+        """Whether it is time to tell somebody how far a job is."""
+        meter = self.meters.setdefault(job_id, Meter())
+        return time.monotonic() - meter.sent_at >= EVERY_S and notify.anyone_in([notify.job_room(job_id)])
+
+    def show(self, job_id: int, progress: JobProgress) -> None:
+        """Tell its room how far a job is whose progress is kept elsewhere."""
+        self.meters.setdefault(job_id, Meter()).sent_at = time.monotonic()
+        payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": progress}
+        notify.to_job("job_update", job_id, payload)
 
     def tell(self, job: Job) -> None:
         """A committed change of a job."""
@@ -67,8 +98,22 @@ class Live:
             code = (job.error or {}).get("code", "code")
             notify.to_job_readers("job_error", job.id, lambda: payload | {"code": code, "error": error_text(code)})
 
-    def progress(self, job: Job) -> dict[str, Any]:
+    def progress(self, job: Job) -> JobProgress:
         """The newest progress of a job."""
-        if job.status == JobStatus.RUNNING and (meter := self.meters.get(job.id)):
-            return meter.read()
-        return job.progress
+        return self.progress_of([job])[job.id]
+
+    def progress_of(self, jobs: Sequence[Job]) -> dict[int, JobProgress]:
+        """The newest progress of each, by its id. What has ended is as it was then: its record may have gone on."""
+        progress_by_id = {job.id: whole(job.progress) for job in jobs}
+        recorded: dict[str, list[Job]] = {}
+        for job in jobs:
+            if JobStatus(job.status).ended or job.kind not in self.kinds:
+                continue
+            if self.kinds[job.kind].record is not None:
+                recorded.setdefault(job.kind, []).append(job)
+            elif job.status == JobStatus.RUNNING and (meter := self.meters.get(job.id)):
+                progress_by_id[job.id] = meter.read()
+        for kind, mine in recorded.items():
+            if (record := self.kinds[kind].record) is not None:
+                progress_by_id.update(record.progress(mine))
+        return progress_by_id

@@ -9,12 +9,20 @@ from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models import new_position
-from app.models.base import JSONText, Model, UTCDateTime, now
+from app.models.base import Created, JSONText, Model, UTCDateTime, now
+
+# `stop_mode`: asked for by a user; or its device is for another job, and it ends at once.
+CANCEL, PAUSE, DISPLACED = "cancel", "pause", "displaced"
+
+
+def new_token() -> str:
+    return uuid.uuid4().hex
 
 
 class JobStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
+    PAUSED = "paused"  # goes on when somebody, or its kind, lets it
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -24,10 +32,11 @@ class JobStatus(StrEnum):
         return self in {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED}
 
 
-class Job(Model):
+class Job(Created, Model):
     """One piece of background work, whatever its kind; its files are below `data/jobs/{token}/{attempt}`.
 
-    `status` and what depends on it are changed by `transitions.change` alone.
+    `status` and what depends on it are changed by `transitions.change`; only what was counted anew from the folder of a
+    training is set at the start of the server, see services/trainer/jobs.py.
     """
 
     __tablename__ = "job"
@@ -40,16 +49,19 @@ class Job(Model):
     subject_id: Mapped[int | None]
     params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
     # The name of its folder: ids may come again in another database, folders must not.
-    token: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
+    token: Mapped[str] = mapped_column(String(32), unique=True, default=new_token)
     status: Mapped[str] = mapped_column(String(20), default=JobStatus.PENDING)
     priority: Mapped[int] = mapped_column(default=0, server_default="0")
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # {"code": "schedule" | "device" | "turn" | "disk" | "missing_device", ...} while it is pending
+    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
     # The fence: every write of a run carries its attempt; one that matches no row is of a run that lost the job.
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
     runner: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # host, pid, started (s since the epoch)
-    stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel
+    devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it holds while it runs: ["cpu"], ["0", "1"]
+    stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, done, total
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)

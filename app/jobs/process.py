@@ -10,13 +10,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from app.config import ROOT
+from app.core.children import MAINS, MARK
 from app.events import Envelope, read_events
 from app.jobs.environment import PASSED_ON
 
@@ -25,8 +26,6 @@ ASK_S, TERM_S = 15.0, 5.0
 
 # How native libraries end that meet a limit of memory unprepared.
 CRASHES = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS}
-
-MARK = "YOLO_WORKER_DIRECTORY"  # also read by app/worker/channel.py
 
 SAFE_ENVIRONMENT = {
     # A checkpoint is a pickle: load tensors and known classes only. Nothing is installed or fetched behind our back.
@@ -67,25 +66,34 @@ class Child:
 
     @classmethod
     def start(
-        cls, program: str, directory: Path, spec: Mapping[str, Any] | None, environment: Mapping[str, str]
+        cls,
+        program: str,
+        directory: Path,
+        spec: Mapping[str, Any] | None,
+        environment: Mapping[str, str],
+        descriptors: Sequence[int] = (),
+        options: Sequence[str] = (),
     ) -> "Child":
         """Start the program in its own session, with its task in `spec.json` and its output in `worker.log`.
 
         Args:
             spec: None: a program that can wait for it will be told by `brief`.
+            descriptors: open files of ours that it gets under the same numbers.
+            options: of the program, before the directory.
         """
         directory.mkdir(parents=True, exist_ok=True)
         if spec is not None:
             write_spec(directory, spec)
         with open(directory / "worker.log", "ab") as log:
             popen = subprocess.Popen(
-                [sys.executable, "-m", f"app.worker.{program}", str(directory)],
+                [sys.executable, "-m", f"app.worker.{program}", *options, str(directory)],
                 cwd=directory,
                 env=child_environment(environment) | {MARK: str(directory)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=descriptors,
             )
         _started[popen.pid] = popen
         return cls(directory, popen.pid, start_time(popen.pid) or 0.0)
@@ -220,9 +228,23 @@ def oom_kills() -> int:
     return count
 
 
+def find_child(directory: Path) -> Child | None:
+    """The child that works in this folder."""
+    children = (Child(place, pid, started) for pid, started, place in find_children(directory) if place == directory)
+    return next(children, None)
+
+
 def find_children(root: Path) -> Iterator[tuple[int, float, Path]]:
     """(pid, start time, directory) of the leading process of each child that works below `root`."""
     for process in psutil.process_iter(["cmdline", "create_time"]):
         command = process.info["cmdline"] or []
-        if "app.worker.run" in command and Path(command[-1]).is_relative_to(root):
+        if MAINS.intersection(command) and Path(command[-1]).is_relative_to(root) and leads(process.pid):
             yield process.pid, process.info["create_time"], Path(command[-1])
+
+
+def leads(pid: int) -> bool:
+    """Whether it began its session; its forks have the same command."""
+    try:
+        return os.getsid(pid) == pid
+    except OSError:  # it has ended
+        return False

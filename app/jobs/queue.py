@@ -1,57 +1,247 @@
 """Which job starts next: the queue is the pending rows, by priority, then position."""
 
+import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
-from app.database import writing
+from app.database import DATABASE_AWAY, writing
 from app.extensions import db
-from app.jobs.kinds import Kinds
+from app.jobs.devices import Placement, Plan
+from app.jobs.disk import DiskSpace
+from app.jobs.holdings import Holdings
+from app.jobs.kinds import JobKind, Kinds, Lane, Notice
 from app.jobs.model import Job, JobStatus
 from app.jobs.transitions import change
 from app.models.base import now
 
+logger = logging.getLogger("yolo.jobs")
 
-def plan(queue: Iterable[Any], running: Iterable[str], kinds: Kinds, time: datetime) -> list[int]:
-    """The ids of the jobs that start now, in their order.
+DISK_STEP = 256 * 1024**2  # bytes: free disk is told in such steps, or it would be told every round
+Reason = dict[str, Any]
+Subject = tuple[str, str, int]  # of a job: kind, type and id
+
+
+@dataclass
+class Decision:
+    """What a round of the queue has decided.
 
     Args:
-        queue: rows with id, kind and not_before, in the order of the queue.
-        running: the kind of each running job.
+        chosen: the devices of each job that starts now, in their order; () for one that needs none.
+        reasons: what each other one waits for.
     """
-    counts, chosen = Counter(running), []
-    for row in queue:
-        due = row.not_before is None or row.not_before <= time
-        if due and row.kind in kinds and counts[row.kind] < kinds[row.kind].at_once:
-            counts[row.kind] += 1
-            chosen.append(row.id)
-    return chosen
+
+    chosen: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    reasons: dict[int, Reason] = field(default_factory=dict)
+
+
+class Planner:
+    """Decides about the jobs of the queue, one after the other.
+
+    Args:
+        running: the lane of each running job. long: of each that has run for long, see JobKind.
+        devices: places the jobs that need devices.
+        space: the free disk; None: it is no matter.
+        leaving: jobs whose last process is not gone yet.
+        busy: subjects in whose folders a process of another job of theirs still works.
+    """
+
+    def __init__(
+        self,
+        kinds: Kinds,
+        running: Iterable[Lane],
+        devices: Plan,
+        space: DiskSpace | None = None,
+        leaving: Collection[int] = (),
+        busy: Collection[Subject] = (),
+        long: Iterable[Lane] = (),
+    ) -> None:
+        self.kinds, self.devices, self.space = kinds, devices, space
+        self.leaving, self.busy = leaving, busy
+        self.counts, self.long = Counter(running), Counter(long)
+
+    def plan(self, queue: Iterable[Any], time: datetime) -> Decision:
+        """Who starts, and what the others wait for.
+
+        Args:
+            queue: rows with id, kind, params, subject_type, subject_id and not_before, in the order of the queue.
+        """
+        decision = Decision()
+        for row in queue:
+            if row.kind not in self.kinds:
+                continue
+            if row.not_before is not None and row.not_before > time:
+                until = row.not_before.isoformat().replace("+00:00", "Z")
+                decision.reasons[row.id] = {"code": "schedule", "until": until}
+                continue
+            kind = self.kinds[row.kind]
+            devices, reason = self.decide(row, kind)
+            if reason is None:
+                self.counts[kind.lane(row.params)] += 1
+                decision.chosen[row.id] = devices
+            else:
+                decision.reasons[row.id] = reason
+        return decision
+
+    def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], Reason | None]:
+        """The devices of a job, and why it cannot have them now."""
+        placed = Placement(())
+        lane = kind.lane(row.params)
+        full = not kind.has_place(self.counts[lane], self.long[lane], lane.slow)
+        short = kind.disk and self.space is not None and not self.space.enough
+        leaves = row.id in self.leaving or (row.kind, row.subject_type, row.subject_id) in self.busy
+        if kind.use is not None and not full:
+            subject = (row.subject_type, row.subject_id) if row.subject_type else None
+            other = short or leaves
+            placed = self.devices.place(row.id, kind.use, kind.request(row.params), subject, other=other)
+        if placed.waits_for == "missing_device":
+            return (), {"code": "missing_device", "device": str(kind.request(row.params))}
+        if short and self.space is not None:
+            free = self.space.free // DISK_STEP * DISK_STEP
+            return (), {"code": "disk", "free": free, "needed": self.space.needed}
+        if full or leaves:
+            return (), {"code": "turn", "ahead": 0}
+        if placed.waits_for == "turn":
+            return (), {"code": "turn", "ahead": placed.ahead}
+        if placed.waits_for == "device" and placed.holder is not None:
+            holder = placed.holder
+            subject_type, subject_id = holder.subject or (None, None)
+            return (), {"code": "device", "job_id": holder.job_id, "type": subject_type, "id": subject_id}
+        return placed.devices, None
 
 
 def pending() -> Sequence[Any]:
     """The queue in its order."""
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
-    waits = select(table.id, table.kind, table.not_before).where(table.status == JobStatus.PENDING)
+    columns = (table.id, table.kind, table.params, table.subject_type, table.subject_id, table.not_before)
+    waits = select(*columns, table.waiting_for).where(table.status == JobStatus.PENDING)
     return db.session.execute(waits.order_by(table.priority.desc(), table.position, table.id)).all()
 
 
-def claim(kinds: Kinds) -> list[tuple[int, int]]:
-    """Make the jobs that can start now running ones: (id, attempt) of each. Planned on a read: most rounds change
-    nothing, and then nothing is locked."""
-    queue = pending()
+def running(kinds: Kinds) -> list[tuple[int, int]]:
+    """(id, attempt) of each job that runs as its row says."""
+    table = Job.__table__.c
+    rows = db.session.execute(select(table.id, table.attempt, table.kind).where(table.status == JobStatus.RUNNING))
+    return [(row.id, row.attempt) for row in rows if row.kind in kinds]
+
+
+def at_work_now(kinds: Kinds, time: datetime) -> tuple[list[Lane], list[Lane]]:
+    """The lane of each running job, and of each that has run for long."""
+    table = Job.__table__.c
+    columns = select(table.kind, table.params, table.started_at)
+    rows = db.session.execute(columns.where(table.status == JobStatus.RUNNING)).all()
+    known = [(kinds[row.kind], row) for row in rows if row.kind in kinds]
+    long = [kind.lane(row.params) for kind, row in known if kind.runs_long(row.started_at, time)]
+    return [kind.lane(row.params) for kind, row in known], long
+
+
+def has_place(session: Any, kind: JobKind) -> bool:
+    """Whether a job of this kind that is submitted now begins at once; those that wait already come first."""
+    unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
+    found = session.execute(select(Job.started_at, Job.params).where(unfinished & (Job.kind == kind.name))).all()
+    rows, time = [row for row in found if not kind.slow(row.params)], now()
+    return kind.has_place(len(rows), sum(kind.runs_long(row.started_at, time) for row in rows))
+
+
+def claim(
+    kinds: Kinds,
+    holdings: Holdings,
+    space: DiskSpace | None = None,
+    leaving: Collection[int] = (),
+    busy: Collection[Subject] = (),
+) -> list[tuple[int, int]]:
+    """Make the jobs that can start now running ones: (id, attempt) of each; the others learn what they wait for.
+
+    Planned on a read: most rounds change nothing, and then nothing is locked.
+    """
+    queue = [row for row in pending() if row.kind in kinds]
     if not queue:
         return []
-    table = Job.__table__.c
-    running = db.session.scalars(select(table.kind).where(table.status == JobStatus.RUNNING)).all()
-    chosen = plan(queue, running, kinds, now())
-    if not chosen:
+    time = now()
+    at_work, long = at_work_now(kinds, time)
+    planner = Planner(kinds, at_work, Plan(holdings.pool, holdings.read()), space, leaving, busy, long)
+    decision = planner.plan(queue, time)
+    changed = [row.id for row in queue if differs(row, decision)]
+    if not decision.chosen and not changed:
         return []
     with writing() as session:
-        still = Job.id.in_(chosen) & (Job.status == JobStatus.PENDING)
+        still = Job.id.in_([*decision.chosen, *changed]) & (Job.status == JobStatus.PENDING)
         rows = session.scalars(select(Job).where(still).with_for_update()).all()
+        claimed: list[Job] = []
+        notices: list[Notice] = []
         for row in rows:
-            change(row, JobStatus.RUNNING)
-        return [(row.id, row.attempt) for row in rows]
+            if row.id in decision.chosen and claim_or_fail(row, kinds, decision, holdings, notices):
+                claimed.append(row)
+        notices += announce(rows, kinds, decision)
+        started = [(row.id, row.attempt) for row in claimed]
+    for notice in notices:
+        tell(notice)
+    return started
+
+
+def tell(notice: Notice) -> None:
+    """What is committed holds, whether or not anybody hears of it."""
+    try:
+        notice()
+    except Exception:
+        db.session.rollback()
+        logger.exception("telling what the queue has decided")
+
+
+def differs(row: Any, decision: Decision) -> bool:
+    """Whether a job that goes on waiting does so for something else."""
+    return row.id not in decision.chosen and row.waiting_for != decision.reasons.get(row.id)
+
+
+def claim_row(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings) -> bool:
+    """Make it a running job on its devices, in the caller's write transaction; False where they are taken by now."""
+    use, devices = kinds[row.kind].use, decision.chosen[row.id]
+    if use is not None:
+        if holdings.pool.blocker(use, devices, holdings.read()) is not None:
+            return False
+        holdings.displace(use, devices)
+    change(row, JobStatus.RUNNING, devices=list(devices) or None)
+    return True
+
+
+def claim_or_fail(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings, notices: list[Notice]) -> bool:
+    """`take`, and have its record follow. A row that cannot be claimed has failed: it must not stop the queue."""
+    job_id, record = row.id, kinds[row.kind].record
+    try:
+        with db.session.begin_nested():
+            if not claim_row(row, kinds, decision, holdings):
+                return False
+            if record is not None:
+                notices.append(record.claimed(row))
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:
+        logger.exception("job %s cannot be claimed", job_id)
+        change(row, JobStatus.FAILED, error={"code": "code", "message": f"cannot be claimed: {type(error).__name__}"})
+        return False
+    return True
+
+
+def announce(rows: Sequence[Job], kinds: Kinds, decision: Decision) -> list[Notice]:
+    """Write down what each waits for now; what is to be told after the commit."""
+    for row in rows:
+        if row.status == JobStatus.PENDING:
+            row.waiting_for = decision.reasons.get(row.id)
+    notices: list[Notice] = []
+    for name in {row.kind for row in rows}:
+        record = kinds[name].record
+        if record is None:
+            continue
+        try:
+            with db.session.begin_nested():
+                mine = [row for row in rows if row.kind == name and not JobStatus(row.status).ended]
+                notices.append(record.waits(mine))
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # another kind must not wait for it
+            logger.exception("what jobs of the kind %s wait for", name)
+    return notices

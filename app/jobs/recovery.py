@@ -1,48 +1,77 @@
 """What follows when a child ended without saying how."""
 
-from pathlib import Path
+import logging
+import signal
+from typing import Any
 
-from app.events import Failed
+from app.core.children import PART_IS_MISSING, PROGRAM_CHANGED, TAKES_LONG
+from app.events import Failed, Refused
 from app.jobs.kinds import JobKind
-from app.jobs.model import Job, JobStatus
-from app.jobs.process import Child, oom_kills
+from app.jobs.model import CANCEL, Job, JobStatus
+from app.jobs.process import CRASHES, Child, oom_kills
 from app.jobs.transitions import change
 
-LOST = {"killed", "stalled"}  # the work itself may be sound: it begins anew
-SIGKILL = -9
+DEVICE_TAKEN = "device_taken"  # by a job that displaces it
+LOST = {"killed", "stalled", PROGRAM_CHANGED}  # the work itself may be sound: it begins anew
+MEMORY = ("memoryerror", "out of memory", "allocate memory", "memory allocation", "bad_alloc")
 
 
-def classify(child: Child, memory_kills: int) -> Failed:
+def classify(child: Child, memory_kills: int, limited: bool = False, damaged: bool = False) -> Failed:
     """Why a child ended without a terminal event: by its exit status, its output and the system's own kills.
 
     Args:
         memory_kills: how often the system had killed for memory when the child started.
+        limited: its memory had a limit.
+        damaged: lines of its event file cannot be read.
     """
     code, tail = child.exit_code(), child.log_tail()
     lower = tail.lower()
+    if damaged and code == 0:  # its last word is lost
+        return Failed("killed", "the event file was damaged, and the process's result with it")
     if "no space left on device" in lower:
         return Failed("disk_full", "no space left on device", tail)
-    if any(part in lower for part in ("memoryerror", "out of memory", "allocate memory", "bad_alloc")):
+    if any(part in lower for part in MEMORY):
         return Failed("out_of_memory", "out of memory", tail)
-    if code in {None, SIGKILL} and oom_kills() > memory_kills:
+    if code in {None, -signal.SIGKILL} and oom_kills() > memory_kills:
         return Failed("out_of_memory", "the system's memory ran out, and it killed the process", tail)
+    if limited and code in CRASHES:
+        return Failed("out_of_memory", f"{signal.Signals(-code).name} at the limit of its memory", tail)
+    if code in {None, 1} and (missing := PART_IS_MISSING.search(tail)):
+        return Failed(PROGRAM_CHANGED, missing[0], tail)
     if code is None:
         return Failed("killed", "the process ended while the server was away", tail)
     if code < 0:
-        return Failed("killed", f"signal {-code}", tail)
+        return Failed("killed", f"signal {-code}, {signal.Signals(-code).name}", tail)
+    if code == 0:
+        return Failed("code", "the process ended without a result", tail)
     return Failed("code", f"the process ended with status {code}", tail)
+
+
+def level_of(failure: Failed) -> int:
+    """How the log has it: nothing is wrong where others have the device or the place."""
+    return logging.INFO if failure.kind in {DEVICE_TAKEN, TAKES_LONG} else logging.ERROR
 
 
 def conclude(job: Job, kind: JobKind, failure: Failed) -> None:
     """The job is cancelled where that was asked for, begins anew where its kind allows it, or has failed."""
-    if job.stop_mode == "cancel":
+    if job.stop_mode == CANCEL:
         change(job, JobStatus.CANCELLED)
     elif failure.kind in LOST and job.restarts < kind.restarts:
         change(job, JobStatus.PENDING, restarts=job.restarts + 1)
+    elif (params := kind.again(job, failure)) is not None:
+        change(job, JobStatus.PENDING, params=params)
     else:
-        change(job, JobStatus.FAILED, error={"code": failure.kind, "message": failure.error})
+        change(job, JobStatus.FAILED, error=error_of(failure))
 
 
-def attempt_dir(root: Path, token: str, attempt: int) -> Path:
-    """Where an attempt has its files."""
-    return root / token / str(attempt)
+def refuse(job: Job, verdict: Refused) -> None:
+    """What the job was given cannot be used; its kind has the text for the reason."""
+    change(job, JobStatus.FAILED, error=error_of(verdict))
+
+
+def error_of(event: Failed | Refused) -> dict[str, Any]:
+    """An ending as the row's `error` has it."""
+    if isinstance(event, Failed):
+        return {"code": event.kind, "message": event.error}
+    reason = {"code": event.code, "data": event.data}
+    return {"code": event.kind, "message": event.code, "reason": reason}

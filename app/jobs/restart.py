@@ -12,32 +12,44 @@ from app.extensions import db
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.process import Child, find_children
-from app.jobs.recovery import attempt_dir
 from app.jobs.transitions import change
 
 logger = logging.getLogger("yolo.jobs")
 
 
-def take_over(kinds: Kinds, root: Path) -> list[tuple[int, int]]:
+def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[int, int]]:
     """(id, attempt) of each job to be supervised again; children and folders without a job are removed.
+
+    `root` has the folders of jobs, `data` those of all children; by default it is the same.
 
     A job whose result was for somebody who waited in a request of the earlier server has failed: nobody waits any more.
     """
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
     unfinished = table.status.in_([JobStatus.PENDING, JobStatus.RUNNING])
-    columns = (table.id, table.kind, table.token, table.attempt, table.status, table.runner)
+    columns = (
+        table.id,
+        table.kind,
+        table.params,
+        table.subject_id,
+        table.token,
+        table.attempt,
+        table.status,
+        table.runner,
+    )
     rows = db.session.execute(select(*columns).where(unfinished))
     followed, kept = [], set()
     for row in rows.all():
-        if row.kind not in kinds or not kinds[row.kind].lasts:
-            patiently(partial(fail, row.id))
+        if row.kind not in kinds or not kinds[row.kind].outlasts_server(row):
+            talks = row.kind in kinds and kinds[row.kind].links is not None  # with that server, and ended with it
+            patiently(partial(cancel if talks else fail, row.id))
         elif row.status == JobStatus.RUNNING:
             followed.append((row.id, row.attempt))
-            if row.runner:  # else its process was never written down, and another one will be started
-                kept.add(attempt_dir(root, row.token, row.attempt))
+            kind = kinds[row.kind]
+            if row.runner or kind.directory:  # else its process was never written down, and another one will be started
+                kept.add(kind.directory_of(row, root))
         else:
             kept.add(root / row.token)
-    end_orphans(root, kept)
+    end_orphans(data or root, kept)
     remove_leftovers(root)
     return followed
 
@@ -48,6 +60,11 @@ def fail(job_id: int) -> None:
         error = {"code": "interrupted", "message": "the server was restarted"}
         change(job, JobStatus.FAILED, error=error)
     logger.warning("job %s (%s) was interrupted by a restart", job_id, job.kind)
+
+
+def cancel(job_id: int) -> None:
+    with writing() as session:
+        change(session.get_one(Job, job_id), JobStatus.CANCELLED)
 
 
 def end_orphans(root: Path, kept: set[Path]) -> None:

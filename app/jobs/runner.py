@@ -10,8 +10,8 @@ from app.extensions import socketio
 class Runner(Protocol):
     """Where attempts run."""
 
-    def start(self, job_id: int, attempt: int) -> None:
-        """Begin to supervise the attempt; returns at once."""
+    def start(self, job_id: int, attempt: int, follows: bool = False) -> None:
+        """Begin to supervise the attempt, which an earlier server may have begun; returns at once."""
 
 
 class LocalRunner:
@@ -25,9 +25,9 @@ class LocalRunner:
     def __init__(self, app: Flask, supervise: "Supervise") -> None:
         self.app, self._supervise = app, supervise
 
-    def start(self, job_id: int, attempt: int) -> None:
-        socketio.start_background_task(self._supervise, self.app, job_id, attempt)
+    def start(self, job_id: int, attempt: int, follows: bool = False) -> None:
+        socketio.start_background_task(self._supervise, self.app, job_id, attempt, follows)
 
 
 class Supervise(Protocol):
-    def __call__(self, app: Flask, job_id: int, attempt: int) -> None: ...
+    def __call__(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None: ...

@@ -1,243 +1,285 @@
-"""Supervises one child process: events, heartbeat, stop requests, and how it ended."""
+"""Supervises one child process: events, output, heartbeat, stop requests, and how it ended."""
 
 import logging
-import shutil
 import signal
-import socket
 import time
-from collections.abc import Callable
-from errno import EDQUOT, ENOSPC
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask import Flask
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.database import patiently, writing
-from app.events import Advanced, Failed, Finished, Stopped
+from app.database import DATABASE_AWAY, patiently
+from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
-from app.jobs.kinds import JobKind, Kinds
-from app.jobs.live import Live
-from app.jobs.model import Job, JobStatus
-from app.jobs.process import ASK_S, TERM_S, Child, Pulse, oom_kills
-from app.jobs.recovery import attempt_dir, classify, conclude
-from app.jobs.transitions import change
+from app.jobs.attempt import AttemptRow, Superseded
+from app.jobs.ending import Ending
+from app.jobs.kinds import JobKind
+from app.jobs.launch import Launch
+from app.jobs.model import DISPLACED, Job, JobStatus
+from app.jobs.output import LAST_PIECE, PIECE, Piece, read_lines
+from app.jobs.process import Child, find_child, oom_kills
+from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
+from app.jobs.supervisor_context import SupervisorContext
+from app.jobs.watch import RequestedStop, Vigil
 
 logger = logging.getLogger("yolo.jobs")
 
-POLL_S = 0.05
-SILENT_S = 60.0  # without a heartbeat
 LEAVE_S = 30.0  # from the last event to the end of the process
-STOP_LOOK_S = 0.5  # between two looks for a stop request
-
-
-class Superseded(Exception):
-    """The job is not this run's any more: another attempt has it, or its row is gone."""
+CHECK_S = 0.5  # between two looks for a stop request, and at the output
+DISK_S = 5.0
+RETRY_S = 1.0
+TRIES = 5  # of a step that fails for no reason that we know, before the job has failed
 
 
 class Supervisor:
-    """One attempt of a job, from its start, or from where an earlier server left off, to its end.
+    """One attempt of a job, to its end.
 
     Args:
-        root: the folder of all jobs.
-        changed: called with the job after each commit.
+        follows: whether an earlier server began it.
     """
 
-    def __init__(
-        self, kinds: Kinds, live: Live, root: Path, job_id: int, attempt: int, changed: Callable[[Job], None]
-    ) -> None:
-        self.kinds, self.live, self.root, self.changed = kinds, live, root, changed
-        self.job_id, self.attempt = job_id, attempt
-        self.offset = 0
-        self.child: Child | None = None
-        self.terminal: Finished | Failed | Stopped | None = None
-        self.failure: Failed | None = None  # why we ended the child ourselves
-        self.began = self.looked_at = time.monotonic()
-        self.pulse: Pulse | None = None
-        self.asked_at: float | None = None
-        self.ended_at = 0.0
+    kind: JobKind
+    child: Child
+    directory: Path
+    vigil: Vigil
+    requested: RequestedStop
+
+    def __init__(self, context: SupervisorContext, job_id: int, attempt: int, follows: bool = False) -> None:
+        self.context, self.job_id, self.attempt, self.follows = context, job_id, attempt, follows
+        self.row = AttemptRow(job_id, attempt)
+        self.subject: tuple[str, int] | None = None
+        self.devices: tuple[str, ...] = ()
+        self.known = False  # whether it has read its job
+        self.started = self.recorded = False  # whether there is a child, and whether its ending is written down
+        self.offset, self.output_offset = 0, 0
+        self.terminal: Event | None = None
+        self.failure: Failed | None = None  # why we ended the child ourselves, or why it ended
+        self.damaged: set[int] = set()  # places in the event file
+        self.damage_reported = False
+        self.ended_at = self.stop_checked_at = self.output_at = self.disk_checked_at = 0.0
         self.memory_kills = oom_kills()
 
     def run(self, app: Flask) -> None:
-        """Until the child is gone and its ending is committed; a background task. Never raises: a job that nobody
-        watches would stay `running` for good."""
-        with app.app_context():
+        """Until the child is gone and its ending is committed; a background task. Never raises. Where the ending can't
+        be written the row stays `running`, and a later round of the queue takes it up again."""
+        try:
+            with app.app_context():
+                alive = self.begin()
+            while alive:
+                alive = self.try_step(app)
+            with app.app_context():
+                self.finish()
+        except Superseded:
+            logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
+        except Exception as error:
+            logger.exception("job %s", self.job_id)
             try:
-                self.watch()
-            except Superseded:
-                logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
-            except Exception as error:
-                logger.exception("job %s", self.job_id)
-                if self.child is not None:  # nobody would watch it any more
-                    self.child.signal(signal.SIGKILL)
-                    self.child.sweep()
-                self.end(Failed("code", f"{type(error).__name__}: {error}"))
+                with app.app_context():
+                    self.give_up(error)
+            except Exception:
+                logger.exception("job %s: its ending is not written down", self.job_id)
 
-    def watch(self) -> None:
-        """Start or find the child, follow it, record its ending.
+    def try_step(self, app: Flask) -> bool:
+        """A step, again and again while something prevents it; False when there is nothing more to watch.
 
         Raises:
-            Superseded: the job is another run's.
+            Superseded: the job is another run's. Exception: it fails each time.
         """
-        kind, child = self.begin()
-        if child is None:
-            return
-        self.child = child
-        self.live.begin(self.job_id)
-        alive = True
-        while alive:
-            alive = child.alive()  # before reading: what it said until then is in the file
-            self.read(child)
-            if alive:
-                self.look_after(kind, child)
-                socketio.sleep(POLL_S)
-        child.sweep()
-        self.end(self.terminal or self.failure or classify(child, self.memory_kills))
+        for number in range(1, TRIES + 1):
+            try:
+                with app.app_context():
+                    alive = self.step()
+            except DATABASE_AWAY as error:  # the event file keeps what cannot be written now
+                logger.warning("job %s: database: %s", self.job_id, getattr(error, "orig", error))
+                socketio.sleep(RETRY_S)
+                return True
+            except Superseded:
+                raise
+            except Exception:
+                if number == TRIES:
+                    raise
+                logger.exception("job %s: supervising", self.job_id)
+                socketio.sleep(RETRY_S)
+            else:
+                socketio.sleep(self.kind.poll_s if alive else 0)
+                return alive
+        return True
 
-    def begin(self) -> tuple[JobKind, Child | None]:
-        """The child of this attempt: started, or found again after a restart of the server."""
-        job = patiently(self.present)
-        kind, directory = self.kinds[job.kind], attempt_dir(self.root, job.token, job.attempt)
+    def give_up(self, error: Exception) -> None:
+        """Nobody would watch the child any more."""
+        if self.started:
+            self.child.signal(signal.SIGKILL)
+            self.child.sweep()
+        cause = getattr(error, "orig", None) or error  # what the database says, without statement and values
+        self.end(Failed("code", f"{type(error).__name__}: {cause}"))
+
+    # Starting.
+
+    def begin(self) -> bool:
+        """Start the child of this attempt, or find it again after a restart of the server; whether there is one."""
+        job = patiently(self.row.present)
+        self.kind = self.context.kinds[job.kind]
+        self.directory = self.kind.directory_of(job, self.context.root)
+        self.subject = (job.subject_type, job.subject_id) if job.subject_type and job.subject_id else None
+        self.devices = tuple(job.devices or ())
+        self.known = True
+        child = self.running_child(job) or Launch(self.context, self.kind, self.row, self.directory).start(job)
+        if isinstance(child, Failed):
+            self.end(child)
+            return False
+        self.child, self.started = child, True  # whatever fails from here on, it must not be left alone
+        self.vigil, self.requested = Vigil(child, self.kind), RequestedStop(child)
+        if (record := self.kind.record) is not None:
+            self.offset, self.output_offset = patiently(lambda: record.position(self.job_id))
+        self.context.live.begin(self.job_id)
+        return True
+
+    def running_child(self, job: Job) -> Child | None:
+        """The child that an earlier server started; one that is gone where its files are all that is left."""
         if job.runner:
-            return kind, Child(directory, job.runner["pid"], job.runner["started"])
-        shutil.rmtree(directory, ignore_errors=True)  # of a server that ended before it could write down the process
-        try:
-            spec = dict(kind.spec(job, directory)) | {"program": kind.program}
-            db.session.remove()  # no transaction stays open while the process starts
-            child = Child.start("run", directory, spec, kind.environment)
-        except Exception as error:
-            logger.exception("job %s: start", self.job_id)
-            self.end(Failed("disk_full" if is_full(error) else "code", f"the process cannot be started: {error}"))
-            return kind, None
-        try:
-            patiently(lambda: self.remember(child))
-        except BaseException:
-            child.signal(signal.SIGKILL)
-            raise
-        return kind, child
+            logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
+            return Child(self.directory, job.runner["pid"], job.runner["started"])
+        if self.kind.directory is not None and self.follows and self.directory.exists():
+            return find_child(self.directory) or Child(self.directory, 0, 0.0)
+        return None
 
-    def remember(self, child: Child) -> None:
-        """Which process it is, so that the next server finds it."""
-        with writing() as session:
-            job = self.locked(session)
-            job.runner = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
-        self.changed(self.present())
+    # Watching.
 
-    def read(self, child: Child) -> None:
-        """What the child said since the last time."""
-        try:
-            for offset, envelope in child.events(self.offset):
-                self.offset, event = offset, envelope.event
-                if isinstance(event, Advanced):
-                    self.live.advance(self.job_id, event.done, event.total, event.stage)
-                elif isinstance(event, Finished | Failed | Stopped):
-                    self.terminal, self.ended_at = event, time.monotonic()
-        except ValueError as error:
-            self.kill(child, Failed("code", f"the event file cannot be read: {error}"))
+    def step(self) -> bool:
+        """Read once, decide once; False when there is nothing more to watch."""
+        alive = self.child.alive()  # before reading: what it said until then is in the file
+        self.read(alive)
+        if alive:
+            self.check_limits()
+            return True
+        if self.terminal is None and self.failure is None:
+            limited, damaged = self.kind.memory_limit, bool(self.damaged)
+            self.failure = classify(self.child, self.memory_kills, limited, damaged)
+        self.child.sweep()
+        if not self.recorded:
+            self.end(self.terminal or self.failure or Failed("code", "no reason"))
+        return False
 
-    def look_after(self, kind: JobKind, child: Child) -> None:
+    def read(self, alive: bool) -> None:
+        """What the child said and printed since the last time."""
+        envelopes = list(self.child.events(self.offset, self.skip_line))
+        output = self.new_output(alive, bool(envelopes))
+        if self.kind.record is None:
+            self.handle(envelopes)
+        elif envelopes or output is not None:
+            self.kind.record.apply(self.job_id, self.attempt, envelopes, output)
+            if output is not None:
+                self.output_offset, self.output_at = output.offset, time.monotonic()
+        if envelopes:
+            self.offset = envelopes[-1][0]
+        for _offset, envelope in envelopes:
+            self.vigil.note(envelope.event)
+            if envelope.event.terminal and self.terminal is None:
+                self.terminal, self.ended_at = envelope.event, time.monotonic()
+        self.announce(envelopes)
+        self.report_damage()
+
+    def handle(self, envelopes: Sequence[tuple[int, Envelope]]) -> None:
+        for _offset, envelope in envelopes:
+            if isinstance(envelope.event, Advanced):
+                event = envelope.event
+                self.context.live.advance(self.job_id, event.done, event.total, event.stage)
+            elif isinstance(envelope.event, Stage) and envelope.event.name in self.kind.stages:
+                name = envelope.event.name
+                self.context.live.enter(self.job_id, name, self.kind.stages[name])
+            if self.kind.apply is not None and not envelope.event.terminal:
+                self.kind.apply(patiently(self.row.present), envelope.event, self.directory)
+                db.session.rollback()  # the next look at the row must not be at an old one
+
+    def announce(self, envelopes: Sequence[tuple[int, Envelope]]) -> None:
+        """Of a job whose record another service keeps: how far it is, and that it has ended."""
+        if self.kind.record is None or not envelopes:
+            return
+        if self.terminal is not None and not self.recorded:
+            self.context.changed(self.accepted(self.row.anyhow()))
+        elif self.terminal is None and self.context.live.wanted(self.job_id):
+            self.context.live.show(self.job_id, self.kind.record.progress([self.row.anyhow()])[self.job_id])
+
+    def accepted(self, job: Job) -> Job:
+        """Its ending counts where it is written down; one of another kind of work says nothing, and how the process
+        ends will tell."""
+        self.recorded = job.status != JobStatus.RUNNING or job.attempt != self.attempt
+        if not self.recorded:
+            logger.error("job %s: %s is no ending of its kind", self.job_id, type(self.terminal).__name__)
+            self.terminal = None
+        return job
+
+    def new_output(self, alive: bool, at_once: bool) -> Piece | None:
+        """Whole lines that follow the last ones; unless `at_once`, at most twice a second."""
+        if self.kind.record is None or (alive and not at_once and time.monotonic() - self.output_at < CHECK_S):
+            return None
+        piece = read_lines(self.directory, self.output_offset, PIECE if alive else LAST_PIECE)
+        return piece if piece.offset > piece.start else None
+
+    def skip_line(self, offset: int) -> None:
+        """A line of the event file is no event; those before and after it count."""
+        if offset not in self.damaged:
+            logger.error("job %s: %s/events.jsonl is damaged at byte %s", self.job_id, self.directory, offset)
+        self.damaged.add(offset)
+
+    def report_damage(self) -> None:
+        if self.damaged and not self.damage_reported and self.kind.record is not None:
+            self.kind.record.damaged(self.job_id, self.attempt)
+            self.damage_reported = True
+
+    def check_limits(self) -> None:
         """Everything that can end a child that runs. By a clock that neither sleep nor a changed time disturbs."""
         present = time.monotonic()
         if self.terminal is not None:
             if present - self.ended_at > LEAVE_S:
-                child.signal(signal.SIGKILL)
+                self.child.signal(signal.SIGKILL)
             return
-        self.pulse = self.pulse or Pulse(child)
-        if self.pulse.silent_s() > SILENT_S:
-            self.kill(child, Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s"))
-        elif kind.limit_s and present - self.began > kind.limit_s:
-            self.kill(child, Failed("slow", f"not done within {kind.limit_s:.0f} s"))
-        if present - self.looked_at >= STOP_LOOK_S:
-            self.looked_at = present
-            self.heed_stop(child)
+        if (failure := self.vigil.failure()) is not None:
+            self.kill(failure)
+        if present - self.stop_checked_at >= CHECK_S:
+            self.stop_checked_at = present
+            self.check_stop()
+        if present - self.disk_checked_at >= DISK_S:
+            self.disk_checked_at = present
+            self.check_disk()
 
-    def heed_stop(self, child: Child) -> None:
-        """Ask, then TERM, then KILL, each timed."""
+    def check_stop(self) -> None:
         try:
-            stop = self.present().stop_mode
-        except (OperationalError, PoolTimeout):  # another process holds the database: look again later
-            return
+            mode = self.row.present().stop_mode
         finally:
             db.session.rollback()
-        if stop is None:
-            return
-        if self.asked_at is None:
-            self.asked_at = time.monotonic()
-            child.ask_to_stop(stop)
-            return
-        waited = time.monotonic() - self.asked_at
-        if waited > ASK_S + TERM_S:  # a stopped process keeps TERM pending
-            child.signal(signal.SIGKILL)
-        elif waited > ASK_S:
-            child.signal(signal.SIGTERM)
+        if mode == DISPLACED:
+            self.kill(Failed(DEVICE_TAKEN, "another job has its device"))
+        else:
+            self.requested.follow(mode)
 
-    def kill(self, child: Child, failure: Failed) -> None:
-        logger.error("job %s: %s", self.job_id, failure.error)
+    def check_disk(self) -> None:
+        if not self.kind.disk or self.kind.record is None or self.context.disk is None or self.requested.mode:
+            return
+        space = self.context.disk.space()
+        if space.short:
+            logger.warning("job %s: %s bytes free", self.job_id, space.free)
+            self.kind.record.disk_short(self.job_id, space)
+
+    def kill(self, failure: Failed) -> None:
+        logger.log(level_of(failure), "job %s: %s", self.job_id, failure.error)
         self.failure = self.failure or failure
-        child.signal(signal.SIGKILL)
+        self.child.signal(signal.SIGKILL)
 
-    # The row.
+    # The ending.
 
-    def present(self) -> Job:
-        """
-        Raises:
-            Superseded: the job is another run's.
-        """
-        return self.mine(db.session.get(Job, self.job_id, populate_existing=True))
-
-    def locked(self, session: object) -> Job:
-        return self.mine(session.get(Job, self.job_id, with_for_update=True))  # type: ignore[attr-defined]
-
-    def mine(self, job: Job | None) -> Job:
-        if job is None or job.attempt != self.attempt or job.status != JobStatus.RUNNING:
-            raise Superseded
-        return job
-
-    def end(self, event: Finished | Failed | Stopped) -> None:
-        """Record the ending, then remove the attempt's files; those of a failure stay until the janitor comes."""
+    def end(self, event: Event) -> None:
+        ending = Ending(self.context, self.kind, self.row, self.directory)
         try:
-            job = patiently(lambda: self.record(event))
+            job = ending.write(event)
         except Superseded:
             return
-        if isinstance(event, Failed):
-            output = {"output": event.traceback}
-            logger.error("job %s (%s): %s: %s", job.id, job.kind, event.kind, event.error, extra=output)
-        if job.status != JobStatus.FAILED:
-            shutil.rmtree(attempt_dir(self.root, job.token, self.attempt).parent, ignore_errors=True)
-        self.changed(job)
+        self.recorded = True
+        ending.tell(job, event)
 
-    def record(self, event: Finished | Failed | Stopped) -> Job:
-        """The row as the event leaves it."""
-        result = None
-        if isinstance(event, Finished):
-            event, result = self.collect(event)
-        with writing() as session:
-            job = self.locked(session)
-            if isinstance(event, Finished):
-                change(job, JobStatus.COMPLETED, result=result, progress=self.last_progress())
-            elif isinstance(event, Stopped) and job.stop_mode is None:  # the server, or the machine, was stopped
-                change(job, JobStatus.PENDING)
-            elif isinstance(event, Stopped):
-                change(job, JobStatus.CANCELLED)
-            else:
-                conclude(job, self.kinds[job.kind], event)
-        return db.session.get_one(Job, self.job_id)
-
-    def collect(self, event: Finished) -> tuple[Finished | Failed, dict[str, object] | None]:
-        """Take what the program made; a disk that is full then fails the job."""
-        job = self.present()
-        directory = attempt_dir(self.root, job.token, self.attempt)
-        try:
-            return event, self.kinds[job.kind].collect(job, event.result, directory)
-        except OSError as error:
-            kind = "disk_full" if is_full(error) else "code"
-            return Failed(kind, f"{type(error).__name__}: {error}"), None
-
-    def last_progress(self) -> dict[str, object]:
-        meter = self.live.meters.get(self.job_id)
-        return meter.read() if meter else {}
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether a disk, or somebody's share of it, is full."""
-    return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}
+    def finish(self) -> None:
+        """Behind the end: its device is still its own."""
+        if self.started:
+            logger.info("job %s: process %s is gone", self.job_id, self.child.pid)
+        if (record := self.kind.record) is not None:
+            patiently(lambda: record.left(self.job_id), DATABASE_AWAY)

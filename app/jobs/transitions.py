@@ -1,4 +1,4 @@
-"""Every change of a job's status, and the columns that go with it. Nothing else writes them."""
+"""Every change of a job's status, and the columns that it resets. How a running one is to end is not here."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,18 @@ from app.errors import IllegalTransition
 from app.jobs.model import Job, JobStatus
 from app.models.base import now
 
-PENDING, RUNNING = JobStatus.PENDING, JobStatus.RUNNING
+PENDING, RUNNING, PAUSED = JobStatus.PENDING, JobStatus.RUNNING, JobStatus.PAUSED
 COMPLETED, FAILED, CANCELLED = JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED
 
 Value = Any | Callable[[], Any]
-OVER: dict[str, Value] = {"ended_at": now, "runner": None, "stop_mode": None, "stop_requested_at": None}
+AT_REST: dict[str, Value] = {
+    "runner": None,
+    "devices": None,
+    "waiting_for": None,
+    "stop_mode": None,
+    "stop_requested_at": None,
+}
+OVER = AT_REST | {"ended_at": now}
 
 # What each change sets, beside what its caller gives; a callable is called.
 CHANGES: dict[tuple[JobStatus, JobStatus], dict[str, Value]] = {
@@ -19,6 +26,8 @@ CHANGES: dict[tuple[JobStatus, JobStatus], dict[str, Value]] = {
         "started_at": now,
         "ended_at": None,
         "runner": None,
+        "devices": None,
+        "waiting_for": None,
         "progress": dict,
         "stop_mode": None,
         "stop_requested_at": None,
@@ -27,7 +36,12 @@ CHANGES: dict[tuple[JobStatus, JobStatus], dict[str, Value]] = {
     },
     (PENDING, CANCELLED): OVER,
     (PENDING, FAILED): OVER,
-    (RUNNING, PENDING): {"runner": None, "progress": dict, "started_at": None},
+    (PENDING, PAUSED): AT_REST,
+    (RUNNING, PENDING): AT_REST | {"progress": dict, "started_at": None},
+    (RUNNING, PAUSED): AT_REST | {"progress": dict, "started_at": None},
+    (PAUSED, PENDING): AT_REST,
+    (PAUSED, CANCELLED): OVER,
+    (PAUSED, FAILED): OVER,
     (RUNNING, COMPLETED): OVER | {"error": None},
     (RUNNING, FAILED): OVER | {"result": None},
     (RUNNING, CANCELLED): OVER | {"result": None, "error": None},

@@ -1,28 +1,85 @@
 """A job as the API shows it."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypedDict
 
 from app.jobs.live import Live
 from app.jobs.model import Job
+from app.jobs.progress import JobProgress
 from app.jobs.texts import error_text
 
-EMPTY = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
+
+class JobSubject(TypedDict):
+    """What a job is about."""
+
+    type: str
+    id: int | None
 
 
-def job_out(job: Job, live: Live) -> dict[str, Any]:
-    """As JobOut takes it; the reason of a failure in the language of the context."""
+class JobError(TypedDict):
+    """Why a job has failed; the message in the language of the context."""
+
+    code: str
+    message: str
+
+
+class JobView(TypedDict):
+    """A job as JobOut takes it."""
+
+    id: int
+    kind: str
+    subject: JobSubject | None
+    subject_name: str | None
+    status: str
+    progress: JobProgress
+    device: str | None
+    runner: str | None
+    attempt: int
+    stop_requested: bool
+    created_at: datetime
+    created_by: int | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    error: JobError | None
+    result: dict[str, Any] | None
+
+
+class JobPage(TypedDict):
+    """A page of jobs as JobPage of the schemas takes it."""
+
+    jobs: list[JobView]
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
+def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], str]) -> list[JobView]:
+    """Each as JobOut takes it; the reason of a failure in the language of the context.
+
+    Args:
+        names: of subjects, by type and id.
+    """
+    progress = live.progress_of(jobs)
+    return [out(job, progress[job.id], names) for job in jobs]
+
+
+def out(job: Job, progress: JobProgress, names: Mapping[tuple[str, int], str]) -> JobView:
     code = (job.error or {}).get("code")
     return {
         "id": job.id,
         "kind": job.kind,
         "subject": {"type": job.subject_type, "id": job.subject_id} if job.subject_type else None,
+        "subject_name": names.get((job.subject_type or "", job.subject_id or 0)),
         "status": job.status,
-        "progress": EMPTY | live.progress(job),
-        "device": "cpu",
+        "progress": progress,
+        "device": ",".join(job.devices) if job.devices else None,
         "runner": (job.runner or {}).get("host"),
         "attempt": job.attempt,
         "stop_requested": job.stop_mode is not None,
         "created_at": job.created_at,
+        "created_by": job.created_by,
         "started_at": job.started_at,
         "ended_at": job.ended_at,
         "error": {"code": code, "message": error_text(code)} if code else None,

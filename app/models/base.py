@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 from sqlalchemy import DateTime, Float, Text
-from sqlalchemy.orm import mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from app.access.principal import current_account_id
 from app.errors import IllegalTransition
 from app.extensions import Base, db
 from app.models.status import TRANSITIONS
@@ -50,6 +51,13 @@ class UTCDateTime(TypeDecorator):
 def now() -> datetime:
     """The current time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+class Created:
+    """A row that a person made."""
+
+    # The account's id; None: the owner of the installation, or the server itself.
+    created_by: Mapped[int | None] = mapped_column(default=current_account_id, index=True)
 
 
 class Transitions:

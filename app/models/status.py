@@ -1,4 +1,4 @@
-"""The statuses, and which may follow which."""
+"""The statuses, and which may follow which; of a training: services/trainer/transitions.py."""
 
 from enum import StrEnum
 
@@ -29,7 +29,7 @@ class TrainingStatus(StrEnum):
         return self in {TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
-# By kind of status first: "pending" of a dataset and "pending" of a training are equal as dictionary keys.
+# By kind of status first: "pending" of two kinds are equal as dictionary keys.
 TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
     DatasetStatus: {
         DatasetStatus.PENDING: frozenset({DatasetStatus.VALIDATING, DatasetStatus.INVALID}),
@@ -41,24 +41,5 @@ TRANSITIONS: dict[type[StrEnum], dict[StrEnum, frozenset[StrEnum]]] = {
         RevisionStatus.BUILDING: frozenset({RevisionStatus.READY, RevisionStatus.FAILED}),
         RevisionStatus.READY: frozenset(),
         RevisionStatus.FAILED: frozenset({RevisionStatus.BUILDING}),
-    },
-    TrainingStatus: {
-        TrainingStatus.PENDING: frozenset(
-            {TrainingStatus.RUNNING, TrainingStatus.PAUSED, TrainingStatus.CANCELLED, TrainingStatus.FAILED}
-        ),
-        TrainingStatus.RUNNING: frozenset(
-            {
-                TrainingStatus.COMPLETED,
-                TrainingStatus.FAILED,
-                TrainingStatus.CANCELLED,
-                TrainingStatus.PAUSED,
-                TrainingStatus.PENDING,  # goes on by itself after a crash
-            }
-        ),
-        TrainingStatus.PAUSED: frozenset({TrainingStatus.PENDING, TrainingStatus.CANCELLED, TrainingStatus.FAILED}),
-        # More epochs, another try: the same training goes on.
-        TrainingStatus.COMPLETED: frozenset({TrainingStatus.PENDING}),
-        TrainingStatus.FAILED: frozenset({TrainingStatus.PENDING}),
-        TrainingStatus.CANCELLED: frozenset({TrainingStatus.PENDING}),
     },
 }

@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import JSONText, Model, Real, UTCDateTime, now
+from app.models.base import Created, JSONText, Model, Real, UTCDateTime, now
 from app.models.training import Training
 
 
-class Test(Model):
+class Test(Created, Model):
     """One image that a trained model was tried on."""
 
     __test__ = False  # not a test case for pytest

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import JSONText, Model, Real, Transitions, UTCDateTime, now
+from app.core.metrics import ClassMetrics
+from app.models.base import Created, JSONText, Model, Real, UTCDateTime, now
 from app.models.dataset import Dataset
 from app.models.status import TrainingStatus
 
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     from app.models.test import Test
 
 
+UPLOADED = "uploaded"  # kind of `start`
+
+
 def new_position() -> int:
     """Behind all others in the queue: the time, in µs."""
     return time.time_ns() // 1000
 
 
-class Training(Transitions, Model):
-    """One training run; its files are below `data/models/{id}`."""
+class Training(Created, Model):
+    """One training run; its files are below `data/models/{id}`. Its status: services/trainer/transitions.py."""
 
     __tablename__ = "training"
     __table_args__ = (Index("ix_training_status_created", "status", "created_at"),)
@@ -48,11 +52,14 @@ class Training(Transitions, Model):
     params: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # further ultralytics parameters
     task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
     architecture: Mapped[str | None] = mapped_column(String(40))  # "yolo11n-seg"; None: YOLOv8 of `model_version`
-    # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}
+    # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}; of
+    # weights that were trained elsewhere {"kind": "uploaded", "file", "sha256", "classes"}
     start: Mapped[dict[str, Any]] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
     cloned_from: Mapped[int | None]
     revision: Mapped[int | None]  # of the dataset; None: the dataset had no revisions yet
     dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
+    # {"confidence", "iou", "classes": {name: confidence}}: chosen for its model; None: nothing was chosen
+    thresholds: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
     important: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # always backed up
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # in the trash since then
 
@@ -60,7 +67,9 @@ class Training(Transitions, Model):
     priority: Mapped[int] = mapped_column(default=0)
     position: Mapped[int] = mapped_column(BigInteger, default=new_position, server_default="0")
     start_not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
-    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # {"code", ...}; see services/trainer/texts.py
+    waiting_for: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONText
+    )  # {"code", ...}; see services/trainer/waiting.py
     devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it has now: ["cpu"], ["0", "1"]
     device: Mapped[str | None] = mapped_column(String(40))  # as the worker reported it
     weights: Mapped[str | None] = mapped_column(String(20))  # official or scratch
@@ -82,10 +91,8 @@ class Training(Transitions, Model):
     halvings: Mapped[int] = mapped_column(default=0, server_default="0")
     batch_now: Mapped[int | None]
     extensions: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
-    # The supervisor's place: which child, how much of its event file is applied, and the room's sequence number.
+    # The supervisor's place: how much of its event file is applied, and the room's sequence number.
     attempt: Mapped[int] = mapped_column(default=0)
-    pid: Mapped[int | None]
-    pid_started: Mapped[Real | None]
     event_seq: Mapped[int] = mapped_column(default=0)
     event_offset: Mapped[int] = mapped_column(BigInteger, default=0)
     seq: Mapped[int] = mapped_column(default=0)
@@ -98,6 +105,11 @@ class Training(Transitions, Model):
     checkpoints: Mapped[list["Checkpoint"]] = relationship(back_populates="training", cascade="all, delete-orphan")
     happenings: Mapped[list["TrainingEvent"]] = relationship(back_populates="training", cascade="all, delete-orphan")
     tests: Mapped[list["Test"]] = relationship(back_populates="training", cascade="all, delete-orphan")
+
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether its weights were trained elsewhere: their classes are in `start`, and need not be the dataset's."""
+        return self.start.get("kind") == UPLOADED
 
 
 class TrainingMetric(Model):
@@ -122,8 +134,8 @@ class TrainingMetric(Model):
     seconds: Mapped[Real | None]  # training and validation of the epoch
     fitness: Mapped[Real | None]
     timing: Mapped[dict[str, float]] = mapped_column(JSONText, default=dict, server_default="{}")  # load, train, val: s
-    # {"class", "ap50", "ap95", "precision", "recall", "instances"} of each class in the validation set
-    classes: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
+    # of each class in the validation set
+    classes: Mapped[list[ClassMetrics]] = mapped_column(JSONText, default=list, server_default="[]")
     seq: Mapped[int] = mapped_column(default=0)
 
     training: Mapped[Training] = relationship(back_populates="metrics")
@@ -151,9 +163,11 @@ class Checkpoint(Model):
 
 
 class TrainingEvent(Model):
-    """A message of a training's room, kept for those who were away; `seq` has no gaps while a message is kept.
+    """A message of a training's room, kept for those who were away; `seq` has no gaps while a message is kept, but one
+    where a server was killed.
 
-    Messages of passing interest (progress, figures, log) are thinned out after a while; the others stay.
+    Progress, figures and log are written a few times a minute (services/trainer/ephemeral.py) and thinned out after a
+    while; the others stay.
     """
 
     __tablename__ = "training_event"

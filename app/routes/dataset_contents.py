@@ -20,6 +20,7 @@ from app.schemas import (
     StatisticsOut,
 )
 from app.services import services
+from app.services.datasets.read_models import FindingsView, ImageDetailView, ImagesView
 
 blueprint = APIBlueprint("dataset_contents", __name__, url_prefix="/api/datasets", tag="Datasets")
 
@@ -36,18 +37,18 @@ def described(kind: str, content: str) -> dict[int | str, Any]:
 @blueprint.input(ImageQuery, location="query", arg_name="query")
 @blueprint.output(ImagePage)
 @blueprint.doc(responses=GONE)
-def list_images(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def list_images(dataset_id: int, query: dict[str, Any]) -> ImagesView:
     """List images with their objects, by class, split, issue, number and size of objects, and name."""
-    return services().datasets.images(dataset_id, query)
+    return services().datasets.contents.images(dataset_id, query)
 
 
 @blueprint.get("/<id:dataset_id>/images/<id:image_id>")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(ImageDetail)
 @blueprint.doc(responses=GONE)
-def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> ImageDetailView:
     """Get one image with its objects and issues."""
-    return services().datasets.image(dataset_id, image_id, query.get("revision"))
+    return services().datasets.contents.image(dataset_id, image_id, query.get("revision"))
 
 
 @blueprint.get("/<id:dataset_id>/images/<id:image_id>/file")
@@ -68,7 +69,7 @@ def get_thumbnail(dataset_id: int, image_id: int, query: dict[str, Any]) -> Resp
 
 def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnail: bool) -> Response:
     """The file; cached for good where the address names its content, since a dataset's id can be given again."""
-    path, digest = services().datasets.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
+    path, digest = services().datasets.contents.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
     response = send_file(path, etag=f"{digest}-{'small' if thumbnail else 'whole'}", conditional=True, max_age=0)
     if (wanted := query.get("v")) and len(wanted) >= 8 and digest.startswith(wanted):
         response.cache_control.no_cache = None
@@ -84,16 +85,16 @@ def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnai
 @blueprint.doc(responses=GONE)
 def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Get statistics: classes by split, sizes of boxes and images, aspect ratios, centers, class pairs."""
-    return services().datasets.statistics(dataset_id, query.get("revision"))
+    return services().datasets.contents.statistics(dataset_id, query.get("revision"))
 
 
 @blueprint.get("/<id:dataset_id>/findings")
 @blueprint.input(FindingQuery, location="query", arg_name="query")
 @blueprint.output(FindingPage)
 @blueprint.doc(responses=GONE)
-def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def list_findings(dataset_id: int, query: dict[str, Any]) -> FindingsView:
     """List issues by file and line, errors first: what YOLO does with each, and the fix if there is one."""
-    return services().datasets.findings(dataset_id, query)
+    return services().datasets.contents.findings(dataset_id, query)
 
 
 @blueprint.get("/<id:dataset_id>/report.json")
@@ -102,7 +103,7 @@ def list_findings(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(responses=GONE)
 def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
     """Download all issues as JSON."""
-    pieces = services().datasets.report_json(dataset_id, query.get("revision"))
+    pieces = services().datasets.contents.report_json(dataset_id, query.get("revision"))
     return download(pieces, "application/json", f"dataset-{dataset_id}-findings.json")
 
 
@@ -111,7 +112,7 @@ def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
 @blueprint.doc(responses=described("text/csv", "A row for each issue"))
 def download_report_csv(dataset_id: int, query: dict[str, Any]) -> Response:
     """Download all issues as CSV."""
-    pieces = services().datasets.report_csv(dataset_id, query.get("revision"))
+    pieces = services().datasets.contents.report_csv(dataset_id, query.get("revision"))
     return download(pieces, "text/csv", f"dataset-{dataset_id}-findings.csv")
 
 
@@ -129,4 +130,4 @@ def download(pieces: Any, mimetype: str, name: str) -> Response:
 )
 def fix_dataset(dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
     """Create a version with fixed issues. The original upload and earlier versions are kept."""
-    return started(services().datasets.fix(dataset_id, body["codes"]))
+    return started(services().datasets.contents.fix(dataset_id, body["codes"]))

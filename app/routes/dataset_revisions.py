@@ -22,8 +22,11 @@ ZIP: dict[int | str, Any] = {
 
 
 def started(row: Any) -> dict[str, Any]:
-    return {"message": _("Creating version %(number)s", number=row.number), "revision": row.number,
-            "status": row.status}  # fmt: skip
+    return {
+        "message": _("Creating version %(number)s", number=row.number),
+        "revision": row.number,
+        "status": row.status,
+    }
 
 
 @blueprint.get("/<id:dataset_id>/revisions")
@@ -31,9 +34,10 @@ def started(row: Any) -> dict[str, Any]:
 @blueprint.doc(responses=[404])
 def list_revisions(dataset_id: int) -> dict[str, Any]:
     """List a dataset's versions, newest first, with the runs that use them."""
-    held = services().datasets
-    current = held.get(dataset_id).revision
-    rows = [held.view_revision(row, current, used) for row, used in held.revisions(dataset_id)]
+    datasets = services().datasets
+    current = datasets.store.get(dataset_id).revision
+    found = datasets.revisions.revisions(dataset_id)
+    rows = [datasets.views.view_revision(row, current, used) for row, used in found]
     return {"revisions": rows, "current": current}
 
 
@@ -53,7 +57,7 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
     `fixes` fixes issues in the same version, also those that the change causes (such as a task that needs polygons).
     """
     fixes = changes.pop("fixes", None)
-    return started(services().datasets.revise(dataset_id, changes, fixes))
+    return started(services().datasets.revisions.revise(dataset_id, changes, fixes))
 
 
 @blueprint.post("/<id:dataset_id>/split-preview")
@@ -63,7 +67,7 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 def preview_split(dataset_id: int, values: dict[str, Any]) -> dict[str, Any]:
     """Say what a new split would be: the numbers of the version that it would make. Nothing is changed."""
     held = services()
-    return split_preview(held.storage, held.datasets.get(dataset_id), values["split"])
+    return split_preview(held.storage, held.datasets.store.get(dataset_id), values["split"])
 
 
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")
@@ -71,16 +75,19 @@ def preview_split(dataset_id: int, values: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(responses={404: "The dataset or version doesn't exist.", 409: "The version can't be used."})
 def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
     """Make a version the current one. Existing runs keep the version they used."""
-    row = services().datasets.use(dataset_id, number)
-    return {"message": _("Version %(number)s is now the current one", number=row.number), "revision": row.number,
-            "status": row.status}  # fmt: skip
+    row = services().datasets.revisions.use(dataset_id, number)
+    return {
+        "message": _("Version %(number)s is now the current one", number=row.number),
+        "revision": row.number,
+        "status": row.status,
+    }
 
 
 @blueprint.get("/<id:dataset_id>/original")
 @blueprint.doc(responses=ZIP)
 def download_original(dataset_id: int) -> Response:
     """Download the original upload."""
-    path, name = services().datasets.original(dataset_id)
+    path, name = services().datasets.files.original(dataset_id)
     return send_file(path, mimetype="application/zip", as_attachment=True, download_name=name, max_age=0)
 
 

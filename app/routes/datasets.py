@@ -8,6 +8,7 @@ from apiflask import APIBlueprint, abort
 from flask import request
 from flask_babel import gettext as _
 
+from app.rates import UPLOADS, limited
 from app.schemas import (
     DatasetCreated,
     DatasetForm,
@@ -33,7 +34,7 @@ def multipart_only(view: Callable[..., Any]) -> Callable[..., Any]:
     def checked(*args: Any, **kwargs: Any) -> Any:
         if request.mimetype != "multipart/form-data":
             abort(415)
-        services().datasets.expect(request.content_length or 0)
+        services().datasets.creation.expect(request.content_length or 0)
         return view(*args, **kwargs)
 
     return checked
@@ -53,12 +54,13 @@ def created(dataset: Any) -> dict[str, Any]:
 @blueprint.output(DatasetPage)
 def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
     """List datasets, newest first by default."""
-    held = services().datasets
-    page = held.list(query)
-    return paged(page) | {"datasets": held.view_all(page.items)}
+    datasets = services().datasets
+    page = datasets.store.list(query)
+    return paged(page) | {"datasets": datasets.views.view_all(page.items)}
 
 
 @blueprint.post("")
+@limited(UPLOADS)
 @multipart_only
 @blueprint.input(DatasetForm, location="form_and_files", arg_name="form")
 @blueprint.output(DatasetCreated, status_code=201)
@@ -66,7 +68,7 @@ def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
 def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
     """Upload a dataset as a ZIP in any supported format. Its images are checked after the response."""
     file = form.pop("file")
-    return created(services().datasets.create(file.stream, file.filename or "", **form))
+    return created(services().datasets.creation.create(file.stream, file.filename or "", **form))
 
 
 @blueprint.get("/import")
@@ -77,10 +79,11 @@ def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
 )
 def list_folders(query: dict[str, Any]) -> dict[str, Any]:
     """List the folders of the server below IMPORT_ROOT."""
-    return services().datasets.folders(query["path"])
+    return services().datasets.server_folders.folders(query["path"])
 
 
 @blueprint.post("/import")
+@limited(UPLOADS)
 @blueprint.input(ImportIn, arg_name="values")
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(
@@ -88,23 +91,24 @@ def list_folders(query: dict[str, Any]) -> dict[str, Any]:
 )
 def import_folder(values: dict[str, Any]) -> dict[str, Any]:
     """Import a server folder below IMPORT_ROOT. The folder isn't changed."""
-    return created(services().datasets.import_folder(**values))
+    return created(services().datasets.creation.import_folder(**values))
 
 
 @blueprint.get("/sample")
 @blueprint.output(SampleOut)
 def find_sample() -> dict[str, Any]:
     """Find the sample dataset, if there is one already."""
-    found = services().datasets.sample()
+    found = services().datasets.details.sample()
     return {"dataset_id": found and found.id, "name": found and found.name, "status": found and found.status}
 
 
 @blueprint.post("/sample")
+@limited(UPLOADS)
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[503])
 def create_sample() -> dict[str, Any]:
     """Create the sample dataset (circles, squares, triangles) and import it."""
-    return created(services().datasets.create_sample())
+    return created(services().datasets.creation.create_sample())
 
 
 @blueprint.get("/<id:dataset_id>")
@@ -112,8 +116,8 @@ def create_sample() -> dict[str, Any]:
 @blueprint.doc(responses=[404])
 def get_dataset(dataset_id: int) -> dict[str, Any]:
     """Get one dataset, with the decisions of its import and the counts of the dataset check."""
-    held = services().datasets
-    return held.view(held.get(dataset_id))
+    datasets = services().datasets
+    return datasets.views.view(datasets.store.get(dataset_id))
 
 
 @blueprint.post("/<id:dataset_id>/review")
@@ -121,8 +125,8 @@ def get_dataset(dataset_id: int) -> dict[str, Any]:
 @blueprint.doc(responses={404: "The dataset doesn't exist.", 409: "The dataset check isn't finished."})
 def confirm_readings(dataset_id: int) -> dict[str, Any]:
     """Confirm how the import read the annotations; `needs_review` ends. Another reading: POST revisions."""
-    held = services().datasets
-    return held.view(held.confirm(dataset_id))
+    datasets = services().datasets
+    return datasets.views.view(datasets.review.confirm(dataset_id))
 
 
 @blueprint.patch("/<id:dataset_id>")
@@ -131,8 +135,8 @@ def confirm_readings(dataset_id: int) -> dict[str, Any]:
 @blueprint.doc(responses=[404])
 def edit_dataset(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
     """Change name or description."""
-    held = services().datasets
-    return held.view(held.edit(dataset_id, changes))
+    datasets = services().datasets
+    return datasets.views.view(datasets.details.edit(dataset_id, changes))
 
 
 @blueprint.delete("/<id:dataset_id>")

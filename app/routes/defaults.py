@@ -22,7 +22,7 @@ def training_defaults(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Suggest values for a run on this dataset and this machine, each with its reason; its time once known."""
     held = services()
     found = advise.defaults(
-        held.datasets.get(dataset_id), lambda model: held.weights.starts_from(query["start"], model)
+        held.datasets.store.get(dataset_id), lambda model: held.weights.starts_from(query["start"], model)
     )
     for preset in found["presets"]:
         preset["seconds"] = held.estimates.known_seconds({"dataset_id": dataset_id, "params": {}} | preset["values"])
@@ -52,5 +52,5 @@ def pretrained_weights(query: dict[str, Any]) -> dict[str, Any]:
 )
 def check_training(values: dict[str, Any]) -> dict[str, Any]:
     """Check the values of a run for unusual ones."""
-    services().datasets.get(values["dataset_id"])
-    return {"warnings": services().trainer.check(values)}
+    services().datasets.store.get(values["dataset_id"])
+    return {"warnings": services().trainer.creation.check(values)}

@@ -5,6 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask_babel import gettext as _
 
+from app.jobs import views
 from app.schemas import JobOut, JobPage, JobQuery, JobStopped
 from app.services import services
 
@@ -14,7 +15,7 @@ blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
 @blueprint.get("")
 @blueprint.input(JobQuery, location="query", arg_name="query")
 @blueprint.output(JobPage)
-def list_jobs(query: dict[str, Any]) -> dict[str, Any]:
+def list_jobs(query: dict[str, Any]) -> views.JobPage:
     """Jobs, the newest first."""
     return services().jobs.page(query)
 
@@ -22,7 +23,7 @@ def list_jobs(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.get("/<id:job_id>")
 @blueprint.output(JobOut)
 @blueprint.doc(responses=[404])
-def get_job(job_id: int) -> dict[str, Any]:
+def get_job(job_id: int) -> views.JobView:
     """A job with its progress."""
     jobs = services().jobs
     return jobs.view(jobs.get(job_id))

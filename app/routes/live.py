@@ -13,16 +13,18 @@ from typing import Any
 
 from flask import current_app, request
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
-from app.errors import AppError, BadEvent, TooManyRequests, Unprocessable
+from app.access.identify import access_of, identify
+from app.core.roles import Role
+from app.errors import AppError, BadEvent, LoginRequired, NotAllowed, TooManyRequests, Unprocessable
 from app.extensions import db, socketio
-from app.i18n import LOCALES, select_locale
+from app.i18n import LOCALES, ngettext, select_locale
 from app.models import Dataset, DatasetStatus
 from app.notify import DASHBOARD, SYSTEM, in_language, job_room, training_room
-from app.problems import told
+from app.problems import problem_summary
+from app.routes.permissions import EVENTS
 from app.schemas import MAX_ID, DatasetOut, JobOut
 from app.services import services
 from app.services.trainer.present import as_json
@@ -42,8 +44,8 @@ def register() -> None:
     socketio.on_event("connect", connect)
     socketio.on_event("disconnect", disconnect)
     for name, handler in HANDLERS.items():
-        socketio.on_event(name, acknowledged(handler))
-    socketio.on_event("*", acknowledged(unknown, named=True))
+        socketio.on_event(name, acknowledged(handler, EVENTS.get(name, Role.ADMIN)))
+    socketio.on_event("*", acknowledged(unknown, Role.VIEWER, named=True))
     socketio.default_exception_handler = failed
 
 
@@ -52,19 +54,27 @@ def connection_id() -> str:
     return socketio.server.manager.eio_sid_from_sid(request.sid, "/")  # type: ignore[attr-defined]
 
 
-def connect() -> bool:
-    """False refuses a second CONNECT of one connection, which would begin with new limits."""
-    return connections.setdefault(connection_id(), made := Connection()) is made
+def connect(*_auth: Any) -> bool:
+    """False refuses who may not enter, and a second CONNECT of one connection, which would begin with new limits."""
+    try:
+        principal = identify(request)
+    except LoginRequired:
+        principal = None
+    if principal is None:
+        return False
+    made = Connection(principal=principal, access=access_of())
+    return connections.setdefault(connection_id(), made) is made
 
 
 def disconnect(*_reason: Any) -> None:
     connections.pop(connection_id(), None)
 
 
-def acknowledged(handler: Callable[[Any], Answer], *, named: bool = False) -> Callable[..., Answer]:
+def acknowledged(handler: Callable[[Any], Answer], need: Role, *, named: bool = False) -> Callable[..., Answer]:
     """A handler that takes any payload and always acknowledges; others are served before the next one.
 
     Args:
+        need: the role for it.
         named: the first argument is the event's name, as catch-all handlers get it.
     """
 
@@ -73,7 +83,7 @@ def acknowledged(handler: Callable[[Any], Answer], *, named: bool = False) -> Ca
         socketio.sleep(0)
         rest = payload[1:] if named else payload
         try:
-            with its_turn():
+            with its_turn(need, costs=handler in JOINS):
                 return {"ok": True} | handler(rest[0] if rest else None)
         except Exception as error:
             return failed(error)
@@ -82,15 +92,23 @@ def acknowledged(handler: Callable[[Any], Answer], *, named: bool = False) -> Ca
 
 
 @contextmanager
-def its_turn() -> Iterator[None]:
+def its_turn(need: Role, costs: bool) -> Iterator[None]:
     """One event of a connection at a time, and not too many.
 
+    Args:
+        costs: its answer is a snapshot, 30 times the work of another one. A connection has as many as a page needs; for
+            what is more, all of them together have a share of the server's time.
+
     Raises:
+        NotAllowed: the role does not cover it.
         TooManyRequests: more came than one page sends.
     """
     connection = connections.setdefault(connection_id(), Connection())
     with connection.lock:
-        if connection.events.take():
+        if connection.principal is None or not connection.principal.role.covers(need):
+            raise NotAllowed(_("Log in, and connect again."))
+        joins = current_app.extensions["waiting"].joins
+        if connection.events.take() or (costs and connection.joins.take() and joins.take()):
             raise TooManyRequests(_("Too many messages on one connection. Wait a second and send again."))
         yield
 
@@ -102,7 +120,7 @@ def unknown(_payload: Any) -> Answer:
 
 def failed(error: Exception) -> Answer:
     """What the client can do about it. Where something went wrong on our side, the log has it, the client does not."""
-    answer = told(error)
+    answer = problem_summary(error)
     if answer["status"] == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("socket event", exc_info=error)
     return {"ok": False} | answer
@@ -130,9 +148,13 @@ def enter(room: str) -> None:
     """
     rooms = connections[connection_id()].rooms
     if room not in rooms and len(rooms) >= MOST_ROOMS:
-        raise TooManyRequests(ngettext("One connection can follow %(num)d run. Leave it first.",
-                                       "One connection can follow up to %(num)d runs. Leave some of them first.",
-                                       MOST_ROOMS))  # fmt: skip
+        raise TooManyRequests(
+            ngettext(
+                "One connection can follow %(num)s run. Leave it first.",
+                "One connection can follow up to %(num)s runs. Leave some of them first.",
+                MOST_ROOMS,
+            )
+        )
     rooms.add(room)
     join_room(room)
     join_room(in_language(room, select_locale()))
@@ -155,7 +177,7 @@ def join_training(payload: Any) -> Answer:
     known = payload.get("metrics")
     enter(training_room(training_id))
     try:
-        snapshot = {"training_id": training_id} | services().trainer.snapshot(training_id, known)
+        snapshot = {"training_id": training_id} | services().trainer.following.snapshot(training_id, known)
     except AppError:
         leave(training_room(training_id))
         raise
@@ -206,7 +228,7 @@ def join_dashboard(_payload: Any) -> Answer:
     return {
         "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
         "datasets": [
-            DatasetOut().dump(services().datasets.view(dataset))
+            DatasetOut().dump(services().datasets.views.view(dataset))
             for dataset in db.session.scalars(unready.order_by(Dataset.id))
         ],
     }
@@ -221,7 +243,7 @@ def join_system(_payload: Any) -> Answer:
     """The figures now, and `system_update` with them every two seconds; `system_error` when they cannot be had."""
     enter(SYSTEM)
     try:
-        snapshot = services().system.figures()
+        snapshot = services().system.as_json()
     except Exception:
         leave(SYSTEM)
         raise
@@ -244,3 +266,4 @@ HANDLERS = {
     "join_system": join_system,
     "leave_system": leave_system,
 }
+JOINS = {join_training, join_dashboard, join_system}

@@ -6,24 +6,40 @@ from apiflask import APIBlueprint
 from flask import Response, send_file, url_for
 from flask_babel import gettext as _
 
+from app.errors import Unprocessable
 from app.models import Test
+from app.rates import PREDICT, TESTS, limited
 from app.schemas import (
     CheckpointChoice,
     FrameOut,
     ModelPage,
     ModelQuery,
-    TestCreated,
+    PredictionRunStarted,
+    TestAnswer,
     TestDeleted,
     TestForm,
     TestOptions,
     TestOut,
     TestPage,
     TestQuery,
+    TestsForm,
     VideoForm,
 )
 from app.services import services
+from app.services.infer.read_models import ModelsView
+from app.services.predictions.jobs import VIDEO
+from app.services.predictions.sent import Sent, SentFile
 
 blueprint = APIBlueprint("tests", __name__, url_prefix="/api/tests", tag="Tests")
+
+
+RESPONSES: dict[int | str, Any] = {
+    202: {
+        "description": "Of many images: the job that detects objects in them.",
+        "content": {"application/json": {"schema": PredictionRunStarted}},
+    },
+    429: "Other images are taking long to decode: wait as `Retry-After` says.",
+}
 
 
 def picture(mimetype: str) -> Any:
@@ -51,23 +67,52 @@ def shown(test: Test) -> dict[str, Any]:
         "confidence_threshold": test.confidence_threshold,
         "iou_threshold": test.iou_threshold,
         "created_at": test.created_at,
+        "created_by": test.created_by,
     }
 
 
 @blueprint.post("")
-@blueprint.input(TestForm, location="form_and_files", arg_name="form")
+@limited(TESTS)
+@blueprint.input(TestsForm, location="form_and_files", arg_name="form")
 @blueprint.input(TestOptions, location="query", arg_name="options")
-@blueprint.output(TestCreated, status_code=201)
-def create(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    """Test a trained model on an image."""
-    file, service = form["file"], services().inference
-    test = service.create_test(
+@blueprint.output(TestAnswer, status_code=201)
+@blueprint.doc(responses=RESPONSES)
+def create(form: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Test a trained model on an image, or on many.
+
+    A ZIP of images as `file`, or images as `files`, are a job (202), as `POST /api/predictions` starts it.
+    """
+    file, tests = form.pop("file", None), services().inference.tests
+    images = [SentFile(item.stream, item.filename or "") for item in form.pop("files", None) or [file]]
+    if file is None or (images[0].is_zip and images[0].name.lower().endswith(".zip")):
+        return many(images, form, options)
+    test = tests.create_test(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
-    return created(test) | service.details(test)
+    return created(test) | tests.details(test)
+
+
+def many(images: list[SentFile], form: dict[str, Any], options: dict[str, Any]) -> Any:
+    """Queue the job of many images.
+
+    Raises:
+        Unprocessable: weaker detections are asked for, or a video was sent.
+    """
+    if "floor" in options:
+        message = _("Of many images there are no weaker detections. Leave `floor` out.")
+        raise Unprocessable(message, [{"field": "floor", "message": message}])
+    sent = Sent(images, many=True)
+    if sent.source() == VIDEO:
+        message = _("Send an image or a ZIP as `file`, or images as `files`.")
+        raise Unprocessable(message, [{"field": "files", "message": message}])
+    answer = dict(services().predictions.create(sent, form | options | {"track": False}))
+    del answer["source"]
+    headers = {"Location": f"/api/predictions/{answer['prediction_id']}"}
+    return {"message": _("The images are being analyzed.")} | answer, 202, headers
 
 
 @blueprint.post("/frames")
+@limited(PREDICT)
 @blueprint.input(TestForm, location="form_and_files", arg_name="form")
 @blueprint.input(CheckpointChoice, location="query", arg_name="options")
 @blueprint.output(FrameOut)
@@ -78,12 +123,13 @@ def create(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """Test a trained model on an image that is not stored."""
     file = form["file"]
-    return services().inference.try_frame(
+    return services().inference.frames.try_frame(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
 
 
 @blueprint.post("/videos")
+@limited(TESTS)
 @blueprint.input(VideoForm, location="form_and_files", arg_name="form")
 @blueprint.doc(
     description="For videos that browsers do not play (MPEG-4 Part 2, AVI ...): at most 10 frames a second and 3,000 "
@@ -102,9 +148,9 @@ def video(form: dict[str, Any]) -> Response:
 @blueprint.get("/models")
 @blueprint.input(ModelQuery, location="query", arg_name="query")
 @blueprint.output(ModelPage)
-def models(query: dict[str, Any]) -> dict[str, Any]:
+def models(query: dict[str, Any]) -> ModelsView:
     """List the runs whose models can be tested, newest first."""
-    return services().inference.list_models(**query)
+    return services().inference.models.list_models(**query)
 
 
 @blueprint.get("")
@@ -112,7 +158,7 @@ def models(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(TestPage)
 def index(query: dict[str, Any]) -> dict[str, Any]:
     """List tests, newest first."""
-    found = services().inference.list_tests(**query)
+    found = services().inference.tests.list_tests(**query)
     return {
         "tests": [shown(test) for test in found],
         "total": found.total,
@@ -126,9 +172,9 @@ def index(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.output(TestOut)
 def show(test_id: int) -> dict[str, Any]:
     """Get one test."""
-    service = services().inference
-    test = service.get_test(test_id)
-    return shown(test) | service.details(test)
+    tests = services().inference.tests
+    test = tests.get_test(test_id)
+    return shown(test) | tests.details(test)
 
 
 @blueprint.delete("/<id:test_id>")
@@ -136,7 +182,7 @@ def show(test_id: int) -> dict[str, Any]:
 @blueprint.doc(responses={404: "The test doesn't exist."})
 def delete(test_id: int) -> dict[str, Any]:
     """Delete a test with its images."""
-    services().inference.delete_test(test_id)
+    services().inference.tests.delete_test(test_id)
     return {"message": _("Test deleted."), "test_id": test_id}
 
 
@@ -144,13 +190,13 @@ def delete(test_id: int) -> dict[str, Any]:
 @blueprint.doc(responses=picture("image/jpeg"))
 def image(test_id: int) -> Response:
     """The image with its boxes drawn."""
-    service = services().inference
-    return send_file(service.file_of(service.get_test(test_id), annotated=True), mimetype="image/jpeg")
+    tests = services().inference.tests
+    return send_file(tests.file_of(tests.get_test(test_id), annotated=True), mimetype="image/jpeg")
 
 
 @blueprint.get("/<id:test_id>/input")
 @blueprint.doc(responses=picture("image/*"))
 def original(test_id: int) -> Response:
     """The image as it was sent."""
-    service = services().inference
-    return send_file(service.file_of(service.get_test(test_id), annotated=False))
+    tests = services().inference.tests
+    return send_file(tests.file_of(tests.get_test(test_id), annotated=False))

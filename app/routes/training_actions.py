@@ -5,7 +5,8 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import request
 
-from app.routes.once import asked
+from app.rates import TRAININGS, limited
+from app.routes.once import request_key
 from app.schemas import Extended, ExtendIn, KeyHeader, TrainingCreated, TrainingIn
 from app.services import services
 
@@ -25,7 +26,7 @@ def refusals(conflict: str) -> dict[str, Any]:
 @blueprint.doc(**refusals("The run has already ended."))
 def stop(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
     """Stop a run: immediately if queued, within a batch if in progress. Its weights are kept."""
-    return services().trainer.stop(training_id, asked(header, f"stop/{training_id}"))
+    return services().trainer.actions.stop(training_id, request_key(header, f"stop/{training_id}"))
 
 
 @blueprint.post("/pause")
@@ -34,39 +35,43 @@ def stop(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(**refusals("The run is already paused, or has ended."))
 def pause(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
     """Pause a run: immediately if queued, at its last completed epoch if in progress."""
-    return services().trainer.pause(training_id, asked(header, f"pause/{training_id}"))
+    return services().trainer.actions.pause(training_id, request_key(header, f"pause/{training_id}"))
 
 
 @blueprint.post("/resume")
+@limited(TRAININGS)
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run is queued, in progress or completed, or has no checkpoint."))
 def resume(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
     """Resume a run after a pause, a failure or a stop, from its newest checkpoint."""
-    return services().trainer.resume(training_id, asked(header, f"resume/{training_id}"))
+    return services().trainer.actions.resume(training_id, request_key(header, f"resume/{training_id}"))
 
 
 @blueprint.post("/retry")
+@limited(TRAININGS)
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run neither failed nor was stopped."))
 def retry(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
     """Retry a run that failed or was stopped: from the newest checkpoint, otherwise from the beginning."""
-    return services().trainer.retry(training_id, asked(header, f"retry/{training_id}"))
+    return services().trainer.actions.retry(training_id, request_key(header, f"retry/{training_id}"))
 
 
 @blueprint.post("/extend")
+@limited(TRAININGS)
 @blueprint.input(ExtendIn, arg_name="values")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(Extended, status_code=202)
 @blueprint.doc(**refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
 def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     """Add epochs. The response says how the learning rate will change."""
-    key = asked(header, f"extend/{training_id}")
-    return services().trainer.extend(training_id, values["epochs"], values["schedule"], key)
+    key = request_key(header, f"extend/{training_id}")
+    return services().trainer.extension.extend(training_id, values["epochs"], values["schedule"], key)
 
 
 @blueprint.post("/clone")
+@limited(TRAININGS)
 @blueprint.input(CHANGES, arg_name="changes")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
@@ -77,7 +82,7 @@ def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> 
 def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     """Clone a run: queue a new one with the same settings and the given changes."""
     body = request.get_json(silent=True) or {}  # `changes` were checked; as they were sent, they join a whole request
-    return services().trainer.clone(training_id, body, asked(header, f"clone/{training_id}"))
+    return services().trainer.cloning.clone(training_id, body, request_key(header, f"clone/{training_id}"))
 
 
 @blueprint.post("/restore")
@@ -86,4 +91,4 @@ def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> 
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run isn't in the trash."})
 def restore(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
     """Restore a run from the trash."""
-    return services().trainer.restore(training_id, asked(header, f"restore/{training_id}"))
+    return services().trainer.trash.restore(training_id, request_key(header, f"restore/{training_id}"))

@@ -5,7 +5,8 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response
 
-from app.routes.once import asked
+from app.rates import TRAININGS, limited
+from app.routes.once import request_key
 from app.schemas import KeyHeader, RunAgainIn, TrainingCreated
 from app.services import services
 
@@ -24,7 +25,7 @@ BUNDLE: dict[int | str, Any] = {
 @blueprint.doc(responses=BUNDLE)
 def download_bundle(training_id: int) -> Response:
     """Download everything needed to reproduce a run."""
-    pieces, name = services().trainer.bundle(training_id)
+    pieces, name = services().trainer.bundles.bundle(training_id)
     response = Response(pieces, mimetype="application/zip")
     response.headers.set("Content-Disposition", "attachment", filename=name)
     response.headers["Cache-Control"] = "no-store"
@@ -32,6 +33,7 @@ def download_bundle(training_id: int) -> Response:
 
 
 @blueprint.post("/api/trainings/<id:training_id>/run-again")
+@limited(TRAININGS)
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.input(RunAgainIn, arg_name="values")
 @blueprint.output(TrainingCreated, status_code=201)
@@ -42,4 +44,6 @@ def download_bundle(training_id: int) -> Response:
 )
 def run_again(training_id: int, header: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """Rerun a run with the same settings."""
-    return services().trainer.run_again(training_id, values["anyway"], asked(header, f"run-again/{training_id}"))
+    return services().trainer.reruns.run_again(
+        training_id, values["anyway"], request_key(header, f"run-again/{training_id}")
+    )

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from app.errors import Unavailable
 from app.schemas import AdvicesOut, EventQuery, EventsOut
 from app.services import services
+from app.services.trainer import read_models
 
 blueprint = APIBlueprint("training_events", __name__, tag="Training events")
 
@@ -23,14 +24,14 @@ blueprint = APIBlueprint("training_events", __name__, tag="Training events")
     "run's current state.",
     responses={404: "The run doesn't exist.", 503: "Too many clients are waiting: retry as `Retry-After` says."},
 )
-def list_events(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def list_events(training_id: int, query: dict[str, Any]) -> read_models.EventsPage:
     """List the events after a number."""
-    trainer, wait = services().trainer, query.pop("wait")
-    found = trainer.events(training_id, **query)
+    following, wait = services().trainer.following, query.pop("wait")
+    found = following.events(training_id, **query)
     if found["events"] or not wait:
         return found
     with one_of_those_who_wait():
-        return trainer.events(training_id, **query, wait=wait)
+        return following.events(training_id, **query, wait=wait)
 
 
 @contextmanager
@@ -54,4 +55,4 @@ def one_of_those_who_wait() -> Iterator[None]:
 @blueprint.doc(responses={404: "The run doesn't exist."})
 def list_advice(training_id: int) -> dict[str, Any]:
     """List the coach's advice."""
-    return {"advice": services().trainer.advice(training_id)}
+    return {"advice": services().trainer.following.advice(training_id)}

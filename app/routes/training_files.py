@@ -17,6 +17,7 @@ DOWNLOAD: dict[int | str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     },
     404: {"description": "The run doesn't exist, or has no weights."},
+    409: {"description": "The file is damaged; `whole` names checkpoints that are not."},
 }
 
 
@@ -29,7 +30,7 @@ DOWNLOAD: dict[int | str, Any] = {
 )
 def get_csv(training_id: int) -> Any:
     """Get results.csv."""
-    columns, rows, path = services().trainer.results(training_id)
+    columns, rows, path = services().trainer.files.results(training_id)
     if request.accept_mimetypes.best_match(["application/json", "text/csv"]) != "text/csv":
         return {"columns": columns, "rows": rows}
     name = f"results-{training_id}.csv"
@@ -46,7 +47,7 @@ def get_csv(training_id: int) -> Any:
 @blueprint.doc(responses={404: "The run doesn't exist."})
 def get_log(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Get the output of the training process, in whole lines."""
-    text, offset = services().trainer.log(training_id, query["after"])
+    text, offset = services().trainer.files.log(training_id, query["after"])
     return {"text": text, "offset": offset}
 
 
@@ -54,7 +55,7 @@ def get_log(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(responses=DOWNLOAD)
 def download_weights(training_id: int) -> Response:
     """Download the best weights."""
-    path, name = services().trainer.weights(training_id)
+    path, name = services().trainer.files.weights(training_id)
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, max_age=0)
 
 
@@ -70,7 +71,7 @@ def download_best(training_id: int) -> Response:
 @blueprint.doc(responses={404: "The run doesn't exist."})
 def list_checkpoints(training_id: int) -> dict[str, Any]:
     """List the available checkpoints, newest first."""
-    return services().trainer.checkpoints(training_id)
+    return services().trainer.files.checkpoints(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/checkpoints/<which>/download")
@@ -80,5 +81,5 @@ def list_checkpoints(training_id: int) -> dict[str, Any]:
 )
 def download_checkpoint(training_id: int, which: str) -> Response:
     """Download a checkpoint."""
-    path, name = services().trainer.checkpoint(training_id, which)
+    path, name = services().trainer.files.checkpoint(training_id, which)
     return send_file(path, mimetype="application/octet-stream", as_attachment=True, download_name=name, max_age=0)

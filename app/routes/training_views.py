@@ -25,7 +25,7 @@ PICTURE: dict[int | str, Any] = {
 @blueprint.doc(responses={404: "The run doesn't exist."})
 def list_previews(training_id: int) -> dict[str, Any]:
     """Show which validation images are predicted after each epoch, what is in them, and which epochs are kept."""
-    return services().trainer.previews(training_id)
+    return services().trainer.views.previews(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/previews/<id:epoch>")
@@ -33,14 +33,14 @@ def list_previews(training_id: int) -> dict[str, Any]:
 @blueprint.doc(responses=MISSING)
 def get_preview(training_id: int, epoch: int) -> Response:
     """Get the model's predictions on these images after an epoch."""
-    return send_file(services().trainer.preview(training_id, epoch), "application/json", max_age=0)
+    return send_file(services().trainer.views.preview(training_id, epoch), "application/json", max_age=0)
 
 
-@blueprint.get("/api/trainings/<id:training_id>/previews/images/<int:number>")
+@blueprint.get("/api/trainings/<id:training_id>/previews/images/<int:index>")
 @blueprint.doc(responses=PICTURE)
-def get_preview_image(training_id: int, number: int) -> Response:
+def get_preview_image(training_id: int, index: int) -> Response:
     """Get a small copy of one of these images."""
-    return send_file(services().trainer.preview_image(training_id, number), "image/jpeg", max_age=0)
+    return send_file(services().trainer.views.preview_image(training_id, index), "image/jpeg", max_age=0)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/verdict")
@@ -48,7 +48,7 @@ def get_preview_image(training_id: int, number: int) -> Response:
 @blueprint.doc(responses={404: "The run doesn't exist, or hasn't ended."})
 def get_verdict(training_id: int) -> dict[str, Any]:
     """Get the verdict on an ended run: what the model is good for, its weakness, how sure that is, the next step."""
-    return services().trainer.verdict(training_id)
+    return services().trainer.views.verdict(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/evaluation")
@@ -56,14 +56,14 @@ def get_verdict(training_id: int) -> dict[str, Any]:
 @blueprint.doc(responses=MISSING)
 def get_evaluation(training_id: int) -> dict[str, Any]:
     """Get the evaluation: confusion matrix, curves, recommended confidence threshold, and the images with errors."""
-    return services().trainer.evaluation(training_id)
+    return services().trainer.views.evaluation(training_id)
 
 
-@blueprint.get("/api/trainings/<id:training_id>/evaluation/images/<int:number>")
+@blueprint.get("/api/trainings/<id:training_id>/evaluation/images/<int:index>")
 @blueprint.doc(responses=PICTURE)
-def get_evaluation_image(training_id: int, number: int) -> Response:
+def get_evaluation_image(training_id: int, index: int) -> Response:
     """Get a small copy of one of the evaluation's images."""
-    return send_file(services().trainer.evaluation_image(training_id, number), "image/jpeg", max_age=0)
+    return send_file(services().trainer.views.evaluation_image(training_id, index), "image/jpeg", max_age=0)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/files")
@@ -71,11 +71,11 @@ def get_evaluation_image(training_id: int, number: int) -> Response:
 @blueprint.doc(responses={404: "The run doesn't exist."})
 def list_run_files(training_id: int) -> dict[str, Any]:
     """List the plots saved by ultralytics. They depend on `plots` and on the progress of the run."""
-    return services().trainer.run_files(training_id)
+    return services().trainer.views.run_files(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/files/<name>")
 @blueprint.doc(responses=PICTURE)
 def get_run_file(training_id: int, name: str) -> Response:
     """Get one of the plots."""
-    return send_file(services().trainer.run_file(training_id, name), max_age=0)
+    return send_file(services().trainer.views.run_file(training_id, name), max_age=0)

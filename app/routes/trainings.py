@@ -1,10 +1,12 @@
 """Trainings: list, create, show, change, delete; the queue."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
 
-from app.routes.once import asked
+from app.rates import METRICS, TRAININGS, limited
+from app.routes.once import request_key
 from app.schemas import (
     CompareOut,
     CompareQuery,
@@ -24,6 +26,8 @@ from app.schemas import (
     TrainingQuery,
 )
 from app.services import services
+from app.services.trainer import read_models
+from app.services.trainer.read_models import TrainingView
 
 blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 
@@ -31,61 +35,64 @@ blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 @blueprint.get("/api/trainings")
 @blueprint.input(TrainingQuery, location="query", arg_name="query")
 @blueprint.output(TrainingPage)
-def list_trainings(query: dict[str, Any]) -> dict[str, Any]:
+def list_trainings(query: dict[str, Any]) -> read_models.TrainingPage:
     """List runs, by page."""
     return services().trainer.list_trainings(query)
 
 
 @blueprint.get("/api/trainings/compare")
+@limited(METRICS)
 @blueprint.input(CompareQuery, location="query", arg_name="query")
 @blueprint.output(CompareOut)
 @blueprint.doc(responses={404: "None of these runs exists."})
-def compare_trainings(query: dict[str, Any]) -> dict[str, Any]:
+def compare_trainings(query: dict[str, Any]) -> read_models.Comparison:
     """Compare runs, with their curves."""
     return services().trainer.compare(query["ids"])
 
 
 @blueprint.get("/api/trainings/filters")
 @blueprint.output(FilterChoices)
-def list_filters() -> dict[str, Any]:
+def list_filters() -> read_models.FilterChoices:
     """List the datasets, models and tasks of the runs."""
     return services().trainer.filter_choices()
 
 
 @blueprint.post("/api/trainings")
+@limited(TRAININGS)
 @blueprint.input(TrainingIn, arg_name="values")
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(responses={409: "The dataset is not valid."})
 def create_training(values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
     """Queue a run. It starts as soon as its device is free."""
-    return services().trainer.create_once(values, asked(header, "create"))
+    return services().trainer.creation.create_once(values, request_key(header, "create"))
 
 
 @blueprint.get("/api/trainings/<id:training_id>")
 @blueprint.output(TrainingOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def get_training(training_id: int) -> dict[str, Any]:
+def get_training(training_id: int) -> TrainingView:
     """Get one run."""
     return services().trainer.get_training_status(training_id)
 
 
 @blueprint.get("/api/trainings/<id:training_id>/metrics")
+@limited(METRICS)
 @blueprint.input(MetricsQuery, location="query", arg_name="query")
 @blueprint.output(MetricsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def get_metrics(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def get_metrics(training_id: int, query: dict[str, Any]) -> read_models.MetricsView:
     """Get the metrics of every epoch."""
-    return services().trainer.metrics(training_id, all_classes=query["classes"] == "all")
+    return services().trainer.following.metrics(training_id, all_classes=query["classes"] == "all")
 
 
 @blueprint.patch("/api/trainings/<id:training_id>")
 @blueprint.input(TrainingPatch, arg_name="changes")
 @blueprint.output(TrainingOut)
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run is in the trash."})
-def edit_training(training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+def edit_training(training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
     """Change name, priority, earliest start, or importance."""
-    return services().trainer.edit(training_id, changes)
+    return services().trainer.actions.edit(training_id, changes)
 
 
 @blueprint.delete("/api/trainings/<id:training_id>")
@@ -98,15 +105,15 @@ def edit_training(training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 )
 def delete_training(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
     """Move a run to the trash, or delete it permanently."""
-    trainer = services().trainer
-    return trainer.delete_for_good(training_id) if query["permanent"] else trainer.delete(training_id)
+    trash = services().trainer.trash
+    return trash.delete_for_good(training_id) if query["permanent"] else trash.delete(training_id)
 
 
 @blueprint.get("/api/trainings/queue")
 @blueprint.output(QueueOut)
-def get_queue() -> dict[str, Any]:
+def get_queue() -> read_models.QueueView:
     """List the queued runs, next one first."""
-    return services().trainer.queue()
+    return services().trainer.queue.waiting()
 
 
 @blueprint.put("/api/trainings/queue")
@@ -117,6 +124,6 @@ def get_queue() -> dict[str, Any]:
     "gets that priority.",
     responses={409: "One of them is no longer in the queue; `order` has the IDs that are, in their order."},
 )
-def reorder_queue(values: dict[str, Any]) -> dict[str, Any]:
+def reorder_queue(values: dict[str, Any]) -> read_models.QueueView:
     """Reorder the queued runs."""
-    return services().trainer.reorder(values["order"])
+    return services().trainer.queue.reorder(values["order"])

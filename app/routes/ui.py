@@ -13,10 +13,11 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from app.config import settings
 from app.errors import NotFound
 from app.extensions import db
 from app.i18n import LOCALES
-from app.models import Dataset, Training, TrainingStatus
+from app.models import Dataset, Evaluation, Training, TrainingStatus
 from app.services.guide import guide
 from app.services.source import source_archive
 from app.services.trainer.levels import LEVELS
@@ -52,7 +53,7 @@ def index() -> str:
 @blueprint.get("/datasets")
 def datasets() -> str:
     """All datasets, and the upload."""
-    post, resumable = (current_app.config[name] for name in ("MAX_UPLOAD_SIZE", "MAX_RESUMABLE_SIZE"))
+    post, resumable = settings().MAX_UPLOAD_SIZE, settings().MAX_RESUMABLE_SIZE
     return render_template("datasets.html", max_upload=max(post, resumable), max_post=post)
 
 
@@ -74,12 +75,12 @@ def trainings() -> str:
 @blueprint.get("/trainings/new")
 def training_new() -> str:
     """The form of a new training, with the server's defaults in it."""
-    config = current_app.config
+    config = settings()
     defaults = {
-        "model_version": default_model(config["DEFAULT_MODEL"]),
-        "epochs": config["DEFAULT_EPOCHS"],
-        "batch_size": config["DEFAULT_BATCH_SIZE"],
-        "img_size": config["DEFAULT_IMG_SIZE"],
+        "model_version": default_model(config.DEFAULT_MODEL),
+        "epochs": config.DEFAULT_EPOCHS,
+        "batch_size": config.DEFAULT_BATCH_SIZE,
+        "img_size": config.DEFAULT_IMG_SIZE,
     }
     return render_template("training_new.html", defaults=defaults, models=MODELS)
 
@@ -93,6 +94,16 @@ def training(training_id: int) -> str:
     return render_template(
         "training.html", training=row, ended=TrainingStatus(row.status).ended, levels=LEVELS[row.task]
     )
+
+
+@blueprint.get("/evaluations/<id:evaluation_id>")
+def evaluation(evaluation_id: int) -> str:
+    """One evaluation, image by image."""
+    row = db.session.get(Evaluation, evaluation_id)
+    if row is None:
+        raise NotFound(_("Evaluation %(id)s doesn't exist.", id=evaluation_id))
+    training = db.session.get_one(Training, row.training_id)
+    return render_template("evaluation.html", evaluation=row, training=training, levels=LEVELS[training.task])
 
 
 @blueprint.get("/compare")

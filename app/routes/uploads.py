@@ -4,12 +4,15 @@ from email.utils import format_datetime
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app, request
+from flask import Response, request
 from flask_babel import gettext as _
 
+from app.access.principal import current
+from app.config import settings
 from app.errors import WrongType
 from app.extensions import socketio
-from app.schemas import ChunkHeaders, CreationHeaders, PageQuery, TusHeaders, UploadOut, UploadPage
+from app.rates import UPLOADS, limited
+from app.schemas import ChunkHeaders, CreationHeaders, TusHeaders, UploadOut, UploadPage, UploadsQuery
 from app.services import services
 from app.services.uploads.protocol import (
     ALGORITHMS,
@@ -79,12 +82,13 @@ def capabilities() -> Response:
         204,
         Tus_Version=VERSION,
         Tus_Extension=",".join(EXTENSIONS),
-        Tus_Max_Size=current_app.config["MAX_RESUMABLE_SIZE"],
+        Tus_Max_Size=settings().MAX_RESUMABLE_SIZE,
         Tus_Checksum_Algorithm=",".join(ALGORITHMS),
     )
 
 
 @blueprint.post("")
+@limited(UPLOADS)
 @blueprint.input(CreationHeaders, location="headers", arg_name="header")
 @blueprint.doc(
     responses={201: "Created: `Location` is its address.", 400: "", 412: "", 413: "", 415: "", 460: "", 507: ""}
@@ -102,11 +106,11 @@ def create(header: dict[str, Any]) -> Response:
 
 
 @blueprint.get("")
-@blueprint.input(PageQuery, location="query", arg_name="query")
+@blueprint.input(UploadsQuery, location="query", arg_name="query")
 @blueprint.output(UploadPage)
 def list_uploads(query: dict[str, Any]) -> dict[str, Any]:
-    """Uploads that are here, the last one that changed first; DELETE removes one."""
-    return services().uploads.page(query["page"], query["per_page"])
+    """Your own uploads that are here, for admins everybody's; the last one that changed first. DELETE removes one."""
+    return services().uploads.page(**query, principal=current())
 
 
 @blueprint.route(PLACE, methods=["HEAD"])  # before GET, which would take it
@@ -132,9 +136,19 @@ def get(upload_id: str) -> dict[str, Any]:
 @blueprint.patch(PLACE)
 @blueprint.input(ChunkHeaders, location="headers", arg_name="header")
 @blueprint.doc(
-    responses={204: "`Upload-Offset`: where it continues.", 404: "", 409: "", 410: "", 412: "", 413: "", 415: "",
-               423: "", 460: "", 507: ""}
-)  # fmt: skip
+    responses={
+        204: "`Upload-Offset`: where it continues.",
+        404: "",
+        409: "",
+        410: "",
+        412: "",
+        413: "",
+        415: "",
+        423: "",
+        460: "",
+        507: "",
+    }
+)
 def append(upload_id: str, header: dict[str, Any]) -> Response:
     """Send a chunk as application/offset+octet-stream. Received bytes are kept even if the connection breaks."""
     check_version(header["version"])

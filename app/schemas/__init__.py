@@ -27,25 +27,62 @@ from app.schemas.datasets import (
     FoldersOut,
     ImportIn,
     ImportQuery,
-    RevisionIn,
-    RevisionsOut,
-    RevisionStarted,
     SampleOut,
-    SplitPreviewIn,
-    SplitPreviewOut,
 )
 from app.schemas.defaults import ChecksOut, DefaultsOut, DefaultsQuery, WeightsOut, WeightsQuery
 from app.schemas.estimate import EstimateOut
+from app.schemas.evaluation_contents import (
+    AdviceOut,
+    AdviceQuery,
+    ComparisonOut,
+    ComparisonQuery,
+    CurvesOut,
+    EvaluatedPage,
+    MatrixOut,
+    OthersOut,
+    OutcomeQuery,
+    SuspectPage,
+    SuspectQuery,
+    ThresholdQuery,
+)
+from app.schemas.evaluations import (
+    ChosenThresholds,
+    EvaluationDeleted,
+    EvaluationDetail,
+    EvaluationIn,
+    EvaluationsOut,
+    EvaluationStarted,
+)
+from app.schemas.exports import (
+    ExportFormatsOut,
+    ModelExportDeleted,
+    ModelExportIn,
+    ModelExportOut,
+    ModelExportsOut,
+    ModelExportStarted,
+)
 from app.schemas.installation import DecisionOut, InstallationOut
 from app.schemas.jobs import JobOut, JobPage, JobQuery, JobStopped
 from app.schemas.parameters import ArchitecturesOut, ParametersOut
+from app.schemas.prediction_runs import (
+    PredictionFileQuery,
+    PredictionRunDeleted,
+    PredictionRunForm,
+    PredictionRunOut,
+    PredictionRunPage,
+    PredictionRunQuery,
+    PredictionRunStarted,
+)
+from app.schemas.predictions import PredictForm, PredictionOut, PredictQuery
 from app.schemas.reproduce import RunAgainIn
+from app.schemas.revisions import RevisionIn, RevisionsOut, RevisionStarted, SplitPreviewIn, SplitPreviewOut
 from app.schemas.system import LogTailOut, LogTailQuery, SystemOut
 from app.schemas.tests import (
     CheckpointChoice,
     FrameOut,
     ModelPage,
     ModelQuery,
+    TestAnswer,
     TestCreated,
     TestDeleted,
     TestForm,
@@ -53,6 +90,7 @@ from app.schemas.tests import (
     TestOut,
     TestPage,
     TestQuery,
+    TestsForm,
     VideoForm,
 )
 from app.schemas.training_actions import (
@@ -67,12 +105,15 @@ from app.schemas.training_actions import (
     TrainingPatch,
 )
 from app.schemas.training_events import AdvicesOut, EventQuery, EventsOut
-from app.schemas.training_views import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
-from app.schemas.trainings import (
+from app.schemas.training_lists import (
     CompareOut,
     CompareQuery,
-    CsvOut,
     FilterChoices,
+    TrainingQuery,
+)
+from app.schemas.training_views import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut
+from app.schemas.trainings import (
+    CsvOut,
     LogOut,
     LogQuery,
     MetricOut,
@@ -83,7 +124,15 @@ from app.schemas.trainings import (
     TrainingIn,
     TrainingOut,
     TrainingPage,
-    TrainingQuery,
 )
-from app.schemas.uploads import ChunkHeaders, CreationHeaders, TusHeaders, UploadMetadata, UploadOut, UploadPage
+from app.schemas.uploaded_models import UploadedModelForm, UploadedModelOut
+from app.schemas.uploads import (
+    ChunkHeaders,
+    CreationHeaders,
+    TusHeaders,
+    UploadMetadata,
+    UploadOut,
+    UploadPage,
+    UploadsQuery,
+)
 from app.schemas.verdict import VerdictOut

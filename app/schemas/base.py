@@ -87,8 +87,17 @@ class StrictBoolean(Boolean):
         return value
 
 
+class StrictFloat(Float):
+    """A number of JSON; "0.5" is a mistake there."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, str):
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
 CONTROL = r"\u0000-\u001f\u007f"
-BLANK = r"\u0080-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+BLANK = r"\u0080-\u00a0\u00ad\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff"
 NAME = f"[^{CONTROL}]*[^{CONTROL} {BLANK}][^{CONTROL}]*"
 
 

@@ -7,9 +7,9 @@ from apiflask.validators import Length
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 
+from app.core.splits import SPLITS
 from app.schemas.base import Page, PageQuery, Schema, between, one_of
 
-SPLITS = ("train", "val", "test")
 SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
 CODE = Length(max=40)
 

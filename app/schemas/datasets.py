@@ -1,4 +1,4 @@
-"""Requests and responses about datasets and their revisions."""
+"""Requests and responses about datasets; about their versions see revisions.py."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +12,10 @@ from marshmallow import ValidationError
 from app import inputs
 from app.core import formats
 from app.core.readings import QUESTION_OF
+from app.core.tasks import TASKS
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, StrictBoolean, between, name_field, one_of
-from app.schemas.dataset_contents import CODES, Codes
+from app.schemas.creators import CreatedBy, creator_filter
 
-TASKS = ("detect", "segment", "pose", "obb", "classify")
 FORMATS = formats.KEYS
 EXPORTS = ("yolo", "coco", "voc")
 
@@ -23,6 +23,7 @@ EXPORTS = ("yolo", "coco", "voc")
 class DatasetQuery(PageQuery):
     status = String(validate=one_of(["pending", "validating", "valid", "invalid"]))
     search = String(validate=Length(max=100))
+    created_by = creator_filter()
     sort = String(
         load_default="-created_at",
         validate=one_of(["created_at", "-created_at", "name", "-name", "total_images", "-total_images"]),
@@ -40,7 +41,7 @@ class SplitIn(Schema):
     train = Float(load_default=80.0, validate=share(), metadata={"exclusiveMinimum": 0})
     val = Float(load_default=15.0, validate=share(), metadata={"exclusiveMinimum": 0})
     test = Float(load_default=5.0, validate=between(0, 1_000_000))
-    seed = Integer(load_default=0, validate=between(0, 2**31 - 1))
+    seed = Integer(strict=True, load_default=0, validate=between(0, 2**31 - 1))
 
 
 class JSONField(Field):
@@ -72,7 +73,9 @@ class Readings(Field):
             raise ValidationError(_("Must be the name of a reading or a list of them."))
         names = [item.strip() for item in values if item.strip()]
         if wrong := [item for item in names if item not in QUESTION_OF]:
-            text = _("“%(name)s” is no reading. Known: %(known)s.", name=wrong[0][:40], known=", ".join(QUESTION_OF))
+            text = _(
+                "“%(name)s” isn't a reading. Available: %(known)s.", name=wrong[0][:40], known=", ".join(QUESTION_OF)
+            )
             raise ValidationError(text)
         return names or None
 
@@ -144,34 +147,6 @@ class ChoicesIn(Schema):
     task = String(validate=one_of(["auto", *TASKS]), metadata=TASK)
     format = String(validate=one_of(FORMATS), allow_none=True, metadata=FORMAT)
     reading = Readings(allow_none=True, metadata=READING)
-
-
-class SplitPreviewIn(Schema):
-    split = Nested(SplitIn, required=True, allow_none=True, metadata={"description": "null: as in the upload."})
-
-
-class SplitClassOut(Schema):
-    """Images that hold a class, by set."""
-
-    name = String()
-    train = Integer()
-    val = Integer()
-    test = Integer()
-
-
-class SplitPreviewOut(Schema):
-    """Exactly what a new version with this split will have."""
-
-    how = String(metadata={"enum": ["given", "split_made", "split_wished", "val_split"]})
-    splits = Dict(metadata={"description": "Images by set: train, val, test."})
-    classes = List(Nested(SplitClassOut))
-    torn = Integer(metadata={"description": "Images that can't stay with those that they belong to."})
-
-
-class RevisionIn(ChoicesIn):
-    """What the next revision does differently; what is not named stays as it is."""
-
-    fixes = Codes(metadata=CODES | {"description": "Findings to be mended in the same revision: codes, or “all”."})
 
 
 class ImportIn(ChoicesIn):
@@ -252,6 +227,7 @@ class DatasetOut(Schema):
     )
     trashed = Integer(metadata={"description": "Runs in the trash that use it; they count as well."})
     damaged = List(String(), metadata={"description": "Files that could not be read and were set aside."})
+    created_by = CreatedBy()
 
 
 class DatasetPatch(Schema):
@@ -275,48 +251,6 @@ class DatasetPage(Page):
 
 class DatasetCreated(Message):
     dataset_id = Integer()
-    status = String()
-
-
-class EffectOut(Schema):
-    code = String()
-    title = String()
-    message = String()
-    images = Integer(metadata={"description": "Mended, moved or left out."})
-    rows = Integer(metadata={"description": "Of label files: mended or removed."})
-    emptied = Integer(metadata={"description": "Images left out because none of their rows could be mended."})
-    files = List(String(), metadata={"description": "The first 20."})
-
-
-class RevisionOut(Schema):
-    number = Integer()
-    status = String(metadata={"description": "building, ready or failed."})
-    current = Boolean()
-    hash = String(allow_none=True)
-    origin = Dict()
-    options = Dict()
-    classes = List(String())
-    task = String()
-    format = String(allow_none=True)
-    total_images = Integer()
-    train_images = Integer()
-    val_images = Integer()
-    test_images = Integer()
-    size_bytes = Integer()
-    error = String(allow_none=True)
-    summary = Nested(SummaryOut, allow_none=True)
-    effects = List(Nested(EffectOut), metadata={"description": "What its fixes did."})
-    trainings = List(Integer(), metadata={"description": "The ids of the trainings that use it."})
-    created_at = DateTime()
-
-
-class RevisionsOut(Schema):
-    revisions = List(Nested(RevisionOut))
-    current = Integer(allow_none=True)
-
-
-class RevisionStarted(Message):
-    revision = Integer()
     status = String()
 
 

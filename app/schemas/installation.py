@@ -7,17 +7,25 @@ from app.schemas.base import Schema, one_of
 
 class InstallationOut(Schema):
     read_only = Boolean(metadata={"description": "Nothing is changed or started until this is decided."})
-    code = String(allow_none=True, metadata={"description": "new_database, older_database, other_database, "
-                                             "empty_folder, file_missing or file_replaced."})  # fmt: skip
+    code = String(
+        allow_none=True,
+        metadata={
+            "description": "new_database, older_database, other_database, empty_folder, file_missing or file_replaced."
+        },
+    )
     title = String(allow_none=True)
     reason = String(allow_none=True)
-    without_row = Dict(keys=String(validate=one_of(("dataset", "training", "test"))), values=Integer(),
-                   metadata={"description": "Folders that this database does not know, by kind."})  # fmt: skip
+    without_row = Dict(
+        keys=String(validate=one_of(("dataset", "training", "test"))),
+        values=Integer(),
+        metadata={"description": "Folders that this database does not know, by kind."},
+    )
     ways = List(String(), metadata={"description": "What can be done: right_database, adopt, start_anew."})
 
 
 class DecisionOut(Schema):
     message = String()
     adopted = Dict(keys=String(), values=Integer(), metadata={"description": "Folders that have rows now, by kind."})
-    set_aside = Dict(keys=String(), values=Integer(),
-                     metadata={"description": "Folders that were moved to `orphans`, by kind."})  # fmt: skip
+    set_aside = Dict(
+        keys=String(), values=Integer(), metadata={"description": "Folders that were moved to `orphans`, by kind."}
+    )

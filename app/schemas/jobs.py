@@ -4,13 +4,15 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, one_of
+from app.schemas.creators import CreatedBy, creator_filter
 
-STATUSES = ("pending", "running", "completed", "failed", "cancelled")
+STATUSES = ("pending", "running", "paused", "completed", "failed", "cancelled")
 
 
 class JobQuery(PageQuery):
     kind = String(validate=Length(max=30))
     status = String(validate=one_of(STATUSES))
+    created_by = creator_filter()
 
 
 class SubjectOut(Schema):
@@ -38,15 +40,23 @@ class JobError(Schema):
 
 class JobOut(Schema):
     id = Integer()
-    kind = String(metadata={"description": "export_dataset, draw_sample, hash_revision"})
+    kind = String(
+        metadata={
+            "description": "training, evaluate, evaluate_automatic, estimate, predict, import_dataset, "
+            "read_dataset, index_dataset, export_dataset, export_model, export_model_automatic, predict_video, "
+            "predict_images, draw_sample, hash_revision"
+        }
+    )
     subject = Nested(SubjectOut, allow_none=True)
+    subject_name = String(allow_none=True, metadata={"description": "Of a dataset. null: it is gone, or has none."})
     status = String(validate=one_of(STATUSES))
     progress = Nested(JobProgress)
-    device = String()
+    device = String(allow_none=True, metadata={"description": "null: it has none now, or needs none."})
     runner = String(allow_none=True, metadata={"description": "The host that it runs on."})
     attempt = Integer()
     stop_requested = Boolean()
     created_at = DateTime()
+    created_by = CreatedBy()
     started_at = DateTime(allow_none=True)
     ended_at = DateTime(allow_none=True)
     error = Nested(JobError, allow_none=True)

@@ -32,8 +32,9 @@ class Start(Raw):
             training_id, checkpoint = value.get("training_id"), value.get("checkpoint", "best")
             if is_number(training_id, MAX_ID) and (checkpoint in ("best", "last") or is_number(checkpoint, MAX_EPOCH)):
                 return {"kind": "training", "training_id": training_id, "checkpoint": checkpoint}
-        raise ValidationError(_("Must be auto, official, scratch, or a training_id with a checkpoint: best, last "
-                                "or an epoch number."))  # fmt: skip
+        raise ValidationError(
+            _("Must be auto, official, scratch, or a training_id with a checkpoint: best, last or an epoch number.")
+        )
 
 
 def is_number(value: Any, highest: int) -> bool:

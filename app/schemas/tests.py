@@ -1,15 +1,20 @@
 """Requests and responses about tests of a trained model."""
 
+from typing import Any
+
 from apiflask.fields import File, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError, validates_schema
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between
+from app.schemas.creators import CreatedBy, creator_filter
 from app.schemas.trainings import TrainingOut
 
 
 class TestQuery(PageQuery):
     training_id = Integer(validate=between(1, MAX_ID))
+    created_by = creator_filter()
     search = String(load_default="", validate=Length(max=100), metadata={"description": "Part of the model's name."})
 
 
@@ -28,6 +33,18 @@ class TestForm(Schema):
     training_id = Integer(required=True, validate=between(1, MAX_ID))
     confidence = Float(load_default=0.5, validate=between(0, 1))
     iou = Float(load_default=0.5, validate=between(0, 1))
+
+
+class TestsForm(TestForm):
+    """An image, or many."""
+
+    file = File(metadata={"description": "An image, or a ZIP of images."})
+    files = List(File(), metadata={"description": "Images, in the place of `file`."})
+
+    @validates_schema
+    def one_or_many(self, data: dict[str, Any], **_: Any) -> None:
+        if ("file" in data) == bool(data.get("files")):
+            raise ValidationError(str(_l("Send an image or a ZIP as `file`, or images as `files`.")), "file")
 
 
 CHECKPOINT = "(best|last|[1-9][0-9]{0,8})"
@@ -75,6 +92,15 @@ class TestCreated(Schema):
     floor = Float(allow_none=True)
 
 
+class TestAnswer(TestCreated):
+    """Of one image the test; of many the job that detects objects in them."""
+
+    message = String(metadata={"description": "Of many images, as what follows."})
+    prediction_id = Integer()
+    job_id = Integer(allow_none=True)
+    status = String()
+
+
 class TestOut(TestCreated):
     id = Integer()
     training_id = Integer()
@@ -82,6 +108,7 @@ class TestOut(TestCreated):
     confidence_threshold = Float()
     iou_threshold = Float()
     created_at = DateTime()
+    created_by = CreatedBy()
 
 
 class TestPage(Page):

@@ -34,7 +34,7 @@ class EventsOut(Schema):
     )
 
 
-class AdviceOut(Schema):
+class SentAdvice(Schema):
     class Meta:
         unknown = EXCLUDE
 
@@ -49,4 +49,4 @@ class AdviceOut(Schema):
 
 
 class AdvicesOut(Schema):
-    advice = List(Nested(AdviceOut))
+    advice = List(Nested(SentAdvice))

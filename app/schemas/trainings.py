@@ -2,58 +2,16 @@
 
 from typing import Any
 
-from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, Raw, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
-from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
-from marshmallow import ValidationError, pre_load
+from marshmallow import pre_load
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between, moment, name_field, one_of
+from app.schemas.base import MAX_ID, DateTime, Message, Page, Schema, between, moment, name_field, one_of
+from app.schemas.creators import CreatedBy
 from app.schemas.start import Start
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
-TASKS = ("detect", "segment", "pose", "obb", "classify")
-SORT_KEYS = ("created_at", "name", "status", "map50", "map95", "dataset", "model", "epochs")
-MOST_COMPARED = 10
-
-
-class IdList(Field):
-    """Ids in an address, with commas between them."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[int]:
-        parts = [part.strip() for part in str(value).split(",") if part.strip()]
-        if not parts or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
-            raise ValidationError(_l("Send run IDs separated by commas: 3,5,8."))
-        ids = list(dict.fromkeys(map(int, parts)))
-        if len(ids) > MOST_COMPARED:
-            raise ValidationError(ngettext("You can compare up to %(num)d run.",
-                                           "You can compare up to %(num)d runs.", MOST_COMPARED))  # fmt: skip
-        return ids
-
-
-class TrainingQuery(PageQuery):
-    status = String(validate=one_of(["pending", "running", "paused", "completed", "failed", "cancelled"]))
-    trash = Boolean(load_default=False, metadata={"description": "Runs in the trash instead of the others."})
-    dataset_id = Integer(validate=between(1, MAX_ID))
-    task = String(validate=one_of(TASKS))
-    model = String(validate=Length(max=40), metadata={"description": "yolov8n, or the name of an architecture."})
-    search = String(validate=Length(max=100), metadata={"description": "Part of the run's or the dataset's name."})
-    sort = String(
-        load_default="-created_at",
-        validate=one_of([f"{sign}{key}" for key in SORT_KEYS for sign in ("", "-")]),
-    )
-
-
-class CompareQuery(Schema):
-    ids = IdList(
-        required=True,
-        metadata={
-            "type": "string",
-            "description": "Up to 10 IDs, comma separated: 3,5,8.",
-            "pattern": r"^[1-9]\d{0,17}(,[1-9]\d{0,17}){0,9}$",
-        },
-    )
 
 
 class LogQuery(Schema):
@@ -162,6 +120,7 @@ class TrainingOut(Schema):
     log_path = String(allow_none=True)
     created_at = DateTime()
     updated_at = DateTime()
+    created_by = CreatedBy()
     params = Dict()
     device = String(allow_none=True)
     weights = String(allow_none=True)
@@ -191,10 +150,18 @@ class TrainingOut(Schema):
     seq = Integer()
     task = String()
     architecture = String(allow_none=True, metadata={"description": "null: YOLOv8 of `model_version`."})
-    start = Dict(metadata={"description": "kind: auto, official, scratch, or training (training_id, checkpoint)."})
+    start = Dict(
+        metadata={
+            "description": "kind: auto, official, scratch, training (training_id, checkpoint) or uploaded (file, "
+            "sha256, classes: weights that were trained elsewhere)."
+        }
+    )
     cloned_from = Integer(allow_none=True)
     revision = Integer(allow_none=True, metadata={"description": "Number of the dataset version that the run uses."})
     dataset_revision = String(allow_none=True, metadata={"description": "SHA-256 of images, labels, classes, split."})
+    thresholds = Dict(
+        allow_none=True, metadata={"description": "Chosen for its model: confidence, iou, classes. null: none were."}
+    )
     important = Boolean()
     deleted_at = DateTime(allow_none=True, metadata={"description": "In the trash since then."})
     priority = Integer()
@@ -237,56 +204,6 @@ class TrainingRow(TrainingBrief):
 
 class TrainingPage(Page):
     trainings = List(Nested(TrainingRow))
-
-
-class Counted(Schema):
-    name = String()
-    trainings = Integer(metadata={"description": "Number of runs."})
-
-
-class CountedDataset(Counted):
-    id = Integer()
-
-
-class FilterChoices(Schema):
-    """What the list can be filtered by."""
-
-    datasets = List(Nested(CountedDataset))
-    models = List(Nested(Counted))
-    tasks = List(Nested(Counted))
-
-
-class CurvesOut(Schema):
-    """One training's epochs, as columns of equal length."""
-
-    training_id = Integer()
-    epoch = List(Integer())
-    time = List(Float(), metadata={"description": "Seconds of training until the end of the epoch, without pauses."})
-    loss = List(Float(allow_none=True))
-    val_loss = List(Float(allow_none=True))
-    precision = List(Float(allow_none=True))
-    recall = List(Float(allow_none=True))
-    map50 = List(Float(allow_none=True))
-    map95 = List(Float(allow_none=True))
-    learning_rate = List(Float(allow_none=True))
-    fitness = List(Float(allow_none=True))
-    seconds = List(Float(allow_none=True))
-
-
-class CompareOut(Schema):
-    """Trainings side by side, in the order of the request."""
-
-    trainings = List(Nested(TrainingBrief))
-    curves = List(Nested(CurvesOut))
-    defaults = Dict(metadata={"description": "Values of the other runs for parameters that one run sets."})
-    differs = List(
-        String(),
-        metadata={
-            "description": "Why their metrics cannot be ranked: task, dataset, version (of the dataset); or their "
-            "losses: model. Empty: they can."
-        },
-    )
-    missing = List(Integer(), metadata={"description": "IDs of runs that don't exist."})
 
 
 class TrainingCreated(Message):

@@ -6,7 +6,7 @@ from typing import Any
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
-from app.schemas.base import DateTime, Page, Schema, one_of
+from app.schemas.base import DateTime, Page, PageQuery, Schema, one_of
 from app.schemas.datasets import DatasetForm
 
 
@@ -44,6 +44,12 @@ class UploadOut(Schema):
 
 BYTES = {"type": "string", "pattern": r"^\d{1,18}$"}
 CHECKSUM = {"type": "string", "pattern": "^(sha1|sha256|md5) [A-Za-z0-9+/]+={0,2}$"}
+
+
+class UploadsQuery(PageQuery):
+    unfinished = Boolean(
+        load_default=False, metadata={"description": "Only those whose bytes are kept: not those that are a dataset."}
+    )
 
 
 class UploadPage(Page):

@@ -5,8 +5,23 @@ from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from app.schemas.base import Schema, one_of
 
 LEVEL = "good, fair, low, or nothing (the model learned nothing); null: nothing was measured."
-STEPS = ("extend", "resume", "retry", "clone", "images", "class", "issues", "dataset", "split", "evaluation", "test",
-         "download", "log", "system")  # fmt: skip
+STEPS = (
+    "extend",
+    "resume",
+    "retry",
+    "clone",
+    "images",
+    "class",
+    "issues",
+    "dataset",
+    "split",
+    "evaluation",
+    "evaluations",
+    "test",
+    "download",
+    "log",
+    "system",
+)
 
 
 class Said(Schema):

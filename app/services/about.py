@@ -19,7 +19,7 @@ from app.services.storage.unpack import put_text
 logger = logging.getLogger("yolo.storage")
 
 NAME = "about.json"
-RUNNING = {"pid", "pid_started", "devices", "eta"}  # of a process that will not be there
+RUNNING = {"devices", "eta"}  # of a process that will not be there
 
 
 def snapshot(row: Any) -> dict[str, Any]:
@@ -63,9 +63,10 @@ def columns(model: Any, values: Any, *without: str) -> dict[str, Any]:
     Raises:
         ValueError, TypeError: a value cannot be one of this column.
     """
-    found: dict[str, Any] = {}
+    # The account of another database: the number may be somebody else's here. It becomes the owner's.
+    found: dict[str, Any] = {"created_by": None} if "created_by" in model.__table__.columns else {}
     for column in model.__table__.columns:
-        if column.key in without or column.key not in values or column.key in RUNNING:
+        if column.key in without or column.key not in values or column.key in RUNNING or column.key in found:
             continue
         value = values[column.key]
         if value is None and not column.nullable:

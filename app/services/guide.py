@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from typing import TYPE_CHECKING
 
 from app.config import ROOT
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 WIKI = ROOT / "wiki"
 GUIDES = {"pt_BR": "Guia-do-Usuario", "en": "User-Guide"}
@@ -42,6 +43,8 @@ def guide(locale: str) -> Guide:
 @lru_cache(maxsize=4)
 def rendered(path: Path, _changed: int) -> Guide:
     """A file of the wiki, rendered once for each of its states. HTML in it is shown as text: `html` is off."""
+    from markdown_it import MarkdownIt  # few starts are followed by this page
+
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     text = path.read_text(encoding="utf-8")
     tokens = parser.parse(MARK.sub(lambda found: f"§{found[1]}§", text))
@@ -53,7 +56,7 @@ def rendered(path: Path, _changed: int) -> Guide:
     return Guide(title, html, tuple(sections))
 
 
-def number_headings(tokens: list[Token]) -> tuple[str, list[tuple[str, str]]]:
+def number_headings(tokens: "list[Token]") -> tuple[str, list[tuple[str, str]]]:
     """Give the headings anchors, and take the title out; the title, and the sections."""
     title, sections = "", []
     seen: set[str] = set()
@@ -75,7 +78,7 @@ def number_headings(tokens: list[Token]) -> tuple[str, list[tuple[str, str]]]:
     return title, sections
 
 
-def without_pages(tokens: Iterable[Token]) -> None:
+def without_pages(tokens: "Iterable[Token]") -> None:
     """Links to other pages of the wiki, which are not served, become text."""
     for token in tokens:
         children = token.children or []

@@ -26,7 +26,7 @@ Answer = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestKey:
     """A request that is to be done once.
 
     Args:
@@ -45,7 +45,7 @@ def digest(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def once(asked: Asked | None, work: Callable[[], Answer]) -> Answer:
+def run_idempotent(request: RequestKey | None, work: Callable[[], Answer]) -> Answer:
     """Do the work, or give the answer that it had before.
 
     Args:
@@ -54,52 +54,52 @@ def once(asked: Asked | None, work: Callable[[], Answer]) -> Answer:
     Raises:
         Unprocessable: the key came with another body before. And what `work` raises.
     """
-    if (answer := earlier(asked)) is not None:
+    if (answer := earlier(request)) is not None:
         return answer
     try:
         return work()
     except IntegrityError:
-        if (answer := earlier(asked)) is None:
+        if (answer := earlier(request)) is None:
             raise
         return answer  # another request with this key was faster
 
 
-def earlier(asked: Asked | None) -> Answer | None:
+def earlier(request: RequestKey | None) -> Answer | None:
     """The answer that this key had in the last 24 hours."""
-    if asked is None:
+    if request is None:
         return None
-    found = db.session.get(IdempotencyKey, (asked.key, asked.scope), populate_existing=True)
+    found = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
     if found is None or found.created_at < now() - KEPT:
         return None
-    if found.digest != asked.digest:
+    if found.digest != request.digest:
         problem = _("This Idempotency-Key was already used with another body. Use a new key for a new request.")
         raise Unprocessable(problem, [{"field": "Idempotency-Key", "message": problem}])
     return found.answer
 
 
-def reserve(session: Any, asked: Asked | None) -> IdempotencyKey | None:
+def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
     """Take the key before anything else is done in this transaction; the answer is filled in at its end.
 
     Raises:
         IntegrityError: it is taken; see `once`. A transaction that is taking it now is waited for.
     """
-    if asked is None:
+    if request is None:
         return None
-    mine = (IdempotencyKey.key == asked.key) & (IdempotencyKey.scope == asked.scope)
+    mine = (IdempotencyKey.key == request.key) & (IdempotencyKey.scope == request.scope)
     session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - KEPT))
-    mark = IdempotencyKey(key=asked.key, scope=asked.scope, digest=asked.digest, answer={})
+    mark = IdempotencyKey(key=request.key, scope=request.scope, digest=request.digest, answer={})
     session.add(mark)
     session.flush()
     return mark
 
 
-def keep(session: Any, asked: Asked | None, answer: Answer) -> None:
+def keep(session: Any, request: RequestKey | None, answer: Answer) -> None:
     """`reserve` where the answer is known already.
 
     Raises:
         IntegrityError: the key is taken; see `once`.
     """
-    mark = reserve(session, asked)
+    mark = reserve(session, request)
     if mark is not None:
         mark.answer = answer
 

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import delete, select
 
+from app.config import settings
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Checkpoint, Estimate, IdempotencyKey, Training, TrainingStatus, now
@@ -17,6 +18,7 @@ from app.services import Services
 from app.services.estimate import KEPT as ESTIMATES_KEPT
 from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.checkpoints import resumable
+from app.services.trainer.views import copy_index
 
 logger = logging.getLogger("yolo.janitor")
 
@@ -40,7 +42,7 @@ class Janitor:
     def run(self, app: Flask) -> None:
         """The loop; a background task."""
         socketio.sleep(FIRST_S)
-        while Path(app.config["DATA_ROOT"]).is_dir():
+        while self.held.installation.is_open:
             with app.app_context():
                 self.sweep(now())
             socketio.sleep(EVERY_S)
@@ -59,7 +61,10 @@ class Janitor:
             "images": self.remove_objects,
             "jobs": self.forget_jobs,
             "uploads": self.forget_uploads,
+            "exports": self.remove_exports,
+            "predictions": self.remove_predictions,
             "backups": self.make_backups,
+            "copies of previews": self.copy_previews,
         }
         return {name: self.attempt(name, job, time) for name, job in jobs.items()}
 
@@ -77,7 +82,7 @@ class Janitor:
 
     def empty_trash(self, time: datetime) -> int:
         """Trainings that were deleted more than TRASH_DAYS ago, with their files."""
-        return len(self.held.trainer.purge_trash(time - timedelta(days=current_app.config["TRASH_DAYS"])))
+        return len(self.held.trainer.trash.purge_trash(time - timedelta(days=settings().TRASH_DAYS)))
 
     def forget_keys(self, time: datetime) -> int:
         return forget(IdempotencyKey, time - KEYS_KEPT)
@@ -90,7 +95,7 @@ class Janitor:
 
         Never those of important trainings, those kept by wish (save_period), and those that a waiting one starts from.
         """
-        days = current_app.config["CHECKPOINT_DAYS"]
+        days = settings().CHECKPOINT_DAYS
         if not days:
             return 0
         old = (Training.end_time < time - timedelta(days=days)) & Training.status.in_(ENDED) & ~Training.important
@@ -132,7 +137,7 @@ class Janitor:
 
     def remove_objects(self, time: datetime) -> int:
         """Stored images that no dataset uses any more."""
-        return self.held.datasets.remove_unused_objects((time - UNUSED).timestamp())
+        return self.held.datasets.restart.remove_unused_objects((time - UNUSED).timestamp())
 
     def forget_jobs(self, _time: datetime) -> int:
         """Rows and files of jobs that ended long ago."""
@@ -142,10 +147,22 @@ class Janitor:
         """Uploads that nobody has gone on with, and the records of those that are over."""
         return self.held.uploads.remove_expired(time)
 
+    def remove_exports(self, _time: datetime) -> int:
+        """Set aside what no row knows of the model exports."""
+        return self.held.model_exports.set_unknown_aside()
+
+    def remove_predictions(self, _time: datetime) -> int:
+        """Set aside what no row knows of the predictions of videos."""
+        return self.held.predictions.set_unknown_aside()
+
     def make_backups(self, _time: datetime) -> int:
         """Those that were missed: the server was away, the disk was full, the training was marked later."""
         backups = self.held.backups
         return sum(backups.backup_if_due(training_id) for training_id in backups.all_due())
+
+    def copy_previews(self, _time: datetime) -> int:
+        """The index of previews of runs of older versions, which wrote it once."""
+        return sum(copy_index(path.parent) for path in list(self.held.storage.models.glob("*/previews/index.json")))
 
 
 def forget(model: Any, older_than: datetime) -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.config import settings
 from app.database import writing
 from app.extensions import db
 from app.services import services
@@ -38,7 +39,7 @@ def obstacles() -> list[dict[str, Any]]:
 
 def folders() -> Iterator[tuple[str, Path]]:
     """The folders that are written to."""
-    yield "data", Path(current_app.config["DATA_ROOT"]) / "tmp"
+    yield "data", settings().DATA_ROOT / "tmp"
     address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])
     if address.get_backend_name() == "sqlite" and address.database:
         yield "database", Path(address.database).parent

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app.core.programs import HashSpec
 from app.jobs import Job, JobKind, JobService, JobStatus
 
 KIND = "hash_revision"
@@ -29,4 +30,4 @@ class RevisionHashes:
         return (job.result or {}).get("revision") if job.status == JobStatus.COMPLETED else None
 
     def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
-        return {"data": job.params["data"]}
+        return HashSpec(job.params["data"]).values()

@@ -8,10 +8,26 @@ from app.config import ROOT
 
 # Named one by one: nothing that an operator keeps beside the program, such as .env or data, may get in.
 PARTS = (
-    "app", "babel.cfg", "deploy", "Dockerfile", "gunicorn.conf.py", "LICENSE", "Makefile", "package.json",
-    "package-lock.json", "pyproject.toml", "README.md", "requirements.txt", "requirements.lock",
-    "requirements-dev.txt", "requirements-dev.lock", "run.py", "scripts", "tests", "wiki",
-)  # fmt: skip
+    "app",
+    "babel.cfg",
+    "deploy",
+    "Dockerfile",
+    "gunicorn.conf.py",
+    "LICENSE",
+    "Makefile",
+    "package.json",
+    "package-lock.json",
+    "pyproject.toml",
+    "README.md",
+    "requirements.txt",
+    "requirements.lock",
+    "requirements-dev.txt",
+    "requirements-dev.lock",
+    "run.py",
+    "scripts",
+    "tests",
+    "wiki",
+)
 
 
 def source_archive() -> IO[bytes]:

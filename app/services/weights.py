@@ -23,7 +23,7 @@ KEPT_S = {"available": 600.0, "unavailable": 60.0}  # how long an answer holds
 
 
 @dataclass(frozen=True)
-class Found:
+class WeightsState:
     """`state`: cached (in the folder), available (its address has it), unavailable, or checking.
 
     `cause` of unavailable: off (WEIGHTS_URL is empty), missing (the server has no such file), unreachable.
@@ -34,7 +34,7 @@ class Found:
     cause: str | None = None
 
 
-CHECKING = Found("checking")
+CHECKING = WeightsState("checking")
 
 
 class PretrainedWeights:
@@ -46,7 +46,7 @@ class PretrainedWeights:
 
     def __init__(self, folder: str | Path, address: str) -> None:
         self.folder, self.address = Path(folder), address.rstrip("/")
-        self._tried: dict[str, tuple[float, Found]] = {}
+        self._tried: dict[str, tuple[float, WeightsState]] = {}
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
@@ -60,7 +60,7 @@ class PretrainedWeights:
         """Whether a run with this start ("auto", "scratch" …) begins with weights; not known yet counts as yes."""
         return start == "training" or (start != "scratch" and self.find(model).state != "unavailable")
 
-    def find(self, model: str, wait: float = WAIT_S) -> Found:
+    def find(self, model: str, wait: float = WAIT_S) -> WeightsState:
         """What is known of a model's weights; `checking` where a try takes longer than `wait` seconds."""
         name = published_name(model)
         until = time.monotonic() + wait
@@ -68,12 +68,12 @@ class PretrainedWeights:
             socketio.sleep(0.05)
         return found
 
-    def _known(self, name: str) -> Found:
+    def _known(self, name: str) -> WeightsState:
         path = self.folder / name
         if path.is_file() and zipfile.is_zipfile(path):
-            return Found("cached", path.stat().st_size)
+            return WeightsState("cached", path.stat().st_size)
         if not self.address:
-            return Found("unavailable", cause="off")
+            return WeightsState("unavailable", cause="off")
         when, found = self._tried.get(name, (0.0, CHECKING))
         if found is not CHECKING and time.monotonic() - when < KEPT_S[found.state]:
             return found
@@ -85,7 +85,7 @@ class PretrainedWeights:
 
     def _try(self, name: str) -> None:
         try:
-            found = ask(f"{self.address}/{name}")
+            found = probe(f"{self.address}/{name}")
             if found.state == "unavailable":
                 logger.warning("pretrained weights %s/%s: %s", self.address, name, found.cause)
             self._tried[name] = (time.monotonic(), found)
@@ -94,17 +94,17 @@ class PretrainedWeights:
                 self._running.discard(name)
 
 
-def ask(url: str) -> Found:
+def probe(url: str) -> WeightsState:
     """What a web server says about a file, without its content."""
     try:
         request = urllib.request.Request(url, method="HEAD")  # noqa: S310 (the installation's own setting)
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
             length = answer.headers.get("Content-Length")
-            return Found("available", int(length) if length and length.isdigit() else None)
+            return WeightsState("available", int(length) if length and length.isdigit() else None)
     except urllib.error.HTTPError as error:
-        return Found("unavailable", cause="missing" if error.code in {404, 410} else "unreachable")
+        return WeightsState("unavailable", cause="missing" if error.code in {404, 410} else "unreachable")
     except (OSError, ValueError):
-        return Found("unavailable", cause="unreachable")
+        return WeightsState("unavailable", cause="unreachable")
 
 
 def published_name(model: str) -> str:
@@ -114,7 +114,7 @@ def published_name(model: str) -> str:
     return f"{model}u.pt" if model.startswith("yolov3") else f"{model}.pt"
 
 
-def sentence(name: str, found: Found) -> str:
+def sentence(name: str, found: WeightsState) -> str:
     """The same in words."""
     if found.state == "cached":
         return _("The pretrained weights %(name)s are on this server.", name=name)
@@ -124,9 +124,11 @@ def sentence(name: str, found: Found) -> str:
         return _("Checking whether the pretrained weights %(name)s can be downloaded…", name=name)
     causes = {
         "off": _("Downloads are switched off (WEIGHTS_URL)."),
-        "missing": _("The server of weights has no such file."),
-        "unreachable": _("The server of weights can't be reached."),
+        "missing": _("The weights server doesn't have this file."),
+        "unreachable": _("The weights server can't be reached."),
     }
-    problem = _("The pretrained weights %(name)s aren't available. The run trains from scratch and needs more epochs.",
-                name=name)  # fmt: skip
+    problem = _(
+        "The pretrained weights %(name)s aren't available. The run trains from scratch and needs more epochs.",
+        name=name,
+    )
     return f"{problem} {causes[found.cause or 'unreachable']}"

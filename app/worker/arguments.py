@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from app.core.train import TrainSpec
 from app.worker.resume import Resume
 
 ADAPTIVE = {"Adam", "Adamax", "AdamW", "NAdam", "RAdam"}
@@ -11,33 +12,33 @@ NBS, WEIGHT_DECAY = 64, 0.0005  # ultralytics' defaults
 CHOSEN = ("optimizer", "lr0", "warmup_bias_lr")
 
 
-def arguments(spec: dict[str, Any], model: str, resume: Resume | None = None) -> dict[str, Any]:
+def arguments(spec: TrainSpec, model: str, resume: Resume | None = None) -> dict[str, Any]:
     """All arguments. `params` were checked by the web process against an allow-list."""
-    given = dict(spec["params"])
+    given = dict(spec.params)
     values = {
-        "task": spec["task"],
+        "task": spec.task,
         "mode": "train",
         "model": model,
-        "data": spec["data"],
-        "epochs": spec["epochs"],
-        "batch": spec["batch_size"],
-        "imgsz": spec["img_size"],
-        "project": spec["training_dir"],
+        "data": spec.data,
+        "epochs": spec.epochs,
+        "batch": spec.batch_size,
+        "imgsz": spec.img_size,
+        "project": spec.training_dir,
         "name": "run",
         "exist_ok": True,
-        "device": spec["device"] or None,
+        "device": spec.device or None,
         "workers": min(8, len(os.sched_getaffinity(0))),  # cpu_count() ignores a container's limit
     }
-    if spec["learning_rate"] is not None:
-        values["lr0"] = spec["learning_rate"]
+    if spec.learning_rate is not None:
+        values["lr0"] = spec.learning_rate
     if given.get("optimizer") in ADAPTIVE:
         values["warmup_bias_lr"] = 0.0  # as ultralytics does for the AdamW that it chooses; 0.1 is meant for SGD
-    values["amp"] = precision(given.pop("amp", True), spec["device"])
+    values["amp"] = precision(given.pop("amp", True), spec.device)
     values |= given
-    values |= nominal(spec["batch_size"], spec["batch_now"], values)
+    values |= nominal(spec.batch_size, spec.batch_now, values)
     if resume is not None:
         values |= going_on(resume, values)
-    # Copies and events hang on its saving; the copies of `save_period` are ours (copies.py).
+    # Copies and events hang on its saving; the copies of `save_period` are ours (checkpoints.py).
     return values | {"save": True, "save_period": -1}
 
 

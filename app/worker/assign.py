@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.splits import SPLITS
 from app.worker.files import put
-from app.worker.split import SPLITS, VAL_SHARE, Shares, split
+from app.worker.split import VAL_SHARE, SplitShares, split
 
 FILE = "split.json.gz"  # in the folder of a version
 
@@ -54,7 +55,7 @@ class Assigned:
     torn: int = 0
 
 
-def assign(material: Material, wish: Shares | None) -> Assigned:
+def assign(material: Material, wish: SplitShares | None) -> Assigned:
     """Splits as given; where there are none, or others are wished, stratified ones.
 
     Args:
@@ -64,14 +65,14 @@ def assign(material: Material, wish: Shares | None) -> Assigned:
     given = set(material.given)
     if wish or given == {None}:
         how = "split_made" if wish is None else "split_wished"
-        return apart(material, splits, wish or Shares(), range(len(splits)), how)
+        return apart(material, splits, wish or SplitShares(), range(len(splits)), how)
     if "val" not in given:
         places = [place for place, name in enumerate(splits) if name == "train"]
-        return apart(material, splits, Shares(1 - VAL_SHARE, VAL_SHARE, 0), places, "val_split")
+        return apart(material, splits, SplitShares(1 - VAL_SHARE, VAL_SHARE, 0), places, "val_split")
     return Assigned(splits, "given")
 
 
-def apart(material: Material, splits: list[str], shares: Shares, places: Sequence[int], how: str) -> Assigned:
+def apart(material: Material, splits: list[str], shares: SplitShares, places: Sequence[int], how: str) -> Assigned:
     """Split the images at these places anew."""
     here = {place: position for position, place in enumerate(places)}
     ties = [[here[place] for place in members if place in here] for members in material.ties]

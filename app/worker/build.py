@@ -9,11 +9,14 @@ from typing import Any
 
 import yaml
 
+from app.core.report import Keypoints
+from app.core.splits import SPLITS
 from app.worker import revision
-from app.worker.doctor import Entry
+from app.worker.failures import Refused
 from app.worker.objects import link, sync
+from app.worker.quality import Entry
 
-SPLITS = ("train", "val", "test")
+INDEX = "index.sqlite"
 
 
 class Building:
@@ -79,7 +82,7 @@ class Building:
             self._made.add(path.parent)
         return path
 
-    def describe(self, names: list[str], keypoints: dict[str, Any] | None) -> None:
+    def describe(self, names: list[str], keypoints: Keypoints | None) -> None:
         """Our own dataset.yaml: nothing of an uploaded one but its names and keypoints reaches it."""
         document: dict[str, Any] = {"path": str(self.target)}
         document |= {name: f"images/{name}" for name in SPLITS if (self.folder / "images" / name).is_dir()}
@@ -96,14 +99,31 @@ class Building:
         sync_folder(self.target.parent)
         return found
 
+    def give_index(self, target: Path, expected: str) -> str:
+        """Put its index alone into the revision that is there, where that holds the same.
+
+        Raises:
+            Refused: what was built is another one.
+        """
+        found = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
+        if found != expected:
+            raise Refused("index_differs")
+        sync(self.folder / INDEX)
+        os.replace(self.folder / INDEX, target / INDEX)
+        sync_folder(target)
+        return found
+
 
 def sync_tree(folder: Path) -> None:
     """Everything below a folder on the disk: one call for its file system where there is one."""
     if os.system(f"sync -f '{folder}' 2>/dev/null") == 0:  # noqa: S605 (our own path: numbers and hexadecimals)
         return
     for path in folder.rglob("*"):
-        if path.is_file():
-            sync(path)
+        try:
+            if path.is_file():
+                sync(path)
+        except FileNotFoundError:  # a draft that has its name by now
+            continue
 
 
 def sync_folder(folder: Path) -> None:

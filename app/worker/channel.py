@@ -1,4 +1,4 @@
-"""The child's end of the line to the supervisor: numbered events out, a heartbeat, the wish to stop in.
+"""The child's end of the line to the supervisor: numbered events out, a heartbeat, a requested stop in.
 
 The folder that the child is given holds `spec.json` (its task), `events.jsonl` (what it says), `worker.log` (its
 stdout and stderr, connected by the parent), `heartbeat` (touched every second), `reserve` (room for the last words)
@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.core.children import MARK
 from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
 RESERVE = 64 * 1024  # bytes: a failure with its traceback must still fit on a disk that is full
-VARIABLE = "YOLO_WORKER_DIRECTORY"  # how the processes of a multi-GPU training find the folder
 ROOT = "YOLO_WORKER_PID"  # the first process of the child
 BEGAN = "YOLO_WORKER_BEGAN"  # when that began, by the machine's steady clock, which stands still while it sleeps
 _current: "Channel | None" = None
@@ -27,7 +27,7 @@ _current: "Channel | None" = None
 def open_channel(directory: str | Path) -> "Channel":
     """The process's one channel, on this folder; processes that it starts find the folder by `current()`."""
     global _current
-    os.environ[VARIABLE] = str(directory)
+    os.environ[MARK] = str(directory)
     os.environ[ROOT] = str(os.getpid())
     os.environ[BEGAN] = str(time.monotonic())
     _current = Channel(directory)
@@ -41,13 +41,13 @@ def current() -> "Channel":
     That process is not ours to end: SIGTERM keeps its meaning there, and the first process tells what happened.
     """
     global _current
-    _current = _current or Channel(os.environ[VARIABLE])
+    _current = _current or Channel(os.environ[MARK])
     return _current
 
 
 def folder() -> Path:
     """The folder of this training's attempt, in any of its processes."""
-    return Path(os.environ[VARIABLE])
+    return Path(os.environ[MARK])
 
 
 def read_spec(directory: Path) -> dict[str, Any]:
@@ -71,11 +71,11 @@ class Channel:
         self._lock = threading.Lock()
         self._file = os.open(self.directory / "events.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._terminated = threading.Event()
-        self._keep_room()
+        self._reserve_space()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
     def hear_terminations(self) -> None:
-        """SIGTERM is a wish from now on, not the end."""
+        """SIGTERM is a request from now on, not the end."""
         signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
 
     def catch_up(self) -> None:
@@ -119,7 +119,7 @@ class Channel:
         """Say that the run failed; `error` is for the user, `traceback` for the log."""
         self.say(Failed(kind, error, traceback))
 
-    def wish(self) -> str | None:
+    def requested_stop(self) -> str | None:
         """`cancel` or `pause`, as the supervisor asked; `terminated` after SIGTERM alone; None: go on."""
         try:
             text = (self.directory / "stop").read_text(encoding="ascii", errors="replace").strip()
@@ -129,9 +129,9 @@ class Channel:
 
     def stop_requested(self) -> bool:
         """Whether the supervisor asked to stop, by file or by SIGTERM."""
-        return self.wish() is not None
+        return self.requested_stop() is not None
 
-    def _keep_room(self) -> None:
+    def _reserve_space(self) -> None:
         try:
             (self.directory / "reserve").write_bytes(b"\0" * RESERVE)
         except OSError:  # no room already: the first real write will say so

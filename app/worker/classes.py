@@ -7,8 +7,18 @@ from app.worker.formats import Item, Refused, Row, Source, decision
 
 GARBLED = "\ufffd"
 # Decisions about names that hold no more once someone has named the classes.
-ABOUT_NAMES = frozenset({"classes_unnamed", "names_sorted", "names_from_file", "names_added", "annotation_names",
-                         "form_names_ignored", "form_names_ignored_list", "folder_names"})  # fmt: skip
+ABOUT_NAMES = frozenset(
+    {
+        "classes_unnamed",
+        "names_sorted",
+        "names_from_file",
+        "names_added",
+        "annotation_names",
+        "form_names_ignored",
+        "form_names_ignored_list",
+        "folder_names",
+    }
+)
 
 
 def classes_in(item: Item, folder: Path) -> set[int | str]:

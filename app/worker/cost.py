@@ -1,23 +1,31 @@
-"""What an image costs to decode, known before it is decoded: scans of a JPEG, pages of a TIFF, frames of a GIF or WebP.
+"""What an image costs to decode, known before it is decoded: scans of a JPEG, pages of a TIFF, tiles of a HEIC or AVIF,
+frames of an animation. Of a GIF only the first frame is ever decoded.
 
 64 megapixels and 3,000 empty scans fit into 6 KB, and take minutes. Standard library and Pillow.
 """
 
+import io
+import struct
+from collections.abc import Iterator
 from typing import IO
 
 from PIL import Image
 
+from app.worker import isobmff
+
 SCANS = 100  # of a progressive JPEG; encoders make 6 to 20, and one a coefficient would be 64 a component
 PAGES = 4096  # of a TIFF: its directory is walked, not more
-HEAD = 64 * 1024  # bytes looked at together
+LAYERS = 4  # times the pixels of the largest image: what the tiles of one may have together
 STANDALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length
 SOS, EOI = 0xDA, 0xD9
 SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+SEQUENTIAL = {0xC0, 0xC1}
 BASELINE = {0xC0, 0xC1, 0xC2}  # what every decoder of JPEG reads: Huffman, in one go or progressive
 
 
 class TooCostly(Exception):
-    """The image would take too long to decode, or too much memory. `what`: scans or pages; `count` of them."""
+    """The image would take too long to decode, or too much memory. `what`: scans, pages, frames or tiles (megapixels
+    of them); `count` of these."""
 
     def __init__(self, what: str, count: int, limit: int) -> None:
         super().__init__(f"{count} {what} (at most {limit})")
@@ -39,6 +47,9 @@ def check(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
             check_scans(file)
         elif image.format == "TIFF":
             check_pages(image, max_pixels)
+        elif image.format in {"PNG", "WEBP", "AVIF", "HEIF"}:
+            check_frames(image)
+            check_tiles(file, image, max_pixels)
     finally:
         file.seek(place)
 
@@ -59,6 +70,28 @@ def check_pages(image: Image.Image, max_pixels: int) -> None:
         raise TooCostly("pages", count, most)
 
 
+def check_frames(image: Image.Image) -> None:
+    """The header says how many there are; each takes memory of the decoder, though only the first is decoded."""
+    count = getattr(image, "n_frames", 1)
+    if count > PAGES:
+        raise TooCostly("frames", count, PAGES)
+
+
+def check_tiles(file: IO[bytes], image: Image.Image, max_pixels: int) -> None:
+    """Tiles may be larger than the image that is made of them, and be used any number of times."""
+    if image.format not in {"AVIF", "HEIF"}:
+        return
+    limit = LAYERS * max_pixels // 10**6
+    try:
+        count = isobmff.tile_pixels(file) // 10**6
+    except isobmff.TooLong as error:
+        raise TooCostly("tiles", isobmff.MOST_TILES, limit) from error
+    except (struct.error, IndexError, OSError):  # damaged: the decoder says how
+        return
+    if count > limit:
+        raise TooCostly("tiles", count, limit)
+
+
 def pages(image: Image.Image) -> int:
     """How many pages a TIFF has, counted no further than is allowed; the image is on its first one again."""
     count = 1
@@ -76,10 +109,13 @@ def pages(image: Image.Image) -> int:
 def scans(file: IO[bytes]) -> int:
     """How many scans a JPEG has at most; it is read until there are too many. Damaged ones count as far as they can be
     read."""
+    if all_in_one(view(file)):
+        return 1
     file.seek(0)
     count, data = 0, file.read()
-    if data.count(b"\xff\xda") <= SCANS:  # quick, and no fewer than there are
-        return min(data.count(b"\xff\xda"), SCANS)
+    most = data.count(b"\xff\xda")
+    if most <= SCANS:  # quick, and no fewer than there are
+        return most
     at = 2
     while count <= SCANS:
         at = data.find(b"\xff", at)
@@ -96,14 +132,41 @@ def scans(file: IO[bytes]) -> int:
     return count
 
 
-def process_of(data: bytes) -> int:
+def view(file: IO[bytes]) -> memoryview | bytes:
+    """A file's content, without a copy of one that is in the memory."""
+    if isinstance(file, io.BytesIO):
+        return file.getbuffer()
+    file.seek(0)
+    return file.read()
+
+
+def all_in_one(data: memoryview | bytes) -> bool:
+    """Whether the first scan of a JPEG has all of it, as nearly all have: its decoders then look at no other one."""
+    frame = scan = None
+    for kind, at in segments(data):
+        if kind in SOF:
+            frame = kind, data[at + 9 : at + 10]  # the number of components
+        elif kind == SOS:
+            scan = data[at + 4 : at + 5]
+    return frame is not None and frame[0] in SEQUENTIAL and frame[1] == scan
+
+
+def process_of(data: memoryview | bytes) -> int:
     """The kind of a JPEG's frame, such as 0xC0; 0 where there is none."""
+    return next((kind for kind, _ in segments(data) if kind in SOF), 0)
+
+
+def segments(data: memoryview | bytes) -> Iterator[tuple[int, int]]:
+    """The kinds of a JPEG's markers that have a length, up to its first scan, and where they begin."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF:
         kind = data[at + 1]
-        if kind in SOF:
-            return kind
+        if kind == 0xFF or kind in STANDALONE:
+            at += 1 if kind == 0xFF else 2
+            continue
+        if kind in {0x00, EOI}:  # no marker: decoders pass over these two bytes, or end
+            return
+        yield kind, at
         if kind == SOS:
-            return 0
-        at += 1 if kind == 0xFF else 2 if kind in STANDALONE else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return 0
+            return
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")

@@ -10,18 +10,20 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.outcomes import CORRECT, IOU, Outcome, Seen, outcomes, pack, unpack
+from app.core.shapes import Shape
+from app.worker.curves import curves_of
 from app.worker.files import put
 from app.worker.measures import PARTS
-from app.worker.shapes import as_shape, corners_of, place_of, save_picture, short, surest
+from app.worker.recording import detected
+from app.worker.shapes import parts, put_place, save_picture, short
 
 LEAST_CONF = 0.05
-MOST_FOUND = 100  # of an image
-IOU = 0.45
-POINTS = 101  # of a curve
-CLASSES = 40  # with curves of their own: those with most objects
+GUESSES = 3  # of a classification
 WORST = 24
 OF_CELL, OF_RIGHT_CELL = 8, 2  # pictures of a cell off and on the diagonal
 PICTURES = 240
@@ -30,40 +32,33 @@ PICTURES_S = 15.0  # seconds for them, at most
 Pair = tuple[int, int]  # prediction and object of an image; -1: none
 
 
-class Evaluation:
-    """Hears the final validation, image by image, and writes down what follows from it.
+@dataclass(frozen=True)
+class EvaluatedImage:
+    """An image, kept small, since there may be many; its size in pixels, 0 of a classification."""
 
-    An image is kept as arrays, since there may be many: {"file", "class", "conf", "corners" of what was found, the
-    surest first, "truth", "truth_corners", "iou" [objects, found] or None}.
-    """
+    file: str
+    width: int
+    height: int
+    packed: bytes
+
+    @property
+    def seen(self) -> Seen:
+        return unpack(self.packed)
+
+
+class EvaluationResults:
+    """Hears the final validation, image by image, and writes down what follows from it."""
 
     def __init__(self, folder: Path, task: str) -> None:
         self.folder, self.task = folder, task
-        self.images: list[dict[str, Any]] = []
+        self.images: list[EvaluatedImage] = []
+        self.sizes: dict[int, tuple[int, int]] = {}  # of pictures, by their image's place
         self.broken = False
 
     def hear(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """One image: what was found, what is there, and how far they overlap."""
-        if self.task == "classify":
-            conf, kinds = (values.cpu().numpy() for values in pred.float().topk(min(3, len(pred))))
-            truth = batch["cls"].reshape(-1)[index : index + 1].cpu().numpy()
-            self.images.append({"file": file, "class": kinds, "conf": conf, "truth": truth, "iou": None})
-            return
-        there = validator._prepare_batch(index, batch)
-        kept = surest({name: pred[name] for name in ("bboxes", "conf", "cls")}, LEAST_CONF, MOST_FOUND)
-        place = place_of(index, batch)
-        both = len(there["cls"]) and len(kept["cls"])
-        self.images.append(
-            {
-                "file": file,
-                "class": kept["cls"].int().cpu().numpy(),
-                "conf": kept["conf"].float().cpu().numpy(),
-                "corners": corners_of(kept["bboxes"], place).cpu().numpy(),
-                "truth": there["cls"].int().cpu().numpy(),
-                "truth_corners": corners_of(there["bboxes"], place).cpu().numpy(),
-                "iou": overlaps(there["bboxes"], kept["bboxes"]) if both else None,
-            }
-        )
+        image = detected(validator, pred, index, batch)
+        self.images.append(EvaluatedImage(file, image.width, image.height, pack(image.seen)))
 
     def gather(self, rank: int) -> None:
         """Of several processes all images to rank 0. Each of them must call it."""
@@ -83,14 +78,14 @@ class Evaluation:
         curves = None if self.task == "classify" else curves_of(getattr(metrics, PARTS[measure[-2:-1]]))
         best = curves and curves.pop("best")
         confidence = max(LEAST_CONF, best["confidence"]) if best else 0.0
-        matched = [match(image, confidence, self.task) for image in self.images]
-        cells = cells_of(self.images, matched, len(names))
+        matched = [match(image.seen, confidence, self.task) for image in self.images]
+        cells = cells_of([image.seen for image in self.images], matched, len(names))
         chosen, listed = self.choose(matched, cells)
         body = {
             "task": self.task,
             "names": list(names),
             "images": len(self.images),
-            "objects": sum(len(image["truth"]) for image in self.images),
+            "objects": sum(len(image.seen.objects) for image in self.images),
             "confidence": short(confidence),
             "iou": IOU,
             "best": best,
@@ -119,9 +114,9 @@ class Evaluation:
         for place in dict.fromkeys(wanted):
             if len(chosen) >= PICTURES or time.monotonic() > until:
                 break
-            image = self.images[place]
+            target = self.folder / f"image-{len(chosen)}.jpg"
             try:
-                image["size"] = save_picture(Path(image["file"]), self.folder / f"image-{len(chosen)}.jpg")
+                self.sizes[place] = save_picture(Path(self.images[place].file), target)
             except (OSError, ValueError):  # it is gone meanwhile, or no longer readable
                 continue
             chosen[place] = len(chosen)
@@ -129,56 +124,42 @@ class Evaluation:
         return chosen, listed
 
     def picture(self, number: int, place: int, outcome: dict[str, Any]) -> dict[str, Any]:
-        image = self.images[place]
-        width, height = image["size"]
-        rows = outcome["counted"]
-        found: list[dict[str, Any]] = [
-            {"class": int(image["class"][row]), "conf": short(image["conf"][row])} for row in rows
-        ]
-        truth: list[dict[str, Any]] = [{"class": int(kind)} for kind in image["truth"]]
-        if "corners" in image:
-            for shape, row in zip(found, rows, strict=True):
-                shape |= as_shape(image["corners"][row].tolist())
-            for shape, corners in zip(truth, image["truth_corners"].tolist(), strict=True):
-                shape |= as_shape(corners)
-        shown = {"number": number, "file": Path(image["file"]).name, "width": width, "height": height}
+        image, (width, height) = self.images[place], self.sizes[place]
+        seen, rows = image.seen, range(outcome["counted"])
+        found: list[Shape] = [{"class": seen.detections[row], "conf": short(seen.confidences[row])} for row in rows]
+        truth: list[Shape] = [{"class": kind} for kind in seen.objects]
+        for shapes, corners in ((found, seen.found_places), (truth, seen.places)):
+            for shape, where in zip(shapes, corners, strict=False):
+                if where:  # else the whole image
+                    put_place(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
+        shown = {"number": number, "file": Path(image.file).name, "width": width, "height": height}
         return shown | {"found": found, "truth": truth, "pairs": outcome["pairs"], "errors": outcome["errors"]}
 
 
-def overlaps(truth: Any, found: Any) -> Any:
-    """IoU of each object (rows) with each prediction; of turned boxes their probabilistic IoU."""
-    from ultralytics.utils.metrics import batch_probiou, box_iou
-
-    return (batch_probiou if truth.shape[1] == 5 else box_iou)(truth, found).half().cpu().numpy()
-
-
-def match(image: dict[str, Any], confidence: float, task: str) -> dict[str, Any]:
-    """{"counted": the predictions that count, "pairs": (place among them, object), "errors": how many pairs are}."""
-    kinds, truth, iou = image["class"], image["truth"], image["iou"]
+def match(seen: Seen, confidence: float, task: str) -> dict[str, Any]:
+    """{"counted": how many predictions count, "pairs": (prediction, object), "errors": how many of the pairs are}."""
     if task == "classify":
-        return {"counted": list(range(len(kinds))), "pairs": [(0, 0)], "errors": int(kinds[0] != truth[0])}
-    counted = [row for row, conf in enumerate(image["conf"]) if conf >= confidence]
-    taken = {}
-    if iou is not None and counted:
-        iou = iou[:, counted].copy()
-        for index in range(len(counted)):  # the surest first
-            place = int(iou[:, index].argmax())
-            if iou[place, index] > IOU:
-                taken[index] = place
-                iou[place] = 0.0
-    pairs: list[Pair] = [(index, taken.get(index, -1)) for index in range(len(counted))]
-    pairs += [(-1, place) for place in range(len(truth)) if place not in taken.values()]
-    errors = sum(index < 0 or place < 0 or kinds[counted[index]] != truth[place] for index, place in pairs)
-    return {"counted": counted, "pairs": pairs, "errors": int(errors)}
+        counted = min(GUESSES, len(seen.detections))
+        return {"counted": counted, "pairs": [(0, 0)], "errors": int(seen.detections[0] != seen.objects[0])}
+    found = outcomes(seen, confidence, IOU)
+    return {
+        "counted": sum(outcome.detection >= 0 for outcome in found),
+        "pairs": [pair_of(outcome) for outcome in found],
+        "errors": sum(outcome.kind != CORRECT for outcome in found),
+    }
 
 
-def cells_of(images: Sequence[Any], matched: Sequence[Any], classes: int) -> dict[tuple[int, int], Counter[int]]:
+def pair_of(outcome: Outcome) -> Pair:
+    return outcome.detection, outcome.object
+
+
+def cells_of(images: Sequence[Seen], matched: Sequence[Any], classes: int) -> dict[tuple[int, int], Counter[int]]:
     """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
-    for place, (image, outcome) in enumerate(zip(images, matched, strict=True)):
+    for place, (seen, outcome) in enumerate(zip(images, matched, strict=True)):
         for index, there in outcome["pairs"]:
-            row = int(image["class"][outcome["counted"][index]]) if index >= 0 else classes
-            column = int(image["truth"][there]) if there >= 0 else classes
+            row = seen.detections[index] if index >= 0 else classes
+            column = seen.objects[there] if there >= 0 else classes
             cells[row, column][place] += 1
     return dict(cells)
 
@@ -187,37 +168,6 @@ def worst(matched: Sequence[dict[str, Any]]) -> Iterable[int]:
     """The places of the images with most errors."""
     wrong = [place for place, outcome in enumerate(matched) if outcome["errors"]]
     return sorted(wrong, key=lambda place: -matched[place]["errors"])[:WORST]
-
-
-def curves_of(part: Any) -> dict[str, Any] | None:
-    """Curves of ultralytics' measures of boxes, masks or keypoints, at POINTS places; None where nothing was found.
-
-    "x": the confidence, and for `pr` the recall. "best": the confidence with the best mean F1, smoothed as ultralytics
-    smooths it, and what the curves say there.
-    """
-    import numpy as np
-    from ultralytics.utils.metrics import smooth
-
-    curves = {"precision": part.p_curve, "recall": part.r_curve, "f1": part.f1_curve, "pr": part.prec_values}
-    if not len(part.ap_class_index) or any(len(curve) == 0 for curve in curves.values()):
-        return None
-    places = np.linspace(0, len(part.px) - 1, POINTS).round().astype(int)
-    peak = int(smooth(part.f1_curve.mean(0), 0.1).argmax())
-    mean = {name: curve.mean(0) for name, curve in curves.items()}
-    return {
-        "x": rounded(np.asarray(part.px)[places]),
-        **{name: rounded(curve[places]) for name, curve in mean.items()},
-        "classes": [
-            {"class": int(index), **{name: rounded(curve[row][places]) for name, curve in curves.items()}}
-            for row, index in enumerate(part.ap_class_index[:CLASSES])
-        ],
-        "best": {"confidence": short(part.px[peak])}
-        | {name: short(mean[name][peak]) for name in ("precision", "recall", "f1")},
-    }
-
-
-def rounded(values: Any) -> list[float]:
-    return [short(value) for value in values.tolist()]
 
 
 def accuracy(metrics: Any) -> dict[str, float]:

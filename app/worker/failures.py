@@ -1,13 +1,19 @@
 """Why a run ended: exceptions of our own, and the kind of any other one."""
 
 import errno
+import sqlite3
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, NoReturn
+
+from app.core.children import PROGRAM_CHANGED, TAKES_LONG
 
 # Of torch on the CPU and on GPUs, C++, OpenCV, the system, and torch's image loading processes. The two of cuDNN and
 # the one of oneDNN, the last, come when their workspace does not fit; ultralytics takes cuDNN's for the same.
 MEMORY = (
     "out of memory",
     "allocate memory",
+    "failed to allocate",
     "std::bad_alloc",
     "insufficient memory",
     "out of shared memory",
@@ -16,8 +22,22 @@ MEMORY = (
     "cudnn_status_internal_error",
     "unable to find an engine",
     "could not create a primitive",
+    "can't start new thread",  # no memory for its stack, as under TRAINING_MEMORY_LIMIT
 )
 FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Refused(Exception):
+    """What was sent cannot be used. `code` names the text (REASONS of app/services/datasets/texts.py), `data` fills its
+    places."""
+
+    def __init__(self, code: str, **data: Any) -> None:
+        super().__init__(code, data)
+        self.code = code
+        self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(Refused, self.code, **self.data), ()
 
 
 class StopRequested(Exception):
@@ -26,6 +46,10 @@ class StopRequested(Exception):
 
 class DataError(Exception):
     """The dataset cannot be trained on."""
+
+
+class TakesLong(Exception):
+    """Work that others wait for takes far longer than it should."""
 
 
 class WeightsError(Exception):
@@ -42,9 +66,10 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def kind_of(error: BaseException) -> str:
-    """`out_of_memory`, `disk_full`, `data`, `weights` or `code`, from the exception and its causes."""
+    """`out_of_memory`, `disk_full`, `data`, `weights`, `takes_long`, `program_changed` or `code`: of the exception and
+    what caused it."""
     for item in chain(error):
-        if isinstance(item, OSError) and item.errno in FULL:
+        if disk_is_full(item):
             return "disk_full"
         if memory_gave_out(item):
             return "out_of_memory"
@@ -53,7 +78,18 @@ def kind_of(error: BaseException) -> str:
             return "data"
         if isinstance(item, WeightsError):
             return "weights"
+        if isinstance(item, TakesLong):
+            return TAKES_LONG
+        if isinstance(item, ImportError) and (item.name or "").split(".")[0] == "app":
+            return PROGRAM_CHANGED
     return "code"
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """SQLite, which writes indexes, has words of its own for it."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or "disk is full" in str(error)
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def memory_gave_out(error: BaseException) -> bool:
@@ -67,3 +103,10 @@ def sentence(error: BaseException) -> str:
     """The exception's first line; its type's name where it has no text."""
     text = str(error).strip()
     return text.splitlines()[0][:500] if text else type(error).__name__
+
+
+def raise_as(kind: type[Exception], error: Exception) -> NoReturn:
+    """As a fault of what was given, unless memory gave out or somebody asked to stop."""
+    if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
+        raise error
+    raise kind(sentence(error)) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from app.core.nvml import memory_of
 from app.events import Figures
 
 EVERY_S = 2.0
@@ -94,7 +95,7 @@ def gpu(index: int, handle: Any) -> dict[str, Any]:
         except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
             return None
 
-    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo), ask(nvml.nvmlDeviceGetUtilizationRates)
+    memory, rates = memory_of(nvml, handle), ask(nvml.nvmlDeviceGetUtilizationRates)
     power, name = ask(nvml.nvmlDeviceGetPowerUsage), ask(nvml.nvmlDeviceGetName)
     return {
         "index": index,

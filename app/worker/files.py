@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 
+def sync_file(path: Path) -> None:
+    """Have what was written to it on the disk."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+
+
 def sync_and_replace(draft: Path, path: Path) -> None:
     """Put a finished draft in the place of `path`; a crash leaves the one or the other."""
-    with open(draft, "rb+") as file:
-        os.fsync(file.fileno())
+    sync_file(draft)
     os.replace(draft, path)
 
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from app.core.metrics import ClassMetrics
+
 PARTS = {"B": "box", "M": "seg", "P": "pose"}  # the letter in ultralytics' names: "metrics/mAP50(M)"
 
 
-def by_class(validator: Any, key: str) -> list[dict[str, Any]]:
+def by_class(validator: Any, key: str) -> list[ClassMetrics]:
     """Each class of the validation set, as events.Epoch.classes has it; none where the task has no such measures.
 
     Args:
@@ -32,7 +34,7 @@ def by_class(validator: Any, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def of_classes(validator: Any) -> list[dict[str, Any]]:
+def of_classes(validator: Any) -> list[ClassMetrics]:
     """Of a classification: the recall of a class is its top-1 accuracy."""
     matrix = validator.confusion_matrix.matrix  # [predicted, true]
     right, true, predicted = matrix.diagonal(), matrix.sum(0), matrix.sum(1)

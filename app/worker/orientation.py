@@ -13,10 +13,14 @@ TURNED = frozenset({5, 6, 7, 8})  # lies on its side
 PREFIX = b"Exif\0\0"
 BY_PILLOW = frozenset({"TIFF"})  # turned by Pillow itself when it decodes
 UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+}
 
 # Pillow's decoders raise all of these on damaged files
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, struct.error, IndexError, EOFError, ArithmeticError, KeyError)

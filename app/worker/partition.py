@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.core.report import Decision
+from app.core.splits import SPLITS
 from app.worker.assign import Assigned, Material, assign
 from app.worker.classes import classes_in
-from app.worker.doctor import Picture, near_duplicates
 from app.worker.formats import Item, Refused, Source, decision
+from app.worker.quality import ImageRecord, near_duplicates
 from app.worker.sources import copies, sources
-from app.worker.split import SPLITS, VAL_SHARE, Shares
+from app.worker.split import VAL_SHARE, SplitShares
 
 
 @dataclass
@@ -21,13 +23,13 @@ class Partition:
     groups: list[int | None]
     sources: list[str]  # see sources.py
     material: Material  # what the splits were made of
-    decisions: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
 
 
 def partition(
     items: Sequence[Item],
-    pictures: Sequence[Picture],
-    wish: Shares | None,
+    pictures: Sequence[ImageRecord],
+    wish: SplitShares | None,
     folder: Path,
     originals: Mapping[str, str],
     class_names: Sequence[str] = (),
@@ -57,10 +59,10 @@ def partition(
         ties=[*alike, *by_key([item.label or "" for item in items]), *by_key(of)],
     )
     done = assign(material, wish)
-    return Partition(done.splits, groups, of, material, decided(done, wish or Shares()))
+    return Partition(done.splits, groups, of, material, decided(done, wish or SplitShares()))
 
 
-def decided(done: Assigned, shares: Shares) -> list[dict[str, Any]]:
+def decided(done: Assigned, shares: SplitShares) -> list[Decision]:
     """What is told about a split that was made here."""
     counts: dict[str, Any] = {name: done.splits.count(name) for name in SPLITS}
     made = []

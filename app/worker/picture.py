@@ -1,63 +1,124 @@
 """An image as people send it: checked before it is decoded, turned upright, 8 bit RGB; and boxes drawn on it."""
 
 import os
+import struct
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from PIL import Image, ImageCms, ImageDraw, ImageFile, ImageFont
 
-from app.worker import cost
+from app.core.shapes import Detection
+from app.worker import cost, plugins  # noqa: F401 (they are in Image.OPEN from then on)
+from app.worker.decoders import OverLimit, allow_for, confined
 from app.worker.orientation import BY_PILLOW, orientation, upright
 
-Image.init()
 FORMATS: list[str] = [
     kind for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000") if kind in Image.OPEN
 ]  # those that training reads; JPEG's gives MPO too
 # How the files begin that people take for such an image.
 OTHERS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"GIF8", "GIF"), (4, b"ftypheic", "HEIC"), (4, b"ftypheix", "HEIC"), (4, b"ftypmif1", "HEIC"),
-    (4, b"ftypmsf1", "HEIC"), (4, b"ftypheim", "HEIC"), (4, b"ftyphevc", "HEIC"), (4, b"ftypcrx", "Canon RAW"),
-    (4, b"ftyp", "MP4"), (0, b"\xff\x0a", "JPEG XL"), (0, b"\0\0\0\x0cJXL ", "JPEG XL"), (0, b"8BPS", "Photoshop"),
-    (0, b"%PDF", "PDF"), (0, b"PK\3\4", "ZIP"), (0, b"Rar!", "RAR"), (0, b"\0\0\1\0", "ICO"),
-    (0, b"<svg", "SVG"), (0, b"<html", "HTML"), (0, b"<!DOCTYPE html", "HTML"), (0, b"\x1aE\xdf\xa3", "WebM"),
-    (0, b"DICM", "DICOM"), (128, b"DICM", "DICOM"), (0, b"\x93NUMPY", "NumPy"),
-)  # fmt: skip
+    (0, b"GIF8", "GIF"),
+    (4, b"ftypheic", "HEIC"),
+    (4, b"ftypheix", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (4, b"ftypmsf1", "HEIC"),
+    (4, b"ftypheim", "HEIC"),
+    (4, b"ftyphevc", "HEIC"),
+    (4, b"ftypcrx", "Canon RAW"),
+    (4, b"ftyp", "MP4"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (0, b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"%PDF", "PDF"),
+    (0, b"PK\3\4", "ZIP"),
+    (0, b"Rar!", "RAR"),
+    (0, b"\0\0\1\0", "ICO"),
+    (0, b"<svg", "SVG"),
+    (0, b"<html", "HTML"),
+    (0, b"<!DOCTYPE html", "HTML"),
+    (0, b"\x1aE\xdf\xa3", "WebM"),
+    (0, b"DICM", "DICOM"),
+    (128, b"DICM", "DICOM"),
+    (0, b"\x93NUMPY", "NumPy"),
+)
+DAMAGED = (OSError, ValueError, TypeError, SyntaxError, KeyError, struct.error)  # of headers that can't be followed
 LONGEST = 65_500  # pixels of a JPEG's side
 open_image = Image.open  # taken before ultralytics replaces it with one that may install packages
 Image.MAX_IMAGE_PIXELS = None  # our own check comes first, from the header
 
-# Those of the pages (static/js/palette.js): a class keeps its colour.
+# Those of the pages (static/js/ui/palette.js): a class keeps its colour.
 COLOURS = (
-    "#5346c9", "#b34700", "#00706a", "#a3286f", "#1f5fae", "#7a5b00", "#8b2f2f", "#3d6b1f",
-    "#7b3fb0", "#0d6c8c", "#9a3d12", "#4f5d73", "#b02a4c", "#2f7048", "#6b4f3a", "#3f4fa0",
-)  # fmt: skip
+    "#5346c9",
+    "#b34700",
+    "#00706a",
+    "#a3286f",
+    "#1f5fae",
+    "#7a5b00",
+    "#8b2f2f",
+    "#3d6b1f",
+    "#7b3fb0",
+    "#0d6c8c",
+    "#9a3d12",
+    "#4f5d73",
+    "#b02a4c",
+    "#2f7048",
+    "#6b4f3a",
+    "#3f4fa0",
+)
 
 
 class BadPicture(Exception):
     """The image cannot be used. `code`: `not_image`, `empty`, `other_format` (detail: its name), `cut_short`,
-    `too_many_pixels` or `too_costly`."""
+    `too_many_pixels`, `too_costly`, `stopped` (over a limit of time or memory) or `busy` (others take long)."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return BadPicture, (self.code, str(self))
 
-def read(path: Path, max_pixels: int) -> Image.Image:
+
+def read_confined(path: Path, max_pixels: int, run: Callable[..., Any] = confined) -> Image.Image:
+    """As `read`, in a decoder: see app/worker/decoders.py.
+
+    Args:
+        run: of the decoders; the one that this process keeps where none is named.
+
+    Raises:
+        BadPicture: as `read`, and where it takes too much time or memory.
+    """
+    try:
+        size, data = run(rgb_of, path, max_pixels)
+    except OverLimit as error:
+        raise BadPicture("stopped", f"decoding was stopped ({error.what})") from error
+    return Image.frombytes("RGB", size, data)
+
+
+def rgb_of(path: Path, max_pixels: int) -> tuple[tuple[int, int], bytes]:
+    """Width and height, and the pixels."""
+    picture = read(path, max_pixels)
+    return picture.size, picture.tobytes()
+
+
+def read(path: Path, max_pixels: int, formats: Sequence[str] = FORMATS) -> Image.Image:
     """The image, upright by its EXIF orientation, as RGB; the first frame of an animation.
 
     Raises:
-        BadPicture: it is none of FORMATS, cut short, or larger than `max_pixels` (known before it is decoded).
+        BadPicture: it is none of the formats, cut short, or larger than `max_pixels` (known before it is decoded).
     """
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     with open(path, "rb") as file:  # an open file: of a name Pillow maps some TIFFs into memory and turns them twice
-        picture = opened(file, path)
-        if picture.width * picture.height > max_pixels:
-            raise BadPicture("too_many_pixels", f"{picture.width} x {picture.height}")
+        picture = opened(file, path, formats)
+        allow_for(checked_pixels(picture, max_pixels))
         try:
             cost.check(file, picture, max_pixels)
         except cost.TooCostly as error:
             raise BadPicture("too_costly", str(error)) from error
+        except DAMAGED as error:  # a TIFF whose pages can't be walked
+            raise BadPicture("cut_short", f"{picture.format}: {error}") from error
         try:
             picture.load()
             turn = 1 if picture.format in BY_PILLOW else orientation(picture)
@@ -70,19 +131,31 @@ def read(path: Path, max_pixels: int) -> Image.Image:
             raise BadPicture("not_image", f"{type(error).__name__}: {error}") from error
 
 
-def opened(file: IO[bytes], path: Path) -> Image.Image:
+def checked_pixels(picture: Image.Image, max_pixels: int) -> int:
+    """How many an image has that is not decoded yet.
+
+    Raises:
+        BadPicture: more than `max_pixels`.
+    """
+    pixels = picture.width * picture.height
+    if pixels > max_pixels:
+        raise BadPicture("too_many_pixels", f"{picture.width} x {picture.height}")
+    return pixels
+
+
+def opened(file: IO[bytes], path: Path, formats: Sequence[str]) -> Image.Image:
     """The image with its header read."""
     head = file.read(160)
     if not head:
-        raise BadPicture("empty", path.name)
+        raise BadPicture("empty", "")
     file.seek(0)
     try:
-        return open_image(file, formats=FORMATS)
+        return open_image(file, formats=list(formats))
     except Exception as error:
         name = next((name for at, mark, name in OTHERS if head[at:].lower().startswith(mark.lower())), None)
         if name:
             raise BadPicture("other_format", name) from error
-        raise BadPicture("not_image", str(error)) from error
+        raise BadPicture("not_image", "") from error  # Pillow's text has the path of the file
 
 
 def coloured(picture: Image.Image) -> Image.Image:
@@ -107,7 +180,7 @@ def eight_bit(picture: Image.Image) -> Image.Image:
     return Image.fromarray((values.clip(0, 65535).astype("uint16") >> 8).astype("uint8"))
 
 
-def draw(picture: Image.Image, detections: list[dict[str, Any]], order: dict[str, int]) -> Image.Image:
+def draw(picture: Image.Image, detections: list[Detection], order: dict[str, int]) -> Image.Image:
     """A copy with a box and a label for each detection, one colour a class; `order` numbers the classes."""
     drawn = picture.copy()
     canvas = ImageDraw.Draw(drawn)
@@ -122,7 +195,7 @@ def draw(picture: Image.Image, detections: list[dict[str, Any]], order: dict[str
     return drawn
 
 
-def draw_shape(canvas: ImageDraw.ImageDraw, item: dict[str, Any], colour: str, width: int) -> None:
+def draw_shape(canvas: ImageDraw.ImageDraw, item: Detection, colour: str, width: int) -> None:
     """The outline or the turned box where there is one, else the upright box; and its keypoints."""
     points = [tuple(point) for point in item.get("polygon") or item.get("corners") or []]
     if len(points) > 2:

@@ -2,7 +2,8 @@
 training's folder.
 
 Costs no inference: the validation of the epoch predicts them anyway, and what it found is written down on the way.
-`index.json` says which images, and what is in them; `image-N.jpg` are their pictures; `epoch-N.json` what was found.
+`index.json` says which images, and what is in them; `index-copy.json` says the same, for when that is damaged;
+`image-N.jpg` are their pictures; `epoch-N.json` what was found.
 """
 
 import json
@@ -13,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.core.shapes import Shape
 from app.worker.files import put
 from app.worker.shapes import found_in, save_picture, short, surest, there_in
 
+INDEX, COPY = "index.json", "index-copy.json"
 IMAGES = 12
 LOOKED_AT = 2_000  # images to choose from
 CROWD = 40  # objects: in a fuller image nobody would see anything
@@ -36,7 +39,7 @@ class Previews:
         self.folder, self.task, self.names = folder, task, names
         self.step = max(1, -(-epochs // KEPT_EPOCHS))
         self.places: dict[str, int] = {}  # an image's file → its number here
-        self.found: dict[int, list[dict[str, Any]]] = {}
+        self.found: dict[int, list[Shape]] = {}
 
     def choose(self, dataset: Any, order: Sequence[int], seed: int, first: int) -> None:
         """Have the pictures there.
@@ -49,7 +52,9 @@ class Previews:
         chosen = spread([kinds for _, kinds in labels], seed)
         files = [Path(labels[place][0]) for place in chosen]
         self.places = {str(file): number for number, file in enumerate(files)}
-        if first > 1 and self.same(files):
+        known = self.known() if first > 1 else {}
+        if known and [image["file"] for image in known["images"]] == [file.name for file in files]:
+            self.write_index(known)
             drop(self.folder, first)
             return
         drop(self.folder, 1)
@@ -57,15 +62,22 @@ class Previews:
         for number, (file, place) in enumerate(zip(files, chosen, strict=True)):
             width, height = save_picture(file, self.folder / f"image-{number}.jpg")
             images.append({"file": file.name, "width": width, "height": height, "truth": truth(dataset, order[place])})
-        self.write("index.json", {"task": self.task, "names": list(self.names), "images": images})
+        self.write_index({"task": self.task, "names": list(self.names), "images": images})
 
-    def same(self, files: Sequence[Path]) -> bool:
-        """Whether these are the images that are there already."""
-        try:
-            index = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
-            return [image["file"] for image in index["images"]] == [file.name for file in files]
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+    def write_index(self, index: dict[str, Any]) -> None:
+        for name in (COPY, INDEX):
+            self.write(name, index)
+
+    def known(self) -> dict[str, Any]:
+        """The index that is there, or its copy; empty where neither can be read."""
+        for name in (INDEX, COPY):
+            try:
+                index = json.loads((self.folder / name).read_text(encoding="utf-8"))
+                if all(isinstance(image["file"], str) for image in index["images"]):
+                    return dict(index)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return {}
 
     def hear(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """What was found in one image of the validation."""
@@ -106,7 +118,7 @@ def truths(dataset: Any, order: Sequence[int]) -> list[tuple[str, list[int]]]:
     ]
 
 
-def truth(dataset: Any, place: int) -> list[dict[str, Any]]:
+def truth(dataset: Any, place: int) -> list[Shape]:
     """What is in one image."""
     if hasattr(dataset, "samples"):
         return [{"class": int(dataset.samples[place][1])}]
@@ -139,7 +151,7 @@ def worth(kinds: Sequence[int], shown: Counter[int]) -> float:
     return sum(4.0 ** -shown[kind] for kind in set(kinds))
 
 
-def guesses(probabilities: Any) -> list[dict[str, Any]]:
+def guesses(probabilities: Any) -> list[Shape]:
     """The three surest classes of a whole image."""
     values, kinds = probabilities.float().topk(min(3, len(probabilities)))
     return [

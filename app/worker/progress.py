@@ -9,7 +9,7 @@ from app.worker.failures import StopRequested
 EVERY_S = 0.25
 
 
-class Progress:
+class ProgressReporter:
     """Counts what is done.
 
     Args:

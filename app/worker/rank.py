@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from app.core.train import TrainSpec
 from app.worker.channel import folder, read_spec
 
 
@@ -26,7 +27,7 @@ def main(path: str) -> None:
 
     arguments = json.loads(Path(path).read_text(encoding="utf-8"))
     arguments.pop("save_dir", None)  # follows from project and name
-    TRAINERS[trainer_key(read_spec(folder()))](overrides=arguments).train()
+    TRAINERS[trainer_key(TrainSpec.of(read_spec(folder())))](overrides=arguments).train()
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.core.train import TrainSpec
 from app.events import Cancelled, Event, Failed, Paused, Started
 from app.worker.channel import Channel
-from app.worker.copies import last_epoch
+from app.worker.checkpoints import last_epoch
 from app.worker.failures import StopRequested, chain, kind_of, sentence
 from app.worker.files import put
 from app.worker.revision import start_weights
@@ -19,23 +20,23 @@ from app.worker.revision import start_weights
 
 def ending(error: BaseException, channel: Channel) -> Event:
     """The terminal event for an exception that left the training."""
-    folder = Path(channel.spec["training_dir"])
-    if asked(error) and (wish := channel.wish()):
-        return stopped(wish, folder)
+    folder = Path(channel.spec["training_dir"])  # nothing else: a spec of another version fails with its reason
+    if is_requested_stop(error) and (stop_mode := channel.requested_stop()):
+        return stop_event(stop_mode, folder)
     mine = failed(error)
     return mine if mine.kind != "code" else failure_elsewhere(channel.directory) or mine
 
 
-def asked(error: BaseException) -> bool:
+def is_requested_stop(error: BaseException) -> bool:
     """Whether it ended because it should; processes that were ended from outside show only a status."""
     return any(isinstance(item, StopRequested | subprocess.CalledProcessError) for item in chain(error))
 
 
-def stopped(wish: str, folder: Path) -> Event:
+def stop_event(stop_mode: str, folder: Path) -> Event:
     """Cancelled, or paused at the last whole epoch."""
-    if wish == "cancel":
+    if stop_mode == "cancel":
         return cancelled(folder)
-    return Paused(last_epoch(folder), "asked" if wish == "pause" else "terminated")
+    return Paused(last_epoch(folder), "asked" if stop_mode == "pause" else "terminated")
 
 
 def failed(error: BaseException) -> Failed:
@@ -43,7 +44,7 @@ def failed(error: BaseException) -> Failed:
     return Failed(kind_of(error), sentence(error), text[-20_000:])
 
 
-def leave_word(error: BaseException, directory: Path, rank: int) -> None:
+def write_failure(error: BaseException, directory: Path, rank: int) -> None:
     """A process of a multi-GPU training that does not speak writes down why it fails."""
     text = json.dumps(asdict(failed(error)), ensure_ascii=False)
     put(directory / f"rank-{rank}.json", lambda draft: draft.write_text(text, encoding="utf-8"))
@@ -51,11 +52,11 @@ def leave_word(error: BaseException, directory: Path, rank: int) -> None:
 
 def failure_elsewhere(directory: Path) -> Failed | None:
     """Why another process of a multi-GPU training failed: what this one sees is only that it is gone."""
-    said = [word for path in sorted(directory.glob("rank-*.json")) if (word := left_word(path)) is not None]
+    said = [word for path in sorted(directory.glob("rank-*.json")) if (word := failure_file(path)) is not None]
     return min(said, key=lambda failure: failure.kind == "code", default=None)
 
 
-def left_word(path: Path) -> Failed | None:
+def failure_file(path: Path) -> Failed | None:
     try:
         return Failed(**json.loads(path.read_bytes()))
     except (OSError, ValueError, TypeError):  # it was killed while it wrote
@@ -80,11 +81,11 @@ def gpu_name(device: Any, count: int) -> str:
     return name if count == 1 else f"{count} × {name}"
 
 
-def weights_kind(spec: dict[str, Any], model: str, folder: Path) -> str:
+def weights_kind(spec: TrainSpec, model: str, folder: Path) -> str:
     """`official`, `scratch` or `training`; of a run that goes on what it once started from, as config.yaml has it."""
-    if spec["resume"]:
+    if spec.resume:
         return str(written(folder / "config.yaml").get("weights", "checkpoint"))
-    if spec["start"]["kind"] == "training":
+    if spec.start["kind"] == "training":
         return "training"
     return "official" if model.endswith(".pt") else "scratch"
 
@@ -115,19 +116,22 @@ def versions() -> dict[str, str]:
     }
 
 
-def write_config(path: Path, started: Started, spec: dict[str, Any]) -> None:
+OMITTED = {"arguments", "versions", "drawing"}  # of what was said: written below, or of this process alone
+
+
+def write_config(path: Path, started: Started, spec: TrainSpec) -> None:
     """Everything that is needed to run the same training again."""
     import yaml
 
-    weights = written(path).get("start_weights") if spec["resume"] else start_weights(started.arguments.get("model"))
+    weights = written(path).get("start_weights") if spec.resume else start_weights(started.arguments.get("model"))
     body = {
-        "training_id": spec["training_id"],
-        "model_version": spec["model_version"],
+        "training_id": spec.training_id,
+        "model_version": spec.model_version,
         "written": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        "dataset": spec["data"],
+        "dataset": spec.data,
         "seed": started.arguments.get("seed"),
         "start_weights": weights,
-        **{key: value for key, value in asdict(started).items() if key not in {"arguments", "versions"}},
+        **{key: value for key, value in asdict(started).items() if key not in OMITTED},
         "versions": started.versions,
         "arguments": started.arguments,
     }

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.numbers import is_number
+from app.core.train import TrainSpec
 from app.events import Note
 from app.worker.channel import Channel
-from app.worker.copies import copies, drop_after
+from app.worker.checkpoints import copies, drop_after
 from app.worker.failures import StopRequested, WeightsError, sentence
 from app.worker.files import put
 from app.worker.weights import check_archive
@@ -40,9 +42,9 @@ class Best:
         return float(self.measures.get("fitness") or 0.0)
 
 
-def find_resume(channel: Channel) -> Resume | None:
-    """The checkpoint that `spec["resume"]` names, or the newest older one that is whole; None: from the start."""
-    for path in candidates(Path(channel.spec["training_dir"]), channel.spec["resume"]):
+def find_resume(channel: Channel, spec: TrainSpec) -> Resume | None:
+    """The checkpoint that the spec names, or the newest older one that is whole; None: from the start."""
+    for path in candidates(spec.folder, spec.resume):
         try:
             return Resume(path, read_checkpoint(path)["train_args"])
         except WeightsError as error:
@@ -165,11 +167,3 @@ def whole_table(header: list[str], lines: list[list[str]]) -> Table:
     if not {"epoch", "time"} <= set(header) or header[0] != "epoch":
         return [], {}
     return header, {line[0].strip(): line for line in lines if len(line) == len(header) and all(map(is_number, line))}
-
-
-def is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

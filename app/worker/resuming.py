@@ -13,16 +13,16 @@ from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import init_seeds
 
 from app.events import Note
+from app.worker.reporting import ReportingTrainer
 from app.worker.resume import Best, cut_results, read_table, restore_files
 from app.worker.schedule import extended, rate, weights_group
-from app.worker.telling import TellingTrainer
 
 
 class NothingLeft(Exception):
     """All epochs are done: what is missing is the end."""
 
 
-class ResumingTrainer(TellingTrainer):
+class ResumingTrainer(ReportingTrainer):
     """Goes on with the arguments of this training; ultralytics would take those that are in the file."""
 
     finished = False
@@ -43,7 +43,7 @@ class ResumingTrainer(TellingTrainer):
 
     @property
     def extension(self) -> dict[str, Any] | None:
-        return next(reversed(self.spec["extensions"]), None)
+        return next(reversed(self.spec.extensions), None)
 
     def resume_training(self, checkpoint: Any) -> None:
         self.stopper.since = self.extension["from_epoch"] if self.extension else 0
@@ -78,7 +78,7 @@ class ResumingTrainer(TellingTrainer):
         if self.best_fitness is None or best.epoch > self.start_epoch:
             self.best_fitness = max(best.fitness, self.best_fitness or 0.0)
         self.best_epoch = best.epoch
-        self.tell_best(self.values(best.measures))
+        self.report_best(self.values(best.measures))
 
     def lay_schedule(self, checkpoint: dict[str, Any], done: int, extension: dict[str, Any]) -> None:
         self.lf = extended(extension, checkpoint, self.args.cos_lr, self.args.lrf)

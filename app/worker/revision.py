@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
+from app.core.splits import SPLITS
 from app.worker.files import put
 
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
 KINDS = ("images", "labels", "masks")
-SPLITS = ("train", "val", "test")
 BATCH = 512  # files in work at once
 MADE_LATER = {".cache", ".npy", ".tmp"}  # what trainings leave beside images and labels
 

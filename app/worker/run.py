@@ -1,7 +1,12 @@
 """The one main() of the child processes of jobs: `python -m app.worker.run DIRECTORY`.
 
 `spec.json` names the `program`, a module below app/worker/programs; its `run(channel)` does the work and returns the
-result. The last event is Finished, Stopped or Failed; exit status 0: Finished.
+result. The last event is Finished, Stopped or Failed, or one that the program has of its own: it says that itself at
+the end of its work, and has an `ending(error, channel)` for what an exception ends. Exit status 0: done, or stopped as
+requested.
+
+With `--prewarm PROGRAM` before the directory it loads that program and waits for `spec.json`; it ends by itself where
+none comes.
 """
 
 import os
@@ -9,30 +14,70 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
-from app.events import Finished, Stopped
+from app.events import Event, Failed, Finished, Refused, Stopped
+from app.worker import failures
 from app.worker.channel import Channel, open_channel
 from app.worker.failures import StopRequested, kind_of, sentence
 
 LOOK_S = 2.0
+SPEC_POLL_S = 0.005
+PATIENCE_S = 120.0  # for a task: what it was begun for may have broken off
 ORPHANED = 3  # exit status
+MOST = 20_000  # characters of a traceback
+
+Ending = Callable[[BaseException, Channel], Event]
 
 
 def main(directory: str) -> int:
     """Run the program; whatever goes wrong in it is said."""
     channel = open_channel(directory)
     threading.Thread(target=end_when_over, args=(channel,), name="watch", daemon=True).start()
+    end: Ending = ending
     try:
-        result = import_module(f"app.worker.programs.{channel.spec['program']}").run(channel)
-    except StopRequested:
-        channel.say(Stopped())
-        return 1
-    except Exception as error:
-        channel.fail(kind_of(error), sentence(error), traceback.format_exc())
-        return 1
+        program = import_module(f"app.worker.programs.{channel.spec['program']}")
+        end = getattr(program, "ending", ending)
+        result = program.run(channel)
+    except BaseException as error:  # everything must end in an event
+        say_ending(channel, end, error)
+        return 0 if isinstance(error, StopRequested) else 1
+    channel.catch_up()
     channel.say(Finished(result or {}))
     return 0
+
+
+def say_ending(channel: Channel, end: Ending, error: BaseException) -> None:
+    """Unless another process of the same work has said why already."""
+    channel.catch_up()
+    if channel.ended:
+        return
+    event = end(error, channel)
+    channel.say(event)
+    print(getattr(event, "traceback", "") or "stopped as requested", file=sys.stderr)
+
+
+def ending(error: BaseException, _channel: Channel) -> Event:
+    """The terminal event of a program that an exception ended."""
+    if isinstance(error, StopRequested):
+        return Stopped()
+    if isinstance(error, failures.Refused):
+        return Refused(error.code, error.data)
+    text = "".join(traceback.format_exception(error))
+    return Failed(kind_of(error), sentence(error), text[-MOST:])
+
+
+def has_task(directory: str, program: str) -> bool:
+    """Load the program and wait for `spec.json`; false where none comes, or nobody is there any more to write it."""
+    parent, limit = os.getppid(), time.monotonic() + PATIENCE_S
+    import_module(f"app.worker.programs.{program}")
+    while not Path(directory, "spec.json").exists():
+        if os.getppid() != parent or time.monotonic() > limit:
+            return False
+        time.sleep(SPEC_POLL_S)
+    return True
 
 
 def end_when_over(channel: Channel) -> None:
@@ -43,4 +88,6 @@ def end_when_over(channel: Channel) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    if sys.argv[1] == "--prewarm" and not has_task(sys.argv[-1], sys.argv[2]):
+        sys.exit(ORPHANED)
+    sys.exit(main(sys.argv[-1]))

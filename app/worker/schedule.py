@@ -1,18 +1,9 @@
 """The learning rate over the epochs of a run that was extended. Factors of the first rate, by epoch from 0."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ultralytics.utils.torch_utils import one_cycle
-
-Factor = Callable[[int], float]
-
-
-def curve(cosine: bool, last: float, epochs: int) -> Factor:
-    """ultralytics' own schedule (BaseTrainer._setup_scheduler): from 1 down to `last`, linear or along a cosine."""
-    if cosine:
-        return one_cycle(1, last, epochs)
-    return lambda epoch: max(1 - epoch / epochs, 0) * (1.0 - last) + last
+from app.core.lr_schedule import Factor, schedule
 
 
 def extended(extension: Mapping[str, Any], checkpoint: Mapping[str, Any], cosine: bool, last: float) -> Factor:
@@ -22,11 +13,11 @@ def extended(extension: Mapping[str, Any], checkpoint: Mapping[str, Any], cosine
     extension. Where that epoch is done again, because its checkpoint was damaged, the old schedule runs to its end.
     """
     if extension["schedule"] == "stretch":
-        return curve(cosine, last, extension["epochs"])
+        return schedule(cosine, last, extension["epochs"])
     if checkpoint["epoch"] + 1 >= extension["from_epoch"]:
         kept = rate(checkpoint) / weights_group(checkpoint["optimizer"]["param_groups"])["initial_lr"]
         return lambda _epoch: kept
-    before = curve(cosine, last, checkpoint["train_args"]["epochs"])
+    before = schedule(cosine, last, checkpoint["train_args"]["epochs"])
     return lambda epoch: before(min(epoch, extension["from_epoch"] - 1))
 
 

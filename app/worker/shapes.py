@@ -1,14 +1,13 @@
 """What was found in an image, and what is there, as plain values for the browser to draw.
 
-A shape is {"class", "conf" (of predictions), "box": [x1, y1, x2, y2], "polygon": [x, y, x, y, ...], "points": [[x, y,
-visible], ...]}: `polygon` of masks and turned boxes, `points` of keypoints, no place at all for a whole image. Places
-are parts of the image's width and height, 0..1.
+See `Shape`: places are fractions of the image's width and height.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.core.shapes import Shape
 from app.worker.files import put
 
 DIGITS = 4
@@ -24,9 +23,9 @@ def surest(pred: Mapping[str, Any], least: float, most: int) -> dict[str, Any]:
     return {name: value[order] for name, value in pred.items()}
 
 
-def found_in(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[dict[str, Any]]:
+def found_in(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[Shape]:
     """The shapes of predictions for the image `index` of a validation's batch."""
-    shapes: list[dict[str, Any]] = [
+    shapes: list[Shape] = [
         {"class": int(kind), "conf": short(conf)}
         for kind, conf in zip(kept["cls"].tolist(), kept["conf"].tolist(), strict=True)
     ]
@@ -40,14 +39,14 @@ def place_of(index: int, batch: dict[str, Any]) -> dict[str, Any]:
     return {name: batch[name][index] for name in ("ori_shape", "ratio_pad")} | {"imgsz": batch["img"].shape[2:]}
 
 
-def add_places(shapes: list[dict[str, Any]], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
+def add_places(shapes: list[Shape], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
     """Box, polygon and points of each, from what the task has of `bboxes`, `masks` and `keypoints`."""
     from ultralytics.utils import ops
 
     size, original, padding = place["imgsz"], place["ori_shape"], place["ratio_pad"]
     height, width = (float(side) for side in original)
     for shape, corners in zip(shapes, corners_of(kept["bboxes"], place).tolist(), strict=True):
-        shape |= as_shape(corners)
+        put_place(shape, corners)
     if "masks" in kept:
         for shape, mask in zip(shapes, kept["masks"], strict=True):
             shape["polygon"] = outline(mask, place)
@@ -71,9 +70,13 @@ def corners_of(boxes: Any, place: dict[str, Any]) -> Any:
     return (corners / corners.new_tensor([width, height])).flatten(1)
 
 
-def as_shape(corners: list[float]) -> dict[str, list[float]]:
-    """One row of `corners_of`."""
-    return {"box" if len(corners) == 4 else "polygon": [short(value) for value in corners]}
+def put_place(shape: Shape, corners: Iterable[float]) -> None:
+    """Give it its place: one row of `corners_of`."""
+    values = [short(value) for value in corners]
+    if len(values) == 4:
+        shape["box"] = values
+    else:
+        shape["polygon"] = values
 
 
 def outline(mask: Any, place: dict[str, Any]) -> list[float]:
@@ -107,14 +110,14 @@ def fewer(corners: Any) -> Any:
     return corners[:: max(1, -(-len(corners) // MOST_CORNERS))]
 
 
-def there_in(label: Mapping[str, Any]) -> list[dict[str, Any]]:
+def there_in(label: Mapping[str, Any]) -> list[Shape]:
     """The shapes of one image's label, as ultralytics' dataset holds it: boxes as xywh, in parts of the image."""
-    shapes: list[dict[str, Any]] = []
+    shapes: list[Shape] = []
     segments, points = label.get("segments") or [], label.get("keypoints")
     for row, kind in enumerate(label["cls"].reshape(-1).tolist()):
         x, y, width, height = label["bboxes"][row].tolist()
         corners = [(x - width / 2, y - height / 2), (x + width / 2, y + height / 2)]
-        shape: dict[str, Any] = {"class": int(kind), "box": parts(corners)}
+        shape: Shape = {"class": int(kind), "box": parts(corners)}
         if row < len(segments):
             shape["polygon"] = parts(fewer(segments[row]).tolist())
         if points is not None:
@@ -148,7 +151,8 @@ def save_picture(source: Path, target: Path, side: int = SIDE) -> tuple[int, int
         raise ValueError(f"cannot read {source.name}")
     scale = side / max(data.shape[:2])
     if scale < 1:
-        data = cv2.resize(data, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = max(1, round(data.shape[1] * scale)), max(1, round(data.shape[0] * scale))
+        data = cv2.resize(data, size, interpolation=cv2.INTER_AREA)
     done, encoded = cv2.imencode(".jpg", data, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     if not done:
         raise ValueError(f"cannot encode {source.name}")

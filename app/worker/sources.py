@@ -18,8 +18,11 @@ from app.worker.formats.paths import split_of, stem_of
 
 # Copies of one picture: what augmentation tools put behind its name.
 ROBOFLOW = re.compile(r"(.+?)(?:_(?:jpe?g|png|bmp|webp|tiff?|heic))?\.rf\.[0-9a-zA-Z]{6,}$", re.I)
-TILE = re.compile(r"(.+?)(?:_\d+_\d+_\d+_\d+|__\d+(?:\.\d+)?__\d+___\d+|[_-]x\d+[_-]?y\d+"
-                  r"|[_-](?:tile|crop|patch)[_-]?\d+)$", re.I)  # fmt: skip
+TILE = re.compile(
+    r"(.+?)(?:_\d+_\d+_\d+_\d+|__\d+(?:\.\d+)?__\d+___\d+|[_-]x\d+[_-]?y\d+"
+    r"|[_-](?:tile|crop|patch)[_-]?\d+)$",
+    re.I,
+)
 CHANGED = re.compile(
     r"(.+?)[ _.-]+\(?(?:aug(?:mented|mentation)?|[hv]?flip(?:ped)?(?:[_-]?[hvlrud]+)?|mirror(?:ed)?|rot(?:ate|ated)?"
     r"|blur(?:red)?|noise|noisy|bright(?:ness|er)?|dark(?:er)?|contrast|gr[ae]y(?:scale)?|copy|scaled?|shear|cutout|hue"
@@ -39,12 +42,48 @@ HINT = re.compile(
 )  # of any of these
 DAY = re.compile(r"(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d$")  # and a time behind it: a camera's own name
 NUMBER = re.compile(r"(.*?)[ _.#-]*(\d+)$")
-FOLDER = re.compile(r"(?:video|vid|clip|seq|sequence|scene|cam|camera|rec|record(?:ing)?|session|run|shot|track|mvi|dji"
-                    r"|gopr|gx|flight|drive|sub|subject|patient)[ _-]*\d+|.+[._](?:mp4|mov|avi|mkv)", re.I)  # fmt: skip
+FOLDER = re.compile(
+    r"(?:video|vid|clip|seq|sequence|scene|cam|camera|rec|record(?:ing)?|session|run|shot|track|mvi|dji"
+    r"|gopr|gx|flight|drive|sub|subject|patient)[ _-]*\d+|.+[._](?:mp4|mov|avi|mkv)",
+    re.I,
+)
 # What cameras and people call any picture: it names no source.
-GENERIC = frozenset({"", "img", "image", "images", "dsc", "dscn", "dscf", "pxl", "photo", "pic", "picture", "p", "im",
-                     "sam", "wp", "foto", "imagem", "bild", "imgs", "file", "sample", "data", "screenshot", "scan",
-                     "page", "train", "val", "valid", "test", "training", "validation", "testing"})  # fmt: skip
+GENERIC = frozenset(
+    {
+        "",
+        "img",
+        "image",
+        "images",
+        "dsc",
+        "dscn",
+        "dscf",
+        "pxl",
+        "photo",
+        "pic",
+        "picture",
+        "p",
+        "im",
+        "sam",
+        "wp",
+        "foto",
+        "imagem",
+        "bild",
+        "imgs",
+        "file",
+        "sample",
+        "data",
+        "screenshot",
+        "scan",
+        "page",
+        "train",
+        "val",
+        "valid",
+        "test",
+        "training",
+        "validation",
+        "testing",
+    }
+)
 FEWEST = 5  # sources of a weak mark, and the largest of them holds half of the images at most
 PAIRS = 2000  # of pictures that are compared
 NEAR = 14  # bits in which the hashes of neighbouring frames differ at most, in the middle; different scenes have 20 up
@@ -83,7 +122,7 @@ def sources(
     join_copies(parts)
     own = copied(parts)
     mark_frames(parts)
-    judge = Judge(parts, hashes, classes, {name.casefold() for name in class_names})
+    judge = SourceFinder(parts, hashes, classes, {name.casefold() for name in class_names})
     weak = judge.weak()
     folders = judge.folders(weak)
     found = []
@@ -155,7 +194,7 @@ def frame_mark(base: str) -> re.Match[str] | None:
     return next((found for mark in (VIDEO, FRAME, TIME, FRAME_F) if (found := mark.fullmatch(base))), None)
 
 
-class Judge:
+class SourceFinder:
     """Whether marks that may mean a source do, over the whole set."""
 
     def __init__(
@@ -234,8 +273,9 @@ class Judge:
         if self.hashes is None:
             return False
         near, far = [], []
-        ordered = [sorted(places, key=lambda place: (int(self.parts[place].digits or 0), place))
-                   for places in groups.values()]  # fmt: skip
+        ordered = [
+            sorted(places, key=lambda place: (int(self.parts[place].digits or 0), place)) for places in groups.values()
+        ]
         for places, others in zip(ordered, [*ordered[1:], ordered[0]], strict=True):
             for at, (one, following) in enumerate(itertools.pairwise(places)):
                 near += self.distance(one, following)

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-SPLITS = ("train", "val", "test")
+from app.core.splits import SPLITS
+
 DEFAULT = (0.80, 0.15, 0.05)
 VAL_SHARE = 0.20  # of the training images, where a dataset has no validation images
 MOST = 0.9  # a group that holds more of the images cannot stay whole: both sides need images
 
 
 @dataclass
-class Shares:
+class SplitShares:
     """How many of the images each split shall have; `given`: someone asked for them."""
 
     train: float = DEFAULT[0]
@@ -48,7 +49,7 @@ class Bundle:
 
 
 def split(
-    keys: Sequence[str], classes: Sequence[Iterable[Hashable]], ties: Iterable[Sequence[int]], shares: Shares
+    keys: Sequence[str], classes: Sequence[Iterable[Hashable]], ties: Iterable[Sequence[int]], shares: SplitShares
 ) -> Sorted:
     """Distribute images over the splits by iterative stratification (Sechidis, Tsoumakas, Vlahavas 2011).
 
@@ -75,7 +76,7 @@ def split(
     return Sorted(splits, torn)
 
 
-def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: Shares) -> tuple[list[Bundle], int]:
+def bundled(keys: Sequence[str], ties: Iterable[Sequence[int]], shares: SplitShares) -> tuple[list[Bundle], int]:
     """The images in bundles, in their turn. A bundle with most of the images is torn: by content, else by image."""
     groups, torn = joined(len(keys), [*ties, *same(keys, range(len(keys)))]), 0
     largest = max(groups, key=len, default=[])
@@ -126,7 +127,7 @@ def joined(count: int, ties: Iterable[Sequence[int]]) -> list[list[int]]:
     return list(groups.values())
 
 
-def stratified(bundles: list[Bundle], shares: Shares) -> list[str]:
+def stratified(bundles: list[Bundle], shares: SplitShares) -> list[str]:
     """The split of each bundle."""
     parts = {name: part for name, part in shares.parts.items() if part > 0}
     total = sum(len(bundle.members) for bundle in bundles)
@@ -154,7 +155,7 @@ def stratified(bundles: list[Bundle], shares: Shares) -> list[str]:
     return assigned
 
 
-def fill_empty(bundles: list[Bundle], assigned: list[str], shares: Shares) -> None:
+def fill_empty(bundles: list[Bundle], assigned: list[str], shares: SplitShares) -> None:
     """Training and validation get a bundle each, where there are two: without them nothing can be trained."""
     for name in ("val", "train"):
         if shares.parts[name] <= 0 or name in assigned:
@@ -172,7 +173,7 @@ class Cover:
         bundles, assigned: what belongs together, and the split of each; `assigned` is changed.
     """
 
-    def __init__(self, bundles: list[Bundle], assigned: list[str], shares: Shares) -> None:
+    def __init__(self, bundles: list[Bundle], assigned: list[str], shares: SplitShares) -> None:
         self.bundles, self.assigned = bundles, assigned
         self.needed = [name for name in ("train", "val") if shares.parts[name] > 0]
         self.holders: dict[Hashable, list[int]] = {}

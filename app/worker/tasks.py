@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ultralytics.data.dataset import ClassificationDataset
 from ultralytics.models.rtdetr.train import RTDETRTrainer
 from ultralytics.models.yolo.classify import ClassificationTrainer
 from ultralytics.models.yolo.detect import DetectionTrainer
@@ -11,17 +10,18 @@ from ultralytics.models.yolo.obb import OBBTrainer
 from ultralytics.models.yolo.pose import PoseTrainer
 from ultralytics.models.yolo.segment import SegmentationTrainer
 
+from app.core.metrics import REPORTED
+from app.core.train import TrainSpec
 from app.worker import plots
+from app.worker.named_images import NamedImages
 from app.worker.trainer import EventTrainer
 
-MEASURES = ("precision", "recall", "map50", "map95")
 ALL = ("val/", "metrics/")
 
 
 def measures(letter: str) -> dict[str, str]:
     """ultralytics' names of the measures of boxes (B), masks (M) or keypoints (P)."""
-    keys = ("precision", "recall", "mAP50", "mAP50-95")
-    return {name: f"{key}({letter})" for name, key in zip(MEASURES, keys, strict=True)}
+    return {key: f"{name}({letter})" for key, name in REPORTED.items()}
 
 
 class DetectTrainer(EventTrainer, DetectionTrainer):
@@ -56,17 +56,10 @@ class KeypointTrainer(EventTrainer, PoseTrainer):
     kept: ClassVar[tuple[str, ...]] = ALL
 
 
-class NamedImages(ClassificationDataset):
-    """Says the file of each image, as the datasets of boxes do: a classification is validated in a random order."""
-
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        return super().__getitem__(i) | {"im_file": str(self.samples[i][0])}
-
-
 class ClassifyTrainer(EventTrainer, ClassificationTrainer):
     """Whole images. There is no mAP: the accuracies are among the parts, and the fitness is their mean."""
 
-    measures: ClassVar[dict[str, str]] = dict.fromkeys(MEASURES, "")  # no metric has these names: each is None
+    measures: ClassVar[dict[str, str]] = dict.fromkeys(REPORTED, "")  # no metric has these names: each is None
     kept: ClassVar[tuple[str, ...]] = ALL
 
     def get_dataset(self) -> Any:
@@ -96,6 +89,6 @@ TRAINERS: dict[str, type[EventTrainer]] = {  # by trainer_key
 plots.install()  # once every trainer is there
 
 
-def trainer_key(spec: dict[str, Any]) -> str:
+def trainer_key(spec: TrainSpec) -> str:
     """A spec's key in TRAINERS: its task, but RT-DETR has a trainer of its own."""
-    return "rtdetr" if "rtdetr" in (spec["architecture"] or "") else str(spec["task"])
+    return "rtdetr" if "rtdetr" in (spec.architecture or "") else spec.task

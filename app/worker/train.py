@@ -1,40 +1,17 @@
-"""Trains one model: `python -m app.worker.train DIRECTORY`.
-
-`spec.json` holds: training_id, training_dir, data (our dataset.yaml), task, model_version, architecture (null: YOLOv8),
-start (see models/training.py; a training's checkpoint as `path`), resume (a checkpoint, or null), epochs, batch_size
-(what the user asked for), batch_now (what fits), img_size, learning_rate (null: ultralytics chooses), extensions (see
-services/trainer/actions.py), device ("", "cpu", "0", "0,1"), params, memory_limit (bytes, 0: none), weights_dir,
-weights_url. The file `stop` says `cancel` or `pause`.
-"""
+"""Training one model, from the start weights or a checkpoint: what programs/train.py runs."""
 
 import resource
-import sys
 
+from app.core.train import TrainSpec
 from app.events import Stage
-from app.worker.channel import Channel, open_channel
+from app.worker.channel import Channel
 from app.worker.failures import StopRequested
-from app.worker.report import ending
-
-
-def main(directory: str) -> int:
-    """Train, and end with one terminal event whatever happens. Returns the exit status."""
-    channel = open_channel(directory)
-    try:
-        train(channel)
-    except BaseException as error:  # everything must end in an event
-        channel.catch_up()
-        if not channel.ended:  # rank 0 of several processes may have told why already
-            event = ending(error, channel)
-            channel.say(event)
-            print(getattr(event, "traceback", "") or "stopped as asked", file=sys.stderr)
-        return 0 if isinstance(error, StopRequested) else 1
-    return 0
 
 
 def train(channel: Channel) -> None:
     """Find the checkpoint to go on from, or the start weights, then hand over to the trainer."""
-    spec = channel.spec
-    limit_memory(spec["memory_limit"])
+    spec = TrainSpec.of(channel.spec)
+    limit_memory(spec.memory_limit)
     channel.say(Stage("importing"))
     from app.worker.arguments import arguments
     from app.worker.resume import find_resume
@@ -43,17 +20,17 @@ def train(channel: Channel) -> None:
     private_settings()
     check_stop(channel)
     channel.say(Stage("weights"))
-    resume = find_resume(channel)
-    model = str(resume.path) if resume else start_model(channel)
+    resume = find_resume(channel, spec)
+    model = str(resume.path) if resume else start_model(channel, spec)
     check_stop(channel)
     TRAINERS[trainer_key(spec)](overrides=arguments(spec, model, resume)).train()
 
 
-def start_model(channel: Channel) -> str:
+def start_model(channel: Channel, spec: TrainSpec) -> str:
     """What a new run starts from: a file or the name of ultralytics' own YAML."""
     from app.worker.weights import start_weights
 
-    return start_weights(channel, channel.spec).model
+    return start_weights(channel, spec).model
 
 
 def limit_memory(size: int) -> None:
@@ -81,7 +58,3 @@ def private_settings() -> None:
     wanted = {"sync": False, "vscode_msg": False} | dict.fromkeys(loggers, False)
     if any(SETTINGS[key] != value for key, value in wanted.items()):
         SETTINGS.update(wanted)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

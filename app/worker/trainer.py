@@ -10,14 +10,14 @@ from app.worker import channel, upstream
 from app.worker.failures import DataError, StopRequested, chain, kind_of, sentence
 from app.worker.files import sync_and_replace
 from app.worker.portable import portable_arguments
-from app.worker.report import ending, leave_word
+from app.worker.report import ending, write_failure
 from app.worker.resuming import NothingLeft, ResumingTrainer
-from app.worker.watched import WatchingTrainer
+from app.worker.validation import ValidationTrainer
 
 ENOUGH = 3  # ultralytics halves the batch so often itself, in the first epoch only; our supervisor does it in any
 
 
-class EventTrainer(WatchingTrainer, ResumingTrainer):
+class EventTrainer(ValidationTrainer, ResumingTrainer):
     """Mixed into the trainer of each task (tasks.py)."""
 
     def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
@@ -29,7 +29,7 @@ class EventTrainer(WatchingTrainer, ResumingTrainer):
             "on_train_batch_end": self.on_batch_done,
             "on_train_epoch_end": self.on_batches_done,
             "on_model_save": self.on_saved,
-            "on_train_end": self.tell_end,
+            "on_train_end": self.report_end,
         }
 
     # What ultralytics calls.
@@ -50,7 +50,7 @@ class EventTrainer(WatchingTrainer, ResumingTrainer):
             if RANK == 0 and self.channel is not None:
                 self.channel.say(ending(error, self.channel))
             elif RANK > 0:
-                leave_word(error, channel.folder(), RANK)
+                write_failure(error, channel.folder(), RANK)
             raise
 
     def get_dataset(self) -> Any:
@@ -108,12 +108,12 @@ class EventTrainer(WatchingTrainer, ResumingTrainer):
     def stop_if_asked(self) -> None:
         if self.channel is None or not self.channel.stop_requested():
             return
-        if self.batch and self.channel.wish() == "cancel" and not self.last.exists():
+        if self.batch and self.channel.requested_stop() == "cancel" and not self.last.exists():
             self.save_beginning()
         raise StopRequested
 
     def on_start(self) -> None:
-        self.tell_start()
+        self.report_start()
         self.prepare_previews()
 
     def on_saved(self) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import requests
 
+from app.core.train import TrainSpec
 from app.events import Download, Note
 from app.worker.channel import Channel
 from app.worker.failures import StopRequested, WeightsError, sentence
+from app.worker.loading import loading
 
 TIMEOUTS_S = (10, 30)  # to connect, and between two pieces
 PIECE = 256 * 1024
@@ -20,7 +22,7 @@ LARGEST = 1024**3
 
 
 @dataclass(frozen=True)
-class Start:
+class StartWeights:
     """What a training starts from: `model` is a file or the name of ultralytics' own YAML."""
 
     model: str
@@ -28,37 +30,37 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequiredModel:
     """The model that weights must be of: its name (`yolo11n-seg`) and its task."""
 
     name: str
     task: str
 
 
-def start_weights(channel: Channel, spec: dict[str, Any]) -> Start:
+def start_weights(channel: Channel, spec: TrainSpec) -> StartWeights:
     """What the spec's `start` asks for; a note says which and why.
 
     Raises:
         WeightsError: the weights that were asked for cannot be used.
         StopRequested: asked to stop meanwhile.
     """
-    wanted = Wanted(spec["architecture"] or f"yolov8{spec['model_version']}", spec["task"])
-    start = spec["start"]
+    wanted = RequiredModel(spec.model, spec.task)
+    start = spec.start
     if start["kind"] == "training":
         check(Path(start["path"]), wanted)
         channel.say(Note("weights_training", {key: start[key] for key in ("training_id", "checkpoint")}))
-        return Start(start["path"], "training")
+        return StartWeights(start["path"], "training")
     if start["kind"] == "scratch":
         channel.say(Note("weights_none"))
-        return Start(f"{wanted.name}.yaml", "scratch")
+        return StartWeights(f"{wanted.name}.yaml", "scratch")
     name = official(wanted.name)
     try:
-        return official_weights(channel, wanted, Path(spec["weights_dir"]) / name, spec["weights_url"])
+        return official_weights(channel, wanted, Path(spec.weights_dir) / name, spec.weights_url)
     except WeightsError as error:
         if start["kind"] == "official":
             raise
         channel.say(Note("weights_scratch", {"name": name, "reason": sentence(error)}))
-    return Start(f"{wanted.name}.yaml", "scratch")
+    return StartWeights(f"{wanted.name}.yaml", "scratch")
 
 
 def official(name: str) -> str:
@@ -68,7 +70,7 @@ def official(name: str) -> str:
     return f"{name}u.pt" if name.startswith("yolov3") else f"{name}.pt"
 
 
-def official_weights(channel: Channel, wanted: Wanted, path: Path, address: str) -> Start:
+def official_weights(channel: Channel, wanted: RequiredModel, path: Path, address: str) -> StartWeights:
     """From the weights folder, else from the net.
 
     Raises:
@@ -80,17 +82,17 @@ def official_weights(channel: Channel, wanted: Wanted, path: Path, address: str)
         try:
             check(path, wanted)
             channel.say(Note("weights_official", {"name": path.name}))
-            return Start(str(path), "official")
+            return StartWeights(str(path), "official")
         except WeightsError as error:
             channel.say(Note("weights_rejected", {"name": path.name, "reason": sentence(error)}))
     if path.name not in GITHUB_ASSETS_NAMES:
         raise WeightsError("nobody has published such weights")
     download(channel, f"{address.rstrip('/')}/{path.name}" if address else "", path, wanted)
     channel.say(Note("weights_downloaded", {"name": path.name}))
-    return Start(str(path), "official")
+    return StartWeights(str(path), "official")
 
 
-def download(channel: Channel, url: str, path: Path, wanted: Wanted) -> None:
+def download(channel: Channel, url: str, path: Path, wanted: RequiredModel) -> None:
     """Fetch, check, and only then put in place.
 
     Raises:
@@ -137,7 +139,7 @@ def fetch(channel: Channel, url: str, draft: Path, name: str) -> None:
         raise WeightsError(f"the download is cut short: {received} of {total} bytes")
 
 
-def check(path: Path, wanted: Wanted) -> None:
+def check(path: Path, wanted: RequiredModel) -> None:
     """The file is whole and is of the wanted model; the number of classes may be another.
 
     Raises:
@@ -149,7 +151,8 @@ def check(path: Path, wanted: Wanted) -> None:
     from ultralytics.nn.tasks import load_checkpoint
 
     try:
-        model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
+        with loading(path):
+            model, _ = load_checkpoint(path)  # ULTRALYTICS_SAFE_LOAD=1: known classes only, nothing runs
     except Exception as error:
         raise WeightsError(f"{path.name} cannot be loaded: {sentence(error)}") from error
     check_architecture(model, path.name, wanted)
@@ -166,7 +169,7 @@ def check_archive(path: Path) -> None:
         raise WeightsError(f"the file is damaged at {damaged}")
 
 
-def check_architecture(model: Any, name: str, wanted: Wanted) -> None:
+def check_architecture(model: Any, name: str, wanted: RequiredModel) -> None:
     """The weights have the names and shapes of the model that ultralytics builds from its YAML."""
     from ultralytics.nn import tasks
 

@@ -16,10 +16,15 @@ import scripts.bench as package
 from app.config import ROOT
 from scripts.bench.common import Figures
 from scripts.bench.datasets import dataset
+from scripts.bench.evaluation import evaluation
+from scripts.bench.exports import exports
+from scripts.bench.label_errors import SIZE, label_errors
+from scripts.bench.load import load
 from scripts.bench.many import many
 from scripts.bench.page import page
 from scripts.bench.pages import pages
 from scripts.bench.resumable import resumable
+from scripts.bench.serving import serving
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
 from scripts.bench.upload import upload
@@ -34,6 +39,11 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "many": many,
     "training": training,
     "inference": inference,
+    "evaluation": evaluation,
+    "exports": exports,
+    "label_errors": label_errors,
+    "serving": serving,
+    "load": load,
     "pages": pages,
     "page": page,
 }
@@ -45,8 +55,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=1000, help="of the uploaded dataset")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings that are compared")
     parser.add_argument("--many", type=int, default=20_000, help="images of the largest import (100000: half an hour)")
+    parser.add_argument("--viewers", type=int, default=500, help="of one running training")
     parser.add_argument("--metrics", type=int, default=300, help="epochs of each of them")
     parser.add_argument("--trainings", type=int, default=1000, help="in the database while pages are opened")
+    parser.add_argument("--label-weights", type=Path, help="of label_errors; else it trains (15 minutes)")
+    parser.add_argument("--serving-model", type=Path, help="folder with best.pt and data/; else one is drawn")
+    parser.add_argument("--label-size", type=int, default=SIZE, help="of the images of label_errors, px")
     asked = parser.parse_args()
     unknown = set(asked.only.split(",")) - set(SECTIONS)
     if unknown:

@@ -65,9 +65,14 @@ def large_import(server: Server, archive: Path, count: int) -> Figures:
     before = used(server)
     with Others(server, pause=0.1) as others:
         child = measured_memory(server.folder, lambda: took.extend(send(server, archive)))
-    figures = {"upload to valid, s": took[0], "ms of a core each": 1000 * (used(server) - before) / count,
-               "memory of the child, MB": child, "memory of the server, MB": peak(server.worker_pids()[-1]) / 2**20,
-               "others meanwhile, p99, ms": others.p99, "others meanwhile, longest, ms": others.longest}  # fmt: skip
+    figures = {
+        "upload to valid, s": took[0],
+        "ms of a core each": 1000 * (used(server) - before) / count,
+        "memory of the child, MB": child,
+        "memory of the server, MB": peak(server.worker_pids()[-1]) / 2**20,
+        "others meanwhile, p99, ms": others.p99,
+        "others meanwhile, longest, ms": others.longest,
+    }
     for name, query in PAGES.items():
         figures[f"{name}, ms"] = page_ms(server, query.format(middle=count // 120))
     return figures

@@ -42,7 +42,7 @@ CLASSES = ("circle", "square", "triangle")
 
 FIND_ROOM = """
 async () => {
-  const address = document.querySelector('script[src*="js/shell"]').src.replace("shell.js", "socket.js");
+  const address = document.querySelector('script[src*="js/ui/shell"]').src.replace("ui/shell.js", "lib/socket.js");
   const { live } = await import(address);
   window.room = [...live.rooms].find(({ name }) => name === "training");
 }
@@ -198,9 +198,16 @@ def batches(page: Page, session: CDPSession) -> dict[str, float]:
     page.wait_for_timeout(500)
     before = heap_mb(session)
     figures = {
-        "cpu": 50.0, "memory_used": 2**30, "memory_total": 2**34, "process_memory": 2**29, "disk_read": 1.0,
-        "disk_write": 2.0, "net_sent": 3.0, "net_received": 4.0, "gpus": [],
-    }  # fmt: skip
+        "cpu": 50.0,
+        "memory_used": 2**30,
+        "memory_total": 2**34,
+        "process_memory": 2**29,
+        "disk_read": 1.0,
+        "disk_write": 2.0,
+        "net_sent": 3.0,
+        "net_received": 4.0,
+        "gpus": [],
+    }
     first, place = EPOCHS + UPDATES, 0
     for start in range(0, BATCHES, 8):  # two seconds
         said = []

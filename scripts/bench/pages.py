@@ -51,7 +51,7 @@ new PerformanceObserver((list) => { for (const entry of list.getEntries()) windo
 const drawn = () => {
   const plot = [...document.querySelectorAll("[data-charts] canvas")].some((canvas) =>
     window.Chart?.getChart(canvas)?.data.datasets.some(({data}) => data.length));
-  if (plot || document.querySelector(".sparkline-line")) window.measured.chart = performance.now();
+  if (plot || document.querySelector(".small-curve-line")) window.measured.chart = performance.now();
   else requestAnimationFrame(drawn);
 };
 requestAnimationFrame(drawn);
@@ -70,13 +70,23 @@ def curve(quality: float, epochs: int, noise: random.Random) -> list[dict[str, A
         ]
         rows.append(
             {
-                "epoch": epoch, "loss": loss, "val_loss": loss + 0.3, "precision": 0.9 * progress,
-                "recall": 0.8 * progress, "map50": 0.9 * progress, "map95": 0.6 * progress,
+                "epoch": epoch,
+                "loss": loss,
+                "val_loss": loss + 0.3,
+                "precision": 0.9 * progress,
+                "recall": 0.8 * progress,
+                "map50": 0.9 * progress,
+                "map95": 0.6 * progress,
                 "learning_rate": 0.01 * (1 - epoch / epochs),
-                "fitness": 0.6 * progress, "seconds": 12.0 + noise.random(), "timestamp": now(), "parts": parts,
-                "classes": classes, "timing": {"load": 1.0, "train": 10.0, "val": 1.0}, "seq": epoch,
+                "fitness": 0.6 * progress,
+                "seconds": 12.0 + noise.random(),
+                "timestamp": now(),
+                "parts": parts,
+                "classes": classes,
+                "timing": {"load": 1.0, "train": 10.0, "val": 1.0},
+                "seq": epoch,
             }
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -87,22 +97,36 @@ def fill(uri: str, trainings: int, epochs: int, datasets: int = 40) -> None:
     with Session(engine) as session:
         sets = [
             Dataset(
-                name=f"Dataset {n}", classes=["circle", "square", "triangle"], total_images=1000, train_images=800,
-                val_images=150, test_images=50, status="valid", size_bytes=10**8,
+                name=f"Dataset {n}",
+                classes=["circle", "square", "triangle"],
+                total_images=1000,
+                train_images=800,
+                val_images=150,
+                test_images=50,
+                status="valid",
+                size_bytes=10**8,
                 report={"boxes": {"0": 900, "1": 800, "2": 700}},
             )
             for n in range(1, datasets + 1)
-        ]  # fmt: skip
+        ]
         session.add_all(sets)
         session.commit()
         ids = [item.id for item in sets]
         for number in range(trainings):
             row = Training(
-                name=f"Run {number:04}", dataset_id=ids[number % len(ids)], model_version="nsmlx"[number % 5],
+                name=f"Run {number:04}",
+                dataset_id=ids[number % len(ids)],
+                model_version="nsmlx"[number % 5],
                 epochs=epochs,
-                total_epochs=epochs, current_epoch=epochs, status=STATUSES[number % len(STATUSES)], start_time=now(),
-                end_time=now(), params={"optimizer": "auto", "mosaic": number % 2}, device="cpu", seq=epochs,
-            )  # fmt: skip
+                total_epochs=epochs,
+                current_epoch=epochs,
+                status=STATUSES[number % len(STATUSES)],
+                start_time=now(),
+                end_time=now(),
+                params={"optimizer": "auto", "mosaic": number % 2},
+                device="cpu",
+                seq=epochs,
+            )
             session.add(row)
             session.flush()
             metrics = [{"training_id": row.id, **values} for values in curve(0.5 + 0.5 * noise.random(), epochs, noise)]

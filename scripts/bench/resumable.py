@@ -193,6 +193,9 @@ def uploads(server: Server, path: Path) -> Figures:
             figures[f"{name}, dataset made / cp and sync"] = made[0] / plain
         with Others(server) as others:
             plain, (took, *_) = rounds(server, path, send)
-        figures |= {f"{name} with others / cp and sync": took / plain, f"others during {name}, p99, ms": others.p99,
-                    f"others during {name}, longest, ms": others.longest}  # fmt: skip
+        figures |= {
+            f"{name} with others / cp and sync": took / plain,
+            f"others during {name}, p99, ms": others.p99,
+            f"others during {name}, longest, ms": others.longest,
+        }
     return figures

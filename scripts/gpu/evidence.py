@@ -1,14 +1,17 @@
-"""What is needed to mend a failure from afar: logs, the state of the GPU before and after, versions; at most 20 MB."""
+"""What is needed to mend a failure from afar: logs, databases, the state of the GPU, versions; at most 20 MB."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from scripts.gpu.host import smi, versions
+from scripts.gpu.host import packages, smi, variables, versions
 
 LARGEST = 20 * 1024**2  # bytes, all files together
 EACH = 1024**2  # bytes of one log: its beginning and its end
-NAMES = ("*.log", "log.txt", "spec.json", "events.jsonl", "args.yaml", "results.csv")
+NAMES = ("*.log", "log.txt", "spec.json", "events.jsonl", "args.yaml", "results.csv", "*.db")
+NO_GPU = "there is no nvidia-smi, or it cannot run\n"
 
 
 class Evidence:
@@ -19,31 +22,43 @@ class Evidence:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.target = folder, folder / "evidence"
         self.before = smi("-q")
 
-    def collect(self, results: dict[str, Any]) -> Path:
-        """Copy what tells what happened; the folder."""
-        target = self.folder / "evidence"
-        target.mkdir(exist_ok=True)
-        (target / "results.json").write_text(json.dumps(results, indent=1))
-        (target / "versions.json").write_text(json.dumps(versions(), indent=1))
-        (target / "nvidia-smi-before.txt").write_text(self.before or "there is no nvidia-smi\n")
-        (target / "nvidia-smi-after.txt").write_text(smi("-q") or "there is no nvidia-smi\n")
-        free = LARGEST - sum(path.stat().st_size for path in target.iterdir())
-        for path in self.logs(target):
-            content = both_ends(path)
+    def collect(self, results: dict[str, Any], check: str) -> Path:
+        """Copy what tells what happened until now, right after a check has failed; the folder."""
+        self.target.mkdir(exist_ok=True)
+        self._write("versions.json", versions() | {"packages": packages(), "environment": variables()})
+        (self.target / "nvidia-smi-before.txt").write_text(self.before or NO_GPU)
+        (self.target / f"nvidia-smi-after-{check.replace(' ', '-')}.txt").write_text(smi("-q") or NO_GPU)
+        self.finish(results)
+        self._copy(LARGEST - EACH - sum(path.stat().st_size for path in self.target.iterdir() if path.is_file()))
+        return self.target
+
+    def finish(self, results: dict[str, Any]) -> None:
+        """The results as they are now, if there is any evidence."""
+        if self.target.exists():
+            (self.target / "nvidia-smi-after.txt").write_text(smi("-q") or NO_GPU)
+            self._write("results.json", results)
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        (self.target / name).write_text(json.dumps(content, indent=1))
+
+    def _copy(self, free: int) -> None:
+        """The newest files first, as many as there is room for."""
+        for path in self._logs():
+            content = database(path) if path.suffix == ".db" else both_ends(path)
             if len(content) > free:
-                break
-            copy = target / path.relative_to(self.folder)
+                continue
+            copy = self.target / path.relative_to(self.folder)
+            copy = copy.with_suffix(".sql") if path.suffix == ".db" else copy
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(content)
             free -= len(content)
-        return target
 
-    def logs(self, target: Path) -> list[Path]:
+    def _logs(self) -> list[Path]:
         """Every log of servers and children, the newest first."""
-        found = {path for name in NAMES for path in self.folder.rglob(name) if target not in path.parents}
+        found = {path for name in NAMES for path in self.folder.rglob(name) if self.target not in path.parents}
         return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 
@@ -56,3 +71,13 @@ def both_ends(path: Path) -> bytes:
         start = file.read(EACH // 2)
         file.seek(size - EACH // 2)
         return start + b"\n[...]\n" + file.read()
+
+
+def database(path: Path) -> bytes:
+    """The rows of jobs and trainings with what is still in the log beside the file; as SQL."""
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            text = "\n".join(connection.iterdump())
+    except sqlite3.Error as error:
+        text = f"-- {path.name} cannot be read: {error}"
+    return text.encode()[:EACH]

@@ -1,17 +1,19 @@
 """The host as `nvidia-smi` and the packages tell it."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import subprocess
 import threading
 import time
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 PACKAGES = ("torch", "torchvision", "ultralytics", "numpy", "opencv-python", "flask", "flask-socketio", "eventlet")
 QUERY = ("utilization.gpu", "memory.used", "temperature.gpu", "power.draw")
+STEERING = ("CUDA_", "NVIDIA_", "NCCL_", "TORCH", "PYTORCH_", "OMP_", "MKL_", "YOLO_", "LD_LIBRARY_PATH")
 MB = 1024**2
 
 
@@ -24,10 +26,6 @@ class Reading:
     memory: float | None  # bytes
     temperature: float | None  # °C
     power: float | None  # W
-
-
-def has_gpu() -> bool:
-    return bool(gpu_names())
 
 
 def gpu_names() -> list[str]:
@@ -50,6 +48,11 @@ def read_gpu(index: int) -> Reading:
     values = [number(part) for part in text.strip().split(",")] if text.strip() else [None] * len(QUERY)
     utilization, memory, temperature, power = values
     return Reading(time.monotonic(), utilization, memory and memory * MB, temperature, power)
+
+
+def compute_capability(index: int) -> float | None:
+    """As CUDA counts it, 8.0 of an A100; None where nvidia-smi does not tell."""
+    return number(smi(f"--id={index}", "--query-gpu=compute_cap", "--format=csv,noheader"))
 
 
 def number(text: str) -> float | None:
@@ -108,10 +111,24 @@ def versions() -> dict[str, Any]:
     return found
 
 
+def difference_of_means(pairs: list[tuple[float | None, float | None]]) -> float | None:
+    """Over the pairs in which both sides tell: for figures that jump between two looks."""
+    known = [a - b for a, b in pairs if a is not None and b is not None]
+    return abs(mean(known)) if known else None
+
+
+def packages() -> dict[str, str]:
+    """Everything that is installed, and its version."""
+    return dict(sorted((item.name, item.version) for item in importlib.metadata.distributions()))
+
+
+def variables() -> dict[str, str]:
+    """Variables of the environment that steer torch and CUDA."""
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(STEERING)}
+
+
 def processor() -> str:
     """Its model name and how many cores this process may use."""
-    import os
-
     name = platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -1,9 +1,8 @@
-"""Tests of a trained model: half precision, latency against plain predict, many clients."""
+"""Trained models: half precision, latency against plain predict, many clients; exports."""
 
 import concurrent.futures
 import json
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,16 +10,22 @@ from pathlib import Path
 import requests
 
 from scripts.bench.common import plain_environment
-from scripts.gpu.kit import Kit, Skipped, body_of, get, require
+from scripts.gpu.api import ENDED, body_of, get, post
+from scripts.gpu.kit import Kit
+from scripts.gpu.outcome import Skipped, require
+from scripts.gpu.training import LEFTOVER
 from scripts.local_server import Server
 
 CLIENTS = 16
+FORMATS = ("onnx", "engine")
 
 PLAIN = """
 import json, statistics, sys, time
 from ultralytics import YOLO
 weights, image, size, count, device = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
 options = {"device": device, "imgsz": size, "conf": 0.5, "iou": 0.5, "verbose": False}
+if device != "cpu":
+    options["quantize"] = 16  # half precision, as the platform's tests
 model, times = YOLO(weights), []
 for _ in range(count + 3):
     began = time.perf_counter()
@@ -32,49 +37,64 @@ print(json.dumps(statistics.median(times[3:])))
 
 def inference(kit: Kit) -> str:
     """One client: half precision on a GPU, and its median beside plain predict; then many clients at once."""
-    with kit.server("inference") as server:
-        dataset_id = kit.upload(server)
-        training_id = kit.begin(server, dataset_id, "Model", epochs=1, img_size=kit.scale.size)
-        kit.complete(server, training_id)
-        image = kit.folder / "image.jpg"
-        image.write_bytes(kit.image())
-        first = ask(server, training_id, image)
-        times = [ask(server, training_id, image) for _ in range(kit.scale.requests // 4)]
-        rate = many_clients(server, training_id, image, kit.scale.requests)
-        weights = kit.folder / "best.pt"
-        weights.write_bytes(server.get(f"/api/trainings/{training_id}/download").content)
-        text = server.log()
-    precision = "half" if kit.on_gpu else "single"
-    require(f"in {precision} precision" in text, f"the log does not say that tests run in {precision} precision")
-    plain = plain_predict(kit, weights, image)
-    ours = statistics.median(times)
+    server = kit.server()
+    training_id = kit.model(server)
+    idle = kit.gpu_memory()
+    image = kit.folder / "image.jpg"
+    image.write_bytes(kit.data.image())
+    first = ask(server, training_id, image)
+    times = [ask(server, training_id, image) for _ in range(kit.scale.requests // 4)]
+    rate, together = many_clients(kit, server, training_id, image)
+    weights = kit.folder / "best.pt"
+    weights.write_bytes(server.get(f"/api/trainings/{training_id}/download").content)
+    ours, plain, precision = statistics.median(times), plain_predict(kit, weights, image), precision_told(kit, server)
+    if kit.on_gpu:
+        kit.servers.stop()
+        kit.wait_for_free_memory(idle + LEFTOVER, "after the server's end")
     return (
         f"{precision} precision; request p50 {ours:.1f} ms, predict alone {plain:.1f} ms ({ours / plain:.2f}); "
-        f"first {first:.0f} ms; {CLIENTS} clients {rate:.1f} images/s"
+        f"first {first:.0f} ms; predict endpoint, {CLIENTS} clients {rate:.1f} images/s, up to {together} in a batch"
     )
 
 
-def ask(server: Server, training_id: int, image: Path, session: requests.Session | None = None) -> float:
+def precision_told(kit: Kit, server: Server) -> str:
+    """`half` or `single`, as the log says of the process that answers now."""
+    lines = [line for line in server.whole_log().splitlines() if "runs models on" in line]
+    expected = "half" if kit.on_gpu else "single"
+    require(lines and f"in {expected} precision" in lines[-1], f"not in {expected} precision: {lines[-1:]}")
+    return expected
+
+
+def ask(server: Server, training_id: int, image: Path) -> float:
     """Milliseconds of one test, from the request to its answer."""
     began = time.perf_counter()
     with open(image, "rb") as file:
         files, form = {"file": ("image.jpg", file)}, {"training_id": training_id}
-        body_of((session or requests).post(server.url + "/api/tests", data=form, files=files, timeout=120))
+        body_of(requests.post(server.url + "/api/tests", data=form, files=files, timeout=120))
     return 1000 * (time.perf_counter() - began)
 
 
-def many_clients(server: Server, training_id: int, image: Path, count: int) -> float:
-    """Images a second that 16 clients get together; every request is answered."""
+def many_clients(kit: Kit, server: Server, training_id: int, image: Path) -> tuple[float, int]:
+    """Images a second that 16 clients get of the predict endpoint together, and the largest batch; every request is
+    answered, and says that the GPU ran it in half precision."""
+    expected = ("half", "cuda:0") if kit.on_gpu else ("single", "cpu")
+    url, content, batches = f"{server.url}/api/models/{training_id}/predict", image.read_bytes(), []
 
     def client(number: int) -> None:
         with requests.Session() as session:
-            for _ in range(share_of(count, number)):
-                ask(server, training_id, image, session)
+            for _ in range(share_of(kit.scale.requests, number)):
+                headers = {"Content-Type": "image/jpeg"}
+                told = body_of(session.post(url, data=content, headers=headers, timeout=120))
+                require((told["precision"], told["device"]) == expected, f"{told['precision']} on {told['device']}")
+                batches.append(told["batch"])
 
     began = time.perf_counter()
-    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(CLIENTS)
+    try:
         list(pool.map(client, range(CLIENTS)))
-    return count / (time.perf_counter() - began)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # nobody waits for a server that hangs
+    return kit.scale.requests / (time.perf_counter() - began), max(batches)
 
 
 def share_of(count: int, number: int) -> int:
@@ -86,17 +106,36 @@ def plain_predict(kit: Kit, weights: Path, image: Path) -> float:
     device = f"cuda:{kit.index}" if kit.on_gpu else "cpu"
     arguments = [str(weights), str(image), str(kit.scale.size), str(kit.scale.requests // 4), device]
     command = [sys.executable, "-c", PLAIN, *arguments]
-    done = subprocess.run(command, env=plain_environment(kit.folder), capture_output=True, text=True, timeout=180)
+    env = plain_environment(kit.folder)
+    done = kit.run(command, 180, "plain predict", env=env, capture_output=True, text=True)
     require(done.returncode == 0, f"plain predict failed: {done.stderr[-500:]}")
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
 def exports(kit: Kit) -> str:
-    """ONNX on CUDA and TensorRT, verified, where their packages are."""
-    with kit.server("exports") as server:
-        answer = server.get("/api/export-formats")
-        if answer.status_code == 404:
-            raise Skipped("this version exports no models yet")
-        formats = {item["format"]: item for item in get(server, "/api/export-formats")["formats"]}
-    missing = [f"{name}: {formats[name]['reason']}" for name in ("onnx", "engine") if not formats[name]["available"]]
-    raise Skipped("; ".join(missing) or "the kit does not drive exports yet")
+    """ONNX and TensorRT, verified beside the .pt, where their packages are."""
+    server = kit.server()
+    formats = {item["format"]: item for item in get(server, "/api/export-formats")["formats"]}
+    missing = [f"{name}: {formats[name]['reason']}" for name in FORMATS if not formats[name]["available"]]
+    if len(missing) == len(FORMATS):
+        raise Skipped("; ".join(missing))
+    training_id = kit.model(server)
+    made = [exported(kit, server, training_id, name) for name in FORMATS if formats[name]["available"]]
+    return "; ".join(made + missing)
+
+
+def exported(kit: Kit, server: Server, training_id: int, name: str) -> str:
+    """What was measured of an export."""
+    export_id = post(server, f"/api/trainings/{training_id}/exports", json={"format": name})["export_id"]
+    found = kit.wait(
+        lambda: get(server, f"/api/exports/{export_id}"), lambda body: body["status"] in ENDED, 240, f"{name} is made"
+    )
+    error = found["error"] or {}
+    if error.get("code") == "unproven" and not kit.on_gpu:  # so few epochs on so little data
+        return f"{name}: made, measured, and not offered, as the model detects nothing yet"
+    require(found["status"] == "completed", f"{name} is {found['status']}: {error}")
+    told = found["verification"]
+    return (
+        f"{name}: mAP50-95 {told['map95']:.4f} beside {told['reference']['map95']:.4f}, "
+        f"p50 {told['latency_ms']['p50']:.1f} ms on {told['device']}"
+    )

@@ -1,67 +1,73 @@
-"""What every check has: the server, the data, the clock, and the words for what did not hold."""
+"""What every check has: the server, the data, the clock, and the trainings."""
 
-import os
 import subprocess
 import time
-import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import psutil
-import requests
-
-from scripts.drawing import start_drawing
-from scripts.gpu.host import read_gpu
+from scripts.gpu.api import ENDED, brief, children, epochs, get, post
+from scripts.gpu.data import DrawnData
+from scripts.gpu.host import gpu_names, read_gpu
 from scripts.gpu.live import Listener
+from scripts.gpu.outcome import Fails, require
+from scripts.gpu.servers import Servers
 from scripts.local_server import Server
 
-ENGLISH = {"Accept-Language": "en"}
-ENDED = {"completed", "failed", "cancelled"}
-
-
-class Fails(Exception):
-    """Something does not hold; the message says what was seen."""
-
-
-class Skipped(Exception):
-    """The host, or this version, lacks what the check needs; the message says what."""
-
-
-def require(holds: object, message: str) -> None:
-    """
-    Raises:
-        Fails: it does not hold.
-    """
-    if not holds:
-        raise Fails(message)
+# Small and steady: what is compared must not differ by chance. Without plots, which take seconds a training.
+STEADY = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "plots": False}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large everything is: images of the dataset, their side and that of trainings in pixels, images a batch."""
+    """How large everything is: images of the dataset, sides in pixels, images a batch, epochs, requests."""
 
     images: int
     size: int
     small: int
     batch: int
     epochs: int
+    watched: int  # epochs of the training beside which models are tested
+    compared: int  # epochs of a training beside `yolo train`
     hungry: dict[str, Any]  # a training whose memory runs out
-    memory_limit: str  # TRAINING_MEMORY_LIMIT while it runs
+    hungry_in_short: dict[str, Any]  # the same, with fewer steps of the ladder
+    memory_limit: str  # TRAINING_MEMORY_LIMIT
     requests: int
 
-    @property
-    def validation(self) -> int:
-        return self.images // 5
 
-
-FULL = Scale(1200, 640, 320, 32, 4, {"batch_size": 4096, "img_size": 640, "model_version": "x"}, "0", 200)
+# YOLOv8s: its checkpoints stay far below what the disk of a run may take.
+FULL = Scale(
+    images=1200,
+    size=640,
+    small=320,
+    batch=32,
+    epochs=4,
+    watched=10,
+    compared=10,
+    hungry={"batch_size": 4096, "img_size": 640, "model_version": "s"},
+    hungry_in_short={"batch_size": 1024, "img_size": 640, "model_version": "s"},
+    memory_limit="0",
+    requests=200,
+)
 # Without a GPU the limit of a process plays the card whose memory runs out.
-FULL_CPU = Scale(300, 192, 96, 16, 4, {"batch_size": 64, "img_size": 320}, "2GB", 60)
-TINY = Scale(80, 96, 32, 8, 2, {"batch_size": 64, "img_size": 320}, "2GB", 16)
+WITHOUT_GPU = {"hungry": {"batch_size": 32, "img_size": 320}, "hungry_in_short": {"batch_size": 16, "img_size": 320}}
+FULL_CPU = replace(
+    FULL,
+    images=300,
+    size=192,
+    small=96,
+    batch=16,
+    watched=4,
+    compared=4,
+    memory_limit="2GB",
+    requests=60,
+    **WITHOUT_GPU,
+)
+TINY = replace(
+    FULL_CPU, images=60, size=96, small=32, batch=8, epochs=1, watched=5, compared=2, requests=16, **WITHOUT_GPU
+)
 
 
 @dataclass
@@ -71,65 +77,69 @@ class Kit:
     Args:
         folder: everything is written below it.
         device: "cuda" or "cpu".
-        deadline: time.monotonic() at which nothing new begins.
+        deadline: time.monotonic() at which the run is over.
+        index: of the GPU, as nvidia-smi counts.
     """
 
     folder: Path
     device: str
     scale: Scale
     deadline: float
-    index: int = 0  # of the GPU, as nvidia-smi counts
-    servers: list[Server] = field(default_factory=list)
+    data: DrawnData
+    servers: Servers
+    index: int = 0
+    in_short: bool = False
+
+    @classmethod
+    def make(cls, folder: Path, device: str, scale: Scale, deadline: float = float("inf"), index: int = 0) -> "Kit":
+        """A kit with its data and servers."""
+        common = {"MIN_FREE_DISK": "200MB", "TRAINING_MEMORY_LIMIT": scale.memory_limit}
+        common |= visible(index) if device == "cuda" else {"CUDA_VISIBLE_DEVICES": "-1"}
+        data = DrawnData(folder, scale.images, scale.size)
+        return cls(folder, device, scale, deadline, data, Servers(folder / "servers", common), index)
+
+    def shortened(self) -> "Kit":
+        """The same, for a second look at what has been seen."""
+        return replace(self, in_short=True)
 
     @property
     def on_gpu(self) -> bool:
         return self.device == "cuda"
 
+    @property
+    def patience(self) -> int:
+        """What a wait may take of the seconds that it would on a machine with a GPU; a processor may be a busy one."""
+        return 1 if self.on_gpu else 5
+
     def left(self) -> float:
         """Seconds until the deadline."""
         return self.deadline - time.monotonic()
 
-    # Data.
-
-    @cached_property
-    def archive(self) -> Path:
-        """The drawn dataset as a ZIP; drawn in as many processes as there are cores."""
-        parts = min(self.scale.validation, len(os.sched_getaffinity(0)))
-        children = [self._draw_part(part, parts) for part in range(parts)]
-        target = self.folder / "shapes.zip"
-        with zipfile.ZipFile(target, "w") as archive:
-            for part, (child, path) in enumerate(children):
-                require(child.wait() == 0, f"the data could not be drawn: see {path.parent}")
-                copy_entries(path, archive, part)
-                path.unlink()
-        return target
-
-    def _draw_part(self, part: int, parts: int) -> tuple[subprocess.Popen[bytes], Path]:
-        val = share(self.scale.validation, part, parts)
-        train = share(self.scale.images - self.scale.validation, part, parts)
-        folder = self.folder / "drawing" / str(part)
-        return start_drawing(folder, train=train, val=val, size=self.scale.size, seed=part)
-
-    def image(self) -> bytes:
-        """A validation image, as a JPEG."""
-        with zipfile.ZipFile(self.archive) as archive:
-            return archive.read(next(name for name in archive.namelist() if name.startswith("images/val/")))
-
     # The server.
 
-    def server(self, name: str, mode: str = "eventlet", **settings: str) -> Server:
-        """A server on a folder of its own; enter it."""
-        folder = self.folder / "servers" / name
-        folder.mkdir(parents=True)
-        visible = {} if self.on_gpu else {"CUDA_VISIBLE_DEVICES": "-1"}
-        server = Server(folder, mode, MIN_FREE_DISK="200MB", **visible | settings)
-        self.servers.append(server)
-        return server
+    def server(self, mode: str = "eventlet", **settings: str) -> Server:
+        """The server of all checks, with these settings."""
+        return self.servers.running(mode, **settings)
 
-    def upload(self, server: Server) -> int:
+    def dataset(self, server: Server) -> int:
         """The drawn dataset on this server, valid; its id."""
-        with open(self.archive, "rb") as file:
-            form = {"data": {"name": "Shapes"}, "files": {"file": ("shapes.zip", file)}}
+        stage = self.servers.stage
+        if stage.dataset_id is None:
+            stage.dataset_id = self.upload(server, "Shapes")
+        return stage.dataset_id
+
+    def model(self, server: Server) -> int:
+        """A completed training at the size of the images; its id."""
+        stage = self.servers.stage
+        if stage.training_id is None:
+            training_id = self.begin(server, self.dataset(server), "Model", epochs=1, img_size=self.scale.size)
+            stage.training_id = self.complete(server, training_id)["id"]
+        return stage.training_id
+
+    def upload(self, server: Server, name: str) -> int:
+        """The drawn dataset anew; its id once it is valid."""
+        with open(self.data.archive, "rb") as file:
+            form = {"data": {"name": name}, "files": {"file": ("shapes.zip", file)}}
             dataset_id = post(server, "/api/datasets", **form)["dataset_id"]
         dataset = self.wait(
             lambda: get(server, f"/api/datasets/{dataset_id}"),
@@ -141,8 +151,7 @@ class Kit:
         return dataset_id
 
     def begin(self, server: Server, dataset_id: int, name: str, **changes: Any) -> int:
-        """Queue a training; its id. Small and steady unless `changes` say otherwise."""
-        steady = {"optimizer": "AdamW", "seed": 1, "mosaic": 0.0, "device": "0" if self.on_gpu else "cpu"}
+        """Queue a training; its id. Small and steady unless `changes` say otherwise; None: the platform's default."""
         body = {
             "name": name,
             "dataset_id": dataset_id,
@@ -153,8 +162,9 @@ class Kit:
             "learning_rate": 0.003,
             "start": "scratch",
         } | changes
-        body["params"] = steady | changes.get("params", {})
-        return post(server, "/api/trainings", json=body)["training_id"]
+        body["params"] = {"device": "0" if self.on_gpu else "cpu"} | changes.get("params", STEADY)
+        given = {name: value for name, value in body.items() if value is not None}
+        return post(server, "/api/trainings", json=given)["training_id"]
 
     def listen(self, server: Server, training_id: int) -> AbstractContextManager[Listener]:
         """Everything that the training's room hears while it is entered."""
@@ -163,14 +173,15 @@ class Kit:
     # Waiting.
 
     def wait(
-        self, look: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.2
+        self, look: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str, pause: float = 0.1
     ) -> Any:
         """The first thing seen that `reached` takes.
 
         Raises:
-            Fails: not within the seconds, or the time of the whole run is over.
+            Fails: not within the seconds.
         """
-        until = time.monotonic() + min(seconds, max(5.0, self.left()))
+        seconds *= self.patience
+        until = time.monotonic() + seconds
         while not reached(seen := look()):
             require(time.monotonic() < until, f"not within {seconds:.0f} s: {what}; last seen: {brief(seen)}")
             time.sleep(pause)
@@ -198,9 +209,20 @@ class Kit:
 
     def child(self, server: Server, training_id: int) -> int:
         """The process of a running training; soon."""
-        return self.wait(lambda: children(server, training_id), bool, 60, f"training {training_id} has a process", 0.1)[
-            0
-        ]
+        what = f"training {training_id} has a process"
+        return self.wait(lambda: children(server, training_id), bool, 60, what)[0]
+
+    def run(self, command: list[str], seconds: float, what: str, **options: Any) -> "subprocess.CompletedProcess[Any]":
+        """A program of its own, ended.
+
+        Raises:
+            Fails: not within the seconds.
+        """
+        seconds *= self.patience
+        try:
+            return subprocess.run(command, timeout=seconds, **options)
+        except subprocess.TimeoutExpired as error:
+            raise Fails(f"{what} takes more than {seconds:.0f} s") from error
 
     # Memory of the GPU.
 
@@ -213,62 +235,6 @@ class Kit:
         return self.wait(self.gpu_memory, lambda used: used <= at_most, 15, f"memory is free {what}", 0.5)
 
 
-def share(count: int, part: int, parts: int) -> int:
-    """How many of `count` the part gets."""
-    return count * (part + 1) // parts - count * part // parts
-
-
-def copy_entries(source: Path, target: zipfile.ZipFile, part: int) -> None:
-    """The images and labels of a part under names of their own; data.yaml once."""
-    with zipfile.ZipFile(source) as archive:
-        for name in archive.namelist():
-            folder, _, file = name.rpartition("/")
-            if folder:
-                target.writestr(f"{folder}/{part:03}-{file}", archive.read(name))
-            elif part == 0:
-                target.writestr(name, archive.read(name))
-
-
-def get(server: Server, path: str) -> dict[str, Any]:
-    return body_of(server.get(path, headers=ENGLISH))
-
-
-def post(server: Server, path: str, **options: Any) -> dict[str, Any]:
-    return body_of(server.post(path, headers=ENGLISH, **options))
-
-
-def body_of(answer: requests.Response) -> dict[str, Any]:
-    """The JSON of an answer.
-
-    Raises:
-        Fails: it is not a success.
-    """
-    request = f"{answer.request.method} {answer.request.path_url}"
-    require(answer.ok, f"{request} was answered {answer.status_code}: {answer.text.strip()[:400]}")
-    return answer.json()
-
-
-def epochs(server: Server, training_id: int) -> list[dict[str, Any]]:
-    """What was recorded of each epoch."""
-    return get(server, f"/api/trainings/{training_id}/metrics")["epochs"]
-
-
-def children(server: Server, training_id: int) -> list[int]:
-    """The processes that lead the attempts of a training; at most one may live."""
-    folder = f"{server.folder}/data/models/{training_id}/attempts/"
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        try:
-            command = process.info["cmdline"] or []
-            if command and command[-1].startswith(folder) and os.getsid(process.pid) == process.pid:
-                found.append(process.pid)
-        except OSError:  # it has ended meanwhile
-            continue
-    return found
-
-
-def brief(seen: Any) -> str:
-    """What was seen last, in a line."""
-    if isinstance(seen, dict):
-        seen = {key: seen.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in seen} or seen
-    return str(seen)[:300]
+def visible(index: int) -> dict[str, str]:
+    """Of several GPUs the server sees the one that is looked at; one alone it finds by itself."""
+    return {"CUDA_VISIBLE_DEVICES": str(index)} if len(gpu_names()) > 1 else {}

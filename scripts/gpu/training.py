@@ -8,33 +8,40 @@ from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from scripts.gpu.host import MB, Sampler, gpu_names, typical_difference
-from scripts.gpu.kit import Kit, Skipped, children, epochs, get, post, require
+from scripts.gpu.api import ENDED, children, epochs, get, post, status
+from scripts.gpu.host import MB, Sampler, compute_capability, difference_of_means, gpu_names, typical_difference
+from scripts.gpu.kit import STEADY, Kit
+from scripts.gpu.outcome import Skipped, require
 from scripts.local_server import Server
 
-# How far the stream may be from nvidia-smi, as the median of its differences: both look at moments of their own.
+# How far the stream may be from nvidia-smi: both look at moments of their own.
 MEMORY, TEMPERATURE, POWER, UTILIZATION = 256 * MB, 4.0, 60.0, 35.0
+JUMPING = {"power", "utilization"}
 LEFTOVER = 64 * MB  # what the driver may keep after a process
 LOSS_JUMP = 1.5
 
 
 def train(kit: Kit, mode: str = "eventlet") -> str:
-    """A training on the device; the predictor and an estimate beside it; the GPU's figures in the stream."""
-    with kit.server(f"train-{mode}", mode) as server:
-        dataset_id = kit.upload(server)
-        idle = kit.gpu_memory()
-        first = kit.complete(server, kit.begin(server, dataset_id, "Warm-up", epochs=1))
-        kit.wait_for_free_memory(idle + LEFTOVER, "after the first training")
-        training_id = kit.begin(server, dataset_id, "Watched", img_size=kit.scale.size)
+    """A training on the device; tests of a model and an estimate beside it; the GPU's figures in the stream."""
+    server = kit.server(mode)
+    dataset_id = kit.dataset(server)
+    idle = kit.gpu_memory()
+    for count in (kit.scale.watched, 4 * kit.scale.watched):  # once more where it was over before the tests were
+        training_id = kit.begin(server, dataset_id, "Watched", epochs=count, img_size=kit.scale.size)
         with kit.listen(server, training_id) as live, watching(kit) as sampler:
-            kit.wait(lambda: live.of("training_system"), bool, 90, "the first figures of the machine came")
-            disturb(kit, server, first["id"], dataset_id)
+            after_epoch(kit, server, training_id, 1)
+            beside = disturb(kit, server, training_id, dataset_id)
             done = kit.complete(server, training_id)
-        require(done["halvings"] == 0 and done["restarts"] == 0, "the predictor or the estimate disturbed the training")
-        shown = device_shown(kit, done)
-        figure = compared(live.of("training_system"), sampler) if sampler else "no GPU, so no figures of one"
-    kit.wait_for_free_memory(idle + LEFTOVER, "after the server's end")
-    return f"on {shown}; {figure}"
+        if beside:
+            break
+    require(beside, "each time the training was over before its model was tested")
+    require(done["halvings"] == 0 and done["restarts"] == 0, "the tests or the estimate disturbed the training")
+    shown = device_shown(kit, done)
+    figure = compared(live.of("training_system"), sampler) if sampler else "no GPU, so no figures of one"
+    require(live.of("training_system"), "no figures of the machine came")
+    kit.wait_for_free_memory(idle + LEFTOVER, "after the training")
+    kit.servers.stage.training_id = training_id
+    return f"on {shown}, {count} epochs, tests and an estimate beside it; {figure}"
 
 
 @contextmanager
@@ -47,13 +54,15 @@ def watching(kit: Kit) -> Iterator[Sampler | None]:
         yield sampler
 
 
-def disturb(kit: Kit, server: Server, model: int, dataset_id: int) -> None:
-    """Test images and ask for an estimate while a training runs."""
-    for _ in range(5):
-        post(server, "/api/tests", data={"training_id": model}, files={"file": ("image.jpg", kit.image())})
+def disturb(kit: Kit, server: Server, training_id: int, dataset_id: int) -> bool:
+    """Test the model that a training has so far, and ask for an estimate; whether it was still running after that."""
     body = {"dataset_id": dataset_id, "model_version": "s", "img_size": kit.scale.small, "batch_size": kit.scale.batch}
     answer = post(server, "/api/trainings/estimate", json=body)
-    require(answer["status"] != "measuring", "an estimate is measured on the device that a training uses")
+    for _ in range(5):
+        post(server, "/api/tests", data={"training_id": training_id}, files={"file": ("image.jpg", kit.data.image())})
+    running = status(server, training_id) == "running"
+    require(not running or answer["status"] != "measuring", "an estimate is measured on the device of a training")
+    return running
 
 
 def device_shown(kit: Kit, training: dict[str, Any]) -> str:
@@ -87,7 +96,8 @@ def compared(heard: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str
     limits = {"memory_used": MEMORY, "temperature": TEMPERATURE, "power": POWER, "utilization": UTILIZATION}
     told = []
     for name, limit in limits.items():
-        difference = typical_difference(pairs[name])
+        measure = difference_of_means if name in JUMPING else typical_difference
+        difference = measure(pairs[name])
         require(difference is None or difference <= limit, f"{name} differs from nvidia-smi by {difference}")
         shown = "not told" if difference is None else f"{difference / (MB if name == 'memory_used' else 1):.0f}"
         told.append(f"{name} {shown}")
@@ -96,46 +106,38 @@ def compared(heard: list[tuple[float, dict[str, Any]]], sampler: Sampler) -> str
 
 def out_of_memory(kit: Kit, mode: str = "eventlet") -> str:
     """A batch that does not fit: smaller ones, or a failure that says so; then the next training starts."""
-    limit = {} if kit.on_gpu else {"TRAINING_MEMORY_LIMIT": kit.scale.memory_limit}
-    with kit.server(f"memory-{mode}", mode, **limit) as server:
-        dataset_id = kit.upload(server)
-        idle = kit.gpu_memory()
-        hungry = kit.begin(server, dataset_id, "Hungry", epochs=1, **kit.scale.hungry)
-        follower = kit.begin(server, dataset_id, "Next", epochs=1)
-        kit.wait(
-            lambda: get(server, f"/api/trainings/{hungry}"),
-            lambda body: body["halvings"] or body["status"] in {"failed", "completed"},
-            180,
-            "memory ran out and the batch was halved",
-        )
-        seen = kit.wait_for(server, hungry, "completed", seconds=240)
-        if seen["status"] == "failed":
-            require(seen["error_kind"] == "out_of_memory", f"failed with {seen['error_kind']}: {seen['error']}")
-        require(seen["halvings"], f"batch {seen['batch_size']} fitted: nothing was proven")
-        kit.complete(server, follower)
-        used = kit.wait_for_free_memory(idle + LEFTOVER, "after both trainings")
-    batch = f"batch {seen['batch_size']}, halved {seen['halvings']} times"
-    return f"{batch}, then {seen['status']}; {(used - idle) / MB:.0f} MB more in use afterwards"
+    server = kit.server(mode)
+    dataset_id = kit.dataset(server)
+    idle = kit.gpu_memory()
+    hungry = kit.scale.hungry_in_short if kit.in_short else kit.scale.hungry
+    training_id = kit.begin(server, dataset_id, "Hungry", **{"epochs": 1, **hungry})
+    follower = kit.begin(server, dataset_id, "Next", epochs=1)
+    seen = kit.wait_for(server, training_id, "completed", seconds=240)
+    if seen["status"] == "failed":
+        require(seen["error_kind"] == "out_of_memory", f"failed with {seen['error_kind']}: {seen['error']}")
+    require(seen["halvings"], f"batch {seen['batch_size']} fitted: nothing was proven")
+    kit.complete(server, follower)
+    used = kit.wait_for_free_memory(idle + LEFTOVER, "after both trainings")
+    figure = f"batch {seen['batch_size']}, halved {seen['halvings']} times, then {seen['status']}"
+    return figure + (f"; {(used - idle) / MB:.0f} MB more in use afterwards" if kit.on_gpu else "")
 
 
 def killed(kit: Kit, mode: str = "eventlet") -> str:
     """kill -9 of the child, then of the server: the run goes on, each epoch once, its loss without a jump."""
-    with kit.server(f"killed-{mode}", mode) as server:
-        dataset_id = kit.upload(server)
-        count = kit.scale.epochs + 2
-        training_id = kit.begin(server, dataset_id, "Killed", epochs=count)
-        after_epoch(kit, server, training_id, 1)
-        os.kill(kit.child(server, training_id), signal.SIGKILL)
-        after_epoch(kit, server, training_id, 2)
-        for pid in server.worker_pids():
-            os.kill(pid, signal.SIGKILL)
-        assert server.process is not None
-        server.process.wait(10)
-        server.start()
-        done = kit.complete(server, training_id)
-        # A process says how it ended, then leaves.
-        kit.wait(lambda: children(server, training_id), lambda left: not left, 30, "no process of the training is left")
-        losses = [epoch["loss"] for epoch in epochs(server, training_id)]
+    server = kit.server(mode)
+    dataset_id = kit.dataset(server)
+    idle = kit.gpu_memory()
+    training_id = kit.begin(server, dataset_id, "Killed", epochs=kit.scale.epochs + 3)
+    after_epoch(kit, server, training_id, 1)
+    os.kill(kit.child(server, training_id), signal.SIGKILL)
+    after_epoch(kit, server, training_id, 2)
+    kill_server(server)
+    server.start()
+    done = kit.complete(server, training_id)
+    # A process says how it ended, then leaves.
+    kit.wait(lambda: children(server, training_id), lambda left: not left, 30, "no process of the training is left")
+    kit.wait_for_free_memory(idle + LEFTOVER, "after a training that was killed")
+    losses = [epoch["loss"] for epoch in epochs(server, training_id)]
     for before, after in pairwise(losses):
         require(math.isfinite(after) and after <= LOSS_JUMP * before, f"the loss jumps: {losses}")
     resumed = sum(note["code"] == "resumed" for note in done["notes"])
@@ -143,8 +145,17 @@ def killed(kit: Kit, mode: str = "eventlet") -> str:
     return f"{len(losses)} epochs, each once; loss {', '.join(f'{loss:.2f}' for loss in losses)}"
 
 
+def kill_server(server: Server) -> None:
+    """kill -9 of all its processes; the trainings go on."""
+    pids = server.worker_pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    assert server.process is not None
+    server.process.wait(10)
+
+
 def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
-    """Wait until the epoch is recorded and its process runs on.
+    """Wait until the epoch is recorded, there is a checkpoint to go on from, and its process runs on.
 
     Raises:
         Fails: the training ended before.
@@ -157,25 +168,31 @@ def after_epoch(kit: Kit, server: Server, training_id: int, epoch: int) -> None:
         f"epoch {epoch} is recorded",
         0.05,
     )
-    require(reached["status"] in {"pending", "running"}, f"the training is {reached['status']} before it was killed")
+    require(reached["status"] in {"pending", "running"}, f"the training is {reached['status']} already")
+    kit.wait(  # it is written behind the message of its epoch
+        lambda: get(server, f"{path}/checkpoints")["checkpoints"],
+        lambda found: any(item["resumable"] for item in found),
+        60,
+        "a checkpoint can be resumed",
+        0.05,
+    )
 
 
 def precision(kit: Kit) -> str:
     """Mixed precision where the GPU has it, and off where asked; the losses agree."""
     if not kit.on_gpu:
         raise Skipped("half precision in training needs a GPU")
-    import torch
-
-    expected = "bf16" if torch.cuda.get_device_capability(kit.index)[0] >= 8 else True
-    with kit.server("precision") as server:
-        dataset_id = kit.upload(server)
-        used, losses = {}, {}
-        for amp in (True, False):
-            training_id = kit.begin(server, dataset_id, f"amp {amp}", epochs=1, params={"amp": amp})
-            kit.complete(server, training_id)
-            used[amp] = arguments(server, training_id)["amp"]
-            losses[amp] = epochs(server, training_id)[0]["loss"]
-    require(used == {True: expected, False: False}, f"amp as used: {used}, expected {expected} and False")
+    capability = compute_capability(kit.index)
+    expected = {"bf16"} if capability and capability >= 8 else {True} if capability else {"bf16", True}
+    server = kit.server()
+    dataset_id = kit.dataset(server)
+    used, losses = {}, {}
+    for amp in (True, False):
+        training_id = kit.begin(server, dataset_id, f"amp {amp}", epochs=1, params=STEADY | {"amp": amp})
+        kit.complete(server, training_id)
+        used[amp] = arguments(server, training_id)["amp"]
+        losses[amp] = epochs(server, training_id)[0]["loss"]
+    require(used[True] in expected and used[False] is False, f"amp as used: {used}, compute capability {capability}")
     require(abs(losses[True] - losses[False]) <= 0.1 * losses[False], f"losses differ: {losses}")
     return f"amp {used[True]}: loss {losses[True]:.3f}, without {losses[False]:.3f}"
 
@@ -192,14 +209,20 @@ def slots(kit: Kit) -> str:
     """Two trainings on one GPU at the same time, where the setting asks for it."""
     if not kit.on_gpu:
         raise Skipped("slots are of GPUs; a CPU has one")
-    with kit.server("slots", TRAININGS_PER_GPU="2") as server:
-        dataset_id = kit.upload(server)
-        both = [kit.begin(server, dataset_id, name, epochs=2) for name in ("One", "Two")]
-        pids = [kit.child(server, training_id) for training_id in both]
-        running = [get(server, f"/api/trainings/{training_id}")["status"] for training_id in both]
-        require(running == ["running", "running"], f"the two are {running} at the same time")
-        for training_id in both:
-            require(kit.complete(server, training_id)["halvings"] == 0, "memory ran out")
+    server = kit.server(TRAININGS_PER_GPU="2")
+    dataset_id = kit.dataset(server)
+    both = [kit.begin(server, dataset_id, name, epochs=2) for name in ("One", "Two")]
+    kit.wait(
+        lambda: [status(server, training_id) for training_id in both],
+        lambda found: found == ["running", "running"] or set(found) & ENDED,
+        60,
+        "both trainings run",
+    )
+    pids = [kit.child(server, training_id) for training_id in both]
+    running = [status(server, training_id) for training_id in both]
+    require(running == ["running", "running"], f"the two are {running} at the same time")
+    for training_id in both:
+        require(kit.complete(server, training_id)["halvings"] == 0, "memory ran out")
     return f"processes {pids[0]} and {pids[1]} at the same time; both completed"
 
 
@@ -208,15 +231,15 @@ def several_gpus(kit: Kit) -> str:
     count = len(gpu_names()) if kit.on_gpu else 0
     if count < 2:
         raise Skipped(f"a training on two GPUs needs two; this host has {count}")
-    with kit.server("ddp") as server:
-        dataset_id = kit.upload(server)
-        training_id = kit.begin(server, dataset_id, "Two GPUs", epochs=2, params={"device": "0,1"})
-        done = kit.complete(server, training_id)
+    server = kit.server(CUDA_VISIBLE_DEVICES="0,1")
+    dataset_id = kit.dataset(server)
+    training_id = kit.begin(server, dataset_id, "Two GPUs", epochs=2, params=STEADY | {"device": "0,1"})
+    done = kit.complete(server, training_id)
     require(len(done["devices"]) == 2, f"devices: {done['devices']}")
     return f"devices {', '.join(done['devices'])}; {done['total_epochs']} epochs"
 
 
 def in_threads(kit: Kit) -> str:
-    """The first three checks with SOCKETIO_ASYNC_MODE=threading."""
-    parts = [check(kit, "threading") for check in (train, out_of_memory, killed)]
+    """The first three checks with SOCKETIO_ASYNC_MODE=threading, shortened."""
+    parts = [check(kit.shortened(), "threading") for check in (train, out_of_memory, killed)]
     return "; ".join(parts)

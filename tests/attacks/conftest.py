@@ -11,7 +11,7 @@ from app import create_app
 from app.database import upgrade_if_old, writing
 from app.models import Training
 from scripts.local_server import MODES, Server, settings_for
-from tests.data import valid_dataset
+from tests.data import checkpoint_bytes, valid_dataset
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Target:
         return {place: self.server.get(f"/api/{place}").json()["total"] for place in ("datasets", "trainings", "tests")}
 
 
-def started(folder: Path, mode: str) -> Iterator[Target]:
+def started(folder: Path, mode: str, **settings: str) -> Iterator[Target]:
     """A server in a mode, with its rows written before it starts."""
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
@@ -52,13 +52,13 @@ def started(folder: Path, mode: str) -> Iterator[Target]:
         session.add(row)
         session.flush()
         training_id = row.id
-        weights = app.extensions["services"].trainer.folder(row.id) / "run" / "weights" / "best.pt"
+        weights = app.extensions["services"].trainer.store.folder(row.id) / "run" / "weights" / "best.pt"
         weights.parent.mkdir(parents=True)
-        weights.write_bytes(bytes(40_000_000))
-        attempt = app.extensions["services"].trainer.attempt_dir(row.id, 1)
+        weights.write_bytes(checkpoint_bytes(bytes(40_000_000)))
+        attempt = app.extensions["services"].trainer.store.attempt_dir(row.id, 1)
         attempt.mkdir(parents=True)
         (attempt / "worker.log").write_text("a line\n")
-    with Server(folder, mode) as server:
+    with Server(folder, mode, **settings) as server:
         yield Target(server, dataset_id, training_id)
 
 

@@ -55,15 +55,23 @@ class SlowClients:
 
     def __enter__(self) -> "SlowClients":
         self.thread.start()
-        self.tasks = [asyncio.run_coroutine_threadsafe(self.live(), self.loop) for _ in range(self.count)]
+        for _ in range(self.count):
+            asyncio.run_coroutine_threadsafe(self.live(), self.loop)
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for task in self.tasks:
-            task.cancel()
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.2), self.loop).result(20)
+        asyncio.run_coroutine_threadsafe(self.leave(), self.loop).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(20)
+        self.loop.close()
+
+    async def leave(self) -> None:
+        """All of them close their connections, which would stay open else for as long as this process lives."""
+        clients = asyncio.all_tasks() - {asyncio.current_task()}
+        for client in clients:
+            client.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+        await asyncio.sleep(0)  # an aborted transport closes its socket in the next turn
 
     async def live(self) -> None:
         while True:

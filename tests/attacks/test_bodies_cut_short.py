@@ -82,8 +82,11 @@ def test_resumable_uploads_keep_what_came_and_make_nothing_of_it(target: Target)
     sum_ = more.replace(": 0", f": {len(data) - 10}") + "Upload-Checksum: sha1 MYTtoZsZDJqbBbjIIJzqbhUlZ8c=\r\n"
     assert target.status(head("PATCH", place, CHUNK, 10, sum_) + data[-10:-5]) == 400
     assert target.server.get(place).json() | {"expires_at": ""} == {
-        **target.server.get(place).json(), "offset": len(data) - 10, "state": "receiving", "expires_at": "",
-    }  # fmt: skip
+        **target.server.get(place).json(),
+        "offset": len(data) - 10,
+        "state": "receiving",
+        "expires_at": "",
+    }
     assert target.status(head("DELETE", place, CHUNK, 10, "Tus-Resumable: 1.0.0\r\n")) in {400, 415}
     assert target.server.get(place).status_code == 200
     assert target.counts() == before

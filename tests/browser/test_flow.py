@@ -27,7 +27,7 @@ def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
     for name, value in {"epochs": epochs, "img_size": 64, "batch_size": 16}.items():
         page.locator(f"[name={name}]").fill(str(value))
     page.locator("[data-submit]").click()
-    page.wait_for_url(re.compile(r"/trainings/\d+$"))
+    page.wait_for_url(re.compile(r"/trainings/\d+$"), timeout=90_000)
 
 
 def upload_sample(page: Page, folder: Path) -> str:
@@ -77,12 +77,15 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     expect(page.locator("[data-verdict]")).to_be_hidden()
     # The page was opened while the run waited: with the first checkpoint it gets the button of the weights.
     expect(page.locator("[data-download]")).to_be_visible(timeout=120_000)
+    expect(page.locator("[data-evaluations]")).to_be_visible()
+    expect(page.locator("[data-export-format]")).to_be_visible()
     expect(page.locator("[data-status]")).to_contain_text("Em andamento")
     page.locator("[data-action=stop]").click()
     page.locator("dialog").get_by_role("button", name="Interromper treinamento").click()
     expect(page.locator("[data-status]")).to_contain_text("Interrompido", timeout=60_000)
     expect(page.locator("[data-action=stop]")).to_have_count(0)
     expect(page.locator("[data-verdict] h2")).to_be_visible()
+    expect(page.locator("[data-evaluation-row]")).to_have_count(1, timeout=60_000)  # its evaluation follows
 
     page.goto(f"{site.url}/tests?training_id={training}")
     page.locator("[name=confidence]").fill("0")
@@ -112,6 +115,17 @@ def use_the_weights(page: Page, folder: Path) -> None:
     page.keyboard.press("Escape")
 
 
+# The page is there, but its reader looks elsewhere; what the browser is asked to show is kept.
+UNSEEN = """() => {
+  window.rung = [];
+  document.hasFocus = () => false;
+  window.Notification = class {
+    static permission = "granted";
+    constructor(title, { body }) { window.rung.push([title, body]); }
+  };
+}"""
+
+
 def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> None:
     """They are pushed to readers of every language at once."""
     dataset = site.post("/api/datasets/sample").json()["dataset_id"]
@@ -124,5 +138,11 @@ def test_notes_come_in_the_readers_language(open_page: Open, site: Server) -> No
     expect(page.locator("[data-events]")).to_contain_text("Optimizer", timeout=60_000)
     expect(page.locator("[data-events]")).to_contain_text("The run starts from scratch")
     expect(page.locator("[data-status]")).to_contain_text("Running")
+    page.evaluate(UNSEEN)
+    page.locator("[data-bell]").click()
+    expect(page.locator("[data-bell]")).to_have_attribute("aria-pressed", "true")
     site.post(f"/api/trainings/{training}/stop")
     expect(page.locator("[data-status]")).to_contain_text("Stopped", timeout=60_000)
+    name = site.get(f"/api/trainings/{training}").json()["name"]
+    wait_until(page, "window.rung.length")
+    assert page.evaluate("window.rung") == [["Run stopped", name]]

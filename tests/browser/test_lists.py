@@ -23,7 +23,7 @@ def rows(page: Page) -> list[str]:
 def test_filters_sorting_and_the_way_back(open_page: Open, forty: None) -> None:
     page = open_page("/trainings", locale="en")
     expect(page.locator("tbody tr")).to_have_count(25)
-    expect(page.locator("tbody .sparkline-line")).to_have_count(25)
+    expect(page.locator("tbody .small-curve-line")).to_have_count(25)
     page.locator("[name=model]").select_option("yolov8m")
     expect(page.locator("tbody tr")).to_have_count(8)
     assert "model=yolov8m" in page.url
@@ -128,14 +128,14 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
     expect(page.locator(".chart .key-value").first).not_to_be_empty()
     last = page.locator(".chart").first.locator(".key-value").all_inner_texts()
     charts = "[...document.querySelectorAll('.chart canvas')].map((canvas) => window.Chart.getChart(canvas))"
-    wait_until(page, f"{charts}.every((chart) => chart && !chart.overlay.stale)")
+    wait_until(page, f"{charts}.every((chart) => chart && !chart.plot.stale)")
     count = "chart.drawn = 0; const draw = chart.draw.bind(chart); chart.draw = () => { chart.drawn += 1; draw(); };"
     page.evaluate(f"{charts}.forEach((chart) => {{ {count} }})")
     box = chart.bounding_box()
     assert box
     for share in (0.3, 0.5):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
-        wait_until(page, f"{charts}[0].overlay.pointer > {20 * (share - 0.15)}")
+        wait_until(page, f"{charts}[0].plot.pointer > {20 * (share - 0.15)}")
     expect(line.first).to_be_visible()
     expect(line.nth(1)).to_be_visible()  # on every chart
     assert page.locator(".chart").first.locator(".key-value").all_inner_texts() != last
@@ -168,7 +168,7 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, forty: None
     expect(page.locator("[data-toasts]")).to_contain_text("1 run no longer exists.")
     assert page.url.endswith("ids=1")
     gone = open_page("/compare?ids=998,999", locale="en", expected="404")
-    expect(gone.get_by_role("alert")).to_contain_text("None of these runs exists any more.")
+    expect(gone.get_by_role("alert")).to_contain_text("These runs no longer exist.")
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])
@@ -177,6 +177,9 @@ def test_long_names_fit_on_a_phone(open_page: Open, forty: None, path: str) -> N
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     expect(page.locator("main .skeleton:visible")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    names = "[...document.querySelectorAll('.run-head-name')]"
+    cut = f"{names}.filter((name) => name.scrollWidth > name.clientWidth && name.clientHeight < 50)"
+    assert page.evaluate(f"{cut}.map((name) => name.textContent)") == [], "long names have three lines"
     shoot(page, f"phone-{path.strip('/') or 'dashboard'}")
 
 

@@ -1,5 +1,7 @@
 """The form of a new training: its choices, presets, advice and errors."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import create_engine
@@ -68,6 +70,18 @@ def test_what_is_unusual_is_told_beside_its_field(open_page: Open, forty: None) 
     expect(page.locator("[name=model_version][value=n]")).to_be_checked()
 
 
+def test_what_was_unusual_is_not_said_of_other_values(open_page: Open, forty: None) -> None:
+    """Not even until the server has answered, which may take a while on a busy machine."""
+    page = open_page("/trainings/new?dataset_id=1", locale="en")
+    expect(page.locator(".preset")).to_have_count(3)
+    page.locator("[name=batch_size]").fill("2000")
+    expect(page.locator("[data-why=batch_size] .unusual").first).to_be_visible()
+    page.route("**/api/trainings/check", lambda _route: None)  # never answered
+    page.locator("[name=batch_size]").fill("16")
+    expect(page.locator(".unusual")).to_have_count(0)
+    expect(page.locator("[data-unusual-count]")).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     ("locale", "low", "whole"),
     [
@@ -80,6 +94,20 @@ def test_a_wrong_value_is_told_in_the_page_s_language(
 ) -> None:
     page = open_page("/trainings/new?dataset_id=1", locale=locale)
     expect(page.locator(".preset")).to_have_count(3)
+    facts = page.locator("[data-summary] dd")
+    page.locator("[name=batch_size]").fill("16")
+    images, iterations = (int("".join(filter(str.isdigit, facts.nth(place).inner_text()))) for place in (1, 5))
+    assert iterations == -(-images // 16)
+    page.locator("[data-advanced] > summary").click()
+    fraction = page.locator("[data-parameter=fraction] input")
+    expect(fraction).to_be_attached()
+    fraction.evaluate("""(control) => {
+      control.value = "0.25";
+      control.dispatchEvent(new Event("input", { bubbles: true }));
+    }""")
+    quarter = round(images * 0.25)
+    expect(facts.nth(1)).to_have_text(re.compile(rf"^{quarter} "))
+    expect(facts.nth(5)).to_have_text(str(-(-quarter // 16)))
     page.locator("[name=epochs]").fill("-1")
     page.locator("[name=batch_size]").fill("2.5")
     page.locator("[name=batch_size]").blur()

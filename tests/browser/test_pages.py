@@ -35,9 +35,16 @@ def metric(epoch: int) -> TrainingMetric:
     progress = 1 - math.exp(-4 * epoch / EPOCHS)
     parts = {f"{side}/{name}_loss": 2 - progress for side in ("train", "val") for name in ("box", "cls", "dfl")}
     return TrainingMetric(
-        epoch=epoch, loss=6 - 3 * progress, val_loss=6 - 3 * progress, precision=0.9 * progress, recall=0.8 * progress,
-        map50=0.85 * progress, map95=0.6 * progress, learning_rate=0.01 * (1 - epoch / EPOCHS), parts=parts,
-    )  # fmt: skip
+        epoch=epoch,
+        loss=6 - 3 * progress,
+        val_loss=6 - 3 * progress,
+        precision=0.9 * progress,
+        recall=0.8 * progress,
+        map50=0.85 * progress,
+        map95=0.6 * progress,
+        learning_rate=0.01 * (1 - epoch / EPOCHS),
+        parts=parts,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +53,26 @@ def full(site: Server) -> Iterator[None]:
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
     with Session(engine) as session:
         dataset = Dataset(
-            name=f"Cars {EVIL} " + "long " * 14, classes=[EVIL, *(f"class_{n}" for n in range(39))], total_images=300,
-            train_images=240, val_images=60, status="valid", report={"boxes": {str(n): n * 7 + 1 for n in range(40)}},
-        )  # fmt: skip
+            name=f"Cars {EVIL} " + "long " * 14,
+            classes=[EVIL, *(f"class_{n}" for n in range(39))],
+            total_images=300,
+            train_images=240,
+            val_images=60,
+            status="valid",
+            report={"boxes": {str(n): n * 7 + 1 for n in range(40)}},
+        )
         dataset.trainings = [
             Training(
-                name=f"run {n} {EVIL}", model_version="n", epochs=EPOCHS, total_epochs=EPOCHS, current_epoch=EPOCHS,
-                status="completed", metrics=[metric(epoch) for epoch in range(1, EPOCHS + 1)] if n == 0 else [],
+                name=f"run {n} {EVIL}",
+                model_version="n",
+                epochs=EPOCHS,
+                total_epochs=EPOCHS,
+                current_epoch=EPOCHS,
+                status="completed",
+                metrics=[metric(epoch) for epoch in range(1, EPOCHS + 1)] if n == 0 else [],
             )
             for n in range(30)
-        ]  # fmt: skip
+        ]
         session.add(dataset)
         session.commit()
     yield
@@ -172,8 +189,9 @@ def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
         "half.zip": (content[: len(content) // 2], "The ZIP is incomplete."),
         "none.zip": (b"", "The file is empty"),
     }
-    files: list[FilePayload] = [{"name": name, "mimeType": "application/zip", "buffer": sent}
-                                for name, (sent, _) in reasons.items()]  # fmt: skip
+    files: list[FilePayload] = [
+        {"name": name, "mimeType": "application/zip", "buffer": sent} for name, (sent, _) in reasons.items()
+    ]
     whole: FilePayload = {"name": "whole.zip", "mimeType": "application/zip", "buffer": content + bytes(1000)}
     page.locator("[data-files]").set_input_files([*files, whole])
     for name, (_, reason) in reasons.items():
@@ -183,7 +201,7 @@ def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
 
 def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
     page = settled(open_page("/", locale="en"))
-    socket = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
+    socket = "document.querySelector('script[src*=shell]').src.replace('ui/shell', 'lib/socket')"
     page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "reconnecting")
     expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")

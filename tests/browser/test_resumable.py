@@ -1,5 +1,6 @@
 """A large upload in Chromium: paused, cut, its server restarted, its page reloaded; it ends as one valid dataset."""
 
+import base64
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,32 @@ def test_a_refused_file_says_why(open_page: Open, site: Server, tmp_path: Path) 
     shoot(page, "resumable-refused")
     alert.get_by_role("button", name="Editar e tentar novamente").click()
     expect(upload.locator("[name=name]")).to_be_visible()
+
+
+def test_unfinished_uploads_of_others_are_listed_and_removed(open_page: Open, site: Server) -> None:
+    """More than a page of the API has; those that never sent a byte are in nobody's way, and are seen."""
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(2 * 2**30)}
+    for number in range(102):
+        name = base64.b64encode(f"set-{number}.zip".encode()).decode()
+        assert site.post("/api/uploads", headers=headers | {"Upload-Metadata": f"filename {name}"}).status_code == 201
+    page = open_page("/datasets", locale="en", width=360, theme="dark")
+    panel = page.locator("details.server-uploads")
+    panel.get_by_text("102 unfinished uploads on the server").click()
+    expect(panel.locator("li")).to_have_count(100)
+    first = panel.locator("li").first
+    expect(first).to_contain_text("set-101")
+    expect(first).to_contain_text(re.compile(r"of\s2\sGB"))
+    shoot(page, "uploads-unfinished-360")
+    assert page.evaluate("document.documentElement.scrollWidth <= 360")
+    first.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(panel).to_contain_text("101 unfinished uploads")
+    expect(panel).to_have_attribute("open", "")
+
+    panel.get_by_role("button", name="Remove all").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Remove 101 uploads?")
+    shoot(page, "uploads-remove-all-360")
+    dialog.get_by_role("button", name="Remove all").click()
+    expect(panel).to_have_count(0, timeout=60_000)
+    assert site.get("/api/uploads?unfinished=true").json()["total"] == 0

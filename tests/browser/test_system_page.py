@@ -9,6 +9,10 @@ from tests.browser.conftest import SOCKET, Open, wait_until
 
 pytestmark = pytest.mark.browser
 
+JOBS = SOCKET.replace("lib/socket", "ui/jobs")
+HELD = """[["evaluate", "running", "cpu"], ["export_model", "pending", "cpu"], ["predict", "running", "cpu"],
+  ["export_model", "running", "0"], ["import_dataset", "running", null], ["training", "running", "cpu"]
+].map(([kind, status, device]) => ({ kind, status, device, subject: { type: "training", id: 7 }, subject_name: "" }))"""
 NO_SERVER = "[Ss]ocket|Failed to load resource"  # what chromium says while the socket looks in the wrong place
 
 
@@ -18,6 +22,17 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     expect(page.locator("[data-database]")).to_contain_text("SQLite")
     expect(page.locator("[data-devices]")).to_contain_text("CPU")
     expect(page.locator(".log-entry").first).to_be_visible()
+    assert page.evaluate(
+        f"import({JOBS}).then(({{jobsOn}}) => jobsOn('cpu', {HELD}).map((item) => item.textContent))"
+    ) == ["Evaluation Run 7"], "not free, whatever else than a run uses it"
+    gauges = SOCKET.replace("lib/socket", "charts/gauges")
+    assert "60 GB free of 100 GB" in page.evaluate(f"""import({gauges}).then(async ({{ Gauges }}) => {{
+      const system = await (await fetch("/api/system")).json();
+      Object.assign(system.disk, {{ total: 250 * 2 ** 30, used: 40 * 2 ** 30, free: 60 * 2 ** 30, percent: 40 }});
+      const container = document.createElement("div");
+      new Gauges(container).show(system);
+      return container.textContent.replaceAll("\\u00a0", " ");
+    }})"""), "40% of what programs can use; 150 GB are the system's own"
     page.locator("[data-log-level], [data-level]").select_option("DEBUG")
     page.locator(".log-panel [data-search]").fill("nothing like this at all")
     expect(page.locator("[data-log]")).to_contain_text("match this search.")

@@ -16,6 +16,7 @@ from scripts.local_server import Server
 from tests.browser.conftest import Open, shoot, wait_until
 from tests.data import image_bytes
 from tests.trained import CLASSES, add_training, make_weights
+from tests.videos import PLAYLIST, drawn_video
 
 pytestmark = pytest.mark.browser
 
@@ -45,6 +46,8 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     page.locator("[data-file]").set_input_files(files)
     expect(page.get_by_role("alert")).to_contain_text("Busy.")
     expect(page.locator("[data-queue-text]")).to_contain_text("1 of 4")  # the text file; the others still wait
+    caption = page.locator(".test-caption").first
+    expect(caption).to_have_text("a.jpg · queued")  # no boxes: not because nothing was detected
     page.unroute("**/api/tests?floor=*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=90_000)
@@ -199,6 +202,55 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
     expect(page.locator("[data-video-notice]")).to_be_empty()
 
 
+def test_a_whole_video_is_analyzed_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
+    """Upload, progress, the annotated video plays, its files can be had; a playlist is refused; deleted."""
+    page = open_page(f"/tests?training_id={model}", locale="en", expected="422")
+    expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    page.get_by_role("tab", name="Video").click()
+    jobs = page.locator("[data-video-jobs]")
+    expect(jobs).to_contain_text("Videos and images that the server has analyzed appear here.")
+    page.locator("[name=confidence]").fill("0.1")
+    (tmp_path / "list.mp4").write_bytes(PLAYLIST)
+    page.locator("[data-video-job-file]").set_input_files(tmp_path / "list.mp4")
+    expect(page.get_by_role("alert")).to_contain_text("neither a video that can be decoded nor a ZIP")
+    drawn_video(tmp_path / "street.mp4", [number / 10 for number in range(12)])
+    page.locator("[data-video-job-file]").set_input_files(tmp_path / "street.mp4")
+    row = jobs.locator("[data-prediction]", has_text="street.mp4")
+    expect(row).to_contain_text("street.mp4")
+    expect(row.get_by_role("button", name="Stop")).to_be_visible()
+    shoot(page, "tests-video-job-running")
+    expect(row).to_contain_text("12 frames · ", timeout=240_000)
+    row.locator("video").evaluate("video => video.dataset.plays = 'on'")
+    (tmp_path / "a.jpg").write_bytes(image_bytes())
+    (tmp_path / "cut.jpg").write_bytes(image_bytes()[:300])
+    page.locator("[data-image-job-files]").set_input_files([tmp_path / "a.jpg", tmp_path / "cut.jpg"])
+    images = jobs.locator("[data-prediction]", has_text="a.jpg +1")
+    expect(images.get_by_role("link")).to_have_count(3, timeout=240_000)
+    images.get_by_text("1 image can't be read.").click()
+    expect(images).to_contain_text("cut.jpg The file")
+    wait_until(page, "document.querySelector('.video-job-player').videoWidth === 160")
+    expect(row.locator("video")).to_have_attribute("data-plays", "on")  # other rows came and changed meanwhile
+    expect(row.locator(".video-job-classes")).to_contain_text("<b>ção</b>")
+    hrefs = [link.get_attribute("href") or "" for link in row.get_by_role("link").all()]
+    assert sorted(href.rpartition("/")[2].partition("?")[0] for href in hrefs) == [
+        "detections.csv",
+        "detections.json",
+        "video.mp4",
+    ]
+    for locale, width, theme in (("en", 1280, "light"), ("pt-BR", 360, "dark")):
+        other = open_page(f"/tests?training_id={model}", locale, width, theme)
+        other.get_by_role("tab").nth(1).click()
+        wait_until(other, "document.querySelector('.video-job-player').videoWidth === 160")
+        assert other.evaluate("document.documentElement.scrollWidth") <= width
+        shoot(other, f"tests-video-job-{locale}-{width}-{theme}")
+    images.get_by_role("button", name="Delete these detections?").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(images).to_have_count(0)
+    row.get_by_role("button", name="Delete this video?").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(jobs).to_contain_text("Videos and images that the server has analyzed appear here.")
+
+
 def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int, site: Server) -> None:
     page = open_page(f"/tests?training_id={model}")
     expect(page.get_by_role("combobox", name="Modelo", exact=True)).to_have_value("Células 1")
@@ -247,7 +299,9 @@ def found(name: str, confidence: float, bbox: list[float], **more: object) -> di
 
 def test_where_labels_stand(open_page: Open, site: Server) -> None:
     page = open_page("/tests", locale="en")
-    address = page.evaluate("document.querySelector('script[src*=shell]').src.replace('shell', 'test/detections')")
+    address = page.evaluate(
+        "document.querySelector('script[src*=shell]').src.replace('ui/shell', 'inference/detections')"
+    )
 
     def labels(*detections: dict[str, object], **options: object) -> list[tuple[str, list[float]]]:
         asked = {"address": address, "detections": detections, "options": options}

@@ -85,13 +85,24 @@ def write_files(folder: Path) -> None:
         "pairs": [[0, 0]],
         "errors": 1,
     }
-    put(folder / "evaluation" / "evaluation.json", {
-        "task": "detect", "names": NAMES, "images": 2, "objects": 2, "confidence": 0.5, "iou": 0.45,
-        "best": {"confidence": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5}, "accuracy": None,
-        "curves": curves | {"classes": [{"class": kind, **of_class} for kind in (0, 1)]},
-        "matrix": [[1, 0, 1], [0, 0, 3]], "cells": {"1,0": [0, 1], "0,0": []},
-        "pictures": [{"number": number, **picture} for number in (0, 1)], "worst": [0, 1],
-    })  # fmt: skip
+    put(
+        folder / "evaluation" / "evaluation.json",
+        {
+            "task": "detect",
+            "names": NAMES,
+            "images": 2,
+            "objects": 2,
+            "confidence": 0.5,
+            "iou": 0.45,
+            "best": {"confidence": 0.5, "precision": 0.5, "recall": 0.5, "f1": 0.5},
+            "accuracy": None,
+            "curves": curves | {"classes": [{"class": kind, **of_class} for kind in (0, 1)]},
+            "matrix": [[1, 0, 1], [0, 0, 3]],
+            "cells": {"1,0": [0, 1], "0,0": []},
+            "pictures": [{"number": number, **picture} for number in (0, 1)],
+            "worst": [0, 1],
+        },
+    )
     for name in ("results.png", "BoxPR_curve.png", "val_batch0_pred.jpg"):
         put(folder / "run" / name, image_bytes())
 
@@ -175,9 +186,13 @@ def test_the_images_behind_a_cell_and_the_plots(open_page: Open, training: int) 
     page = open_page(f"/trainings/{training}")
     expect(page.locator("[data-threshold]")).to_contain_text("Use um threshold de confiança de 0,50.")
     rows = page.locator("[data-threshold] tbody tr")
-    expect(rows).to_have_text([re.compile("^Equilibrad.*0,500,500,50$"),
-                               re.compile("^Poucos falsos positivos.*95.*0,950,950,05$"),
-                               re.compile("^Poucos falsos negativos.*95.*0,050,050,95$")])  # fmt: skip
+    expect(rows).to_have_text(
+        [
+            re.compile("^Equilibrad.*0,500,500,50$"),
+            re.compile("^Poucos falsos positivos.*95.*0,950,950,05$"),
+            re.compile("^Poucos falsos negativos.*95.*0,050,050,95$"),
+        ]
+    )
     page.get_by_role("button", name="1 × real: <b>round, predito: square").click()
     dialog = page.locator("dialog")
     expect(dialog.locator("h2")).to_have_text("b.jpg")
@@ -227,6 +242,32 @@ def test_curves_wait_for_no_socket(open_page: Open, training: int) -> None:
     wait_until(page, f"{CHARTS}.some((chart) => !chart)")
     rate.scroll_into_view_if_needed()
     wait_until(page, f"{CHARTS}.some((chart) => chart?.plot.spec.key === 'learning-rate' && chart.scales.x.max >= 12)")
+
+
+def test_a_chart_off_the_screen_is_right_when_it_comes_there(open_page: Open, training: int) -> None:
+    """Its legend and its name have a new value at once, the crosshair that moved meanwhile when it is scrolled to."""
+    page = open_page(f"/trainings/{training}", locale="en")
+    chart = page.locator("[data-chart=learning-rate]")
+    plot = "window.Chart.getChart(document.querySelector('[data-chart=learning-rate] canvas'))?.plot"
+    scrolled = "document.querySelector('[data-chart=learning-rate]').scrollIntoView()"  # what comes late moves it
+    wait_until(page, f"({scrolled}, {plot}?.metrics.length >= 12 && !{plot}.stale)")
+    joined(page)  # the first answer sets all curves once more
+    wait_until(page, f"({scrolled}, !{plot}.stale)")
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.evaluate("window.scrollTo(0, 0)")
+    wait_until(page, f"!{plot}.onScreen && !{plot}.stale")
+    page.evaluate(
+        f"{plot}.push({{ ...{plot}.metrics.at(-1), epoch: {plot}.metrics.at(-1).epoch + 1, learning_rate: 0.0042 }})"
+    )
+    expect(chart.locator(".chart-legend")).to_contain_text("0.0042")
+    expect(chart.locator("canvas")).to_have_attribute("aria-label", re.compile("0.0042"))
+    page.evaluate(f"{plot}.pointTo(5)")
+    chart.scroll_into_view_if_needed()
+    expect(chart.locator(".chart-legend")).to_contain_text("0.002")
+    guide = chart.locator(".chart-guide:not(.is-best)")
+    expect(guide).to_be_visible()
+    place = page.evaluate(f"Math.round({plot}.chart.scales.x.getPixelForValue(5))")
+    expect(guide).to_have_attribute("style", re.compile(rf"translateX\({place}px\)"))
 
 
 def test_axes_stay_while_points_fit(open_page: Open, training: int) -> None:

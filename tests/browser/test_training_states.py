@@ -59,9 +59,15 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
 
 @pytest.mark.parametrize(
     ("eta", "text"),
-    [(None, "estimating the time left"), (0.4, "almost done"), (59.2, "1 min left"), (95.0, "1 min 40 s left"),
-     (1234.0, "21 min left"), (7300.0, "2 h 2 min left")],
-)  # fmt: skip
+    [
+        (None, "estimating the time left"),
+        (0.4, "almost done"),
+        (59.2, "1 min left"),
+        (95.0, "1 min 40 s left"),
+        (1234.0, "21 min left"),
+        (7300.0, "2 h 2 min left"),
+    ],
+)
 def test_the_time_that_a_running_training_takes(
     open_page: Open, site: Server, forty: None, eta: float | None, text: str
 ) -> None:
@@ -90,7 +96,7 @@ def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, for
 
 HEAR = f"""(said) => import({SOCKET}).then(({{live}}) => {{
   const room = [...live.rooms].find(({{name}}) => name === "training");
-  for (const [name, data] of said) room.tell(name, {{training_id: 39, ...data}});
+  for (const [name, data] of said) room.emit(name, {{training_id: 39, ...data}});
 }})"""
 
 
@@ -103,8 +109,13 @@ def progress(epoch: int, batch: int, **more: Any) -> tuple[str, dict[str, Any]]:
         "loss": 3.0 / batch,
         "fraction": (epoch - 1 + batch / 4) / 50,
     }
-    return "training_progress", {"status": "running", "eta": 60.0, "current_epoch": epoch - 1, "total_epochs": 50,
-                                 "progress": place | more}  # fmt: skip
+    return "training_progress", {
+        "status": "running",
+        "eta": 60.0,
+        "current_epoch": epoch - 1,
+        "total_epochs": 50,
+        "progress": place | more,
+    }
 
 
 def test_a_page_opened_before_the_first_batch_draws_it(open_page: Open, site: Server, forty: None) -> None:
@@ -131,3 +142,41 @@ def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, f
         expect(head).to_contain_text("Epoch 21 of 50")
         expect(head).not_to_contain_text("batch 4 of 4")
         expect(bar).to_have_attribute("aria-valuenow", "42")
+
+
+def without_epochs(site: Server, status: str) -> int:
+    """A run of dataset 1 that was paused or ended before its first epoch was completed."""
+    engine = create_engine(database_uri(site.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        row = Training(name="Early", dataset_id=1, model_version="n", epochs=3, total_epochs=3, status=status)
+        row.start_time = row.end_time = session.get_one(Training, 39).start_time
+        session.add(row)
+        session.commit()
+        number = row.id
+    engine.dispose()
+    return number
+
+
+def test_a_run_without_an_epoch_promises_nothing(open_page: Open, site: Server, forty: None) -> None:
+    """No checkpoint to resume from where none was saved; no value that is still to come where the run has ended."""
+    page = open_page(f"/trainings/{without_epochs(site, 'paused')}", locale="en")
+    expect(page.get_by_text("No epoch was completed yet, so the run starts over when resumed.")).to_be_visible()
+    expect(page.locator("[data-charts] .chart-wait").first).to_have_text(
+        "The first value appears after the first epoch."
+    )
+    page = open_page(f"/trainings/{without_epochs(site, 'cancelled')}", locale="en")
+    expect(page.locator("[data-charts] .chart-wait").first).to_have_text(re.compile("^No values: the run ended"))
+    expect(page.locator("[data-checkpoints]")).to_contain_text("No checkpoints: the run ended")
+
+
+def test_of_uploaded_weights_no_training_is_told(open_page: Open, site: Server, forty: None) -> None:
+    start = {"kind": "uploaded", "file": "mine.pt", "sha256": "0", "classes": ["cat"]}
+    with other_state(site, 39, start=start, params={}):
+        page = open_page("/trainings/39", locale="en")
+        expect(page.locator("[data-advance]")).to_contain_text("Model trained elsewhere")
+        parameters = page.locator("[data-parameters]")
+        expect(parameters).to_contain_text("trained elsewhere · mine.pt")
+        expect(parameters).not_to_contain_text("Epochs")
+        expect(parameters).not_to_contain_text("default value")
+        expect(page.locator("[data-events]")).not_to_contain_text("The run completed.")
+        expect(page.locator("[data-events]")).not_to_contain_text("Checkpoint saved")

@@ -51,8 +51,7 @@ def choose(page: Page, name: str) -> None:
 
 def cut(page: Page) -> None:
     """Break the connection; the page comes back by itself."""
-    socket = "document.querySelector('script[src*=shell]').src.replace('shell', 'socket')"
-    page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
+    page.evaluate(f"import({SOCKET}).then((module) => module.live.socket.io.engine.close())")
     expect(page.locator("[data-toasts]")).to_contain_text("Reconnected")
 
 

@@ -73,14 +73,16 @@ def test_kill_web_in_writes(record: Record, tmp_path: Path) -> None:
         dataset_id = add_dataset(server)
         with occupied(server, dataset_id) as holder:
             writers = [Writer(server, dataset_id, f"writer {number}") for number in range(4)]
-            time.sleep(1 + record.number % 10 / 20)
+            undisturbed = server.first_answer_s
+            wait_until(lambda: sum(len(writer.acknowledged) for writer in writers) > 10, 60, "rows are written")
+            time.sleep(record.number % 10 / 20)
             kill_server(server)
             for writer in writers:
                 writer.end()
             check_database(server)
             began = time.monotonic()
             server.start()
-            assert record.recovered(began) < 10
+            assert record.recovered(began) < max(10, 3 * undisturbed), "a busy machine starts slowly in any case"
             acknowledged = [training_id for writer in writers for training_id in writer.acknowledged]
             record.note = f"{len(acknowledged)} rows were acknowledged"
             assert len(acknowledged) > 10
@@ -194,12 +196,13 @@ postgres = postgres_server
 
 
 @pytest.mark.faults("PostgreSQL restarted under load", 5)
+@pytest.mark.timeout(600)
 def test_postgres_restart(record: Record, tmp_path: Path, postgres: str) -> None:
     """Threading: the mode that is recommended with PostgreSQL."""
     record.mode = "threading"
     with Server(tmp_path, record.mode, DATABASE_URL=postgres) as server:
         dataset_id = add_dataset(server)
-        training_id = begin(server, dataset_id, epochs=30)
+        training_id = begin(server, dataset_id, epochs=12)
         wait_for_epoch(server, training_id, 1)
         writers = [Writer(server, dataset_id, f"writer {number}") for number in range(3)]
         time.sleep(1)
@@ -217,8 +220,8 @@ def test_postgres_restart(record: Record, tmp_path: Path, postgres: str) -> None
         record.note = f"{len(bad)} of {len(answers)} requests answered 503"
         total = server.get("/api/trainings").json()["total"]
         assert total == 1 + len(acknowledged), "none lost, none doubled"
-        wait_for(server, training_id, "completed")
-        check_run(server, training_id, 30)
+        wait_for(server, training_id, "completed", seconds=400)  # beside the others' trainings, which begin behind it
+        check_run(server, training_id, 12)
 
 
 def options(url: str) -> str:

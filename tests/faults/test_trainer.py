@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.services.trainer.supervise import SILENT_S
+from app.jobs.watch import SILENT_S
 from scripts.local_server import Server
 from tests.faults.conftest import Record
 from tests.faults.tools import (
@@ -202,6 +202,7 @@ def wait_for_end_or_halving(server: Server, training_id: int) -> dict[str, Any]:
 
 
 @pytest.mark.faults("kill -9 trainer again and again", 5)
+@pytest.mark.timeout(600)
 def test_kill_until_it_gives_up(record: Record, tmp_path: Path) -> None:
     """Without a new epoch between them: three times it goes on, then it fails with its reason, and can be retried."""
     with Server(tmp_path, record.mode) as server:
@@ -220,7 +221,7 @@ def test_kill_until_it_gives_up(record: Record, tmp_path: Path) -> None:
         assert (now["status"], now["error_kind"], killed) == ("failed", "killed", 4)
         assert "retry" in now["actions"]
         act(server, training_id, "retry")
-        wait_for(server, training_id, "completed")
+        wait_for(server, training_id, "completed", seconds=400)  # larger images than elsewhere, so that no epoch ends
         check_run(server, training_id, 3)
 
 

@@ -54,7 +54,7 @@ def trainers(server: Server, training_id: int | str = "") -> list[int]:
             continue
         try:
             command = Path(entry.path, "cmdline").read_bytes()
-            if b"app.worker.train\0" in command and folder in command and os.getsid(int(entry.name)) == int(entry.name):
+            if b"app.worker.run\0" in command and folder in command and os.getsid(int(entry.name)) == int(entry.name):
                 found.append(int(entry.name))
         except OSError:  # it ended meanwhile
             continue

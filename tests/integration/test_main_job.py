@@ -55,7 +55,7 @@ def child_of(server: Server, training_id: int) -> psutil.Process:
     while time.monotonic() < until:
         for process in psutil.process_iter(["cmdline"]):
             command = " ".join(process.info["cmdline"] or [])
-            if "app.worker.train" in command and folder in command and str(server.folder) in command:
+            if "app.worker.run" in command and folder in command and str(server.folder) in command:
                 return process
         time.sleep(0.05)
     raise TimeoutError("no process trains")
@@ -162,6 +162,8 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
     shown = evaluated(server, first)
     assert (shown["images"], len(shown["names"])) == (2, 1), "as at a normal end, though the stop was answered before"
     assert server.get(f"/api/trainings/{first}/csv-data").json()["rows"] == table, "its results are untouched"
+    (measured,) = server.get(f"/api/trainings/{first}/evaluations").json()["evaluations"]
+    assert (measured["split"], measured["checkpoint"]) == ("val", "best"), "one kind of evaluation, with its page"
     again = server.post(f"/api/trainings/{first}/stop")
     assert again.status_code == 409
     assert again.headers["Content-Type"] == "application/problem+json"
@@ -178,7 +180,7 @@ def test_a_killed_child_goes_on_and_so_does_the_queue(prepared: tuple[Server, in
     killed = time.monotonic()
     os.kill(child_of(server, first).pid, signal.SIGKILL)
     while not any(note["code"] == "restarted_killed" for note in state(server, first)["notes"]):
-        assert time.monotonic() - killed < 10
+        assert time.monotonic() - killed < 60
     print(f"{server.mode}: goes on {time.monotonic() - killed:.2f} s after kill -9")
     assert wait_for(server, first, "completed", "failed")["status"] == "completed"
     epochs = server.get(f"/api/trainings/{first}/metrics").json()["epochs"]

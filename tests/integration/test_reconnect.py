@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from app import create_app
-from app.database import upgrade_if_old, writing
+from app.database import upgrade_if_old
 from app.events import Completed, Event, Figures, Note, Progress, encode
-from app.models import Training
 from scripts.local_server import MODES, Server, settings_for
 from tests.live import Listener
 from tests.services.runs import STARTED, epoch, make
@@ -24,7 +22,7 @@ PASSED = ("training_snapshot", "training_status")
 
 CHILD = """
 import pathlib, sys, time
-folder = pathlib.Path(sys.argv[2])
+folder = pathlib.Path(sys.argv[3])
 lines = (folder / "script.jsonl").read_text().splitlines(keepends=True)
 with open(folder / "events.jsonl", "a") as events, open(folder / "worker.log", "a") as log:
     for number, line in enumerate(lines):
@@ -34,7 +32,7 @@ with open(folder / "events.jsonl", "a") as events, open(folder / "worker.log", "
         events.write(line); events.flush()
         log.write(f"line {number}\\n"); log.flush()
         (folder / "heartbeat").touch()
-        time.sleep(float(sys.argv[3]) / len(lines))
+        time.sleep(float(sys.argv[1]) / len(lines))
 """
 
 
@@ -53,16 +51,13 @@ def test_reconnecting(tmp_path: Path, mode: str) -> None:
     app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
     training_id = make(app, epochs=30, total_epochs=30)
-    directory = app.extensions["services"].trainer.attempt_dir(training_id, 1)
+    directory = app.extensions["services"].trainer.store.attempt_dir(training_id, 1)
     directory.mkdir(parents=True)
     (directory / "script.jsonl").write_text("".join(encode(event, seq) for seq, event in enumerate(script(), 1)))
     allowed = directory / "allowed"
     allowed.write_text("30")
-    command = [sys.executable, "-c", CHILD, "app.worker.train", str(directory), str(SECONDS)]
+    command = [sys.executable, "-c", CHILD, str(SECONDS), "app.worker.run", str(directory)]
     child = subprocess.Popen(command, start_new_session=True)
-    with app.app_context(), writing() as session:
-        row = session.get_one(Training, training_id)
-        row.pid, row.pid_started = child.pid, psutil.Process(child.pid).create_time()
     with Server(tmp_path, mode) as server:  # follows the run that is under way
         stays = watch(server, training_id, allowed)
         child.wait(30)

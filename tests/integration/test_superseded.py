@@ -12,8 +12,8 @@ import yaml
 from scripts.local_server import Server
 from tests.data import zip_bytes
 from tests.routes.test_revisions import files
-from tests.services.test_archive import snapshot
 from tests.test_uploads import settled
+from tests.worker.importing.test_archive import snapshot
 
 TINY = {"model_version": "n", "epochs": 3, "batch_size": 4, "img_size": 32}
 
@@ -61,8 +61,9 @@ def test_a_training_ends_on_its_revision(threading_server: Server) -> None:
     fresh = server.post("/api/trainings", json={"dataset_id": dataset_id} | TINY).json()["training_id"]
     assert server.get(f"/api/trainings/{fresh}").json()["revision"] == 2
     assert {item["number"]: item["trainings"] for item in revisions(server, dataset_id)} == {
-        2: [fresh], 1: [training, second["id"]],
-    }  # fmt: skip
+        2: [fresh],
+        1: [training, second["id"]],
+    }
 
 
 def revisions(server: Server, dataset_id: int) -> list[dict[str, Any]]:

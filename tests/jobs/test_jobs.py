@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,12 @@ from flask.testing import FlaskClient
 from app.database import writing
 from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus, restart
-from app.jobs.kinds import Kinds
+from app.jobs.devices import Holding, Plan, Pool, Use
+from app.jobs.disk import DiskSpace
+from app.jobs.kinds import Kinds, Lane
 from app.jobs.model import Job as Row
 from app.jobs.process import find_children, start_time
-from app.jobs.queue import plan
+from app.jobs.queue import Decision, Planner
 from app.jobs.transitions import change
 
 LONG = 20_000  # images: nobody waits for the end
@@ -38,7 +41,7 @@ def jobs(app: APIFlask) -> JobService:
     service: JobService = app.extensions["services"].jobs
     service.register(JobKind("short", "sample", drawing(20)))
     service.register(JobKind("long", "sample", drawing(LONG)))
-    service.register(JobKind("missing", "no_such_program", drawing(1), restarts=0))
+    service.register(JobKind("missing", "no_such_program", drawing(1)))
     return service
 
 
@@ -69,6 +72,29 @@ def pid_of(jobs: JobService) -> int:
 def runs(pid: int) -> bool:
     """Whether the process does something; one that ended and was not yet reaped does not."""
     return start_time(pid) is not None
+
+
+def test_all_who_wait_for_a_job_hear_of_its_end(app: APIFlask, jobs: JobService) -> None:
+    """One that finds the row ended before the others were told tells them."""
+    jobs.scheduler.close()
+    job_id = submit(app, jobs, "short")
+
+    def wait() -> None:
+        with app.app_context():
+            jobs.wait(job_id, None)
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    until = time.monotonic() + 60
+    while job_id not in jobs._news:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    with app.app_context():
+        with writing() as session:
+            change(session.get_one(Job, job_id), JobStatus.CANCELLED)
+        assert jobs.wait(job_id, None).status == JobStatus.CANCELLED
+    waiting.join(60)
+    assert not waiting.is_alive()
 
 
 def test_a_job_to_its_end(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
@@ -133,10 +159,13 @@ def test_a_killed_child_begins_again_once(app: APIFlask, client: FlaskClient, jo
     assert english["error"]["message"] == "The process was killed externally. Try again."
 
 
-def test_a_program_that_fails_says_why(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+def test_a_program_that_is_another_one_by_now_says_so(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    """An upgrade replaced it while the child ran: it is tried again, once, and no crash is blamed."""
     job_id = submit(app, jobs, "missing")
     body = reached(client, job_id, lambda body: body["status"] == "failed")
-    assert body["error"]["code"] == "code"
+    assert (body["error"]["code"], body["attempt"]) == ("program_changed", 2)
+    english = client.get(f"/api/jobs/{job_id}", headers={"Accept-Language": "en"}).get_json()
+    assert "Restart the server" in english["error"]["message"]
     with app.app_context():
         assert "no_such_program" in db.session.get_one(Row, job_id).error["message"]
 
@@ -209,14 +238,94 @@ def test_restart(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
     reached(client, followed, lambda body: body["status"] == "cancelled")
 
 
+def test_work_displaces_a_measurement_and_waits_for_work(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    for name, use in (("measure", Use.MEASURE), ("work", Use.WORK)):
+        jobs.register(JobKind(name, "sample", drawing(LONG), at_once=2, use=use))
+    measured = submit(app, jobs, "measure", number=1)
+    assert under_way(client, measured)["device"] == "cpu"
+    second = submit(app, jobs, "measure", number=2)
+    work, next_one = submit(app, jobs, "work", number=1), submit(app, jobs, "work", number=2)
+    body = reached(client, measured, lambda body: body["status"] != "running")
+    assert (body["status"], body["error"]["code"]) == ("failed", "device_taken")
+    under_way(client, work)
+    for waiting in (second, next_one):
+        assert client.get(f"/api/jobs/{waiting}").get_json()["attempt"] == 0
+        client.post(f"/api/jobs/{waiting}/stop")
+    with app.app_context():
+        assert [item.job_id for item in jobs.devices.read()] == [work]
+    client.post(f"/api/jobs/{work}/stop")
+    reached(client, work, lambda body: body["status"] == "cancelled")
+    until = time.monotonic() + 30
+    with app.app_context():
+        while jobs.devices.read():  # until its process is gone, too
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+def test_what_gives_way_begins_anew_when_its_device_is_free(
+    app: APIFlask, client: FlaskClient, jobs: JobService
+) -> None:
+    jobs.register(JobKind("spare", "sample", drawing(LONG), use=Use.SPARE, again=lambda job, _failure: job.params))
+    jobs.register(JobKind("work", "sample", drawing(LONG), use=Use.WORK))
+    spare = submit(app, jobs, "spare")
+    assert under_way(client, spare)["device"] == "cpu"
+    work = submit(app, jobs, "work")
+    under_way(client, work)
+    body = reached(client, spare, lambda body: body["status"] == "pending")
+    assert (body["attempt"], body["error"], body["stop_requested"], body["device"]) == (1, None, False, None)
+    with app.app_context():
+        row = db.session.get_one(Row, spare)
+        assert (row.restarts, list((jobs.root / row.token).iterdir())) == (0, []), "a loss counts, giving way does not"
+    client.post(f"/api/jobs/{work}/stop")
+    assert under_way(client, spare)["attempt"] == 2
+    client.post(f"/api/jobs/{spare}/stop")
+    reached(client, spare, lambda body: body["status"] == "cancelled")
+
+
 def test_plan() -> None:
     kinds = Kinds()
     for name, at_once in (("a", 1), ("b", 2)):
-        kinds.register(JobKind(name, "sample", drawing(1), at_once=at_once))
+        kinds.register(JobKind(name, "sample", drawing(1), at_once=at_once, slow=lambda params: bool(params)))
     time = datetime.now(UTC)
     later, names = time + timedelta(seconds=1), ["a", "b", "b", "b", "a", "unknown"]
-    queue = [SimpleNamespace(id=number, kind=name, not_before=None) for number, name in enumerate(names)]
-    assert plan(queue, [], kinds, time) == [0, 1, 2]
-    assert plan(queue, ["a", "b"], kinds, time) == [1]
+    rest = {"not_before": None, "subject_type": None, "subject_id": None, "params": {}}
+    queue = [SimpleNamespace(id=number, kind=name, **rest) for number, name in enumerate(names)]
+
+    def chosen(running: list[Lane]) -> list[int]:
+        return list(Planner(kinds, running, Plan(Pool(), [])).plan(queue, time).chosen)
+
+    assert chosen([]) == [0, 1, 2]
+    assert chosen([Lane("a"), Lane("b")]) == [1]
+    assert chosen([Lane("a", slow=True), Lane("b", slow=True)]) == [0, 1, 2], "those in the slow lane keep nobody"
+    queue[2].params = queue[3].params = {"slow": True}
+    assert chosen([Lane("b"), Lane("b")]) == [0, 2], "and are one at a time"
+    queue[2].params = queue[3].params = {}
     queue[0].not_before = later
-    assert plan(queue, [], kinds, time) == [1, 2, 4], "who waits for the clock keeps nobody"
+    assert chosen([]) == [1, 2, 4], "who waits for the clock keeps nobody"
+
+
+def test_what_each_waits_for() -> None:
+    kinds = Kinds()
+    kinds.register(JobKind("train", "train", drawing(1), at_once=99, use=Use.WORK, disk=True))
+    time = datetime.now(UTC)
+    wanted = ["auto", "1", "0", "0", "2", "cpu", "1"]
+    rows = {"kind": "train", "not_before": None, "subject_type": "thing"}
+    queue = [
+        SimpleNamespace(id=n, subject_id=10 * n, params={"device": device}, **rows)
+        for n, device in enumerate(wanted, 1)
+    ]
+    queue[0].not_before = time + timedelta(hours=1)
+    held = Holding(9, Use.WORK, ("0",), ("thing", 90))
+
+    def planned(**more: Any) -> Decision:
+        return Planner(kinds, [], Plan(Pool(("4", "0")), [held]), **more).plan(queue, time)
+
+    found = planned(space=DiskSpace(2, 1))
+    assert found.chosen == {3: ("4",), 6: ("cpu",)}
+    assert found.reasons[1]["code"] == "schedule"
+    assert found.reasons[2] == {"code": "device", "job_id": 9, "type": "thing", "id": 90}
+    assert found.reasons[4] == {"code": "device", "job_id": 3, "type": "thing", "id": 30}
+    assert found.reasons[5] == {"code": "missing_device", "device": "2"}
+    assert found.reasons[7] == {"code": "turn", "ahead": 1}
+    assert planned(space=DiskSpace(1, 2)).chosen == {}, "no space"
+    assert planned(leaving={3}).chosen == {6: ("cpu",)}, "its last process has not gone yet, and it keeps its turn"

@@ -1,16 +1,31 @@
 """kill -9 of the server while jobs run: no child stays without an owner, each job goes on or says why it does not."""
 
+import json
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import requests
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
+from app import create_app
+from app.config import database_uri
+from app.database import writing
 from app.jobs.process import find_children
-from scripts.local_server import Server
+from app.models import Dataset, Training
+from scripts.local_server import Server, settings_for
+from tests import task_data
+from tests.data import checkpoint_bytes, image_bytes
 from tests.faults.tools import add_dataset, kill_server, wait_until
+from tests.test_uploads import drawn_zip
+from tests.trained import make_weights
+from tests.videos import drawn_video
 
 
 def in_background(server: Server, method: str, path: str) -> threading.Thread:
@@ -25,12 +40,55 @@ def in_background(server: Server, method: str, path: str) -> threading.Thread:
     return thread
 
 
-def frozen_child(server: Server) -> int:
-    """The process of the one job, stopped as soon as it is there, so that it does not end before the server."""
-    root = Path(server.folder, "data", "jobs")
-    pid = wait_until(lambda: list(find_children(root)), 30, "the job has a process", 0.005)[0][0]
+def programs(server: Server) -> dict[str, int]:
+    """The pid of each child that has its task, by its program."""
+    found = {}
+    for pid, _started, directory in find_children(Path(server.folder, "data", "jobs")):
+        try:
+            found[json.loads((directory / "spec.json").read_bytes())["program"]] = pid
+        except FileNotFoundError:  # it has none yet, or has ended
+            continue
+    return found
+
+
+def frozen_child(server: Server, program: str) -> int:
+    """The process of a job, stopped as soon as it is there, so that it does not end before the server."""
+    pid = wait_until(lambda: programs(server).get(program), 60, f"{program} has a process", 0.005)
     os.kill(pid, signal.SIGSTOP)
     return pid
+
+
+def test_estimate(tmp_path: Path) -> None:
+    """kill -9 of the server, kill -9 of the child, and ON_SHUTDOWN=stop: it goes on or begins again, and is stopped."""
+    root = tmp_path / "data" / "jobs"
+    with Server(tmp_path, "threading", ON_SHUTDOWN="stop") as server:
+        body = {"dataset_id": add_dataset(server), "model_version": "n", "epochs": 3, "batch_size": 4, "img_size": 64}
+        assert server.post("/api/trainings/estimate", json=body).status_code == 202
+        pid = frozen_child(server, "estimate")
+
+        def job() -> dict[str, Any]:
+            (found,) = server.get("/api/jobs?kind=estimate").json()["jobs"]
+            return found
+
+        kill_server(server)
+        server.start()
+        assert (job()["status"], job()["attempt"], job()["device"]) == ("running", 1, "cpu"), "it is followed"
+        assert server.post("/api/trainings/estimate", json=body).json()["status"] == "measuring"
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: job()["attempt"] == 2 and list(find_children(root)), 30, "it begins again")
+
+        assert server.stop() == 0
+        wait_until(lambda: not list(find_children(root)), 10, "it ended with the server")
+        server.start()
+        wait_until(lambda: job()["status"] == "running" and list(find_children(root)), 30, "it begins again")
+        server.post(f"/api/jobs/{job()['id']}/stop")
+        wait_until(lambda: job()["status"] == "cancelled", 40, "it is stopped")
+        assert not list(find_children(root))
+        assert server.post("/api/trainings/estimate", json=body).json()["status"] == "unavailable"
+
+
+def newest(server: Server, kind: str) -> dict[str, Any]:
+    return server.get(f"/api/jobs?kind={kind}").json()["jobs"][0]
 
 
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
@@ -40,11 +98,11 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
         dataset_id = add_dataset(server)
         address = f"/api/datasets/{dataset_id}/export?format=coco"
         request = in_background(server, "GET", address)
-        pid = frozen_child(server)
+        pid = frozen_child(server, "export_dataset")
         kill_server(server)
         request.join(30)
         server.start()
-        (job,) = server.get("/api/jobs").json()["jobs"]
+        job = newest(server, "export_dataset")
         assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
         os.kill(pid, signal.SIGCONT)
         wait_until(
@@ -54,10 +112,200 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")
 
         request = in_background(server, "POST", "/api/datasets/sample")
-        frozen_child(server)
+        frozen_child(server, "sample")
         kill_server(server)
         request.join(30)
         server.start()
         wait_until(lambda: not list(find_children(root)), 10, "no child is left")
-        newest = server.get("/api/jobs?kind=draw_sample").json()["jobs"][0]
-        assert (newest["status"], newest["error"]["code"]) == ("failed", "interrupted")
+        drawing = newest(server, "draw_sample")
+        assert (drawing["status"], drawing["error"]["code"]) == ("failed", "interrupted")
+
+
+def test_hash(tmp_path: Path) -> None:
+    """Nobody waits for it any more; the next request asks anew."""
+    with Server(tmp_path, "threading") as server:
+        training_id = completed_run(tmp_path, add_dataset(server))
+        address = f"/api/trainings/{training_id}/run-again"
+        request = in_background(server, "POST", address)
+        frozen_child(server, "hash_revision")
+        kill_server(server)
+        request.join(30)
+        server.start()
+        wait_until(lambda: not list(find_children(tmp_path / "data" / "jobs")), 10, "no child is left")
+        job = newest(server, "hash_revision")
+        assert (job["status"], job["error"]["code"]) == ("failed", "interrupted")
+        assert server.post(address).status_code == 409, "its dataset is not what it was"
+        assert newest(server, "hash_revision")["status"] == "completed"
+
+
+def test_video(tmp_path: Path) -> None:
+    """Followed by the next server; when its child is killed, too, it begins again, and fails with its reason."""
+    root = tmp_path / "data" / "jobs"
+    with Server(tmp_path, "threading") as server:
+        training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
+        video = drawn_video(tmp_path / "a.mp4", (0, 0.1, 0.2))
+        form = {"training_id": str(training_id)}
+        answer = server.post("/api/predictions", data=form, files={"file": ("a.mp4", video)})
+        assert answer.status_code == 202, answer.text
+        pid = frozen_child(server, "predict_video")
+        kill_server(server)
+        server.start()
+        job = newest(server, "predict_video")
+        assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
+        os.kill(pid, signal.SIGKILL)
+        address = answer.headers["Location"]
+        wait_until(lambda: server.get(address).json()["status"] == "failed", 120, "its second attempt has ended")
+        assert server.get(address).json()["error"]["code"] == "weights"
+        assert newest(server, "predict_video")["attempt"] == 2
+        wait_until(lambda: not list(find_children(root)), 60, "no child is left")
+
+
+def test_images(tmp_path: Path) -> None:
+    """kill -9 of the server: followed by the next one; ON_SHUTDOWN=stop ends them, and they begin again."""
+    with Server(tmp_path, "threading", ON_SHUTDOWN="stop") as server:
+        training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
+        files = [("files", (f"{number}.jpg", image_bytes())) for number in range(3)]
+        answer = server.post("/api/predictions", data={"training_id": str(training_id)}, files=files)
+        assert answer.status_code == 202, answer.text
+        pid = frozen_child(server, "predict_images")
+        kill_server(server)
+        server.start()
+        job = newest(server, "predict_images")
+        assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
+        ((_pid, _started, directory),) = find_children(tmp_path / "data" / "jobs")
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        wait_until((directory / "stop").exists, 30, "it is asked to end", 0.01)
+        os.kill(pid, signal.SIGCONT)
+        stopping.join(60)
+        assert programs(server) == {}
+        server.start()
+        address = answer.headers["Location"]
+        wait_until(lambda: server.get(address).json()["status"] == "failed", 120, "its second attempt has ended")
+        found, job = server.get(address).json(), newest(server, "predict_images")
+        assert (found["error"]["code"], found["files"], job["attempt"]) == ("weights", [], 2)
+        assert not list((tmp_path / "data" / "predictions").rglob("input")), "nobody reads it any more"
+
+
+def completed_run(folder: Path, dataset_id: int, weights: bytes | None = None) -> int:
+    """One that used other files of the dataset, written beside the server."""
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    with app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", revision=1)
+        row.dataset_revision = "0" * 64
+        session.add(row)
+        session.flush()
+        if weights is not None:
+            path = folder / "data" / "models" / str(row.id) / "run" / "weights" / "best.pt"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(weights)
+        return row.id
+
+
+def add_model(server: Server, folder: Path) -> int:
+    """A completed run with made-up weights and a few images to validate on."""
+    engine = create_engine(database_uri(server.settings["DATABASE_URL"]))
+    with Session(engine) as session:
+        dataset = Dataset(name="drawn", status="valid", classes=["thing"])
+        training = Training(name="Run", dataset=dataset, model_version="n", status="completed", img_size=64)
+        session.add(training)
+        session.commit()
+        training_id, dataset_id = training.id, dataset.id
+    engine.dispose()
+    data = Path(server.settings["DATA_ROOT"])
+    weights = data / f"models/{training_id}/run/weights"
+    weights.mkdir(parents=True)
+    shutil.copy(make_weights(folder / "best.pt", "thing"), weights)
+    task_data.write(data / f"datasets/{dataset_id}", "detect", 2, 4)
+    return training_id
+
+
+@pytest.mark.timeout(600)
+def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """kill -9 of the server, then of its child, twice; what measures goes with it, and no half file is offered."""
+    root = tmp_path / "data" / "jobs"
+    with Server(tmp_path, "threading") as server:
+        training_id = add_model(server, tmp_path_factory.mktemp("model"))
+        path = f"/api/trainings/{training_id}/exports"
+        export_id = server.post(path, json={"format": "torchscript"}).json()["export_id"]
+
+        def state() -> dict[str, Any]:
+            return server.get(f"/api/exports/{export_id}").json()
+
+        pid = frozen_child(server, "export_model")
+        kill_server(server)
+        server.start()
+        job = newest(server, "export_model")
+        assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
+        assert server.get(f"/api/exports/{export_id}/download").status_code == 409
+        os.kill(pid, signal.SIGCONT)
+        wait_until(lambda: measuring(root), 240, "the file is measured", 0.1)
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: newest(server, "export_model")["attempt"] == 2, 60, "it begins again")
+        wait_until(lambda: not any("/1/" in line for line in measuring(root)), 60, "what measured is gone")
+        assert (state()["url"], server.get(f"/api/exports/{export_id}/download").status_code) == (None, 409)
+        again = wait_until(lambda: {*programs(server).values()} - {pid}, 60, "it has a process")
+        os.kill(again.pop(), signal.SIGKILL)
+        wait_until(lambda: state()["status"] == "failed", 60, "twice is enough")
+        assert (state()["error"]["code"], state()["url"]) == ("killed", None)
+        assert not list((tmp_path / f"data/models/{training_id}").glob("exports/*"))
+
+
+def measuring(root: Path) -> list[str]:
+    """The command lines of processes that measure exports of this server."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if "app.worker.exporting.measuring" in line and str(root) in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.parametrize("mode", ["eventlet", "threading"])
+def test_import(tmp_path: Path, mode: str) -> None:
+    """A killed server's import is followed; one that the server's stop asked to end begins again."""
+    data = drawn_zip(400)
+    with Server(tmp_path, mode, ON_SHUTDOWN="stop", MIN_FREE_DISK="1MB") as server:
+        answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", data)})
+        assert answer.status_code == 201, answer.text
+        pid = frozen_child(server, "import_dataset")
+        kill_server(server)
+        server.start()
+        job = newest(server, "import_dataset")
+        assert (job["status"], job["attempt"], job["subject"]["id"]) == ("running", 1, 1), "it is followed"
+        assert programs(server) == {"import_dataset": pid}
+        ((_pid, _started, directory),) = find_children(tmp_path / "data/jobs")
+        stopping = threading.Thread(target=server.stop)
+        stopping.start()
+        wait_until((directory / "stop").exists, 30, "it is asked to end", 0.01)
+        os.kill(pid, signal.SIGCONT)
+        stopping.join(60)
+        assert programs(server) == {}
+        server.start()
+        wait_until(lambda: server.get("/api/datasets/1").json()["status"] != "validating", 120, "it is made")
+        body, job = server.get("/api/datasets/1").json(), newest(server, "import_dataset")
+        assert (body["status"], body["total_images"], job["attempt"]) == ("valid", 400, 2)
+
+
+def test_import_that_nobody_waits_for(tmp_path: Path) -> None:
+    """Killed before its request was answered: nothing is left of it."""
+    data = drawn_zip(400)
+    with Server(tmp_path, "threading", MIN_FREE_DISK="1MB") as server:
+
+        def ask() -> None:
+            try:
+                server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", data)})
+            except requests.ConnectionError:
+                pass  # the server was killed
+
+        request = threading.Thread(target=ask, daemon=True)
+        request.start()
+        frozen_child(server, "import_dataset")
+        kill_server(server)
+        request.join(30)
+        server.start()
+        wait_until(lambda: not programs(server), 10, "no child is left")
+        job = newest(server, "import_dataset")
+        assert (job["status"], job["error"]["code"]) == ("failed", "interrupted")
+        assert server.get("/api/datasets").json()["total"] == 0
+        wait_until(lambda: not list((tmp_path / "data/tmp").iterdir()), 10, "its files are removed")

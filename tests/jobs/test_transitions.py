@@ -12,6 +12,8 @@ from app.jobs.transitions import change
 MOMENT = datetime(2020, 1, 1, tzinfo=UTC)
 BEFORE = {
     "runner": {"host": "here", "pid": 7, "started": 1.0},
+    "devices": ["cpu"],
+    "waiting_for": {"code": "turn", "ahead": 1},
     "stop_mode": "cancel",
     "stop_requested_at": MOMENT,
     "progress": {"done": 3},
@@ -21,11 +23,14 @@ BEFORE = {
     "ended_at": None,
     "attempt": 4,
 }
-OVER = {"runner": None, "stop_mode": None, "stop_requested_at": None, "ended_at": "now"}
+REST = {"runner": None, "devices": None, "waiting_for": None, "stop_mode": None, "stop_requested_at": None}
+OVER = REST | {"ended_at": "now"}
 # What each legal change leaves otherwise than it was.
 TABLE = {
     ("pending", "running"): {
         "runner": None,
+        "devices": None,
+        "waiting_for": None,
         "stop_mode": None,
         "stop_requested_at": None,
         "progress": {},
@@ -36,7 +41,12 @@ TABLE = {
     },
     ("pending", "cancelled"): OVER,
     ("pending", "failed"): OVER,
-    ("running", "pending"): {"runner": None, "progress": {}, "started_at": None},
+    ("pending", "paused"): REST,
+    ("running", "pending"): REST | {"progress": {}, "started_at": None},
+    ("running", "paused"): REST | {"progress": {}, "started_at": None},
+    ("paused", "pending"): REST,
+    ("paused", "cancelled"): OVER,
+    ("paused", "failed"): OVER,
     ("running", "completed"): OVER | {"error": None},
     ("running", "failed"): OVER | {"result": None},
     ("running", "cancelled"): OVER | {"result": None, "error": None},

@@ -113,7 +113,15 @@ def test_what_cannot_be_ranked_is_told(idle_app: APIFlask) -> None:
         ):
             session.add(Training(name="run", model_version="n", **values))
     client = idle_app.test_client()
-    expected = {"1,2": [], "1,3": [], "1,4": ["dataset"], "1,5": ["version"], "1,6": ["model"], "1,7": ["task"],
-                "1,4,6": ["dataset", "model"], "4": []}  # fmt: skip
+    expected = {
+        "1,2": [],
+        "1,3": [],
+        "1,4": ["dataset"],
+        "1,5": ["version"],
+        "1,6": ["model"],
+        "1,7": ["task"],
+        "1,4,6": ["dataset", "model"],
+        "4": [],
+    }
     for ids, differs in expected.items():
         assert client.get(f"/api/trainings/compare?ids={ids}").get_json()["differs"] == differs, ids

@@ -1,9 +1,12 @@
 """Any file that the platform writes, cut, empty, garbage or with unknown keys, at a restart and while it runs: only
 what it describes is affected, and it is named."""
 
+import gzip
+import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,18 +16,44 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from app.core.outcome_files import (
+    CURVES,
+    LABEL_ERRORS,
+    OUTCOMES,
+    view_name,
+    write_label_errors,
+    write_outcomes,
+    write_view,
+)
+from app.core.outcomes import Seen
+from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON, LABELS_ZIP, MADE
 from app.database import writing
-from app.models import Test
+from app.jobs import Job
+from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, now
+from app.services.janitor import Janitor
 from app.services.storage.damaged import SUFFIX
-from tests.data import image_bytes, yolo_zip
+from tests.data import checkpoint_bytes, image_bytes, yolo_zip, zip_bytes
 from tests.routes.test_datasets import ENGLISH, settled, upload
 from tests.routes.test_installation import add_training, served
+from tests.services.test_evaluation_views import CURVE, PICTURES, pictures
 
-PREVIEWS = {"task": "detect", "names": ["thing"], "images": [
-    {"file": "a.jpg", "width": 64, "height": 48, "truth": [{"class": 0, "box": [0.5, 0.5, 0.5, 0.5]}]}]}  # fmt: skip
-EVALUATION = {"task": "detect", "names": ["thing"], "images": 2, "objects": 2, "confidence": 0.3, "iou": 0.45,
-              "best": None,
-              "curves": None, "matrix": [[0, 0, 2]], "pictures": []}  # fmt: skip
+PREVIEWS = {
+    "task": "detect",
+    "names": ["thing"],
+    "images": [{"file": "a.jpg", "width": 64, "height": 48, "truth": [{"class": 0, "box": [0.5, 0.5, 0.5, 0.5]}]}],
+}
+EVALUATION = {
+    "task": "detect",
+    "names": ["thing"],
+    "images": 2,
+    "objects": 2,
+    "confidence": 0.3,
+    "iou": 0.45,
+    "best": None,
+    "curves": None,
+    "matrix": [[0, 0, 2]],
+    "pictures": [],
+}
 UPLOAD = "0" * 32
 WITH_KEYS = (".json", ".jsonl", ".yaml")
 
@@ -68,6 +97,7 @@ def fill(app: APIFlask, data: Path) -> None:
     run = data / "models" / "1"
     files: dict[str, bytes] = {
         "previews/index.json": json.dumps(PREVIEWS).encode(),
+        "previews/index-copy.json": json.dumps(PREVIEWS).encode(),
         "previews/epoch-1.json": json.dumps({"epoch": 1, "images": [[{"class": 0}]]}).encode(),
         "previews/image-0.jpg": image_bytes(),
         "evaluation/evaluation.json": json.dumps(EVALUATION).encode(),
@@ -81,9 +111,20 @@ def fill(app: APIFlask, data: Path) -> None:
     for name, content in files.items():
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_bytes(content)
+    for training_id in (1, 2):
+        add_evaluation(app, training_id)
+        add_export(app, training_id)
+        add_prediction(app, training_id)
     with app.app_context(), writing() as session:
-        session.add(Test(training_id=1, image_path="tests/1/input_image.jpg", results=[], confidence_threshold=0.5,
-                         iou_threshold=0.5))  # fmt: skip
+        session.add(
+            Test(
+                training_id=1,
+                image_path="tests/1/input_image.jpg",
+                results=[],
+                confidence_threshold=0.5,
+                iou_threshold=0.5,
+            )
+        )
     details = {
         "filename": "a.jpg",
         "checkpoint": None,
@@ -93,13 +134,24 @@ def fill(app: APIFlask, data: Path) -> None:
         "task": "detect",
         "weaker": [],
     }
-    for name, content in {"input_image.jpg": image_bytes(), "annotated.jpg": image_bytes(),
-                          "details.json": json.dumps(details).encode()}.items():  # fmt: skip
+    for name, content in {
+        "input_image.jpg": image_bytes(),
+        "annotated.jpg": image_bytes(),
+        "details.json": json.dumps(details).encode(),
+    }.items():
         (data / "tests" / "1").mkdir(parents=True, exist_ok=True)
         (data / "tests" / "1" / name).write_bytes(content)
-    info = {"length": 10, "metadata": {"filename": "a.zip"}, "form": {"name": "a"}, "locale": "en",
-            "state": "receiving",
-            "created_at": "2026-01-01T00:00:00+00:00", "dataset_id": None, "problem": None, "header": ""}  # fmt: skip
+    info = {
+        "length": 10,
+        "metadata": {"filename": "a.zip"},
+        "form": {"name": "a"},
+        "locale": "en",
+        "state": "receiving",
+        "created_at": "2026-01-01T00:00:00+00:00",
+        "dataset_id": None,
+        "problem": None,
+        "header": "",
+    }
     (data / "uploads" / UPLOAD).mkdir()
     (data / "uploads" / UPLOAD / "info.json").write_text(json.dumps(info))
     (data / "uploads" / UPLOAD / "bin").write_bytes(b"12345")
@@ -107,6 +159,65 @@ def fill(app: APIFlask, data: Path) -> None:
     (data / "ingests" / "a" / "child.json").write_text('{"pid": 999999, "started": 1.0}')
     (data / "backups" / "1-run").mkdir(parents=True)
     (data / "backups" / "1-run" / "manifest.json").write_text("{}")
+
+
+def add_evaluation(app: APIFlask, training_id: int) -> None:
+    """A completed one, with the files that its program leaves."""
+    names, figures = (
+        ["cat", "dog", "cow"],
+        {"precision": 0.5, "recall": 0.5, "map50": 0.5, "map95": 0.5, "fitness": 0.5},
+    )
+    row = Evaluation(training_id=training_id, dataset_id=training_id, revision=1, split="val", checkpoint="best")
+    row.img_size, row.status, row.token = 64, "completed", str(training_id) * 32
+    row.result = {"names": names, "confidence": 0.3, "iou": 0.45, "metrics": figures, "images": len(PICTURES)}
+    folder = app.extensions["services"].storage.evaluation_dir(training_id, row.token)
+    with app.app_context(), writing() as session:
+        session.add(row)
+    folder.mkdir(parents=True)
+    write_outcomes(folder / OUTCOMES, pictures(PICTURES))
+    write_view(folder / view_name(0.3, 0.45), pictures(PICTURES), 0.3, 0.45)
+    write_label_errors(folder / LABEL_ERRORS, pictures(PICTURES))
+    (folder / CURVES).write_text(json.dumps(CURVE))
+
+
+def add_export(app: APIFlask, training_id: int) -> None:
+    """A verified one, of a format that is a folder of files."""
+    content = {"model.bin": bytes(range(256)) * 4, "model.xml": b"<net/>", "metadata.yaml": b"names: {0: thing}\n"}
+    shares = {"p50": 1.0, "p95": 2.0}
+    figures = {"precision": 0.5, "recall": 0.5, "map50": 0.5, "map95": 0.5, "latency_ms": shares}
+    row = ModelExport(training_id=training_id, key="0" * 64, format="openvino", arguments={"img_size": 64})
+    row.weights_sha256, row.status = "0" * 64, "completed"
+    row.verification = figures | {"reference": figures, "images": 4, "device": "cpu", "at_threshold": None}
+    row.size_bytes = sum(map(len, content.values()))
+    hashes = {f"model_openvino_model/{name}": hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    row.details = {"model": "model_openvino_model", "names": ["thing"], "sha256": hashes}
+    with app.app_context(), writing() as session:
+        session.add(row)
+        session.flush()
+        folder = Path(app.config["MODELS_DIR"]) / str(training_id) / "exports" / str(row.id) / "model_openvino_model"
+    folder.mkdir(parents=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+
+
+def add_prediction(app: APIFlask, training_id: int) -> None:
+    """A completed one of many images, with the files that its program leaves."""
+    content = {
+        DETECTIONS_JSON: json.dumps({"images": []}).encode(),
+        DETECTIONS_CSV: b"image,class\n",
+        LABELS_ZIP: zip_bytes({"a.txt": "0 0.5 0.5 0.5 0.5\n"}),
+    }
+    row = PredictionRun(training_id=training_id, source="images", filename="a.zip", input_bytes=10, status="completed")
+    row.options = {"confidence": 0.3, "iou": 0.45, "classes": {}, "track": False, "checkpoint": None}
+    images = {"read": 1, "skipped": 0, "unread": {"count": 0, "first": []}}
+    row.result = {"files": {name: len(data) for name, data in content.items()}, "images": images, "task": "detect"}
+    with app.app_context(), writing() as session:
+        session.add(row)
+        session.flush()
+        folder = app.extensions["services"].storage.prediction_dir(row.id) / MADE
+    folder.mkdir(parents=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
 
 
 def written(folder: Path) -> list[str]:
@@ -118,6 +229,7 @@ def written(folder: Path) -> list[str]:
             parts[0] in {"tmp", "ultralytics", "objects", "jobs"}
             or (parts[:2] == ("models", "2"))
             or parts[:2] == ("datasets", "2")
+            or parts[:2] == ("predictions", "2")
         )
         raw = {"source", "images", "labels", "original.zip"} & set(parts)
         if path.is_file() and not path.is_symlink() and not theirs and not raw and not path.name.endswith(SUFFIX):
@@ -126,22 +238,71 @@ def written(folder: Path) -> list[str]:
 
 
 ADDRESSES = (
-    "/", "/datasets", "/datasets/1", "/trainings", "/trainings/1", "/tests", "/system", "/compare?ids=1,2", "/health",
-    "/ready", "/metrics",
-    "/api/datasets", "/api/datasets/1", "/api/datasets/1/images", "/api/datasets/1/images/1",
-    "/api/datasets/1/images/1/file", "/api/datasets/1/images/1/thumbnail", "/api/datasets/1/statistics",
-    "/api/datasets/1/findings", "/api/datasets/1/report.json", "/api/datasets/1/report.csv",
+    "/",
+    "/datasets",
+    "/datasets/1",
+    "/trainings",
+    "/trainings/1",
+    "/tests",
+    "/system",
+    "/compare?ids=1,2",
+    "/health",
+    "/ready",
+    "/metrics",
+    "/api/datasets",
+    "/api/datasets/1",
+    "/api/datasets/1/images",
+    "/api/datasets/1/images/1",
+    "/api/datasets/1/images/1/file",
+    "/api/datasets/1/images/1/thumbnail",
+    "/api/datasets/1/statistics",
+    "/api/datasets/1/findings",
+    "/api/datasets/1/report.json",
+    "/api/datasets/1/report.csv",
     "/api/datasets/1/revisions",
     "/api/datasets/1/export?format=coco",
-    "/api/trainings", "/api/trainings/1", "/api/trainings/1/metrics", "/api/trainings/1/csv-data",
+    "/api/trainings",
+    "/api/trainings/1",
+    "/api/trainings/1/metrics",
+    "/api/trainings/1/csv-data",
     "/api/trainings/1/log",
-    "/api/trainings/1/events", "/api/trainings/1/checkpoints", "/api/trainings/1/previews",
+    "/api/trainings/1/events",
+    "/api/trainings/1/checkpoints",
+    "/api/trainings/1/previews",
     "/api/trainings/1/previews/1",
-    "/api/trainings/1/previews/images/0", "/api/trainings/1/evaluation", "/api/trainings/1/evaluation/images/0",
-    "/api/trainings/1/verdict", "/api/trainings/1/files", "/api/trainings/1/files/results.png",
-    "/api/trainings/1/download", "/api/trainings/1/bundle", "/api/trainings/compare?ids=1,2",
-    "/api/tests", "/api/tests/1", "/api/tests/1/image", f"/api/uploads/{UPLOAD}", "/api/system",
-)  # fmt: skip
+    "/api/trainings/1/previews/images/0",
+    "/api/trainings/1/evaluation",
+    "/api/trainings/1/evaluation/images/0",
+    "/api/trainings/1/verdict",
+    "/api/trainings/1/files",
+    "/api/trainings/1/files/results.png",
+    "/api/trainings/1/download",
+    "/api/trainings/1/bundle",
+    "/evaluations/1",
+    "/api/trainings/1/evaluations",
+    "/api/evaluations/1",
+    "/api/evaluations/1/matrix",
+    "/api/evaluations/1/matrix?confidence=0.4",
+    "/api/evaluations/1/images",
+    "/api/evaluations/1/images?kind=missed&confidence=0.4",
+    "/api/evaluations/1/images/1/file",
+    "/api/evaluations/1/images/1/thumbnail",
+    "/api/evaluations/1/label-errors",
+    "/api/evaluations/1/curves",
+    "/api/evaluations/1/thresholds",
+    "/api/trainings/1/exports",
+    "/api/exports/1",
+    "/api/exports/1/download",
+    "/api/trainings/compare?ids=1,2",
+    "/api/tests",
+    "/api/tests/1",
+    "/api/tests/1/image",
+    "/api/predictions",
+    "/api/predictions/1",
+    *(f"/api/predictions/1/files/{name}" for name in (DETECTIONS_JSON, DETECTIONS_CSV, LABELS_ZIP)),
+    f"/api/uploads/{UPLOAD}",
+    "/api/system",
+)
 
 
 def look_around(client: FlaskClient) -> None:
@@ -156,8 +317,22 @@ def look_around(client: FlaskClient) -> None:
     assert datasets["Mine"] == "valid", "its images and labels are whole"
     runs = {item["name"]: item["status"] for item in client.get("/api/trainings").json["trainings"]}
     assert runs == {"Run": "completed", "Theirs": "completed"}
-    for address in ("/api/trainings/2/csv-data", "/api/trainings/2/download", "/api/datasets/2/images?per_page=2"):
-        assert client.get(address).status_code == 200
+    theirs = ("trainings/2/csv-data", "trainings/2/download", "datasets/2/images?per_page=2", "exports/2/download")
+    theirs += tuple(f"predictions/2/files/{name}" for name in (DETECTIONS_JSON, DETECTIONS_CSV, LABELS_ZIP))
+    for address in (*theirs, *(f"evaluations/2/{what}" for what in ("matrix", "images", "curves", "thresholds"))):
+        answer = client.get(f"/api/{address}")
+        assert answer.status_code == 200, (address, answer.json)
+        answer.close()
+    models = Path(client.application.config["MODELS_DIR"])
+    packed = client.get("/api/exports/1/download")
+    assert (packed.status_code == 200) == whole_export(models / "1" / "exports" / "1", models / "2" / "exports" / "2")
+    packed.close()
+    best = Path(client.application.config["MODELS_DIR"]) / "1" / "run" / "weights" / "best.pt"
+    answer = client.get("/api/trainings/1/download")
+    if checkpoint_bytes(b"Run") == best.read_bytes():
+        assert answer.status_code == 200
+    elif best.stat().st_size:  # an empty one is none
+        assert (answer.status_code, answer.json["file"]) == (409, "best.pt")
     table = client.get("/api/trainings/1/csv-data").json
     assert table["columns"][:2] == ["epoch", "time"]
     later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -167,6 +342,15 @@ def look_around(client: FlaskClient) -> None:
     assert client.delete(f"/api/trainings/{made.json['training_id']}").status_code == 200
     header = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": "filename YS56aXA=,name YQ=="}
     assert client.post("/api/uploads", headers=header).status_code == 201
+
+
+def whole_export(one: Path, other: Path) -> bool:
+    """Whether both have the same files."""
+    found = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        for root in (one, other)
+    ]
+    return found[0] == found[1]
 
 
 def copied(whole: Path, folder: Path) -> Path:
@@ -184,8 +368,10 @@ def damage(folder: Path, name: str, kind: str) -> None:
 def heal(whole: Path, folder: Path, name: str) -> None:
     (folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(whole / "data" / name, folder / "data" / name)
-    for left in (folder / "data").rglob(f"*{SUFFIX}"):
-        left.unlink()
+    for parent, _folders, files in os.walk(folder / "data"):  # not rglob: folders of jobs come and go meanwhile
+        for file in files:
+            if file.endswith(SUFFIX):
+                Path(parent, file).unlink(missing_ok=True)
 
 
 def chosen(whole: Path, kind: str) -> list[str]:
@@ -232,21 +418,166 @@ def test_it_is_named(whole: Path, tmp_path: Path, caplog: pytest.LogCaptureFixtu
     copied(whole, tmp_path)
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
-        for name in ("models/1/previews/index.json", "models/1/evaluation/evaluation.json", "models/1/run/results.csv",
-                     "datasets/1/revisions/1/index.sqlite"):  # fmt: skip
+        for name in (
+            "models/1/previews/index.json",
+            "models/1/evaluation/evaluation.json",
+            "models/1/run/results.csv",
+            "models/1/previews/index-copy.json",
+        ):
             (tmp_path / "data" / name).write_bytes(b"garbage")
-        for address in ("/api/trainings/1/previews", "/api/trainings/1/evaluation", "/api/datasets/1/images"):
+        for address in ("/api/trainings/1/previews", "/api/trainings/1/evaluation"):
             client.get(address)
         assert client.get("/api/trainings/1/csv-data").json["rows"][1][0] == 2, "from the recorded epochs"
         damaged = client.get("/api/trainings/1/files").json["damaged"]
-        assert damaged == ["evaluation/evaluation.json", "previews/index.json", "run/results.csv"]
-        assert client.get("/api/datasets/1").json["damaged"] == ["index.sqlite"]
-        again = client.get("/api/datasets/1/images", headers=ENGLISH)
-        assert again.status_code == 409
-        assert "damaged" in again.json["detail"], "also when it was set aside before"
+        names = ["evaluation/evaluation.json", "previews/index-copy.json", "previews/index.json", "run/results.csv"]
+        assert damaged == names
         assert "previews/index.json is damaged" in caplog.text
     kept = next((tmp_path / "data/models/1/previews").glob(f"index.json-*{SUFFIX}"))
     assert kept.read_bytes() == b"garbage"
+
+
+def ended_job(client: FlaskClient, job_id: int) -> str:
+    limit = time.monotonic() + 120
+    while (status := client.get(f"/api/jobs/{job_id}").json["status"]) in {"pending", "running"}:
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    return str(status)
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["damaged", "gone"])
+def test_an_index_of_a_version_is_made_anew(whole: Path, tmp_path: Path, gone: bool) -> None:
+    """By a job; the page says so while it lasts, and shows what it showed before."""
+    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    parts = ("images?per_page=50", "findings", "statistics", "images/1")
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        before = [client.get(f"/api/datasets/1/{part}").json for part in parts]
+        if gone:
+            path.unlink()
+        else:
+            path.write_bytes(b"garbage")
+        first, second = [client.get("/api/datasets/1/images", headers=ENGLISH) for _ in range(2)]
+        assert first.status_code == 409
+        assert "created again" in first.json["detail"]
+        job_id = first.json["job_id"]
+        assert second.status_code == 200 or second.json["job_id"] == job_id, "one job, and it may be through"
+        assert ended_job(client, job_id) == "completed"
+        assert [client.get(f"/api/datasets/1/{part}").json for part in parts] == before
+        assert client.get("/api/datasets/1").json["damaged"] == []
+        assert client.get(f"/api/jobs/{job_id}").json["subject"] == {"type": "dataset", "id": 1}
+    leftovers = [item.name for item in path.parent.parent.iterdir()]
+    assert leftovers == ["1"]
+
+
+def test_an_index_that_cannot_be_made_anew(whole: Path, tmp_path: Path) -> None:
+    """The raw files give other images now: nothing is changed, it is named, and not tried again and again."""
+    folder = copied(whole, tmp_path) / "data/datasets/1"
+    next((folder / "source").rglob("*.jpg")).unlink()
+    (folder / "revisions/1/index.sqlite").write_bytes(b"garbage")
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        job_id = client.get("/api/datasets/1/images", headers=ENGLISH).json["job_id"]
+        assert ended_job(client, job_id) == "failed"
+        again = client.get("/api/datasets/1/images", headers=ENGLISH)
+        assert (again.status_code, again.json.get("job_id")) == (409, None)
+        assert "Create a new version" in again.json["detail"]
+        assert client.get("/api/datasets/1").json["damaged"] == ["index.sqlite"]
+        assert client.get("/api/datasets/1").json["status"] == "valid"
+
+
+def test_an_index_whose_making_was_prevented_is_made_anew_later(whole: Path, tmp_path: Path) -> None:
+    """The disk was full, or somebody stopped it: whoever asks next has it begun again."""
+    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/index.sqlite"
+    path.unlink()
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        with app.app_context(), writing() as session:
+            for status, error in (("failed", {"code": "disk_full", "message": ""}), ("cancelled", None)):
+                params = {"number": 1, "accepted": True}
+                job = Job(kind="index_dataset", subject_type="dataset", subject_id=1, params=params)
+                job.status, job.error = status, error
+                session.add(job)
+        job_id = client.get("/api/datasets/1/findings").json["job_id"]
+        assert ended_job(client, job_id) == "completed"
+        assert client.get("/api/datasets/1/findings").status_code == 200
+
+
+def test_pages_do_not_ask_again_for_what_was_prevented(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their question would begin it anew, on a disk that is still full."""
+    told: list[Any] = []
+    monkeypatch.setattr("app.services.datasets.reindex.to_dashboard", lambda *message: told.append(message))
+    conclude = idle_app.extensions["services"].jobs.kinds["index_dataset"].ended
+    endings = (("failed", "disk_full", 0), ("failed", "killed", 0), ("cancelled", None, 0), ("failed", "data", 1))
+    with idle_app.app_context():
+        with writing() as session:
+            session.add(dataset := Dataset(name="Full", classes=["a"], status="valid"))
+        for status, code, count in (*endings, ("completed", None, 2)):
+            job = Job(kind="index_dataset", subject_type="dataset", subject_id=dataset.id, params={"number": 1})
+            job.status, job.error = status, code and {"code": code, "message": ""}
+            conclude(job)
+            assert len(told) == count, status
+
+
+def test_what_a_new_split_is_computed_from(whole: Path, tmp_path: Path) -> None:
+    """It is known once the version is made, as with versions that never had it."""
+    path = copied(whole, tmp_path) / "data/datasets/1/revisions/1/split.json.gz"
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        content, split = path.read_bytes(), {"split": {"val": 0.5, "seed": 1}}
+        assert client.post("/api/datasets/1/split-preview", json=split).status_code == 200
+        other = gzip.compress(b'{"keys": ["a"], "given": [null, null], "classes": [[{}]], "ties": [[5]]}')
+        for damage in (b"", content[: len(content) // 2], bytes(300), gzip.compress(b"[1]"), other):
+            path.write_bytes(damage)
+            for _ in range(2):
+                answer = client.post("/api/datasets/1/split-preview", json=split, headers=ENGLISH)
+                assert (answer.status_code, "once the new version" in answer.text) == (409, True), answer.json
+            assert client.get("/api/datasets/1").json["damaged"] == ["split.json.gz"]
+
+
+def test_previews_are_made_anew(whole: Path, tmp_path: Path) -> None:
+    path = copied(whole, tmp_path) / "data/models/1/previews/index.json"
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        before = client.get("/api/trainings/1/previews").json
+        assert len(before["images"]) == 1
+        path.write_bytes(b"garbage")
+        assert client.get("/api/trainings/1/previews").json == before
+        assert client.get("/api/trainings/1/files").json["damaged"] == []
+    assert json.loads(path.read_bytes()) == PREVIEWS
+
+
+def test_previews_of_older_versions_get_their_copy(whole: Path, tmp_path: Path) -> None:
+    """From the janitor: nobody may look at them before they are damaged."""
+    folder = copied(whole, tmp_path) / "data/models/1/previews"
+    (folder / "index-copy.json").unlink()
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client, janitor = app.test_client(), Janitor(app.extensions["services"])
+        before = client.get("/api/trainings/1/previews").json
+        with app.app_context():
+            assert janitor.sweep(now())["copies of previews"] == 1
+            assert janitor.sweep(now())["copies of previews"] == 0
+        (folder / "index.json").write_bytes(b"")
+        assert client.get("/api/trainings/1/previews").json == before
+
+
+@pytest.mark.parametrize("numbers", ["other classes", "fewer images", "other overlaps"])
+def test_results_that_do_not_belong_together(whole: Path, tmp_path: Path, numbers: str) -> None:
+    """Files that can be read and say what cannot be: their own answers say so, and nothing is moved away."""
+    folder = copied(whole, tmp_path) / "data/models/1/evaluations" / ("1" * 32)
+    images = [
+        Seen([7], [(0.0, 0.0, 9.0, 9.0)], [7], [0.9], [(0.0, 0.0, 9.0, 9.0)], [(0, 5, 0.9)] * (numbers[-1] == "s"))
+    ]
+    (folder / OUTCOMES).unlink()
+    write_outcomes(folder / OUTCOMES, pictures([] if numbers == "fewer images" else images))
+    if numbers == "other overlaps":
+        (folder / view_name(0.3, 0.45)).unlink()
+    with served(tmp_path, BACKUP_MODELS="none") as app:
+        client = app.test_client()
+        assert client.get("/api/evaluations/1/images", headers=ENGLISH).status_code == 409
+        for what in ("images", "images?confidence=0.4", "images/1/file", "matrix", "matrix?confidence=0.4"):
+            answer = client.get(f"/api/evaluations/1/{what}", headers=ENGLISH)
+            assert answer.status_code in {200, 404, 409}, (what, answer.json)
+        assert (folder / OUTCOMES).is_file()
 
 
 def test_a_description_is_made_anew(whole: Path, tmp_path: Path) -> None:
@@ -294,7 +625,7 @@ def test_an_export_of_a_dataset_that_is_deleted(whole: Path, tmp_path: Path, mon
     with served(tmp_path, BACKUP_MODELS="none") as app:
         client = app.test_client()
         held = app.extensions["services"]
-        for owner, name in ((held.jobs, "submit"), (held.jobs, "wait"), (held.storage, "put_export")):
+        for owner, name in ((held.jobs, "submit"), (held.jobs, "wait"), (held.storage.revisions, "put_export")):
             dataset_id = upload(client, yolo_zip(), name=name).json["dataset_id"]
             settled(client, dataset_id)
             with monkeypatch.context() as patch:
@@ -324,8 +655,17 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
     patch.setattr(owner, name, first)
 
 
-INFO = {"length": 10, "metadata": {"filename": "a.zip"}, "form": {"name": "a"}, "locale": "en", "state": "failed",
-        "created_at": "2026-01-01T00:00:00+00:00", "dataset_id": None, "problem": None, "header": ""}  # fmt: skip
+INFO = {
+    "length": 10,
+    "metadata": {"filename": "a.zip"},
+    "form": {"name": "a"},
+    "locale": "en",
+    "state": "failed",
+    "created_at": "2026-01-01T00:00:00+00:00",
+    "dataset_id": None,
+    "problem": None,
+    "header": "",
+}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -19,8 +18,9 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.database import writing
 from app.extensions import socketio
+from app.jobs import watch
+from app.jobs.process import find_children
 from app.models import Dataset, DatasetStatus
-from app.services.datasets import children
 from scripts.local_server import settings_for
 from tests.data import image_bytes, yolo_zip, zip_bytes
 from tests.routes.test_datasets import settled, upload
@@ -38,7 +38,9 @@ def big_zip(count: int = 300) -> bytes:
 
 def child_of(app: APIFlask, dataset_id: int) -> int:
     """The pid of the child that makes a dataset's revision."""
-    return app.extensions["services"].datasets.board.children[dataset_id].pid
+    with app.app_context():
+        (job,) = app.extensions["services"].datasets.imports.of(dataset_id)
+        return job.runner["pid"]
 
 
 def wait_for(state: Callable[[], bool]) -> None:
@@ -55,25 +57,58 @@ def gone(pid: int) -> bool:
         return True
 
 
-def test_a_killed_validation_is_told(client: FlaskClient, app: APIFlask) -> None:
+def next_child(app: APIFlask, dataset_id: int, before: int) -> int:
+    """The pid of the attempt behind the one that had this pid."""
+
+    def pid() -> int | None:
+        with app.app_context():
+            (job,) = app.extensions["services"].datasets.imports.of(dataset_id)
+            return (job.runner or {}).get("pid")
+
+    wait_for(lambda: pid() not in {None, before})
+    return pid() or 0
+
+
+def test_a_killed_validation_begins_anew_once_and_is_told(client: FlaskClient, app: APIFlask) -> None:
     upload(client, big_zip())
-    os.kill(child_of(app, 1), signal.SIGKILL)
+    first = child_of(app, 1)
+    os.kill(first, signal.SIGKILL)
+    os.kill(next_child(app, 1, first), signal.SIGKILL)
     body = settled(client, 1)
     assert body["status"] == "invalid"
     assert "SIGKILL" in body["error"]
-    assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
     assert client.get("/api/datasets/1/revisions").json["revisions"][0]["status"] == "failed"
+    (job,) = client.get("/api/jobs?kind=import_dataset").json["jobs"]
+    assert (job["status"], job["error"]["code"], job["attempt"]) == ("failed", "killed", 2)
 
 
-def test_a_stopped_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "STALLED_S", 3.0)
+def test_an_import_is_stopped(client: FlaskClient, app: APIFlask) -> None:
+    """From the list of jobs: it says what it works on and how far it is."""
     upload(client, big_zip())
+    wait_for(lambda: client.get("/api/jobs?kind=import_dataset").json["jobs"][0]["progress"]["stage"] == "scanning")
+    (job,) = client.get("/api/jobs?kind=import_dataset").json["jobs"]
+    assert (job["status"], job["subject"]) == ("running", {"type": "dataset", "id": 1})
+    assert client.get("/api/system").json["jobs"][0]["id"] == job["id"]
     pid = child_of(app, 1)
-    os.kill(pid, signal.SIGSTOP)
+    assert client.post(f"/api/jobs/{job['id']}/stop").status_code == 202
+    body = settled(client, 1)
+    assert (body["status"], "stopped" in body["error"]) == ("invalid", True)
+    wait_for(lambda: gone(pid))
+    assert client.get(f"/api/jobs/{job['id']}").json["status"] == "cancelled"
+    assert client.delete("/api/datasets/1").status_code == 200
+
+
+def test_a_frozen_validation_is_ended(client: FlaskClient, app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SILENT_S", 3.0)
+    upload(client, big_zip())
+    first = child_of(app, 1)
+    os.kill(first, signal.SIGSTOP)
+    second = next_child(app, 1, first)
+    os.kill(second, signal.SIGSTOP)
     body = settled(client, 1)
     assert body["status"] == "invalid"
     assert "stopped responding" in body["error"]
-    wait_for(lambda: gone(pid))
+    wait_for(lambda: gone(first) and gone(second))
 
 
 def test_deleted_while_validating(client: FlaskClient, app: APIFlask) -> None:
@@ -101,8 +136,14 @@ def test_progress_is_told(client: FlaskClient, app: APIFlask) -> None:
     assert elsewhere.get_received() == []
     told = [item["args"][0] for item in heard]
     assert told[-1] == {
-        "dataset_id": 1, "status": "valid", "done": 8, "total": 8, "error": None, "stage": None, "revision": 1,
-    }  # fmt: skip
+        "dataset_id": 1,
+        "status": "valid",
+        "done": 8,
+        "total": 8,
+        "error": None,
+        "stage": None,
+        "revision": 1,
+    }
     assert any(item["status"] == "validating" and item["total"] == 8 for item in told)
     stages = [stage for stage, _ in itertools.groupby(item["stage"] for item in told)]
     assert stages == ["scanning", "checking", "building", None]
@@ -137,13 +178,12 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
 def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:
     """Each is accepted; at most four children give their first verdict, and two work on images."""
     most, over = 0, threading.Event()
-    here = app.config["DATA_ROOT"]
+    here = Path(app.config["DATA_ROOT"], "jobs")
 
     def watch() -> None:
         nonlocal most
         while not over.wait(0.02):
-            lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
-            most = max(most, sum("app.worker.ingest" in line and here in line[-1] for line in lines))
+            most = max(most, sum(1 for _ in find_children(here)))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

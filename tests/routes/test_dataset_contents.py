@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from tests.data import zip_bytes
 from tests.routes.test_datasets import ENGLISH, settled, upload
-from tests.worker.doctor.made import GOOD, picture
+from tests.worker.quality.made import GOOD, picture
 
 PORTUGUESE = {"Accept-Language": "pt-BR"}
 
@@ -112,8 +112,10 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
     page = get(dataset, "findings?per_page=100")
     by_code = {item["code"]: item for item in page["codes"]}
     assert {code: item["count"] for code, item in by_code.items() if item["severity"] == "error"} == {
-        "image_broken": 1, "label_nan": 1, "class_out_of_range": 1,
-    }  # fmt: skip
+        "image_broken": 1,
+        "label_nan": 1,
+        "class_out_of_range": 1,
+    }
     assert by_code["leak_exact"]["fixable"] == 1
     assert (by_code["class_few"]["images"], by_code["label_nan"]["images"]) == (0, 1)
     assert page["counts"]["error"] == 3
@@ -132,9 +134,10 @@ def test_findings_statistics_and_summary(dataset: FlaskClient) -> None:
     assert body is not None
     assert (body["summary"]["used"], body["summary"]["total"]) == (8, 11)
     assert {item["code"]: item["message"] for item in body["summary"]["left_out"]} == {
-        "image_broken": "Corrupt images", "label_nan": "Non-finite values",
+        "image_broken": "Corrupt images",
+        "label_nan": "Non-finite values",
         "class_out_of_range": "Class IDs that don't exist",
-    }  # fmt: skip
+    }
     counted = get(dataset, "statistics")
     assert [item["name"] for item in counted["classes"]] == ["cell", "=1+1"]
     assert counted["classes"][0]["objects"] == {"train": 3, "val": 3, "test": 0}

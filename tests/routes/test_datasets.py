@@ -1,6 +1,7 @@
 """The datasets API: keys, statuses, pages, findings, deleting, restarts."""
 
 import io
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.bodies import nameless
 from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetStatus, Training, now
@@ -42,23 +44,49 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     assert answer.json == {"message": "Dataset created", "dataset_id": 1, "status": "validating"}
     one = settled(client, 1)
     expected = {
-        "id": 1, "name": "Cells", "description": "Of blood", "classes": ["thing"], "total_images": 8,
-        "train_images": 6, "val_images": 2, "test_images": 0, "status": "valid", "error": None, "task": "detect",
-    }  # fmt: skip
+        "id": 1,
+        "name": "Cells",
+        "description": "Of blood",
+        "classes": ["thing"],
+        "total_images": 8,
+        "train_images": 6,
+        "val_images": 2,
+        "test_images": 0,
+        "status": "valid",
+        "error": None,
+        "task": "detect",
+    }
     assert expected.items() <= one.items()
     assert one["report"]["usable"] == {"train": 6, "val": 2, "test": 0}
     assert one["report"]["boxes"] == {"0": 8}
     page = client.get("/api/datasets").json
     assert page is not None
     assert {key: page[key] for key in ("total", "page", "per_page", "pages")} == {
-        "total": 1, "page": 1, "per_page": 10, "pages": 1,
-    }  # fmt: skip
+        "total": 1,
+        "page": 1,
+        "per_page": 10,
+        "pages": 1,
+    }
     assert page["datasets"][0]["name"] == "Cells"
+    jobs = Path(app.config["DATA_ROOT"], "jobs")
+    limit = time.monotonic() + 30
+    while list(jobs.iterdir()):  # the job ends behind its dataset
+        assert time.monotonic() < limit
+        time.sleep(0.02)
     folder = Path(app.config["DATA_ROOT"], "datasets", "1")
+    while any(path.name.startswith(".") for path in folder.iterdir()):  # about.json is written anew behind that
+        assert time.monotonic() < limit
+        time.sleep(0.02)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "about.json", "dataset.yaml", "images", "labels", "original.zip", "revisions", "source", "thumbnails",
-    ]  # fmt: skip
-    assert not list(Path(app.config["DATA_ROOT"], "ingests").iterdir())
+        "about.json",
+        "dataset.yaml",
+        "images",
+        "labels",
+        "original.zip",
+        "revisions",
+        "source",
+        "thumbnails",
+    ]
     deleted = client.delete("/api/datasets/1", headers=ENGLISH)
     assert (deleted.status_code, deleted.json) == (200, {"message": "Dataset deleted"})
     assert not folder.exists()
@@ -98,12 +126,17 @@ REFUSED = {
     "other suffix": (yolo_zip(2, 1), "set.rar", {}, 400, "ZIP"),
     "no layout": (zip_bytes({"a.txt": "x"}), "set.zip", {}, 422, "images/train"),
     "unsafe": (zip_bytes({"../a.jpg": "x"}), "set.zip", {}, 422, "../a.jpg"),
-    "class path": (zip_bytes({k: v for k, v in yolo_files().items() if k != "data.yaml"}), "set.zip",
-                   {"classes": "../../pwn"}, 422, "../../pwn"),
+    "class path": (
+        zip_bytes({k: v for k, v in yolo_files().items() if k != "data.yaml"}),
+        "set.zip",
+        {"classes": "../../pwn"},
+        422,
+        "../../pwn",
+    ),
     "long name": (yolo_zip(2, 1), "set.zip", {"name": "x" * 101}, 422, "fields"),
     "empty name": (yolo_zip(2, 1), "set.zip", {"name": " "}, 422, "fields"),
     "unknown field": (yolo_zip(2, 1), "set.zip", {"path": "/etc"}, 422, "fields"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -116,8 +149,23 @@ def test_refused_uploads_leave_nothing(client: FlaskClient, app: APIFlask, case:
     with app.app_context():
         assert db.session.query(Dataset).count() == 0
     root = Path(app.config["DATA_ROOT"])
-    for name in ("tmp", "datasets", "ingests", "objects"):
+    for name in ("tmp", "datasets", "jobs", "objects"):
         assert not (root / name).exists() or not list((root / name).iterdir()), name
+
+
+def test_the_original_is_the_upload_itself(client: FlaskClient, app: APIFlask) -> None:
+    """It gets a name where it lies; nothing is copied. A file in memory is written."""
+    data, services = yolo_zip(4, 2), app.extensions["services"]
+    with app.test_request_context(), nameless(str(services.storage.tmp)) as file:
+        file.write(data)
+        dataset_id = services.datasets.creation.create(file, "a.zip", "nameless").id
+        assert os.fstat(file.fileno()).st_ino == services.storage.original(dataset_id).stat().st_ino
+    with app.test_request_context():
+        in_memory = services.datasets.creation.create(io.BytesIO(data), "b.zip", "in memory").id
+    for number in (dataset_id, in_memory):
+        assert services.storage.original(number).read_bytes() == data
+        assert settled(client, number)["status"] == "valid"
+    assert not list(services.storage.tmp.iterdir())
 
 
 def test_wrong_bodies(client: FlaskClient) -> None:
@@ -134,6 +182,18 @@ def test_full_disk(tmp_path: Path) -> None:
     answer = upload(app.test_client(), yolo_zip())
     assert answer.status_code == 507
     assert "MIN_FREE_DISK" in answer.json["detail"]
+    (job,) = app.test_client().get("/api/jobs", headers=ENGLISH).json["jobs"]
+    assert job["error"] == {"code": "disk_full", "message": "The disk is full. Free some space and try again."}
+
+
+def test_a_copy_that_does_not_fit_leaves_nothing(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an upload can't be given a name on the data disk it is copied."""
+    services = app.extensions["services"]
+    with open("/dev/full", "wb", buffering=0) as full, app.test_request_context():
+        monkeypatch.setattr("app.services.storage.Pacer", lambda: lambda: full.write(b"x"))
+        with pytest.raises(OSError, match="No space"):
+            services.datasets.creation.create(io.BytesIO(yolo_zip()), "a.zip", "in memory")
+    assert not list(services.storage.tmp.iterdir())
 
 
 def test_decisions_and_unnamed_classes(client: FlaskClient) -> None:
@@ -193,7 +253,7 @@ def test_findings(client: FlaskClient) -> None:
             "None of the training images",
         ),
         ({f"images/val/{number:03}.jpg": b"x" for number in range(2)}, "None of the validation images"),
-        ({name: "" for name in yolo_files() if name.startswith("labels")}, "labeled object"),
+        ({name: "" for name in yolo_files() if name.startswith("labels")}, "annotated object"),
     ],
 )
 def test_datasets_that_cannot_train(client: FlaskClient, change: dict[str, bytes | str], words: str) -> None:

@@ -9,12 +9,14 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.errors import Unprocessable
-from app.services.storage.beneath import Beneath
+from app.services.datasets import server_folders
+from app.services.datasets.server_folders import ServerFolders
+from app.worker.failures import Refused
+from app.worker.importing.confined_folder import ConfinedFolder
 from scripts.local_server import settings_for
 from tests.data import yolo_files
 from tests.routes.test_datasets import ENGLISH, settled
-from tests.services.test_archive import snapshot
+from tests.worker.importing.test_archive import snapshot
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ def test_a_folder_is_imported_and_stays_as_it_is(importer: FlaskClient, root: Pa
     assert {path: path.stat().st_mtime_ns for path in root.rglob("*") if not path.is_dir()} == {
         path: when for path, when in times.items() if not path.is_dir()
     }
-    mine = {path.stat().st_ino for path in (tmp_path / "data").rglob("*.jpg")}
+    mine = {path.stat().st_ino for path in (tmp_path / "data/datasets").rglob("*.jpg")}
     assert not mine & {path.stat().st_ino for path in root.rglob("*.jpg")}, "what is edited there must not change here"
     assert importer.get("/api/datasets/1/original").status_code == 404
     importer.delete("/api/datasets/1")
@@ -72,10 +74,17 @@ def test_a_folder_is_imported_and_stays_as_it_is(importer: FlaskClient, root: Pa
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("../outside", 422), ("cars/../../outside", 422), ("away", 422), ("cars/v9", 404), ("cars/v1/data.yaml", 404),
-        ("x" * 300, 404), ("\0", 422), ("", 422), ("/etc", 404),
+        ("../outside", 422),
+        ("cars/../../outside", 422),
+        ("away", 422),
+        ("cars/v9", 404),
+        ("cars/v1/data.yaml", 404),
+        ("x" * 300, 404),
+        ("\0", 422),
+        ("", 422),
+        ("/etc", 404),
     ],
-)  # fmt: skip
+)
 def test_only_below_the_root(importer: FlaskClient, path: str, status: int, tmp_path: Path) -> None:
     answer = bring(importer, path)
     assert answer.status_code == status, answer.text
@@ -105,21 +114,58 @@ def test_a_link_put_in_the_way_leads_nowhere(root: Path, tmp_path: Path) -> None
     """Between the check and the copy a file, or a folder above it, becomes a link to something else."""
     secret = tmp_path / "secret.txt"
     secret.write_text("0 0.5 0.5 0.1 0.1\n")
-    with Beneath(root, ["cars", "v1"]) as folder:
-        names = [real for _name, real, _size in folder.walk(lambda: None) if real.endswith(".txt")]
+    with ConfinedFolder(root, ["cars", "v1"]) as folder:
+        names = [real for _name, real, _size in folder.walk() if real.endswith(".txt")]
         (folder.path / names[0]).unlink()
         os.symlink(secret, folder.path / names[0])
-        with pytest.raises(Unprocessable, match="link"):
+        with pytest.raises(Refused, match="link"):
             folder.file(names[0])
         labels = folder.path / "labels"
         labels.rename(tmp_path / "moved")
         os.symlink(tmp_path / "moved", labels)
-        with pytest.raises(Unprocessable, match="link"):
+        with pytest.raises(Refused, match="link"):
             folder.file(names[1])
     (root / "cars").rename(tmp_path / "cars")
     os.symlink(tmp_path / "cars", root / "cars")
-    with pytest.raises(Unprocessable):
-        Beneath(root, ["cars", "v1"])
+    with pytest.raises(Refused):
+        ConfinedFolder(root, ["cars", "v1"])
+
+
+def test_a_link_put_above_the_root_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    with ConfinedFolder(root, ["Boats"]) as folder:
+        root.rename(tmp_path / "moved")
+        root.symlink_to(tmp_path / "moved")
+        assert len(list(folder.walk())) > 6, "what is open stays what it is"
+    for base in (root, root / "cars"):
+        with pytest.raises(Refused, match="link"):
+            ConfinedFolder(base)
+
+
+@pytest.mark.parametrize("moment", ["folder", "listed"])
+def test_a_folder_that_becomes_a_link_is_not_listed(
+    importer: FlaskClient, root: Path, tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the check of its path, or once its own folders are known."""
+
+    def swap(result: Any) -> Any:
+        (root / "cars").rename(tmp_path / "moved")
+        (root / "cars").symlink_to(tmp_path / "outside")
+        return result
+
+    if moment == "folder":
+        inner = ServerFolders.folder
+        monkeypatch.setattr(ServerFolders, "folder", lambda self, path: swap(inner(self, path)))
+        assert importer.get("/api/datasets/import?path=cars").status_code == 404
+        return
+    (root / "cars/images").mkdir()  # of the same name as the other's
+    (tmp_path / "outside/images/secret.jpg").touch()
+    key = server_folders.natural_key
+    names: list[str] = []
+    monkeypatch.setattr(
+        server_folders, "natural_key", lambda name: key(name if names else swap(names.append(name)) or name)
+    )
+    listed = importer.get("/api/datasets/import?path=cars").json["folders"]
+    assert [(item["name"], item["images"]) for item in listed] == [("images", 0), ("v1", 0)]
 
 
 def test_not_set_up(client: FlaskClient, app: APIFlask) -> None:

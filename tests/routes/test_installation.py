@@ -29,6 +29,7 @@ from app.models import (
     DatasetRevision,
     Installation,
     RevisionStatus,
+    Test,
     Training,
     TrainingMetric,
     TrainingStatus,
@@ -37,9 +38,10 @@ from app.models import (
 from app.routes.installation import ALWAYS
 from app.services.datasets.restart import remove_unknown
 from app.services.installation.adopt import MAKERS
+from app.services.installation.belonging import identity, read_identity
 from app.services.janitor import Janitor
 from scripts.local_server import ROOT, Server, settings_for
-from tests.data import yolo_zip
+from tests.data import checkpoint_bytes, yolo_zip
 from tests.routes.test_datasets import ENGLISH, settled, upload
 
 VALUES = {"precision": 0.5, "recall": 0.5, "map50": 0.6, "map95": 0.4}
@@ -57,6 +59,7 @@ def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
         yield app
     finally:
         app.extensions["services"].close()
+        until(lambda: app.extensions["installation"].is_noted)  # behind the answer
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
@@ -82,9 +85,20 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
     for path in (attempt, folder / "run" / "weights", folder / "checkpoints"):
         path.mkdir(parents=True)
     data = Path(app.config["DATASETS_DIR"]) / str(dataset_id) / "revisions" / "1" / "dataset.yaml"
-    spec = {"training_id": number, "data": str(data), "task": "detect", "model_version": "n", "architecture": None,
-            "start": {"kind": "scratch"}, "epochs": 2, "batch_size": 4, "img_size": 64, "learning_rate": 0.01,
-            "params": {"seed": 7}, "devices": ["cpu"]}  # fmt: skip
+    spec = {
+        "training_id": number,
+        "data": str(data),
+        "task": "detect",
+        "model_version": "n",
+        "architecture": None,
+        "start": {"kind": "scratch"},
+        "epochs": 2,
+        "batch_size": 4,
+        "img_size": 64,
+        "learning_rate": 0.01,
+        "params": {"seed": 7},
+        "devices": ["cpu"],
+    }
     (attempt / "spec.json").write_text(json.dumps(spec))
     said: list[Event] = []
     for at in range(1, done + 1):
@@ -92,7 +106,7 @@ def add_training(app: APIFlask, dataset_id: int, done: int = 2, end: Event | Non
     said += [end or Completed("run/weights/best.pt", done, done, dict(VALUES), 4.0)]
     lines = [encode(event, place) for place, event in enumerate(said, 1)]
     (attempt / "events.jsonl").write_text("".join(lines))
-    (folder / "run" / "weights" / "best.pt").write_bytes(b"weights of " + name.encode())
+    (folder / "run" / "weights" / "best.pt").write_bytes(checkpoint_bytes(name.encode()))
     table = "epoch,time,train/box_loss,metrics/mAP50(B)\n" + "".join(
         f"{at},{at},1.0,0.6\n" for at in range(1, done + 1)
     )
@@ -192,7 +206,7 @@ def test_a_new_database_changes_nothing(filled: Path, caplog: pytest.LogCaptureF
             assert "this database is new" in text, page
         state = client.get("/api/installation").json
         assert state["without_row"] == {"dataset": 2, "training": 2, "test": 0}
-        assert app.extensions["services"].trainer.dispatcher is None, "no queue"
+        assert app.extensions["services"].jobs.scheduler.runner is None, "no queue"
         assert contents(filled) == before
     give_back(filled, kept)
     with served(filled) as app:
@@ -223,7 +237,11 @@ def test_every_change_is_refused(filled: Path) -> None:
 
 
 def test_folders_are_adopted(filled: Path) -> None:
-    """With their names, epochs and weights; afterwards the server goes on, and no id comes again."""
+    """With their names, epochs and weights; afterwards the server goes on, and no id comes again. Accounts are those
+    of a database: the same number is another person in the next one."""
+    about = filled / "data" / "datasets" / "1" / "about.json"
+    told = json.loads(about.read_bytes())
+    about.write_text(json.dumps(told | {"row": told["row"] | {"created_by": 1}}))
     take_away(filled)
     with served(filled) as app:
         client = app.test_client()
@@ -232,17 +250,44 @@ def test_folders_are_adopted(filled: Path) -> None:
         assert reasons(client) == []
         datasets = client.get("/api/datasets?sort=created_at").json["datasets"]
         assert [(item["name"], item["status"], item["total_images"]) for item in datasets] == [
-            ("Cars", "valid", 8), ("Boats", "valid", 8)]  # fmt: skip
+            ("Cars", "valid", 8),
+            ("Boats", "valid", 8),
+        ]
         assert len(client.get("/api/datasets/1/images").json["images"]) == 8
         run = client.get("/api/trainings/1", headers=ENGLISH).json
+        assert [item["created_by"] for item in datasets] == [None, None]
         assert (run["status"], run["current_epoch"], run["downloadable"]) == ("completed", 2, True)
         assert [item["map50"] for item in client.get("/api/trainings/1/metrics").json["epochs"]] == [0.6, 0.6]
-        assert client.get("/api/trainings/1/download").data == b"weights of Run"
+        assert client.get("/api/trainings/1/download").data == checkpoint_bytes(b"Run")
         failed = client.get("/api/trainings/2", headers=ENGLISH).json
         assert failed["status"] == "failed"
         assert "it broke" in failed["error"]
         assert upload(client, yolo_zip()).json["dataset_id"] == 3
         assert client.post("/api/installation/adopt").status_code == 409, "nothing to decide any more"
+
+
+def test_evaluations_are_adopted_with_their_run(filled: Path) -> None:
+    def keep(name: str, **changes: Any) -> None:
+        row = {"id": 5, "token": name, "dataset_id": 1, "revision": 1, "split": "val", "checkpoint": "best"}
+        row |= {"img_size": 64, "status": "completed", "created_at": "2026-01-01T00:00:00+00:00", "job_id": 3}
+        folder = filled / "data" / "models" / "1" / "evaluations" / name
+        folder.mkdir(parents=True)
+        result = {"names": ["x"], "metrics": {"map50": 0.5}, "images": 4}
+        (folder / "about.json").write_text(
+            json.dumps({"kind": "evaluation", "row": row | {"result": result} | changes})
+        )
+
+    keep("a" * 32)
+    keep("b" * 32, img_size="large")
+    keep("c" * 32, result=None)
+    keep("d" * 32, token="e" * 32)
+    take_away(filled)
+    with served(filled) as app:
+        client = app.test_client()
+        assert client.post("/api/installation/adopt").json["adopted"]["training"] == 2
+        (found,) = client.get("/api/trainings/1/evaluations").json["evaluations"]
+        assert (found["dataset_id"], found["status"], found["metrics"]) == (1, "completed", {"map50": 0.5})
+        assert found["job_id"] is None
 
 
 def test_folders_that_say_little_are_adopted(filled: Path) -> None:
@@ -269,7 +314,9 @@ def test_one_bad_folder_is_set_aside(filled: Path) -> None:
         done = app.test_client().post("/api/installation/adopt").json
     assert done["adopted"] == {"dataset": 2, "training": 1, "test": 0}
     assert done["set_aside"]["training"] == 1
-    assert next((filled / "data/orphans").glob("models-2-*/run/weights/best.pt")).read_bytes() == b"weights of Broken"
+    assert next((filled / "data/orphans").glob("models-2-*/run/weights/best.pt")).read_bytes() == checkpoint_bytes(
+        b"Broken"
+    )
 
 
 def test_start_anew_keeps_everything(filled: Path) -> None:
@@ -292,7 +339,7 @@ def test_start_anew_keeps_everything(filled: Path) -> None:
         client = app.test_client()
         assert reasons(client) == []
         assert settled(client, 1)["status"] == "valid"
-        assert client.get("/api/trainings/1/download").data == b"weights of Run"
+        assert client.get("/api/trainings/1/download").data == checkpoint_bytes(b"Run")
     now = contents(filled)
     assert {name: digest for name, digest in now.items() if "installation" not in name} == {
         name: digest for name, digest in before.items() if "installation" not in name
@@ -380,6 +427,16 @@ def test_an_id_is_never_given_twice(filled: Path) -> None:
         assert upload(app.test_client(), yolo_zip()).json["dataset_id"] == last + 1
 
 
+def test_the_folder_learns_the_ids_of_tests(filled: Path) -> None:
+    """Behind the answer, and all of them."""
+    with served(filled) as app, app.app_context():
+        for number in (71, 72, 73):
+            with writing() as session:
+                session.add(Test(id=number, training_id=1, confidence_threshold=0.5, iou_threshold=0.5))
+        path = Path(app.config["DATA_ROOT"]) / "installation.json"
+        until(lambda: json.loads(path.read_text())["highest"]["test"] == 73)
+
+
 def test_the_commands(filled: Path) -> None:
     take_away(filled)
     settings = settings_for(filled, SOCKETIO_ASYNC_MODE="threading")
@@ -456,8 +513,10 @@ def test_the_right_file_comes_back_under_a_read_only_server(filled: Path, rename
         client, held = app.test_client(), app.extensions["installation"]
         assert reasons(client) == ["new_database"]
         with closing(sqlite3.connect(database(filled))) as connection:  # as a migration does; it stays in the log
-            connection.execute("CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n "
-                               "WHERE i < 2000) SELECT i, hex(randomblob(100)) AS text FROM n")  # fmt: skip
+            connection.execute(
+                "CREATE TABLE filler AS WITH RECURSIVE n(i) AS (SELECT 1 UNION SELECT i + 1 FROM n "
+                "WHERE i < 2000) SELECT i, hex(randomblob(100)) AS text FROM n"
+            )
             connection.commit()
         if renamed_first:
             database(filled).rename(filled / "wrong.db")
@@ -661,3 +720,21 @@ def test_the_janitor_waits_for_the_decision(filled: Path) -> None:
         app.extensions["installation"].adopt()
         janitor.sweep(now())
         assert not old.exists()
+
+
+def test_records_are_read_when_they_change(tmp_path: Path) -> None:
+    """A read-only server looks every two seconds."""
+    path = tmp_path / "5"
+    path.mkdir()
+    (path / "about.json").write_text('{"kind": "training", "row": {"id": 5, "created_at": "then"}}')
+    first = identity(path, "training")
+    assert first == (5, "then")
+    misses = read_identity.cache_info().misses
+    assert identity(path, "training") == first
+    assert read_identity.cache_info().misses == misses
+    known = json.loads((path / "about.json").read_text())
+    known["row"]["id"] = 77
+    (path / "about.json").write_text(json.dumps(known, indent=3))
+    assert identity(path, "training")[0] == 77
+    (path / "about.json").unlink()
+    assert identity(path, "training") == (None, None)

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from app.database import writing
 from app.extensions import db
 from app.models import Dataset, Training
-from tests.data import valid_dataset
+from tests.data import valid_dataset, zip_bytes
 
 
 @pytest.fixture
@@ -51,16 +51,23 @@ def test_parameters_are_documented(client: FlaskClient) -> None:
 def test_architectures(client: FlaskClient) -> None:
     found = {item["name"]: item for item in client.get("/api/architectures").json["architectures"]}
     assert found["yolo11n-seg"] == {
-        "name": "yolo11n-seg", "family": "yolo11", "size": "n", "task": "segment", "datasets": ["segment", "obb"],
-    }  # fmt: skip
+        "name": "yolo11n-seg",
+        "family": "yolo11",
+        "size": "n",
+        "task": "segment",
+        "datasets": ["segment", "obb"],
+    }
     assert {"yolov8x-obb", "yolo26n", "rtdetr-l", "yolov5n", "yolov9c", "yolov10b", "yolo12m-cls"} <= set(found)
     assert {item["task"] for item in found.values()} == {"detect", "segment", "pose", "obb", "classify"}
     assert not [name for name in found if any(part in name for part in ("world", "yoloe", "-sem", "depth", "resnet18"))]
 
 
 def test_the_default_follows_the_dataset(client: FlaskClient, idle_app: APIFlask) -> None:
-    expected = {"detect": (None, "Things YOLOv8s"), "segment": ("yolov8s-seg", "Things yolov8s-seg"),
-                "classify": ("yolov8s-cls", "Things yolov8s-cls")}  # fmt: skip
+    expected = {
+        "detect": (None, "Things YOLOv8s"),
+        "segment": ("yolov8s-seg", "Things yolov8s-seg"),
+        "classify": ("yolov8s-cls", "Things yolov8s-cls"),
+    }
     for task, (architecture, name) in expected.items():
         dataset_id = dataset_of(idle_app, task)
         made = row(idle_app, create(client, dataset_id=dataset_id, model_version="s")["training_id"])
@@ -70,8 +77,12 @@ def test_the_default_follows_the_dataset(client: FlaskClient, idle_app: APIFlask
 
 def test_architecture_of_a_request(client: FlaskClient, idle_app: APIFlask) -> None:
     dataset_id = dataset_of(idle_app, "segment")
-    cases = {"yolo11m-seg": ("m", "segment"), "yolov8n-obb": ("n", "obb"), "rtdetr-l": ("l", "detect"),
-             "yolov9c-seg": ("c", "segment")}  # fmt: skip
+    cases = {
+        "yolo11m-seg": ("m", "segment"),
+        "yolov8n-obb": ("n", "obb"),
+        "rtdetr-l": ("l", "detect"),
+        "yolov9c-seg": ("c", "segment"),
+    }
     for name, (size, task) in cases.items():
         made = row(idle_app, create(client, dataset_id=dataset_id, architecture=name)["training_id"])
         assert (made.architecture, made.model_version, made.task, made.start) == (name, size, task, {"kind": "auto"})
@@ -122,7 +133,7 @@ def test_start_from_an_earlier_training(client: FlaskClient, idle_app: APIFlask)
     create(client, 422, dataset_id=dataset_id, start=start)  # no such file
     path = Path(idle_app.config["MODELS_DIR"]) / str(first) / "checkpoints" / "epoch-3.pt"
     path.parent.mkdir(parents=True)
-    path.touch()
+    path.write_bytes(zip_bytes({"epoch-3/data.pkl": b"weights"}))
     made = row(idle_app, create(client, dataset_id=dataset_id, start=start)["training_id"])
     assert (made.architecture, made.model_version) == ("yolo11s", "s")
     assert made.start == {"kind": "training"} | start

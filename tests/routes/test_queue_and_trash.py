@@ -184,10 +184,10 @@ def test_what_another_one_starts_from_stays(idle_app: APIFlask, client: FlaskCli
     waits = add(idle_app, dataset_id, start=start | {"training_id": source})
     old = add(idle_app, dataset_id, "deleted", deleted_at=datetime(2026, 1, 1, tzinfo=UTC))
     young = add(idle_app, dataset_id, "deleted", deleted_at=datetime(2026, 3, 1, tzinfo=UTC))
-    trainer = idle_app.extensions["services"].trainer
+    trash = idle_app.extensions["services"].trainer.trash
     refused(client.delete(f"/api/trainings/{source}?permanent=true"), 409)
     with idle_app.app_context():
-        assert trainer.purge_trash(datetime(2026, 2, 1, tzinfo=UTC)) == [old]
+        assert trash.purge_trash(datetime(2026, 2, 1, tzinfo=UTC)) == [old]
         client.post(f"/api/trainings/{waits}/stop")
-        assert trainer.purge_trash(datetime(2026, 2, 1, tzinfo=UTC)) == [source]
+        assert trash.purge_trash(datetime(2026, 2, 1, tzinfo=UTC)) == [source]
     assert row_of(idle_app, young).deleted_at

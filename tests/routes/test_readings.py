@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from tests.data import image_bytes, zip_bytes
@@ -90,3 +91,39 @@ def test_usual_labels_are_no_choice(client: FlaskClient) -> None:
     body = settled(client, 1)
     assert not body["needs_review"]
     assert not [item for item in body["report"]["decisions"] if item["code"].startswith("reading_")]
+
+
+def test_class_folders_beside_unread_labels_are_asked_about(client: FlaskClient) -> None:
+    """They are a classification when a person says so."""
+    images: dict[str, bytes | str] = {
+        f"{kind}/{number}.jpg": image_bytes((96, 64), (number, 8 + number, 40 + 2 * number, 60))
+        for kind, numbers in (("cat", range(4)), ("dog", range(4, 8)))
+        for number in numbers
+    }
+    assert upload(client, zip_bytes(images | {"digitStruct.mat": b"MATLAB 5.0 MAT-file"})).status_code == 201
+    body = settled(client, 1)
+    assert body["status"] == "invalid"
+    assert "digitStruct.mat" in body["error"]
+    assert "Classification" in body["error"]
+    revise(client, task="classify")
+    body = settled(client, 1)
+    assert (body["status"], body["task"], body["classes"]) == ("valid", "classify", ["cat", "dog"])
+
+
+BESIDE = {
+    "annotations.xlsx": (b"PK\3\4", "save the sheet as CSV"),
+    "output.manifest": (b'{"source-ref": "s3://x/0.jpg"}', "SageMaker"),
+    "train.tfrecord": (b"\0", "Export them as YOLO"),
+    "labels.tar.gz": (b"\x1f\x8b", "extract this archive"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_refusal_names_what_may_hold_the_labels(client: FlaskClient, name: str) -> None:
+    """And says what to export instead, although many other files were left out."""
+    content, words = BESIDE[name]
+    others: dict[str, bytes | str] = {f"notes/{number}.docx": b"" for number in range(60)}
+    answer = upload(client, zip_bytes({"photos/0.jpg": image_bytes()} | others | {name: content}))
+    assert answer.status_code == 422
+    assert name in answer.json["detail"]
+    assert words in answer.json["detail"]

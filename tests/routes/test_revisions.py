@@ -14,6 +14,7 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.config import settings
 from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, Training, now
@@ -21,7 +22,7 @@ from app.services.janitor import Janitor
 from app.services.trainer.launch import data_of
 from scripts.local_server import settings_for
 from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
-from tests.routes.test_dataset_children import big_zip, child_of
+from tests.routes.test_dataset_children import big_zip, child_of, next_child
 from tests.routes.test_datasets import ENGLISH, settled, upload
 
 
@@ -145,8 +146,13 @@ def test_options_of_the_form(client: FlaskClient) -> None:
     assert upload(client, zip_bytes(files()), **fields).status_code == 201
     body = settled(client, 1)
     assert (body["classes"], body["train_images"], body["val_images"]) == (["dog"], 10, 10)
-    for wrong in ({"split": "{"}, {"split": '{"train": 0}'}, {"rename": '["a"]'}, {"names": '["../../pwn"]'},
-                  {"task": "x"}):  # fmt: skip
+    for wrong in (
+        {"split": "{"},
+        {"split": '{"train": 0}'},
+        {"rename": '["a"]'},
+        {"names": '["../../pwn"]'},
+        {"task": "x"},
+    ):
         assert upload(client, zip_bytes(files()), **wrong).status_code == 422, wrong
     assert client.get("/api/datasets").json["total"] == 1
 
@@ -201,8 +207,10 @@ def test_another_task_and_fixes_in_one_revision(client: FlaskClient) -> None:
 
 
 def test_of_several_formats_another_one_and_back(client: FlaskClient) -> None:
-    xml = "<annotation><size><width>96</width><height>64</height></size><object><name>x</name><bndbox><xmin>1</xmin>" \
-          "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"  # fmt: skip
+    xml = (
+        "<annotation><size><width>96</width><height>64</height></size><object><name>x</name><bndbox><xmin>1</xmin>"
+        "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
+    )
     upload(client, zip_bytes(files() | {f"Annotations/{number:03}.xml": xml for number in range(20)}))
     settled(client, 1)
 
@@ -249,7 +257,7 @@ def test_a_training_keeps_its_revision(client: FlaskClient, app: APIFlask) -> No
     shown = client.get(f"/api/trainings/{made_for_1}").json
     assert (shown["revision"], shown["dataset_revision"]) == (1, rows[1]["hash"])
     with app.app_context():
-        paths = [data_of(db.session.get(Training, number), app.config) for number in (made_for_1, made_for_2)]
+        paths = [data_of(db.session.get(Training, number), settings(app)) for number in (made_for_1, made_for_2)]
         assert [path.parent.name for path in paths] == ["1", "2"]
         assert all(path.is_file() for path in paths)
     assert client.get(f"/api/trainings/{made_for_2}").json["dataset_revision"] == second["hash"]
@@ -277,8 +285,11 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
     assert stored() == 12
     assert settled(client, 1)["status"] == "valid"
     kept = tree(Path(app.config["DATA_ROOT"], "datasets/1")).values()
-    assert set(kept) == {content if isinstance(content, bytes) else content.encode()
-                         for name, content in shared.items() if name != "data.yaml"}  # fmt: skip
+    assert set(kept) == {
+        content if isinstance(content, bytes) else content.encode()
+        for name, content in shared.items()
+        if name != "data.yaml"
+    }
 
 
 def wait_until(reached: Any, seconds: float = 10) -> None:
@@ -323,7 +334,9 @@ def test_the_original_and_an_export(client: FlaskClient) -> None:
     for known, (form, inside) in enumerate(forms):
         address = f"/api/datasets/1/export?format={form}"
         head = client.head(address)
-        assert (head.status_code, client.get("/api/jobs").json["total"]) == (202, known), "HEAD makes nothing"
+        assert (head.status_code, client.get("/api/jobs?kind=export_dataset").json["total"]) == (202, known), (
+            "HEAD makes nothing"
+        )
         answer = exported(client, address)
         assert client.head(address).headers["Content-Length"] == str(len(answer.data))
         assert (answer.status_code, answer.mimetype) == (200, "application/zip")
@@ -390,7 +403,9 @@ def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: API
     upload(client, big_zip(60))
     first = settled(client, 1)
     assert revise(client, split={"train": 1, "val": 1, "test": 0}).status_code == 202
-    os.kill(child_of(app, 1), signal.SIGKILL)
+    killed = child_of(app, 1)
+    os.kill(killed, signal.SIGKILL)
+    os.kill(next_child(app, 1, killed), signal.SIGKILL)
     row = made(client, 1)
     assert (row["number"], row["status"], row["current"], "SIGKILL" in row["error"]) == (2, "failed", False, True)
     body = client.get("/api/datasets/1").json

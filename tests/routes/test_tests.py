@@ -27,7 +27,7 @@ PICTURE = image_bytes((320, 240))
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("warm"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
-    app.extensions["services"].inference.close()
+    app.extensions["services"].inference.warm.close()
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_a_frame_leaves_nothing(client: FlaskClient, warm: APIFlask, training: i
 
 
 def test_frames_do_not_pile_up(client: FlaskClient, warm: APIFlask, training: int) -> None:
-    places = warm.extensions["services"].inference._places
+    places = warm.extensions["services"].inference.frames._slots
     for _ in range(MOST_AT_ONCE):
         assert places.acquire(blocking=False)
     refused = send(client, "/api/tests/frames", training)

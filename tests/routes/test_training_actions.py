@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 from app.database import writing
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
-from app.services.trainer.extend import factor
-from tests.data import valid_dataset, zip_bytes
+from tests.data import checkpoint_bytes, valid_dataset, zip_bytes
 
 STATES = ("pending", "running", "paused", "completed", "failed", "cancelled", "deleted")
 # The answer of each action by state, with a checkpoint of the last epoch.
@@ -182,12 +181,6 @@ def test_extend_says_what_the_learning_rate_does(idle_app: APIFlask, client: Fla
     assert "stays at 0.0008" in body["message"]
 
 
-def test_the_rates_are_those_of_ultralytics() -> None:
-    """Against `one_cycle(1, 0.05, 20)` of ultralytics 8.4.190."""
-    given = [factor(epoch, 20, 0.05, True) for epoch in (1, 6, 11, 16, 20)]
-    assert given == pytest.approx([1.0, 0.860876, 0.525, 0.189124, 0.055848], abs=1e-6)
-
-
 def test_extending_needs_the_last_checkpoint(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, "completed", checkpoint=2, current_epoch=3)
     with idle_app.app_context(), writing() as session:
@@ -257,7 +250,8 @@ def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
         session.add_all([best, missing, outside])
     weights = folder_of(idle_app, training_id) / "run" / "weights"
     weights.mkdir(parents=True)
-    (weights / "best.pt").write_bytes(b"best")
+    whole = checkpoint_bytes(b"x")
+    (weights / "best.pt").write_bytes(whole)
 
     listed = client.get(base).json["checkpoints"]
     assert [(item["epoch"], item["is_best"], item["resumable"]) for item in listed] == [
@@ -265,8 +259,8 @@ def test_checkpoints(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -
         (2, True, False),
     ]
     assert [client.get(item["url"]).status_code for item in listed] == [200, 200]
-    assert listed[1]["size_bytes"] == 4
-    assert client.get(f"{base}/2/download").data == b"best"
+    assert listed[1]["size_bytes"] == len(whole)
+    assert client.get(f"{base}/2/download").data == whole
     name = client.get(f"{base}/3/download").headers["Content-Disposition"]
     assert name == f"attachment; filename=Cars-co-{training_id}-epoch-3.pt"
     for which in ("last", "1", "9", "0", "-1", "x", "..", "3.0", "%2e%2e", "9" * 30):
@@ -281,5 +275,17 @@ def test_events_are_numbered_without_a_gap(idle_app: APIFlask, client: FlaskClie
         events = db.session.query(TrainingEvent).order_by(TrainingEvent.seq).all()
         assert [item.seq for item in events] == list(range(1, len(events) + 1))
         assert [item.event for item in events if item.event != "training_status"] == [
-            "training_paused", "training_cancelled", "training_cancelled"
-        ]  # fmt: skip
+            "training_paused",
+            "training_cancelled",
+            "training_cancelled",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("state", "message"), [("pending", "Stopped"), ("paused", "Stopped"), ("running", "Stop requested")]
+)
+def test_the_answer_to_a_stop_says_what_has_happened(
+    idle_app: APIFlask, client: FlaskClient, dataset_id: int, state: str, message: str
+) -> None:
+    answer = act(client, add(idle_app, dataset_id, state), "stop", headers={"Accept-Language": "en"})
+    assert answer.json["message"] == message

@@ -17,11 +17,20 @@ INDEX = {
     "images": [{"file": "a.jpg", "width": 64, "height": 48, "truth": [{"class": 0, "box": [0.1, 0.1, 0.5, 0.5]}]}],
 }
 EVALUATION = {
-    "task": "detect", "names": ["thing"], "images": 1, "objects": 1, "confidence": 0.3, "iou": 0.45,
-    "best": {"confidence": 0.3, "precision": 1.0, "recall": 0.5, "f1": 0.67}, "curves": None, "accuracy": None,
-    "matrix": [[0, 0, 1]], "cells": {"0,0": [0]}, "worst": [0],
+    "task": "detect",
+    "names": ["thing"],
+    "images": 1,
+    "objects": 1,
+    "confidence": 0.3,
+    "iou": 0.45,
+    "best": {"confidence": 0.3, "precision": 1.0, "recall": 0.5, "f1": 0.67},
+    "curves": None,
+    "accuracy": None,
+    "matrix": [[0, 0, 1]],
+    "cells": {"0,0": [0]},
+    "worst": [0],
     "pictures": [{"number": 0, "file": "a.jpg", "width": 64, "height": 48, "found": [], "truth": [], "pairs": []}],
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The training endpoints: shapes, filters, refusals. Nothing is started here."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from sqlalchemy import event
 from app.database import writing
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric
-from tests.data import valid_dataset
+from tests.data import checkpoint_bytes, image_bytes, valid_dataset
+from tests.routes.test_datasets import ENGLISH
 
 FIRST = datetime(2025, 1, 15, 10, 30, tzinfo=UTC)
 
@@ -153,8 +155,11 @@ def test_list_is_filtered_sorted_and_paged(idle_app: APIFlask, client: FlaskClie
 
     body = client.get("/api/trainings").json
     assert {key: body[key] for key in ("total", "page", "per_page", "pages")} == {
-        "total": 13, "page": 1, "per_page": 10, "pages": 2,
-    }  # fmt: skip
+        "total": 13,
+        "page": 1,
+        "per_page": 10,
+        "pages": 2,
+    }
     assert [row["id"] for row in body["trainings"]] == ids[:1:-1]
     last = client.get("/api/trainings?page=2").json["trainings"]
     assert {row["id"] for row in last} == {ids[0], ids[1], failed}
@@ -199,6 +204,34 @@ def test_metrics_with_the_newest_classes(idle_app: APIFlask, client: FlaskClient
     assert client.get("/api/trainings/9/metrics?classes=newest").status_code == 404
 
 
+BEST, LAST = checkpoint_bytes(b"best"), checkpoint_bytes(b"last")
+
+
+def test_damaged_weights_are_not_handed_out(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
+    """Download, checkpoint, test page, new run, bundle: the file is named, and what is whole is offered."""
+    training_id = add(idle_app, dataset_id, 1)[0]
+    base, weights = f"/api/trainings/{training_id}", Path(idle_app.config["MODELS_DIR"]) / str(training_id) / "run"
+    (weights / "weights").mkdir(parents=True)
+    best = weights / "weights" / "best.pt"
+    flipped = bytearray(BEST)
+    flipped[flipped.index(b"best")] ^= 1  # one byte inside: its directory is whole
+    for damaged in (BEST[:-30], b"garbage", bytes(flipped)):
+        best.write_bytes(damaged)
+        (weights / "weights" / "last.pt").write_bytes(LAST)
+        addresses = ("/download", "/checkpoints/best/download")
+        for answer in [client.get(base + address, headers=ENGLISH) for address in addresses]:
+            assert (answer.status_code, answer.json["file"], answer.json["whole"]) == (409, "best.pt", ["last"])
+            assert "best.pt" in answer.json["detail"]
+        form = {"training_id": str(training_id), "file": (io.BytesIO(image_bytes()), "a.jpg")}
+        assert client.post("/api/tests", data=form).json["whole"] == ["last"]
+        assert client.get(f"{base}/checkpoints/last/download").data == LAST
+        (weights / "weights" / "last.pt").unlink()
+        assert client.get(f"{base}/download").json["whole"] == []
+    start = {"name": "x", "dataset_id": dataset_id, "start": {"training_id": training_id, "checkpoint": "best"}}
+    best.write_bytes(BEST[:-30])
+    assert client.post("/api/trainings", json=start, headers=ENGLISH).json["errors"][0]["field"] == "start"
+
+
 def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:
     training_id = add(idle_app, dataset_id, 1)[0]
     base = f"/api/trainings/{training_id}"
@@ -210,12 +243,12 @@ def test_files_of_a_run(idle_app: APIFlask, client: FlaskClient, dataset_id: int
     (run / "results.csv").write_text("epoch, time,train/box_loss\n1,2.5,nan\n2,5.1,0.25\n")
     (run / "weights" / "best.pt").write_bytes(b"")
     refused(client.get(base + "/download"), 404)
-    (run / "weights" / "last.pt").write_bytes(b"last")
-    assert client.get(base + "/download").data == b"last"
-    (run / "weights" / "best.pt").write_bytes(b"best")
+    (run / "weights" / "last.pt").write_bytes(LAST)
+    assert client.get(base + "/download").data == LAST
+    (run / "weights" / "best.pt").write_bytes(BEST)
 
     answer = client.get(base + "/download")
-    assert answer.data == client.get(f"/models/{training_id}/best.pt").data == b"best"
+    assert answer.data == client.get(f"/models/{training_id}/best.pt").data == BEST
     assert f"filename=Run-0-{training_id}-best.pt" in answer.headers["Content-Disposition"]
     assert client.get(base).json["downloadable"] is True
 

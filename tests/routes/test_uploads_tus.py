@@ -24,7 +24,7 @@ from app.services.janitor import Janitor
 from app.services.uploads.receive import LEAST, MOST, Writer, blocks
 from app.services.uploads.state import KEPT, Shelf
 from scripts.local_server import settings_for
-from tests.data import yolo_zip, zip_bytes
+from tests.data import change_settings, yolo_zip, zip_bytes
 
 TUS = {"Tus-Resumable": "1.0.0", "Accept-Language": "en"}
 CHUNK = TUS | {"Content-Type": "application/offset+octet-stream"}
@@ -66,7 +66,7 @@ def outcome(client: FlaskClient, place: str, seconds: float = 30) -> dict[str, A
 
 def wait_for_record_alone(folder: Path) -> None:
     """The file goes right behind the answer; what came of it stays."""
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 60
     while sorted(path.name for path in folder.iterdir()) != ["info.json"]:
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -95,9 +95,18 @@ def test_a_file_in_three_chunks_becomes_one_dataset(client: FlaskClient, app: AP
     place = answer.headers["Location"]
     assert (answer.status_code, answer.headers["Upload-Offset"], offset(client, place)) == (201, "0", 0)
     assert client.get(place).get_json() | {"id": "", "created_at": "", "expires_at": ""} == {
-        "id": "", "state": "receiving", "filename": "things.zip", "name": "Things", "length": len(ZIP), "offset": 0,
-        "created_at": "", "expires_at": "", "dataset_id": None, "problem": None, "retriable": False,
-    }  # fmt: skip
+        "id": "",
+        "state": "receiving",
+        "filename": "things.zip",
+        "name": "Things",
+        "length": len(ZIP),
+        "offset": 0,
+        "created_at": "",
+        "expires_at": "",
+        "dataset_id": None,
+        "problem": None,
+        "retriable": False,
+    }
     for start, end in ((0, 10), (10, 4000), (4000, len(ZIP))):
         answer = send(client, place, start, ZIP[start:end])
         assert (answer.status_code, answer.headers["Upload-Offset"]) == (204, str(end))
@@ -154,7 +163,7 @@ def test_a_first_chunk_may_come_with_the_creation(client: FlaskClient) -> None:
         ({"Content-Type": "application/octet-stream"}, 415),
         ({"Origin": "https://example.org"}, 403),
     ],
-)  # fmt: skip
+)
 def test_refused_creations(client: FlaskClient, app: APIFlask, headers: dict[str, str | None], status: int) -> None:
     given: dict[str, Any] = TUS | {"Upload-Length": "9", "Upload-Metadata": metadata(filename="a.zip")} | headers
     sent = {name: value.encode().decode("latin-1") for name, value in given.items() if value is not None}
@@ -223,9 +232,11 @@ def test_a_broken_connection_keeps_what_came_unless_it_has_a_checksum(client: Fl
     for sent, headers, kept in ((ZIP[:70], {}, 70), (ZIP[70:90], {"Upload_Checksum": checksum(ZIP[70:])}, 70)):
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = client.patch(
-            place, headers=CHUNK | {"Upload-Offset": str(offset(client, place))} | named, input_stream=Stops(sent),
+            place,
+            headers=CHUNK | {"Upload-Offset": str(offset(client, place))} | named,
+            input_stream=Stops(sent),
             environ_overrides={"CONTENT_LENGTH": "500"},
-        )  # fmt: skip
+        )
         assert (answer.status_code, offset(client, place)) == (400, kept)
 
 
@@ -330,9 +341,9 @@ def test_what_failed_for_a_full_disk_can_be_tried_again(
 ) -> None:
     place = begin(client).headers["Location"]
     assert send(client, place, 0, ZIP[:-1]).status_code == 204
-    datasets = held(app).datasets
+    creation = held(app).datasets.creation
     with monkeypatch.context() as patched:
-        patched.setattr(datasets, "adopt", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
+        patched.setattr(creation, "adopt", lambda *_: os.write(os.open("/dev/full", os.O_WRONLY), b"x"))
         assert send(client, place, len(ZIP) - 1, ZIP[-1:]).status_code == 204
         body = outcome(client, place)
     assert (body["state"], body["problem"]["status"], body["retriable"]) == ("failed", 507, True)
@@ -340,12 +351,29 @@ def test_what_failed_for_a_full_disk_can_be_tried_again(
     assert outcome(client, place)["state"] == "done"
 
 
-def test_a_disk_that_would_be_full_refuses_at_the_start(app: APIFlask, client: FlaskClient) -> None:
-    app.config["MIN_FREE_DISK"] = 2**60
-    assert begin(client).status_code == 507
-    app.config["MIN_FREE_DISK"] = 0
+def test_an_import_that_is_stopped_does_not_begin_again(client: FlaskClient, app: APIFlask) -> None:
+    """Somebody wanted it: from the list of jobs, the only way while the file is checked."""
+    held(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
     place = begin(client).headers["Location"]
-    app.config["MIN_FREE_DISK"] = 2**60
+    assert send(client, place, 0, ZIP).status_code == 204
+    limit = time.monotonic() + 60
+    while not (jobs := client.get("/api/jobs").get_json()["jobs"]):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    assert client.delete(place, headers=TUS).status_code == 409
+    assert client.post(f"/api/jobs/{jobs[0]['id']}/stop").status_code == 202
+    body = outcome(client, place)
+    assert (body["state"], body["problem"]["status"], body["retriable"]) == ("failed", 409, False)
+    assert "was stopped" in body["problem"]["detail"]
+    assert client.get("/api/jobs").get_json()["total"] == 1
+
+
+def test_a_disk_that_would_be_full_refuses_at_the_start(app: APIFlask, client: FlaskClient) -> None:
+    change_settings(app, MIN_FREE_DISK=2**60)
+    assert begin(client).status_code == 507
+    change_settings(app, MIN_FREE_DISK=0)
+    place = begin(client).headers["Location"]
+    change_settings(app, MIN_FREE_DISK=2**60)
     assert send(client, place, 0, ZIP[:9]).status_code == 507
     assert offset(client, place) == 0
 
@@ -359,6 +387,18 @@ def test_an_upload_asks_for_its_own_space_alone(
     send(client, place, 0, ZIP[:300])
     begin(client, 50)
     assert needed == [1000, 300, 50], "what another has only announced is not on the disk"
+
+
+def test_the_janitor_reads_only_uploads_whose_time_is_over(app: APIFlask, client: FlaskClient) -> None:
+    fresh, old = (folder_of(app, begin(client).headers["Location"]) for _ in range(2))
+    long_ago = time.time() - KEPT.total_seconds() - 60
+    for path in (old / "info.json", old / "bin"):
+        os.utime(path, (long_ago, long_ago))
+    (fresh / "info.json").write_text("no record")  # whoever reads it sets it aside
+    with app.app_context():
+        assert held(app).uploads.remove_expired(now()) == 1
+    assert not old.exists()
+    assert (fresh / "info.json").read_text() == "no record"
 
 
 def test_uploads_expire(app: APIFlask, client: FlaskClient) -> None:
@@ -431,16 +471,32 @@ def test_unfinished_uploads_are_listed_and_removed(client: FlaskClient) -> None:
     assert (answer["total"], answer["pages"], len(answer["uploads"])) == (3, 2, 2)
     every = client.get("/api/uploads", query_string={"per_page": 100}).get_json()["uploads"]
     assert {(item["name"], item["offset"], item["length"]) for item in every} == {
-        ("Set 0", 0, len(ZIP)), ("Set 1", 1000, len(ZIP)), ("Set 2", 0, len(ZIP))
-    }  # fmt: skip
+        ("Set 0", 0, len(ZIP)),
+        ("Set 1", 1000, len(ZIP)),
+        ("Set 2", 0, len(ZIP)),
+    }
     assert client.delete(places[0], headers=TUS).status_code == 204
     assert client.get("/api/uploads").get_json()["total"] == 2
+
+
+def test_finished_uploads_hide_no_unfinished_one(client: FlaskClient, app: APIFlask) -> None:
+    """Their records stay for days, and a page has a hundred."""
+    place = begin(client, name="Old").location
+    finished = begin(client, name="Finished").location
+    assert send(client, finished, 0, ZIP).status_code == 204
+    assert outcome(client, finished)["state"] == "done"
+    wait_for_record_alone(folder_of(app, finished))
+    newest = client.get("/api/uploads", query_string={"per_page": 1}).get_json()
+    assert (newest["total"], newest["uploads"][0]["name"]) == (2, "Finished")
+    left = client.get("/api/uploads", query_string={"per_page": 1, "unfinished": "true"}).get_json()
+    assert (left["total"], [item["name"] for item in left["uploads"]]) == (1, ["Old"])
+    assert place.endswith(left["uploads"][0]["id"])
 
 
 def test_empty_uploads_reserve_no_disk(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, app: APIFlask) -> None:
     """32 uploads of 2 GB that never send a byte; the disk has room for one of them."""
     free = shutil.disk_usage(app.config["DATA_ROOT"]).free
-    monkeypatch.setitem(app.config, "MIN_FREE_DISK", max(0, free - 5 * 1024**3))
+    change_settings(app, MIN_FREE_DISK=max(0, free - 5 * 1024**3))
     length = 2 * 1024**3
     assert [begin(client, length).status_code for _ in range(33)] == [201] * 33
 

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 
 from app.database import writing
 from app.extensions import db
+from app.i18n import ngettext
 from app.models import Checkpoint, Training, TrainingMetric
+from tests.data import zip_bytes
+from tests.routes.test_datasets import settled, upload
 from tests.services.runs import make
+from tests.worker.quality.made import picture
 
 
 def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:
@@ -21,9 +26,18 @@ def with_best(app: APIFlask, map50: float, status: str = "completed") -> int:
     with app.app_context(), writing() as session:
         for epoch in (1, 2):
             session.add(
-                TrainingMetric(training_id=number, epoch=epoch, loss=9.0 - epoch, map50=map50 * epoch / 2, map95=0.1,
-                               fitness=0.1, classes=rows, parts={}, timestamp=datetime.now(UTC))
-            )  # fmt: skip
+                TrainingMetric(
+                    training_id=number,
+                    epoch=epoch,
+                    loss=9.0 - epoch,
+                    map50=map50 * epoch / 2,
+                    map95=0.1,
+                    fitness=0.1,
+                    classes=rows,
+                    parts={},
+                    timestamp=datetime.now(UTC),
+                )
+            )
         session.add(Checkpoint(training_id=number, epoch=2, model_path=f"models/{number}/x.pt", is_best=True))
     return number
 
@@ -83,3 +97,32 @@ def test_the_page_of_an_ended_training_asks_for_its_verdict_first(idle_app: APIF
     with idle_app.app_context(), writing():
         db.session.get_one(Training, number).status = "pending"
     assert f"/api/trainings/{number}/verdict" not in idle_app.test_client().get(f"/trainings/{number}").get_data(True)
+
+
+def test_the_weakest_class_counts_the_objects_of_the_training_set(client: FlaskClient, app: APIFlask) -> None:
+    """Not those of all sets: a class with few of them needs more images, one with many needs its labels checked."""
+    files: dict[str, bytes | str] = {"data.yaml": "train: images/train\nval: images/val\nnames: [cell, dot]\n"}
+    for number in range(4):
+        files[f"images/train/{number}.jpg"] = picture(str(number))
+        files[f"labels/train/{number}.txt"] = "0 0.5 0.5 0.2 0.2\n"
+    files["labels/train/3.txt"] = "1 0.5 0.5 0.2 0.2\n"
+    for number in range(3):
+        files[f"images/val/v{number}.jpg"] = picture(f"v{number}")
+        files[f"labels/val/v{number}.txt"] = "1 0.5 0.5 0.2 0.2\n0 0.2 0.2 0.1 0.1\n"
+    dataset = upload(client, zip_bytes(files)).get_json()["dataset_id"]
+    assert settled(client, dataset)["report"]["boxes"] == {"0": 6, "1": 4}
+    number = with_best(app, 0.9)
+    rows = [{"class": n, "ap50": 0.9 - n / 2, "ap95": 0.1, "recall": 0.5, "instances": 3} for n in range(2)]
+    with app.app_context(), writing() as session:
+        session.get_one(Training, number).dataset_id = dataset
+        for epoch in session.query(TrainingMetric).filter_by(training_id=number):
+            epoch.classes = rows
+    weakest = client.get(f"/api/trainings/{number}/verdict").get_json()["weakest"]
+    assert (weakest["name"], weakest["objects"], weakest["train_objects"]) == ("dot", 3, 1)
+
+
+def test_counts_of_the_verdict_are_written_as_the_reader_writes_them(app: APIFlask) -> None:
+    for locale, large, none in (("pt_BR", "1.500 datasets", "0 datasets"), ("en", "1,500 datasets", "0 datasets")):
+        with app.test_request_context(headers={"Accept-Language": locale.replace("_", "-")}):
+            spoken = [ngettext("%(num)s dataset", "%(num)s datasets", count) for count in (1500, 0)]
+            assert spoken == [large, none]

@@ -24,8 +24,11 @@ from app.events import (
     encode,
 )
 from app.extensions import db
-from app.models import Training
+from app.jobs import Job, queue
+from app.jobs.disk import DiskSpace
+from app.models import Training, TrainingStatus
 from app.services.trainer import TrainingService
+from app.services.trainer.transitions import change
 from tests.data import valid_dataset
 
 
@@ -90,6 +93,28 @@ def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], sec
     return row
 
 
+def restart(app: APIFlask) -> None:
+    """What a server does at its start: every training has a job, and what runs is followed."""
+    with app.app_context():
+        service(app).reconcile()
+        app.extensions["services"].jobs.scheduler.follow()
+
+
+def claim(app: APIFlask, space: DiskSpace | None = None) -> list[int]:
+    """A round of the queue that nobody supervises: the trainings that run now, in their order."""
+    jobs = app.extensions["services"].jobs
+    with app.app_context():
+        service(app).reconcile()
+        ids = [job_id for job_id, _attempt in queue.claim(jobs.kinds, jobs.devices, space)]
+        return [db.session.get_one(Job, job_id).subject_id or 0 for job_id in ids]
+
+
+def release(app: APIFlask, training_id: int) -> None:
+    """Its devices are free again."""
+    with app.app_context(), writing() as session:
+        change(session.get_one(Training, training_id), TrainingStatus.CANCELLED)
+
+
 def write_events(directory: Path, events: list[Event], first: int = 1) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with open(directory / "events.jsonl", "a", encoding="utf-8") as file:
@@ -99,9 +124,11 @@ def write_events(directory: Path, events: list[Event], first: int = 1) -> None:
 class FakeWorker:
     """A process that looks like a training child and does what the test says."""
 
-    def __init__(self, directory: Path, code: str = "import time; time.sleep(60)") -> None:
+    def __init__(
+        self, directory: Path, code: str = "import time; time.sleep(60)", main: str = "app.worker.run"
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-c", code, "app.worker.train", str(directory)]
+        command = [sys.executable, "-c", code, main, str(directory)]
         self.process = subprocess.Popen(command, start_new_session=True)
         self.pid = self.process.pid
 

@@ -8,7 +8,7 @@ from app.events import Event, Failed, Paused, Progress, Stage
 from app.services.trainer import present
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import Message
-from tests.services.runs import RUN, STARTED, epoch, make, numbered, row_of, service
+from tests.services.runs import RUN, STARTED, claim, epoch, make, numbered, row_of, service
 
 
 def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 1) -> list[float]:
@@ -23,7 +23,7 @@ def played(app: APIFlask, training_id: int, events: list[Event], attempt: int = 
 
 
 def as_read(training_id: int, app: APIFlask) -> dict[str, Any]:
-    found = present.one(training_id, service(app).models)
+    found = present.one(training_id, service(app).store.models)
     assert found is not None
     return present.as_json(found)
 
@@ -53,8 +53,12 @@ def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
     played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 2, 2, 1.0), Stage("validating")])
     with idle_app.app_context():
         assert as_read(training_id, idle_app)["progress"] == {
-            "stage": "validating", "epoch": 2, "batch": 2, "batches": 2, "fraction": 0.6667
-        }  # fmt: skip
+            "stage": "validating",
+            "epoch": 2,
+            "batch": 2,
+            "batches": 2,
+            "fraction": 0.6667,
+        }
 
 
 def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app: APIFlask) -> None:
@@ -64,7 +68,7 @@ def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app
     with idle_app.app_context():
         row = row_of(idle_app, training_id)
         assert row.status == "pending"
-    claim(idle_app, training_id)
+    assert claim(idle_app) == [training_id]
     again = [
         Stage("importing"),
         STARTED,
@@ -84,15 +88,6 @@ def test_a_pause_shows_what_is_kept(idle_app: APIFlask) -> None:
     training_id = make(idle_app, pause_requested=True)
     seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Paused(1, "asked")])
     assert seen[-1] == 0.3333
-
-
-def claim(app: APIFlask, training_id: int) -> None:
-    from app.database import writing
-    from app.models import Training
-    from app.services.dispatch import take
-
-    with app.app_context(), writing() as session:
-        take(session.get_one(Training, training_id), ("cpu",))
 
 
 def test_every_message_with_progress_says_how_far(idle_app: APIFlask) -> None:

@@ -10,14 +10,14 @@ import pytest
 from apiflask import APIFlask
 
 from app.services.trainer.advise.check import check
-from app.services.trainer.advise.facts import Facts, Machine, Sizes, sizes_of
+from app.services.trainer.advise.facts import Facts, MachineFacts, Sizes, sizes_of
 from app.services.trainer.advise.memory import largest_batch, needed
 from app.services.trainer.advise.presets import presets
 from tests.data import valid_dataset
 
 GB = 2**30
-CPU = Machine("cpu", "", 16 * GB, 8)
-GPU = Machine("0", "Card", 24 * GB, 8)
+CPU = MachineFacts("cpu", "", 16 * GB, 8)
+GPU = MachineFacts("0", "Card", 24 * GB, 8)
 FACTS = Facts("detect", train=1000, val=200, classes=["a", "b"], boxes={0: 900, 1: 800}, machine=CPU)
 VALUES: dict[str, Any] = {"epochs": 100, "batch_size": 16, "img_size": 640, "learning_rate": None, "params": {}}
 
@@ -106,6 +106,9 @@ def test_what_is_unusual_is_told_with_a_change() -> None:
     assert codes(replace(FACTS, sizes=Sizes(1920, 0.005))) == {"size_objects": 1600}
     assert codes(replace(FACTS, sizes=Sizes(200, 0.3))) == {"size_enlarged": 224}
     assert codes(FACTS, epochs=1) == {"epochs_few": 2}
+    fifth = {"fraction": 0.2}
+    assert codes(FACTS, epochs=2, params=fifth) == {"epochs_few": 8}, "13 iterations an epoch, of 200 images"
+    assert codes(FACTS, epochs=8, params=fifth) == {}
     assert codes(FACTS, epochs=2000) == {"epochs_many": None}
     assert set(codes(FACTS, learning_rate=0.3)) == {"rate_high"}
     assert set(codes(FACTS, learning_rate=0.01, params={"optimizer": "AdamW"})) == {"rate_high"}

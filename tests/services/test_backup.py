@@ -15,9 +15,13 @@ from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric
 from app.services.backup import BackupService
-from tests.data import valid_dataset
+from tests.data import change_settings, checkpoint_bytes, valid_dataset
 
-WEIGHTS = os.urandom(700_000)
+RANDOM = os.urandom(700_000)
+
+
+def weights_of(number: int) -> bytes:
+    return checkpoint_bytes(RANDOM + str(number).encode())
 
 
 def service(app: APIFlask) -> BackupService:
@@ -38,7 +42,7 @@ def trained(app: APIFlask, dataset_id: int, map95: float, name: str = "Cells/../
         number = row.id
     folder = Path(app.config["MODELS_DIR"]) / str(number)
     (folder / "run" / "weights").mkdir(parents=True)
-    (folder / "run" / "weights" / "best.pt").write_bytes(WEIGHTS + str(number).encode())
+    (folder / "run" / "weights" / "best.pt").write_bytes(weights_of(number))
     (folder / "config.yaml").write_text("seed: 0\n")
     return number
 
@@ -55,7 +59,7 @@ def backed_up(app: APIFlask) -> list[int]:
     ("policy", "wanted"), [("best", {2, 3, 4}), ("all", {1, 2, 3, 4}), ("marked", {3}), ("none", set())]
 )
 def test_who_gets_one(idle_app: APIFlask, policy: str, wanted: set[int]) -> None:
-    idle_app.config["BACKUP_MODELS"] = policy
+    change_settings(idle_app, BACKUP_MODELS=policy)
     one, other = valid_dataset(idle_app), valid_dataset(idle_app)
     made = [trained(idle_app, one, 0.3), trained(idle_app, one, 0.6), trained(idle_app, one, 0.1, important=True)]
     made.append(trained(idle_app, other, 0.01))
@@ -81,7 +85,7 @@ def test_a_backup_is_whole_and_made_once(idle_app: APIFlask) -> None:
         (kept,) = held.all()
         assert kept.folder.name == f"{number}-cells-1"
         assert sorted(path.name for path in kept.folder.iterdir()) == ["best.pt", "config.yaml", "manifest.json"]
-        assert (kept.folder / "best.pt").read_bytes() == WEIGHTS + b"1"
+        assert (kept.folder / "best.pt").read_bytes() == weights_of(1)
         assert kept.manifest["metrics"]["map95"] == 0.5
         assert kept.manifest["dataset"]["name"] == "Things"
         assert held.verify() == {kept.folder.name: []}
@@ -104,7 +108,7 @@ def test_what_cannot_be_written_leaves_nothing(idle_app: APIFlask, monkeypatch: 
             patch.setattr("app.services.backup.damaged", lambda _kept: ["best.pt"])  # the disk gave back other bytes
             assert not held.backup_if_due(number)
         assert list(held.root.iterdir()) == []
-        idle_app.config["DISK_RESERVE"] = 10**18
+        change_settings(idle_app, DISK_RESERVE=10**18)
         assert not held.backup_if_due(number)
         assert list(held.root.iterdir()) == []
         with pytest.raises(NotFound):
@@ -133,14 +137,14 @@ def test_weights_come_back(idle_app: APIFlask) -> None:
         service(idle_app).backup(number)
         weights.unlink()
         assert service(idle_app).restore(number) == number
-        assert weights.read_bytes() == WEIGHTS + b"1"
+        assert weights.read_bytes() == weights_of(1)
         with writing() as session:
             session.get_one(Training, number).status = "running"
         with pytest.raises(Conflict, match="runs"):
             service(idle_app).restore(number)
         with pytest.raises(NotFound):
             service(idle_app).restore(99)
-    assert idle_app.test_client().get(f"/api/trainings/{number}/download").data == WEIGHTS + b"1"
+    assert idle_app.test_client().get(f"/api/trainings/{number}/download").data == weights_of(1)
 
 
 def test_a_training_that_is_gone_comes_back(idle_app: APIFlask) -> None:
@@ -158,8 +162,29 @@ def test_a_training_that_is_gone_comes_back(idle_app: APIFlask) -> None:
     assert (shown["status"], shown["name"], shown["dataset_name"]) == ("completed", "Cells/../1 é", "Things")
     assert shown["best"]["map95"] == 0.5
     assert len(client.get(f"/api/trainings/{restored}/metrics").get_json()["epochs"]) == 2
-    assert client.get(f"/api/trainings/{restored}/download").data == WEIGHTS + b"1"
+    assert client.get(f"/api/trainings/{restored}/download").data == weights_of(1)
     assert client.get(f"/api/datasets/{shown['dataset_id']}").get_json()["status"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("start", "restored"),
+    [
+        ({"kind": "uploaded", "classes": ["cat", "dog"]}, {"kind": "uploaded", "classes": ["cat", "dog"]}),
+        ({"kind": "checkpoint", "training_id": 7, "checkpoint": "best"}, {"kind": "auto"}),
+    ],
+)
+def test_uploaded_weights_stay_uploaded(idle_app: APIFlask, start: dict[str, Any], restored: dict[str, Any]) -> None:
+    """Else the classes of the dataset would be taken for the model's."""
+    number = trained(idle_app, valid_dataset(idle_app), 0.5, start=start)
+    with idle_app.app_context():
+        manifest = service(idle_app).backup(number).manifest
+        with writing() as session:
+            session.delete(session.get_one(Training, number))
+        again = service(idle_app).restore(number)
+        assert db.session.get_one(Training, again).start == restored
+        del manifest["training"]["start"]
+        older = service(idle_app).new_row(manifest)
+        assert db.session.get_one(Training, older).start == {"kind": "auto"}, "backups of earlier versions say nothing"
 
 
 def test_a_crash_while_a_backup_is_replaced(idle_app: APIFlask) -> None:
@@ -199,7 +224,7 @@ def test_the_commands(idle_app: APIFlask, tmp_path: Path) -> None:
 
 
 def test_marking_backs_up_at_once(idle_app: APIFlask) -> None:
-    idle_app.config["BACKUP_MODELS"] = "marked"
+    change_settings(idle_app, BACKUP_MODELS="marked")
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     assert backed_up(idle_app) == []
     answer = idle_app.test_client().patch(f"/api/trainings/{number}", json={"important": True})

@@ -17,10 +17,34 @@ from tests.data import valid_dataset
 # Texts of JSON values: what JSON has, and what only Python's parser takes
 ODD = ["NaN", "Infinity", "-Infinity", "1e400", "9" * 4000, str(2**63), '"a\\ud800"', '"\\u0000"', "null", "[]", "{}"]
 NUMBERS = ["0", "1", "-1", "5", "32", "64", "640", "0.01", "0.5", "1.5", "1e9", "true", '"5"']
-MODELS = ["yolov8n", "yolov8s", "yolo11n", "yolov8n-seg", "yolov8n-cls", "yolov5nu", "../../x.pt", "/etc/passwd",
-          "https://example.org/x.pt", "yolov8n.yaml", "", "n", "x" * 41, "a\n"]  # fmt: skip
-STARTS = ['"auto"', '"scratch"', '"official"', '"../x.pt"', '{"training_id": 1}', '{"training_id": 99}', "{}",
-          '{"training_id": 1e400}', '{"training_id": 1, "checkpoint": "x"}', '{"training_id": true}']  # fmt: skip
+MODELS = [
+    "yolov8n",
+    "yolov8s",
+    "yolo11n",
+    "yolov8n-seg",
+    "yolov8n-cls",
+    "yolov5nu",
+    "../../x.pt",
+    "/etc/passwd",
+    "https://example.org/x.pt",
+    "yolov8n.yaml",
+    "",
+    "n",
+    "x" * 41,
+    "a\n",
+]
+STARTS = [
+    '"auto"',
+    '"scratch"',
+    '"official"',
+    '"../x.pt"',
+    '{"training_id": 1}',
+    '{"training_id": 99}',
+    "{}",
+    '{"training_id": 1e400}',
+    '{"training_id": 1, "checkpoint": "x"}',
+    '{"training_id": true}',
+]
 VALUES = ["auto", "cpu", "0", "0,1", "7", "SGD", "AdamW", "ram", "0;id", "x"]
 
 odd = st.sampled_from(ODD + NUMBERS)

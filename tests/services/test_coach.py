@@ -13,11 +13,12 @@ from app.models import Dataset
 from app.services.trainer import coach
 from app.services.trainer.apply import apply
 from app.services.trainer.coach_texts import ADVICE, advice
+from app.services.trainer.learning import Schedule, early_signs, why_nothing
 from tests.services.runs import make, numbered, service
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 EXPECTED = {
-    "healthy": {},
+    "healthy": set(),
     "overfitting": {"overfitting"},
     "plateau": {"plateau"},
     "diverging": {"diverging"},
@@ -26,6 +27,8 @@ EXPECTED = {
     "learning_rate_high": {"learning_rate_high"},
     "learning_rate_high_sgd": {"learning_rate_high"},
     "loader_bound": {"loader_bound"},
+    "small_images": set(),
+    "labels_shuffled": set(),
 }
 
 
@@ -64,8 +67,10 @@ def test_the_missed_class_is_named() -> None:
 
 def test_said_again_only_when_it_had_cleared() -> None:
     run = recorded("healthy")
-    waits = [item | {"epoch": number, "timing": {"load": 9.0}, "seconds": 10.0} for number, item in
-             enumerate(run["epochs"] * 4, 1)]  # fmt: skip
+    waits = [
+        item | {"epoch": number, "timing": {"load": 9.0}, "seconds": 10.0}
+        for number, item in enumerate(run["epochs"] * 4, 1)
+    ]
     rule, said = {"loader_bound": 4}, coach.look(waits[:4], 80, {})
     assert [item.code for item in said] == ["loader_bound"]
     codes = [item.code for item in coach.look(waits[:60], 80, rule)]
@@ -87,12 +92,12 @@ def test_advice_is_kept_once_and_read_back(idle_app: APIFlask) -> None:
     with idle_app.app_context():
         for number, event in enumerate(epochs, 1):
             apply(training_id, 1, numbered([event], number))
-        (found,) = service(idle_app).advice(training_id)
+        (found,) = service(idle_app).following.advice(training_id)
         assert (found["code"], found["epoch"], found["level"]) == ("class_never_predicted", 10, "warning")
         assert found["data"]["names"] == ["triangle"]
         assert "triangle" in found["message"]
         assert found["hint"]
-        assert service(idle_app).snapshot(training_id)["advice"] == [found]
+        assert service(idle_app).following.snapshot(training_id)["advice"] == [found]
     answer = idle_app.test_client().get(f"/api/trainings/{training_id}/advice").get_json()
     assert [item["code"] for item in answer["advice"]] == ["class_never_predicted"]
 
@@ -105,3 +110,16 @@ def test_texts_have_all_their_places(idle_app: APIFlask, name: str) -> None:
             assert "%(" not in shown["message"] + shown["hint"]
             assert shown["message"] != item.code
     assert {code.partition("_nan")[0] for code in ADVICE} == coach.RULES.keys() | {"few_iterations", "labels"}
+
+
+def test_shuffled_labels_and_few_iterations_are_told_apart() -> None:
+    """Both detect nothing; each recording is a real run from scratch with eight iterations an epoch."""
+    schedule = Schedule(iterations=8, scratch=True)
+    shuffled, right = recorded("labels_shuffled")["epochs"], recorded("small_images")["epochs"]
+    assert [found[0] for found in (why_nothing(shuffled, schedule), why_nothing(right[:9], schedule)) if found] == [
+        "labels",
+        "few_iterations",
+    ]
+    assert why_nothing(right, schedule) is None, "it detects"
+    told = [early_signs(shuffled[:count], 60, schedule) for count in range(1, 61)]
+    assert [found[0] for found in told if found][-1] == "labels", "while it runs, too"

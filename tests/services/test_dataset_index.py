@@ -1,4 +1,4 @@
-"""Reading an index that the doctor wrote: every filter gives what counting by hand gives."""
+"""Reading an index that the quality check wrote: every filter gives what counting by hand gives."""
 
 import itertools
 import random
@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.extensions import socketio
 from app.services.datasets.index import Index
-from app.worker.doctor import Entry, Examination, Picture, examine
+from app.worker.quality import Entry, Examination, ImageRecord, examine
+
+pytestmark = pytest.mark.usefixtures("clock_of_a_server")
 
 IMAGES = 400
 
@@ -21,12 +22,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(4)
     entries = []
     for number in range(IMAGES):
-        rows = [f"{rng.randrange(5)} 0.5 0.5 {rng.uniform(0.01, 0.5):.4f} {rng.uniform(0.01, 0.5):.4f}"
-                for _ in range(rng.randrange(7))]  # fmt: skip
+        rows = [
+            f"{rng.randrange(5)} 0.5 0.5 {rng.uniform(0.01, 0.5):.4f} {rng.uniform(0.01, 0.5):.4f}"
+            for _ in range(rng.randrange(7))
+        ]
         if rng.random() < 0.1:
             rows.append("0 nan 1 1 1")
         split = rng.choice(["train", "train", "val", "test"])
-        found = Picture(f"{number:064x}", 1000 + number, 640, 480, "JPEG", sharpness=rng.random(), thumbnail=True)
+        found = ImageRecord(f"{number:064x}", 1000 + number, 640, 480, "JPEG", sharpness=rng.random(), thumbnail=True)
         if rng.random() < 0.2:
             found.add("warning", "image_blurred", sharpness=0.1, limit=0.3)
         text = "".join(f"{row}\n" for row in rows)
@@ -34,11 +37,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     index = tmp_path_factory.mktemp("with ? and #") / "index.sqlite"
     examine(entries, Examination(list("abcde")), index)
     return index
-
-
-@pytest.fixture(autouse=True)
-def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socketio, "sleep", lambda _seconds: None)
 
 
 def asked(path: Path, **query: Any) -> tuple[list[dict[str, Any]], int]:
@@ -49,8 +47,9 @@ def asked(path: Path, **query: Any) -> tuple[list[dict[str, Any]], int]:
 def everything(path: Path) -> list[dict[str, Any]]:
     found = asked(path)[0]
     for image in found:
-        image["sizes"] = [(item["class"], (item["box"][2] * 640 * item["box"][3] * 480) ** 0.5)
-                          for item in image["objects"]]  # fmt: skip
+        image["sizes"] = [
+            (item["class"], (item["box"][2] * 640 * item["box"][3] * 480) ** 0.5) for item in image["objects"]
+        ]
     return found
 
 
@@ -128,12 +127,22 @@ def test_findings_by_filter(path: Path) -> None:
     ranks = ["error", "warning", "info"]
     assert total == len(rows)
     assert [row["severity"] for row in rows] == sorted((row["severity"] for row in rows), key=ranks.index)
-    for query in ({"severity": "error"}, {"code": "image_blurred"}, {"split": "val"}, {"fixable": True},
-                  {"search": "im01"}, {"fixable": False, "split": "train"}):  # fmt: skip
-        chosen = [row for row in rows if all(
-            query["search"] in (row["file"] or "") if name == "search" else row[name] == value
-            for name, value in query.items()
-        )]  # fmt: skip
+    for query in (
+        {"severity": "error"},
+        {"code": "image_blurred"},
+        {"split": "val"},
+        {"fixable": True},
+        {"search": "im01"},
+        {"fixable": False, "split": "train"},
+    ):
+        chosen = [
+            row
+            for row in rows
+            if all(
+                query["search"] in (row["file"] or "") if name == "search" else row[name] == value
+                for name, value in query.items()
+            )
+        ]
         assert found(**query) == (chosen, len(chosen))
         assert chosen
 

@@ -1,5 +1,6 @@
 """What child processes get of the server's environment."""
 
+import ast
 import json
 import os
 import time
@@ -7,16 +8,46 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SettingError, load_settings
+from app.config import ROOT, SettingError, load_settings
 from app.jobs.environment import PASSED_ON, PassedOn
 from app.jobs.process import Child, child_environment
 
-SECRETS = ["AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "HF_TOKEN", "DATABASE_URL", "SECRET_KEY", "GITHUB_TOKEN",
-           "PGPASSWORD", "WANDB_API_KEY", "ULTRALYTICS_API_KEY", "YOLO_TOKEN", "REDIS_URL",
-           "SSH_AUTH_SOCK", "SMTP_PASS"]  # fmt: skip
-NEEDED = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
-          "MKL_NUM_THREADS", "NCCL_DEBUG", "PYTORCH_CUDA_ALLOC_CONF", "LD_LIBRARY_PATH", "http_proxy", "HTTPS_PROXY",
-          "no_proxy", "SSL_CERT_FILE", "YOLO_VERBOSE", "PYTHONHASHSEED"]  # fmt: skip
+SECRETS = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_PROFILE",
+    "HF_TOKEN",
+    "DATABASE_URL",
+    "SECRET_KEY",
+    "GITHUB_TOKEN",
+    "PGPASSWORD",
+    "WANDB_API_KEY",
+    "ULTRALYTICS_API_KEY",
+    "YOLO_TOKEN",
+    "REDIS_URL",
+    "SSH_AUTH_SOCK",
+    "SMTP_PASS",
+]
+NEEDED = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "CUDA_HOME",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NCCL_DEBUG",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "LD_LIBRARY_PATH",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "YOLO_VERBOSE",
+    "PYTHONHASHSEED",
+]
 
 
 def test_what_is_needed_and_no_secrets() -> None:
@@ -24,9 +55,22 @@ def test_what_is_needed_and_no_secrets() -> None:
     assert set(PassedOn().select(given)) == set(NEEDED)
 
 
+def test_each_child_is_given_one() -> None:
+    """Whoever starts a process of the server says what it gets; children of children inherit that."""
+    missing = []
+    for path in (ROOT / "app").rglob("*.py"):
+        if "worker" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called.startswith(("subprocess.", "os.exec", "os.spawn", "os.system", "os.popen")):
+                missing += [f"{path.name}:{node.lineno}"] * ("env" not in {item.arg for item in node.keywords})
+    assert missing == []
+
+
 def test_the_setting_adds_names() -> None:
     passed = PassedOn()
-    passed.more = load_settings({"CHILD_ENV": "HF_TOKEN, PLUGIN_*"})["CHILD_ENV"]
+    passed.more = load_settings({"CHILD_ENV": "HF_TOKEN, PLUGIN_*"}).CHILD_ENV
     assert set(passed.select(dict.fromkeys(["HF_TOKEN", "HF_HOME", "PLUGIN_A", "MY_PLUGIN_A"], "x"))) == {
         "HF_TOKEN",
         "PLUGIN_A",

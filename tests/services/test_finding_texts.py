@@ -1,4 +1,4 @@
-"""Every code that the doctor gives has its texts, and every fix says what it does."""
+"""Every code that the quality check gives has its texts, and every fix says what it does."""
 
 import re
 from pathlib import Path
@@ -7,18 +7,19 @@ from apiflask import APIFlask
 
 from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
-from app.services.datasets.finding_texts import TEXTS, filled, told_of
-from app.worker.doctor import FIXABLE
+from app.services.datasets.finding_texts import TEXTS, effects, filled, text_of
+from app.worker.quality import FIXABLE
 
 WORKER = Path(__file__).parents[2] / "app/worker"
 
 
 def test_every_code_has_its_texts() -> None:
-    severity = r'(?:add\(|severity": )"(?:error|warning|info)",\s*(?:"code": )?"([a-z_]+)"'
-    calls = severity + r'|about\(name, "\w+", "([a-z_]+)"'
-    used = {one or other for path in (WORKER / "doctor").glob("*.py")
-            for one, other in re.findall(calls, path.read_text())}  # fmt: skip
-    used |= {f"image_{what}" for what in ("scans", "pages")}  # of a TooCostly
+    severity = r'(?:add\(\s*|severity": )"(?:error|warning|info)",\s*(?:"code": )?"([a-z_]+)"'
+    calls = severity + r'|about\(\s*name,\s*"\w+",\s*"([a-z_]+)"'
+    used = {
+        one or other for path in (WORKER / "quality").glob("*.py") for one, other in re.findall(calls, path.read_text())
+    }
+    used |= {f"image_{what}" for what in ("scans", "pages", "tiles", "frames")}  # of a TooCostly
     used |= {"leak", "leak_exact", "leak_source", "near_duplicate", "duplicate_image", "duplicate_conflict"}
     assert len(used) > 35
     assert used == TEXTS.keys()
@@ -26,7 +27,20 @@ def test_every_code_has_its_texts() -> None:
     assert format_texts.FINDINGS.keys() <= CONVERTED.keys()
 
 
+def test_images_that_a_fix_could_not_save_are_told(app: APIFlask) -> None:
+    done = {"images": 2, "rows": 0, "files": ["a.jpg", "b.jpg"], "emptied": 0, "unsaved": 1, "unsaved_files": ["c.jpg"]}
+    nothing = done | {"images": 0, "files": []}
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        both, only = effects({"effects": {"exif_rotated": done, "image_unread": nothing}})
+        (older,) = effects({"effects": {"label_orphan": {"images": 0, "rows": 0, "files": ["a.txt"]}}})
+    said = "1 image stays as it is. Saving it again takes too much time or memory."
+    assert both["message"].endswith(f"2 images fixed, moved or removed. {both['title']}: {said}")
+    assert only["message"] == f"{only['title']}: {said}"
+    assert only["unsaved_files"] == ["c.jpg"]
+    assert (older["message"], older["unsaved"]) == (f"Files removed: {older['title']}.", 0)
+
+
 def test_what_an_older_version_wrote(app: APIFlask) -> None:
     with app.test_request_context():
-        assert str(told_of("unheard_of").title) == "unheard_of"
+        assert str(text_of("unheard_of").title) == "unheard_of"
         assert "%(value)s" in filled(TEXTS["class_float"].message, {})

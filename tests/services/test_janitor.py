@@ -13,7 +13,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Checkpoint, Estimate, IdempotencyKey, Training, now
 from app.services.janitor import Janitor
-from tests.data import valid_dataset, zip_bytes
+from tests.data import change_settings, valid_dataset, zip_bytes
 
 TODAY = now()
 
@@ -65,7 +65,7 @@ WHOLE = 4
 
 
 def test_old_checkpoints_go_and_others_stay(idle_app: APIFlask) -> None:
-    idle_app.config["BACKUP_MODELS"] = "none"
+    change_settings(idle_app, BACKUP_MODELS="none")
     old, failed = ended(idle_app, 31), ended(idle_app, 100, "failed")
     stay = [ended(idle_app, 29), ended(idle_app, 31, important=True), ended(idle_app, 31, "paused")]
     assert sweep(idle_app)["checkpoints"] == 4
@@ -77,11 +77,11 @@ def test_old_checkpoints_go_and_others_stay(idle_app: APIFlask) -> None:
 
 
 def test_for_ever_and_for_those_who_wait(idle_app: APIFlask) -> None:
-    idle_app.config["BACKUP_MODELS"] = "none"
+    change_settings(idle_app, BACKUP_MODELS="none")
     old = ended(idle_app, 1000)
-    idle_app.config["CHECKPOINT_DAYS"] = 0
+    change_settings(idle_app, CHECKPOINT_DAYS=0)
     assert sweep(idle_app)["checkpoints"] == 0
-    idle_app.config["CHECKPOINT_DAYS"] = 1
+    change_settings(idle_app, CHECKPOINT_DAYS=1)
     start = {"kind": "training", "training_id": old, "checkpoint": 6}
     waiting = ended(idle_app, 0, "pending", start=start, end_time=None)
     assert sweep(idle_app)["checkpoints"] == 1
@@ -125,8 +125,8 @@ def test_the_trash_and_missed_backups(idle_app: APIFlask, monkeypatch: pytest.Mo
         asked.append(older_than)
         return [3, 4]
 
-    trainer = idle_app.extensions["services"].trainer
-    monkeypatch.setattr(trainer, "purge_trash", purge)
+    trash = idle_app.extensions["services"].trainer.trash
+    monkeypatch.setattr(trash, "purge_trash", purge)
     number = ended(idle_app, 0, important=True)
     done = sweep(idle_app)
     assert (done["trash"], done["backups"]) == (2, 1)
@@ -140,7 +140,7 @@ def test_one_failure_does_not_stop_the_rest(idle_app: APIFlask, monkeypatch: pyt
     def broken(older_than: datetime) -> list[int]:
         raise OSError("disk")
 
-    monkeypatch.setattr(idle_app.extensions["services"].trainer, "purge_trash", broken)
+    monkeypatch.setattr(idle_app.extensions["services"].trainer.trash, "purge_trash", broken)
     ended(idle_app, 31)
     done = sweep(idle_app)
     assert (done["trash"], done["checkpoints"], done["backups"]) == (0, 2, 0)

@@ -69,8 +69,10 @@ def test_ultralytics_takes_our_limits_and_models(tmp_path: Path, idle_app: APIFl
         [sys.executable, "-c", ASK],
         input=json.dumps({"values": values, "models": list(known)}),
         env=child_environment({"YOLO_CONFIG_DIR": str(tmp_path)}),
-        capture_output=True, text=True, timeout=200,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["wrong"] == []

@@ -12,7 +12,7 @@ from app.database import writing
 from app.events import Failed, Note
 from app.models import Dataset
 from app.services.trainer.apply import apply
-from app.services.trainer.paths import without_folders
+from app.services.trainer.paths import redact_paths
 from tests.services.runs import make, numbered, service
 
 DATA = Path("/srv/big disk/yolo")
@@ -38,21 +38,21 @@ NAMES = {3: "Cars (2)"}
     ],
 )
 def test_paths(text: str, said: str | None) -> None:
-    assert without_folders(text, DATA, NAMES) == (text if said is None else said)
+    assert redact_paths(text, DATA, NAMES) == (text if said is None else said)
 
 
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "data").symlink_to(tmp_path / "disk")
     text = f"{tmp_path}/data/datasets/3/a.jpg, {tmp_path}/disk/datasets/3/b.jpg"
-    assert without_folders(text, tmp_path / "data", NAMES) == "Cars (2)/a.jpg, Cars (2)/b.jpg"
+    assert redact_paths(text, tmp_path / "data", NAMES) == "Cars (2)/a.jpg, Cars (2)/b.jpg"
 
 
 def test_a_traceback_keeps_its_sense() -> None:
     try:
         Path("/no/such/folder/x").read_text()
     except FileNotFoundError:
-        told = without_folders(traceback.format_exc(), DATA)
+        told = redact_paths(traceback.format_exc(), DATA)
     assert 'File "tests/services/test_paths.py", line' in told
     assert 'File "pathlib.py", line' in told
     assert told.endswith("No such file or directory: '…/x'\n")
@@ -61,7 +61,7 @@ def test_a_traceback_keeps_its_sense() -> None:
 
 def test_a_long_line_takes_no_time() -> None:
     line = "/" + "ab/" * 50_000 + " " + "━" * 100_000 + "'" * 1000 + "x" * 100_000
-    assert len(without_folders(line, DATA)) < len(line)
+    assert len(redact_paths(line, DATA)) < len(line)
 
 
 def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_no_folder_of_ours_is_told(idle_app: APIFlask, tmp_path: Path) -> None:
     dataset_id = client.get(f"/api/trainings/{training_id}").json["dataset_id"]
     images = Path(idle_app.config["DATASETS_DIR"]) / str(dataset_id) / "images/val"
     error = f"Dataset '{images.parents[1]}/dataset.yaml' error: images not found, missing path '{images}'"
-    directory = service(idle_app).attempt_dir(training_id, 1)
+    directory = service(idle_app).store.attempt_dir(training_id, 1)
     directory.mkdir(parents=True)
     (directory / "worker.log").write_text(f"val: Scanning {images}... 0 images\n")
     note = Note("weights_rejected", {"name": "x.pt", "reason": f"no {images}"})

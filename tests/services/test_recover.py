@@ -10,17 +10,21 @@ from apiflask import APIFlask
 from sqlalchemy import select
 
 from app.database import writing
-from app.events import CheckpointSaved, Envelope, Event, Failed, Note, Paused, Started
+from app.events import CheckpointSaved, Envelope, Event, Failed, Note, Paused, Stage, Started
 from app.extensions import db
+from app.jobs.disk import DiskSpace
+from app.jobs.process import Child, oom_kills
+from app.jobs.recovery import classify
 from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
-from app.services.dispatch import Dispatcher, Room
 from app.services.trainer import recover
 from app.services.trainer.apply import apply
 from app.services.trainer.messages import Message
-from tests.services.runs import STARTED, epoch, make, numbered, row_of, service
+from app.services.trainer.texts import NOTES, STARTS_OVER, failure, note
+from tests.data import change_settings
+from tests.services.runs import STARTED, claim, epoch, make, numbered, row_of, service
 
-PLENTY = Room(10**12, 10**9)
-FULL = Room(2**29 + 10**6, 10**9)
+PLENTY = DiskSpace(10**12, 10**9)
+FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 
 def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[Message]:
@@ -29,7 +33,7 @@ def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list
 
 
 def keep_checkpoint(app: APIFlask, training_id: int, number: int) -> None:
-    path = service(app).folder(training_id) / "checkpoints" / f"epoch-{number}.pt"
+    path = service(app).store.folder(training_id) / "checkpoints" / f"epoch-{number}.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("data.pkl", b"x")
@@ -43,7 +47,7 @@ def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(idle_app: AP
     training_id = make(idle_app)
     keep_checkpoint(idle_app, training_id, 9)
     keep_checkpoint(idle_app, training_id, 10)
-    torn = service(idle_app).folder(training_id) / "checkpoints" / "epoch-11.pt"
+    torn = service(idle_app).store.folder(training_id) / "checkpoints" / "epoch-11.pt"
     torn.write_bytes(b"PK half")
     messages = say(idle_app, training_id, STARTED, epoch(1), Failed("killed", "signal 9"))
     row = row_of(idle_app, training_id)
@@ -51,6 +55,19 @@ def test_a_killed_training_goes_on_from_its_newest_whole_checkpoint(idle_app: AP
     assert codes(row)[-1] == "restarted_killed"
     assert (row.error, row.end_time) == (None, None)
     assert "training_error" not in [item.event for item in messages]
+
+
+def test_a_training_whose_program_was_replaced_goes_on(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    say(idle_app, training_id, STARTED, epoch(1), Failed("program_changed", "No module named 'app.worker.gone'"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.restarts, codes(row)[-1]) == ("pending", 1, "restarted_program_changed")
+
+
+def test_a_child_of_an_earlier_server_whose_program_was_replaced(tmp_path: Path) -> None:
+    """Its exit status is nobody's: what it printed says why."""
+    (tmp_path / "worker.log").write_text("Epoch 1\nModuleNotFoundError: No module named 'app.worker.gone'\n")
+    assert classify(Child(tmp_path, 0, 0.0), oom_kills()).kind == "program_changed"
 
 
 def test_it_fails_after_three_tries_at_the_same_place(idle_app: APIFlask) -> None:
@@ -71,11 +88,7 @@ def test_a_new_epoch_counts_as_getting_on(idle_app: APIFlask) -> None:
 
 
 def run_again(app: APIFlask, training_id: int) -> None:
-    dispatcher = Dispatcher([], lambda claim: None)
-    with app.app_context():
-        claim = dispatcher.claim(PLENTY)
-    assert claim is not None
-    assert claim.training_id == training_id
+    assert claim(app, PLENTY) == [training_id]
 
 
 def test_out_of_memory_halves_the_batch_three_times(idle_app: APIFlask) -> None:
@@ -93,6 +106,26 @@ def test_out_of_memory_halves_the_batch_three_times(idle_app: APIFlask) -> None:
     assert (row.status, row.error_kind, row.end_time is None) == ("failed", "out_of_memory", False)
 
 
+@pytest.mark.parametrize("stage", ["importing", "weights", "dataset"])
+@pytest.mark.parametrize(
+    ("limit", "kind", "advice"), [(700 * 2**20, "memory_limit", "TRAINING_MEMORY_LIMIT"), (0, "memory_start", "Close")]
+)
+def test_memory_that_does_not_suffice_to_load_is_no_matter_of_the_batch(
+    idle_app: APIFlask, stage: str, limit: int, kind: str, advice: str
+) -> None:
+    change_settings(idle_app, TRAINING_MEMORY_LIMIT=limit)
+    training_id = make(idle_app, batch_size=16)
+    messages = say(idle_app, training_id, Stage(stage), Failed("out_of_memory", "MemoryError"))
+    row = row_of(idle_app, training_id)
+    assert (row.status, row.error_kind, row.halvings, codes(row)) == ("failed", kind, 0, [])
+    assert next(item for item in messages if item.event == "training_error").payload["kind"] == kind
+    with idle_app.test_request_context(headers={"Accept-Language": "en"}):
+        assert advice in str(failure(kind, row.error))
+    again = make(idle_app, batch_size=16)
+    say(idle_app, again, Stage(stage), STARTED, Failed("out_of_memory", "MemoryError"))
+    assert row_of(idle_app, again).batch_now == 8
+
+
 @pytest.mark.parametrize(("batch", "devices", "smaller"), [(16, ["0", "1"], 8), (6, ["0", "1"], 2), (1, ["cpu"], None)])
 def test_the_batch_fits_the_devices(idle_app: APIFlask, batch: int, devices: list[str], smaller: int | None) -> None:
     training_id = make(idle_app, batch_size=batch, devices=devices)
@@ -108,7 +141,7 @@ def test_a_full_disk_pauses_until_there_is_room(idle_app: APIFlask) -> None:
     assert (row.status, row.pause_reason, row.resume_from) == ("paused", "disk", "checkpoints/epoch-2.pt")
     with idle_app.app_context():
         assert recover.after_disk(FULL) == []
-        assert recover.after_disk(Room(10**9, 10**9)) == [], "its next checkpoint would fill it again"
+        assert recover.after_disk(DiskSpace(10**9, 10**9)) == [], "its next checkpoint would fill it again"
         told = recover.after_disk(PLENTY)
     row = row_of(idle_app, training_id)
     assert (row.status, row.resume_from) == ("pending", "checkpoints/epoch-2.pt")
@@ -175,10 +208,7 @@ def test_why_weights_are_not_used_is_said_in_the_readers_language(idle_app: APIF
 def test_a_stalled_training_goes_behind_the_others(idle_app: APIFlask) -> None:
     training_id, other = make(idle_app), make(idle_app, "pending")
     say(idle_app, training_id, Failed("stalled", "no heartbeat for 60 s"))
-    with idle_app.app_context():
-        claim = Dispatcher([], lambda claim: None).claim(PLENTY)
-    assert claim is not None
-    assert claim.training_id == other
+    assert claim(idle_app, PLENTY) == [other]
 
 
 def test_epochs_beyond_the_checkpoint_come_again(idle_app: APIFlask) -> None:
@@ -235,7 +265,19 @@ def test_a_note_is_kept_and_told(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
     with idle_app.app_context(), writing() as session:
         row = session.get(Training, training_id)
-        messages = recover.noted(row, "disk_low", free=1, needed=2)
+        messages = recover.add_note(row, "disk_low", free=1, needed=2)
         assert [(item.payload["code"], item.payload["level"]) for item in messages] == [("disk_low", "warning")]
     assert codes(row_of(idle_app, training_id)) == ["disk_low"]
-    assert Path(service(idle_app).folder(training_id)).name == str(training_id)
+    assert Path(service(idle_app).store.folder(training_id)).name == str(training_id)
+
+
+def test_before_the_first_epoch_a_run_starts_over(idle_app: APIFlask) -> None:
+    """Not "after epoch 0", which nobody has seen."""
+    with idle_app.test_request_context(headers={"Accept-Language": "en"}):
+        for code in STARTS_OVER:
+            first, later = (note(code, {"epoch": epoch, "batch": 8, "smaller": 4}) for epoch in (0, 3))
+            assert "epoch 0" not in first
+            assert "starts over" in first
+            assert "after epoch 3" in later
+        named = {code for code, text in NOTES.items() if "after epoch %(epoch)s" in str(text)}
+        assert named - {"resumed"} == STARTS_OVER.keys(), "a run resumes from a checkpoint, which an epoch has left"

@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from apiflask import APIFlask
@@ -13,9 +14,11 @@ from app.events import (
     Progress,
     encode,
 )
+from app.jobs import watch
 from app.models import Training
-from app.services.trainer import recover, supervise
-from tests.services.runs import RUN, STARTED, FakeWorker, make, service, wait, write_events
+from app.services.trainer import recover
+from app.services.trainer.transitions import new_job
+from tests.services.runs import RUN, STARTED, FakeWorker, make, restart, service, wait, write_events
 
 
 @pytest.fixture
@@ -34,19 +37,17 @@ def fake() -> Iterator[Callable[..., FakeWorker]]:
 
 def test_restart_applies_the_rest(app: APIFlask) -> None:
     """The child ended while no server ran: what it said is applied, from where the last server had come to."""
-    training_id = make(app, pid=999_999_9, pid_started=1.0)
-    write_events(service(app).attempt_dir(training_id, 1), RUN)
-    with app.app_context():
-        service(app).reconcile()
+    training_id = make(app)
+    write_events(service(app).store.attempt_dir(training_id, 1), RUN)
+    restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
     assert (row.status, row.current_epoch) == ("completed", 3)
 
 
 def test_restart_finds_a_dead_child(app: APIFlask) -> None:
-    training_id = make(app, pid=999_999_9, pid_started=1.0, restarts=recover.TRIES)
-    write_events(service(app).attempt_dir(training_id, 1), RUN[:5])
-    with app.app_context():
-        service(app).reconcile()
+    training_id = make(app, restarts=recover.TRIES)
+    write_events(service(app).store.attempt_dir(training_id, 1), RUN[:5])
+    restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
     assert (row.status, row.error_kind, row.progress) == ("failed", "killed", {"stage": "failed"})
     assert row.end_time is not None
@@ -55,15 +56,15 @@ def test_restart_finds_a_dead_child(app: APIFlask) -> None:
 @pytest.mark.parametrize("known", [True, False], ids=["pid in the row", "server died before it kept the pid"])
 def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeWorker], known: bool) -> None:
     training_id = make(app)
-    directory = service(app).attempt_dir(training_id, 1)
+    directory = service(app).store.attempt_dir(training_id, 1)
     worker = fake(directory)
     if known:
         with app.app_context(), writing() as session:
-            row = session.get_one(Training, training_id)
-            row.pid, row.pid_started = worker.pid, worker.started
+            job = new_job(session.get_one(Training, training_id))
+            job.runner = {"host": "here", "pid": worker.pid, "started": worker.started}
+            session.add(job)
     write_events(directory, RUN[:6])
-    with app.app_context():
-        service(app).reconcile()
+    restart(app)
     wait(app, training_id, lambda row: row.current_epoch == 1)
     write_events(directory, RUN[6:], 7)
     wait(app, training_id, lambda row: row.status == "completed")
@@ -78,13 +79,13 @@ def test_restart_follows_a_living_child(app: APIFlask, fake: Callable[..., FakeW
 def test_a_child_that_ignores_everything_is_killed(
     app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervise, "ASK_S", 0.3)
-    monkeypatch.setattr(supervise, "TERM_S", 0.3)
+    monkeypatch.setattr(watch, "ASK_S", 0.3)
+    monkeypatch.setattr(watch, "TERM_S", 0.3)
     training_id = make(app)
     code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
-    worker = fake(service(app).attempt_dir(training_id, 1), code)
+    worker = fake(service(app).store.attempt_dir(training_id, 1), code)
+    restart(app)
     with app.app_context():
-        service(app).reconcile()
         assert service(app).cancel_training(training_id) == "running"
     assert wait(app, training_id, lambda row: row.status != "running").status == "cancelled"
     assert worker.process.wait(5) == -signal.SIGKILL
@@ -93,12 +94,11 @@ def test_a_child_that_ignores_everything_is_killed(
 def test_a_child_without_a_pulse_is_killed(
     app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervise, "SILENT_S", 1.0)
+    monkeypatch.setattr(watch, "SILENT_S", 1.0)
     training_id = make(app, restarts=recover.TRIES)
-    worker = fake(service(app).attempt_dir(training_id, 1))
+    worker = fake(service(app).store.attempt_dir(training_id, 1))
     worker.process.send_signal(signal.SIGSTOP)
-    with app.app_context():
-        service(app).reconcile()
+    restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
     assert (row.status, row.error_kind) == ("failed", "stalled")
     assert worker.process.wait(5) == -signal.SIGKILL
@@ -107,9 +107,10 @@ def test_a_child_without_a_pulse_is_killed(
 def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
     app: APIFlask, fake: Callable[..., FakeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervise, "IDLE_S", 1.0)
+    kind = service(app).jobs.kind
+    app.extensions["services"].jobs.register(replace(kind, idle_s=1.0))
     training_id = make(app, restarts=recover.TRIES)
-    directory = service(app).attempt_dir(training_id, 1)
+    directory = service(app).store.attempt_dir(training_id, 1)
     code = (
         "import itertools, pathlib, sys, time\n"
         "from app.events import Figures, encode\n"
@@ -123,8 +124,7 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "events.jsonl").write_text(encode(STARTED, 1) + encode(Progress(1, 1, 9, 0.5), 2))
     fake(directory, code)
-    with app.app_context():
-        service(app).reconcile()
+    restart(app)
     row = wait(app, training_id, lambda row: row.status != "running")
     assert (row.status, row.error_kind, row.error) == ("failed", "stalled", "no batch for 1 s")
 
@@ -132,12 +132,11 @@ def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(
 def test_a_damaged_event_file_costs_its_lines(app: APIFlask, fake: Callable[..., FakeWorker]) -> None:
     """Cut and filled with garbage while the child writes: what is said before and after counts; the page is told."""
     training_id = make(app)
-    directory = service(app).attempt_dir(training_id, 1)
+    directory = service(app).store.attempt_dir(training_id, 1)
     path = directory / "events.jsonl"
     fake(directory)
     path.write_text(encode(STARTED, 1) + encode(Progress(1, 1, 9, 0.5), 2))
-    with app.app_context():
-        service(app).reconcile()
+    restart(app)
     wait(app, training_id, lambda row: row.event_seq == 2)
     path.write_bytes(b"\xff\x00 garbage\n" + b'{"seq": "x", "type": "Epoch"}\n')
     wait(app, training_id, lambda row: any(note["code"] == "events_damaged" for note in row.notes))

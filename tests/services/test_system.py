@@ -1,5 +1,6 @@
 """Figures of the machine: rates, processes, devices, the database's times, the log's end; and their endpoints."""
 
+import json
 import os
 import re
 import signal
@@ -17,6 +18,7 @@ from sqlalchemy import text
 
 from app.database import writing
 from app.extensions import db
+from app.jobs import Job
 from app.jobs.process import Child
 from app.models import Training
 from app.services.system import exposition, logs
@@ -24,7 +26,9 @@ from app.services.system.database import QueryTimes
 from app.services.system.gpus import gpu
 from app.services.system.processes import child_of, devices, look, training_of
 from app.services.system.rates import Processor, Rates
-from tests.data import valid_dataset
+from scripts.local_server import ROOT
+from tests.data import change_settings, valid_dataset
+from tests.services.runs import claim, make
 
 LOG = """the rest of another
 2026-01-02 03:04:05,678 [INFO] yolo.training: training 1 created
@@ -96,11 +100,15 @@ def test_every_query_is_timed(idle_app: APIFlask) -> None:
 
 
 def test_children_are_told_by_their_command(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "app.worker.train", str(tmp_path / "models" / "7" / "attempts" / "1")]
+    directory = tmp_path / "models" / "7" / "attempts" / "1"
+    directory.mkdir(parents=True)
+    (directory / "spec.json").write_text('{"program": "train"}')
+    command = [sys.executable, "-m", "app.worker.run", str(directory)]
     program, folder = child_of(command)
     assert (program, training_of(folder, tmp_path)) == ("train", 7)
-    assert child_of([sys.executable, "-m", "app.worker.predict", "12"]) == ("predict", None)
-    assert child_of(["python", "-c", "import app.worker.train"]) == (None, None)
+    ready = [sys.executable, "-m", "app.worker.run", "--prewarm", "import_dataset", "/data/jobs/1"]
+    assert child_of(ready) == ("import_dataset", Path("/data/jobs/1"))
+    assert child_of(["python", "-c", "import app.worker.run"]) == (None, None)
     assert training_of(tmp_path / "tmp" / "x", tmp_path) is None
 
 
@@ -166,8 +174,19 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
     assert len(found["cpu"]["each"]) >= 1
     assert client.get("/api/system/logs?level=DEBUG").json["entries"]
     assert client.get("/api/system/logs?level=LOUD").status_code == 422
-    idle_app.config["METRICS_ENABLED"] = False
+    change_settings(idle_app, METRICS_ENABLED=False)
     assert client.get("/api/system/logs").status_code == client.get("/api/system").status_code == 404
+
+
+def test_a_device_names_the_runs_that_train_on_it(idle_app: APIFlask) -> None:
+    """And not those that something else there is about."""
+    ended, running = make(idle_app, status="cancelled"), make(idle_app, status="pending")
+    assert claim(idle_app) == [running]
+    with idle_app.app_context(), writing() as session:
+        about = {"subject_type": "training", "subject_id": ended}
+        session.add(Job(kind="evaluate", params={}, status="running", devices=["cpu"], **about))
+    (device,) = idle_app.test_client().get("/api/system").json["devices"]
+    assert [item["id"] for item in device["trainings"]] == [running]
 
 
 SAMPLE = re.compile(r'yolo_(\w+)(\{(?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+\})? (-?[\d.e+-]+)')
@@ -199,7 +218,7 @@ def test_figures_for_prometheus(idle_app: APIFlask) -> None:
     assert found['disk_bytes{kind="total"}'] > found['disk_bytes{kind="free"}'] > 0
     assert 0 < found['database_query_seconds{quantile="0.5"}'] <= found['database_query_seconds{quantile="1"}'] < 60
     assert not any(name.startswith("gpu") for name in found)
-    idle_app.config["METRICS_ENABLED"] = False
+    change_settings(idle_app, METRICS_ENABLED=False)
     assert client.get("/metrics").status_code == 404
 
 
@@ -210,6 +229,33 @@ def test_gpus_for_prometheus(idle_app: APIFlask) -> None:
     found = samples(exposition.exposition(figures))
     mine = r'gpu="0",name="A \"b\" \\ c"'
     assert found[f"gpu_usage_ratio{{{mine}}}"] == 0.5
-    assert found[f'gpu_memory_bytes{{{mine},kind="used"}}'] == 2**36 + 1
+    named = mine.replace(",", ',kind="used",')
+    assert found[f"gpu_memory_bytes{{{named}}}"] == 2**36 + 1
     assert found[f"gpu_power_watts{{{mine}}}"] == 71.5
     assert not any(name.startswith("gpu_temperature") for name in found), "it does not tell"
+
+
+def test_the_room_hears_of_jobs(idle_app: APIFlask) -> None:
+    """What goes through the socket is JSON, with times and all."""
+    training_id = make(idle_app, "pending")
+    with idle_app.app_context():
+        services = idle_app.extensions["services"]
+        services.trainer.reconcile()
+        (job,) = json.loads(json.dumps(services.system.as_json()))["jobs"]
+    assert (job["kind"], job["subject"]["id"], job["status"]) == ("training", training_id, "pending")
+    assert job["created_at"].endswith("Z")
+
+
+def named(script: str, constant: str) -> set[str]:
+    """The keys of an object in one of the pages' scripts."""
+    source = (ROOT / "app" / "static" / "js" / script).read_text(encoding="utf-8")
+    block = source[source.index(f"const {constant} = {{") :]
+    return set(re.findall(r"^  (\w+): \(\) =>", block[: block.index("\n};")], re.M))
+
+
+def test_the_page_has_a_name_for_each_program_and_kind_of_job(idle_app: APIFlask) -> None:
+    """Else it would show `split_preview` in the middle of its sentences."""
+    programs = {path.stem for path in (ROOT / "app" / "worker" / "programs").glob("[a-z]*.py")}
+    assert programs - named("pages/system.js", "PROGRAMS") == set()
+    kinds = set(idle_app.extensions["services"].jobs.kinds.names())
+    assert kinds - named("ui/jobs.js", "KINDS") == set()

@@ -60,7 +60,7 @@ def test_keypoints_stay_when_the_data_is_moved(client: FlaskClient, app: APIFlas
     path.write_text(path.read_text().replace(before["path"], "/elsewhere"))
     assert written(app, found)["path"] == "/elsewhere"
     with app.app_context():
-        held.datasets.reconcile()
+        held.datasets.restart.reconcile()
     assert written(app, found) == before
 
 
@@ -109,10 +109,15 @@ def content_of(name: str) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "text",
     [
-        "kpt_shape: 17\n", "kpt_shape: [17]\n", "kpt_shape: [17, 4]\n", "kpt_shape: [0, 3]\n", "kpt_shape: [1e9, 3]\n",
-        "kpt_shape: [2, 3]\nflip_idx: [0, 0]\n", "kpt_shape: [2, 3]\nflip_idx: {a: b}\n",
+        "kpt_shape: 17\n",
+        "kpt_shape: [17]\n",
+        "kpt_shape: [17, 4]\n",
+        "kpt_shape: [0, 3]\n",
+        "kpt_shape: [1e9, 3]\n",
+        "kpt_shape: [2, 3]\nflip_idx: [0, 0]\n",
+        "kpt_shape: [2, 3]\nflip_idx: {a: b}\n",
     ],
-)  # fmt: skip
+)
 def test_keypoints_that_cannot_be(client: FlaskClient, text: str) -> None:
     assert "data.yaml" in upload(client, labelled("pose", text), 422)["detail"]
 

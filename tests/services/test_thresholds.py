@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.metrics import WORTH
 from app.services.trainer.thresholds import thresholds
 
 X = [place / 100 for place in range(101)]
@@ -39,7 +40,7 @@ def evaluations(draw: st.DrawFn) -> dict[str, Any]:
 @given(evaluations())
 def test_each_row_keeps_its_promise_and_none_is_worse_in_both(case: dict[str, Any]) -> None:
     rows = thresholds(case)
-    if not case["best"]["f1"]:
+    if case["best"]["f1"] < WORTH:
         assert rows == []
         return
     by_name = {row["name"]: row for row in rows}
@@ -79,3 +80,9 @@ def test_a_good_model_is_not_turned_upside_down() -> None:
 def test_what_was_never_detected_has_no_threshold() -> None:
     assert thresholds({"best": None, "curves": None}) == []
     assert thresholds(evaluation([0.0] * 101, [0.0] * 101)) == []
+
+
+def test_no_threshold_is_recommended_for_a_model_that_detects_next_to_nothing() -> None:
+    """With 1% of detections correct, "use a threshold of 0.00" would be advice to nobody's benefit."""
+    assert thresholds(evaluation([0.0094] * 101, [0.62] * 101)) == []
+    assert [row["name"] for row in thresholds(evaluation([0.3] * 101, [0.62] * 101))] == ["balanced"]

@@ -3,22 +3,23 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from app.events import (
-    Failed,
-)
+from app.events import Event, Failed, Figures, Progress
 from app.extensions import db
 from app.jobs import process
 from app.jobs.process import Child
+from app.jobs.recovery import classify
 from app.models import Checkpoint, Training, TrainingMetric
 from app.services.trainer import params, recover
 from app.services.trainer.apply import apply
-from app.services.trainer.supervise import cause_of_death, plain, read_log
-from tests.services.runs import RUN, make, numbered, service
+from app.services.trainer.messages import LogPiece
+from app.services.trainer.output import read_log, without_controls
+from tests.services.runs import RUN, STARTED, epoch, make, numbered, service
 
 
 def test_each_event_is_applied_once(idle_app: APIFlask) -> None:
@@ -69,6 +70,10 @@ def test_a_failed_transaction_leaves_nothing(idle_app: APIFlask, monkeypatch: py
         ("raise SystemExit(0)", "", "code"),
         ("raise SystemExit(1)", "OSError: [Errno 28] No space left on device", "disk_full"),
         ("raise SystemExit(1)", "torch.OutOfMemoryError: CUDA out of memory. Tried", "out_of_memory"),
+        ("raise SystemExit(1)", "ModuleNotFoundError: No module named 'app.worker.gone'\n", "program_changed"),
+        ("raise SystemExit(1)", "ImportError: cannot import name 'x' from 'app.core' (/a/app)", "program_changed"),
+        ("raise SystemExit(1)", "ModuleNotFoundError: No module named 'apples'", "code"),
+        ("raise SystemExit(1)", "OpenBLAS error: Memory allocation still failed after 10 retries", "out_of_memory"),
     ],
 )
 def test_every_silent_end_has_a_cause(
@@ -78,7 +83,7 @@ def test_every_silent_end_has_a_cause(
     popen = subprocess.Popen([sys.executable, "-c", code])
     popen.wait()
     monkeypatch.setitem(process._started, popen.pid, popen)
-    cause = cause_of_death(Child(tmp_path, popen.pid, 0.0))
+    cause = classify(Child(tmp_path, popen.pid, 0.0), process.oom_kills())
     assert cause.kind == kind
     assert cause.error
     assert cause.traceback == output
@@ -104,7 +109,7 @@ def test_log_in_whole_plain_lines(tmp_path: Path) -> None:
     text, offset = read_log(tmp_path, 0, 1000)
     assert text == "bold\n100%\n"
     assert read_log(tmp_path, offset, 1000) == ("", offset)
-    assert plain("a\r\nb") == "a\nb"
+    assert without_controls("a\r\nb") == "a\nb"
 
 
 def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
@@ -115,3 +120,35 @@ def test_failure_texts_name_a_way_out(idle_app: APIFlask) -> None:
     assert shown["error_kind"] == "out_of_memory"
     assert "CUDA out of memory" in shown["error"]
     assert len(shown["error"]) > len("CUDA out of memory") + 20
+
+
+def test_progress_figures_and_log_wait_for_no_disk(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that waits for the disk is for what must not be lost: an epoch, a checkpoint, a note, an ending."""
+    waited: list[int] = []
+
+    def look(session: Any) -> None:
+        waited.append(session.connection().exec_driver_sql("PRAGMA synchronous").scalar())
+
+    event.listen(db.session, "before_commit", look)
+    training_id = make(idle_app)
+    waited.clear()
+    figures = Figures(1.0, 1, 2, 3, 4.0, 5.0, 6.0, 7.0)
+    batches: list[list[Event]] = [
+        [STARTED],
+        [Progress(1, 1, 2, 3.5)],
+        [figures],
+        [],
+        [Progress(1, 2, 2, 3.0), figures],
+        [epoch(1)],
+    ]
+    try:
+        with idle_app.app_context():
+            first = 1
+            for batch in batches:
+                log = None if batch else LogPiece(1, 0, 5, "line\n")
+                apply(training_id, 1, numbered(batch, first), log)
+                first += len(batch)
+    finally:
+        event.remove(db.session, "before_commit", look)
+    normal, full = 1, 2
+    assert waited == [full, normal, normal, normal, normal, full]

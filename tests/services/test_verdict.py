@@ -1,6 +1,8 @@
 """The verdict on ended trainings: what it says of good and bad models, and the cause of one that learned nothing."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from apiflask import APIFlask
 
 from app.services.trainer.learning import ENOUGH, FEW_SCRATCH, Schedule, early_signs, why_nothing
 from app.services.trainer.levels import LEVELS, level_of
-from app.services.trainer.verdict.judge import Facts, judge
+from app.services.trainer.verdict.judge import RunFacts, judge
 from app.services.trainer.verdict.texts import STEPS, USES, written
 
 SCRATCH = Schedule(iterations=15, scratch=True)
@@ -18,20 +20,37 @@ CLASSES = [
     {"class": 2, "ap50": 0.99, "ap95": 0.9, "precision": 0.9, "recall": 0.9, "instances": 66},
 ]
 MATRIX = [[0, 0, 61], [0, 1, 27], [1, 1, 60], [3, 1, 3], [3, 0, 7], [2, 2, 66], [0, 3, 2]]
-EVALUATION = {"names": ["circle", "square", "triangle"], "matrix": MATRIX, "images": 60, "objects": 224,
-              "best": {"confidence": 0.43}}  # fmt: skip
+EVALUATION = {
+    "names": ["circle", "square", "triangle"],
+    "matrix": MATRIX,
+    "images": 60,
+    "objects": 224,
+    "best": {"confidence": 0.43, "f1": 0.85},
+}
 
 
 def epochs(losses: list[float], map50: float | None = 0.0) -> list[dict[str, Any]]:
     return [{"epoch": n, "loss": loss, "map50": map50, "parts": {}} for n, loss in enumerate(losses, 1)]
 
 
-def facts(map50: float | None, **changes: Any) -> Facts:
+def facts(map50: float | None, **changes: Any) -> RunFacts:
     """A completed run of 40 epochs whose best was the 20th."""
     best = None if map50 is None else {"epoch": 20, "map50": map50, "map95": map50 * 0.7, "parts": {}}
-    made = Facts("detect", "completed", EVALUATION["names"], best and best | {"classes": CLASSES},
-                 epochs([8.0 - n / 10 for n in range(40)], map50), 40, 40, SCRATCH, 60, True, EVALUATION,
-                 {0: 300, 1: 20, 2: 300}, actions=frozenset({"extend", "clone"}))  # fmt: skip
+    made = RunFacts(
+        "detect",
+        "completed",
+        EVALUATION["names"],
+        best and best | {"classes": CLASSES},
+        epochs([8.0 - n / 10 for n in range(40)], map50),
+        40,
+        40,
+        SCRATCH,
+        60,
+        True,
+        EVALUATION,
+        {0: 300, 1: 20, 2: 300},
+        actions=frozenset({"extend", "clone"}),
+    )
     return replace(made, **changes)
 
 
@@ -140,7 +159,7 @@ def test_a_classification_is_measured_against_chance() -> None:
     assert (verdict["weakest"]["name"], verdict["weakest"]["metric"]) == ("circle", "recall")
 
 
-def classified(count: int) -> Facts:
+def classified(count: int) -> RunFacts:
     best = {"epoch": 2, "map50": None, "map95": None, "parts": {"metrics/accuracy_top1": 0.3}, "classes": []}
     return facts(None, task="classify", best=best, evaluation=None, epochs=epochs([1.1] * count, None), done=count)
 
@@ -167,8 +186,11 @@ def test_counts_have_separators(idle_app: APIFlask) -> None:
     [
         ("data", {"clone"}, "see_issues"),
         ("out_of_memory", {"clone"}, "smaller"),
+        ("memory_limit", {"retry"}, "raise_memory_limit"),
+        ("memory_start", {"retry"}, "free_memory"),
         ("disk_full", {"retry"}, "free_disk"),
         ("weights", {"clone"}, "other_weights"),
+        ("files_missing", {"retry"}, "restore_files"),
         ("killed", {"resume"}, "resume"),
         ("code", {"retry"}, "read_log"),
     ],
@@ -182,22 +204,36 @@ def test_what_helps_a_failed_run(kind: str, actions: set[str], expected: str) ->
 def test_a_stopped_run_goes_on_where_it_can() -> None:
     stopped = facts(0.6, status="cancelled", done=21, planned=40, actions=frozenset({"resume", "retry", "clone"}))
     assert codes(judge(stopped))[0] == "resume_rest"
-    weak = replace(stopped, best={"epoch": 5, "map50": 0.03, "map95": 0.0, "parts": {}, "classes": []}, done=10,
-                   epochs=epochs([9.0] * 10, 0.03))  # fmt: skip
+    weak = replace(
+        stopped,
+        best={"epoch": 5, "map50": 0.03, "map95": 0.0, "parts": {}, "classes": []},
+        done=10,
+        epochs=epochs([9.0] * 10, 0.03),
+    )
     assert codes(judge(weak)) == ["resume_rest", "pretrained"], "what is left first, then the way from the start"
     nothing = facts(None, status="cancelled", done=0, epochs=[], weights=False, evaluation=None)
     assert codes(judge(nothing)) == ["again"]
 
 
+KINDS = ("data", "out_of_memory", "memory_limit", "memory_start", "disk_full", "weights", "files_missing")
 VERDICTS = [
-    facts(0.9), facts(0.6), facts(0.2), facts(None), facts(None, weights=False, evaluation=None, epochs=[], done=0),
-    facts(0.0, epochs=epochs([9.0] * 40)), facts(0.0, epochs=epochs([9.0]), done=1),
+    facts(0.9),
+    facts(0.6),
+    facts(0.2),
+    facts(None),
+    facts(None, weights=False, evaluation=None, epochs=[], done=0),
+    facts(0.0, epochs=epochs([9.0] * 40)),
+    facts(0.0, epochs=epochs([9.0]), done=1),
     facts(0.0, schedule=Schedule(15, False), epochs=epochs([9.0]), done=1),
-    facts(0.0, advice=frozenset({"diverging"})), facts(0.6, advice=frozenset({"overfitting"})),
-    facts(0.6, status="cancelled", done=21, actions=frozenset({"resume"})), facts(0.6, evaluation=None),
-    *(facts(0.6, status="failed", error_kind=kind) for kind in ("data", "out_of_memory", "disk_full", "weights")),
-    facts(0.6, status="failed", error_kind="code"), classified(2), classified(40),
-]  # fmt: skip
+    facts(0.0, advice=frozenset({"diverging"})),
+    facts(0.6, advice=frozenset({"overfitting"})),
+    facts(0.6, status="cancelled", done=21, actions=frozenset({"resume"})),
+    facts(0.6, evaluation=None),
+    *(facts(0.6, status="failed", error_kind=kind) for kind in KINDS),
+    facts(0.6, status="failed", error_kind="code"),
+    classified(2),
+    classified(40),
+]
 
 
 @pytest.mark.parametrize("language", ["en", "pt-BR"])
@@ -220,3 +256,27 @@ def test_every_sentence_is_used() -> None:
     assert given <= STEPS.keys() | {"add_epochs", "resume_rest", "train_longer", "more_validation"}
     assert {judge(one)["use"] for one in VERDICTS} <= USES.keys()
     assert set(LEVELS) == {"detect", "segment", "pose", "obb", "classify"}
+
+
+def test_wrong_labels_are_not_trained_longer() -> None:
+    """A real run on shuffled labels: mAP50 0.011 in one of the last epochs, as if it were still getting better."""
+    run = json.loads((Path(__file__).parents[1] / "recorded" / "labels_shuffled.json").read_text())
+    best = max(run["epochs"], key=lambda item: item["fitness"])
+    weak = EVALUATION | {"best": {"confidence": 0.0, "precision": 0.0094, "recall": 0.6213, "f1": 0.0185}}
+    verdict = judge(
+        facts(None, best=best, epochs=run["epochs"], planned=60, done=60, evaluation=weak, schedule=Schedule(8, True))
+    )
+    assert (verdict["level"], verdict["cause"]["code"], codes(verdict)) == ("low", "labels", ["check_labels"])
+    assert verdict["confidence"] is None, "no threshold makes it useful"
+
+
+def test_a_half_is_rounded_as_the_cards_round_it(idle_app: APIFlask) -> None:
+    """0.6605 of a real run was 0.660 in the verdict and 0.661 on its card."""
+    with idle_app.test_request_context(headers={"Accept-Language": "en"}):
+        assert "mAP50 0.661 in the best epoch" in written(judge(facts(0.6605)))["metric"]["message"]
+        assert "mAP50 0.123 in the best epoch" in written(judge(facts(0.1234)))["metric"]["message"]
+
+
+def test_uploaded_weights_are_evaluated_not_trained_again() -> None:
+    verdict = judge(facts(None, uploaded=True, evaluation=None))
+    assert (verdict["level"], verdict["use"], codes(verdict)) == (None, "uploaded", ["evaluate", "try_it"])

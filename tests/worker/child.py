@@ -13,6 +13,7 @@ from tests.data import write_dataset
 def specification(folder: Path, data: Path, **changes: Any) -> dict[str, Any]:
     """A spec.json for the training's folder and a dataset.yaml."""
     spec = {
+        "program": "train",
         "training_id": 1,
         "training_dir": str(folder),
         "data": str(data),
@@ -46,7 +47,7 @@ class Run:
         spec = specification(self.folder, data, weights_dir=str(folder / "weights"), **changes)
         # One thread: images this small gain nothing from more, which only wait for each other on a busy machine.
         environment = {"YOLO_CONFIG_DIR": str(folder / "ultralytics"), "OMP_NUM_THREADS": "1"}
-        self.child = Child.start("train", self.folder / "attempts" / str(attempt), spec, environment)
+        self.child = Child.start("run", self.folder / "attempts" / str(attempt), spec, environment)
 
     def events(self) -> list[Event]:
         return [envelope.event for _, envelope in self.child.events()]

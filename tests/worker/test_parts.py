@@ -4,22 +4,25 @@ import csv
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.core.lr_schedule import schedule
 from app.events import Event, Failed, Note, Paused, read_events
 from app.worker.arguments import nominal
 from app.worker.channel import Channel
-from app.worker.copies import copies, keep
+from app.worker.checkpoints import copies, keep
 from app.worker.failures import StopRequested, kind_of
 from app.worker.figures import Gauge, visible
-from app.worker.report import ending, leave_word
+from app.worker.report import ending, write_failure
 from app.worker.resume import candidates, cut_results
-from app.worker.schedule import curve, extended
+from app.worker.schedule import extended
 from app.worker.upstream import Patience, threads
 
 
@@ -65,7 +68,7 @@ def checkpoint(epoch: int, rate: float, epochs: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("cosine", [False, True])
 def test_the_learning_rate_of_an_extension(cosine: bool) -> None:
-    old, new = curve(cosine, 0.01, 10), curve(cosine, 0.01, 30)
+    old, new = schedule(cosine, 0.01, 10), schedule(cosine, 0.01, 30)
     assert (old(0), old(10)) == pytest.approx((1, 0.01))
     extension = {"from_epoch": 10, "epochs": 30, "schedule": "stretch"}
     saved = checkpoint(9, 0.1 * old(9), 10)
@@ -150,12 +153,12 @@ def test_damaged_results(tmp_path: Path, damage: bytes) -> None:
 
 
 def test_what_the_stop_file_says(channel: Channel) -> None:
-    assert channel.wish() is None
+    assert channel.requested_stop() is None
     channel._terminated.set()
-    assert channel.wish() == "terminated"
+    assert channel.requested_stop() == "terminated"
     for text, wish in (("pause\n", "pause"), ("cancel", "cancel"), ("", "cancel")):
         (channel.directory / "stop").write_text(text)
-        assert channel.wish() == wish
+        assert channel.requested_stop() == wish
         assert channel.stop_requested()
     (channel.directory / "stop").write_text("pause")
     (channel.directory / "checkpoints").mkdir()
@@ -167,7 +170,7 @@ def test_another_process_of_several_says_why_it_failed(channel: Channel) -> None
     try:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB") from None
     except RuntimeError as error:
-        leave_word(error, channel.directory, rank=1)
+        write_failure(error, channel.directory, rank=1)
     event = ending(subprocess.CalledProcessError(1, ["torchrun"]), channel)
     assert isinstance(event, Failed)
     assert event.kind == "out_of_memory"
@@ -208,14 +211,27 @@ def test_an_event_that_finds_no_room_leaves_no_half_line(channel: Channel) -> No
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "out_of_memory"),
         (MemoryError(), "out_of_memory"),
         (RuntimeError("std::bad_alloc"), "out_of_memory"),
+        (RuntimeError("can't start new thread"), "out_of_memory"),
         (RuntimeError("OpenCV(4.1) error: (-4:Insufficient memory) Failed to allocate 12 bytes"), "out_of_memory"),
         (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), "out_of_memory"),
         (RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"), "out_of_memory"),
         (RuntimeError("shapes do not match"), "code"),
+        (ImportError("cannot import name 'a' from 'app.core.tasks'", name="app.core.tasks"), "program_changed"),
+        (ModuleNotFoundError("No module named 'apples'", name="apples"), "code"),
     ],
 )
 def test_kinds(error: Exception, kind: str) -> None:
     assert kind_of(error) == kind
+
+
+def test_sqlite_has_words_of_its_own_for_a_full_disk() -> None:
+    """An index that is written has the disk to itself, and no error number."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("PRAGMA max_page_count = 2")
+        connection.execute("CREATE TABLE t (x)")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            connection.execute("INSERT INTO t VALUES (?)", (b"0" * 10_000,))
+    assert kind_of(caught.value) == "disk_full"
 
 
 def test_all_cores_are_used() -> None:

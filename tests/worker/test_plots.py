@@ -9,7 +9,7 @@ from app.events import Completed, Failed
 from app.worker import plots
 from tests.data import image_bytes
 from tests.worker.child import Run
-from tests.worker.doctor.made import write
+from tests.worker.quality.made import write
 
 NAMES = ["$\\frac$", "R$ 5 e R$ 10", "车", "🚗", "100% {ok} <b>", "_hidden", "a^b_c\\", "$"]
 
@@ -70,8 +70,11 @@ def test_a_training_with_such_names_ends_well(tmp_path: Path) -> None:
             write(tmp_path / "dataset", {f"labels/{split}/a b#%{number}.txt": f"{number} 0.5 0.5 0.5 0.5\n"})
     listed = "".join(f"  {number}: {name!r}\n" for number, name in enumerate(NAMES))
     data = tmp_path / "dataset" / "dataset.yaml"
-    data.write_text(f"path: {data.parent}\ntrain: images/train\nval: images/val\nnc: {len(NAMES)}\nnames:\n"
-                    + listed.replace("\\\\", "\\"), encoding="utf-8")  # fmt: skip
+    data.write_text(
+        f"path: {data.parent}\ntrain: images/train\nval: images/val\nnc: {len(NAMES)}\nnames:\n"
+        + listed.replace("\\\\", "\\"),
+        encoding="utf-8",
+    )
     run = Run(tmp_path, data=data, epochs=1)
     run.wait(lambda run: run.of(Completed) or run.of(Failed) or not run.child.alive())
     assert run.of(Completed), run.child.log_tail()

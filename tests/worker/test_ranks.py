@@ -10,10 +10,11 @@ import psutil
 import pytest
 from ultralytics.utils.dist import find_free_network_port
 
+from app.core.children import MARK
+from app.core.train import TrainSpec
 from app.events import CheckpointSaved, Epoch, Paused, Progress, read_events
 from app.jobs.process import Child, child_environment
 from app.worker.arguments import arguments
-from app.worker.channel import VARIABLE
 from tests.data import write_dataset
 from tests.worker.child import specification
 
@@ -27,8 +28,8 @@ def test_one_speaks_for_both_and_a_pause_ends_both(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     (directory / "spec.json").write_text(json.dumps(spec))
     path = directory / "arguments.json"
-    path.write_text(json.dumps(arguments(spec, "yolov8n.yaml")))
-    environment = child_environment({"YOLO_CONFIG_DIR": str(tmp_path / "settings"), VARIABLE: str(directory)})
+    path.write_text(json.dumps(arguments(TrainSpec.of(spec), "yolov8n.yaml")))
+    environment = child_environment({"YOLO_CONFIG_DIR": str(tmp_path / "settings"), MARK: str(directory)})
     launcher = [
         sys.executable,
         "-m",

@@ -1,15 +1,16 @@
 """HEIC and AVIF: in the revision a JPEG with the same pixels, which the reader of training decodes."""
 
 import io
+import struct
 from pathlib import Path
 
 import numpy
 import pytest
 from PIL import Image, ImageDraw
 
-from app.worker.doctor import ScanSpec
-from app.worker.doctor.scan import scan
 from app.worker.formats.sizes import image_size
+from app.worker.quality import ScanSpec
+from app.worker.quality.scan import scan
 from tests.data import image_bytes
 from tests.worker.test_ingest import ingest, put
 
@@ -33,6 +34,30 @@ def avif(turn: int = 1) -> bytes:
     return file.getvalue()
 
 
+def marked(kind: bytes, value: int) -> bytes:
+    """plain.heic with a property that turns (`irot`: quarters against the clock) or mirrors it (`imir`: its axis), and
+    no EXIF: cameras and editors other than telephones write these alone."""
+    data = (IMAGES / "plain.heic").read_bytes()
+    at = {name: data.index(name) - 4 for name in (b"meta", b"iloc", b"iprp", b"ipco", b"ipma")}
+    made = bytearray(data)
+    box, longer = struct.pack(">I4sB", 9, kind, value), 10  # bytes: the box, and its place in the list of properties
+    grow(made, at[b"meta"], longer)
+    grow(made, at[b"iprp"], longer)
+    grow(made, at[b"ipco"], len(box))
+    grow(made, at[b"ipma"], 1)
+    grow(made, at[b"iloc"] + 26, longer)  # where the pixels are
+    count = at[b"ipma"] + 18
+    made[count] += 1
+    made.insert(count + made[count], 0x80 | made[count])  # essential
+    made[at[b"ipma"] : at[b"ipma"]] = box
+    return bytes(made)
+
+
+def grow(data: bytearray, at: int, by: int) -> None:
+    """Add to a number of four bytes."""
+    struct.pack_into(">I", data, at, struct.unpack_from(">I", data, at)[0] + by)
+
+
 def jpeg() -> bytes:
     file = io.BytesIO()
     drawn().save(file, "JPEG", quality=95)
@@ -42,11 +67,16 @@ def jpeg() -> bytes:
 def phone() -> dict[str, bytes | str]:
     """A dataset as telephones fill it: every kind in both splits, one image twice, and one that is not what it says."""
     images = {
-        "train/a.HEIC": (IMAGES / "plain.heic").read_bytes(), "train/b.heif": (IMAGES / "turned.heic").read_bytes(),
-        "train/c.avif": avif(), "train/d.HEIC": avif(6), "train/e.jpg": (IMAGES / "plain.heic").read_bytes(),
-        "train/f.JPG": jpeg(), "train/f.HEIC": (IMAGES / "plain.heic").read_bytes(), "train/g.jfif": jpeg(),
+        "train/a.HEIC": (IMAGES / "plain.heic").read_bytes(),
+        "train/b.heif": (IMAGES / "turned.heic").read_bytes(),
+        "train/c.avif": avif(),
+        "train/d.HEIC": avif(6),
+        "train/e.jpg": (IMAGES / "plain.heic").read_bytes(),
+        "train/f.JPG": jpeg(),
+        "train/f.HEIC": (IMAGES / "plain.heic").read_bytes(),
+        "train/g.jfif": jpeg(),
         "val/h.HEIC": (IMAGES / "turned.heic").read_bytes(),
-    }  # fmt: skip
+    }
     files: dict[str, bytes | str] = {f"images/{name}": content for name, content in images.items()}
     files |= {f"labels/{name.rpartition('.')[0]}.txt": ROW for name in images}
     return files | {"data.yaml": "names: [thing]\n"}
@@ -60,8 +90,9 @@ def test_they_are_jpegs_in_the_revision(tmp_path: Path) -> None:
     result = ingest(folder)[-1]
     assert (result.usable, result.images) == ({"train": 8, "val": 1, "test": 0},) * 2
     assert result.findings["image_converted"] == 7
-    told = {item["data"]["format"]: item["data"]["count"] for item in result.decisions
-            if item["code"] == "images_converted"}  # fmt: skip
+    told = {
+        item["data"]["format"]: item["data"]["count"] for item in result.decisions if item["code"] == "images_converted"
+    }
     assert told == {"AVIF": 2, "HEIC": 5}
     images = sorted(path for path in (folder / "revisions/1/images").rglob("*") if path.is_file())
     assert {path.suffix.lower() for path in images} == {".jpg"}
@@ -77,9 +108,15 @@ def test_they_are_jpegs_in_the_revision(tmp_path: Path) -> None:
 
 def test_a_dataset_of_heic_alone_is_one(tmp_path: Path) -> None:
     folder = tmp_path / "1"
-    put(folder, {f"images/{split}/{n}.heic": (IMAGES / f"{kind}.heic").read_bytes()
-                 for split, kind in (("train", "plain"), ("val", "turned")) for n in range(2)}
-        | {f"labels/{split}/{n}.txt": ROW for split in ("train", "val") for n in range(2)})  # fmt: skip
+    put(
+        folder,
+        {
+            f"images/{split}/{n}.heic": (IMAGES / f"{kind}.heic").read_bytes()
+            for split, kind in (("train", "plain"), ("val", "turned"))
+            for n in range(2)
+        }
+        | {f"labels/{split}/{n}.txt": ROW for split in ("train", "val") for n in range(2)},
+    )
     assert ingest(folder)[-1].usable == {"train": 2, "val": 2, "test": 0}
 
 
@@ -88,10 +125,40 @@ def test_their_size_is_that_of_the_displayed_image(kind: str) -> None:
     assert image_size(IMAGES / f"{kind}.heic") == (160, 120)
 
 
+MARKS = {
+    "a quarter": (b"irot", 1, Image.Transpose.ROTATE_90),
+    "upside down": (b"irot", 2, Image.Transpose.ROTATE_180),
+    "three quarters": (b"irot", 3, Image.Transpose.ROTATE_270),
+    "mirrored": (b"imir", 1, Image.Transpose.FLIP_LEFT_RIGHT),
+}
+
+
+@pytest.mark.parametrize("name", [*MARKS])
+def test_heic_that_is_turned_by_its_own_boxes(tmp_path: Path, name: str) -> None:
+    """One rule: the size, the thumbnail and what training reads are those of the image as it is displayed."""
+    kind, value, way = MARKS[name]
+    path = tmp_path / "turned.heic"
+    path.write_bytes(marked(kind, value))
+    expected = drawn().transpose(way)
+    assert image_size(path) == expected.size
+    [picture] = scan([path], ScanSpec(64_000_000, tmp_path / "thumbnails", converted=tmp_path / "converted"))
+    assert (picture.width, picture.height) == expected.size
+    assert picture.stored
+    for made in (Path(picture.stored), *(tmp_path / "thumbnails").rglob("*.webp")):
+        with Image.open(made) as image:
+            pixels = numpy.asarray(image.convert("RGB").resize(expected.size))
+        assert numpy.abs(pixels.astype(int) - numpy.asarray(expected).astype(int)).mean() < 6, made.name
+
+
 def test_damaged_and_huge_ones(tmp_path: Path) -> None:
     whole = (IMAGES / "plain.heic").read_bytes()
-    cases = {"cut.heic": whole[:600], "head.heic": whole[:40], "empty.heic": b"", "text.avif": b"no image",
-             "other.heic": image_bytes()}  # fmt: skip
+    cases = {
+        "cut.heic": whole[:600],
+        "head.heic": whole[:40],
+        "empty.heic": b"",
+        "text.avif": b"no image",
+        "other.heic": image_bytes(),
+    }
     for name, content in cases.items():
         (tmp_path / name).write_bytes(content)
     spec = ScanSpec(64_000_000, converted=tmp_path / "converted")

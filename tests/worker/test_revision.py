@@ -73,7 +73,7 @@ def test_folders_by_class(tmp_path: Path) -> None:
 
 def test_the_web_process_asks_a_job(app: APIFlask, tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "dataset")
-    revisions = app.extensions["services"].trainer.revisions
+    revisions = app.extensions["services"].trainer.reruns.revisions
     with app.app_context():
         assert revisions.current(1, data) == dataset_revision(data)
         assert revisions.current(1, tmp_path / "missing.yaml") is None

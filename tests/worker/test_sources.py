@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from app.worker.doctor import Entry, apply_fixes
-from app.worker.doctor.examine import Examination
-from app.worker.doctor.whole import twins
 from app.worker.formats import Item
 from app.worker.partition import Partition, partition
+from app.worker.quality import Entry, apply_fixes
+from app.worker.quality.examine import Examination
+from app.worker.quality.revision_checks import twins
 from app.worker.sources import sources
-from tests.worker.doctor.made import GOOD, NAMES, codes, entries_of, judged, pair, picture, write
+from tests.worker.quality.made import GOOD, NAMES, codes, entries_of, judged, pair, picture, write
 
 HASH = "0123456789abcdef0123456789abcdef"
 FRAMES = {  # {v}: the source, {n}: the frame or copy
@@ -52,8 +52,11 @@ PLAIN = {
 
 def names_of(pattern: str, count: int = 6, frames: int = 4) -> tuple[list[str], list[int]]:
     """Names in train and val, and the source of each."""
-    made = [(f"images/{('train', 'val')[n % 2]}/" + pattern.format(v=v, n=n), v)
-            for v in range(count) for n in range(frames)]  # fmt: skip
+    made = [
+        (f"images/{('train', 'val')[n % 2]}/" + pattern.format(v=v, n=n), v)
+        for v in range(count)
+        for n in range(frames)
+    ]
     return [name for name, _ in made], [v for _, v in made]
 
 
@@ -154,9 +157,9 @@ def split_of(names: list[str], originals: dict[str, str] | None = None) -> Parti
 
 
 def entry_picture(rng: random.Random):  # type: ignore[no-untyped-def]
-    from app.worker.doctor import Picture
+    from app.worker.quality import ImageRecord
 
-    return Picture(sha256=f"{rng.getrandbits(256):064x}", phash=rng.getrandbits(64))
+    return ImageRecord(sha256=f"{rng.getrandbits(256):064x}", phash=rng.getrandbits(64))
 
 
 @pytest.mark.parametrize("case", FRAMES)

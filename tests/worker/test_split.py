@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.core.splits import SPLITS
 from app.worker.assign import Material, assign, counted
-from app.worker.split import MOST, SPLITS, Shares, joined, same, split
+from app.worker.split import MOST, SplitShares, joined, same, split
 
 
 def keys(count: int) -> list[str]:
@@ -20,7 +21,7 @@ def shares_of(splits: list[str]) -> dict[str, float]:
 
 
 @st.composite
-def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int]], Shares]:
+def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int]], SplitShares]:
     """Content keys with a few duplicates, classes with one rare one, groups of up to a tenth, shares."""
     rng = random.Random(draw(st.integers(0, 2**32)))
     count = draw(st.integers(40, 400))
@@ -33,7 +34,7 @@ def datasets(draw: st.DrawFn) -> tuple[list[str], list[list[int]], list[list[int
         size = rng.randint(2, max(2, count // 20))
         ties.append(places[at : at + size])
         at += size
-    wish = Shares(*draw(st.sampled_from([(80, 15, 5), (70, 30, 0), (50, 25, 25)])), seed=draw(st.integers(0, 9)))
+    wish = SplitShares(*draw(st.sampled_from([(80, 15, 5), (70, 30, 0), (50, 25, 25)])), seed=draw(st.integers(0, 9)))
     return contents, classes, ties, wish
 
 
@@ -80,7 +81,7 @@ def test_a_rare_class_is_validated() -> None:
     """Three of a hundred images have it, in two groups: 15 % of three are none."""
     classes = [[0]] * 97 + [[0, 1]] * 3
     for seed in range(20):
-        done = split(keys(100), classes, [[97, 98]], Shares(seed=seed))
+        done = split(keys(100), classes, [[97, 98]], SplitShares(seed=seed))
         assert {"train", "val"} <= set(done.splits[97:]), seed
         assert abs(done.splits.count("val") - 15) <= 2
 
@@ -110,45 +111,45 @@ def test_what_is_promised_is_what_is_done(
 
 def test_each_class_is_spread_evenly() -> None:
     classes = [[number % 4] if number % 50 else [4] for number in range(2000)]
-    done = split(keys(2000), classes, [], Shares())
+    done = split(keys(2000), classes, [], SplitShares())
     for kind in range(5):
         mine = Counter(name for name, held in zip(done.splits, classes, strict=True) if kind in held)
         total = mine.total()
-        for name, part in Shares().parts.items():
+        for name, part in SplitShares().parts.items():
             assert abs(mine[name] - part * total) <= 1.5, (kind, mine)
 
 
 def test_it_is_the_same_each_time_whatever_the_order_and_another_with_another_seed() -> None:
     names = keys(300)
     classes = {name: [int(name, 16) % 3] for name in names}
-    first = dict(zip(names, split(names, list(classes.values()), [], Shares()).splits, strict=True))
+    first = dict(zip(names, split(names, list(classes.values()), [], SplitShares()).splits, strict=True))
     shuffled = list(names)
     random.Random(4).shuffle(shuffled)
-    again = split(shuffled, [classes[name] for name in shuffled], [], Shares())
+    again = split(shuffled, [classes[name] for name in shuffled], [], SplitShares())
     assert dict(zip(shuffled, again.splits, strict=True)) == first
-    other = split(names, list(classes.values()), [], Shares(seed=1))
+    other = split(names, list(classes.values()), [], SplitShares(seed=1))
     assert other.splits != list(first.values())
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
 def test_both_sides_have_images(count: int) -> None:
-    splits = split(keys(count), [[0]] * count, [], Shares()).splits
+    splits = split(keys(count), [[0]] * count, [], SplitShares()).splits
     assert {"train", "val"} <= set(splits)
     assert splits.count("train") >= splits.count("val")
 
 
 def test_a_group_with_most_images_is_torn_and_told() -> None:
-    done = split(keys(20), [[0]] * 20, [list(range(19))], Shares(80, 20, 0))
+    done = split(keys(20), [[0]] * 20, [list(range(19))], SplitShares(80, 20, 0))
     assert done.torn == 19
     assert Counter(done.splits) == {"train": 16, "val": 4}
-    same = split(["a"] * 10, [[0]] * 10, [], Shares(80, 20, 0))
+    same = split(["a"] * 10, [[0]] * 10, [], SplitShares(80, 20, 0))
     assert (same.torn, Counter(same.splits)) == (10, Counter({"train": 8, "val": 2}))
-    assert split(keys(20), [[0]] * 20, [list(range(int(20 * MOST)))], Shares(50, 50, 0)).torn == 0
+    assert split(keys(20), [[0]] * 20, [list(range(int(20 * MOST)))], SplitShares(50, 50, 0)).torn == 0
 
 
 def test_100_000_images_take_seconds() -> None:
     rng = random.Random(0)
     count = 100_000
     ties = [[place, place + 1] for place in range(0, count, 7)]
-    done = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, Shares())
+    done = split(keys(count), [[rng.randrange(80)] for _ in range(count)], ties, SplitShares())
     assert abs(done.splits.count("train") / count - 0.8) < 0.01

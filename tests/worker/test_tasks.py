@@ -15,12 +15,12 @@ from tests.task_data import write
 
 pytestmark = pytest.mark.training
 
-# Like app.worker.train.main for each folder, in the order that is given.
+# Like app.worker.run.main for each folder, in the order that is given.
 TRAIN = """
 import os, sys
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # so little to compute that a second thread only costs time
 from app.worker import evaluation, previews
-from app.worker.train import main
+from app.worker.run import main
 def fails(*_):
     raise RuntimeError("what is kept for the page fails")
 kept = previews.save_picture, evaluation.match
@@ -32,7 +32,7 @@ import json
 from pathlib import Path
 import numpy
 from ultralytics import YOLO
-from app.worker.found import detections_of
+from app.worker.detections import detections_of
 found = {}
 for directory in map(Path, sys.argv[1:]):
     for weights in directory.parents[1].glob("run/weights/best.pt"):
@@ -57,11 +57,27 @@ def prepare(folder: Path, name: str, task: str, architecture: str, **changes: An
     directory = folder / name / "attempts" / "1"
     directory.mkdir(parents=True)
     spec = {
-        "training_id": 1, "training_dir": str(folder / name), "data": str(data), "task": task, "model_version": "n",
-        "architecture": architecture, "start": {"kind": "auto"}, "resume": None, "extensions": [], "memory_limit": 0,
-        "epochs": 1, "batch_size": 4, "batch_now": 4, "img_size": 64, "learning_rate": None, "device": "cpu",
-        "params": {"optimizer": "auto", "plots": False}, "weights_dir": str(folder / "weights"), "weights_url": "",
-    } | changes  # fmt: skip
+        "program": "train",
+        "training_id": 1,
+        "training_dir": str(folder / name),
+        "data": str(data),
+        "task": task,
+        "model_version": "n",
+        "architecture": architecture,
+        "start": {"kind": "auto"},
+        "resume": None,
+        "extensions": [],
+        "memory_limit": 0,
+        "epochs": 1,
+        "batch_size": 4,
+        "batch_now": 4,
+        "img_size": 64,
+        "learning_rate": None,
+        "device": "cpu",
+        "params": {"optimizer": "auto", "plots": False},
+        "weights_dir": str(folder / "weights"),
+        "weights_url": "",
+    } | changes
     (directory / "spec.json").write_text(json.dumps(spec))
     return directory
 

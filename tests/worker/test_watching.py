@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
+from PIL import Image
 
-from app.worker.evaluation import Evaluation, cells_of, match, worst
+from app.core.outcomes import Seen, pack
+from app.worker.evaluation import EvaluatedImage, EvaluationResults, cells_of, match, worst
 from app.worker.previews import IMAGES, Previews, spread, written
 
 
@@ -36,21 +38,42 @@ def test_a_long_run_keeps_some_epochs_with_the_first_the_newest_and_the_best(tmp
     assert json.loads((tmp_path / "epoch-30.json").read_text())["images"] == [[{"class": 0, "conf": 0.5}]]
 
 
-def image(found: list[tuple[int, float]], truth: list[int], iou: Any = None) -> dict[str, Any]:
-    return {
-        "file": "a.jpg",
-        "class": np.array([kind for kind, _ in found]),
-        "conf": np.array([conf for _, conf in found]),
-        "truth": np.array(truth),
-        "iou": None if iou is None else np.array(iou),
-    }
+@pytest.mark.parametrize("damaged", ["index.json", "index-copy.json"])
+def test_a_run_that_resumes_keeps_its_previews_when_their_index_is_damaged(tmp_path: Path, damaged: str) -> None:
+    samples = []
+    for number in range(3):
+        samples.append((str(tmp_path / f"{number}.jpg"), 0))
+        Image.new("RGB", (64, 48), (80 * number, 0, 0)).save(samples[-1][0])
+    dataset, folder = SimpleNamespace(samples=samples), tmp_path / "previews"
+    previews = Previews(folder, "classify", ["thing"], 5)
+    previews.choose(dataset, range(3), 7, 1)
+    index = (folder / "index.json").read_bytes()
+    previews.found = {0: [{"class": 0, "conf": 0.5}]}
+    previews.end_epoch(1)
+    (folder / damaged).write_bytes(index[:40])
+    again = Previews(folder, "classify", ["thing"], 5)
+    again.choose(dataset, range(3), 7, 2)
+    assert list(written(folder)) == [1]
+    assert [(folder / name).read_bytes() for name in ("index.json", "index-copy.json")] == [index, index]
+
+
+def image(found: list[tuple[int, float]], truth: list[int], iou: Any = ()) -> Seen:
+    overlaps = [(row, place, value) for place, values in enumerate(iou) for row, value in enumerate(values)]
+    return Seen(
+        truth,
+        [(0.0, 0.0, 1.0, 1.0)] * len(truth),
+        [kind for kind, _ in found],
+        [conf for _, conf in found],
+        [(0.0, 0.0, 1.0, 1.0)] * len(found),
+        sorted(overlaps, key=lambda item: (item[0], -item[2])),
+    )
 
 
 def test_the_surest_prediction_takes_its_best_free_object() -> None:
     # Both predictions lie on object 0, the surer one has the wrong class; object 1 is missed; the third is unsure.
     told = image([(1, 0.9), (0, 0.8), (0, 0.1)], [0, 0], [[0.7, 0.9, 0.9], [0.2, 0.5, 0.9]])
     outcome = match(told, 0.25, "detect")
-    assert outcome["counted"] == [0, 1]
+    assert outcome["counted"] == 2
     assert outcome["pairs"] == [(0, 0), (1, 1)]
     assert outcome["errors"] == 1
     cells = cells_of([told], [outcome], 2)
@@ -66,13 +89,13 @@ def test_the_surest_prediction_takes_its_best_free_object() -> None:
         (image([], []), [], 0),
     ],
 )
-def test_what_is_missed_and_what_is_made_up(told: dict[str, Any], pairs: list[Any], errors: int) -> None:
+def test_what_is_missed_and_what_is_made_up(told: Seen, pairs: list[Any], errors: int) -> None:
     outcome = match(told, 0.25, "detect")
     assert (outcome["pairs"], outcome["errors"]) == (pairs, errors)
 
 
 def test_a_classification_is_right_or_wrong() -> None:
-    right, wrong = image([(1, 0.6), (0, 0.4)], [1]), image([(1, 0.6), (0, 0.4)], [0])
+    right, wrong = (Seen([kind], [()], [1, 0], [0.6, 0.4], [(), ()], []) for kind in (1, 0))
     outcomes = [match(item, 0.0, "classify") for item in (right, wrong)]
     assert [outcome["errors"] for outcome in outcomes] == [0, 1]
     assert list(worst(outcomes)) == [1]
@@ -81,8 +104,8 @@ def test_a_classification_is_right_or_wrong() -> None:
 
 def test_images_that_are_gone_get_no_picture(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
-    evaluation = Evaluation(tmp_path, "detect")
-    evaluation.images = [image([], [0])]
-    outcomes = [match(evaluation.images[0], 0.25, "detect")]
-    chosen, listed = evaluation.choose(outcomes, cells_of(evaluation.images, outcomes, 1))
+    evaluation, seen = EvaluationResults(tmp_path, "detect"), image([], [0])
+    evaluation.images = [EvaluatedImage("a.jpg", 1, 1, pack(seen))]
+    outcomes = [match(seen, 0.25, "detect")]
+    chosen, listed = evaluation.choose(outcomes, cells_of([seen], outcomes, 1))
     assert (chosen, listed) == ({}, {(1, 0): []})

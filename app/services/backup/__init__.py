@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from sqlalchemy import select
 
+from app.config import settings
 from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
+from app.jobs.disk import free_disk
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
-from app.services.backup.files import FILES, MANIFEST, Kept, copy, damaged, put_back, read_manifest, slug
-from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe
-from app.services.dispatch import free_disk
+from app.services.backup.files import FILES, MANIFEST, StoredBackup, copy, damaged, put_back, read_manifest, slug
+from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
 from app.services.storage.unpack import remove_tree, sync_file, sync_folder
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class BackupService:
 
     @property
     def root(self) -> Path:
-        return Path(current_app.config["BACKUP_DIR"])
+        return settings().BACKUP_DIR
 
     # Which.
 
@@ -62,7 +63,7 @@ class BackupService:
 
     def due(self, training_id: int) -> bool:
         """Whether BACKUP_MODELS wants this training's model."""
-        policy, row = current_app.config["BACKUP_MODELS"], db.session.get(Training, training_id)
+        policy, row = settings().BACKUP_MODELS, db.session.get(Training, training_id)
         if row is None or row.status != TrainingStatus.COMPLETED or row.deleted_at is not None or policy == "none":
             return False
         return policy == "all" or row.important or (policy == "best" and best_of(row.dataset_id) == training_id)
@@ -78,7 +79,7 @@ class BackupService:
 
     # Making.
 
-    def backup(self, training_id: int) -> Kept:
+    def backup(self, training_id: int) -> StoredBackup:
         """Copy now, whatever BACKUP_MODELS says: written aside, synced, read again, then put in place at once.
 
         Raises:
@@ -92,7 +93,7 @@ class BackupService:
         target = self.root / f"{training_id}-{slug(row.name)}"
         db.session.rollback()  # no transaction stays open while files are copied
         self.root.mkdir(parents=True, exist_ok=True)
-        if free_disk(self.root) - source.stat().st_size < current_app.config["DISK_RESERVE"]:
+        if free_disk(self.root) - source.stat().st_size < settings().DISK_RESERVE:
             raise OSError(28, "no backup: less than DISK_RESERVE would stay free", str(self.root))
         draft = self.root / f".{training_id}-{uuid.uuid4().hex}.tmp"
         try:
@@ -102,7 +103,7 @@ class BackupService:
             if draft.exists():
                 remove_tree(draft)
         logger.info("training %s backed up to %s", training_id, target)
-        return Kept(target, manifest)
+        return StoredBackup(target, manifest)
 
     def fill(self, draft: Path, training_id: int, manifest: dict[str, Any]) -> None:
         """Files and manifest, synced, and every file read again."""
@@ -116,7 +117,7 @@ class BackupService:
         (draft / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
         sync_file(draft / MANIFEST)
         sync_folder(draft)
-        if wrong := damaged(Kept(draft, manifest)):
+        if wrong := damaged(StoredBackup(draft, manifest)):
             raise OSError(5, f"the copy differs from what was written: {wrong}", str(draft))
 
     def put(self, draft: Path, target: Path, training_id: int) -> None:
@@ -155,7 +156,7 @@ class BackupService:
 
     # Finding and checking.
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[StoredBackup]:
         """All backups, by training; a folder without a readable manifest is none."""
         return sorted(kept_in(self.folders()), key=lambda kept: kept.training_id)
 
@@ -165,10 +166,10 @@ class BackupService:
         found = self.root.iterdir() if self.root.is_dir() else []
         return [path for path in found if re.fullmatch(pattern, path.name) and path.is_dir()]
 
-    def of(self, training_id: int) -> list[Kept]:
+    def of(self, training_id: int) -> list[StoredBackup]:
         return kept_in(self.folders(training_id))
 
-    def find(self, training_id: int) -> Kept | None:
+    def find(self, training_id: int) -> StoredBackup | None:
         return next(iter(self.of(training_id)), None)
 
     def verify(self) -> dict[str, list[str]]:
@@ -210,6 +211,7 @@ class BackupService:
             row = Training(name=manifest["name"][:100], dataset_id=dataset.id, status=TrainingStatus.COMPLETED, seq=1)
             for name in COLUMNS:
                 setattr(row, name, manifest["training"][name])
+            row.start = start_of(manifest)
             row.total_epochs, row.important = row.current_epoch, bool(manifest["important"])
             row.start_time = row.end_time = now()
             session.add(row)
@@ -224,8 +226,8 @@ class BackupService:
             return row.id
 
 
-def kept_in(folders: list[Path]) -> list[Kept]:
-    return [Kept(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
+def kept_in(folders: list[Path]) -> list[StoredBackup]:
+    return [StoredBackup(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
 
 
 def start_backup(training_id: int) -> None:

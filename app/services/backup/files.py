@@ -17,7 +17,7 @@ PIECE = 256 * 1024
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredBackup:
     """One backup: its folder, and what its manifest says."""
 
     folder: Path
@@ -56,7 +56,7 @@ def put_back(source: Path, target: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def damaged(kept: Kept) -> list[str]:
+def damaged(kept: StoredBackup) -> list[str]:
     """Names of files that are missing, or are not what the manifest says."""
     return [name for name, told in kept.manifest["files"].items() if hash_of(kept.folder / name) != told["sha256"]]
 

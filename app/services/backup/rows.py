@@ -4,12 +4,24 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from app.core import metrics
 from app.extensions import db
 from app.models import Checkpoint, Dataset, DatasetStatus, Training, TrainingMetric, TrainingStatus, now
 
-MEASURES = ("loss", "precision", "recall", "map50", "map95", "val_loss", "learning_rate", "fitness", "seconds")
-COLUMNS = ("model_version", "architecture", "task", "epochs", "batch_size", "img_size", "learning_rate", "params",
-           "device", "weights", "dataset_revision", "current_epoch")  # fmt: skip
+COLUMNS = (
+    "model_version",
+    "architecture",
+    "task",
+    "epochs",
+    "batch_size",
+    "img_size",
+    "learning_rate",
+    "params",
+    "device",
+    "weights",
+    "dataset_revision",
+    "current_epoch",
+)
 
 
 def best_of(dataset_id: int) -> int | None:
@@ -25,20 +37,29 @@ def describe(row: Training) -> dict[str, Any]:
     best = db.session.scalar(
         select(Checkpoint.epoch).where(Checkpoint.training_id == row.id, Checkpoint.is_best).limit(1)
     )
-    epochs = [{"epoch": item.epoch, "parts": item.parts} | {name: getattr(item, name) for name in MEASURES}
-              for item in row.metrics]  # fmt: skip
-    metrics = next((item for item in epochs if item["epoch"] == best), {})
+    epochs = [
+        {"epoch": item.epoch, "parts": item.parts} | {name: getattr(item, name) for name in metrics.KEYS}
+        for item in row.metrics
+    ]
+    best_epoch = next((item for item in epochs if item["epoch"] == best), {})
     return {
         "training_id": row.id,
         "name": row.name,
         "important": row.important,
         "dataset": {"id": row.dataset_id, "name": row.dataset.name, "classes": row.dataset.classes},
-        "metrics": {name: metrics.get(name) for name in ("precision", "recall", "map50", "map95")},
+        "metrics": {name: best_epoch.get(name) for name in metrics.REPORTED},
         "best_epoch": best or row.current_epoch,
         "written": now().isoformat().replace("+00:00", "Z"),
-        "training": {name: getattr(row, name) for name in COLUMNS},
+        "training": {name: getattr(row, name) for name in COLUMNS} | {"start": row.start},
         "epochs": epochs,
     }
+
+
+def start_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights come from: what was uploaded says which classes are its own; other starts may be gone, or
+    something else by now. Older backups say nothing."""
+    told = manifest["training"].get("start") or {}
+    return told if told.get("kind") == "uploaded" else {"kind": "auto"}
 
 
 def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:

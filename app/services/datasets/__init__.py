@@ -1,36 +1,52 @@
 """DatasetService: import, list, delete, revisions, and what they show."""
 
 import logging
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy import func, select
 
 from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
-from app.models import Dataset, Training
+from app.i18n import ngettext
+from app.jobs import JobService
+from app.models import Dataset, Evaluation, Training
 from app.services.datasets.contents import DatasetContents
 from app.services.datasets.details import DatasetDetails
 from app.services.datasets.files import DatasetFiles
-from app.services.datasets.importing import DatasetImport
+from app.services.datasets.importing import DatasetCreation
+from app.services.datasets.imports import DatasetImports
 from app.services.datasets.present import DatasetView
+from app.services.datasets.reindex import IndexRebuilds
 from app.services.datasets.restart import DatasetRestart
 from app.services.datasets.review import DatasetReview
+from app.services.datasets.revisions import DatasetRevisions
+from app.services.datasets.sample_drawing import SampleDrawing
+from app.services.datasets.server_folders import ServerFolders
+from app.services.datasets.store import DatasetStore
+from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
 
 
-class DatasetService(
-    DatasetImport, DatasetDetails, DatasetContents, DatasetRestart, DatasetFiles, DatasetReview, DatasetView
-):
-    """Datasets as rows and as folders.
+@dataclass(frozen=True)
+class DatasetService:
+    """Datasets as rows and as folders: the objects that make, change and show them, each of which knows the others that
+    it needs; see `make_datasets`."""
 
-    Args:
-        storage: where their files are.
-    """
+    store: DatasetStore
+    imports: DatasetImports
+    creation: DatasetCreation
+    server_folders: ServerFolders
+    details: DatasetDetails
+    revisions: DatasetRevisions
+    contents: DatasetContents
+    files: DatasetFiles
+    review: DatasetReview
+    views: DatasetView
+    restart: DatasetRestart
 
     def delete(self, dataset_id: int) -> None:
         """Delete a dataset with its files; the making of a revision is ended.
@@ -38,32 +54,68 @@ class DatasetService(
         Raises:
             Conflict: a training used it. Nothing is changed.
         """
+        storage = self.store.storage
         refuse_used(db.session, dataset_id)
         db.session.rollback()  # no transaction may be open while we wait
-        self.board.end(dataset_id)  # before the folder moves: it would be written to anew
+        self.imports.end(dataset_id)  # before the folder moves: it would be written to anew
         with writing() as session:
             refuse_used(session, dataset_id)
             session.delete(session.get_one(Dataset, dataset_id))
             session.flush()
-            folder = self.storage.take_away(dataset_id)  # a rename, here so that no new row with this id can meet it
+            folder = storage.take_away(dataset_id)  # a rename, here so that no new row with this id can meet it
         logger.info("dataset %d deleted", dataset_id)
-        if folder is not None:
-            socketio.start_background_task(self.remove_files, folder)
+        if folder is not None:  # images that only it used go with the janitor's next round
+            socketio.start_background_task(storage.remove, folder)
 
-    def remove_files(self, folder: Path) -> None:
-        """What deleting leaves for later. The images that only it used go with the janitor's next round."""
-        self.storage.remove(folder)
+
+def make_datasets(storage: StorageService, jobs: JobService) -> DatasetService:
+    """The service with its parts.
+
+    Args:
+        storage: where the files of datasets are.
+        jobs: runs imports.
+    """
+    store = DatasetStore(storage)
+    jobs.subjects.register("dataset", store.names)
+    imports = DatasetImports(storage, jobs)
+    server_folders = ServerFolders(storage)
+    revisions = DatasetRevisions(store, imports)
+    return DatasetService(
+        store=store,
+        imports=imports,
+        creation=DatasetCreation(store, imports, server_folders, SampleDrawing(storage, jobs)),
+        server_folders=server_folders,
+        details=DatasetDetails(store),
+        revisions=revisions,
+        contents=DatasetContents(store, revisions, IndexRebuilds(storage, jobs)),
+        files=DatasetFiles(store),
+        review=DatasetReview(store),
+        views=DatasetView(store, imports),
+        restart=DatasetRestart(store, imports),
+    )
 
 
 def refuse_used(session: Any, dataset_id: int) -> None:
-    """Raises: NotFound: no such dataset. Conflict: trainings use it."""
+    """Raises: NotFound: no such dataset. Conflict: trainings use it, or an evaluation does."""
     if session.get(Dataset, dataset_id) is None:
         raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
+    evaluated = Evaluation.dataset_id == dataset_id, Evaluation.status.in_(("pending", "running"))
+    if session.scalar(select(func.count(Evaluation.id)).where(*evaluated)):
+        raise Conflict(_("An evaluation is using this dataset. Wait until it ends, or stop it."))
     mine = select(func.count(Training.id)).where(Training.dataset_id == dataset_id)
     if used := session.scalar(mine.where(Training.deleted_at.is_(None))):
-        raise Conflict(ngettext("%(num)d run uses this dataset. Delete it first.",
-                                "%(num)d runs use this dataset. Delete them first.", used))  # fmt: skip
+        raise Conflict(
+            ngettext(
+                "%(num)s run uses this dataset. Delete it first.",
+                "%(num)s runs use this dataset. Delete them first.",
+                used,
+            )
+        )
     if used := session.scalar(mine):
-        raise Conflict(ngettext("The trash has %(num)d run that uses this dataset. Delete it permanently first.",
-                                "The trash has %(num)d runs that use this dataset. Delete them permanently first.",
-                                used))  # fmt: skip
+        raise Conflict(
+            ngettext(
+                "The trash has %(num)s run that uses this dataset. Delete it permanently first.",
+                "The trash has %(num)s runs that use this dataset. Delete them permanently first.",
+                used,
+            )
+        )

@@ -1,7 +1,5 @@
 """What is in a revision: its images with their objects, what is wrong, what was counted; reports; fixes."""
 
-import csv
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,49 +10,87 @@ from flask_babel import gettext as _
 
 from app.errors import Conflict, NotFound, Unprocessable
 from app.models import DatasetRevision
-from app.services.datasets.finding_texts import filled, told_of
-from app.services.datasets.index import Damaged, Index
+from app.services.datasets.content_views import (
+    code_view,
+    cost_view,
+    counts,
+    figures_of,
+    finding_view,
+    image_view,
+    line,
+    summary_view,
+    with_twin,
+)
+from app.services.datasets.index import DamagedIndex, Index
+from app.services.datasets.read_models import (
+    FindingsView,
+    ImageDetailView,
+    ImagesView,
+    ReportHead,
+    Row,
+)
+from app.services.datasets.reindex import IndexRebuilds
 from app.services.datasets.revisions import DatasetRevisions
-from app.services.datasets.texts import LEFT_OUT, say
-from app.services.storage.damaged import damaged_in, set_file_aside
+from app.services.datasets.store import DatasetStore
+from app.services.paging import paged
+from app.services.storage.damaged import set_file_aside
 
-SEVERITIES = ("error", "warning", "info")
 COLUMNS = ("severity", "code", "file", "line", "split", "message", "effect", "fix", "fixable", "image")
-TITLES = ("classes", "splits", "image_sizes", "box_sizes", "aspect_ratios", "objects_per_image", "heatmap",
-          "co_occurrence")  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+TITLES = (
+    "classes",
+    "splits",
+    "image_sizes",
+    "box_sizes",
+    "aspect_ratios",
+    "objects_per_image",
+    "heatmap",
+    "co_occurrence",
+)
 
-Row = dict[str, Any]
 
+class DatasetContents:
+    """Looks into revisions. `number`: the revision; None: the current one.
 
-class DatasetContents(DatasetRevisions):
-    """Looks into revisions. `number`: the revision; None: the current one."""
+    Args:
+        revisions: makes another one, in which findings are fixed.
+        indexes: has a damaged index made anew.
+    """
+
+    def __init__(self, store: DatasetStore, revisions: DatasetRevisions, indexes: IndexRebuilds) -> None:
+        self.store, self.storage, self.revisions, self.indexes = store, store.storage, revisions, indexes
 
     def opened(self, dataset_id: int, number: int | None) -> tuple[Index, DatasetRevision]:
         """The index of a revision, to be closed.
 
         Raises:
             NotFound: no such dataset or revision. Conflict: it is not ready.
+            Damaged: the index cannot be read, or is being made anew.
         """
-        row = self.get_revision(dataset_id, number)
+        row = self.store.get_revision(dataset_id, number)
+        wanted = row.number
+
+        def rebuild() -> DamagedIndex:
+            return self.indexes.begin(dataset_id, wanted)
+
         try:
-            return Index(self.storage.index(dataset_id, row.number)), row
+            return Index(self.storage.index(dataset_id, wanted), rebuild), row
         except FileNotFoundError as error:
-            if "index.sqlite" in damaged_in([self.storage.revision_dir(dataset_id, row.number)]):
-                raise Damaged from error
+            if self.storage.dataset_yaml(dataset_id, wanted).is_file():  # the version is there without its index
+                raise rebuild() from error
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=row.number)) from error
 
-    def images(self, dataset_id: int, query: Mapping[str, Any]) -> dict[str, Any]:
+    def images(self, dataset_id: int, query: Mapping[str, Any]) -> ImagesView:
         """A page of images, as schemas.ImagePage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
             found, total = index.images(query)
-        return paged(query, total) | {
+        return {
+            **paged(query, total),
             "images": [image_view(row, revision) for row in found],
             "revision": revision.number,
         }
 
-    def image(self, dataset_id: int, image_id: int, number: int | None = None) -> dict[str, Any]:
+    def image(self, dataset_id: int, image_id: int, number: int | None = None) -> ImageDetailView:
         """One image with its findings, as schemas.ImageDetail.
 
         Raises:
@@ -67,9 +103,7 @@ class DatasetContents(DatasetRevisions):
             others = index.others(findings)
         if row is None:
             raise NotFound(_("This version has no image %(id)s.", id=image_id))
-        return image_view(row, revision) | {
-            "findings": [finding_view(item) | other_view(item, others, revision) for item in findings]
-        }
+        return {**figures_of(row, revision), "findings": [with_twin(item, others, revision) for item in findings]}
 
     def image_file(self, dataset_id: int, image_id: int, number: int | None, thumbnail: bool) -> tuple[Path, str]:
         """The file of an image or of its thumbnail, and the SHA-256 of the image.
@@ -100,15 +134,16 @@ class DatasetContents(DatasetRevisions):
             found = index.statistics()
         return {"revision": revision.number} | {name: found.get(name) for name in TITLES}
 
-    def findings(self, dataset_id: int, query: Mapping[str, Any]) -> dict[str, Any]:
+    def findings(self, dataset_id: int, query: Mapping[str, Any]) -> FindingsView:
         """A page of findings, errors first, as schemas.FindingPage."""
         index, revision = self.opened(dataset_id, query.get("revision"))
         with index:
             found, total = index.findings(query)
             others = index.others(found)
             codes, costs = index.codes(), index.costs()
-        return paged(query, total) | {
-            "findings": [finding_view(row) | other_view(row, others, revision) for row in found],
+        return {
+            **paged(query, total),
+            "findings": [with_twin(row, others, revision) for row in found],
             "counts": counts(codes),
             "codes": [code_view(row, costs) for row in codes],
             "cost": cost_view(costs, "all"),
@@ -120,9 +155,9 @@ class DatasetContents(DatasetRevisions):
         index, revision = self.opened(dataset_id, number)
         with index:
             codes, counted, costs = index.codes(), index.statistics(), index.costs()
-        head = {
+        head: ReportHead = {
             "dataset_id": dataset_id,
-            "name": self.get(dataset_id).name,
+            "name": self.store.get(dataset_id).name,
             "revision": revision.number,
             "task": counted["task"],
             "summary": summary_view(counted["summary"]),
@@ -132,7 +167,7 @@ class DatasetContents(DatasetRevisions):
         }
         return self.json_pieces(self.storage.index(dataset_id, revision.number), head)
 
-    def json_pieces(self, path: Path, head: Mapping[str, Any]) -> Iterator[str]:
+    def json_pieces(self, path: Path, head: ReportHead) -> Iterator[str]:
         yield json.dumps(head, ensure_ascii=False)[:-1] + ', "findings": ['
         with Index(path) as index:
             for number, row in enumerate(index.every_finding()):
@@ -149,7 +184,7 @@ class DatasetContents(DatasetRevisions):
         yield "\ufeff" + line(COLUMNS)  # the mark tells Excel that this is UTF-8
         with Index(path) as index:
             for row in index.every_finding():
-                shown = finding_view(row) | {"split": row["split"]}
+                shown: Row = {**finding_view(row), "split": row["split"]}
                 yield line(shown[name] for name in COLUMNS)
 
     def fix(self, dataset_id: int, codes: list[str] | str) -> DatasetRevision:
@@ -172,7 +207,7 @@ class DatasetContents(DatasetRevisions):
                 _("No issues to fix for: %(codes)s.", codes=", ".join(wrong)),
                 [{"field": "codes", "message": _("Must be one of: %(choices)s.", choices=", ".join(sorted(fixable)))}],
             )
-        return self.revise(dataset_id, {}, codes)
+        return self.revisions.revise(dataset_id, {}, codes)
 
 
 def is_webp(path: Path) -> bool:
@@ -186,86 +221,3 @@ def is_webp(path: Path) -> bool:
     if not whole:
         set_file_aside(path, "no thumbnail")
     return whole
-
-
-def paged(query: Mapping[str, Any], total: int) -> dict[str, int]:
-    """The keys of schemas.Page."""
-    per_page = query["per_page"]
-    return {"total": total, "page": query["page"], "per_page": per_page, "pages": -(-total // per_page)}
-
-
-def image_view(row: Row, revision: DatasetRevision) -> dict[str, Any]:
-    """An image as schemas.ImageOut. Its addresses name its content, so that they can be cached for good."""
-    place = f"/api/datasets/{revision.dataset_id}/images/{row['id']}"
-    query = f"?revision={revision.number}&v={row['sha256'][:16]}"
-    names = ("id", "file", "split", "width", "height", "bytes", "objects", "sharpness", "brightness", "contrast")
-    return {name: row[name] for name in names} | {
-        "findings": row["codes"],
-        "used": bool(row["usable"]),
-        "group": row["group_id"],
-        "original": row["original"] or row["file"],
-        "source": row["source"],
-        "url": f"{place}/file{query}" if row["stored"] else None,
-        "thumbnail": f"{place}/thumbnail{query}" if row["thumbnail"] else None,
-    }
-
-
-def other_view(row: Row, others: Mapping[str, Row], revision: DatasetRevision) -> dict[str, Any]:
-    """The twin of a finding's image, as schemas.OtherImage."""
-    twin = others.get(row["data"].get("other"))
-    if twin is None:
-        return {"other": None}
-    shown = image_view(twin, revision)
-    return {"other": {name: shown[name] for name in ("id", "file", "split", "url", "thumbnail")}}
-
-
-def finding_view(row: Row) -> dict[str, Any]:
-    """A finding as schemas.FindingOut, in the reader's language."""
-    told = told_of(row["code"])
-    fixable = bool(row["fixable"])
-    return {name: row[name] for name in ("id", "severity", "code", "file", "line", "image_id", "image")} | {
-        "title": str(told.title),
-        "message": filled(told.message, row["data"]),
-        "effect": filled(told.effect, row["data"]),
-        "fix": str(told.fix) if told.fix and fixable else None,
-        "fixable": fixable,
-    }
-
-
-def code_view(row: Row, costs: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
-    """A code with its counts, and what its fix would take away."""
-    told = told_of(row["code"])
-    return {name: row[name] for name in ("code", "severity", "count", "fixable", "images")} | {
-        "title": str(told.title),
-        "fix": str(told.fix) if told.fix and row["fixable"] else None,
-        "cost": cost_view(costs, row["code"]),
-    }
-
-
-def cost_view(costs: Mapping[str, Mapping[str, int]], code: str) -> dict[str, int]:
-    """What a fix takes away."""
-    return {"rows": 0, "images": 0} | dict(costs.get(code, {}))
-
-
-def counts(codes: list[Row]) -> dict[str, int]:
-    """All findings by severity, and those that can be mended. A code has one severity."""
-    found = {name: sum(row["count"] for row in codes if row["severity"] == name) for name in SEVERITIES}
-    return found | {"fixable": sum(row["fixable"] for row in codes)}
-
-
-def summary_view(summary: Mapping[str, Any]) -> dict[str, Any]:
-    left = [{"code": code, "count": count, "message": say(LEFT_OUT, code, {})}
-            for code, count in summary["left_out"].items()]  # fmt: skip
-    return dict(summary) | {"left_out": left}
-
-
-def line(cells: Any) -> str:
-    """A line of CSV."""
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow([defused(cell) for cell in cells])
-    return buffer.getvalue()
-
-
-def defused(cell: Any) -> Any:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell

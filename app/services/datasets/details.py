@@ -9,14 +9,17 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training
 from app.notify import to_dashboard
-from app.services.datasets.base import DatasetBase
-from app.services.datasets.described import describe
+from app.services.datasets.dataset_about import describe
+from app.services.datasets.store import DatasetStore
 
 SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
 
 
-class DatasetDetails(DatasetBase):
+class DatasetDetails:
     """Changes what a dataset is called; finds the sample."""
+
+    def __init__(self, store: DatasetStore) -> None:
+        self.store = store
 
     def edit(self, dataset_id: int, changes: Mapping[str, Any]) -> Dataset:
         """Change name or description; what is left out stays.
@@ -24,22 +27,28 @@ class DatasetDetails(DatasetBase):
         Raises:
             NotFound: no such dataset.
         """
-        self.get(dataset_id)
+        self.store.get(dataset_id)
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             for name, value in changes.items():
                 setattr(dataset, name, value)
-            update = {"dataset_id": dataset_id, "status": str(dataset.status), "error": None, "stage": None,
-                      "done": dataset.total_images, "total": dataset.total_images}  # fmt: skip
-        describe(self.storage, dataset_id)
+            update = {
+                "dataset_id": dataset_id,
+                "status": str(dataset.status),
+                "error": None,
+                "stage": None,
+                "done": dataset.total_images,
+                "total": dataset.total_images,
+            }
+        describe(self.store.storage, dataset_id)
         to_dashboard("dataset_update", update)
-        return self.get(dataset_id)
+        return self.store.get(dataset_id)
 
     def sample(self) -> Dataset | None:
         """The newest sample dataset that can be used, or soon."""
         drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
         wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
-        wanted = wanted.where(Dataset.id.not_in(self.missing_ids()))
+        wanted = wanted.where(Dataset.id.not_in(self.store.missing_ids()))
         return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
 
 

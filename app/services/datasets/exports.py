@@ -4,21 +4,19 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.programs import ExportDatasetSpec
 from app.database import refuse_writes
 from app.errors import AppError, NoSpace, NotFound, Unavailable, Unprocessable
 from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus
 from app.models import Dataset
-from app.services.datasets.described import mend_description
-from app.services.storage import StorageService
+from app.services.datasets.dataset_about import repair_description
+from app.services.datasets.store import DatasetStore
 from app.services.storage.damaged import set_file_aside
-
-if TYPE_CHECKING:
-    from app.services.datasets import DatasetService
 
 KIND = "export_dataset"
 SOON_S = 1.0  # what takes longer is answered with the job
@@ -28,12 +26,12 @@ class DatasetExports:
     """Finds and makes the ZIPs.
 
     Args:
-        datasets: knows revisions.
+        store: knows revisions, and where their files are.
         jobs: has the kind `export_dataset` registered here.
     """
 
-    def __init__(self, storage: StorageService, datasets: "DatasetService", jobs: JobService) -> None:
-        self.storage, self.datasets, self.jobs = storage, datasets, jobs
+    def __init__(self, store: DatasetStore, jobs: JobService) -> None:
+        self.store, self.storage, self.jobs = store, store.storage, jobs
         jobs.register(JobKind(KIND, "export_dataset", self.spec, self.collect, at_once=2))
 
     def find(self, dataset_id: int, form: str, number: int | None) -> tuple[Path, str]:
@@ -46,8 +44,8 @@ class DatasetExports:
         Raises:
             NotFound: no such dataset or revision. Conflict: the revision is not ready.
         """
-        row = self.datasets.get_revision(dataset_id, number)
-        name = f"{plain(self.datasets.get(dataset_id))}-r{row.number}-{form}.zip"
+        row = self.store.get_revision(dataset_id, number)
+        name = f"{name_of(self.store.get(dataset_id))}-r{row.number}-{form}.zip"
         path = self.path(dataset_id, row.number, form)
         if path.is_file() and not zipfile.is_zipfile(path):
             set_file_aside(path, "no ZIP")
@@ -60,9 +58,9 @@ class DatasetExports:
             NotFound: no such dataset or revision. AppError: it could not be made.
         """
         refuse_writes()
-        row = self.datasets.get_revision(dataset_id, number)
+        row = self.store.get_revision(dataset_id, number)
         self.refuse_deleted(dataset_id, row.number)
-        mend_description(self.storage, dataset_id, row.number)
+        repair_description(self.storage, dataset_id, row.number)
         params: dict[str, Any] = {"revision": row.number, "format": form}
         job = self.jobs.wait(self.jobs.submit(KIND, params, ("dataset", dataset_id)).id, SOON_S)
         if not JobStatus(job.status).ended:
@@ -78,7 +76,7 @@ class DatasetExports:
             NotFound: the dataset was deleted meanwhile, or its files were removed.
         """
         db.session.rollback()  # what was read before may be old
-        self.datasets.get_revision(dataset_id, number)
+        self.store.get_revision(dataset_id, number)
         if not self.storage.revision_dir(dataset_id, number).is_dir():
             raise NotFound(_("The files of version %(number)s aren't on the server.", number=number))
 
@@ -89,19 +87,19 @@ class DatasetExports:
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
         dataset_id, number = job.subject_id or 0, job.params["revision"]
-        return {
-            "revision": str(self.storage.revision_dir(dataset_id, number)),
-            "format": job.params["format"],
-            "task": self.datasets.get_revision(dataset_id, number).task,
-            "output": str(directory / "export.zip"),
-        }
+        return ExportDatasetSpec(
+            revision=str(self.storage.revision_dir(dataset_id, number)),
+            format=job.params["format"],
+            output=str(directory / "export.zip"),
+            task=self.store.get_revision(dataset_id, number).task,
+        ).values()
 
     def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
         """Put the ZIP into its place; where it is there already, an earlier server did so before it ended."""
         made = directory / "export.zip"
         target = self.path(job.subject_id or 0, job.params["revision"], job.params["format"])
         if made.exists() or not target.exists():
-            self.storage.put_export(made, target)
+            self.storage.revisions.put_export(made, target)
         query = f"format={job.params['format']}&revision={job.params['revision']}"
         return result | {"url": f"/api/datasets/{job.subject_id}/export?{query}"}
 
@@ -118,6 +116,6 @@ def refusal(job: Job) -> AppError:
     return Unavailable(_("The export failed. See the server log for details."))
 
 
-def plain(dataset: Dataset) -> str:
+def name_of(dataset: Dataset) -> str:
     """A dataset's name as a part of a file name."""
     return re.sub(r"[^\w.-]+", "-", dataset.name).strip("-.") or f"dataset-{dataset.id}"

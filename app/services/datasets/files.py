@@ -1,15 +1,18 @@
-"""What a dataset gives back: the upload as it came, and a revision in another format."""
+"""What a dataset gives back: the upload as it came."""
 
 from pathlib import Path
 
 from flask_babel import gettext as _
 
 from app.errors import NotFound
-from app.services.datasets.base import DatasetBase
+from app.services.datasets.store import DatasetStore
 
 
-class DatasetFiles(DatasetBase):
-    """Finds and makes files to be downloaded."""
+class DatasetFiles:
+    """Finds files to be downloaded."""
+
+    def __init__(self, store: DatasetStore) -> None:
+        self.store = store
 
     def original(self, dataset_id: int) -> tuple[Path, str]:
         """The upload, and the name that it had.
@@ -17,8 +20,8 @@ class DatasetFiles(DatasetBase):
         Raises:
             NotFound: no such dataset, or it was no upload.
         """
-        dataset = self.get(dataset_id)
-        path = self.storage.original(dataset_id)
+        dataset = self.store.get(dataset_id)
+        path = self.store.storage.original(dataset_id)
         if not path.is_file():
             raise NotFound(
                 _(

@@ -1,5 +1,5 @@
 """What each code of a finding says to the user: its title, the message for one case, what YOLO does with it, and what
-the fix does where there is one. Codes come from app/worker/doctor and, of other formats, from app/worker/formats.
+the fix does where there is one. Codes come from app/worker/quality and, of other formats, from app/worker/formats.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,11 @@ from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.image_texts import IMAGE_TEXTS
 from app.services.datasets.label_texts import LABEL_TEXTS
-from app.services.datasets.told import Told
-from app.texts import Counted, _ln, fill
+from app.services.datasets.wording import FindingText
+from app.texts import PluralText, _ln, fill
 
-EFFECT = ("images", "rows", "files", "emptied")
+EFFECT = ("images", "rows", "files", "emptied", "unsaved", "unsaved_files")
+UNTOLD = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
 ROWS_DONE = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
@@ -24,8 +25,13 @@ IMAGES_DONE = _ln(
     "images",
 )
 FILES_DONE = _l("Files removed: %(title)s.")
+UNSAVED = _ln(
+    "%(title)s: %(unsaved)s image stays as it is. Saving it again takes too much time or memory.",
+    "%(title)s: %(unsaved)s images stay as they are. Saving them again takes too much time or memory.",
+    "unsaved",
+)
 
-TEXTS: dict[str, Told] = IMAGE_TEXTS | LABEL_TEXTS
+TEXTS: dict[str, FindingText] = IMAGE_TEXTS | LABEL_TEXTS
 
 # Why an image is not used, by the code of the first reason; a part of the summary.
 # What Ultralytics recommends for each class: docs.ultralytics.com, "Tips for best training results".
@@ -36,26 +42,29 @@ LEFT_OUT: dict[str, Any] = {code: told.title for code, told in TEXTS.items()} | 
 }
 
 
-def told_of(code: str) -> Told:
+def text_of(code: str) -> FindingText:
     """The texts of a code; one that an older version wrote says itself."""
     if code in TEXTS:
         return TEXTS[code]
     title, effect = CONVERTED.get(code, (code, ""))
-    return Told(title, format_texts.FINDINGS.get(code, code), effect)
+    return FindingText(title, format_texts.FINDINGS.get(code, code), effect)
 
 
 def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the fixes of a revision did, by code; `report` is the revision's."""
     shown = []
     for code, done in (report.get("effects") or {}).items():
-        told = told_of(code)
-        text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE
-        done = {"emptied": 0} | done
-        data = {"title": str(told.title), "rows": done["rows"], "images": done["images"], "files": len(done["files"])}
-        shown.append(
-            {"code": code, "title": data["title"], "message": fill(text, data)} | {key: done[key] for key in EFFECT}
-        )
+        done = UNTOLD | done
+        title = str(text_of(code).title)
+        message = " ".join(fill(text, done | {"title": title}) for text in texts_of(done))
+        shown.append({"code": code, "title": title, "message": message} | {key: done[key] for key in EFFECT})
     return shown
+
+
+def texts_of(done: Mapping[str, Any]) -> list[Any]:
+    """What is said of an effect: what was done, and what could not be."""
+    text = ROWS_DONE if done["rows"] else IMAGES_DONE if done["images"] else FILES_DONE if done["files"] else None
+    return [text] * bool(text) + [UNSAVED] * bool(done["unsaved"])
 
 
 def filled(text: Any, data: dict[str, Any]) -> str:
@@ -63,4 +72,4 @@ def filled(text: Any, data: dict[str, Any]) -> str:
     try:
         return fill(text, ADVISED | data)
     except (KeyError, ValueError, TypeError):
-        return text.many if isinstance(text, Counted) else str(text)
+        return text.many if isinstance(text, PluralText) else str(text)

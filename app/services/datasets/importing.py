@@ -3,35 +3,55 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
-from app.core.natural import natural_key
+from app.config import settings
 from app.database import writing
-from app.errors import BadUpload, NotFound, Unprocessable
+from app.errors import BadUpload
 from app.events import Planned
 from app.models import Dataset, DatasetRevision, DatasetStatus
-from app.services.datasets.base import DatasetBase
-from app.services.datasets.described import describe
-from app.services.datasets.ingest import Job
-from app.services.datasets.looking import Looking
+from app.services.datasets.archive_texts import by_name
+from app.services.datasets.dataset_about import describe
+from app.services.datasets.imports import DatasetImports
 from app.services.datasets.options import recipe
-from app.services.idempotency import Asked, keep
-from app.services.storage import Limits, Staged
-from app.services.storage.kinds import by_name as kind_of
-from app.services.storage.unpack import Pacer
+from app.services.datasets.sample_drawing import SampleDrawing
+from app.services.datasets.server_folders import ServerFolders
+from app.services.datasets.session import ImportSession
+from app.services.datasets.store import DatasetStore
+from app.services.idempotency import RequestKey, keep
 
 logger = logging.getLogger("yolo.dataset")
 
 LARGE = 8 * 1024**2  # bytes of an upload that takes long enough for a child to get ready
-MOST_FOLDERS = 1000  # shown of one folder
 
 
-class DatasetImport(DatasetBase):
-    """Makes datasets."""
+@dataclass(frozen=True)
+class Given:
+    """What a person says about a new dataset; `asked`: the key that is written with its row."""
+
+    name: str
+    description: str = ""
+    asked: RequestKey | None = None
+
+
+class DatasetCreation:
+    """Makes datasets.
+
+    Args:
+        imports: has revisions made.
+        server_folders: finds what is to be imported from the server.
+        drawing: has the sample drawn.
+    """
+
+    def __init__(
+        self, store: DatasetStore, imports: DatasetImports, server_folders: ServerFolders, drawing: SampleDrawing
+    ) -> None:
+        self.store, self.storage, self.imports = store, store.storage, imports
+        self.server_folders, self.drawing = server_folders, drawing
 
     def create(
         self,
@@ -41,7 +61,7 @@ class DatasetImport(DatasetBase):
         description: str = "",
         classes: str = "",
         task: str = "auto",
-        asked: Asked | None = None,
+        asked: RequestKey | None = None,
         sample: bool = False,
         **choices: Any,
     ) -> Dataset:
@@ -55,25 +75,22 @@ class DatasetImport(DatasetBase):
             choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
         Raises:
-            AppError: it was refused, and nothing is left of it; see `StorageService.stage_dataset`.
+            AppError: it was refused, and nothing is left of it; see `ImportSession.verdict`.
         """
         if not filename.lower().endswith(".zip"):
             raise BadUpload(
-                kind_of(filename) or _("Only ZIP files are accepted."),
+                by_name(filename) or _("Only ZIP files are accepted."),
                 [{"field": "file", "message": _("The file name must end in .zip.")}],
             )
         options = self.recipe(choices | {"classes": classes, "task": task})
-        limits = Limits.of(current_app.config)
         about = {"kind": "upload", "name": filename[-255:]} | ({"sample": True} if sample else {})
-        kept = False
+        folder, kept = self.storage.new_tmp(), False
         try:
-            with Looking(self.spare, 1, options, about) as looking:
-                staged = self.storage.stage_dataset(file, limits, looking)
-                with self.nothing_left(looking, staged):
-                    kept = self.storage.keep_original(file, staged)
-                return self.take(looking, staged, name, description, asked)
+            kept = self.storage.stage_original(file, folder)
+            return self.take(folder, {"unpack": True}, options, about, Given(name, description, asked))
         except BaseException:
             kept = False
+            self.storage.remove(folder)  # a copy that did not fit; else nothing is there any more
             raise
         finally:
             if not kept:
@@ -82,7 +99,7 @@ class DatasetImport(DatasetBase):
     def expect(self, size: int) -> None:
         """An upload of `size` bytes has begun to arrive: its child may get ready."""
         if size >= LARGE:
-            self.spare.prepare()
+            self.imports.prepare()
 
     def import_folder(self, path: str, name: str, description: str = "", **choices: Any) -> Dataset:
         """Import a folder of the server below IMPORT_ROOT; the folder stays as it is.
@@ -92,81 +109,84 @@ class DatasetImport(DatasetBase):
             AppError: as `create`.
         """
         options = self.recipe(choices)
-        folder = self.folder(path)
-        about = {"kind": "import", "name": path[-255:]}
-        with Looking(self.spare, 1, options, about) as looking:
-            root = Path(current_app.config["IMPORT_ROOT"]).resolve()
-            staged = self.storage.stage_folder(root, below(folder, root), Limits.of(current_app.config), looking)
-            return self.take(looking, staged, name, description)
+        source = {"folder": asdict(self.server_folders.located(path))}
+        folder = self.storage.new_tmp()
+        folder.mkdir(parents=True)
+        return self.take(folder, source, options, {"kind": "import", "name": path[-255:]}, Given(name, description))
 
     def recipe(self, choices: Mapping[str, Any]) -> dict[str, Any]:
-        return recipe(choices, current_app.config["MAX_CLASSES"])
+        return recipe(choices, settings().MAX_CLASSES)
 
     def take(
-        self, looking: Looking, staged: Staged, name: str, description: str, asked: Asked | None = None
+        self, folder: Path, source: Mapping[str, Any], options: dict[str, Any], about: Mapping[str, Any], given: Given
     ) -> Dataset:
-        """Have the child look at staged files, and give them a row and a place; both or none."""
-        planned = self.look(looking, staged)
-        job = self.adopt(looking, staged, name, description, planned, asked)
-        try:
-            self.storage.sync_datasets()
-            describe(self.storage, job.dataset_id)
-        finally:  # the row is there: it must not stay as it is for good
-            self.follow(looking.hand_over(job))
-        logger.info("dataset %d: %s, %s, %d images, %d bytes", job.dataset_id, name, planned.format, planned.images,
-                    staged.size_bytes)  # fmt: skip
-        return self.get(job.dataset_id)
+        """Have the child fill a staging folder and look at the files, and give them a row and a place; both or none.
 
-    def look(self, looking: Looking, staged: Staged) -> Planned:
-        """The child's first verdict on staged files, which are on the disk then; nothing is left of refused ones."""
-        with self.nothing_left(looking, staged):
-            looking.begin(staged.folder)
-            self.storage.sync(staged.folder)  # while the child reads
-            return looking.verdict()
+        Args:
+            source: `unpack` or `folder`, see `DatasetImports.submit`.
+        """
+        origin = {"kind": about["kind"], "base": "source"} | ({"sample": True} if "sample" in about else {})
+        params = {"staging": str(folder), "number": 1, "options": options, "origin": origin, **source}
+        with ImportSession(self.imports, params) as importing:
+            with self.nothing_left(importing, folder):
+                planned = importing.verdict()
+            dataset_id = self.adopt(importing, folder, planned, about, given)
+            try:
+                self.storage.sync_datasets()
+                describe(self.storage, dataset_id)
+            finally:  # the row is there: it must not stay as it is for good
+                importing.go_on()
+        logger.info(
+            "dataset %d: %s, %s, %d images, %d bytes",
+            dataset_id,
+            given.name,
+            planned.format,
+            planned.images,
+            planned.size_bytes,
+        )
+        return self.store.get(dataset_id)
 
     @contextmanager
-    def nothing_left(self, looking: Looking, staged: Staged) -> Iterator[None]:
+    def nothing_left(self, importing: ImportSession, folder: Path) -> Iterator[None]:
         """Staged files are removed where this fails, once nobody reads them any more."""
         try:
             yield
         except BaseException:
-            looking.end()
-            self.storage.discard(staged)
+            try:
+                importing.end()
+            finally:
+                self.storage.remove(folder)
             raise
 
     def adopt(
-        self,
-        looking: Looking,
-        staged: Staged,
-        name: str,
-        description: str,
-        planned: Planned,
-        asked: Asked | None = None,
-    ) -> Job:
-        """The rows and the folder, both or none."""
-        options, about = dict(looking.options), looking.origin
+        self, importing: ImportSession, folder: Path, planned: Planned, about: Mapping[str, Any], given: Given
+    ) -> int:
+        """The rows and the folder, both or none; the dataset's id."""
         moved: int | None = None
         try:
             with writing() as session:
-                dataset = Dataset(name=name, description=description, **columns(staged, planned, about))
+                values = columns(planned, about)
+                dataset = Dataset(name=given.name, description=given.description, **values)
                 session.add(dataset)
                 session.flush()
-                keep(session, asked, {"dataset_id": dataset.id})
-                origin = {"kind": about["kind"], "base": "source"} | ({"sample": True} if "sample" in about else {})
+                keep(session, given.asked, {"dataset_id": dataset.id})
+                origin, options = importing.params["origin"], dict(importing.params["options"])
                 session.add(DatasetRevision(dataset_id=dataset.id, number=1, origin=origin, options=options))
-                self.storage.place_dataset(staged, dataset.id)  # a rename: the one thing that the row waits for
+                importing.accept(session, dataset.id)
+                self.storage.place_dataset(folder, dataset.id)  # a rename: the one thing that the row waits for
                 moved = dataset.id
                 dataset.path = str(self.storage.dataset_dir(dataset.id))[-255:]
                 dataset.become(DatasetStatus.VALIDATING)
-                job = Job(dataset.id, 1, dataset.created_at, options=options, origin=origin)
         except BaseException:
-            looking.end()
-            if moved is None:
-                self.storage.discard(staged)
-            else:
-                self.storage.cleanup_dataset(moved)
+            try:
+                importing.end()
+            finally:
+                if moved is None:
+                    self.storage.remove(folder)
+                else:
+                    self.storage.cleanup_dataset(moved)
             raise
-        return job
+        return moved
 
     def create_sample(self) -> Dataset:
         """Draw the sample dataset in a child process and import it.
@@ -178,82 +198,21 @@ class DatasetImport(DatasetBase):
             about = _("Generated images of circles, squares and triangles.")
             return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
 
-    def folder(self, path: str) -> Path:
-        """A folder below IMPORT_ROOT.
 
-        Raises:
-            NotFound: IMPORT_ROOT is not set, or there is no such folder. Unprocessable: the path leads out of it.
-        """
-        if not current_app.config["IMPORT_ROOT"]:
-            raise NotFound(_("Importing from server folders isn't configured (IMPORT_ROOT)."))
-        root = Path(current_app.config["IMPORT_ROOT"]).resolve()
-        if "\0" in path:
-            raise Unprocessable(_("This path is outside IMPORT_ROOT."))
-        try:
-            found = (root / path.lstrip("/")).resolve()
-            there = found.is_dir()
-        except (OSError, RuntimeError) as error:  # too long, or links in a circle
-            raise NotFound(_("This folder doesn't exist in IMPORT_ROOT.")) from error
-        if not found.is_relative_to(root):
-            raise Unprocessable(_("This path is outside IMPORT_ROOT."))
-        if not there:
-            raise NotFound(_("This folder doesn't exist in IMPORT_ROOT."))
-        return found
-
-    def folders(self, path: str) -> dict[str, Any]:
-        """What is in a folder below IMPORT_ROOT, as schemas.FoldersOut takes it.
-
-        Raises:
-            NotFound, Unprocessable: as `folder`.
-        """
-        here = self.folder(path)
-        root = Path(current_app.config["IMPORT_ROOT"]).resolve()
-        pacer = Pacer()
-        inner = sorted(
-            (item for item in here.iterdir() if not item.name.startswith(".") and is_folder(item)),
-            key=lambda item: natural_key(item.name),
-        )
-        shown = [
-            {
-                "name": item.name,
-                "path": below(item, root),
-                "images": self.storage.images_in(item, pacer),
-            }
-            for item in inner[:MOST_FOLDERS]
-        ]
-        return {
-            "path": below(here, root),
-            "parent": None if here == root else below(here.parent, root),
-            "images": self.storage.images_in(here, pacer),
-            "folders": shown,
-            "truncated": len(inner) > MOST_FOLDERS,
-        }
-
-
-def below(path: Path, root: Path) -> str:
-    """A path below a root; "" is the root."""
-    return "" if path == root else path.relative_to(root).as_posix()
-
-
-def is_folder(path: Path) -> bool:
-    """Whether it is a folder that may be imported: links are not followed to folders."""
-    return path.is_dir() and not path.is_symlink()
-
-
-def columns(staged: Staged, planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:
+def columns(planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a dataset before its images are read."""
     return {
         "classes": planned.names,
-        "size_bytes": staged.size_bytes,
+        "size_bytes": planned.size_bytes,
         "total_images": planned.images,
         "status": DatasetStatus.PENDING,
         "task": planned.task or "detect",
         "format": planned.format,
         "report": {
             "decisions": planned.decisions,
-            "skipped": staged.skipped,
-            "renamed": staged.renamed,
-            "archive": staged.notes,
+            "skipped": planned.skipped,
+            "renamed": planned.renamed,
+            "archive": planned.notes,
             "original": {"name": about["name"]} if about["kind"] == "upload" else None,
         },
     }

@@ -1,12 +1,12 @@
 """Reads index.sqlite of a revision: pages of images and findings, statistics. Standard library only; see
-app/worker/doctor/index.py for its tables.
+app/worker/quality/index.py for its tables.
 
 The file never changes once it is there, so it is opened without locks, and counts are kept.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,23 @@ from urllib.parse import quote
 
 from flask_babel import gettext as _
 
+from app.core.shapes import LabelledObject
 from app.errors import Conflict
 from app.extensions import socketio
+from app.services.datasets.read_models import FixCost, Row
 from app.services.storage.damaged import set_file_aside
 
 STEPS = 20_000  # of SQLite's machine, a millisecond or two, between chances for other clients
 BATCH = 500
 COUNTS = 1000  # kept
 SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
-IMAGE = ("id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
-         "stored, sharpness, brightness, contrast, codes")  # fmt: skip
+IMAGE = (
+    "id, file, split, width, height, bytes, sha256, objects, smallest, largest, group_id, usable, thumbnail, "
+    "stored, sharpness, brightness, contrast, codes"
+)
 
 NO_ORIGIN = {"original": None, "source": None}
 FINDING = "SELECT finding.*, (SELECT file FROM image WHERE image.id = finding.image_id) AS image FROM finding"
-
-Row = dict[str, Any]
 
 _counts: dict[tuple[Any, ...], int] = {}
 
@@ -114,13 +116,24 @@ def escaped(text: str) -> str:
     return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
 
 
-class Damaged(Conflict):
-    """An index cannot be read; a new version of the dataset has a new one."""
+class DamagedIndex(Conflict):
+    """An index cannot be read: by default, nor made anew; a new version of the dataset has a new one."""
 
-    def __init__(self) -> None:
-        text = _("The index of this version of the dataset is damaged and was moved away. Its images and labels "
-                 "are not affected. Create a new version of the dataset to get a new index.")  # fmt: skip
-        super().__init__(text)
+    def __init__(self, text: str = "", members: dict[str, Any] | None = None) -> None:
+        text = text or _(
+            "The index of this version of the dataset is damaged and was moved away. Its images and labels "
+            "are not affected. Create a new version of the dataset to get a new index."
+        )
+        super().__init__(text, members=members)
+
+    @classmethod
+    def rebuilt_by(cls, job_id: int) -> "DamagedIndex":
+        """This job makes it anew."""
+        text = _(
+            "The index of this version of the dataset was damaged and is being created again. Its images and labels "
+            "are not affected. Wait a moment, then try again."
+        )
+        return cls(text, {"job_id": job_id})
 
 
 def shows_damage(error: BaseException) -> bool:
@@ -134,12 +147,15 @@ def shows_damage(error: BaseException) -> bool:
 class Index:
     """The index of one revision. Open it where it is used: a connection belongs to its thread.
 
+    Args:
+        on_damage: what is raised where it is damaged, once it was set aside.
+
     Raises:
         FileNotFoundError: it is not there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, on_damage: Callable[[], DamagedIndex] = DamagedIndex) -> None:
+        self.path, self.on_damage = path, on_damage
         self.version = (str(path), path.stat().st_mtime_ns)
         try:
             self.connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
@@ -159,7 +175,7 @@ class Index:
         self.connection.close()
         if error is not None and shows_damage(error):
             set_file_aside(self.path, error)
-            raise Damaged from error
+            raise self.on_damage() from error
 
     def rows(self, statement: str, values: Any = ()) -> list[Row]:
         with closing(self.connection.execute(statement, values)) as cursor:
@@ -195,17 +211,18 @@ class Index:
         """These images, in this order, each with `objects` and `codes`."""
         places = ",".join("?" * len(ids))
         found = self.rows(f"SELECT {IMAGE} FROM image WHERE id IN ({places})", ids)  # noqa: S608
-        objects: dict[int, list[Row]] = {number: [] for number in ids}
+        objects: dict[int, list[LabelledObject]] = {number: [] for number in ids}
         columns = "image_id, class, kind, x, y, w, h, points, line"
         wanted = f"SELECT {columns} FROM object WHERE image_id IN ({places}) ORDER BY id"  # noqa: S608
         for row in self.rows(wanted, ids):
             objects[row["image_id"]].append(drawn(row))
         origins = self.origins(places, ids)
         known = {
-            row["id"]: row | origins.get(row["id"], NO_ORIGIN)
+            row["id"]: row
+            | origins.get(row["id"], NO_ORIGIN)
             | {"objects": objects[row["id"]], "codes": row["codes"].split()}
             for row in found
-        }  # fmt: skip
+        }
         return [known[number] for number in ids]
 
     def origins(self, places: str, ids: list[int]) -> dict[int, Row]:
@@ -253,7 +270,7 @@ class Index:
         images = "(SELECT COUNT(*) FROM image_finding WHERE image_finding.code = code.code)"
         return self.rows(f"SELECT *, {images} AS images FROM code ORDER BY {rank}, count DESC, code")  # noqa: S608
 
-    def costs(self) -> dict[str, dict[str, int]]:
+    def costs(self) -> dict[str, FixCost]:
         """Rows and images that the fix of a code would take away; of an index before 0.1 nothing is known."""
         rows = self.rows("SELECT value FROM statistics WHERE name = 'costs'")
         return json.loads(rows[0]["value"]) if rows else {}
@@ -263,9 +280,9 @@ class Index:
         return {row["name"]: json.loads(row["value"]) for row in self.rows("SELECT * FROM statistics")}
 
 
-def drawn(row: Row) -> Row:
+def drawn(row: Row) -> LabelledObject:
     """An object as it is drawn: a box [centre x, centre y, width, height], an outline, or a box with keypoints."""
-    shown: Row = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
+    shown: LabelledObject = {"class": row["class"], "kind": row["kind"], "line": row["line"]}
     if row["kind"] in {"box", "keypoints"}:
         shown["box"] = [row["x"], row["y"], row["w"], row["h"]]
     if row["points"]:

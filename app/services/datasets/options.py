@@ -7,9 +7,16 @@ from app.core.readings import together
 from app.services.storage.names import checked, names_from_form
 
 DEFAULTS: dict[str, Any] = {
-    "root": None, "merge": False, "classes": "", "names": None, "rename": None, "split": None, "task": "auto",
-    "format": None, "reading": None,
-}  # fmt: skip
+    "root": None,
+    "merge": False,
+    "classes": "",
+    "names": None,
+    "rename": None,
+    "split": None,
+    "task": "auto",
+    "format": None,
+    "reading": None,
+}
 
 
 def recipe(given: Mapping[str, Any], max_classes: int) -> dict[str, Any]:

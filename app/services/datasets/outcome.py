@@ -4,20 +4,31 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app.events import Ingested
+from app.core.imports import ImportResult
+from app.core.unread import unread, why_no_labels
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.services.datasets.texts import REASONS, say
 
 # What the current revision gives the dataset's row.
-SHARED = ("classes", "task", "format", "total_images", "train_images", "val_images", "test_images", "size_bytes",
-          "report")  # fmt: skip
+SHARED = (
+    "classes",
+    "task",
+    "format",
+    "total_images",
+    "train_images",
+    "val_images",
+    "test_images",
+    "size_bytes",
+    "report",
+)
 NAMED = 50
+UNASKED = frozenset({"task_folders", "task_plain_folders"})  # decisions on a classification that nobody chose
 KEPT = ("skipped", "renamed", "original", "archive")  # of the report: what the upload said
 
 
-def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Ingested) -> None:
+def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: ImportResult) -> None:
     """A revision is built: write it down, and make it the current one unless the dataset has one that is better."""
-    reason = unusable(result)
+    reason = unusable(result) or unread_beside(dataset, result)
     fill(dataset, revision, result, reason)
     revision.become(RevisionStatus.READY)
     first = dataset.revision is None
@@ -32,11 +43,25 @@ def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: In
         session.execute(update(Training).where(mine & same).values(revision=revision.number))
 
 
-def fill(dataset: Dataset, revision: DatasetRevision, result: Ingested, reason: dict[str, Any] | None) -> None:
+def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reason: dict[str, Any] | None) -> None:
     """What the child counted, into the revision's row."""
     report = {name: dataset.report[name] for name in KEPT if name in dataset.report}
-    names = ("images", "usable", "boxes", "findings", "severities", "left_out", "fixable", "samples", "seconds",
-             "decisions", "keypoints", "effects", "root", "source_names")  # fmt: skip
+    names = (
+        "images",
+        "usable",
+        "boxes",
+        "findings",
+        "severities",
+        "left_out",
+        "fixable",
+        "samples",
+        "seconds",
+        "decisions",
+        "keypoints",
+        "effects",
+        "root",
+        "source_names",
+    )
     report |= {name: getattr(result, name) for name in names}
     report["skipped"] = with_outside(report.get("skipped") or {}, result)
     report |= {"findings_total": sum(result.findings.values())} | ({"reason": reason} if reason else {})
@@ -47,7 +72,7 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: Ingested, reason: 
     revision.error = say(REASONS, reason["code"], reason["data"]) if reason else None
 
 
-def with_outside(skipped: dict[str, Any], result: Ingested) -> dict[str, Any]:
+def with_outside(skipped: dict[str, Any], result: ImportResult) -> dict[str, Any]:
     """The files that were left out, those that belong to nothing among them."""
     kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
     kinds |= {"outside": result.outside_count} if result.outside_count else {}
@@ -55,7 +80,7 @@ def with_outside(skipped: dict[str, Any], result: Ingested) -> dict[str, Any]:
     return {"count": sum(kinds.values()), "kinds": kinds, "names": list(dict.fromkeys(names))[:NAMED]}
 
 
-def unusable(result: Ingested) -> dict[str, Any] | None:
+def unusable(result: ImportResult) -> dict[str, Any] | None:
     """Why a training could not use a revision; None when it can."""
     if result.findings.get("label_box"):
         return {"code": "boxes_only", "data": {"task": result.task}}
@@ -64,6 +89,21 @@ def unusable(result: Ingested) -> dict[str, Any] | None:
     if not result.usable["val"]:
         return {"code": "no_val", "data": {}}
     return None if result.boxes else {"code": "no_boxes", "data": {}}
+
+
+def unread_beside(dataset: Dataset, result: ImportResult) -> dict[str, Any] | None:
+    """Class folders beside files that may hold the labels are no classification until a person says so."""
+    files = unread(dataset.report.get("skipped") or {})
+    if not files or not any(item["code"] in UNASKED for item in result.decisions):
+        return None
+    return {"code": "labels_beside", "data": {"files": ", ".join(files)}}
+
+
+def explained(dataset: Dataset, reason: dict[str, Any]) -> dict[str, Any]:
+    """Why nothing was found, with the files that may be meant."""
+    if reason["code"] in {"no_labels", "no_layout"} and (why := why_no_labels(dataset.report.get("skipped") or {})):
+        return {"code": why[0], "data": why[1]}
+    return reason
 
 
 def make_current(dataset: Dataset, revision: DatasetRevision) -> None:
@@ -86,6 +126,7 @@ def settle(dataset: Dataset) -> None:
 
 def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: dict[str, Any]) -> None:
     """A revision could not be made; the dataset stays what it is, or is invalid where it has no other."""
+    reason = explained(dataset, reason)
     revision.become(RevisionStatus.FAILED)
     revision.error = say(REASONS, reason["code"], reason["data"])
     revision.report = revision.report | {"reason": reason}
@@ -97,6 +138,7 @@ def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: dict[s
 
 def give_up(dataset: Dataset, reason: dict[str, Any]) -> None:
     """Mark a dataset that cannot be used any more."""
+    reason = explained(dataset, reason)
     dataset.error = say(REASONS, reason["code"], reason["data"])
     dataset.report = dataset.report | {"reason": reason}
     settle(dataset)

@@ -5,21 +5,31 @@ from typing import Any
 
 from sqlalchemy import select, tuple_
 
+from app.core.report import Decision
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus
-from app.services.datasets.base import DatasetBase
 from app.services.datasets.details import users_of
 from app.services.datasets.finding_texts import effects
+from app.services.datasets.imports import DatasetImports
+from app.services.datasets.read_models import DecisionView, OriginalFile, Summary
 from app.services.datasets.reading_texts import LABELS
 from app.services.datasets.review import needs_review
+from app.services.datasets.store import DatasetStore
 from app.services.datasets.texts import DECISIONS, FORMATS, LEFT_OUT, REASONS, say
 from app.services.storage.damaged import damaged_in
 
 ELSEWHERE = ("label_orphan", "image_missing")  # codes of images that are labelled and not in the dataset
 
 
-class DatasetView(DatasetBase):
-    """Shows datasets."""
+class DatasetView:
+    """Shows datasets.
+
+    Args:
+        imports: knows how far each is.
+    """
+
+    def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
+        self.store, self.storage, self.imports = store, store.storage, imports
 
     def view(self, dataset: Dataset) -> dict[str, Any]:
         """A dataset for schemas.DatasetOut."""
@@ -29,20 +39,23 @@ class DatasetView(DatasetBase):
         """Datasets for schemas.DatasetOut; two queries, however many they are."""
         options, users = options_of(datasets), users_of([dataset.id for dataset in datasets])
         nobody = {"trainings": 0, "trashed": 0}
+        progress = self.imports.progress(options)
         return [
-            self.with_options(dataset, options.get(dataset.id, {})) | users.get(dataset.id, nobody)
+            self.with_options(dataset, options.get(dataset.id, {}))
+            | users.get(dataset.id, nobody)
+            | {"progress": progress.get(dataset.id)}
             for dataset in datasets
         ]
 
     def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
         report = dict(dataset.report)
-        missing = self.is_missing(dataset)
+        missing = self.store.is_missing(dataset)
         if missing:
             report["reason"] = {"code": "files_missing", "data": {}}
         chosen = choices(dataset, options)
         review = needs_review(report)
         report["decisions"] = [
-            decision(item, chosen) | reading(item, dataset)
+            {**decision(item, chosen), **reading(item, dataset)}
             for item in [*report.get("archive", []), *report.get("decisions", [])]
         ]
         shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
@@ -50,12 +63,12 @@ class DatasetView(DatasetBase):
             "report": report,
             "status": str(DatasetStatus.INVALID) if missing else dataset.status,
             "damaged": self.damaged_files(dataset),
+            "created_by": dataset.created_by,
             "error": error(report) or dataset.error,
             "original": self.original_of(dataset),
             "samples": [thumbnail(dataset, image) for image in report.get("samples", [])],
             "summary": summary(report),
             "needs_review": review,
-            "progress": self.board.progress.get(dataset.id),
         }
 
     def damaged_files(self, dataset: Dataset) -> list[str]:
@@ -66,7 +79,7 @@ class DatasetView(DatasetBase):
         )
         return damaged_in(here)
 
-    def original_of(self, dataset: Dataset) -> dict[str, Any] | None:
+    def original_of(self, dataset: Dataset) -> OriginalFile | None:
         """Name and bytes of the upload, while it is there."""
         known = dataset.report.get("original")
         try:
@@ -98,36 +111,46 @@ def options_of(datasets: Sequence[Dataset]) -> dict[int, dict[str, Any]]:
 
 def choices(dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
     """What is chosen now: the current revision's options, and what was found where nothing was asked for."""
-    found = {"names": dataset.classes, "root": dataset.report.get("root"), "task": dataset.task,
-             "format": dataset.format}  # fmt: skip
+    found = {
+        "names": dataset.classes,
+        "root": dataset.report.get("root"),
+        "task": dataset.task,
+        "format": dataset.format,
+    }
     return found | {name: value for name, value in options.items() if value not in (None, "", "auto")}
 
 
-def decision(item: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
+def decision(item: Decision, choices: Mapping[str, Any]) -> DecisionView:
     """What was decided, and how to have it otherwise: the parameter with its present value."""
-    change = item.get("change")
+    data, change = item.get("data", {}), item.get("change")
+    shown: DecisionView = {
+        "code": item["code"],
+        "data": data,
+        "message": say(DECISIONS, item["code"], called(data)),
+        "change": None,
+    }
     if change:
         value = item["reading"] if "reading" in item else choices.get(change["parameter"])
-        change = {"parameter": change["parameter"], "value": value,
-                  "options": change.get("options") or None}  # fmt: skip
-    data = item.get("data", {})
-    return {"code": item["code"], "data": data, "message": say(DECISIONS, item["code"], called(data)), "change": change}
+        shown["change"] = {"parameter": change["parameter"], "value": value, "options": change.get("options") or None}
+    return shown
 
 
-def reading(item: Mapping[str, Any], dataset: Dataset) -> dict[str, Any]:
+def reading(item: Decision, dataset: Dataset) -> dict[str, Any]:
     """Of a decision between readings: each by its name, and images drawn in each. Nothing of others."""
-    if "reading" not in item or not item.get("change"):
+    change = item.get("change")
+    if "reading" not in item or not change:
         return {}
-    options = item["change"]["options"]
+    options = change["options"]
     return {
         "reading": item["reading"],
         "confirmed": bool(item.get("confirmed")),
         "readings": [{"reading": name, "label": str(LABELS.get(name, name))} for name in options],
         "examples": [
-            example | {"thumbnail": thumbnail(dataset, example["id"])} for example in item.get("examples", [])
+            example | {"thumbnail": thumbnail(dataset, example["id"])}
+            for example in item.get("examples", [])
             if "id" in example
         ],
-    }  # fmt: skip
+    }
 
 
 def called(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,7 +172,7 @@ def thumbnail(dataset: Dataset, image: int) -> str:
     return f"/api/datasets/{dataset.id}/images/{image}/thumbnail?revision={dataset.revision}"
 
 
-def summary(report: Mapping[str, Any]) -> dict[str, Any] | None:
+def summary(report: Mapping[str, Any]) -> Summary | None:
     """What training will use: N of the M images that somebody labelled, and why not the rest."""
     if "usable" not in report or "images" not in report:
         return None

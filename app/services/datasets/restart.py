@@ -4,18 +4,17 @@ revisions get their first one."""
 import logging
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import delete, select
 
 from app.database import writing
 from app.extensions import db, socketio
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training, TrainingStatus
-from app.services.datasets.base import DatasetBase, find_revision
-from app.services.datasets.children import end_earlier
-from app.services.datasets.described import mend_description
-from app.services.datasets.ingest import Job
+from app.services.datasets.dataset_about import repair_description
+from app.services.datasets.imports import DatasetImports
+from app.services.datasets.legacy_imports import end_earlier
 from app.services.datasets.options import DEFAULTS
 from app.services.datasets.outcome import give_up, settle
+from app.services.datasets.store import DatasetStore, find_revision
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
@@ -23,8 +22,15 @@ logger = logging.getLogger("yolo.dataset")
 UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
 
 
-class DatasetRestart(DatasetBase):
-    """Picks up where the last server ended."""
+class DatasetRestart:
+    """Picks up where the last server ended.
+
+    Args:
+        imports: has revisions made.
+    """
+
+    def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
+        self.store, self.storage, self.imports = store, store.storage, imports
 
     def reconcile(self) -> None:
         """Before the first request."""
@@ -33,6 +39,7 @@ class DatasetRestart(DatasetBase):
             Dataset.__table__.c,
             DatasetRevision.__table__.c,
         )  # not the classes: mappers delay the first answer
+        followed = self.imports.subjects()  # before the rows: what ends in between is whole
         rows = {row.id: row for row in db.session.execute(select(table.id, table.status, table.revision))}
         known: dict[int, dict[int, str]] = {}
         for dataset_id, number, status in db.session.execute(select(mine.dataset_id, mine.number, mine.status)):
@@ -42,6 +49,8 @@ class DatasetRestart(DatasetBase):
         for dataset_id in stored - rows.keys():
             self.storage.set_aside(self.storage.dataset_dir(dataset_id))
         for dataset_id, row in rows.items():
+            if dataset_id in followed:  # a job knows it
+                continue
             if row.status == DatasetStatus.PENDING:
                 self.give_up(dataset_id, "interrupted")
             elif dataset_id not in stored:
@@ -60,7 +69,7 @@ class DatasetRestart(DatasetBase):
         for number in [None, *ready] if row.revision is None else ready:
             self.describe_again(dataset_id, number)
         if row.revision is not None:
-            self.storage.remove_all(self.storage.show_revision(dataset_id, row.revision))
+            self.storage.remove_all(self.storage.revisions.show_revision(dataset_id, row.revision))
         if building:
             self.again(dataset_id, building[0])
         elif row.revision is None and not revisions:
@@ -86,19 +95,16 @@ class DatasetRestart(DatasetBase):
     def describe_again(self, dataset_id: int, number: int | None) -> None:
         """Its dataset.yaml names the folder that it lies in; a damaged one is made anew, and stops no start."""
         try:
-            mend_description(self.storage, dataset_id, number)
-            self.storage.correct_path(dataset_id, number)
+            repair_description(self.storage, dataset_id, number)
+            self.storage.revisions.correct_path(dataset_id, number)
         except (OSError, ValueError) as error:
             logger.error("dataset %d: dataset.yaml: %s", dataset_id, error)
 
     def again(self, dataset_id: int, number: int) -> None:
         """Start the making of a revision anew."""
-        with writing() as session:
-            dataset = session.get_one(Dataset, dataset_id)
-            mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
-            revision = session.scalars(select(DatasetRevision).where(mine)).one()
-            job = Job(dataset_id, number, dataset.created_at, options=revision.options, origin=revision.origin)
-        self.follow(job)
+        mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
+        revision = db.session.scalars(select(DatasetRevision).where(mine)).one()
+        self.imports.follow(dataset_id, number, revision.options, revision.origin)
 
     def put_right(self, dataset_id: int) -> None:
         """A status without anything that would end it."""
@@ -137,10 +143,10 @@ class DatasetRestart(DatasetBase):
         Args:
             older_than: seconds since the epoch; what changed later may be on its way into a revision.
         """
-        if current_app.extensions["services"].datasets.board.children:
+        if self.imports.busy():
             return 0
         count = 0
-        for path in self.storage.unused_objects():
+        for path in self.storage.revisions.unused_objects():
             if path.stat().st_ctime < older_than:
                 path.unlink(missing_ok=True)
                 count += 1
@@ -151,12 +157,12 @@ class DatasetRestart(DatasetBase):
 def remove_unknown(storage: StorageService, dataset_id: int, revisions: dict[int, str]) -> None:
     """What a build left that was killed goes. A whole revision without a row is kept aside: an older database may be
     the reason; the number is given again, and what was made of it must not be taken for the next one's."""
-    storage.remove_unfinished(dataset_id)
-    for number in list(storage.stored_revisions(dataset_id)):
+    storage.revisions.remove_unfinished(dataset_id)
+    for number in list(storage.revisions.stored_revisions(dataset_id)):
         if number not in revisions:
             put_revision_aside(storage, dataset_id, number)
         elif revisions[number] != RevisionStatus.READY:
-            storage.remove_revision(dataset_id, number)
+            storage.revisions.remove_revision(dataset_id, number)
 
 
 def put_revision_aside(storage: StorageService, dataset_id: int, number: int) -> None:

@@ -10,7 +10,7 @@ from app.database import writing
 from app.errors import Conflict
 from app.models import Dataset, DatasetRevision
 from app.notify import to_dashboard
-from app.services.datasets.base import DatasetBase, find_revision
+from app.services.datasets.store import DatasetStore, find_revision
 
 PREFIX = "reading_"
 
@@ -24,8 +24,11 @@ def is_open(decision: Mapping[str, Any]) -> bool:
     return str(decision["code"]).startswith(PREFIX) and not decision.get("confirmed")
 
 
-class DatasetReview(DatasetBase):
+class DatasetReview:
     """Takes a person's word for the readings of a dataset."""
+
+    def __init__(self, store: DatasetStore) -> None:
+        self.store = store
 
     def confirm(self, dataset_id: int) -> Dataset:
         """The readings of the current revision are right: later revisions keep them.
@@ -33,7 +36,7 @@ class DatasetReview(DatasetBase):
         Raises:
             NotFound: no such dataset. Conflict: it is being checked.
         """
-        self.get(dataset_id)
+        self.store.get(dataset_id)
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             row = find_revision(session, dataset_id, dataset.revision) if dataset.revision else None
@@ -41,9 +44,19 @@ class DatasetReview(DatasetBase):
                 raise Conflict(_("The dataset check isn't finished, so there is no version yet."))
             confirm_readings(dataset, row)
             status, total = str(dataset.status), dataset.total_images
-        to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
-                                        "done": total, "total": total, "revision": row.number})  # fmt: skip
-        return self.get(dataset_id)
+        to_dashboard(
+            "dataset_update",
+            {
+                "dataset_id": dataset_id,
+                "status": status,
+                "error": None,
+                "stage": None,
+                "done": total,
+                "total": total,
+                "revision": row.number,
+            },
+        )
+        return self.store.get(dataset_id)
 
 
 def confirm_readings(dataset: Dataset, revision: DatasetRevision) -> None:

@@ -4,29 +4,36 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
-from app.database import writing
+from app.config import settings
+from app.database import sooner_or_later, writing
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.notify import to_dashboard
-from app.services.datasets.base import DatasetBase, find_revision
-from app.services.datasets.described import describe
-from app.services.datasets.finding_texts import told_of
-from app.services.datasets.ingest import Job
-from app.services.datasets.looking import Looking
+from app.services.datasets.dataset_about import describe
+from app.services.datasets.finding_texts import text_of
+from app.services.datasets.imports import DatasetImports
 from app.services.datasets.options import changed
 from app.services.datasets.outcome import make_current, settle
+from app.services.datasets.session import ImportSession
+from app.services.datasets.store import DatasetStore, find_revision
 from app.services.datasets.texts import REASONS, say
 
 logger = logging.getLogger("yolo.dataset")
 
 
-class DatasetRevisions(DatasetBase):
-    """Makes and chooses revisions."""
+class DatasetRevisions:
+    """Makes and chooses revisions.
+
+    Args:
+        imports: has revisions made.
+    """
+
+    def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
+        self.store, self.storage, self.imports = store, store.storage, imports
 
     def revise(
         self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None = None
@@ -42,38 +49,44 @@ class DatasetRevisions(DatasetBase):
             Unprocessable: these choices give no dataset, or such findings cannot be mended; nothing is changed.
         """
         refuse_unfixable(fixes)
-        job = self.prepare(dataset_id, changes, fixes)
-        try:
-            with Looking(self.spare, job.number, job.options, job.origin) as looking:
-                looking.begin(self.storage.dataset_dir(dataset_id))
-                looking.verdict()
-                looking.hand_over(job)
-        except BaseException:
-            self.withdraw(job)
-            raise
-        logger.info("revision %d of dataset %d: %s", job.number, dataset_id, job.origin)
-        self.follow(job)
-        row = find_revision(db.session, dataset_id, job.number)
+        params = self.prepare(dataset_id, changes, fixes)
+        number = params["number"]
+        with ImportSession(self.imports, params, dataset_id) as importing:
+            try:
+                importing.verdict()
+                with writing() as session:
+                    importing.accept(session, dataset_id)
+            except BaseException:
+                try:
+                    importing.end()
+                finally:  # else every later change would be told to wait for it
+                    sooner_or_later(lambda: self.withdraw(dataset_id, number))
+                raise
+            importing.go_on()
+        logger.info("revision %d of dataset %d: %s", number, dataset_id, params["origin"])
+        row = find_revision(db.session, dataset_id, number)
         if row is None:  # deleted meanwhile
-            self.get(dataset_id)
+            self.store.get(dataset_id)
             raise Conflict(_("The version was discarded."))
         return row
 
-    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> Job:
-        """The row of the next revision."""
+    def prepare(self, dataset_id: int, changes: Mapping[str, Any], fixes: list[str] | str | None) -> dict[str, Any]:
+        """The row of the next revision; its number, options and origin."""
         if not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
-            self.get(dataset_id)
+            self.store.get(dataset_id)
             raise Conflict(
                 _("The original files of this dataset aren't on the server. Upload the dataset again to change it.")
             )
-        most = current_app.config["MAX_CLASSES"]
-        self.get(dataset_id)
+        most = settings().MAX_CLASSES
+        self.store.get(dataset_id)
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
             newest = session.scalar(
-                select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id)
-                .order_by(DatasetRevision.number.desc()).limit(1)
-            )  # fmt: skip
+                select(DatasetRevision)
+                .where(DatasetRevision.dataset_id == dataset_id)
+                .order_by(DatasetRevision.number.desc())
+                .limit(1)
+            )
             if newest is None or newest.status == RevisionStatus.BUILDING:
                 raise Conflict(_("A version of this dataset is being created. Wait until it is ready."))
             base = find_revision(session, dataset_id, dataset.revision) if dataset.revision else newest
@@ -88,17 +101,14 @@ class DatasetRevisions(DatasetBase):
             session.add(row)
             if dataset.status == DatasetStatus.INVALID:
                 dataset.become(DatasetStatus.VALIDATING)
-            return Job(dataset_id, row.number, dataset.created_at, options=options, origin=origin)
+            return {"number": row.number, "options": options, "origin": origin}
 
-    def withdraw(self, job: Job) -> None:
+    def withdraw(self, dataset_id: int, number: int) -> None:
         """As if the revision had not been asked for."""
         with writing() as session:
-            session.execute(
-                delete(DatasetRevision).where(
-                    DatasetRevision.dataset_id == job.dataset_id, DatasetRevision.number == job.number
-                )
-            )
-            dataset = session.get(Dataset, job.dataset_id)
+            mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
+            session.execute(delete(DatasetRevision).where(mine))
+            dataset = session.get(Dataset, dataset_id)
             if dataset is not None and dataset.status == DatasetStatus.VALIDATING:
                 settle(dataset)
 
@@ -108,31 +118,41 @@ class DatasetRevisions(DatasetBase):
         Raises:
             NotFound: no such dataset or revision. Conflict: it is not ready, or cannot be trained on.
         """
-        row = self.get_revision(dataset_id, number)
+        row = self.store.get_revision(dataset_id, number)
         if row.error:
             raise Conflict(_("Version %(number)s can't be used: %(error)s", number=number, error=row.error))
         with writing() as session:
             dataset, row = session.get_one(Dataset, dataset_id), session.get_one(DatasetRevision, row.id)
             make_current(dataset, row)
             status = str(dataset.status)
-        self.storage.remove_all(self.storage.show_revision(dataset_id, number))
+        self.storage.remove_all(self.storage.revisions.show_revision(dataset_id, number))
         describe(self.storage, dataset_id)
-        to_dashboard("dataset_update", {"dataset_id": dataset_id, "status": status, "error": None, "stage": None,
-                                        "done": row.total_images, "total": row.total_images,
-                                        "revision": number})  # fmt: skip
+        to_dashboard(
+            "dataset_update",
+            {
+                "dataset_id": dataset_id,
+                "status": status,
+                "error": None,
+                "stage": None,
+                "done": row.total_images,
+                "total": row.total_images,
+                "revision": number,
+            },
+        )
         return row
 
     def revisions(self, dataset_id: int) -> list[tuple[DatasetRevision, list[int]]]:
         """All revisions, the newest first, each with the trainings that use it."""
-        self.get(dataset_id)
+        self.store.get(dataset_id)
         used: dict[int, list[int]] = {}
         mine = select(Training.id, Training.revision).where(Training.dataset_id == dataset_id)
         for training_id, number in db.session.execute(mine.order_by(Training.id)):
             used.setdefault(number or 0, []).append(training_id)
         rows = db.session.scalars(
-            select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id)
+            select(DatasetRevision)
+            .where(DatasetRevision.dataset_id == dataset_id)
             .order_by(DatasetRevision.number.desc())
-        )  # fmt: skip
+        )
         return [(row, used.get(row.number, [])) for row in rows]
 
     def building(self) -> int:
@@ -152,7 +172,7 @@ def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
 
 def refuse_unfixable(fixes: list[str] | str | None) -> None:
     """Raises: Unprocessable: a finding that nothing mends."""
-    wrong = [code for code in fixes or [] if fixes != "all" and not told_of(code).fix]
+    wrong = [code for code in fixes or [] if fixes != "all" and not text_of(code).fix]
     if wrong:
         text = _("No automatic fix for: %(codes)s.", codes=", ".join(wrong))
         raise Unprocessable(text, [{"field": "fixes", "message": text}])

@@ -1,28 +1,30 @@
 """The answer about a training: from what a child measured, from an earlier training, or why there is none."""
 
 import statistics
-from pathlib import Path
 from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.config import settings
 from app.events import KEPT_CHECKPOINTS
 from app.extensions import db
+from app.jobs.devices import CPU
+from app.jobs.disk import free_disk
+from app.jobs.recovery import DEVICE_TAKEN
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
-from app.services.dispatch import CPU, free_disk
-from app.services.estimate.wanted import CLOSE_MOSAIC, Wanted
+from app.services.estimate.request import CLOSE_MOSAIC, EstimateRequest
 from app.services.trainer import texts
-from app.services.trainer.paths import without_folders
+from app.services.trainer.paths import redact_paths
 
 FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside its validation
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
 
 
-def measured(wanted: Wanted, figures: dict[str, Any]) -> dict[str, Any]:
+def measured(request: EstimateRequest, figures: dict[str, Any]) -> dict[str, Any]:
     """The answer from what a child measured."""
-    row, asked = wanted.row, wanted.row["batch_size"]
+    row, asked = request.row, request.row["batch_size"]
     if "error" in figures:
         text = _("Out of memory, even with smaller batches. Use a smaller image size or model.")
         return {"status": "ready", "basis": "measured", "fits": False, "largest_batch": None, "reason": text}
@@ -30,16 +32,17 @@ def measured(wanted: Wanted, figures: dict[str, Any]) -> dict[str, Any]:
         "status": "ready",
         "basis": "measured",
         "fits": figures["fits"],
-        "largest_batch": None if figures["fits"] else figures["batch"] * len(wanted.devices),
+        "largest_batch": None if figures["fits"] else figures["batch"] * len(request.devices),
         **{name: figures[name] for name in ("memory", "memory_total", "parameters", "device", "measured_batches")},
-        **times(row, figures, len(wanted.devices)),
+        **times(row, figures, len(request.devices)),
         **disk(row, figures["checkpoint_bytes"]),
     }
     if not figures["fits"]:
         answer["reason"] = _(
             "A batch size of %(asked)s doesn't fit into memory. The estimate is for %(batch)s, which fits.",
-            asked=asked, batch=answer["largest_batch"],
-        )  # fmt: skip
+            asked=asked,
+            batch=answer["largest_batch"],
+        )
     return answer
 
 
@@ -72,17 +75,17 @@ def disk(row: dict[str, Any], checkpoint: int) -> dict[str, Any]:
         "checkpoint_bytes": checkpoint,
         "disk": needed,
         "disk_free": free,
-        "disk_enough": free - needed > current_app.config["DISK_RESERVE"],
+        "disk_enough": free - needed > settings().DISK_RESERVE,
     }
 
 
-def history(wanted: Wanted) -> dict[str, Any] | None:
+def history(request: EstimateRequest) -> dict[str, Any] | None:
     """From the newest training that was like this one; None where there is none."""
-    row = wanted.row
+    row = request.row
     same = ("dataset_id", "revision", "model_version", "architecture", "task", "batch_size", "img_size")
     like = [getattr(Training, name) == row[name] for name in same if row[name] is not None]
     like += [getattr(Training, name).is_(None) for name in same if row[name] is None]
-    like.append(Training.device == CPU if wanted.devices == (CPU,) else Training.device != CPU)
+    like.append(Training.device == CPU if request.devices == (CPU,) else Training.device != CPU)
     ended = Training.status == TrainingStatus.COMPLETED
     earlier = db.session.scalar(select(Training).where(ended, *like).order_by(Training.end_time.desc()).limit(1))
     if earlier is None:
@@ -111,9 +114,11 @@ def unavailable(text: str) -> dict[str, Any]:
 
 def reason(kind: str, error: str) -> str:
     """Why a measurement failed, in the reader's language."""
-    if kind == "device_taken":
+    if kind == DEVICE_TAKEN:
         return _("A run started on the device before the measurement finished.")
+    if kind == "cancelled":
+        return _("The measurement was stopped.")
     if kind == "slow":
         return _("The measurement was stopped after %(seconds)s s.", seconds=int(LONGEST_S))
-    told = without_folders(error, Path(current_app.config["DATA_ROOT"]))
+    told = redact_paths(error, settings().DATA_ROOT)
     return texts.failure(kind, told) or told

@@ -1,55 +1,100 @@
-"""A measurement that is going on: what it does now, and how far it is."""
+"""Measurements as jobs: on which device one is going on, what the program is told, and what follows from its end."""
 
-import time
-from dataclasses import dataclass, field
-from typing import Any
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
 
-from app.events import Stage
+from app.config import settings
+from app.core.estimate import STAGES, EstimateSpec
+from app.database import writing
+from app.events import Failed
+from app.extensions import db
+from app.jobs import Job, JobKind, JobStatus
+from app.jobs.devices import Use
+from app.models import Estimate, now
+from app.services.estimate.figures import LONGEST_S
+from app.services.estimate.request import EstimateRequest
+from app.services.trainer.launch import environment
 
+if TYPE_CHECKING:
+    from app.jobs import JobService
+
+logger = logging.getLogger("yolo.estimate")
+
+KIND = "estimate"
 PLANNED_S = 18.0  # all of a measurement, on a machine that is fast enough
-STAGES: dict[str, tuple[float, Any]] = {  # where each begins, as a share of the whole; in their order
-    "importing": (0.0, _l("Starting the measurement process")),
-    "dataset": (0.15, _l("Reading the dataset")),
-    "model": (0.25, _l("Building the model")),
-    "batches": (0.3, _l("Measuring training iterations")),
-    "plain_batches": (0.62, _l("Measuring training iterations without mosaic")),
-    "validating": (0.8, _l("Measuring validation")),
-    "saving": (0.95, _l("Measuring the size of a checkpoint")),
-}
+TOLD_S = 30.0  # so long a failure waits for who asked; later, or once it was told, the next question measures anew
+AT_ONCE = 64  # the devices set the limit
 
 
-@dataclass
-class Measuring:
-    """One measurement; `key` says of what."""
+class Measurements:
+    """The jobs of the kind `estimate`: one for each device at a time.
 
-    key: str
-    stage: str = "importing"
-    began: float = field(default_factory=time.monotonic)
-    since: float = field(default_factory=time.monotonic)  # the stage
+    `params` of a job: `key` of the configuration, `devices`, and the `spec` of its program.
+    """
 
-    def hear(self, event: Any) -> None:
-        """What the child says."""
-        if isinstance(event, Stage) and event.name in STAGES and event.name != self.stage:
-            self.stage, self.since = event.name, time.monotonic()
+    def __init__(self, jobs: "JobService") -> None:
+        self.jobs = jobs
+        kind = JobKind(
+            KIND,
+            "estimate",
+            self.spec,
+            self.collect,
+            at_once=AT_ONCE,
+            limit_s=LONGEST_S,
+            environment=lambda job: environment(tuple(job.devices or ()), settings()),
+            use=Use.MEASURE,
+            request=lambda params: tuple(params["devices"]),
+            stages=STAGES,
+            memory_limit=True,
+            again=smaller,
+        )
+        jobs.register(kind)
 
-    @property
-    def fraction(self) -> float:
-        """0 to 1: within a stage by the clock, up to where the next one begins."""
-        begins = STAGES[self.stage][0]
-        ends = min((start for start, _text in STAGES.values() if start > begins), default=1.0)
-        return round(min(begins + (time.monotonic() - self.since) / PLANNED_S, ends), 3)
+    def begin(self, request: EstimateRequest) -> Job:
+        """Have a configuration measured."""
+        spec = EstimateSpec(request.spec, PLANNED_S).values()
+        params = {"key": request.key, "devices": list(request.devices[:1]), "spec": spec}
+        return self.jobs.submit(KIND, params, ("dataset", request.row["dataset_id"]))
 
-    def answer(self, key: str, device: str) -> dict[str, Any]:
-        """What who asks about a configuration is told."""
-        mine = self.key == key
-        return {
-            "status": "measuring",
-            "device": device,
-            "stage": self.stage if mine else "waiting",
-            "message": str(STAGES[self.stage][1]) if mine else _("Waiting for another measurement to end"),
-            "fraction": self.fraction if mine else 0.0,
-            "elapsed": round(time.monotonic() - self.began, 1) if mine else 0.0,
-        }
+    def going_on(self, device: str) -> Job | None:
+        """The measurement that runs on a device, else the one that waits for it."""
+        unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
+        rows = db.session.scalars(select(Job).where(Job.kind == KIND, unfinished).order_by(Job.status.desc(), Job.id))
+        return next((row for row in rows if row.params["devices"] == [device]), None)
+
+    def take_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
+        """Kind and error of a measurement that has just failed or was stopped; told once."""
+        without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
+        recent = Job.ended_at > now() - timedelta(seconds=TOLD_S)
+        about = (Job.kind == KIND, Job.subject_id == request.row["dataset_id"])
+        rows = db.session.scalars(select(Job).where(*about, without, recent).order_by(Job.id.desc()))
+        ended = next((row for row in rows if row.params["key"] == request.key), None)
+        if ended is None or (error := ended.error or {}).get("told"):
+            return None
+        with writing() as session:
+            session.get_one(Job, ended.id).error = error | {"told": True}
+        return error.get("code", "cancelled"), error.get("message", "")
+
+    # The kind.
+
+    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+        return job.params["spec"] | {"training_dir": str(directory / "run")}
+
+    def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+        """Keep what was measured: the next question is answered from the table."""
+        key = job.params["key"]
+        with writing() as session:
+            session.merge(Estimate(key=key, figures=result, created_at=now()))
+        logger.info("estimated: %s", result)
+        return result
+
+
+def smaller(job: Job, failure: Failed) -> dict[str, Any] | None:
+    """Half the batch where memory ran out so suddenly that the program could not halve it itself."""
+    half = EstimateSpec.of(job.params["spec"]).halved() if failure.kind == "out_of_memory" else None
+    return None if half is None else job.params | {"spec": half.values()}

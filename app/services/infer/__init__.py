@@ -1,20 +1,42 @@
 """Trying a trained model on an image: one warm child process that keeps the last models, and the rows of the tests."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from app.services.infer.child import WarmModels, WarmWorker
+from app.services.infer.engines import Engines
 from app.services.infer.frames import Frames
-from app.services.infer.tried import Tests
+from app.services.infer.models import TestableModels
+from app.services.infer.predicting import Prediction
+from app.services.infer.saved_tests import Tests
+from app.services.infer.serving import ModelPredictions
 from app.services.infer.videos import VideoConverter
 from app.services.storage import StorageService
 
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.exports import ModelExports
+    from app.services.trainer.files import TrainingFiles
 
-class InferenceService(Tests, Frames):
-    """Runs inference in a child that is started on first use."""
 
-    def __init__(self, storage: StorageService) -> None:
-        super().__init__(storage)
-        self.videos = VideoConverter(storage)
+@dataclass(frozen=True)
+class InferenceService:
+    """Runs inference in a child that is started on first use: what the specification names, and the objects behind it;
+    see `make_inference`."""
+
+    warm: WarmModels
+    models: TestableModels
+    prediction: Prediction
+    tests: Tests
+    frames: Frames
+    serving: ModelPredictions
+    videos: VideoConverter
+
+    @property
+    def loaded_models(self) -> dict[str, list[str]]:
+        """What is in memory: the path of the weights and their class names."""
+        return self.warm.loaded_models
 
     def load_model(self, model_path: str | Path) -> list[str]:
         """Have a model in memory; returns its class names.
@@ -22,8 +44,14 @@ class InferenceService(Tests, Frames):
         Raises:
             Conflict: the file is missing or no model. Unavailable: the child cannot answer now.
         """
-        self._ask(do="load", path=str(model_path))
+        self.warm.ask(do="load", path=str(model_path))
         return self.loaded_models[str(model_path)]
+
+    def predict(
+        self, image_path: str | Path, model_path: str | Path, conf: float = 0.5, iou: float = 0.5, **more: Any
+    ) -> dict[str, Any]:
+        """What the model finds; see `Prediction.predict`."""
+        return self.prediction.predict(image_path, model_path, conf, iou, **more)
 
     def draw_predictions(self, image: str | Path, results: list[dict[str, Any]], output: str | Path) -> Path:
         """Draw detections on an image and write it to `output`, as JPEG.
@@ -31,4 +59,28 @@ class InferenceService(Tests, Frames):
         Raises:
             Unprocessable, TooLarge: the image. Unavailable: the child cannot answer now.
         """
-        return Path(self._ask(do="draw", image=str(image), detections=results, output=str(output))["output"])
+        return Path(self.warm.ask(do="draw", image=str(image), detections=results, output=str(output))["output"])
+
+
+def make_inference(
+    storage: StorageService, files: "TrainingFiles", jobs: "JobService", exports: "ModelExports"
+) -> InferenceService:
+    """The service with its parts.
+
+    Args:
+        storage: where tests are kept.
+        files: has the weights of trainings.
+        jobs: runs the warm worker.
+        exports: of models, which may run in their place.
+    """
+    warm, models = WarmModels(WarmWorker(jobs)), TestableModels(files)
+    prediction, engines = Prediction(warm), Engines(exports)
+    return InferenceService(
+        warm=warm,
+        models=models,
+        prediction=prediction,
+        tests=Tests(storage, models, prediction, engines),
+        frames=Frames(storage, models, prediction, engines),
+        serving=ModelPredictions(storage, models, prediction, engines),
+        videos=VideoConverter(storage),
+    )

@@ -1,20 +1,23 @@
 """What the user is told when the inference child refuses, fails or dies."""
 
 import logging
-import signal
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.errors import AppError, Conflict, TooLarge, Unavailable, Unprocessable
+from app.config import settings
+from app.errors import AppError, Conflict, DecodersBusy, TooLarge, Unavailable, Unprocessable
 
 logger = logging.getLogger("yolo.inference")
 
 UNREADABLE = {
     "too_costly": _l(
         "The image would take too long to decode: it has %(format)s. Save it as a plain JPEG or PNG and send it again."
+    ),
+    "stopped": _l(
+        "Decoding the image took too much time or memory and was stopped. Save it as a plain JPEG or PNG and send it "
+        "again."
     ),
     "not_image": _l("The file isn't a readable image. Send a JPEG, PNG, BMP, WebP, TIFF, AVIF or JPEG 2000."),
     "cut_short": _l("The %(format)s image is incomplete or damaged. Send the original file again."),
@@ -27,7 +30,7 @@ def failure(answer: dict[str, Any]) -> Exception:
     """The exception for what the child answered."""
     code, detail = answer["code"], answer["detail"]
     if code == "too_many_pixels":
-        most = current_app.config["MAX_IMAGE_PIXELS"] // 1_000_000
+        most = settings().MAX_IMAGE_PIXELS // 1_000_000
         return TooLarge(
             _(
                 "The image has %(size)s px; the limit is %(most)s megapixels. Use a smaller image.",
@@ -44,6 +47,9 @@ def failure(answer: dict[str, Any]) -> Exception:
         message = str(UNREADABLE[code]) % {"format": detail.partition(":")[0]}
         return Unprocessable(message, [{"field": "file", "message": message}])
     known: dict[str, AppError] = {
+        "busy": DecodersBusy(
+            _("Other images are taking long to decode. Try again in a minute, or save the image as JPEG or PNG.")
+        ),
         "model": Conflict(
             _("The weights of this run can't be read. If the run is in progress, try again in a moment.")
         ),
@@ -52,10 +58,10 @@ def failure(answer: dict[str, Any]) -> Exception:
     return known[code]
 
 
-def ended(exit_code: int | None) -> Unavailable:
-    """What the user is told when the child died twice over one image."""
-    if exit_code == -signal.SIGKILL:
+def ended(code: str | None) -> Unavailable:
+    """What the user is told when the worker died twice over one image; `code` of its failure."""
+    if code in {"killed", "out_of_memory"}:
         return Unavailable(
             _("The test process was killed, possibly because it ran out of memory. Try again or restart the server.")
         )
-    return Unavailable(_("The test process ended unexpectedly (see logs/inference.log). Try again."))
+    return Unavailable(_("The test process ended unexpectedly (see the server log). Try again."))

@@ -1,52 +1,187 @@
-"""The warm child that runs the models: started on first use, asked one question at a time, started again if it dies."""
+"""The warm worker that runs the models: a job that is started on first use, asked several questions at a time, and
+begun again if it dies or its GPU goes to a training."""
 
 import logging
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
-from app.errors import Unavailable
-from app.jobs.duplex import ChildEnded, ChildSilent, DuplexChild
+from app.config import settings
+from app.core.predict import AT_ONCE, PredictSpec
+from app.errors import AppError, Unavailable
+from app.extensions import db
+from app.jobs import Job, JobKind, JobStatus
+from app.jobs.devices import CPU, Use
+from app.jobs.duplex import ChildEnded, ChildSilent, Link, Links
 from app.services.infer.answers import ended, failure
-from app.services.storage import StorageService
+from app.services.trainer.launch import environment
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
 
 logger = logging.getLogger("yolo.inference")
 
+KIND = "predict"
 # Importing torch takes 3 to 30 s on a busy machine; a 64 MP image a few seconds. Waiting behind others counts too.
 START_S, ANSWER_S, QUEUE_S = 120.0, 60.0, 90.0
+EOF_S = 3.0  # in which a worker ends whose link is closed
+END_S = 10.0  # in which the row of one that was killed says so
 
 
-class WarmChild:
-    """Asks `python -m app.worker.predict`.
+class WarmWorker:
+    """The running job of the kind `predict`, and its link.
 
-    `loaded_models` holds what the child has in memory: the path of the weights and their class names.
+    Args:
+        jobs: runs it. It keeps a GPU only while nobody else uses that, see app/jobs/devices.py.
     """
 
-    def __init__(self, storage: StorageService) -> None:
-        self.storage = storage
+    def __init__(self, jobs: "JobService") -> None:
+        self.jobs, self.links = jobs, Links()
+        self._job_id: int | None = None
+        self._link: Link | None = None  # closed: its job is over
+        self._device = CPU
+        self._code: str | None = None  # of the failure of the last one
+        self._changing = threading.Lock()
+        kind = JobKind(
+            KIND,
+            "predict",
+            spec,
+            restarts=0,
+            lasts=False,
+            environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
+            use=Use.WARM,
+            request=lambda _params: "auto",
+            links=self.links,
+        )
+        jobs.register(kind)
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Its answer; a new one is started where there is none, or where it can have a GPU now.
+
+        Raises:
+            ChildEnded, ChildSilent: there is no answer, and it is gone. Unavailable: others wait for its start.
+        """
+        link = self._ready()
+        try:
+            return link.ask(question, ANSWER_S)
+        except (ChildEnded, ChildSilent):
+            with self._alone():
+                if self._link is link:  # nobody else has seen to it yet
+                    self._code = self._close()
+            raise
+
+    def _ready(self) -> Link:
+        with self._alone():
+            link = self._link
+            if link is None or link.closed or self._better_device():
+                self._code = self._close()
+                link = self._start()
+            return link
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While one is ended or started. Where none can start, those who wait don't all try one after another."""
+        if not self._changing.acquire(timeout=QUEUE_S):
+            raise full()
+        try:
+            yield
+        finally:
+            self._changing.release()
+
+    def _start(self) -> Link:
+        name, link = self.links.create()
+        try:
+            job = self.jobs.submit(KIND, {"link": name})
+        except BaseException:  # the database cannot be written now
+            self.links.end({"link": name})
+            raise
+        self._job_id, self._link = job.id, link
+        db.session.rollback()  # no transaction stays open while we wait
+        about = link.ask({"do": "start"}, START_S)
+        if not about["ok"]:
+            raise ChildEnded
+        self._device = ",".join(self.jobs.get(job.id).devices or [CPU])
+        db.session.rollback()
+        precision = "half" if about["half"] else "single"
+        logger.info("job %s runs models on %s in %s precision", job.id, about["device"], precision)
+        return link
+
+    def _better_device(self) -> bool:
+        """Whether it had to leave its GPU, and one is free again."""
+        pool = self.jobs.devices.pool
+        if not pool.gpus or self._device != CPU:
+            return False
+        free = pool.resolve("auto", Use.WARM, self.jobs.devices.read()) != (CPU,)
+        db.session.rollback()
+        return free
+
+    def hang_up(self) -> None:
+        """Have it end; the next question waits for that."""
+        if self._link is not None:
+            self._link.hang_up()
+
+    @property
+    def failure(self) -> str | None:
+        """The code of the failure of the last one that is gone, if it failed."""
+        return self._code
+
+    def _close(self) -> str | None:
+        """See to it that it is gone; the code of its failure, if it failed."""
+        job_id, link = self._job_id, self._link
+        self._job_id = self._link = None
+        if job_id is None or link is None:
+            return None
+        link.hang_up()
+        try:
+            job = self.jobs.wait(job_id, EOF_S)
+            if not JobStatus(job.status).ended:  # it computes, and hears nothing
+                self.jobs.kill(job_id)
+                job = self.jobs.wait(job_id, END_S)
+        except AppError:  # its row is gone
+            return None
+        finally:
+            db.session.rollback()
+        return (job.error or {}).get("code")
+
+
+def full() -> Unavailable:
+    return Unavailable(_("The test queue is full. Try again in a few seconds."))
+
+
+def spec(_job: Job, _directory: Path) -> Mapping[str, Any]:
+    """What the program is told."""
+    config = settings()
+    return PredictSpec(config.INFERENCE_CACHE_SIZE, config.MAX_IMAGE_PIXELS, config.IMAGE_DECODE_SECONDS).values()
+
+
+class WarmModels:
+    """Asks the warm worker, and starts another one where it died.
+
+    `loaded_models` holds what it has in memory: the path of the weights and their class names.
+    """
+
+    def __init__(self, worker: WarmWorker) -> None:
+        self.worker = worker
         self.loaded_models: dict[str, list[str]] = {}
-        self._child: DuplexChild | None = None
-        self._lock = threading.Lock()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def close(self) -> None:
-        """End the child; the next question starts another."""
-        with self._lock:
-            if self._child is not None:
-                self._child.close()
-            self._child = None
-            self.loaded_models = {}
+        """End the worker; the next question starts another."""
+        self.worker.hang_up()
+        self.loaded_models = {}
 
-    def _ask(self, **question: Any) -> dict[str, Any]:
-        """Ask the child, one question at a time; a child that died is started again, once."""
-        if not self._lock.acquire(timeout=QUEUE_S):
-            raise Unavailable(_("The test queue is full. Try again in a few seconds."))
+    def ask(self, **question: Any) -> dict[str, Any]:
+        """Ask the worker, AT_ONCE questions at a time; one that died is started again, once."""
+        if not self._places.acquire(timeout=QUEUE_S):
+            raise full()
         try:
             answer = self._exchange(question)
         finally:
-            self._lock.release()
+            self._places.release()
         if not answer.pop("ok"):
             raise failure(answer)
         if "models" in answer:
@@ -57,45 +192,22 @@ class WarmChild:
         try:
             return self._exchange_once(question)
         except ChildEnded:
-            logger.info("asking a new inference process again")
+            self._lost("ended, and another one is asked")
         try:
             return self._exchange_once(question)
         except ChildEnded as error:
-            raise ended(error.exit_code) from error
+            raise ended(self._lost("ended again")) from error
 
     def _exchange_once(self, question: dict[str, Any]) -> dict[str, Any]:
         try:
-            return self._warm_child().ask(question, ANSWER_S)
-        except ChildEnded as error:
-            self._lost(f"ended with {error.exit_code}")
-            raise
+            return self.worker.ask(question)
         except ChildSilent as error:
             self._lost("was silent")
             raise Unavailable(_("Testing this image took too long and was stopped. Try again.")) from error
 
-    def _lost(self, how: str) -> None:
-        logger.warning("the inference process %s; see inference.log", how)
-        self._child = None
+    def _lost(self, how: str) -> str | None:
+        """Forget what it had; the code of its failure."""
+        code = self.worker.failure
+        logger.warning("the process that runs models %s (%s)", how, code or "stopped")
         self.loaded_models = {}
-
-    def _warm_child(self) -> DuplexChild:
-        if self._child is None or not self._child.alive():
-            config = current_app.config
-            settings = Path(config["INSTANCE_PATH"]) / "ultralytics"
-            self._child = DuplexChild(
-                "predict",
-                settings,
-                Path(config["LOG_DIR"]) / "inference.log",
-                {"YOLO_CONFIG_DIR": str(settings), "CUDA_VISIBLE_DEVICES": config["CUDA_VISIBLE_DEVICES"]},
-            )
-            begun = self._child.ask(
-                {
-                    "do": "start",
-                    "cache_size": config["INFERENCE_CACHE_SIZE"],
-                    "max_pixels": config["MAX_IMAGE_PIXELS"],
-                },
-                START_S,
-            )
-            precision = "half" if begun["half"] else "single"
-            logger.info("inference process %s on %s in %s precision", self._child.pid, begun["device"], precision)
-        return self._child
+        return code

@@ -7,7 +7,9 @@ from flask_babel import gettext as _
 
 from app.errors import TooLarge, TooManyRequests
 from app.extensions import db, socketio
-from app.services.infer.predicting import Predicting, image_extension
+from app.services.infer.engines import Engines
+from app.services.infer.models import TestableModels
+from app.services.infer.predicting import Prediction, image_extension
 from app.services.storage import StorageService
 
 # The child answers one question at a time. A frame that would wait behind more than these is refused, not queued: its
@@ -16,12 +18,14 @@ MOST_AT_ONCE = 4
 MOST_BYTES = 16 * 1024 * 1024
 
 
-class Frames(Predicting):
+class Frames:
     """Tries models on images that are not kept."""
 
-    def __init__(self, storage: StorageService) -> None:
-        super().__init__(storage)
-        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+    def __init__(
+        self, storage: StorageService, models: TestableModels, prediction: Prediction, engines: Engines
+    ) -> None:
+        self.storage, self.models, self.prediction, self.engines = storage, models, prediction, engines
+        self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def try_frame(
         self, file: BinaryIO, filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
@@ -31,14 +35,18 @@ class Frames(Predicting):
         Raises:
             TooManyRequests: others are waiting already. TooLarge: over MOST_BYTES. And what `create_test` raises.
         """
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Several frames are already being analyzed. Send the next one in a moment."))
         try:
-            return self._try(file, filename, self.model_of(training_id, checkpoint), conf, iou)
+            model = self.models.model_of(training_id, checkpoint)
+            export = self.engines.fastest_export(training_id, model)
+            return self._try(file, filename, model, conf, iou, export)
         finally:
-            self._places.release()
+            self._slots.release()
 
-    def _try(self, file: BinaryIO, filename: str, model: Any, conf: float, iou: float) -> dict[str, Any]:
+    def _try(
+        self, file: BinaryIO, filename: str, model: Any, conf: float, iou: float, export: dict[str, Any] | None
+    ) -> dict[str, Any]:
         db.session.rollback()  # no transaction may be open while we wait for the child
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
@@ -47,6 +55,6 @@ class Frames(Predicting):
         try:
             path.write_bytes(content)
             socketio.sleep(0)
-            return self.predict(path, model, conf, iou)
+            return self.prediction.predict(path, model, conf, iou, export=export)
         finally:
             path.unlink(missing_ok=True)

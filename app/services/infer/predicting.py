@@ -1,4 +1,4 @@
-"""One image, one answer; what the tests that are kept and the frames that are not have in common."""
+"""One image, one answer: for the tests that are kept and for the frames that are not."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,36 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.errors import Unprocessable
-from app.services.infer.models import TriedModels
+from app.services.infer.child import WarmModels
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2")
 # Formats of images that training does not read, by the extension of their names.
-OTHERS = {".gif": "GIF", ".heic": "HEIC", ".heif": "HEIF", ".svg": "SVG", ".jxl": "JPEG XL", ".psd": "Photoshop",
-          ".pdf": "PDF", ".dcm": "DICOM", ".ico": "ICO", ".dng": "DNG", ".cr2": "CR2", ".cr3": "CR3", ".nef": "NEF",
-          ".arw": "ARW", ".mp4": "MP4", ".mov": "MOV", ".zip": "ZIP"}  # fmt: skip
+OTHERS = {
+    ".gif": "GIF",
+    ".heic": "HEIC",
+    ".heif": "HEIF",
+    ".svg": "SVG",
+    ".jxl": "JPEG XL",
+    ".psd": "Photoshop",
+    ".pdf": "PDF",
+    ".dcm": "DICOM",
+    ".ico": "ICO",
+    ".dng": "DNG",
+    ".cr2": "CR2",
+    ".cr3": "CR3",
+    ".nef": "NEF",
+    ".arw": "ARW",
+    ".mp4": "MP4",
+    ".mov": "MOV",
+    ".zip": "ZIP",
+}
 
 
-class Predicting(TriedModels):
-    """Asks the child about images."""
+class Prediction:
+    """Asks the warm worker about images."""
+
+    def __init__(self, warm: WarmModels) -> None:
+        self.warm = warm
 
     def predict(
         self,
@@ -26,6 +45,8 @@ class Predicting(TriedModels):
         iou: float = 0.5,
         output: str | Path | None = None,
         floor: float | None = None,
+        export: dict[str, Any] | None = None,
+        sync: bool = False,
     ) -> dict[str, Any]:
         """What the model finds.
 
@@ -33,17 +54,19 @@ class Predicting(TriedModels):
             output: where the image with its boxes goes, as JPEG; None draws nothing.
             floor: also tell, as `weaker`, what is between this confidence and `conf`. Both come from one run: NMS goes
                 from the surest box down, so weaker boxes change nothing above them.
+            sync: the image has to be on the disk before the answer comes: meanwhile the model runs.
+            export: of this model, as `Engines.fastest_export` gives it: runs in its place.
 
         Returns:
-            `detections`, `weaker`, `inference_time` and `total_time` in ms, `width` and `height` in pixels, `task`.
+            `detections`, `weaker`, `inference_time` and `total_time` in ms, `width` and `height` in pixels, `task`; and
+            what ran it, see app/worker/programs/predict.py.
 
         Raises:
             Unprocessable, TooLarge: the image. Conflict: the model. Unavailable: the child cannot answer now.
         """
         target = str(output) if output else None
-        answer = self._ask(
-            do="predict", image=str(image_path), model=str(model_path), conf=conf, iou=iou, output=target, floor=floor
-        )
+        options = {"conf": conf, "iou": iou, "output": target, "floor": floor, "export": export, "sync": sync}
+        answer = self.warm.ask(do="predict", image=str(image_path), model=str(model_path), **options)
         del answer["models"]
         return answer
 
@@ -56,8 +79,9 @@ def image_extension(filename: str) -> str:
     """
     extension = Path(filename).suffix.lower()
     if extension in OTHERS:
-        message = _("The file is in the format %(format)s. Save it as JPEG or PNG and send it again.",
-                    format=OTHERS[extension])  # fmt: skip
+        message = _(
+            "The file is in the format %(format)s. Save it as JPEG or PNG and send it again.", format=OTHERS[extension]
+        )
         raise Unprocessable(message, [{"field": "file", "message": message}])
     if extension not in EXTENSIONS:
         message = _("Choose an image: %(extensions)s.", extensions=" ".join(EXTENSIONS))

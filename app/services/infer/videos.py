@@ -1,30 +1,26 @@
 """Videos that browsers do not play: a child makes WebM of them, with limits on memory, time and frames."""
 
-import json
 import logging
 import threading
-import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from flask import current_app
 from flask_babel import gettext as _
 
-from app.errors import AppError, TooLarge, TooManyRequests, Unprocessable
-from app.events import Failed
+from app.config import settings
+from app.core.programs import VideoSpec
+from app.errors import AppError, NoSpace, TooLarge, TooManyRequests, Unprocessable
+from app.events import Event, Failed, Finished, Refused
 from app.extensions import db, socketio
-from app.jobs.process import Child
+from app.jobs.short import run_program
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.inference")
 
 RATE, MOST_FRAMES = 10, 3_000  # five minutes in full, longer videos with fewer frames a second
-WORK_S, KILL_S = (
-    60.0,
-    90.0,
-)  # what was converted within the first is given; a child that does not end by itself is killed
+WORK_S = 60.0  # what was converted by then is given
+KILL_S = 90.0  # a child that does not end by itself is killed
 MEMORY = 3 * 1024**3  # of addresses: OpenCV alone reserves about one
-POLL_S = 0.1
 BLOCK = 1024 * 1024
 
 
@@ -40,7 +36,7 @@ class VideoConverter:
         self._free = threading.Semaphore(1)
 
     def convert(self, file: BinaryIO) -> tuple[BinaryIO, dict[str, Any]]:
-        """The WebM, opened for reading, and what app/worker/video.py says of it. No file stays.
+        """The WebM, opened for reading, and what app/worker/programs/video.py says of it. No file stays.
 
         Raises:
             TooManyRequests: another one is being converted. Unprocessable: it is no video, or takes too long.
@@ -53,26 +49,25 @@ class VideoConverter:
             db.session.rollback()  # no transaction may be open while we wait for the child
             folder.mkdir(parents=True)
             copy(file, folder / "video")
-            self._run(folder)
-            result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-            return open(folder / "video.webm", "rb"), result
+            ending = run_program("video", folder, self.spec(folder).values(), KILL_S, limited=True)
+            if not isinstance(ending, Finished):
+                raise failure(ending)
+            return open(folder / "video.webm", "rb"), ending.result
         finally:
             self.storage.remove(folder)
             self._free.release()
 
-    def _run(self, folder: Path) -> None:
-        spec = {"input": str(folder / "video"), "output": str(folder / "video.webm"), "rate": RATE,
-                "max_pixels": current_app.config["MAX_IMAGE_PIXELS"], "max_frames": MOST_FRAMES, "seconds": WORK_S,
-                "memory": MEMORY}  # fmt: skip
-        child = Child.start("video", folder, spec, {})
-        until = time.monotonic() + KILL_S
-        while child.alive():
-            if time.monotonic() > until:  # a decoder that hangs hears nothing
-                child.stop(socketio.sleep, ask=0.0, term=0.0)
-                raise refused("timeout")
-            socketio.sleep(POLL_S)
-        if child.exit_code() != 0 or not (folder / "result.json").is_file():
-            raise failure(child)
+    def spec(self, folder: Path) -> VideoSpec:
+        """What the program is told."""
+        return VideoSpec(
+            input=str(folder / "video"),
+            output=str(folder / "video.webm"),
+            max_pixels=settings().MAX_IMAGE_PIXELS,
+            max_frames=MOST_FRAMES,
+            rate=RATE,
+            seconds=WORK_S,
+            memory=MEMORY,
+        )
 
 
 def copy(source: BinaryIO, target: Path) -> None:
@@ -83,26 +78,27 @@ def copy(source: BinaryIO, target: Path) -> None:
             socketio.sleep(0)
 
 
-def failure(child: Child) -> AppError:
-    """Why there is no video: what the child said, or how it ended."""
-    said = [envelope.event for _offset, envelope in child.events()]
-    last = said[-1] if said and isinstance(said[-1], Failed) else None
-    if last and last.kind == "data":
-        return refused(last.error)
-    logger.warning("a video was not converted (exit %s): %s\n%s", child.exit_code(), last, child.log_tail(1000))
-    return refused("out_of_memory" if last and last.kind == "out_of_memory" else "broken")
+def failure(ending: Event) -> AppError:
+    """Why there is no video: what the program said, or how it ended."""
+    if isinstance(ending, Refused):
+        return refused(ending.code)
+    logger.warning("a video was not converted: %s", ending)
+    if isinstance(ending, Failed) and ending.kind == "disk_full":
+        return NoSpace(_("The disk is full. Free some space and try again."))
+    return refused(ending.kind if isinstance(ending, Failed) else "broken")
 
 
 def refused(code: str) -> AppError:
     """What happened and what to do."""
     texts = {
         "not_video": _("The file is not a video that can be decoded. Use MP4, MOV, AVI, MKV or WebM."),
+        "too_long": _("The video has too many frames, or its header is damaged. Cut it and try again."),
         "no_frames": _("The video has no frames that can be decoded. Convert it with ffmpeg and try again."),
         "timeout": _("Decoding the video took too long. Use a shorter or smaller video."),
         "out_of_memory": _("Decoding the video needs too much memory. Use a video with smaller frames."),
     }
     if code == "too_large":
-        most = current_app.config["MAX_IMAGE_PIXELS"] // 1_000_000
+        most = settings().MAX_IMAGE_PIXELS // 1_000_000
         return TooLarge(_("The frames of the video are too large: at most %(most)s megapixels.", most=most))
     message = texts.get(code) or _("The video is damaged and can't be decoded. Convert it with ffmpeg and try again.")
     return Unprocessable(message, [{"field": "file", "message": message}])

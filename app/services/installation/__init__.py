@@ -11,15 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import insert, update
 from sqlalchemy.exc import OperationalError
 
+from app.config import settings
 from app.database import upgrade_if_old, writing
-from app.database_file import DatabaseFile
 from app.errors import Conflict, WritesRefused
 from app.extensions import db, socketio
 from app.models import Installation, now
@@ -29,8 +28,8 @@ from app.services.installation.examine import Verdict, examine, row_of
 from app.services.installation.mark import KINDS, Mark
 from app.services.installation.newer_attempts import raise_attempts
 from app.services.installation.newer_revisions import adopt_newer, put_newer_aside
+from app.services.installation.watch import DatabaseWatch
 from app.services.storage import StorageService
-from app.threads import off_loop
 
 __all__ = ["InstallationService", "Verdict"]
 
@@ -51,12 +50,14 @@ class InstallationService:
     def __init__(self, storage: StorageService) -> None:
         self.storage = storage
         self.mark: Mark | None = None
-        self.file: DatabaseFile | None = None  # of a server that runs
+        self.database = DatabaseWatch()
         self._verdict: Verdict | None = None  # of the last examination
-        self._problem: str | None = None  # the file's, when it was last asked
         self._start: Callable[[], None] = lambda: None
         self._started = False
+        self._closed = False
         self._deciding = threading.Lock()
+        self._marking = threading.Lock()
+        self._mark_waits = False  # it is written soon
         self._allowed: ContextVar[bool] = ContextVar("allowed", default=False)
         ids.watch()
 
@@ -65,15 +66,7 @@ class InstallationService:
     @property
     def verdict(self) -> Verdict | None:
         """Why nothing may be written now; None: everything may."""
-        return self._verdict or self._file_verdict()
-
-    def _file_verdict(self) -> Verdict | None:
-        problem = self.file.problem() if self.file else None
-        if problem != self._problem:
-            self._problem = problem
-            log = logger.error if problem else logger.info
-            log("the database file %s is %s", self.file, problem or "back: the server continues")
-        return Verdict(f"file_{problem}") if problem else None
+        return self._verdict or self.database.verdict()
 
     def refuse(self) -> None:
         """
@@ -97,13 +90,10 @@ class InstallationService:
     def begin(self, app: Flask, start: Callable[[], None]) -> None:
         """Examine both sides, then `start` the work; where they do not fit, only once they do."""
         self._start = start
-        self.file = app.extensions["database_file"]
-        if self.file is not None:
-            self.file.remember()
+        self.database.begin(app.extensions["database_file"])
         app.extensions["write_guard"] = self.refuse
         verdict = self.examine()
-        if self.file is not None:
-            self.file.remember()  # with the log that the examination made: another file may come in its place
+        self.database.remember()  # with the log that the examination made
         if verdict is None:
             self._started = True
             start()
@@ -118,11 +108,15 @@ class InstallationService:
             self.pair(contents)
             orphans.reconcile(self.storage, contents)
         elif self._verdict != before:
-            logger.error("READ-ONLY (%s): database %s, data folder %s; folders without a row: %s. Nothing is changed. "
-                         "Give the right database back and restart, or run: python -m scripts.installation adopt "
-                         "(take the folders into this database), or start-anew (set them aside)",
-                         self._verdict.code, self.file or "PostgreSQL", self.storage.data_root,
-                         dict(self._verdict.unknown))  # fmt: skip
+            logger.error(
+                "READ-ONLY (%s): database %s, data folder %s; folders without a row: %s. Nothing is changed. "
+                "Give the right database back and restart, or run: python -m scripts.installation adopt "
+                "(take the folders into this database), or start-anew (set them aside)",
+                self._verdict.code,
+                self.database,
+                self.storage.data_root,
+                dict(self._verdict.unknown),
+            )
         return self._verdict
 
     def examined(self) -> Verdict | None:
@@ -134,26 +128,29 @@ class InstallationService:
     def watch(self, app: Flask) -> None:
         """A background task: while nothing may be changed, look whether both sides fit by now (the right file may be
         back, or a command has decided); else keep the database file whole."""
-        while self.storage.data_root.is_dir():
+        while self.is_open:
             socketio.sleep(LOOK_S)
             try:
                 with app.app_context():
-                    self.keep_whole()
+                    self.database.keep_whole()
                     self.look_again(app)
             except Exception as error:
                 logger.warning("looking at the database: %s", error)
 
-    def keep_whole(self) -> None:
-        """Also of a file that does not fit: its log must be known as its own when the right file comes."""
-        if self.file is not None and self._file_verdict() is None:
-            off_loop(self.file.checkpoint)
+    @property
+    def is_open(self) -> bool:
+        """Whether what goes on for as long as the server runs has something to look at."""
+        return not self._closed and self.storage.data_root.is_dir()
+
+    def close(self) -> None:
+        """Look at nothing any more. Called from a signal handler too, see `Services.close`."""
+        self._closed = True
 
     def look_again(self, app: Flask) -> None:
         if self._verdict is None or not self._deciding.acquire(blocking=False):
             return
         try:
-            if self.file is not None and self.file.problem() == "replaced":  # nothing runs that knows the one before
-                self.change_files(self.file)
+            if self.database.open_another():  # nothing runs that knows the one before
                 with self.allowed():
                     upgrade_if_old(app)
             with self.allowed():
@@ -161,13 +158,6 @@ class InstallationService:
                     self.go_on()
         finally:
             self._deciding.release()
-
-    def change_files(self, file: DatabaseFile) -> None:
-        """Open the file that is there now. SQLite leaves the log of the one before, and would apply it to this one."""
-        db.session.remove()
-        db.engine.dispose()
-        file.sort_logs()
-        file.remember()
 
     def go_on(self) -> None:
         """Start the work, once. A start that fails ends the server: one without a queue must not say that it is ready,
@@ -199,7 +189,7 @@ class InstallationService:
 
     def pair_database(self, row: Any, contents: Contents) -> None:
         assert self.mark is not None
-        highest = highest_ids(self.storage, contents, Path(current_app.config["BACKUP_DIR"]))
+        highest = highest_ids(self.storage, contents, settings().BACKUP_DIR)
         seen = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
         wanted = {f"last_{kind}": max(seen[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
         uuid = row.uuid if row else self.mark.uuid
@@ -229,13 +219,31 @@ class InstallationService:
         return self.mark.highest[kind] if self.mark else 0
 
     def note(self, given: dict[str, int]) -> None:
-        """Ids were committed: the folder knows them from now on."""
+        """Ids were committed: the folder knows them from now on. A test need not wait for these syncs: it has a folder,
+        which says as much."""
         if self.mark is None or not self.mark.raise_to(given):
             return
-        try:
-            mark.write(self.storage.data_root, self.mark)
-        except OSError as error:  # the next start notes it
-            logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
+        if given.keys() != {"test"}:
+            self.write_mark()
+        elif not self._mark_waits:
+            self._mark_waits = True
+            socketio.start_background_task(self.write_mark)
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the folder knows all ids that were committed."""
+        return not self._mark_waits and not self._marking.locked()
+
+    def write_mark(self) -> None:
+        """What the folder is to know, by whoever is the last to write it."""
+        with self._marking:
+            self._mark_waits = False
+            if self.mark is None:
+                return
+            try:
+                mark.write(self.storage.data_root, self.mark)
+            except OSError as error:  # the next start notes it
+                logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
 
     # Deciding.
 
@@ -309,14 +317,4 @@ class InstallationService:
 
     def state(self) -> dict[str, Any]:
         """As schemas.InstallationOut takes it."""
-        verdict = self.verdict
-        if verdict is None:
-            return {"read_only": False, "code": None, "title": None, "reason": None, "without_row": {}, "ways": []}
-        return {
-            "read_only": True,
-            "code": verdict.code,
-            "title": texts.title(verdict),
-            "reason": texts.reason(verdict),
-            "without_row": dict(verdict.unknown),
-            "ways": ["right_database", "adopt", "start_anew"] if verdict.decidable else ["right_database"],
-        }
+        return texts.state(self.verdict)

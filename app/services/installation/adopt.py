@@ -10,7 +10,7 @@ from typing import Any
 from app.database import writing
 from app.extensions import db
 from app.services import about
-from app.services.datasets.described import describe
+from app.services.datasets.dataset_about import describe
 from app.services.installation.adopt_datasets import dataset_rows
 from app.services.installation.adopt_trainings import test_rows, training_rows
 from app.services.installation.belonging import of_others

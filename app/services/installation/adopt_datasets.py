@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.core.splits import SPLITS
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services import about
 from app.services.datasets.index import Index
@@ -18,7 +19,6 @@ from app.services.storage.names import read_yaml
 if TYPE_CHECKING:
     from app.services.installation.adopt import Numbers
 
-SPLITS = ("train", "val", "test")
 SAMPLES = 6  # images for a first look
 
 
@@ -71,8 +71,11 @@ def without_revision(session: Any, dataset: Dataset, folder: Path) -> None:
     dataset.revision, dataset.error = None, None
     if (folder / "source").is_dir():
         dataset.status = DatasetStatus.VALIDATING
-        session.add(DatasetRevision(dataset_id=dataset.id, number=1, options=dict(DEFAULTS), origin={
-            "kind": "upload", "base": "source"}))  # fmt: skip
+        session.add(
+            DatasetRevision(
+                dataset_id=dataset.id, number=1, options=dict(DEFAULTS), origin={"kind": "upload", "base": "source"}
+            )
+        )
     elif names := class_names(folder / "dataset.yaml"):
         dataset.classes, dataset.status = names, DatasetStatus.VALID
     else:
@@ -95,8 +98,10 @@ def counted(place: Path) -> dict[str, Any]:
     try:
         with Index(place / "index.sqlite") as index:
             found = index.statistics()
-            samples = [row["id"] for row in index.rows(
-                "SELECT id FROM image WHERE usable AND thumbnail ORDER BY id LIMIT ?", [SAMPLES])]  # fmt: skip
+            samples = [
+                row["id"]
+                for row in index.rows("SELECT id FROM image WHERE usable AND thumbnail ORDER BY id LIMIT ?", [SAMPLES])
+            ]
         splits = {split: found["splits"][split] for split in SPLITS}
         images = {split: int(splits[split]["images"]) for split in SPLITS}
         used = {split: int(splits[split]["used"]) for split in SPLITS}
@@ -104,8 +109,14 @@ def counted(place: Path) -> dict[str, Any]:
         task = str(found["task"])
     except (OSError, sqlite3.Error, ValueError, TypeError, KeyError):
         return {"classes": names, "report": {"decisions": []}}
-    report = {"decisions": [], "images": images, "usable": used, "left_out": left_out, "samples": samples,
-              "severities": found.get("severities", {})}  # fmt: skip
+    report = {
+        "decisions": [],
+        "images": images,
+        "usable": used,
+        "left_out": left_out,
+        "samples": samples,
+        "severities": found.get("severities", {}),
+    }
     counts = {f"{split}_images": images[split] for split in SPLITS}
     return counts | {"classes": names, "task": task, "total_images": sum(images.values()), "report": report}
 

@@ -1,6 +1,7 @@
 """The rows of a training from what its folder holds: about.json, the events that its children said, results.csv."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -10,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import gettext as _
 
 from app.events import Cancelled, CheckpointSaved, Completed, Envelope, Epoch, Event, Failed, Note, Started, read_events
-from app.models import Checkpoint, Dataset, DatasetStatus, Test, Training, TrainingMetric, TrainingStatus
+from app.jobs.process import find_child
+from app.models import Checkpoint, Dataset, DatasetStatus, Evaluation, Test, Training, TrainingMetric, TrainingStatus
 from app.services import about
 from app.services.trainer import checkpoints, present, results
-from app.services.trainer.apply import record
-from app.services.trainer.apply import told as without_paths
-from app.services.trainer.ending import finish
-from app.services.trainer.launch import find
+from app.services.trainer.record import record
+from app.services.trainer.record import redacted as without_paths
+from app.services.trainer.transitions import leave_as
 
 if TYPE_CHECKING:
     from app.services.installation.adopt import Numbers
+
+logger = logging.getLogger("yolo.installation")
 
 TOLD = (Started, Epoch, CheckpointSaved, Note)  # what lasts; progress and figures do not
 COLUMNS = ("task", "model_version", "architecture", "epochs", "batch_size", "img_size", "params")
@@ -39,7 +42,7 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
     if not known and not spec:
         raise NoTraining("no about.json and no spec.json")
     values = {**columns_of(spec), **about.columns(Training, known, "id", "dataset_id", "seq", "notes", "status")}
-    row = Training(**{"name": _("Training %(id)s", id=number), "created_at": created(folder), **values})
+    row = Training(**{"name": _("Run %(id)s", id=number), "created_at": created(folder), **values})
     row.id, row.status, row.seq, row.notes = number, TrainingStatus.RUNNING, 0, []
     row.start_time = row.start_time or created(folder)
     row.dataset_id = dataset_of(session, known, spec, numbers)
@@ -52,6 +55,7 @@ def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -
     if not (row.status == TrainingStatus.RUNNING and still_runs(row, folder)):
         from_results(session, row, folder)
         conclude(row, folder, last)
+    evaluation_rows(session, row, folder, numbers)
 
 
 def newest_spec(folder: Path) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def ends(event: Event) -> bool:
 
 def still_runs(row: Training, folder: Path) -> bool:
     """Whether its process is there: then the server follows it again."""
-    return bool(row.attempt) and find("train", folder / "attempts" / str(row.attempt)) is not None
+    return bool(row.attempt) and find_child(folder / "attempts" / str(row.attempt)) is not None
 
 
 def from_results(session: Any, row: Training, folder: Path) -> None:
@@ -155,28 +159,54 @@ def from_results(session: Any, row: Training, folder: Path) -> None:
     best = folder / "run" / "weights" / "best.pt"
     if best.is_file() and not session.query(Checkpoint).filter_by(training_id=row.id, is_best=True).count():
         path = f"models/{row.id}/run/weights/best.pt"
-        session.add(Checkpoint(training_id=row.id, epoch=row.current_epoch, model_path=path, is_best=True,
-                               resumable=False, size_bytes=best.stat().st_size))  # fmt: skip
+        session.add(
+            Checkpoint(
+                training_id=row.id,
+                epoch=row.current_epoch,
+                model_path=path,
+                is_best=True,
+                resumable=False,
+                size_bytes=best.stat().st_size,
+            )
+        )
+
+
+def evaluation_rows(session: Any, row: Training, folder: Path, numbers: "Numbers") -> None:
+    """Those that were completed; one whose folder does not say what it is stays there and harms nobody."""
+    for path in sorted((folder / "evaluations").glob("*/")):
+        known = about.read(path, "evaluation").get("row", {})
+        if known.get("token") != path.name or session.query(Evaluation).filter_by(token=path.name).count():
+            continue
+        try:
+            dataset_id = numbers.of("dataset", known.get("dataset_id") or 0)
+            if dataset_id is not None and session.get(Dataset, dataset_id) is None:
+                dataset_id = None
+            values = about.columns(Evaluation, known, "id", "training_id", "dataset_id", "job_id")
+        except (ValueError, TypeError) as error:
+            logger.warning("%s is not adopted: %s", path, error)
+            continue
+        if isinstance(values.get("result"), dict) and all(map(values.get, ("split", "checkpoint", "img_size"))):
+            session.add(Evaluation(**values, training_id=row.id, dataset_id=dataset_id))
 
 
 def conclude(row: Training, folder: Path, last: Event | None) -> None:
     """One that has no ending of its own: failed as it said, completed where all epochs are done, else paused where it
     can be resumed."""
     weights, kept = present.weights(folder), checkpoints.newest(folder)
-    path = weights.relative_to(folder).as_posix() if weights else None
+    model = f"models/{row.id}/{weights.relative_to(folder).as_posix()}" if weights else None
     if row.status != TrainingStatus.RUNNING:  # the ending was told; its path has the present id
-        row.model_path = f"models/{row.id}/{path}" if path else None
+        row.model_path = model
         return
     if isinstance(last, Failed):
-        finish(row, TrainingStatus.FAILED, created(folder), path)
-        row.error, row.error_kind, row.traceback = without_paths(row, last.error), last.kind[:20], None
+        why = {"error": without_paths(row, last.error), "error_kind": last.kind[:20]}
+        leave_as(row, TrainingStatus.FAILED, end_time=created(folder), model_path=model, **why)
         return
     if kept and row.current_epoch < (row.total_epochs or 0):
-        row.become(TrainingStatus.PAUSED)
-        row.resume_from, row.pause_reason, row.progress = kept.path, "asked", {"stage": "paused"}
+        leave_as(row, TrainingStatus.PAUSED, resume_from=kept.path, pause_reason="asked")
         return
     done = weights is not None and row.current_epoch >= (row.total_epochs or 0) > 0
-    finish(row, TrainingStatus.COMPLETED if done else TrainingStatus.CANCELLED, created(folder), path)
+    status = TrainingStatus.COMPLETED if done else TrainingStatus.CANCELLED
+    leave_as(row, status, end_time=created(folder), model_path=model)
 
 
 def created(folder: Path) -> datetime:

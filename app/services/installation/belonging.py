@@ -4,8 +4,11 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import select
 
 from app.models import Dataset, Test, Training
 from app.services import about
@@ -23,18 +26,39 @@ def of_others(session: Any, storage: StorageService, contents: Contents) -> Ids:
     Where the data folder says that it is another database's, only about.json proves the contrary: classes and sizes may
     be the same by chance. Where it says nothing, they do.
     """
-    stranger = read(storage.data_root) is not None
     found = {kind: set(numbers) for kind, numbers in contents.unknown.items()}
+    if read(storage.data_root) is not None:
+        return {kind: numbers | not_described(session, storage, contents, kind) for kind, numbers in found.items()}
     for kind in KINDS:
         for number in contents.stored[kind] & contents.known[kind]:
             row, path = session.get(MODELS[kind], number), storage.data_root / FOLDERS[kind] / str(number)
-            if row is None or not (describes(row, path, kind) if stranger else belongs(row, path)):
+            if row is None or not belongs(row, path):
                 found[kind].add(number)
     return found
 
 
-def describes(row: Any, path: Path, kind: str) -> bool:
-    return same(about.read(path, kind), row.id, row.created_at)
+def not_described(session: Any, storage: StorageService, contents: Contents, kind: str) -> set[int]:
+    """The folders whose about.json is of no row. A server that is read-only asks every two seconds: one query, and
+    files are read when they have changed."""
+    table, root = MODELS[kind].__table__.c, storage.data_root / FOLDERS[kind]
+    rows = {row.id: row.created_at.isoformat() for row in session.execute(select(table.id, table.created_at))}
+    both = contents.stored[kind] & contents.known[kind]
+    return {number for number in both if identity(root / str(number), kind) != (number, rows.get(number))}
+
+
+def identity(path: Path, kind: str) -> tuple[Any, Any]:
+    """The id and the time of creation that a folder names; (None, None) where it names none."""
+    try:
+        stat = (path / about.NAME).stat()
+    except OSError:
+        return None, None
+    return read_identity(path, kind, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=100_000)
+def read_identity(path: Path, kind: str, _changed_ns: int, _size: int) -> tuple[Any, Any]:
+    row = about.read(path, kind).get("row", {})
+    return row.get("id"), row.get("created_at")
 
 
 def same(known: dict[str, Any], number: int, created_at: datetime) -> bool:
@@ -74,7 +98,11 @@ def is_training(row: Training, path: Path) -> bool:
         try:
             spec = json.loads((attempt / "spec.json").read_bytes())
             return (spec["training_id"], spec["img_size"], spec["model_version"], spec["task"]) == (
-                row.id, row.img_size, row.model_version, row.task)  # fmt: skip
+                row.id,
+                row.img_size,
+                row.model_version,
+                row.task,
+            )
         except (OSError, ValueError, TypeError, KeyError):
             continue
     return False

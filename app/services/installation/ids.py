@@ -32,18 +32,27 @@ def service() -> Any:
 
 def give(mapper: Any, connection: Any, row: Any) -> None:
     """Before a row is inserted: its id, and the database's note of the highest one, in one transaction."""
-    kind = KINDS_OF[mapper.class_]
-    noted = Installation.__table__.c[f"last_{kind}"]
-    here = connection.execute(select(noted).with_for_update()).first()
-    session = Session.object_session(row)
+    row.id = assign(connection, Session.object_session(row), KINDS_OF[mapper.class_], row.id)
+
+
+def reserve(session: Any, kind: str) -> int:
+    """An id that no other row gets, once this transaction is committed: for a folder that is made before its row."""
+    return assign(session.connection(), session, kind)
+
+
+def assign(connection: Any, session: Any, kind: str, number: int | None = None) -> int:
+    """An id, the next one where none is given; the database and, behind the commit, the folder know it from now on."""
+    note = Installation.__table__.c[f"last_{kind}"]
+    here = connection.execute(select(note).with_for_update()).first()
     given = session.info.setdefault(GIVEN, {}) if session else {}
-    if row.id is None:
-        newest = connection.scalar(select(func.max(mapper.local_table.c.id))) or 0
+    if number is None:
+        newest = connection.scalar(select(func.max(MODELS[kind].__table__.c.id))) or 0
         held = service()
-        row.id = max(newest, here[0] if here else 0, given.get(kind, 0), held.floor(kind) if held else 0) + 1
-    if here and here[0] < row.id:
-        connection.execute(update(Installation).values({noted.key: row.id}))
-    given[kind] = max(given.get(kind, 0), row.id)
+        number = max(newest, here[0] if here else 0, given.get(kind, 0), held.floor(kind) if held else 0) + 1
+    if here and here[0] < number:
+        connection.execute(update(Installation).values({note.key: number}))
+    given[kind] = max(given.get(kind, 0), number)
+    return number
 
 
 def committed(session: Any) -> None:

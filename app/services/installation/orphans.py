@@ -12,8 +12,8 @@ from app.services.installation import texts
 from app.services.installation.belonging import belongs, of_others
 from app.services.installation.contents import FOLDERS, MODELS, Contents, set_aside
 from app.services.installation.mark import KINDS
-from app.services.shutdown import children
 from app.services.storage import StorageService
+from app.shutdown import children
 
 logger = logging.getLogger("yolo.installation")
 

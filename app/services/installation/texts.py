@@ -4,8 +4,8 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 
+from app.i18n import ngettext
 from app.services.installation.examine import Verdict
 
 TITLES = {
@@ -22,11 +22,14 @@ REASONS = {
     "older_database": _l("The data folder holds files from after this database was saved. Nothing was changed."),
     "other_database": _l("The database and the data folder have different installation IDs. Nothing was changed."),
     "empty_folder": _l("The files of this database's datasets and runs are not there. Nothing was changed."),
-    "file_missing": _l("The database file was renamed or removed while the server runs. Put the file back; the server "
-                       "then continues."),
-    "file_replaced": _l("Another file took the place of the database file while the server runs. Put the first file "
-                        "back, or restart the server to use the new one."),
-}  # fmt: skip
+    "file_missing": _l(
+        "The database file was renamed or removed while the server runs. Put the file back; the server then continues."
+    ),
+    "file_replaced": _l(
+        "Another file took the place of the database file while the server runs. Put the first file "
+        "back, or restart the server to use the new one."
+    ),
+}
 
 
 def title(verdict: Verdict) -> str:
@@ -42,13 +45,27 @@ def refusal(verdict: Verdict) -> str:
     return f"{title(verdict)}. {reason(verdict)}"
 
 
+def state(verdict: Verdict | None) -> dict[str, Any]:
+    """As schemas.InstallationOut takes it."""
+    if verdict is None:
+        return {"read_only": False, "code": None, "title": None, "reason": None, "without_row": {}, "ways": []}
+    return {
+        "read_only": True,
+        "code": verdict.code,
+        "title": title(verdict),
+        "reason": reason(verdict),
+        "without_row": dict(verdict.unknown),
+        "ways": ["right_database", "adopt", "start_anew"] if verdict.decidable else ["right_database"],
+    }
+
+
 def counted(verdict: Verdict) -> list[str]:
     """What lies in the folder and has no row, as short texts: "3 datasets"."""
     number = dict(verdict.unknown)
     made: list[tuple[str, Any]] = [
-        ("dataset", lambda count: ngettext("%(num)d dataset", "%(num)d datasets", count)),
-        ("training", lambda count: ngettext("%(num)d training run", "%(num)d training runs", count)),
-        ("test", lambda count: ngettext("%(num)d tested image", "%(num)d tested images", count)),
+        ("dataset", lambda count: ngettext("%(num)s dataset", "%(num)s datasets", count)),
+        ("training", lambda count: ngettext("%(num)s training run", "%(num)s training runs", count)),
+        ("test", lambda count: ngettext("%(num)s tested image", "%(num)s tested images", count)),
     ]
     return [text(number[kind]) for kind, text in made if number.get(kind)]
 
@@ -62,6 +79,8 @@ def nothing_to_decide() -> str:
 
 
 def still_running(count: int) -> str:
-    return ngettext("%(num)d training process still works in these folders. Wait until it has ended, or end it.",
-                    "%(num)d training processes still work in these folders. Wait until they have ended, or end them.",
-                    count)  # fmt: skip
+    return ngettext(
+        "%(num)s training process still works in these folders. Wait until it has ended, or end it.",
+        "%(num)s training processes still work in these folders. Wait until they have ended, or end them.",
+        count,
+    )

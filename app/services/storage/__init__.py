@@ -5,37 +5,21 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from flask_babel import gettext as _
-
-from app.errors import NoSpace
+from app.core.imports import ARCHIVE, ArchiveLimits, Unpacked
 from app.extensions import socketio
-from app.services.storage.archive import Limits, Listing
-from app.services.storage.beneath import Beneath
-from app.services.storage.reading import read_archive
+from app.services.storage.original import keep_original
 from app.services.storage.revisions import RevisionFiles
-from app.services.storage.staging import (
-    Staged,
-    Watcher,
-    copy_in,
-    keep_names,
-    keep_original,
-    left_out,
-    list_folder,
-    nobody,
-    unpack,
-)
-from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder, sync_tree
-from app.texts import size
-
-__all__ = ["Limits", "Staged", "StorageService"]
+from app.services.storage.space import no_space
+from app.services.storage.unpack import Pacer, release, remove_tree, sync_folder
 
 logger = logging.getLogger("yolo.storage")
 
 
-class StorageService(RevisionFiles):
+class StorageService:
     """Paths, safe extraction and atomic moves below one folder.
 
     Args:
@@ -48,14 +32,36 @@ class StorageService(RevisionFiles):
         self.datasets = self.data_root / "datasets"
         self.models = self.data_root / "models"
         self.tests = self.data_root / "tests"
+        self.predictions = self.data_root / "predictions"  # of videos
         self.orphans = self.data_root / "orphans"
-        self.ingests = self.data_root / "ingests"
+        self.ingests = self.data_root / "ingests"  # of versions that ran imports without jobs
         for folder in (self.tmp, self.datasets, self.models, self.tests):
             folder.mkdir(parents=True, exist_ok=True)
+        self.revisions = RevisionFiles(self)
 
-    def ingest_dir(self) -> Path:
-        """A folder for a child that makes a revision; those of an earlier run are all below `ingests`."""
-        return self.ingests / uuid.uuid4().hex
+    def dataset_dir(self, dataset_id: int) -> Path:
+        return self.datasets / str(int(dataset_id))
+
+    @property
+    def objects(self) -> Path:
+        """Each distinct image once, by SHA-256."""
+        return self.data_root / "objects"
+
+    def revision_dir(self, dataset_id: int, number: int) -> Path:
+        return self.dataset_dir(dataset_id) / "revisions" / str(int(number))
+
+    def index(self, dataset_id: int, number: int) -> Path:
+        """What is in a revision, for readers: images, objects, findings, statistics."""
+        return self.revision_dir(dataset_id, number) / "index.sqlite"
+
+    def original(self, dataset_id: int) -> Path:
+        """The upload as it came."""
+        return self.dataset_dir(dataset_id) / "original.zip"
+
+    def dataset_yaml(self, dataset_id: int, revision: int | None = None) -> Path:
+        """What a training is given; None: of a dataset from before revisions."""
+        folder = self.dataset_dir(dataset_id) if revision is None else self.revision_dir(dataset_id, revision)
+        return folder / "dataset.yaml"
 
     def get_training_dir(self, training_id: int) -> Path:
         """A training's folder; its run is in `run/`."""
@@ -66,9 +72,21 @@ class StorageService(RevisionFiles):
     def test_dir(self, test_id: int) -> Path:
         return self.tests / str(int(test_id))
 
+    def prediction_dir(self, prediction_id: int) -> Path:
+        return self.predictions / str(int(prediction_id))
+
     def new_tmp(self) -> Path:
         """A path for staging; removed at the next start if it is left behind."""
         return self.tmp / uuid.uuid4().hex
+
+    @contextmanager
+    def temporary(self) -> Iterator[Path]:
+        """A path for what is over with the block: whatever is there then is removed."""
+        folder = self.new_tmp()
+        try:
+            yield folder
+        finally:
+            self.remove(folder)
 
     def check_space(self, needed: int, min_free: int) -> None:
         """Refuse what would not leave `min_free` bytes.
@@ -78,97 +96,41 @@ class StorageService(RevisionFiles):
         """
         free = shutil.disk_usage(self.data_root).free
         if free - needed < min_free:
-            raise NoSpace(_("The disk has %(free_size)s free; this operation needs %(needed_size)s, and "
-                            "%(kept_size)s must stay free (MIN_FREE_DISK). Free some space and try again.",
-                            free_size=size(free), needed_size=size(needed), kept_size=size(min_free)))  # fmt: skip
+            raise no_space(free, needed, min_free)
 
-    def save_dataset(self, file: IO[bytes], dataset_id: int, limits: Limits | None = None) -> Staged:
-        """Check a ZIP, extract it as it is and put it in its place.
+    def stage_original(self, file: IO[bytes], folder: Path) -> bool:
+        """Keep an upload in a new staging folder, for the child that extracts it; whether it is the same file now."""
+        folder.mkdir(parents=True)
+        return keep_original(file, folder / ARCHIVE, Pacer())
+
+    def save_dataset(self, file: IO[bytes], dataset_id: int, limits: ArchiveLimits | None = None) -> Unpacked:
+        """Check a ZIP, extract it as it is to `source/` of the dataset's folder, and put that in its place. Imports of
+        the product are jobs; this is for callers without one.
 
         Raises:
-            AppError: it was refused, and nothing is left of it; see `stage_dataset`.
+            AppError: it was refused, and nothing is left of it.
         """
-        staged = self.stage_dataset(file, limits or Limits())
+        from app.services.storage.unpacked import unpacked  # not at import: most processes never need it
+
+        folder, work = self.new_tmp(), self.new_tmp()
         try:
-            sync_tree(staged.folder)
-            keep_original(file, staged.folder / "original.zip", Pacer())
-            self.place_dataset(staged, dataset_id)
+            self.stage_original(file, folder)
+            made = unpacked(folder, work, limits or ArchiveLimits())
+            self.place_dataset(folder, dataset_id)
         except BaseException:
-            remove_tree(staged.folder)
+            self.remove(folder)
             raise
+        finally:
+            self.remove(work)
         self.sync_datasets()
-        return staged
+        return made
 
-    def stage_dataset(self, file: IO[bytes], limits: Limits, watcher: Watcher | None = None) -> Staged:
-        """Check a ZIP and extract it to `tmp/`, to be followed by `sync`. Lets other clients be served.
-
-        Args:
-            watcher: told of what is extracted, once the ZIP's own list of it is found sound.
-
-        Raises:
-            BadUpload: no ZIP, or cut short.
-            Unprocessable: unsafe or damaged.
-            NoSpace: it would fill the disk.
-        """
-        pacer = Pacer()
-        listing = read_archive(file, limits, self.tmp, pacer, self.check_space)
-        return self.stage(listing, limits, watcher, lambda folder, told: unpack(file, listing, folder, pacer, told))
-
-    def stage_folder(self, root: Path, below: str, limits: Limits, watcher: Watcher | None = None) -> Staged:
-        """Copy a folder of the server to `tmp/`, as `stage_dataset` does it with a ZIP; the folder stays as it is.
-
-        Args:
-            root: IMPORT_ROOT, resolved. below: the folder's path from there, without links.
-
-        Raises:
-            Unprocessable: a link that leads out of it, or a name or size that no dataset has.
-            NoSpace: it would fill the disk.
-        """
-        pacer = Pacer()
-        with Beneath(root, below.split("/") if below else []) as folder:
-            listing = list_folder(folder, limits, pacer)
-            return self.stage(
-                listing, limits, watcher, lambda target, told: copy_in(folder, listing, target, pacer, told)
-            )
-
-    def stage(
-        self,
-        listing: Listing,
-        limits: Limits,
-        watcher: Watcher | None,
-        fill: Callable[[Path, Callable[[str], None]], None],
-    ) -> Staged:
-        """Have `fill(source, told)` write the files of a checked listing."""
-        size = sum(member.entry.size for member in listing.members)
-        self.check_space(size, limits.min_free)
-        staged = Staged(self.new_tmp(), size, **left_out(listing))
-        try:
-            staged.source.mkdir(parents=True)
-            keep_names(staged, listing)
-            if watcher is not None:
-                watcher.expect(staged.folder)
-            fill(staged.source, watcher.arrived if watcher else nobody)
-        except BaseException:
-            if watcher is not None:
-                watcher.end()
-            remove_tree(staged.folder)
-            raise
-        return staged
-
-    def sync(self, folder: Path) -> None:
-        """Put a folder on the disk, letting other clients be served."""
-        sync_tree(folder)
-
-    def keep_original(self, file: IO[bytes], staged: Staged) -> bool:
-        """Keep the upload itself beside what was extracted; whether it is the same file now."""
-        return keep_original(file, staged.folder / "original.zip", Pacer())
-
-    def place_dataset(self, staged: Staged, dataset_id: int) -> None:
-        """Move a staged dataset to its folder: one rename, to be followed by `sync_folder`."""
+    def place_dataset(self, folder: Path, dataset_id: int) -> None:
+        """Move a staged dataset to its folder: one rename, to be followed by `sync_datasets`."""
         target = self.dataset_dir(dataset_id)
         if target.exists():  # no row had this id, so nobody knows this folder
             self.set_aside(target)
-        os.replace(staged.folder, target)
+        os.replace(folder, target)
 
     def sync_datasets(self) -> None:
         """Put the renames of `place_dataset` on the disk."""
@@ -178,15 +140,23 @@ class StorageService(RevisionFiles):
         """Give back the disk space of an upload that is not needed any more."""
         release(file)
 
-    def discard(self, staged: Staged) -> None:
-        """Delete a staged dataset that did not reach its place."""
-        remove_tree(staged.folder)
-
     def validate_dataset_structure(self, dataset_path: str | Path) -> list[str]:
         """What a stored dataset lacks, as paths below its folder; empty when its structure is whole."""
         folder = Path(dataset_path)
         needed = ("images/train", "images/val", "labels/train")
         return [name for name in needed if not (folder / name).is_dir()]
+
+    def evaluation_dir(self, training_id: int, token: str) -> Path:
+        """The files of an evaluation; see app/core/outcome_files.py."""
+        return self.get_training_dir(training_id) / "evaluations" / token
+
+    def put_evaluation(self, made: Path, training_id: int, token: str) -> None:
+        """Keep the files of an evaluation, which are on the disk, by one rename; what was kept before stays."""
+        target = self.evaluation_dir(training_id, token)
+        if made.is_dir() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(made, target)
+            sync_folder(target.parent)
 
     def take_away(self, dataset_id: int) -> Path | None:
         """Move a dataset's folder to `tmp/`, to be removed from there; None where there is none."""
@@ -200,6 +170,27 @@ class StorageService(RevisionFiles):
         except FileNotFoundError:
             return None
         return target
+
+    @contextmanager
+    def removal(self, folder: Path) -> Iterator[Callable[[], None]]:
+        """Remove a folder with the rows of a transaction: both are gone, or neither.
+
+        Around `writing()`; what it gives is called in the transaction, as its last step.
+        """
+        moved: Path | None = None
+
+        def take_away() -> None:
+            nonlocal moved
+            moved = self.move_to_tmp(folder)
+
+        try:
+            yield take_away
+        except BaseException:
+            if moved is not None:
+                moved.rename(folder)
+            raise
+        if moved is not None:
+            self.remove(moved)
 
     def cleanup_dataset(self, dataset_id: int) -> None:
         """Remove a dataset's files: out of sight at once, then deleted."""

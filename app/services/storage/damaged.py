@@ -26,6 +26,13 @@ def set_file_aside(path: Path, reason: object = "") -> None:
     logger.error("%s is damaged%s: set aside as %s", path, because(reason), target.name)
 
 
+def remove_copies(path: Path) -> None:
+    """What was set aside of a file that could be made anew."""
+    for name in names_in(path.parent):
+        if name.removesuffix(SUFFIX).rsplit("-", 3)[0] == path.name:
+            (path.parent / name).unlink(missing_ok=True)
+
+
 def because(reason: object) -> str:
     return f" ({reason})" if str(reason) else ""
 

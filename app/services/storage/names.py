@@ -4,16 +4,12 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-import yaml
 from flask_babel import gettext as _
 
+from app.core.names import printable_name
 from app.errors import Unprocessable
-from app.services.storage.paths import shown
 
 MAX_NAME = 200  # characters
-
-Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def names_from_form(text: str, max_classes: int) -> list[str] | None:
@@ -38,7 +34,9 @@ def checked(names: list[str], max_classes: int, source: str) -> list[str]:
         if not name:
             raise Unprocessable(_("Class %(number)s has an empty name (%(source)s).", number=number, source=source))
         if len(name) > MAX_NAME or is_path(name) or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
-            raise Unprocessable(_("“%(name)s” isn't a valid class name (%(source)s).", name=shown(name), source=source))
+            raise Unprocessable(
+                _("“%(name)s” isn't a valid class name (%(source)s).", name=printable_name(name), source=source)
+            )
     return names
 
 
@@ -50,13 +48,19 @@ def is_path(name: str) -> bool:
 
 def write_yaml(document: dict[str, Any]) -> str:
     """A YAML file of our own."""
-    return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False)
+    import yaml  # not at the start: nothing is written before someone asks
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(document, Dumper=dumper, allow_unicode=True, sort_keys=False))
 
 
 def read_yaml(path: Path) -> dict[str, Any] | None:
     """A YAML file of ours, or of ultralytics; None where there is none that can be read."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 (the safe one)
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 (the safe one)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
     return found if isinstance(found, dict) else None

@@ -4,54 +4,37 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from app.services.storage.archive import IMAGES
+from app.core.suffixes import IMAGES
 from app.services.storage.names import write_yaml
 from app.services.storage.unpack import Pacer, remove_tree, sync_file
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
 
 SHOWN = ("dataset.yaml", "images", "labels")  # symbolic links to the current revision's
 BEFORE = ("images", "labels", "set_aside")  # folders of a dataset from before revisions
 
 
 class RevisionFiles:
-    """Paths of revisions below `datasets`."""
+    """What is done to the files of revisions.
 
-    datasets: Path
-    data_root: Path
-    tmp: Path
+    Args:
+        storage: knows where they are.
+    """
 
-    def dataset_dir(self, dataset_id: int) -> Path:
-        return self.datasets / str(int(dataset_id))
-
-    @property
-    def objects(self) -> Path:
-        """Each distinct image once, by SHA-256."""
-        return self.data_root / "objects"
-
-    def revision_dir(self, dataset_id: int, number: int) -> Path:
-        return self.dataset_dir(dataset_id) / "revisions" / str(int(number))
-
-    def index(self, dataset_id: int, number: int) -> Path:
-        """What is in a revision, for readers: images, objects, findings, statistics."""
-        return self.revision_dir(dataset_id, number) / "index.sqlite"
-
-    def original(self, dataset_id: int) -> Path:
-        """The upload as it came."""
-        return self.dataset_dir(dataset_id) / "original.zip"
-
-    def dataset_yaml(self, dataset_id: int, revision: int | None = None) -> Path:
-        """What a training is given; None: of a dataset from before revisions."""
-        folder = self.dataset_dir(dataset_id) if revision is None else self.revision_dir(dataset_id, revision)
-        return folder / "dataset.yaml"
+    def __init__(self, storage: "StorageService") -> None:
+        self.storage = storage
 
     def show_revision(self, dataset_id: int, number: int) -> list[Path]:
         """Have the specification's places lead to this revision; each link is swapped by a rename.
 
         Returns: folders out of the way of these links, from before revisions: to be removed.
         """
-        folder = self.dataset_dir(dataset_id)
+        folder = self.storage.dataset_dir(dataset_id)
         before = [folder / name for name in BEFORE if (folder / name).is_dir() and not (folder / name).is_symlink()]
-        moved = [(path, self.tmp / f"{dataset_id}-{path.name}-{os.urandom(6).hex()}") for path in before]
+        moved = [(path, self.storage.tmp / f"{dataset_id}-{path.name}-{os.urandom(6).hex()}") for path in before]
         for path, aside in moved:
             os.replace(path, aside)
         self.swap_links(folder, number)
@@ -73,34 +56,34 @@ class RevisionFiles:
 
     def stored_revisions(self, dataset_id: int) -> Iterator[int]:
         """The numbers that have a folder."""
-        folder = self.dataset_dir(dataset_id) / "revisions"
+        folder = self.storage.dataset_dir(dataset_id) / "revisions"
         names = os.listdir(folder) if folder.is_dir() else []
         return (int(name) for name in names if name.isdecimal())
 
     def remove_unfinished(self, dataset_id: int) -> None:
         """What a build left that was killed."""
-        for path in (self.dataset_dir(dataset_id) / "revisions").glob(".*-*"):
+        for path in (self.storage.dataset_dir(dataset_id) / "revisions").glob(".*-*"):
             shutil.rmtree(path, ignore_errors=True)
 
     def remove_revision(self, dataset_id: int, number: int) -> None:
         """Delete a revision's files: out of sight at once, then deleted."""
-        target = self.tmp / f"{dataset_id}-{number}-{os.urandom(6).hex()}"
+        target = self.storage.tmp / f"{dataset_id}-{number}-{os.urandom(6).hex()}"
         try:
-            os.replace(self.revision_dir(dataset_id, number), target)
+            os.replace(self.storage.revision_dir(dataset_id, number), target)
         except FileNotFoundError:
             return
         remove_tree(target)
 
     def correct_path(self, dataset_id: int, number: int | None) -> None:
         """Have a dataset.yaml name the folder that it lies in: data/ may have been moved. Nothing else is changed."""
-        path = self.dataset_yaml(dataset_id, number)
+        path = self.storage.dataset_yaml(dataset_id, number)
         try:
             text = path.read_text(encoding="utf-8")
         except (FileNotFoundError, UnicodeDecodeError):
             return
         begin = write_yaml({"path": str(path.parent)})
         if text.startswith("path:") and not text.startswith(begin):
-            draft = self.tmp / f"yaml-{os.urandom(8).hex()}"
+            draft = self.storage.tmp / f"yaml-{os.urandom(8).hex()}"
             draft.write_text(begin + rest_of(text), encoding="utf-8")
             sync_file(draft)
             os.replace(draft, path)
@@ -111,8 +94,8 @@ class RevisionFiles:
         sync_file(made)
         os.replace(made, target)
 
-    def images_in(self, folder: Path, pacer: Pacer) -> int:
-        """How many images lie directly in a folder; 0 where it cannot be read."""
+    def images_in(self, folder: int, pacer: Pacer) -> int:
+        """How many images lie directly in a folder, by its handle; 0 where it cannot be read."""
         count = 0
         try:
             with os.scandir(folder) as entries:
@@ -125,9 +108,9 @@ class RevisionFiles:
 
     def unused_objects(self) -> Iterator[Path]:
         """Objects that nothing is linked to any more, and drafts that were left."""
-        if not self.objects.is_dir():
+        if not self.storage.objects.is_dir():
             return
-        for folder in os.scandir(self.objects):
+        for folder in os.scandir(self.storage.objects):
             if not folder.is_dir(follow_symlinks=False):
                 yield Path(folder.path)
                 continue

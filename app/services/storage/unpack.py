@@ -1,23 +1,15 @@
-"""Bytes from an archive to the disk, in small steps between which other clients are served."""
+"""Files on the disk, in small steps between which other clients are served."""
 
 import os
 import shutil
 import stat
 import subprocess
 import time
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from flask_babel import gettext as _
-
-from app.errors import Unprocessable
 from app.extensions import socketio
-from app.services.storage.directory import LOCAL_SIZE, Entry
-from app.services.storage.kinds import no_zip
-from app.services.storage.methods import Broken, unpacker
-from app.services.storage.paths import shown
+from app.jobs.environment import PASSED_ON
 
 CHUNK = 256 * 1024
 STEP_S = 0.005
@@ -35,82 +27,6 @@ class Pacer:
         if time.monotonic() >= self._next:
             socketio.sleep(0)
             self._next = time.monotonic() + STEP_S
-
-
-def content(file: IO[bytes], entry: Entry) -> Iterator[bytes]:
-    """A member's content in chunks, never more than it declares.
-
-    Raises:
-        BadUpload: the archive ends before it.
-        Unprocessable: its size or checksum is not what the archive says.
-    """
-    file = entry.file or file
-    start = data_start(file, entry)
-    size, crc = 0, 0
-    for chunk in inflated(file, start, entry):
-        size += len(chunk)
-        crc = zlib.crc32(chunk, crc)
-        if size > entry.size:
-            raise damaged(entry)
-        yield chunk
-    if size != entry.size or crc != entry.crc:
-        raise damaged(entry)
-
-
-def data_start(file: IO[bytes], entry: Entry) -> int:
-    """Where a member's data begins: its own header has the last word on the length of its names."""
-    file.seek(entry.offset)
-    header = file.read(LOCAL_SIZE)
-    if len(header) < LOCAL_SIZE or not header.startswith(b"PK\3\4"):
-        raise no_zip()
-    start = entry.offset + LOCAL_SIZE + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:], "little")
-    if start + entry.packed > entry.end or int.from_bytes(header[8:10], "little") != entry.method:
-        raise damaged(entry)
-    return start
-
-
-def inflated(file: IO[bytes], start: int, entry: Entry) -> Iterator[bytes]:
-    """The unpacked data; stops soon after the declared size."""
-    packed = unpacker(entry.method)
-    left, at, pending, more, seen = entry.packed, start, b"", False, 0
-    while (left or pending or more) and seen <= entry.size:
-        if not pending and not more:
-            file.seek(at)
-            pending = file.read(min(CHUNK, left))
-            if not pending:
-                raise no_zip()
-            left, at = left - len(pending), at + len(pending)
-        try:
-            chunk, pending, more = packed.step(pending, CHUNK)
-        except Broken as error:
-            raise damaged(entry) from error
-        seen += len(chunk)
-        yield chunk
-    if seen <= entry.size and not packed.whole:
-        raise damaged(entry)
-
-
-def damaged(entry: Entry) -> Unprocessable:
-    return Unprocessable(_("%(name)s is damaged: its size or checksum doesn't match the ZIP. Create the ZIP again.",
-                           name=shown(entry.name)))  # fmt: skip
-
-
-def extract(file: IO[bytes], entry: Entry, target: Path, pacer: Pacer) -> None:
-    """Write one member to a new file, whose folder exists."""
-    with open(target, "xb") as output:
-        for chunk in content(file, entry):
-            output.write(chunk)
-            pacer()
-
-
-def sync_tree(folder: Path) -> None:
-    """Put everything below a folder on the disk, in a process of its own: fsync here would stop every client."""
-    if run_quietly(["sync", "-f", str(folder)]) == 0:
-        return
-    pacer = Pacer()
-    for path in [*folder.rglob("*"), folder]:
-        sync_file(path)
-        pacer()
 
 
 def sync_folder(folder: Path) -> None:
@@ -146,7 +62,11 @@ def run_quietly(command: list[str]) -> int:
     """Run a command and let others be served until it ends; its exit status, or 127 where there is none such."""
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            env=PASSED_ON.select(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
     except FileNotFoundError:
         return 127
@@ -156,12 +76,20 @@ def run_quietly(command: list[str]) -> int:
 
 
 def release(file: IO[bytes]) -> None:
-    """Give an upload's nameless file back to the disk in steps: closing 200 MB at once stopped the loop for 120 ms."""
-    if not file.writable():
+    """Give an upload's nameless file back to the disk in steps: closing 200 MB at once stopped the loop for 120 ms. One
+    that has got a name is somebody's: a dataset's `original.zip`."""
+    if not file.writable() or has_name(file):
         return
     for size in range(file.seek(0, 2), 0, -RELEASE):
         file.truncate(max(0, size - RELEASE))
         socketio.sleep(0)
+
+
+def has_name(file: IO[bytes]) -> bool:
+    try:
+        return os.fstat(file.fileno()).st_nlink > 0
+    except (OSError, AttributeError):  # in memory
+        return False
 
 
 def remove_tree(folder: Path) -> None:

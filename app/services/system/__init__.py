@@ -4,19 +4,20 @@ import os
 import platform
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from app.config import settings
 from app.errors import NotFound
 from app.extensions import db, socketio
 from app.models import Training, TrainingStatus
 from app.services.system import database, rates
 from app.services.system.gpus import gpus
 from app.services.system.processes import devices, processes
+from app.services.system.read_models import Figures, Machine
 
 STARTED = time.time()
 
@@ -26,11 +27,11 @@ def refuse_if_off() -> None:
     Raises:
         NotFound: METRICS_ENABLED is off.
     """
-    if not current_app.config["METRICS_ENABLED"]:
+    if not settings().METRICS_ENABLED:
         raise NotFound(_("System metrics are disabled (METRICS_ENABLED)."))
 
 
-def machine(data: Path) -> dict[str, Any]:
+def machine(data: Path) -> Machine:
     """CPU in percent over the last second or more, memory and disk in bytes, GPUs and processes. One call at a time, in
     any thread: it uses nothing of the application and takes some ms (some 10 with many processes).
 
@@ -52,7 +53,7 @@ def machine(data: Path) -> dict[str, Any]:
     }
 
 
-def figures(seen: dict[str, Any], busy: dict[int, tuple[str, ...]], measuring: list[str]) -> dict[str, Any]:
+def figures(seen: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> Figures:
     """What the machine tells, with the queue, the database, who uses which device, and uptime in s.
 
     Args:
@@ -60,7 +61,8 @@ def figures(seen: dict[str, Any], busy: dict[int, tuple[str, ...]], measuring: l
         busy: the devices that each running training holds.
         measuring: the devices on which an estimate is being measured.
     """
-    return seen | {
+    return {
+        **seen,
         "version": current_app.version,  # type: ignore[attr-defined]
         "uptime": round(time.time() - STARTED, 1),
         "network": seen["network"] | {"connections": connections()},

@@ -10,6 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import event, make_url, text
 
 from app.extensions import db
+from app.services.system.read_models import DatabaseFigures, QueryFigures
 
 KEEP = 1000  # queries whose time is remembered
 BEGAN = "query_began"
@@ -26,7 +27,7 @@ class QueryTimes:
         self.times.append(milliseconds)
         self.count += 1
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> QueryFigures:
         """Median, 95th percentile and longest of the newest KEEP, in ms; None before the first."""
         known = sorted(self.times)
         if not known:
@@ -56,7 +57,7 @@ def watch(app: Flask) -> None:
             times.add(1000 * (time.perf_counter() - began))
 
 
-def figures() -> dict[str, Any]:
+def figures() -> DatabaseFigures:
     """Kind, size in bytes and query times."""
     times: QueryTimes = current_app.extensions["query_times"]
     address = make_url(current_app.config["SQLALCHEMY_DATABASE_URI"])

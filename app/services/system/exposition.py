@@ -1,67 +1,97 @@
-"""The figures as Prometheus reads them: its text format, version 0.0.4.
+"""The figures as Prometheus reads them.
 
-Source: prometheus.io/docs/instrumenting/exposition_formats, "Text-based format".
 Units are Prometheus' own: bytes, seconds, shares of one. What the machine does not tell is left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4 as CONTENT_TYPE
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from app.services.system.read_models import Figures as Read
+from app.services.system.read_models import Gpu
+
+__all__ = ["CONTENT_TYPE", "exposition"]
 
 Labels = dict[str, Any]
-Family = tuple[str, str, str, list[tuple[Labels, float | None]]]  # name, type, help, samples
+Samples = list[tuple[Labels, float | None]]
 SIZES = ("used", "free", "total")
 
 
-def exposition(figures: dict[str, Any]) -> str:
+def exposition(figures: Read) -> str:
     """`figures` are those of `system.figures`."""
-    lines: list[str] = []
-    for name, kind, about, samples in families(figures):
-        known = [(labels, value) for labels, value in samples if value is not None]
-        if known:
-            lines += [f"# HELP yolo_{name} {about}", f"# TYPE yolo_{name} {kind}"]
-            lines += [f"yolo_{name}{written(labels)} {value}" for labels, value in known]
-    return "\n".join(lines) + "\n"
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Exposition(figures))
+    return generate_latest(registry).decode()
 
 
-def families(figures: dict[str, Any]) -> Iterator[Family]:
-    cpu, disk, network, database = (figures[name] for name in ("cpu", "disk", "network", "database"))
-    yield "info", "gauge", "The version that runs.", [({"version": figures["version"]}, 1)]
-    yield "uptime_seconds", "gauge", "Since the start of the server.", [({}, figures["uptime"])]
-    yield "cpu_usage_ratio", "gauge", "Of all cores of the machine.", [({}, share(cpu["percent"]))]
-    yield "memory_bytes", "gauge", "Of the machine.", by_size(figures["memory"])
-    yield "process_resident_memory_bytes", "gauge", "Of the web process.", [({}, figures["process"]["rss"])]
-    yield "disk_bytes", "gauge", "Where the data is kept.", by_size(disk)
-    yield "disk_bytes_per_second", "gauge", "Read and written.", by_name(disk, ("read", "write"))
-    yield "network_bytes_per_second", "gauge", "Received and sent.", by_name(network, ("received", "sent"))
-    yield "connections", "gauge", "Open Socket.IO connections.", [({}, network["connections"])]
-    yield "trainings", "gauge", "By status.", [({"status": key}, value) for key, value in figures["queue"].items()]
-    yield "database_size_bytes", "gauge", "With its log.", [({}, database["size"])]
-    yield "database_queries_total", "counter", "Since the start of the server.", [({}, database["queries"])]
-    times = [({"quantile": quantile}, seconds(database[name])) for quantile, name in QUANTILES.items()]
-    yield "database_query_seconds", "gauge", "Of the newest 1,000 queries.", times
+class Exposition(Collector):
+    """Figures that were read already, as families of metrics."""
+
+    def __init__(self, figures: Read) -> None:
+        self.figures = figures
+
+    def collect(self) -> Iterator[Metric]:
+        return (family for family in families(self.figures) if family.samples)
+
+
+def family(kind: type[GaugeMetricFamily | CounterMetricFamily], name: str, about: str, samples: Samples) -> Metric:
+    """One family without the samples that have no value."""
+    names = list(samples[0][0]) if samples else []
+    metric = kind(f"yolo_{name}", about, labels=names)
+    for labels, value in samples:
+        if value is not None:
+            metric.add_metric([str(labels[key]) for key in names], value)
+    return metric
+
+
+def gauge(name: str, about: str, samples: Samples) -> Metric:
+    return family(GaugeMetricFamily, name, about, samples)
+
+
+def counter(name: str, about: str, samples: Samples) -> Metric:
+    return family(CounterMetricFamily, name, about, samples)
+
+
+def families(figures: Read) -> Iterator[Metric]:
+    cpu, disk, network, database = figures["cpu"], figures["disk"], figures["network"], figures["database"]
+    yield gauge("info", "The version that runs.", [({"version": figures["version"]}, 1)])
+    yield gauge("uptime_seconds", "Since the start of the server.", [({}, figures["uptime"])])
+    yield gauge("cpu_usage_ratio", "Of all cores of the machine.", [({}, share(cpu["percent"]))])
+    yield gauge("memory_bytes", "Of the machine.", by_size(figures["memory"]))
+    yield gauge("process_resident_memory_bytes", "Of the web process.", [({}, figures["process"]["rss"])])
+    yield gauge("disk_bytes", "Where the data is kept.", by_size(disk))
+    yield gauge("disk_bytes_per_second", "Read and written.", by_name(disk, ("read", "write")))
+    yield gauge("network_bytes_per_second", "Received and sent.", by_name(network, ("received", "sent")))
+    yield gauge("connections", "Open Socket.IO connections.", [({}, network["connections"])])
+    yield gauge("trainings", "By status.", [({"status": key}, value) for key, value in figures["queue"].items()])
+    yield gauge("database_size_bytes", "With its log.", [({}, database["size"])])
+    yield counter("database_queries", "Since the start of the server.", [({}, database["queries"])])
+    quantiles = {"0.5": database["median"], "0.95": database["p95"], "1": database["longest"]}
+    times = [({"quantile": quantile}, seconds(value)) for quantile, value in quantiles.items()]
+    yield gauge("database_query_seconds", "Of the newest 1,000 queries.", times)
     yield from of_gpus(figures["gpus"])
 
 
-QUANTILES = {"0.5": "median", "0.95": "p95", "1": "longest"}
-
-
-def of_gpus(gpus: list[dict[str, Any]]) -> Iterator[Family]:
+def of_gpus(gpus: list[Gpu]) -> Iterator[Metric]:
     labels = [{"gpu": gpu["index"], "name": gpu["name"]} for gpu in gpus]
     each = list(zip(labels, gpus, strict=True))
-    yield "gpu_usage_ratio", "gauge", "Of each GPU.", [(mine, share(gpu["utilization"])) for mine, gpu in each]
-    sizes = [(mine | {"kind": kind}, gpu[f"memory_{kind}"]) for mine, gpu in each for kind in ("used", "total")]
-    yield "gpu_memory_bytes", "gauge", "Of each GPU.", sizes
-    yield "gpu_temperature_celsius", "gauge", "Of each GPU.", [(mine, gpu["temperature"]) for mine, gpu in each]
-    yield "gpu_power_watts", "gauge", "Of each GPU.", [(mine, gpu["power"]) for mine, gpu in each]
+    yield gauge("gpu_usage_ratio", "Of each GPU.", [(mine, share(gpu["utilization"])) for mine, gpu in each])
+    used: Samples = [(mine | {"kind": "used"}, gpu["memory_used"]) for mine, gpu in each]
+    total: Samples = [(mine | {"kind": "total"}, gpu["memory_total"]) for mine, gpu in each]
+    yield gauge("gpu_memory_bytes", "Of each GPU.", used + total)
+    yield gauge("gpu_temperature_celsius", "Of each GPU.", [(mine, gpu["temperature"]) for mine, gpu in each])
+    yield gauge("gpu_power_watts", "Of each GPU.", [(mine, gpu["power"]) for mine, gpu in each])
 
 
-def by_size(figures: dict[str, Any]) -> list[tuple[Labels, float | None]]:
+def by_size(figures: Mapping[str, Any]) -> Samples:
     return [({"kind": kind}, figures.get(kind)) for kind in SIZES]
 
 
-def by_name(figures: dict[str, Any], names: tuple[str, ...]) -> list[tuple[Labels, float | None]]:
+def by_name(figures: Mapping[str, float], names: tuple[str, ...]) -> Samples:
     return [({"direction": name}, figures.get(name)) for name in names]
 
 
@@ -71,13 +101,3 @@ def share(percent: float | None) -> float | None:
 
 def seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
-
-
-def written(labels: Labels) -> str:
-    """In braces, with what the format escapes."""
-    if not labels:
-        return ""
-    escaped = (
-        (key, str(value).replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")) for key, value in labels.items()
-    )
-    return "{" + ",".join(f'{key}="{value}"' for key, value in escaped) + "}"

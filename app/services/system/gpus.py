@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from app.core.nvml import memory_of
+from app.services.system.read_models import Gpu
 
-def gpus() -> list[dict[str, Any]]:
+
+def gpus() -> list[Gpu]:
     """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W."""
     try:
         import pynvml
@@ -21,7 +24,7 @@ def gpus() -> list[dict[str, Any]]:
         pynvml.nvmlShutdown()
 
 
-def gpu(nvml: Any, number: int) -> dict[str, Any]:
+def gpu(nvml: Any, number: int) -> Gpu:
     """One GPU; what it does not tell is None."""
     handle = nvml.nvmlDeviceGetHandleByIndex(number)
 
@@ -31,7 +34,7 @@ def gpu(nvml: Any, number: int) -> dict[str, Any]:
         except nvml.NVMLError:  # some cards, and MIG slices, do not say everything
             return None
 
-    memory, rates = ask(nvml.nvmlDeviceGetMemoryInfo), ask(nvml.nvmlDeviceGetUtilizationRates)
+    memory, rates = memory_of(nvml, handle), ask(nvml.nvmlDeviceGetUtilizationRates)
     power, limit = ask(nvml.nvmlDeviceGetPowerUsage), ask(nvml.nvmlDeviceGetEnforcedPowerLimit)
     return {
         "index": number,

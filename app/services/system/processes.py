@@ -6,29 +6,30 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Training
+from app.services.system.read_models import DeviceView, Gpu, ProcessView
 
 KEEP_S = 1.5  # looking at every process takes some ms
 MODULE = re.compile(r"app\.worker\.(\w+)")
-_seen: dict[str, Any] = {"time": -KEEP_S, "found": []}
+_seen: tuple[float, list[ProcessView]] = -KEEP_S, []  # when, by the steady clock, and what
 # Ours, not those of psutil.process_iter: a real thread that looks at these must not wait for a lock of a greenlet.
 _known: dict[int, psutil.Process] = {}
 
 
-def processes(data: Path) -> list[dict[str, Any]]:
+def processes(data: Path) -> list[ProcessView]:
     """The server, then its children by age: program, memory in bytes, CPU in percent of one core, running for s."""
-    if time.monotonic() - _seen["time"] >= KEEP_S:
-        _seen.update(time=time.monotonic(), found=look(data.resolve()))
-    return _seen["found"]
+    global _seen
+    if time.monotonic() - _seen[0] >= KEEP_S:
+        _seen = time.monotonic(), look(data.resolve())
+    return _seen[1]
 
 
-def look(data: Path) -> list[dict[str, Any]]:
+def look(data: Path) -> list[ProcessView]:
     """What runs now; `data` tells our children from those of another installation."""
     found = []
     for process in running():
@@ -62,18 +63,19 @@ def child_of(command: list[str]) -> tuple[str | None, Path | None]:
     """The program and the folder of a child by its command line."""
     for place, part in enumerate(command[:-1]):
         if part == "-m" and (match := MODULE.fullmatch(command[place + 1])):
-            rest = command[place + 2 : place + 3]
-            directory = Path(rest[0]) if rest and rest[0].startswith("/") else None
-            return program_of(directory) if match[1] == "run" else match[1], directory
+            rest = command[place + 2 :]
+            directory = Path(rest[-1]) if rest and rest[-1].startswith("/") else None
+            ready_for = rest[1] if rest[:1] == ["--prewarm"] else "run"
+            return program_of(directory, ready_for) if match[1] == "run" else match[1], directory
     return None, None
 
 
-def program_of(directory: Path | None) -> str:
-    """The program of a job's child, as its spec.json names it."""
+def program_of(directory: Path | None, otherwise: str) -> str:
+    """The program of a job's child, as its spec.json names it; `otherwise` where there is none yet, or no more."""
     try:
         return str(json.loads(((directory or Path()) / "spec.json").read_text(encoding="utf-8"))["program"])
-    except (OSError, ValueError, KeyError, TypeError):  # it has ended meanwhile
-        return "run"
+    except (OSError, ValueError, KeyError, TypeError):
+        return otherwise
 
 
 def training_of(directory: Path | None, data: Path) -> int | None:
@@ -84,7 +86,7 @@ def training_of(directory: Path | None, data: Path) -> int | None:
     return int(parts[1]) if len(parts) > 2 and parts[0] == "models" and parts[1].isdigit() else None
 
 
-def shown(process: psutil.Process, program: str, training_id: int | None) -> dict[str, Any]:
+def shown(process: psutil.Process, program: str, training_id: int | None) -> ProcessView:
     with process.oneshot():
         return {
             "pid": process.pid,
@@ -97,9 +99,7 @@ def shown(process: psutil.Process, program: str, training_id: int | None) -> dic
         }
 
 
-def devices(
-    known: list[dict[str, Any]], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]
-) -> list[dict[str, Any]]:
+def devices(known: list[Gpu], busy: dict[int, tuple[str, ...]], measuring: Iterable[str]) -> list[DeviceView]:
     """Processor and GPUs, each with the trainings on it, and whether an estimate is being measured there.
 
     Args:
@@ -109,7 +109,7 @@ def devices(
     """
     named = select(Training.id, Training.name).where(Training.id.in_(list(busy)))
     names = {row.id: row.name for row in db.session.execute(named)} if busy else {}
-    listed = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in known)]
+    listed: list[tuple[str, str | None]] = [("cpu", None), *((str(gpu["index"]), gpu["name"]) for gpu in known)]
     extra = {device for held in busy.values() for device in held} - {device for device, _ in listed}
     listed += [(device, None) for device in sorted(extra)]
     return [

@@ -4,40 +4,44 @@ For a training that runs only the wish is written down; its supervisor sees it w
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
 
 from app.errors import Conflict, IllegalTransition
+from app.jobs.model import CANCEL, PAUSE
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
 from app.services import about
 from app.services.backup import start_backup
-from app.services.idempotency import Answer, Asked
+from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import checkpoints, present
-from app.services.trainer.checkpoints import Kept
-from app.services.trainer.clone import TrainingCloning
-from app.services.trainer.extend import TrainingExtension
+from app.services.trainer.checkpoints import ResumableCheckpoint
 from app.services.trainer.messages import Message, message, status_message
-from app.services.trainer.queue import TrainingQueue
-from app.services.trainer.requeue import back_to_queue, forget_troubles
-from app.services.trainer.trash import TrainingTrash, cancel
+from app.services.trainer.run_endings import EndedRuns, end_automatic
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import change, follow, request_stop
+from app.services.trainer.trash import cancel
+from app.services.trainer.writer import TrainingWriter
 
 logger = logging.getLogger("yolo.training")
 
 TROUBLED = {TrainingStatus.FAILED, TrainingStatus.CANCELLED}
 
 
-class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, TrainingTrash):
-    """Everything that changes a training from outside. Each action is one transaction; its answer is the status then.
+class TrainingActions:
+    """Stops trainings, resumes and renames them. Each action is one transaction; its answer is the status then.
 
     All raise NotFound where there is no such training and Conflict where it is in the trash.
+
+    Args:
+        ended: tells of one that was stopped.
     """
 
-    def cancel_training(self, training_id: int) -> str:
-        """`stop`, as the specification names it; the status now."""
-        return self.stop(training_id)["status"]
+    def __init__(self, store: TrainingStore, writer: TrainingWriter, ended: EndedRuns) -> None:
+        self.store, self.writer, self.ended = store, writer, ended
 
-    def stop(self, training_id: int, asked: Asked | None = None) -> Answer:
+    def stop(self, training_id: int, key: RequestKey | None = None) -> Answer:
         """End it: at once when it waits or is paused, within a batch when it runs.
 
         Raises:
@@ -45,26 +49,21 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             if TrainingStatus(row.status).ended:
                 raise IllegalTransition(row.status, TrainingStatus.CANCELLED)
-            messages = []
             if row.status == TrainingStatus.RUNNING:
-                row.stop_requested, row.pause_requested = True, False
-            else:
-                messages.append(cancel(row, self.folder(training_id)))
-            return told(row, _("Stop requested"), messages)
+                request_stop(row, CANCEL)
+                return action_response(row, _("Stop requested"))
+            return action_response(row, _("Stopped"), [cancel(row, self.store.folder(training_id))])
 
         logger.info("training %s: stop", training_id)
-        answer = self.change(asked, work)
+        answer = self.writer.write(key, work)
         if answer["status"] == TrainingStatus.CANCELLED:
-            self.evaluate_stopped(training_id)
+            self.ended.tell(self.store.row(training_id))
         return answer
 
-    def evaluate_stopped(self, training_id: int) -> None:
-        """Called when a training without a process was stopped."""
-
-    def pause(self, training_id: int, asked: Asked | None = None) -> Answer:
+    def pause(self, training_id: int, key: RequestKey | None = None) -> Answer:
         """Let it rest: at once when it waits, from its last whole epoch when it runs.
 
         Raises:
@@ -72,21 +71,21 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
                     raise Conflict(_("This run is already stopping."), members={"current": row.status})
-                row.pause_requested, row.pause_reason = True, "asked"  # for good, even if the disk was the reason
-                return told(row, _("Pause requested"))
-            row.become(TrainingStatus.PAUSED)
-            row.pause_reason, row.waiting_for = "asked", None
-            row.progress = {"stage": "paused"}
-            return told(row, _("Paused"), [message("training_paused", row, epoch=row.current_epoch, reason="asked")])
+                request_stop(row, PAUSE, "asked")  # for good, even if the disk was the reason
+                return action_response(row, _("Pause requested"))
+            change(row, TrainingStatus.PAUSED)
+            return action_response(
+                row, _("Paused"), [message("training_paused", row, epoch=row.current_epoch, reason="asked")]
+            )
 
         logger.info("training %s: pause", training_id)
-        return self.change(asked, work)
+        return self.writer.write(key, work)
 
-    def resume(self, training_id: int, asked: Asked | None = None) -> Answer:
+    def resume(self, training_id: int, key: RequestKey | None = None) -> Answer:
         """Go on from the newest checkpoint; a paused one that has none begins.
 
         Raises:
@@ -94,23 +93,23 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.COMPLETED:
                 raise IllegalTransition(
                     row.status, TrainingStatus.PENDING, _("The run is completed. Add epochs to continue it.")
                 )
             require(row, TROUBLED | {TrainingStatus.PAUSED})
-            kept = checkpoints.newest(self.folder(training_id))
+            kept = checkpoints.newest(self.store.folder(training_id))
             if kept is None and row.status != TrainingStatus.PAUSED:
                 problem = _("No checkpoint to resume from. Retry the run from the beginning or clone it.")
                 raise Conflict(problem, members={"current": row.status})
-            again(session, row, kept)
-            return told(row, going_on(kept))
+            requeue(session, row, kept)
+            return action_response(row, resume_message(kept))
 
         logger.info("training %s: resume", training_id)
-        return self.change(asked, work)
+        return self.writer.write(key, work)
 
-    def retry(self, training_id: int, asked: Asked | None = None) -> Answer:
+    def retry(self, training_id: int, key: RequestKey | None = None) -> Answer:
         """Try again what failed or was cancelled: from the newest checkpoint, else from the beginning.
 
         Raises:
@@ -118,34 +117,35 @@ class TrainingActions(TrainingCloning, TrainingExtension, TrainingQueue, Trainin
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             require(row, TROUBLED)
-            kept = checkpoints.newest(self.folder(training_id))
-            again(session, row, kept)
-            return told(row, going_on(kept))
+            kept = checkpoints.newest(self.store.folder(training_id))
+            requeue(session, row, kept)
+            return action_response(row, resume_message(kept))
 
         logger.info("training %s: retry", training_id)
-        return self.change(asked, work)
+        return self.writer.write(key, work)
 
-    def edit(self, training_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+    def edit(self, training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
         """Change name, priority, start_not_before or important; the training as TrainingOut takes it."""
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             for name, value in changes.items():
                 setattr(row, name, value)
-            return told(row, "")
+            follow(row)
+            return action_response(row, "")
 
-        self.change(None, work)
+        self.writer.write(None, work)
         if changes.get("important"):
             start_backup(training_id)
-        if self.folder(training_id).is_dir():
-            about.write(self.folder(training_id), "training", self._row(training_id))
-        found = present.one(training_id, self.models)
+        if self.store.folder(training_id).is_dir():
+            about.write(self.store.folder(training_id), "training", self.store.row(training_id))
+        found = present.one(training_id, self.store.models)
         return found or {}
 
 
-def told(row: Training, text: str, messages: list[Message] | None = None) -> tuple[Answer, list[Message]]:
+def action_response(row: Training, text: str, messages: list[Message] | None = None) -> tuple[Answer, list[Message]]:
     """The answer to an action, and what the browsers hear: `messages`, then the status."""
     answer = {"message": text, "training_id": row.id, "status": str(row.status)}
     return answer, [*(messages or []), status_message(row)]
@@ -160,20 +160,20 @@ def require(row: Training, statuses: set[TrainingStatus]) -> None:
         raise IllegalTransition(row.status, TrainingStatus.PENDING)
 
 
-def again(session: Any, row: Training, kept: Kept | None) -> None:
+def requeue(session: Any, row: Training, kept: ResumableCheckpoint | None) -> None:
     """Back to the queue by a person's wish. What comes again is shown from there."""
-    if row.status == TrainingStatus.PAUSED:
-        row.restarts = 0  # but the batch that fits stays
-    else:
-        forget_troubles(row)
-    back_to_queue(row, kept)
+    troubles: dict[str, Any] = {"restarts": 0}
+    if row.status != TrainingStatus.PAUSED:  # where it was paused the batch that fits stays
+        troubles |= {"halvings": 0, "batch_now": None}
+    change(row, TrainingStatus.PENDING, resume_from=kept.path if kept else None, **troubles)
+    end_automatic(row.id)
     row.current_epoch = min(row.current_epoch, kept.epoch if kept else 0)
     if kept is None:
         for table in (TrainingMetric, Checkpoint):
             session.query(table).filter_by(training_id=row.id).delete()
 
 
-def going_on(kept: Kept | None) -> str:
+def resume_message(kept: ResumableCheckpoint | None) -> str:
     if kept is None:
         return _("The run waits for its device and starts with the first epoch.")
     return _("The run waits for its device and resumes after epoch %(epoch)s.", epoch=kept.epoch)

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from app.jobs.progress import JobProgress
 from app.models import Training, TrainingStatus
+from app.services.trainer.ephemeral import RunState
 
 MOST = 0.99  # until it has ended: the best weights are still validated
 KEPT = ("epoch", "batch", "batches")  # of the present epoch, while it is validated or saved
 
 
-def fraction(row: Training) -> float:
+def fraction(row: Training | RunState) -> float:
     """0 to 1, of all epochs; 1 for a completed training, however many epochs it needed."""
     if row.status == TrainingStatus.COMPLETED:
         return 1.0
@@ -18,7 +20,7 @@ def fraction(row: Training) -> float:
     return round(max(min(done, MOST), place.get("fraction", 0.0)), 4)
 
 
-def advance(row: Training, **place: Any) -> None:
+def advance(row: Training | RunState, **place: Any) -> None:
     """Write down where the run is. An epoch that is done again after a crash moves nothing until it is new."""
     before = row.progress.get("fraction", 0.0)
     row.progress = place
@@ -30,6 +32,18 @@ def stage(row: Training, name: str, **more: Any) -> None:
     advance(row, stage=name, **{key: row.progress[key] for key in KEPT if key in row.progress}, **more)
 
 
-def shown(row: Training) -> dict[str, Any]:
+def as_progress(row: Training | RunState) -> JobProgress:
+    """How far its job is, in epochs; the share also counts the batches of the present one."""
+    return {
+        "stage": row.progress.get("stage"),
+        "done": row.current_epoch,
+        "total": row.total_epochs or row.epochs,
+        "percent": round(100 * fraction(row), 1),
+        "rate": None,
+        "eta": row.eta,
+    }
+
+
+def progress_to_dict(row: Training | RunState) -> dict[str, Any]:
     """`progress` as readers get it."""
     return row.progress | {"fraction": fraction(row)}

@@ -19,7 +19,7 @@ JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
 
 def advise(row: Training, epoch: int, time: datetime) -> list[Message]:
     """Advice after an epoch, which was recorded in this transaction."""
-    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, said(row.id)
+    epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, advice_given(row.id)
     messages = []
     for item in [*coach.look(epochs, planned, before), *learning(row, epochs, planned, before)]:
         data = item.data | names(row, item.data)
@@ -54,7 +54,7 @@ def recorded(training_id: int, epoch: int) -> list[dict[str, Any]]:
     return epochs[::-1]
 
 
-def said(training_id: int) -> dict[str, int]:
+def advice_given(training_id: int) -> dict[str, int]:
     """Code to epoch of what was said since this run began: its first epoch has the number of its message."""
     mine = TrainingMetric.training_id == training_id
     first = select(TrainingMetric.seq).where(mine).order_by(TrainingMetric.epoch).limit(1).scalar_subquery()

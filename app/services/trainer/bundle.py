@@ -15,9 +15,11 @@ from app.errors import NotFound
 from app.models import Dataset, Training
 from app.services.storage.names import read_yaml, write_yaml
 from app.services.storage.unpack import Pacer
-from app.services.trainer.again import TrainingAgain, same_columns
-from app.services.trainer.output import plain
-from app.services.trainer.paths import without_folders
+from app.services.trainer.output import without_controls
+from app.services.trainer.paths import redact_paths
+from app.services.trainer.reruns import TrainingReruns, same_columns
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.whole import is_whole
 
 PIECE = 256 * 1024
 LOG_TAIL = 256 * 1024
@@ -35,7 +37,7 @@ Made by YOLO Training Platform {version}. Dataset: {dataset} ({images} images, r
 | `request.json` | the same as a request to this platform |
 | `args.yaml` | the same for plain ultralytics |
 | `dataset.yaml` | class names and split; the images are not in this bundle |
-| `weights/best.pt` | the best weights |
+{weights}
 | `results.csv`, `plots/` | what ultralytics wrote |
 | `log/` | the last output and events of each attempt |
 
@@ -76,8 +78,15 @@ class Sink:
         return data
 
 
-class TrainingBundle(TrainingAgain):
-    """Makes bundles."""
+class TrainingBundle:
+    """Makes bundles.
+
+    Args:
+        reruns: knows the configuration that a training really had.
+    """
+
+    def __init__(self, store: TrainingStore, reruns: TrainingReruns) -> None:
+        self.store, self.reruns = store, reruns
 
     def bundle(self, training_id: int) -> tuple[Iterator[bytes], str]:
         """The ZIP in pieces, and the name to save it under.
@@ -85,8 +94,8 @@ class TrainingBundle(TrainingAgain):
         Raises:
             NotFound: no such training, or it never started.
         """
-        row = self._row(training_id)
-        used = self.used_config(training_id)
+        row = self.store.row(training_id)
+        used = self.reruns.used_config(training_id)
         if not used:
             raise NotFound(_("This run hasn't started yet, so it can't be reproduced."))
         texts = self.texts(row, used)
@@ -95,15 +104,15 @@ class TrainingBundle(TrainingAgain):
 
     def texts(self, row: Training, used: dict[str, Any]) -> dict[str, str]:
         """What is written for the bundle, by name."""
-        folder = self.folder(row.id)
-        told = partial(without_folders, data=folder.parents[1])
-        description = read_yaml(self.storage.dataset_yaml(row.dataset_id, row.revision)) or {
+        folder = self.store.folder(row.id)
+        told = partial(redact_paths, data=folder.parents[1])
+        description = read_yaml(self.store.storage.dataset_yaml(row.dataset_id, row.revision)) or {
             "names": row.dataset.classes
         }
         wanted = {"path": "/where/the/dataset/is"}
         wanted |= {key: value for key, value in description.items() if key not in {"path", "download"}}
         return {
-            "README.md": readme(row, row.dataset, used),
+            "README.md": readme(row, row.dataset, used, described(folder / "run" / "weights")),
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
             "args.yaml": write_yaml(plain_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(wanted),
@@ -113,8 +122,12 @@ class TrainingBundle(TrainingAgain):
 
     def bundled_files(self, training_id: int) -> Iterator[tuple[str, Path]]:
         """Name in the ZIP, and file. Names are ours or have plain letters only."""
-        folder = self.folder(training_id)
-        yield "weights/best.pt", folder / "run" / "weights" / "best.pt"
+        folder = self.store.folder(training_id)
+        for name in ("best.pt", "last.pt"):
+            path = folder / "run" / "weights" / name
+            if is_whole(path):
+                yield f"weights/{name}", path
+                break
         yield "results.csv", folder / "run" / "results.csv"
         for path in sorted((folder / "run").glob("*.*")):
             if SHOWN.fullmatch(path.name):
@@ -132,7 +145,7 @@ def printed(folder: Path) -> Iterator[tuple[str, str]]:
                     file.seek(-min(LOG_TAIL, path.stat().st_size), 2)
                     yield (
                         f"log/attempt-{number}{name}{path.suffix}",
-                        plain(file.read(LOG_TAIL).decode("utf-8", "replace")),
+                        without_controls(file.read(LOG_TAIL).decode("utf-8", "replace")),
                     )
 
 
@@ -180,7 +193,16 @@ def request_of(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     return body | {"start": start if kind == "training" else kind}
 
 
-def readme(row: Training, dataset: Dataset, used: dict[str, Any]) -> str:
+def described(folder: Path) -> str:
+    """The README's row of the weights that are in the bundle: never damaged ones."""
+    if is_whole(folder / "best.pt"):
+        return "| `weights/best.pt` | the best weights |"
+    if is_whole(folder / "last.pt"):
+        return "| `weights/last.pt` | the last weights: best.pt is damaged or missing on the server |"
+    return "| – | no weights: best.pt and last.pt are damaged or missing on the server |"
+
+
+def readme(row: Training, dataset: Dataset, used: dict[str, Any], weights_row: str) -> str:
     """How to run it again, in English; names cannot change its layout."""
     versions, weights = used.get("versions") or {}, used.get("start_weights")
     start = "It starts from scratch."
@@ -191,6 +213,7 @@ def readme(row: Training, dataset: Dataset, used: dict[str, Any]) -> str:
     return README.format(
         id=row.id,
         name=harmless(row.name),
+        weights=weights_row,
         version=__version__,
         dataset=harmless(dataset.name),
         images=dataset.total_images,

@@ -7,38 +7,38 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Kept:
+class ResumableCheckpoint:
     """A checkpoint with optimizer and epoch; `path` is relative to the training's folder, `epoch` from 1."""
 
     epoch: int
     path: str
 
 
-def resumable(folder: Path) -> list[Kept]:
+def resumable(folder: Path) -> list[ResumableCheckpoint]:
     """The resumable copies in a training's folder that are whole, newest first.
 
     Only the directory of each archive is read: the copies are written at once or not at all, and the child that goes
     on from one checks every byte of it.
     """
-    return [kept for kept in copies(folder) if whole(folder / kept.path)]
+    return [kept for kept in checkpoints_by_name(folder) if is_archive(folder / kept.path)]
 
 
-def newest(folder: Path) -> Kept | None:
+def newest(folder: Path) -> ResumableCheckpoint | None:
     """Where to go on from; None: from the start. Older ones are not looked into: it is asked in transactions."""
-    return next((kept for kept in copies(folder) if whole(folder / kept.path)), None)
+    return next((kept for kept in checkpoints_by_name(folder) if is_archive(folder / kept.path)), None)
 
 
-def copies(folder: Path) -> list[Kept]:
+def checkpoints_by_name(folder: Path) -> list[ResumableCheckpoint]:
     """Every resumable copy by its name, newest first."""
     found = [
-        Kept(int(match[1]), f"checkpoints/{path.name}")
+        ResumableCheckpoint(int(match[1]), f"checkpoints/{path.name}")
         for path in (folder / "checkpoints").glob("epoch-*.pt")
         if (match := re.fullmatch(r"epoch-(\d+)\.pt", path.name))
     ]
     return sorted(found, key=lambda kept: -kept.epoch)
 
 
-def whole(path: Path) -> bool:
+def is_archive(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return bool(archive.namelist())

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 
+from app.config import settings
 from app.errors import Unprocessable
 from app.models import Dataset, Training
 from app.services.trainer.architectures import SUFFIXES, Architecture, architectures, examples, find
+from app.services.trainer.checkpoints import is_archive
 from app.services.trainer.launch import checkpoint_path
 from app.texts import task_names
 
@@ -31,22 +32,33 @@ def model(values: dict[str, Any], dataset: Dataset, source: Training | None) -> 
     if name is None and size is None and source is not None:
         size, name = source.model_version, source.architecture
     if name is None:
-        size = size or Path(current_app.config["DEFAULT_MODEL"]).stem[-1]
+        size = size or Path(settings().DEFAULT_MODEL).stem[-1]
         if dataset.task == "detect":
             fits_source(source, f"yolov8{size}")
             return size, None, "detect"
         name = f"yolov8{size}{SUFFIXES.get(dataset.task, '')}"
     chosen = named(name)
     if values.get("model_version") not in {None, chosen.size}:
-        raise refuse("model_version", _("The architecture %(name)s has size “%(size)s”. Leave out model_version.",
-                                        name=chosen.name, size=chosen.size))  # fmt: skip
+        raise refuse(
+            "model_version",
+            _(
+                "The architecture %(name)s has size “%(size)s”. Leave out model_version.",
+                name=chosen.name,
+                size=chosen.size,
+            ),
+        )
     if not chosen.fits(dataset.task):
-        raise refuse("architecture", _(
-            "%(name)s is for the task “%(task)s”, but the dataset's task is “%(dataset_task)s”. Suitable models: "
-            "%(names)s.",
-            name=chosen.name, task=task_names(chosen.task), dataset_task=task_names(dataset.task),
-            names=examples(dataset.task),
-        ))  # fmt: skip
+        raise refuse(
+            "architecture",
+            _(
+                "%(name)s is for the task “%(task)s”, but the dataset's task is “%(dataset_task)s”. Suitable models: "
+                "%(names)s.",
+                name=chosen.name,
+                task=task_names(chosen.task),
+                dataset_task=task_names(dataset.task),
+                names=examples(dataset.task),
+            ),
+        )
     fits_source(source, chosen.name)
     return chosen.size, chosen.name, chosen.task
 
@@ -55,8 +67,9 @@ def named(name: str) -> Architecture:
     found = find(name)
     if found is None:
         alike = [item for item in architectures() if item.startswith(name[:6])] or list(architectures())
-        raise refuse("architecture", _("This architecture doesn't exist. Available: %(names)s …",
-                                       names=", ".join(alike[:8])))  # fmt: skip
+        raise refuse(
+            "architecture", _("This architecture doesn't exist. Available: %(names)s …", names=", ".join(alike[:8]))
+        )
     return found
 
 
@@ -66,8 +79,9 @@ def fits_source(source: Training | None, name: str) -> None:
         return
     own = source.architecture or f"yolov8{source.model_version}"
     if own != name:
-        raise refuse("start", _("The run %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own,
-                                name=name))  # fmt: skip
+        raise refuse(
+            "start", _("The run %(id)s has the architecture %(own)s, not %(name)s.", id=source.id, own=own, name=name)
+        )
 
 
 def source(session: Any, start: dict[str, Any]) -> Training | None:
@@ -83,10 +97,20 @@ def source(session: Any, start: dict[str, Any]) -> Training | None:
         raise refuse(
             "start", _("The run %(id)s, whose weights should be used, doesn't exist.", id=start["training_id"])
         )
-    path = Path(current_app.config["MODELS_DIR"]) / str(row.id) / checkpoint_path(start["checkpoint"])
+    path = settings().MODELS_DIR / str(row.id) / checkpoint_path(start["checkpoint"])
     if not path.is_file():
-        raise refuse("start", _("The run %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id,
-                                checkpoint=start["checkpoint"]))  # fmt: skip
+        raise refuse(
+            "start", _("The run %(id)s has no checkpoint “%(checkpoint)s”.", id=row.id, checkpoint=start["checkpoint"])
+        )
+    if not is_archive(path):  # its directory alone, in a transaction; the process that starts from it reads every byte
+        raise refuse(
+            "start",
+            _(
+                "The checkpoint “%(checkpoint)s” of the run %(id)s is damaged. Choose another checkpoint or run.",
+                checkpoint=start["checkpoint"],
+                id=row.id,
+            ),
+        )
     return row
 
 

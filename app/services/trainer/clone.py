@@ -1,4 +1,4 @@
-"""New trainings: asked for once, or made from the request of another one."""
+"""New trainings, made from the request of another one."""
 
 import re
 from typing import Any
@@ -9,37 +9,23 @@ from sqlalchemy import select
 
 from app.errors import Unprocessable, flatten
 from app.extensions import db
-from app.models import Training, TrainingStatus
+from app.models import Training
 from app.schemas import TrainingIn
-from app.services import idempotency
-from app.services.idempotency import Answer, Asked
-from app.services.trainer.base import not_deleted
+from app.services.idempotency import Answer, RequestKey
 from app.services.trainer.create import TrainingCreation
+from app.services.trainer.store import TrainingStore, not_deleted
 
 COUNTED = re.compile(r"(.*\S) \((\d{1,6})\)")
 MAX_NAME = 100
 
 
-class TrainingCloning(TrainingCreation):
-    """Creating with an Idempotency-Key, and cloning."""
+class TrainingCloning:
+    """Makes trainings from the requests of others."""
 
-    def create_once(self, values: dict[str, Any], asked: Asked | None = None, cloned_from: int | None = None) -> Answer:
-        """`create`, once for each key; the answer."""
-        answer: Answer = {"message": _("Training started"), "status": str(TrainingStatus.PENDING)}
+    def __init__(self, store: TrainingStore, creation: TrainingCreation) -> None:
+        self.store, self.creation = store, creation
 
-        def within(session: Any, row: Training) -> None:
-            row.cloned_from = cloned_from
-            session.flush()
-            answer["training_id"] = row.id
-            idempotency.keep(session, asked, answer)
-
-        def work() -> Answer:
-            self.create(values, within)
-            return answer
-
-        return idempotency.once(asked, work)
-
-    def clone(self, training_id: int, changes: dict[str, Any], asked: Asked | None = None) -> Answer:
+    def clone(self, training_id: int, changes: dict[str, Any], key: RequestKey | None = None) -> Answer:
         """A new training with the same request, changed as asked; all checks of a new one apply.
 
         Args:
@@ -48,7 +34,7 @@ class TrainingCloning(TrainingCreation):
         Raises:
             NotFound: no such training. Conflict: it is in the trash. And what `create` raises.
         """
-        row = not_deleted(self._row(training_id))
+        row = not_deleted(self.store.row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
         values["params"] = merged(row, changes)
         if "name" not in changes:
@@ -57,7 +43,7 @@ class TrainingCloning(TrainingCreation):
             values.pop("architecture", None)
         if values["params"].get("optimizer") == "auto" and "learning_rate" not in changes:
             values.pop("learning_rate", None)
-        return self.create_once(loaded(values), asked, training_id)
+        return self.creation.create_once(loaded(values), key, training_id)
 
 
 def request_of(row: Training) -> dict[str, Any]:
@@ -71,6 +57,8 @@ def request_of(row: Training) -> dict[str, Any]:
     kind = row.start.get("kind", "auto")
     if kind == "training":
         values["start"] = {name: row.start[name] for name in ("training_id", "checkpoint")}
+    elif kind == "uploaded":
+        values["start"] = {"training_id": row.id, "checkpoint": "best"}
     elif kind != "auto":
         values["start"] = kind
     return values

@@ -77,15 +77,31 @@ def loader_bound(epochs: Epochs, _planned: int) -> Data | None:
 
 def diverging(epochs: Epochs, _planned: int) -> Data | None:
     """The loss is no number any more, or many times what it was."""
-    last, rate = epochs[-1], shown(epochs[-1]["learning_rate"])
+    last, rate = epochs[-1], significant(epochs[-1]["learning_rate"])
     if last["loss"] is None or None in (last["parts"] or {}).values():
         return {"now": None, "learning_rate": rate}
-    losses = numbers(epochs, "loss")
+    losses = numbers(assigned(epochs), "loss")
     lowest = min(losses[:-1], default=losses[-1])
     doubled = len(losses) > 2 and min(losses[-2:]) > DOUBLED * min(losses[:-2])
     if losses[-1] > EXPLODED * lowest or doubled:
-        return {"best": shown(lowest), "now": shown(losses[-1]), "learning_rate": rate}
+        return {"best": significant(lowest), "now": significant(losses[-1]), "learning_rate": rate}
     return None
+
+
+def assigned(epochs: Epochs) -> Epochs:
+    """Without the epochs at the start in which the train loss grows while the validation loss falls.
+
+    From scratch, on small images above all, hardly any prediction fits an object at first; the loss counts those that
+    do, and grows as they become more. That is learning, not divergence.
+    """
+    start = 0
+    for place in range(1, len(epochs)):
+        losses = [epochs[place][name] for name in ("loss", "val_loss")] + [epochs[start]["loss"]]
+        before = numbers(epochs[:place], "val_loss")
+        if None in losses or losses[0] <= losses[2] or len(before) < place or losses[1] >= min(before):
+            break
+        start = place
+    return epochs[start:]
 
 
 def learning_rate_high(epochs: Epochs, planned: int) -> Data | None:
@@ -97,7 +113,7 @@ def learning_rate_high(epochs: Epochs, planned: int) -> Data | None:
     if sum(item["val_loss"] > BLOWN * item["loss"] > 0 for item in recent) < 2:
         return None
     rate = max(numbers(epochs, "learning_rate"))
-    return {"learning_rate": shown(rate), "lower": shown(rate / 10)}
+    return {"learning_rate": significant(rate), "lower": significant(rate / 10)}
 
 
 def at_full_rate(epochs: Epochs) -> Epochs:
@@ -112,7 +128,7 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
 
     All by medians over a window, so that single epochs do not matter.
     """
-    known = [item for item in epochs if None not in (item["loss"], item["val_loss"], item["fitness"])]
+    known = [item for item in learned(epochs) if None not in (item["loss"], item["val_loss"], item["fitness"])]
     window = max(RECENT, len(known) // 6)
     if len(known) < max(2 * window, planned // 3) or max(numbers(known, "map50"), default=0) < LEARNED:
         return None
@@ -125,7 +141,13 @@ def overfitting(epochs: Epochs, planned: int) -> Data | None:
     grown = val[0] > RISE * val[lowest] and train[0] < train[lowest]
     if not grown or fitness[0] > max(fitness[1:]) + GAIN:
         return None
-    return {"since": known[steps[lowest] - 1]["epoch"], "best": shown(val[lowest]), "now": shown(val[0])}
+    return {"since": known[steps[lowest] - 1]["epoch"], "best": significant(val[lowest]), "now": significant(val[0])}
+
+
+def learned(epochs: Epochs) -> Epochs:
+    """Since the model first detected something: before, its validation loss counts too few predictions to compare."""
+    first = next((place for place, item in enumerate(epochs) if (item["map50"] or 0.0) >= LEARNED), len(epochs))
+    return epochs[first:]
 
 
 def plateau(epochs: Epochs, planned: int) -> Data | None:
@@ -135,7 +157,7 @@ def plateau(epochs: Epochs, planned: int) -> Data | None:
     if len(fitness) < patience + RECENT or max(numbers(epochs, "map50"), default=0) < LEARNED:
         return None
     before, since = max(smooth(fitness[:-patience])), max(smooth(fitness[-patience:]))
-    return {"epochs": patience, "value": shown(max(fitness))} if since < before + GAIN else None
+    return {"epochs": patience, "value": significant(max(fitness))} if since < before + GAIN else None
 
 
 def class_never_predicted(epochs: Epochs, planned: int) -> Data | None:
@@ -164,7 +186,7 @@ def smooth(values: Sequence[float]) -> list[float]:
     return [median(values[max(0, place - 1) : place + 2]) for place in range(len(values))]
 
 
-def shown(value: float | None) -> float | None:
+def significant(value: float | None) -> float | None:
     """Three significant digits."""
     return None if value is None else float(f"{value:.3g}")
 

@@ -52,7 +52,10 @@ ADVICE = {
             "needs more than %(enough)s before it detects anything.",
             "iterations",
         ),
-        _l("Add epochs when the run has ended, or start from pretrained weights. The labels are not the cause."),
+        _l(
+            "Add epochs when the run has ended, or start from pretrained weights. Whether the labels are right shows "
+            "later."
+        ),
     ),
     "labels": (
         _ln(

@@ -8,23 +8,23 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.core.metrics import KEYS as METRIC_KEYS
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Training, TrainingMetric
 from app.services.trainer import params, present
+from app.services.trainer.read_models import Comparison, TrainingView
 
-CURVES = ("loss", "val_loss", "precision", "recall", "map50", "map95", "learning_rate", "fitness", "seconds")
 
-
-def compare(ids: Sequence[int], models: Path) -> dict[str, Any]:
+def compare(ids: Sequence[int], models: Path) -> Comparison:
     """Trainings in the order that was asked for, with their curves; `missing` are ids that there is no training of.
 
     Raises:
         NotFound: there is none of them.
     """
-    found = {item["id"]: item for item in present.shown_all(present.listed().where(Training.id.in_(ids)), models)}
+    found = {item["id"]: item for item in present.to_dicts(present.listed().where(Training.id.in_(ids)), models)}
     if not found:
-        raise NotFound(_("None of these runs exists any more."))
+        raise NotFound(_("These runs no longer exist."))
     order = [training_id for training_id in dict.fromkeys(ids) if training_id in found]
     known = params.defaults_of({name for item in found.values() for name in item["params"]})
     drawn = curves(order)
@@ -37,15 +37,18 @@ def compare(ids: Sequence[int], models: Path) -> dict[str, Any]:
     }
 
 
-def differing(trainings: Sequence[dict[str, Any]]) -> list[str]:
+def differing(trainings: Sequence[TrainingView]) -> list[str]:
     """Why their metrics cannot be ranked: `task`, `dataset`, `version` (of the dataset, and with it the split).
 
     Or their losses alone: `model`, since each family of models has a loss of its own.
     """
-    same_data = {(item["dataset_id"], item["revision"]): item["dataset_revision"] for item in trainings
-                 if item["dataset_revision"]}  # fmt: skip
+    same_data = {
+        (item["dataset_id"], item["revision"]): item["dataset_revision"]
+        for item in trainings
+        if item["dataset_revision"]
+    }
 
-    def data(item: dict[str, Any]) -> Any:
+    def data(item: TrainingView) -> Any:
         """The content, where it is known: a dataset that was uploaded twice is the same."""
         place = (item["dataset_id"], item["revision"])
         return item["dataset_revision"] or same_data.get(place, place)
@@ -60,27 +63,28 @@ def same(values: Iterable[Any]) -> bool:
     return len(set(values)) < 2
 
 
-def family(training: dict[str, Any]) -> str:
+def family(training: TrainingView) -> str:
     """The architecture without its size: yolov8, yolo11, rtdetr."""
-    found = re.match(r"(?:yolov?\d+|[a-z]+)", training["architecture"] or "yolov8")
-    return found[0] if found else training["architecture"]
+    name = training["architecture"] or "yolov8"
+    found = re.match(r"(?:yolov?\d+|[a-z]+)", name)
+    return found[0] if found else name
 
 
 def curves(ids: Sequence[int]) -> dict[int, dict[str, list[Any]]]:
-    """By training: `epoch`, `time` (s of training until its end, without pauses) and CURVES, as columns."""
-    columns = [getattr(TrainingMetric, name) for name in CURVES]
+    """By training: `epoch`, `time` (s of training until its end, without pauses) and METRIC_KEYS, as columns."""
+    columns = [getattr(TrainingMetric, name) for name in METRIC_KEYS]
     wanted = (
         select(TrainingMetric.training_id, TrainingMetric.epoch, *columns)
         .where(TrainingMetric.training_id.in_(ids))
         .order_by(TrainingMetric.training_id, TrainingMetric.epoch)
     )
     drawn: dict[int, dict[str, list[Any]]] = {
-        training_id: {name: [] for name in ("epoch", "time", *CURVES)} for training_id in ids
+        training_id: {name: [] for name in ("epoch", "time", *METRIC_KEYS)} for training_id in ids
     }
     for training_id, epoch, *values in db.session.execute(wanted):
         one = drawn[training_id]
         one["epoch"].append(epoch)
-        for name, value in zip(CURVES, values, strict=True):
+        for name, value in zip(METRIC_KEYS, values, strict=True):
             one[name].append(value)
         one["time"].append(round((one["time"][-1] if one["time"] else 0.0) + (one["seconds"][-1] or 0.0), 3))
     return drawn

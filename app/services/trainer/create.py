@@ -4,26 +4,55 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.config import settings
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
+from app.jobs.devices import Pool, gpus
+from app.jobs.scheduler import Scheduler
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
-from app.services import services
-from app.services.dispatch import gpus, known
+from app.services import idempotency, services
+from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import advise, choose, params
 from app.services.trainer.architectures import architectures
-from app.services.trainer.base import TrainingBase
+from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.messages import status_message
+from app.services.trainer.transitions import follow
 
 logger = logging.getLogger("yolo.training")
 
 
-class TrainingCreation(TrainingBase):
-    """New trainings."""
+class TrainingCreation:
+    """Makes and queues new trainings.
+
+    Args:
+        feed: tells the browsers.
+        scheduler: starts them as soon as their device is free.
+    """
+
+    def __init__(self, feed: TrainingFeed, scheduler: Scheduler) -> None:
+        self.feed, self.scheduler = feed, scheduler
+
+    def create_once(
+        self, values: dict[str, Any], key: RequestKey | None = None, cloned_from: int | None = None
+    ) -> Answer:
+        """`create`, once for each key; the answer."""
+        answer: Answer = {"message": _("Training started"), "status": str(TrainingStatus.PENDING)}
+
+        def within(session: Any, row: Training) -> None:
+            row.cloned_from = cloned_from
+            session.flush()
+            answer["training_id"] = row.id
+            idempotency.keep(session, key, answer)
+
+        def work() -> Answer:
+            self.create(values, within)
+            return answer
+
+        return idempotency.run_idempotent(key, work)
 
     def create(self, values: dict[str, Any], within: Callable[[Any, Training], None] | None = None) -> Training:
         """Make a training and queue it. `values` as TrainingIn loads them.
@@ -40,15 +69,16 @@ class TrainingCreation(TrainingBase):
             row = Training(**columns(session, values), status=TrainingStatus.PENDING)
             session.add(row)
             session.flush()  # its number is needed
+            follow(row)
             messages = [status_message(row)]
             if within is not None:
                 within(session, row)
         logger.info("training %s created", row.id)
-        self.send(messages)
-        self.start_training(row.id)
+        self.feed.send(messages)
+        self.scheduler.wake()
         return row
 
-    def check(self, values: dict[str, Any]) -> list[dict[str, Any]]:
+    def check(self, values: dict[str, Any]) -> list[advise.Warned]:
         """What is unusual about a request for a training, as WarningOut takes it. Nothing is created.
 
         Raises:
@@ -56,8 +86,8 @@ class TrainingCreation(TrainingBase):
         """
         architectures()
         row = columns(db.session, values)
-        asked = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
-        return advise.check_request(row | asked, db.session.get_one(Dataset, row["dataset_id"]))
+        wanted = {"learning_rate": values.get("learning_rate"), "params": values["params"]}
+        return advise.check_request(row | wanted, db.session.get_one(Dataset, row["dataset_id"]))
 
 
 def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -67,9 +97,9 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
         Unprocessable: no such dataset, model, start or device, or a parameter that does not fit.
         Conflict: the dataset is not valid.
     """
-    config = current_app.config
+    config = settings()
     given = params.checked(values["params"])
-    if not known(given.get("device", "auto"), gpus(config["CUDA_VISIBLE_DEVICES"])):
+    if not Pool(gpus(config.CUDA_VISIBLE_DEVICES)).has(given.get("device", "auto")):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     refuse_missing(dataset)
@@ -79,7 +109,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
     params.checked(given, task)
     choose.check_freeze(given, model)
     given, rate = params.with_optimizer(given, values.get("learning_rate"))
-    epochs = values.get("epochs", config["DEFAULT_EPOCHS"])
+    epochs = values.get("epochs", config.DEFAULT_EPOCHS)
     return {
         "name": values.get("name") or f"{dataset.name[:80]} {architecture or f'YOLOv8{version}'}"[:100],
         "dataset_id": dataset.id,
@@ -90,8 +120,8 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
         "start": start,
         "epochs": epochs,
         "total_epochs": epochs,
-        "batch_size": values.get("batch_size", config["DEFAULT_BATCH_SIZE"]),
-        "img_size": values.get("img_size", choose.CLASSIFY_SIZE if task == "classify" else config["DEFAULT_IMG_SIZE"]),
+        "batch_size": values.get("batch_size", config.DEFAULT_BATCH_SIZE),
+        "img_size": values.get("img_size", choose.CLASSIFY_SIZE if task == "classify" else config.DEFAULT_IMG_SIZE),
         "learning_rate": rate,
         "params": given,
         "priority": values.get("priority", 0),
@@ -113,8 +143,12 @@ def refuse_missing(dataset: Dataset, number: int | None = None) -> None:
     """
     if not dataset.path or services().storage.has_images(dataset.id, number or dataset.revision):
         return
-    raise Conflict(_("The files of dataset “%(name)s” are missing on the server. Restore them, or upload the dataset "
-                     "again.", name=dataset.name))  # fmt: skip
+    raise Conflict(
+        _(
+            "The files of dataset “%(name)s” are missing on the server. Restore them, or upload the dataset again.",
+            name=dataset.name,
+        )
+    )
 
 
 def usable(dataset: Dataset | None) -> Dataset:
@@ -122,9 +156,14 @@ def usable(dataset: Dataset | None) -> Dataset:
     if dataset is None:
         raise choose.refuse("dataset_id", _("This dataset doesn't exist."))
     if dataset.status == DatasetStatus.INVALID:
-        raise Conflict(_("The dataset “%(name)s” isn't valid. View its issues, correct it and upload it again.",
-                         name=dataset.name))  # fmt: skip
+        raise Conflict(
+            _("The dataset “%(name)s” isn't valid. View its issues, correct it and upload it again.", name=dataset.name)
+        )
     if dataset.status != DatasetStatus.VALID:
-        raise Conflict(_("The dataset check of “%(name)s” isn't finished. Start the run once the dataset is ready.",
-                         name=dataset.name))  # fmt: skip
+        raise Conflict(
+            _(
+                "The dataset check of “%(name)s” isn't finished. Start the run once the dataset is ready.",
+                name=dataset.name,
+            )
+        )
     return dataset

@@ -1,27 +1,30 @@
 """More epochs for a training that is completed, and what the learning rate does then."""
 
-import math
 from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 
+from app.core import lr_schedule
 from app.errors import Conflict, IllegalTransition
 from app.i18n import decimal
 from app.models import Training, TrainingMetric, TrainingStatus
-from app.services.idempotency import Answer, Asked
-from app.services.trainer.base import TrainingBase
-from app.services.trainer.checkpoints import Kept, whole
+from app.services.idempotency import Answer, RequestKey
+from app.services.trainer.checkpoints import ResumableCheckpoint, is_archive
 from app.services.trainer.messages import Message, status_message
-from app.services.trainer.requeue import back_to_queue
+from app.services.trainer.run_endings import end_automatic
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import change
+from app.services.trainer.writer import TrainingWriter
 
-LRF = 0.01  # ultralytics' own: the last rate as a part of the first
 
+class TrainingExtension:
+    """Adds epochs."""
 
-class TrainingExtension(TrainingBase):
-    """Adding epochs."""
+    def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
+        self.store, self.writer = store, writer
 
-    def extend(self, training_id: int, epochs: int, schedule: str, asked: Asked | None = None) -> Answer:
+    def extend(self, training_id: int, epochs: int, schedule: str, key: RequestKey | None = None) -> Answer:
         """Train `epochs` more after the last one that was done.
 
         Args:
@@ -36,27 +39,29 @@ class TrainingExtension(TrainingBase):
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = self._locked(session, training_id)
+            row = self.store.locked(session, training_id)
             if row.status != TrainingStatus.COMPLETED:
                 raise IllegalTransition(
                     row.status, TrainingStatus.PENDING, _("You can add epochs to completed runs only.")
                 )
             done = row.current_epoch
-            kept = Kept(done, f"checkpoints/epoch-{done}.pt")
-            if not whole(self.folder(training_id) / kept.path):
-                problem = _("The checkpoint of the last epoch is missing, so epochs can't be added. Clone the run "
-                            "and use its weights as initial weights.")  # fmt: skip
+            kept = ResumableCheckpoint(done, f"checkpoints/epoch-{done}.pt")
+            if not is_archive(self.store.folder(training_id) / kept.path):
+                problem = _(
+                    "The checkpoint of the last epoch is missing, so epochs can't be added. Clone the run "
+                    "and use its weights as initial weights."
+                )
                 raise Conflict(problem, members={"current": row.status})
             rates = learning_rates(session, row, done + epochs, schedule)
-            back_to_queue(row, kept)
-            row.restarts = 0
+            change(row, TrainingStatus.PENDING, resume_from=kept.path, restarts=0)
+            end_automatic(row.id)
             row.epochs = row.total_epochs = done + epochs
             row.extensions = [*row.extensions, {"from_epoch": done, "epochs": row.epochs, "schedule": schedule}]
             answer = {"message": sentence(row.epochs, schedule, rates), "training_id": row.id, "status": row.status}
             answer |= {"epochs": row.epochs, "schedule": schedule, "learning_rate": rates}
             return answer, [status_message(row)]
 
-        return self.change(asked, work)
+        return self.writer.write(key, work)
 
 
 def learning_rates(session: Any, row: Training, total: int, schedule: str) -> dict[str, float | None]:
@@ -69,19 +74,10 @@ def learning_rates(session: Any, row: Training, total: int, schedule: str) -> di
     last = None if last is None else round(last, 9)
     if schedule == "keep":
         return {"last": last, "first": last, "final": last}
-    share, cosine = row.params.get("lrf", LRF), row.params.get("cos_lr", False)
-    first, final = (row.learning_rate * factor(epoch, total, share, cosine) for epoch in (row.current_epoch + 1, total))
+    share, cosine = row.params.get("lrf", lr_schedule.LRF), row.params.get("cos_lr", False)
+    factor = lr_schedule.schedule(cosine, share, total)
+    first, final = (round(row.learning_rate * factor(epoch - 1), 9) for epoch in (row.current_epoch + 1, total))
     return {"last": last, "first": first, "final": final}
-
-
-def factor(epoch: int, total: int, share: float, cosine: bool) -> float:
-    """The learning rate of an epoch (from 1) as a part of the first epoch's, warm-up aside.
-
-    As in ultralytics 8.4, engine/trainer.py `_setup_scheduler`; its epochs count from 0.
-    """
-    if cosine:
-        return max((1 - math.cos((epoch - 1) * math.pi / total)) / 2, 0) * (share - 1) + 1
-    return max(1 - (epoch - 1) / total, 0) * (1 - share) + share
 
 
 def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
@@ -89,6 +85,9 @@ def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
     shown = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":
         return _("The run continues to epoch %(total)s. The learning rate stays at %(last)s.", total=total, **shown)
-    return _("The run continues to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to "
-             "%(first)s and then falls to %(final)s: its schedule covers all epochs.",
-             total=total, **shown)  # fmt: skip
+    return _(
+        "The run continues to epoch %(total)s. The learning rate, %(last)s in the last epoch, rises to "
+        "%(first)s and then falls to %(final)s: its schedule covers all epochs.",
+        total=total,
+        **shown,
+    )

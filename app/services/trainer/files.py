@@ -13,21 +13,25 @@ from app.extensions import db
 from app.models import Checkpoint, Training, TrainingStatus
 from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer import present
-from app.services.trainer.base import TrainingBase
 from app.services.trainer.output import read_log
-from app.services.trainer.results import Cell, Damaged, read, recorded
+from app.services.trainer.results import Cell, DamagedResults, read, recorded
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.whole import require_whole
 
 LOG_PAGE = 256 * 1024
 LOG_TAIL = 64 * 1024
 
 
-class TrainingFiles(TrainingBase):
+class TrainingFiles:
     """Finds a training's files."""
+
+    def __init__(self, store: TrainingStore) -> None:
+        self.store = store
 
     def log(self, training_id: int, after: int | None) -> tuple[str, int]:
         """Output of the latest attempt from byte `after` on, in whole lines; None: its end."""
-        row = self._row(training_id)
-        directory = self.attempt_dir(training_id, row.attempt)
+        row = self.store.row(training_id)
+        directory = self.store.attempt_dir(training_id, row.attempt)
         if after is not None:
             return read_log(directory, after, LOG_PAGE)
         path = directory / "worker.log"
@@ -42,14 +46,14 @@ class TrainingFiles(TrainingBase):
         Raises:
             NotFound: no such training, or no epoch has ended.
         """
-        row = self._row(training_id)
-        path = self.folder(training_id) / "run" / "results.csv"
+        row = self.store.row(training_id)
+        path = self.store.folder(training_id) / "run" / "results.csv"
         try:
             return *read(path), path
         except FileNotFoundError:
             if "results.csv" not in damaged_in([path.parent]):
                 raise NotFound(_("No results yet: the first epoch isn't finished.")) from None
-        except Damaged as error:
+        except DamagedResults as error:
             if row.status != TrainingStatus.RUNNING:  # else its process goes on with the file
                 set_file_aside(path, error)
         columns, rows = recorded(present.metrics(training_id))
@@ -61,17 +65,17 @@ class TrainingFiles(TrainingBase):
         """The best weights and the name to save them under.
 
         Raises:
-            NotFound: no such training, or nothing was saved.
+            NotFound: no such training, or nothing was saved. Conflict: the file is damaged.
         """
-        row = self._row(training_id)
-        path = present.weights(self.folder(training_id))
+        row = self.store.row(training_id)
+        path = present.weights(self.store.folder(training_id))
         if path is None:
             raise NotFound(_("This run has no weights: none were saved before it ended, or it has just started."))
-        return path, download_name(row, path.name)
+        return require_whole(self.store.folder(training_id), path), download_name(row, path.name)
 
     def checkpoints(self, training_id: int) -> dict[str, Any]:
         """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
-        row = self._row(training_id)
+        row = self.store.row(training_id)
         place = f"/api/trainings/{training_id}/checkpoints"
         return {
             "checkpoints": [
@@ -92,27 +96,28 @@ class TrainingFiles(TrainingBase):
             which: `best`, `last`, or the number of an epoch.
 
         Raises:
-            NotFound: no such training, or no such checkpoint (any more).
+            NotFound: no such training, or no such checkpoint (any more). Conflict: its file is damaged.
         """
-        row = self._row(training_id)
+        folder = self.store.folder(training_id)
+        row = self.store.row(training_id)
         if which in {"best", "last"}:
-            path = self.folder(training_id) / "run" / "weights" / f"{which}.pt"
+            path = folder / "run" / "weights" / f"{which}.pt"
             if path.is_file():
-                return path, download_name(row, path.name)
+                return require_whole(folder, path), download_name(row, path.name)
         else:
             found = {
                 str(kept.epoch): path for kept, path in sorted(self._kept(row), key=lambda item: not item[0].is_best)
             }
             if which in found:
-                return found[which], download_name(row, f"epoch-{which}.pt")
+                return require_whole(folder, found[which]), download_name(row, f"epoch-{which}.pt")
         raise NotFound(_("This run doesn't have this checkpoint. Its list of checkpoints shows what is available."))
 
     def _kept(self, row: Training) -> Iterator[tuple[Checkpoint, Path]]:
         """The rows whose files are there, below the training's own folder."""
         wanted = select(Checkpoint).where(Checkpoint.training_id == row.id)
         for kept in db.session.scalars(wanted.order_by(Checkpoint.epoch.desc(), Checkpoint.is_best, Checkpoint.id)):
-            path = self.storage.data_root / kept.model_path
-            if path.is_relative_to(self.folder(row.id)) and ".." not in path.parts and path.is_file():
+            path = self.store.storage.data_root / kept.model_path
+            if path.is_relative_to(self.store.folder(row.id)) and ".." not in path.parts and path.is_file():
                 yield kept, path
 
 

@@ -3,72 +3,97 @@
 import time
 from typing import Any
 
+from flask_babel import get_locale
+
 from app.extensions import db, socketio
+from app.models import Training
 from app.schemas import MetricsOut
 from app.services.trainer import history, present
-from app.services.trainer.base import TrainingBase
+from app.services.trainer.ephemeral import EphemeralMessages, Unwritten
+from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import LOG_TAIL
 from app.services.trainer.output import read_piece
+from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, MetricsView, Snapshot
+from app.services.trainer.shared_reads import SharedReads
+from app.services.trainer.store import TrainingStore
 
 LOOK_S = 0.2
 
 
-class TrainingFollowing(TrainingBase):
+class TrainingFollowing:
     """Reads for the pages, for scripts that poll, and for who joins a room."""
 
-    def metrics(self, training_id: int, *, all_classes: bool = True) -> dict[str, Any]:
+    def __init__(self, store: TrainingStore, feed: TrainingFeed, ephemeral: EphemeralMessages) -> None:
+        self.store, self.feed, self.ephemeral = store, feed, ephemeral
+        self.shared = SharedReads()
+
+    def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
         """Every epoch so far, as MetricsOut takes them; without `all_classes` as a snapshot has them."""
         db.session.rollback()  # one view of the database from here on
-        seq = self._row(training_id).seq
+        seq = self.store.row(training_id).seq
         epochs = present.metrics(training_id) if all_classes else history.metrics(training_id, seq)
         return {"version": history.version(training_id, seq), "epochs": epochs}
 
     def advice(self, training_id: int) -> list[dict[str, Any]]:
         """What the coach said so far."""
-        return history.timeline(training_id, "training_advice", self._row(training_id).seq, self.models)
+        return history.timeline(training_id, "training_advice", self.store.row(training_id).seq, self.store.models)
 
-    def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> dict[str, Any]:
+    def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> EventsPage:
         """The room's messages above a number; see history.page. With `wait`, up to so many seconds for the first."""
-        row = self._row(training_id)
-        if wait and row.seq <= after:
+        row, newer = self._present(training_id)
+        if wait and max(row.seq, newer[-1].seq if newer else 0) <= after:
             self._wait_for(training_id, after, wait)
-            row = self._row(training_id)
-        return history.page(training_id, row.seq, after, limit, self.models)
+            row, newer = self._present(training_id)
+        return history.page(training_id, row.seq, after, limit, self.store.models, newer)
+
+    def _present(self, training_id: int) -> tuple[Training, list[Unwritten]]:
+        """The row, in a new view of the database, and the messages that it does not have yet."""
+        db.session.rollback()
+        told = self.ephemeral.messages(training_id)
+        row = self.store.row(training_id)
+        return row, [item for item in told if item.seq > row.seq]
 
     def _wait_for(self, training_id: int, after: int, seconds: float) -> None:
         """Look into memory only: messages that are committed are told at once. No database connection is held."""
         db.session.remove()
         until = time.monotonic() + seconds
-        while self.told.get(training_id, 0) <= after and time.monotonic() < until:
+        while self.feed.newest.get(training_id, 0) <= after and time.monotonic() < until:
             socketio.sleep(LOOK_S)
 
-    def snapshot(self, training_id: int, known: str | None = None) -> dict[str, Any]:
+    def snapshot(self, training_id: int, known: str | None = None) -> Snapshot:
         """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it.
 
         Args:
             known: the version of the metrics that the page has; if they are still the same, `metrics` is None.
         """
-        db.session.rollback()  # one view of the database from here on
-        row = self._row(training_id)
+        if socketio.async_mode != "threading":  # one reads at a time there anyway, and nobody may wait for a thread
+            return self.read_snapshot(training_id, known)
+        known = known if isinstance(known, str) else None  # a client may send anything
+        key = (training_id, known, str(get_locale()))
+        found: Snapshot = self.shared.read(key, lambda: self.read_snapshot(training_id, known))
+        return found
+
+    def read_snapshot(self, training_id: int, known: str | None) -> Snapshot:
+        row, newer = self._present(training_id)
         seq, attempt = row.seq, row.attempt
-        training = present.one(training_id, self.models)
+        training = present.one(training_id, self.store.models)
         assert training is not None
         version = history.version(training_id, seq)
         same = version == known
         return {
-            "seq": seq,
+            "seq": newer[-1].seq if newer else seq,
             "training": present.as_json(training),
             "metrics": None if same else as_sent(version, history.metrics(training_id, seq)),
-            "notes": history.timeline(training_id, "training_note", seq, self.models),
-            "advice": history.timeline(training_id, "training_advice", seq, self.models),
-            "losses": history.losses(training_id, seq),
-            "figures": history.figures(training_id, seq),
-            "log": self._log_until(training_id, attempt, seq),
+            "notes": history.timeline(training_id, "training_note", seq, self.store.models),
+            "advice": history.timeline(training_id, "training_advice", seq, self.store.models),
+            "losses": history.losses(training_id, seq, newer),
+            "figures": history.figures(training_id, seq, newer),
+            "log": self._log_until(training_id, attempt, history.log_place(training_id, seq, newer)),
         }
 
-    def _log_until(self, training_id: int, attempt: int, seq: int) -> dict[str, Any]:
-        """The end of the present attempt's log, up to where the messages of the room go on."""
-        directory, place = self.attempt_dir(training_id, attempt), history.log_place(training_id, seq)
+    def _log_until(self, training_id: int, attempt: int, place: dict[str, Any] | None) -> LogEnd:
+        """The end of the present attempt's log, up to where the messages of the room go on; see history.log_place."""
+        directory = self.store.attempt_dir(training_id, attempt)
         if place is None or place["attempt"] != attempt:
             return {"text": "", "offset": 0, "attempt": attempt}
         end = place["offset"]
@@ -76,5 +101,5 @@ class TrainingFollowing(TrainingBase):
         return {"text": text.partition("\n")[2] if end > LOG_TAIL else text, "offset": end, "attempt": attempt}
 
 
-def as_sent(version: str, epochs: list[dict[str, Any]]) -> dict[str, Any]:
+def as_sent(version: str, epochs: list[EpochView]) -> dict[str, Any]:
     return MetricsOut().dump({"version": version, "epochs": epochs})

@@ -6,24 +6,28 @@ A message that is read back is the one that was sent: what was not kept with it 
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Text, func, select, type_coerce
 
+from app.core.metrics import ClassMetrics
 from app.extensions import db
 from app.models import TrainingEvent, TrainingMetric
 from app.services.trainer import coach_texts, present, texts
+from app.services.trainer.ephemeral import Unwritten
 from app.services.trainer.messages import stamp
 from app.services.trainer.output import read_piece
-from app.services.trainer.paths import without_folders
+from app.services.trainer.paths import redact_paths
+from app.services.trainer.read_models import EpochView, EventsPage
 
 FINE = ("training_log", "training_system")  # too much for the dashboard
-WITH_TEXTS = ("training_status", "training_note", "training_advice")  # in the reader's language
+LOCALIZED = ("training_status", "training_note", "training_advice")  # in the reader's language
 MOST_LOSSES = 2_000
 MOST_FIGURES = 900  # half an hour
 MOST_CLASS_ROWS = 4_000  # in a snapshot; /metrics has them all
 
 Payload = dict[str, Any]
+Kept = TrainingEvent | Unwritten
 
 
 def filled(event: str, payload: Payload, models: Path) -> Payload:
@@ -45,7 +49,7 @@ def log_filled(payload: Payload, models: Path) -> Payload:
 
 def error_filled(payload: Payload, models: Path) -> Payload:
     """Of versions that kept it as it was."""
-    return {name: without_folders(payload[name] or "", models.parent, kept=True) for name in ("error", "traceback")}
+    return {name: redact_paths(payload[name] or "", models.parent, kept=True) for name in ("error", "traceback")}
 
 
 def update_filled(payload: Payload, _models: Path) -> Payload:
@@ -63,14 +67,22 @@ FILLERS: dict[str, Callable[[Payload, Path], Payload]] = {
 }
 
 
-def page(training_id: int, seq: int, after: int, limit: int, models: Path) -> dict[str, Any]:
+def page(
+    training_id: int, seq: int, after: int, limit: int, models: Path, newer: Sequence[Unwritten] = ()
+) -> EventsPage:
     """Messages with numbers above `after`, in order: {"events", "seq" (to go on from), "more", "thinned"}.
 
-    `seq` is the training's newest number. `thinned`: some of passing interest between `after` and the last one of this
-    page are no longer kept.
+    `thinned`: some of passing interest between `after` and the last one of this page are no longer kept.
+
+    Args:
+        seq: the newest number in the rows.
+        newer: what is not written yet.
     """
     wanted = select(TrainingEvent).where(TrainingEvent.training_id == training_id, TrainingEvent.seq > after)
-    rows = db.session.scalars(wanted.order_by(TrainingEvent.seq).limit(limit)).all()
+    rows: list[Kept] = list(db.session.scalars(wanted.order_by(TrainingEvent.seq).limit(limit)))
+    known = max(after, rows[-1].seq if rows else 0)
+    rows += [item for item in newer if item.seq > known][: limit - len(rows)]
+    seq = max(seq, newer[-1].seq if newer else 0)
     last = rows[-1].seq if rows else seq
     return {
         "events": list(read_back(rows, models)),
@@ -80,7 +92,7 @@ def page(training_id: int, seq: int, after: int, limit: int, models: Path) -> di
     }
 
 
-def read_back(rows: Iterable[TrainingEvent], models: Path) -> Iterable[dict[str, Any]]:
+def read_back(rows: Iterable[Kept], models: Path) -> Iterable[dict[str, Any]]:
     """The messages as they were sent; the present training is looked up once."""
     training: Payload | None = None
     for row in rows:
@@ -99,11 +111,11 @@ def timeline(training_id: int, event: str, seq: int, models: Path) -> list[Paylo
     return [item["payload"] | {"time": item["time"]} for item in read_back(db.session.scalars(wanted), models)]
 
 
-def losses(training_id: int, seq: int) -> list[Payload]:
-    """The loss of batches, at most MOST_LOSSES of those that are kept, evenly: {"seq", "epoch", "batch", ...}."""
+def losses(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
+    """The loss of batches, at most MOST_LOSSES of those in rows, evenly, and the newer ones: {"seq", "epoch", ...}."""
     kept = select(func.count()).where(*up_to(training_id, "training_progress", seq))
     step = -(-(db.session.scalar(kept) or 0) // MOST_LOSSES) or 1
-    found = thinned(training_id, "training_progress", seq, step)
+    found = thinned(training_id, "training_progress", seq, step) + unwritten(newer, "training_progress")
     names = ("epoch", "batch", "batches", "loss", "parts")
     return [
         {"seq": number} | {name: payload["progress"].get(name) for name in names}
@@ -112,18 +124,19 @@ def losses(training_id: int, seq: int) -> list[Payload]:
     ]
 
 
-def figures(training_id: int, seq: int) -> list[Payload]:
+def figures(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> list[Payload]:
     """The newest figures of the machine, oldest first."""
-    rows = newest(training_id, "training_system", seq, MOST_FIGURES)
-    return [{"seq": number} | payload for number, payload in reversed(rows)]
+    rows = newest(training_id, "training_system", seq, MOST_FIGURES)[::-1] + unwritten(newer, "training_system")
+    return [{"seq": number} | payload for number, payload in rows[-MOST_FIGURES:]]
 
 
-def metrics(training_id: int, seq: int) -> list[Payload]:
+def metrics(training_id: int, seq: int) -> list[EpochView]:
     """Every epoch as MetricOut takes it; each class's values for the newest epochs only, as far as they fit."""
     plain = [column for column in TrainingMetric.__table__.columns if column.key != "classes"]
     mine = (TrainingMetric.training_id == training_id) & (TrainingMetric.seq <= seq)
     rows = db.session.execute(select(*plain).where(mine).order_by(TrainingMetric.epoch)).mappings().all()
-    return [{**row} | {"classes": found} for row, found in zip(rows, classes(mine, len(rows)), strict=True)]
+    found = zip(rows, classes(mine, len(rows)), strict=True)
+    return [cast(EpochView, {**row} | {"classes": measured}) for row, measured in found]
 
 
 def version(training_id: int, seq: int) -> str:
@@ -133,7 +146,7 @@ def version(training_id: int, seq: int) -> str:
     return f"{count}-{newest_seq or 0}"
 
 
-def classes(mine: Any, epochs: int) -> list[list[Payload]]:
+def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
     """By epoch, oldest first; empty lists where they are left out."""
     newest_first = TrainingMetric.epoch.desc()
     one = db.session.scalar(select(TrainingMetric.classes).where(mine).order_by(newest_first).limit(1))
@@ -142,10 +155,14 @@ def classes(mine: Any, epochs: int) -> list[list[Payload]]:
     return [[] for _ in range(epochs - len(found))] + [item or [] for item in reversed(found)]
 
 
-def log_place(training_id: int, seq: int) -> Payload | None:
+def log_place(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
     """Up to where the log was told: {"attempt", "start", "offset"}."""
-    rows = newest(training_id, "training_log", seq, 1)
+    rows = unwritten(newer, "training_log")[-1:] or newest(training_id, "training_log", seq, 1)
     return rows[0][1] if rows else None
+
+
+def unwritten(newer: Sequence[Unwritten], event: str) -> list[tuple[int, Payload]]:
+    return [(item.seq, item.payload) for item in newer if item.event == event]
 
 
 def up_to(training_id: int, event: str, seq: int) -> tuple[Any, ...]:

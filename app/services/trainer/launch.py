@@ -2,58 +2,56 @@
 
 import json
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from app.jobs.process import Child, start_time
+from app.config import Settings
+from app.core.train import TrainSpec
+from app.jobs.devices import CPU
 from app.models import Training
-from app.services.dispatch import CPU
 
 logger = logging.getLogger("yolo.training")
 
 
-def spec(row: Training, folder: Path, devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, Any]:
-    """`spec.json` of app/worker/train.py; `devices` is there to hold the same ones after a restart."""
+def spec_of(row: Training, folder: Path, devices: tuple[str, ...], config: Settings) -> TrainSpec:
+    """What the child of a training is told."""
     params = {name: value for name, value in row.params.items() if name != "device"}
-    return {
-        "training_id": row.id,
-        "training_dir": str(folder),
-        "data": str(data_of(row, config)),
-        "task": row.task,
-        "model_version": row.model_version,
-        "architecture": row.architecture,
-        "start": start(row, config),
-        "resume": str(folder / row.resume_from) if row.resume_from else None,
-        "epochs": row.epochs,
-        "batch_size": row.batch_size,
-        "batch_now": row.batch_now or row.batch_size,
-        "extensions": row.extensions,
-        "img_size": row.img_size,
-        "learning_rate": None if params.get("optimizer") == "auto" else row.learning_rate,
-        "device": CPU if devices == (CPU,) else ",".join(map(str, range(len(devices)))),
-        "devices": devices,
-        "params": params,
-        "memory_limit": config["TRAINING_MEMORY_LIMIT"],
-        "weights_dir": config["WEIGHTS_DIR"],
-        "weights_url": config["WEIGHTS_URL"],
-    }
+    return TrainSpec(
+        training_id=row.id,
+        training_dir=str(folder),
+        data=str(data_of(row, config)),
+        task=row.task,
+        model_version=row.model_version,
+        architecture=row.architecture,
+        start=start_of(row, config),
+        resume=str(folder / row.resume_from) if row.resume_from else None,
+        epochs=row.epochs,
+        batch_size=row.batch_size,
+        batch_now=row.batch_now or row.batch_size,
+        extensions=row.extensions,
+        img_size=row.img_size,
+        learning_rate=None if params.get("optimizer") == "auto" else row.learning_rate,
+        device=CPU if devices == (CPU,) else ",".join(map(str, range(len(devices)))),
+        devices=devices,
+        params=params,
+        memory_limit=config.TRAINING_MEMORY_LIMIT,
+        weights_dir=str(config.WEIGHTS_DIR),
+        weights_url=config.WEIGHTS_URL,
+    )
 
 
-def data_of(row: Training, config: Mapping[str, Any]) -> Path:
+def data_of(row: Training, config: Settings) -> Path:
     """The dataset.yaml of the revision that it was made for; without one, of the dataset as it is."""
-    folder = Path(config["DATASETS_DIR"]) / str(row.dataset_id)
+    folder = config.DATASETS_DIR / str(row.dataset_id)
     return (folder if row.revision is None else folder / "revisions" / str(row.revision)) / "dataset.yaml"
 
 
-def start(row: Training, config: Mapping[str, Any]) -> dict[str, Any]:
+def start_of(row: Training, config: Settings) -> dict[str, Any]:
     """What it starts from; another training's checkpoint with its `path`."""
     kind = row.start.get("kind", "auto")
     if kind != "training":
         return {"kind": kind}
-    other = Path(config["MODELS_DIR"]) / str(row.start["training_id"])
+    other = config.MODELS_DIR / str(row.start["training_id"])
     return row.start | {"path": str(other / checkpoint_path(row.start["checkpoint"]))}
 
 
@@ -62,37 +60,25 @@ def checkpoint_path(name: str | int) -> str:
     return f"run/weights/{name}.pt" if name in {"best", "last"} else f"checkpoints/epoch-{name}.pt"
 
 
-def environment(devices: tuple[str, ...], config: Mapping[str, Any]) -> dict[str, str]:
+def environment(devices: tuple[str, ...], config: Settings) -> dict[str, str]:
     """What the child sees: its own devices, numbered from 0, and its own settings of ultralytics."""
-    folder = Path(config["DATA_ROOT"]) / "ultralytics"
+    folder = config.DATA_ROOT / "ultralytics"
     folder.mkdir(parents=True, exist_ok=True)
     return {
         "YOLO_CONFIG_DIR": str(folder),
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": "-1" if devices == (CPU,) else ",".join(devices),
-        "TORCH_CUDA_ARCH_LIST": config["TORCH_CUDA_ARCH_LIST"],
+        "TORCH_CUDA_ARCH_LIST": config.TORCH_CUDA_ARCH_LIST,
     }
 
 
-def recall(program: str, directory: Path, pid: int | None, started: float | None) -> tuple[Child, tuple[str, ...]]:
-    """The child of an attempt and its devices, from the row or, where the server died first, from the processes."""
+def devices_in(directory: Path) -> tuple[str, ...]:
+    """The devices of an attempt, as its child was told them."""
     try:
         devices = tuple(str(device) for device in json.loads((directory / "spec.json").read_bytes())["devices"])
         if not devices or not all(device == CPU or device.isdecimal() for device in devices):
             raise ValueError("no devices")
     except (OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("training: %s/spec.json cannot be read (%s): it is taken to run on the CPU", directory, error)
-        devices = (CPU,)
-    if pid is None:
-        pid = find(program, directory)
-        started = start_time(pid) if pid else None
-    return Child(directory, pid or 0, started or 0.0), devices
-
-
-def find(program: str, directory: Path) -> int | None:
-    """The process that runs a worker program in this folder."""
-    for process in psutil.process_iter(["cmdline"]):
-        command = process.info["cmdline"] or []
-        if f"app.worker.{program}" in command and command[-1] == str(directory):
-            return int(process.pid)
-    return None
+        return (CPU,)
+    return devices

@@ -20,6 +20,16 @@ WINDOW = 12  # newest epochs that the course of the loss is judged by
 LEAST = 4  # epochs for a judgement
 
 
+def images_used(images: int, params: Mapping[str, Any]) -> int:
+    """So many images of the training set are trained on: ultralytics takes the `fraction` of the parameters."""
+    return max(1, round(images * params.get("fraction", 1.0)))
+
+
+def iterations(images: int, batch: int, params: Mapping[str, Any]) -> int:
+    """Of an epoch, with so many images in the training set."""
+    return -(-images_used(images, params) // max(1, batch))
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How a run trains.

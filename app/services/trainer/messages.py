@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from app.extensions import db
-from app.models import Training, TrainingEvent
+from app.models import Training, TrainingEvent, TrainingStatus
+from app.services import services
+from app.services.trainer.ephemeral import COLUMNS, RunState
 
-PASSING = ("training_progress", "training_system", "training_log")  # of passing interest: thinned out with age
-KEPT_PASSING = 2_000  # numbers back from the newest one, within which every message is kept
+EPHEMERAL = ("training_progress", "training_system", "training_log")  # nobody replays them: thinned out with age
+KEPT_EPHEMERAL = 2_000  # numbers back from the newest one, within which every message is kept
 THIN_EVERY = 500
 SPARSER = 8
 WARNINGS = {  # codes of notes that are more than information
@@ -21,6 +23,7 @@ WARNINGS = {  # codes of notes that are more than information
     "restarted_killed",
     "restarted_stalled",
     "restarted_terminated",
+    "restarted_program_changed",
     "resume_rejected",
     "disk_low",
     "disk_full",
@@ -49,16 +52,39 @@ class LogPiece:
     text: str
 
 
-def message(event: str, row: Training, **payload: Any) -> Message:
+def message(event: str, row: Training | RunState, **payload: Any) -> Message:
     """A message with the next number of the training's room. Send it after the commit.
 
     A `training_status` is kept without its training: whoever reads it later gets the present one.
     """
-    row.seq += 1
-    db.session.add(TrainingEvent(training_id=row.id, seq=row.seq, event=event, payload=payload))
-    if row.seq % THIN_EVERY == 0:
-        thin_out(row)
+    if isinstance(row, RunState):
+        row.seq += 1
+        row.keep(event, payload)
+    else:
+        write_ephemeral(row)
+        row.seq += 1
+        db.session.add(TrainingEvent(training_id=row.id, seq=row.seq, event=event, payload=payload))
+        if row.seq % THIN_EVERY == 0:
+            thin_out(row)
     return Message(event, {"training_id": row.id, "seq": row.seq} | payload)
+
+
+def write_ephemeral(row: Training) -> None:
+    """What was told about a training without being written down, in the caller's write transaction."""
+    state = services().trainer.ephemeral.interrupt(row.id)
+    if state is None or not state.is_of(row):
+        return
+    before = row.seq
+    for item in state.messages:
+        if item.seq > before:
+            columns = {"seq": item.seq, "event": item.event, "payload": item.payload, "time": item.time}
+            db.session.add(TrainingEvent(training_id=row.id, **columns))
+    row.seq = state.seq
+    if row.status == TrainingStatus.RUNNING and row.attempt == state.attempt:
+        for name in COLUMNS:
+            setattr(row, name, getattr(state, name))
+    if row.seq // THIN_EVERY > before // THIN_EVERY:
+        thin_out(row)
 
 
 def with_more(item: Message, **more: Any) -> Message:
@@ -74,21 +100,21 @@ def thin_out(row: Training) -> None:
     """
     db.session.flush()
     mine = TrainingEvent.training_id == row.id
-    age, step = KEPT_PASSING, SPARSER
+    age, step = KEPT_EPHEMERAL, SPARSER
     while age < row.seq:
         old = mine & (TrainingEvent.seq <= row.seq - age) & ((TrainingEvent.seq // SPARSER) % step != 0)
-        db.session.execute(delete(TrainingEvent).where(old, TrainingEvent.event.in_(PASSING[:2])))
+        db.session.execute(delete(TrainingEvent).where(old, TrainingEvent.event.in_(EPHEMERAL[:2])))
         age, step = age * SPARSER, step * SPARSER
     log = mine & (TrainingEvent.event == "training_log")
     newest = db.session.scalar(select(func.max(TrainingEvent.seq)).where(log)) or 0
-    db.session.execute(delete(TrainingEvent).where(log, TrainingEvent.seq <= min(row.seq - KEPT_PASSING, newest - 1)))
+    db.session.execute(delete(TrainingEvent).where(log, TrainingEvent.seq <= min(row.seq - KEPT_EPHEMERAL, newest - 1)))
 
 
 def stamp(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def progress_message(row: Training) -> Message:
+def progress_message(row: Training | RunState) -> Message:
     return message(
         "training_progress",
         row,
@@ -126,7 +152,7 @@ def note_message(row: Training, code: str, data: dict[str, Any], time: datetime)
     return message("training_note", row, code=code, data=data, epoch=epoch, level=level, timestamp=stamp(time))
 
 
-def log_message(row: Training, piece: LogPiece) -> Message:
+def log_message(row: Training | RunState, piece: LogPiece) -> Message:
     """The place is kept, the text is in the file."""
     kept = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
     return with_more(kept, text=piece.text)

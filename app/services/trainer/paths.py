@@ -13,7 +13,7 @@ SYSTEM = ("/dev/", "/proc/", "/sys/")  # the same on every machine
 NO_NAMES: Mapping[int, str] = {}
 
 
-def without_folders(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, kept: bool = False) -> str:
+def redact_paths(text: str, data: Path, datasets: Mapping[int, str] = NO_NAMES, kept: bool = False) -> str:
     """The text with paths that mean something on another machine, too.
 
     A file of a dataset is told from the dataset on, which has its name where it is known; other data from the data

@@ -4,20 +4,23 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
+from app.access.creators import made_by
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
-from app.schemas import MetricsOut, TrainingOut
-from app.services.dispatch import queue_order
+from app.schemas import TrainingOut
+from app.services import services
 from app.services.trainer import advance, texts
+from app.services.trainer.ephemeral import COLUMNS
 from app.services.trainer.levels import level_of, main_value
-from app.services.trainer.paths import without_folders
+from app.services.trainer.paths import redact_paths
+from app.services.trainer.read_models import FilterChoices, TrainingPage, TrainingView
 from app.services.trainer.sparks import sparks
-from app.services.trainer.waiting import allowed, waiting_for
+from app.services.trainer.waiting import allowed_actions, queue_order, waiting_for
 
 SORTS: dict[str, Any] = {
     "created_at": Training.created_at,
@@ -52,21 +55,21 @@ def listed() -> Any:
     return rows().options(defer(TrainingMetric.classes))
 
 
-def one(training_id: int, models: Path) -> dict[str, Any] | None:
+def one(training_id: int, models: Path) -> TrainingView | None:
     """One training, ready for TrainingOut."""
-    return next(iter(shown_all(rows().where(Training.id == training_id), models)), None)
+    return next(iter(to_dicts(rows().where(Training.id == training_id), models)), None)
 
 
-def active(models: Path) -> list[dict[str, Any]]:
+def active(models: Path) -> list[TrainingView]:
     """Running trainings, then the queue in its order."""
     wanted = rows().where(Training.status.in_([TrainingStatus.RUNNING, TrainingStatus.PENDING]), ~deleted())
-    return shown_all(wanted.order_by(Training.status.desc(), *queue_order()), models)
+    return to_dicts(wanted.order_by(Training.status.desc(), *queue_order()), models)
 
 
-def waiting(models: Path) -> list[dict[str, Any]]:
+def waiting(models: Path) -> list[TrainingView]:
     """The queue in its order."""
     wanted = rows().where(Training.status == TrainingStatus.PENDING, ~deleted())
-    return shown_all(wanted.order_by(*queue_order()), models)
+    return to_dicts(wanted.order_by(*queue_order()), models)
 
 
 def deleted() -> Any:
@@ -74,7 +77,7 @@ def deleted() -> Any:
     return Training.deleted_at.is_not(None)
 
 
-def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
+def page(query: dict[str, Any], models: Path) -> TrainingPage:
     """One page of the list: a query for the rows, one for their number, one for their small curves."""
     conditions = conditions_of(query)
     total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
@@ -88,10 +91,10 @@ def page(query: dict[str, Any], models: Path) -> dict[str, Any]:
         .limit(size)
         .offset((query["page"] - 1) * size)
     )
-    found = shown_all(part, models)
+    found = to_dicts(part, models)
     points = sparks([item["id"] for item in found]) if found else {}
     return {
-        "trainings": [item | {"spark": points.get(item["id"], [])} for item in found],
+        "trainings": [{**item, "spark": points.get(item["id"], [])} for item in found],
         "total": total,
         "page": query["page"],
         "per_page": size,
@@ -106,6 +109,7 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
         for name in ("status", "dataset_id", "task")
         if query.get(name) is not None
     ]
+    conditions += made_by(Training.created_by, query.get("created_by"))
     if query.get("model"):
         conditions.append(SORTS["model"] == query["model"])
     if query.get("search"):
@@ -114,7 +118,7 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
     return conditions
 
 
-def choices() -> dict[str, Any]:
+def choices() -> FilterChoices:
     """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
     model = SORTS["model"].label("model")
     number = func.count().label("number")
@@ -137,14 +141,14 @@ def choices() -> dict[str, Any]:
     }
 
 
-def shown_all(wanted: Any, models: Path) -> list[dict[str, Any]]:
+def to_dicts(wanted: Any, models: Path) -> list[TrainingView]:
     """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
     found = db.session.execute(wanted).all()
     holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
     named = select(Training.id, Training.name).where(Training.id.in_(holders))
     names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
     counts = class_counts({row.dataset_id for row, *_ in found if row.task == "classify"})
-    return [shown(item, models, names, counts) for item in found]
+    return [to_dict(item, models, names, counts) for item in found]
 
 
 def class_counts(datasets: set[int]) -> dict[int, int]:
@@ -153,28 +157,31 @@ def class_counts(datasets: set[int]) -> dict[int, int]:
     return {key: len(classes) for key, classes in db.session.execute(wanted)} if datasets else {}
 
 
-def shown(found: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> dict[str, Any]:
+def to_dict(found: Any, models: Path, names: dict[int, str], counts: dict[int, int]) -> TrainingView:
     """What TrainingOut takes, from one of `rows()`; `models` is the folder of all trainings."""
     row, dataset_name, best = found
     folder = models / str(row.id)
     epochs = resumable_epochs(folder)
     # Of versions that kept it as it was.
-    error = row.error and without_folders(row.error, models.parent, {row.dataset_id: dataset_name}, kept=True)
-    return {name: getattr(row, name) for name in PLAIN} | {
+    error = row.error and redact_paths(row.error, models.parent, {row.dataset_id: dataset_name}, kept=True)
+    newest = services().trainer.ephemeral.newest(row)
+    columns = {name: getattr(newest if name in COLUMNS else row, name) for name in PLAIN}
+    added = {
         "dataset_name": dataset_name,
         "best": best,
         "level": level_of(row.task, main_value(row.task, as_mapping(best)), counts.get(row.dataset_id, 0)),
         "notes": [{"code": item["code"], "message": texts.note(item["code"], item["data"])} for item in row.notes],
         "error": texts.failure(row.error_kind, error),
-        "progress": advance.shown(row),
+        "progress": advance.progress_to_dict(newest),
         "duration": duration(row),
         "downloadable": weights(folder) is not None,
         "evaluated": (folder / "evaluation" / "evaluation.json").is_file(),
         "start": row.start or {"kind": "auto"},
         "waiting_for": waiting_for(row, names),
         "resumable": bool(epochs),
-        "actions": allowed(row, epochs),
+        "actions": allowed_actions(row, epochs),
     }
+    return cast(TrainingView, columns | added)
 
 
 def as_mapping(epoch: TrainingMetric | None) -> dict[str, Any] | None:
@@ -212,10 +219,6 @@ def metrics(training_id: int) -> Sequence[TrainingMetric]:
     return db.session.scalars(wanted).all()
 
 
-def as_json(training: dict[str, Any]) -> dict[str, Any]:
+def as_json(training: TrainingView) -> dict[str, Any]:
     """The training as the API would send it."""
     return TrainingOut().dump(training)
-
-
-def metrics_as_json(training_id: int) -> dict[str, Any]:
-    return MetricsOut().dump({"epochs": metrics(training_id)})

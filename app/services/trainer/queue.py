@@ -9,21 +9,27 @@ from sqlalchemy import select
 
 from app.errors import Conflict, Unprocessable
 from app.models import Training, TrainingStatus
-from app.services.dispatch import queue_order
 from app.services.idempotency import Answer
 from app.services.trainer import present
-from app.services.trainer.base import TrainingBase
 from app.services.trainer.messages import Message, queue_message, status_message
+from app.services.trainer.read_models import QueueView
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import follow
+from app.services.trainer.waiting import queue_order
+from app.services.trainer.writer import TrainingWriter
 
 
-class TrainingQueue(TrainingBase):
+class TrainingQueue:
     """The trainings that wait."""
 
-    def queue(self) -> dict[str, Any]:
-        """Those that wait, the next one first, as TrainingOut takes them."""
-        return {"queue": present.waiting(self.models)}
+    def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
+        self.store, self.writer = store, writer
 
-    def reorder(self, wanted: list[int]) -> dict[str, Any]:
+    def waiting(self) -> QueueView:
+        """Those that wait, the next one first, as TrainingOut takes them."""
+        return {"queue": present.waiting(self.store.models)}
+
+    def reorder(self, wanted: list[int]) -> QueueView:
         """Put waiting trainings in this order; the queue as it is then.
 
         Args:
@@ -47,11 +53,12 @@ class TrainingQueue(TrainingBase):
             before = [row.priority for row in order]
             for row, priority, position in zip(order, *places(order), strict=True):
                 row.priority, row.position = priority, position
+                follow(row)
             changed = [row for row, priority in zip(order, before, strict=True) if row.priority != priority]
             return {}, [*(status_message(row) for row in changed), queue_message(order)]
 
-        self.change(None, work)
-        return self.queue()
+        self.writer.write(None, work)
+        return self.waiting()
 
 
 def rearranged(now: Sequence[int], wanted: Sequence[int]) -> list[int]:

@@ -6,28 +6,30 @@ Whatever happens, a training ends in weights or in a clear reason.
 from datetime import datetime
 from pathlib import Path
 
-from flask import current_app
 from sqlalchemy import select
 
+from app.config import settings
+from app.core.children import PROGRAM_CHANGED
 from app.database import writing
 from app.events import Failed, Paused
 from app.extensions import db
+from app.jobs.disk import DiskSpace
+from app.jobs.model import PAUSE
 from app.models import Training, TrainingStatus, new_position, now
-from app.services.dispatch import Room
 from app.services.trainer import advance
 from app.services.trainer.checkpoints import newest
-from app.services.trainer.ending import cancelled
 from app.services.trainer.messages import Message, message, note_message, status_message
 from app.services.trainer.present import weights
-from app.services.trainer.requeue import back_to_queue
+from app.services.trainer.transitions import change, request_stop
 
 TRIES = 3  # in a row without a new epoch
 HALVINGS = 3  # of the batch
 MB = 1024**2
-CRASHES = {"killed", "stalled", "terminated"}
+CRASHES = {"killed", "stalled", "terminated", PROGRAM_CHANGED}
+LOADING = {"importing", "weights", "dataset"}  # stages in which no batch has been made yet
 
 
-def goes_on(row: Training, event: Failed) -> list[Message] | None:
+def recover_from(row: Training, event: Failed) -> list[Message] | None:
     """Send a training that failed on its way again; None when it has failed for good.
 
     Called in the transaction that applies the event; `row` is running.
@@ -35,13 +37,28 @@ def goes_on(row: Training, event: Failed) -> list[Message] | None:
     if row.pause_requested and event.kind in {*CRASHES, "out_of_memory", "disk_full"}:
         return pause(row, row.pause_reason or "asked", [])
     if event.kind == "out_of_memory":
-        return with_smaller_batch(row)
+        return None if is_loading(row) else with_smaller_batch(row)
     if event.kind in CRASHES:
-        return again(row, event.kind)
+        return restart_from_checkpoint(row, event.kind)
     if event.kind == "disk_full" and row.restarts < TRIES:
         row.restarts += 1
-        return pause(row, "disk", noted(row, "disk_full", epoch=row.current_epoch))
+        return pause(row, "disk", add_note(row, "disk_full", epoch=row.current_epoch))
     return None
+
+
+def is_loading(row: Training) -> bool:
+    """Whether its process was still loading libraries, weights or the dataset: the batch size does not matter there."""
+    return row.progress.get("stage") in LOADING
+
+
+def failure_kind(row: Training, event: Failed) -> str:
+    """The row's `error_kind`; memory that does not even suffice to load a training is told apart, by what helps.
+
+    Called before the row changes.
+    """
+    if event.kind == "out_of_memory" and is_loading(row):
+        return "memory_limit" if settings().TRAINING_MEMORY_LIMIT else "memory_start"
+    return event.kind[:20]
 
 
 def with_smaller_batch(row: Training) -> list[Message] | None:
@@ -53,16 +70,16 @@ def with_smaller_batch(row: Training) -> list[Message] | None:
         return None
     row.halvings += 1
     row.batch_now = smaller
-    told = noted(row, "batch_halved", batch=batch, smaller=smaller, epoch=row.current_epoch)
+    told = add_note(row, "batch_halved", batch=batch, smaller=smaller, epoch=row.current_epoch)
     return requeue(row, told)
 
 
-def again(row: Training, kind: str) -> list[Message] | None:
+def restart_from_checkpoint(row: Training, kind: str) -> list[Message] | None:
     """From the last checkpoint, unless it dies again and again at the same place."""
     if row.restarts >= TRIES:
         return None
     row.restarts += 1
-    told = noted(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
+    told = add_note(row, f"restarted_{kind}", number=row.restarts, epoch=row.current_epoch)
     if kind == "stalled":  # another one may go first: a device that hangs must not hold up the queue
         row.position = new_position()
     return requeue(row, told)
@@ -75,33 +92,33 @@ def paused(row: Training, event: Paused, time: datetime) -> list[Message]:
     if row.pause_requested:
         return pause(row, row.pause_reason or "asked", [])
     if event.reason == "terminated":  # not by us
-        messages = again(row, "terminated")
+        messages = restart_from_checkpoint(row, "terminated")
         return messages if messages is not None else pause(row, "terminated", [])
-    return requeue(row, noted(row, "shutdown", epoch=event.epoch))  # the server was stopped
+    return requeue(row, add_note(row, "shutdown", epoch=event.epoch))  # the server was stopped
 
 
-def pause_for_disk(training_id: int, room: Room) -> list[Message]:
-    """Ask a running training to pause; the dispatcher lets it go on when there is room again."""
+def pause_for_disk(training_id: int, space: DiskSpace) -> list[Message]:
+    """Ask a running training to pause; it goes on when there is space again."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
-        if row is None or row.status != TrainingStatus.RUNNING or row.pause_requested:
+        if row is None or row.status != TrainingStatus.RUNNING or row.stop_requested or row.pause_requested:
             return []
-        row.pause_requested, row.pause_reason = True, "disk"
-        return [*noted(row, "disk_low", free=room.free // MB, needed=room.needed // MB), status_message(row)]
+        request_stop(row, PAUSE, "disk")
+        return [*add_note(row, "disk_low", free=space.free // MB, needed=space.needed // MB), status_message(row)]
 
 
-def after_disk(room: Room) -> list[Message]:
-    """Let trainings that paused for the disk go on once there is room."""
+def after_disk(space: DiskSpace) -> list[Message]:
+    """Let trainings that paused for the disk go on once there is space."""
     table = Training.__table__.c  # nothing of the classes is set up until one waits
     waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
-    if room.free < room.needed or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
+    if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
         return []
     messages: list[Message] = []
     with writing() as session:
         for row in session.scalars(select(Training).where(waits).with_for_update()):
-            if room.free < room.needed + space_for(row):
+            if space.free < space.needed + space_for(row):
                 continue
-            messages += requeue(row, noted(row, "disk_free", free=room.free // MB))
+            messages += requeue(row, add_note(row, "disk_free", free=space.free // MB))
     return messages
 
 
@@ -115,37 +132,44 @@ def space_for(row: Training) -> int:
 
 
 def requeue(row: Training, told: list[Message]) -> list[Message]:
-    reached = advance.fraction(row)
-    back_to_queue(row, newest(folder(row)))
-    row.progress |= {"fraction": reached}  # it goes on by itself: what is done again moves nothing
+    kept = newest(folder(row))
+    progress = {"stage": "queued", "fraction": advance.fraction(row)}  # what is done again moves nothing
+    change(row, TrainingStatus.PENDING, resume_from=kept.path if kept else None, progress=progress)
     return [*told, status_message(row)]
 
 
 def pause(row: Training, reason: str, told: list[Message]) -> list[Message]:
     kept = newest(folder(row))
-    row.become(TrainingStatus.PAUSED)
-    row.resume_from = kept.path if kept else None
-    row.pause_requested, row.pause_reason = False, reason
-    row.pid = row.pid_started = row.eta = row.devices = None
-    row.progress = {"stage": "paused"}
+    change(row, TrainingStatus.PAUSED, resume_from=kept.path if kept else None, pause_reason=reason)
     return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
+
+
+def cancelled(row: Training, time: datetime, path: str | None) -> list[Message]:
+    """It ended because it was asked to; `path` of its weights is relative to the training's folder."""
+    change(row, TrainingStatus.CANCELLED, end_time=time, model_path=below(row, path))
+    return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]
+
+
+def below(row: Training, path: str | None) -> str | None:
+    """A path in the training's folder, relative to the data folder."""
+    return f"models/{row.id}/{path}" if path else None
 
 
 def note(training_id: int, code: str, **data: object) -> list[Message]:
     """`noted` in a transaction of its own."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
-        return noted(row, code, **data) if row is not None else []
+        return add_note(row, code, **data) if row is not None else []
 
 
-def noted(row: Training, code: str, **data: object) -> list[Message]:
+def add_note(row: Training, code: str, **data: object) -> list[Message]:
     """Keep a note with the training, and tell it."""
     row.notes = [*row.notes, {"code": code, "data": data}]
     return [note_message(row, code, data, now())]
 
 
 def folder(row: Training) -> Path:
-    return Path(current_app.config["MODELS_DIR"]) / str(row.id)
+    return settings().MODELS_DIR / str(row.id)
 
 
 def weights_left(folder: Path) -> str | None:

@@ -7,23 +7,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.core.metrics import REPORTED
 from app.models import TrainingMetric
 
 Cell = int | float | str | None
 
 # Of detection; other tasks add (M) or (P), or have accuracies alone.
-MEASURES = {
-    "metrics/precision(B)": "precision",
-    "metrics/recall(B)": "recall",
-    "metrics/mAP50(B)": "map50",
-    "metrics/mAP50-95(B)": "map95",
+MEASURES = {f"metrics/{name}(B)": key for key, name in REPORTED.items()} | {
     "metrics/accuracy_top1": "map50",
     "lr/pg0": "learning_rate",
 }
 MOST_BYTES = 64 * 1024**2  # some 100,000 epochs
 
 
-class Damaged(ValueError):
+class DamagedResults(ValueError):
     """It is no table of epochs."""
 
 
@@ -38,14 +35,14 @@ def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise Damaged(str(error)) from error
+        raise DamagedResults(str(error)) from error
     table = [[cell.strip() for cell in line] for line in lines if line]
     if not table or table[0][:1] != ["epoch"]:
-        raise Damaged("no header")
+        raise DamagedResults("no header")
     columns, *rows = table
     whole = {row[0]: [number(cell) for cell in row] for row in rows if len(row) == len(columns) and row[0].isdecimal()}
     if len(whole) < len(rows) and not (len(whole) == len(rows) - 1 and len(rows[-1]) < len(columns)):
-        raise Damaged("rows are cut or twice there")  # one that is being written now is not
+        raise DamagedResults("rows are cut or twice there")  # one that is being written now is not
     return columns, [whole[key] for key in sorted(whole, key=int)]
 
 
@@ -64,7 +61,7 @@ def measures(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(epoch, columns of TrainingMetric) of each row; nothing where it cannot be read."""
     try:
         columns, rows = read(path)
-    except (OSError, Damaged):
+    except (OSError, DamagedResults):
         return
     for row in rows:
         values = {name: value for name, value in zip(columns, row, strict=True) if isinstance(value, int | float)}
@@ -85,8 +82,15 @@ def recorded(epochs: Sequence[TrainingMetric]) -> tuple[list[str], list[list[Cel
     for item in epochs:
         time += item.seconds or 0.0
         measured = [getattr(item, ours) for ours in own.values()]
-        rows.append([item.epoch, round(time, 3), *((item.parts or {}).get(name) for name in parts), *measured,
-                     item.learning_rate])  # fmt: skip
+        rows.append(
+            [
+                item.epoch,
+                round(time, 3),
+                *((item.parts or {}).get(name) for name in parts),
+                *measured,
+                item.learning_rate,
+            ]
+        )
     return ["epoch", "time", *parts, *own, "lr/pg0"], rows
 
 

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, Training
-from app.services.trainer.learning import Schedule
+from app.services.trainer.learning import Schedule, iterations
 
 
 def dataset_of(row: Training) -> Dataset | DatasetRevision:
@@ -17,4 +17,4 @@ def schedule_of(row: Training) -> Schedule:
     images = dataset_of(row).train_images
     batch = row.batch_now or row.batch_size
     scratch = row.weights == "scratch" or (row.weights is None and (row.start or {}).get("kind") == "scratch")
-    return Schedule(iterations=max(1, -(-images // max(1, batch))), scratch=scratch)
+    return Schedule(iterations=iterations(images, batch, row.params), scratch=scratch)

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.texts import Counted, _ln, fill
+from app.texts import PluralText, _ln, fill
 from app.texts import reason as why
 
 NOTES = {
@@ -32,9 +32,13 @@ NOTES = {
     "restarted_terminated": _l(
         "The training process was terminated externally. The run resumes automatically after epoch %(epoch)s."
     ),
+    "restarted_program_changed": _l(
+        "The server was upgraded, and the training process could not load the rest of its program. The run resumes "
+        "automatically after epoch %(epoch)s."
+    ),
     "shutdown": _l("The server was shut down. The run resumes automatically after epoch %(epoch)s."),
     "disk_low": _l(
-        "Only %(free)s MB of disk space are free, below the reserve of %(needed)s MB. The run pauses "
+        "Only %(free)s MB of disk space is free, below the reserve of %(needed)s MB. The run pauses "
         "until there is enough space."
     ),
     "disk_full": _l("The disk is full. The run waits after epoch %(epoch)s until there is enough space."),
@@ -52,16 +56,46 @@ NOTES = {
         "not affected."
     ),
     "results_damaged": _l("results.csv was damaged. The run recreated it from its checkpoint."),
+    "uploaded": _l("Uploaded weights (%(file)s), trained elsewhere. Evaluate the model to see its metrics here."),
     "dataset_yaml_mended": _l("The dataset.yaml of the dataset was damaged and was recreated."),
+}
+
+STARTS_OVER = {  # the notes that name an epoch, before the first one was completed
+    "batch_halved": _l(
+        "Out of memory: the run starts over with a batch size of %(smaller)s instead of %(batch)s. Gradients are "
+        "accumulated, so the effective batch size stays the same."
+    ),
+    "restarted_killed": _l("The training process was killed externally. The run starts over automatically."),
+    "restarted_stalled": _l(
+        "The training process stopped responding and was ended. The run starts over automatically."
+    ),
+    "restarted_terminated": _l("The training process was terminated externally. The run starts over automatically."),
+    "restarted_program_changed": _l(
+        "The server was upgraded, and the training process could not load the rest of its program. The run starts over "
+        "automatically."
+    ),
+    "shutdown": _l("The server was shut down. The run starts over automatically."),
+    "disk_full": _l("The disk is full. The run waits until there is enough space, then starts over."),
 }
 
 FAILURES = {
     "out_of_memory": _l("Out of memory, even with smaller batches. Use a smaller image size or model."),
+    "memory_limit": _l(
+        "Out of memory while the run was loading: TRAINING_MEMORY_LIMIT is too small. Set it to 2 GB or more, or to 0 "
+        "for no limit, restart the server and retry the run."
+    ),
+    "memory_start": _l(
+        "Out of memory while the run was loading. Close other programs on the server and retry the run."
+    ),
     "disk_full": _l("The disk is full. Free some space and start the run again."),
     "data": _l("The dataset can't be used for training. See its issues."),
     "weights": _l("The initial weights can't be used. Choose other weights or train from scratch."),
     "killed": _l(
         "The training process was killed externally, possibly because the system ran out of memory. Try again."
+    ),
+    "program_changed": _l(
+        "Part of the server's program could not be loaded. Restart the server to complete its upgrade, then retry "
+        "the run."
     ),
     "terminated": _l("The training process was terminated externally several times. Try again."),
     "stalled": _l("The training process stopped responding several times at the same point. See the log for details."),
@@ -72,11 +106,12 @@ FAILURES = {
 
 def note(code: str, data: Mapping[str, Any]) -> str:
     """The note in the reader's language; its code where this version has no text for it."""
-    text = NOTES.get(code, code)
+    text = STARTS_OVER.get(code) if data.get("epoch") == 0 else None
+    text = text or NOTES.get(code, code)
     try:
         return fill(text, data)
     except (KeyError, TypeError, ValueError):
-        return text.many if isinstance(text, Counted) else str(text)
+        return text.many if isinstance(text, PluralText) else str(text)
 
 
 def failure(kind: str | None, error: str | None) -> str | None:

@@ -1,7 +1,9 @@
 """Which confidence to use, for what: read off the curves of an evaluation. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from app.core.metrics import WORTH
 
 GOALS = (0.95, 0.99)  # of precision or recall: the first that the balanced threshold does not reach already
 
@@ -16,7 +18,7 @@ def thresholds(evaluation: dict[str, Any]) -> list[Row]:
     another in both is left out: nobody has a reason to choose it.
     """
     best, curves = evaluation.get("best"), evaluation.get("curves")
-    if not best or not curves or not best["f1"]:
+    if not best or not curves or not worth(best):
         return []
     balanced = {"name": "balanced", "goal": None} | {key: best[key] for key in ("confidence", "precision", "recall")}
     points = [
@@ -29,6 +31,11 @@ def thresholds(evaluation: dict[str, Any]) -> list[Row]:
     precise = reaching("precise", "precision", "recall", above, best)
     sensitive = reaching("sensitive", "recall", "precision", below, best)
     return comparable(balanced, [row for row in (precise, sensitive) if row is not None])
+
+
+def worth(best: Mapping[str, Any]) -> bool:
+    """Whether a confidence can be recommended at all; `best` as in the evaluation's file."""
+    return bool(best.get("f1", 0.0) >= WORTH)
 
 
 def reaching(name: str, wanted: str, other: str, points: Iterable[Row], best: Row) -> Row | None:

@@ -5,28 +5,33 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
 from app import notify
+from app.config import settings
 from app.database import writing
 from app.errors import Conflict, IllegalTransition
 from app.extensions import db, socketio
-from app.models import Test, Training, TrainingStatus, now
-from app.services.idempotency import Answer, Asked
+from app.models import PredictionRun, Test, Training, TrainingStatus, now
+from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import present
-from app.services.trainer.base import TrainingBase, missing
-from app.services.trainer.ending import finish
 from app.services.trainer.messages import Message, message, status_message
+from app.services.trainer.run_endings import end_work
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import change
+from app.services.trainer.writer import TrainingWriter
 
 logger = logging.getLogger("yolo.training")
 
 UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
 
 
-class TrainingTrash(TrainingBase):
-    """Deleting and bringing back."""
+class TrainingTrash:
+    """Deletes trainings and brings them back."""
+
+    def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
+        self.store, self.writer = store, writer
 
     def delete(self, training_id: int) -> dict[str, Any]:
         """Move it to the trash; what waits or is paused is cancelled. Done twice, it is the same.
@@ -36,21 +41,22 @@ class TrainingTrash(TrainingBase):
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+            row = self.store.locked_even_deleted(session, training_id)
             messages = []
             if row.deleted_at is None:
                 if row.status == TrainingStatus.RUNNING:
                     raise IllegalTransition(row.status, "deleted", _("Stop the run first."))
                 if not TrainingStatus(row.status).ended:
-                    messages.append(cancel(row, self.folder(training_id)))
+                    messages.append(cancel(row, self.store.folder(training_id)))
                 row.deleted_at = now()
+                end_work(training_id)
                 messages.append(status_message(row))
-            until = row.deleted_at + timedelta(days=current_app.config["TRASH_DAYS"])
+            until = row.deleted_at + timedelta(days=settings().TRASH_DAYS)
             return {"message": _("In the trash"), "training_id": training_id, "until": until}, messages
 
-        return self.change(None, work)
+        return self.writer.write(None, work)
 
-    def restore(self, training_id: int, asked: Asked | None = None) -> Answer:
+    def restore(self, training_id: int, key: RequestKey | None = None) -> Answer:
         """Take it out of the trash, as it was.
 
         Raises:
@@ -58,14 +64,14 @@ class TrainingTrash(TrainingBase):
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
-            row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+            row = self.store.locked_even_deleted(session, training_id)
             if row.deleted_at is None:
                 raise Conflict(_("This run isn't in the trash."), members={"current": row.status})
             row.deleted_at = None
             answer = {"message": _("Restored"), "training_id": training_id, "status": row.status}
             return answer, [status_message(row)]
 
-        return self.change(asked, work)
+        return self.writer.write(key, work)
 
     def delete_for_good(self, training_id: int) -> dict[str, Any]:
         """Remove a training that is in the trash, with its files and tests.
@@ -94,22 +100,25 @@ class TrainingTrash(TrainingBase):
         taken: list[tuple[Path, Path]] = []
         try:
             with writing() as session:
-                row = session.get(Training, training_id, with_for_update=True) or gone(training_id)
+                row = self.store.locked_even_deleted(session, training_id)
                 if row.deleted_at is None:
                     raise Conflict(_("Move the run to the trash first."), members={"current": row.status})
                 refuse_if_needed(session, training_id)
                 tests = session.scalars(select(Test.id).where(Test.training_id == training_id)).all()
-                folders = [self.folder(training_id), *map(self.storage.test_dir, tests)]
+                mine = select(PredictionRun.id).where(PredictionRun.training_id == training_id)
+                storage, predictions = self.store.storage, session.scalars(mine).all()
+                folders = [self.store.folder(training_id), *map(storage.test_dir, tests)]
+                folders += map(storage.prediction_dir, predictions)
                 session.execute(delete(Training).where(Training.id == training_id))  # its rows cascade
                 # Renames, here so that a new row which gets this id cannot meet the old files.
-                taken += [(folder, moved) for folder in folders if (moved := self.storage.move_to_tmp(folder))]
+                taken += [(folder, moved) for folder in folders if (moved := self.store.storage.move_to_tmp(folder))]
         except BaseException:
             for folder, moved in taken:
                 moved.rename(folder)
             raise
         logger.info("training %s deleted for good", training_id)
         notify.to_training("training_deleted", training_id, {})
-        socketio.start_background_task(self.storage.remove_all, [moved for _folder, moved in taken])
+        socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in taken])
 
 
 def refuse_if_needed(session: Any, training_id: int) -> None:
@@ -120,18 +129,17 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
     unfinished = select(Training).where(Training.status.in_(UNFINISHED))
     for other in session.scalars(unfinished):
         if other.start.get("training_id") == training_id:
-            raise Conflict(_("The run “%(name)s” uses the weights of this run as initial weights. Wait until it "
-                             "ends.",
-                             name=other.name))  # fmt: skip
-
-
-def gone(training_id: int) -> Training:
-    raise missing(training_id)
+            raise Conflict(
+                _(
+                    "The run “%(name)s” uses the weights of this run as initial weights. Wait until it ends.",
+                    name=other.name,
+                )
+            )
 
 
 def cancel(row: Training, folder: Path) -> Message:
     """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
     found = present.weights(folder)
-    finish(row, TrainingStatus.CANCELLED, now(), found.relative_to(folder).as_posix() if found else None)
-    row.stop_requested, row.waiting_for, row.pause_reason = True, None, None
+    path = f"models/{row.id}/{found.relative_to(folder).as_posix()}" if found else None
+    change(row, TrainingStatus.CANCELLED, model_path=path)
     return message("training_cancelled", row, downloadable=found is not None)

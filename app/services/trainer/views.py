@@ -3,6 +3,8 @@
 Names in addresses are checked against what such files are called; nothing else of the folder can be asked for.
 """
 
+import json
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,18 @@ from flask_babel import gettext as _
 from app.core.natural import natural_key
 from app.errors import NotFound
 from app.models import TrainingStatus
-from app.services.storage.damaged import damaged_in, set_file_aside
-from app.services.trainer.base import TrainingBase
+from app.services.storage.damaged import damaged_in, remove_copies, set_file_aside
+from app.services.storage.unpack import put_text
 from app.services.trainer.documents import check_evaluation, check_preview, check_previews, document
+from app.services.trainer.store import TrainingStore
 from app.services.trainer.thresholds import thresholds
 from app.services.trainer.verdict.facts import facts_of
 from app.services.trainer.verdict.judge import judge
 from app.services.trainer.verdict.texts import written
 
+logger = logging.getLogger("yolo.trainer")
+
+INDEX, COPY = "index.json", "index-copy.json"  # of previews, as app/worker/previews.py writes them
 CURVES = r"(?:Box|Mask|Pose)?(?:P|R|F1|PR)_curve\.png"
 KINDS = {  # in the order that they are shown
     "results": r"results\.png",
@@ -33,17 +39,19 @@ KINDS = {  # in the order that they are shown
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8")  # how they begin
 
 
-class TrainingViews(TrainingBase):
+class TrainingViews:
     """Finds what there is to see."""
+
+    def __init__(self, store: TrainingStore) -> None:
+        self.store = store
 
     def previews(self, training_id: int) -> dict[str, Any]:
         """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none.
 
         What was found after the newest epoch is in it: a page that is open asks once an epoch, not twice.
         """
-        self._row(training_id)
-        folder = self.folder(training_id) / "previews"
-        index = document(folder / "index.json", check_previews) or {"images": []}
+        folder = self.store.existing_folder(training_id) / "previews"
+        index = previews_index(folder) or {"images": []}
         place = f"/api/trainings/{training_id}/previews/images"
         for number, image in enumerate(index["images"]):
             image["url"] = f"{place}/{number}"
@@ -57,14 +65,15 @@ class TrainingViews(TrainingBase):
         Raises:
             NotFound: no such training, or the epoch is not kept.
         """
-        self._row(training_id)
-        path = self.folder(training_id) / "previews" / f"epoch-{epoch}.json"
+        path = self.store.existing_folder(training_id) / "previews" / f"epoch-{epoch}.json"
         document(path, check_preview)  # set aside where it is damaged
-        return there(path, _("The predictions of this epoch aren't stored. Request the list of available epochs."))
+        return require_file(
+            path, _("The predictions of this epoch aren't stored. Request the list of available epochs.")
+        )
 
     def preview_image(self, training_id: int, number: int) -> Path:
-        self._row(training_id)
-        return there(self.folder(training_id) / "previews" / f"image-{number}.jpg", _("This image doesn't exist."))
+        folder = self.store.existing_folder(training_id) / "previews"
+        return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def verdict(self, training_id: int) -> dict[str, Any]:
         """As VerdictOut takes it, of a training that has ended.
@@ -72,10 +81,10 @@ class TrainingViews(TrainingBase):
         Raises:
             NotFound: no such training, or it has not ended.
         """
-        row = self._row(training_id)
+        row = self.store.row(training_id)
         if not TrainingStatus(row.status).ended:
             raise NotFound(_("There is no verdict yet: it is given when the run has ended."))
-        return written(judge(facts_of(row, self.folder(training_id))))
+        return written(judge(facts_of(row, self.store.folder(training_id))))
 
     def evaluation(self, training_id: int) -> dict[str, Any]:
         """As EvaluationOut takes it.
@@ -83,8 +92,7 @@ class TrainingViews(TrainingBase):
         Raises:
             NotFound: no such training, or its final validation is still to come.
         """
-        self._row(training_id)
-        found = document(self.folder(training_id) / "evaluation" / "evaluation.json", check_evaluation)
+        found = document(self.store.existing_folder(training_id) / "evaluation" / "evaluation.json", check_evaluation)
         if found is None:
             raise NotFound(_("No evaluation yet: it is created when a run ends."))
         found["thresholds"] = thresholds(found)
@@ -93,20 +101,20 @@ class TrainingViews(TrainingBase):
         return found
 
     def evaluation_image(self, training_id: int, number: int) -> Path:
-        self._row(training_id)
-        return there(self.folder(training_id) / "evaluation" / f"image-{number}.jpg", _("This image doesn't exist."))
+        folder = self.store.existing_folder(training_id) / "evaluation"
+        return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
     def run_files(self, training_id: int) -> dict[str, Any]:
         """ultralytics' plots, as RunFilesOut takes them."""
-        self._row(training_id)
-        place = self.folder(training_id) / "run"
+        folder = self.store.existing_folder(training_id)
+        place = folder / "run"
         pictures = [path for path in place.glob("*.*g") if path.is_file() and not path.is_symlink()]
         found = [(kind_of(path.name), path) for path in pictures]
         order = list(KINDS)
         shown = sorted(((order.index(kind), natural_key(path.name), kind, path) for kind, path in found if kind))
         return {
-            "evaluation": (self.folder(training_id) / "evaluation" / "evaluation.json").is_file(),
-            "damaged": damaged_in(self.folder(training_id) / name for name in ("", "run", "previews", "evaluation")),
+            "evaluation": (folder / "evaluation" / "evaluation.json").is_file(),
+            "damaged": damaged_in(folder / name for name in ("", "run", "previews", "evaluation")),
             "files": [
                 {
                     "name": path.name,
@@ -124,17 +132,46 @@ class TrainingViews(TrainingBase):
         Raises:
             NotFound: no such training, no such file, or one that is not for looking at.
         """
-        self._row(training_id)
+        folder = self.store.existing_folder(training_id)
         if kind_of(name) is None:
             raise NotFound(_("This image doesn't exist."))
-        return there(self.folder(training_id) / "run" / name, _("This image doesn't exist."))
+        return require_file(folder / "run" / name, _("This image doesn't exist."))
+
+
+def previews_index(folder: Path) -> dict[str, Any] | None:
+    """`index.json`; from its copy, and made anew of that, where it is damaged or gone."""
+    path = folder / INDEX
+    index = document(path, check_previews)
+    if index is not None or (copy := document(folder / COPY, check_previews)) is None:
+        return index
+    put_anew(path, copy)
+    return copy
+
+
+def copy_index(folder: Path) -> bool:
+    """Have `index.json` copied where it has no copy: of a run of an older version, or one that was damaged; whether it
+    is now."""
+    if (folder / COPY).exists() or (index := document(folder / INDEX, check_previews)) is None:
+        return False
+    return put_anew(folder / COPY, index)
+
+
+def put_anew(path: Path, index: dict[str, Any]) -> bool:
+    try:
+        put_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
+        remove_copies(path)
+        logger.info("%s was made anew", path)
+    except OSError as error:  # the next one tries again
+        logger.warning("%s can't be made anew: %s", path, error)
+        return False
+    return True
 
 
 def kind_of(name: str) -> str | None:
     return next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, name, re.ASCII)), None)
 
 
-def there(path: Path, otherwise: str) -> Path:
+def require_file(path: Path, otherwise: str) -> Path:
     """
     Raises:
         NotFound: there is no such file, or it is a picture that no browser could show.

@@ -3,12 +3,26 @@
 from datetime import datetime
 from typing import Any
 
-from flask_babel import format_datetime, format_decimal, ngettext
+from flask_babel import format_datetime, format_decimal
 from flask_babel import gettext as _
 
+from app.i18n import ngettext
 from app.models import Training, TrainingStatus
 
 GB = 2**30  # as the pages and the settings count them
+
+
+def queue_order() -> tuple[Any, ...]:
+    """The order in which trainings leave the queue."""
+    return Training.priority.desc(), Training.position, Training.id
+
+
+def for_trainings(reason: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What its job waits for, as trainings tell it: {"code", ...}; see `reason`."""
+    if reason is None or reason["code"] != "device":
+        return reason
+    of_training = reason["type"] == "training"
+    return {"code": "device"} | ({"training_id": reason["id"]} if of_training else {})
 
 
 def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
@@ -29,19 +43,26 @@ def reason(told: dict[str, Any]) -> str:
     """The sentence of a `waiting_for`; its code where this version has none."""
     try:
         match told["code"]:
+            case "device" if "training_id" not in told:
+                return _("Waiting for the device.")
             case "device":
                 return _("Waiting for the device, in use by “%(name)s”.", name=told["name"])
             case "missing_device":
-                return _("This machine doesn't have the device %(device)s. Clone the run and choose another one.",
-                         device=told["device"])  # fmt: skip
+                return _(
+                    "This machine doesn't have the device %(device)s. Clone the run and choose another one.",
+                    device=told["device"],
+                )
             case "turn":
                 return turn(told["ahead"])
             case "schedule":
                 until = format_datetime(datetime.fromisoformat(told["until"]), "d MMM y, HH:mm")
                 return _("Scheduled to start at %(time)s (UTC).", time=until)
             case "disk":
-                return _("Waiting for disk space: %(free)s GB free, %(needed)s GB needed.",
-                         free=gigabytes(told["free"]), needed=gigabytes(told["needed"]))  # fmt: skip
+                return _(
+                    "Waiting for disk space: %(free)s GB free, %(needed)s GB needed.",
+                    free=gigabytes(told["free"]),
+                    needed=gigabytes(told["needed"]),
+                )
     except (KeyError, ValueError, TypeError):
         pass
     return str(told.get("code"))
@@ -50,14 +71,14 @@ def reason(told: dict[str, Any]) -> str:
 def turn(ahead: int) -> str:
     if not ahead:
         return _("Next in the queue.")
-    return ngettext("Queued: %(num)d run ahead.", "Queued: %(num)d runs ahead.", ahead)
+    return ngettext("Queued: %(num)s run ahead.", "Queued: %(num)s runs ahead.", ahead)
 
 
 def gigabytes(size: float) -> str:
     return format_decimal(round(size / GB, 1))
 
 
-def allowed(row: Training, epochs: set[int]) -> list[str]:
+def allowed_actions(row: Training, epochs: set[int]) -> list[str]:
     """The actions that make sense now; `epochs` are those of its resumable checkpoints."""
     if row.deleted_at is not None:
         return ["restore", "delete"]

@@ -1,8 +1,8 @@
 """UploadService: uploads that can be resumed (tus 1.0), from the first byte to the dataset.
 
 The state is on the disk, below data/uploads/{id}/ (see state.py), so that it survives a kill -9 without a table. When
-the last byte is there, the dataset is created in the background: the answer to the last chunk does not wait for it,
-and `state` says what came of it.
+the last byte is there, the dataset is created in the background (completion.py): the answer to the last chunk does not
+wait for it, and `state` says what came of it.
 """
 
 import logging
@@ -13,30 +13,32 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, current_app
-from flask_babel import get_locale, ngettext
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
-from app.database import patiently, refuse_writes
+from app.access.principal import Principal, current_account_id
+from app.config import settings
+from app.core.roles import Role
+from app.database import refuse_writes
 from app.errors import BadUpload, Conflict, Gone, NotFound, TooLarge, Unprocessable, flatten
-from app.extensions import db, socketio
-from app.models import IdempotencyKey, now
+from app.i18n import ngettext
+from app.models import now
 from app.schemas import UploadMetadata
-from app.services.datasets import DatasetService
-from app.services.idempotency import Asked
+from app.services.datasets.archive_texts import by_name as kind_of
+from app.services.datasets.importing import DatasetCreation
+from app.services.quotas import Quotas
 from app.services.storage import StorageService
-from app.services.storage.kinds import by_name as kind_of
+from app.services.uploads.completion import Completion
 from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
-from app.services.uploads.state import CHECKING, DONE, FAILED, KEPT, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, KEPT, RECEIVING, Shelf, Upload
 from app.texts import size
 from app.threads import off_loop
 
 logger = logging.getLogger("yolo.uploads")
 
 UNFIT_IN_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
 
 
 class UploadService:
@@ -44,13 +46,15 @@ class UploadService:
 
     Args:
         storage: whose `uploads` folder they are in, and whose disk they fill.
-        datasets: what a whole file becomes.
+        creation: makes datasets of whole files.
     """
 
-    def __init__(self, storage: StorageService, datasets: DatasetService) -> None:
-        self.storage, self.datasets = storage, datasets
+    def __init__(self, storage: StorageService, creation: DatasetCreation) -> None:
+        self.storage, self.creation = storage, creation
         self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
         self.writers = Writers()
+        self.quotas = Quotas(self.shelf)
+        self.completion = Completion(creation, self.shelf)
 
     def create(self, length: int, header: str) -> Upload:
         """Make room for a file; what can be refused before its bytes come is refused here.
@@ -60,27 +64,42 @@ class UploadService:
             header: Upload-Metadata.
 
         Raises:
-            TooLarge: over MAX_RESUMABLE_SIZE. NoSpace: it would fill the disk.
+            TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's. NoSpace: it would fill the disk.
+            Conflict: the person has too many.
             BadUpload, Unprocessable: its metadata.
         """
-        limit = current_app.config["MAX_RESUMABLE_SIZE"]
+        limit = settings().MAX_RESUMABLE_SIZE
         if length > limit:
-            raise TooLarge(_("The file has %(file_size)s; the limit is %(limit_size)s (MAX_RESUMABLE_SIZE).",
-                             file_size=size(length), limit_size=size(limit)))  # fmt: skip
+            raise TooLarge(
+                _(
+                    "The file has %(file_size)s; the limit is %(limit_size)s (MAX_RESUMABLE_SIZE).",
+                    file_size=size(length),
+                    limit_size=size(limit),
+                )
+            )
         metadata = parse_metadata(header)
         if "filename" in metadata:
             metadata["filename"] = plain_name(metadata["filename"])
         form = checked_form(metadata)
         # What others have only announced takes no disk: each chunk is checked as it comes.
-        self.storage.check_space(length, current_app.config["MIN_FREE_DISK"])
+        self.storage.check_space(length, settings().MIN_FREE_DISK)
+        owner = current_account_id()
+        self.quotas.check_datasets(owner, length)
         upload = Upload(
-            self.shelf.folder / uuid.uuid4().hex, length, metadata, form, str(get_locale()), now().isoformat(),
+            self.shelf.folder / uuid.uuid4().hex,
+            length,
+            metadata,
+            form,
+            str(get_locale()),
+            now().isoformat(),
             header=header,
-        )  # fmt: skip
-        off_loop(self.shelf.add, upload)
+            created_by=owner,
+        )
+        with self.quotas.for_upload(owner, length):
+            off_loop(self.shelf.add, upload)
         logger.info("upload %s: %s, %d bytes", upload.id, upload.filename, length)
         if length == 0:
-            self.complete(upload)
+            self.completion.begin(upload)
         return upload
 
     def find(self, upload_id: str) -> Upload:
@@ -91,9 +110,13 @@ class UploadService:
         """
         upload = self.shelf.find(upload_id)
         if upload.state == RECEIVING and upload.expires() < now():
-            raise Gone(ngettext("This upload has expired after %(num)d day without data. Upload the file again.",
-                                "This upload has expired after %(num)d days without data. Upload the file again.",
-                                KEPT.days))  # fmt: skip
+            raise Gone(
+                ngettext(
+                    "This upload has expired after %(num)s day without data. Upload the file again.",
+                    "This upload has expired after %(num)s days without data. Upload the file again.",
+                    KEPT.days,
+                )
+            )
         return upload
 
     def offset(self, upload: Upload) -> int:
@@ -125,15 +148,15 @@ class UploadService:
             if length is not None and at + length > upload.length:
                 raise too_large()
             if upload.state == RECEIVING and length != 0:
-                self.storage.check_space(length or 0, current_app.config["MIN_FREE_DISK"])
+                self.storage.check_space(length or 0, settings().MIN_FREE_DISK)
                 if checksum:
                     off_loop(upload.mark_unverified, at)
                 if length is not None and upload.length - at <= 2 * length:  # this chunk or the next is the last
-                    self.datasets.expect(length)
+                    self.creation.expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 off_loop(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
-                self.complete(upload)
+                self.completion.begin(upload)
         return upload, at
 
     def terminate(self, upload_id: str) -> None:
@@ -148,71 +171,11 @@ class UploadService:
             raise Conflict(_("The file is complete and its dataset is being created. Delete the dataset afterwards."))
         off_loop(self.shelf.remove, upload)
 
-    def complete(self, upload: Upload) -> None:
-        """All bytes are on the disk: write that down, and create the dataset beside the requests."""
-        upload.state, upload.problem = CHECKING, None
-        off_loop(upload.save)
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        socketio.start_background_task(self.create_dataset, app, upload)
-
-    def create_dataset(self, app: Flask, upload: Upload) -> None:
-        """The background task of a complete upload: one dataset or one problem, however often it is begun.
-
-        It runs as a request of the client's, so that a refusal is what a plain POST would have been answered.
-        """
-        language = {"Accept-Language": upload.locale.replace("_", "-")}
-        with app.test_request_context(f"/api/uploads/{upload.id}", headers=language):
-            self.attempt(app, upload)
-            patiently(lambda: save_if_there(upload))
-            if not upload.retriable():
-                off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
-        logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
-
-    def attempt(self, app: Flask, upload: Upload) -> None:
-        """Set `dataset_id` or `problem`. A busy database is given a few seconds."""
-        for left in range(ATTEMPTS - 1, -1, -1):
-            try:
-                upload.dataset_id = self.dataset_of(upload) or self.import_file(upload)
-                upload.state = DONE
-                return
-            except Exception as error:
-                db.session.rollback()
-                problem = app.make_response(app.handle_user_exception(error)).get_json()
-            if problem["status"] != 503 or not left:
-                break
-            socketio.sleep(AGAIN_S)
-        upload.state, upload.problem = FAILED, problem
-
-    def import_file(self, upload: Upload) -> int:
-        """The id of the new dataset, made from the file where it lies: nothing is copied."""
-        with open(upload.bin, "rb") as file:
-            return self.datasets.create(file, upload.filename, **upload.form, asked=key_of(upload)).id
-
-    def dataset_of(self, upload: Upload) -> int | None:
-        """The dataset that this upload became before the server was killed: its key was committed with the row."""
-        asked = key_of(upload)
-        found = db.session.get(IdempotencyKey, (asked.key, asked.scope))
-        return found.answer["dataset_id"] if found else None
-
-    def reconcile(self) -> None:
-        """At start: whole files whose dataset is not known yet are gone on with."""
-        for upload in self.shelf.all():
-            try:
-                self.pick_up(upload)
-            except Exception:  # one whose files are damaged stops no start
-                logger.exception("upload %s cannot be gone on with", upload.id)
-
-    def pick_up(self, upload: Upload) -> None:
-        mark = upload.unverified() is not None
-        if upload.state == CHECKING or (upload.state == RECEIVING and not mark and upload.size() == upload.length):
-            upload.received()
-            self.complete(upload)
-
     def remove_expired(self, time: datetime) -> int:
         """For the janitor: uploads that had their last byte too long ago; how many."""
         count = 0
-        for upload in self.shelf.all():
-            if upload.state != CHECKING and not self.writers.busy(upload.id) and upload.expires() < time:
+        for upload in self.shelf.unchanged_since(time - KEPT):
+            if upload.state != CHECKING and not self.writers.busy(upload.id):
                 off_loop(self.shelf.remove, upload)
                 count += 1
         for folder in self.shelf.without_record((time - KEPT).timestamp()):
@@ -220,9 +183,17 @@ class UploadService:
             count += 1
         return count
 
-    def page(self, page: int, per_page: int) -> dict[str, Any]:
-        """A page of the uploads that are here, for schemas.UploadPage; those of other pages are not read."""
-        ids = self.shelf.newest_first()
+    def page(
+        self, page: int, per_page: int, unfinished: bool = False, principal: Principal | None = None
+    ) -> dict[str, Any]:
+        """A page of the uploads that are here, for schemas.UploadPage; those of other pages are not read.
+
+        Args:
+            principal: only those that are theirs; None: all.
+        """
+        ids = self.shelf.newest_first(unfinished)
+        if principal is not None and principal.role != Role.ADMIN:
+            ids = [upload_id for upload_id in ids if self.is_of(principal, upload_id)]
         shown = []
         for upload_id in ids[(page - 1) * per_page : page * per_page]:
             try:
@@ -232,18 +203,27 @@ class UploadService:
         pages = -(-len(ids) // per_page)
         return {"uploads": shown, "total": len(ids), "page": page, "per_page": per_page, "pages": pages}
 
+    def is_of(self, principal: Principal, upload_id: str) -> bool:
+        try:
+            return principal.owns(self.shelf.find(upload_id).created_by)
+        except NotFound:  # removed meanwhile
+            return False
+
     def view(self, upload: Upload) -> dict[str, Any]:
         """An upload for schemas.UploadOut."""
         return {
-            "id": upload.id, "state": upload.state, "filename": upload.filename, "name": upload.form["name"],
-            "length": upload.length, "offset": upload.size(), "created_at": datetime.fromisoformat(upload.created_at),
-            "expires_at": upload.expires(), "dataset_id": upload.dataset_id, "problem": upload.problem,
+            "id": upload.id,
+            "state": upload.state,
+            "filename": upload.filename,
+            "name": upload.form["name"],
+            "length": upload.length,
+            "offset": upload.size(),
+            "created_at": datetime.fromisoformat(upload.created_at),
+            "expires_at": upload.expires(),
+            "dataset_id": upload.dataset_id,
+            "problem": upload.problem,
             "retriable": upload.retriable(),
-        }  # fmt: skip
-
-
-def key_of(upload: Upload) -> Asked:
-    return Asked(upload.id, "upload", "")
+        }
 
 
 def plain_name(filename: str) -> str:
@@ -269,11 +249,3 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
         fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
     return form
-
-
-def save_if_there(upload: Upload) -> None:
-    """Write down what became of an upload, unless it was removed meanwhile."""
-    try:
-        off_loop(upload.save)
-    except FileNotFoundError:
-        logger.info("upload %s was removed", upload.id)

@@ -46,6 +46,7 @@ class Upload:
     dataset_id: int | None = None
     problem: dict[str, Any] | None = None
     header: str = field(default="")  # Upload-Metadata, which HEAD returns as it came
+    created_by: int | None = None  # the account of who sends it; None: the owner of the installation
 
     @property
     def id(self) -> str:
@@ -102,8 +103,7 @@ class Upload:
 
     def expires(self) -> datetime:
         """When the janitor may remove it."""
-        changed = max(changed_at(self.folder / "info.json"), changed_at(self.bin))
-        return datetime.fromtimestamp(changed, UTC) + KEPT
+        return datetime.fromtimestamp(last_change(self.folder), UTC) + KEPT
 
     def save(self) -> None:
         """Put info.json on the disk: the new one or the old one, never half of it."""
@@ -129,9 +129,10 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         "dataset_id": int,
         "problem": dict,
         "header": str,
+        "created_by": int,
     }
     for name, kind in kinds.items():
-        absent = name not in known or (known[name] is None and name in {"dataset_id", "problem"})
+        absent = name not in known or (known[name] is None and name in {"dataset_id", "problem", "created_by"})
         if not absent and not isinstance(known[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
     if not all(isinstance(text, str) for text in known["metadata"].values()) or "name" not in known["form"]:
@@ -142,6 +143,11 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
 
 def is_id(name: str) -> bool:
     return ID.fullmatch(name) is not None
+
+
+def last_change(folder: Path) -> float:
+    """Of an upload's record or bytes, in seconds since the epoch."""
+    return max(changed_at(folder / "info.json"), changed_at(folder / "bin"))
 
 
 def changed_at(path: Path) -> float:
@@ -196,11 +202,13 @@ class Shelf:
             return Upload(folder=folder, **checked(json.loads((folder / "info.json").read_bytes())))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             set_file_aside(folder / "info.json", error)
-            raise NotFound(_("The record of upload %(id)s was damaged and was moved away. Upload the file again.",
-                             id=upload_id)) from error  # fmt: skip
+            raise NotFound(
+                _("The record of upload %(id)s was damaged and was moved away. Upload the file again.", id=upload_id)
+            ) from error
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(_("Upload %(id)s doesn't exist. It may have expired. Upload the file again.",
-                             id=upload_id[:40])) from None  # fmt: skip
+            raise NotFound(
+                _("Upload %(id)s doesn't exist. It may have expired. Upload the file again.", id=upload_id[:40])
+            ) from None
 
     def all(self) -> Iterator[Upload]:
         for path in sorted(self.folder.iterdir()):
@@ -215,11 +223,25 @@ class Shelf:
             if ID.fullmatch(path.name) and not (path / "info.json").exists() and changed_at(path) < before:
                 yield path
 
-    def newest_first(self) -> list[str]:
-        """The ids of all uploads by their last change; only names and times are looked at, no upload is read."""
+    def newest_first(self, unfinished: bool = False) -> list[str]:
+        """The ids of uploads by their last change; only names and times are looked at, no upload is read.
+
+        Args:
+            unfinished: only those that keep their bytes, to go on or to be tried again.
+        """
         with os.scandir(self.folder) as entries:
             known = [(entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in entries if is_id(entry.name)]
-        return [name for _, name in sorted(known, reverse=True)]
+        names = [name for _, name in sorted(known, reverse=True)]
+        return [name for name in names if (self.folder / name / "bin").exists()] if unfinished else names
+
+    def unchanged_since(self, before: datetime) -> Iterator[Upload]:
+        """Uploads that had their last byte before then; only these are read, of the others only the times are seen."""
+        for path in sorted(self.folder.iterdir()):
+            if is_id(path.name) and last_change(path) < before.timestamp():
+                try:
+                    yield self.find(path.name)
+                except NotFound:  # removed meanwhile, or its record is damaged
+                    continue
 
     def remove(self, upload: Upload) -> None:
         """Out of sight by one rename, then deleted. 2 GB take a while: not for eventlet's loop."""

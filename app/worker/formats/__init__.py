@@ -7,67 +7,44 @@ Everything here is from an untrusted file: no name leads out of the folder, no e
 what cannot be used is a finding or `Refused`.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from app.worker.formats import (
-    coco,
-    createml,
-    cvat,
-    darwin,
-    datumaro,
-    folders,
-    jsonstream,
-    label_studio,
-    labelme,
-    masks,
-    ndjson,
-    supervisely,
-    table,
-    via,
-    voc,
-    yolo,
-)
-from app.worker.formats.merge import merge
-from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision
+from app.core.readings import QUESTION_OF
+from app.core.report import Decision
+from app.worker.formats import file_encoding, jsonstream, yolo
+from app.worker.formats.layout import NO_LABELS
+from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Row, Source, decision
 from app.worker.formats.paths import folder_of, shown
-from app.worker.formats.sizes import Shown
-from app.worker.formats.sniff import annotation_files, looks_like_labels
+from app.worker.formats.readers import CLASS_TABLE, READERS, module_of
+from app.worker.formats.sizes import DisplayedSize
 from app.worker.formats.tree import Tree
 
 __all__ = [
-    "Found",
+    "DetectedDataset",
+    "DisplayedSize",
     "Item",
     "Options",
     "Refused",
     "Row",
-    "Shown",
     "Source",
     "choose",
     "decision",
     "detect",
-    "disputed",
+    "disputed_sizes",
     "read",
 ]
 
-READERS: dict[str, Callable[[Tree, Found, Options], Source]] = {
-    "yolo": yolo.read, "darknet": yolo.read, "cvat-yolo": yolo.read, "coco": coco.read, "voc": voc.read,
-    "cvat": cvat.read, "labelme": labelme.read, "createml": createml.read, "csv": table.read,
-    "label-studio": label_studio.read, "supervisely": supervisely.read, "darwin": darwin.read, "via": via.read,
-    "datumaro": datumaro.read, "labelbox": ndjson.read_labelbox, "ultralytics": ndjson.read_ultralytics,
-    "masks": masks.read, "folders": folders.read,
-}  # fmt: skip
-DETECTORS = {
-    "coco": coco.detect, "voc": voc.detect, "cvat": cvat.detect, "labelme": labelme.detect,
-    "createml": createml.detect, "csv": table.detect, "label-studio": label_studio.detect,
-    "supervisely": supervisely.detect, "darwin": darwin.detect, "via": via.detect, "datumaro": datumaro.detect,
-    "labelbox": ndjson.detect_labelbox, "ultralytics": ndjson.detect_ultralytics,
-}  # fmt: skip
-LABEL_FILES = frozenset({"yolo", "darknet", "cvat-yolo", "folders"})  # no pixels in them
+LABEL_FILES = frozenset({"yolo", "darknet", "cvat-yolo", "folders", "csv-classes"})  # no pixels in them
 LISTED = 20
+LOOKED_AT = 300  # texts beside images, the largest: what has the boxes of all is no small one
+HEAD = 16 * 1024  # bytes of a text
+COORDINATES = 4
+NUMBERS = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
 
-def detect(folder: Path, task: str = "auto") -> list[Found]:
+def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
     """The datasets below a folder: complete ones first, then the outermost, then the largest.
 
     Raises:
@@ -75,30 +52,58 @@ def detect(folder: Path, task: str = "auto") -> list[Found]:
     """
     tree = Tree(folder)
     annotations: dict[str, list[str]] = {}
-    found = folders.detect(tree, task) if task == "classify" else []
-    if task != "classify":
+    if task == "classify":
+        found = module_of("folders").detect(tree, task) or READERS[CLASS_TABLE].detect(tree, class_tables(tree))
+    else:
         found = yolo.detect(tree)
         annotations = annotation_files(tree)
         for kind, paths in annotations.items():
-            found += DETECTORS[kind](tree, paths) if kind in DETECTORS else []
+            found += READERS[kind].detect(tree, paths) if is_sniffed(kind) else []
         if not any(item.complete for item in found):
-            found += masks.detect(tree)
+            found += module_of("masks").detect(tree)
         if task == "auto" and not any(item.complete for item in found):
             refuse_unread(tree, annotations.get("", []))
-            found = [item for item in folders.detect(tree, task) if folders.enough(item)]
+            folders = module_of("folders")
+            found = [item for item in folders.detect(tree, task) if folders.has_two_classes(item)]
+            found = found or READERS[CLASS_TABLE].detect(tree, annotations.get(CLASS_TABLE, []))
     found.sort(key=rank)
     if not found or not found[0].complete:
         for path in [path for path in annotations.get("broken", []) if path in tree["json"]]:
-            for _ in jsonstream.walk(tree.path(path), path, {"images", "annotations"}):
+            for _ in jsonstream.walk(tree, path, {"images", "annotations"}):
                 pass  # it raises what is wrong with the file
+        texts = [path for path in tree["text"] if not NO_LABELS.fullmatch(path.rpartition("/")[2])]
+        if task != "classify" and 2 * len(texts) >= len(tree["image"]):  # fewer hold those of several images
+            yolo.refuse_unpaired(tree, tree["image"], texts)
+        if photographs(tree) and (texts := tables_in(tree)):
+            raise Refused("labels_unread", files=", ".join(map(shown, texts[:LISTED])), count=len(texts))
+        about = [path for path in annotations.get("", []) if module_of("sniff").names_images(tree, path)]
+        if about:
+            raise Refused("labels_unread", files=", ".join(map(shown, about[:LISTED])), count=len(about))
         if not annotations and photographs(tree):
             raise Refused("no_labels", images=len(tree["image"]))
         raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
-    roots = {item.root for item in found if item.complete and item.format in {*DETECTORS, "masks"}}
+    roots = {item.root for item in found if item.complete and (is_sniffed(item.format) or item.format == "masks")}
     found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
         item.others = found
     return found
+
+
+def annotation_files(tree: Tree) -> dict[str, list[str]]:
+    """The annotation files by format, see sniff.py."""
+    if not any(tree[kind] for kind in ("xml", "json", "csv", "ndjson")):
+        return {}
+    return module_of("sniff").annotation_files(tree)  # type: ignore[no-any-return]
+
+
+def is_sniffed(kind: str) -> bool:
+    """Whether it is a format that is known by its annotation files."""
+    return kind in READERS and READERS[kind].sniffed
+
+
+def class_tables(tree: Tree) -> list[str]:
+    """The tables that give each image its class."""
+    return [path for path in tree["csv"] if module_of("class_table").is_table(tree, path)]
 
 
 def photographs(tree: Tree) -> bool:
@@ -107,18 +112,33 @@ def photographs(tree: Tree) -> bool:
     return bool(tree["image"]) and not any(PurePosixPath(path).stem in texts for path in tree["image"])
 
 
+def tables_in(tree: Tree) -> list[str]:
+    """The texts with rows of numbers."""
+    largest = sorted(tree["text"], key=tree.size, reverse=True)[:LOOKED_AT]
+    return sorted(path for path in largest if is_table(tree, path))
+
+
+def is_table(tree: Tree, path: str) -> bool:
+    """Whether a text beside images holds rows of numbers: the boxes of all images, as MOT, WIDER FACE and others write
+    them."""
+    with open(tree.path(path), "rb") as file:
+        lines = file.read(HEAD).decode("utf-8", "replace").splitlines()
+    rows = [len(NUMBERS.findall(line)) >= COORDINATES for line in lines if line.strip()]
+    return len(rows) > 1 and 3 * sum(rows) >= len(rows)
+
+
 def refuse_unread(tree: Tree, paths: list[str]) -> None:
     """Labels of a kind that is not read must not become a classification by their images' folders.
 
     Raises:
         Refused: it names the files.
     """
-    labels = [path for path in paths if tree["image"] and looks_like_labels(tree, path)]
+    labels = [path for path in paths if tree["image"] and module_of("sniff").looks_like_labels(tree, path)]
     if labels:
         raise Refused("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
 
 
-def rank(found: Found) -> tuple[bool, int, int, int, str]:
+def rank(found: DetectedDataset) -> tuple[bool, int, int, int, str]:
     """Smallest for the dataset that is meant most likely."""
     depth = len(found.root.split("/")) if found.root else 0
     return not found.complete, depth, -found.images, list(READERS).index(found.format), found.root
@@ -131,7 +151,7 @@ def covered(root: str, roots: set[str]) -> bool:
     return root in roots
 
 
-def choose(found: list[Found], options: Options) -> Found:
+def choose(found: list[DetectedDataset], options: Options) -> DetectedDataset:
     """The dataset that is read: that of `options.root` and `options.format`, else the first.
 
     Raises:
@@ -140,16 +160,17 @@ def choose(found: list[Found], options: Options) -> Found:
     form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
     form = form if colon else options.format or ""
     fitting = [
-        item for item in found
-        if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
-    ]  # fmt: skip
+        item for item in found if (options.root is None or item.root == path.strip("/")) and form in {"", item.format}
+    ]
     if not fitting:
         roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
         raise Refused("no_root", root=shown(options.root or "/"), roots=roots)
     return fitting[0]
 
 
-def read(folder: Path, found: Found, options: Options, pictures: Mapping[str, Shown] | None = None) -> Source:
+def read(
+    folder: Path, found: DetectedDataset, options: Options, pictures: Mapping[str, DisplayedSize] | None = None
+) -> Source:
     """The dataset's images, labels and classes, with every choice and loss on the way; see `Source`.
 
     Args:
@@ -161,16 +182,31 @@ def read(folder: Path, found: Found, options: Options, pictures: Mapping[str, Sh
     tree = Tree(folder, pictures)
     together = [item for item in found.others if item.complete] if options.merge else [found]
     if len(together) > 1:
-        source = merge(tree, together, [READERS[item.format](tree, item, options) for item in together], options)
+        read_ones = [READERS[item.format].read(tree, item, options) for item in together]
+        source = module_of("merge").merge(tree, together, read_ones, options)
     else:
-        source = READERS[found.format](tree, found, options)
-        source.decisions[:0] = not_taken(found)
+        source = READERS[found.format].read(tree, found, options)
+        source.decisions[:0] = ignored_files(found)
+    if not any(answers_encoding(item) for item in source.decisions):
+        paths = [path for item in (together or [found]) for path in texts_of(item)]
+        source.decisions += file_encoding.decisions(
+            ((shown(path), tree.path(path)) for path in paths), tree.encodings, options, source.names
+        )
     if not source.items:
         raise Refused("no_images_found", file=found.where)
     return source
 
 
-def disputed(source: Source, shown: Mapping[str, Shown]) -> dict[str, Shown]:
+def texts_of(found: DetectedDataset) -> list[str]:
+    """The annotation files of a dataset."""
+    return found.hint if is_sniffed(found.format) and isinstance(found.hint, list) else []
+
+
+def answers_encoding(item: Mapping[str, object]) -> bool:
+    return QUESTION_OF.get(str(item.get("reading"))) == "encoding"
+
+
+def disputed_sizes(source: Source, shown: Mapping[str, DisplayedSize]) -> dict[str, DisplayedSize]:
     """The images that are turned by a mark, or not of the size that their annotations say; nothing where all agree.
 
     With these, `read` tells what the annotations' pixels are. YOLO's label files are fractions of the displayed image.
@@ -178,20 +214,28 @@ def disputed(source: Source, shown: Mapping[str, Shown]) -> dict[str, Shown]:
     if source.format in LABEL_FILES:
         return {}
     return {
-        item.image: shown[item.image] for item in source.items
-        if item.image in shown and (shown[item.image].turn > 1 or (item.size or shown[item.image].size)
-                                    != shown[item.image].size)
-    }  # fmt: skip
+        item.image: shown[item.image]
+        for item in source.items
+        if item.image in shown
+        and (shown[item.image].turn > 1 or (item.size or shown[item.image].size) != shown[item.image].size)
+    }
 
 
-def not_taken(found: Found) -> list[dict[str, object]]:
+def ignored_files(found: DetectedDataset) -> list[Decision]:
     """What else the source holds, and how to have it."""
     others = [item for item in found.others if item is not found]
-    decisions = []
+    decisions: list[Decision] = []
     roots = list(dict.fromkeys(item.where for item in others if item.root != found.root))
     if roots:
-        decisions.append(decision("root_chosen", "root", [found.where, *roots[:LISTED]], root=shown(found.where),
-                                  others=", ".join(shown(root) for root in roots[:LISTED])))  # fmt: skip
+        decisions.append(
+            decision(
+                "root_chosen",
+                "root",
+                [found.where, *roots[:LISTED]],
+                root=shown(found.where),
+                others=", ".join(shown(root) for root in roots[:LISTED]),
+            )
+        )
     formats = list(dict.fromkeys(item.format for item in others if item.root == found.root and item.complete))
     if formats:
         choices = [found.format, *formats]

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.core.encodings import TEXTS
-from app.worker.formats import name_files
+from app.worker.formats import class_name_files
+from app.worker.formats.class_name_files import LISTS, YAML_NAMES, rank_yaml
+from app.worker.formats.class_names import MAX_YAML, check_names, keypoints_of, names_from_form, names_of, read_yaml
 from app.worker.formats.model import Decision, Options, Refused, decision
-from app.worker.formats.name_files import LISTS, YAML_NAMES, rank_yaml
-from app.worker.formats.names import MAX_YAML, checked, keypoints_of, names_from_form, names_of, read_yaml
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.readings import reading
 from app.worker.formats.tree import Tree
 
-__all__ = ["LISTS", "YAML_NAMES", "Known", "by_name", "settle"]
+__all__ = ["LISTS", "YAML_NAMES", "KnownClasses", "index_by_name", "merge_names"]
 
 
-class Known:
+class KnownClasses:
     """What files and form say about the classes before the labels are read.
 
     Attributes:
@@ -46,30 +46,30 @@ class Known:
                 self.decisions.append(decision("form_names_ignored", "names"))
             else:
                 self.decisions.append(decision("form_names_ignored_list", "names", file=shown(self.list or "")))
-        self.names = self.from_files or form or numbered(self.document, options.max_classes)
-        self.tell_encoding(tree, self.yaml if from_yaml else self.list, options)
+        self.names = self.from_files or form or numbered_names(self.document, options.max_classes)
+        self.report_encoding(tree, self.yaml if from_yaml else self.list, options)
 
     def listed(self, tree: Tree, root: str, options: Options) -> list[str] | None:
         """The names in the nearest file that lists some."""
-        for path in name_files.lists(tree, root):
-            usual = path.rpartition("/")[2].casefold() in name_files.LISTS
+        for path in class_name_files.lists(tree, root):
+            usual = path.rpartition("/")[2].casefold() in class_name_files.LISTS
             if not usual and tree.size(path) > MAX_YAML:
                 continue
-            lines = name_files.lines_of(tree.reading(path, MAX_YAML), path)
-            if lines and (usual or not name_files.unlike_names(lines, options.max_classes)):
-                return self.taken(path, checked(lines, options.max_classes, shown(path)))
-        for path in name_files.indices(tree, root):
-            found = name_files.names_in_index(tree, path)
+            lines = class_name_files.lines_of(tree.reading(path, MAX_YAML), path)
+            if lines and (usual or not class_name_files.unlike_names(lines, options.max_classes)):
+                return self.use_names(path, check_names(lines, options.max_classes, shown(path)))
+        for path in class_name_files.indices(tree, root):
+            found = class_name_files.names_in_index(tree, path)
             if found:
-                return self.taken(path, checked(found[0], options.max_classes, shown(path)))
+                return self.use_names(path, check_names(found[0], options.max_classes, shown(path)))
         return None
 
-    def taken(self, path: str, names: list[str]) -> list[str]:
+    def use_names(self, path: str, names: list[str]) -> list[str]:
         self.list = path
         self.decisions.append(decision("names_from_file", "names", file=shown(path)))
         return names
 
-    def tell_encoding(self, tree: Tree, path: str | None, options: Options) -> None:
+    def report_encoding(self, tree: Tree, path: str | None, options: Options) -> None:
         """Say how a file of names was read that is not UTF-8."""
         if path is None:
             return
@@ -90,34 +90,35 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
         Refused: there is only one that cannot be read, or data.yaml itself.
     """
     nearest: tuple[str | None, Any] = None, None
-    for path in name_files.yamls(tree, root):
-        if rank_yaml(path) < len(YAML_NAMES) and name_files.nearness(root)(path)[0] < 2:
+    for path in class_name_files.yamls(tree, root):
+        if rank_yaml(path) < len(YAML_NAMES) and class_name_files.nearness(root)(path)[0] < 2:
             document = read_yaml(tree.bytes_of_yaml(path), tree.encodings)
             if document is not None and not isinstance(document, dict):
                 raise Refused("yaml_not_mapping")
         else:
-            document = name_files.readable(tree, path)
-        if isinstance(document, dict) and "names" not in document and (given := name_files.given_names(document)):
+            document = class_name_files.readable(tree, path)
+        if isinstance(document, dict) and "names" not in document and (given := class_name_files.given_names(document)):
             document = document | {"names": given}
         if isinstance(document, dict) and document.get("names") is not None:
-            return path, completed(document, nearest[1]), True
+            document["names"] = class_name_files.names_elsewhere(tree, document["names"])
+            return path, complete_document(document, nearest[1]), True
         if nearest[0] is None or (nearest[1] is None and document is not None):
             nearest = path, document
     return *nearest, False
 
 
-def completed(document: dict[str, Any], nearer: Any) -> dict[str, Any]:
+def complete_document(document: dict[str, Any], nearer: Any) -> dict[str, Any]:
     """What a YAML with names leaves open, as the one nearer to the images says it."""
     more = nearer if isinstance(nearer, dict) else {}
     return {key: more[key] for key in ("train", "val", "test", "kpt_shape", "flip_idx") if key in more} | document
 
 
-def numbered(document: Any, max_classes: int) -> list[str] | None:
+def numbered_names(document: Any, max_classes: int) -> list[str] | None:
     """class_0 … where a data.yaml says only how many there are."""
     return names_of(document, max_classes) if isinstance(document, dict) and "nc" in document else None
 
 
-def settle(known: list[str] | None, found: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
+def merge_names(known: list[str] | None, found: Iterable[str], options: Options) -> tuple[list[str], list[Decision]]:
     """The classes of a format whose objects carry names: in the known order, those that nobody listed behind them.
 
     Raises:
@@ -128,15 +129,15 @@ def settle(known: list[str] | None, found: Iterable[str], options: Options) -> t
     if known is None:
         if not missing:
             raise Refused("no_objects")
-        return checked(missing, options.max_classes, "annotations"), [
+        return check_names(missing, options.max_classes, "annotations"), [
             decision("names_sorted", "names", count=len(missing))
         ]
-    names = checked([*known, *missing], options.max_classes, "annotations")
+    names = check_names([*known, *missing], options.max_classes, "annotations")
     if not missing:
         return names, []
     return names, [decision("names_added", "names", names=shown(", ".join(missing[:20])), count=len(missing))]
 
 
-def by_name(names: list[str]) -> Mapping[str, int]:
+def index_by_name(names: list[str]) -> Mapping[str, int]:
     """The number of each class; of two with one name the first."""
     return {name: number for number, name in reversed(list(enumerate(names)))}

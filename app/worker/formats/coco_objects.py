@@ -2,27 +2,33 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.boxes import sides
+from app.worker.formats import mask_codecs
+from app.worker.formats.box_numbers import sides
 from app.worker.formats.draft_boxes import Numbers
-from app.worker.formats.frames import Frame
-from app.worker.formats.geometry import Box, Points, Shapes, box_round, corners_of, joined, number
+from app.worker.formats.geometry import Box, Points, RowBuilder, bounding_box, corners_of, join_outlines, number
 from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
+from app.worker.formats.table_cells import literal
+from app.worker.formats.table_cells import numbers_of as numbers_in
 
+if TYPE_CHECKING:
+    from app.worker.formats.coco_coordinates import Coordinates
+
+Span = tuple[float, float]
 PLAIN = frozenset({int, float})
 IDS = 100  # of images that are looked at for how they are written
 BOXES = 5000  # whose numbers are judged
 MARKS = frozenset({0, 1, 2})  # visibility of keypoints
+MOST_TEXT = 100_000  # characters of an outline that is written as a text
+NO = {"", "0", "0.0", "false", "no", "none"}
 SAME = 0.5  # pixels: a polygon this close to its box is the box
 
 
 @dataclass
-class Survey:
+class ObjectCounts:
     """Counts of the first pass. Kinds: box, polygon, pose (counted beside these)."""
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -30,6 +36,7 @@ class Survey:
     images: set[Any] = field(default_factory=set)  # some ids
     keypoints: int = 0  # the most that one object has
     boxes: list[tuple[Any, Any, Numbers]] = field(default_factory=list)  # image, class, numbers of the first ones
+    spans: list[Span] = field(default_factory=list)  # of the first outlines
 
     def add(self, element: dict[str, Any]) -> None:
         key = element.get("category_id")
@@ -45,15 +52,31 @@ class Survey:
         if element.get("iscrowd"):
             return
         self.counts["polygon" if is_polygon(element) else "box"] += 1
+        if len(self.spans) < BOXES and (span := span_of(element.get("segmentation"))):
+            self.spans.append(span)
         points = element.get("keypoints")
         if isinstance(points, list) and len(points) >= 3 and any(mark for mark in points[2::3]):
             self.counts["pose"] += 1
             self.keypoints = max(self.keypoints, len(points) // 3)
 
 
-def tidy(element: dict[str, Any]) -> dict[str, Any]:
-    """An object whose outline is one flat list, as VIA writes it, with a list of outlines; and one whose keypoints have
-    no visibility, or a score in its place, with one."""
+def span_of(segmentation: Any) -> Span | None:
+    """The least and the largest number of an outline."""
+    part = next((part for part in segmentation if part), None) if isinstance(segmentation, list) else None
+    if not isinstance(part, list) or not PLAIN.issuperset(map(type, part)):
+        return None
+    return min(part), max(part)
+
+
+def normalised(element: dict[str, Any]) -> dict[str, Any]:
+    """An object whose outline is one flat list, as VIA writes it, with a list of outlines; one whose keypoints have no
+    visibility, or a score in its place, with one; and one whose box is a text or names its numbers, with a list."""
+    if isinstance(element.get("bbox"), dict | str):
+        element = element | {"bbox": parse_box(element["bbox"])}
+    if isinstance(element.get("iscrowd"), str):
+        element = element | {"iscrowd": element["iscrowd"].strip().casefold() not in NO}
+    if isinstance(element.get("segmentation"), str):
+        element = element | {"segmentation": parse_text(element["segmentation"])}
     points = element.get("keypoints")
     if (
         isinstance(points, list)
@@ -66,6 +89,23 @@ def tidy(element: dict[str, Any]) -> dict[str, Any]:
     if isinstance(outline, list) and len(outline) >= 6 and type(outline[0]) in PLAIN:
         return element | {"segmentation": [outline]}
     return element
+
+
+def parse_box(box: Any) -> list[float]:
+    """The left, top, width and height that a box says; what nobody can read is empty."""
+    values = parse_text(box) if isinstance(box, str) else box
+    if not isinstance(values, dict | list):
+        return []
+    numbers, form = numbers_in(values)
+    if form == "corners":
+        left, top, right, bottom = numbers
+        return [left, top, right - left, bottom - top]
+    return list(numbers)
+
+
+def parse_text(text: str) -> Any:
+    """What a text says that another program printed into the file."""
+    return literal(text) if len(text) <= MOST_TEXT else None
 
 
 def with_visibility(values: list[float]) -> list[float]:
@@ -95,11 +135,12 @@ def is_box(part: Any, box: Any) -> bool:
     left, top, width, height = map(number, box)
     wanted = {(left, top), (left + width, top), (left + width, top + height), (left, top + height)}
     points = [(number(x), number(y)) for x, y in zip(part[::2], part[1::2], strict=True)]
-    return all(any(math.dist(point, corner) <= SAME for corner in wanted) for point in points) and \
-        all(any(math.dist(point, corner) <= SAME for point in points) for corner in wanted)  # fmt: skip
+    return all(any(math.dist(point, corner) <= SAME for corner in wanted) for point in points) and all(
+        any(math.dist(point, corner) <= SAME for point in points) for corner in wanted
+    )
 
 
-class Objects:
+class CocoObjects:
     """Makes the rows of one file.
 
     Args:
@@ -107,14 +148,14 @@ class Objects:
         places: what the numbers of boxes and the places of everything are.
     """
 
-    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding], places: "Places") -> None:
+    def __init__(self, file: str, task: str, keypoints: int, findings: list[Finding], places: "Coordinates") -> None:
         self.file, self.task, self.keypoints, self.findings = file, task, keypoints, findings
         self.places = places
 
     def note(self, code: str, line: int, severity: str = "warning", **data: Any) -> None:
         self.findings.append(finding(severity, code, self.file, line, **data))
 
-    def take(
+    def convert(
         self,
         element: dict[str, Any],
         line: int,
@@ -129,12 +170,13 @@ class Objects:
         if element.get("iscrowd"):
             self.note("object_crowd", line, "info", of=image, name=shown_name)
             return
-        shapes = Shapes(self.file, image, size, rows, self.findings, self.places.frame(image, size))
-        parts = polygons(element.get("segmentation"))
+        places = self.places.of(numbers_of(element.get("bbox")) or ())
+        shapes = RowBuilder(self.file, image, size, rows, self.findings, places.frame(image, size))
+        parts = places.parts(polygons(element.get("segmentation")), size)
         if isinstance(element.get("segmentation"), dict) and (self.task == "segment" or not element.get("bbox")):
             parts = mask_outlines(element["segmentation"])
-        box = box_of(element.get("bbox"), self.places.boxes) or (
-            box_round([point for part in parts for point in part]) if parts else None
+        box = box_of(element.get("bbox"), places.boxes) or (
+            bounding_box([point for part in parts for point in part]) if parts else None
         )
         if box is None:
             code = "mask_left_out" if isinstance(element.get("segmentation"), dict) else "object_no_box"
@@ -145,17 +187,24 @@ class Objects:
             four = parts[0] if len(parts) == 1 and len(parts[0]) == 4 else corners_of(box)
             shapes.corners(kind, name, four, line)
         elif self.task == "pose":
-            shapes.pose(kind, name, box, marks(element.get("keypoints"), self.keypoints), line)
+            shapes.pose(kind, name, box, keypoint_values(element.get("keypoints"), self.keypoints), line)
         else:
             shapes.box(kind, name, box, line)
 
     def outline(
-        self, element: dict[str, Any], line: int, image: str, shapes: Shapes, parts: list[Points], box: Box, kind: int,
+        self,
+        element: dict[str, Any],
+        line: int,
+        image: str,
+        shapes: RowBuilder,
+        parts: list[Points],
+        box: Box,
+        kind: int,
         name: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The polygon of an object; a box is its four corners."""
         if parts:
-            shapes.polygon(kind, name, joined(parts), line)
+            shapes.polygon(kind, name, join_outlines(parts), line)
         elif isinstance(element.get("segmentation"), dict):
             self.note("mask_left_out", line, of=image, name=shown(name))
         else:
@@ -166,8 +215,8 @@ class Objects:
 def mask_outlines(segmentation: Any) -> list[Points]:
     """The outlines of a run-length mask; none where it cannot be read."""
     try:
-        return bitmaps.outlines(bitmaps.from_coco(segmentation))
-    except bitmaps.BadMask:
+        return mask_codecs.outlines(mask_codecs.from_coco(segmentation))
+    except mask_codecs.BadMask:
         return []
 
 
@@ -183,20 +232,6 @@ def polygons(segmentation: Any) -> list[Points]:
             values = values[: len(values) // 2 * 2]
             made.append(list(zip(values[::2], values[1::2], strict=True)))
     return made
-
-
-@dataclass
-class Places:
-    """What the numbers of boxes are (COCO's: left, top, width, height), and in which pixels everything is."""
-
-    boxes: str = "top_left"
-    fractions: bool = False
-    frames: Mapping[str, Frame] = field(default_factory=dict)  # by image, where its size is not what the file says
-
-    def frame(self, image: str, size: tuple[int, int]) -> Frame | None:
-        if self.fractions:
-            return Frame(size, scale=size)
-        return self.frames.get(image)
 
 
 def numbers_of(values: Any) -> Numbers | None:
@@ -216,7 +251,7 @@ def box_of(values: Any, way: str) -> Box | None:
     return (left, top, right, bottom) if not (right <= left or bottom <= top) else (left, top, left, top)
 
 
-def marks(values: Any, count: int) -> list[tuple[float, float, int]]:
+def keypoint_values(values: Any, count: int) -> list[tuple[float, float, int]]:
     """Keypoints as x, y and visibility, filled up with unseen ones."""
     values = values if isinstance(values, list) else []
     made = []

@@ -4,7 +4,7 @@ that two files have is there once."""
 from collections import Counter
 from collections.abc import Iterable
 
-from app.worker.formats.geometry import Box, box_round
+from app.worker.formats.geometry import Box, bounding_box
 from app.worker.formats.model import Decision, Item, Row, decision
 from app.worker.formats.paths import shown
 
@@ -38,9 +38,9 @@ class Union:
                 self.shared.add(item.image)
                 count = self.seen.pop(item.image, 0)
                 if count and item.rows:
-                    item.rows = self.without_twins(item.rows[:count], item.rows[count:])
+                    item.rows = self.without_duplicates(item.rows[:count], item.rows[count:])
 
-    def without_twins(self, old: list[Row], new: list[Row]) -> list[Row]:
+    def without_duplicates(self, old: list[Row], new: list[Row]) -> list[Row]:
         """The rows of earlier files, and those of the new one that they do not have."""
         known = Counter(row.text for row in old)
         places = [(row.text.split(" ", 1)[0], self.box(row)) for row in old]
@@ -59,7 +59,7 @@ class Union:
         if len(values) == 4 or self.poses:
             x, y, width, height = values[:4]
             return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-        return box_round(zip(values[::2], values[1::2], strict=True))
+        return bounding_box(zip(values[::2], values[1::2], strict=True))
 
     def decisions(self) -> list[Decision]:
         """What was put together."""

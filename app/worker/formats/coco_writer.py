@@ -4,18 +4,18 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from app.worker.formats.export_run import ExportRun, UnsupportedDataset
 from app.worker.formats.geometry import area
-from app.worker.formats.revision_tree import Object, Picture
-from app.worker.formats.writing import Job, Unfit
+from app.worker.formats.revision_tree import RevisionImage, RevisionObject
 
 PER_OBJECT, PER_IMAGE = 400, 200  # bytes of JSON, roughly
 CORNERS = 4
 
 
-def write(job: Job) -> None:
-    """Raises Unfit for a classification: COCO has no class of a whole image."""
+def write(job: ExportRun) -> None:
+    """Raises UnsupportedDataset for a classification: COCO has no class of a whole image."""
     if job.revision.classification:
-        raise Unfit("COCO can't store image classes. Export the dataset as YOLO.")
+        raise UnsupportedDataset("COCO can't store image classes. Export the dataset as YOLO.")
     for split in job.revision.splits:
         pictures = [picture for picture in job.revision.pictures if picture.split == split]
         sizes: dict[str, tuple[int, int]] = {}
@@ -27,18 +27,19 @@ def write(job: Job) -> None:
             job.on_image()
         known = [picture for picture in pictures if picture.name in sizes]
         expected = sum(picture.label.stat().st_size * 8 for picture in known if picture.label.is_file())
-        job.archive.text(f"annotations/{kind(job)}_{split}.json", document(job, known, sizes),
-                         expected + PER_IMAGE * len(known))  # fmt: skip
+        job.archive.text(
+            f"annotations/{kind(job)}_{split}.json", document(job, known, sizes), expected + PER_IMAGE * len(known)
+        )
     corners, others = job.outlines[True], job.outlines[False]
     if corners and (job.task == "obb" or (job.task is None and not others)):  # as the labels show the task elsewhere
         job.lost["corners_as_polygon"] = corners
 
 
-def kind(job: Job) -> str:
+def kind(job: ExportRun) -> str:
     return "person_keypoints" if job.revision.keypoints[0] else "instances"
 
 
-def document(job: Job, pictures: list[Picture], sizes: dict[str, tuple[int, int]]) -> Iterator[str]:
+def document(job: ExportRun, pictures: list[RevisionImage], sizes: dict[str, tuple[int, int]]) -> Iterator[str]:
     """The JSON text in parts."""
     yield '{"info": {"description": "exported dataset"}, "licenses": [], "categories": '
     yield json.dumps(categories(job), ensure_ascii=False)
@@ -57,25 +58,30 @@ def document(job: Job, pictures: list[Picture], sizes: dict[str, tuple[int, int]
     yield "\n]}\n"
 
 
-def categories(job: Job) -> list[dict[str, Any]]:
+def categories(job: ExportRun) -> list[dict[str, Any]]:
     """Ids from 1, as COCO's own are."""
     points = [f"point_{number}" for number in range(1, job.revision.keypoints[0] + 1)]
     extra = {"keypoints": points, "skeleton": []} if points else {}
-    return [{"id": number, "name": name, "supercategory": "none"} | extra
-            for number, name in enumerate(job.revision.names, 1)]  # fmt: skip
+    return [
+        {"id": number, "name": name, "supercategory": "none"} | extra
+        for number, name in enumerate(job.revision.names, 1)
+    ]
 
 
-def annotation(job: Job, item: Object, number: int, image: int) -> dict[str, Any]:
+def annotation(job: ExportRun, item: RevisionObject, number: int, image: int) -> dict[str, Any]:
     """One object. Pixels with three decimals."""
     left, top, right, bottom = item.box
     width, height = max(0.0, right - left), max(0.0, bottom - top)
     outline = [round(value, 3) for point in item.outline for value in point]
     made: dict[str, Any] = {
-        "id": number, "image_id": image, "category_id": item.kind + 1, "iscrowd": 0,
+        "id": number,
+        "image_id": image,
+        "category_id": item.kind + 1,
+        "iscrowd": 0,
         "bbox": [round(value, 3) for value in (left, top, width, height)],
         "area": round(area(item.outline) if item.outline else width * height, 3),
         "segmentation": [outline] if outline else [],
-    }  # fmt: skip
+    }
     if item.outline:
         job.outlines[len(item.outline) == CORNERS] += 1
     if job.revision.keypoints[0]:

@@ -2,27 +2,27 @@
 
 from typing import Any
 
-from app.worker.formats.classes import Known
-from app.worker.formats.drafts import Draft, Shape, finish
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts
 from app.worker.formats.geometry import number
 from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source, finding
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "createml")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts = []
     for path in found.hint:
         split, line = split_in(path, found.root, with_name=True), 0
-        for _, entry in walk(tree.path(path), path, set()):
+        for _, entry in walk(tree, path):
             entry = entry if isinstance(entry, dict) else {}
             name = entry.get("image") or entry.get("imagefilename")
             objects = entry.get("annotations", entry.get("annotation"))
@@ -35,12 +35,12 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
             draft = Draft(image, split or split_in(image, found.root, False), path, None)
             for item in objects:
                 line += 1
-                take(item, line, draft, findings)
+                add_object(item, line, draft, findings)
             drafts.append(draft)
-    return finish(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, found, options, drafts, known, findings)
 
 
-def take(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
+def add_object(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
     """One object."""
     item = item if isinstance(item, dict) else {}
     name, place = item.get("label"), item.get("coordinates")
@@ -51,4 +51,4 @@ def take(item: Any, line: int, draft: Draft, findings: list[Finding]) -> None:
     else:
         x, y, width, height = (number(place.get(key)) for key in ("x", "y", "width", "height"))
         box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-        draft.shapes.append(Shape("box", name.strip(), box, line))
+        draft.shapes.append(DraftShape("box", name.strip(), box, line))

@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.cvat_tracks import Frames, Track
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape, turned_shape
-from app.worker.formats.geometry import number, ring, side
-from app.worker.formats.model import Decision, Finding, Found, Options, Refused, Source, finding
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.cvat_tracks import FrameImages, Track
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape, rotated_shape
+from app.worker.formats.geometry import ellipse, number, side
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import Decision, DetectedDataset, Finding, Options, Refused, Source, finding
 from app.worker.formats.paths import below, folder_of, join, shown, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
@@ -19,31 +19,38 @@ from app.worker.formats.xmlread import events, text_of
 UNUSED = {"polyline", "points", "cuboid", "tag"}
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "cvat")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
     for path in found.hint:
-        file = File(tree, path, found.root, findings, drafts, names)
+        file = CvatFile(tree, path, found.root, findings, drafts, names, options)
         file.read()
         known.decisions += file.decisions
         points = points or next(iter(file.points.values()), [])
-    return finish(tree, found, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, found, options, drafts, known, findings, names or None, keypoints=points)
 
 
-class File:
+class CvatFile:
     """One annotations.xml, read as a stream: what was taken in is freed."""
 
     def __init__(
-        self, tree: Tree, path: str, root: str, findings: list[Finding], drafts: list[Draft], names: list[str]
+        self,
+        tree: Tree,
+        path: str,
+        root: str,
+        findings: list[Finding],
+        drafts: list[Draft],
+        names: list[str],
+        options: Options,
     ) -> None:
-        self.tree, self.path, self.root = tree, path, root
+        self.tree, self.path, self.root, self.options = tree, path, root, options
         self.findings, self.drafts, self.names = findings, drafts, names
         self.decisions: list[Decision] = []
         self.points: dict[str, list[str]] = {}  # names of a skeleton's points
@@ -53,21 +60,20 @@ class File:
         self.object = 0  # number of the object in the file, from 1
 
     def read(self) -> None:
-        with open(self.tree.path(self.path), "rb") as file:
-            top = None
-            for depth, event, element in events(file, self.path):
-                if depth == 1 and event == "start":
-                    top = element
-                elif event == "end" and element.tag == "label" and depth == 5:
-                    self.label(element)
-                elif event == "end" and depth == 2:
-                    if element.tag == "image":
-                        self.image(element)
-                    elif element.tag == "track":
-                        self.track(element)
-                    elif element.tag == "meta":
-                        self.describe(element)
-                    top.clear()  # type: ignore[union-attr]
+        top = None
+        for depth, event, element in events(self.tree.path(self.path), self.tree.encodings):
+            if depth == 1 and event == "start":
+                top = element
+            elif event == "end" and element.tag == "label" and depth == 5:
+                self.label(element)
+            elif event == "end" and depth == 2:
+                if element.tag == "image":
+                    self.image(element)
+                elif element.tag == "track":
+                    self.track(element)
+                elif element.tag == "meta":
+                    self.describe(element)
+                top.clear()  # type: ignore[union-attr]
         if self.tracks:
             self.frames()
 
@@ -80,8 +86,13 @@ class File:
 
     def frames_in(self, task: Any) -> dict[str, int]:
         meta = {}
-        wanted = (("size", "size"), ("start", "start_frame"), ("stop", "stop_frame"),
-                  ("width", "original_size/width"), ("height", "original_size/height"))  # fmt: skip
+        wanted = (
+            ("size", "size"),
+            ("start", "start_frame"),
+            ("stop", "stop_frame"),
+            ("width", "original_size/width"),
+            ("height", "original_size/height"),
+        )
         for key, path in wanted:
             text = text_of(task, path)
             if text.isascii() and text.isdigit() and len(text) < 10:
@@ -146,7 +157,7 @@ class File:
     def frames_of(self, tracks: list[Track], meta: dict[str, int], subset: str, folder: str | None) -> None:
         """The images of one task, those below a folder where one is given."""
         taken = {draft.image for draft in self.drafts}
-        frames = Frames(self.tree, self.root, self.path, meta, tracks, taken, folder)
+        frames = FrameImages(self.tree, self.root, self.path, meta, tracks, taken, self.options, folder)
         self.decisions += frames.decisions
         size = side(meta.get("width")), side(meta.get("height"))
         said = split_of(subset) or split_in(self.path, self.root, True)
@@ -158,10 +169,9 @@ class File:
             self.drafts.append(draft)
         if shapes:
             named = ", ".join(str(frame) for frame in sorted(shapes)[:5])
-            self.note("frames_missing", count=len(shapes), frames=named,
-                      objects=sum(map(len, shapes.values())))  # fmt: skip
+            self.note("frames_missing", count=len(shapes), frames=named, objects=sum(map(len, shapes.values())))
 
-    def shape(self, element: Any, name: str, image: str | None) -> Shape | None:
+    def shape(self, element: Any, name: str, image: str | None) -> DraftShape | None:
         """One object; what YOLO has no row for is noted."""
         self.object += 1
         kind = element.tag
@@ -185,17 +195,17 @@ class File:
         self.findings.append(finding("warning", code, self.path, line, **data))
 
 
-def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> Shape | None:
+def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> DraftShape | None:
     """An object's shape; None for what is no object."""
     kind = element.tag
     if kind == "box":
         left, top, right, bottom = (number(element.get(part)) for part in ("xtl", "ytl", "xbr", "ybr"))
-        return turned_shape(name, (left, top, right, bottom), number(element.get("rotation", "0")), line)
+        return rotated_shape(name, (left, top, right, bottom), number(element.get("rotation", "0")), line)
     if kind == "polygon":
-        return Shape("polygon", name, points_of(element.get("points", "")), line)
+        return DraftShape("polygon", name, points_of(element.get("points", "")), line)
     if kind == "ellipse":
         x, y, across, down = (number(element.get(part)) for part in ("cx", "cy", "rx", "ry"))
-        return outline_shape(name, [ring(x, y, across, down, number(element.get("rotation", "0")))], line)
+        return outline_shape(name, [ellipse(x, y, across, down, number(element.get("rotation", "0")))], line)
     if kind == "mask":
         return mask_shape(element, name, line)
     if kind == "skeleton":
@@ -203,7 +213,7 @@ def shape_of(element: Any, name: str, line: int, points: Sequence[str]) -> Shape
     return None
 
 
-def mask_shape(element: Any, name: str, line: int) -> Shape:
+def mask_shape(element: Any, name: str, line: int) -> DraftShape:
     """The outline of a mask: runs along the rows of a box.
 
     Raises:
@@ -212,15 +222,16 @@ def mask_shape(element: Any, name: str, line: int) -> Shape:
     words = element.get("rle", "").split(",")
     if not all(word.strip().isascii() and word.strip().isdigit() and len(word) < 12 for word in words):
         raise BadMask("runs")
-    mask = bitmaps.from_runs([int(word) for word in words], side(element.get("width")), side(element.get("height")),
-                             by_column=False)  # fmt: skip
-    parts = bitmaps.outlines(mask, number(element.get("left")), number(element.get("top")))
+    mask = mask_codecs.from_runs(
+        [int(word) for word in words], side(element.get("width")), side(element.get("height")), by_column=False
+    )
+    parts = mask_codecs.outlines(mask, number(element.get("left")), number(element.get("top")))
     if not parts:
         raise BadMask("empty")
     return outline_shape(name, parts, line)
 
 
-def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Shape | None:
+def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> DraftShape | None:
     """Keypoints in the order of the class's points."""
     marks: dict[str, tuple[float, float, int]] = {}
     for part in element.iterfind("points"):
@@ -230,10 +241,10 @@ def skeleton(element: Any, name: str, line: int, points: Sequence[str]) -> Shape
     return pose_shape(name, [marks.get(key, (0.0, 0.0, 0)) for key in points or marks], line)
 
 
-def grouped(made: Sequence[tuple[str | None, Shape | None]]) -> list[Shape]:
+def grouped(made: Sequence[tuple[str | None, DraftShape | None]]) -> list[DraftShape]:
     """The shapes; outlines of one group and class are the parts of one object."""
-    shapes: list[Shape] = []
-    parts: dict[tuple[str, str], list[Shape]] = {}
+    shapes: list[DraftShape] = []
+    parts: dict[tuple[str, str], list[DraftShape]] = {}
     for group, shape in made:
         if shape is None:
             continue
@@ -246,8 +257,10 @@ def grouped(made: Sequence[tuple[str | None, Shape | None]]) -> list[Shape]:
     whole = {id(own[0]): own for own in parts.values() if len(own) > 1}
     return [
         outline_shape(shape.name, [part.points() for part in whole[id(shape)]], shape.line)
-        if id(shape) in whole else shape for shape in shapes
-    ]  # fmt: skip
+        if id(shape) in whole
+        else shape
+        for shape in shapes
+    ]
 
 
 def points_of(text: str) -> tuple[float, ...]:

@@ -1,13 +1,19 @@
 """Tracks of CVAT's "for video" XML: which image is which frame, and what lies between two frames that are written."""
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import replace
 from itertools import pairwise
 
-from app.worker.formats.drafts import Shape
-from app.worker.formats.model import Decision, Refused, decision
+from app.core.report import Example
+from app.core.shapes import DrawnObject
+from app.worker.formats import box_numbers
+from app.worker.formats.drafts import DraftShape
+from app.worker.formats.model import Decision, Options, Refused
 from app.worker.formats.paths import below, folder_of, shown, stem_of
+from app.worker.formats.readings import drawn_box, example, reading, spread
+from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
 
 NUMBER = re.compile(r"(\d+)\D*$")
@@ -19,12 +25,12 @@ class Track:
 
     def __init__(self, group: str | None) -> None:
         self.group = group
-        self.at: dict[int, Shape | None] = {}
+        self.at: dict[int, DraftShape | None] = {}
 
-    def add(self, frame: int, shape: Shape | None) -> None:
+    def add(self, frame: int, shape: DraftShape | None) -> None:
         self.at[frame] = shape
 
-    def shapes(self, frames: list[int]) -> dict[int, Shape]:
+    def shapes(self, frames: list[int]) -> dict[int, DraftShape]:
         """The object in these frames (sorted) where it is seen: as written, and on its way between two frames."""
         written = sorted(self.at)
         made = {frame: shape for frame, shape in self.at.items() if shape}
@@ -38,7 +44,7 @@ class Track:
         return made
 
 
-def between(start: Shape, end: Shape | None, share: float) -> Shape:
+def between(start: DraftShape, end: DraftShape | None, share: float) -> DraftShape:
     """A shape on its way to the next one; it stays where that is none, or has other points."""
     if end is None or end.kind != start.kind or len(end.values) != len(start.values):
         return start
@@ -52,10 +58,18 @@ def between(start: Shape, end: Shape | None, share: float) -> Shape:
     return replace(start, values=values, marks=marks)
 
 
-class Frames:
+class FrameImages:
     """The images of a video by the number of their frame.
 
     CVAT names them frame_000012; others count from 1 or have names of their own, which then are in the frames' order.
+
+    Args:
+        tracks: of the video.
+        taken: images that are annotated already.
+        folder: where its images are; None: near the file.
+
+    Raises:
+        Refused: nobody knows which image is which frame.
     """
 
     def __init__(
@@ -66,10 +80,11 @@ class Frames:
         meta: dict[str, int],
         tracks: list[Track],
         taken: set[str],
+        options: Options,
         folder: str | None = None,
     ) -> None:
+        self.tree, self.tracks = tree, tracks
         self.decisions: list[Decision] = []
-        self.tracks = tracks
         free = [image for image in tree["image"] if image not in taken]
         if folder is not None:
             free = [image for image in free if below(image, folder)]
@@ -78,37 +93,50 @@ class Frames:
         written = [frame for track in tracks for frame in track.at]
         last = max(written, default=0)
         size = meta.get("size") or last + 1
-        self.images = self.numbered(images, last, size) or self.in_order(images, last, size)
-        if not self.images and not taken:
+        ways = possible(images, last, size)
+        self.images: dict[int, str] = next(iter(ways.values()), {})
+        if not ways and not taken:
             raise Refused("frames_unknown", file=shown(path), images=len(images), frames=size)
+        self.choose(ways, options)
 
-    def numbered(self, images: list[str], last: int, size: int) -> dict[int, str]:
-        """By the number at the end of their names; none where these are not the frames' numbers."""
-        found: dict[int, str] = {}
-        for image in images:
-            match = NUMBER.search(stem_of(image.rpartition("/")[2]))
-            if match is None or len(match[1]) > 9 or int(match[1]) in found:
-                return {}
-            found[int(match[1])] = image
-        if 0 not in found and 1 in found and max(found) == size > last:  # counted from 1, as ffmpeg does
-            self.decisions.append(decision("reading_frames", None, None, first=shown(found[1]), count=len(found)))
-            return {frame - 1: image for frame, image in found.items()}
-        return found if any(frame <= last for frame in found) else {}
+    def choose(self, ways: dict[str, dict[int, str]], options: Options) -> None:
+        """The way that a person chose, else the likeliest; told where it is not certain."""
+        chosen = options.chosen("frames")
+        if not ways or (chosen is None and next(iter(ways)) == "frames_from_zero"):
+            return
+        way = chosen if chosen in ways else next(iter(ways))
+        self.images = ways[way]
+        others = [other for other in ways if other != way]
+        first = shown(self.images[min(self.images)])
+        self.decisions.append(reading("frames", way, others, options, self.examples(ways), first=first))
 
-    def in_order(self, images: list[str], last: int, size: int) -> dict[int, str]:
-        """By the order of their names, where there are as many as frames."""
-        if len(images) != size or last >= size:
-            return {}
-        self.decisions.append(decision("reading_frames", None, None, first=shown(images[0]), count=len(images)))
-        return dict(enumerate(images))
+    def examples(self, ways: dict[str, dict[int, str]]) -> list[Example]:
+        """Some images with the boxes that they would have in each way."""
+        written = {frame for track in self.tracks for frame, shape in track.at.items() if shape}
+        images = spread([image for frame, image in self.images.items() if frame in written] or [*self.images.values()])
+        frames = {way: {image: frame for frame, image in found.items()} for way, found in ways.items()}
+        return [
+            example(image, {way: self.drawn(image, own.get(image)) for way, own in frames.items()}) for image in images
+        ]
 
-    def shapes(self) -> dict[int, list[tuple[str | None, Shape | None]]]:
+    def drawn(self, image: str, frame: int | None) -> list[DrawnObject]:
+        size = image_size(self.tree.path(image))
+        if frame is None or size is None:
+            return []
+        boxes = [shape.box() for track in self.tracks for shape in track.shapes([frame]).values() if shape]
+        return [
+            drawn_box(0, box_numbers.centred([value / size[at % 2] for at, value in enumerate(box)], "corners"))
+            for box in boxes
+            if all(map(math.isfinite, box))
+        ]
+
+    def shapes(self) -> dict[int, list[tuple[str | None, DraftShape | None]]]:
         """The objects of each frame with their groups.
 
         Raises:
             Refused: there are more than can be kept.
         """
-        frames, made, count = sorted(self.images), dict[int, list[tuple[str | None, Shape | None]]](), 0
+        frames, made, count = sorted(self.images), dict[int, list[tuple[str | None, DraftShape | None]]](), 0
         for track in self.tracks:
             for frame, shape in track.shapes(frames).items():
                 made.setdefault(frame, []).append((track.group, shape))
@@ -116,3 +144,36 @@ class Frames:
             if count > MOST:
                 raise Refused("objects_too_many", limit=MOST)
         return made
+
+
+def possible(images: list[str], last: int, size: int) -> dict[str, dict[int, str]]:
+    """The images by their frames in each way that they can be meant, the likeliest first.
+
+    Args:
+        last: frame that is annotated.
+        size: how many frames there are.
+    """
+    numbers = numbers_in(images)
+    ways: dict[str, dict[int, str]] = {}
+    if numbers and 0 not in numbers and 1 in numbers:  # counted from 1, as ffmpeg does
+        ways["frames_from_one"] = {frame - 1: image for frame, image in numbers.items()}
+    if any(frame <= last for frame in numbers):
+        ways["frames_from_zero"] = numbers
+    if len(images) == size and last < size:
+        ordered = dict(enumerate(images))
+        if ordered not in ways.values():
+            ways["frames_in_order"] = ordered
+    if "frames_from_zero" in ways and not (numbers and max(numbers) == size > last):
+        ways = {"frames_from_zero": numbers} | ways
+    return ways
+
+
+def numbers_in(images: list[str]) -> dict[int, str]:
+    """The images by the number at the end of their names; none where one has none, or two have the same."""
+    found: dict[int, str] = {}
+    for image in images:
+        match = NUMBER.search(stem_of(image.rpartition("/")[2]))
+        if match is None or len(match[1]) > 9 or int(match[1]) in found:
+            return {}
+        found[int(match[1])] = image
+    return found

@@ -3,13 +3,13 @@
 import math
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.documents import Notes, dicts, load, text
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape
-from app.worker.formats.geometry import Points, number, ring, side
-from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.documents import FileFindings, dicts, load_document, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape
+from app.worker.formats.geometry import Points, ellipse, number, side
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source, finding
 from app.worker.formats.paths import folder_of, join, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
@@ -30,31 +30,31 @@ def is_document(head: dict[str, Any]) -> bool:
     return any("image_id" not in entry and "name" in entry and SHAPES & set(entry) for entry in dicts(objects))
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "darwin")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
-    files = [File(tree, path, findings) for path in found.hint]
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    files = [DarwinFile(tree, path, findings) for path in found.hint]
     drafts = [draft for file in files if (draft := file.read(found.root))]
     points = next((file.points for file in files if file.points), [])
-    return finish(tree, found, options, drafts, known, findings, keypoints=points)
+    return convert_drafts(tree, found, options, drafts, known, findings, keypoints=points)
 
 
-class File:
+class DarwinFile:
     """The JSON of one image."""
 
     def __init__(self, tree: Tree, path: str, findings: list[Finding]) -> None:
         self.tree, self.path, self.findings = tree, path, findings
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
         self.points: list[str] = []  # names of a skeleton's nodes
         self.layers: dict[str, str] = {}  # names of masks by their id
 
     def read(self, root: str) -> Draft | None:
         """Its image with the objects; None, noted, where there is none."""
-        document = load(self.tree, self.path, self.findings)
+        document = load_document(self.tree, self.path, self.findings)
         if document is None:
             return None
         name, size, slots = described(document)
@@ -70,10 +70,10 @@ class File:
         objects = document.get("annotations")
         self.layers = {str(entry.get("id")): text(entry.get("name")) for entry in dicts(objects) if "mask" in entry}
         for line, entry in enumerate(objects if isinstance(objects, list) else [], 1):
-            self.take(entry if isinstance(entry, dict) else {}, line, draft)
+            self.add_object(entry if isinstance(entry, dict) else {}, line, draft)
         return draft
 
-    def take(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+    def add_object(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
         """The shapes of one object, or a note."""
         name = text(entry.get("name"))
         if "raster_layer" in entry:
@@ -88,21 +88,21 @@ class File:
             kind = next((key for key in entry if key in SHAPES), None) or next((k for k in entry if k not in PARTS), "")
             self.notes.unread(kind, name, line, draft.image)
 
-    def shape(self, entry: dict[str, Any], name: str, line: int) -> Shape | None:
+    def shape(self, entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
         """An object's outline, keypoints or box: the first that it has."""
         if parts := outlines(entry.get("polygon")):
             return outline_shape(name, parts, line)
-        ellipse, skeleton, box = entry.get("ellipse"), entry.get("skeleton"), entry.get("bounding_box")
-        if isinstance(ellipse, dict):
-            (x, y), (across, down) = point(ellipse.get("center")), point(ellipse.get("radius"))
-            return outline_shape(name, [ring(x, y, across, down, angle(ellipse.get("angle")))], line)
+        oval, skeleton, box = entry.get("ellipse"), entry.get("skeleton"), entry.get("bounding_box")
+        if isinstance(oval, dict):
+            (x, y), (across, down) = point(oval.get("center")), point(oval.get("radius"))
+            return outline_shape(name, [ellipse(x, y, across, down, angle(oval.get("angle")))], line)
         if isinstance(skeleton, dict) and (nodes := dicts(skeleton.get("nodes"))):
             self.points = self.points or [text(node.get("name")) for node in nodes]
             marks = [(*point(node), SEEN[node.get("occluded") is True]) for node in nodes]
             return pose_shape(name, marks, line)
         if isinstance(box, dict):
             left, top, across, down = (number(box.get(key)) for key in ("x", "y", "w", "h"))
-            return Shape("box", name, (left, top, left + across, top + down), line)
+            return DraftShape("box", name, (left, top, left + across, top + down), line)
         return None
 
     def raster(self, layer: Any, line: int, draft: Draft) -> None:
@@ -163,14 +163,14 @@ def masks(layer: Any, size: tuple[int, int] | None, names: dict[str, str]) -> li
     runs, ids = layer.get("dense_rle"), layer.get("mask_annotation_ids_mapping")
     if size is None or not isinstance(runs, list) or len(runs) % 2 or not isinstance(ids, dict):
         raise BadMask("layer")
-    bitmaps.checked_size(*size)
+    mask_codecs.checked_size(*size)
     whole = all(type(value) is int and 0 <= value < 2**31 for value in runs)
     if not whole or len(runs) > 2 * size[0] * size[1] or sum(runs[1::2]) != size[0] * size[1]:
         raise BadMask("runs")
     pixels = numpy.repeat(numpy.asarray(runs[::2], numpy.int64), runs[1::2]).reshape(size[1], size[0])
     made = []
     for key, value in list(ids.items())[:1000]:
-        parts = bitmaps.outlines((pixels == value).astype(numpy.uint8)) if type(value) is int else []
+        parts = mask_codecs.outlines((pixels == value).astype(numpy.uint8)) if type(value) is int else []
         if parts and names.get(str(key)):
             made.append((names[str(key)], parts))
     return made

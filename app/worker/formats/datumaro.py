@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.documents import Notes, dicts, text
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape, turned_shape
-from app.worker.formats.geometry import Points, number, ring, side
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.documents import FileFindings, dicts, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape, rotated_shape
+from app.worker.formats.geometry import Points, ellipse, number, side
 from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Finding, Found, Options, Source
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
@@ -27,35 +27,35 @@ def is_document(head: dict[str, Any]) -> bool:
     return any({"id", "annotations"} <= set(item) and {"image", "media"} & set(item) for item in dicts(items))
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "datumaro")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     points: list[str] = []
     for path in found.hint:
-        file = File(tree, path, found.root, findings)
+        file = DatumaroFile(tree, path, found.root, findings)
         drafts += file.read()
         names += [name for name in file.names if name not in names]
         points = points or file.points
-    return finish(tree, found, options, drafts, known, findings, names or None, keypoints=points)
+    return convert_drafts(tree, found, options, drafts, known, findings, names or None, keypoints=points)
 
 
-class File:
+class DatumaroFile:
     """The JSON of one subset. Read twice as a stream: the classes may stand behind the items."""
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
         self.tree, self.path, self.root = tree, path, root
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
         self.split = split_in(path, root, with_name=True)
         self.names: list[str] = []
         self.points: list[str] = []
         self.line = 0  # number of the object in the file
-        for key, value in walk(tree.path(path), path, LISTS):
+        for key, value in walk(tree, path, LISTS):
             if key == "categories" and isinstance(value, dict):
                 self.categories(value)
 
@@ -70,7 +70,7 @@ class File:
     def read(self) -> list[Draft]:
         """Its images with their objects."""
         drafts = []
-        for key, item in walk(self.tree.path(self.path), self.path, LISTS):
+        for key, item in walk(self.tree, self.path, LISTS):
             if key == "items" and isinstance(item, dict) and (draft := self.item(item)):
                 drafts.append(draft)
         self.notes.close()
@@ -95,7 +95,7 @@ class File:
         draft.shapes = sorted(joined_groups(made), key=lambda shape: shape.line or 0)
         return draft
 
-    def shape(self, entry: dict[str, Any], draft: Draft) -> Shape | None:
+    def shape(self, entry: dict[str, Any], draft: Draft) -> DraftShape | None:
         """An object's shape; None, noted, where there is none."""
         self.line += 1
         kind, number_ = text(entry.get("type")), entry.get("label_id")
@@ -116,9 +116,9 @@ class File:
         return made
 
 
-def joined_groups(made: list[tuple[dict[str, Any], Shape]]) -> Iterator[Shape]:
+def joined_groups(made: list[tuple[dict[str, Any], DraftShape]]) -> Iterator[DraftShape]:
     """Outlines of one group and class are one object, as in COCO; a box beside its outline is no second one."""
-    groups: dict[tuple[Any, str], list[Shape]] = {}
+    groups: dict[tuple[Any, str], list[DraftShape]] = {}
     for entry, shape in made:
         group = entry.get("group")
         if not (type(group) is int and group):
@@ -133,7 +133,7 @@ def joined_groups(made: list[tuple[dict[str, Any], Shape]]) -> Iterator[Shape]:
             yield from shapes
 
 
-def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> Shape | None:
+def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
     """An object's shape; None for one that YOLO has no row for."""
     if kind in {"bbox", "rotated_bbox", "ellipse"}:
         values = entry.get("bbox")
@@ -141,24 +141,24 @@ def shape_of(kind: str, entry: dict[str, Any], name: str, line: int) -> Shape | 
         if kind == "rotated_bbox" and not isinstance(entry.get("bbox"), list):
             x, y, width, height = (number(entry.get(key)) for key in ("cx", "cy", "w", "h"))
             box = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-            return turned_shape(name, box, number(entry.get("r") or 0), line)
+            return rotated_shape(name, box, number(entry.get("r") or 0), line)
         left, top, width, height = map(number, [*values, None, None, None, None][:4])
         if kind == "ellipse":
             if not isinstance(entry.get("bbox"), list) and len(ends := pairs(entry.get("points"))) == 2:
                 (left, top), (right, bottom) = ends
                 width, height = right - left, bottom - top
-            return outline_shape(name, [ring(left + width / 2, top + height / 2, width / 2, height / 2)], line)
-        return Shape("box", name, (left, top, left + width, top + height), line)
+            return outline_shape(name, [ellipse(left + width / 2, top + height / 2, width / 2, height / 2)], line)
+        return DraftShape("box", name, (left, top, left + width, top + height), line)
     if kind == "polygon":
         points = pairs(entry.get("points"))
         return outline_shape(name, [points], line) if len(points) > 2 else None
     if kind == "mask":
-        parts = bitmaps.outlines(bitmaps.from_coco(entry.get("rle")))
+        parts = mask_codecs.outlines(mask_codecs.from_coco(entry.get("rle")))
         if not parts:
             raise BadMask("empty")
         return outline_shape(name, parts, line)
     if kind == "points":
-        return pose_shape(name, marks(entry), line)
+        return pose_shape(name, keypoints_of(entry), line)
     return None
 
 
@@ -167,7 +167,7 @@ def pairs(values: Any) -> Points:
     return [(number(x), number(y)) for x, y in zip(values[::2], values[1::2], strict=False)]
 
 
-def marks(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
+def keypoints_of(entry: dict[str, Any]) -> Iterator[tuple[float, float, int]]:
     """Keypoints with Datumaro's visibility: 0 absent, 1 hidden, 2 visible, as COCO's."""
     seen = entry.get("visibility")
     for place, point in enumerate(pairs(entry.get("points"))):

@@ -11,7 +11,7 @@ MAX_JSON = 64 * 1024**2  # bytes: the file may hold its image too
 NAMED = 50  # images that are missing, named in the findings of one file
 
 
-class Notes:
+class FileFindings:
     """The findings about one annotation file."""
 
     def __init__(self, file: str, findings: list[Finding]) -> None:
@@ -46,10 +46,10 @@ class Notes:
             self.findings.append(finding("warning", "images_missing", self.file, None, count=self.more))
 
 
-def load(tree: Tree, path: str, findings: list[Finding]) -> dict[str, Any] | None:
+def load_document(tree: Tree, path: str, findings: list[Finding]) -> dict[str, Any] | None:
     """The object of a JSON file of one image; None, noted, where it cannot be used."""
     try:
-        document = json.loads(tree.content(path, MAX_JSON).decode("utf-8-sig"))
+        document = json.loads(tree.text(path, MAX_JSON))
         if not isinstance(document, dict):
             raise ValueError("no object")
     except Refused as error:

@@ -1,18 +1,19 @@
 """Formats that count in pixels, with boxes as fractions or by other numbers than the format has: judged as a set."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from app.worker.formats import boxes as box_numbers
-from app.worker.formats.frames import measure
+from app.core.shapes import DrawnObject
+from app.worker.formats import box_numbers, row_units
+from app.worker.formats.coordinate_frames import measure
 from app.worker.formats.model import Decision, Options, decision
 from app.worker.formats.readings import drawn_box, example, reading, spread
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
 
 if TYPE_CHECKING:
-    from app.worker.formats.drafts import Draft, Shape
+    from app.worker.formats.drafts import Draft, DraftShape
 
 # What the four numbers of a box are.
 USUAL = {"createml": "centre", "voc": "corners", "coco": "top_left", "csv": "top_left"}
@@ -32,37 +33,97 @@ WRITERS = {
 }
 
 
+def is_small(values: Sequence[float]) -> bool:
+    return max(map(abs, values)) <= FRACTION
+
+
 def are_fractions(values: Sequence[Sequence[float]], chosen: str | None) -> bool:
     """Whether the places of a set are fractions of their images."""
     finite = [entry for entry in values if entry and all(map(math.isfinite, entry))]
     if chosen or not finite:
         return chosen == "fractions"
-    small = sum(max(map(abs, entry)) <= FRACTION for entry in finite)
+    small = sum(map(is_small, finite))
     return len(finite) >= FEWEST and small >= NEARLY_ALL * len(finite)
 
 
-def tell_boxes(
-    judged: box_numbers.Judged, sample: Sequence[tuple[str, int, Numbers]], options: Options
-) -> Decision:  # fmt: skip
+def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]], chosen: str | None) -> row_units.Unit:
+    """What the places of a set are counted in, and what else they may be where that is not near certain.
+
+    Args:
+        boxes: the numbers of each as its format has them, with the size of its image in pixels.
+        chosen: by a person.
+    """
+    if are_fractions([values for values, _ in boxes], None):
+        likely = row_units.Unit("fractions", [])
+    elif row_units.is_mixed(boxes):
+        likely = row_units.Unit(row_units.MIXED, ["pixels", "fractions"])
+    else:
+        scale = row_units.smaller_scale(boxes)
+        likely = row_units.Unit(scale, ["pixels"]) if scale else row_units.Unit("pixels", [])
+    if chosen in {None, likely.name}:
+        return likely
+    return row_units.Unit(str(chosen), [name for name in (likely.name, *likely.others) if name != chosen])
+
+
+def unit_decision(
+    judged: row_units.Unit, sample: Sequence[tuple[str, int, Sequence[float], Size]], way: str, options: Options
+) -> list[Decision]:
+    """The decision on the unit of a set, where it is not pixels for certain.
+
+    Args:
+        sample: image, class, and the numbers of its box in the reading `way`, with the size of its image.
+    """
+    if not judged.others:
+        return [decision("unit_fractions")] if judged.name == "fractions" else []
+    rows: dict[str, list[tuple[int, Sequence[float], Size]]] = {}
+    for image, number, values, size in sample:
+        rows.setdefault(image, []).append((number, values, size))
+
+    def drawn(image: str, unit: str) -> list[DrawnObject]:
+        boxes = ((number, in_unit(values, size, unit)) for number, values, size in rows[image])
+        return [drawn_box(number, box_numbers.centred(values, way)) for number, values in boxes]
+
+    ways = [judged.name, *judged.others]
+    images = spread(sorted(rows, key=lambda image: max(max(values) for _, values, _ in rows[image])))
+    examples = [example(image, {unit: drawn(image, unit) for unit in ways}) for image in images]
+    data = {"pixels": sum(row_units.of_row(values) == "pixels" for *_, values, _ in sample), "rows": len(sample)}
+    return [reading("unit", judged.name, judged.others, options, examples, **data)]
+
+
+def in_unit(values: Sequence[float], size: Size, unit: str) -> list[float]:
+    """The numbers of a box in fractions of its image."""
+    unit = row_units.of_row(values) if unit == row_units.MIXED else unit
+    across, down = {"fractions": (1, 1), "pixels": size, **row_units.SCALES}[unit]
+    return [value / (down if place % 2 else across) for place, value in enumerate(values)]
+
+
+def box_decision(
+    judged: box_numbers.BoxReading, sample: Sequence[tuple[str, int, box_numbers.Numbers]], options: Options
+) -> Decision:
     """The decision on the boxes of a set.
 
     Args:
         sample: image, class, and the four numbers in fractions of the image.
     """
     ways = [judged.reading, *judged.others]
-    rows: dict[str, list[tuple[int, Numbers]]] = {}
+    rows: dict[str, list[tuple[int, box_numbers.Numbers]]] = {}
     for image, number, values in sample:
         rows.setdefault(image, []).append((number, values))
     examples = [
-        example(image, {way: [drawn_box(number, box_numbers.centred(values, way)) for number, values in rows[image]]
-                        for way in ways})
+        example(
+            image,
+            {
+                way: [drawn_box(number, box_numbers.centred(values, way)) for number, values in rows[image]]
+                for way in ways
+            },
+        )
         for image in spread(list(rows))
-    ]  # fmt: skip
+    ]
     data = {"boxes": judged.boxes, "outside": judged.outside}
     return reading("boxes", judged.reading, judged.others, options, examples, **data)
 
 
-class Drafts:
+class DraftSet:
     """The drafts of one dataset.
 
     Args:
@@ -75,44 +136,68 @@ class Drafts:
         self.tree, self.drafts, self.numbers, self.options, self.usual = tree, drafts, numbers, options, usual
         self.sizes: dict[str, Size | None] = {}
 
-    def judge(self) -> list[Decision]:
+    def infer_boxes(self) -> list[Decision]:
         """Read the shapes as they are meant; what was decided."""
-        told = []
         labelled = [draft for draft in self.drafts if draft.shapes]
         looked_at = spread(labelled, IMAGES)
-        values = [shape.values for draft in looked_at if not draft.fractions for shape in draft.shapes]
-        fractions = are_fractions(values, self.options.chosen("unit"))
-        if fractions:
-            told.append(decision("unit_fractions"))
-        if self.usual:
-            told += self.boxes(self.usual, looked_at, fractions)
-        for draft in labelled:
-            draft.fractions = draft.fractions or fractions
-        return told
+        usual = self.usual or "corners"
+        sample = list(self.numbers_of(looked_at, usual))
+        judged = infer_unit([(box, size) for *_, box, size in sample], self.options.chosen("unit"))
+        self.convert_all_units(labelled, judged.name)
+        way, told = self.boxes(self.usual, looked_at) if self.usual else (usual, [])
+        return unit_decision(judged, sample, way, self.options) + told
 
-    def boxes(self, usual: str, looked_at: Sequence["Draft"], fractions: bool) -> list[Decision]:
-        """The four numbers of boxes."""
+    def convert_all_units(self, labelled: Sequence["Draft"], unit: str) -> None:
+        """Have places that are not in pixels be in fractions."""
+        for draft in labelled if unit != "pixels" else ():
+            if not draft.fractions:
+                self.convert_unit(draft, unit)
+
+    def numbers_of(self, looked_at: Sequence["Draft"], usual: str) -> Iterator[tuple[str, int, Numbers, Size]]:
+        """Image, class, the four numbers of its format and image size of each object that may be in pixels."""
+        for draft in looked_at:
+            size = (1, 1) if draft.fractions or not draft.shapes else self.size(draft) or (1, 1)
+            for shape in draft.shapes if not draft.fractions else ():
+                if shape.values and all(map(math.isfinite, shape.values)):
+                    yield draft.image, self.numbers.get(shape.name, 0), WRITERS[usual](shape.box()), size
+
+    def convert_unit(self, draft: "Draft", unit: str) -> None:
+        """Have a draft whose places are in this unit be in fractions, or in pixels where only some objects are not."""
+        size = self.size(draft) if unit == row_units.MIXED else None
+        scale = 1 / row_units.SCALES.get(unit, (1, 1))[0]
+        for shape in draft.shapes:
+            small = bool(shape.values) and row_units.of_row(shape.values) == "fractions"
+            across, down = (scale, scale) if size is None else size if small else (1, 1)
+            shape.values = tuple(value * (down if place % 2 else across) for place, value in enumerate(shape.values))
+            shape.marks = tuple((x * across, y * down, seen) for x, y, seen in shape.marks)
+        draft.fractions = unit != row_units.MIXED
+
+    def boxes(self, usual: str, looked_at: Sequence["Draft"]) -> tuple[str, list[Decision]]:
+        """What the four numbers of boxes are, and what is told of it."""
         sample = []
         for draft in looked_at:
-            size = (1, 1) if fractions or draft.fractions else self.size(draft)
+            size = (1, 1) if draft.fractions else self.size(draft)
             for shape in draft.shapes if size else ():
                 if shape.kind == "box" and all(map(math.isfinite, shape.values)):
                     sample.append(
-                        (draft.image, self.numbers.get(shape.name, 0), self.raw(shape, usual, size or (1, 1)))
+                        (
+                            draft.image,
+                            self.numbers.get(shape.name, 0),
+                            self.numbers_in_file(shape, usual, size or (1, 1)),
+                        )
                     )
-        judged = box_numbers.judge([values for *_, values in sample], usual, self.options.chosen("boxes"))
+        judged = box_numbers.infer_reading([values for *_, values in sample], usual, self.options.chosen("boxes"))
         if not sample or not judged.doubtful:
-            return []
+            return usual, []
         if judged.reading != usual:
-            self.read_again(usual, judged.reading)
-        return [tell_boxes(judged, sample, self.options)]
+            self.reinterpret(usual, judged.reading)
+        return judged.reading, [box_decision(judged, sample, self.options)]
 
-    def raw(self, shape: "Shape", usual: str, size: Size) -> Numbers:
+    def numbers_in_file(self, shape: "DraftShape", usual: str, size: Size) -> box_numbers.Numbers:
         """The four numbers as the file has them, in fractions of the image."""
-        first, second, third, fourth = WRITERS[usual](shape.values)
-        return first / size[0], second / size[1], third / size[0], fourth / size[1]
+        return box_numbers.scaled(WRITERS[usual](shape.values), size)
 
-    def read_again(self, usual: str, way: str) -> None:
+    def reinterpret(self, usual: str, way: str) -> None:
         for draft in self.drafts:
             for shape in draft.shapes:
                 if shape.kind == "box":

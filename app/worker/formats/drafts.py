@@ -5,26 +5,26 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from app.worker.formats.classes import Known, by_name, settle
-from app.worker.formats.draft_boxes import USUAL, Drafts
-from app.worker.formats.frames import Claim, Fitting, Frame
-from app.worker.formats.geometry import Points, Shapes, box_round, corners_of, joined, turned
-from app.worker.formats.items import item_name, make_unique
+from app.worker.formats.classes import KnownClasses, index_by_name, merge_names
+from app.worker.formats.coordinate_frames import CoordinateFrame, FrameFitting, SizeClaim
+from app.worker.formats.draft_boxes import USUAL, DraftSet
+from app.worker.formats.geometry import Points, RowBuilder, bounding_box, corners_of, join_outlines, rotated_box
+from app.worker.formats.item_names import item_name, make_unique
 from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     Decision,
+    DetectedDataset,
     Finding,
-    Found,
     Item,
     Options,
     Refused,
     Source,
     decision,
     finding,
-    task_wished,
+    task_decision,
 )
 from app.worker.formats.paths import below, inside, shown
-from app.worker.formats.sizes import Shown, image_size
+from app.worker.formats.sizes import DisplayedSize, image_size
 from app.worker.formats.tree import Tree
 
 KINDS = ("box", "polygon", "turned", "pose")
@@ -32,7 +32,7 @@ Marks = tuple[tuple[float, float, int], ...]  # keypoints: x, y, visibility 0, 1
 
 
 @dataclass(slots=True)
-class Shape:
+class DraftShape:
     """One object: `values` are left, top, right, bottom of a box or pose, x and y in turn of a polygon or of four
     corners."""
 
@@ -51,7 +51,7 @@ class Shape:
         if self.kind in {"box", "pose"}:
             left, top, right, bottom = self.values
             return left, top, right, bottom
-        return box_round(self.points()) if len(self.values) > 1 else (math.nan,) * 4
+        return bounding_box(self.points()) if len(self.values) > 1 else (math.nan,) * 4
 
 
 @dataclass(slots=True)
@@ -62,37 +62,39 @@ class Draft:
     split: str | None
     file: str
     size: tuple[int, int] | None
-    shapes: list[Shape] = field(default_factory=list)
+    shapes: list[DraftShape] = field(default_factory=list)
     fractions: bool = False  # shapes are measured in the image's sides, not in pixels
-    frame: Frame | None = None  # where its shapes are not in the displayed image's pixels
+    relative: bool = False  # see Claim
+    frame: CoordinateFrame | None = None  # where its shapes are not in the displayed image's pixels
 
-    def claim(self, shown: Shown, numbers: Mapping[str, int]) -> Claim:
+    def claim(self, shown: DisplayedSize, numbers: Mapping[str, int]) -> SizeClaim:
         """What it says, beside what the image is."""
         boxes = [(numbers.get(shape.name, 0), shape.box()) for shape in self.shapes]
-        return Claim(self.image, self.size, shown, [entry for entry in boxes if all(map(math.isfinite, entry[1]))])
+        finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
+        return SizeClaim(self.image, self.size, shown, finite, self.relative)
 
 
-def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> Shape:
+def outline_shape(name: str, parts: Sequence[Points], line: int | None) -> DraftShape:
     """The outline of an object of one part or several; a hole is a part too."""
-    return Shape("polygon", name, flat(joined(parts)), line)
+    return DraftShape("polygon", name, flat(join_outlines(parts)), line)
 
 
-def pose_shape(name: str, marks: Iterable[tuple[float, float, int]], line: int | None) -> Shape | None:
+def pose_shape(name: str, marks: Iterable[tuple[float, float, int]], line: int | None) -> DraftShape | None:
     """Keypoints without a box of their own: the box round those that are labelled; None without any."""
     points = tuple((x, y, seen) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0, 0) for x, y, seen in marks)
     labelled = [(x, y) for x, y, seen in points if seen]
-    return Shape("pose", name, box_round(labelled), line, points) if labelled else None
+    return DraftShape("pose", name, bounding_box(labelled), line, points) if labelled else None
 
 
 def flat(points: Iterable[tuple[float, float]]) -> tuple[float, ...]:
     return tuple(value for point in points for value in point)
 
 
-def turned_shape(name: str, box: tuple[float, float, float, float], degrees: float, line: int | None) -> Shape:
+def rotated_shape(name: str, box: tuple[float, float, float, float], degrees: float, line: int | None) -> DraftShape:
     """A box, at an angle where it has one."""
     if not degrees % 360 or not math.isfinite(degrees):
-        return Shape("box", name, box, line)
-    return Shape("turned", name, flat(turned(box, degrees)), line)
+        return DraftShape("box", name, box, line)
+    return DraftShape("turned", name, flat(rotated_box(box, degrees)), line)
 
 
 def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
@@ -106,7 +108,7 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
         raise Refused("pose_missing")
     others = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
     if asked != "auto":
-        return asked, [task_wished(asked, ["detect", *others])]
+        return asked, [task_decision(asked, ["detect", *others])]
     if poses:
         return "pose", [decision("task_found", "task", ["detect", *others], task="pose")]
     if tilted and not polygons:
@@ -119,26 +121,34 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
     return "detect", []
 
 
-def finish(
-    tree: Tree, found: Found, options: Options, drafts: list[Draft], known: Known, findings: list[Finding],
-    names: list[str] | None = None, keypoints: Sequence[str] = (),
-) -> Source:  # fmt: skip
+def convert_drafts(
+    tree: Tree,
+    found: DetectedDataset,
+    options: Options,
+    drafts: list[Draft],
+    known: KnownClasses,
+    findings: list[Finding],
+    names: list[str] | None = None,
+    keypoints: Sequence[str] = (),
+) -> Source:
     """The Source of these drafts.
 
     Args:
         names: the classes in the order of the annotation files, where those list them.
         keypoints: their names, in the order of the marks, where somebody says them.
     """
-    drafts = one_each(drafts, findings)
+    if not drafts:
+        raise Refused("no_images_found", file=found.where)
+    drafts = without_repeats(drafts, findings)
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
-    classes, decisions = settle(names or known.names, present, options)
+    classes, decisions = merge_names(names or known.names, present, options)
     if names and known.names and known.names != classes:
         decisions.append(decision("annotation_names", "names"))
     task, told = choose_task(Counter(shape.kind for draft in drafts for shape in draft.shapes), options.task)
     decisions += told
-    numbers = by_name(classes)
-    decisions += Drafts(tree, drafts, numbers, options, USUAL.get(found.format)).judge()
-    decisions += fit(tree, drafts, numbers, options)
+    numbers = index_by_name(classes)
+    decisions += DraftSet(tree, drafts, numbers, options, USUAL.get(found.format)).infer_boxes()
+    decisions += fit_frames(tree, drafts, numbers, options)
     items = []
     count = max((len(shape.marks) for draft in drafts for shape in draft.shapes), default=0)
     for draft in drafts:
@@ -147,25 +157,33 @@ def finish(
         if item:
             item.name = item_name(inside(draft.image, found.root) or draft.image)
             items.append(item)
-    source = finished(tree, found, task, classes, items, known.decisions + decisions, findings)
+    source = make_source(tree, found, task, classes, items, known.decisions + decisions, findings)
     source.keypoints = described(count, keypoints) if task == "pose" else None
     return source
 
 
-def fit(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], options: Options) -> list[Decision]:
+def fit_frames(tree: Tree, drafts: list[Draft], numbers: Mapping[str, int], options: Options) -> list[Decision]:
     """Give drafts a frame whose sizes are not their images', as far as these are known."""
-    claims = [draft.claim(tree.pictures[draft.image], numbers) for draft in drafts
-              if draft.image in tree.pictures and not draft.fractions]  # fmt: skip
-    frames, told = Fitting(claims, options).fit()
+    claims = [
+        draft.claim(tree.pictures[draft.image], numbers)
+        for draft in drafts
+        if draft.image in tree.pictures and not draft.fractions
+    ]
+    frames, told = FrameFitting(claims, options).fit()
     for draft in drafts:
         draft.frame = frames.get(draft.image)
     return told
 
 
-def finished(
-    tree: Tree, found: Found, task: str, names: list[str], items: list[Item], decisions: list[Decision],
+def make_source(
+    tree: Tree,
+    found: DetectedDataset,
+    task: str,
+    names: list[str],
+    items: list[Item],
+    decisions: list[Decision],
     findings: list[Finding],
-) -> Source:  # fmt: skip
+) -> Source:
     """A Source, its names made unique, and what is outside noted."""
     if not items:
         raise Refused("no_images_found", file=found.where)
@@ -178,7 +196,7 @@ def finished(
     return Source(found.format, found.root, task, names, items, decisions, findings, outside=outside)
 
 
-def one_each(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
+def without_repeats(drafts: list[Draft], findings: list[Finding]) -> list[Draft]:
     """Of two annotations of one image the first, with the objects of both where one file holds both."""
     seen: dict[str, Draft] = {}
     for draft in drafts:
@@ -204,22 +222,22 @@ def convert(
     if size is None:
         findings.append(finding("error", "size_unknown", draft.file, image=shown(draft.image)))
         return None
-    shapes = Shapes(draft.file, draft.image, size, item.rows or [], findings, draft.frame)
+    shapes = RowBuilder(draft.file, draft.image, size, item.rows or [], findings, draft.frame)
     item.rows = shapes.rows
     for shape in draft.shapes:
         whole = in_pixels(shape, size) if draft.fractions else shape
-        add(shapes, numbers[shape.name], whole, task, keypoints)
+        add_shape(shapes, numbers[shape.name], whole, task, keypoints)
     return item
 
 
-def in_pixels(shape: Shape, size: tuple[int, int]) -> Shape:
+def in_pixels(shape: DraftShape, size: tuple[int, int]) -> DraftShape:
     """A shape that was measured in the image's sides."""
     values = tuple(value * size[place % 2] for place, value in enumerate(shape.values))
     marks = tuple((x * size[0], y * size[1], seen) for x, y, seen in shape.marks)
     return replace(shape, values=values, marks=marks)
 
 
-def add(shapes: Shapes, number: int, shape: Shape, task: str, keypoints: int = 0) -> None:
+def add_shape(shapes: RowBuilder, number: int, shape: DraftShape, task: str, keypoints: int = 0) -> None:
     """A shape as the task has it."""
     if task == "pose":
         marks = [*shape.marks, *[(0.0, 0.0, 0)] * keypoints][:keypoints]
@@ -234,8 +252,3 @@ def add(shapes: Shapes, number: int, shape: Shape, task: str, keypoints: int = 0
         shapes.corners(number, shape.name, corners_of(shape.box()), shape.line)
     else:
         shapes.box(number, shape.name, shape.box(), shape.line)
-
-
-def splits_of(parts: Iterable[str | None]) -> str | None:
-    """The first split that is said."""
-    return next((part for part in parts if part), None)

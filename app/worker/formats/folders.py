@@ -4,35 +4,35 @@ import re
 from collections import Counter
 
 from app.worker.formats import masks
-from app.worker.formats.classes import Known
-from app.worker.formats.items import make_unique
+from app.worker.formats.class_names import check_names
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.item_names import make_unique
 from app.worker.formats.layout import NO_LABELS
-from app.worker.formats.model import Found, Item, Options, Refused, Source, decision
-from app.worker.formats.names import checked
+from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Source, decision
 from app.worker.formats.paths import split_of
 from app.worker.formats.tree import Tree
 
 Placed = tuple[str, str, str | None, str]  # image, root, split, path from the class on
 
 
-def detect(tree: Tree, task: str) -> list[Found]:
+def detect(tree: Tree, task: str) -> list[DetectedDataset]:
     """Folders of classes in folders of splits; where no image is in one, folders of classes: the innermost ones where
     the task is asked for, else only such as can hardly be anything else."""
-    if task != "classify" and masks.beside(tree):  # what looks like classes are masks and their images
+    if task != "classify" and masks.masks_beside_images(tree):  # what looks like classes are masks and their images
         return []
-    places = [place for place in map(of_class, tree["image"]) if place]
-    if not places and (task == "classify" or plain(tree)):
+    places = [place for place in map(class_place, tree["image"]) if place]
+    if not places and (task == "classify" or are_side_by_side(tree)):
         for path in tree["image"]:
             parts = path.split("/")
-            if len(parts) > 1 and not generic(parts[-2]):
+            if len(parts) > 1 and not is_generic(parts[-2]):
                 places.append((path, "/".join(parts[:-2]), None, "/".join(parts[-2:])))
     roots: dict[str, list[Placed]] = {}
     for place in places:
         roots.setdefault(place[1], []).append(place)
-    return [Found("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
+    return [DetectedDataset("folders", root, len(own), len(own), True, hint=own) for root, own in roots.items()]
 
 
-def plain(tree: Tree) -> bool:
+def are_side_by_side(tree: Tree) -> bool:
     """Whether each image lies in one of several folders side by side, as torchvision's ImageFolder has them, and
     nothing in the source looks like a label: a person who forgot the labels is not told that all is well."""
     folders = Counter(path.rpartition("/")[0] for path in tree["image"])
@@ -40,57 +40,57 @@ def plain(tree: Tree) -> bool:
     return (
         len({folder.rpartition("/")[0] for folder in folders if folder}) == 1
         and "" not in folders
-        and not any(map(generic, names))
-        and not numbered(names)
+        and not any(map(is_generic, names))
+        and not are_numbered(names)
         and min(folders.values()) >= 2  # else each image has a folder of its own
         and not (tree["xml"] or tree["json"])
         and all(NO_LABELS.fullmatch(path.rpartition("/")[2]) for path in tree["text"])
     )
 
 
-def numbered(names: list[str]) -> bool:
+def are_numbered(names: list[str]) -> bool:
     """Whether folders are pieces of one thing (video_01, video_02), and not 0, 1, 2 or class_0, class_1."""
     stems = {re.sub(r"[\W_\d]+", "", name).casefold() for name in names}
     return len(stems) == 1 and not stems & {"", "class", "classe", "label", "category", "categoria", "type", "tipo"}
 
 
-def of_class(path: str) -> Placed | None:
+def class_place(path: str) -> Placed | None:
     """The place of an image in train/CLASS/… or images/train/CLASS/…."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]
     for index, folder in enumerate(folders[:-1]):
         split = split_of(folder)
-        if split and not generic(folders[index + 1]):
+        if split and not is_generic(folders[index + 1]):
             root = index - 1 if index and folders[index - 1] == "images" else index
             return path, "/".join(parts[:root]), split, "/".join(parts[index + 1 :])
     return None
 
 
-def generic(folder: str) -> bool:
+def is_generic(folder: str) -> bool:
     """Whether a folder's name says where an image belongs, and not what it shows."""
     return folder.casefold() in {"images", "labels"} or split_of(folder) is not None
 
 
-def enough(found: Found) -> bool:
+def has_two_classes(found: DetectedDataset) -> bool:
     """Whether there are two classes to learn."""
     return len(classes_of(found)) > 1
 
 
-def classes_of(found: Found) -> list[str]:
+def classes_of(found: DetectedDataset) -> list[str]:
     """The folders of the training images."""
     return sorted({rest.split("/")[0] for _, _, split, rest in found.hint if split in {None, "train"}})
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The classification at a root.
 
     Raises:
         Refused: fewer than two classes.
     """
-    if not enough(found):
+    if not has_two_classes(found):
         raise Refused("classes_two")
-    names = checked(classes_of(found), options.max_classes, "ZIP")
-    known = Known(tree, found.root, options)
+    names = check_names(classes_of(found), options.max_classes, "ZIP")
+    known = KnownClasses(tree, found.root, options)
     decisions = [item for item in known.decisions if item["code"] == "download_ignored"]
     if known.names and known.names != names:
         decisions.append(decision("folder_names", "names"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from operator import mul
 from typing import Any
 
-from app.worker.formats.frames import Frame
+from app.worker.formats.coordinate_frames import CoordinateFrame
 from app.worker.formats.model import Finding, Row, finding
 from app.worker.formats.paths import shown
 
@@ -38,7 +38,7 @@ def side(value: Any) -> int:
     return int(made) if 1 <= made <= MAX_SIDE else 0
 
 
-def plain(value: float) -> str:
+def format_number(value: float) -> str:
     """Six decimals, trimmed: a thousandth of a pixel at 1,000 pixels."""
     return f"{value:.6f}".rstrip("0").rstrip(".") or "0"
 
@@ -48,7 +48,7 @@ def box_text(kind: int, box: Box, size: tuple[int, int]) -> str:
     left, top, right, bottom = box
     width, height = size
     values = ((left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height)
-    return " ".join([str(kind), *map(plain, values)])
+    return " ".join([str(kind), *map(format_number, values)])
 
 
 def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[int, int]) -> str:
@@ -61,7 +61,7 @@ def points_text(kind: int, points: Iterable[tuple[float, float]], size: tuple[in
     return f"{kind} {text.replace('. ', ' ').rstrip()}"
 
 
-def box_round(points: Iterable[tuple[float, float]]) -> Box:
+def bounding_box(points: Iterable[tuple[float, float]]) -> Box:
     xs, ys = zip(*points, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -71,7 +71,7 @@ def corners_of(box: Box) -> Points:
     return [(left, top), (right, top), (right, bottom), (left, bottom)]
 
 
-def turned(box: Box, degrees: float) -> Points:
+def rotated_box(box: Box, degrees: float) -> Points:
     """The corners of a box that is turned clockwise round its centre, as CVAT's `rotation` says."""
     left, top, right, bottom = box
     x, y = (left + right) / 2, (top + bottom) / 2
@@ -79,7 +79,7 @@ def turned(box: Box, degrees: float) -> Points:
     return [(x + (px - x) * cos - (py - y) * sin, y + (px - x) * sin + (py - y) * cos) for px, py in corners_of(box)]
 
 
-def ring(x: float, y: float, radius_x: float, radius_y: float, degrees: float = 0) -> Points:
+def ellipse(x: float, y: float, radius_x: float, radius_y: float, degrees: float = 0) -> Points:
     """A polygon for an ellipse."""
     turn = math.radians(degrees)
     angles = [2 * math.pi * step / CIRCLE for step in range(CIRCLE)]
@@ -93,17 +93,17 @@ def area(points: Points) -> float:
     return abs(sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, ys, xs[1:] + xs[:1]))) / 2
 
 
-def joined(parts: Sequence[Points]) -> Points:
+def join_outlines(parts: Sequence[Points]) -> Points:
     """Several outlines of one object as one, by a way there and back between near points (as ultralytics'
     `merge_multi_segment` does): YOLO has one outline an object."""
     whole = list(parts[0])
     for part in parts[1:]:
-        here, there = nearest(whole, part)
+        here, there = nearest_points(whole, part)
         whole[here + 1 : here + 1] = [*part[there:], *part[: there + 1], whole[here]]
     return whole
 
 
-def nearest(first: Points, second: Points) -> tuple[int, int]:
+def nearest_points(first: Points, second: Points) -> tuple[int, int]:
     """The places of two near points; of long outlines only some are compared, so that time stays bounded."""
     steps = max(1, len(first) // 64), max(1, len(second) // 64)
     pairs = ((a, b) for a in range(0, len(first), steps[0]) for b in range(0, len(second), steps[1]))
@@ -129,7 +129,7 @@ def clip_polygon(points: Points, width: float, height: float) -> Points:
     return points
 
 
-class Shapes:
+class RowBuilder:
     """Makes rows of the shapes of one image, and notes what cannot be one.
 
     Args:
@@ -138,9 +138,14 @@ class Shapes:
     """
 
     def __init__(
-        self, file: str, image: str, size: tuple[int, int], rows: list[Row], findings: list[Finding],
-        frame: Frame | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        file: str,
+        image: str,
+        size: tuple[int, int],
+        rows: list[Row],
+        findings: list[Finding],
+        frame: CoordinateFrame | None = None,
+    ) -> None:
         self.file, self.image, self.size = file, image, frame.size if frame else size
         self.frame = frame
         self.rows, self.findings = rows, findings
@@ -150,15 +155,15 @@ class Shapes:
 
     def box(self, kind: int, name: str, box: Box, line: int | None) -> None:
         """A row for a box; sides in any order."""
-        kept = self.kept(name, self.frame.box(box) if self.frame else box, line)
+        kept = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
         if kept:
             self.rows.append(Row(box_text(kind, kept, self.size), self.file, line))
 
-    def placed(self, points: Points) -> Points:
+    def displayed_points(self, points: Points) -> Points:
         """Points in the displayed image."""
         return [self.frame.point(x, y) for x, y in points] if self.frame else points
 
-    def kept(self, name: str, box: Box, line: int | None) -> Box | None:
+    def clipped_box(self, name: str, box: Box, line: int | None) -> Box | None:
         """The part of a box inside the image; None, noted, where nothing is."""
         left, right = sorted((box[0], box[2]))
         top, bottom = sorted((box[1], box[3]))
@@ -166,8 +171,7 @@ class Shapes:
             self.note("warning", "object_no_number", line, name=shown(name))
             return None
         if right <= left or bottom <= top:
-            self.note("warning", "object_degenerate", line, name=shown(name), width=plain(right - left),
-                      height=plain(bottom - top))  # fmt: skip
+            self._note_degenerate(name, line, right - left, bottom - top)
             return None
         cut = max(left, 0.0), max(top, 0.0), min(right, float(self.size[0])), min(bottom, float(self.size[1]))
         if cut[2] <= cut[0] or cut[3] <= cut[1]:
@@ -175,22 +179,25 @@ class Shapes:
             return None
         over = max(abs(a - b) for a, b in zip(cut, (left, top, right, bottom), strict=True))
         if over > EDGE:
-            self.note("info", "object_clipped", line, name=shown(name), pixels=plain(round(over, 2)))
+            self.note("info", "object_clipped", line, name=shown(name), pixels=format_number(round(over, 2)))
         return cut
+
+    def _note_degenerate(self, name: str, line: int | None, width: float, height: float) -> None:
+        values = {"name": shown(name), "width": format_number(width), "height": format_number(height)}
+        self.note("warning", "object_degenerate", line, **values)
 
     def polygon(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a polygon."""
-        points = self.placed(points)
+        points = self.displayed_points(points)
         points = points[:-1] if len(points) > 3 and points[0] == points[-1] else points
         if points and not sum(abs(x) + abs(y) for x, y in points) < FAR * len(points):  # one nan makes the sum nan
             self.note("warning", "object_no_number", line, name=shown(name))
             return
         if len(points) < 3 or area(points) <= 0:
-            left, top, right, bottom = box_round(points) if points else (0.0, 0.0, 0.0, 0.0)
-            self.note("warning", "object_degenerate", line, name=shown(name), width=plain(right - left),
-                      height=plain(bottom - top))  # fmt: skip
+            left, top, right, bottom = bounding_box(points) if points else (0.0, 0.0, 0.0, 0.0)
+            self._note_degenerate(name, line, right - left, bottom - top)
             return
-        left, top, right, bottom = box_round(points)
+        left, top, right, bottom = bounding_box(points)
         over = max(-left, -top, right - self.size[0], bottom - self.size[1])
         if over > 0:
             points = clip_polygon(points, *self.size)
@@ -198,28 +205,30 @@ class Shapes:
                 self.note("warning", "object_outside", line, name=shown(name))
                 return
             if over > EDGE:
-                self.note("info", "object_clipped", line, name=shown(name), pixels=plain(round(over, 2)))
+                self.note("info", "object_clipped", line, name=shown(name), pixels=format_number(round(over, 2)))
         self.rows.append(Row(points_text(kind, points, self.size), self.file, line))
 
     def corners(self, kind: int, name: str, points: Points, line: int | None) -> None:
         """A row for a turned box: four corners, not cut at the edge but moved onto it, since it must keep four."""
-        points = self.placed(points)
+        points = self.displayed_points(points)
         flat = [value for point in points for value in point]
         if all(map(math.isfinite, flat)) and area(points) <= 0:
             points = [points[0]] * 4  # a line has no inside, whatever the box round it
-        if self.kept(name, box_round(points) if all(map(math.isfinite, flat)) else (math.nan,) * 4, line):
+        if self.clipped_box(name, bounding_box(points) if all(map(math.isfinite, flat)) else (math.nan,) * 4, line):
             inner = [(min(max(x, 0.0), self.size[0]), min(max(y, 0.0), self.size[1])) for x, y in points]
             self.rows.append(Row(points_text(kind, inner, self.size), self.file, line))
 
     def pose(self, kind: int, name: str, box: Box, points: list[tuple[float, float, int]], line: int | None) -> None:
         """A row for a box with keypoints; those outside the image or unseen are 0 0 0."""
-        kept = self.kept(name, self.frame.box(box) if self.frame else box, line)
+        kept = self.clipped_box(name, self.frame.box(box) if self.frame else box, line)
         if not kept:
             return
         width, height = self.size
-        points = [(*self.placed([(x, y)])[0], seen) for x, y, seen in points]
+        points = [(*self.displayed_points([(x, y)])[0], seen) for x, y, seen in points]
         columns = [box_text(kind, kept, self.size)]
         for x, y, seen in points:
             shows = seen > 0 and 0 <= x <= width and 0 <= y <= height
-            columns.append(f"{plain(x / width)} {plain(y / height)} {min(seen, 2)}" if shows else "0 0 0")
+            columns.append(
+                f"{format_number(x / width)} {format_number(y / height)} {min(seen, 2)}" if shows else "0 0 0"
+            )
         self.rows.append(Row(" ".join(columns), self.file, line))

@@ -1,33 +1,38 @@
 """JSON files of any size, an element at a time: what is in memory is one megabyte and the element at hand."""
 
 import codecs
+import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import IO, Any
 
+from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.model import Refused
-from app.worker.formats.paths import shown
+from app.worker.formats.paths import shown, suffix_of
+from app.worker.formats.tree import Tree
 
 CHUNK = 1 << 20  # characters
 MAX_ELEMENT = 32 * CHUNK  # characters: one annotation, or one value beside the lists
 BLANK = " \t\r\n"
 
 
-class Broken(Exception):
+class BrokenJson(Exception):
     """The text is no JSON from here on."""
 
 
-class Reader:
+class JsonCursor:
     """A cursor in a JSON text.
 
     Args:
-        file: binary, UTF-8 with or without a byte-order mark.
+        file: binary, with or without a byte-order mark.
+        encoding: of the file.
     """
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], encoding: str = "utf-8") -> None:
         self.file = file
-        self.codec = codecs.getincrementaldecoder("utf-8-sig")()
+        strict = encoding in {"utf-8", "utf-8-sig"}
+        codec = codecs.getincrementaldecoder("utf-8-sig" if strict else encoding)
+        self.codec = codec("strict" if strict else "replace")
         self.text, self.at, self.ended = "", 0, False
         self.decode = json.JSONDecoder().raw_decode
 
@@ -51,9 +56,9 @@ class Reader:
             if not self.more():
                 return ""
 
-    def take(self, wanted: str) -> None:
+    def expect(self, wanted: str) -> None:
         if self.peek() != wanted:
-            raise Broken(f"{wanted!r} is missing")
+            raise BrokenJson(f"{wanted!r} is missing")
         self.at += 1
 
     def value(self) -> Any:
@@ -67,14 +72,14 @@ class Reader:
                     return made
             except json.JSONDecodeError as error:
                 if self.ended:
-                    raise Broken(error.msg) from error
+                    raise BrokenJson(error.msg) from error
             if len(self.text) - self.at > MAX_ELEMENT:
-                raise Broken("an element is too large")
+                raise BrokenJson("an element is too large")
             self.more()
 
     def elements(self) -> Iterator[Any]:
         """The elements of the list that comes next."""
-        self.take("[")
+        self.expect("[")
         if self.peek() == "]":
             self.at += 1
             return
@@ -83,45 +88,82 @@ class Reader:
             if self.peek() == "]":
                 self.at += 1
                 return
-            self.take(",")
+            self.expect(",")
 
     def members(self) -> Iterator[str]:
         """The keys of the object that comes next; who asks for the next one has read the value."""
-        self.take("{")
+        self.expect("{")
         if self.peek() == "}":
+            self.at += 1
             return
         while True:
             key = self.value()
             if not isinstance(key, str):
-                raise Broken("a key is not a text")
-            self.take(":")
+                raise BrokenJson("a key is not a text")
+            self.expect(":")
             yield key
             if self.peek() == "}":
+                self.at += 1
                 return
-            self.take(",")
+            self.expect(",")
 
 
-def walk(path: Path, name: str, lists: set[str]) -> Iterator[tuple[str, Any]]:
-    """(key, element) for each element of the named lists of the file's object, (key, value) for its other values.
+def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
+    """(key, element) for each element of the named lists of the file's object, (key, {its key: value}) for each member
+    of the named objects, (key, value) for the other values.
 
     A file that is a list gives its elements with the key "".
 
     Raises:
         Refused: it is no JSON, is nested too deeply, or has an element that is too large.
     """
+    path = tree.path(name)
     try:
         with open(path, "rb") as file:
-            reader = Reader(file)
+            reader = JsonCursor(file, encoding_of(path, tree.encodings).name)
             if reader.peek() == "[":
                 yield from (("", element) for element in reader.elements())
                 return
             for key in reader.members():
-                if key in lists and reader.peek() == "[":
+                mark = reader.peek()
+                if key in lists and mark == "[":
                     yield from ((key, element) for element in reader.elements())
+                elif key in maps and mark == "{":
+                    yield from ((key, {inner: reader.value()}) for inner in reader.members())
                 else:
                     yield key, reader.value()
-    except (Broken, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+    except (BrokenJson, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise Refused("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+
+
+def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
+    """The objects of a file of lines, or the elements of a JSON list; a file that is one object gives that. What is no
+    object is an empty one, so that they can be counted.
+
+    Raises:
+        Refused: one cannot be read.
+    """
+    path = tree.path(name)
+    encoding = encoding_of(path, tree.encodings).name
+    try:
+        with open(path, "rb") as file:
+            if suffix_of(name) == ".json":
+                reader = JsonCursor(file, encoding)
+                found = reader.elements() if reader.peek() == "[" else iter([reader.value()])
+            else:
+                found = values_in(io.TextIOWrapper(file, encoding, errors="replace"))
+            yield from (element if isinstance(element, dict) else {} for element in found)
+    except (BrokenJson, ValueError, RecursionError) as error:
+        raise Refused("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+
+
+def values_in(text: IO[str]) -> Iterator[Any]:
+    """The values of a text with one in each line."""
+    while line := text.readline(MAX_ELEMENT + 1):
+        if len(line) > MAX_ELEMENT:
+            raise BrokenJson("a line is too large")
+        if line := line.strip("\ufeff" + BLANK):
+            yield json.loads(line)
 
 
 def reason(error: Exception) -> str:

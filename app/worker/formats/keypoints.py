@@ -1,12 +1,13 @@
 """What a dataset says of its keypoints: how many there are, and which ones a mirrored image swaps."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from app.core.report import Keypoints
 
 
-def described(count: int, names: Sequence[str]) -> dict[str, Any]:
+def described(count: int, names: Sequence[str]) -> Keypoints:
     """kpt_shape, and flip_idx by left and right in the names."""
-    made: dict[str, Any] = {"kpt_shape": [count, 3]}
+    made: Keypoints = {"kpt_shape": [count, 3]}
     mirrored = [mirror(name) for name in names]
     if len(names) == count and len(set(names)) == count and list(names) != mirrored:
         order = [names.index(other) if other in names else place for place, other in enumerate(mirrored)]

@@ -8,22 +8,29 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.csvfile import Table
-from app.worker.formats.documents import Notes, dicts, text
-from app.worker.formats.drafts import Draft, Shape, finish, flat, outline_shape
-from app.worker.formats.geometry import Points, number, ring, side
-from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Finding, Found, Options, Source, finding
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.csv_table import CsvTable
+from app.worker.formats.documents import FileFindings, dicts, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
+from app.worker.formats.geometry import Points, ellipse, number, side
+from app.worker.formats.jsonstream import objects
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision, finding
 from app.worker.formats.paths import IMAGES, folder_of, shown, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
 from app.worker.formats.tree import Tree
 
-LABELS = ("rectanglelabels", "polygonlabels", "ellipselabels", "brushlabels", "keypointlabels", "labels",
-          "hypertextlabels")  # fmt: skip
+LABELS = (
+    "rectanglelabels",
+    "polygonlabels",
+    "ellipselabels",
+    "brushlabels",
+    "keypointlabels",
+    "labels",
+    "hypertextlabels",
+)
 CELLS = {"annotator", "annotation_id"}
 ABOUT_REGION = {"choices", "textarea", "rating", "relation", "taxonomy", "number"}  # types of no shape
 ANSWERS = ("annotations", "completions")
@@ -34,7 +41,9 @@ def is_entry(element: Any) -> bool:
     """Whether the first element of a JSON list is a task."""
     if not isinstance(element, dict):
         return False
-    if isinstance(element.get("data"), dict) and any(isinstance(element.get(key), list) for key in ANSWERS):
+    if isinstance(element.get("data"), dict) and any(
+        isinstance(element.get(key), list) for key in (*ANSWERS, "predictions")
+    ):
         return True
     if {"annotation_id", "annotator"} <= set(element):
         return True
@@ -51,27 +60,35 @@ def is_table(cells: set[str]) -> bool:
     return cells >= CELLS
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "label-studio")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
+    predicted = 0
     for path in found.hint:
-        drafts += File(tree, path, found.root, findings).read()
-    return finish(tree, found, options, drafts, known, findings)
+        file = LabelStudioFile(tree, path, found.root, findings)
+        drafts += file.read()
+        predicted += file.predicted
+    if predicted and not any(draft.shapes for draft in drafts):
+        raise Refused("predictions_only", count=predicted)
+    if predicted:
+        known.decisions.append(decision("predictions_left_out", None, None, count=predicted))
+    return convert_drafts(tree, found, options, drafts, known, findings)
 
 
-class File:
+class LabelStudioFile:
     """One export."""
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
         self.tree, self.path, self.root, self.findings = tree, path, root, findings
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
         self.split = split_in(path, root, with_name=True)
         self.line = 0  # number of the result in the file
+        self.predicted = 0  # tasks that a model labelled and no person
 
     def read(self) -> list[Draft]:
         """Its images with their objects."""
@@ -82,39 +99,44 @@ class File:
             if image is None:
                 self.notes.missing(name or shown(str(element.get("id", ""))))
                 continue
-            draft = Draft(image, self.split or split_in(image, self.root, False), self.path, None)
+            if self.is_predicted(element):
+                self.predicted += 1
+                continue
+            draft = Draft(image, self.split or split_in(image, self.root, False), self.path, None, relative=True)
             for result in self.results(element, image):
                 self.line += 1
-                self.take(result, draft)
+                self.add_result(result, draft)
             drafts.append(draft)
         self.notes.close()
         return drafts
 
     def elements(self) -> Iterator[dict[str, Any]]:
         """The tasks."""
-        if self.path.endswith(".json"):
-            for _, element in walk(self.tree.path(self.path), self.path, set()):
-                if isinstance(element, dict):
-                    yield element
+        if self.path not in self.tree["csv"]:
+            yield from filter(None, objects(self.tree, self.path))
             return
-        for _, row in Table(self.tree, self.path).rows():
+        for _, row in CsvTable(self.tree, self.path).rows():
             yield {key: parsed(cell) for key, cell in row.items()}
+
+    def is_predicted(self, element: dict[str, Any]) -> bool:
+        """Whether only a model says what is in a picture: no person said that it shows nothing."""
+        return bool(dicts(element.get("predictions"))) and not answers_of(element)
 
     def results(self, element: dict[str, Any], image: str) -> list[dict[str, Any]]:
         """The results of a task: those of the annotation that stands, where several people annotated."""
         if not isinstance(element.get("data"), dict):  # JSON-MIN
             return [item for value in element.values() for item in dicts(value) if is_region(item)]
-        answers = [entry for key in ANSWERS for entry in dicts(element.get(key))]
-        answers = [entry for entry in answers if not (entry.get("was_cancelled") or entry.get("skipped"))]
+        answers = answers_of(element)
         if not answers:
             return []
         if len(answers) > 1:
-            self.findings.append(finding("warning", "annotations_several", self.path, None, of=image,
-                                         count=len(answers) - 1))  # fmt: skip
+            self.findings.append(
+                finding("warning", "annotations_several", self.path, None, of=image, count=len(answers) - 1)
+            )
         chosen = next((entry for entry in answers if entry.get("ground_truth")), answers[0])
         return merged(dicts(chosen.get("result")))
 
-    def take(self, result: dict[str, Any], draft: Draft) -> None:
+    def add_result(self, result: dict[str, Any], draft: Draft) -> None:
         """The shape of one result, or a note."""
         value = result.get("value")
         value = value if isinstance(value, dict) else result  # JSON-MIN has no value of its own
@@ -138,6 +160,12 @@ class File:
             draft.shapes.append(made)
         else:
             self.notes.unread(kind or "?", names[0], self.line, draft.image)
+
+
+def answers_of(element: dict[str, Any]) -> list[dict[str, Any]]:
+    """What people annotated in a task, without what they skipped."""
+    answers = [entry for key in ANSWERS for entry in dicts(element.get(key))]
+    return [entry for entry in answers if not (entry.get("was_cancelled") or entry.get("skipped"))]
 
 
 def parsed(cell: str) -> Any:
@@ -188,34 +216,35 @@ def labels_of(value: dict[str, Any]) -> list[str]:
     return []
 
 
-def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int) -> Shape | None:
+def shape_of(value: dict[str, Any], name: str, size: tuple[int, int], line: int) -> DraftShape | None:
     """An object's shape in pixels; None for one that YOLO has no row for."""
     across, down = size[0] / 100, size[1] / 100
     if value.get("format") == "rle" or "rle" in value:
-        parts = bitmaps.outlines(bitmaps.from_brush(value.get("rle"), *size))
+        parts = mask_codecs.outlines(mask_codecs.from_brush(value.get("rle"), *size))
         if not parts:
             raise BadMask("empty")
         return outline_shape(name, parts, line)
     if isinstance(value.get("points"), list):
         points = [
             (number(pair[0]) * across, number(pair[1]) * down)
-            for pair in value["points"] if isinstance(pair, list) and len(pair) > 1
-        ]  # fmt: skip
+            for pair in value["points"]
+            if isinstance(pair, list) and len(pair) > 1
+        ]
         return outline_shape(name, [points], line) if len(points) > 2 else None
     x, y = number(value.get("x")) * across, number(value.get("y")) * down
     degrees = number(value.get("rotation") or 0)
     if "radiusX" in value:
         radii = number(value.get("radiusX")) * across, number(value.get("radiusY")) * down
-        return outline_shape(name, [ring(x, y, *radii, degrees)], line)
+        return outline_shape(name, [ellipse(x, y, *radii, degrees)], line)
     if "width" not in value or "keypointlabels" in value:
         return None
     width, height = number(value.get("width")) * across, number(value.get("height")) * down
     if not degrees % 360 or not math.isfinite(degrees):
-        return Shape("box", name, (x, y, x + width, y + height), line)
-    return Shape("turned", name, flat(about_corner(x, y, width, height, degrees)), line)
+        return DraftShape("box", name, (x, y, x + width, y + height), line)
+    return DraftShape("turned", name, flat(rotated_about_corner(x, y, width, height, degrees)), line)
 
 
-def about_corner(x: float, y: float, width: float, height: float, degrees: float) -> Points:
+def rotated_about_corner(x: float, y: float, width: float, height: float, degrees: float) -> Points:
     """The corners of a box that is turned clockwise round its left upper one."""
     cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     places = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))

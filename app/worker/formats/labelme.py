@@ -4,20 +4,20 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.documents import load, text
-from app.worker.formats.drafts import Draft, Shape, finish, flat, outline_shape
-from app.worker.formats.geometry import Points, box_round, number, ring, side
-from app.worker.formats.model import Finding, Found, Options, Source, decision, finding
-from app.worker.formats.names import MAX_KEYPOINTS
+from app.worker.formats import mask_codecs
+from app.worker.formats.class_names import MAX_KEYPOINTS
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.documents import load_document, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
+from app.worker.formats.geometry import Points, bounding_box, ellipse, number, side
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source, decision, finding
 from app.worker.formats.paths import folder_of, shown, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     """One dataset for all files: folders below are its parts, unless they are far apart."""
     found = by_root(tree, paths, "labelme")
     if len(found) < 2:
@@ -37,12 +37,12 @@ def detect(tree: Tree, paths: list[str]) -> list[Found]:
     return top
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts, poses, joined_count = [], list[tuple[Draft, Pose]](), 0
     for path in found.hint:
-        file = File(tree, path, findings)
+        file = LabelMeFile(tree, path, findings)
         if file.draft:
             file.draft.split = split_in(path, found.root, False) or split_in(file.draft.image, found.root, False)
             drafts.append(file.draft)
@@ -51,25 +51,25 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     points = list(dict.fromkeys(name for _, pose in poses for name in pose.marks))[:MAX_KEYPOINTS]
     for draft, pose in poses:
         marks = tuple(pose.marks.get(name, (0.0, 0.0, 0)) for name in points)
-        draft.shapes.append(Shape("pose", pose.box.name, pose.box.values, pose.box.line, marks))
+        draft.shapes.append(DraftShape("pose", pose.box.name, pose.box.values, pose.box.line, marks))
     if points:
         known.decisions.append(
             decision("keypoints_named", None, None, names=shown(", ".join(points)), count=len(points))
         )
     if joined_count:
         known.decisions.append(decision("groups_joined", None, None, count=joined_count))
-    return finish(tree, found, options, drafts, known, findings, keypoints=points)
+    return convert_drafts(tree, found, options, drafts, known, findings, keypoints=points)
 
 
 @dataclass
 class Pose:
     """A box with the points of its group, as X-AnyLabeling writes keypoints."""
 
-    box: Shape
+    box: DraftShape
     marks: dict[str, tuple[float, float, int]]
 
 
-class File:
+class LabelMeFile:
     """The JSON of one image.
 
     Attributes:
@@ -83,7 +83,7 @@ class File:
         self.draft: Draft | None = None
         self.poses: list[Pose] = []
         self.joined = 0
-        document = load(tree, path, findings)
+        document = load_document(tree, path, findings)
         if document is None:
             return
         if not isinstance(document.get("shapes"), list):
@@ -96,11 +96,11 @@ class File:
             return
         size = side(document.get("imageWidth")), side(document.get("imageHeight"))
         self.draft = Draft(image, None, path, size if all(size) else None)
-        self.take(document["shapes"], self.draft)
+        self.add_shapes(document["shapes"], self.draft)
 
-    def take(self, shapes: list[Any], draft: Draft) -> None:
+    def add_shapes(self, shapes: list[Any], draft: Draft) -> None:
         """The objects: shapes of one group and class are one, points in the group of a box are its keypoints."""
-        made: list[tuple[Any, Shape]] = []
+        made: list[tuple[Any, DraftShape]] = []
         points: dict[Any, list[tuple[int, dict[str, Any]]]] = {}
         for line, shape in enumerate(shapes, 1):
             group = group_of(shape)
@@ -108,12 +108,12 @@ class File:
                 points.setdefault(group, []).append((line, shape))
                 continue
             one = shape_of(shape, line)
-            if isinstance(one, Shape):
+            if isinstance(one, DraftShape):
                 made.append((group, one))
             else:
                 self.note(one[0], line, draft, one[1])
         boxes = {group: shape for group, shape in made if shape.kind == "box" and group in points}
-        self.poses = [Pose(box, marks_of(points.pop(group))) for group, box in boxes.items()]
+        self.poses = [Pose(box, keypoints_of(points.pop(group))) for group, box in boxes.items()]
         for own in points.values():
             for line, shape in own:
                 self.note("shape_unsupported", line, draft, {"shape": "point", "name": shown(text(shape["label"]))})
@@ -132,7 +132,7 @@ def group_of(shape: Any) -> int | str | None:
     return group if isinstance(group, int | str) and not isinstance(group, bool) and group != "" else None
 
 
-def marks_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float, float, int]]:
+def keypoints_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float, float, int]]:
     """Keypoints by their name; a difficult one is hidden."""
     made = {}
     for _, shape in points:
@@ -142,10 +142,10 @@ def marks_of(points: list[tuple[int, dict[str, Any]]]) -> dict[str, tuple[float,
     return made
 
 
-def join_parts(made: list[tuple[Any, Shape]]) -> list[Shape]:
+def join_parts(made: list[tuple[Any, DraftShape]]) -> list[DraftShape]:
     """Outlines of one group and class are the parts of one object; so are boxes, of which the box round them is."""
-    parts: dict[tuple[Any, str, str], list[Shape]] = {}
-    order: list[list[Shape]] = []
+    parts: dict[tuple[Any, str, str], list[DraftShape]] = {}
+    order: list[list[DraftShape]] = []
     for group, shape in made:
         own = parts.setdefault((group, shape.name, shape.kind), []) if group is not None else []
         if not own:
@@ -154,12 +154,12 @@ def join_parts(made: list[tuple[Any, Shape]]) -> list[Shape]:
     return [own[0] if len(own) == 1 else one_of(own) for own in order]
 
 
-def one_of(parts: list[Shape]) -> Shape:
+def one_of(parts: list[DraftShape]) -> DraftShape:
     first = parts[0]
     if first.kind == "polygon":
         return outline_shape(first.name, [part.points() for part in parts], first.line)
     corners = [point for part in parts for point in part.points()]
-    return Shape("box", first.name, box_round(corners), first.line)
+    return DraftShape("box", first.name, bounding_box(corners), first.line)
 
 
 def image_of(tree: Tree, path: str, named: Any) -> str | None:
@@ -172,7 +172,7 @@ def image_of(tree: Tree, path: str, named: Any) -> str | None:
     return found or tree.image(name, folder, by_stem=True)
 
 
-def shape_of(shape: Any, line: int) -> Shape | tuple[str, dict[str, Any]]:
+def shape_of(shape: Any, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
     """An object's shape, or code and data of what is wrong with it."""
     if not isinstance(shape, dict):
         return "object_no_box", {"name": ""}
@@ -182,14 +182,14 @@ def shape_of(shape: Any, line: int) -> Shape | tuple[str, dict[str, Any]]:
     name, points = name.strip(), points_of(shape.get("points"))
     if kind == "rectangle" and len(points) in {2, 4}:
         xs, ys = [x for x, _ in points], [y for _, y in points]
-        return Shape("box", name, (min(xs), min(ys), max(xs), max(ys)), line)
+        return DraftShape("box", name, (min(xs), min(ys), max(xs), max(ys)), line)
     if kind in {"rotation", "oriented_rectangle"} and len(points) == 4:
-        return Shape("turned", name, flat(points), line)
+        return DraftShape("turned", name, flat(points), line)
     if kind == "polygon" and len(points) > 2:
-        return Shape("polygon", name, flat(points), line)
+        return DraftShape("polygon", name, flat(points), line)
     if kind == "circle" and len(points) == 2:
         radius = math.dist(*points)
-        return Shape("polygon", name, flat(ring(*points[0], radius, radius)), line)
+        return DraftShape("polygon", name, flat(ellipse(*points[0], radius, radius)), line)
     if kind == "mask" and len(points) == 2:
         return mask_shape(shape, name, points, line)
     if kind in {"rectangle", "polygon", "circle", "rotation", "oriented_rectangle", "mask"}:
@@ -197,17 +197,17 @@ def shape_of(shape: Any, line: int) -> Shape | tuple[str, dict[str, Any]]:
     return "shape_unsupported", {"shape": shown(str(kind)), "name": shown(name)}
 
 
-def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> Shape | tuple[str, dict[str, Any]]:
+def mask_shape(shape: dict[str, Any], name: str, points: Points, line: int) -> DraftShape | tuple[str, dict[str, Any]]:
     """The outline of a mask that lies at the first of two corners; where it cannot be read, the box that they give."""
     (left, top), (right, bottom) = points
     try:
-        parts = bitmaps.outlines(bitmaps.from_text(shape.get("mask")), left, top)
+        parts = mask_codecs.outlines(mask_codecs.from_text(shape.get("mask")), left, top)
     except BadMask:
         parts = []
     if parts:
         return outline_shape(name, parts, line)
     if math.isfinite(left + top + right + bottom):
-        return Shape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is part of it
+        return DraftShape("box", name, (left, top, right + 1, bottom + 1), line)  # the last pixel is part of it
     return "mask_unreadable", {"name": shown(name)}
 
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from app.worker.formats.classes import LISTS, YAML_NAMES
-from app.worker.formats.items import inner, item_name
+from app.worker.formats.item_names import inner, item_name
 from app.worker.formats.model import Refused
 from app.worker.formats.paths import folder_of, inside, join, other_stems, shown, split_of, stem_of
 from app.worker.formats.tree import Tree
@@ -22,7 +22,7 @@ NO_LABELS = re.compile(r"(?i)(readme.*|license|classes|labels|labelmap|train|val
 
 
 @dataclass(slots=True)
-class Place:
+class LocatedImage:
     """What an image's path says, and its label file. `weak`: lists know its split better than its folder."""
 
     image: str
@@ -37,27 +37,27 @@ class Place:
 class Layout:
     """The places of each root, and what is in no place."""
 
-    places: dict[str, list[Place]]
+    places: dict[str, list[LocatedImage]]
     labels: dict[str, list[str]]  # label files of each root, those without an image too
     flat: set[str]  # roots whose labels lie beside the images
     encoded: list[tuple[str, str]] = field(default_factory=list)  # images and labels of which one has percent codes
 
 
-def locate(path: str, kind: str) -> Place | None:
+def locate(path: str, kind: str) -> LocatedImage | None:
     """What the path of an image or label says about its place; None where it says nothing."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]
     at = [index for index, folder in enumerate(folders) if folder == FOLDERS[kind]]
     for index in reversed(at):  # the innermost folder beside a split's name
         if index + 1 < len(folders) and (split := split_of(folders[index + 1])):
-            return place(path, parts, index, split, index + 2)
+            return located_image(path, parts, index, split, index + 2)
         if index and (split := split_of(folders[index - 1])):
-            return place(path, parts, index - 1, split, index + 1)
-    return place(path, parts, at[0], None, at[0] + 1) if at else None
+            return located_image(path, parts, index - 1, split, index + 1)
+    return located_image(path, parts, at[0], None, at[0] + 1) if at else None
 
 
-def place(path: str, parts: list[str], root: int, split: str | None, rest: int) -> Place:
-    return Place(path, "/".join(parts[:root]), split, "/".join([*inner(parts[rest:-1]), parts[-1]]))
+def located_image(path: str, parts: list[str], root: int, split: str | None, rest: int) -> LocatedImage:
+    return LocatedImage(path, "/".join(parts[:root]), split, "/".join([*inner(parts[rest:-1]), parts[-1]]))
 
 
 def lay_out(tree: Tree) -> Layout:
@@ -77,9 +77,9 @@ def lay_out(tree: Tree) -> Layout:
     coded = any("%" in path for kind in ("image", "text") for path in tree[kind])
     if coded:
         beside |= spelled_otherwise(tree["text"], stems, beside, encoded)
-    places: dict[str, list[Place]] = defaultdict(list)
+    places: dict[str, list[LocatedImage]] = defaultdict(list)
     flat_folders = {folder_of(path) for path in beside.values()}
-    loose: list[Place] = []
+    loose: list[LocatedImage] = []
     for path in tree["image"]:
         found = locate(path, "image")
         if found:
@@ -88,8 +88,8 @@ def lay_out(tree: Tree) -> Layout:
             found.label = found.label or labels.get((found.root, None, stem))
             places[found.root].append(found)
         elif folder_of(path) in flat_folders:
-            loose.append(flat_place(path, beside.get(stem_of(path))))
-    flat = lift(loose, tree)
+            loose.append(image_beside_label(path, beside.get(stem_of(path))))
+    flat = share_roots(loose, tree)
     for item in loose:
         places[item.root].append(item)
     for items in places.values() if coded else ():
@@ -119,7 +119,7 @@ def spelled_otherwise(
 
 
 def decode_labels(
-    items: list[Place], labels: dict[tuple[str, str | None, str], str], encoded: list[tuple[str, str]]
+    items: list[LocatedImage], labels: dict[tuple[str, str | None, str], str], encoded: list[tuple[str, str]]
 ) -> None:
     """Give images without a label the one whose name is theirs with percent codes, or the other way round."""
     used = {item.label for item in items}
@@ -139,7 +139,7 @@ def decode_labels(
 
 
 def orphans_beside(
-    tree: Tree, folders: set[str], beside: dict[str, str], loose: list[Place], own: dict[str, list[str]]
+    tree: Tree, folders: set[str], beside: dict[str, str], loose: list[LocatedImage], own: dict[str, list[str]]
 ) -> None:
     """Label files without an image in a folder where the others have theirs beside them."""
     roots = {folder_of(item.image): item.root for item in loose}
@@ -149,23 +149,23 @@ def orphans_beside(
             own[roots[folder]].append(path)
 
 
-def flat_place(path: str, label: str | None) -> Place:
+def image_beside_label(path: str, label: str | None) -> LocatedImage:
     """The place of an image that lies beside its label."""
     folder, _, name = path.rpartition("/")
     last = folder.rpartition("/")[2]
     match = OBJ_DATA.fullmatch(last)
     if match:
-        return Place(path, folder_of(folder), split_of(match[1]), name, label, weak=True)
+        return LocatedImage(path, folder_of(folder), split_of(match[1]), name, label, weak=True)
     split = split_of(last)
-    return Place(path, folder_of(folder) if split else folder, split, name, label)
+    return LocatedImage(path, folder_of(folder) if split else folder, split, name, label)
 
 
-def lift(loose: list[Place], tree: Tree) -> set[str]:
+def share_roots(loose: list[LocatedImage], tree: Tree) -> set[str]:
     """Give folders of one dataset one root: the nearest folder above them with a list of names, else what they share.
 
     Returns the roots.
     """
-    marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_mark(path)}
+    marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
     plain: list[str] = []
     target: dict[str, str] = {}
     for root in {item.root for item in loose}:
@@ -176,7 +176,7 @@ def lift(loose: list[Place], tree: Tree) -> set[str]:
             target[root] = above
         else:
             plain.append(root)
-    shared = common(plain)
+    shared = common_folder(plain)
     target |= dict.fromkeys(plain, shared)
     for item in loose:
         if item.root != target[item.root]:
@@ -190,12 +190,12 @@ def lift(loose: list[Place], tree: Tree) -> set[str]:
     return {item.root for item in loose}
 
 
-def is_mark(path: str) -> bool:
+def is_root_marker(path: str) -> bool:
     name = path.rpartition("/")[2].lower()
     return name in {"obj.data", *LISTS, *YAML_NAMES} - {"_darknet.labels"} or name.endswith(".names")
 
 
-def common(folders: list[str]) -> str:
+def common_folder(folders: list[str]) -> str:
     """The folder that all of these are in."""
     if not folders:
         return ""
@@ -207,9 +207,9 @@ def common(folders: list[str]) -> str:
     return "/".join(shared)
 
 
-def refuse_collisions(places: list[Place]) -> None:
+def refuse_collisions(places: list[LocatedImage]) -> None:
     """Two images for one name in one split."""
-    seen: dict[tuple[str, str], Place] = {}
+    seen: dict[tuple[str, str], LocatedImage] = {}
     for item in places:
         other = seen.setdefault((item.split or "train", item.rest.casefold()), item)
         if other is not item:

@@ -3,8 +3,8 @@ the number among the names; a mask of black and one other value has one class.""
 
 import re
 
-from app.worker.formats.classes import Known
-from app.worker.formats.csvfile import Table
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.mask_pixels import COLOURED
 from app.worker.formats.model import Decision, Refused, decision
 from app.worker.formats.paths import below, shown
@@ -27,7 +27,7 @@ class Palette:
         order: the classes, where a file lists them.
     """
 
-    def __init__(self, tree: Tree, root: str, known: Known) -> None:
+    def __init__(self, tree: Tree, root: str, known: KnownClasses) -> None:
         self.known = known
         self.decisions: list[Decision] = []
         self.order: list[str] = []
@@ -39,7 +39,7 @@ class Palette:
         maps = [path for path in tree["text"] if path.rpartition("/")[2].casefold() == "labelmap.txt"]
         for path in [*maps, *tree["csv"]]:
             if below(path, root) and tree.size(path) <= MAX_FILE:
-                found = of_table(tree, path) if path in tree["csv"] else of_labelmap(tree, path)
+                found = colours_of_table(tree, path) if path in tree["csv"] else colours_of_labelmap(tree, path)
                 if found:
                     self.decisions.append(decision("names_from_file", "names", file=shown(path)))
                     names = dict.fromkeys(found.values())
@@ -47,7 +47,7 @@ class Palette:
                     return found
         return {}
 
-    def settle(self, present: set[int], palette: list[int] | None) -> None:
+    def assign_classes(self, present: set[int], palette: list[int] | None) -> None:
         """Give each value of the masks a class; `palette`: the colours of numbers, see `mask_pixels.palette_of`.
 
         Raises:
@@ -111,7 +111,7 @@ def numbered(value: int) -> str:
     return f"class_{value}" if value < COLOURED else f"class_{value - COLOURED:06x}"
 
 
-def of_labelmap(tree: Tree, path: str) -> dict[int, str]:
+def colours_of_labelmap(tree: Tree, path: str) -> dict[int, str]:
     """Names by colour in `name:red,green,blue:parts:actions`."""
     found = {}
     for line in tree.text(path, MAX_FILE).splitlines():
@@ -121,10 +121,10 @@ def of_labelmap(tree: Tree, path: str) -> dict[int, str]:
     return found
 
 
-def of_table(tree: Tree, path: str) -> dict[int, str]:
+def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
     """Names by colour in a table with name, r, g, b."""
     try:
-        table = Table(tree, path)
+        table = CsvTable(tree, path)
         cells = [cell.casefold() for cell in table.header]
         named = next((place for place, cell in enumerate(cells) if cell in {"name", "class", "label"}), None)
         if named is None or not {"r", "g", "b"} <= set(cells):

@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
+from app.worker.decoders import OverLimit, allow_for, confined
+from app.worker.formats import mask_codecs
+from app.worker.formats.mask_codecs import BadMask
 
 COLOURED = 1 << 24  # added to a colour, red · 65536 + green · 256 + blue
 FLAT = 0.85  # of the pixels
 MOST = 4096  # values of one mask: a photograph has more
+JPEG_NOISE = 24  # by which black and white differ once they are packed
+JPEG_FLAT = 0.97  # of the pixels
 SOFT_GREYS = 8  # values between black and white that only a soft edge has
 SOFT_COLOURS = 16  # colours without any area of their own: as above
 
@@ -17,16 +20,24 @@ def read_pixels(path: Path) -> Any:
     """A mask as an array of numbers.
 
     Raises:
-        BadMask: it is no picture, or is too large.
+        BadMask: it is no picture, is too large, or takes too long to decode.
     """
+    try:
+        return confined(decoded, path)
+    except OverLimit as error:
+        raise BadMask("picture") from error
+
+
+def decoded(path: Path) -> Any:
     import numpy
     from PIL import Image
 
     try:
-        with Image.open(path, formats=("PNG", "BMP", "TIFF")) as picture:
-            bitmaps.checked_size(*picture.size)
+        with Image.open(path, formats=("PNG", "BMP", "TIFF", "JPEG")) as picture:
+            mask_codecs.checked_size(*picture.size)
+            allow_for(picture.width * picture.height)
             picture.load()
-            return pixels_of(picture, numpy)
+            return black_and_white(picture, numpy) if picture.format == "JPEG" else pixels_of(picture, numpy)
     except (BadMask, MemoryError):
         raise
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
@@ -46,6 +57,19 @@ def pixels_of(picture: Any, numpy: Any) -> Any:
         raise BadMask("floats")
     soft = values.dtype.kind != "b" and picture.mode != "P"
     return hardened(values.astype(numpy.int32), numpy) if soft else values.astype(numpy.int32)
+
+
+def black_and_white(picture: Any, numpy: Any) -> Any:
+    """The numbers of a JPEG: of a mask with one class it keeps which pixels are light, of others nothing.
+
+    Raises:
+        BadMask: it is a photograph, or had other values.
+    """
+    values = numpy.asarray(picture.convert("L"))
+    near = (values <= JPEG_NOISE) | (values >= 255 - JPEG_NOISE)
+    if near.mean() < JPEG_FLAT or not (values > 127).any():
+        raise BadMask("picture")
+    return numpy.where(values > 127, 255, 0).astype(numpy.int32)
 
 
 def hardened(values: Any, numpy: Any) -> Any:

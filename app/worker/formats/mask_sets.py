@@ -7,7 +7,7 @@ SETS = ("ImageSets/Segmentation", "ImageSets/Main")
 MAX_LIST = 4 * 1024**2  # bytes
 
 
-class Sets:
+class MaskSplits:
     """The lists of ImageSets: which split an image's name is in."""
 
     def __init__(self, tree: Tree, root: str) -> None:
@@ -17,11 +17,11 @@ class Sets:
             for path in tree["text"]:
                 split = split_of(stem_of(path.rpartition("/")[2]))
                 if split and folder_of(path) == join(root, folder):
-                    self.take(tree, path, split)
+                    self.read_list(tree, path, split)
             if self.lists:
                 break
 
-    def take(self, tree: Tree, path: str, split: str) -> None:
+    def read_list(self, tree: Tree, path: str, split: str) -> None:
         self.lists.append(path)
         for line in tree.text(path, MAX_LIST).splitlines():
             if line.strip():

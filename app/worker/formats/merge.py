@@ -1,21 +1,24 @@
 """Several datasets as one: classes by name, images below their dataset's folder."""
 
-from app.worker.formats.classes import by_name
-from app.worker.formats.items import inner, make_unique
-from app.worker.formats.model import Found, Item, Options, Refused, Row, Source, decision, finding
-from app.worker.formats.names import checked
+from app.worker.formats.class_names import check_names
+from app.worker.formats.classes import index_by_name
+from app.worker.formats.item_names import inner, make_unique
+from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Row, Source, decision, finding
 from app.worker.formats.paths import join, shown
 from app.worker.formats.tree import Tree
 
 
-def merge(tree: Tree, found: list[Found], sources: list[Source], options: Options) -> Source:
+def merge(tree: Tree, found: list[DetectedDataset], sources: list[Source], options: Options) -> Source:
     """One dataset of several.
 
     Raises:
         Refused: they have more classes together than are allowed.
     """
-    names = checked(list(dict.fromkeys(name for source in sources for name in source.names)) or ["class_0"],
-                    options.max_classes, "merge")  # fmt: skip
+    names = check_names(
+        list(dict.fromkeys(name for source in sources for name in source.names)) or ["class_0"],
+        options.max_classes,
+        "merge",
+    )
     first = sources[0]
     whole = Source(first.format, "", None, names, [], keypoints=first.keypoints)
     tasks = {source.task for source in sources}
@@ -25,7 +28,7 @@ def merge(tree: Tree, found: list[Found], sources: list[Source], options: Option
     whole.task = tasks.pop() if len(tasks) == 1 else None
     seen: set[str] = set()
     for source in sources:
-        take(tree, source, whole, seen)
+        add_dataset(tree, source, whole, seen)
     whole.decisions += make_unique(whole.items)
     roots = ", ".join(shown(item.where) for item in found)
     whole.decisions.insert(0, decision("merged", "merge", [False], roots=roots, count=len(found)))
@@ -33,16 +36,24 @@ def merge(tree: Tree, found: list[Found], sources: list[Source], options: Option
     return whole
 
 
-def take(tree: Tree, source: Source, whole: Source, seen: set[str]) -> None:
+def add_dataset(tree: Tree, source: Source, whole: Source, seen: set[str]) -> None:
     """Add one dataset to the whole."""
-    known = by_name(whole.names)
+    known = index_by_name(whole.names)
     numbers = [known[name] for name in source.names]
     same = numbers == list(range(len(numbers)))
     prefix = "/".join(inner(source.root.split("/"))) if source.root else ""
     for item in source.items:
         if item.image in seen:
-            whole.findings.append(finding("warning", "image_repeated", source.root or None, of=item.image,
-                                          image=shown(item.image), first=source.root))  # fmt: skip
+            whole.findings.append(
+                finding(
+                    "warning",
+                    "image_repeated",
+                    source.root or None,
+                    of=item.image,
+                    image=shown(item.image),
+                    first=source.root,
+                )
+            )
             continue
         seen.add(item.image)
         if item.label:

@@ -5,24 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from app.core.readings import answer
-from app.worker.formats.texts import texts
-
-TASKS = ("detect", "segment", "pose", "obb", "classify")
-SPLITS = ("train", "val", "test")
-
-Finding = dict[str, Any]  # {"severity", "code", "file", "line", "data"}
-# {"code", "data", "change": {"parameter", "options"} | None}; those of `readings.reading` have more
-Decision = dict[str, Any]
-
-
-class Refused(Exception):
-    """The files cannot become a dataset. `code` names the text (REASONS of app/services/datasets/texts.py), `data`
-    fills its places."""
-
-    def __init__(self, code: str, **data: Any) -> None:
-        super().__init__(code, data)
-        self.code = code
-        self.data = data
+from app.core.report import Alternative, Decision, Finding, Keypoints
+from app.core.tasks import TASKS
+from app.worker.failures import Refused as Refused
+from app.worker.formats.text_store import texts
 
 
 class Row:
@@ -72,7 +58,7 @@ class Source:
     items: list[Item]
     decisions: list[Decision] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    keypoints: dict[str, Any] | None = None  # kpt_shape, and flip_idx where it is known
+    keypoints: Keypoints | None = None  # kpt_shape, and flip_idx where it is known
     outside: list[str] = field(default_factory=list)  # images and label files that belong to no image of it
 
     def take_findings(self) -> dict[str, list[Finding]]:
@@ -88,7 +74,7 @@ class Source:
 
 
 @dataclass
-class Found:
+class DetectedDataset:
     """One dataset that was detected."""
 
     format: str
@@ -96,7 +82,9 @@ class Found:
     images: int
     labels: int  # label or annotation files
     complete: bool  # has images and labels
-    others: list["Found"] = field(default_factory=list, repr=False)  # all that were found, best first; set by detect
+    others: list["DetectedDataset"] = field(
+        default_factory=list, repr=False
+    )  # all that were found, best first; set by detect
     hint: Any = field(default=None, repr=False, compare=False)  # what the detector knows already, for its reader
 
     @property
@@ -128,11 +116,11 @@ class Options:
 
 def decision(code: str, parameter: str | None = None, options: list[Any] | None = None, /, **data: Any) -> Decision:
     """An entry of the report; `parameter` is what changes it."""
-    change = {"parameter": parameter, "options": options or []} if parameter else None
+    change: Alternative | None = {"parameter": parameter, "options": options or []} if parameter else None
     return {"code": code, "data": data, "change": change}
 
 
-def task_wished(task: str, others: list[str]) -> Decision:
+def task_decision(task: str, others: list[str]) -> Decision:
     """The task is the one that was asked for; `others` fit the labels as well."""
     return decision("task_wished", "task", [item for item in TASKS if item == task or item in others], task=task)
 

@@ -1,21 +1,19 @@
 """A JSON object a line: Labelbox's export (also as a JSON list), and the NDJSON of ultralytics."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from app.worker.formats.classes import Known
-from app.worker.formats.documents import Notes, dicts, text
-from app.worker.formats.drafts import Draft, Shape, finish, flat, outline_shape
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.documents import FileFindings, dicts, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, outline_shape
 from app.worker.formats.geometry import Points, number, side
-from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Finding, Found, Options, Refused, Source
-from app.worker.formats.paths import folder_of, shown, split_of
+from app.worker.formats.jsonstream import objects
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source
+from app.worker.formats.paths import folder_of, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
 MOST_CLASSES = 100_000
-MAX_LINE = 32 * 1024**2  # bytes
 
 
 def is_entry(element: Any) -> bool:
@@ -32,57 +30,21 @@ def is_ultralytics(element: Any) -> bool:
     )
 
 
-def sniff(tree: Tree, path: str) -> str | None:
-    """What a file of lines is by the first one."""
-    try:
-        first = next(lines(tree, path), None)
-    except Refused:
-        return "broken"
-    return "ultralytics" if is_ultralytics(first) else "labelbox" if is_entry(first) else None
-
-
-def lines(tree: Tree, path: str) -> Iterator[dict[str, Any]]:
-    """The objects of a file, a line each, or the elements of a JSON list.
-
-    Raises:
-        Refused: one cannot be read.
-    """
-    if path.endswith(".json"):
-        for _, element in walk(tree.path(path), path, set()):
-            yield element if isinstance(element, dict) else {}
-        return
-    with open(tree.path(path), "rb") as file:
-        while line := file.readline(MAX_LINE + 1):
-            if len(line) > MAX_LINE:
-                raise Refused("annotation_unreadable", file=shown(path), reason="a line is too large")
-            if line.strip():
-                yield parsed(line, path)
-
-
-def parsed(line: bytes, path: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))
-        raise Refused("annotation_unreadable", file=shown(path), reason=reason) from error
-    return value if isinstance(value, dict) else {}
-
-
-def detect_labelbox(tree: Tree, paths: list[str]) -> list[Found]:
+def detect_labelbox(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "labelbox")
 
 
-def detect_ultralytics(tree: Tree, paths: list[str]) -> list[Found]:
+def detect_ultralytics(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "ultralytics")
 
 
-def read_labelbox(tree: Tree, found: Found, options: Options) -> Source:
+def read_labelbox(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """Labelbox's dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
     for path in found.hint:
         drafts += Labelbox(tree, path, found.root, findings).read()
-    return finish(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, found, options, drafts, known, findings)
 
 
 class Labelbox:
@@ -90,22 +52,30 @@ class Labelbox:
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding]) -> None:
         self.tree, self.path, self.root = tree, path, root
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
         self.line = 0  # number of the object in the file
 
     def read(self) -> list[Draft]:
         drafts = []
-        for element in lines(self.tree, self.path):
+        for element in objects(self.tree, self.path):
             row = element.get("data_row")
             row = row if isinstance(row, dict) else {}
-            names = [text(value) for value in (row.get("external_id"), row.get("global_key"), row.get("row_data"),
-                                               element.get("External ID"), element.get("Labeled Data"))]  # fmt: skip
+            names = [
+                text(value)
+                for value in (
+                    row.get("external_id"),
+                    row.get("global_key"),
+                    row.get("row_data"),
+                    element.get("External ID"),
+                    element.get("Labeled Data"),
+                )
+            ]
             names = [name for name in names if name]
             hits = (self.tree.image(name, folder_of(self.path)) for name in names)
             image = next((hit for hit in hits if hit), None)
-            objects = list(labelbox_objects(element))
+            found = list(labelbox_objects(element))
             if image is None:
-                self.line += len(objects)
+                self.line += len(found)
                 self.notes.missing(names[0] if names else "")
                 continue
             media = element.get("media_attributes")
@@ -113,14 +83,14 @@ class Labelbox:
             size = side(media.get("width")), side(media.get("height"))
             split = split_of(text(row_split(element))) or split_in(image, self.root, False)
             draft = Draft(image, split, self.path, size if all(size) else None)
-            for entry in objects:
+            for entry in found:
                 self.line += 1
-                self.take(entry, draft)
+                self.add_object(entry, draft)
             drafts.append(draft)
         self.notes.close()
         return drafts
 
-    def take(self, entry: dict[str, Any], draft: Draft) -> None:
+    def add_object(self, entry: dict[str, Any], draft: Draft) -> None:
         """The shape of one object, or a note."""
         name = text(entry.get("name") or entry.get("title") or entry.get("value"))
         if not name:
@@ -159,23 +129,23 @@ def labelbox_objects(element: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from dicts(old.get("objects"))
 
 
-def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> Shape | None:
+def labelbox_shape(entry: dict[str, Any], name: str, line: int) -> DraftShape | None:
     box = entry.get("bounding_box") or entry.get("bbox")
     if isinstance(box, dict):
         left, top, width, height = (number(box.get(key)) for key in ("left", "top", "width", "height"))
-        return Shape("box", name, (left, top, left + width, top + height), line)
+        return DraftShape("box", name, (left, top, left + width, top + height), line)
     places = [(number(point.get("x")), number(point.get("y"))) for point in dicts(entry.get("polygon"))]
     return outline_shape(name, [places], line) if len(places) > 2 else None
 
 
-def read_ultralytics(tree: Tree, found: Found, options: Options) -> Source:
+def read_ultralytics(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root; its rows are YOLO's, in fractions."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: list[Draft] = []
     names: list[str] = []
     for path in found.hint:
         drafts += Ultralytics(tree, path, found.root, findings, names).read()
-    return finish(tree, found, options, drafts, known, findings, names or None)
+    return convert_drafts(tree, found, options, drafts, known, findings, names or None)
 
 
 class Ultralytics:
@@ -183,14 +153,14 @@ class Ultralytics:
 
     def __init__(self, tree: Tree, path: str, root: str, findings: list[Finding], names: list[str]) -> None:
         self.tree, self.path, self.root, self.names = tree, path, root, names
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
         self.own: dict[int, str] = {}
         self.marks = 3  # numbers of a keypoint
         self.line = 0
 
     def read(self) -> list[Draft]:
         drafts = []
-        for element in lines(self.tree, self.path):
+        for element in objects(self.tree, self.path):
             if element.get("type") == "dataset":
                 self.heading(element)
             elif draft := self.image(element):
@@ -221,10 +191,10 @@ class Ultralytics:
         for kind, rows in values.items() if isinstance(values, dict) else []:
             for row in rows if isinstance(rows, list) else []:
                 self.line += 1
-                self.take(kind, row, draft)
+                self.add_row(kind, row, draft)
         return draft
 
-    def take(self, kind: str, row: Any, draft: Draft) -> None:
+    def add_row(self, kind: str, row: Any, draft: Draft) -> None:
         """One row: the class and its numbers."""
         if kind == "classification":
             return
@@ -238,18 +208,18 @@ class Ultralytics:
         else:
             self.notes.unread(kind, name, self.line, draft.image)
 
-    def shape(self, kind: str, name: str, numbers: list[float]) -> Shape | None:
+    def shape(self, kind: str, name: str, numbers: list[float]) -> DraftShape | None:
         points: Points = list(zip(numbers[::2], numbers[1::2], strict=False))
         if kind == "boxes" and len(numbers) == 4:
-            return Shape("box", name, around(numbers), self.line)
+            return DraftShape("box", name, corners_around(numbers), self.line)
         if kind == "obb" and len(points) == 4:
-            return Shape("turned", name, flat(points), self.line)
+            return DraftShape("turned", name, flat(points), self.line)
         if kind == "segments" and len(points) > 2:
             return outline_shape(name, [points], self.line)
         if kind in {"pose", "keypoints"} and len(numbers) > 4:
             rest = [numbers[at : at + self.marks] for at in range(4, len(numbers) - self.marks + 1, self.marks)]
             marks = tuple((p[0], p[1], seen(p[2]) if len(p) > 2 else 2 * bool(p[0] or p[1])) for p in rest)
-            return Shape("pose", name, around(numbers), self.line, marks)
+            return DraftShape("pose", name, corners_around(numbers), self.line, marks)
         return None
 
 
@@ -257,7 +227,7 @@ def seen(value: float) -> int:
     return int(value) if value in {0.0, 1.0, 2.0} else 0
 
 
-def around(numbers: list[float]) -> tuple[float, float, float, float]:
+def corners_around(numbers: list[float]) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of centre and sides."""
     x, y, width, height = numbers[:4]
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2

@@ -5,25 +5,19 @@
 Only what is left over is paired, and only label files that look like rows of YOLO; whoever has a layout keeps it.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from app.worker.formats.items import item_name
-from app.worker.formats.layout import NO_LABELS, Layout, Place, common
-from app.worker.formats.paths import IMAGES, folder_of, shown, split_of, stem_of, suffix_of
+from app.core.numbers import is_number
+from app.worker.formats.folder_roles import ROLES, is_role
+from app.worker.formats.item_names import item_name
+from app.worker.formats.layout import NO_LABELS, Layout, LocatedImage, common_folder
+from app.worker.formats.pair_names import by_affixes, by_spelling
+from app.worker.formats.paths import IMAGES, WORDS, folder_of, shown, split_of, splits_apart, stem_of, suffix_of
+from app.worker.formats.row_styles import read_lines
 from app.worker.formats.tree import Tree
 
-WORDS = re.compile(r"[^\W_]+")
-# What the folders of images or labels are called; such a word tells nothing of where a file belongs.
-ROLES = frozenset({
-    "image", "images", "img", "imgs", "jpegimages", "jpg", "jpgs", "jpeg", "png", "pic", "pics", "picture", "pictures",
-    "photo", "photos", "frames", "rgb", "input", "inputs", "label", "labels", "lbl", "lbls", "annotation",
-    "annotations", "annot", "annots", "anno", "ann", "anns", "txt", "txts", "text", "bbox", "bboxes", "box", "boxes",
-    "yolo", "gt", "groundtruth", "target", "targets", "darknet", "imagens", "rotulos", "anotacoes", "imagenes",
-    "etiquetas", "bilder",
-})  # fmt: skip
 SNIFFED = 3  # label files of a folder; when these hold rows, the others do
 HEAD = 4096  # bytes
 LEAST = 0.5  # of a folder's label files that must find their image
@@ -42,30 +36,48 @@ class Pairing:
 def pair(tree: Tree, layout: Layout) -> list[Pairing]:
     """Give images without a label the label file that pairs with them, and put them where they belong. Changes
     `layout`."""
-    images = alone(tree, layout)
-    texts = unused(tree, layout)
+    images = images_without_label(tree, layout)
+    texts = labels_without_image(tree, layout)
     if not images or not texts:
         return []
     found = by_full_name(images, texts)
     taken = {place.image: label for place, label in found}
     images = [place for place in images if place.image not in taken]
-    texts = [path for path in texts if path not in set(taken.values())]
+    used = set(taken.values())
+    texts = [path for path in texts if path not in used]
     found += by_folders(tree, images, texts)
-    return settle(layout, found) if found else []
+    found += by_other_names(tree, images, texts, found)
+    return add_pairs(layout, found) if found else []
 
 
-def alone(tree: Tree, layout: Layout) -> list[Place]:
+def by_other_names(
+    tree: Tree, images: list[LocatedImage], texts: list[str], found: list[tuple[LocatedImage, str]]
+) -> list[tuple[LocatedImage, str]]:
+    """What is left, where the names of labels hold more than those of their images, or are spelled otherwise."""
+    paired, used = {place.image for place, _ in found}, {label for _, label in found}
+    images = [place for place in images if place.image not in paired]
+    texts = [path for path in texts if path not in used]
+    texts = [path for paths in by_folder(texts).values() if holds_rows(tree, paths) for path in paths]
+    spelled = by_spelling(images, texts)
+    paired, used = {place.image for place, _ in spelled}, {label for _, label in spelled}
+    images = [place for place in images if place.image not in paired]
+    return spelled + by_affixes(images, [path for path in texts if path not in used], ROLES)
+
+
+def images_without_label(tree: Tree, layout: Layout) -> list[LocatedImage]:
     """The images without a label, those that are in no place among them."""
     placed = {place.image: place for places in layout.places.values() for place in places}
-    return [placed.get(path) or Place(path, "", None, path) for path in tree["image"]
-            if path not in placed or placed[path].label is None]  # fmt: skip
+    return [
+        placed.get(path) or LocatedImage(path, "", None, path)
+        for path in tree["image"]
+        if path not in placed or placed[path].label is None
+    ]
 
 
-def unused(tree: Tree, layout: Layout) -> list[str]:
+def labels_without_image(tree: Tree, layout: Layout) -> list[str]:
     """Text files that are nobody's label."""
     used = {place.label for places in layout.places.values() for place in places}
-    return [path for path in tree["text"]
-            if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]  # fmt: skip
+    return [path for path in tree["text"] if path not in used and not NO_LABELS.fullmatch(path.rpartition("/")[2])]
 
 
 def key_of(path: str) -> tuple[str, ...]:
@@ -75,18 +87,18 @@ def key_of(path: str) -> tuple[str, ...]:
     return (*(split_of(word) or word for word in words if word not in ROLES), stem_of(name).casefold())
 
 
-def bare(path: str) -> str:
+def image_of_label(path: str) -> str:
     """The path of an image from that of its label a.jpg.txt."""
     return stem_of(path) if suffix_of(stem_of(path)) in IMAGES else ""
 
 
-def by_full_name(images: list[Place], texts: list[str]) -> list[tuple[Place, str]]:
+def by_full_name(images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
     """Labels that carry the whole name of their image."""
     wanted: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for path in texts:
-        if whole := bare(path):
+        if whole := image_of_label(path):
             wanted[(*key_of(whole), suffix_of(whole))].append(path)
-    here: dict[tuple[str, ...], list[Place]] = defaultdict(list)
+    here: dict[tuple[str, ...], list[LocatedImage]] = defaultdict(list)
     for place in images:
         here[(*key_of(place.image), suffix_of(place.image))].append(place)
     return [
@@ -94,14 +106,14 @@ def by_full_name(images: list[Place], texts: list[str]) -> list[tuple[Place, str
     ]
 
 
-def by_folders(tree: Tree, images: list[Place], texts: list[str]) -> list[tuple[Place, str]]:
+def by_folders(tree: Tree, images: list[LocatedImage], texts: list[str]) -> list[tuple[LocatedImage, str]]:
     """Each folder of label files with the folder of images that it fits best."""
-    stems: dict[str, dict[str, Place | None]] = defaultdict(dict)
+    stems: dict[str, dict[str, LocatedImage | None]] = defaultdict(dict)
     for place in images:
         folder, stem = folder_of(place.image), name_of(place.image)
         stems[folder][stem] = None if stem in stems[folder] else place  # two images: nobody knows whose label it is
-    found: list[tuple[Place, str]] = []
-    labels = {folder: paths for folder, paths in grouped(texts).items() if holds_rows(tree, paths)}
+    found: list[tuple[LocatedImage, str]] = []
+    labels = {folder: paths for folder, paths in by_folder(texts).items() if holds_rows(tree, paths)}
     free = dict(stems)
     for folder, best in matches(labels, stems):
         if best not in free:
@@ -112,13 +124,18 @@ def by_folders(tree: Tree, images: list[Place], texts: list[str]) -> list[tuple[
     return found
 
 
-def matches(labels: dict[str, list[str]], images: dict[str, dict[str, Place | None]]) -> Iterator[tuple[str, str]]:
+def matches(
+    labels: dict[str, list[str]], images: dict[str, dict[str, LocatedImage | None]]
+) -> Iterator[tuple[str, str]]:
     """Folders of labels and of images that belong together, the surest first; each folder of labels once."""
     ranked = []
     for folder, paths in labels.items():
+        names = {name_of(path) for path in paths}
         for other, stems in images.items():
-            count = sum(name_of(path) in stems for path in paths)
-            if count >= LEAST * len(paths) or (count and count >= LEAST * len(stems)):
+            if splits_apart(f"{folder}/", f"{other}/"):
+                continue  # whatever their names: boxes of another set
+            count = len(names & stems.keys())
+            if count >= LEAST * len(names) or (count and count >= LEAST * len(stems)):
                 ranked.append((likeness(folder, other), count, folder, other))
     ranked.sort(key=lambda item: (item[0], item[1]), reverse=True)
     seen: set[str] = set()
@@ -133,14 +150,14 @@ def likeness(labels: str, images: str) -> tuple[int, int]:
     beginning."""
     mine, others = Counter(key_of(f"{labels}/x")[:-1]), Counter(key_of(f"{images}/x")[:-1])
     apart = (mine - others) + (others - mine)
-    return -sum(apart.values()), len(common([labels, images]))
+    return -sum(apart.values()), len(common_folder([labels, images]))
 
 
 def name_of(path: str) -> str:
     return stem_of(path.rpartition("/")[2]).casefold()
 
 
-def grouped(paths: Iterable[str]) -> dict[str, list[str]]:
+def by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for path in paths:
         found[folder_of(path)].append(path)
@@ -163,57 +180,62 @@ def holds_rows(tree: Tree, paths: list[str]) -> bool:
     return seen > 0
 
 
+def any_rows(tree: Tree, texts: Iterable[str]) -> bool:
+    """Whether the label files of any folder among these hold rows of YOLO."""
+    return any(holds_rows(tree, paths) for paths in by_folder(texts).values())
+
+
 def is_rows(head: bytes) -> bool:
-    """Whether the first line is a class and at least four numbers."""
-    line = head.decode("utf-8", "replace").lstrip("\ufeff").strip().splitlines()[0].replace(",", " ")
-    values = line.split()
+    """Whether the first line that is no comment is a class and at least four numbers."""
+    lines = [text for _, text in read_lines(head).found]
+    values = lines[0].replace(",", " ").split() if lines else []
     return len(values) >= 5 and all(is_number(value) for value in values[1:5])
 
 
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def settle(layout: Layout, found: list[tuple[Place, str]]) -> list[Pairing]:
+def add_pairs(layout: Layout, found: list[tuple[LocatedImage, str]]) -> list[Pairing]:
     """Put the pairs into the layout: below the folder that images and labels share, in the split that their folders
     say."""
+    held = {id(place) for root, places in layout.places.items() for place in places if place.root == root}
     for place, label in found:
-        if place.root in layout.places and place in layout.places[place.root] and label_fits(place, label):
+        if id(place) in held and label_fits(place, label):
             place.label = label
     strays = [(place, label) for place, label in found if place.label is None]
     if strays:
-        rehouse(layout, strays)
-    for place, label in found:
-        labels = layout.labels.setdefault(place.root, [])
-        for others in layout.labels.values():
-            if others is not labels and label in others:
-                others.remove(label)
-        if label not in labels:
-            labels.append(label)
+        share_roots(layout, strays)
+    keep_own_labels(layout, {label: place.root for place, label in found})
     for root in [root for root, places in layout.places.items() if not places and not layout.labels.get(root)]:
         del layout.places[root]
         layout.labels.pop(root, None)
     told = Counter((place.root, folder_of(label), folder_of(place.image)) for place, label in found)
-    return [Pairing(root, shown(labels or "/"), shown(images or "/"), count)
-            for (root, labels, images), count in told.items()]  # fmt: skip
+    return [
+        Pairing(root, shown(labels or "/"), shown(images or "/"), count)
+        for (root, labels, images), count in told.items()
+    ]
 
 
-def label_fits(place: Place, label: str) -> bool:
+def keep_own_labels(layout: Layout, roots: dict[str, str]) -> None:
+    """Each label file in the root of its image, and in no other."""
+    there = set[str]()
+    for root, labels in layout.labels.items():
+        labels[:] = [label for label in labels if roots.get(label, root) == root]
+        there.update(labels)
+    for label, root in roots.items():
+        if label not in there:
+            layout.labels.setdefault(root, []).append(label)
+
+
+def label_fits(place: LocatedImage, label: str) -> bool:
     """Whether the layout's own place of an image holds its label too."""
     return not place.root or label.startswith(f"{place.root}/")
 
 
-def rehouse(layout: Layout, strays: list[tuple[Place, str]]) -> None:
+def share_roots(layout: Layout, strays: list[tuple[LocatedImage, str]]) -> None:
     """One root for images whose labels lie elsewhere."""
-    root = common([folder_of(path) for place, label in strays for path in (place.image, label)])
+    root = common_folder([folder_of(path) for place, label in strays for path in (place.image, label)])
+    moved = {id(place) for place, _ in strays}
+    for places in layout.places.values():
+        places[:] = [place for place in places if id(place) not in moved]
     for place, label in strays:
-        for places in layout.places.values():
-            if place in places:
-                places.remove(place)
         below = place.image[len(root) + 1 :] if root else place.image
         folders = folder_of(below).split("/") if "/" in below else []
         place.split = place.split or next((split for part in folders if (split := split_in(part))), None)
@@ -226,8 +248,3 @@ def rehouse(layout: Layout, strays: list[tuple[Place, str]]) -> None:
 def split_in(folder: str) -> str | None:
     """The split that a word of a folder's name says: train of "train_images"."""
     return split_of(folder) or next((split for word in WORDS.findall(folder) if (split := split_of(word))), None)
-
-
-def is_role(folder: str) -> bool:
-    """Whether a folder's name says only what is in it, and in which split."""
-    return all(word.casefold() in ROLES or split_of(word) for word in WORDS.findall(folder))

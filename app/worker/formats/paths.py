@@ -2,23 +2,38 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from html import unescape
 from urllib.parse import quote, unquote
 
 from app.core.names import printable_name, safe_name
 
 shown = printable_name
 
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif",
-                    ".avif", ".jfif", ".jpe"})  # fmt: skip
+IMAGES = frozenset(
+    {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".jfif", ".jpe"}
+)
 SPLIT_NAMES = {
-    "train": "train", "training": "train", "trainset": "train",
-    "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "trainset": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+    "treino": "train",
+    "treinamento": "train",
+    "validacao": "val",
+    "validação": "val",
+    "teste": "test",
+}
 
 UNCODED = re.compile(r"[^A-Za-z0-9_.~-]")  # what percent codes stand for
 UPLOAD = re.compile(r"[0-9a-f]{8}-.")
-YEAR = re.compile(r"(?i)(?P<name>[a-z]+)[_-]?(?:\d{4})?")
+WORDS = re.compile(r"[^\W_]+")
+YEAR = re.compile(r"(?P<name>[^\W\d_]+)[_-]?(?:\d{4})?")
 
 
 def suffix_of(name: str) -> str:
@@ -53,9 +68,24 @@ def below(path: str, folder: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
 
+def splits_apart(one: str, other: str) -> bool:
+    """Whether what two paths do not share says different splits: train_images/a.jpg and val_labels/a.txt."""
+    mine, others = (path.split("/")[:-1] for path in (one, other))
+    while mine and others and mine[0] == others[0]:
+        del mine[0], others[0]
+    here, there = splits_in(mine), splits_in(others)
+    return bool(here and there and not here & there)
+
+
+def splits_in(folders: Sequence[str]) -> set[str]:
+    """The splits that folders' names, or words of them, say."""
+    words = {word for folder in folders for word in (folder, *WORDS.findall(folder))}
+    return {split for word in words if (split := split_of(word))}
+
+
 def split_of(folder: str) -> str | None:
     """What a folder's or list's name says: train, valid, val2017, test …; None for another name."""
-    match = YEAR.fullmatch(folder)
+    match = YEAR.fullmatch(unicodedata.normalize("NFC", folder))
     return SPLIT_NAMES.get(match["name"].casefold()) if match else None
 
 
@@ -71,8 +101,8 @@ def named(text: str) -> list[str]:
 
 
 def spellings(text: str) -> list[str]:
-    """Other ways to read a name that nobody has: an address without its query, percent codes as characters, and
-    without the mark that Label Studio puts before the name of an upload."""
+    """Other ways to read a name that nobody has: an address without its query, percent codes, entities of HTML and +
+    for a space as characters, and without the mark that Label Studio puts before the name of an upload."""
     ways = [text]
     address, mark, query = text.partition("?")
     if mark:
@@ -80,6 +110,7 @@ def spellings(text: str) -> list[str]:
         ways[1:] = [value[2:] for value in ways[1:]]  # /data/local-files/?d=folder/a.jpg
         ways.append(address)
     ways += [decoded for way in ways if (decoded := unquote(way)) != way]
+    ways += [decoded for way in ways for decoded in (unescape(way), way.replace("+", " ")) if decoded != way]
     for way in list(ways):
         folder, slash, name = way.rpartition("/")
         if UPLOAD.match(name):

@@ -4,21 +4,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from app.worker.formats.model import Decision, Options, decision
+from app.core.report import Decision, Example
+from app.core.shapes import DrawnObject
+from app.worker.formats.model import Options, decision
 
 T = TypeVar("T")
 
 EXAMPLES = 3  # images
 DRAWN = 12  # objects of each
 
-# An object as the pages draw it: {"class", "kind", "box" or "points"} of schemas.ObjectOut, in fractions of the image.
-Drawn = dict[str, Any]
-
 
 def reading(
-    question: str, chosen: str, others: Sequence[str], options: Options, examples: Sequence[Mapping[str, Any]],
-    /, **data: Any,
-) -> Decision:  # fmt: skip
+    question: str,
+    chosen: str,
+    others: Sequence[str],
+    options: Options,
+    examples: Sequence[Example],
+    /,
+    **data: Any,
+) -> Decision:
     """The decision that one reading was taken and others were possible.
 
     Args:
@@ -28,10 +32,10 @@ def reading(
     """
     told = decision(f"reading_{chosen}", "reading", [chosen, *others], **data)
     confirmed = options.chosen(question) == chosen
-    return told | {"reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
+    return {**told, "reading": chosen, "confirmed": confirmed, "examples": list(examples[:EXAMPLES])}
 
 
-def example(image: str, drawn: Mapping[str, Sequence[Drawn]]) -> dict[str, Any]:
+def example(image: str, drawn: Mapping[str, Sequence[DrawnObject]]) -> Example:
     """An image (its path below the source) with its objects in each reading."""
     return {"image": image, "drawn": {name: list(objects[:DRAWN]) for name, objects in drawn.items()}}
 
@@ -42,12 +46,12 @@ def spread(values: Sequence[T], count: int = EXAMPLES) -> list[T]:
     return list(values[::step][:count])
 
 
-def drawn_box(number: int, box: Sequence[float]) -> Drawn:
+def drawn_box(number: int, box: Sequence[float]) -> DrawnObject:
     """A box by centre and size, in fractions of the image."""
     return {"class": number, "kind": "box", "box": [round(value, 5) for value in box]}
 
 
-def drawn_points(number: int, kind: str, values: Sequence[float]) -> Drawn:
+def drawn_points(number: int, kind: str, values: Sequence[float]) -> DrawnObject:
     """An outline ("polygon", "obb") by its x and y in turn."""
     points = [[round(x, 5), round(y, 5)] for x, y in zip(values[::2], values[1::2], strict=False)]
     return {"class": number, "kind": kind, "points": points}

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from app.worker.formats.geometry import Box, Points, box_round, corners_of
-from app.worker.formats.model import SPLITS
+from app.core.splits import SPLITS
+from app.worker.formats.geometry import Box, Points, bounding_box
 from app.worker.formats.paths import stem_of
 from app.worker.formats.sizes import image_size
 
@@ -19,7 +19,7 @@ BOX = 5  # columns of a box
 
 
 @dataclass(slots=True)
-class Picture:
+class RevisionImage:
     """An image of the revision; `name` is its path below images/<split>/."""
 
     split: str
@@ -29,7 +29,7 @@ class Picture:
 
 
 @dataclass(slots=True)
-class Object:
+class RevisionObject:
     """One row in pixels: a box always, an outline where the row has one, keypoints where the dataset has them."""
 
     kind: int
@@ -46,7 +46,7 @@ class Revision:
     names: list[str]
     keypoints: tuple[int, int]  # their number and 2 or 3 values each; (0, 0) without
     document: dict[str, Any]
-    pictures: list[Picture]
+    pictures: list[RevisionImage]
     dropped: Counter[str] = field(default_factory=Counter)  # what no writer can read, by code
 
     @classmethod
@@ -60,7 +60,7 @@ class Revision:
         names = document["names"]
         names = [str(name) for _, name in sorted(names.items())] if isinstance(names, dict) else list(map(str, names))
         count, values = document.get("kpt_shape") or (0, 0)
-        pictures = [picture for split in SPLITS for picture in pictures_of(folder, split)]
+        pictures = [picture for split in SPLITS for picture in images_of(folder, split)]
         return cls(folder, names, (count, values), document, pictures)
 
     @property
@@ -72,14 +72,14 @@ class Revision:
         """Whether folders are the classes: there are no labels at all."""
         return not (self.folder / "labels").is_dir()
 
-    def size(self, picture: Picture) -> tuple[int, int] | None:
+    def size(self, picture: RevisionImage) -> tuple[int, int] | None:
         """Width and height in pixels; None, counted, where the file is no image."""
         found = image_size(picture.path)
         if found is None:
             self.dropped["image_unreadable"] += 1
         return found
 
-    def objects(self, picture: Picture, size: tuple[int, int]) -> Iterator[Object]:
+    def objects(self, picture: RevisionImage, size: tuple[int, int]) -> Iterator[RevisionObject]:
         """The objects of an image; rows that YOLO could not use are counted and left out."""
         try:
             text = picture.label.read_text(encoding="utf-8-sig")
@@ -96,7 +96,7 @@ class Revision:
                 else:
                     self.dropped["row_unreadable"] += 1
 
-    def object(self, columns: list[str], size: tuple[int, int]) -> Object | None:
+    def object(self, columns: list[str], size: tuple[int, int]) -> RevisionObject | None:
         try:
             values = [float(column) for column in columns]
         except ValueError:
@@ -110,11 +110,11 @@ class Revision:
         if len(values) == BOX or (count and len(values) == BOX + count * each):
             x, y, across, down = values[1] * width, values[2] * height, values[3] * width, values[4] * height
             box = (x - across / 2, y - down / 2, x + across / 2, y + down / 2)
-            return Object(kind, clipped(box, size), [], marks(values[BOX:], each, size))
+            return RevisionObject(kind, clipped(box, size), [], keypoints_in_pixels(values[BOX:], each, size))
         if len(values) < 7 or len(values) % 2 == 0:
             return None
         outline = [(x * width, y * height) for x, y in zip(values[1::2], values[2::2], strict=True)]
-        return Object(kind, clipped(box_round(outline), size), outline, [])
+        return RevisionObject(kind, clipped(bounding_box(outline), size), outline, [])
 
 
 def clipped(box: Box, size: tuple[int, int]) -> Box:
@@ -122,7 +122,7 @@ def clipped(box: Box, size: tuple[int, int]) -> Box:
     return max(left, 0.0), max(top, 0.0), min(right, float(size[0])), min(bottom, float(size[1]))
 
 
-def marks(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[float, float, int]]:
+def keypoints_in_pixels(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[float, float, int]]:
     """Keypoints in pixels with their visibility; without one, a point that is not at 0, 0 is seen."""
     made = []
     for at in range(0, len(values), each or 1):
@@ -131,11 +131,7 @@ def marks(values: list[float], each: int, size: tuple[int, int]) -> list[tuple[f
     return made
 
 
-def outline_of(item: Object) -> Points:
-    return item.outline or corners_of(item.box)
-
-
-def pictures_of(folder: Path, split: str) -> Iterator[Picture]:
+def images_of(folder: Path, split: str) -> Iterator[RevisionImage]:
     """The images of a split, sorted by name."""
     top = folder / "images" / split
     names = []
@@ -145,4 +141,4 @@ def pictures_of(folder: Path, split: str) -> Iterator[Picture]:
     for name in sorted(names):
         if not name.endswith((".npy", ".cache")):
             label = folder / "labels" / split / f"{stem_of(name)}.txt"
-            yield Picture(split, name, top / name, label)
+            yield RevisionImage(split, name, top / name, label)

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 
-from app.worker.formats.model import Found
+from app.worker.formats.model import DetectedDataset
 from app.worker.formats.paths import folder_of, inside, split_of, stem_of
 from app.worker.formats.tree import Tree
 
-ANNOTATION_FOLDERS = frozenset({"annotations", "annotation", "labels", "xml", "xmls", "json", "jsons", "_annotations",
-                                "annots", "ann", "label"})  # fmt: skip
+ANNOTATION_FOLDERS = frozenset(
+    {"annotations", "annotation", "labels", "xml", "xmls", "json", "jsons", "_annotations", "annots", "ann", "label"}
+)
 WORDS = str.maketrans(dict.fromkeys("_-. ", " "))
 
 
@@ -36,7 +37,7 @@ def split_in(path: str, root: str, with_name: bool) -> str | None:
     return None
 
 
-def by_root(tree: Tree, paths: list[str], kind: str) -> list[Found]:
+def by_root(tree: Tree, paths: list[str], kind: str) -> list[DetectedDataset]:
     """A dataset for each root of these annotation files; a root below another one of the kind is counted alone."""
     files: dict[str, list[str]] = defaultdict(list)
     for path in paths:
@@ -44,5 +45,5 @@ def by_root(tree: Tree, paths: list[str], kind: str) -> list[Found]:
     found = []
     for root, own in files.items():
         images = tree.images_below(root) or len(tree["image"])
-        found.append(Found(kind, root, images, len(own), images > 0, hint=own))
+        found.append(DetectedDataset(kind, root, images, len(own), images > 0, hint=own))
     return found

@@ -1,12 +1,17 @@
-"""Rows of YOLO label files as people's tools write them: with commas, with the class by its name. Standard library."""
+"""Rows of YOLO label files as people's tools write them: with commas, with the class by its name or behind its box.
+Standard library."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.worker.formats.row_styles import MARKS, LabelLines, read_lines
+
 NUMERIC = b"0123456789+-.eE \t\r\n"  # what a row of numbers is made of
 BOM = b"\xef\xbb\xbf"
 BOX = 5  # columns: class x y w h
+SHORT = 12  # bytes: a longer first line is a row
+FIRST_LINE = re.compile(rb"\s*([^\s]+)[ \t]*(?:[\r\n]|$)")
 SEPARATORS = re.compile(r"[,\s]+")
 SEMICOLONS = re.compile(r"[;\s]+")
 
@@ -31,23 +36,57 @@ class LabelRow:
     def text(self) -> str:
         return " ".join(self.columns)
 
+    def turned(self) -> "LabelRow":
+        """The row with its last column, the class, before the others."""
+        columns = self.columns[-1:] + self.columns[:-1]
+        return LabelRow(self.line, columns, values_of(columns), self.commas, self.named)
+
+    def without_second(self) -> "LabelRow":
+        """The row without the column behind its class, a confidence."""
+        columns = self.columns[:1] + self.columns[2:]
+        values = None if self.values is None else self.values[:1] + self.values[2:]
+        return LabelRow(self.line, columns, values, self.commas, self.named)
+
 
 def is_odd(raw: bytes) -> bool:
-    """Whether a label file holds something else than numbers."""
-    return bool(raw.removeprefix(BOM).translate(None, NUMERIC))
+    """Whether a label file holds something else than numbers, or says first how many rows follow."""
+    text = raw.removeprefix(BOM)
+    first = FIRST_LINE.match(text)
+    return bool(text.translate(None, NUMERIC)) or bool(first and len(first[1]) < SHORT and first[1].isdigit())
 
 
-def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> list[LabelRow]:
-    """The rows of a label file; none where it is no UTF-8, which is a finding of the validation.
+@dataclass(slots=True)
+class ParsedRows:
+    """The rows of a label file; `lines` says how it was written."""
+
+    rows: list[LabelRow]
+    lines: LabelLines
+
+    @property
+    def stays(self) -> bool:
+        """Whether YOLO reads the file as it is, or nobody can read it otherwise."""
+        if any(row.commas or row.named for row in self.rows):
+            return False
+        return not self.lines.mended or (bool(self.rows) and all(row.values is None for row in self.rows))
+
+
+def parse(raw: bytes, numbers: Mapping[str, int] | None = None) -> ParsedRows:
+    """The rows of a label file.
 
     Args:
         numbers: of the classes by `key_of` their names. Empty or None: any text before the numbers is a name.
     """
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return []
-    return [row_of(line, text_, numbers) for line, text_ in enumerate(text.splitlines(), 1) if text_.strip()]
+    if not is_odd(raw):
+        return ParsedRows(numeric_rows(raw), LabelLines())
+    lines = read_lines(raw, numbers or ())
+    return ParsedRows([row_of(line, text, numbers) for line, text in lines.found], lines)
+
+
+def numeric_rows(raw: bytes) -> list[LabelRow]:
+    """The rows of a file of numbers: the class first, as YOLO has it."""
+    lines = enumerate(raw.removeprefix(BOM).decode("ascii").splitlines(), 1)
+    found = ((line, text.split()) for line, text in lines)
+    return [LabelRow(line, columns, values_of(columns)) for line, columns in found if columns]
 
 
 def row_of(line: int, text: str, numbers: Mapping[str, int] | None) -> LabelRow:
@@ -95,5 +134,5 @@ def name_of(columns: list[str], numbers: Mapping[str, int] | None) -> tuple[int,
 
 
 def key_of(name: str) -> str:
-    """Names that differ in case, or in spaces and underscores, are one."""
-    return " ".join(name.replace("_", " ").replace("-", " ").casefold().split())
+    """Names that differ in case, in spaces and underscores, or in marks that rows are read without, are one."""
+    return " ".join(name.translate(MARKS).replace("_", " ").replace("-", " ").casefold().split())

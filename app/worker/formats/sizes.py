@@ -13,7 +13,7 @@ READABLE = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF")
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisplayedSize:
     """Width and height in pixels as the image is displayed, and by which mark it is turned (EXIF, 1 to 8)."""
 
     size: tuple[int, int]
@@ -27,13 +27,19 @@ class Shown:
 
 def image_size(path: Path) -> tuple[int, int] | None:
     """Width and height in pixels as the image is displayed; None where it is no image."""
+    found = read_size(path)
+    return found.size if found else None
+
+
+def read_size(path: Path) -> DisplayedSize | None:
+    """The size of an image as it is displayed, and how it is turned; None where it is no image."""
     try:
         with warnings.catch_warnings(), Image.open(path, formats=READABLE) as image:
             warnings.simplefilter("ignore")
-            width, height = image.size
-            if image.format != "TIFF" and turn_of(image, path) in TURNED:  # of a TIFF Pillow says the turned size
+            (width, height), turn = image.size, turn_of(image, path)
+            if image.format != "TIFF" and turn in TURNED:  # of a TIFF Pillow says the turned size
                 width, height = height, width
-            return (width, height) if width > 0 and height > 0 else None
+            return DisplayedSize((width, height), turn) if width > 0 and height > 0 else None
     except Exception:  # a damaged header makes Pillow raise nearly anything; the scan says what is wrong with the image
         return None
 

@@ -6,23 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from app.worker.formats import darwin, datumaro, label_studio, ndjson, supervisely, table, via, xmlread
-from app.worker.formats.csvfile import Table
-from app.worker.formats.jsonstream import Broken, Reader
+from app.worker.formats import class_table, darwin, datumaro, label_studio, ndjson, supervisely, table, via, xmlread
+from app.worker.formats.csv_table import CsvTable
+from app.worker.formats.file_encoding import encoding_of
+from app.worker.formats.jsonstream import BrokenJson, JsonCursor, objects
 from app.worker.formats.model import Refused
-from app.worker.formats.paths import folder_of
+from app.worker.formats.paths import folder_of, stem_of
 from app.worker.formats.tree import Tree
 
 ALIKE = 3  # files of a folder; when these are of one kind, the others are
 EACH = {"voc", "labelme", "darwin", "supervisely"}  # formats with a file an image
+ENOUGH = 3  # images that a file names: it is about them
+NAMED = 200  # images whose names are looked for
 MOST = 64  # keys of an object that are looked at
 HEAD = 256 * 1024  # bytes that are searched for words of labels
-NAMES = r"bbox(es)?|bndbox|boxes|bounding_?box(es)?|[xy]_?min|xtl|polygons?|segmentation|keypoints?|points|shapes|"\
-        r"regions|objects|annotations|coordinates|rle\w*|\w*_rle|encoded\w*"  # fmt: skip
+ANSWERS = re.compile(r"(?i)(^|[_ .-])(sample_?)?submission")
+NAMES = (
+    r"bbox(es)?|box(2d|3d)?|poly2d|quad|bndbox|boxes|bounding_?box(es)?|[xy]_?min|xtl|polygons?|segmentation|keypoints?|points|shapes|"
+    r"regions|objects|annotations|coordinates|rle\w*|\w*_rle|encoded\w*"
+)
 WORDS = {
-    "json": re.compile(rf'(?i)"({NAMES})"\s*:'), "ndjson": re.compile(rf'(?i)"({NAMES})"\s*:'),
-    "xml": re.compile(rf"(?i)<({NAMES}|object|box)\b"), "csv": re.compile(rf"(?i)^.*\b({NAMES})\b"),
-}  # fmt: skip
+    "json": re.compile(rf'(?i)"({NAMES})"\s*:'),
+    "ndjson": re.compile(rf'(?i)"({NAMES})"\s*:'),
+    "xml": re.compile(rf"(?i)<({NAMES}|object|box)\b"),
+    "csv": re.compile(rf"(?i)^.*\b({NAMES})\b"),
+}
 
 # In this order: of two that fit the first is meant.
 DOCUMENTS: tuple[tuple[str, Callable[[dict[str, Any]], bool]], ...] = (
@@ -57,15 +65,15 @@ def json_kind(path: Path) -> str | None:
     """What a JSON file is, by its first keys; "broken" for what is no JSON that far."""
     try:
         with open(path, "rb") as file:
-            reader = Reader(file)
+            reader = JsonCursor(file, encoding_of(path).name)
             if reader.peek() == "[":
                 return entry_kind(next(reader.elements(), None))
             return read_head(reader)
-    except (Broken, ValueError, RecursionError):
+    except (BrokenJson, ValueError, RecursionError):
         return "broken"
 
 
-def read_head(reader: Reader) -> str | None:
+def read_head(reader: JsonCursor) -> str | None:
     """What an object is, by its keys one after the other; of lists only the first element is kept."""
     head: dict[str, Any] = {}
     for key in reader.members():
@@ -78,7 +86,7 @@ def read_head(reader: Reader) -> str | None:
             return kind
         for _ in elements or ():
             pass  # to the next key
-    return "ultralytics" if ndjson.is_ultralytics(head) else "labelbox" if ndjson.is_entry(head) else None
+    return "ultralytics" if ndjson.is_ultralytics(head) else entry_kind(head)
 
 
 def document_kind(head: dict[str, Any]) -> str | None:
@@ -88,10 +96,10 @@ def document_kind(head: dict[str, Any]) -> str | None:
             return kind
     if isinstance(head.get("shapes"), list):
         return "labelme"
-    for key in ("annotations", "images"):
+    for key, signs in (("annotations", {"image_id"}), ("images", {"file_name", "coco_url"})):
         if key in head and isinstance(head[key], list):
             entry = next(iter(head[key]), None)
-            if entry is None or (isinstance(entry, dict) and {"image_id", "file_name", "coco_url"} & set(entry)):
+            if entry is None or (isinstance(entry, dict) and signs & set(entry)):
                 return "coco"
     return None
 
@@ -103,29 +111,52 @@ def entry_kind(element: Any) -> str | None:
     for kind, fits in ENTRIES:
         if fits(element):
             return kind
-    image = {"image", "imagefilename"} & set(element)
+    image = any(isinstance(element.get(key), str) for key in ("image", "imagefilename"))
     return "createml" if image and {"annotations", "annotation"} & set(element) else None
 
 
 def table_kind(tree: Tree, path: str) -> str | None:
-    """What a CSV file is by its heading."""
+    """What a CSV file is by its heading; the answers of a competition are nobody's labels."""
+    if ANSWERS.search(path.rpartition("/")[2]):
+        return None
     try:
-        cells = set(Table(tree, path).header)
+        cells = set(CsvTable(tree, path).header)
     except Refused:
         return "broken"
     if via.is_table(cells):
         return "via"
     if label_studio.is_table(cells):
         return "label-studio"
-    return "csv" if table.is_table(tree, path) else None
+    if table.is_table(tree, path):
+        return "csv"
+    return class_table.KEY if class_table.is_table(tree, path) else None
+
+
+def lines_kind(tree: Tree, path: str) -> str | None:
+    """What a file of lines is by the first one."""
+    try:
+        first = next(objects(tree, path), None)
+    except Refused:
+        return "broken"
+    return "ultralytics" if ndjson.is_ultralytics(first) else entry_kind(first)
 
 
 SNIFFERS: dict[str, Callable[[Tree, str], str | None]] = {
     "xml": lambda tree, path: xmlread.sniff(tree.path(path)),
     "json": lambda tree, path: json_kind(tree.path(path)),
     "csv": table_kind,
-    "ndjson": ndjson.sniff,
+    "ndjson": lines_kind,
 }
+
+
+def names_images(tree: Tree, path: str) -> bool:
+    """Whether a file of no known format has the name of an image, or says something about several of them."""
+    if tree.by_stem(stem_of(path.rpartition("/")[2])):
+        return True
+    stems = {stem for image in tree["image"][:NAMED] if len(stem := stem_of(image.rpartition("/")[2])) >= ENOUGH}
+    with open(tree.path(path), "rb") as file:
+        text = file.read(HEAD).decode("utf-8", "replace")
+    return bool(stems) and sum(stem in text for stem in stems) >= min(ENOUGH, len(stems))
 
 
 def looks_like_labels(tree: Tree, path: str) -> bool:

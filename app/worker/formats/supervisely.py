@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.documents import Notes, dicts, load, text
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape, pose_shape
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.documents import FileFindings, dicts, load_document, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape
 from app.worker.formats.geometry import Points, number, side
-from app.worker.formats.model import Finding, Found, Options, Source
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Source
 from app.worker.formats.paths import folder_of, join, shown, stem_of
 from app.worker.formats.roots import root_of, split_in
 from app.worker.formats.tree import Tree
@@ -27,7 +27,7 @@ def is_document(head: dict[str, Any]) -> bool:
     return objects == [] and isinstance(size, dict) and {"height", "width"} <= set(size)
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     """A project is one dataset: the folder of its meta.json, else what its datasets share."""
     metas = {folder_of(path) for path in tree["json"] if path.rpartition("/")[2] == "meta.json"}
     projects: dict[str, list[str]] = {}
@@ -40,20 +40,20 @@ def detect(tree: Tree, paths: list[str]) -> list[Found]:
     found = []
     for root, own in projects.items():
         images = tree.images_below(root) or len(tree["image"])
-        found.append(Found("supervisely", root, images, len(own), images > 0, hint=own))
+        found.append(DetectedDataset("supervisely", root, images, len(own), images > 0, hint=own))
     return found
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
-    meta = Meta(tree, join(found.root, "meta.json"))
-    files = [File(tree, path, findings, meta) for path in found.hint]
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    meta = ProjectMeta(tree, join(found.root, "meta.json"))
+    files = [SuperviselyFile(tree, path, findings, meta) for path in found.hint]
     drafts = [draft for file in files if (draft := file.read(found.root))]
-    return finish(tree, found, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
+    return convert_drafts(tree, found, options, drafts, known, findings, meta.names or None, keypoints=meta.points)
 
 
-class Meta:
+class ProjectMeta:
     """What meta.json says: the classes in their order, and their keypoints by the nodes' ids."""
 
     def __init__(self, tree: Tree, path: str) -> None:
@@ -63,7 +63,7 @@ class Meta:
         if path not in tree["json"] or tree.size(path) > MAX_META:
             return
         try:
-            document = json.loads(tree.path(path).read_bytes())
+            document = json.loads(tree.text(path, MAX_META))
         except (ValueError, RecursionError):
             return  # the classes are in the objects too
         for entry in dicts(document.get("classes") if isinstance(document, dict) else None):
@@ -79,16 +79,16 @@ class Meta:
             self.points = self.points or labels
 
 
-class File:
+class SuperviselyFile:
     """The JSON of one image."""
 
-    def __init__(self, tree: Tree, path: str, findings: list[Finding], meta: Meta) -> None:
+    def __init__(self, tree: Tree, path: str, findings: list[Finding], meta: ProjectMeta) -> None:
         self.tree, self.path, self.findings, self.meta = tree, path, findings, meta
-        self.notes = Notes(path, findings)
+        self.notes = FileFindings(path, findings)
 
     def read(self, root: str) -> Draft | None:
         """Its image with the objects; None, noted, where there is none."""
-        document = load(self.tree, self.path, self.findings)
+        document = load_document(self.tree, self.path, self.findings)
         if document is None:
             return None
         image = self.image()
@@ -102,7 +102,7 @@ class File:
         draft = Draft(image, split, self.path, sides if all(sides) else None)
         objects = document.get("objects")
         for line, entry in enumerate(objects if isinstance(objects, list) else [], 1):
-            self.take(entry if isinstance(entry, dict) else {}, line, draft)
+            self.add_object(entry if isinstance(entry, dict) else {}, line, draft)
         return draft
 
     def image(self) -> str | None:
@@ -112,14 +112,14 @@ class File:
         near = join(folder_of(folder), "img")
         return self.tree.image(name, near) or self.tree.image(name, near, by_stem=True)
 
-    def take(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
+    def add_object(self, entry: dict[str, Any], line: int, draft: Draft) -> None:
         """The shape of one object, or a note."""
         name, kind = text(entry.get("classTitle")), text(entry.get("geometryType"))
         if not name:
             self.notes.unnamed(line, draft.image)
             return
         try:
-            made = self.shape(entry, name, kind or guessed(entry), line)
+            made = self.shape(entry, name, kind or infer_kind(entry), line)
         except BadMask:
             self.notes.object("mask_unreadable", line, draft.image, name=shown(name))
             return
@@ -128,13 +128,13 @@ class File:
         else:
             self.notes.unread(kind, name, line, draft.image)
 
-    def shape(self, entry: dict[str, Any], name: str, kind: str, line: int) -> Shape | None:
+    def shape(self, entry: dict[str, Any], name: str, kind: str, line: int) -> DraftShape | None:
         """An object's shape; None for one that YOLO has no row for."""
         places = entry.get("points")
         places = places if isinstance(places, dict) else {}
         outer = points_of(places.get("exterior"))
         if kind == "rectangle" and len(outer) == 2:
-            return Shape("box", name, (*outer[0], *outer[1]), line)
+            return DraftShape("box", name, (*outer[0], *outer[1]), line)
         if kind == "polygon" and len(outer) > 2:
             holes = places.get("interior")
             inner = [points_of(hole) for hole in (holes if isinstance(holes, list) else [])]
@@ -142,10 +142,10 @@ class File:
         if kind == "bitmap":
             return bitmap(entry.get("bitmap"), name, line)
         if kind == "graph":
-            return pose_shape(name, self.marks(name, entry.get("nodes")), line)
+            return pose_shape(name, self.keypoints_of(name, entry.get("nodes")), line)
         return None
 
-    def marks(self, name: str, nodes: Any) -> Iterator[tuple[float, float, int]]:
+    def keypoints_of(self, name: str, nodes: Any) -> Iterator[tuple[float, float, int]]:
         """The keypoints of an object in the class's order."""
         nodes = nodes if isinstance(nodes, dict) else {}
         for key in self.meta.nodes.get(name) or list(nodes)[:1000]:
@@ -155,7 +155,7 @@ class File:
             yield (*place[0], 1 if node.get("disabled") else 2) if place else (0.0, 0.0, 0)
 
 
-def guessed(entry: dict[str, Any]) -> str:
+def infer_kind(entry: dict[str, Any]) -> str:
     """The kind of an object of an old project, which did not say it."""
     if entry.get("bitmap"):
         return "bitmap"
@@ -164,13 +164,13 @@ def guessed(entry: dict[str, Any]) -> str:
     return "rectangle" if isinstance(outer, list) and len(outer) == 2 else "polygon"
 
 
-def bitmap(value: Any, name: str, line: int) -> Shape | None:
+def bitmap(value: Any, name: str, line: int) -> DraftShape | None:
     """The outline of a mask: a PNG, packed, and where its left upper corner lies."""
     value = value if isinstance(value, dict) else {}
     origin = points_of([value.get("origin")])
     if not origin:
         raise BadMask("origin")
-    parts = bitmaps.outlines(bitmaps.from_text(value.get("data"), packed=True), *origin[0])
+    parts = mask_codecs.outlines(mask_codecs.from_text(value.get("data"), packed=True), *origin[0])
     if not parts:
         raise BadMask("empty")
     return outline_shape(name, parts, line)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.worker.formats.model import Item
-from app.worker.formats.rows import LabelRow, is_odd, parse
+from app.worker.formats.rows import LabelRow, ParsedRows, is_odd, parse
 from app.worker.formats.tree import Tree
 
 FILES = 300  # whose rows are looked at one by one; of the others only the classes and whether they are numbers
@@ -14,7 +14,7 @@ FIRST_COLUMN = re.compile(rb"(?m)^[ \t]*(\S+)")
 
 
 @dataclass
-class Survey:
+class LabelSurvey:
     """The counts.
 
     Attributes:
@@ -31,6 +31,10 @@ class Survey:
     comma_rows: int = 0
     named_rows: int = 0
     bare_rows: int = 0  # of odd files: rows whose class is a number
+    mended: int = 0  # lines that were written otherwise, or are no objects
+    layouts: set[str] = field(default_factory=set)  # of row_styles
+
+    whole: bool = True  # every file is in the sample
 
     @property
     def from_one(self) -> bool:
@@ -41,13 +45,13 @@ class Survey:
         return max(self.classes, default=-1)
 
 
-def survey(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> Survey:
+def survey_labels(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> LabelSurvey:
     """Look at every label file once.
 
     Args:
         numbers: of the known classes by `rows.key_of` their names.
     """
-    found = Survey()
+    found = LabelSurvey()
     owners: dict[str, Item] = {}
     for item in items:
         if item.label:
@@ -57,19 +61,24 @@ def survey(tree: Tree, items: list[Item], numbers: Mapping[str, int]) -> Survey:
         raw = tree.path(path).read_bytes()
         odd = is_odd(raw)
         if odd or (place % step == 0 and len(found.sample) < ROWS):
-            rows = parse(raw, numbers)
-            found.sample += [(item, row) for row in rows if row.values and len(row.values) >= 2]
+            parsed = parse(raw, numbers)
+            found.sample += [(item, row) for row in parsed.rows if row.values and len(row.values) >= 2]
             if odd:
-                add_odd(found, path, rows)
+                add_odd(found, path, parsed)
+        else:
+            found.whole = False
         if not odd and 0 not in found.classes:
             found.classes.update(whole_numbers(FIRST_COLUMN.findall(raw)))
     return found
 
 
-def add_odd(found: Survey, path: str, rows: list[LabelRow]) -> None:
-    """A file with commas or names."""
+def add_odd(found: LabelSurvey, path: str, parsed: ParsedRows) -> None:
+    """A file with commas, names, or lines of another kind."""
     found.odd.add(path)
-    for row in rows:
+    if not parsed.stays:
+        found.mended += parsed.lines.mended
+        found.layouts.update(filter(None, [parsed.lines.layout]))
+    for row in parsed.rows:
         found.comma_rows += row.commas and row.values is not None
         if row.values is None:
             continue

@@ -2,41 +2,44 @@
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from app.worker.formats import bitmaps
-from app.worker.formats.bitmaps import BadMask
-from app.worker.formats.classes import Known
-from app.worker.formats.csvfile import Table
-from app.worker.formats.documents import Notes
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape
-from app.worker.formats.geometry import number, side
-from app.worker.formats.headings import IMAGES, Columns, columns_of, plain
-from app.worker.formats.model import Finding, Found, Options, Refused, Source, decision
-from app.worker.formats.paths import folder_of, shown, split_of, suffix_of
+from app.worker.formats import mask_codecs
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.csv_table import CsvTable
+from app.worker.formats.documents import FileFindings
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
+from app.worker.formats.geometry import Points, number, side
+from app.worker.formats.mask_codecs import BadMask
+from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision
+from app.worker.formats.numbered_classes import LETTER, NumberedClasses
+from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
-from app.worker.formats.tree import Tree
+from app.worker.formats.table_cells import LAYOUTS, in_string, layout_of, objects_in, outlines_in
+from app.worker.formats.table_headings import TableColumns, columns_of
+from app.worker.formats.tree import MANY, Tree
 
 THING = "object"  # the class of boxes where no column says one
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-MACHINE = re.compile(r"/[mg]/\S+")  # a class of Open Images
-LETTER = re.compile(r"[^\W\d_]")
-ABOUT_IMAGES = frozenset(IMAGES) - {"id", "name"}
+FOLDER_AND_NAME = re.compile(r"(?P<folder>.+)[-_](?P<name>[^-_]+)")
 NOTHING = {"", "nan"}  # pandas writes nan where there is no value
-WHOLE = re.compile(r"-?\d{1,9}(?:\.0+)?")
 NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
 SAMPLE = 500  # boxes that show how a file writes them
-MAX_NAMES = 4 * 1024**2  # bytes of a table of class names
-AUTOML = {"TRAIN": "train", "TRAINING": "train", "VALIDATION": "val", "VALIDATE": "val", "TEST": "test",
-          "UNASSIGNED": ""}  # fmt: skip
-FORMS = {"corners": "left, top, right, bottom", "sides": "left, top, width, height",
-         "centre": "centre, width, height"}  # fmt: skip
+AUTOML = {
+    "TRAIN": "train",
+    "TRAINING": "train",
+    "VALIDATION": "val",
+    "VALIDATE": "val",
+    "TEST": "test",
+    "UNASSIGNED": "",
+}
+FORMS = {"corners": "left, top, right, bottom", "sides": "left, top, width, height", "centre": "centre, width, height"}
 
 
 @dataclass(slots=True)
-class Line:
+class TableLine:
     """A row of the table: `values` are four numbers, or none where the image has no object."""
 
     number: int
@@ -47,105 +50,95 @@ class Line:
     size: tuple[int, int]
     crowd: bool = False
     runs: str = ""
+    parts: Sequence[Points] = ()  # of a polygon
+    form: str = ""  # of the values, where the cell says it
+    unread: bool = False  # an object that nobody can read, so that the image is not without any
 
 
 def is_table(tree: Tree, path: str) -> bool:
     """Whether a CSV file is one of boxes."""
     try:
-        table = Table(tree, path)
+        table = CsvTable(tree, path)
         return columns_of(table.header) is not None or bare_columns(tree, table) is not None
     except Refused:
         return False
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "csv")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     drafts: dict[str, Draft] = {}
-    labels = Labels(tree, known)
-    for path in found.hint:
-        File(tree, path, found.root, known, findings, labels, drafts).read()
-    return finish(tree, found, options, list(drafts.values()), known, findings)
+    labels = NumberedClasses(tree, known)
+    files = [BoxTable(tree, path, found.root, known, findings, labels, drafts) for path in found.hint]
+    for file in files:
+        file.read()
+    unread, count = sum(file.unread for file in files), sum(len(draft.shapes) for draft in drafts.values())
+    if unread and unread >= NEARLY_ALL * (unread + count):
+        raise Refused("labels_unread", files=", ".join(shown(file.path) for file in files if file.unread))
+    return convert_drafts(tree, found, options, list(drafts.values()), known, findings)
 
 
-def bare_columns(tree: Tree, table: Table) -> tuple[Columns, bool] | None:
+def bare_columns(tree: Tree, table: CsvTable) -> tuple[TableColumns, bool] | None:
     """The columns of a table without a heading, as keras-retinanet (path, corners, class) and AutoML (split, path,
     class, corners in two pairs) write them; whether it is AutoML's."""
     cells = table.header
     if len(cells) in {9, 11} and cells[0].upper() in AUTOML and suffix_of(cells[1]):
-        return Columns(1, 2, (3, 4, 7, 8) if len(cells) == 11 else (3, 4, 5, 6), "corners", 0), True
+        return TableColumns(1, 2, (3, 4, 7, 8) if len(cells) == 11 else (3, 4, 5, 6), "corners", 0), True
     numbers = [math.isfinite(number(cell or 0)) for cell in cells[1:5]]
+    if len(cells) == 8 and all(numbers) and suffix_of(cells[5]) and all(map(side, cells[6:])):  # makesense.ai
+        return TableColumns(5, 0, (1, 2, 3, 4), "sides", size=(6, 7)), False
+    sizes = [*map(side, cells[1:3]), *(math.isfinite(number(cell)) for cell in cells[4:8])]
+    if len(cells) == 8 and all(sizes) and suffix_of(cells[0]) and LETTER.search(cells[3]):  # TensorFlow
+        return TableColumns(0, 3, (4, 5, 6, 7), "corners", size=(1, 2)), False
     if len(cells) == 6 and all(numbers) and not math.isfinite(number(cells[0])) and tree.image(cells[0], ""):
-        return Columns(0, 5, (1, 2, 3, 4), "corners"), False
+        return TableColumns(0, 5, (1, 2, 3, 4), "corners"), False
     return None
 
 
-class Labels:
-    """The names of classes that the table has by number or by machine name."""
-
-    def __init__(self, tree: Tree, known: Known) -> None:
-        self.tree, self.known = tree, known
-        self.tables: list[tuple[str, dict[str, str]]] | None = None
-
-    def names(self, labels: set[str]) -> dict[str, str]:
-        """The names of these, from a table of two columns that has them all, else by number from the known names."""
-        coded = {label for label in labels if MACHINE.fullmatch(label) or WHOLE.fullmatch(label)}
-        if not coded or coded != labels:
-            return {}
-        for path, names in self._all():
-            own = {label: names.get(label, "") for label in labels}
-            if len(set(own.values())) == len(own) and all(LETTER.search(name) for name in own.values()):
-                self.known.decisions.append(decision("names_from_file", "names", file=shown(path)))
-                return own
-        listed = self.known.names or []
-        numbers = {label: int(float(label)) for label in labels if WHOLE.fullmatch(label)}
-        if len(numbers) == len(labels) and all(0 <= value < len(listed) for value in numbers.values()):
-            return {label: listed[value] for label, value in numbers.items()}
-        return {}
-
-    def _all(self) -> list[tuple[str, dict[str, str]]]:
-        """The tables of two columns in both directions."""
-        if self.tables is None:
-            self.tables = []
-            for path in self.tree["csv"]:
-                if self.tree.size(path) <= MAX_NAMES:
-                    table = Table(self.tree, path)
-                    if plain(next(iter(table.header), "")) in ABOUT_IMAGES:
-                        continue  # a row an image: answers of a competition, and no list of classes
-                    rows = [cells for _, cells in table.cells() if len(cells) == 2]
-                    self.tables += [(path, dict(rows)), (path, {name: key for key, name in rows})]
-        return self.tables
-
-
-class File:
+class BoxTable:
     """One table."""
 
     def __init__(
-        self, tree: Tree, path: str, root: str, known: Known, findings: list[Finding], labels: Labels,
+        self,
+        tree: Tree,
+        path: str,
+        root: str,
+        known: KnownClasses,
+        findings: list[Finding],
+        labels: NumberedClasses,
         drafts: dict[str, Draft],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.tree, self.path, self.root, self.known = tree, path, root, known
-        self.notes, self.labels, self.drafts = Notes(path, findings), labels, drafts
+        self.notes, self.labels, self.drafts = FileFindings(path, findings), labels, drafts
         self.split = split_in(path, root, with_name=True)
-        self.table = Table(tree, path)
+        self.table = CsvTable(tree, path)
         columns = columns_of(self.table.header)
         bare = None if columns else bare_columns(tree, self.table)
         self.headed, self.automl = columns is not None, bool(bare and bare[1])
         if columns is None and bare is None:
             raise Refused("labels_unread", files=shown(path))
-        self.columns: Columns = columns or bare[0]  # type: ignore[index]
+        self.columns: TableColumns = columns or bare[0]  # type: ignore[index]
         self.images: dict[str, str | None] = {}
+        self.unread = 0  # objects
+        self.layout = LAYOUTS[0]
+        if self.columns.kind == "string":
+            at = self.columns.box[0]
+            cells = [row[at] for _, row in self.table.cells() if at < len(row)]
+            self.layout = layout_of(cells[1:] if self.headed else cells)
 
     def read(self) -> None:
         """Its objects, each in the draft of its image."""
         form, fractions, names = self.survey()
         for line in self.lines():
+            if line.unread:
+                self.leave_out(line)
+                continue
             draft = self.draft(line, fractions)
-            if draft is None or not (line.values or line.runs):
+            if draft is None or not (line.values or line.runs or line.parts):
                 continue
             label = names.get(line.label, line.label)
             if not label:
@@ -154,8 +147,12 @@ class File:
                 self.notes.object("object_crowd", line.number, draft.image, "info", name=shown(label))
             elif line.runs:
                 self.mask(line, label, draft)
+            elif line.parts:
+                draft.shapes.append(outline_shape(label, line.parts, line.number))
+            elif len(line.values) == 8:
+                draft.shapes.append(DraftShape("turned", label, line.values, line.number))
             else:
-                draft.shapes.append(Shape("box", label, corners(line.values, form), line.number))
+                draft.shapes.append(DraftShape("box", label, corners(line.values, line.form or form), line.number))
         self.notes.close()
 
     def survey(self) -> tuple[str, bool, dict[str, str]]:
@@ -163,12 +160,17 @@ class File:
         form, fractions, outside, ordered, finite, count = self.columns.kind, True, 0, 0, 0, 0
         labels: set[str] = set()
         for line in self.lines():
+            if line.unread:
+                continue
             labels.add(line.label)
+            if line.parts:
+                count += 1
+                fractions = fractions and not any(max(point) > 1.5 for part in line.parts for point in part)
             if not line.values:
                 continue
             count += 1
             fractions = fractions and not any(value > 1.5 for value in line.values)
-            if form == "cell" and count <= SAMPLE:
+            if form == "cell" and count <= SAMPLE and not line.form:
                 left, top, third, fourth = line.values
                 finite += all(map(math.isfinite, line.values))
                 ordered += third > left and fourth > top
@@ -176,14 +178,14 @@ class File:
                 size = image_size(self.tree.path(image)) if image else None
                 unit = (1, 1) if fractions else size
                 outside += bool(unit and (left + third > unit[0] * 1.01 or top + fourth > unit[1] * 1.01))
-        if form == "cell":
+        if form == "cell" and finite:
             form = "corners" if outside and ordered >= NEARLY_ALL * finite else "sides"
             self.known.decisions.append(decision("csv_form", None, None, file=shown(self.path), form=FORMS[form]))
-        if self.columns.label < 0:
+        if labels == {THING}:
             self.known.decisions.append(decision("class_of_all", "names", name=THING))
         return form, fractions and count > 0, self.labels.names(labels - {""})
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[TableLine]:
         """The rows, as numbers and texts."""
         place = self.columns
         for index, (row, cells) in enumerate(self.table.cells()):
@@ -196,7 +198,9 @@ class File:
             image, label = cell(place.image), cell(place.label) if place.label >= 0 else THING
             split = AUTOML.get(cell(0).upper(), "") if self.automl else cell(place.split)
             size = tuple(side(cell(at)) for at in place.size) or (0, 0)
-            line = Line(row, image, label, (), split, (size[0], size[1]), cell(place.crowd) in {"1", "True", "true"})
+            line = TableLine(
+                row, image, label, (), split, (size[0], size[1]), cell(place.crowd) in {"1", "True", "true"}
+            )
             texts = [cell(at) for at in place.box]
             if place.kind == "runs":
                 line.runs = texts[0] if texts[0].casefold() not in {"-1", "nan"} else ""
@@ -204,9 +208,37 @@ class File:
                     line.image, _, line.label = image.rpartition("_")  # ImageId_ClassId
             elif all(text.casefold() in NOTHING for text in texts):
                 pass
+            elif place.kind in {"cell", "string"} and (several := self.objects(line, texts[0])) is not None:
+                yield from several
+                continue
+            elif place.kind == "outline":
+                line.parts = outlines_in(texts[0])
+                line.unread = not line.parts
+            elif place.kind == "points":
+                line.values = tuple(number(text.replace(",", ".")) for text in texts)
             elif len(texts) > 1 or re.search(r"\d", texts[0]):
                 line.values = four(texts)
             yield line
+
+    def objects(self, line: TableLine, cell: str) -> list[TableLine] | None:
+        """A row for each object of a cell with all those of an image; the row itself where there is none."""
+        found = in_string(cell, self.layout) if self.columns.kind == "string" else objects_in(cell, line.label)
+        if found is None:
+            return None
+        made = [
+            replace(line, label=name or line.label, values=values, form=form, unread=not values)
+            for name, values, form in found
+        ]
+        return made or [line]
+
+    def leave_out(self, line: TableLine) -> None:
+        """An object that cannot be read, told; an image with nothing else is no background."""
+        self.unread += 1
+        image = self.image(line.image)
+        if image is None:
+            self.notes.missing(line.image, line.number)
+        else:
+            self.notes.object("object_no_box", line.number, image, name=shown(line.label or "?"))
 
     def image(self, name: str) -> str | None:
         """The image that a cell names."""
@@ -214,9 +246,11 @@ class File:
             self.images[name] = self.tree.image(name, folder_of(self.path), self.split) if name else None
             if self.images[name] is None and name.isdigit():
                 self.images[name] = next(iter(self.tree.by_stem(name)), None)
+            if self.images[name] is None:
+                self.images[name] = in_folder(self.tree, name)
         return self.images[name]
 
-    def draft(self, line: Line, fractions: bool) -> Draft | None:
+    def draft(self, line: TableLine, fractions: bool) -> Draft | None:
         """The draft of a row's image; None, noted, where there is none."""
         image = self.image(line.image)
         if image is None:
@@ -228,14 +262,24 @@ class File:
             self.drafts[image] = Draft(image, split, self.path, size, fractions=fractions)
         return self.drafts[image]
 
-    def mask(self, line: Line, label: str, draft: Draft) -> None:
+    def mask(self, line: TableLine, label: str, draft: Draft) -> None:
         """The outline of a mask in a cell."""
         size = draft.size or image_size(self.tree.path(draft.image)) or (0, 0)
         try:
-            parts = bitmaps.outlines(bitmaps.from_pairs(line.runs, *size))
+            parts = mask_codecs.outlines(mask_codecs.from_pairs(line.runs, *size))
             draft.shapes.append(outline_shape(label, parts, line.number))
         except (BadMask, IndexError):
             self.notes.object("mask_unreadable", line.number, draft.image, name=shown(label))
+
+
+def in_folder(tree: Tree, name: str) -> str | None:
+    """The image that a table calls by its folder and its own name: "0-16" of video_0/16.jpg."""
+    match = FOLDER_AND_NAME.fullmatch(stem_of(name))
+    if match is None:
+        return None
+    ending = re.compile(rf"(?i)(?:.*[/_ -])?{re.escape(match['folder'])}")
+    fitting = [path for path in tree.by_stem(match["name"])[:MANY] if ending.fullmatch(folder_of(path))]
+    return fitting[0] if len(fitting) == 1 else None
 
 
 def four(texts: list[str]) -> tuple[float, float, float, float]:

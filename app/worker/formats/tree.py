@@ -5,15 +5,28 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.core.encodings import TEXTS, Reading, decode
+from app.core.encodings import TEXTS, DecodedText, decode
+from app.core.suffixes import SYSTEM_FOLDERS
+from app.worker.formats.class_names import MAX_YAML
 from app.worker.formats.model import Refused
-from app.worker.formats.names import MAX_YAML
 from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
-from app.worker.formats.sizes import Shown
+from app.worker.formats.sizes import DisplayedSize
 
-KINDS = {".txt": "text", ".yaml": "yaml", ".yml": "yaml", ".xml": "xml", ".json": "json",
-         ".names": "list", ".data": "list", ".labels": "list", ".pbtxt": "list", ".csv": "csv", ".tsv": "csv",
-         ".ndjson": "ndjson", ".jsonl": "ndjson"}  # fmt: skip
+KINDS = {
+    ".txt": "text",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+    ".xml": "xml",
+    ".json": "json",
+    ".names": "list",
+    ".data": "list",
+    ".labels": "list",
+    ".pbtxt": "list",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
 
 MAX_DEPTH = 40  # folders; archives are refused long before, folders on the server are not
 MANY = 100  # images of one name that are compared
@@ -22,7 +35,7 @@ MANY = 100  # images of one name that are compared
 class Tree:
     """Every file below a folder that a reader may use; paths below it, sorted. Links and hidden files are left out."""
 
-    def __init__(self, folder: Path, pictures: Mapping[str, Shown] | None = None) -> None:
+    def __init__(self, folder: Path, pictures: Mapping[str, DisplayedSize] | None = None) -> None:
         self.folder = folder
         self.pictures = pictures or {}  # what is known of the images once they were read
         self.encodings: Sequence[str] = TEXTS  # of texts that are not UTF-8
@@ -90,7 +103,7 @@ class Tree:
         """The content of a text file, in the encoding that reads best."""
         return self.reading(name, limit).text
 
-    def reading(self, name: str, limit: int) -> Reading:
+    def reading(self, name: str, limit: int) -> DecodedText:
         """`text`, and how it was read."""
         return decode(self.content(name, limit), self.encodings)
 
@@ -142,7 +155,7 @@ def usable(name: str) -> bool:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return not name.startswith(".") and name != "__MACOSX"
+    return not name.startswith(".") and name not in SYSTEM_FOLDERS
 
 
 def rank(path: str, parts: list[str], near: str, split: str | None) -> tuple[int, bool, bool, int, str]:

@@ -1,14 +1,14 @@
 """Several folders of images and labels that are one YOLO dataset: those that one data.yaml names (train: [site_a,
-site_b/images]), and those side by side that share the list of classes."""
+site_b/images]), those side by side that share the list of classes, and those whose names differ by a split."""
 
 from collections.abc import Iterator
 
-from app.worker.formats.items import inner
-from app.worker.formats.layout import Layout, Place, common, is_mark
-from app.worker.formats.lists import below_named, entries
+from app.worker.formats.class_names import read_yaml
+from app.worker.formats.item_names import inner
+from app.worker.formats.layout import Layout, LocatedImage, common_folder, is_root_marker
 from app.worker.formats.model import Refused
-from app.worker.formats.names import read_yaml
-from app.worker.formats.paths import below, folder_of, inside, join
+from app.worker.formats.paths import WORDS, below, folder_of, inside, join, split_of
+from app.worker.formats.split_lists import below_named, split_entries
 from app.worker.formats.tree import Tree
 
 MOST_YAMLS = 50
@@ -24,8 +24,10 @@ def unite(tree: Tree, layout: Layout) -> dict[str, list[str]]:
         add_bare(layout, named, folder_of(path))
         roots = {place.root for places in layout.places.values() for place in places if place.image in named}
         if len(roots) > 1:
-            top = common([folder_of(path), *roots])
+            top = common_folder([folder_of(path), *roots])
             done[top] = merge(layout, roots, top)
+    for top, roots in parts(layout):
+        done[top] = merge(layout, roots, top)
     for top, roots in list(siblings(tree, layout)):
         done[top] = merge(layout, roots, top)
     return {top: roots for top, roots in done.items() if top in layout.places}
@@ -39,7 +41,7 @@ def images_named(tree: Tree, path: str) -> set[str]:
         return set()  # whoever needs the file says what is wrong with it
     found: set[str] = set()
     near = [image for image in tree["image"] if below(image, folder_of(path))]
-    for value, _ in entries(document):
+    for value, _ in split_entries(document):
         if value.lower().endswith(".txt"):
             found.update(images_listed(tree, path, value))
         else:
@@ -67,13 +69,13 @@ def add_bare(layout: Layout, named: set[str], root: str) -> None:
         top = root if below(image, root) else ""
         rest = inside(image, top) or image
         *folders, name = rest.split("/")
-        layout.places.setdefault(top, []).append(Place(image, top, None, "/".join([*inner(folders), name])))
+        layout.places.setdefault(top, []).append(LocatedImage(image, top, None, "/".join([*inner(folders), name])))
         layout.labels.setdefault(top, [])
 
 
 def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
     """Folders side by side with images and labels and without classes of their own, below a list of classes."""
-    marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_mark(path)}
+    marks = {folder_of(path) for path in [*tree["text"], *tree["list"], *tree["yaml"]] if is_root_marker(path)}
     groups: dict[str, set[str]] = {}
     for root, places in layout.places.items():
         if root and places and layout.labels.get(root) and not any(below(f"{mark}/", root) for mark in marks):
@@ -83,9 +85,28 @@ def siblings(tree: Tree, layout: Layout) -> Iterator[tuple[str, set[str]]]:
             yield top, roots
 
 
+def parts(layout: Layout) -> Iterator[tuple[str, set[str]]]:
+    """Folders side by side whose names are the same but for the split: VisDrone2019-DET-train, VisDrone2019-DET-val.
+    Their images get that split."""
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for root, places in layout.places.items():
+        above, _, name = root.rpartition("/")
+        words = WORDS.findall(name)
+        splits = [split for word in words if (split := split_of(word))]
+        if len(splits) == 1 and len(words) > 1 and places and layout.labels.get(root):
+            rest = " ".join("" if split_of(word) else word.casefold() for word in words)
+            groups.setdefault((above, rest), []).append((splits[0], root))
+    for (top, _), found in groups.items():
+        if 1 < len(found) == len({split for split, _ in found}) and not layout.places.get(top):
+            for split, root in found:
+                for place in layout.places[root]:
+                    place.split = place.split or split
+            yield top, {root for _, root in found}
+
+
 def merge(layout: Layout, roots: set[str], top: str) -> list[str]:
     """Put the places of these roots below one."""
-    moved: list[Place] = []
+    moved: list[LocatedImage] = []
     labels: list[str] = []
     for root in sorted(roots):
         places = layout.places.pop(root)

@@ -7,18 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.worker.formats.classes import Known
-from app.worker.formats.csvfile import Table
-from app.worker.formats.documents import Notes, text
-from app.worker.formats.drafts import Draft, Shape, finish, outline_shape
-from app.worker.formats.geometry import number, ring
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.csv_table import CsvTable
+from app.worker.formats.documents import FileFindings, text
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
+from app.worker.formats.geometry import ellipse, number
 from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Decision, Finding, Found, Options, Refused, Source, decision
+from app.worker.formats.model import Decision, DetectedDataset, Finding, Options, Refused, Source, decision
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
 
 PARTS = {"_via_settings", "_via_img_metadata", "_via_attributes", "_via_data_format_version", "_via_image_id_list"}
+THIRD = {"file", "view", "metadata", "attribute"}  # of version 3
+LARGE = {"_via_img_metadata", *THIRD}  # read a member at a time
 CELLS = {"filename", "region_shape_attributes", "region_attributes"}
 USUAL = ("class", "label", "name", "type", "category", "object", "classes", "labels", "object_name")
 NAMES_3 = {2: "rect", 3: "circle", 4: "ellipse", 7: "polygon"}
@@ -35,7 +37,7 @@ class Region:
 
 
 @dataclass
-class File:
+class ViaFile:
     """What one file says: its images with their regions."""
 
     path: str
@@ -58,16 +60,16 @@ def is_table(cells: set[str]) -> bool:
     return cells >= CELLS
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "via")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     files = []
     for path in found.hint:
-        file = File(path, split_in(path, found.root, with_name=True))
+        file = ViaFile(path, split_in(path, found.root, with_name=True))
         for name, region in regions(tree, path, file.options):
             own = file.images.setdefault(name, [])
             if region:
@@ -78,7 +80,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     drafts: list[Draft] = []
     for file in files:
         drafts += draw(tree, file, found.root, key, findings)
-    return finish(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, found, options, drafts, known, findings)
 
 
 def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
@@ -90,7 +92,7 @@ def regions(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterat
     if path.endswith(".json"):
         yield from regions_of_json(tree, path, options)
         return
-    for line, row in Table(tree, path).rows():
+    for line, row in CsvTable(tree, path).rows():
         shape, attributes = (cell_object(row.get(key, "")) for key in ("region_shape_attributes", "region_attributes"))
         yield row.get("filename", ""), Region(shape, attributes, line) if shape else None
 
@@ -107,13 +109,13 @@ def cell_object(cell: str) -> dict[str, Any]:
 def regions_of_json(tree: Tree, path: str, options: dict[str, dict[str, Any]]) -> Iterator[tuple[str, Region | None]]:
     line = 0
     third: dict[str, Any] = {}
-    for key, value in walk(tree.path(path), path, set()):
+    for key, value in walk(tree, path, maps=LARGE):
         images = value if key == "_via_img_metadata" else {key: value}
         if key == "_via_attributes":
             own = as_dict(as_dict(value).get("region"))
             options |= {name: as_dict(as_dict(entry).get("options")) for name, entry in own.items()}
-        if key in {"file", "view", "metadata", "attribute"}:
-            third[key] = value
+        if key in THIRD:
+            third.setdefault(key, {}).update(as_dict(value))
         for image in images.values() if isinstance(images, dict) else []:
             if not isinstance(image, dict) or "regions" not in image:
                 continue
@@ -172,7 +174,7 @@ def third_shape(values: Any) -> dict[str, Any]:
     return {"name": kind} | dict(zip(keys.get(kind, ()), numbers, strict=False))
 
 
-def class_attribute(files: list[File]) -> tuple[str | None, list[Decision]]:
+def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
     """Which attribute of the regions is their class: the usual name of one, else the one that most of them have."""
     counts = Counter[str]()
     total = 0
@@ -199,14 +201,14 @@ def class_of(value: Any) -> str:
     return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
-def named(value: str, options: dict[str, Any]) -> str:
+def option_text(value: str, options: dict[str, Any]) -> str:
     """The text of an option whose id is a mere number; another id is the name that people gave it."""
     return text(options.get(value)) or value if value.isdigit() else value
 
 
-def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Finding]) -> list[Draft]:
+def draw(tree: Tree, file: ViaFile, root: str, key: str | None, findings: list[Finding]) -> list[Draft]:
     """The images of a file with their shapes."""
-    notes, drafts = Notes(file.path, findings), []
+    notes, drafts = FileFindings(file.path, findings), []
     for name, own in file.images.items():
         image = tree.image(name, folder_of(file.path), file.split)
         if image is None:
@@ -214,7 +216,7 @@ def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Find
             continue
         draft = Draft(image, file.split or split_in(image, root, False), file.path, None)
         for entry in own:
-            kind = named(class_of(entry.attributes.get(key)), file.options.get(key, {})) if key else THING
+            kind = option_text(class_of(entry.attributes.get(key)), file.options.get(key, {})) if key else THING
             if not kind:
                 notes.unnamed(entry.line, image)
             elif made := shape_of(entry.shape, kind, entry.line):
@@ -226,7 +228,7 @@ def draw(tree: Tree, file: File, root: str, key: str | None, findings: list[Find
     return drafts
 
 
-def shape_of(shape: dict[str, Any], name: str, line: int) -> Shape | None:
+def shape_of(shape: dict[str, Any], name: str, line: int) -> DraftShape | None:
     """An object's shape; None for one that YOLO has no row for."""
 
     def values(*keys: str) -> list[float]:
@@ -235,14 +237,14 @@ def shape_of(shape: dict[str, Any], name: str, line: int) -> Shape | None:
     kind = shape.get("name")
     if kind == "rect":
         left, top, width, height = values("x", "y", "width", "height")
-        return Shape("box", name, (left, top, left + width, top + height), line)
+        return DraftShape("box", name, (left, top, left + width, top + height), line)
     if kind == "circle":
         x, y, radius = values("cx", "cy", "r")
-        return outline_shape(name, [ring(x, y, radius, radius)], line)
+        return outline_shape(name, [ellipse(x, y, radius, radius)], line)
     if kind == "ellipse":
         x, y, across, down = values("cx", "cy", "rx", "ry")
         turn = math.degrees(number(shape.get("theta") or 0))
-        return outline_shape(name, [ring(x, y, across, down, turn)], line)
+        return outline_shape(name, [ellipse(x, y, across, down, turn)], line)
     xs, ys = shape.get("all_points_x"), shape.get("all_points_y")
     if kind == "polygon" and isinstance(xs, list) and isinstance(ys, list) and min(len(xs), len(ys)) > 2:
         return outline_shape(name, [[(number(x), number(y)) for x, y in zip(xs, ys, strict=False)]], line)

@@ -1,42 +1,53 @@
-"""Pascal VOC: an XML file an image, splits in ImageSets. LabelMe's older XML, with outlines, is read here too.
+"""Pascal VOC: an XML file an image, or one of all, splits in ImageSets. LabelMe's older XML, with outlines, is read
+here too.
 
 The original counts pixels from 1 and includes the last one; LabelImg, CVAT, datumaro and others write the box's sides
 from 0. No field says which, so only files that name one of the former as their `source` are moved by one pixel.
 """
 
 import math
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.worker.formats.classes import Known
-from app.worker.formats.drafts import Draft, Shape, finish, turned_shape
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, rotated_shape
 from app.worker.formats.geometry import number, side
-from app.worker.formats.lists import lists_used
-from app.worker.formats.model import Finding, Found, Options, Refused, Source, decision, finding
+from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision, finding
 from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
 from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.split_lists import lists_used
 from app.worker.formats.tree import Tree
-from app.worker.formats.xmlread import parse, text_of
+from app.worker.formats.xmlread import events, parse, text_of
 
 FROM_ONE = ("The VOC20", "roboflow.ai")  # the VOC devkit; supervision
 MAX_XML = 4 * 1024**2  # bytes of one image's file
+OUTLINES = ("polygon", "points", "segmentation", "robndbox")  # elements that hold corners
+POINTS = {"pt", "point"}
+NUMBERS = re.compile(r"[\s.,;eE+-]*\d[\d\s.,;eE+-]*")  # one way to match: what is given may be long
+SEPARATORS = re.compile(r"[\s,;]+")
+CORNERS = 4
+LEAST = 6  # numbers: three corners
 SETS = ("ImageSets/Main", "ImageSets/Detection", "ImageSets", "ImageSets/Segmentation", "ImageSets/Layout")
 
 
-def detect(tree: Tree, paths: list[str]) -> list[Found]:
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
     return by_root(tree, paths, "voc")
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
-    known, findings = Known(tree, found.root, options), list[Finding]()
-    sets = Sets(tree, found.root)
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    sets = VocSplits(tree, found.root)
     drafts: list[Draft] = []
     left_out, counts = 0, [0, 0]  # files that count pixels from 0, from 1
-    for path in found.hint:
-        split = sets.split(path) if sets.ids else split_in(path, found.root, with_name=False)
-        draft = read_file(tree, path, split, findings, counts)
+    for path, top, several in documents(tree, found.hint, findings):
+        split = sets.split(path) if sets.ids else split_in(path, found.root, with_name=several)
+        draft = read_image(tree, path, top, several, split, findings, counts)
         if draft is None:
             continue
+        if several and sets.ids:
+            split = sets.split(draft.image)
         if sets.ids and split is None:
             left_out += 1  # its image is a finding
             continue
@@ -44,22 +55,54 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
         drafts.append(draft)
     if counts[1]:
         known.decisions.append(decision("voc_from_one", count=counts[1]))
-    drafts += sets.bare(tree, {draft.image for draft in drafts})
+    drafts += sets.images_without_xml(tree, {draft.image for draft in drafts})
     if sets.ids:
         known.decisions.append(lists_used(", ".join(sets.files), left_out))
-    return finish(tree, found, options, drafts, known, findings)
+    return convert_drafts(tree, found, options, drafts, known, findings)
 
 
-def read_file(tree: Tree, path: str, split: str | None, findings: list[Finding], counts: list[int]) -> Draft | None:
-    """One image's file; None, noted, where it cannot be used."""
-    try:
-        top = parse(tree.content(path, MAX_XML))
-    except Refused as error:
-        findings.append(finding("error", error.code, path, **error.data))
-        return None
-    name = text_of(top, "filename") or text_of(top, "path")
-    near = [path.rpartition("/")[2], name] if name else [path.rpartition("/")[2]]
-    image = beside(tree, path) or next(
+def documents(tree: Tree, paths: Iterable[str], findings: list[Finding]) -> Iterator[tuple[str, Any, bool]]:
+    """(file, annotation of an image, whether the file has those of several) of each; what is no XML is noted."""
+    for path in paths:
+        try:
+            if tree.size(path) <= MAX_XML:
+                top = parse(tree.content(path, MAX_XML), tree.encodings)
+                below = [] if top.tag == "annotation" else list(top.iter("annotation"))
+                yield from ((path, element, bool(below)) for element in below or [top])
+            else:
+                yield from ((path, element, True) for element in streamed(tree, path))
+        except Refused as error:
+            findings.append(finding("error", error.code, path, **error.data))
+
+
+def streamed(tree: Tree, path: str) -> Iterator[Any]:
+    """The annotations of a large file, one after the other.
+
+    Raises:
+        Refused: it is the file of one image.
+    """
+    around: list[Any] = []
+    for depth, event, element in events(tree.path(path), tree.encodings):
+        if event == "start":
+            if depth == 1 and element.tag == "annotation":
+                raise Refused("file_too_large", file=shown(path), limit=MAX_XML)
+            around.append(element)
+            continue
+        around.pop()
+        if element.tag == "annotation":
+            yield element
+        if around and all(outer.tag != "annotation" for outer in around):
+            around[-1].remove(element)  # read, or nothing to us
+
+
+def read_image(
+    tree: Tree, path: str, top: Any, several: bool, split: str | None, findings: list[Finding], counts: list[int]
+) -> Draft | None:
+    """One image's annotation; None, noted, where it cannot be used."""
+    name = text_of(top, "filename") or text_of(top, "source/filename") or text_of(top, "path")
+    own = path.rpartition("/")[2]
+    near = [text for text in ([name] if several else [own, name]) if text]
+    image = (None if several else beside(tree, path)) or next(
         (hit for hit in (tree.image(text, folder_of(path), split, True) for text in near) if hit), None
     )
     if image is None:
@@ -71,11 +114,11 @@ def read_file(tree: Tree, path: str, split: str | None, findings: list[Finding],
     draft = Draft(image, split, path, size if all(size) else None)
     first = int(text_of(top, "source/database").startswith(FROM_ONE))
     counts[first] += 1
-    for line, element in enumerate(top.iterfind("object"), 1):
+    for line, element in enumerate([*top.iterfind("object"), *top.iterfind("objects/object")], 1):
         if text_of(element, "deleted") == "1":
             continue
         shape = shape_of(element, line, first)
-        if isinstance(shape, Shape):
+        if isinstance(shape, DraftShape):
             draft.shapes.append(shape)
         else:
             findings.append(finding("warning", shape, path, line, of=image, name=shown(text_of(element, "name"))))
@@ -88,34 +131,64 @@ def beside(tree: Tree, path: str) -> str | None:
     stem = stem_of(name)
     above = folder_of(folder)
     last = folder.rpartition("/")[2]
-    places = (folder, join(above, "JPEGImages"), join(above, "images"), join(folder_of(above), "JPEGImages", last),
-              join(folder_of(above), "images", last))  # fmt: skip
+    places = (
+        folder,
+        join(above, "JPEGImages"),
+        join(above, "images"),
+        join(folder_of(above), "JPEGImages", last),
+        join(folder_of(above), "images", last),
+    )
     hits = tree.by_stem(stem)
     return next((hit for place in places for hit in hits if folder_of(hit) == place), None)
 
 
-def shape_of(element: Any, line: int, first: int) -> Shape | str:
+def shape_of(element: Any, line: int, first: int) -> DraftShape | str:
     """An object's shape, or the code of what is wrong with it; `first` is the number of the image's first pixel."""
-    name = text_of(element, "name")
+    name = text_of(element, "name") or text_of(element, "possibleresult/name")
     if not name:
         return "object_unnamed"
     box = element.find("bndbox")
     if box is not None:
-        left, top, right, bottom = (number(text_of(box, side)) for side in ("xmin", "ymin", "xmax", "ymax"))
-        return Shape("box", name, (left - first, top - first, right, bottom), line)
-    outline = element.find("polygon/pt")
-    if outline is not None:  # LabelMe's online tool and CVAT's "LabelMe 3.0", which look like VOC else
-        points = element.iterfind("polygon/pt")
-        return Shape("polygon", name, tuple(number(text_of(pt, axis)) for pt in points for axis in ("x", "y")), line)
+        left, top, right, bottom = sides_of(box)
+        return DraftShape("box", name, (left - first, top - first, right, bottom), line)
     box = element.find("robndbox")  # roLabelImg: centre, sides, radians
-    if box is None:
+    if box is not None and box.find("cx") is not None:
+        x, y, width, height, angle = (number(text_of(box, part)) for part in ("cx", "cy", "w", "h", "angle"))
+        flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        return rotated_shape(name, flat, math.degrees(angle), line)
+    values = next((found for tag in OUTLINES if (found := outline_of(element.find(tag)))), ())
+    if len(values) < LEAST:
         return "object_no_box"
-    x, y, width, height, angle = (number(text_of(box, part)) for part in ("cx", "cy", "w", "h", "angle"))
-    flat = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    return turned_shape(name, flat, math.degrees(angle), line)
+    return DraftShape("turned" if box is not None and len(values) == 2 * CORNERS else "polygon", name, values, line)
 
 
-class Sets:
+def sides_of(box: Any) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a box; some tools write a corner and the sides."""
+    named = {child.tag.casefold().replace("_", ""): number((child.text or "").strip()) for child in box}
+    if {"x", "y", "width", "height"} <= named.keys():
+        return named["x"], named["y"], named["x"] + named["width"], named["y"] + named["height"]
+    left, top, right, bottom = (named.get(side, math.nan) for side in ("xmin", "ymin", "xmax", "ymax"))
+    return left, top, right, bottom
+
+
+def outline_of(polygon: Any) -> tuple[float, ...]:
+    """x and y in turn of the corners of an outline: points with x and y (LabelMe), x1, y1, x2 … (Roboflow), or texts
+    with their numbers (FAIR1M)."""
+    if polygon is None:
+        return ()
+    values: list[float] = []
+    for part in polygon.iter():
+        if part.tag[:1].casefold() in {"x", "y"} and part is not polygon:
+            values.append(number((part.text or "").strip()))
+        elif {"x", "y"} <= set(part.keys()):
+            values += [number(part.get("x")), number(part.get("y"))]
+        elif part is polygon or part.tag in POINTS:
+            values += map(number, SEPARATORS.split(part.text.strip()) if NUMBERS.fullmatch(part.text or "") else ())
+    closed = len(values) > LEAST and values[:2] == values[-2:]
+    return tuple(values[:-2] if closed else values)
+
+
+class VocSplits:
     """The lists of ImageSets: which split an image's name is in."""
 
     def __init__(self, tree: Tree, root: str) -> None:
@@ -127,18 +200,18 @@ class Sets:
             known = {split: path for path in lists if (split := split_of(stem_of(path.rpartition("/")[2])))}
             both = join(root, folder, "trainval.txt")
             for split, path in [*sorted(known.items()), *([("train", both)] if both in lists else [])]:
-                self.take(tree, path, split)
+                self.read_list(tree, path, split)
             if self.ids:
                 break
 
-    def take(self, tree: Tree, path: str, split: str) -> None:
+    def read_list(self, tree: Tree, path: str, split: str) -> None:
         self.files.append(path)
         for line in tree.text(path, MAX_XML).splitlines():
             if line.strip():
                 self.ids.setdefault(stem_or_all(line.strip()), (split, path))
                 self.ids.setdefault(stem_or_all(line.split()[0]), (split, path))
 
-    def bare(self, tree: Tree, known: set[str]) -> list[Draft]:
+    def images_without_xml(self, tree: Tree, known: set[str]) -> list[Draft]:
         """Images that are listed and have no XML file: nothing is on them."""
         made = []
         for name, (split, file) in self.ids.items():

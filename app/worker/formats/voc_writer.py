@@ -5,18 +5,18 @@ import math
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from app.worker.formats.geometry import plain
+from app.worker.formats.export_run import ExportRun, UnsupportedDataset
+from app.worker.formats.geometry import format_number
 from app.worker.formats.paths import stem_of
-from app.worker.formats.revision_tree import Object, Picture
-from app.worker.formats.writing import Job, Unfit
+from app.worker.formats.revision_tree import RevisionImage, RevisionObject
 
 CONTROL = {number: "_" for number in range(32) if number not in {9, 10, 13}}  # what XML 1.0 cannot hold
 
 
-def write(job: Job) -> None:
-    """Raises Unfit for a classification: VOC's XML has no class of a whole image."""
+def write(job: ExportRun) -> None:
+    """Raises UnsupportedDataset for a classification: VOC's XML has no class of a whole image."""
     if job.revision.classification:
-        raise Unfit("Pascal VOC can't store image classes. Export the dataset as YOLO.")
+        raise UnsupportedDataset("Pascal VOC can't store image classes. Export the dataset as YOLO.")
     lists: dict[str, list[str]] = {split: [] for split in job.revision.splits}
     taken: set[str] = set()
     for picture in job.revision.pictures:
@@ -34,7 +34,7 @@ def write(job: Job) -> None:
     job.archive.text("labelmap.txt", (f"{name}:::\n" for name in job.revision.names if ":" not in name))
 
 
-def own_name(job: Job, picture: Picture, taken: set[str]) -> str:
+def own_name(job: ExportRun, picture: RevisionImage, taken: set[str]) -> str:
     """The image's name; another one where two would share an XML file."""
     name, number = picture.name, 1
     while stem_of(name).casefold() in taken:
@@ -47,7 +47,7 @@ def own_name(job: Job, picture: Picture, taken: set[str]) -> str:
     return name
 
 
-def document(job: Job, picture: Picture, name: str, size: tuple[int, int]) -> Iterator[str]:
+def document(job: ExportRun, picture: RevisionImage, name: str, size: tuple[int, int]) -> Iterator[str]:
     """The XML text of an image."""
     folder, _, own = f"JPEGImages/{name}".rpartition("/")
     yield "<annotation>\n"
@@ -69,12 +69,12 @@ def document(job: Job, picture: Picture, name: str, size: tuple[int, int]) -> It
     yield "</annotation>\n"
 
 
-def rounded(job: Job, item: Object) -> list[str]:
+def rounded(job: ExportRun, item: RevisionObject) -> list[str]:
     """Left, top, right, bottom: whole where each side is a pixel at least."""
     left, top, right, bottom = item.box
     if right - left < 1 or bottom - top < 1:
         job.lost["fraction_kept"] += 1
-        return [plain(value) for value in item.box]
+        return [format_number(value) for value in item.box]
     return [str(math.floor(value + 0.5)) for value in item.box]
 
 

@@ -1,7 +1,8 @@
 """XML that people send: no entity is expanded, nothing is fetched, depth and size are bounded."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import ParseError
@@ -9,21 +10,38 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
+from app.core.encodings import BOMS, TEXTS, decode, without_mark
+from app.worker.formats.file_encoding import (
+    DECLARATION,
+    HEAD,
+    Utf8File,
+    declared_encoding,
+    encoding_of,
+    head_of,
+    is_rather_utf8,
+    is_utf8,
+    sample,
+)
 from app.worker.formats.model import Refused
 from app.worker.formats.paths import shown
 
 MAX_DEPTH = 100
-HEAD = 4096  # bytes: where a file's first element begins
+ANNOTATION = re.compile(r"<annotation[\s/>]")
+BARE = re.compile(rb"&(?!#?\w{1,31};)")  # what scripts that glue XML together forget to escape
 
 
-def parse(data: bytes) -> Any:
+def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
     """A document's top element.
+
+    Args:
+        candidates: encodings that it may be in, where it is not UTF-8 and says none.
 
     Raises:
         Refused: it is no XML, uses entities, or is nested too deeply.
     """
+    data = BARE.sub(b"&amp;", as_utf8(data, candidates)) if b"&" in data else as_utf8(data, candidates)
     top = None
-    for depth, event, element in events(io.BytesIO(data), "XML"):
+    for depth, event, element in walked(io.BytesIO(data)):
         if event == "start" and depth == 1:
             top = element
     if top is None:
@@ -31,8 +49,30 @@ def parse(data: bytes) -> Any:
     return top
 
 
-def events(source: Any, name: str) -> Iterator[tuple[int, str, Any]]:
-    """(depth from 1, "start" or "end", element) of a document as it is read; who reads much clears what is done."""
+def as_utf8(data: bytes, candidates: Sequence[str]) -> bytes:
+    """A document in UTF-8, whatever it was in."""
+    encoding = declared_encoding(data[:HEAD])
+    whole = is_utf8(io.BytesIO(data))
+    if encoding is None and whole:
+        return data
+    if encoding and whole and is_rather_utf8(encoding, sample(io.BytesIO(data))):
+        encoding = "utf-8"
+    text = data.decode(encoding, "replace") if encoding else decode(data, candidates).text
+    return DECLARATION.sub("", text, count=1).encode()
+
+
+def events(path: Path, candidates: Sequence[str] = TEXTS) -> Iterator[tuple[int, str, Any]]:
+    """(depth from 1, "start" or "end", element) of a file as it is read; who reads much clears what is done."""
+    said = declared_encoding(head_of(path))
+    encoding = encoding_of(path, candidates).name
+    with open(path, "rb") as file:
+        if said and not (encoding.startswith("utf-8") and is_rather_utf8(said, sample(file))):
+            encoding = said
+        file.seek(0)
+        yield from walked(file if encoding.startswith("utf-8") and not said else Utf8File(file, encoding))
+
+
+def walked(source: Any) -> Iterator[tuple[int, str, Any]]:
     depth = 0
     try:
         for event, element in iterparse(source, events=("start", "end"), forbid_dtd=False):
@@ -56,10 +96,9 @@ def text_of(element: Any, path: str) -> str:
 
 def sniff(path: Path) -> str | None:
     """What an XML file is, by its first element: "voc", "cvat"; None for another one."""
-    with open(path, "rb") as file:
-        head = file.read(HEAD)
-    text = head.decode("utf-16" if head[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8", "replace")
-    for mark, kind in (("<annotations", "cvat"), ("<annotation", "voc")):
-        if mark in text:
-            return kind
-    return None
+    head = head_of(path)
+    wide = next((name for mark, name in BOMS if head.startswith(mark)), None) or without_mark(head)
+    text = head.decode(wide or "utf-8", "replace")
+    if ANNOTATION.search(text):
+        return "voc"  # of one image, or of several below an element of any name
+    return "cvat" if "<annotations" in text else None

@@ -2,14 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from app.worker.formats import layout, lists, pairs
-from app.worker.formats.classes import Known
-from app.worker.formats.items import make_unique
-from app.worker.formats.layout import Place
-from app.worker.formats.meaning import Judge, Meaning, apply
-from app.worker.formats.model import Decision, Found, Item, Options, Refused, Source, decision, finding, task_wished
+from app.core.report import Decision, Keypoints
+from app.worker.formats import layout, pairs, split_lists
+from app.worker.formats.class_names import first_class
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.item_names import make_unique
+from app.worker.formats.layout import LocatedImage
+from app.worker.formats.meaning import Meaning, apply
+from app.worker.formats.meaning_inference import RowMeaningInference
+from app.worker.formats.model import (
+    DetectedDataset,
+    Item,
+    Options,
+    Refused,
+    Source,
+    decision,
+    finding,
+    task_decision,
+)
 from app.worker.formats.paths import inside, shown
 from app.worker.formats.tree import Tree
 from app.worker.formats.unite import unite
@@ -28,7 +39,7 @@ class Hint:
         paired: folders whose images and labels were paired by their names alone.
     """
 
-    places: list[Place]
+    places: list[LocatedImage]
     labels: list[str]
     united: list[str]
     encoded: list[tuple[str, str]]
@@ -50,7 +61,7 @@ class Hint:
         return made
 
 
-def detect(tree: Tree) -> list[Found]:
+def detect(tree: Tree) -> list[DetectedDataset]:
     """Each root that has images or labels where YOLO has them."""
     found = layout.lay_out(tree)
     paired = pairs.pair(tree, found)
@@ -62,11 +73,11 @@ def detect(tree: Tree) -> list[Found]:
         kind = kind_of(tree, root, places) if root in found.flat else "yolo"
         mine = [entry for entry in paired if tops.get(entry.root, entry.root) == root]
         hint = Hint(places, labels, united.get(root, []), found.encoded, mine)
-        made.append(Found(kind, root, len(places), len(labels), bool(places and labels), hint=hint))
+        made.append(DetectedDataset(kind, root, len(places), len(labels), bool(places and labels), hint=hint))
     return made
 
 
-def kind_of(tree: Tree, root: str, places: list[Place]) -> str:
+def kind_of(tree: Tree, root: str, places: list[LocatedImage]) -> str:
     """Which tool's YOLO this is, by the files beside the images."""
     here = [path for path in tree["list"] if inside(path, root) is not None]
     if not here:
@@ -75,12 +86,13 @@ def kind_of(tree: Tree, root: str, places: list[Place]) -> str:
     return "cvat-yolo" if cvat and any(path.endswith(".data") for path in here) else "darknet"
 
 
-def read(tree: Tree, found: Found, options: Options) -> Source:
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The dataset at a root."""
     places, labels = found.hint.places, found.hint.labels
-    known = Known(tree, found.root, options)
-    said = lists.read_lists(tree, found.root, known.document)
-    places, decisions, findings = lists.apply(places, said, known.document)
+    refuse_unpaired(tree, [place.image for place in places if place.label is None], labels, len(places))
+    known = KnownClasses(tree, found.root, options)
+    said = split_lists.read_lists(tree, found.root, known.document)
+    places, decisions, findings = split_lists.apply(places, said, known.document)
     layout.refuse_collisions(places)
     items = [Item(place.image, place.rest, place.split, place.label) for place in in_order(places)]
     source = Source(found.format, found.root, None, known.names or [], items, known.decisions + decisions, findings)
@@ -90,7 +102,7 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     for path in labels:
         if path not in used:
             source.findings.append(finding("warning", "label_orphan", path))
-    meaning = Judge(tree, source, known.keypoints, options).judge()
+    meaning = RowMeaningInference(tree, source, known.keypoints, options, first_class(known.document)).infer()
     apply(tree, source, meaning)
     set_task(source, keypoints_of(meaning, known.keypoints), options)
     if not source.names:
@@ -100,7 +112,23 @@ def read(tree: Tree, found: Found, options: Options) -> Source:
     return source
 
 
-def in_order(places: Iterable[Place]) -> list[Place]:
+def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int = 0) -> None:
+    """Labels that are all of other names than the images say nothing about any of them.
+
+    Args:
+        images: those without a label.
+        most: so many images there are; 0: no other ones.
+
+    Raises:
+        Refused: it shows one of each.
+    """
+    if not images or len(images) < most or not pairs.any_rows(tree, texts):
+        return
+    image, label = (shown(min(paths).rpartition("/")[2]) for paths in (images, texts))
+    raise Refused("names_differ", images=len(images), labels=len(texts), image=image, label=label)
+
+
+def in_order(places: Iterable[LocatedImage]) -> list[LocatedImage]:
     """Training images first: of two with one name these keep theirs."""
     rank = {"train": 0, None: 1, "val": 2, "test": 3}
     return sorted(places, key=lambda place: (rank[place.split], place.rest, place.image))
@@ -112,22 +140,23 @@ def refuse_large(tree: Tree, items: list[Item]) -> None:
             raise Refused("label_too_large", name=item.label, limit=MAX_LABEL)
 
 
-def outside(tree: Tree, places: list[Place], labels: list[str]) -> list[str]:
+def outside(tree: Tree, places: list[LocatedImage], labels: list[str]) -> list[str]:
     """Images and texts that are no part of this dataset."""
     used = {place.image for place in places} | set(labels)
     return [path for kind in ("image", "text") for path in tree[kind] if path not in used]
 
 
-def keypoints_of(meaning: Meaning, known: dict[str, Any] | None) -> dict[str, Any] | None:
+def keypoints_of(meaning: Meaning, known: Keypoints | None) -> Keypoints | None:
     """`kpt_shape` as the rows have it, with `flip_idx` of data.yaml where the number of keypoints is the same."""
     count, dimensions = meaning.columns.keypoints
     if meaning.columns.kind != "keypoints" or not count:
         return known if meaning.columns.kind == "keypoints" or not known else None
-    same = known and known["kpt_shape"][0] == count
-    return (known if same and known else {}) | {"kpt_shape": [count, dimensions]}
+    if known and known["kpt_shape"][0] == count:
+        return {**known, "kpt_shape": [count, dimensions]}
+    return {"kpt_shape": [count, dimensions]}
 
 
-def set_task(source: Source, keypoints: dict[str, Any] | None, options: Options) -> None:
+def set_task(source: Source, keypoints: Keypoints | None, options: Options) -> None:
     """The task that was asked for; pose where data.yaml or the rows have keypoints; else the labels will show it.
 
     Raises:
@@ -138,7 +167,7 @@ def set_task(source: Source, keypoints: dict[str, Any] | None, options: Options)
     source.keypoints = keypoints
     if options.task != "auto":
         others = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)
-        source.decisions.append(task_wished(options.task, others))
+        source.decisions.append(task_decision(options.task, others))
     source.task = options.task if options.task != "auto" else "pose" if keypoints else None
 
 

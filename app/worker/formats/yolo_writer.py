@@ -4,10 +4,10 @@ from typing import Any
 
 import yaml
 
-from app.worker.formats.writing import Job
+from app.worker.formats.export_run import ExportRun
 
 
-def write(job: Job) -> None:
+def write(job: ExportRun) -> None:
     """images/, labels/ and data.yaml; of a classification train/CLASS/… as ultralytics wants it."""
     revision = job.revision
     if revision.classification:

@@ -1,8 +1,7 @@
 """Writes a revision of a dataset as a ZIP in another format.
 
-spec.json: `revision` (its folder), `format` (yolo, coco or voc), `output` (the ZIP to write), `task` (optional).
-Result: `images`, `objects`, `bytes`, `seconds`, and `notes`: what the format cannot hold, {"code", "count"} each. The
-same revision gives the same bytes.
+spec.json: see `ExportDatasetSpec`. Result: `images`, `objects`, `bytes`, `seconds`, and `notes`: what the format
+cannot hold, {"code", "count"} each. The same revision gives the same bytes.
 """
 
 import os
@@ -10,14 +9,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.core.programs import ExportDatasetSpec
 from app.worker.channel import Channel
 from app.worker.failures import DataError
 from app.worker.files import put
 from app.worker.formats import coco_writer, voc_writer, yolo_writer
 from app.worker.formats.archive import Archive
+from app.worker.formats.export_run import ExportRun, UnsupportedDataset, readme
 from app.worker.formats.revision_tree import Revision
-from app.worker.formats.writing import Job, Unfit, readme
-from app.worker.progress import Progress
+from app.worker.progress import ProgressReporter
 
 WRITERS = {"yolo": yolo_writer.write, "coco": coco_writer.write, "voc": voc_writer.write}
 
@@ -25,13 +25,13 @@ WRITERS = {"yolo": yolo_writer.write, "coco": coco_writer.write, "voc": voc_writ
 def run(channel: Channel) -> dict[str, Any]:
     """Write what `spec.json` asks for, from the first image to the result."""
     os.nice(10)  # whoever waits for a page or a training comes first
-    began, spec = time.monotonic(), channel.spec
-    revision, output = Revision.open(Path(spec["revision"])), Path(spec["output"])
-    progress = Progress(channel, len(revision.pictures))
-    jobs: list[Job] = []
+    began, spec = time.monotonic(), ExportDatasetSpec.of(channel.spec)
+    revision, output = Revision.open(Path(spec.revision)), Path(spec.output)
+    progress = ProgressReporter(channel, len(revision.pictures))
+    jobs: list[ExportRun] = []
     try:
         put(output, lambda draft: jobs.append(write(draft, revision, spec, progress)))
-    except Unfit as error:
+    except UnsupportedDataset as error:
         raise DataError(str(error)) from error
     return {
         "images": progress.total,
@@ -42,11 +42,11 @@ def run(channel: Channel) -> dict[str, Any]:
     }
 
 
-def write(draft: Path, revision: Revision, spec: dict[str, Any], progress: Progress) -> Job:
+def write(draft: Path, revision: Revision, spec: ExportDatasetSpec, progress: ProgressReporter) -> ExportRun:
     """The whole ZIP."""
     with open(draft, "wb") as file:
-        job = Job(revision, Archive(file), spec.get("task"), progress.step)
-        WRITERS[spec["format"]](job)
-        job.archive.text("README.txt", [readme(job, spec["format"])])
+        job = ExportRun(revision, Archive(file), spec.task, progress.step)
+        WRITERS[spec.format](job)
+        job.archive.text("README.txt", [readme(job, spec.format)])
         job.archive.close()
     return job

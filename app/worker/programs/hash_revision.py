@@ -1,14 +1,15 @@
 """Finds out the present revision of a dataset: one hash of its images, labels, classes and split.
 
-spec.json: `data` (its dataset.yaml). Result: `revision`.
+spec.json: see `HashSpec`. Result: `revision`.
 """
 
 from pathlib import Path
 from typing import Any
 
+from app.core.programs import HashSpec
 from app.worker.channel import Channel
 from app.worker.revision import dataset_revision
 
 
 def run(channel: Channel) -> dict[str, Any]:
-    return {"revision": dataset_revision(Path(channel.spec["data"]))}
+    return {"revision": dataset_revision(Path(HashSpec.of(channel.spec).data))}

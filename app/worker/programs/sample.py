@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from app.core.programs import SampleSpec
 from app.worker.channel import Channel
-from app.worker.progress import Progress
+from app.worker.progress import ProgressReporter
 
 CLASSES = ("circle", "square", "triangle")
 DATA_YAML = "train: images/train\nval: images/val\nnames:\n" + "".join(
     f"  {number}: {name}\n" for number, name in enumerate(CLASSES)
 )
-DEFAULTS = {"train": 240, "val": 60, "size": 192, "seed": 0}
 MIN_SHAPES, MAX_SHAPES = 3, 5
 SMALLEST, LARGEST = 0.13, 0.2  # radius, as a part of the image's side
 SMOOTH = 2  # drawn this many times larger, then scaled down
@@ -34,7 +34,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a ZIP entry has a date; the bytes must not depe
 
 
 @dataclass(frozen=True)
-class Shape:
+class SampleShape:
     """A regular shape in a circle of `radius` around (x, y), in pixels, turned by `tilt` radians from upright."""
 
     kind: int  # index in CLASSES
@@ -70,9 +70,9 @@ class Shape:
             pen.polygon([(SMOOTH * x, SMOOTH * y) for x, y in self.corners()], fill=self.colour)
 
 
-def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[Shape]:
+def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) -> list[SampleShape]:
     """Three to five shapes that do not touch each other or the edge, in colours that stand out."""
-    shapes: list[Shape] = []
+    shapes: list[SampleShape] = []
     wanted = int(rng.integers(MIN_SHAPES, MAX_SHAPES + 1))
     for _ in range(100):
         radius = size * rng.uniform(SMALLEST, LARGEST)
@@ -80,7 +80,7 @@ def place_shapes(rng: np.random.Generator, size: int, background: np.ndarray) ->
         if all(math.hypot(x - other.x, y - other.y) > radius + other.radius + 2 for other in shapes):
             colour = contrasting(rng, background)
             kind, tilt = int(rng.integers(len(CLASSES))), rng.uniform(-TILT, TILT)
-            shapes.append(Shape(kind, float(x), float(y), float(radius), float(tilt), colour))
+            shapes.append(SampleShape(kind, float(x), float(y), float(radius), float(tilt), colour))
         if len(shapes) == wanted:
             break
     return shapes
@@ -111,20 +111,20 @@ def draw_image(rng: np.random.Generator, size: int) -> tuple[bytes, str]:
     return buffer.getvalue(), "".join(shape.label(size) for shape in shapes)
 
 
-def dataset_files(spec: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+def dataset_files(spec: SampleSpec) -> Iterator[tuple[str, bytes]]:
     """The files of the dataset, by name, in YOLO layout."""
     yield "data.yaml", DATA_YAML.encode()
-    for place, split in enumerate(("train", "val")):
-        rng = np.random.default_rng([spec["seed"], place])
-        for number in range(spec[split]):
-            image, label = draw_image(rng, spec["size"])
+    for place, (split, images) in enumerate({"train": spec.train, "val": spec.val}.items()):
+        rng = np.random.default_rng([spec.seed, place])
+        for number in range(images):
+            image, label = draw_image(rng, spec.size)
             yield f"images/{split}/{number:04}.jpg", image
             yield f"labels/{split}/{number:04}.txt", label.encode()
 
 
-def write_zip(spec: dict[str, Any], step: Callable[[], None]) -> None:
+def write_zip(spec: SampleSpec, step: Callable[[], None]) -> None:
     """Write the whole ZIP or nothing; `step` is called behind each image."""
-    output = Path(spec["output"])
+    output = Path(spec.output)
     draft = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
         with open(draft, "wb") as file:
@@ -142,6 +142,6 @@ def write_zip(spec: dict[str, Any], step: Callable[[], None]) -> None:
 
 def run(channel: Channel) -> dict[str, Any]:
     """Draw what `spec.json` asks for."""
-    spec = DEFAULTS | channel.spec
-    write_zip(spec, Progress(channel, spec["train"] + spec["val"]).step)
-    return {"output": channel.spec["output"]}
+    spec = SampleSpec.of(channel.spec)
+    write_zip(spec, ProgressReporter(channel, spec.train + spec.val).step)
+    return {"output": spec.output}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 ACTIONS = {
     "stop": "stop a run; its weights are kept",
-    "pause": "pause a run after its last completed epoch",
+    "pause": "pause a run; it resumes after its last completed epoch",
     "resume": "resume a run from its newest checkpoint",
     "retry": "retry a run that failed or was stopped",
     "extend": "add epochs to a completed run",

@@ -1,9 +1,12 @@
 """The platform's REST API and its live events: datasets, trainings and tests of one server."""
 
+import json
+import math
 import queue
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,29 @@ import requests
 import socketio
 
 from . import resumable
+from .login import Login
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
+MOST_WAIT_S = 120  # a limit that lets the next request through later than this is an error
 SILENCE_S = 300  # a run that says nothing for so long is given up
 
 
 class ApiError(Exception):
     """The server refused a request, or what was asked for failed; the message is the server's own."""
+
+
+def retry_after(response: requests.Response) -> float:
+    """The seconds that the server asks for."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else math.inf
+
+
+def rewind(files: Any) -> None:
+    """Send files from their beginning again: a dict or pairs of (name, (filename, stream, ...))."""
+    for _field, sent in files.items() if isinstance(files, dict) else files or ():
+        sent[1].seek(0)
 
 
 class Client:
@@ -28,26 +45,36 @@ class Client:
     Args:
         url: its address, such as http://127.0.0.1:5000.
         language: of its messages, as in Accept-Language.
+        token: an access token. None: $YOLO_TOKEN, or on the server's own machine the owner's (login.py).
     """
 
-    def __init__(self, url: str, language: str = "en") -> None:
+    def __init__(self, url: str, language: str = "en", token: str | None = None) -> None:
         self.url = url.rstrip("/")
         self.session = requests.Session()
+        self.login = self.session.auth = Login(self.url, token)
         self.session.headers.update({"Accept-Language": language})
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """A request whose answer is a success.
+        """A request whose answer is a success. Where the server says so (429), it is sent again after a while.
 
         Raises:
             ApiError: with the server's explanation, field by field.
         """
         response = self.session.request(method, self.url + path, timeout=600, **options)
+        while response.status_code == 429 and (seconds := retry_after(response)) <= MOST_WAIT_S:
+            time.sleep(seconds)
+            rewind(options.get("files"))
+            response = self.session.request(method, self.url + path, timeout=600, **options)
         if response.ok:
             return response
         try:
             raise ApiError(explained(response.json()))
         except (ValueError, KeyError):
             raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
+
+    def headers(self) -> dict[str, str]:
+        """Those of a connection that is not the session's: language, and token where one is needed."""
+        return {"Accept-Language": str(self.session.headers["Accept-Language"])} | self.login.headers()
 
     def upload(self, file: Path, name: str, state: Path | None = None, chunk: int = resumable.CHUNK) -> int:
         """Send a ZIP; the new dataset's id. The server goes on to validate it.
@@ -135,7 +162,7 @@ class Client:
         live.on("connect", join)
         for event in EVENTS:
             live.on(event, lambda data, event=event: heard.put((event, data)))
-        live.connect(self.url, transports=["websocket"], headers={"Accept-Language": "en"}, wait_timeout=30)
+        live.connect(self.url, transports=["websocket"], headers=self.headers(), wait_timeout=30)
         try:
             yield from new_events(heard)
         finally:
@@ -147,6 +174,98 @@ class Client:
             form = {"training_id": training_id, "confidence": confidence, "iou": iou}
             return self.request("POST", "/api/tests", files={"file": (image.name, stream)}, data=form).json()
 
+    def predict(self, training_id: int, image: Path, **options: Any) -> dict[str, Any]:
+        """What the trained model detects in an image, with its own thresholds; nothing is kept.
+
+        Args:
+            options: confidence, iou, classes ({name: confidence}), format ("yolo": `labels`, too).
+        """
+        form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
+        with open(image, "rb") as stream:
+            path = f"/api/models/{training_id}/predict"
+            return self.request("POST", path, files={"file": (image.name, stream)}, data=form).json()
+
+    def predict_video(self, training_id: int, video: Path, **options: Any) -> int:
+        """Queue a video for the trained model; the prediction's id.
+
+        Args:
+            options: confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
+        """
+        form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
+        with open(video, "rb") as stream:
+            files, data = {"file": (video.name, stream)}, {"training_id": training_id} | form
+            return self.request("POST", "/api/predictions", files=files, data=data).json()["prediction_id"]
+
+    def predict_images(self, training_id: int, images: Sequence[Path], **options: Any) -> int:
+        """Queue images, or one ZIP of them, for the trained model; the prediction's id.
+
+        Args:
+            options: confidence, iou, classes ({name: confidence}), checkpoint.
+        """
+        form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
+        with ExitStack() as opened:
+            files = [("files", (image.name, opened.enter_context(image.open("rb")))) for image in images]
+            data = {"training_id": training_id} | form
+            answer = self.request("POST", "/api/predictions", files=files, data=data, headers=new_key())
+            return answer.json()["prediction_id"]
+
+    def prediction(self, prediction_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/predictions/{prediction_id}").json()
+
+    def wait_for_prediction(self, prediction_id: int, seconds: float = 12 * 3600) -> dict[str, Any]:
+        """A prediction once its files are there.
+
+        Raises:
+            ApiError: it failed or was stopped, or the time is over.
+        """
+        return completed(f"Prediction {prediction_id}", lambda: self.prediction(prediction_id), seconds)
+
+    def evaluate(self, training_id: int, split: str, **options: Any) -> int:
+        """Queue an evaluation of a run's weights; its id. Options: dataset_id, revision, checkpoint, img_size,
+        classes."""
+        path, body = f"/api/trainings/{training_id}/evaluations", {"split": split} | options
+        return self.request("POST", path, json=body, headers=new_key()).json()["evaluation_id"]
+
+    def evaluation(self, evaluation_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/evaluations/{evaluation_id}").json()
+
+    def evaluations(self, training_id: int) -> list[dict[str, Any]]:
+        """Those of a run, the newest first."""
+        return self.request("GET", f"/api/trainings/{training_id}/evaluations").json()["evaluations"]
+
+    def wait_for_evaluation(self, evaluation_id: int, seconds: float = 3600) -> dict[str, Any]:
+        """An evaluation once it is completed.
+
+        Raises:
+            ApiError: it failed or was stopped, or the time is over.
+        """
+        return completed(f"Evaluation {evaluation_id}", lambda: self.evaluation(evaluation_id), seconds)
+
+    def export_formats(self) -> list[dict[str, Any]]:
+        """The formats that a model can be exported to, and why some can't be made there."""
+        return self.request("GET", "/api/export-formats").json()["formats"]
+
+    def export_model(self, training_id: int, form: str, **options: Any) -> int:
+        """Have a run's best weights exported and verified; the export's id. Options: img_size, half, int8, dynamic,
+        nms, batch, opset."""
+        path, body = f"/api/trainings/{training_id}/exports", {"format": form} | options
+        return self.request("POST", path, json=body).json()["export_id"]
+
+    def model_export(self, export_id: int) -> dict[str, Any]:
+        return self.request("GET", f"/api/exports/{export_id}").json()
+
+    def model_exports(self, training_id: int) -> list[dict[str, Any]]:
+        """Those of a run, the newest first."""
+        return self.request("GET", f"/api/trainings/{training_id}/exports").json()["exports"]
+
+    def wait_for_model_export(self, export_id: int, seconds: float = 7200) -> dict[str, Any]:
+        """An export once it is verified.
+
+        Raises:
+            ApiError: it is not as good as the weights, failed or was stopped, or the time is over.
+        """
+        return completed(f"Export {export_id}", lambda: self.model_export(export_id), seconds)
+
     def job(self, job_id: int) -> dict[str, Any]:
         return self.request("GET", f"/api/jobs/{job_id}").json()
 
@@ -156,15 +275,7 @@ class Client:
         Raises:
             ApiError: it failed or was stopped, or the time is over.
         """
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            job = self.job(job_id)
-            if job["status"] == "completed":
-                return job
-            if job["status"] in ENDED:
-                raise ApiError(f"Job {job_id} is {job['status']}: {(job['error'] or {}).get('message', '')}")
-            time.sleep(0.2)
-        raise ApiError(f"Job {job_id} was not done within {seconds:.0f} s.")
+        return completed(f"Job {job_id}", lambda: self.job(job_id), seconds)
 
     def export(self, path: str, target: Path) -> Path:
         """Save an export, which the server may have to make first."""
@@ -186,6 +297,23 @@ def explained(problem: dict[str, Any]) -> str:
     """A problem+json in a line."""
     fields = [f"{item['field']}: {item['message']}" for item in problem.get("errors", [])]
     return " ".join([f"{problem['status']}: {problem['detail']}", *fields])
+
+
+def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
+    """What `ask` tells once its status is completed.
+
+    Raises:
+        ApiError: it failed or was stopped, or the time is over.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = ask()
+        if found["status"] == "completed":
+            return found
+        if found["status"] in ENDED:
+            raise ApiError(f"{name} is {found['status']}: {(found['error'] or {}).get('message', '')}")
+        time.sleep(0.2)
+    raise ApiError(f"{name} was not done within {seconds:.0f} s.")
 
 
 def new_key() -> dict[str, str]:

@@ -5,6 +5,11 @@ yolo-client upload large.zip --name Large --resume large.state
 yolo-client train 1 --name "First try" --epochs 30 --watch
 yolo-client test 1 photo.jpg --output boxes.jpg
 yolo-client download 1 best.pt
+yolo-client evaluate 1 --split test
+yolo-client export-model 1 onnx --output model.zip
+yolo-client predict 1 photo.jpg --labels labels
+yolo-client predict-video 1 street.mp4 --output detections
+yolo-client predict-images 1 photos.zip --output detections
 yolo-client extend 1 --epochs 10 --schedule keep
 yolo-client queue 5 3
 yolo-client revise 1 --rename dog=animal --rename cat=animal --split 80/15/5
@@ -17,7 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import actions, datasets
+from . import actions, datasets, evaluations, exports, predictions
 from .api import ApiError, Client
 
 LOCAL = "http://127.0.0.1:5000"
@@ -29,6 +34,10 @@ def arguments() -> argparse.Namespace:
         "--url",
         default=os.environ.get("YOLO_URL") or LOCAL,
         help="server address; also read from $YOLO_URL (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--token",
+        help="access token; also read from $YOLO_TOKEN, and on the server's machine from instance/owner_token",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     upload = commands.add_parser("upload", help="upload a ZIP and wait for the dataset check")
@@ -53,6 +62,9 @@ def arguments() -> argparse.Namespace:
     download.add_argument("training_id", type=int)
     download.add_argument("file", type=Path)
     actions.add_actions(commands)
+    evaluations.add_commands(commands)
+    exports.add_commands(commands)
+    predictions.add_commands(commands)
     datasets.add_commands(commands)
     return parser.parse_args()
 
@@ -82,6 +94,15 @@ def run(client: Client, asked: argparse.Namespace) -> None:
             show({name: training[name] for name in ("id", "name", "priority", "waiting_for")})
     elif asked.command in datasets.COMMANDS:
         print(*datasets.printed(datasets.run(client, asked)), sep="\n", flush=True)
+    elif asked.command in evaluations.COMMANDS:
+        for found in evaluations.run(client, asked):
+            show(found)
+    elif asked.command in exports.COMMANDS:
+        for found in exports.run(client, asked):
+            show(found)
+    elif asked.command in predictions.COMMANDS:
+        for found in predictions.run(client, asked):
+            show(found)
     elif asked.command in actions.ACTIONS:
         show(actions.acted(client, asked))
     if asked.command == "watch" or getattr(asked, "watch", False):
@@ -92,7 +113,7 @@ def run(client: Client, asked: argparse.Namespace) -> None:
 def main() -> int:
     asked = arguments()
     try:
-        run(Client(asked.url), asked)
+        run(Client(asked.url, token=asked.token), asked)
     except (ApiError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

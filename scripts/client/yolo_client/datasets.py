@@ -55,6 +55,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--rename", action="append", type=pair, metavar="OLD=NEW", help="classes with the same name are merged"
     )
     parser.add_argument("--split", type=shares, metavar="TRAIN/VAL/TEST[/SEED]", help="new split, such as 80/15/5")
+    parser.add_argument(
+        "--reading",
+        action="append",
+        metavar="NAME",
+        help="what numbers or texts mean, such as corners",
+    )
     parser.add_argument("--task", choices=("auto", "detect", "segment", "pose", "obb", "classify"))
 
 
@@ -75,7 +81,7 @@ def shares(text: str) -> dict[str, float]:
 
 def options(asked: argparse.Namespace) -> dict[str, Any]:
     """The options that were named."""
-    found = {name: getattr(asked, name) for name in ("root", "merge", "names", "rename", "split", "task")}
+    found = {name: getattr(asked, name) for name in ("root", "merge", "names", "rename", "split", "task", "reading")}
     found["rename"] = dict(found["rename"]) if found["rename"] else None
     fixes = getattr(asked, "fixes", None)
     found["fixes"] = "all" if fixes and "all" in fixes else fixes

@@ -66,11 +66,16 @@ def resumed(client: "Client", file: Path, name: str, memory: Any, key: str, chun
     from tusclient.client import TusClient
     from tusclient.exceptions import TusCommunicationError
 
-    tus = TusClient(client.url + "/api/uploads", {"Accept-Language": str(client.session.headers["Accept-Language"])})
+    tus = TusClient(client.url + "/api/uploads", client.headers())
     options = {
-        "chunk_size": chunk, "metadata": {"filename": file.name, "name": name}, "upload_checksum": True,
-        "retries": RETRIES, "retry_delay": RETRY_S, "store_url": memory is not None, "url_storage": memory,
-    }  # fmt: skip
+        "chunk_size": chunk,
+        "metadata": {"filename": file.name, "name": name},
+        "upload_checksum": True,
+        "retries": RETRIES,
+        "retry_delay": RETRY_S,
+        "store_url": memory is not None,
+        "url_storage": memory,
+    }
     try:
         return tus.uploader(str(file), **options)
     except TusCommunicationError as error:

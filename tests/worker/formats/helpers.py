@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.services.datasets.converted_texts import CONVERTED
-from app.services.datasets.finding_texts import TEXTS, told_of
+from app.services.datasets.finding_texts import TEXTS, text_of
 from app.services.datasets.texts import DECISIONS, REASONS, say
 from app.worker.formats import Options, Refused, Source, choose, detect, read
 from app.worker.formats.model import Item
@@ -42,7 +42,7 @@ def taken(folder: Path, **options: Any) -> Source:
         assert "%(" not in say(DECISIONS, item["code"], item["data"])
     for item in source.findings:
         assert item["code"] in TEXTS or item["code"] in CONVERTED
-        assert str(told_of(item["code"]).message) % item["data"]
+        assert str(text_of(item["code"]).message) % item["data"]
     names = [item.name.casefold() for item in source.items]
     assert len(set(names)) == len(names)
     return source

@@ -18,8 +18,11 @@ def coco(folder: Path, annotations: list[dict[str, Any]], **more: Any) -> Path:
     images = [
         {"id": number, "file_name": f"{name}.jpg", "width": 64, "height": 48} for number, name in ((1, "a"), (2, "b"))
     ]
-    document = {"annotations": [{"image_id": 1, "category_id": 5} | item for item in annotations], "images": images,
-                "categories": [{"id": 5, "name": "cat"}, {"id": 3, "name": "dog"}]}  # fmt: skip
+    document = {
+        "annotations": [{"image_id": 1, "category_id": 5} | item for item in annotations],
+        "images": images,
+        "categories": [{"id": 5, "name": "cat"}, {"id": 3, "name": "dog"}],
+    }
     return write(folder, pictures("a.jpg", "b.jpg") | {"instances_val.json": json.dumps(document | more)})
 
 
@@ -54,36 +57,53 @@ def test_coco_joins_the_parts_of_an_object(tmp_path: Path) -> None:
 
 def test_coco_notes(tmp_path: Path) -> None:
     bad = [
-        {"bbox": [-5, 10, 20, 10]}, {"bbox": [100, 10, 20, 10]}, {"bbox": [1, 1, 0, 5]}, {"bbox": [1, 1, "x", 5]},
-        {"category_id": 99, "bbox": [1, 1, 5, 5]}, {"image_id": 77, "bbox": [1, 1, 5, 5]}, {"bbox": None},
-        {"bbox": [1, 1, 5, 5], "iscrowd": 1}, {"bbox": [1e400, 1, 5, 5]}, {"bbox": [1, 1, 5, 5]},
-    ]  # fmt: skip
+        {"bbox": [-5, 10, 20, 10]},
+        {"bbox": [100, 10, 20, 10]},
+        {"bbox": [1, 1, 0, 5]},
+        {"bbox": [1, 1, "x", 5]},
+        {"category_id": 99, "bbox": [1, 1, 5, 5]},
+        {"image_id": 77, "bbox": [1, 1, 5, 5]},
+        {"bbox": None},
+        {"bbox": [1, 1, 5, 5], "iscrowd": 1},
+        {"bbox": [1e400, 1, 5, 5]},
+        {"bbox": [1, 1, 5, 5]},
+    ]
     folder = coco(tmp_path, bad)
     source = taken(folder)
     assert [(code, line) for code, _, line in found_codes(source)] == [
-        ("object_clipped", 1), ("object_outside", 2), ("object_degenerate", 3), ("object_no_number", 4),
-        ("object_unnamed", 5), ("object_no_image", 6), ("object_no_box", 7), ("object_crowd", 8),
+        ("object_clipped", 1),
+        ("object_outside", 2),
+        ("object_degenerate", 3),
+        ("object_no_number", 4),
+        ("object_unnamed", 5),
+        ("object_no_image", 6),
+        ("object_no_box", 7),
+        ("object_crowd", 8),
         ("object_no_number", 9),
-    ]  # fmt: skip
+    ]
     assert boxes(folder, source) == {"a": [(1, 0, 10, 15, 20), (1, 1, 1, 6, 6)], "b": []}
 
 
 def test_coco_of_roboflow(tmp_path: Path) -> None:
     document = {
-        "categories": [{"id": 0, "name": "pets", "supercategory": "none"},
-                       {"id": 1, "name": "cat", "supercategory": "pets"}],
+        "categories": [
+            {"id": 0, "name": "pets", "supercategory": "none"},
+            {"id": 1, "name": "cat", "supercategory": "pets"},
+        ],
         "images": [{"id": 0, "file_name": "a.jpg", "height": 48, "width": 64}],
         "annotations": [{"id": 0, "image_id": 0, "category_id": 1, "bbox": [1, 1, 5, 5], "segmentation": []}],
-    }  # fmt: skip
+    }
     text = json.dumps(document)
     files = pictures("train/a.jpg", "valid/a.jpg", "valid/none.jpg") | {
-        "train/_annotations.coco.json": text, "valid/_annotations.coco.json": text,
-    }  # fmt: skip
+        "train/_annotations.coco.json": text,
+        "valid/_annotations.coco.json": text,
+    }
     source = taken(write(tmp_path, files))
     assert (source.names, codes(source)) == (["cat"], ["heading_dropped", "names_changed"])
     assert [(item.image, item.name, item.split) for item in source.items] == [
-        ("train/a.jpg", "a.jpg", "train"), ("valid/a.jpg", "a_val.jpg", "val"),
-    ]  # fmt: skip
+        ("train/a.jpg", "a.jpg", "train"),
+        ("valid/a.jpg", "a_val.jpg", "val"),
+    ]
     assert found_codes(source) == [("image_unlisted", "valid/none.jpg", None)]
 
 
@@ -113,18 +133,33 @@ def voc_object(left: object, top: object, right: object, bottom: object, name: s
 
 
 def test_voc_notes(tmp_path: Path) -> None:
-    objects = [voc_object(1, 1, 9, 9), voc_object(5, 5, 5, 5), voc_object(-3, 0, 9, 9), voc_object("nan", 1, 9, 9),
-               voc_object(1, 1, 9, 9, ""), "<object><name>cat</name></object>", voc_object(9, 9, 1, 1)]  # fmt: skip
+    objects = [
+        voc_object(1, 1, 9, 9),
+        voc_object(5, 5, 5, 5),
+        voc_object(-3, 0, 9, 9),
+        voc_object("nan", 1, 9, 9),
+        voc_object(1, 1, 9, 9, ""),
+        "<object><name>cat</name></object>",
+        voc_object(9, 9, 1, 1),
+    ]
     files = pictures("JPEGImages/a.jpg", "JPEGImages/b.jpg", "JPEGImages/c.jpg") | {
-        "Annotations/a.xml": voc(*objects), "Annotations/b.xml": voc(voc_object(0, 0, 64, 48), size="", name="old.jpg"),
-        "Annotations/gone.xml": voc(name="gone.jpg"), "Annotations/half.xml": "<annotation><object>",
-    }  # fmt: skip
+        "Annotations/a.xml": voc(*objects),
+        "Annotations/b.xml": voc(voc_object(0, 0, 64, 48), size="", name="old.jpg"),
+        "Annotations/gone.xml": voc(name="gone.jpg"),
+        "Annotations/half.xml": "<annotation><object>",
+    }
     folder = write(tmp_path, files)
     source = taken(folder)
     assert [(code, line) for code, _, line in found_codes(source)] == [
-        ("object_unnamed", 5), ("object_no_box", 6), ("image_missing", None), ("xml_unreadable", None),
-        ("object_degenerate", 2), ("object_clipped", 3), ("object_no_number", 4), ("image_unlisted", None),
-    ]  # fmt: skip
+        ("object_unnamed", 5),
+        ("object_no_box", 6),
+        ("image_missing", None),
+        ("xml_unreadable", None),
+        ("object_degenerate", 2),
+        ("object_clipped", 3),
+        ("object_no_number", 4),
+        ("image_unlisted", None),
+    ]
     assert boxes(folder, source) == {"a": [(0, 1, 1, 9, 9), (0, 0, 0, 9, 9), (0, 1, 1, 9, 9)], "b": [(0, 0, 0, 64, 48)]}
 
 
@@ -133,11 +168,15 @@ def test_voc_splits_and_names(tmp_path: Path) -> None:
     files = pictures(*names) | {
         f"VOC2007/Annotations/{name}.xml": voc(voc_object(1, 1, 9, 9, kind), name=f"{name}.jpg")
         for name, kind in zip("abcd", ("dog", "cat", "dog", "cow"), strict=True)
-    }  # fmt: skip
-    files |= {"VOC2007/ImageSets/Main/train.txt": "a\n", "VOC2007/ImageSets/Main/trainval.txt": "a\nb\n",
-              "VOC2007/ImageSets/Main/val.txt": "b.jpg\n", "VOC2007/ImageSets/Main/test.txt": "c  1\n",
-              "VOC2007/ImageSets/Main/dog_train.txt": "a 1\nd -1\n",
-              "VOC2007/labelmap.txt": "dog:::\ncat:::\n"}  # fmt: skip
+    }
+    files |= {
+        "VOC2007/ImageSets/Main/train.txt": "a\n",
+        "VOC2007/ImageSets/Main/trainval.txt": "a\nb\n",
+        "VOC2007/ImageSets/Main/val.txt": "b.jpg\n",
+        "VOC2007/ImageSets/Main/test.txt": "c  1\n",
+        "VOC2007/ImageSets/Main/dog_train.txt": "a 1\nd -1\n",
+        "VOC2007/labelmap.txt": "dog:::\ncat:::\n",
+    }
     source = taken(write(tmp_path, files))
     assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val", "c.jpg": "test"}
     assert source.names == ["dog", "cat"]
@@ -165,17 +204,25 @@ def test_cvat_shapes(tmp_path: Path) -> None:
     assert (source.task, source.names) == ("detect", ["dog", "cat"])
     assert [(item.name, item.split) for item in source.items] == [("a.jpg", "val"), ("b.jpg", None)]
     assert boxes(folder, source)["a"] == [
-        (1, 10, 10, 30, 20), (0, 10, 10, 30, 30), (1, 15, 5, 25, 25), (0, 12, 16, 28, 24),
-    ]  # fmt: skip
+        (1, 10, 10, 30, 20),
+        (0, 10, 10, 30, 30),
+        (1, 15, 5, 25, 25),
+        (0, 12, 16, 28, 24),
+    ]
     assert [(code, line) for code, _, line in found_codes(source)] == [
-        ("shape_unsupported", 4), ("shape_unsupported", 5), ("shape_unsupported", 6), ("image_missing", None),
+        ("shape_unsupported", 4),
+        ("shape_unsupported", 5),
+        ("shape_unsupported", 6),
+        ("image_missing", None),
         ("object_degenerate", 8),
-    ]  # fmt: skip
+    ]
 
 
 def test_cvat_turned_boxes(tmp_path: Path) -> None:
-    body = '<image id="0" name="a.jpg" width="64" height="48"><box label="cat" xtl="10" ytl="10" xbr="30" ybr="20" ' \
-           'rotation="90"/><box label="dog" xtl="1" ytl="2" xbr="5" ybr="6"/></image>'  # fmt: skip
+    body = (
+        '<image id="0" name="a.jpg" width="64" height="48"><box label="cat" xtl="10" ytl="10" xbr="30" ybr="20" '
+        'rotation="90"/><box label="dog" xtl="1" ytl="2" xbr="5" ybr="6"/></image>'
+    )
     folder = write(tmp_path, pictures("a.jpg") | {"annotations.xml": cvat(body)})
     source = taken(folder)
     assert source.task == "obb"
@@ -193,10 +240,18 @@ def test_labelme_shapes(tmp_path: Path) -> None:
         {"label": "cat", "shape_type": "circle", "points": [[30, 20], [30, 26]]},
         {"label": "cat", "shape_type": "point", "points": [[30, 20]]},
         {"label": "cat", "shape_type": "polygon", "points": [[30, 20]]},
-        {"label": "", "points": []}, {"label": "cat", "shape_type": "linestrip", "points": [[1, 1], [2, 2]]}, 7,
-    ]  # fmt: skip
-    document = {"version": "5.5.0", "imageData": "x" * 1000, "shapes": shapes, "imagePath": "..\\x\\a.jpg",
-                "imageHeight": 48, "imageWidth": 64}  # fmt: skip
+        {"label": "", "points": []},
+        {"label": "cat", "shape_type": "linestrip", "points": [[1, 1], [2, 2]]},
+        7,
+    ]
+    document = {
+        "version": "5.5.0",
+        "imageData": "x" * 1000,
+        "shapes": shapes,
+        "imagePath": "..\\x\\a.jpg",
+        "imageHeight": 48,
+        "imageWidth": 64,
+    }
     folder = write(
         tmp_path, pictures("train/a.jpg") | {"train/a.json": json.dumps(document), "train/b.json": '{"shapes": 1}'}
     )
@@ -205,9 +260,12 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     found = boxes(folder, source)["a"]
     assert found == [(0, 10, 10, 30, 20), pytest.approx((0, 24, 14, 36, 26), abs=0.001)]
     assert [(code, line) for code, _, line in found_codes(source)] == [
-        ("shape_unsupported", 3), ("object_no_box", 4), ("object_unnamed", 5), ("shape_unsupported", 6),
+        ("shape_unsupported", 3),
+        ("object_no_box", 4),
+        ("object_unnamed", 5),
+        ("shape_unsupported", 6),
         ("object_no_box", 7),
-    ]  # fmt: skip
+    ]
 
 
 def test_labelme_folders_are_one_dataset(tmp_path: Path) -> None:
@@ -254,15 +312,27 @@ def flat_in(kind: str) -> dict[str, bytes | str]:
         }
     if kind == "labelme":
         return {
-            f"{name}.json": json.dumps({"version": "5", "imagePath": f"{name}.jpg", "shapes": [
-                {"label": "cat", "shape_type": "rectangle", "points": [[5, 5], [5 + side, 9]]} for side in sides
-            ]})
+            f"{name}.json": json.dumps(
+                {
+                    "version": "5",
+                    "imagePath": f"{name}.jpg",
+                    "shapes": [
+                        {"label": "cat", "shape_type": "rectangle", "points": [[5, 5], [5 + side, 9]]} for side in sides
+                    ],
+                }
+            )
             for name, sides in flats.items()
-        }  # fmt: skip
+        }
     if kind == "createml":
-        listed = [{"image": f"{name}.jpg", "annotations": [
-            {"label": "cat", "coordinates": {"x": 25, "y": 9, "width": side, "height": 8}} for side in sides
-        ]} for name, sides in flats.items()]  # fmt: skip
+        listed = [
+            {
+                "image": f"{name}.jpg",
+                "annotations": [
+                    {"label": "cat", "coordinates": {"x": 25, "y": 9, "width": side, "height": 8}} for side in sides
+                ],
+            }
+            for name, sides in flats.items()
+        ]
         return {"createml.json": json.dumps(listed)}
     if kind == "cvat":
         box = '<box label="cat" xtl="5" ytl="5" xbr="{}" ybr="9"/>'
@@ -271,11 +341,13 @@ def flat_in(kind: str) -> dict[str, bytes | str]:
             for name, sides in flats.items()
         )
         return {"annotations.xml": f"<annotations><version>1.1</version>{images}</annotations>"}
-    objects = [{"image_id": name, "category_id": 1, "bbox": [5, 5, side, 4]}
-               for name, sides in flats.items() for side in sides]  # fmt: skip
+    objects = [
+        {"image_id": name, "category_id": 1, "bbox": [5, 5, side, 4]} for name, sides in flats.items() for side in sides
+    ]
     listed = [{"id": name, "file_name": f"{name}.jpg", "width": 64, "height": 48} for name in flats]
-    return {"coco.json": json.dumps({"images": listed, "annotations": objects,
-                                     "categories": [{"id": 1, "name": "cat"}]})}  # fmt: skip
+    return {
+        "coco.json": json.dumps({"images": listed, "annotations": objects, "categories": [{"id": 1, "name": "cat"}]})
+    }
 
 
 @pytest.mark.parametrize("kind", ["voc", "labelme", "createml", "cvat", "coco"])

@@ -16,9 +16,9 @@ from pycocotools.coco import COCO
 from app.events import Advanced, Failed, Finished
 from app.jobs.process import Child
 from app.worker.formats.archive import Archive
+from app.worker.formats.export_run import NOTES, ExportRun, readme
 from app.worker.formats.model import Source
 from app.worker.formats.revision_tree import Revision
-from app.worker.formats.writing import NOTES, Job, readme
 from app.worker.programs.export_dataset import WRITERS
 from tests.data import write_dataset
 from tests.task_data import write as write_task
@@ -27,10 +27,10 @@ from tests.worker.formats.helpers import boxes, rows, taken, unpacked, write
 WIDTH, HEIGHT = 640, 480
 
 
-def exported(folder: Path, form: str, target: Path) -> Job:
+def exported(folder: Path, form: str, target: Path) -> ExportRun:
     """Have a writer make the ZIP."""
     with open(target, "wb") as file:
-        job = Job(Revision.open(folder), Archive(file), None, lambda: None)
+        job = ExportRun(Revision.open(folder), Archive(file), None, lambda: None)
         WRITERS[form](job)
         job.archive.text("README.txt", [readme(job, form)])
         job.archive.close()
@@ -77,8 +77,10 @@ def valid_rows(draw: st.DrawFn) -> str:
 @given(valid_rows())
 def test_boxes_survive_every_format_within_half_a_pixel(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("round")
-    here = write(folder / "yolo", {"images/train/a.png": PICTURE, "labels/train/a.txt": text,
-                                   "dataset.yaml": "names: {0: cat, 1: dog}\n"})  # fmt: skip
+    here = write(
+        folder / "yolo",
+        {"images/train/a.png": PICTURE, "labels/train/a.txt": text, "dataset.yaml": "names: {0: cat, 1: dog}\n"},
+    )
     for form in ("coco", "voc", "yolo"):
         exported(here, form, folder / f"{form}.zip")
         raw = unpacked(folder / form, folder / f"{form}.zip")
@@ -174,8 +176,11 @@ def test_voc_by_supervision(tmp_path: Path, revision: Path) -> None:
 
 
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
-    for task, form, code in (("segment", "voc", "outline_as_box"), ("pose", "voc", "keypoints_left_out"),
-                             ("obb", "coco", "corners_as_polygon")):  # fmt: skip
+    for task, form, code in (
+        ("segment", "voc", "outline_as_box"),
+        ("pose", "voc", "keypoints_left_out"),
+        ("obb", "coco", "corners_as_polygon"),
+    ):
         write_task(tmp_path / task, task, 2, 1)
         job = exported(tmp_path / task, form, tmp_path / "lost.zip")
         assert {"code": code, "count": job.objects} in job.notes()

@@ -49,7 +49,7 @@ REFUSED = {
     "too many": (f"names: {[f'c{number}' for number in range(1001)]}\n", "1000"),
     "keypoints": ("names: [a]\nkpt_shape: [17, 4]\n", "kpt_shape"),
     "flip": ("names: [a]\nkpt_shape: [2, 3]\nflip_idx: [0, 0]\n", "flip_idx"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -84,9 +84,11 @@ def test_xml(tmp_path: Path, text: str, words: str) -> None:
     assert words in refusal(write(tmp_path / "cvat", pictures("a.jpg") | {"x.xml": inside}))
 
 
-COCO = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
-        "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
-        "categories": [{"id": 1, "name": "cat"}]}  # fmt: skip
+COCO = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}],
+    "categories": [{"id": 1, "name": "cat"}],
+}
 
 
 @pytest.mark.parametrize(
@@ -95,11 +97,11 @@ COCO = {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
         (json.dumps(COCO).replace('"categories"', '"x": ' + "[" * 100_000 + "]" * 100_000 + ', "categories"'), "deep"),
         (json.dumps(COCO)[:-30], "JSON"),
         (json.dumps(COCO).replace("64", "9" * 5000), "can't be read"),
-        (json.dumps(COCO).replace("cat\"", "../../pwn\""), "../../pwn"),
+        (json.dumps(COCO).replace('cat"', '../../pwn"'), "../../pwn"),
         (json.dumps(COCO).encode("utf-16").decode("latin-1"), "No dataset"),
         (json.dumps(COCO).replace("a.jpg", "../../../etc/passwd"), "ZIP"),
     ],
-)  # fmt: skip
+)
 def test_json(tmp_path: Path, text: str, words: str) -> None:
     said = refusal(write(tmp_path, pictures("a.jpg") | {"coco.json": text}))
     assert words in said or "can't be read" in said
@@ -132,23 +134,89 @@ def attempt(folder: Path, **options: str) -> None:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6) | st.sampled_from(["a.jpg", "cat"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["id", "image_id", "file_name", "bbox", "category_id", "name", "segmentation", "keypoints",
-                         "label", "points", "shape_type", "image", "coordinates", "x", "width"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "image_id",
+                    "file_name",
+                    "bbox",
+                    "category_id",
+                    "name",
+                    "segmentation",
+                    "keypoints",
+                    "label",
+                    "points",
+                    "shape_type",
+                    "image",
+                    "coordinates",
+                    "x",
+                    "width",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 TOOLS = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=6) | st.sampled_from(["1.jpg", "car"]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
-        st.sampled_from(["name", "bounding_box", "polygon", "paths", "path", "x", "y", "w", "h", "skeleton", "nodes",
-                         "raster_layer", "dense_rle", "ellipse", "classTitle", "geometryType", "points", "exterior",
-                         "bitmap", "data", "origin", "value", "rectanglelabels", "original_width", "width", "rle",
-                         "type", "bbox", "label_id", "group", "counts", "size", "shape_attributes", "region_attributes",
-                         "all_points_x", "all_points_y", "left", "top"]), inner, max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "bounding_box",
+                    "polygon",
+                    "paths",
+                    "path",
+                    "x",
+                    "y",
+                    "w",
+                    "h",
+                    "skeleton",
+                    "nodes",
+                    "raster_layer",
+                    "dense_rle",
+                    "ellipse",
+                    "classTitle",
+                    "geometryType",
+                    "points",
+                    "exterior",
+                    "bitmap",
+                    "data",
+                    "origin",
+                    "value",
+                    "rectanglelabels",
+                    "original_width",
+                    "width",
+                    "rle",
+                    "type",
+                    "bbox",
+                    "label_id",
+                    "group",
+                    "counts",
+                    "size",
+                    "shape_attributes",
+                    "region_attributes",
+                    "all_points_x",
+                    "all_points_y",
+                    "left",
+                    "top",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
     max_leaves=16,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -156,11 +224,14 @@ TOOLS = st.recursive(
 def test_any_json(tmp_path: Path, data: st.DataObject, kind: str) -> None:
     made = data.draw(st.lists(VALUES, max_size=3))
     document = {
-        "coco": {"images": [*COCO["images"], *made], "annotations": [*COCO["annotations"], *made],
-                 "categories": [*COCO["categories"], *made]},
+        "coco": {
+            "images": [*COCO["images"], *made],
+            "annotations": [*COCO["annotations"], *made],
+            "categories": [*COCO["categories"], *made],
+        },
         "labelme": {"imagePath": "a.jpg", "shapes": made},
         "createml": [{"image": "a.jpg", "annotations": made}, *made],
-    }[kind]  # fmt: skip
+    }[kind]
     attempt(write(tmp_path, pictures("a.jpg") | {"a.json": json.dumps(document)}))
 
 
@@ -180,10 +251,14 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 
 def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", pictures("secret.jpg") | {"secret.txt": "0 0.5 0.5 0.5 0.5\n"})
-    folder = write(tmp_path / "source", yolo() | {
-        "data.yaml": f"path: {outside}\ntrain: {outside}/secret.jpg\nval: ../../..\nnames: [a]\n",
-        "train.txt": f"{outside}/secret.jpg\n../outside/secret.jpg\n",
-    })  # fmt: skip
+    folder = write(
+        tmp_path / "source",
+        yolo()
+        | {
+            "data.yaml": f"path: {outside}\ntrain: {outside}/secret.jpg\nval: ../../..\nnames: [a]\n",
+            "train.txt": f"{outside}/secret.jpg\n../outside/secret.jpg\n",
+        },
+    )
     os.symlink(outside / "secret.jpg", folder / "images/train/link.jpg")
     os.symlink(outside, folder / "labels/more")
     source = taken(folder)
@@ -206,10 +281,12 @@ def test_files_of_tools_that_are_damaged(tmp_path: Path, tool: str, harm: str) -
     for name, content in files.items():
         text = content if isinstance(content, str) else content.decode()
         made: bytes | str = {
-            "cut": text[: len(text) * 2 // 3], "deep": text.replace("1", DEEP, 1),
+            "cut": text[: len(text) * 2 // 3],
+            "deep": text.replace("1", DEEP, 1),
             "numbers": re.sub(r"\b9\b", "9" * 5000, text),
-            "bytes": text.encode()[:40] + b"\xff\x00\xfe" + text.encode()[43:], "utf16": text.encode("utf-16"),
-        }[harm]  # fmt: skip
+            "bytes": text.encode()[:40] + b"\xff\x00\xfe" + text.encode()[43:],
+            "utf16": text.encode("utf-16"),
+        }[harm]
         files[name] = made
     attempt(write(tmp_path, pictures("pics/1.jpg", "pics/2.jpg") | files))
 
@@ -222,18 +299,31 @@ def test_any_json_of_tools(tmp_path: Path, data: st.DataObject, kind: str) -> No
     made = data.draw(st.lists(TOOLS, min_size=1, max_size=3))
     documents: dict[str, tuple[str, Any]] = {
         "darwin": ("1.json", {"item": {"name": "1.jpg", "slots": made}, "annotations": made}),
-        "supervisely": ("ann/1.jpg.json", {"size": {"width": 64, "height": 48},
-                                             "objects": [{"classTitle": "car"}, *made]}),
+        "supervisely": (
+            "ann/1.jpg.json",
+            {"size": {"width": 64, "height": 48}, "objects": [{"classTitle": "car"}, *made]},
+        ),
         "label-studio": ("p.json", [{"data": {"image": "1.jpg"}, "annotations": [{"result": made}]}, *made]),
-        "via": ("v.json", {"a": {"filename": "1.jpg", "regions": made},
-                           "b": {"filename": "1.jpg", "regions": {"0": made[0]}}}),
-        "datumaro": ("d.json", {"categories": {"label": {"labels": [{"name": "car"}, *made]}},
-                                "items": [{"id": "1", "annotations": made, "image": made[0]}]}),
-        "labelbox": ("l.ndjson", {"data_row": {"external_id": "1.jpg"}, "projects": {"p": {"labels": [
-            {"annotations": {"objects": made}}]}}}),
-        "ultralytics": ("u.ndjson", {"type": "dataset", "task": "detect", "class_names": {"0": "car"},
-                                         "kpt_shape": made}),
-    }  # fmt: skip
+        "via": (
+            "v.json",
+            {"a": {"filename": "1.jpg", "regions": made}, "b": {"filename": "1.jpg", "regions": {"0": made[0]}}},
+        ),
+        "datumaro": (
+            "d.json",
+            {
+                "categories": {"label": {"labels": [{"name": "car"}, *made]}},
+                "items": [{"id": "1", "annotations": made, "image": made[0]}],
+            },
+        ),
+        "labelbox": (
+            "l.ndjson",
+            {"data_row": {"external_id": "1.jpg"}, "projects": {"p": {"labels": [{"annotations": {"objects": made}}]}}},
+        ),
+        "ultralytics": (
+            "u.ndjson",
+            {"type": "dataset", "task": "detect", "class_names": {"0": "car"}, "kpt_shape": made},
+        ),
+    }
     name, document = documents[kind]
     text = json.dumps(document)
     if kind == "ultralytics":
@@ -259,25 +349,47 @@ def test_masks_that_are_bombs(tmp_path: Path) -> None:
     source = taken(write(tmp_path / "1", pictures("1.jpg") | mask_file(mask=base64.b64encode(huge).decode())))
     assert [row.text for row in source.items[0].rows or []], "its corners still say where it is"
     bitmap = base64.b64encode(zlib.compress(b"\0" * 100_000_000)).decode()
-    objects = [{"classTitle": "car", "geometryType": "bitmap", "bitmap": {"data": text, "origin": [0, 0]}}
-               for text in (bitmap, base64.b64encode(zlib.compress(huge)).decode())]  # fmt: skip
-    files = supervisely_project({"1.jpg": [*objects, {"classTitle": "car", "geometryType": "rectangle",
-                                                      "points": {"exterior": [[1, 1], [9, 9]]}}]})  # fmt: skip
+    objects = [
+        {"classTitle": "car", "geometryType": "bitmap", "bitmap": {"data": text, "origin": [0, 0]}}
+        for text in (bitmap, base64.b64encode(zlib.compress(huge)).decode())
+    ]
+    files = supervisely_project(
+        {
+            "1.jpg": [
+                *objects,
+                {"classTitle": "car", "geometryType": "rectangle", "points": {"exterior": [[1, 1], [9, 9]]}},
+            ]
+        }
+    )
     source = taken(write(tmp_path / "2", pictures("ds/img/1.jpg") | files))
     assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 2
     runs: list[Any] = [[10**18], [5] * 100_000, ["x"], [-1, 5], [1e400]]
     marks = [{"type": "mask", "label_id": 0, "rle": {"counts": run, "size": [48, 64]}} for run in runs]
-    marks += [{"type": "mask", "label_id": 0, "rle": {"counts": text, "size": size}}
-              for text, size in (("~" * 1000, [48, 64]), ("o" * 1000, [48, 64]), ("1", [10**9, 10**9]),
-                                 ("é", [4, 4]))]  # fmt: skip
-    source = taken(write(tmp_path / "3", pictures("1.jpg") | datumaro_file({"1.jpg": [
-        *marks, {"type": "bbox", "bbox": [1, 1, 5, 5], "label_id": 0},
-    ]})))  # fmt: skip
+    marks += [
+        {"type": "mask", "label_id": 0, "rle": {"counts": text, "size": size}}
+        for text, size in (("~" * 1000, [48, 64]), ("o" * 1000, [48, 64]), ("1", [10**9, 10**9]), ("é", [4, 4]))
+    ]
+    source = taken(
+        write(
+            tmp_path / "3",
+            pictures("1.jpg")
+            | datumaro_file(
+                {
+                    "1.jpg": [
+                        *marks,
+                        {"type": "bbox", "bbox": [1, 1, 5, 5], "label_id": 0},
+                    ]
+                }
+            ),
+        )
+    )
     assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * len(marks)
-    lines = ['<mask label="car" rle="99999999999" left="0" top="0" width="9" height="9"/>',
-             '<mask label="car" rle="1,2" left="0" top="0" width="1000000" height="1000000"/>',
-             '<mask label="car" rle="a" left="0" top="0" width="9" height="9"/>',
-             '<box label="car" xtl="1" ytl="1" xbr="9" ybr="9"/>']  # fmt: skip
+    lines = [
+        '<mask label="car" rle="99999999999" left="0" top="0" width="9" height="9"/>',
+        '<mask label="car" rle="1,2" left="0" top="0" width="1000000" height="1000000"/>',
+        '<mask label="car" rle="a" left="0" top="0" width="9" height="9"/>',
+        '<box label="car" xtl="1" ytl="1" xbr="9" ybr="9"/>',
+    ]
     source = taken(write(tmp_path / "4", pictures("1.jpg") | cvat_images({"1.jpg": lines})))
     assert [code for code, *_ in found_codes(source)] == ["mask_unreadable"] * 3
 
@@ -294,12 +406,14 @@ def test_tracks_that_fill_a_year(tmp_path: Path) -> None:
 def test_tables_that_mean_harm(tmp_path: Path) -> None:
     header = "image,xmin,ymin,xmax,ymax,label\n"
     row = "1.jpg,1,1,9,9,car\n"
-    cases = {"wide": header + row + "1.jpg," + "9," * 200_000 + "\n",
-             "long": header + row + '1.jpg,"' + "9" * 9_000_000,
-             "nul": header + row + "1.jpg\0,1,1,9,9,ca\0r\n",
-             "formula": header + row.replace("car", "=cmd|'/c calc'!A0"),
-             "up": header + row + "../../../etc/passwd,1,1,9,9,car\n",
-             "quotes": header + row + '"' * 99_999}  # fmt: skip
+    cases = {
+        "wide": header + row + "1.jpg," + "9," * 200_000 + "\n",
+        "long": header + row + '1.jpg,"' + "9" * 9_000_000,
+        "nul": header + row + "1.jpg\0,1,1,9,9,ca\0r\n",
+        "formula": header + row.replace("car", "=cmd|'/c calc'!A0"),
+        "up": header + row + "../../../etc/passwd,1,1,9,9,car\n",
+        "quotes": header + row + '"' * 99_999,
+    }
     for name, text in cases.items():
         attempt(write(tmp_path / name, pictures("1.jpg") | {"boxes.csv": text}))
     missing = "".join(f"gone{n}.jpg,1,1,9,9,car\n" for n in range(5000))

@@ -23,17 +23,41 @@ def yolo(root: str = "", train: int = 2, val: int = 1, row: str = ROW) -> dict[s
 LAYOUTS = {
     "ultralytics": (["images/train/a.jpg", "labels/train/a.txt", "images/val/b.jpg", "labels/val/b.txt"], "yolo", ""),
     "roboflow": (["train/images/a.jpg", "train/labels/a.txt", "valid/images/b.jpg", "valid/labels/b.txt"], "yolo", ""),
-    "years": (["x/images/train2017/a.jpg", "x/labels/train2017/a.txt", "x/images/val2017/b.jpg",
-               "x/labels/val2017/b.txt"], "yolo", "x"),
+    "years": (
+        ["x/images/train2017/a.jpg", "x/labels/train2017/a.txt", "x/images/val2017/b.jpg", "x/labels/val2017/b.txt"],
+        "yolo",
+        "x",
+    ),
+    "Portuguese": (
+        ["images/treino/a.jpg", "labels/treino/a.txt", "images/validação/b.jpg", "labels/validação/b.txt"],
+        "yolo",
+        "",
+    ),
     "labels without split": (["images/train/a.jpg", "labels/a.txt", "images/val/b.jpg", "labels/b.txt"], "yolo", ""),
     "beside, by split": (["set/train/a.jpg", "set/train/a.txt", "set/val/b.jpg", "set/val/b.txt"], "yolo", "set"),
-    "beside, in images": (["images/train/a.jpg", "images/train/a.txt", "images/val/b.jpg", "images/val/b.txt"],
-                          "yolo", ""),
-    "roboflow darknet": (["train/a.jpg", "train/a.txt", "train/_darknet.labels", "valid/b.jpg", "valid/b.txt",
-                          "valid/_darknet.labels"], "darknet", ""),
-    "cvat": (["obj.data", "obj.names", "obj_train_data/a.jpg", "obj_train_data/a.txt", "obj_Validation_data/b.jpg",
-              "obj_Validation_data/b.txt"], "cvat-yolo", ""),
-}  # fmt: skip
+    "beside, in images": (
+        ["images/train/a.jpg", "images/train/a.txt", "images/val/b.jpg", "images/val/b.txt"],
+        "yolo",
+        "",
+    ),
+    "roboflow darknet": (
+        ["train/a.jpg", "train/a.txt", "train/_darknet.labels", "valid/b.jpg", "valid/b.txt", "valid/_darknet.labels"],
+        "darknet",
+        "",
+    ),
+    "cvat": (
+        [
+            "obj.data",
+            "obj.names",
+            "obj_train_data/a.jpg",
+            "obj_train_data/a.txt",
+            "obj_Validation_data/b.jpg",
+            "obj_Validation_data/b.txt",
+        ],
+        "cvat-yolo",
+        "",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", LAYOUTS)
@@ -72,18 +96,22 @@ def test_layouts_without_a_split(tmp_path: Path, files: dict[str, str]) -> None:
 
 def test_darknet_lists_say_the_split(tmp_path: Path) -> None:
     files = pictures("data/obj/a.jpg", "data/obj/b.jpg", "data/obj/c.jpg") | {
-        "data/obj/a.txt": ROW, "data/obj/b.txt": ROW, "data/obj/c.txt": ROW, "data/obj.names": "one\ntwo\n",
+        "data/obj/a.txt": ROW,
+        "data/obj/b.txt": ROW,
+        "data/obj/c.txt": ROW,
+        "data/obj.names": "one\ntwo\n",
         "data/obj.data": "classes = 2\ntrain = data/train.txt\nvalid = data/test.txt\nnames = data/obj.names\n",
         "data/train.txt": "data/obj/a.jpg\n/home/me/darknet/data/obj/gone.jpg\n../../etc/passwd\n",
         "data/test.txt": "C:\\darknet\\data\\obj\\b.jpg\n",
-    }  # fmt: skip
+    }
     source = taken(write(tmp_path, files))
     assert (source.format, source.root, source.names) == ("darknet", "data", ["one", "two"])
     assert {item.name: item.split for item in source.items} == {"a.jpg": "train", "b.jpg": "val"}
     assert found_codes(source) == [
-        ("image_missing", "data/train.txt", 2), ("image_missing", "data/train.txt", 3),
+        ("image_missing", "data/train.txt", 2),
+        ("image_missing", "data/train.txt", 3),
         ("image_unlisted", "data/obj/c.jpg", None),
-    ]  # fmt: skip
+    ]
     assert next(item for item in source.decisions if item["code"] == "lists_used")["data"]["left_out"] == 1
 
 
@@ -94,9 +122,10 @@ def test_data_yaml_names_lists_and_folders(tmp_path: Path) -> None:
     }
     assert len(taken(write(tmp_path / "lists", files)).items) == 3, "folders say more than lists"
     files = pictures("images/north/a.jpg", "images/south/b.jpg") | {
-        "labels/north/a.txt": ROW, "labels/south/b.txt": ROW,
+        "labels/north/a.txt": ROW,
+        "labels/south/b.txt": ROW,
         "data.yaml": "train: ../images/north\nval: images/south\n",
-    }  # fmt: skip
+    }
     source = taken(write(tmp_path / "folders", files))
     assert {item.name: item.split for item in source.items} == {"north/a.jpg": "train", "south/b.jpg": "val"}
     assert "yaml_folders" in codes(source)
@@ -145,8 +174,10 @@ def test_several_datasets(tmp_path: Path) -> None:
 
 
 def test_formats_beside_each_other(tmp_path: Path) -> None:
-    xml = "<annotation><size><width>64</width><height>48</height></size><object><name>x</name><bndbox><xmin>1</xmin>" \
-          "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"  # fmt: skip
+    xml = (
+        "<annotation><size><width>64</width><height>48</height></size><object><name>x</name><bndbox><xmin>1</xmin>"
+        "<ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
+    )
     folder = write(tmp_path, yolo() | {"Annotations/t0.xml": xml, "Annotations/t1.xml": xml})
     source = taken(folder)
     assert source.format == "yolo"
@@ -162,9 +193,11 @@ def test_equal_names_in_two_splits(tmp_path: Path) -> None:
     files |= {"labels/train/a.txt": ROW, "labels/val/A.txt": ROW, "labels/train/b.txt": ROW}
     source = taken(write(tmp_path, files))
     assert {item.image: item.name for item in source.items} == {
-        "images/train/a.jpg": "a.jpg", "images/val/A.png": "A_val.png",
-        "images/train/b.jpg": "b.jpg", "images/train/b.png": "b.png",
-    }  # fmt: skip
+        "images/train/a.jpg": "a.jpg",
+        "images/val/A.png": "A_val.png",
+        "images/train/b.jpg": "b.jpg",
+        "images/train/b.png": "b.png",
+    }
     assert "names_changed" in codes(source)
 
 

@@ -68,11 +68,14 @@ def test_classes_by_labelmap(tmp_path: Path, write_mask: Any) -> None:
     """CVAT's "Segmentation mask 1.1": two objects of one class touch, and only the mask of objects tells them apart."""
     twins: list[tuple[int, Box]] = [(1, (2, 3, 20, 15)), (1, (20, 3, 40, 15))]
     files = pictures("JPEGImages/a.jpg", "JPEGImages/b.jpg") | {
-        "labelmap.txt": LABELMAP, "ImageSets/Segmentation/train.txt": "a\n", "ImageSets/Segmentation/val.txt": "b\n",
-        "SegmentationClass/a.png": write_mask(filled(twins)), "SegmentationClass/b.png": write_mask(filled(BOXES)),
+        "labelmap.txt": LABELMAP,
+        "ImageSets/Segmentation/train.txt": "a\n",
+        "ImageSets/Segmentation/val.txt": "b\n",
+        "SegmentationClass/a.png": write_mask(filled(twins)),
+        "SegmentationClass/b.png": write_mask(filled(BOXES)),
         "SegmentationObject/a.png": write_mask(filled([(1, twins[0][1]), (2, twins[1][1])])),
         "SegmentationObject/b.png": write_mask(filled([(n, box) for n, (_, box) in enumerate(BOXES, 1)])),
-    }  # fmt: skip
+    }
     found, _ = named(tmp_path, files)
     assert found == [("dog", 2, 3, 20, 15), ("dog", 20, 3, 40, 15)]
     source = taken(tmp_path)
@@ -95,6 +98,22 @@ def test_black_and_white(tmp_path: Path) -> None:
     assert found == sorted(("object", *place) for _, *place in TRUE)
     assert "class_of_all" in told
     assert [len(item.rows) for item in taken(tmp_path).items] == [3, 0], "without an object it is a background"
+
+
+def test_black_and_white_as_jpeg(tmp_path: Path) -> None:
+    """JPEG changes the values; which pixels are light it keeps, on a mask of one class."""
+    file = io.BytesIO()
+    Image.fromarray(filled([(255, (8, 8, 40, 32))])).save(file, "JPEG", quality=75)
+    found, told = named(tmp_path, pictures("images/a.jpg") | {"masks/a.jpg": file.getvalue()})
+    assert found == [("object", 8, 8, 40, 32)]
+    assert "class_of_all" in told
+
+
+def test_masks_in_a_folder_of_labels(tmp_path: Path) -> None:
+    """CamVid's: train, train_labels, and a table of colours."""
+    table = "name,r,g,b\ndog,128,0,0\ncat,0,128,0\nVoid,0,0,0\n"
+    files = pictures("train/a.jpg") | {"train_labels/a_L.png": coloured(filled(BOXES)), "class_dict.csv": table}
+    assert named(tmp_path, files)[0] == sorted(TRUE)
 
 
 def test_instances_of_one_class(tmp_path: Path) -> None:
@@ -180,14 +199,19 @@ def test_grey_values_far_apart(tmp_path: Path) -> None:
 
 def test_masks_beside_their_images_are_no_classes_of_images(tmp_path: Path) -> None:
     """BUSI; an image may have several."""
-    one, two, none = (png(Image.fromarray(filled(values))) for values in (
-        [(255, BOXES[0][1])], [(255, BOXES[1][1])], []))  # fmt: skip
+    one, two, none = (
+        png(Image.fromarray(filled(values))) for values in ([(255, BOXES[0][1])], [(255, BOXES[1][1])], [])
+    )
     files = pictures("benign/benign (1).png", "malignant/malignant (1).png", "normal/normal (1).png") | {
-        "benign/benign (1)_mask.png": one, "benign/benign (1)_mask_1.png": two,
-        "malignant/malignant (1)_mask.png": one, "normal/normal (1)_mask.png": none,
-    }  # fmt: skip
+        "benign/benign (1)_mask.png": one,
+        "benign/benign (1)_mask_1.png": two,
+        "malignant/malignant (1)_mask.png": one,
+        "normal/normal (1)_mask.png": none,
+    }
     source = taken(write(tmp_path, files))
     assert (source.format, source.task, source.outside) == ("masks", "segment", [])
     assert {item.image: len(item.rows or ()) for item in source.items} == {
-        "benign/benign (1).png": 2, "malignant/malignant (1).png": 1, "normal/normal (1).png": 0,
-    }  # fmt: skip
+        "benign/benign (1).png": 2,
+        "malignant/malignant (1).png": 1,
+        "normal/normal (1).png": 0,
+    }

@@ -22,6 +22,18 @@ def labelled(*stems: str, images: str = "images", labels: str = "labels") -> dic
     return files
 
 
+@pytest.mark.parametrize("labels", ["labels", "annotations"])
+def test_folders_whose_names_differ_by_the_split(tmp_path: Path, labels: str) -> None:
+    """VisDrone's, extracted side by side: both are one dataset, split as it was."""
+    files = labelled("Drone2019-DET-train/a", "Drone2019-DET-train/b", "Drone2019-DET-val/a", labels=labels)
+    source = taken(write(tmp_path, files | {"data.yaml": "names: [car]\n"}))
+    assert {item.image: (item.split, item.label) for item in source.items} == {
+        f"Drone2019-DET-{split}/images/{name}.jpg": (split, f"Drone2019-DET-{split}/{labels}/{name}.txt")
+        for split, name in (("train", "a"), ("train", "b"), ("val", "a"))
+    }
+    assert "folders_united" in codes(source)
+
+
 @pytest.mark.parametrize("start", ["", "../", "D:\\work\\street\\", "/home/ana/street/", "/content/drive/street/"])
 def test_folders_that_data_yaml_names(tmp_path: Path, start: str) -> None:
     files = labelled("day/a", "day/b", "night/c", "night/d", "old/e")
@@ -29,9 +41,11 @@ def test_folders_that_data_yaml_names(tmp_path: Path, start: str) -> None:
     yaml = f"train: {start}day{slash}images\nval: {start}night{slash}images\nnames: [car]\n"
     source = taken(write(tmp_path, files | {"data.yaml": yaml}))
     assert {item.name: (item.split, item.label) for item in source.items} == {
-        "day/a.jpg": ("train", "day/labels/a.txt"), "day/b.jpg": ("train", "day/labels/b.txt"),
-        "night/c.jpg": ("val", "night/labels/c.txt"), "night/d.jpg": ("val", "night/labels/d.txt"),
-    }  # fmt: skip
+        "day/a.jpg": ("train", "day/labels/a.txt"),
+        "day/b.jpg": ("train", "day/labels/b.txt"),
+        "night/c.jpg": ("val", "night/labels/c.txt"),
+        "night/d.jpg": ("val", "night/labels/d.txt"),
+    }
     assert codes(source) == ["folders_united", "root_chosen", "yaml_folders"]
     assert not found_codes(source)
 
@@ -42,9 +56,14 @@ def test_labels_beside_images_in_folders_of_both_kinds(tmp_path: Path) -> None:
     files["dataset.yaml"] = "path: .\ntrain: [a, b, c/images, empty]\nval: a\nnames: [car]\n"
     source = taken(write(tmp_path, files))
     assert [(item.name, item.label) for item in source.items] == [
-        ("a/1.jpg", "a/1.txt"), ("a/2.jpg", "a/2.txt"), ("b/3.jpg", "b/images/3.txt"), ("b/4.jpg", "b/images/4.txt"),
-        ("c/5.jpg", "c/labels/5.txt"), ("c/6.jpg", "c/labels/6.txt"), ("empty/7.jpg", None),
-    ]  # fmt: skip
+        ("a/1.jpg", "a/1.txt"),
+        ("a/2.jpg", "a/2.txt"),
+        ("b/3.jpg", "b/images/3.txt"),
+        ("b/4.jpg", "b/images/4.txt"),
+        ("c/5.jpg", "c/labels/5.txt"),
+        ("c/6.jpg", "c/labels/6.txt"),
+        ("empty/7.jpg", None),
+    ]
     assert {item.split for item in source.items} == {None}, "val is a part of train: it says nothing"
 
 
@@ -57,8 +76,11 @@ def test_lists_over_several_folders(tmp_path: Path) -> None:
     }
     source = taken(write(tmp_path, files))
     assert {item.name: item.split for item in source.items} == {
-        "day/a.jpg": "train", "day/b.jpg": "val", "night/a.jpg": "train", "night/b.jpg": "val",
-    }  # fmt: skip
+        "day/a.jpg": "train",
+        "day/b.jpg": "val",
+        "night/a.jpg": "train",
+        "night/b.jpg": "val",
+    }
 
 
 def test_folders_side_by_side_below_one_list_of_classes(tmp_path: Path) -> None:
@@ -98,19 +120,26 @@ def test_a_label_with_percent_codes_whose_image_is_there_too(tmp_path: Path) -> 
     files = pictures("images/a b.jpg", "images/a%20b.jpg") | {"labels/a%20b.txt": ROW, "classes.txt": "car\n"}
     source = taken(write(tmp_path, files))
     assert {item.image: item.label for item in source.items} == {
-        "images/a b.jpg": None, "images/a%20b.jpg": "labels/a%20b.txt",
-    }  # fmt: skip
+        "images/a b.jpg": None,
+        "images/a%20b.jpg": "labels/a%20b.txt",
+    }
 
 
 def coco_file(objects: list[tuple[str, str, list[int]]], names: tuple[str, ...] = ("a", "b")) -> str:
     """A COCO file about these images: (image, class, box) of each object."""
     kinds = sorted({kind for _, kind, _ in objects})
-    return json.dumps({
-        "images": [{"id": n, "file_name": f"{name}.jpg", "width": 64, "height": 48} for n, name in enumerate(names)],
-        "categories": [{"id": 1 + n, "name": kind} for n, kind in enumerate(kinds)],
-        "annotations": [{"id": n, "image_id": names.index(image), "category_id": 1 + kinds.index(kind), "bbox": box}
-                        for n, (image, kind, box) in enumerate(objects)],
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "images": [
+                {"id": n, "file_name": f"{name}.jpg", "width": 64, "height": 48} for n, name in enumerate(names)
+            ],
+            "categories": [{"id": 1 + n, "name": kind} for n, kind in enumerate(kinds)],
+            "annotations": [
+                {"id": n, "image_id": names.index(image), "category_id": 1 + kinds.index(kind), "bbox": box}
+                for n, (image, kind, box) in enumerate(objects)
+            ],
+        }
+    )
 
 
 def test_coco_files_about_the_same_images_are_put_together(tmp_path: Path) -> None:
@@ -122,8 +151,9 @@ def test_coco_files_about_the_same_images_are_put_together(tmp_path: Path) -> No
     folder = write(tmp_path, files)
     source = taken(folder)
     assert boxes(folder, source) == {
-        "a": [(0, 1, 1, 11, 11), (1, 1, 1, 11, 11), (1, 1, 1, 11, 11)], "b": [(0, 5, 5, 15, 15), (0, 30, 5, 40, 15)],
-    }, "one that two files have is there once; one that a file has twice is a finding of the check"  # fmt: skip
+        "a": [(0, 1, 1, 11, 11), (1, 1, 1, 11, 11), (1, 1, 1, 11, 11)],
+        "b": [(0, 5, 5, 15, 15), (0, 30, 5, 40, 15)],
+    }, "one that two files have is there once; one that a file has twice is a finding of the check"
     [told] = [item for item in source.decisions if item["code"] == "files_united"]
     assert (told["data"]["count"], told["data"]["twice"]) == (2, 1)
     assert not found_codes(source)

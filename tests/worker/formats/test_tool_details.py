@@ -53,8 +53,9 @@ def read(folder: Path, files: dict[str, bytes | str], *names: str, **options: An
 def task(*results: dict[str, Any]) -> dict[str, bytes | str]:
     """A project of Label Studio's with one image."""
     made = [ABOUT | {"id": str(number)} | result for number, result in enumerate(results)]
-    return {"p.json": json.dumps([{"id": 1, "data": {"image": "/data/upload/1/a.jpg"},
-                                   "annotations": [{"result": made}]}])}  # fmt: skip
+    return {
+        "p.json": json.dumps([{"id": 1, "data": {"image": "/data/upload/1/a.jpg"}, "annotations": [{"result": made}]}])
+    }
 
 
 def test_label_studio_turns_boxes_round_their_corner(tmp_path: Path) -> None:
@@ -69,11 +70,16 @@ def test_label_studio_outlines(tmp_path: Path) -> None:
     polygon = {"points": [[25, 25], [50, 25], [50, 50]], "polygonlabels": ["car"]}
     ellipse = {"x": 50, "y": 50, "radiusX": 25, "radiusY": 10, "rotation": 0, "ellipselabels": ["dog"]}
     pixels = {"format": "rle", "rle": brush(drawn(L_SHAPE)), "brushlabels": ["pig"]}
-    source = read(tmp_path, task(
-        {"type": "polygonlabels", "value": polygon}, {"type": "ellipselabels", "value": ellipse},
-        {"type": "brushlabels", "value": pixels}, {"type": "choices", "value": {"choices": ["good"]}},
-        {"type": "keypointlabels", "value": {"x": 1, "y": 1, "width": 0.3, "keypointlabels": ["car"]}},
-    ))  # fmt: skip
+    source = read(
+        tmp_path,
+        task(
+            {"type": "polygonlabels", "value": polygon},
+            {"type": "ellipselabels", "value": ellipse},
+            {"type": "brushlabels", "value": pixels},
+            {"type": "choices", "value": {"choices": ["good"]}},
+            {"type": "keypointlabels", "value": {"x": 1, "y": 1, "width": 0.3, "keypointlabels": ["car"]}},
+        ),
+    )
     assert (source.task, source.names) == ("segment", CLASSES)
     found = boxes(tmp_path, source)["a"]
     assert found[0] == (0, 16, 12, 32, 24)
@@ -106,11 +112,16 @@ def test_via_1_table_with_a_mark(tmp_path: Path) -> None:
 
 def test_via_options_by_number(tmp_path: Path) -> None:
     kinds = [{"class": "0"}, {"class": {"1": True}}, {"class": "pig"}]
-    shapes = [{"shape_attributes": {"name": "rect", "x": 8, "y": 6, "width": 32, "height": 24},
-               "region_attributes": kind} for kind in kinds]  # fmt: skip
+    shapes = [
+        {"shape_attributes": {"name": "rect", "x": 8, "y": 6, "width": 32, "height": 24}, "region_attributes": kind}
+        for kind in kinds
+    ]
     options = {"0": "cat", "1": "dog", "pig": "A pig, seen from the side"}
-    project = {"_via_settings": {}, "_via_img_metadata": {"a": {"filename": "a.jpg", "regions": shapes}},
-               "_via_attributes": {"region": {"class": {"type": "radio", "options": options}}}}  # fmt: skip
+    project = {
+        "_via_settings": {},
+        "_via_img_metadata": {"a": {"filename": "a.jpg", "regions": shapes}},
+        "_via_attributes": {"region": {"class": {"type": "radio", "options": options}}},
+    }
     assert read(tmp_path, {"p.json": json.dumps(project)}).names == ["cat", "dog", "pig"]
 
 
@@ -141,9 +152,16 @@ def test_label_studio_takes_one_annotation_of_several(tmp_path: Path) -> None:
     place = {"x": 50, "y": 25, "width": 25, "height": 12.5, "rotation": 0}
     answers = [
         {"was_cancelled": True, "result": []},
-        *({"result": [ABOUT | {"id": kind, "type": "rectanglelabels", "value": place | {"rectanglelabels": [kind]}}],
-           "ground_truth": kind == "dog"} for kind in ("cat", "dog")),
-    ]  # fmt: skip
+        *(
+            {
+                "result": [
+                    ABOUT | {"id": kind, "type": "rectanglelabels", "value": place | {"rectanglelabels": [kind]}}
+                ],
+                "ground_truth": kind == "dog",
+            }
+            for kind in ("cat", "dog")
+        ),
+    ]
     source = read(tmp_path, {"p.json": json.dumps([{"data": {"image": "a.jpg"}, "annotations": answers}])})
     assert source.names == ["dog"]
     assert found_codes(source)[0][0] == "annotations_several"
@@ -154,20 +172,27 @@ def test_supervisely_outlines_with_holes(tmp_path: Path) -> None:
         {"classTitle": "car", "geometryType": "polygon", "points": {"exterior": L_SHAPE, "interior": [HOLE]}},
         {"classTitle": "dog", "geometryType": "line", "points": {"exterior": [[1, 1], [2, 2]], "interior": []}},
         {"classTitle": "dog", "geometryType": "bitmap", "bitmap": {"data": "x", "origin": [0, 0]}},
-    ]  # fmt: skip
+    ]
     source = read(tmp_path, supervisely_project({"a.jpg": objects}), "ds/img/a.jpg")
     assert (source.task, source.names) == ("segment", CLASSES)
     [row] = rows(tmp_path, source.items[0])
     assert area(points(row)) == pytest.approx(400 - 48, abs=12), "the hole is no part of it"
-    assert found_codes(source) == [("shape_unsupported", "ds/ann/a.jpg.json", 2),
-                                   ("mask_unreadable", "ds/ann/a.jpg.json", 3)]  # fmt: skip
+    assert found_codes(source) == [
+        ("shape_unsupported", "ds/ann/a.jpg.json", 2),
+        ("mask_unreadable", "ds/ann/a.jpg.json", 3),
+    ]
 
 
 def test_supervisely_keypoints(tmp_path: Path) -> None:
     nodes = {"id1": {"label": "left_eye", "loc": [0, 0]}, "id2": {"label": "right_eye", "loc": [0, 0]}}
     classes = [{"title": "dog", "shape": "graph", "geometry_config": {"nodes": nodes, "edges": []}}]
-    objects = [{"classTitle": "dog", "geometryType": "graph",
-                "nodes": {"id2": {"loc": [30, 20]}, "id1": {"loc": [10, 40], "disabled": True}}}]  # fmt: skip
+    objects = [
+        {
+            "classTitle": "dog",
+            "geometryType": "graph",
+            "nodes": {"id2": {"loc": [30, 20]}, "id1": {"loc": [10, 40], "disabled": True}},
+        }
+    ]
     files = supervisely_project({"a.jpg": objects}) | {"meta.json": json.dumps({"classes": classes})}
     source = read(tmp_path, files, "ds/img/a.jpg")
     assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
@@ -184,11 +209,16 @@ def test_darwin_outlines(tmp_path: Path) -> None:
     layer = {"dense_rle": [0, 5, 1, 3, 0, WIDTH * HEIGHT - 8], "mask_annotation_ids_mapping": {"m": 1}}
     annotations = [
         {"id": "1", "name": "car", "polygon": {"paths": [xy(L_SHAPE), xy(HOLE)]}} | around,
-        {"id": "2", "name": "dog", "ellipse": {"center": {"x": 32, "y": 24}, "radius": {"x": 16, "y": 8},
-                                               "angle": math.pi / 2}},
-        {"id": "m", "name": "pig", "mask": {}}, {"id": "r", "name": "__raster_layer__", "raster_layer": layer},
-        {"id": "3", "name": "dog", "line": {"path": xy(HOLE)}}, {"id": "4", "name": "good", "tag": {}},
-    ]  # fmt: skip
+        {
+            "id": "2",
+            "name": "dog",
+            "ellipse": {"center": {"x": 32, "y": 24}, "radius": {"x": 16, "y": 8}, "angle": math.pi / 2},
+        },
+        {"id": "m", "name": "pig", "mask": {}},
+        {"id": "r", "name": "__raster_layer__", "raster_layer": layer},
+        {"id": "3", "name": "dog", "line": {"path": xy(HOLE)}},
+        {"id": "4", "name": "good", "tag": {}},
+    ]
     source = read(tmp_path, {"a.json": darwin_file("a.jpg", annotations)}, "a.jpg")
     assert (source.task, source.names) == ("segment", CLASSES)
     assert area(points(rows(tmp_path, source.items[0])[0])) == pytest.approx(400 - 48, abs=12)
@@ -201,10 +231,14 @@ def test_darwin_outlines(tmp_path: Path) -> None:
 
 def test_darwin_of_version_1_and_keypoints(tmp_path: Path) -> None:
     nodes = [{"name": "left", "x": 10, "y": 10, "occluded": True}, {"name": "right", "x": 30, "y": 20}]
-    document = {"dataset": "d", "image": {"width": WIDTH, "height": HEIGHT, "filename": "a.jpg"}, "annotations": [
-        {"name": "car", "polygon": {"path": xy(L_SHAPE), "additional_paths": [xy(HOLE)]}},
-        {"name": "car", "skeleton": {"nodes": nodes}},
-    ]}  # fmt: skip
+    document = {
+        "dataset": "d",
+        "image": {"width": WIDTH, "height": HEIGHT, "filename": "a.jpg"},
+        "annotations": [
+            {"name": "car", "polygon": {"path": xy(L_SHAPE), "additional_paths": [xy(HOLE)]}},
+            {"name": "car", "skeleton": {"nodes": nodes}},
+        ],
+    }
     source = read(tmp_path, {"a.json": json.dumps(document)}, "a.jpg")
     assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
     outline, pose = rows(tmp_path, source.items[0])
@@ -221,9 +255,10 @@ def test_datumaro_groups_and_masks(tmp_path: Path) -> None:
         {"type": "polygon", "points": inner, "label_id": 0, "group": 3},
         {"type": "bbox", "bbox": [10, 10, 20, 30], "label_id": 0, "group": 3},
         {"type": "mask", "rle": {"counts": packed(runs), "size": [HEIGHT, WIDTH]}, "label_id": 1, "group": 0},
-        {"type": "polyline", "points": flat, "label_id": 2}, {"type": "label", "label_id": 2},
+        {"type": "polyline", "points": flat, "label_id": 2},
+        {"type": "label", "label_id": 2},
         {"type": "bbox", "label_id": 9},
-    ]  # fmt: skip
+    ]
     source = read(tmp_path, datumaro_file({"a.jpg": objects}), "images/train/a.jpg")
     assert (source.task, source.names, source.items[0].split) == ("segment", CLASSES, "train")
     first, second = rows(tmp_path, source.items[0])
@@ -239,16 +274,20 @@ def test_via_shapes_and_its_class_attribute(tmp_path: Path) -> None:
         {"name": "ellipse", "cx": 20, "cy": 20, "rx": 8, "ry": 4, "theta": math.pi / 2},
         {"name": "polyline", "all_points_x": [1, 2], "all_points_y": [1, 2]},
         {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4},
-    ]  # fmt: skip
-    regions = [{"shape_attributes": shape, "region_attributes": {"colour": "red", "Class": {"dog": True, "cat": False}}}
-               for shape in shapes]  # fmt: skip
+    ]
+    regions = [
+        {"shape_attributes": shape, "region_attributes": {"colour": "red", "Class": {"dog": True, "cat": False}}}
+        for shape in shapes
+    ]
     regions[-1]["region_attributes"] = {"colour": "red"}
     document = {"a.jpg9": {"filename": "a.jpg", "size": 9, "regions": regions, "file_attributes": {}}}
     source = read(tmp_path, {"via.json": json.dumps(document)})
     assert (source.task, source.names) == ("segment", ["dog"])
     assert boxes(tmp_path, source)["a"] == [
-        (0, 10, 10, 30, 40), pytest.approx((0, 12, 12, 28, 28)), pytest.approx((0, 16, 12, 24, 28)),
-    ]  # fmt: skip
+        (0, 10, 10, 30, 40),
+        pytest.approx((0, 12, 12, 28, 28)),
+        pytest.approx((0, 16, 12, 24, 28)),
+    ]
     assert "class_attribute" in codes(source)
     assert [(code, line) for code, _, line in found_codes(source)][:2] == [
         ("shape_unsupported", 4),
@@ -265,8 +304,10 @@ def track(label: str, *shapes: str, group: str = "") -> str:
 
 
 def box(frame: int, left: float, outside: int = 0, key: int = 1) -> str:
-    return (f'<box frame="{frame}" keyframe="{key}" outside="{outside}" occluded="1" xtl="{left}" ytl="10" '
-            f'xbr="{left + 10}" ybr="20" z_order="0"></box>')  # fmt: skip
+    return (
+        f'<box frame="{frame}" keyframe="{key}" outside="{outside}" occluded="1" xtl="{left}" ytl="10" '
+        f'xbr="{left + 10}" ybr="20" z_order="0"></box>'
+    )
 
 
 def frames(count: int, name: str = "images/frame_{:06}.PNG", start: int = 0) -> list[str]:
@@ -286,8 +327,15 @@ def test_cvat_tracks(tmp_path: Path) -> None:
     source = read(tmp_path, files, *frames(8))
     found = boxes(tmp_path, source)
     assert {name[-1]: [place[1] for place in own if place[0] == 0] for name, own in found.items()} == {
-        "0": [0], "1": [2], "2": [4], "3": [], "4": [10], "5": [15], "6": [20], "7": [],
-    }  # fmt: skip
+        "0": [0],
+        "1": [2],
+        "2": [4],
+        "3": [],
+        "4": [10],
+        "5": [15],
+        "6": [20],
+        "7": [],
+    }
     assert [place[:3] for place in found["frame_000001"]][1:] == [(1, 10, 10)]
     assert [len(own) for own in found.values()] == [1, 2, 2, 1, 2, 2, 2, 1], "the polygon stays, the box goes on"
     assert found_codes(source) == [("frames_missing", "annotations.xml", None)]
@@ -299,7 +347,11 @@ def test_cvat_tracks_over_images_of_other_names(tmp_path: Path, names: list[str]
     source = read(tmp_path, files, *names)
     found = boxes(tmp_path, source)
     assert [[place[1] for place in found[name.removesuffix(".jpg")]] for name in names] == [[5], [7], [], []]
-    assert "reading_frames" in codes(source)
+    [told] = [item for item in source.decisions if item["code"].startswith("reading_frames_")]
+    assert len(told["examples"][0]["drawn"]) == len(told["change"]["options"])
+    for way in told["change"]["options"]:
+        again = taken(tmp_path, reading=(way,))
+        assert [item["code"] for item in again.decisions if item.get("confirmed")] == [f"reading_{way}"]
 
 
 def test_cvat_tracks_without_their_frames(tmp_path: Path) -> None:
@@ -308,16 +360,22 @@ def test_cvat_tracks_without_their_frames(tmp_path: Path) -> None:
 
 
 def test_cvat_groups_and_skeletons(tmp_path: Path) -> None:
-    parts = ['<polygon label="car" points="10,10;20,10;20,20;10,20" group_id="1"/>',
-             '<polygon label="car" points="30,10;40,10;40,20;30,20" group_id="1"/>',
-             '<polygon label="dog" points="30,30;40,30;40,40;30,40" group_id="1"/>']  # fmt: skip
+    parts = [
+        '<polygon label="car" points="10,10;20,10;20,20;10,20" group_id="1"/>',
+        '<polygon label="car" points="30,10;40,10;40,20;30,20" group_id="1"/>',
+        '<polygon label="dog" points="30,30;40,30;40,40;30,40" group_id="1"/>',
+    ]
     source = read(tmp_path / "1", cvat_images({"a.jpg": parts}))
     assert boxes(tmp_path, source)["a"] == [(0, 10, 10, 40, 20), (1, 30, 30, 40, 40)]
-    labels = "<label><name>dog</name></label><label><name>left</name><parent>dog</parent></label>" \
-             "<label><name>right</name><parent>dog</parent></label>"  # fmt: skip
-    body = ('<image name="a.jpg" width="64" height="48"><skeleton label="dog">'
-            '<points label="right" points="30,20" occluded="1" outside="0"/>'
-            '<points label="left" points="10,40" occluded="0" outside="0"/></skeleton></image>')  # fmt: skip
+    labels = (
+        "<label><name>dog</name></label><label><name>left</name><parent>dog</parent></label>"
+        "<label><name>right</name><parent>dog</parent></label>"
+    )
+    body = (
+        '<image name="a.jpg" width="64" height="48"><skeleton label="dog">'
+        '<points label="right" points="30,20" occluded="1" outside="0"/>'
+        '<points label="left" points="10,40" occluded="0" outside="0"/></skeleton></image>'
+    )
     source = read(tmp_path / "2", {"annotations.xml": cvat_xml(body, labels=labels)})
     assert (source.task, source.names, source.keypoints) == ("pose", ["dog"], {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
     assert rows(tmp_path / "2", source.items[0])[0][5:] == pytest.approx(
@@ -334,7 +392,7 @@ def test_labelme_masks_groups_and_keypoints(tmp_path: Path) -> None:
         {"label": "dog", "shape_type": "polygon", "points": [[1, 1], [5, 1], [5, 5]], "group_id": 0},
         {"label": "dog", "shape_type": "polygon", "points": [[7, 1], [9, 1], [9, 5]], "group_id": 0},
         {"label": "pig", "shape_type": "polygon", "points": [[7, 1], [9, 1], [9, 5]], "group_id": 0},
-    ]  # fmt: skip
+    ]
     source = read(tmp_path / "1", labelme_file("a.jpg", shapes), task="segment")
     assert boxes(tmp_path, source)["a"] == [(0, 13, 15, 19, 20), (0, 10, 10, 20, 20), (1, 1, 1, 9, 5), (2, 7, 1, 9, 5)]
     assert "groups_joined" in codes(source)
@@ -343,7 +401,7 @@ def test_labelme_masks_groups_and_keypoints(tmp_path: Path) -> None:
         {"label": "dog", "shape_type": "rectangle", "points": [[10, 10], [40, 30]], "group_id": 4},
         {"label": "left", "shape_type": "point", "points": [[30, 20]], "group_id": 4},
         {"label": "left", "shape_type": "point", "points": [[30, 20]], "group_id": 9},
-    ]  # fmt: skip
+    ]
     source = read(tmp_path / "2", labelme_file("a.jpg", shapes))
     assert (source.task, source.keypoints) == ("pose", {"kpt_shape": [2, 3], "flip_idx": [1, 0]})
     assert rows(tmp_path, source.items[0])[0][5:] == pytest.approx([20 / 64, 20 / 48, 1, 30 / 64, 20 / 48, 2], abs=1e-6)
@@ -358,8 +416,14 @@ def test_csv_crowds_names_by_number_and_sides(tmp_path: Path) -> None:
     assert (source.names, boxes(tmp_path, source)["a"]) == (["dog"], [(0, 16, 12, 32, 24)])
     assert [code for code, *_ in found_codes(source)][:1] == ["object_crowd"]
     header = ["filename", "x", "y", "w", "h", "label", "split"]
-    text = table(header, [["a.jpg", 1, 2, 10, 20, "cat", "valid"], ["b.jpg", 1, 2, 10, "", "cat", "train"],
-                          ["gone.jpg", 1, 2, 3, 4, "cat", "train"]])  # fmt: skip
+    text = table(
+        header,
+        [
+            ["a.jpg", 1, 2, 10, 20, "cat", "valid"],
+            ["b.jpg", 1, 2, 10, "", "cat", "train"],
+            ["gone.jpg", 1, 2, 3, 4, "cat", "train"],
+        ],
+    )
     source = read(tmp_path / "sides", {"y.csv": text.encode("utf-16")})
     assert {item.name: item.split for item in source.items} == {"a.jpg": "val", "b.jpg": "train"}
     assert boxes(tmp_path, source) == {"a": [(0, 1, 2, 11, 22)], "b": []}
@@ -373,13 +437,27 @@ def test_csv_cells_with_corners(tmp_path: Path) -> None:
     assert codes(source) == ["class_of_all", "csv_form", "names_sorted"]
 
 
+def test_csv_cells_whose_boxes_name_their_class(tmp_path: Path) -> None:
+    cell = [
+        {"label": "dog", "xmin": 30, "ymin": 20, "xmax": 60, "ymax": 40},
+        {"class": "car", "left": 1, "top": 2, "width": 10, "height": 20},
+        {"category_name": "dog", "bbox": {"x": 5, "y": 6, "w": 7, "h": 8}},
+    ]
+    source = read(tmp_path, {"x.csv": table(["image", "annotations"], [["a.jpg", json.dumps(cell)]])})
+    assert source.names == ["car", "dog"]
+    assert boxes(tmp_path, source)["a"] == [(1, 30, 20, 60, 40), (0, 1, 2, 11, 22), (1, 5, 6, 12, 14)]
+
+
 def test_a_wrong_row_does_not_change_what_cells_mean(tmp_path: Path) -> None:
     cells = [f"[{x}, 20, {x + 20}, 40]" for x in range(20, 44)]
     text = table(["image", "bbox"], [["a.jpg", cell] for cell in [*cells, "[5, 5, 5, 5]"]])
     found = boxes(tmp_path, read(tmp_path, {"x.csv": text}))["a"]
     assert found[0] == (0, 20, 20, 40, 40)
-    inside = table(["image", "bbox"], [["a.jpg", f"[{n}, 2, {n + 1}, 3]"] for n in range(50, 60)] + [
-        ["b.jpg", "[40, 20, 60, 40]"], ["b.jpg", "[5, 5, 5, 5]"]])  # fmt: skip
+    inside = table(
+        ["image", "bbox"],
+        [["a.jpg", f"[{n}, 2, {n + 1}, 3]"] for n in range(50, 60)]
+        + [["b.jpg", "[40, 20, 60, 40]"], ["b.jpg", "[5, 5, 5, 5]"]],
+    )
     assert boxes(tmp_path / "in", read(tmp_path / "in", {"x.csv": inside}))["b"][0] == (0, 40, 20, 60, 40)
 
 
@@ -411,13 +489,31 @@ def test_csv_masks_of_kaggle(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("boxes.csv", "picture_number,polygon,kind\n1,POLYGON((1 1)),car\n"), ("x.json", '{"frames": [{"bbox": [1]}]}'),
-        ("north/a.json", '{"polygons": []}'), ("x.ndjson", '{"keypoints": [1]}\n'), ("x.xml", "<root><box/></root>"),
+        ("boxes.csv", "picture_number,polygon,kind\n1,POLYGON((1 1)),car\n"),
+        ("x.json", '{"frames": [{"bbox": [1]}]}'),
+        ("north/a.json", '{"polygons": []}'),
+        ("x.ndjson", '{"keypoints": [1]}\n'),
+        ("x.xml", "<root><box/></root>"),
+        ("bdd.json", '[{"name": "0.jpg", "labels": [{"category": "car", "box2d": {"x1": 1}}]}]'),
     ],
-)  # fmt: skip
+)
 def test_labels_of_an_unknown_kind_are_no_classification(tmp_path: Path, name: str, text: str) -> None:
     files = pictures(*(f"{folder}/{number}.jpg" for folder in ("north", "south") for number in range(3)))
     assert name in refusal(write(tmp_path, files | {name: text}))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("gt/gt.txt", "1,1,10,20,30,40,1,1,1\n2,1,12,20,30,40,1,1,1\n"),
+        ("wider_face_train_bbx_gt.txt", "img1/0.jpg\n1\n10 20 30 40 0 0 0\nimg1/1.jpg\n1\n1 2 30 40 0 0 0\n"),
+    ],
+)
+def test_one_text_of_all_boxes_is_named(tmp_path: Path, name: str, text: str) -> None:
+    files = pictures(*(f"img1/{number}.jpg" for number in range(3))) | {"README.txt": "3 photographs\nof 2024\n"}
+    words = refusal(write(tmp_path, files | {name: text}))
+    assert name in words
+    assert "README" not in words
 
 
 def test_a_table_of_other_things_hinders_no_classification(tmp_path: Path) -> None:
@@ -437,15 +533,39 @@ def test_cvat_project_of_videos(tmp_path: Path) -> None:
         f'<box frame="0" outside="0" xtl="{left}" ytl="1" xbr="40" ybr="30"/>'
         f'<box frame="1" outside="1" xtl="{left}" ytl="1" xbr="40" ybr="30"/></track>'
         for number, subset, left in ((7, "train", 1), (8, "val", 9))
-    )  # fmt: skip
+    )
     text = f"<annotations><version>1.1</version><meta><project><tasks>{tasks}</tasks></project></meta>{tracks}"
     names = [f"images/{subset}/frame_00000{n}.png" for subset in ("train", "val") for n in (0, 1)]
     source = read(tmp_path, {"annotations.xml": f"{text}</annotations>"}, *names)
     found = {item.image: (item.split, rows(tmp_path, item)) for item in source.items}
     assert {name: (split, len(own)) for name, (split, own) in found.items()} == {
-        names[0]: ("train", 1), names[1]: ("train", 0), names[2]: ("val", 1), names[3]: ("val", 0),
-    }  # fmt: skip
+        names[0]: ("train", 1),
+        names[1]: ("train", 0),
+        names[2]: ("val", 1),
+        names[3]: ("val", 0),
+    }
     assert found[names[2]][1][0][3] == pytest.approx(31 / 64)
     same = text.replace(">val<", ">train<").replace('"val"', '"train"')
-    assert "annotations.xml" in refusal(write(tmp_path / "same", pictures(*names) | {
-        "annotations.xml": f"{same}</annotations>"}))  # fmt: skip
+    assert "annotations.xml" in refusal(
+        write(tmp_path / "same", pictures(*names) | {"annotations.xml": f"{same}</annotations>"})
+    )
+
+
+def test_images_that_only_a_model_labelled_are_no_backgrounds(tmp_path: Path) -> None:
+    """Also where a person skipped them; those that a person left empty are."""
+    drawn = [{"type": "rectanglelabels", "value": {"x": 10, "y": 10, "width": 50, "height": 50}}]
+    drawn[0]["value"]["rectanglelabels"] = ["car"]  # type: ignore[index]
+    guess = [{"result": drawn}]
+    said: dict[str, dict[str, Any]] = {
+        "a": {"annotations": [{"result": drawn}], "predictions": guess},
+        "b": {"annotations": [], "predictions": guess},
+        "c": {"annotations": [{"result": [], "was_cancelled": True}], "predictions": guess},
+        "d": {"annotations": [{"result": []}], "predictions": guess},
+        "e": {"annotations": [], "predictions": []},
+    }
+    tasks = [{"id": 1, "data": {"image": f"{name}.jpg"}} | more for name, more in said.items()]
+    files = pictures(*(f"{name}.jpg" for name in said)) | {"p.json": json.dumps(tasks)}
+    source = taken(write(tmp_path, files))
+    assert [item.image for item in source.items] == ["a.jpg", "d.jpg", "e.jpg"]
+    [told] = [item for item in source.decisions if item["code"] == "predictions_left_out"]
+    assert told["data"]["count"] == 2

@@ -84,8 +84,10 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     source = taken(unpacked(tmp_path, FIXTURES / "datumaro-classes.zip"))
     assert (source.format, source.task, source.names) == ("folders", "classify", ["cat", "dog"])
     assert [(item.name, item.split, item.class_name) for item in source.items] == [
-        ("cat/a.jpg", "train", "cat"), ("dog/b.jpg", "train", "dog"), ("cat/c.jpg", "val", "cat"),
-    ]  # fmt: skip
+        ("cat/a.jpg", "train", "cat"),
+        ("dog/b.jpg", "train", "dog"),
+        ("cat/c.jpg", "val", "cat"),
+    ]
     assert codes(source) == ["task_folders"]
 
 

@@ -1,5 +1,7 @@
 """Boxes that are drawn, written as each tool writes them, and read: the same boxes under the same names."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,3 +47,11 @@ def test_boxes_come_back(tool: str, made: list[list[Box]]) -> None:
 
 def test_every_format_has_a_reader() -> None:
     assert set(READERS) == set(KEYS)
+
+
+def test_readers_are_loaded_when_they_are_needed() -> None:
+    """An import begins a second after its upload: most datasets need one reader of nineteen."""
+    code = "import sys, app.worker.programs.import_dataset; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "app.worker.formats.yolo" in loaded
+    assert not {"app.worker.formats.coco", "app.worker.formats.drafts", "pi_heif"}.intersection(loaded)

@@ -4,21 +4,28 @@ measured here (services/estimate does), and nothing is refused (create.py does).
 from typing import Any
 
 from app.models import Dataset
-from app.services.trainer.advise.check import check
+from app.services.trainer.advise.check import RunValues, Warned, check
 from app.services.trainer.advise.facts import facts_of
 from app.services.trainer.advise.presets import defaults
 from app.services.trainer.architectures import find
 
-__all__ = ["check_request", "defaults"]
+__all__ = ["Warned", "check_request", "defaults"]
 
 
-def check_request(row: dict[str, Any], dataset: Dataset) -> list[dict[str, Any]]:
+def check_request(row: dict[str, Any], dataset: Dataset) -> list[Warned]:
     """What is unusual about a training on this dataset.
 
     Args:
         row: its columns, with `learning_rate` None where the request has none.
     """
-    return check(row, version_of(row), facts_of(dataset))
+    values: RunValues = {
+        "epochs": row["epochs"],
+        "batch_size": row["batch_size"],
+        "img_size": row["img_size"],
+        "learning_rate": row.get("learning_rate"),
+        "params": row["params"],
+    }
+    return check(values, version_of(row), facts_of(dataset))
 
 
 def version_of(row: dict[str, Any]) -> str:

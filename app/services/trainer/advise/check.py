@@ -1,15 +1,15 @@
 """What is unusual about the values of a new training. Nothing here refuses; each entry says what may be changed."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
+from app.core.image_size import STRIDE, rounded
 from app.i18n import decimal
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts
 from app.services.trainer.advise.memory import LIMIT, SIZES, largest_batch, needed
-from app.services.trainer.advise.presets import CELL, STRIDE, rounded, size_for
-
-Warnings = Iterator[dict[str, Any]]
+from app.services.trainer.advise.presets import CELL, size_for
+from app.services.trainer.learning import iterations
 
 FEW_STEPS, MANY_EPOCHS = 100, 1000
 ENLARGED = 1.5  # times the pictures' own size
@@ -19,25 +19,53 @@ RATE_HIGH_ADAM = 0.005
 SLOW = 8.0  # times the work of nano: then a processor takes days
 
 
-def check(values: dict[str, Any], version: str, facts: Facts) -> list[dict[str, Any]]:
-    """{"field", "code", "message", "change": {"field", "value"} | None} of each thing that is unusual.
+class Change(TypedDict):
+    """What to set instead."""
+
+    field: str
+    value: Any
+
+
+class Warned(TypedDict):
+    """One thing that is unusual; `change` None: no value of the form mends it."""
+
+    field: str
+    code: str
+    message: str
+    change: Change | None
+
+
+class RunValues(TypedDict):
+    """What was chosen; `learning_rate` None: automatic."""
+
+    epochs: int
+    batch_size: int
+    img_size: int
+    learning_rate: float | None
+    params: dict[str, Any]
+
+
+Warnings = Iterator[Warned]
+
+
+def check(values: RunValues, version: str, facts: Facts) -> list[Warned]:
+    """Each thing that is unusual.
 
     Args:
-        values: `epochs`, `batch_size`, `img_size`, `learning_rate` (None: automatic), `params`.
         version: the size of the model, n to x; another one is not judged by its memory.
     """
-    found: list[dict[str, Any]] = []
+    found: list[Warned] = []
     for rule in (memory, batch, size, epochs, rate, model, data):
         found += rule(values, version, facts)
     return found
 
 
-def warning(field: str, code: str, change: Any = None, **data: Any) -> dict[str, Any]:
-    message = texts.warning(code, **data)
-    return {"field": field, "code": code, "message": message, "change": change and {"field": field, "value": change}}
+def warning(field: str, code: str, change: Any = None, **data: Any) -> Warned:
+    instead: Change | None = {"field": field, "value": change} if change else None
+    return {"field": field, "code": code, "message": texts.warning(code, **data), "change": instead}
 
 
-def memory(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
+def memory(values: RunValues, version: str, facts: Facts) -> Warnings:
     """The batch against the device's memory. A device that the user named is not judged: its memory is not known."""
     machine, chosen = facts.machine, values["params"].get("device", "auto")
     if version not in SIZES or chosen not in {"auto", machine.device}:
@@ -53,20 +81,28 @@ def memory(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
         else None
     )
     code = "batch_memory" if smaller else "memory"
-    yield warning("batch_size", code, smaller, batch=asked, needed=texts.gigabytes(wants),
-                  memory=texts.gigabytes(machine.memory), fits=smaller)  # fmt: skip
+    yield warning(
+        "batch_size",
+        code,
+        smaller,
+        batch=asked,
+        needed=texts.gigabytes(wants),
+        memory=texts.gigabytes(machine.memory),
+        fits=smaller,
+    )
 
 
-def batch(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+def batch(values: RunValues, _version: str, facts: Facts) -> Warnings:
     """One step an epoch is no training; batch normalisation needs a few pictures."""
     if 0 < facts.train < values["batch_size"]:
-        yield warning("batch_size", "batch_dataset", max(1, facts.train // 4), batch=values["batch_size"],
-                      images=facts.train)  # fmt: skip
+        yield warning(
+            "batch_size", "batch_dataset", max(1, facts.train // 4), batch=values["batch_size"], images=facts.train
+        )
     elif values["batch_size"] < 4 and facts.train >= 16:
         yield warning("batch_size", "batch_small", 4, batch=values["batch_size"])
 
 
-def size(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+def size(values: RunValues, _version: str, facts: Facts) -> Warnings:
     """The image size against its stride, the objects and the pictures."""
     asked = values["img_size"]
     if asked % STRIDE:
@@ -82,16 +118,16 @@ def size(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
         yield warning("img_size", "size_enlarged", native, size=asked, picture=sizes.picture)
 
 
-def epochs(values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+def epochs(values: RunValues, _version: str, facts: Facts) -> Warnings:
     """Too few steps to learn anything; so many epochs that early stopping is the plan."""
-    steps = max(1, -(-facts.train // values["batch_size"]))
+    steps = iterations(facts.train, values["batch_size"], values["params"])
     if values["epochs"] * steps < FEW_STEPS:
         yield warning("epochs", "epochs_few", -(-FEW_STEPS // steps), steps=values["epochs"] * steps)
     elif values["epochs"] > MANY_EPOCHS:
         yield warning("epochs", "epochs_many", None, epochs=values["epochs"])
 
 
-def rate(values: dict[str, Any], _version: str, _facts: Facts) -> Warnings:
+def rate(values: RunValues, _version: str, _facts: Facts) -> Warnings:
     """A rate beyond what the optimizer bears."""
     asked, name = values.get("learning_rate"), values["params"].get("optimizer", "auto")
     if asked is None:
@@ -101,7 +137,7 @@ def rate(values: dict[str, Any], _version: str, _facts: Facts) -> Warnings:
         yield warning("learning_rate", "rate_high", limit / 5, rate=decimal(asked), usual=decimal(limit / 5))
 
 
-def model(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
+def model(values: RunValues, version: str, facts: Facts) -> Warnings:
     """A large model on a processor, or for few pictures."""
     if version not in SIZES:
         return
@@ -113,7 +149,7 @@ def model(values: dict[str, Any], version: str, facts: Facts) -> Warnings:
         yield warning("model_version", "model_few", "s", images=facts.train)
 
 
-def data(_values: dict[str, Any], _version: str, facts: Facts) -> Warnings:
+def data(_values: RunValues, _version: str, facts: Facts) -> Warnings:
     """What no value of the form mends."""
     if facts.val < FEW_VAL:
         yield warning("dataset_id", "val_few" if facts.val else "val_none", None, images=facts.val)

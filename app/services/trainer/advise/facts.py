@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from flask import current_app
 
+from app.config import settings
 from app.models import Dataset
-from app.services.system import gpus
+from app.services.system.gpus import gpus
 
 PICTURES = 2_000  # that are looked at, with their objects, spread over the whole dataset
 SMALL_SHARE = 0.1  # a tenth of the objects may be smaller than the size that rules speak of
@@ -31,7 +31,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineFacts:
     """The device that a training would get: `cpu`, or the first GPU. `memory` in bytes, its own or the machine's."""
 
     device: str
@@ -54,13 +54,13 @@ class Facts:
     classes: list[str]
     boxes: dict[int, int] = field(default_factory=dict)  # labelled objects by class; empty: not counted
     sizes: Sizes | None = None
-    machine: Machine = field(default_factory=lambda: Machine("cpu", "", 8 * 2**30, 2))
+    machine: MachineFacts = field(default_factory=lambda: MachineFacts("cpu", "", 8 * 2**30, 2))
 
 
 def facts_of(dataset: Dataset) -> Facts:
     """Everything known of a dataset, and the machine now."""
     boxes = {int(number): count for number, count in dataset.report.get("boxes", {}).items()}
-    folder = Path(current_app.config["DATASETS_DIR"]) / str(dataset.id)
+    folder = settings().DATASETS_DIR / str(dataset.id)
     return Facts(
         task=dataset.task,
         train=dataset.train_images,
@@ -72,13 +72,13 @@ def facts_of(dataset: Dataset) -> Facts:
     )
 
 
-def machine() -> Machine:
+def machine() -> MachineFacts:
     """The first GPU; without one, the processor and what memory this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for gpu in gpus():
         if gpu["memory_total"]:
-            return Machine(str(gpu["index"]), gpu["name"] or "GPU", gpu["memory_total"], cores)
-    return Machine("cpu", "", psutil.virtual_memory().total, cores)
+            return MachineFacts(str(gpu["index"]), gpu["name"] or "GPU", gpu["memory_total"], cores)
+    return MachineFacts("cpu", "", psutil.virtual_memory().total, cores)
 
 
 def sizes_of(folder: Path, revision: int | None) -> Sizes | None:

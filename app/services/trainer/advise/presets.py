@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from app.core.image_size import rounded
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts, facts_of
 from app.services.trainer.advise.facts import as_shown as shown
@@ -12,7 +13,6 @@ from app.services.trainer.advise.memory import largest_batch
 from app.services.trainer.architectures import SUFFIXES
 from app.services.trainer.choose import CLASSIFY_SIZE
 
-STRIDE = 32  # sides are multiples of it: five halvings
 CELL = 8  # px: the finest grid of YOLOv8's head (P3); what is smaller shares its cell with the ground
 COMFORT = 1.5  # cells that a small object should cover
 SMALLEST, LARGEST = 320, 1280
@@ -22,7 +22,7 @@ GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
-class Wish:
+class PresetGoal:
     """A preset: how much learning is wanted (steps, as epochs within bounds), and how fine."""
 
     steps: int
@@ -32,16 +32,16 @@ class Wish:
 
 
 WISHES = {
-    "quick": Wish(steps=300, fewest=5, most=30, cells=1.0),
-    "balanced": Wish(steps=5_000, fewest=50, most=200, cells=COMFORT),
-    "best": Wish(steps=15_000, fewest=100, most=400, cells=2.0),
+    "quick": PresetGoal(steps=300, fewest=5, most=30, cells=1.0),
+    "balanced": PresetGoal(steps=5_000, fewest=50, most=200, cells=COMFORT),
+    "best": PresetGoal(steps=15_000, fewest=100, most=400, cells=2.0),
 }
 
 
 FROM_SCRATCH = {  # nothing is known yet: three times as much learning is needed
-    "quick": Wish(steps=900, fewest=15, most=90, cells=1.0),
-    "balanced": Wish(steps=15_000, fewest=100, most=300, cells=COMFORT),
-    "best": Wish(steps=45_000, fewest=200, most=600, cells=2.0),
+    "quick": PresetGoal(steps=900, fewest=15, most=90, cells=1.0),
+    "balanced": PresetGoal(steps=15_000, fewest=100, most=300, cells=COMFORT),
+    "best": PresetGoal(steps=45_000, fewest=200, most=600, cells=2.0),
 }
 HasWeights = Callable[[str], bool]  # whether a model (yolov8n-seg) starts from pretrained weights
 
@@ -71,11 +71,6 @@ def preset(name: str, facts: Facts, has_weights: HasWeights) -> dict[str, Any]:
     }
 
 
-def rounded(pixels: float) -> int:
-    """The next multiple of STRIDE."""
-    return max(STRIDE, math.ceil(pixels / STRIDE) * STRIDE)
-
-
 def size_for(facts: Facts, cells: float) -> int | None:
     """The image size at which all but a tenth of the objects cover so many cells; None where nobody knows."""
     if facts.sizes is None or not facts.sizes.small:
@@ -83,7 +78,7 @@ def size_for(facts: Facts, cells: float) -> int | None:
     return rounded(cells * CELL / facts.sizes.small)
 
 
-def img_size(name: str, wish: Wish, facts: Facts) -> tuple[int, str]:
+def img_size(name: str, wish: PresetGoal, facts: Facts) -> tuple[int, str]:
     """As large as the small objects need, not larger than the pictures are."""
     if facts.task == "classify":
         return CLASSIFY_SIZE, texts.reason("size_classify")
@@ -116,8 +111,12 @@ def model(name: str, facts: Facts) -> tuple[str, str]:
         version = (
             "s" if memory < 6 else "m" if memory < 14 or few else "l" if memory < 30 or facts.train < 5000 else "x"
         )
-    return version, texts.reason("model_few" if few and memory >= 14 else "model_gpu", gpu=machine.name,
-                                 memory=texts.gigabytes(machine.memory), images=facts.train)  # fmt: skip
+    return version, texts.reason(
+        "model_few" if few and memory >= 14 else "model_gpu",
+        gpu=machine.name,
+        memory=texts.gigabytes(machine.memory),
+        images=facts.train,
+    )
 
 
 def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
@@ -133,7 +132,7 @@ def batch_size(version: str, size: int, facts: Facts) -> tuple[int, str]:
     return fits, texts.reason("batch_memory", batch=fits, memory=texts.gigabytes(machine.memory))
 
 
-def epoch_count(wish: Wish, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
+def epoch_count(wish: PresetGoal, batch: int, facts: Facts, scratch: bool = False) -> tuple[int, str]:
     """So many epochs that the model takes the wished number of steps, within bounds."""
     steps = max(1, -(-facts.train // batch))
     epochs = min(wish.most, max(wish.fewest, round(wish.steps / steps / 5) * 5))

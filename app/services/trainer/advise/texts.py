@@ -31,10 +31,8 @@ REASONS = {
     "size_small_objects": _l(
         "One in ten objects is small: about %(side)s px wide at %(size)s px. The finest grid cell has 8 px."
     ),
-    "model_cpu": _l("No GPU available. On a CPU, the smallest model trains in hours instead of days."),
-    "model_cpu_best": _l(
-        "Without a GPU, a larger model would take days. Three times the compute of the nano model is a sensible limit."
-    ),
+    "model_cpu": _l("No GPU available. On a CPU, only the smallest model trains in reasonable time."),
+    "model_cpu_best": _l("Three times the compute of the nano model: without a GPU, a larger model would be too slow."),
     "model_quick": _l("The smallest model trains fastest."),
     "model_gpu": _ln(
         "For %(images)s training image on %(gpu)s with %(memory)s GB.",
@@ -69,36 +67,48 @@ WARNINGS = {
         "A batch size of %(batch)s needs about %(needed)s GB at this image size; the device has %(memory)s GB. "
         "%(fits)s should fit."
     ),
-    "memory": _l(
-        "The run needs about %(needed)s GB; the device has %(memory)s GB. Use a smaller model or image size."
+    "memory": _l("The run needs about %(needed)s GB; the device has %(memory)s GB. Use a smaller model or image size."),
+    "batch_dataset": _ln(
+        "The batch size (%(batch)s) is larger than the training set (%(images)s image).",
+        "The batch size (%(batch)s) is larger than the training set (%(images)s images).",
+        "images",
     ),
-    "batch_dataset": _ln("The batch size (%(batch)s) is larger than the training set (%(images)s image).",
-                        "The batch size (%(batch)s) is larger than the training set (%(images)s images).", "images"),
     "batch_small": _l("With a batch size of %(batch)s, batch normalization is unstable. Use 4 or more."),
     "size_stride": _l("%(size)s isn't a multiple of 32. %(rounded)s is used instead."),
     "size_objects": _l(
-        "At %(size)s px, one in ten objects is under %(side)s px wide and can hardly be detected. Use %(better)s "
-        "px."
+        "At %(size)s px, one in ten objects is under %(side)s px wide and can hardly be detected. Use %(better)s px."
     ),
     "size_enlarged": _l(
         "Most images have %(picture)s px. At %(size)s px, images are enlarged: training is slower without better "
         "results."
     ),
-    "epochs_few": _ln("%(steps)s iteration in total is too few to learn much.",
-                     "%(steps)s iterations in total are too few to learn much.", "steps"),
-    "epochs_many": _ln("A run of %(epochs)s epoch is long. Early stopping (patience) ends the run when results no "
-                      "longer improve.",
-                      "A run of %(epochs)s epochs is long. Early stopping (patience) ends the run when results no "
-                      "longer improve.", "epochs"),
+    "epochs_few": _ln(
+        "%(steps)s iteration in total is too few to learn much.",
+        "%(steps)s iterations in total are too few to learn much.",
+        "steps",
+    ),
+    "epochs_many": _ln(
+        "A run of %(epochs)s epoch is long. Early stopping (patience) ends the run when results no longer improve.",
+        "A run of %(epochs)s epochs is long. Early stopping (patience) ends the run when results no longer improve.",
+        "epochs",
+    ),
     "rate_high": _l("With a learning rate of %(rate)s, most runs diverge. Leave the field empty or try %(usual)s."),
-    "model_slow": _l("%(model)s needs %(times)s times the compute of the nano model. On a CPU, that takes days."),
-    "model_few": _ln("Only %(images)s training image: such a large model would overfit.",
-                    "Only %(images)s training images: such a large model would overfit.", "images"),
-    "val_few": _ln("Only %(images)s validation image: metrics will fluctuate from epoch to epoch.",
-                  "Only %(images)s validation images: metrics will fluctuate from epoch to epoch.", "images"),
+    "model_slow": _l(
+        "%(model)s needs %(times)s times the compute of the nano model. On a CPU, it trains that much more slowly."
+    ),
+    "model_few": _ln(
+        "Only %(images)s training image: such a large model would overfit.",
+        "Only %(images)s training images: such a large model would overfit.",
+        "images",
+    ),
+    "val_few": _ln(
+        "Only %(images)s validation image: metrics will fluctuate from epoch to epoch.",
+        "Only %(images)s validation images: metrics will fluctuate from epoch to epoch.",
+        "images",
+    ),
     "val_none": _l("The dataset has no validation set, so the metrics say nothing about new images."),
     "classes_rare": _l("Classes with too few objects (fewer than %(few)s): %(names)s. Their results will be poor."),
-}  # fmt: skip
+}
 
 
 def preset(name: str) -> tuple[str, str]:

@@ -47,9 +47,23 @@ EXCLUDED = {
     "dlog": DEPTH,
     "dgrad": DEPTH,
     "dlam": DEPTH,
-    **dict.fromkeys(("vid_stride", "stream_buffer", "visualize", "augment", "agnostic_nms", "retina_masks", "embed",
-                     "dnn", "nms"), PREDICT),
-    **dict.fromkeys(("show", "save_frames", "save_txt", "save_conf", "save_crop", "show_labels", "show_conf",
-                     "show_boxes", "line_width"), SHOW),
+    **dict.fromkeys(
+        ("vid_stride", "stream_buffer", "visualize", "augment", "agnostic_nms", "retina_masks", "embed", "dnn", "nms"),
+        PREDICT,
+    ),
+    **dict.fromkeys(
+        (
+            "show",
+            "save_frames",
+            "save_txt",
+            "save_conf",
+            "save_crop",
+            "show_labels",
+            "show_conf",
+            "show_boxes",
+            "line_width",
+        ),
+        SHOW,
+    ),
     **dict.fromkeys(("format", "optimize", "dynamic", "simplify", "opset", "workspace"), EXPORT),
-}  # fmt: skip
+}

@@ -7,11 +7,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.tasks import TASKS
 from app.i18n import decimal
 from app.texts import task_names
 
-TASKS = ("detect", "segment", "pose", "obb", "classify")
-BOXES = TASKS[:4]  # labels with places in the image
 OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSProp")
 
 

@@ -1,26 +1,29 @@
 """What a verdict is made of: rows of the training, its dataset and its epochs, and the evaluation's file."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+from app.config import settings
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric
+from app.services.datasets.index import DamagedIndex, Index
 from app.services.trainer import present
-from app.services.trainer.advice import recorded, said
+from app.services.trainer.advice import advice_given, recorded
 from app.services.trainer.documents import document
 from app.services.trainer.schedules import dataset_of, schedule_of
-from app.services.trainer.verdict.judge import Facts
-from app.services.trainer.waiting import allowed
+from app.services.trainer.verdict.judge import RunFacts
+from app.services.trainer.waiting import allowed_actions
 
 METRICS = ("epoch", "map50", "map95", "precision", "recall", "parts", "classes", "timestamp")
 
 
-def facts_of(row: Training, folder: Path) -> Facts:
+def facts_of(row: Training, folder: Path) -> RunFacts:
     """Everything that is known of a training that has ended; `folder` is its own."""
     data = dataset_of(row)
     best = best_epoch(row.id)
     last = row.current_epoch
-    return Facts(
+    return RunFacts(
         task=row.task,
         status=str(row.status),
         names=list(data.classes),
@@ -32,11 +35,22 @@ def facts_of(row: Training, folder: Path) -> Facts:
         val_images=data.val_images,
         weights=present.weights(folder) is not None,
         evaluation=fitting(folder / "evaluation" / "evaluation.json", best),
-        objects={int(number): count for number, count in (data.report.get("boxes") or {}).items()},
-        advice=frozenset(said(row.id)),
-        actions=frozenset(allowed(row, present.resumable_epochs(folder))),
+        objects=training_objects(row),
+        advice=frozenset(advice_given(row.id)),
+        actions=frozenset(allowed_actions(row, present.resumable_epochs(folder))),
         error_kind=row.error_kind,
+        uploaded=row.is_uploaded,
     )
+
+
+def training_objects(row: Training) -> dict[int, int]:
+    """Objects in the training set by class, as the statistics of its version count them; empty: not counted."""
+    path = settings().DATASETS_DIR / str(row.dataset_id)
+    try:
+        with Index(path / "revisions" / str(row.revision or 1) / "index.sqlite") as index:
+            return {item["class"]: item["objects"].get("train", 0) for item in index.statistics()["classes"]}
+    except (OSError, sqlite3.Error, DamagedIndex, KeyError):  # of another version, or gone: the verdict does without
+        return {}
 
 
 def best_epoch(training_id: int) -> dict[str, Any] | None:

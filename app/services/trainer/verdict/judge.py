@@ -7,6 +7,7 @@ from typing import Any
 
 from app.services.trainer.learning import ENOUGH, Schedule, why_nothing
 from app.services.trainer.levels import LEVELS, level_of, main_metric, main_value, margin_of
+from app.services.trainer.thresholds import worth
 
 Data = dict[str, Any]
 Step = tuple[str, str, Data]  # code of its sentence, what to do (see ACTIONS in schemas/verdict.py), data
@@ -17,18 +18,20 @@ MOST_EPOCHS = 300  # that are proposed at once
 LATE = 0.9  # share of the run from which on the best epoch says that it was still getting better
 CONFUSED = 0.1  # of a class's objects taken for one other class: its labels may not follow one rule
 OF_CLASSES = {"few_iterations": "few_classify", "labels": "labels_classify"}  # causes that speak of classes, not boxes
+WRONG = {"labels", "labels_classify", "learning_rate"}  # causes that more of the same would not mend
 GAP = 0.15  # AP50: a class this far below the mean is named as the next thing to work on
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """A training that has ended.
 
     Attributes:
         names: of the classes. best: the best epoch, with the fields of table training_metric; None: no epoch is whole.
         epochs: the newest ones up to the end, oldest first. evaluation: as the evaluation's file, where there is one.
         planned, done: epochs. objects: in the training set by class; empty: not counted. advice: codes that the coach
-        gave. weights: there is a file of them. actions: what may be done with the training now.
+        gave. weights: there is a file of them. actions: what may be done with the training now. uploaded: its weights
+        were trained elsewhere.
     """
 
     task: str
@@ -46,12 +49,13 @@ class Facts:
     advice: frozenset[str] = frozenset()
     actions: frozenset[str] = frozenset()
     error_kind: str | None = None
+    uploaded: bool = False
 
     def name(self, index: int) -> str:
         return self.names[index] if index < len(self.names) else str(index)
 
 
-def judge(facts: Facts) -> Data:
+def judge(facts: RunFacts) -> Data:
     """The verdict: level, metric, use, weakest, confusion, certainty, cause and next, each with its data."""
     value = main_value(facts.task, facts.best)
     level = level_of(facts.task, value, len(facts.names))
@@ -68,28 +72,34 @@ def judge(facts: Facts) -> Data:
         "confusion": confusion,
         "certainty": certainty,
         "cause": cause,
-        "confidence": ((facts.evaluation or {}).get("best") or {}).get("confidence") if level != "nothing" else None,
+        "confidence": confidence_of(facts, level),
         "next": next_of(facts, level, cause, weakest, confusion, certainty),
     }
 
 
-def metric_of(facts: Facts, value: float | None) -> Data | None:
+def confidence_of(facts: RunFacts, level: str | None) -> float | None:
+    """The threshold to use the model with; None where it detects next to nothing."""
+    best = (facts.evaluation or {}).get("best")
+    return best["confidence"] if best and level != "nothing" and worth(best) else None
+
+
+def metric_of(facts: RunFacts, value: float | None) -> Data | None:
     if value is None or facts.best is None:
         return None
     return {"name": main_metric(facts.task), "value": value, "epoch": facts.best["epoch"]}
 
 
-def use_of(facts: Facts, level: str | None) -> str:
+def use_of(facts: RunFacts, level: str | None) -> str:
     """What the model is good for, as the code of its sentence."""
     if level is None:
-        return "no_weights" if not facts.weights else "not_measured"
+        return "no_weights" if not facts.weights else "uploaded" if facts.uploaded else "not_measured"
     if facts.task == "classify" or level in {"nothing", "low", "fair"}:
         return f"{'classify' if facts.task == 'classify' else 'detect'}_{level}"
     exact = (facts.best or {}).get("map95")
     return "detect_good" if exact is not None and exact >= LEVELS[facts.task]["map95"][0] else "detect_rough"
 
 
-def cause_of(facts: Facts, level: str | None) -> Data | None:
+def cause_of(facts: RunFacts, level: str | None) -> Data | None:
     """Why it learned next to nothing."""
     if level not in ({"nothing"} if facts.task == "classify" else {"nothing", "low"}):
         return None
@@ -101,7 +111,7 @@ def cause_of(facts: Facts, level: str | None) -> Data | None:
     return {"code": found[0], "data": found[1]} if found else None
 
 
-def weakest_of(facts: Facts) -> Data | None:
+def weakest_of(facts: RunFacts) -> Data | None:
     """The class with the lowest AP50, or the lowest recall of a classification; None of one class alone."""
     key = "recall" if facts.task == "classify" else "ap50"
     rows = [row for row in (facts.best or {}).get("classes") or [] if row.get(key) is not None and row.get("instances")]
@@ -118,7 +128,7 @@ def weakest_of(facts: Facts) -> Data | None:
     }
 
 
-def confusion_of(facts: Facts) -> Data | None:
+def confusion_of(facts: RunFacts) -> Data | None:
     """The commonest error: a class taken for another, missed objects of a class, or false positives of a class.
 
     None without an evaluation; `kind` "none" where there is no error.
@@ -146,7 +156,7 @@ def confusion_of(facts: Facts) -> Data | None:
     }
 
 
-def certainty_of(facts: Facts, value: float | None) -> Data | None:
+def certainty_of(facts: RunFacts, value: float | None) -> Data | None:
     """How many objects (images of a classification) it was measured on, and what that means for the main metric."""
     if value is None:
         return None
@@ -159,11 +169,11 @@ def certainty_of(facts: Facts, value: float | None) -> Data | None:
 
 
 def next_of(
-    facts: Facts, level: str | None, cause: Data | None, weakest: Data | None, confusion: Data | None, certainty: Any
+    facts: RunFacts, level: str | None, cause: Data | None, weakest: Data | None, confusion: Data | None, certainty: Any
 ) -> list[Data]:
     """What to do now, the most useful step first; two at most."""
     steps = [*failed(facts), *unmeasured(facts, level), *from_cause(facts, cause)]
-    if level in {"low", "fair", "good"}:
+    if level in {"low", "fair", "good"} and (cause is None or cause["code"] not in WRONG):
         steps += [*improving(facts, level, weakest, confusion, certainty)]
     first: dict[str, Data] = {}
     for code, action, data in steps:
@@ -171,7 +181,7 @@ def next_of(
     return list(first.values())[:2]
 
 
-def failed(facts: Facts) -> list[Step]:
+def failed(facts: RunFacts) -> list[Step]:
     """What helps a run that failed, by the kind of its failure."""
     if facts.status != "failed":
         return []
@@ -180,23 +190,31 @@ def failed(facts: Facts) -> list[Step]:
             return [("see_issues", "issues", {})]
         case "out_of_memory":
             return [("smaller", "clone", {})]
+        case "memory_limit":
+            return [("raise_memory_limit", "retry", {})]
+        case "memory_start":
+            return [("free_memory", "retry", {})]
         case "disk_full":
             return [("free_disk", "system", {})]
         case "weights":
             return [("other_weights", "clone", {})]
+        case "files_missing":
+            return [("restore_files", "retry", {})]
     if "resume" in facts.actions:
         return [("resume", "resume", {})]
     return [("read_log", "log", {}), ("retry", "retry", {})]
 
 
-def unmeasured(facts: Facts, level: str | None) -> list[Step]:
-    """Stopped before there was anything to measure."""
+def unmeasured(facts: RunFacts, level: str | None) -> list[Step]:
+    """Stopped before there was anything to measure, or trained elsewhere."""
     if level is not None or facts.status == "failed":
         return []
+    if facts.uploaded:
+        return [("evaluate", "evaluations", {}), ("try_it", "test", {})]
     return [("resume", "resume", {})] if "resume" in facts.actions else [("again", "clone", {})]
 
 
-def from_cause(facts: Facts, cause: Data | None) -> list[Step]:
+def from_cause(facts: RunFacts, cause: Data | None) -> list[Step]:
     match cause and cause["code"]:
         case "few_iterations" | "few_classify" | "still_falling":
             return [more_epochs(facts), ("pretrained", "clone", {})] if facts.schedule.scratch else [more_epochs(facts)]
@@ -209,7 +227,7 @@ def from_cause(facts: Facts, cause: Data | None) -> list[Step]:
     return []
 
 
-def more_epochs(facts: Facts) -> Step:
+def more_epochs(facts: RunFacts) -> Step:
     """Enough of them, in this run where that is possible."""
     wanted = -(-ENOUGH * facts.schedule.few // max(1, facts.schedule.iterations))
     more = max(1, min(max(wanted - facts.done, facts.done // 2), MOST_EPOCHS))
@@ -221,7 +239,7 @@ def more_epochs(facts: Facts) -> Step:
 
 
 def improving(
-    facts: Facts, level: str, weakest: Data | None, confusion: Data | None, certainty: Data | None
+    facts: RunFacts, level: str, weakest: Data | None, confusion: Data | None, certainty: Data | None
 ) -> list[Step]:
     """What makes a model that detects something better; a good one is tried and used."""
     steps: list[Step] = [("try_it", "test", {})] if level == "good" and facts.weights else []
@@ -241,7 +259,7 @@ def improving(
     return steps
 
 
-def still_rising(facts: Facts) -> bool:
+def still_rising(facts: RunFacts) -> bool:
     """The best epoch is among the last, or the run was ended before its plan."""
     best = (facts.best or {}).get("epoch") or 0
     return (
@@ -249,7 +267,7 @@ def still_rising(facts: Facts) -> bool:
     )
 
 
-def weak_class(facts: Facts, weakest: Data | None) -> list[Step]:
+def weak_class(facts: RunFacts, weakest: Data | None) -> list[Step]:
     """The weakest class, where it is far below the mean."""
     value = main_value(facts.task, facts.best)
     if weakest is None or value is None or weakest["value"] > value - GAP:

@@ -1,11 +1,14 @@
 """The sentences of a verdict, in the reader's language. Each is made here and nowhere else."""
 
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from flask_babel import format_decimal, ngettext
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+
+from app.i18n import ngettext
 
 Data = dict[str, Any]
 
@@ -17,6 +20,7 @@ TITLES = {
     "low": _l("Weak model"),
     "no_weights": _l("No model"),
     "not_measured": _l("Model without metrics"),
+    "uploaded": _l("Model without metrics"),
     "detect_nothing": _l("The model detects nothing"),
     "classify_nothing": _l("The model is no better than guessing"),
 }
@@ -36,17 +40,22 @@ USES = {
     "classify_nothing": _l("Not usable: the model finds the right class no more often than chance."),
     "no_weights": _l("The run ended before its first epoch was done: there are no weights."),
     "not_measured": _l("The run has weights, but no validation of them was recorded."),
+    "uploaded": _l("The model was trained elsewhere and hasn't been evaluated as part of a run here."),
 }
 
 STEPS = {
     "see_issues": _l("Open the issues of the dataset and correct the errors."),
     "smaller": _l("Clone the run with a smaller batch size, image size or model."),
+    "raise_memory_limit": _l("Increase TRAINING_MEMORY_LIMIT, restart the server, then retry the run."),
+    "free_memory": _l("Close other programs on the server, then retry the run."),
     "free_disk": _l("Free disk space, then retry the run."),
     "other_weights": _l("Clone the run with other initial weights, or from scratch."),
+    "restore_files": _l("Restore the dataset's files on the server, then retry the run."),
     "resume": _l("Resume the run from its last checkpoint."),
     "read_log": _l("Read the log to find the reason."),
     "retry": _l("Retry the run."),
     "again": _l("Clone the run and let it complete at least one epoch."),
+    "evaluate": _l("Evaluate the model on the images of a dataset."),
     "pretrained": _l("Or use pretrained weights: they need far fewer epochs and images than training from scratch."),
     "check_labels": _l("Look at the labels in the images of the dataset: does each box enclose its object?"),
     "check_folders": _l("Check the images of each class: are they in the right folder?"),
@@ -80,14 +89,18 @@ def written(verdict: Data) -> Data:
 
 
 def metric(part: Data, _verdict: Data) -> str:
-    return _("%(metric)s %(value)s in the best epoch (%(epoch)s).", metric=METRICS[part["name"]],
-             value=three(part["value"]), epoch=part["epoch"])  # fmt: skip
+    return _(
+        "%(metric)s %(value)s in the best epoch (%(epoch)s).",
+        metric=METRICS[part["name"]],
+        value=three(part["value"]),
+        epoch=part["epoch"],
+    )
 
 
 def weakest(part: Data, _verdict: Data) -> str:
     return ngettext(
-        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)d validation object).",
-        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)d validation objects).",
+        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)s validation object).",
+        "Weakest class: “%(name)s” (%(metric)s %(value)s, %(num)s validation objects).",
         part["objects"],
         name=part["name"],
         metric=METRICS[part["metric"]],
@@ -133,15 +146,19 @@ def certainty(part: Data, verdict: Data) -> str:
     """The number of objects; that of a classification is the number of its images."""
     name = str(METRICS[verdict["metric"]["name"]])
     if not part["objects"] or part["margin"] is None:
-        return _("The number of validation objects was not recorded: how sure the metrics are is unknown.")
+        return _("The number of validation objects was not recorded, so the uncertainty of the metrics is unknown.")
     margin = three(part["margin"], "0.00")
     if verdict["metric"]["name"] == "top1":
-        return ngettext("Based on %(num)d image. %(metric)s may vary by ±%(margin)s.",
-                        "Based on %(num)d images. %(metric)s may vary by ±%(margin)s.",
-                        part["objects"], metric=name, margin=margin)  # fmt: skip
+        return ngettext(
+            "Based on %(num)s image. %(metric)s may vary by ±%(margin)s.",
+            "Based on %(num)s images. %(metric)s may vary by ±%(margin)s.",
+            part["objects"],
+            metric=name,
+            margin=margin,
+        )
     return ngettext(
-        "Based on %(num)d object in the validation images. %(metric)s may vary by ±%(margin)s.",
-        "Based on %(num)d objects in the validation images. %(metric)s may vary by ±%(margin)s.",
+        "Based on %(num)s object in the validation images. %(metric)s may vary by ±%(margin)s.",
+        "Based on %(num)s objects in the validation images. %(metric)s may vary by ±%(margin)s.",
         part["objects"],
         metric=name,
         margin=margin,
@@ -173,10 +190,10 @@ def cause(part: Data, _verdict: Data) -> str:
         )
     if part["code"] == "labels":
         return ngettext(
-            "The training loss no longer falls after %(total)s iteration, and still nothing is detected: the labels "
-            "probably don't match the images.",
-            "The training loss no longer falls after %(total)s iterations, and still nothing is detected: the labels "
-            "probably don't match the images.",
+            "The training loss no longer falls after %(total)s iteration, and still almost nothing is detected: the "
+            "labels probably don't match the images.",
+            "The training loss no longer falls after %(total)s iterations, and still almost nothing is detected: the "
+            "labels probably don't match the images.",
             count,
             total=total,
         )
@@ -211,21 +228,24 @@ def step(item: Data) -> str:
     data = item["data"]
     match item["code"]:
         case "add_epochs":
-            return ngettext("Add %(num)d epoch to the run.", "Add %(num)d epochs to the run.", data["epochs"])
+            return ngettext("Add %(num)s epoch to the run.", "Add %(num)s epochs to the run.", data["epochs"])
         case "resume_rest":
-            return ngettext("Resume the run for the remaining epoch.",
-                            "Resume the run for the remaining %(num)d epochs.", data["epochs"])  # fmt: skip
+            return ngettext(
+                "Resume the run for the remaining epoch.",
+                "Resume the run for the remaining %(num)s epochs.",
+                data["epochs"],
+            )
         case "train_longer":
-            return ngettext("Clone the run with %(num)d epoch.", "Clone the run with %(num)d epochs.", data["epochs"])
+            return ngettext("Clone the run with %(num)s epoch.", "Clone the run with %(num)s epochs.", data["epochs"])
         case "more_validation":
             return ngettext(
-                "Add validation images: with %(num)d object the metrics are not reliable.",
-                "Add validation images: with %(num)d objects the metrics are not reliable.",
+                "Add validation images: with %(num)s object the metrics are not reliable.",
+                "Add validation images: with %(num)s objects the metrics are not reliable.",
                 data["objects"],
             )
     return str(STEPS[item["code"]]) % data
 
 
 def three(value: float, form: str = "0.000") -> str:
-    """As the metric cards write it."""
-    return format_decimal(value, format=form)
+    """As the metric cards write it: a half is rounded up, as browsers do, not to the even digit."""
+    return format_decimal(Decimal(repr(value)).quantize(Decimal(form), ROUND_HALF_UP), format=form)

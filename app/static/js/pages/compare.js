@@ -1,83 +1,97 @@
-/* Trainings side by side. The address holds everything, so that it can be shared:
-   ?ids=3,5,8&axis=time&charts=map50,loss&all=1&smooth=0.6 */
-import { get } from "../api.js";
-import { $, blank, failure, h, icon, longName, put, skeleton, toast } from "../dom.js";
-import { doubt, settings, settingsTable, valueTable } from "../differences.js";
-import { percent } from "../format.js";
-import { t, tn } from "../i18n.js";
-import { Overlay, colourOf, isDashed } from "../overlay.js";
-import { pickRuns } from "../run_picker.js";
-import { MOST as MOST_SMOOTH, smoothing } from "../smoothing.js";
-import { trainingBadge } from "../status.js";
-import { room } from "../trainings.js";
+/* Trainings side by side. */
+import { get } from "../lib/api.js";
+import { $, $$, blank, failure, h, icon, longName, put, skeleton, toast } from "../lib/dom.js";
+import { doubt, settings, settingsTable, valueTable } from "../trainings/differences.js";
+import { percent } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+import { Overlay, colourOf, isDashed } from "../charts/overlay.js";
+import { CHARTS } from "../trainings/compared.js";
+import { MOST, parse, query } from "../trainings/comparison_address.js";
+import { pickRuns } from "../trainings/run_picker.js";
+import { smoothing } from "../charts/smoothing.js";
+import { trainingBadge } from "../ui/status.js";
+import { room } from "../trainings/current.js";
 
-const MOST = 10;
 const AGAIN_MS = 3000; // a running training draws its next point not sooner
-const CHARTS = [
-  { key: "map50", title: "mAP50", min: 0, max: 1 },
-  { key: "map95", title: "mAP50-95", min: 0, max: 1 },
-  { key: "loss", title: t("Training loss") },
-  { key: "val_loss", title: t("Validation loss") },
-  { key: "precision", title: t("Precision"), min: 0, max: 1 },
-  { key: "recall", title: t("Recall"), min: 0, max: 1 },
-  { key: "learning_rate", title: t("Learning rate"), min: 0 },
-  { key: "seconds", title: t("Seconds per epoch"), min: 0 },
-];
-const USUAL = ["map50", "map95", "loss", "val_loss"];
 const overlays = new Map(); // metric → Overlay
-let state = read();
+let state = parse(window.location.search);
 let runs = [];
 let answer = null;
-let places = []; // ids by colour: a run keeps its colour when another one goes
-
-function read() {
-  const query = new URLSearchParams(window.location.search);
-  const ids = (query.get("ids") || "").split(",").map(Number).filter((id) => Number.isSafeInteger(id) && id > 0);
-  const charts = (query.get("charts") || "").split(",").filter((key) => CHARTS.some((chart) => chart.key === key));
-  const smooth = Number(query.get("smooth"));
-  return { ids: [...new Set(ids)].slice(0, MOST), axis: query.get("axis") === "time" ? "time" : "epoch", charts: charts.length ? charts : USUAL, all: query.get("all") === "1", smooth: smooth > 0 && smooth <= MOST_SMOOTH ? smooth : 0 };
-}
+let slots = []; // ids by colour: a run keeps its colour when another one goes
 
 function write(change, replace = false) {
   state = { ...state, ...change };
-  const query = [["ids", state.ids.join(",")], state.axis === "time" && ["axis", "time"], String(state.charts) !== String(USUAL) && ["charts", state.charts.join(",")], state.all && ["all", "1"], state.smooth && ["smooth", state.smooth]].filter((pair) => pair && pair[1]);
-  const text = query.map(([name, value]) => `${name}=${value}`).join("&");
-  window.history[replace ? "replaceState" : "pushState"](null, "", text ? `?${text}` : window.location.pathname);
+  window.history[replace ? "replaceState" : "pushState"](null, "", query(state) || window.location.pathname);
 }
 
-const swatch = (run) => h("span", { class: `key-line ${isDashed(run.place) ? "is-dashed" : ""}`, style: { color: `var(${colourOf(run.place)})` }, "aria-hidden": "true" });
+const swatch = (run) =>
+  h("span", {
+    class: `key-line ${isDashed(run.slot) ? "is-dashed" : ""}`,
+    style: { color: `var(${colourOf(run.slot)})` },
+    "aria-hidden": "true",
+  });
 
 async function load() {
-  const place = $("[data-failure]");
+  const container = $("[data-failure]");
   $("[data-none]").hidden = state.ids.length > 0;
   $("[data-comparison]").hidden = !state.ids.length;
   showTools();
-  if (!state.ids.length) { put($("[data-none]"), none()); runs = []; showRuns(); return; }
+  if (!state.ids.length) {
+    put($("[data-none]"), none());
+    runs = [];
+    showRuns();
+    return;
+  }
   try {
     answer = await get("/api/trainings/compare", { ids: state.ids.join(",") });
-    put(place);
+    put(container);
     show();
   } catch (error) {
     $("[data-comparison]").hidden = !answer;
-    put(place, failure(error, () => { put(place, skeleton(2)); load(); }));
+    put(
+      container,
+      failure(error, () => {
+        put(container, skeleton(2));
+        load();
+      }),
+    );
   }
 }
 
-const none = () => blank({
-  symbol: "layers", title: t("Compare runs"),
-  text: tn("Choose up to {n} run. Compare curves, best values and settings side by side.", "Choose up to {n} runs. Compare curves, best values and settings side by side.", MOST),
-  actions: [h("button", { class: "btn btn-primary", type: "button", onclick: add }, icon("plus-lg"), " ", t("Choose runs"))],
-});
+const none = () =>
+  blank({
+    symbol: "layers",
+    title: t("Compare runs"),
+    text: tn(
+      "Choose up to {n} run. Compare curves, best values and settings side by side.",
+      "Choose up to {n} runs. Compare curves, best values and settings side by side.",
+      MOST,
+    ),
+    actions: [
+      h("button", { class: "btn btn-primary", type: "button", onclick: add }, icon("plus-lg"), " ", t("Choose runs")),
+    ],
+  });
 
 function show() {
-  const { trainings, curves, defaults, missing } = answer;
+  const { trainings, curves, missing } = answer;
   if (missing.length) {
     toast(tn("{n} run no longer exists.", "{n} runs no longer exist.", missing.length));
     write({ ids: state.ids.filter((id) => !missing.includes(id)) }, true);
   }
-  places = places.map((id) => (state.ids.includes(id) ? id : null));
-  for (const { id } of trainings) if (!places.includes(id)) { const free = places.indexOf(null); if (free < 0) places.push(id); else places[free] = id; }
-  runs = trainings.map((training, index) => ({ id: training.id, name: training.name, training, curves: curves[index], place: places.indexOf(training.id) }));
+  slots = slots.map((id) => (state.ids.includes(id) ? id : null));
+  for (const { id } of trainings)
+    if (!slots.includes(id)) {
+      const free = slots.indexOf(null);
+      if (free < 0) slots.push(id);
+      else slots[free] = id;
+    }
+  runs = trainings.map((training, index) => ({
+    id: training.id,
+    name: training.name,
+    training,
+    curves: curves[index],
+    slot: slots.indexOf(training.id),
+  }));
   showRuns();
   showCharts();
   showDoubt();
@@ -88,29 +102,71 @@ function show() {
 /** Before the figures: what can't be ranked, and why. */
 function showDoubt() {
   const text = runs.length > 1 && doubt(answer.differs);
-  put($("[data-doubt]"), text && h("div", { class: "notice is-warning", role: "status" }, icon("exclamation-triangle-fill"), h("div", { class: "notice-text" }, h("strong", {}, t("Not directly comparable")), text)));
+  put(
+    $("[data-doubt]"),
+    text &&
+      h(
+        "div",
+        { class: "notice is-warning", role: "status" },
+        icon("exclamation-triangle-fill"),
+        h("div", { class: "notice-text" }, h("strong", {}, t("Not directly comparable")), text),
+      ),
+  );
   $("[data-trophy]").hidden = answer.differs.some((code) => code !== "model");
 }
 
 function showRuns() {
-  const chip = (run) => h("li", { class: "run-chip" }, swatch(run), h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, longName(run.name)), trainingBadge(run.training),
-    h("button", { class: "icon-button", type: "button", title: t("Remove"), "aria-label": t("Remove {name}", { name: run.name }), onclick: () => { write({ ids: state.ids.filter((id) => id !== run.id) }); load(); } }, icon("x-lg")));
+  const chip = (run) =>
+    h(
+      "li",
+      { class: "run-chip" },
+      swatch(run),
+      h("a", { class: "name-link", href: `/trainings/${run.id}`, title: run.name }, longName(run.name)),
+      trainingBadge(run.training),
+      h(
+        "button",
+        {
+          class: "icon-button",
+          type: "button",
+          title: t("Remove"),
+          "aria-label": t("Remove {name}", { name: run.name }),
+          onclick: () => {
+            write({ ids: state.ids.filter((id) => id !== run.id) });
+            load();
+          },
+        },
+        icon("x-lg"),
+      ),
+    );
   put($("[data-runs]"), runs.map(chip));
   $("[data-tools]").hidden = !state.ids.length;
   $("[data-add]").disabled = state.ids.length >= MOST;
-  $("[data-add]").title = state.ids.length >= MOST ? tn("You can compare up to {n} run. Remove one first.", "You can compare up to {n} runs. Remove one first.", MOST) : "";
+  $("[data-add]").title =
+    state.ids.length >= MOST
+      ? tn(
+          "You can compare up to {n} run. Remove one first.",
+          "You can compare up to {n} runs. Remove one first.",
+          MOST,
+        )
+      : "";
   $("[data-sub]").textContent = runs.length ? tn("{n} run", "{n} runs", runs.length) : "";
   $("[data-hint]").hidden = runs.length !== 1;
 }
 
 function showCharts() {
-  for (const [key, overlay] of overlays) if (!state.charts.includes(key)) { overlay.end(); overlays.delete(key); }
+  for (const [key, overlay] of overlays)
+    if (!state.charts.includes(key)) {
+      overlay.end();
+      overlays.delete(key);
+    }
   const grid = $("[data-charts]");
   if (!overlays.size) put(grid);
   for (const spec of CHARTS.filter(({ key }) => state.charts.includes(key))) {
     if (!overlays.has(spec.key)) {
       const fresh = new Overlay(spec, state.axis);
-      const next = CHARTS.slice(CHARTS.indexOf(spec) + 1).map(({ key }) => overlays.get(key)?.element).find(Boolean);
+      const next = CHARTS.slice(CHARTS.indexOf(spec) + 1)
+        .map(({ key }) => overlays.get(key)?.element)
+        .find(Boolean);
       grid.insertBefore(fresh.element, next || null);
       overlays.set(spec.key, fresh.start());
     }
@@ -126,8 +182,8 @@ function showSettings() {
 }
 
 function showTools() {
-  for (const button of document.querySelectorAll("[data-axis]")) button.setAttribute("aria-pressed", button.dataset.axis === state.axis);
-  for (const box of document.querySelectorAll("[data-chart]")) box.checked = state.charts.includes(box.dataset.chart);
+  for (const button of $$("[data-axis]")) button.setAttribute("aria-pressed", button.dataset.axis === state.axis);
+  for (const box of $$("[data-chart]")) box.checked = state.charts.includes(box.dataset.chart);
   $("[data-all]").checked = state.all;
   $("[data-smooth]").value = smoothing.weight;
   $("[data-smooth-value]").textContent = smoothing.weight ? percent(smoothing.weight) : t("off");
@@ -144,7 +200,9 @@ async function copy() {
   try {
     await navigator.clipboard.writeText(window.location.href);
     toast(t("Link copied. It opens this comparison."), "success");
-  } catch { toast(t("Copy this page's URL to share the comparison.")); }
+  } catch {
+    toast(t("Copy this page's URL to share the comparison."));
+  }
 }
 
 function setSmooth(weight, replace = true) {
@@ -153,23 +211,66 @@ function setSmooth(weight, replace = true) {
   $("[data-smooth-value]").textContent = weight ? percent(weight) : t("off");
 }
 
-put($("[data-chart-choice]"), CHARTS.map(({ key, title }) => h("label", { class: "chip-choice" },
-  h("input", { type: "checkbox", "data-chart": key, onchange: () => {
-    const charts = CHARTS.map((chart) => chart.key).filter((name) => $(`[data-chart="${name}"]`).checked);
-    if (!charts.length) { $(`[data-chart="${key}"]`).checked = true; return; }
-    write({ charts });
-    showCharts();
-  } }), h("span", {}, title))));
+put(
+  $("[data-chart-choice]"),
+  CHARTS.map(({ key, title }) =>
+    h(
+      "label",
+      { class: "chip-choice" },
+      h("input", {
+        type: "checkbox",
+        "data-chart": key,
+        onchange: () => {
+          const charts = CHARTS.map((chart) => chart.key).filter((name) => $(`[data-chart="${name}"]`).checked);
+          if (!charts.length) {
+            $(`[data-chart="${key}"]`).checked = true;
+            return;
+          }
+          write({ charts });
+          showCharts();
+        },
+      }),
+      h("span", {}, title),
+    ),
+  ),
+);
 $("[data-add]").addEventListener("click", add);
 $("[data-copy]").addEventListener("click", copy);
-$("[data-all]").addEventListener("change", ({ target }) => { write({ all: target.checked }); showSettings(); });
+$("[data-all]").addEventListener("change", ({ target }) => {
+  write({ all: target.checked });
+  showSettings();
+});
 $("[data-smooth]").addEventListener("input", ({ target }) => setSmooth(Number(target.value)));
-for (const button of document.querySelectorAll("[data-axis]")) button.addEventListener("click", () => { write({ axis: button.dataset.axis }); showTools(); for (const overlay of overlays.values()) overlay.show(runs, state.axis); });
-window.addEventListener("popstate", () => { state = read(); if (state.smooth !== smoothing.weight) smoothing.set(state.smooth); load(); });
+for (const button of $$("[data-axis]"))
+  button.addEventListener("click", () => {
+    write({ axis: button.dataset.axis });
+    showTools();
+    for (const overlay of overlays.values()) overlay.show(runs, state.axis);
+  });
+window.addEventListener("popstate", () => {
+  state = parse(window.location.search);
+  if (state.smooth !== smoothing.weight) smoothing.set(state.smooth);
+  load();
+});
 
 let timer = null;
-const later = ({ training_id: id }) => { if (state.ids.includes(id)) timer ??= setTimeout(() => { timer = null; load(); }, AGAIN_MS); };
-for (const event of ["training_update", "training_status", "training_completed", "training_error", "training_cancelled"]) room.on(event, later);
-room.on("snapshot", () => { if (answer && runs.some(({ training }) => training.status === "running")) load(); });
+const later = ({ training_id: id }) => {
+  if (state.ids.includes(id))
+    timer ??= setTimeout(() => {
+      timer = null;
+      load();
+    }, AGAIN_MS);
+};
+for (const event of [
+  "training_update",
+  "training_status",
+  "training_completed",
+  "training_error",
+  "training_cancelled",
+])
+  room.on(event, later);
+room.on("snapshot", () => {
+  if (answer && runs.some(({ training }) => training.status === "running")) load();
+});
 smoothing.set(state.smooth);
 load();

@@ -1,28 +1,28 @@
 /* One dataset: its head, its tabs, what a child does with it now, and the image that is looked at. */
-import { showDamaged } from "../damaged.js";
-import { get } from "../api.js";
-import { $, failure, h, icon, put } from "../dom.js";
-import { change, follow, go, read } from "../dataset/address.js";
-import { Current } from "../dataset/current.js";
-import { Decisions } from "../dataset/decisions.js";
-import { eraseDataset } from "../dataset/erase.js";
-import { showDownloads } from "../dataset/downloads.js";
-import { FindingsTab } from "../dataset/findings.js";
-import { Work } from "../dataset/fix.js";
-import { ImagesTab } from "../dataset/images.js";
-import { Readings } from "../dataset/readings.js";
-import { renameDataset } from "../dataset/rename.js";
-import { Revisions } from "../dataset/revisions.js";
-import { showProgress } from "../dataset/progress.js";
-import { Statistics } from "../dataset/statistics.js";
-import { showSummary } from "../dataset/summary.js";
-import { Tabs } from "../dataset/tabs.js";
-import { TrainingsTab } from "../dataset/used.js";
-import { Viewer } from "../dataset/viewer.js";
-import { ago, dateTime, number } from "../format.js";
-import { t } from "../i18n.js";
-import { badge } from "../status.js";
-import { room } from "../trainings.js";
+import { showDamaged } from "../ui/damaged.js";
+import { get } from "../lib/api.js";
+import { $, failure, h, icon, put } from "../lib/dom.js";
+import { change, follow, go, read } from "../datasets/address.js";
+import { Current } from "../datasets/current.js";
+import { Decisions } from "../datasets/decisions.js";
+import { eraseDataset } from "../datasets/erase.js";
+import { showDownloads } from "../datasets/downloads.js";
+import { FindingsTab } from "../datasets/findings.js";
+import { Work } from "../datasets/fix.js";
+import { ImagesTab } from "../datasets/images.js";
+import { Readings } from "../datasets/readings.js";
+import { renameDataset } from "../datasets/rename.js";
+import { Revisions } from "../datasets/revisions.js";
+import { showProgress } from "../datasets/progress.js";
+import { Statistics } from "../datasets/statistics.js";
+import { showSummary } from "../datasets/summary.js";
+import { Tabs } from "../datasets/tabs.js";
+import { TrainingsTab } from "../datasets/used.js";
+import { Viewer } from "../datasets/viewer.js";
+import { ago, dateTime, number } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { badge } from "../ui/status.js";
+import { room } from "../trainings/current.js";
 
 const current = new Current(Number($("[data-page]").dataset.id));
 const panel = (name) => $(`[data-panel="${name}"]`);
@@ -40,7 +40,13 @@ const views = {
 };
 const last = new Map(); // tab → the state that it was left with
 const tabs = new Tabs($("[data-tabs]"), (name) => go({ tab: name === "overview" ? "" : name, ...last.get(name) }));
-const viewer = new Viewer(current, { moved: (id) => change(view().located(id), { replace: true }), closed: (id) => { change({ ...view().located(id), image: "" }, { replace: true }); view().focus(id); } });
+const viewer = new Viewer(current, {
+  moved: (id) => change(view().located(id), { replace: true }),
+  closed: (id) => {
+    change({ ...view().located(id), image: "" }, { replace: true });
+    view().focus(id);
+  },
+});
 let progress = null; // what a child does now, as it told last
 
 const tabOf = (state) => (views[state.tab] ? state.tab : "overview");
@@ -63,12 +69,31 @@ function show() {
   const { data } = current;
   $("[data-name]").textContent = data.name;
   document.title = `${data.name} · YOLO Training Platform`;
-  put($("[data-status]"), badge(data.status), data.needs_review && h("a", { class: "review-mark", href: "?", "data-go": "" }, icon("exclamation-triangle-fill"), " ", t("Check the labels")));
-  put($("[data-sub]"), h("span", { title: dateTime(data.created_at) }, ago(data.created_at)), data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`, data.description && ` · ${data.description}`);
+  put(
+    $("[data-status]"),
+    badge(data.status),
+    data.needs_review &&
+      h(
+        "a",
+        { class: "review-mark", href: "?", "data-go": "" },
+        icon("exclamation-triangle-fill"),
+        " ",
+        t("Check the labels"),
+      ),
+  );
+  put(
+    $("[data-sub]"),
+    h("span", { title: dateTime(data.created_at) }, ago(data.created_at)),
+    data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`,
+    data.description && ` · ${data.description}`,
+  );
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
   showDamaged($("[data-failure]"), data.damaged);
-  put($("[data-failure]"), data.status === "invalid" && failure({ title: t("This dataset can't be used for training"), detail: data.error }));
+  put(
+    $("[data-failure]"),
+    data.status === "invalid" && failure({ title: t("This dataset can't be used for training"), detail: data.error }),
+  );
   showProgress($("[data-progress]"), current, progress || data.progress);
   showSummary(panel("overview"), data, current.busy);
   showDownloads($("[data-downloads]"), current);
@@ -79,7 +104,10 @@ function show() {
 }
 
 async function count() {
-  if (!current.ready) { $('[data-count="findings"]').textContent = ""; return; }
+  if (!current.ready) {
+    $('[data-count="findings"]').textContent = "";
+    return;
+  }
   const answer = await current.once("findings", { per_page: 1 }).catch(() => null);
   const total = answer ? answer.counts.error + answer.counts.warning : 0;
   put($('[data-count="findings"]'), total > 0 && number(total));
@@ -91,7 +119,7 @@ async function countTrainings() {
 }
 
 /** Load everything that another revision or another state changes. */
-async function reload() {
+async function reload({ anew = false } = {}) {
   const before = current.data && `${current.data.revision}:${current.data.status}`;
   try {
     await current.load();
@@ -102,7 +130,7 @@ async function reload() {
   }
   if (!current.data) return; // a later question is under way
   $("[data-parts]").hidden = false;
-  if (before !== `${current.data.revision}:${current.data.status}`) {
+  if (anew || before !== `${current.data.revision}:${current.data.status}`) {
     current.forget();
     for (const item of Object.values(views)) item.changed();
   }
@@ -110,28 +138,33 @@ async function reload() {
   route(read());
   count();
   await revisions.load();
-  if (revisions.list) work.told(revisions.list);
+  if (revisions.list) work.revisionsChanged(revisions.list);
 }
 
-room.on("dataset_update", (update) => {
-  if (update.dataset_id !== current.id) return;
-  progress = update.stage ? update : null;
-  if (progress && current.data) showProgress($("[data-progress]"), current, progress);
-  else reload();
-}).on("snapshot", () => { if (current.data) reload(); });
-current.addEventListener("started", () => reload());
-current.addEventListener("confirmed", () => show());
+room
+  .on("dataset_update", (update) => {
+    if (update.dataset_id !== current.id) return;
+    progress = update.stage ? update : null;
+    if (progress && current.data) showProgress($("[data-progress]"), current, progress);
+    else reload({ anew: Boolean(update.index) }); // its index was made anew: what was asked of it failed
+  })
+  .on("snapshot", () => {
+    if (current.data) reload();
+  });
+current.on("started", () => reload());
+current.on("confirmed", () => show());
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-go]");
+  const link = /** @type {Element} */ (event.target).closest("a[data-go]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   go(Object.fromEntries(new URLSearchParams(link.getAttribute("href"))));
 });
 $("[data-delete]").addEventListener("click", async () => {
-  if (await eraseDataset(current.data || { id: current.id, name: $("[data-name]").textContent })) window.location.assign("/datasets");
+  if (await eraseDataset(current.data || { id: current.id, name: $("[data-name]").textContent }))
+    window.location.assign("/datasets");
 });
 $("[data-rename]").addEventListener("click", async () => {
-  if (current.data && await renameDataset(current.data)) await reload();
+  if (current.data && (await renameDataset(current.data))) await reload();
 });
 countTrainings();
 tabs.show(tabOf(read()));

@@ -1,76 +1,114 @@
 /* All datasets, and their upload: drop ZIPs, name them, send one after another, see them checked. */
-import { get } from "../api.js";
-import { card } from "../dataset/card.js";
-import { eraseDataset } from "../dataset/erase.js";
-import { importFolder } from "../dataset/import_folder.js";
-import { sampleButton } from "../datasets.js";
-import { $, $$, blank, failure, h, icon, put, skeleton } from "../dom.js";
-import { bytes } from "../format.js";
-import { t, tn } from "../i18n.js";
-import { filters, showPager } from "../pager.js";
-import { serverUploads } from "../server_uploads.js";
-import { room } from "../trainings.js";
-import { Uploads } from "../uploads.js";
+import { get } from "../lib/api.js";
+import { card } from "../datasets/card.js";
+import { eraseDataset } from "../datasets/erase.js";
+import { importFolder } from "../datasets/import_folder.js";
+import { sampleButton } from "../datasets/common.js";
+import { $, $$, blank, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { bytes } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+import { filters, showPager } from "../ui/pager.js";
+import { serverUploads } from "../datasets/server_uploads.js";
+import { room } from "../trainings/current.js";
+import { Uploads } from "../datasets/uploads.js";
 
 const PER_PAGE = 24;
 const form = $("[data-filters]");
 const list = $("[data-list]");
 const checking = new Map(); // dataset id → {stage, done, total}
-let shown = new Map();
+let cards = new Map();
 
-const shownCard = (dataset) => card(dataset, checking.get(dataset.id), async () => { if (await eraseDataset(dataset)) reload(); });
+const cachedCard = (dataset) =>
+  card(dataset, checking.get(dataset.id), async () => {
+    if (await eraseDataset(dataset)) reload();
+  });
 
 async function load(query) {
   try {
     const answer = await get("/api/datasets", { ...query, per_page: PER_PAGE });
     show(answer, query);
   } catch (error) {
-    put(list, failure(error, () => { put(list, skeleton(3, "skeleton-cards")); load(query); }));
+    put(
+      list,
+      failure(error, () => {
+        put(list, skeleton(3, "skeleton-cards"));
+        load(query);
+      }),
+    );
   }
 }
 
 function show(answer, query) {
-  shown = new Map(answer.datasets.map((item) => [item.id, item]));
-  const filtered = query.search || query.status;
+  cards = new Map(answer.datasets.map((item) => [item.id, item]));
+  const filtered = query.search || query.status || query.created_by;
   form.hidden = !answer.total && !filtered;
   $("[data-total]").textContent = answer.total ? tn("{n} dataset", "{n} datasets", answer.total) : "";
   if (state.beyond(answer)) return;
   showPager($("[data-pager]"), answer, (page) => state.go(page));
-  if (answer.datasets.length) put(list, answer.datasets.map(shownCard));
-  else put(list, h("div", { class: "panel dataset-none" }, filtered ? state.nothing(t("No datasets match these filters.")) : empty()));
+  if (answer.datasets.length) put(list, answer.datasets.map(cachedCard));
+  else
+    put(
+      list,
+      h(
+        "div",
+        { class: "panel dataset-none" },
+        filtered ? state.nothing(t("No datasets match these filters.")) : empty(),
+      ),
+    );
 }
 
 function empty() {
   return blank({
-    symbol: "images", title: t("No datasets yet"),
-    text: t("A dataset is a ZIP of images and labels, as exported by annotation tools. The sample dataset shows the structure and is ready for training."),
-    actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset")))],
+    symbol: "images",
+    title: t("No datasets yet"),
+    text: t(
+      "A dataset is a ZIP of images and labels, as exported by annotation tools. The sample dataset shows " +
+        "the structure and is ready for training.",
+    ),
+    actions: [
+      sampleButton(
+        h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset")),
+      ),
+    ],
   });
 }
 
 let timer;
-const reload = () => { clearTimeout(timer); timer = setTimeout(() => load(state.current()), 250); };
+const reload = () => {
+  clearTimeout(timer);
+  timer = setTimeout(() => load(state.current()), 250);
+};
 
 room.on("dataset_update", ({ dataset_id: id, status, stage, done, total }) => {
   uploads.checked(id, { status, stage, done, total });
-  const known = shown.get(id);
+  const known = cards.get(id);
   if (stage) checking.set(id, { stage, done, total });
   else checking.delete(id);
-  if (!known || !stage) { reload(); return; }
+  if (!known || !stage) {
+    reload();
+    return;
+  }
   known.status = status;
   const old = $(`[data-dataset="${id}"]`, list);
-  if (old && !old.contains(document.activeElement)) old.replaceWith(shownCard(known));
+  if (old && !old.contains(document.activeElement)) old.replaceWith(cachedCard(known));
 });
 room.on("snapshot", () => reload());
 
 const page = $("[data-page]");
-const uploads = new Uploads($("[data-uploads]"), { most: Number(page.dataset.maxUpload), post: Number(page.dataset.maxPost) }, reload);
+const uploads = new Uploads(
+  $("[data-uploads]"),
+  { most: Number(page.dataset.maxUpload), post: Number(page.dataset.maxPost) },
+  reload,
+);
 const input = $("[data-files]");
 $("[data-max]").textContent = t("Up to {size} per file.", { size: bytes(Number(page.dataset.maxUpload)) });
 for (const button of $$("[data-choose]")) button.addEventListener("click", () => input.click());
 uploads.choose = () => input.click();
 uploads.showUnfinished().then((mine) => serverUploads($("[data-server-uploads]"), mine));
-input.addEventListener("change", () => { uploads.add([...input.files]); input.value = ""; });
+input.addEventListener("change", () => {
+  uploads.add([...input.files]);
+  input.value = "";
+});
 uploads.watch($("[data-drop]"));
 sampleButton($("[data-sample]"));
 $("[data-import]")?.addEventListener("click", async () => {

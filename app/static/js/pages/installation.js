@@ -1,11 +1,23 @@
 /* The ways out where the database and the data folder do not belong together. */
-import { post } from "../api.js";
-import { $, $$, confirmed, failure, put } from "../dom.js";
-import { t } from "../i18n.js";
+import { post } from "../lib/api.js";
+import { $, $$, confirmed, failure, put } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
 
 const QUESTIONS = {
-  adopt: () => ({ title: t("Adopt the folders?"), text: t("The data folder then belongs to this database. The database that it had before can't be used with it any more without another decision."), action: t("Adopt the folders"), look: "btn-primary" }),
-  "start-anew": () => ({ title: t("Start over?"), text: t("The datasets and training runs of these folders disappear from the pages until their database returns."), action: t("Start over") }),
+  adopt: () => ({
+    title: t("Adopt the folders?"),
+    text: t(
+      "The data folder then belongs to this database. Its previous database can no longer be used with it " +
+        "without another decision.",
+    ),
+    action: t("Adopt the folders"),
+    look: "btn-primary",
+  }),
+  "start-anew": () => ({
+    title: t("Start over?"),
+    text: t("The datasets and training runs of these folders disappear from the pages until their database returns."),
+    action: t("Start over"),
+  }),
 };
 
 async function decide(button) {

@@ -1,47 +1,67 @@
-/* One training, live: what the page's head asked for is shown first, the room's snapshot fills everything, each event changes what it is about. */
-import { get } from "../api.js";
-import { BatchPlot } from "../batches.js";
-import { Bell } from "../bell.js";
-import { Cards } from "../cards.js";
-import { CheckpointsView } from "../checkpoints.js";
-import { ClassesView } from "../classes.js";
-import { $, $$, failure, put, toast } from "../dom.js";
-import { EvaluationView } from "../evaluation.js";
-import { EventsView } from "../events.js";
-import { GalleryView } from "../gallery.js";
-import { t, tn } from "../i18n.js";
-import { LogView } from "../log.js";
-import { MachineView } from "../machine.js";
-import { showMetricHelp } from "../metric_help.js";
-import { bestEpoch, Curves } from "../metrics.js";
-import { ParametersView } from "../parameter_rows.js";
-import { PreviewsView } from "../previews.js";
-import { smoothingControl } from "../smoothing_control.js";
-import { trainingRoom } from "../socket.js";
-import { Head } from "../training_head.js";
-import { VerdictView } from "../verdict.js";
-import { showWeights } from "../weights.js";
+/* One training, live: what the page's head asked for is shown first, the room's snapshot fills everything, each event
+   changes what it is about. */
+import { get } from "../lib/api.js";
+import { BatchPlot } from "../trainings/batches.js";
+import { Bell } from "../trainings/bell.js";
+import { Cards } from "../trainings/cards.js";
+import { CheckpointsView } from "../trainings/checkpoints.js";
+import { ClassesView } from "../trainings/classes.js";
+import { $, $$, failure, put, toast } from "../lib/dom.js";
+import { EvaluationView } from "../trainings/evaluation.js";
+import { EvaluationsView } from "../trainings/evaluations.js";
+import { ExportsView } from "../trainings/exports.js";
+import { EventsView } from "../trainings/events.js";
+import { GalleryView } from "../trainings/gallery.js";
+import { t, tn } from "../lib/i18n.js";
+import { LogView } from "../trainings/log.js";
+import { MachineView } from "../trainings/machine.js";
+import { showMetricHelp } from "../trainings/metric_help.js";
+import { bestEpoch } from "../trainings/best_epoch.js";
+import { Curves } from "../trainings/metrics.js";
+import { ParametersView } from "../trainings/parameter_rows.js";
+import { PreviewsView } from "../trainings/previews.js";
+import { smoothingControl } from "../charts/smoothing_control.js";
+import { trainingRoom } from "../lib/socket.js";
+import { isUploaded } from "../ui/status.js";
+import { Head } from "../trainings/head.js";
+import { VerdictView } from "../trainings/verdict.js";
+import { showWeights } from "../trainings/weights.js";
 
 const page = $("[data-page]");
 const id = Number(page.dataset.id);
 const fileName = () => `training-${id}`;
 const state = { training: null, metrics: [], advice: null, joined: false };
-const early = Promise.all([`/api/trainings/${id}`, `/api/trainings/${id}/metrics?classes=newest`].map((path) => get(path))); // as the head has them
-const log = new LogView($("[data-log]"), $("[data-follow]"), $("[data-log-search]"), (after) => get(`/api/trainings/${id}/log`, { after }));
+const early = Promise.all(
+  [`/api/trainings/${id}`, `/api/trainings/${id}/metrics?classes=newest`].map((path) => get(path)),
+); // as the head has them
+const log = new LogView($("[data-log]"), $("[data-follow]"), $("[data-log-search]"), (after) =>
+  get(`/api/trainings/${id}/log`, { after }),
+);
 const batches = new BatchPlot(() => `${fileName()}-batches`);
 const curves = new Curves($("[data-charts]"), fileName, [batches]);
 const cards = new Cards($("[data-cards]"));
 const classes = new ClassesView($("[data-classes]"), fileName);
 const machine = new MachineView($("[data-machine]"));
-const events = new EventsView($("[data-events]"), id, (advice) => { state.advice = advice; if (state.training) head.advise(); });
+const events = new EventsView($("[data-events]"), id, (advice) => {
+  state.advice = advice;
+  if (state.training) head.advise();
+});
 const checkpoints = new CheckpointsView($("[data-checkpoints]"), id, (rows) => events.checkpoints(rows));
 const parameters = new ParametersView($("[data-parameters]"));
-const previews = new PreviewsView($("[data-previews]"), id, (epoch) => state.metrics.find((metric) => metric.epoch === epoch));
+const previews = new PreviewsView($("[data-previews]"), id, (epoch) =>
+  state.metrics.find((metric) => metric.epoch === epoch),
+);
 const gallery = new GalleryView($("[data-gallery]"), id);
 const evaluation = new EvaluationView($("[data-evaluation]"), id, fileName);
+const evaluations = new EvaluationsView($("[data-evaluations]"), id);
+const exported = new ExportsView($("[data-exports]"), id);
 const head = new Head(state, refresh);
 const useWeights = () => showWeights(state.training);
-const verdict = new VerdictView($("[data-verdict]"), { training: () => state.training, changed: refresh, weights: useWeights });
+const verdict = new VerdictView($("[data-verdict]"), {
+  training: () => state.training,
+  changed: refresh,
+  weights: useWeights,
+});
 const bell = new Bell($("[data-bell]"));
 const room = trainingRoom(id);
 
@@ -50,17 +70,31 @@ const active = () => ["pending", "running", "paused"].includes(state.training.st
 function showTraining() {
   head.show();
   judge();
+  sayEmpty();
   events.state(state.training);
   parameters.show(state.training);
+  evaluations.show(state.training);
+  exported.show(state.training);
 }
 
 /** The verdict, once for each ending and each run of epochs; the evaluation that it tells of comes with the ending. */
+let judged = "";
 function judge(anew = false) {
   const { status, current_epoch: epoch, downloadable, evaluated } = state.training;
   const look = JSON.stringify([status, epoch, downloadable, evaluated]);
-  if (look === judge.look && !anew) return;
-  judge.look = look;
+  if (look === judged && !anew) return;
+  judged = look;
   verdict.update();
+}
+
+/** A run that has ended without an epoch of its own promises no values. */
+function sayEmpty() {
+  checkpoints.ended = !active();
+  checkpoints.uploaded = isUploaded(state.training);
+  const none = isUploaded(state.training)
+    ? t("No values: the model was trained elsewhere.")
+    : t("No values: the run ended before its first epoch was completed.");
+  curves.waiting(active() ? null : none);
 }
 
 function setMetrics({ epochs }) {
@@ -69,6 +103,7 @@ function setMetrics({ epochs }) {
   const best = bestEpoch(epochs);
   cards.show(task, epochs, best);
   curves.set(task, epochs, best);
+  sayEmpty();
   classes.forTask(task);
   classes.set(epochs);
 }
@@ -83,7 +118,9 @@ function setFirst([training, metrics]) {
   room.payload.metrics = metrics.version;
 }
 
-/** `metrics` is null where they are those that are shown. */
+/** `metrics` is null where they are those that are shown; by REST the rest is missing.
+ *  @param {{training: any, metrics: any, log?: any, losses?: any, figures?: any, notes?: any, advice?: any}}
+ *  snapshot */
 function setAll({ training, metrics, log: text, losses, figures, notes, advice }) {
   const missed = state.joined && metrics ? metrics.epochs.length - state.metrics.length : 0;
   state.training = training;
@@ -97,7 +134,7 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
   if (figures) machine.set(figures, training.status === "running");
   else machine.show();
   if (notes) events.fill(notes, advice);
-  else events.fillPlain(training.notes);
+  events.fillNotes(training.notes); // where nothing was said: of uploaded weights, or without a snapshot
   checkpoints.refresh();
   nameClasses();
   showFiles();
@@ -105,12 +142,15 @@ function setAll({ training, metrics, log: text, losses, figures, notes, advice }
 }
 
 /** After sleep or a cut: the reader sees that the page is up to date again, and from where on it was not. */
+let caughtUpTimer = 0;
 function caughtUp(missed) {
-  const place = $("[data-caught-up]");
-  place.textContent = tn("{n} missed epoch was added.", "{n} missed epochs were added.", missed);
-  place.hidden = false;
-  clearTimeout(caughtUp.timer);
-  caughtUp.timer = setTimeout(() => { place.hidden = true; }, 10_000);
+  const message = $("[data-caught-up]");
+  message.textContent = tn("{n} missed epoch was added.", "{n} missed epochs were added.", missed);
+  message.hidden = false;
+  clearTimeout(caughtUpTimer);
+  caughtUpTimer = setTimeout(() => {
+    message.hidden = true;
+  }, 10_000);
 }
 
 /** What lies in files: pictures of the run, predictions of each epoch, the evaluation at the end. */
@@ -125,18 +165,23 @@ async function showFiles() {
 /** The names of the classes, once: they do not change. */
 async function nameClasses() {
   if (classes.names.length) return;
-  try { classes.named((await get(`/api/datasets/${state.training.dataset_id}`)).classes); } catch { /* numbers stand there */ }
+  try {
+    classes.named((await get(`/api/datasets/${state.training.dataset_id}`)).classes);
+  } catch {
+    /* numbers stand there */
+  }
 }
 
-function addEpoch({ epoch, metrics, parts, classes: found, status, progress, eta, timestamp, seconds, fitness }) {
-  const metric = { epoch, ...metrics, parts: parts || {}, classes: found || [], timestamp, seconds, fitness };
+function addEpoch({ epoch, metrics, parts, classes: byClass, status, progress, eta, timestamp, seconds, fitness }) {
+  const metric = { epoch, ...metrics, parts: parts || {}, classes: byClass || [], timestamp, seconds, fitness };
   Object.assign(state.training, { current_epoch: epoch, status, progress, eta });
   const again = state.metrics.findIndex((item) => item.epoch >= epoch);
   if (again >= 0) state.metrics.splice(again); // an epoch that was repeated after a resume
   state.metrics.push(metric);
   const best = bestEpoch(state.metrics);
   if (again >= 0 || !curves.push(metric, best)) curves.set(state.training.task, state.metrics, best);
-  if (again >= 0) classes.set(state.metrics); else classes.push(metric);
+  if (again >= 0) classes.set(state.metrics);
+  else classes.push(metric);
   cards.show(state.training.task, state.metrics, best);
   head.show();
   previews.changed();
@@ -144,7 +189,13 @@ function addEpoch({ epoch, metrics, parts, classes: found, status, progress, eta
 }
 
 function progressed({ progress, eta, status, current_epoch: epoch, total_epochs: total }) {
-  Object.assign(state.training, { progress, eta, status, ...(epoch !== undefined && { current_epoch: epoch }), ...(total && { total_epochs: total }) });
+  Object.assign(state.training, {
+    progress,
+    eta,
+    status,
+    ...(epoch !== undefined && { current_epoch: epoch }),
+    ...(total && { total_epochs: total }),
+  });
   batches.next(progress || {});
   head.show();
 }
@@ -165,25 +216,31 @@ function setStatus({ training }) {
   const late = training.evaluated && !state.training.evaluated && training.status === state.training.status;
   state.training = training;
   showTraining();
+  if (!active()) checkpoints.refresh();
   if (late) showFiles(); // of a run that was stopped the evaluation follows its end
 }
 
 /** There are weights from the first checkpoint on. */
 function saved() {
   checkpoints.refresh();
-  state.training.downloadable = true;
-  head.show();
+  if (state.training.downloadable) return;
+  state.training.downloadable = true; // from now on the model can be evaluated and exported, too
+  showTraining();
 }
 
-const told = (error) => toast(error.detail || error.title || String(error), "failed");
-const known = (handler) => (data) => { if (state.training) handler(data); };
+const reportFailure = (error) => toast(error.detail || error.title || String(error), "failed");
+const known = (handler) => (data) => {
+  if (state.training) handler(data);
+};
 
 async function ended() {
   page.dataset.quiet = "true"; // what comes now was not missed
   try {
     await reload();
     bell.ring(state.training);
-  } catch (error) { told(error); }
+  } catch (error) {
+    reportFailure(error);
+  }
   delete page.dataset.quiet;
 }
 
@@ -193,27 +250,47 @@ function links() {
 }
 
 const panels = new MutationObserver(links);
-for (const panel of $$("[data-previews], [data-classes], [data-evaluation]")) panels.observe(panel, { attributeFilter: ["hidden"] });
+for (const panel of $$("[data-previews], [data-classes], [data-evaluation], [data-evaluations]"))
+  panels.observe(panel, { attributeFilter: ["hidden"] });
 links();
-$("[data-download]").addEventListener("click", (event) => { if (state.training) { event.preventDefault(); useWeights(); } });
+$("[data-download]").addEventListener("click", (event) => {
+  if (state.training) {
+    event.preventDefault();
+    useWeights();
+  }
+});
 $("[data-smoothing]").append(smoothingControl());
 $("[data-metric-help]").addEventListener("click", () => showMetricHelp(state.training?.task || "detect"));
 
 room
   .on("snapshot", setAll)
-  .on("refused", ({ error }) => put($("[data-failure]"), failure({ title: t("Live data is not available"), detail: error }, reload)))
+  .on("refused", ({ error }) =>
+    put($("[data-failure]"), failure({ title: t("Live data is not available"), detail: error }, reload)),
+  )
   .on("training_update", known(addEpoch))
   .on("training_progress", known(progressed))
   .on("training_status", known(setStatus))
   .on("training_log", (data) => log.append(data))
-  .on("training_system", known((data) => machine.push(data.figures || data)))
+  .on(
+    "training_system",
+    known((data) => machine.push(data.figures || data)),
+  )
   .on("training_deleted", () => window.location.assign("/trainings"))
   .on("training_checkpoint", known(saved));
-for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"]) room.on(name, ended);
-for (const name of ["training_note", "training_advice"]) room.on(name, known((data) => events.arrived(name, data)));
+for (const name of ["training_completed", "training_error", "training_cancelled", "training_paused"])
+  room.on(name, ended);
+for (const name of ["training_note", "training_advice"])
+  room.on(
+    name,
+    known((data) => events.arrived(name, data)),
+  );
 
 early.then(setFirst, () => {}); // what failed is asked for again
 // Without a socket (blocked by a proxy, say) the page still shows what is known now.
 const alone = () => reload().catch((error) => put($("[data-failure]"), failure(error, reload)));
-setTimeout(() => { if (!state.training) alone(); }, 1500);
-setTimeout(() => { if (!state.joined) alone(); }, 5000);
+setTimeout(() => {
+  if (!state.training) alone();
+}, 1500);
+setTimeout(() => {
+  if (!state.joined) alone();
+}, 5000);

@@ -1,30 +1,36 @@
 /* The form of a new training; `?clone=5` fills it with what training 5 was asked. */
-import { get, newKey, post } from "../api.js";
-import { fitting, listArchitectures, listDevices } from "../architectures.js";
-import { classChips, pictures, sampleButton, splitBar } from "../datasets.js";
-import { $, $$, blank, failure, h, icon, put } from "../dom.js";
-import { Estimate } from "../estimate.js";
-import { number } from "../format.js";
-import { t } from "../i18n.js";
-import { MOST, Narrowed } from "../narrow.js";
-import { ParameterForm } from "../parameters.js";
-import { Presets } from "../presets.js";
-import { StartChoice } from "../start_choice.js";
-import { Unusual } from "../unusual.js";
-import { fault } from "../validity.js";
-import { WeightsStatus } from "../weights_status.js";
+import { get, newKey, post } from "../lib/api.js";
+import { fitting, listArchitectures, listDevices } from "../trainings/architectures.js";
+import { classChips, pictures, splitBar } from "../datasets/common.js";
+import { noDataset, TrainableDatasets, uncheckedLabels } from "../datasets/trainable.js";
+import { $, $$, failure, h, put } from "../lib/dom.js";
+import { Estimate } from "../trainings/estimate.js";
+import { number } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { Narrowed } from "../ui/narrow.js";
+import { ParameterForm } from "../trainings/parameters.js";
+import { Presets } from "../trainings/presets.js";
+import { StartChoice } from "../trainings/start_choice.js";
+import { Unusual } from "../trainings/unusual.js";
+import { fault } from "../ui/validity.js";
+import { WeightsStatus } from "../trainings/weights_status.js";
 
 const form = $("[data-form]");
 const select = form.elements.dataset_id;
 const NUMBERS = ["epochs", "batch_size", "img_size", "learning_rate", "priority"];
 const query = new URLSearchParams(window.location.search);
-let datasets = [];
+const datasets = new TrainableDatasets();
 let architectures = [];
 let original = null; // the training that is copied
 let sent = { body: null, key: null };
 
-const chosen = () => datasets.find((item) => String(item.id) === select.value);
-const narrowed = new Narrowed(select, $("[data-narrow=dataset]"), list, () => select.dispatchEvent(new Event("change", { bubbles: true })));
+const chosen = () => datasets.known(select.value);
+const narrowed = new Narrowed(
+  select,
+  $("[data-narrow=dataset]"),
+  (text) => datasets.list(text),
+  () => select.dispatchEvent(new Event("change", { bubbles: true })),
+);
 const start = new StartChoice(form);
 const parameters = new ParameterForm($("[data-advanced]"), () => changed());
 const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"), () => {
@@ -32,23 +38,34 @@ const estimate = new Estimate($("[data-estimate-answer]"), $("[data-estimate]"),
   return matters;
 });
 
-const weights = new WeightsStatus(form, (late) => { if (late) propose(); else changed(); });
+const weights = new WeightsStatus(form, (late) => {
+  if (late) propose();
+  else changed();
+});
 const presets = new Presets(form, $("[data-presets]"), () => changed());
-const unusual = new Unusual(form, () => {
-  const { name, priority, start_not_before: time, start: from, ...matters } = payload();
-  return matters;
-}, () => changed(), () => clientErrors().length > 0);
+const unusual = new Unusual(
+  form,
+  () => {
+    const { name, priority, start_not_before: time, start: from, ...matters } = payload();
+    return matters;
+  },
+  () => changed(),
+  () => clientErrors().length > 0,
+);
 
 async function begin() {
   try {
     original ??= query.has("clone") ? await get(`/api/trainings/${Number.parseInt(query.get("clone"), 10)}`) : null;
     const wanted = original ? String(original.dataset_id) : query.get("dataset_id");
-    const listed = await list("");
-    if (wanted && !datasets.some((item) => String(item.id) === wanted)) listed.options.unshift(...(await one(wanted)));
+    const listed = await datasets.list("");
+    if (wanted && !datasets.known(wanted)) listed.options.unshift(...(await datasets.one(wanted)));
     put($("[data-failure]"));
-    form.hidden = !datasets.length;
-    $("[data-none]").hidden = datasets.length > 0;
-    if (!datasets.length) { put($("[data-none]"), none()); return; }
+    form.hidden = !datasets.any;
+    $("[data-none]").hidden = datasets.any;
+    if (!datasets.any) {
+      put($("[data-none]"), noDataset());
+      return;
+    }
     narrowed.fill(listed, wanted);
     if (original) $("[data-preset-panel]").hidden = true;
     else propose();
@@ -56,7 +73,7 @@ async function begin() {
     await Promise.all([fillArchitectures(), listDevices(form.elements.device)]);
     if (original) await fillFrom();
   } catch (error) {
-    form.hidden = !datasets.length; // without any there is nothing to choose from
+    form.hidden = !datasets.any; // without any there is nothing to choose from
     put($("[data-failure]"), failure(error, begin));
   }
 }
@@ -71,7 +88,8 @@ async function fillFrom() {
   const { model_version: version, architecture, params, name } = original;
   $("[data-copied]").hidden = false;
   put($("[data-copied-from]"), h("a", { href: `/trainings/${original.id}` }, name));
-  for (const field of ["epochs", "batch_size", "img_size", "priority"]) form.elements[field].value = original[field] ?? "";
+  for (const field of ["epochs", "batch_size", "img_size", "priority"])
+    form.elements[field].value = original[field] ?? "";
   form.elements.learning_rate.value = hasOwnRate() ? original.learning_rate : "";
   if (architecture) form.elements.architecture.value = architecture;
   else form.elements.model_version.value = version;
@@ -87,44 +105,23 @@ const hasOwnRate = () => Boolean(original) && (original.params.optimizer ?? "aut
 function setDevice(device) {
   const control = form.elements.device;
   if (!device || device === "auto") return;
-  if (![...control.options].some(({ value }) => value === device)) control.append(h("option", { value: device }, device));
+  if (![...control.options].some(({ value }) => value === device))
+    control.append(h("option", { value: device }, device));
   control.value = device;
   $("[data-when]").open = true;
 }
 
-/** The newest datasets that can be trained on; with a text, of those that have it in their name. */
-async function list(search) {
-  const { datasets: found, total } = await get("/api/datasets", { status: "valid", per_page: MOST, ...(search ? { search } : {}) });
-  datasets.push(...found.filter(({ id }) => !datasets.some((known) => known.id === id)));
-  return { total, options: found.map(({ id, name }) => [id, name]) };
-}
-
-/** A dataset beyond the first hundred that the address names. */
-async function one(id) {
-  try {
-    const dataset = await get(`/api/datasets/${Number.parseInt(id, 10)}`);
-    if (dataset.status !== "valid") return [];
-    datasets.push(dataset);
-    return [[dataset.id, dataset.name]];
-  } catch { return []; }
-}
-
-const none = () => blank({
-  symbol: "images", title: t("A run needs a dataset"), text: t("No dataset is ready. Upload one or use the sample dataset."),
-  actions: [sampleButton(h("button", { class: "btn btn-primary", type: "button" }, icon("stars"), " ", t("Use the sample dataset"))), h("a", { class: "btn btn-outline", href: "/datasets" }, icon("upload"), " ", t("Upload a dataset"))],
-});
-
-/** The import chose between two meanings of the labels, and nobody has looked yet. */
-const unchecked = (dataset) => h("div", { class: "notice is-warning", role: "status", "data-needs-review": "" }, icon("exclamation-triangle-fill"),
-  h("div", { class: "notice-text" }, h("strong", {}, t("Check how the labels were read")), h("p", {}, t("The labels can be read in more than one way. Look at three images before you train: with the wrong reading, the model learns nothing."))),
-  h("div", { class: "notice-actions" }, h("a", { class: "btn btn-outline btn-sm", href: `/datasets/${dataset.id}` }, t("Look at the images"))));
-
 function show() {
   const dataset = chosen();
-  const place = $("[data-chosen]");
-  place.hidden = !dataset;
+  const container = $("[data-chosen]");
+  container.hidden = !dataset;
   if (dataset) {
-    put(place, classChips(dataset.classes, 10), splitBar(dataset), dataset.needs_review && unchecked(dataset));
+    put(
+      container,
+      classChips(dataset.classes, 10),
+      splitBar(dataset),
+      dataset.needs_review && uncheckedLabels(dataset),
+    );
     fitting(form.elements.architecture, architectures, dataset.task);
   }
   changed();
@@ -138,7 +135,8 @@ function propose() {
 const SUFFIXES = { segment: "-seg", pose: "-pose", obb: "-obb", classify: "-cls" };
 
 /** The model by its architecture's name. */
-const model = () => form.elements.architecture.value || `yolov8${form.elements.model_version.value}${SUFFIXES[chosen()?.task] || ""}`;
+const model = () =>
+  form.elements.architecture.value || `yolov8${form.elements.model_version.value}${SUFFIXES[chosen()?.task] || ""}`;
 
 /** What the weights will be, in words. */
 function startsFrom() {
@@ -148,7 +146,8 @@ function startsFrom() {
 }
 
 /** The task that is trained: the architecture's, else the dataset's. */
-const task = () => architectures.find(({ name }) => name === form.elements.architecture.value)?.task || chosen()?.task || null;
+const task = () =>
+  architectures.find(({ name }) => name === form.elements.architecture.value)?.task || chosen()?.task || null;
 
 function changed() {
   $("[data-models]").classList.toggle("is-replaced", Boolean(form.elements.architecture.value));
@@ -160,33 +159,46 @@ function changed() {
   summary();
 }
 
+/** Of the training set: the parameter `fraction` leaves some out. */
+const imagesUsed = (images, { fraction }) =>
+  fraction > 0 && fraction < 1 ? Math.max(1, Math.round(images * fraction)) : images;
+
 function summary() {
   const dataset = chosen();
   const value = (name) => form.elements[name].value;
   const known = (name) => !fault(form.elements[name]) && value(name) !== "";
-  const steps = dataset && known("batch_size") ? Math.ceil(dataset.train_images / value("batch_size")) : null;
+  const images = dataset && imagesUsed(dataset.train_images, parameters.values());
+  const steps = dataset && known("batch_size") ? Math.ceil(images / value("batch_size")) : null;
   const rows = [
     [t("Dataset"), dataset?.name || "–"],
-    [t("Training images"), dataset ? pictures(dataset.train_images) : "–"],
+    [t("Training images"), dataset ? pictures(images) : "–"],
     [t("Model"), value("architecture") || `YOLOv8${value("model_version")}`],
     [t("Initial weights"), startsFrom()],
     [t("Epochs"), known("epochs") ? number(value("epochs")) : "–"],
     [t("Iterations per epoch"), number(steps)],
     [t("Total iterations"), steps === null || !known("epochs") ? "–" : number(steps * value("epochs"))],
   ];
-  put($("[data-summary]"), rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-  form.elements.name.placeholder = dataset ? (original ? t("Default: name of the cloned run, numbered") : t("Default: dataset and model")) : "";
+  put(
+    $("[data-summary]"),
+    rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]),
+  );
+  form.elements.name.placeholder = dataset
+    ? original
+      ? t("Default: name of the cloned run, numbered")
+      : t("Default: dataset and model")
+    : "";
 }
 
 function showErrors(errors) {
-  for (const place of $$("[data-error]")) {
-    const own = errors.filter((item) => item.field === place.dataset.error);
-    place.hidden = !own.length;
-    place.textContent = own.map((item) => item.message).join(" ");
-    const control = form.elements[place.dataset.error] || place.parentElement.querySelector("[data-param]");
+  for (const line of $$("[data-error]")) {
+    const own = errors.filter((item) => item.field === line.dataset.error);
+    line.hidden = !own.length;
+    line.textContent = own.map((item) => item.message).join(" ");
+    const control = form.elements[line.dataset.error] || line.parentElement.querySelector("[data-param]");
     if (control?.setAttribute) control.setAttribute("aria-invalid", own.length > 0);
   }
-  if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field))) $("[data-when]").open = true;
+  if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field)))
+    $("[data-when]").open = true;
   const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
   if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
   else if (first) parameters.reveal(first.field);
@@ -195,11 +207,11 @@ function showErrors(errors) {
 /** What is wrong with the field that was just left, beside it. */
 function showOwn(control) {
   const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
-  const place = $$("[data-error]").find(({ dataset }) => dataset.error === field);
-  if (!place) return;
+  const line = $$("[data-error]").find(({ dataset }) => dataset.error === field);
+  if (!line) return;
   const text = fault(control);
-  place.hidden = !text;
-  place.textContent = text;
+  line.hidden = !text;
+  line.textContent = text;
   control.setAttribute("aria-invalid", Boolean(text));
 }
 
@@ -222,18 +234,25 @@ function payload() {
   return data;
 }
 
-/** Where to send it. A copy whose rate was cleared is a training of its own: a copy would keep the rate. */
+/** Where the form is sent to, and what. A copy whose rate was cleared is a training of its own: a copy would keep it.
+ *  @returns {[string, object]} */
 function request() {
   const data = payload();
   if (!original || (hasOwnRate() && data.learning_rate === undefined)) return ["/api/trainings", data];
-  const gone = Object.keys(original.params).filter((name) => !(name in (data.params || {})));
-  return [`/api/trainings/${original.id}/clone`, { ...data, params: { ...data.params, ...Object.fromEntries(gone.map((name) => [name, null])) } }];
+  const removed = Object.keys(original.params).filter((name) => !(name in (data.params || {})));
+  return [
+    `/api/trainings/${original.id}/clone`,
+    { ...data, params: { ...data.params, ...Object.fromEntries(removed.map((name) => [name, null])) } },
+  ];
 }
 
 function clientErrors() {
-  const plain = [...NUMBERS, "start_not_before"].map((name) => ({ field: name, message: fault(form.elements[name]) })).filter(({ message }) => message);
-  const missing = start.kind === "official" && weights.unavailable ? [{ field: "start", message: weights.state.message }] : [];
-  return [...plain, ...missing, ...start.errors(), ...parameters.errors()];
+  const fields = [...NUMBERS, "start_not_before"]
+    .map((name) => ({ field: name, message: fault(form.elements[name]) }))
+    .filter(({ message }) => message);
+  const missing =
+    start.kind === "official" && weights.unavailable ? [{ field: "start", message: weights.state.message }] : [];
+  return [...fields, ...missing, ...start.errors(), ...parameters.errors()];
 }
 
 async function submit(event) {
@@ -242,9 +261,9 @@ async function submit(event) {
   showErrors(wrong);
   if (wrong.length) return;
   const button = $("[data-submit]");
-  const said = $("[data-form-failure]");
+  const notice = $("[data-form-failure]");
   button.disabled = true;
-  said.hidden = true;
+  notice.hidden = true;
   try {
     const [address, data] = request();
     const body = JSON.stringify([address, data]);
@@ -255,18 +274,32 @@ async function submit(event) {
   } catch (error) {
     button.disabled = false;
     showErrors(error.errors || []);
-    said.textContent = [error.title, error.detail].filter(Boolean).join(". ").replace("..", ".");
-    said.hidden = false;
+    notice.textContent = [error.title, error.detail].filter(Boolean).join(". ").replace("..", ".");
+    notice.hidden = false;
   }
 }
 
 form.addEventListener("input", changed);
-select.addEventListener("change", () => { show(); propose(); });
+select.addEventListener("change", () => {
+  show();
+  propose();
+});
 for (const radio of form.elements.start) radio.addEventListener("change", propose);
 $("[data-estimate-answer]").addEventListener("estimated", propose); // the cards show their time
-for (const radio of form.elements.model_version) radio.addEventListener("change", () => { form.elements.architecture.value = ""; changed(); });
-$("[data-estimate-answer]").addEventListener("batch", ({ detail }) => { form.elements.batch_size.value = detail; changed(); });
-form.addEventListener("change", ({ target }) => { if (target.matches("input")) showOwn(target); });
+for (const radio of form.elements.model_version)
+  radio.addEventListener("change", () => {
+    form.elements.architecture.value = "";
+    changed();
+  });
+$("[data-estimate-answer]").addEventListener("batch", ({ detail }) => {
+  form.elements.batch_size.value = detail;
+  changed();
+});
+form.addEventListener("change", ({ target }) => {
+  if (target.matches("input")) showOwn(target);
+});
 form.addEventListener("submit", submit);
-window.addEventListener("pageshow", ({ persisted }) => { if (persisted) $("[data-submit]").disabled = false; });
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) $("[data-submit]").disabled = false;
+});
 begin();

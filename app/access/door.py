@@ -1,0 +1,121 @@
+"""Before each request: who makes it, whose page, and whether they may."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from apiflask import APIFlask
+from flask import Response, g, redirect, request
+from flask_babel import gettext as _
+
+from app.access.identify import identify, make_access
+from app.access.origins import refuse_foreign_origins, refuse_without_proof
+from app.access.principal import SESSION, Principal, current
+from app.config import cors_origins, settings
+from app.core.roles import Role
+from app.errors import LoginRequired, NotAllowed
+from app.extensions import db
+from app.models import Dataset, Training
+from app.problems import wants_page
+
+
+@dataclass(frozen=True)
+class Own:
+    """A rule: trainers may do it with what is theirs, admins with everything.
+
+    Args:
+        model: what it is done with; has `created_by`, or the training that it belongs to has.
+        argument: of the address: its id.
+    """
+
+    model: Any
+    argument: str
+
+    def find(self, value: Any) -> Any | None:
+        """What is meant, or None: then the route says so."""
+        return db.session.get(self.model, value)
+
+
+PUBLIC = None
+Rule = Role | Own | None
+
+
+def init_app(app: APIFlask, rules: Mapping[str, Rule]) -> None:
+    """Check every request.
+
+    Args:
+        rules: by endpoint; what is not in it is the admins' alone.
+    """
+    app.extensions["access"] = make_access(settings(app))
+    allowed = cors_origins(settings(app).SOCKETIO_CORS_ALLOWED_ORIGINS) or []
+
+    @app.before_request
+    def enter() -> Any:
+        rule = rules.get(request.endpoint or "", Role.ADMIN)
+        principal = g.principal = None if rule is PUBLIC else identify(request)
+        refuse_foreign_origins(request, allowed, principal is None or principal.by_browser)
+        if rule is PUBLIC or request.endpoint is None or request.method == "OPTIONS":
+            return None
+        if principal is None:
+            return to_login()
+        if principal.via == SESSION:
+            refuse_without_proof(request)
+        check(rule, principal, request.view_args or {})
+        return None
+
+    @app.context_processor
+    def who() -> dict[str, Any]:
+        return {"principal": current(), "needs": needs}
+
+
+def needs(*rows: Any) -> str:
+    """The role that a button for changing things needs, for `data-needs` in a page. One of them must be theirs."""
+    principal = current()
+    own = principal is not None and any(principal.owns(row.created_by) for row in rows)
+    return str(Role.TRAINER if own else Role.ADMIN)
+
+
+def to_login() -> Response:
+    """A page sends the browser there.
+
+    Raises:
+        LoginRequired: it is not a page.
+    """
+    if wants_page() and request.method in {"GET", "HEAD"}:
+        back = request.full_path.rstrip("?")
+        return redirect(f"/login?next={quote(back, safe='/')}")  # type: ignore[return-value]
+    raise LoginRequired(_("Log in, or send a token: “Authorization: Bearer ytp_…”."))
+
+
+def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        NotAllowed: the role does not cover it, or it is somebody else's.
+    """
+    if rule is PUBLIC:
+        return
+    need = rule if isinstance(rule, Role) else Role.TRAINER
+    if not principal.role.covers(need):
+        raise NotAllowed(
+            _("This needs the role “%(need)s”. Yours is “%(role)s”.", need=str(need), role=str(principal.role))
+        )
+    if isinstance(rule, Own) and principal.role != Role.ADMIN:
+        row = rule.find(arguments[rule.argument])
+        if row is not None and not any(principal.owns(account) for account in owners(row)):
+            raise NotAllowed(_("This belongs to somebody else. Ask them or an admin."))
+
+
+def owners(row: Any) -> list[int | None]:
+    """Who may change a thing: whoever made it; and the owner of what it was made of, such as an export's training."""
+    return [row.created_by, *(base.created_by for base in bases(row))]
+
+
+def bases(row: Any) -> Iterator[Any]:
+    """The training or dataset that a thing belongs to, or that a job is about."""
+    kinds = {"training": Training, "dataset": Dataset}
+    about = getattr(row, "subject_type", None)
+    pairs = [(Training, getattr(row, "training_id", None)), (kinds.get(about or ""), getattr(row, "subject_id", None))]
+    for model, key in pairs:
+        if model is not None and key and (found := db.session.get(model, key)) is not None:
+            yield found

@@ -1,0 +1,55 @@
+"""Whose page made the browser send a request: no other site may change anything here, or have us work."""
+
+from urllib.parse import urlsplit
+
+from flask import Request
+from flask_babel import gettext
+
+from app.errors import ForeignOrigin
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+OWN_SITES = {"same-origin", "none"}  # of Sec-Fetch-Site: our own page, or the address bar
+
+
+def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browser: bool) -> None:
+    """
+    Args:
+        allowed: origins that SOCKETIO_CORS_ALLOWED_ORIGINS adds to our own, or "*".
+        by_browser: whether the browser proves by itself who makes the request, for whatever page.
+
+    Raises:
+        ForeignOrigin: another site's page made it.
+    """
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    unsafe = request.method not in SAFE_METHODS
+    if origin is not None and is_allowed(origin, request, allowed):
+        return
+    works = unsafe or request.path.startswith(("/api/", "/socket.io/"))
+    if origin is not None and (unsafe or (works and by_browser)):
+        refuse(origin)
+    if works and site is not None and site not in OWN_SITES and by_browser and allowed != "*":
+        refuse(request.headers.get("Referer") or site)
+
+
+def refuse_without_proof(request: Request) -> None:
+    """What a cookie alone proves must also say that our own page made it. Scripts show a token instead.
+
+    Raises:
+        ForeignOrigin: it says nothing.
+    """
+    proven = "Origin" in request.headers or request.headers.get("Sec-Fetch-Site") == "same-origin"
+    if request.method not in SAFE_METHODS and not proven:
+        raise ForeignOrigin(gettext("The request doesn't say which page made it. Scripts send a token instead."))
+
+
+def is_allowed(origin: str, request: Request, allowed: str | list[str]) -> bool:
+    return allowed == "*" or origin in allowed or urlsplit(origin).netloc == request.host
+
+
+def refuse(origin: str) -> None:
+    raise ForeignOrigin(
+        gettext(
+            "Pages from %(origin)s can't change anything on this server (SOCKETIO_CORS_ALLOWED_ORIGINS).",
+            origin=origin,
+        )
+    )

@@ -1,0 +1,30 @@
+"""What the CPU of this machine is. Standard library only."""
+
+from functools import cache
+from pathlib import Path
+
+INFO = Path("/proc/cpuinfo")
+NAMED_BY = ("vendor_id", "model name", "cpu family", "model", "stepping")
+BFLOAT16 = {"avx512_bf16", "amx_bf16"}
+
+
+@cache
+def properties(path: Path = INFO) -> dict[str, str]:
+    """Of its first core; empty where the system does not say."""
+    try:
+        first = path.read_text(encoding="utf-8", errors="replace").partition("\n\n")[0]
+    except OSError:
+        return {}
+    rows = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in rows}
+
+
+def cpu_name(path: Path = INFO) -> str:
+    """Tells it from others that compute differently."""
+    found = properties(path)
+    return " ".join(found[name] for name in NAMED_BY if name in found)
+
+
+def has_bfloat16(path: Path = INFO) -> bool:
+    """Whether it multiplies in bfloat16: about twice as fast."""
+    return bool(BFLOAT16 & set(properties(path).get("flags", "").split()))

@@ -1,0 +1,54 @@
+"""What is agreed between the estimate's service and its program."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.spec import Spec
+
+HALVINGS = 2
+OWN = {"program", "measure_seconds", "halvings"}
+
+# Where each stage begins, as a share of the whole; in their order.
+STAGES: dict[str, float] = {
+    "importing": 0.0,
+    "dataset": 0.15,
+    "model": 0.25,
+    "batches": 0.3,
+    "plain_batches": 0.62,
+    "validating": 0.8,
+    "saving": 0.95,
+}
+
+
+@dataclass(frozen=True)
+class EstimateSpec(Spec):
+    """What the program measures; in spec.json beside the fields of the training, whose own parts read them there.
+
+    Args:
+        training: the spec of the training, as app/worker/programs/train.py takes it.
+        measure_seconds: all of a measurement, on a machine that is fast enough.
+        halvings: how often the batch was halved, because more did not fit into memory.
+    """
+
+    training: dict[str, Any]
+    measure_seconds: float
+    halvings: int = 0
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "EstimateSpec":
+        """From spec.json."""
+        training = {name: value for name, value in values.items() if name not in OWN}
+        return cls(training, float(values["measure_seconds"]), int(values["halvings"]))
+
+    def values(self) -> dict[str, Any]:
+        """As spec.json has it."""
+        return self.training | {"measure_seconds": self.measure_seconds, "halvings": self.halvings}
+
+    def halved(self) -> "EstimateSpec | None":
+        """The same with half the batch; None where that makes no sense any more."""
+        batch = self.training["batch_now"] // 2
+        if self.halvings >= HALVINGS or batch < 1:
+            return None
+        training = self.training | {"batch_size": batch, "batch_now": batch}
+        return EstimateSpec(training, self.measure_seconds, self.halvings + 1)

@@ -1,0 +1,125 @@
+"""What the import of a dataset is told: `spec.json` of app/worker/programs/import_dataset.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from app.core.report import Decision, Keypoints
+from app.core.spec import Spec
+
+ARCHIVE = "original.zip"  # in a dataset's folder: the upload as it came
+ORIGINALS = "names.json"  # in a dataset's folder: by path below source/, what the upload called it
+NOT_PLACED = "the server did not take the dataset over"  # how the process fails that waited for it in vain
+
+
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """What an upload may cost. Sizes in bytes."""
+
+    max_entries: int = 200_000
+    max_expanded: int = 10 * 1024**3
+    min_free: int = 5 * 1024**3
+    max_classes: int = 1000
+
+
+@dataclass(frozen=True)
+class ServerFolder:
+    """A folder of the server that is copied.
+
+    Args:
+        root: IMPORT_ROOT, resolved.
+        below: the folder's path from there, without links; "" for all of it.
+    """
+
+    root: str
+    below: str
+
+
+@dataclass(frozen=True)
+class ImportSpec(Spec):
+    """One revision to be made.
+
+    Args:
+        dataset: the dataset's folder, or the one that it is staged in.
+        number: of the revision to build, below `dataset/revisions/`.
+        objects: the folder of the objects.
+        options: root, merge, classes, names, rename, split, task, format, reading; see DATASETS in the wiki.
+        fixes: codes of findings to be mended, or "all".
+        unpack: `dataset/original.zip` is to be extracted to `dataset/source`.
+        folder: is to be copied to `dataset/source`; None: nothing is.
+        unpacked: where it is written down what was extracted, so that another attempt need not do it again.
+        adopt: the dataset is from before revisions; `source/` is made of what is there.
+        place: after the first verdict the dataset still moves; where to, the file `placed` will say.
+        verdict_only: the first verdict is the result.
+        hurry: others wait for its place: it fails where its images take far longer than others of their size.
+        index_of: the hash of a revision that is there: its index alone is made anew; "": a revision is built.
+    """
+
+    dataset: str
+    number: int
+    objects: str
+    options: dict[str, Any]
+    unpacked: str
+    fixes: list[str] | str = field(default_factory=list)
+    unpack: bool = False
+    folder: ServerFolder | None = None
+    adopt: bool = False
+    place: bool = False
+    verdict_only: bool = False
+    index_of: str = ""
+    limits: ArchiveLimits = field(default_factory=ArchiveLimits)
+    max_pixels: int = 0
+    max_findings: int = 0
+    image_size: int = 640
+    decode_seconds: float = 10.0  # of processor time, that one image may take
+    hurry: bool = False
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """From spec.json."""
+        folder, limits = values.get("folder"), values.get("limits") or {}
+        made = {"folder": ServerFolder(**folder) if folder else None, "limits": ArchiveLimits(**limits)}
+        return super().of({**values, **made})
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came of an upload or a folder: bytes, files that were left out or renamed, decisions about the archive."""
+
+    size_bytes: int = 0
+    skipped: dict[str, Any] = field(default_factory=dict)
+    renamed: dict[str, Any] = field(default_factory=dict)
+    notes: list[Decision] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """A revision that is built and on the disk. Counts are images and objects that training will use."""
+
+    number: int
+    hash: str
+    format: str
+    task: str
+    names: list[str]
+    images: dict[str, int]  # all, by split
+    usable: dict[str, int]  # that training will not drop, by split
+    boxes: dict[str, int]  # by class index
+    findings: dict[str, int]  # by code
+    severities: dict[str, int]  # by severity
+    left_out: dict[str, int]  # images that training will not use, by code of the first error
+    decisions: list[Decision]
+    samples: list[int]  # image ids of the index, for a first look
+    size_bytes: int
+    seconds: float
+    outside: list[str] = field(default_factory=list)  # files of the source that belong to nothing: the first ones
+    outside_count: int = 0
+    fixable: int = 0  # findings that can be mended
+    root: str = ""  # below the source
+    source_names: list[str] = field(default_factory=list)  # before classes were renamed
+    keypoints: Keypoints | None = None
+    effects: dict[str, Any] = field(default_factory=dict)  # what the fixes did, by code
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "ImportResult":
+        """As the child's last event has it, which may be of another version."""
+        return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})

@@ -1,0 +1,33 @@
+"""Detections as the lines of a YOLO label file. Pure."""
+
+from collections.abc import Sequence
+
+from app.core.shapes import Detection
+
+SEEN = 0.5  # of a keypoint
+
+
+def label_lines(detections: Sequence[Detection], names: Sequence[str], width: int, height: int) -> list[str]:
+    """A line each, in their order: the number of the class, then what the task of the model has, as shares of the
+    image's width and height."""
+    numbers = {name: number for number, name in enumerate(names)}
+    return [" ".join([str(numbers.get(item["class"], 0)), *shape(item, width, height)]) for item in detections]
+
+
+def shape(item: Detection, width: int, height: int) -> list[str]:
+    """A polygon, the corners of an oriented box, a box with its keypoints, a box, or nothing of a classification."""
+    if "top5" in item:
+        return []
+    x1, y1, x2, y2 = item["bbox"]
+    if "polygon" in item or "corners" in item:
+        points = item.get("corners") or item["polygon"]
+        return shares(points if len(points) > 2 else [[x1, y1], [x2, y1], [x2, y2], [x1, y2]], width, height)
+    box = shares([[(x1 + x2) / 2, (y1 + y2) / 2], [x2 - x1, y2 - y1]], width, height)
+    for x, y, *sure in item.get("keypoints", ()):
+        seen = not sure or sure[0] >= SEEN
+        box += [*shares([[x, y]], width, height), "2"] if seen else ["0", "0", "0"]
+    return box
+
+
+def shares(points: Sequence[Sequence[float]], width: int, height: int) -> list[str]:
+    return [f"{min(1.0, max(0.0, value / whole)):.6g}" for x, y in points for value, whole in ((x, width), (y, height))]

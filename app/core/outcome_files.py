@@ -1,0 +1,127 @@
+"""The files of an evaluation, as its program writes them and its readers find them. Standard library only.
+
+`outcomes.sqlite`: table `image`, each with what `pack` made of it, which never changes. `view-C-I.sqlite`: what
+follows at a confidence C and an IoU I: table `image` with the counts of each kind, table `item` with every object and
+detection. `label-errors.sqlite`: table `suspect`, what looks like an error of the labels, the most suspicious first.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from app.core.label_errors import KINDS as SUSPECTS
+from app.core.label_errors import suspects
+from app.core.outcomes import CORRECT, KINDS, SIZES, Outcome, Seen, of_whole_image, outcomes, size_of, unpack
+
+OUTCOMES, CURVES, LABEL_ERRORS = "outcomes.sqlite", "curves.json", "label-errors.sqlite"
+MATCHES = "matches.npz"  # see app/worker/matches.py; not of a classification
+TABLES = "CREATE TABLE image (id INTEGER PRIMARY KEY, file TEXT, width INTEGER, height INTEGER, seen BLOB)"
+COUNTS = ", ".join(f'"{kind}" INTEGER' for kind in KINDS)
+VIEW = f"""
+CREATE TABLE image (id INTEGER PRIMARY KEY, file TEXT, errors INTEGER, {COUNTS});
+CREATE TABLE item (image_id INTEGER, kind INTEGER, actual INTEGER, predicted INTEGER, size INTEGER, confidence REAL,
+    iou REAL);
+"""
+INDEXES = "CREATE INDEX item_kind ON item (kind, actual, predicted); CREATE INDEX item_image ON item (image_id);"
+
+Picture = tuple[int, str, int, int, bytes]  # as in the table
+
+
+def view_name(confidence: float, iou: float) -> str:
+    return f"view-{confidence:.3f}-{iou:.2f}.sqlite"
+
+
+def write_outcomes(path: Path, pictures: Iterable[Picture]) -> None:
+    """Write the file, whole or with an exception."""
+    with closing(connect(path)) as connection, connection:
+        connection.execute(TABLES)
+        connection.executemany("INSERT INTO image VALUES (?, ?, ?, ?, ?)", pictures)
+
+
+def write_view(path: Path, pictures: Iterable[Picture], confidence: float, iou: float) -> None:
+    """Match every image anew, and write down what follows."""
+    with closing(connect(path)) as connection, connection:
+        connection.executescript(VIEW)
+        places = ", ".join("?" * (3 + len(KINDS)))
+        for number, file, _width, _height, data in pictures:
+            seen = unpack(data)
+            rows = list(items(seen, found_in(seen, confidence, iou)))
+            counts = [sum(row[0] == kind for row in rows) for kind in range(len(KINDS))]
+            errors = sum(counts[:-1])
+            connection.execute(f"INSERT INTO image VALUES ({places})", (number, file, errors, *counts))  # noqa: S608
+            connection.executemany("INSERT INTO item VALUES (?, ?, ?, ?, ?, ?, ?)", [(number, *row) for row in rows])
+        connection.executescript(INDEXES)
+
+
+def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
+    """Rank what looks like an error of the labels."""
+    found = suspects((number, unpack(data)) for number, _file, _width, _height, data in pictures)
+    rows = ((SUSPECTS.index(item.kind), item.score, item.image, item.object, item.detection) for item in found)
+    with closing(connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE suspect (id INTEGER PRIMARY KEY, kind INTEGER, score REAL, image_id INTEGER, object INTEGER, "
+            "detection INTEGER)"
+        )
+        insert = "INSERT INTO suspect (kind, score, image_id, object, detection) VALUES (?, ?, ?, ?, ?)"
+        connection.executemany(insert, rows)
+
+
+def found_in(seen: Seen, confidence: float, iou: float) -> list[Outcome]:
+    """What became of everything in an image, whatever the task."""
+    whole = bool(seen.objects) and not seen.places[0]
+    return of_whole_image(seen) if whole else outcomes(seen, confidence, iou)
+
+
+def items(seen: Seen, found: Iterable[Outcome]) -> Iterator[tuple[Any, ...]]:
+    """Rows of `item` behind their image: numbers of kinds and sizes, None for nothing."""
+    for outcome in found:
+        there, detected = outcome.object >= 0, outcome.detection >= 0
+        place = seen.places[outcome.object] if there else seen.found_places[outcome.detection]
+        size = size_of(place)
+        yield (
+            KINDS.index(outcome.kind),
+            seen.objects[outcome.object] if there else None,
+            seen.detections[outcome.detection] if detected else None,
+            None if size is None else SIZES.index(size),
+            seen.confidences[outcome.detection] if detected else None,
+            outcome.iou,
+        )
+
+
+def read_pictures(path: Path) -> Iterator[Picture]:
+    """Every image of `outcomes.sqlite`, by its number."""
+    with closing(sqlite3.connect(read_only(path), uri=True)) as connection:
+        yield from connection.execute("SELECT id, file, width, height, seen FROM image ORDER BY id")
+
+
+def sizes_in(view: Path) -> dict[str, dict[str, Any]] | None:
+    """By size: objects, how many of them are detected as what they are, and their share; None without boxes."""
+    counted = (
+        "SELECT size, COUNT(*), SUM(kind = ?) FROM item WHERE actual IS NOT NULL AND size IS NOT NULL GROUP BY size"
+    )
+    with closing(connect(view)) as connection:
+        rows = {
+            SIZES[size]: (total, right) for size, total, right in connection.execute(counted, [KINDS.index(CORRECT)])
+        }
+        if not rows and connection.execute("SELECT 1 FROM item WHERE size IS NULL").fetchone():
+            return None
+    return {
+        size: {"objects": total, "correct": right, "recall": round(right / total, 5) if total else None}
+        for size, (total, right) in ((size, rows.get(size, (0, 0))) for size in SIZES)
+    }
+
+
+def read_only(path: Path) -> str:
+    """The address of a file that is whole and does not change; one that is gone is not made anew."""
+    return f"file:{quote(str(path))}?mode=ro&immutable=1"
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """For a file that nobody else has open, and that is replaced where it is not whole."""
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = OFF")
+    connection.execute("PRAGMA synchronous = OFF")  # whoever puts it in its place syncs it
+    return connection

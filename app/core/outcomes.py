@@ -1,0 +1,161 @@
+"""What became of each object and each detection of an image. Pure: for the program that evaluates a model, and for
+whoever asks again with other thresholds, without the model.
+
+Matching is that of ultralytics' ConfusionMatrix.process_batch: each detection, the surest first, takes the best free
+object above a threshold of IoU, whatever its class.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+MISSED, FALSE, WRONG_CLASS, DUPLICATE, CORRECT = "missed", "false", "wrong_class", "duplicate", "correct"
+KINDS = (MISSED, FALSE, WRONG_CLASS, DUPLICATE, CORRECT)
+SIZES = ("small", "medium", "large")
+SIZE_LIMITS = (32.0**2, 96.0**2)  # px², COCO's
+IOU = 0.45  # ultralytics' for its confusion matrix
+LEAST_IOU = 0.1  # of an overlap that is kept
+LEAST_CONF = 0.01  # of a detection that is kept
+MOST_FOUND = 300  # detections of an image that are kept
+
+HEAD = struct.Struct("<HHHB")  # objects, detections, overlaps, numbers of a place
+MOST_OVERLAPS = 2**16 - 1  # of an image, the surest detections first
+
+Overlap = tuple[int, int, float]  # detection, object, IoU
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is in an image and what a model detects there.
+
+    Args:
+        objects: the class of each.
+        places: of the objects, in pixels: x1, y1, x2, y2, or the four corners of an oriented box; () of a whole image.
+        detections: the class of each, the surest first.
+        found_places: as `places`.
+        overlaps: those above LEAST_IOU, by detection, the best first.
+    """
+
+    objects: Sequence[int]
+    places: Sequence[Sequence[float]]
+    detections: Sequence[int]
+    confidences: Sequence[float]
+    found_places: Sequence[Sequence[float]]
+    overlaps: Sequence[Overlap]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an object, of a detection, or of both where they belong together.
+
+    Args:
+        object, detection: their places in `Seen`; -1: there is none.
+        iou: of the detection with the object that it lies on best; None: it lies on none.
+    """
+
+    kind: str
+    object: int
+    detection: int
+    iou: float | None
+
+
+def assign(overlaps: Sequence[Overlap], counted: int, iou: float) -> dict[int, tuple[int, float]]:
+    """Detection → (object, IoU), of the first `counted` detections."""
+    pairs: dict[int, tuple[int, float]] = {}
+    taken: set[int] = set()
+    for detection, place, value in overlaps:
+        if detection >= counted:
+            break
+        if value > iou and detection not in pairs and place not in taken:
+            pairs[detection] = place, value
+            taken.add(place)
+    return pairs
+
+
+def outcomes(seen: Seen, confidence: float, iou: float = IOU) -> list[Outcome]:
+    """Every object, and every detection with at least this confidence, exactly once."""
+    counted = sum(value >= confidence for value in seen.confidences)
+    pairs = assign(seen.overlaps, counted, iou)
+    best: dict[int, tuple[int, float]] = {}
+    for detection, place, value in seen.overlaps:
+        best.setdefault(detection, (place, value))
+    found = [of_detection(seen, number, pairs.get(number), best.get(number), iou) for number in range(counted)]
+    matched = {place for place, _ in pairs.values()}
+    return found + [Outcome(MISSED, place, -1, None) for place in range(len(seen.objects)) if place not in matched]
+
+
+def of_detection(
+    seen: Seen, number: int, pair: tuple[int, float] | None, best: tuple[int, float] | None, iou: float
+) -> Outcome:
+    kind = seen.detections[number]
+    if pair is not None:
+        place, value = pair
+        return Outcome(CORRECT if seen.objects[place] == kind else WRONG_CLASS, place, number, value)
+    again = best is not None and best[1] > iou and seen.objects[best[0]] == kind
+    return Outcome(DUPLICATE if again else FALSE, -1, number, best and best[1])
+
+
+def of_whole_image(seen: Seen) -> list[Outcome]:
+    """The one of a classification: its surest class is right or wrong."""
+    right = seen.detections[0] == seen.objects[0]
+    return [Outcome(CORRECT if right else WRONG_CLASS, 0, 0, None)]
+
+
+def size_of(place: Sequence[float]) -> str | None:
+    """`small`, `medium` or `large`; None of a whole image."""
+    if not place:
+        return None
+    size = area(place)
+    return SIZES[sum(size >= limit for limit in SIZE_LIMITS)]
+
+
+def area(place: Sequence[float]) -> float:
+    """px²."""
+    if len(place) == 4:
+        return max(0.0, place[2] - place[0]) * max(0.0, place[3] - place[1])
+    corners = list(zip(place[::2], place[1::2], strict=True))
+    following = [*corners[1:], corners[0]]
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))) / 2
+
+
+def pack(seen: Seen) -> bytes:
+    """As bytes: 18 of an object, 22 of a detection, 8 of an overlap."""
+    width = len((*seen.places, *seen.found_places, ())[0])
+    objects, found, overlaps = len(seen.objects), len(seen.detections), len(seen.overlaps)
+    return b"".join(
+        [
+            HEAD.pack(objects, found, overlaps, width),
+            struct.pack(f"<{objects + found}H", *seen.objects, *seen.detections),
+            struct.pack(f"<{found}f", *seen.confidences),
+            struct.pack(f"<{width * (objects + found)}f", *flat(seen.places), *flat(seen.found_places)),
+            struct.pack(f"<{2 * overlaps}H", *(value for item in seen.overlaps for value in item[:2])),
+            struct.pack(f"<{overlaps}f", *(item[2] for item in seen.overlaps)),
+        ]
+    )
+
+
+def flat(places: Sequence[Sequence[float]]) -> Iterator[float]:
+    return (value for place in places for value in place)
+
+
+def unpack(data: bytes) -> Seen:
+    """
+    Raises:
+        struct.error: these are no bytes of `pack`.
+    """
+    objects, found, overlaps, width = HEAD.unpack_from(data)
+    form = f"<{objects + found}H{found}f{width * (objects + found)}f{2 * overlaps}H{overlaps}f"
+    values = struct.unpack_from(form, data, HEAD.size)
+    kinds, confidences = objects + found, objects + 2 * found
+    numbers = confidences + width * (objects + found)
+    corners = values[confidences:numbers]
+    places = [corners[start : start + width] for start in range(0, len(corners), width or 1)]
+    pairs, ious = values[numbers : numbers + 2 * overlaps], values[numbers + 2 * overlaps :]
+    return Seen(
+        values[:objects],
+        places[:objects] if width else [()] * objects,
+        values[objects:kinds],
+        values[kinds:confidences],
+        places[objects:] if width else [()] * found,
+        list(zip(pairs[::2], pairs[1::2], ious, strict=True)),
+    )

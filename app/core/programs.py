@@ -1,0 +1,115 @@
+"""What the small programs are told. Those of trainings, imports, evaluations and so on have modules of their own."""
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from app.core.spec import Spec
+
+
+@dataclass(frozen=True)
+class SampleSpec(Spec):
+    """The sample dataset.
+
+    Args:
+        output: the ZIP to write.
+        train, val: images of each set. size: of them, px.
+    """
+
+    output: str
+    train: int = 240
+    val: int = 60
+    size: int = 192
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ExportDatasetSpec(Spec):
+    """A version of a dataset in another format.
+
+    Args:
+        revision: its folder.
+        format: yolo, coco or voc.
+        output: the ZIP to write.
+        task: None: as its dataset.yaml says.
+    """
+
+    revision: str
+    format: str
+    output: str
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class VideoSpec(Spec):
+    """A video that is made one that browsers play.
+
+    Args:
+        input: the video. output: the WebM to write.
+        max_pixels: of a frame. max_frames: to write. rate: frames per second at most.
+        seconds: of work at most. memory: bytes.
+    """
+
+    input: str
+    output: str
+    max_pixels: int
+    max_frames: int
+    rate: float
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class HashSpec(Spec):
+    """The present hash of a dataset. `data`: its dataset.yaml."""
+
+    data: str
+
+
+class SplitWish(TypedDict, total=False):
+    """Of each set, and the seed that images are drawn with."""
+
+    train: float
+    val: float
+    test: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class SplitSpec(Spec):
+    """What a new split would be.
+
+    Args:
+        revision: the folder of the version that it is made from.
+        split: shares and seed; None: as in the upload.
+    """
+
+    revision: str
+    split: SplitWish | None
+
+
+@dataclass(frozen=True)
+class CompareSpec(Spec):
+    """Two evaluations on the same images.
+
+    Args:
+        this, other: the folders of their files.
+        whole: whether they are of a classification.
+    """
+
+    this: str
+    other: str
+    whole: bool
+
+
+@dataclass(frozen=True)
+class WeightsSpec(Spec):
+    """A .pt that somebody sent.
+
+    Args:
+        most_bytes: expanded. memory: bytes that it may take.
+    """
+
+    path: str
+    most_bytes: int
+    memory: int
+    most_classes: int

@@ -1,0 +1,3 @@
+"""The sets of a dataset, in their order."""
+
+SPLITS = ("train", "val", "test")

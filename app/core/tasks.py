@@ -1,0 +1,4 @@
+"""What a model learns."""
+
+TASKS = ("detect", "segment", "pose", "obb", "classify")
+PLACED = TASKS[:4]  # whose labels have places in the image

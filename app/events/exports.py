@@ -1,0 +1,14 @@
+"""What the export of a model can say, beside what every program says."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.events.base import Event
+
+
+@dataclass(frozen=True)
+class Verified(Event):
+    """What was measured of an export, good or bad; see `app/worker/exporting/verdict.py`."""
+
+    verification: dict[str, Any]
+    curves: dict[str, Any] = field(default_factory=dict)  # of the export: x, precision, recall; empty: it has none

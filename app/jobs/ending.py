@@ -1,0 +1,97 @@
+"""How an attempt ended: into its row, then its files and whoever waits."""
+
+import logging
+import shutil
+from pathlib import Path
+
+from app.database import patiently, writing
+from app.events import Event, Failed, Finished, Refused, Stopped
+from app.extensions import db
+from app.jobs.attempt import AttemptRow
+from app.jobs.kinds import JobKind
+from app.jobs.launch import is_full
+from app.jobs.model import Job, JobStatus
+from app.jobs.recovery import conclude, level_of, refuse
+from app.jobs.supervisor_context import SupervisorContext
+from app.jobs.transitions import change
+
+logger = logging.getLogger("yolo.jobs")
+
+
+class Ending:
+    """Writes down how an attempt ended.
+
+    Args:
+        row: of the attempt. kind: of its job. directory: where it has its files.
+    """
+
+    def __init__(self, context: SupervisorContext, kind: JobKind, row: AttemptRow, directory: Path) -> None:
+        self.context, self.kind, self.row, self.directory = context, kind, row, directory
+        self.job_id = row.job_id
+
+    def write(self, event: Event) -> Job:
+        """Record the ending, however long the database does not take it: the row as it is then.
+
+        Raises:
+            Superseded: the job is another run's.
+        """
+        if isinstance(event, Failed):
+            output = {"output": event.traceback}
+            logger.log(level_of(event), "job %s: %s: %s", self.job_id, event.kind, event.error, extra=output)
+        if self.kind.ends is not None:
+            self.kind.ends(self.job_id, event)
+        return patiently(lambda: self.record(event))
+
+    def tell(self, job: Job, event: Event) -> None:
+        """Behind the commit: remove the attempt's files, and have everyone hear of it."""
+        if self.kind.directory is None:
+            self.remove_files(JobStatus(job.status), event)
+        self.context.changed(job)
+
+    def remove_files(self, status: JobStatus, event: Event) -> None:
+        """Those of a failure stay until the janitor comes; what the next attempt can use lies beside the attempts."""
+        if status == JobStatus.PENDING:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        elif status != JobStatus.FAILED or isinstance(event, Refused):
+            shutil.rmtree(self.directory.parent, ignore_errors=True)
+
+    def record(self, event: Event) -> Job:
+        """The row as the event leaves it."""
+        if self.kind.record is not None:
+            self.row.present()
+            failure = event if isinstance(event, Failed) else Failed("code", "an ending of another kind of work")
+            self.kind.record.fail(self.job_id, self.row.attempt, failure)
+            return self.row.anyhow()
+        result = None
+        if isinstance(event, Finished):
+            event, result = self.collect(event)
+        with writing() as session:
+            job = self.row.locked(session)
+            if isinstance(event, Finished):
+                change(job, JobStatus.COMPLETED, result=result, progress=self.last_progress())
+            elif isinstance(event, Stopped) and job.stop_mode is None:  # the server, or the machine, was stopped
+                change(job, JobStatus.PENDING)
+            elif isinstance(event, Stopped):
+                change(job, JobStatus.CANCELLED)
+            elif isinstance(event, Refused):
+                refuse(job, event)
+            else:
+                failure = event if isinstance(event, Failed) else Failed("code", "an ending of another kind of work")
+                conclude(job, self.kind, failure)
+        return db.session.get_one(Job, self.job_id)
+
+    def collect(self, event: Finished) -> tuple[Finished | Failed, dict[str, object] | None]:
+        """Take what the program made; a disk that is full then fails the job."""
+        job = self.row.present()
+        try:
+            return event, self.kind.collect(job, event.result, self.directory)
+        except OSError as error:
+            kind = "disk_full" if is_full(error) else "code"
+            return Failed(kind, f"{type(error).__name__}: {error}"), None
+
+    def last_progress(self) -> dict[str, object]:
+        meter = self.context.live.meters.get(self.job_id)
+        if meter is None:
+            return {}
+        meter.share = None if meter.share is None else 1.0
+        return {**meter.read()}

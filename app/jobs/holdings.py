@@ -1,0 +1,51 @@
+"""The devices that running jobs hold, as their rows say: read for a plan, claimed and taken away in a transaction."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.jobs.devices import Holding, Pool, Use, displaced
+from app.jobs.kinds import Kinds
+from app.jobs.model import DISPLACED, Job, JobStatus
+from app.models.base import now
+
+
+class Holdings:
+    """What is held by whom.
+
+    Args:
+        kinds: say how the jobs of a kind use their devices.
+
+    `pool` is set when the server starts; `others` are sources of what processes hold whose job has ended, or waits
+    again, and that are not gone yet. What a row says of the same job counts.
+    """
+
+    def __init__(self, kinds: Kinds) -> None:
+        self.kinds, self.pool = kinds, Pool()
+        self.others: list[Callable[[], Iterable[Holding]]] = []
+
+    def read(self) -> list[Holding]:
+        """Of all running jobs, and of processes that are not gone yet; one a job."""
+        table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
+        columns = (table.id, table.kind, table.devices, table.subject_type, table.subject_id)
+        held = (table.status == JobStatus.RUNNING) & table.devices.is_not(None)
+        holdings = {item.job_id: item for source in self.others for item in source()}
+        for row in db.session.execute(select(*columns).where(held)):
+            if row.kind in self.kinds and (use := self.kinds[row.kind].use) is not None:
+                subject = (row.subject_type, row.subject_id) if row.subject_type else None
+                holdings[row.id] = Holding(row.id, use, tuple(row.devices or ()), subject)
+        return list(holdings.values())
+
+    def used(self, devices: Iterable[str], use: Use) -> bool:
+        """Whether a job of this use, or of a higher one, is on one of these devices."""
+        wanted = set(devices)
+        return any(item.use >= use and not wanted.isdisjoint(item.devices) for item in self.read())
+
+    def displace(self, use: Use, devices: Sequence[str]) -> None:
+        """Have the jobs end that must leave these devices to one that starts now; in its write transaction."""
+        ids = [item.job_id for item in displaced(use, devices, self.read())]
+        still = Job.id.in_(ids) & (Job.status == JobStatus.RUNNING)
+        for row in db.session.scalars(select(Job).where(still).with_for_update()) if ids else ():
+            if row.stop_mode is None:
+                row.stop_mode, row.stop_requested_at = DISPLACED, now()

@@ -1,0 +1,100 @@
+"""Starts the process of an attempt, and says why it could not be started."""
+
+import logging
+import shutil
+import signal
+import socket
+from collections.abc import Mapping
+from errno import EDQUOT, ENOSPC
+from pathlib import Path
+from typing import Any
+
+from app.database import DATABASE_AWAY, patiently, writing
+from app.events import Failed
+from app.extensions import db
+from app.jobs.attempt import AttemptRow
+from app.jobs.kinds import CannotStart, JobKind
+from app.jobs.model import Job
+from app.jobs.process import Child
+from app.jobs.supervisor_context import SupervisorContext
+
+logger = logging.getLogger("yolo.jobs")
+
+
+class Launch:
+    """The start of an attempt's process, and that it is written down which one it is.
+
+    Args:
+        row: of the attempt. kind: of its job. directory: where it has its files.
+    """
+
+    def __init__(self, context: SupervisorContext, kind: JobKind, row: AttemptRow, directory: Path) -> None:
+        self.context, self.kind, self.row, self.directory = context, kind, row, directory
+        self.job_id = row.job_id
+
+    def start(self, job: Job) -> Child | Failed:
+        """The child, with its task; or why there is none."""
+        prewarmed = self.context.prewarmed.get(job.kind)
+        ready = prewarmed.take(self.directory) if prewarmed else None
+        if ready is None and self.kind.directory is None:  # of a server that ended before it wrote down the process
+            shutil.rmtree(self.directory, ignore_errors=True)
+        try:
+            child = self.begin(job, ready)
+        except Exception as error:
+            if ready is not None:
+                ready.signal(signal.SIGKILL)
+            if not isinstance(error, CannotStart):
+                logger.exception("job %s: start", self.job_id)
+            return why_not_started(error)
+        try:
+            patiently(lambda: self.remember(child))
+        except BaseException:
+            child.signal(signal.SIGKILL)
+            raise
+        logger.info("job %s (%s): attempt %s is process %s", self.job_id, job.kind, self.row.attempt, child.pid)
+        return child
+
+    def begin(self, job: Job, ready: Child | None) -> Child:
+        """A process with its task: the one that is there already, or a new one."""
+        spec = dict(patiently(lambda: self.kind.spec(job, self.directory), DATABASE_AWAY))
+        spec["program"] = self.kind.program
+        params, environment = job.params, self.kind.environment(job)
+        db.session.remove()  # no transaction stays open while the process starts
+        if ready is None:
+            return start_child(self.kind, params, self.directory, spec, environment)
+        ready.brief(spec)
+        return ready
+
+    def remember(self, child: Child) -> None:
+        """Which process it is, so that the next server finds it."""
+        with writing() as session:
+            job = self.row.locked(session)
+            job.runner = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
+        self.context.changed(self.row.present())
+
+
+def why_not_started(error: Exception) -> Failed:
+    if isinstance(error, CannotStart):
+        return error.failure
+    return Failed("disk_full" if is_full(error) else "code", f"the process cannot be started: {error}")
+
+
+def start_child(
+    kind: JobKind, params: Mapping[str, Any], directory: Path, spec: dict[str, Any], environment: Mapping[str, str]
+) -> Child:
+    """The process, with its end of the link where its kind has links.
+
+    Raises:
+        LookupError: the link was another server's. OSError: it cannot be started.
+    """
+    if kind.links is None:
+        return Child.start("run", directory, spec, environment)
+    link = kind.links.of(params)
+    child = Child.start("run", directory, spec | {"socket": link.descriptor}, environment, [link.descriptor])
+    link.hand_over()
+    return child
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a disk, or somebody's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in {ENOSPC, EDQUOT}

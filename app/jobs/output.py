@@ -1,0 +1,33 @@
+"""What a child printed: its `worker.log`, in whole lines."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PIECE = 32_768  # bytes
+LAST_PIECE = 262_144  # when nobody will look again
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole lines of an attempt's output: bytes `start` to `offset` of the file, as they are."""
+
+    start: int
+    offset: int
+    data: bytes
+
+
+def read_lines(directory: Path, start: int, limit: int) -> Piece:
+    """Up to `limit` bytes of whole lines from byte `start` on; empty where there are none yet."""
+    try:
+        with open(directory / "worker.log", "rb") as file:
+            if start >= os.fstat(file.fileno()).st_size:  # also where no file can be so long
+                return Piece(start, start, b"")
+            file.seek(start)
+            data = file.read(limit)
+    except FileNotFoundError:
+        return Piece(start, start, b"")
+    whole = data.rfind(b"\n") + 1
+    if not whole and len(data) == limit:  # one endless line
+        whole = limit
+    return Piece(start, start + whole, data[:whole])

@@ -1,0 +1,73 @@
+"""A child that is there before its job: it has loaded its program and waits for its task."""
+
+import shutil
+import threading
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.jobs.process import Child
+
+
+class PrewarmedWorker:
+    """At most one child of one program. It ends by itself when no task comes for two minutes.
+
+    It lies in the folder of a job that is still to be submitted, whose token is given out with `claim_token`.
+
+    Args:
+        root: the folder of the jobs' files.
+        program: the module below `app.worker.programs`.
+        environment: of the child, on top of the usual one.
+    """
+
+    def __init__(self, root: Path, program: str, environment: Mapping[str, str]) -> None:
+        self.root, self.program, self.environment = root, program, environment
+        self._ready: Child | None = None
+        self._given: dict[str, Child] = {}  # by token, until the job starts
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Have one ready soon."""
+        with self._lock:
+            if self._ready is not None and not self._ready.alive():
+                dismiss(self._ready)
+                self._ready = None
+            if self._ready is None:
+                directory = self.root / uuid.uuid4().hex / "1"
+                self._ready = Child.start("run", directory, None, self.environment, options=["--prewarm", self.program])
+
+    def claim_token(self) -> str | None:
+        """The token for a job whose first attempt this child will be; None where there is none."""
+        with self._lock:
+            child, self._ready = self._ready, None
+            if child is None:
+                return None
+            if not child.alive():
+                dismiss(child)
+                return None
+            token = child.directory.parent.name
+            self._given[token] = child
+            return token
+
+    def drop(self, token: str) -> None:
+        """Its job is over, or nobody knows whether it was committed. One that has never begun has the child still, and
+        its token is nobody else's."""
+        with self._lock:
+            child = self._given.pop(token, None)
+        if child is not None:
+            dismiss(child)
+
+    def take(self, directory: Path) -> Child | None:
+        """The child in this folder, for the caller to tell it its task; None where there is none that lives."""
+        with self._lock:
+            child = self._given.get(directory.parent.name)
+            if child is None or child.directory != directory:
+                return None
+            del self._given[directory.parent.name]
+        return child if child.alive() else None
+
+
+def dismiss(child: Child) -> None:
+    child.signal(9)
+    child.sweep()
+    shutil.rmtree(child.directory.parent, ignore_errors=True)

@@ -1,0 +1,29 @@
+"""How far a job is, as its room, the API and its row have it."""
+
+from typing import Any, TypedDict
+
+
+class JobProgress(TypedDict):
+    """`done` of `total`, in what the kind counts; percent: of the whole; rate: a second; eta: s. None: not known."""
+
+    stage: str | None
+    done: int
+    total: int
+    percent: float | None
+    rate: float | None
+    eta: float | None
+
+
+NO_PROGRESS: JobProgress = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
+
+
+def whole(progress: dict[str, Any]) -> JobProgress:
+    """What a row holds, of this version or of another one."""
+    return {
+        "stage": progress.get("stage"),
+        "done": progress.get("done", 0),
+        "total": progress.get("total", 0),
+        "percent": progress.get("percent"),
+        "rate": progress.get("rate"),
+        "eta": progress.get("eta"),
+    }

@@ -1,0 +1,158 @@
+"""The loop of the queue: it claims what can start, and has each attempt supervised."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from app.config import settings
+from app.database import DATABASE_AWAY
+from app.extensions import db, socketio
+from app.jobs import queue, restart
+from app.jobs.devices import Holding, Pool, gpus
+from app.jobs.disk import Disk, DiskSpace
+from app.jobs.holdings import Holdings
+from app.jobs.kinds import Kinds
+from app.jobs.live import Live
+from app.jobs.model import Job
+from app.jobs.prewarmed import PrewarmedWorker
+from app.jobs.queue import Subject
+from app.jobs.runner import LocalRunner, Runner
+from app.jobs.supervise import Supervisor
+from app.jobs.supervisor_context import SupervisorContext
+from app.jobs.unwatched import Unwatched
+
+logger = logging.getLogger("yolo.jobs")
+
+POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
+
+
+class Scheduler:
+    """Starts jobs, and knows who supervises them.
+
+    Args:
+        root: the folder of the jobs' files.
+        devices: who holds which; its pool is set when the server starts.
+        announce: called with a job after each committed change.
+        prewarmed: by kind, whose child may be there before its job.
+    """
+
+    def __init__(
+        self,
+        kinds: Kinds,
+        live: Live,
+        root: Path,
+        devices: Holdings,
+        announce: Callable[[Job], None],
+        prewarmed: Mapping[str, PrewarmedWorker],
+    ) -> None:
+        self.kinds, self.live, self.root, self.devices = kinds, live, root, devices
+        self.announce, self.prewarmed = announce, prewarmed
+        self.devices.others.append(lambda: list(self.held_by_processes()))
+        self.runner: Runner | None = None
+        self.disk: Disk | None = None
+        self.running: dict[int, Supervisor | None] = {}  # None: while it starts
+        self.unwatched = Unwatched()
+        self.before_round: list[Callable[[DiskSpace | None], None]] = []  # lets go on what waits for free disk
+        self.closed = False
+        self._changed = threading.Event()  # cooperative under eventlet, which patches it
+
+    def start(self, app: Flask) -> None:
+        """At the server's start: follow what still runs, then open the queue."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        config = settings(app)
+        self.devices.pool = Pool(gpus(config.CUDA_VISIBLE_DEVICES), config.TRAININGS_PER_GPU)
+        self.disk = Disk(config.MODELS_DIR, config.DISK_RESERVE)
+        self.runner = LocalRunner(app, self.supervise)
+        self.follow()
+        socketio.start_background_task(self.run, app)
+
+    def follow(self) -> None:
+        """Supervise again what an earlier server left running."""
+        if self.runner is None:
+            return
+        for job_id, attempt in restart.take_over(self.kinds, self.root, self.root.parent):
+            self.begin(job_id, attempt, follows=True)
+
+    def run(self, app: Flask) -> None:
+        """The loop of the queue; a background task."""
+        while not self.closed:
+            self._changed.clear()
+            try:
+                with app.app_context():
+                    self.round()
+            except OperationalError as error:  # locked, or may not be written now: later
+                logger.warning("the queue of jobs: database: %s", error.orig)
+            except Exception:
+                logger.exception("the queue of jobs")
+            self._changed.wait(POLL_S)
+
+    def round(self) -> None:
+        """Start everything that can start now."""
+        if self.runner is None or self.closed:
+            return
+        space = self.disk.space() if self.disk else None
+        self.look_before(space)
+        for job_id, attempt in queue.claim(self.kinds, self.devices, space, self.running, self.busy()):
+            self.begin(job_id, attempt)
+        for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds), self.running):
+            logger.error("job %s: attempt %s runs, and nobody watches it", job_id, attempt)
+            self.begin(job_id, attempt, follows=True)
+
+    def look_before(self, space: DiskSpace | None) -> None:
+        """What the kinds do before a round; one that fails keeps no other kind waiting."""
+        for look in self.before_round:
+            try:
+                look(space)
+            except DATABASE_AWAY as error:
+                db.session.rollback()
+                logger.warning("before a round of the queue: database: %s", getattr(error, "orig", error))
+            except Exception:
+                db.session.rollback()
+                logger.exception("before a round of the queue")
+
+    def begin(self, job_id: int, attempt: int, follows: bool = False) -> None:
+        """Have an attempt supervised."""
+        if self.runner is None or job_id in self.running:
+            return
+        self.running[job_id] = None
+        try:
+            self.runner.start(job_id, attempt, follows)
+        except Exception:  # no thread is left, say: a later round finds the row
+            self.running.pop(job_id, None)
+            logger.exception("job %s: supervising cannot begin", job_id)
+
+    def supervise(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None:
+        """One attempt of a job, to its end."""
+        context = SupervisorContext(self.kinds, self.live, self.root, self.announce, self.disk, self.prewarmed)
+        supervisor = self.running[job_id] = Supervisor(context, job_id, attempt, follows)
+        try:
+            supervisor.run(app)
+        finally:
+            self.running.pop(job_id, None)
+            self.wake()
+
+    def supervisors(self) -> list[Supervisor]:
+        """Those that know their job."""
+        return [item for item in list(self.running.values()) if item is not None and item.known]
+
+    def held_by_processes(self) -> Iterator[Holding]:
+        """Devices of jobs whose process is not gone yet, whatever their rows say by now."""
+        for item in self.supervisors():
+            if item.kind.use is not None and item.devices:
+                yield Holding(item.job_id, item.kind.use, item.devices, item.subject)
+
+    def busy(self) -> set[Subject]:
+        """Whose folders a process works in: a training that has ended gets another job when it goes on."""
+        return {(item.kind.name, *item.subject) for item in self.supervisors() if item.kind.directory and item.subject}
+
+    def wake(self) -> None:
+        """Something changed that the queue looks at."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """Start nothing any more. Called from a signal handler too: it takes no lock and wakes nobody."""
+        self.closed = True

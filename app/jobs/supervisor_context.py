@@ -1,0 +1,30 @@
+"""What all supervisors share."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.jobs.disk import Disk
+from app.jobs.kinds import Kinds
+from app.jobs.live import Live
+from app.jobs.model import Job
+from app.jobs.prewarmed import PrewarmedWorker
+
+
+@dataclass(frozen=True)
+class SupervisorContext:
+    """What all supervisors share.
+
+    Args:
+        root: the folder of all jobs.
+        changed: called with the job after each commit.
+        disk: whose free space is watched; None: nobody's.
+        prewarmed: by kind, whose child may be there before its job.
+    """
+
+    kinds: Kinds
+    live: Live
+    root: Path
+    changed: Callable[[Job], None]
+    disk: Disk | None = None
+    prewarmed: Mapping[str, PrewarmedWorker] = field(default_factory=dict)

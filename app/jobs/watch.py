@@ -1,0 +1,66 @@
+"""What can end a child that runs: a requested stop, silence, and time."""
+
+import signal
+import time
+
+from app.events import Event, Failed
+from app.jobs.kinds import JobKind
+from app.jobs.model import PAUSE
+from app.jobs.process import ASK_S, TERM_S, Child, Pulse
+
+SILENT_S = 60.0  # without a heartbeat
+PAUSE_S = 60.0  # a pause waits longer than a stop: being killed costs what was done since the checkpoint
+
+
+class RequestedStop:
+    """Ask, then TERM, then KILL, each timed by a clock that stands still for nobody's sleep. Cancelling wins over
+    pausing."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.mode: str | None = None
+        self._since = 0.0
+
+    def follow(self, mode: str | None) -> None:
+        """`mode`: how the job is to end, as its row says now."""
+        if mode is not None and mode != self.mode:
+            self.child.ask_to_stop(mode)
+            self.mode, self._since = mode, time.monotonic()
+        if self.mode is None:
+            return
+        waited = time.monotonic() - self._since
+        patience = PAUSE_S if self.mode == PAUSE else ASK_S
+        if waited > patience + TERM_S:  # a stopped process keeps TERM pending
+            self.child.signal(signal.SIGKILL)
+        elif waited > patience:
+            self.child.signal(signal.SIGTERM)
+
+
+class Vigil:
+    """How long a child has been silent, and at work.
+
+    Args:
+        kind: says how long it may be.
+    """
+
+    def __init__(self, child: Child, kind: JobKind) -> None:
+        self.kind, self.pulse = kind, Pulse(child)
+        self._began = self._heard_at = time.monotonic()
+        self._last: Event | None = None
+
+    def note(self, event: Event) -> None:
+        """An event; what a thread of its own says is no sign that the work gets on."""
+        if not event.background:
+            self._last, self._heard_at = event, time.monotonic()
+
+    def failure(self) -> Failed | None:
+        """Why the child has to be killed, if it has to."""
+        present = time.monotonic()
+        if self.pulse.silent_s() > SILENT_S:
+            return Failed("stalled", f"no heartbeat for {SILENT_S:.0f} s")
+        idle = self.kind.idle_s
+        if idle and self._last is not None and self._last.repeated and present - self._heard_at > idle:
+            return Failed("stalled", f"no batch for {idle:.0f} s")
+        if self.kind.limit_s and present - self._began > self.kind.limit_s:
+            return Failed("slow", f"not done within {self.kind.limit_s:.0f} s")
+        return None

@@ -1,0 +1,34 @@
+"""Videos, and later many images, that trained models were tried on."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.models.base import Created, JSONText, Model, UTCDateTime, now
+from app.models.training import Training
+
+
+class PredictionRun(Created, Model):
+    """A video that a model was tried on; its files are below `data/predictions/{id}`.
+
+    While it is under way, its job knows its status.
+    """
+
+    __tablename__ = "prediction_run"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"), index=True)
+    source: Mapped[str] = mapped_column(String(20))  # video, images
+    filename: Mapped[str] = mapped_column(String(255))  # as it was sent
+    input_bytes: Mapped[int] = mapped_column(BigInteger)
+    options: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # confidence, iou, classes, track, …
+    status: Mapped[str] = mapped_column(String(20), default="pending")
+    job_id: Mapped[int | None]
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # as the program gave it
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    training: Mapped[Training] = relationship()

@@ -1,0 +1,95 @@
+"""Whose word counts on where a request comes from: only that of the proxies in TRUSTED_PROXIES.
+
+Werkzeug's ProxyFix believes the last N entries, whoever sends them; here the addresses of those who send them decide.
+"""
+
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from apiflask import APIFlask
+
+from app.config import settings
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+SCHEMES = {"http", "https"}
+
+
+def entry_address(text: str) -> Address | None:
+    """The address of an entry such as `192.0.2.7`, `192.0.2.7:4711` or `[2001:db8::1]:4711`; None: it is none."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        found = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def entries(environ: dict[str, Any], name: str) -> list[str]:
+    return [part.strip() for part in environ.get(name, "").split(",") if part.strip()]
+
+
+class TrustedProxies:
+    """A WSGI middleware that sets scheme, host and address to what a trusted proxy says.
+
+    Headers of anybody else, and values that make no sense, change nothing.
+
+    Args:
+        inner: the application.
+        networks: of the proxies.
+    """
+
+    def __init__(self, inner: Callable[..., Any], networks: Iterable[Network]) -> None:
+        self.inner, self.networks = inner, tuple(networks)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if self.trusts(entry_address(environ.get("REMOTE_ADDR") or "")):
+            environ = environ | self.forwarded(environ)
+        return self.inner(environ, start_response)
+
+    def trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self.networks)
+
+    def forwarded(self, environ: dict[str, Any]) -> dict[str, str]:
+        """The variables that differ: REMOTE_ADDR, wsgi.url_scheme and HTTP_HOST."""
+        client, proxies = self.client(entries(environ, "HTTP_X_FORWARDED_FOR"))
+        changed = {"REMOTE_ADDR": str(client)} if client else {}
+        scheme = outermost(entries(environ, "HTTP_X_FORWARDED_PROTO"), proxies).lower()
+        if scheme in SCHEMES:
+            changed["wsgi.url_scheme"] = scheme
+        if host := outermost(entries(environ, "HTTP_X_FORWARDED_HOST"), proxies):
+            changed["HTTP_HOST"] = host  # hosts.py checks it like any other
+        return changed
+
+    def client(self, sent: list[str]) -> tuple[Address | None, int]:
+        """The last address that is no trusted proxy's, and how many trusted proxies stand between it and us.
+
+        What comes before it was written by the client itself, or by somebody whom we do not know.
+        """
+        found, proxies = None, 1
+        for text in reversed(sent):
+            address = entry_address(text)
+            if address is None:
+                break
+            found = address
+            if not self.trusts(address):
+                break
+            proxies += 1
+        return found, proxies
+
+
+def outermost(values: list[str], proxies: int) -> str:
+    """What the trusted proxy next to the client wrote: each adds a value on the right, or passes one on."""
+    return values[-min(proxies, len(values))] if values else ""
+
+
+def init_app(app: APIFlask) -> None:
+    """Put it around everything that asks for host, scheme or address."""
+    if networks := settings(app).TRUSTED_PROXIES:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, networks)  # type: ignore[method-assign]

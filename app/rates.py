@@ -1,0 +1,187 @@
+"""How often one person may do what costs much: `@limited(UPLOADS)` on a view, `RATELIMIT_UPLOADS` for how often.
+
+Counted in memory, or in Redis (RATELIMIT_STORAGE_URI), by the package `limits`, which is imported where it is needed.
+"""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from apiflask import APIFlask
+from flask import Request, current_app, request
+
+from app.access.identify import OFF, REQUIRED, comes_from_here, is_forwarded, is_local
+from app.access.principal import current
+from app.config import Settings, settings
+from app.errors import TooManyRequests
+from app.i18n import ngettext
+from app.proxies import entry_address
+
+if TYPE_CHECKING:
+    from limits.storage import Storage
+    from limits.strategies import RateLimiter
+
+logger = logging.getLogger("yolo.rates")
+
+UPLOADS, TRAININGS, METRICS, TESTS, PREDICT = "UPLOADS", "TRAININGS", "METRICS", "TESTS", "PREDICT"
+LOGIN = "LOGIN"  # by address: whoever tries has shown nothing yet
+REDIS_TIMEOUT_S = 1.0
+REDIS_AWAY_S = 10.0  # so long nobody waits for it again
+
+
+class RateLimited(TooManyRequests):
+    """More than the limit of one person.
+
+    Args:
+        group: whose limit it is.
+        seconds: until the next one is accepted.
+    """
+
+    def __init__(self, group: str, seconds: int) -> None:
+        super().__init__(
+            ngettext(
+                "Too many such requests (%(setting)s). Nothing was changed. Try again in %(num)s second.",
+                "Too many such requests (%(setting)s). Nothing was changed. Try again in %(num)s seconds.",
+                seconds,
+                setting=f"RATELIMIT_{group}",
+            )
+        )
+        self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]
+
+
+class RateLimits:
+    """What each one has used of each limit, in a window that moves with the time.
+
+    Args:
+        storage_uri: memory:// or redis://; a Redis that is away is replaced by this process's memory meanwhile.
+    """
+
+    def __init__(self, storage_uri: str) -> None:
+        self.storage_uri = storage_uri
+        self.away_until = -math.inf
+        self.lock = threading.Lock()
+
+    def seconds_to_wait(self, limit: str, group: str, who: str) -> int:
+        """0: go on, and it is counted; else until when the next one is accepted, rounded up.
+
+        Args:
+            limit: such as "10 per minute".
+        """
+        from limits import parse
+        from limits.errors import StorageError
+
+        item = parse(limit)
+        if time.monotonic() >= self.away_until:
+            try:
+                return hit(self.shared, item, group, who)
+            except StorageError as error:
+                logger.warning("limits are counted in memory for %.0f s: %s", REDIS_AWAY_S, error)
+                self.away_until = time.monotonic() + REDIS_AWAY_S
+        return hit(self.own, item, group, who)
+
+    @property
+    def shared(self) -> "RateLimiter":
+        with self.lock:
+            return self._shared
+
+    @property
+    def own(self) -> "RateLimiter":
+        with self.lock:
+            return self._own
+
+    @cached_property
+    def _shared(self) -> "RateLimiter":
+        if self.storage_uri == "memory://":
+            return self._own
+        from limits.storage import RedisStorage
+
+        waits: Any = {"socket_connect_timeout": REDIS_TIMEOUT_S, "socket_timeout": REDIS_TIMEOUT_S}
+        return moving(RedisStorage(self.storage_uri, wrap_exceptions=True, **waits))
+
+    @cached_property
+    def _own(self) -> "RateLimiter":
+        from limits.storage import MemoryStorage
+
+        return moving(MemoryStorage())
+
+
+def moving(storage: "Storage") -> "RateLimiter":
+    from limits.strategies import MovingWindowRateLimiter
+
+    return MovingWindowRateLimiter(storage)
+
+
+def hit(limiter: "RateLimiter", item: Any, group: str, who: str) -> int:
+    if limiter.hit(item, group, who):
+        return 0
+    reset = limiter.get_window_stats(item, group, who).reset_time
+    return max(1, math.ceil(reset - time.time()))  # the window is in time of day, as Redis has it
+
+
+def limited(group: str) -> Callable[[Any], Any]:
+    """A view whose requests count towards a limit; above the other decorators, below the route."""
+
+    def mark(view: Any) -> Any:
+        view.rate_limit = group
+        described = view.__dict__.setdefault("_spec", {})
+        known = described.get("responses") or {}
+        responses = dict(known) if isinstance(known, dict) else {code: HTTPStatus(code).phrase for code in known}
+        said = f"More than RATELIMIT_{group} allows: wait as `Retry-After` says."
+        before = responses.get(429)
+        described["responses"] = responses | {429: f"{before} {said}" if before else said}
+        return view
+
+    return mark
+
+
+def who_asks(sent: Request) -> str:
+    """Who the limits count for: the account, from wherever it comes, or the address where nothing was shown. Of IPv6
+    that is the network, as one person has 2^64 addresses."""
+    principal = current()
+    if principal is not None and principal.digest:
+        return f"account:{principal.account_id or 'owner'}"
+    address = entry_address(sent.remote_addr or "")
+    if address is not None and address.version == 6:
+        return "address:" + address.exploded[:19]
+    return f"address:{address or 'unknown'}"
+
+
+def from_own_machine(sent: Request) -> bool:
+    """Whether a program of this machine sends it, and no proxy for somebody else."""
+    return comes_from_here(sent) and not is_forwarded(sent.environ)
+
+
+def is_counted(config: Settings, sent: Request, group: str) -> bool:
+    """Whether this request counts; by itself what comes from this machine's owner does not, but for logins."""
+    if config.RATELIMIT_ENABLED is not None:
+        return config.RATELIMIT_ENABLED
+    if group == LOGIN or config.AUTH == REQUIRED:
+        return True
+    return not (from_own_machine(sent) if config.AUTH == OFF else is_local(sent))
+
+
+def check() -> None:
+    """
+    Raises:
+        RateLimited: more than one person may do.
+    """
+    group = getattr(current_app.view_functions.get(request.endpoint or ""), "rate_limit", None)
+    if group is None or request.method == "OPTIONS" or not is_counted(settings(), request, group):
+        return
+    limit = getattr(settings(), f"RATELIMIT_{group}")
+    if not limit:
+        return
+    seconds = current_app.extensions["rates"].seconds_to_wait(limit, group, who_asks(request))
+    if seconds:
+        raise RateLimited(group, seconds)
+
+
+def init_app(app: APIFlask) -> None:
+    """Check each request to a limited view."""
+    app.extensions["rates"] = RateLimits(settings(app).RATELIMIT_STORAGE_URI)
+    app.before_request(check)

@@ -1,0 +1,202 @@
+"""Logging in and out; users, invitations and tokens; and their pages."""
+
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, g, jsonify, redirect, render_template, request
+from flask_babel import gettext as _
+
+from app.access.identify import access_of, of_session
+from app.access.principal import OPEN, Principal, current
+from app.errors import LoginRequired
+from app.models import Account
+from app.rates import LOGIN, limited
+from app.routes.departures import close_ended
+from app.routes.ui import local_address
+from app.schemas.accounts import (
+    InvitationIn,
+    InvitationOut,
+    LoginIn,
+    MeOut,
+    TokenCreated,
+    TokenDeleted,
+    TokenIn,
+    TokenOut,
+    TokensOut,
+    UserDeleted,
+    UserIn,
+    UserOut,
+    UserPatch,
+    UsersOut,
+)
+from app.schemas.base import Message
+from app.services import services
+from app.services.accounts.logins import LASTS
+
+blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
+
+
+def me_of(principal: Principal) -> dict[str, Any]:
+    return {
+        "id": principal.account_id,
+        "name": principal.name,
+        "role": str(principal.role),
+        "via": principal.via,
+    }
+
+
+def who() -> Principal:
+    """Who makes the request; the door has let nobody else through."""
+    found = current()
+    if found is None:
+        raise LoginRequired(_("Log in first."))
+    return found
+
+
+@blueprint.get("/login")
+@blueprint.doc(hide=True)
+def login() -> Any:
+    """Who may not enter yet comes here; `next` says where they wanted to go."""
+    return render_template("login.html", next=local_address(request.args.get("next", "/")))
+
+
+@blueprint.get("/account")
+@blueprint.doc(hide=True)
+def account() -> Any:
+    """Who I am, my tokens; for admins, the users."""
+    if who().via == OPEN:
+        return redirect("/")
+    return render_template("account.html")
+
+
+@blueprint.post("/api/login")
+@limited(LOGIN)
+@blueprint.input(LoginIn, arg_name="values")
+@blueprint.output(MeOut)
+@blueprint.doc(responses={401: "It isn't valid."})
+def log_in(values: dict[str, Any]) -> Any:
+    """Begin a session: with a token, a link, an invitation, or a name and password. Sets its cookie."""
+    logins = services().accounts.logins
+    if "token" in values:
+        principal, secret = logins.by_token(values["token"])
+    elif "link" in values:
+        principal, secret = logins.by_owner_link(values["link"])
+    elif "invitation" in values:
+        principal, secret = logins.by_invitation(values["invitation"], values["name"], values.get("password"))
+    else:
+        principal, secret = logins.by_password(values["name"], values["password"])
+    g.principal = principal  # for the audit log: who has just come in
+    response = jsonify(me_of(principal) | {"via": "session"})
+    response.set_cookie(
+        access_of().cookie,
+        secret,
+        max_age=int(LASTS.total_seconds()),
+        secure=request.is_secure,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@blueprint.post("/api/logout")
+@blueprint.output(Message)
+def log_out() -> Response:
+    """End the session of the cookie that was sent. Without one, nothing happens."""
+    cookie = access_of().cookie
+    if secret := request.cookies.get(cookie):
+        g.principal = of_session(secret)  # for the audit log
+        services().accounts.logins.end(secret)
+        close_ended()
+    response = jsonify(message=_("You are logged out."))
+    response.delete_cookie(cookie, httponly=True, samesite="Lax")
+    return response
+
+
+@blueprint.get("/api/me")
+@blueprint.output(MeOut)
+def me() -> dict[str, Any]:
+    """Who makes this request, and with which role."""
+    return me_of(who())
+
+
+def user(account: Account) -> dict[str, Any]:
+    """The keys of UserOut."""
+    names = ("id", "name", "role", "active", "created_at", "seen_at")
+    return {name: getattr(account, name) for name in names} | {"has_password": account.password is not None}
+
+
+@blueprint.get("/api/users")
+@blueprint.output(UsersOut)
+def list_users() -> dict[str, Any]:
+    """List the users by name. The owner of the installation isn't one of them."""
+    return {"users": [user(account) for account in services().accounts.people.all()]}
+
+
+@blueprint.post("/api/users")
+@blueprint.input(UserIn, arg_name="values")
+@blueprint.output(UserOut, status_code=201)
+def create_user(values: dict[str, Any]) -> dict[str, Any]:
+    """Create a user. Without a password they come by tokens alone; an invitation lets them choose one."""
+    return user(services().accounts.people.create(**values))
+
+
+@blueprint.patch("/api/users/<id:user_id>")
+@blueprint.input(UserPatch, arg_name="values")
+@blueprint.output(UserOut)
+@blueprint.doc(responses=[404])
+def edit_user(user_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Change a user's name, role, password, or whether they may log in. A new password ends their sessions."""
+    account = services().accounts.people.edit(user_id, values)
+    close_ended()
+    return user(account)
+
+
+@blueprint.delete("/api/users/<id:user_id>")
+@blueprint.output(UserDeleted)
+@blueprint.doc(responses=[404])
+def delete_user(user_id: int) -> dict[str, Any]:
+    """Delete a user with their sessions and tokens. What they made stays."""
+    services().accounts.people.delete(user_id)
+    close_ended()
+    return {"message": _("User deleted."), "user_id": user_id}
+
+
+@blueprint.post("/api/invitations")
+@blueprint.input(InvitationIn, arg_name="values")
+@blueprint.output(InvitationOut, status_code=201)
+def invite(values: dict[str, Any]) -> dict[str, Any]:
+    """Make a link with which one person can create their account. It works once, for 7 days."""
+    row, secret = services().accounts.invitations.invite(values["role"])
+    return {
+        "invitation_id": row.id,
+        "path": f"/login#invitation={secret}",
+        "role": row.role,
+        "expires_at": row.expires_at,
+    }
+
+
+@blueprint.get("/api/tokens")
+@blueprint.output(TokensOut)
+def list_tokens() -> dict[str, Any]:
+    """List your own tokens, newest first."""
+    return {"tokens": services().accounts.tokens.of(who())}
+
+
+@blueprint.post("/api/tokens")
+@blueprint.input(TokenIn, arg_name="values")
+@blueprint.output(TokenCreated, status_code=201)
+@blueprint.doc(responses={403: "The role is higher than yours."})
+def create_token(values: dict[str, Any]) -> dict[str, Any]:
+    """Create a token for scripts. Its secret is in this answer alone."""
+    token, secret = services().accounts.tokens.create(who(), **values)
+    return {name: getattr(token, name) for name in TokenOut._declared_fields} | {"token": secret}
+
+
+@blueprint.delete("/api/tokens/<id:token_id>")
+@blueprint.output(TokenDeleted)
+@blueprint.doc(responses={403: "A token can't delete one with a higher role.", 404: "The token doesn't exist."})
+def delete_token(token_id: int) -> dict[str, Any]:
+    """Delete a token. It, and sessions that began with it, end at once."""
+    services().accounts.tokens.delete(who(), token_id)
+    close_ended()
+    return {"message": _("Token deleted."), "token_id": token_id}

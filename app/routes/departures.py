@@ -1,0 +1,72 @@
+"""A socket ends with what let it in: a session that was logged out or is over, a token that was deleted, an account
+that was blocked. And once a minute it is written down which tokens were used.
+"""
+
+import logging
+import time
+
+from flask import Flask
+
+from app.access.identify import access_of, renewed
+from app.access.principal import Principal
+from app.extensions import db, socketio
+from app.routes.live import connections
+from app.services import services
+
+logger = logging.getLogger("yolo.access")
+
+EVERY_S, LOOK_S = 60.0, 5.0  # a round; and whether the application is still open
+
+
+def close_ended() -> int:
+    """Look again at who each connection is of, and end those of nobody; how many. One query a secret, not a socket."""
+    known: dict[str, Principal | None] = {}
+    count = 0
+    for connection_id, connection in list(connections.items()):
+        principal = connection.principal
+        if principal is None or not principal.digest:  # on this machine, or AUTH=off
+            continue
+        if connection.access is not access_of():  # of another application in this process, whose sessions are elsewhere
+            continue
+        if principal.digest not in known:
+            known[principal.digest] = renewed(principal)
+        connection.principal = known[principal.digest]
+        if connection.principal is None:
+            end(connection_id)
+            count += 1
+    return count
+
+
+def end(connection_id: str) -> None:
+    """Out of all rooms; its page then finds that it must log in."""
+    try:
+        sid = socketio.server.manager.sid_from_eio_sid(connection_id, "/")  # type: ignore[attr-defined]
+        if sid is not None:
+            socketio.server.disconnect(sid, namespace="/")  # type: ignore[attr-defined]
+    except KeyError:  # it went by itself at this moment
+        pass
+
+
+def watch(app: Flask) -> None:
+    """The loop, for as long as the server runs; a background task. While nobody is connected it asks nothing."""
+    installation = app.extensions["services"].installation
+    last = time.monotonic()
+    while True:
+        socketio.sleep(LOOK_S)
+        if not installation.is_open:
+            return
+        if time.monotonic() - last < EVERY_S:
+            continue
+        last = time.monotonic()
+        go_round(app)
+
+
+def go_round(app: Flask) -> None:
+    with app.app_context():
+        for part in (close_ended, services().accounts.tokens.write_uses):
+            try:
+                part()
+            except Exception:  # a busy database: the next round does it
+                logger.warning("%s", part.__name__, exc_info=True)
+            finally:
+                db.session.remove()

@@ -1,0 +1,104 @@
+"""Which role each route and each event of a socket needs. What is not listed is for admins alone, and fails a test."""
+
+from typing import Any
+
+from app.access.door import PUBLIC, Own, Rule
+from app.core.roles import Role
+from app.errors import NotFound
+from app.jobs.model import Job
+from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
+from app.services import services
+from app.services.uploads.state import Upload
+
+
+class OwnUpload(Own):
+    """An upload lies on the disk, not in a table."""
+
+    def find(self, value: Any) -> Upload | None:
+        try:
+            return services().uploads.shelf.find(value)
+        except NotFound:
+            return None
+
+
+VIEWER, TRAINER, ADMIN = Role.VIEWER, Role.TRAINER, Role.ADMIN
+DATASET, TRAINING = Own(Dataset, "dataset_id"), Own(Training, "training_id")
+
+
+def each(rule: Rule, blueprint: str, *views: str) -> dict[str, Rule]:
+    """The rule of several endpoints of a blueprint; without a name, its endpoints have none."""
+    return {f"{blueprint}.{view}" if blueprint else view: rule for view in views}
+
+
+RULES: dict[str, Rule] = {
+    **each(PUBLIC, "", "static", "i18n_catalogue"),
+    **each(PUBLIC, "system", "health", "ready"),
+    **each(PUBLIC, "ui", "language", "source"),
+    **each(PUBLIC, "accounts", "login", "log_in", "log_out"),
+    **each(PUBLIC, "uploads", "capabilities"),
+    **each(VIEWER, "", "docs", "openapi.spec"),
+    **each(VIEWER, "ui", "index", "datasets", "dataset", "trainings", "training", "evaluation", "compare"),
+    **each(VIEWER, "ui", "system", "tests", "help_page", "training_new"),
+    **each(VIEWER, "accounts", "account", "me", "list_tokens", "create_token", "delete_token"),
+    **each(ADMIN, "accounts", "list_users", "create_user", "edit_user", "delete_user", "invite"),
+    **each(ADMIN, "audit", "page", "list_entries", "download_csv"),
+    **each(VIEWER, "parameters", "list_architectures", "list_parameters"),
+    # Datasets
+    **each(VIEWER, "datasets", "list_datasets", "get_dataset", "find_sample"),
+    **each(TRAINER, "datasets", "create_dataset", "import_folder", "list_folders", "create_sample"),
+    **each(DATASET, "datasets", "edit_dataset", "delete_dataset", "confirm_readings"),
+    **each(VIEWER, "dataset_revisions", "list_revisions", "export_dataset", "download_original", "preview_split"),
+    **each(DATASET, "dataset_revisions", "create_revision", "use_revision"),
+    **each(VIEWER, "dataset_contents", "list_findings", "list_images", "get_image", "get_image_file", "get_thumbnail"),
+    **each(VIEWER, "dataset_contents", "download_report_csv", "download_report_json", "get_statistics"),
+    **each(DATASET, "dataset_contents", "fix_dataset"),
+    **each(VIEWER, "defaults", "training_defaults", "check_training", "pretrained_weights"),
+    **each(VIEWER, "uploads", "list_uploads"),
+    **each(TRAINER, "uploads", "create"),
+    **each(OwnUpload(Upload, "upload_id"), "uploads", "get", "look", "append", "terminate"),
+    # Trainings
+    **each(VIEWER, "trainings", "list_trainings", "get_training", "get_metrics", "compare_trainings"),
+    **each(VIEWER, "trainings", "list_filters", "get_queue"),
+    **each(TRAINER, "trainings", "create_training"),
+    **each(TRAINING, "trainings", "edit_training", "delete_training"),
+    **each(ADMIN, "trainings", "reorder_queue"),
+    **each(TRAINER, "estimate", "estimate"),
+    **each(TRAINING, "training_actions", "stop", "pause", "resume", "retry", "extend", "restore"),
+    **each(TRAINER, "training_actions", "clone"),
+    **each(VIEWER, "training_bundle", "download_bundle"),
+    **each(TRAINER, "training_bundle", "run_again"),
+    **each(VIEWER, "training_events", "list_advice", "list_events"),
+    **each(VIEWER, "training_files", "list_checkpoints", "download_checkpoint", "get_csv", "download_weights"),
+    **each(VIEWER, "training_files", "get_log", "download_best"),
+    **each(VIEWER, "training_views", "get_evaluation", "get_evaluation_image", "list_run_files", "get_run_file"),
+    **each(VIEWER, "training_views", "list_previews", "get_preview", "get_preview_image", "get_verdict"),
+    **each(TRAINER, "uploaded_models", "add_model"),
+    # Evaluations and exports
+    **each(VIEWER, "evaluations", "get_one_evaluation", "list_evaluations", "list_comparable", "compare_evaluations"),
+    **each(VIEWER, "evaluations", "get_curves", "list_evaluated_images", "get_evaluated_image"),
+    **each(VIEWER, "evaluations", "get_evaluated_thumbnail", "list_label_errors", "get_matrix", "get_thresholds"),
+    **each(TRAINER, "evaluations", "create_evaluation"),
+    **each(TRAINING, "evaluations", "choose_thresholds"),
+    **each(Own(Evaluation, "evaluation_id"), "evaluations", "delete_evaluation"),
+    **each(VIEWER, "exports", "list_formats", "get_export", "download_export", "list_exports"),
+    **each(TRAINER, "exports", "export_model"),
+    **each(Own(ModelExport, "export_id"), "exports", "delete_export"),
+    # Tests and predictions
+    **each(TRAINER, "predictions", "predict"),
+    **each(VIEWER, "prediction_runs", "index", "show", "file"),
+    **each(TRAINER, "prediction_runs", "create"),
+    **each(Own(PredictionRun, "prediction_id"), "prediction_runs", "delete"),
+    **each(VIEWER, "tests", "index", "show", "image", "original", "models"),
+    **each(TRAINER, "tests", "create", "frame", "video"),
+    **each(Own(Test, "test_id"), "tests", "delete"),
+    # The machine
+    **each(VIEWER, "jobs", "list_jobs", "get_job"),
+    **each(Own(Job, "job_id"), "jobs", "stop_job"),
+    **each(VIEWER, "system", "figures", "metrics", "log_tail"),
+    **each(VIEWER, "installation", "page", "get_installation"),
+    **each(ADMIN, "installation", "adopt", "start_anew"),
+}
+
+EVENTS: dict[str, Role] = {
+    f"{verb}_{room}": VIEWER for verb in ("join", "leave") for room in ("training", "job", "dashboard", "system")
+}

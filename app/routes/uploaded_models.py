@@ -1,0 +1,39 @@
+"""Weights that were trained elsewhere."""
+
+from typing import Any
+
+from apiflask import APIBlueprint, abort
+from flask import request
+
+from app.rates import UPLOADS, limited
+from app.routes.once import form_key
+from app.schemas import KeyHeader, UploadedModelForm, UploadedModelOut
+from app.services import services
+from app.services.predictions.sent import Sent, SentFile
+
+blueprint = APIBlueprint("uploaded_models", __name__, tag="Uploaded models")
+
+
+@blueprint.before_request
+def multipart_only() -> None:
+    """Another kind of body is refused before its fields are missed one by one."""
+    if request.mimetype != "multipart/form-data":
+        abort(415)
+
+
+@blueprint.post("/api/models")
+@limited(UPLOADS)
+@blueprint.input(UploadedModelForm, location="form_and_files", arg_name="form")
+@blueprint.input(KeyHeader, location="headers", arg_name="header")
+@blueprint.output(UploadedModelOut, status_code=201)
+@blueprint.doc(responses=[400, 409, 413, 415, 422, 429, 507])
+def add_model(form: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+    """Upload weights (.pt) that ultralytics trained elsewhere.
+
+    A process of its own looks at the file. Nothing in it is run: a file that refers to code that no model needs is
+    refused. The model becomes a completed run.
+    """
+    file = form.pop("file")
+    filename = file.filename or ""
+    key = form_key(header, "upload-model", form, Sent([SentFile(file.stream, filename)], many=False))
+    return services().uploaded_models.add(file.stream, filename, **form, key=key)

@@ -1,0 +1,137 @@
+"""Who may enter: logins, users, invitations and tokens."""
+
+from typing import Any
+
+from apiflask.fields import Boolean, Integer, List, Nested, String
+from apiflask.validators import Length
+from flask_babel import lazy_gettext as _l
+from marshmallow import ValidationError, validates_schema
+
+from app.core.roles import Role
+from app.schemas.base import NAME as NAME_PATTERN
+from app.schemas.base import DateTime, Message, Schema, StrictBoolean, moment, name_field, one_of
+
+ROLES = [str(role) for role in Role]
+WAYS = ("token", "link", "invitation", "password")
+
+
+def account_name(**options: Any) -> String:
+    """A name of 1 to 60 visible characters."""
+    field = name_field(**options)
+    field.validators.append(Length(1, 60, error=_l("Must have 1 to 60 characters.")))
+    field.metadata = {"pattern": f"^{NAME_PATTERN}$"}
+    return field
+
+
+def password_field(**options: Any) -> String:
+    return String(validate=Length(10, 200, error=_l("Must have 10 to 200 characters.")), **options)
+
+
+def role_field(**options: Any) -> String:
+    return String(validate=one_of(ROLES), metadata={"enum": ROLES}, **options)
+
+
+class LoginIn(Schema):
+    token = String(validate=Length(1, 200), metadata={"description": "An access token, or the owner's."})
+    link = String(validate=Length(1, 200), metadata={"description": "The secret of a link that the server printed."})
+    invitation = String(
+        validate=Length(1, 200), metadata={"description": "The secret of an invitation, with a `name` to be known by."}
+    )
+    name = account_name()
+    password = String(
+        validate=Length(1, 200),
+        metadata={"description": "With a name alone: the account's. With an invitation: 10 characters or more."},
+    )
+
+    @validates_schema
+    def says_who(self, data: dict[str, Any], **_: Any) -> None:
+        if sum(name in data for name in WAYS[:3]) > 1:
+            raise ValidationError(str(_l("Send one of token, link and invitation.")), "token")
+        if "token" in data or "link" in data:
+            return
+        if "name" not in data:
+            raise ValidationError(str(_l("This field is required.")), "name")
+        if "invitation" not in data and "password" not in data:
+            raise ValidationError(str(_l("This field is required.")), "password")
+        if "invitation" in data and len(data.get("password", "x" * 10)) < 10:
+            raise ValidationError(str(_l("Must have 10 to 200 characters.")), "password")
+
+
+class MeOut(Schema):
+    id = Integer(allow_none=True, metadata={"description": "null: the owner of the installation."})
+    name = String(allow_none=True)
+    role = String(metadata={"enum": ROLES})
+    via = String(
+        metadata={"description": "local (this machine), open (AUTH=off), session or token."}
+        | {"enum": ["local", "open", "session", "token"]}
+    )
+
+
+class UserOut(Schema):
+    id = Integer()
+    name = String()
+    role = String(metadata={"enum": ROLES})
+    active = Boolean()
+    has_password = Boolean()
+    created_at = DateTime()
+    seen_at = DateTime(allow_none=True)
+
+
+class UsersOut(Schema):
+    users = List(Nested(UserOut))
+
+
+class UserIn(Schema):
+    name = account_name(required=True)
+    role = role_field(required=True)
+    password = password_field()
+
+
+class UserPatch(Schema):
+    name = account_name()
+    role = role_field()
+    active = StrictBoolean(metadata={"description": "false: can't log in, and no token works."})
+    password = password_field()
+
+
+class UserDeleted(Message):
+    user_id = Integer()
+
+
+class InvitationIn(Schema):
+    role = role_field(required=True)
+
+
+class InvitationOut(Schema):
+    invitation_id = Integer()
+    path = String(metadata={"description": "Put it behind the server's address. It is shown once, and works once."})
+    role = String(metadata={"enum": ROLES})
+    expires_at = DateTime()
+
+
+class TokenIn(Schema):
+    name = account_name(required=True)
+    role = role_field(required=True)
+    expires_at = moment(allow_none=True)
+
+
+class TokenOut(Schema):
+    id = Integer()
+    name = String()
+    role = String(metadata={"enum": ROLES})
+    start = String(metadata={"description": "The first characters of the secret."})
+    created_at = DateTime()
+    expires_at = DateTime(allow_none=True)
+    used_at = DateTime(allow_none=True)
+
+
+class TokensOut(Schema):
+    tokens = List(Nested(TokenOut))
+
+
+class TokenCreated(TokenOut):
+    token = String(metadata={"description": "The secret. It is shown this once."})
+
+
+class TokenDeleted(Message):
+    token_id = Integer()

@@ -1,0 +1,41 @@
+"""Whose a thing is, in answers and in the filters of lists."""
+
+from typing import Any
+
+from apiflask.fields import Integer, Nested, String
+from apiflask.validators import Regexp
+from flask_babel import lazy_gettext as _l
+
+from app.access.creators import name_of
+from app.schemas.base import Schema
+
+PATTERN = "(me|owner|[1-9][0-9]{0,17})"
+
+
+class PersonOut(Schema):
+    id = Integer()
+    name = String(allow_none=True)
+
+
+class CreatedBy(Nested):
+    """`created_by` of a row, an account's id, as {id, name}."""
+
+    def __init__(self) -> None:
+        about = "Who made it; null: the owner of the installation, or the server itself."
+        super().__init__(PersonOut, allow_none=True, metadata={"description": about})
+
+    def _serialize(  # type: ignore[override]  # Nested and its own parent name the first argument differently
+        self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any
+    ) -> Any:
+        return None if nested_obj is None else {"id": nested_obj, "name": name_of(nested_obj)}
+
+
+def creator_filter() -> String:
+    """Of a list: what one person made."""
+    return String(
+        validate=Regexp(rf"{PATTERN}\Z", error=_l("Must be me, owner or the id of a user.")),
+        metadata={
+            "pattern": f"^{PATTERN}$",
+            "description": "me, owner (of the installation; also what the server made by itself), or a user's id.",
+        },
+    )

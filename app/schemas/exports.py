@@ -1,0 +1,125 @@
+"""The requests and answers about exports of models."""
+
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
+from apiflask.validators import Length
+from flask_babel import gettext as _
+from marshmallow import ValidationError
+
+from app.core.image_size import STRIDE
+from app.schemas.base import DateTime, Message, Schema, StrictBoolean, between
+from app.schemas.creators import CreatedBy
+from app.schemas.jobs import STATUSES, JobProgress
+from app.schemas.training_views import ThresholdOut
+
+
+def whole_strides(value: int) -> None:
+    if value % STRIDE:
+        raise ValidationError(_("Must be a multiple of 32."))
+
+
+class ExportFormatOut(Schema):
+    format = String()
+    label = String()
+    available = Boolean()
+    reason = String(allow_none=True, metadata={"description": "Why this server can't make and verify it."})
+    arguments = List(String(), metadata={"description": "What a request of this format may have."})
+    int8_reason = String(allow_none=True, metadata={"description": "Why there is no INT8, where only that is missing."})
+
+
+class ExportFormatsOut(Schema):
+    formats = List(Nested(ExportFormatOut))
+
+
+class ModelExportIn(Schema):
+    format = String(required=True, validate=Length(1, 30), metadata={"description": "Of GET /api/export-formats."})
+    img_size = Integer(
+        strict=True,
+        validate=[between(32, 4096), whole_strides],
+        metadata={"description": "Of the input, px. Default: that of the run."},
+    )
+    half = StrictBoolean(metadata={"description": "FP16."})
+    int8 = StrictBoolean(metadata={"description": "INT8, calibrated on images of the training split."})
+    dynamic = StrictBoolean(metadata={"description": "Input of any size."})
+    nms = StrictBoolean(metadata={"description": "With non-maximum suppression inside."})
+    batch = Integer(strict=True, validate=between(1, 64))
+    opset = Integer(strict=True, validate=between(11, 22), metadata={"description": "Of ONNX."})
+
+
+class ModelExportStarted(Message):
+    export_id = Integer()
+    job_id = Integer(allow_none=True)
+    status = String()
+
+
+class ModelExportDeleted(Message):
+    export_id = Integer()
+
+
+class ExportErrorOut(Schema):
+    code = String()
+    message = String()
+
+
+class VerificationOut(Schema):
+    """What was measured of the export and of the .pt, on the same validation images."""
+
+    images = Integer()
+    precision = Float(allow_none=True)
+    recall = Float(allow_none=True)
+    map50 = Float(allow_none=True)
+    map95 = Float(allow_none=True)
+    top1 = Float(metadata={"description": "Of a classification, in the place of the others."})
+    top5 = Float()
+    reference = Dict(metadata={"description": "The same of the .pt, with its latency_ms."})
+    at_threshold = Dict(
+        allow_none=True,
+        metadata={
+            "description": "confidence, precision, recall, f1 at the threshold that is shipped; moved: it is not that "
+            "of the .pt, whose own is in reference. null: a classification, or nothing was detected."
+        },
+    )
+    confidence_shift = Float(
+        allow_none=True, metadata={"description": "Median change of a detection's confidence, against the .pt."}
+    )
+    agreement = Float(allow_none=True, metadata={"description": "Share of the .pt's detections that it has, too."})
+    loss = Float(metadata={"description": "Of mAP50-95 (of top1), against the .pt."})
+    allowed_loss = Float()
+    conclusive = Boolean(
+        metadata={"description": "false: the .pt detects almost nothing in these images, so its figures prove little."}
+    )
+    latency_ms = Dict(
+        metadata={"description": "p50, p95 and least of the model alone, `batch` images at once, on `device`."}
+    )
+    batch = Integer(metadata={"description": "Images that it takes at once; the .pt is measured with one."})
+    device = String()
+
+
+class ModelExportOut(Schema):
+    id = Integer()
+    training_id = Integer()
+    format = String()
+    label = String()
+    arguments = Dict()
+    status = String(metadata={"enum": list(STATUSES)})
+    progress = Nested(JobProgress, allow_none=True)
+    job_id = Integer(allow_none=True)
+    error = Nested(
+        ExportErrorOut,
+        allow_none=True,
+        metadata={"description": "accuracy_lost: it was measured, and is not offered."},
+    )
+    notes = List(String())
+    size_bytes = Integer(allow_none=True)
+    verification = Nested(VerificationOut, allow_none=True)
+    threshold = Float(allow_none=True, metadata={"description": "The confidence threshold that is shipped with it."})
+    thresholds = List(Nested(ThresholdOut))
+    weights_sha256 = String()
+    weights_changed = Boolean(metadata={"description": "The run has other weights now: this file is of older ones."})
+    created_at = DateTime()
+    created_by = CreatedBy()
+    ended_at = DateTime(allow_none=True)
+    url = String(allow_none=True, metadata={"description": "Of the ZIP; null: it is not offered."})
+
+
+class ModelExportsOut(Schema):
+    exports = List(Nested(ModelExportOut))

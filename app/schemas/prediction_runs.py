@@ -1,0 +1,129 @@
+"""Requests and responses of predictions that are jobs."""
+
+from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, String
+from apiflask.validators import Length
+
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between
+from app.schemas.creators import CreatedBy, creator_filter
+from app.schemas.jobs import STATUSES, JobProgress
+from app.schemas.predictions import ThresholdMap
+from app.schemas.tests import CheckpointChoice
+
+
+class PredictionRunForm(CheckpointChoice):
+    """Thresholds that are not sent are those that were chosen for the model."""
+
+    file = File(metadata={"description": "A video (MP4, MOV, AVI, MKV or WebM), or a ZIP of images."})
+    files = List(File(), metadata={"description": "Images, in the place of `file`."})
+    training_id = Integer(required=True, validate=between(1, MAX_ID))
+    confidence = Float(validate=between(0, 1))
+    iou = Float(validate=between(0, 1))
+    classes = ThresholdMap(
+        keys=String(validate=Length(1, 200)),
+        values=Float(validate=between(0, 1)),
+        validate=Length(max=1000),
+        metadata={"type": "string", "description": "Confidence by class name, as JSON."},
+    )
+    track = Boolean(load_default=True, metadata={"description": "Follow objects from frame to frame (ByteTrack)."})
+
+
+class PredictionRunStarted(Message):
+    prediction_id = Integer()
+    job_id = Integer(allow_none=True)
+    status = String()
+
+
+class PredictionRunQuery(PageQuery):
+    training_id = Integer(validate=between(1, MAX_ID))
+    created_by = creator_filter()
+
+
+class PredictionFileQuery(Schema):
+    download = Boolean(load_default=False, metadata={"description": "Have browsers save the file."})
+
+
+class PredictionRunDeleted(Message):
+    prediction_id = Integer()
+
+
+class PredictionErrorOut(Schema):
+    code = String()
+    message = String()
+
+
+class MediaOut(Schema):
+    width = Integer(metadata={"description": "Pixels of the upright frames."})
+    height = Integer()
+    frames = Integer(metadata={"description": "That were analyzed."})
+    duration = Float(metadata={"description": "s"})
+    codec = String()
+    cut = Boolean(metadata={"description": "The video goes on, but a limit was reached."})
+    damaged = Integer(metadata={"description": "Parts of the file that can't be decoded."})
+
+
+class FoundOut(Schema):
+    class_ = String(data_key="class", attribute="class")
+    detections = Integer()
+    tracks = Integer(metadata={"description": "Objects that were followed."})
+
+
+class UnreadImageOut(Schema):
+    image = String()
+    message = String()
+
+
+class UnreadOut(Schema):
+    count = Integer()
+    first = List(Nested(UnreadImageOut), metadata={"description": "At most 50. `detections.json` has all."})
+
+
+class SkippedFilesOut(Schema):
+    count = Integer()
+    first = List(String())
+
+
+class ImagesOut(Schema):
+    read = Integer(metadata={"description": "Images that were analyzed."})
+    unread = Nested(UnreadOut, metadata={"description": "Images that can't be read."})
+    skipped = Nested(SkippedFilesOut, metadata={"description": "Files that are no images."})
+
+
+class PredictionFileOut(Schema):
+    name = String(metadata={"description": "video.mp4 or video.webm, detections.json, detections.csv, labels.zip"})
+    size_bytes = Integer()
+    url = String()
+
+
+class PredictionRunOut(Schema):
+    id = Integer()
+    training_id = Integer()
+    training_name = String()
+    source = String(metadata={"enum": ["video", "images"]})
+    filename = String()
+    input_bytes = Integer()
+    status = String(metadata={"enum": list(STATUSES)})
+    progress = Nested(JobProgress, allow_none=True, metadata={"description": "done, total: frames or images"})
+    job_id = Integer(allow_none=True)
+    error = Nested(PredictionErrorOut, allow_none=True)
+    confidence = Float()
+    iou = Float()
+    classes = Dict(metadata={"description": "Confidence by class name, where it is another one."})
+    track = Boolean()
+    checkpoint = String(allow_none=True)
+    media = Nested(MediaOut, allow_none=True)
+    images = Nested(ImagesOut, allow_none=True)
+    found = List(Nested(FoundOut), allow_none=True)
+    task = String(allow_none=True)
+    tracked = Boolean(allow_none=True)
+    engine = String(allow_none=True, metadata={"description": "What ran the model: pytorch or openvino."})
+    engine_note = String(allow_none=True)
+    device = String(allow_none=True)
+    rate = Float(allow_none=True, metadata={"description": "Frames or images a second."})
+    files = List(Nested(PredictionFileOut))
+    created_at = DateTime()
+    created_by = CreatedBy()
+    ended_at = DateTime(allow_none=True)
+
+
+class PredictionRunPage(Page):
+    predictions = List(Nested(PredictionRunOut))

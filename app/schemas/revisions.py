@@ -1,0 +1,81 @@
+"""Requests and responses about the versions of a dataset."""
+
+from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
+
+from app.schemas.base import DateTime, Message, Schema
+from app.schemas.dataset_contents import CODES, Codes
+from app.schemas.datasets import ChoicesIn, SplitIn, SummaryOut
+
+
+class RevisionIn(ChoicesIn):
+    """What the next revision does differently; what is not named stays as it is."""
+
+    fixes = Codes(metadata=CODES | {"description": "Findings to be mended in the same revision: codes, or “all”."})
+
+
+class SplitPreviewIn(Schema):
+    split = Nested(SplitIn, required=True, allow_none=True, metadata={"description": "null: as in the upload."})
+
+
+class SplitClassOut(Schema):
+    """Images that hold a class, by set."""
+
+    name = String()
+    train = Integer()
+    val = Integer()
+    test = Integer()
+
+
+class SplitPreviewOut(Schema):
+    """Exactly what a new version with this split will have."""
+
+    how = String(metadata={"enum": ["given", "split_made", "split_wished", "val_split"]})
+    splits = Dict(metadata={"description": "Images by set: train, val, test."})
+    classes = List(Nested(SplitClassOut))
+    torn = Integer(metadata={"description": "Images that can't stay with those that they belong to."})
+
+
+class EffectOut(Schema):
+    code = String()
+    title = String()
+    message = String()
+    images = Integer(metadata={"description": "Mended, moved or left out."})
+    rows = Integer(metadata={"description": "Of label files: mended or removed."})
+    emptied = Integer(metadata={"description": "Images left out because none of their rows could be mended."})
+    files = List(String(), metadata={"description": "The first 20."})
+    unsaved = Integer(
+        metadata={"description": "Images that stay as they are: saving them again takes too much time or memory."}
+    )
+    unsaved_files = List(String(), metadata={"description": "The first 20 of these."})
+
+
+class RevisionOut(Schema):
+    number = Integer()
+    status = String(metadata={"description": "building, ready or failed."})
+    current = Boolean()
+    hash = String(allow_none=True)
+    origin = Dict()
+    options = Dict()
+    classes = List(String())
+    task = String()
+    format = String(allow_none=True)
+    total_images = Integer()
+    train_images = Integer()
+    val_images = Integer()
+    test_images = Integer()
+    size_bytes = Integer()
+    error = String(allow_none=True)
+    summary = Nested(SummaryOut, allow_none=True)
+    effects = List(Nested(EffectOut), metadata={"description": "What its fixes did."})
+    trainings = List(Integer(), metadata={"description": "The ids of the trainings that use it."})
+    created_at = DateTime()
+
+
+class RevisionsOut(Schema):
+    revisions = List(Nested(RevisionOut))
+    current = Integer(allow_none=True)
+
+
+class RevisionStarted(Message):
+    revision = Integer()
+    status = String()

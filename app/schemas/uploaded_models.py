@@ -1,0 +1,25 @@
+"""The upload of weights that were trained elsewhere."""
+
+from apiflask.fields import File, Integer, List, String
+
+from app.core.tasks import TASKS
+from app.schemas.base import MAX_ID, Message, Schema, between, name_field
+
+
+class UploadedModelForm(Schema):
+    file = File(required=True, metadata={"description": "A .pt of ultralytics."})
+    dataset_id = Integer(
+        required=True,
+        validate=between(1, MAX_ID),
+        metadata={"description": "Exports are verified on its validation images, and evaluations use it by default."},
+    )
+    name = name_field()
+
+
+class UploadedModelOut(Message):
+    training_id = Integer(metadata={"description": "The model is this run: test, evaluate, export, start from it."})
+    status = String()
+    task = String(metadata={"enum": list(TASKS)})
+    architecture = String()
+    classes = List(String())
+    parameters = Integer()

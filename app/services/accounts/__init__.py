@@ -1,0 +1,23 @@
+"""People who may enter, and what they show: sessions, tokens, invitations. Each object is handed who asks."""
+
+from dataclasses import dataclass
+
+from app.services.accounts.invitations import Invitations
+from app.services.accounts.logins import Logins
+from app.services.accounts.people import People
+from app.services.accounts.tokens import Tokens
+from app.services.accounts.way_in import OwnersWayIn
+
+
+@dataclass(frozen=True)
+class AccountService:
+    people: People
+    tokens: Tokens
+    invitations: Invitations
+    logins: Logins
+    way_in: OwnersWayIn
+
+
+def make_accounts() -> AccountService:
+    people, invitations = People(), Invitations()
+    return AccountService(people, Tokens(), invitations, Logins(people, invitations), OwnersWayIn(invitations))

@@ -1,0 +1,70 @@
+"""Links that work once: invitations, and the owner's own way into a browser."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import Select, delete, select
+
+from app.access import secrets
+from app.core.roles import Role
+from app.database import writing
+from app.errors import LoginRequired
+from app.extensions import db
+from app.models import Invitation
+from app.models.base import now
+
+FOR_OWNER = timedelta(minutes=15)
+FOR_OTHERS = timedelta(days=7)
+
+
+class Invitations:
+    """The links that are open."""
+
+    def invite(self, role: str) -> tuple[Invitation, str]:
+        """A link to a new account, and its secret."""
+        return self._make(Role(role), owner=False)
+
+    def for_owner(self) -> str:
+        """The secret of a link to the owner's session."""
+        return self._make(Role.ADMIN, owner=True)[1]
+
+    def _make(self, role: Role, owner: bool) -> tuple[Invitation, str]:
+        secret = secrets.new_secret()
+        until = now() + (FOR_OWNER if owner else FOR_OTHERS)
+        with writing() as session:
+            session.execute(delete(Invitation).where(Invitation.expires_at < now() - FOR_OTHERS))
+            row = Invitation(digest=secrets.digest(secret), role=role, owner=owner, expires_at=until)
+            session.add(row)
+        return row, secret
+
+    def use(self, session: Any, secret: str, owner: bool) -> Invitation:
+        """Mark a link as used, in a write transaction of the caller's.
+
+        Raises:
+            LoginRequired: it was used, is over, or never was.
+        """
+        row = expect_open(session.scalar(by_secret(secret).with_for_update()), owner)
+        row.used_at = now()
+        return row
+
+    def expect_open(self, secret: str, owner: bool) -> None:
+        """
+        Raises:
+            LoginRequired: as `use` would.
+        """
+        expect_open(db.session.scalar(by_secret(secret)), owner)
+
+
+def by_secret(secret: str) -> Select[Invitation]:
+    return select(Invitation).where(Invitation.digest == secrets.digest(secret))
+
+
+def expect_open(row: Invitation | None, owner: bool) -> Invitation:
+    """
+    Raises:
+        LoginRequired: it was used, is over, or never was.
+    """
+    if row is None or row.owner != owner or row.used_at is not None or row.expires_at <= now():
+        raise LoginRequired(_("This link was used already, has expired, or isn't complete. Ask for a new one."))
+    return row

@@ -1,0 +1,104 @@
+"""Sessions of browsers: they begin with a token, a name and a password, or a link."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete
+
+from app.access import passwords, secrets
+from app.access.identify import access_of, of_token
+from app.access.principal import SESSION, Principal
+from app.core.roles import Role
+from app.database import writing
+from app.errors import LoginRequired, WritesRefused
+from app.models import AccessToken, LoginSession
+from app.models.base import now
+from app.services.accounts.invitations import Invitations
+from app.services.accounts.people import People, add_account
+
+LASTS = timedelta(days=30)
+
+
+class Logins:
+    """Every way in ends in a session and the secret of its cookie."""
+
+    def __init__(self, people: People, invitations: Invitations) -> None:
+        self.people, self.invitations = people, invitations
+
+    def by_token(self, secret: str) -> tuple[Principal, str]:
+        """
+        Raises:
+            LoginRequired: it is not valid.
+        """
+        found = of_token(secret)
+        try:
+            with writing() as session:
+                token = session.get(AccessToken, found.token_id) if found.token_id else None
+                until = min(now() + LASTS, token.expires_at) if token and token.expires_at else now() + LASTS
+                return begin(session, found, until)
+        except WritesRefused:  # whoever is to decide about the database must get in
+            if found.account_id is not None or found.role != Role.ADMIN:
+                raise
+            secret = secrets.new_secret()
+            access_of().volatile[secrets.digest(secret)] = now() + timedelta(hours=1)
+            return found, secret
+
+    def by_password(self, name: str, password: str) -> tuple[Principal, str]:
+        """
+        Raises:
+            LoginRequired: one of both is wrong; which, is not said.
+        """
+        account = self.people.by_name(name)
+        fits = passwords.fits(account.password if account else None, password)
+        if account is None or not fits or not account.active:
+            raise LoginRequired(_("Name or password is wrong."))
+        with writing() as session:
+            account.seen_at = now()
+            return begin(session, Principal(account.id, account.name, Role(account.role), SESSION), now() + LASTS)
+
+    def by_owner_link(self, secret: str) -> tuple[Principal, str]:
+        """
+        Raises:
+            LoginRequired: the link is over.
+        """
+        with writing() as session:
+            self.invitations.use(session, secret, owner=True)
+            return begin(session, Principal(None, None, Role.ADMIN, SESSION), now() + LASTS)
+
+    def by_invitation(self, secret: str, name: str, password: str | None) -> tuple[Principal, str]:
+        """A new account, and its first session.
+
+        Raises:
+            LoginRequired: the link is over. Unprocessable: the name is taken; the link stays open.
+        """
+        self.invitations.expect_open(secret, owner=False)  # a stranger makes nobody compute a hash
+        kept = passwords.hashed(password) if password else None
+        with writing() as session:
+            role = Role(self.invitations.use(session, secret, owner=False).role)
+            account = add_account(session, name, role, kept)
+            account.seen_at = now()
+            return begin(session, Principal(account.id, account.name, role, SESSION), now() + LASTS)
+
+    def end(self, secret: str) -> None:
+        """The session of a cookie."""
+        digest = secrets.digest(secret)
+        access_of().volatile.pop(digest, None)
+        with writing() as session:
+            session.execute(delete(LoginSession).where(LoginSession.digest == digest))
+
+
+def begin(session: Any, principal: Principal, until: datetime) -> tuple[Principal, str]:
+    """A new session, in a write transaction of the caller's; sessions that are over go."""
+    secret = secrets.new_secret()
+    session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
+    session.add(
+        LoginSession(
+            account_id=principal.account_id,
+            token_id=principal.token_id,
+            digest=secrets.digest(secret),
+            role=principal.role,
+            expires_at=until,
+        )
+    )
+    return principal, secret

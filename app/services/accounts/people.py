@@ -1,0 +1,130 @@
+"""Accounts."""
+
+import unicodedata
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select, update
+
+from app.access import passwords
+from app.access.creators import forget_names
+from app.core.roles import Role
+from app.database import writing
+from app.errors import NotFound, Unprocessable
+from app.extensions import db
+from app.models import AccessToken, Account, Invitation, LoginSession
+
+INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
+LONGEST_KEY = 120
+
+
+class People:
+    """The accounts of this installation. The owner has none."""
+
+    def all(self) -> list[Account]:
+        return list(db.session.scalars(select(Account).order_by(Account.key)))
+
+    def by_name(self, name: str) -> Account | None:
+        return db.session.scalar(select(Account).where(Account.key == key_of(name)))
+
+    def create(self, name: str, role: str, password: str | None = None) -> Account:
+        """
+        Raises:
+            Unprocessable: the name is taken.
+        """
+        kept = passwords.hashed(password) if password else None
+        with writing() as session:
+            return add_account(session, name, role, kept)
+
+    def edit(self, account_id: int, values: dict[str, Any]) -> Account:
+        """Change name, role, active or password. A new password, or an end of `active`, ends the sessions; the end of
+        an admin ends the open invitations.
+
+        Raises:
+            NotFound, Unprocessable: the new name is taken.
+        """
+        if password := values.pop("password", None):
+            values["password"] = passwords.hashed(password)
+        with writing() as session:
+            account = session.get(Account, account_id)
+            if account is None:
+                raise account_not_found(account_id)
+            if "name" in values:
+                values["key"] = key_of(values["name"])
+                refuse_taken(session, values["key"], account_id)
+            was_admin = account.role == Role.ADMIN
+            for name, value in values.items():
+                setattr(account, name, value)
+            if was_admin and (account.role != Role.ADMIN or not account.active):
+                end_invitations(session)
+            if "password" in values or not account.active:
+                session.execute(delete(LoginSession).where(LoginSession.account_id == account_id))
+        forget_names()
+        return account
+
+    def delete(self, account_id: int) -> None:
+        """Remove an account with its sessions and tokens. What the person made stays, and is the admins'.
+
+        Raises:
+            NotFound
+        """
+        with writing() as session:
+            account = session.get(Account, account_id)
+            if account is None:
+                raise account_not_found(account_id)
+            if account.role == Role.ADMIN:
+                end_invitations(session)
+            for table in made_by_people():
+                column = table.c.created_by
+                session.execute(update(table).where(column == account_id).values(created_by=None))
+            for kind in (LoginSession, AccessToken):
+                session.execute(delete(kind).where(kind.account_id == account_id))
+            session.execute(delete(Account).where(Account.id == account_id))
+        forget_names()
+
+
+def end_invitations(session: Any) -> None:
+    """All that are open: whoever made them may come back by one, and which were theirs is not kept."""
+    session.execute(delete(Invitation).where(Invitation.owner.is_(False), Invitation.used_at.is_(None)))
+
+
+def made_by_people() -> list[Any]:
+    """The tables whose rows have a `created_by`."""
+    return [table for table in db.metadata.sorted_tables if "created_by" in table.c]
+
+
+def key_of(name: str) -> str:
+    """What two names have in common that look alike but for case, width, invisible characters, and several blanks.
+    Letters of other scripts that look like Latin ones stay different."""
+    text = unicodedata.normalize("NFKC", name).casefold()
+    seen = (letter for letter in text if unicodedata.category(letter) not in INVISIBLE)
+    return " ".join("".join(seen).split())[:LONGEST_KEY]
+
+
+def refuse_taken(session: Any, key: str, account_id: int | None = None) -> None:
+    """
+    Raises:
+        Unprocessable: another account has the name.
+    """
+    found = session.scalar(select(Account.id).where(Account.key == key))
+    if found is not None and found != account_id:
+        message = _("Somebody has this name already. Choose another one.")
+        raise Unprocessable(message, [{"field": "name", "message": message}])
+
+
+def add_account(session: Any, name: str, role: str, password: str | None) -> Account:
+    """A new row, in a write transaction of the caller's.
+
+    Raises:
+        Unprocessable: the name is taken.
+    """
+    refuse_taken(session, key_of(name))
+    account = Account(name=name.strip(), key=key_of(name), role=Role(role), password=password)
+    session.add(account)
+    session.flush()
+    forget_names()
+    return account
+
+
+def account_not_found(account_id: int) -> NotFound:
+    return NotFound(_("User %(id)s doesn't exist.", id=account_id))

@@ -1,0 +1,100 @@
+"""Access tokens, for scripts."""
+
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select, update
+
+from app.access import secrets
+from app.access.identify import access_of
+from app.access.principal import Principal
+from app.core.roles import Role
+from app.database import writing
+from app.errors import LoginRequired, NotAllowed, NotFound
+from app.extensions import db
+from app.models import AccessToken, LoginSession
+
+SHOWN = 10  # letters of a secret, to tell tokens apart
+
+
+class Tokens:
+    """A person's own tokens; an admin may delete those of others too."""
+
+    def of(self, principal: Principal) -> list[AccessToken]:
+        """The newest first."""
+        own = select(AccessToken).where(AccessToken.account_id == principal.account_id)
+        return list(db.session.scalars(own.order_by(AccessToken.id.desc())))
+
+    def create(
+        self, principal: Principal, name: str, role: str, expires_at: datetime | None = None
+    ) -> tuple[AccessToken, str]:
+        """A new token, and its secret, which is not kept. One that a token makes lives no longer than that.
+
+        Raises:
+            NotAllowed: the role is more than one's own.
+        """
+        if not principal.role.covers(Role(role)):
+            raise NotAllowed(_("A token can't have a higher role than yours, “%(role)s”.", role=str(principal.role)))
+        secret = secrets.new_secret()
+        with writing() as session:
+            if principal.token_id:
+                expires_at = earlier(expires_at, maker_of(session, principal.token_id).expires_at)
+            token = AccessToken(
+                account_id=principal.account_id,
+                name=name,
+                role=Role(role),
+                digest=secrets.digest(secret),
+                start=secret[:SHOWN],
+                expires_at=expires_at,
+            )
+            session.add(token)
+        return token, secret
+
+    def write_uses(self) -> int:
+        """Write down which tokens were used since the last time; how many. Each minute, beside the requests."""
+        access = access_of()
+        used, access.used = access.used, {}
+        if not used:
+            return 0
+        try:
+            with writing() as session:
+                for digest, moment in used.items():  # ids may come again
+                    session.execute(update(AccessToken).where(AccessToken.digest == digest).values(used_at=moment))
+        except Exception:
+            access.used = used | access.used
+            raise
+        return len(used)
+
+    def delete(self, principal: Principal, token_id: int) -> None:
+        """It, and the sessions that began with it, end at once.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+            NotAllowed: a token asks, and this one can do more.
+        """
+        with writing() as session:
+            token = session.get(AccessToken, token_id)
+            if token is None or not (principal.account_id == token.account_id or principal.role == Role.ADMIN):
+                raise NotFound(_("Token %(id)s doesn't exist.", id=token_id))
+            if principal.token_id and not principal.role.covers(Role(token.role)):
+                raise NotAllowed(_("A token can't delete one with a higher role. Log in to delete it."))
+            session.execute(delete(LoginSession).where(LoginSession.token_id == token_id))
+            session.delete(token)
+
+
+def maker_of(session: Any, token_id: int) -> AccessToken:
+    """The token that makes another one, in a write transaction of the caller's.
+
+    Raises:
+        LoginRequired: it was deleted at this moment.
+    """
+    token: AccessToken | None = session.get(AccessToken, token_id, with_for_update=True)
+    if token is None:
+        raise LoginRequired(_("The token isn't valid: it was deleted or has expired, or it isn't complete."))
+    return token
+
+
+def earlier(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None: never."""
+    return min((moment for moment in (one, other) if moment is not None), default=None)

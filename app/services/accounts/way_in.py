@@ -1,0 +1,63 @@
+"""How the owner comes in from another machine: a link that the server prints."""
+
+import logging
+import sys
+
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.access import secrets
+from app.access.identify import AUTO, OFF, access_of
+from app.access.secrets import OWNER_FILE
+from app.config import Settings
+from app.database import writing
+from app.hosts import WILDCARDS
+from app.models import LoginSession
+from app.services.accounts.invitations import Invitations
+
+logger = logging.getLogger("yolo.access")
+
+FROM_ELSEWHERE = "  From another machine: this one's name or IP address in place of localhost.\n"
+
+
+class OwnersWayIn:
+    def __init__(self, invitations: Invitations) -> None:
+        self.invitations = invitations
+
+    def announce(self, config: Settings) -> None:
+        """Make the owner's secret; print a link where somebody will need one. Never to the log: it lets people in."""
+        if config.AUTH == OFF:
+            return
+        fresh = secrets.read_secret(config.INSTANCE_PATH / OWNER_FILE) is None
+        _made = access_of().owner_digest
+        if fresh:
+            self.end_sessions()
+        if config.AUTH == AUTO and config.HOST not in WILDCARDS and is_loopback(config.HOST):
+            return
+        print(self.announcement(config), file=sys.stderr, flush=True)
+
+    def end_sessions(self) -> None:
+        """The owner's, where the secret is a new one: whoever had the old one is out."""
+        owners = delete(LoginSession).where(LoginSession.account_id.is_(None), LoginSession.token_id.is_(None))
+        try:
+            with writing() as session:
+                session.execute(owners)
+        except SQLAlchemyError as error:  # nothing may be written now
+            logger.warning("sessions of the owner's former secret are not ended: %s", error)
+
+    def announcement(self, config: Settings) -> str:
+        try:
+            said = f"\n  Log in (once, within 15 minutes): {self.link(config)}\n"
+        except SQLAlchemyError:  # nothing may be written now
+            return f"\n  Log in with the token in {config.INSTANCE_PATH / OWNER_FILE}\n"
+        return said + (FROM_ELSEWHERE if config.HOST in WILDCARDS else "")
+
+    def link(self, config: Settings) -> str:
+        """The address of a browser on this machine; from another one, its name takes the place of localhost."""
+        host = "localhost" if config.HOST in WILDCARDS else config.HOST
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{config.PORT}/login#link={self.invitations.for_owner()}"
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -1,0 +1,130 @@
+"""Images and findings of a dataset's version as the API shows them, in the reader's language."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.names import defused
+from app.models import DatasetRevision
+from app.services.datasets.finding_texts import filled, text_of
+from app.services.datasets.read_models import (
+    CodeView,
+    FindingCounts,
+    FindingView,
+    FindingWithTwin,
+    FixCost,
+    ImageAddress,
+    ImageFigures,
+    ImageView,
+    LeftOut,
+    Row,
+)
+from app.services.datasets.texts import LEFT_OUT, say
+
+
+def image_view(row: Row, revision: DatasetRevision) -> ImageView:
+    """An image as schemas.ImageOut."""
+    return {**figures_of(row, revision), "findings": row["codes"]}
+
+
+def address_of(row: Row, revision: DatasetRevision) -> ImageAddress:
+    """Its addresses name its content, so that they can be cached for good."""
+    place = f"/api/datasets/{revision.dataset_id}/images/{row['id']}"
+    query = f"?revision={revision.number}&v={row['sha256'][:16]}"
+    return {
+        "id": row["id"],
+        "file": row["file"],
+        "split": row["split"],
+        "url": f"{place}/file{query}" if row["stored"] else None,
+        "thumbnail": f"{place}/thumbnail{query}" if row["thumbnail"] else None,
+    }
+
+
+def figures_of(row: Row, revision: DatasetRevision) -> ImageFigures:
+    return {
+        **address_of(row, revision),
+        "width": row["width"],
+        "height": row["height"],
+        "bytes": row["bytes"],
+        "objects": row["objects"],
+        "sharpness": row["sharpness"],
+        "brightness": row["brightness"],
+        "contrast": row["contrast"],
+        "used": bool(row["usable"]),
+        "group": row["group_id"],
+        "original": row["original"] or row["file"],
+        "source": row["source"],
+    }
+
+
+def with_twin(row: Row, others: Mapping[str, Row], revision: DatasetRevision) -> FindingWithTwin:
+    """A finding as schemas.FindingOut, with the twin of its image."""
+    twin = others.get(row["data"].get("other"))
+    return {**finding_view(row), "other": address_of(twin, revision) if twin else None}
+
+
+def finding_view(row: Row) -> FindingView:
+    """A finding in the reader's language."""
+    told = text_of(row["code"])
+    fixable = bool(row["fixable"])
+    return {
+        "id": row["id"],
+        "severity": row["severity"],
+        "code": row["code"],
+        "file": row["file"],
+        "line": row["line"],
+        "image_id": row["image_id"],
+        "image": row["image"],
+        "title": str(told.title),
+        "message": filled(told.message, row["data"]),
+        "effect": filled(told.effect, row["data"]),
+        "fix": str(told.fix) if told.fix and fixable else None,
+        "fixable": fixable,
+    }
+
+
+def code_view(row: Row, costs: Mapping[str, FixCost]) -> CodeView:
+    """A code with its counts, and what its fix would take away."""
+    told = text_of(row["code"])
+    return {
+        "code": row["code"],
+        "severity": row["severity"],
+        "count": row["count"],
+        "fixable": row["fixable"],
+        "images": row["images"],
+        "title": str(told.title),
+        "fix": str(told.fix) if told.fix and row["fixable"] else None,
+        "cost": cost_view(costs, row["code"]),
+    }
+
+
+def cost_view(costs: Mapping[str, FixCost], code: str) -> FixCost:
+    """What a fix takes away."""
+    none: FixCost = {"rows": 0, "images": 0}
+    return {**none, **costs.get(code, none)}
+
+
+def counts(codes: list[Row]) -> FindingCounts:
+    """All findings by severity, and those that can be mended. A code has one severity."""
+    total = Counter[str]()
+    for row in codes:
+        total[row["severity"]] += row["count"]
+    fixable = sum(row["fixable"] for row in codes)
+    return {"error": total["error"], "warning": total["warning"], "info": total["info"], "fixable": fixable}
+
+
+def summary_view(summary: Mapping[str, Any]) -> dict[str, Any]:
+    left: list[LeftOut] = [
+        {"code": code, "count": count, "message": say(LEFT_OUT, code, {})}
+        for code, count in summary["left_out"].items()
+    ]
+    return dict(summary) | {"left_out": left}
+
+
+def line(cells: Any) -> str:
+    """A line of CSV."""
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow([defused(cell) for cell in cells])
+    return buffer.getvalue()

@@ -1,0 +1,54 @@
+"""A dataset's folder says what its row says, for a day without the database; and the other way round."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.core.splits import SPLITS
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, RevisionStatus
+from app.services import about
+from app.services.storage import StorageService
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.names import read_yaml, write_yaml
+from app.services.storage.unpack import put_text
+
+
+def describe(storage: StorageService, dataset_id: int) -> None:
+    """Have the dataset's folder say what its row says; see services/about.py."""
+    dataset = db.session.get(Dataset, dataset_id)
+    if dataset is not None:
+        ready = [row for row in dataset.revisions if row.status == RevisionStatus.READY]
+        about.write(storage.dataset_dir(dataset_id), "dataset", dataset, {"revisions": ready})
+    db.session.rollback()
+
+
+def repair_description(storage: StorageService, dataset_id: int, number: int | None) -> bool:
+    """Make a dataset.yaml anew from the row where it is damaged or gone and the images are there; whether it was."""
+    path = storage.dataset_yaml(dataset_id, number)
+    row = db.session.get(Dataset, dataset_id) if number is None else find_row(dataset_id, number)
+    if row is None or not row.classes or not storage.has_images(dataset_id, number):
+        return False
+    names, keypoints = dict(enumerate(row.classes)), row.report.get("keypoints") or {}
+    db.session.rollback()
+    if says(read_yaml(path), names):
+        return False
+    if path.is_file():
+        set_file_aside(path, "no description of the dataset")
+    splits = [split for split in SPLITS if (path.parent / "images" / split).is_dir()]
+    document = {"path": str(path.parent)} | {split: f"images/{split}" for split in splits}
+    put_text(path, write_yaml(document | {"nc": len(names), "names": names} | keypoints))
+    return True
+
+
+def says(found: dict[str, Any] | None, names: dict[int, str]) -> bool:
+    """Whether a dataset.yaml has these classes and a place; a cut one may have some."""
+    if not found or not isinstance(found.get("path"), str) or not isinstance(found.get("train"), str):
+        return False
+    written = found.get("names")
+    return written == names or written == list(names.values())
+
+
+def find_row(dataset_id: int, number: int) -> DatasetRevision | None:
+    mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
+    return db.session.scalar(select(DatasetRevision).where(mine))

@@ -1,0 +1,59 @@
+"""Why an import came to no result: for the request that waits, and for the dataset's row."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.children import PROGRAM_CHANGED
+from app.core.imports import NOT_PLACED
+from app.errors import AppError, Conflict, NoSpace, Unavailable, Unprocessable
+from app.jobs import Job, JobStatus
+from app.services.datasets import archive_texts
+from app.services.datasets.texts import REASONS, say
+
+LOST = {"killed", "stalled", "interrupted", PROGRAM_CHANGED}  # the process is gone, whatever the files are
+PLAIN = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED}  # codes whose text needs no more
+SIGNAL = re.compile(r"\bSIG[A-Z0-9]+\b")
+
+
+def refusal(error: Mapping[str, Any], stopped: bool = False) -> AppError:
+    """The answer to a request whose files came to no dataset; `error` as a job's row has it."""
+    if stopped:
+        return Conflict(_("The dataset check was stopped. Nothing was imported. Upload the dataset again."))
+    if verdict := error.get("reason"):
+        known = archive_texts.refusal(verdict["code"], verdict["data"])
+        return known or Unprocessable(say(REASONS, verdict["code"], verdict["data"]))
+    if error.get("code") == "disk_full":
+        return NoSpace(say(REASONS, "disk_full", {}))
+    if error.get("code") in LOST:
+        return Unavailable(
+            _(
+                "The dataset couldn't be read: the reading process ended. Try again. If the "
+                "error persists, see the server log."
+            )
+        )
+    found = reason_of(error)
+    return Unprocessable(say(REASONS, found["code"], found["data"]))
+
+
+def reason(job: Job) -> dict[str, Any]:
+    """The reason of a job that ended without a result: a code of REASONS, and its data."""
+    if job.status == JobStatus.CANCELLED:
+        return {"code": "stopped", "data": {}}
+    return reason_of(job.error or {})
+
+
+def reason_of(error: Mapping[str, Any]) -> dict[str, Any]:
+    code, message = error.get("code"), error.get("message", "")
+    if "reason" in error:
+        return dict(error["reason"])
+    if code in PLAIN:
+        return {"code": code, "data": {}}
+    if code == "killed":
+        signal = SIGNAL.search(message)
+        return {"code": "died", "data": {"how": signal[0]}} if signal else {"code": "lost", "data": {}}
+    if message == NOT_PLACED:
+        return {"code": "not_placed", "data": {}}
+    return {"code": "failed", "data": {"error": message}}

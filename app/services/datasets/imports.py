@@ -1,0 +1,282 @@
+"""The kinds of jobs that make revisions, and what their events mean for the rows of datasets."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.core.children import TAKES_LONG
+from app.core.imports import ImportResult
+from app.database import patiently, sooner_or_later, writing
+from app.events import Advanced, Event, Failed, Planned, Refused
+from app.extensions import db
+from app.jobs import Job, JobKind, JobService, JobStatus
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
+from app.notify import to_dashboard
+from app.services.datasets.dataset_about import describe
+from app.services.datasets.import_failures import LOST, reason
+from app.services.datasets.outcome import accept, give_up_revision
+from app.services.datasets.specs import (
+    ENVIRONMENT,
+    INDEX,
+    READ,
+    accepted,
+    environment,
+    import_spec,
+    is_accepted,
+    is_slow,
+)
+from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.dataset")
+
+IMPORT = "import_dataset"
+AT_ONCE = 2  # that work on images; each uses every core
+LONG_S, AT_MOST = 60.0, 4  # one that takes longer lets another begin: two large datasets are not to keep all waiting
+READ_AT_ONCE = 4  # that read an upload for the answer alone: 100 uploads at once must not be 100 of them
+POLL_S = 0.02  # a request waits for the child's first verdict
+
+
+class DatasetImports:
+    """Has revisions made by jobs. One is `accepted` once its request was answered: only then are its rows there, and
+    only then does it outlast the server.
+
+    Args:
+        storage: where datasets are.
+        jobs: has the kinds `import_dataset` and `read_dataset` registered here.
+    """
+
+    def __init__(self, storage: StorageService, jobs: JobService) -> None:
+        self.storage, self.jobs = storage, jobs
+        self.heard: dict[int, Planned | Refused | Failed] = {}  # by job, of requests that wait, until its end is known
+        self.lost: dict[int, float] = {}  # by job whose process was lost: when, until it begins anew or has ended
+        common: dict[str, Any] = {
+            "program": "import_dataset",
+            "spec": self.spec,
+            "environment": environment,
+            "poll_s": POLL_S,
+            "apply": self.apply,
+            "ends": self.hear_end,
+            "ended": self.conclude,
+            "requeued": self.tell_waits,
+            "again": again,
+        }
+        jobs.register(
+            JobKind(
+                IMPORT,
+                collect=self.collect,
+                prewarm=ENVIRONMENT,
+                at_once=AT_ONCE,
+                long_s=LONG_S,
+                at_most=AT_MOST,
+                slow=is_slow,
+                lasts=is_accepted,
+                **common,
+            )
+        )
+        jobs.register(JobKind(READ, at_once=READ_AT_ONCE, lasts=False, **common))
+
+    # What services ask.
+
+    def prepare(self) -> None:
+        """Files have begun to arrive: a child may get ready."""
+        self.jobs.prewarm(IMPORT)
+
+    def submit(self, params: Mapping[str, Any], dataset_id: int | None = None) -> Job:
+        """Have a revision made for a request that waits: to its end where an import can begin at once; else its files
+        are read for the answer, and `follow` has it made later.
+
+        Args:
+            params: `number`, `options`, `origin`; of a new dataset `staging`, and `unpack` or `folder`.
+        """
+        subject = ("dataset", dataset_id) if dataset_id else None
+        return self.jobs.submit(IMPORT, params, subject, otherwise=READ)
+
+    def follow(self, dataset_id: int, number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> Job:
+        """Have a revision made whose row is there, when its turn comes."""
+        return self.jobs.submit(IMPORT, accepted(number, options, origin), ("dataset", dataset_id))
+
+    def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
+        """The same, in the transaction that makes the row; `let_go_on` behind it."""
+        wanted = accepted(params["number"], params["options"], params["origin"])
+        return self.jobs.add(session, IMPORT, wanted, ("dataset", dataset_id))
+
+    def let_go_on(self, job_id: int) -> None:
+        """Behind the commit of an accepted import: tell its child where its dataset is now, or the queue that it waits.
+        Never in vain: where that cannot be done now, it is done as soon as it can be."""
+        sooner_or_later(lambda: self.place(job_id))
+
+    def place(self, job_id: int) -> None:
+        job = self.jobs.get(job_id)
+        if job.status == JobStatus.PENDING:
+            self.jobs.announce(job)
+            self.jobs.scheduler.wake()
+            return
+        meter = self.jobs.live.meters.get(job_id)
+        if meter is not None and meter.stage == "scanning":  # it began before anybody could know the dataset
+            self.tell_progress(job, Advanced(meter.done, meter.total, meter.stage))
+        if job.kind == IMPORT and job.status == JobStatus.RUNNING:
+            self.put_placed(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
+
+    def put_placed(self, job: Job, directory: Path) -> None:
+        """Where `wait_for_place` of the child looks. An attempt without a folder is still to be told by its spec."""
+        draft = directory / ".placed.tmp"
+        try:
+            draft.write_text(json.dumps({"dataset": str(self.storage.dataset_dir(job.subject_id or 0))}))
+            os.replace(draft, directory / "placed")
+        except FileNotFoundError:
+            return
+
+    def end(self, dataset_id: int) -> None:
+        """End what is being made of a dataset; its child is gone when this returns."""
+        for job in self.of(dataset_id):
+            self.jobs.end(job.id)
+
+    def of(self, dataset_id: int) -> list[Job]:
+        """What works in the folder of a dataset and has not ended."""
+        return [job for kind in (IMPORT, READ, INDEX) for job in self.jobs.active(kind) if job.subject_id == dataset_id]
+
+    def subjects(self) -> set[int]:
+        """The datasets of which something is being made, or soon."""
+        table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
+        unfinished = table.status.in_([JobStatus.RUNNING, JobStatus.PENDING]) & (table.kind == IMPORT)
+        found = db.session.scalars(select(table.subject_id).where(unfinished, table.subject_id.is_not(None)))
+        return set(found)
+
+    def busy(self) -> bool:
+        """Whether any revision, or the index of one, is being made."""
+        return bool(self.jobs.active(IMPORT) or self.jobs.active(INDEX))
+
+    def progress(self, dataset_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """How far the imports of these datasets are, by dataset: stage, done, total, revision."""
+        if not self.jobs.live.meters:
+            return {}
+        wanted = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
+        found = {}
+        for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(wanted)):
+            meter = self.jobs.live.meters.get(job_id)
+            if meter is not None and meter.stage:
+                stage = {"stage": meter.stage, "done": meter.done, "total": meter.total}
+                found[dataset_id] = stage | {"revision": params["number"]}
+        return found
+
+    # The kinds.
+
+    def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
+        self.lost.pop(job.id, None)
+        if job.subject_id is not None:
+            self.storage.revisions.remove_unfinished(job.subject_id)
+        return import_spec(self.storage, job, directory)
+
+    def apply(self, job: Job, event: Event, directory: Path) -> None:
+        """The first verdict is for the request that waits for it; progress for who looks at datasets."""
+        if isinstance(event, Planned):
+            if is_accepted(job):  # by an earlier server, which may have ended before it could say so
+                patiently(lambda: self.put_placed(job, directory))
+            else:
+                self.say(job.id, event)
+        elif isinstance(event, Advanced) and job.subject_id is not None and job.kind == IMPORT:
+            self.tell_progress(job, event)
+
+    def hear_end(self, job_id: int, event: Event) -> None:
+        """A refusal answers the request that waits for it, whether or not the row can be written now."""
+        if isinstance(event, Refused) or (isinstance(event, Failed) and event.kind not in {*LOST, TAKES_LONG}):
+            self.say(job_id, event)
+        elif isinstance(event, Failed) and event.kind in LOST:
+            self.lost[job_id] = time.monotonic()
+
+    def lost_for(self, job_id: int) -> float:
+        """Seconds since the process of a job was lost, which has not begun anew and whose end is not written down; 0:
+        it was not."""
+        since = self.lost.get(job_id)
+        return 0.0 if since is None else time.monotonic() - since
+
+    def say(self, job_id: int, event: Planned | Refused | Failed) -> None:
+        """To the request that waits. Not in the row: that would have the answer wait for the database, and nobody asks
+        for it after a restart of the server."""
+        self.heard[job_id] = event
+        self.jobs.tell_waiting(job_id)
+
+    def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+        """Make the revision that was built known."""
+        made, replaced, job_id = ImportResult.read(result), list[Path](), job.id
+        with writing() as session:
+            job = session.get_one(Job, job_id)
+            rows = building_rows(session, job)
+            if rows is not None:
+                accept(session, *rows, made)
+                if rows[0].revision == made.number:  # before anybody can read that it is there
+                    replaced = self.storage.revisions.show_revision(rows[0].id, made.number)
+        if rows is not None:
+            self.storage.remove_all(replaced)
+        images = sum(made.images.values())
+        return {"dataset_id": job.subject_id, "revision": made.number, "images": images, "seconds": made.seconds}
+
+    def conclude(self, job: Job) -> None:
+        """Behind the end of a job: the rows say how it came, and the folder says what the rows say."""
+        self.heard.pop(job.id, None)  # the row has it now
+        self.lost.pop(job.id, None)
+        if not is_accepted(job) or job.subject_id is None:
+            return
+        job_id, dataset_id, number = job.id, job.subject_id, job.params["number"]
+        if job.status != JobStatus.COMPLETED:
+            with writing() as session:
+                job = session.get_one(Job, job_id)
+                rows = building_rows(session, job)
+                if rows is not None:
+                    give_up_revision(*rows, reason(job))
+            if rows is not None:
+                self.storage.revisions.remove_revision(dataset_id, number)
+        dataset = db.session.get(Dataset, dataset_id)
+        if dataset is None:  # deleted meanwhile
+            return
+        status, error, result = str(dataset.status), dataset.error, job.result or {}
+        describe(self.storage, dataset_id)
+        after = f" after {result['seconds']:.2f} s" if "seconds" in result else ""
+        logger.info(
+            "revision %d of dataset %d: %s%s%s", number, dataset_id, status, after, f": {error}" if error else ""
+        )
+        done = result.get("images", 0)
+        self.tell(job, status, {"stage": None, "done": done, "total": done}, error)
+
+    def tell_progress(self, job: Job, event: Advanced) -> None:
+        self.tell(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})
+
+    def tell_waits(self, job: Job) -> None:
+        """It begins anew, perhaps in the slow lane: how far its last attempt came is shown no longer."""
+        if is_accepted(job) and job.kind == IMPORT:
+            self.tell(job, self.status_of(job), {"stage": None, "done": 0, "total": 0})
+
+    def status_of(self, job: Job) -> str:
+        status = db.session.scalar(select(Dataset.status).where(Dataset.id == job.subject_id))
+        return str(status or DatasetStatus.VALIDATING)
+
+    def tell(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
+        """Everyone who looks at datasets."""
+        told = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
+        to_dashboard("dataset_update", told | dict(progress))
+
+
+def again(job: Job, failure: Failed) -> dict[str, Any] | None:
+    """An attempt that was started while its request was answered looked for the staging folder, which had moved; the
+    next one is told where to. One whose images take long gives its place to others and goes on in the slow lane."""
+    if failure.kind == TAKES_LONG and is_accepted(job) and not is_slow(job.params):
+        return {**job.params, "slow": True}
+    staging = job.params.get("staging")
+    if not is_accepted(job) or not staging or str(staging) not in failure.error:
+        return None
+    return {name: value for name, value in job.params.items() if name != "staging"}
+
+
+def building_rows(session: Any, job: Job) -> tuple[Dataset, DatasetRevision] | None:
+    """The rows of an accepted import, while its revision is still to be made."""
+    mine = (DatasetRevision.dataset_id == job.subject_id) & (DatasetRevision.number == job.params["number"])
+    revision = session.scalar(select(DatasetRevision).where(mine))
+    if revision is None or revision.status != RevisionStatus.BUILDING:
+        return None
+    return session.get_one(Dataset, job.subject_id), revision

@@ -1,0 +1,33 @@
+"""What versions left that ran imports without jobs, below data/ingests."""
+
+import json
+import logging
+import shutil
+import signal
+from pathlib import Path
+
+import psutil
+
+from app.extensions import socketio
+from app.jobs.process import Child
+
+logger = logging.getLogger("yolo.dataset")
+
+
+def end_earlier(folder: Path) -> None:
+    """End the children of such a version, which outlive its server, and remove their folders; what they made is begun
+    anew by whoever finds the rows."""
+    for path in folder.glob("*/child.json"):
+        try:
+            known = json.loads(path.read_bytes())
+            kill(Child(path.parent, int(known["pid"]), float(known["started"])))
+        except (KeyError, TypeError, ValueError, OSError, psutil.Error) as error:  # cut short by a crash
+            logger.warning("%s cannot be read: %s", path, error)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill(child: Child) -> None:
+    """End a child at once, and wait until it is gone."""
+    child.signal(signal.SIGKILL)
+    while child.alive():
+        socketio.sleep(0.005)

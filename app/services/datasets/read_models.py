@@ -1,0 +1,171 @@
+"""The shapes that the contents of a dataset's version are read in, as their schemas take them.
+
+A `Row` is one of the index: its columns by name, see app/worker/quality/index.py.
+"""
+
+from typing import Any, TypedDict
+
+from app.core.shapes import LabelledObject
+from app.services.paging import PageNumbers
+
+Row = dict[str, Any]
+
+
+class ImageAddress(TypedDict):
+    """An image, and where it and its thumbnail are; None: it cannot be shown."""
+
+    id: int
+    file: str
+    split: str
+    url: str | None
+    thumbnail: str | None
+
+
+class ImageFigures(ImageAddress):
+    """An image with its objects. `width`, `height` in px; `group`: of near-duplicates."""
+
+    width: int
+    height: int
+    bytes: int
+    objects: list[LabelledObject]
+    sharpness: float | None
+    brightness: float | None
+    contrast: float | None
+    used: bool
+    group: int | None
+    original: str
+    source: str | None
+
+
+class ImageView(ImageFigures):
+    """The same with the codes of its findings."""
+
+    findings: list[str]
+
+
+class ImagesView(PageNumbers):
+    """A page of images."""
+
+    images: list[ImageView]
+    revision: int
+
+
+class FindingView(TypedDict):
+    """A finding in the reader's language."""
+
+    id: int
+    severity: str
+    code: str
+    file: str | None
+    line: int | None
+    image_id: int | None
+    image: str | None
+    title: str
+    message: str
+    effect: str
+    fix: str | None
+    fixable: bool
+
+
+class FindingWithTwin(FindingView):
+    """The same with the other image that it is about."""
+
+    other: ImageAddress | None
+
+
+class ImageDetailView(ImageFigures):
+    """An image with its findings in full."""
+
+    findings: list[FindingWithTwin]
+
+
+class FixCost(TypedDict):
+    """Rows of label files and images that a fix takes away."""
+
+    rows: int
+    images: int
+
+
+class CodeView(TypedDict):
+    """A code with how often it was found."""
+
+    code: str
+    severity: str
+    count: int
+    fixable: int
+    images: int
+    title: str
+    fix: str | None
+    cost: FixCost
+
+
+class FindingCounts(TypedDict):
+    """Findings by severity, and those that can be mended."""
+
+    error: int
+    warning: int
+    info: int
+    fixable: int
+
+
+class FindingsView(PageNumbers):
+    """A page of findings."""
+
+    findings: list[FindingWithTwin]
+    counts: FindingCounts
+    codes: list[CodeView]
+    cost: FixCost
+    revision: int
+
+
+class LeftOut(TypedDict):
+    """Images that training will not use, by the code of their first error."""
+
+    code: str
+    count: int
+    message: str
+
+
+class Summary(TypedDict):
+    """What training will use: `used` of `total` images that somebody labelled."""
+
+    used: int
+    total: int
+    left_out: list[LeftOut]
+
+
+class ReportHead(TypedDict):
+    """A report without its findings, which follow one by one."""
+
+    dataset_id: int
+    name: str
+    revision: int
+    task: str
+    summary: dict[str, Any]
+    counts: FindingCounts
+    codes: list[CodeView]
+    cost: FixCost
+
+
+class ChangeView(TypedDict):
+    """What can be chosen instead, and what is chosen now."""
+
+    parameter: str
+    value: Any
+    options: list[Any] | None
+
+
+class DecisionView(TypedDict):
+    """A decision in the reader's language."""
+
+    code: str
+    data: dict[str, Any]
+    message: str
+    change: ChangeView | None
+
+
+class OriginalFile(TypedDict):
+    """The upload as it came, while it is there."""
+
+    name: str
+    bytes: int

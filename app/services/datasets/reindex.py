@@ -1,0 +1,97 @@
+"""The index of a version that is damaged or gone is made anew: by a job, from the raw files and the choices of its row.
+
+The version is read and built as an import does, beside its place; where that gives the same images, labels and classes,
+the new index is the version's.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.database import NOT_WRITABLE
+from app.extensions import db
+from app.jobs import Job, JobKind, JobService, JobStatus
+from app.models import Dataset, DatasetRevision
+from app.notify import to_dashboard
+from app.services.datasets.index import DamagedIndex
+from app.services.datasets.specs import INDEX, accepted, environment, import_spec
+from app.services.storage import StorageService
+from app.services.storage.damaged import remove_copies
+
+FINAL = {"data", "code"}  # failures of a job that are the dataset's or ours
+
+logger = logging.getLogger("yolo.dataset")
+
+
+def is_final(job: Job) -> bool:
+    """Whether it failed, and would again."""
+    return job.status == JobStatus.FAILED and (job.error or {}).get("code") in FINAL
+
+
+class IndexRebuilds:
+    """Has indexes made anew.
+
+    Args:
+        storage: where they are.
+        jobs: has the kind `index_dataset` registered here.
+    """
+
+    def __init__(self, storage: StorageService, jobs: JobService) -> None:
+        self.storage, self.jobs = storage, jobs
+        kind = JobKind(
+            INDEX,
+            program="import_dataset",
+            spec=lambda job, directory: import_spec(storage, job, directory),
+            environment=environment,
+            collect=self.collect,
+            ended=self.conclude,
+        )
+        jobs.register(kind)
+
+    def begin(self, dataset_id: int, number: int) -> DamagedIndex:
+        """Have the index of a version made anew, unless that has failed before; what whoever asks for it is told."""
+        try:
+            mine = (DatasetRevision.dataset_id == dataset_id) & (DatasetRevision.number == number)
+            row = db.session.scalar(select(DatasetRevision).where(mine))
+            if row is None or not row.hash or not (self.storage.dataset_dir(dataset_id) / "source").is_dir():
+                return DamagedIndex()
+            if self.has_failed(dataset_id, number):
+                return DamagedIndex()
+            params = accepted(number, row.options, row.origin) | {"hash": row.hash}
+            job = self.jobs.submit(INDEX, params, ("dataset", dataset_id))
+        except NOT_WRITABLE as error:  # whoever asks next has it begun
+            logger.warning("the index of version %d of dataset %d is not made anew yet: %s", number, dataset_id, error)
+            return DamagedIndex()
+        return DamagedIndex.rebuilt_by(job.id)
+
+    def has_failed(self, dataset_id: int, number: int) -> bool:
+        """Whether the last attempt came to nothing, and would again; a full disk or a killed process may not."""
+        rows = select(Job).where(Job.kind == INDEX, Job.subject_id == dataset_id).order_by(Job.id.desc())
+        newest = next((job for job in db.session.scalars(rows) if job.params["number"] == number), None)
+        return newest is not None and is_final(newest)
+
+    def collect(self, job: Job, _result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+        """The new index is in its place: what was damaged is of no use any more."""
+        assert job.subject_id is not None
+        remove_copies(self.storage.index(job.subject_id, job.params["number"]))
+        return {"dataset_id": job.subject_id, "revision": job.params["number"]}
+
+    def conclude(self, job: Job) -> None:
+        """Pages of the dataset look again; not where it was stopped, or met a full disk: their questions would begin it
+        anew, again and again."""
+        dataset = db.session.get(Dataset, job.subject_id)
+        if dataset is None or not (job.status == JobStatus.COMPLETED or is_final(job)):
+            return
+        update = {
+            "dataset_id": dataset.id,
+            "status": str(dataset.status),
+            "error": dataset.error,
+            "stage": None,
+            "done": dataset.total_images,
+            "total": dataset.total_images,
+            "revision": job.params["number"],
+            "index": True,
+        }
+        to_dashboard("dataset_update", update)

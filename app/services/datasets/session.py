@@ -1,0 +1,102 @@
+"""An import before it has a row: its job reads the files for the answer to the request that waits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.events import Planned
+from app.jobs import Job, JobStatus
+from app.jobs.recovery import error_of
+from app.services.datasets.import_failures import refusal
+from app.services.datasets.imports import READ, DatasetImports
+
+LOST_S = 20.0  # a process that was lost begins anew at once, unless the database cannot be written
+LOOK_S = 5.0
+ROW_S = 2.0  # a refusal waits for its row, so that whoever asks next finds it: not for longer
+
+
+class ImportSession:
+    """A context manager that leaves no job behind unless it was accepted.
+
+    Args:
+        params: see `DatasetImports.submit`.
+        dataset_id: of the dataset that gets another revision; None: a new one.
+    """
+
+    def __init__(self, imports: DatasetImports, params: Mapping[str, Any], dataset_id: int | None = None) -> None:
+        self.imports, self.params, self.dataset_id = imports, params, dataset_id
+        self.job_id: int | None = None
+        self.kind = READ
+        self.following_id: int | None = None  # the job that makes the revision
+
+    def __enter__(self) -> "ImportSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Nobody reads the files any more when this returns, unless the import was accepted."""
+        job_id, self.job_id = self.job_id, None
+        if job_id is not None:
+            self.imports.jobs.abandon(job_id)
+
+    def verdict(self) -> Planned:
+        """Have the files looked at, and wait for what they are; others are served meanwhile.
+
+        Raises:
+            BadUpload, Unprocessable, NoSpace: they were refused.
+            Unavailable: there was no verdict.
+        """
+        job = self.imports.submit(self.params, self.dataset_id)
+        self.job_id, self.kind = job.id, job.kind
+        heard = self.imports.heard
+        job = self.wait(job.id)
+        said = heard.pop(job.id, None)
+        if isinstance(said, Planned):
+            return said
+        if said is not None:
+            self.job_id = None  # its process is gone, and its row follows when the database can be written
+            self.imports.jobs.wait(job.id, ROW_S)
+            raise refusal(error_of(said))
+        if job.result is None:
+            raise refusal(job.error or {}, stopped=job.status == JobStatus.CANCELLED)
+        known = Planned.__dataclass_fields__
+        return Planned(**{name: value for name, value in job.result.items() if name in known})
+
+    def wait(self, job_id: int) -> Job:
+        """The job once there is a verdict, or it has ended.
+
+        Raises:
+            Unavailable: its process was lost, and the database cannot be written: it does not begin anew.
+        """
+        jobs, heard = self.imports.jobs, self.imports.heard
+        while True:
+            job = jobs.wait(job_id, LOOK_S, lambda job: job.id in heard)
+            if job_id in heard or JobStatus(job.status).ended:
+                return job
+            if self.imports.lost_for(job_id) > LOST_S:
+                raise refusal({"code": "killed"})
+
+    def accept(self, session: Any, dataset_id: int) -> None:
+        """Give the job to the dataset, in the write transaction that makes the rows.
+
+        Raises:
+            Unavailable: it has ended meanwhile.
+        """
+        if self.kind == READ:
+            following = self.imports.add(session, dataset_id, self.params)
+            session.flush()
+            self.following_id = following.id
+            return
+        job = session.get_one(Job, self.job_id, with_for_update=True)
+        if JobStatus(job.status).ended:
+            raise refusal(job.error or {}, stopped=job.status == JobStatus.CANCELLED)
+        self.following_id = job.id
+        job.subject_type, job.subject_id = "dataset", dataset_id
+        job.params = job.params | {"accepted": True}
+
+    def go_on(self) -> None:
+        """Behind that transaction: the revision is made, now or when its turn comes."""
+        self.job_id = None
+        if self.following_id is not None:
+            self.imports.let_go_on(self.following_id)

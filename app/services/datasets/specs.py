@@ -1,0 +1,73 @@
+"""What the child of an import is told."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.config import Settings, settings
+from app.core.imports import ArchiveLimits, ImportSpec, ServerFolder
+from app.jobs import Job
+from app.services.storage import StorageService
+
+READ, INDEX = "read_dataset", "index_dataset"  # kinds of jobs whose import makes no revision, see imports and reindex
+MAX_FINDINGS = 100_000  # in the index of a revision; all are counted
+ENVIRONMENT = {
+    # OpenBLAS's threads spin while they wait, on cores that decode images; no product here is large enough for them.
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    # glibc keeps the memory of one image for the next: to have it mapped anew costs 5 % of a decoding. Bytes.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+}
+UNPACKED = "unpacked.json"  # in a job's folder: what its first attempt extracted
+
+
+def import_spec(storage: StorageService, job: Job, directory: Path) -> dict[str, Any]:
+    """An `ImportSpec` as values. `directory`: of the job's attempt."""
+    params, config, dataset_id = job.params, settings(), job.subject_id
+    arrives = not is_accepted(job)  # afterwards its files are there, whatever is left of how they came
+    folder = storage.dataset_dir(dataset_id) if dataset_id is not None else Path(params["staging"])
+    spec = ImportSpec(
+        dataset=str(folder),
+        number=params["number"],
+        objects=str(storage.objects),
+        options=params["options"],
+        unpacked=str(directory.parent / UNPACKED),
+        fixes=params["origin"].get("fixes") or [],
+        unpack=arrives and params.get("unpack", False),
+        folder=ServerFolder(**params["folder"]) if arrives and params.get("folder") else None,
+        adopt=job.kind != INDEX and params["origin"].get("kind") == "adopted",
+        place=arrives,
+        verdict_only=job.kind == READ,
+        index_of=params["hash"] if job.kind == INDEX else "",
+        limits=limits(config),
+        max_pixels=config.MAX_IMAGE_PIXELS,
+        max_findings=MAX_FINDINGS,
+        decode_seconds=config.IMAGE_DECODE_SECONDS,
+        hurry=job.kind not in {READ, INDEX} and not is_slow(params),
+    )
+    return asdict(spec)
+
+
+def accepted(number: int, options: Mapping[str, Any], origin: Mapping[str, Any]) -> dict[str, Any]:
+    """The params of an import that no request waits for."""
+    return {"number": number, "options": dict(options), "origin": dict(origin), "accepted": True}
+
+
+def is_accepted(job: Any) -> bool:
+    """Whether its request was answered, or there never was one; a job or its row."""
+    return bool(job.params.get("accepted"))
+
+
+def is_slow(params: Mapping[str, Any]) -> bool:
+    """Whether an attempt has found that the images take long."""
+    return bool(params.get("slow"))
+
+
+def environment(_job: Job) -> Mapping[str, str]:
+    return ENVIRONMENT
+
+
+def limits(config: Settings) -> ArchiveLimits:
+    return ArchiveLimits(config.MAX_ZIP_ENTRIES, config.MAX_EXPANDED_SIZE, config.MIN_FREE_DISK, config.MAX_CLASSES)

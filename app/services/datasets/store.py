@@ -1,0 +1,105 @@
+"""Datasets and their revisions as rows."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_sqlalchemy.pagination import Pagination
+from sqlalchemy import select
+
+from app.access.creators import made_by
+from app.errors import Conflict, NotFound
+from app.extensions import db
+from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
+from app.services.storage import StorageService
+
+
+class DatasetStore:
+    """Finds the rows of datasets and revisions.
+
+    Args:
+        storage: where their files are.
+    """
+
+    def __init__(self, storage: StorageService) -> None:
+        self.storage = storage
+
+    def list(self, query: Mapping[str, Any]) -> Pagination:
+        """A page of datasets; `query` as in schemas.DatasetQuery."""
+        column = getattr(Dataset, query["sort"].lstrip("-"))
+        order = column.desc() if query["sort"].startswith("-") else column.asc()
+        statement = select(Dataset).order_by(order, Dataset.id.desc())
+        statement = statement.where(*made_by(Dataset.created_by, query.get("created_by")))
+        if query.get("status"):
+            statement = statement.where(self.has_status(query["status"]))
+        if query.get("search"):
+            statement = statement.where(
+                Dataset.name.icontains(query["search"], autoescape=True)
+                | Dataset.description.icontains(query["search"], autoescape=True)
+            )
+        return db.paginate(statement, page=query["page"], per_page=query["per_page"], error_out=False)
+
+    def get(self, dataset_id: int) -> Dataset:
+        """One dataset.
+
+        Raises:
+            NotFound: there is none with this id.
+        """
+        dataset = db.session.get(Dataset, dataset_id)
+        if dataset is None:
+            raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
+        return dataset
+
+    def names(self, ids: Collection[int]) -> dict[int, str]:
+        """The names of those that exist, by id."""
+        if not ids:
+            return {}
+        found = db.session.execute(select(Dataset.id, Dataset.name).where(Dataset.id.in_(ids)))
+        return {row.id: row.name for row in found}
+
+    def has_status(self, status: str) -> Any:
+        """The condition of a status as it is shown: what is missing is not valid."""
+        wanted, missing = Dataset.status == status, self.missing_ids()
+        if status == DatasetStatus.VALID:
+            return wanted & Dataset.id.not_in(missing)
+        return wanted | Dataset.id.in_(missing) if status == DatasetStatus.INVALID else wanted
+
+    def is_missing(self, dataset: Dataset) -> bool:
+        """Whether its files were removed from the server. Looked at each time: they may come back."""
+        checked = dataset.status in {DatasetStatus.VALID, DatasetStatus.INVALID}
+        return bool(
+            checked
+            and dataset.path
+            and not self.storage.has_images(dataset.id, dataset.revision)
+            and not (dataset.revision is None and dataset.error)
+        )
+
+    def missing_ids(self) -> set[int]:
+        """Valid datasets whose folder is not there."""
+        valid = select(Dataset.id).where(Dataset.status == DatasetStatus.VALID, Dataset.path.is_not(None))
+        return set(db.session.scalars(valid)) - set(self.storage.stored_datasets())
+
+    def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
+        """A revision whose files are there; None: the current one.
+
+        Raises:
+            NotFound: there is no such dataset or revision.
+            Conflict: it is not ready.
+        """
+        wanted = number or self.get(dataset_id).revision
+        row = find_revision(db.session, dataset_id, wanted) if wanted else None
+        if row is None and number is None:
+            raise Conflict(_("The dataset check isn't finished, so there is no version yet."))
+        if row is None:
+            self.get(dataset_id)
+            raise NotFound(_("The dataset has no version %(number)s.", number=number))
+        if row.status != RevisionStatus.READY:
+            raise Conflict(_("Version %(number)s isn't ready.", number=row.number))
+        return row
+
+
+def find_revision(session: Any, dataset_id: int, number: int) -> DatasetRevision | None:
+    """The row of a revision."""
+    return session.scalar(
+        select(DatasetRevision).where(DatasetRevision.dataset_id == dataset_id, DatasetRevision.number == number)
+    )

@@ -1,0 +1,58 @@
+"""What who asks about a configuration is told while something is measured."""
+
+import time
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.core.estimate import STAGES
+from app.jobs.live import Meter
+
+TEXTS: dict[str, Any] = {
+    "importing": _l("Starting the measurement process"),
+    "dataset": _l("Reading the dataset"),
+    "model": _l("Building the model"),
+    "batches": _l("Measuring training iterations"),
+    "plain_batches": _l("Measuring training iterations without mosaic"),
+    "validating": _l("Measuring validation"),
+    "saving": _l("Measuring the size of a checkpoint"),
+}
+
+
+def under_way(device: str, meter: Meter | None, planned: float) -> dict[str, Any]:
+    """Where the measurement of this configuration is.
+
+    Args:
+        meter: None: it waits for its start.
+        planned: seconds that all of it takes.
+    """
+    stage = meter.stage if meter and meter.stage in STAGES else "importing"
+    return {
+        "status": "measuring",
+        "device": device,
+        "stage": stage,
+        "message": str(TEXTS[stage]),
+        "fraction": fraction(stage, time.monotonic() - meter.began, planned) if meter else 0.0,
+        "elapsed": round(time.monotonic() - meter.started, 1) if meter else 0.0,
+    }
+
+
+def behind_another(device: str) -> dict[str, Any]:
+    """Another configuration is measured first."""
+    message = _("Waiting for another measurement to end")
+    return {
+        "status": "measuring",
+        "device": device,
+        "stage": "waiting",
+        "message": message,
+        "fraction": 0.0,
+        "elapsed": 0.0,
+    }
+
+
+def fraction(stage: str, seconds: float, planned: float) -> float:
+    """0 to 1: within a stage by the clock, up to where the next one begins."""
+    begins = STAGES[stage]
+    ends = min((start for start in STAGES.values() if start > begins), default=1.0)
+    return round(min(begins + seconds / planned, ends), 3)

@@ -1,0 +1,103 @@
+"""A training that is asked about: checked as if it were to be created, and known by what changes its pace."""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from flask import current_app
+
+from app.config import settings
+from app.jobs.devices import CPU, Pool, Use, gpus
+from app.models import Dataset, Training
+from app.services import system
+from app.services.trainer.launch import spec_of
+from app.services.trainer.learning import iterations
+
+CLOSE_MOSAIC = 10  # ultralytics' default: so many last epochs have no mosaic
+AUTO_STEPS = 10_000  # with more, ultralytics' automatic optimizer is another one, which takes longer
+NBS = 64  # ultralytics' default
+# What costs neither time nor memory: another value needs no other measurement.
+FREE = {
+    "seed",
+    "patience",
+    "lrf",
+    "momentum",
+    "weight_decay",
+    "warmup_epochs",
+    "warmup_momentum",
+    "warmup_bias_lr",
+    "cos_lr",
+    "box",
+    "cls",
+    "dfl",
+    "save_period",
+    "device",
+    "close_mosaic",
+    "val",
+}
+
+
+@dataclass(frozen=True)
+class EstimateRequest:
+    """A training that was asked about, checked as if it were to be created."""
+
+    key: str
+    spec: dict[str, Any]
+    devices: tuple[str, ...]
+    row: dict[str, Any]  # the columns that the answer depends on
+
+
+def describe(row: Training, dataset: Dataset) -> EstimateRequest:
+    """The row of a training that is not kept, as a question."""
+    config = settings()
+    here = gpus(config.CUDA_VISIBLE_DEVICES)
+    devices = Pool(here).resolve(row.params.get("device", "auto"), Use.WORK, []) or (CPU,)
+    batch = max(1, row.batch_size // len(devices))
+    names = (
+        "dataset_id",
+        "revision",
+        "model_version",
+        "architecture",
+        "task",
+        "epochs",
+        "batch_size",
+        "img_size",
+        "params",
+    )
+    facts = {name: getattr(row, name) for name in names}
+    depends = {
+        "images": [dataset.train_images, dataset.val_images, dataset.total_images],
+        "params": {name: value for name, value in row.params.items() if name not in FREE},
+        "optimizer": automatic(row, dataset),
+        "devices": devices,
+        "machine": [os.cpu_count(), [gpu["name"] for gpu in system.gpus()] if devices != (CPU,) else []],
+        "limit": config.TRAINING_MEMORY_LIMIT,
+        "versions": [version("torch"), version("ultralytics"), current_app.version],  # type: ignore[attr-defined]
+    }
+    same = {name: value for name, value in facts.items() if name not in {"epochs", "params"}}
+    text = json.dumps(same | depends, sort_keys=True)
+    return EstimateRequest(hashlib.sha256(text.encode()).hexdigest(), to_measure(row, devices, batch), devices, facts)
+
+
+def automatic(row: Training, dataset: Dataset) -> str | None:
+    """Which kind of optimizer ultralytics will choose; None where the request names one."""
+    if row.params.get("optimizer", "auto") != "auto":
+        return None
+    steps = iterations(dataset.train_images, max(row.batch_size, row.params.get("nbs", NBS)), row.params) * row.epochs
+    return "long" if steps > AUTO_STEPS else "short"
+
+
+def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> dict[str, Any]:
+    """The spec of the child. It needs no weights: they change neither time nor memory, and may have to be fetched."""
+    config = settings()
+    values = spec_of(row, config.MODELS_DIR, devices[:1], config).values()
+    return values | {
+        "batch_size": batch,
+        "batch_now": batch,
+        "start": {"kind": "scratch"},
+        "resume": None,
+        "params": values["params"] | {"close_mosaic": 0},  # the child closes it itself, when it has seen enough
+    }

@@ -1,0 +1,228 @@
+"""EvaluationService: measures trained models on the splits of datasets, and keeps what came of it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+
+from app.database import once_more, writing
+from app.errors import NotFound
+from app.extensions import db
+from app.jobs.model import Job, JobStatus
+from app.jobs.views import JobView
+from app.models import Evaluation, Training
+from app.services import idempotency
+from app.services.evaluations.automatic import AutomaticEvaluations
+from app.services.evaluations.browse import refuse_class
+from app.services.evaluations.compare import EvaluationComparison
+from app.services.evaluations.jobs import EvaluationJobs
+from app.services.evaluations.present import evaluation_out
+from app.services.evaluations.queue import EvaluationQueue
+from app.services.evaluations.read_models import (
+    EvaluatedPage,
+    EvaluationDifference,
+    Matrix,
+    Others,
+    SuspectPage,
+    ThresholdAdvice,
+)
+from app.services.evaluations.reads import EvaluationReader
+from app.services.evaluations.request import Checker
+from app.services.idempotency import Answer, RequestKey
+from app.services.storage.hashed import is_replaced
+from app.services.trainer.store import not_deleted, own_classes
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.datasets import DatasetService
+    from app.services.storage import StorageService
+    from app.services.trainer import TrainingService
+
+logger = logging.getLogger("yolo.evaluations")
+
+
+class EvaluationService:
+    """Starts, lists and deletes evaluations.
+
+    Args:
+        storage: where their files are.
+        trainer: knows the checkpoints. datasets: knows the revisions.
+        jobs: has the kind `evaluate` registered here.
+        limited: whether their memory has a limit.
+    """
+
+    def __init__(
+        self,
+        storage: "StorageService",
+        trainer: "TrainingService",
+        datasets: "DatasetService",
+        jobs: "JobService",
+        limited: bool = False,
+    ) -> None:
+        self.storage, self.jobs, self.dataset_names = storage, jobs, datasets.store.names
+        self.checker = Checker(storage, trainer, datasets)
+        self.reader = EvaluationReader(storage, datasets)
+        self.comparison = EvaluationComparison(storage, self.reader)
+        self.kind = EvaluationJobs(trainer, jobs, limited)
+        self.queue = EvaluationQueue(jobs)
+        self.automatic = AutomaticEvaluations(trainer.store, self.queue)
+        trainer.ended.listeners.append(self.automatic.submit)
+
+    def create(self, training_id: int, values: Mapping[str, Any], asked: RequestKey | None = None) -> Answer:
+        """Queue an evaluation; `values` as EvaluationIn loads them. One that waits or runs serves for the same again.
+
+        Raises:
+            NotFound: no such training. Conflict: it has no such weights, or the dataset is not ready.
+            Unprocessable: dataset, split or classes do not fit.
+        """
+
+        def write(columns: dict[str, Any]) -> tuple[Answer, int | None]:
+            with writing() as session:
+                self.checker.training(training_id)  # it may be gone meanwhile
+                mark = idempotency.reserve(session, asked)
+                row = self.queue.same(session, training_id, columns)
+                if row is None:
+                    row = self.queue.add(session, training_id, columns, self.queue.priority(session))
+                else:
+                    self.queue.bring_forward(session, row)
+                answer = {
+                    "message": _("Evaluation queued"),
+                    "evaluation_id": row.id,
+                    "job_id": row.job_id,
+                    "status": str(row.status),
+                }
+                if mark is not None:
+                    mark.answer = answer
+            return answer, row.job_id
+
+        def queue() -> Answer:
+            columns = self.checker.columns(training_id, values)
+            answer, job_id = once_more(lambda: write(columns))
+            logger.info("evaluation %s of training %s", answer["evaluation_id"], training_id)
+            self.queue.announce([job_id])
+            return answer
+
+        return idempotency.run_idempotent(asked, queue)
+
+    def get(self, evaluation_id: int) -> dict[str, Any]:
+        """One, as EvaluationDetail takes it.
+
+        Raises:
+            NotFound: no such evaluation.
+        """
+        return self.to_dicts([self.row(evaluation_id)])[0]
+
+    def of_training(self, training_id: int) -> list[dict[str, Any]]:
+        """All of a training, the newest first.
+
+        Raises:
+            NotFound: no such training.
+        """
+        self.checker.training(training_id)
+        wanted = select(Evaluation).where(Evaluation.training_id == training_id).order_by(Evaluation.id.desc())
+        rows = list(db.session.scalars(wanted))
+        return self.to_dicts(rows)
+
+    def to_dicts(self, rows: list[Evaluation]) -> list[dict[str, Any]]:
+        """Each as EvaluationDetail takes it."""
+        jobs = self.jobs_of(rows)
+        names = self.dataset_names({row.dataset_id for row in rows if row.dataset_id is not None})
+        return [evaluation_out(row, jobs, names) | {"weights_changed": self.weights_changed(row)} for row in rows]
+
+    def weights_changed(self, row: Evaluation) -> bool:
+        """Whether the run has other weights by now than those that were measured."""
+        path = self.storage.get_training_dir(row.training_id) / "run" / "weights" / f"{row.checkpoint}.pt"
+        measured = (row.result or {}).get("weights_sha256")  # that of an epoch stays what it is
+        return is_replaced(path, measured, row.created_at)
+
+    def delete(self, evaluation_id: int) -> Answer:
+        """Remove it with its files; one that runs is ended.
+
+        Raises:
+            NotFound: no such evaluation.
+        """
+        row = self.row(evaluation_id)
+        training_id, token = row.training_id, row.token
+        if row.job_id is not None and row.result is None:
+            self.jobs.end(row.job_id)
+        folder = self.storage.evaluation_dir(training_id, token)
+        with self.storage.removal(folder) as take_away, writing() as session:
+            session.execute(delete(Evaluation).where(Evaluation.token == token))
+            take_away()
+        return {"message": _("Evaluation deleted"), "evaluation_id": evaluation_id}
+
+    # What was found; all raise NotFound, and Conflict where it is not completed or its files are damaged.
+
+    def matrix(self, evaluation_id: int, query: Mapping[str, Any]) -> Matrix:
+        """The confusion matrix, as MatrixOut takes it."""
+        return self.reader.matrix(self.row(evaluation_id), query)
+
+    def images(self, evaluation_id: int, query: Mapping[str, Any]) -> EvaluatedPage:
+        """A page of images, as EvaluatedPage takes it."""
+        return self.reader.images(self.row(evaluation_id), query)
+
+    def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPage:
+        """A page of what looks like an error of the labels, as SuspectPage takes it."""
+        return self.reader.label_errors(self.row(evaluation_id), query)
+
+    def others(self, evaluation_id: int) -> Others:
+        """Which it can be compared with, as OthersOut takes them."""
+        return {"evaluations": self.comparison.others(self.row(evaluation_id))}
+
+    def compare(self, evaluation_id: int, other_id: int, query: Mapping[str, Any]) -> EvaluationDifference:
+        """Two on the same images, as ComparisonOut takes it; Unprocessable where the images differ."""
+        return self.comparison.compare(self.row(evaluation_id), self.row(other_id), query)
+
+    def curves(self, evaluation_id: int) -> dict[str, Any]:
+        """As CurvesOut takes them."""
+        return {"curves": self.reader.curves(self.row(evaluation_id))}
+
+    def thresholds(self, evaluation_id: int, query: Mapping[str, Any]) -> ThresholdAdvice:
+        """As AdviceOut takes it."""
+        return self.reader.thresholds(self.row(evaluation_id), query)
+
+    def image_file(self, evaluation_id: int, number: int, small: bool) -> Path:
+        """An image, or its thumbnail."""
+        return self.reader.image_file(self.row(evaluation_id), number, small)
+
+    def choose_thresholds(self, training_id: int, values: dict[str, Any]) -> dict[str, Any]:
+        """Keep them with the model.
+
+        Raises:
+            NotFound: no such training. Conflict: it is in the trash. Unprocessable: it has no such class.
+        """
+        own = own_classes(not_deleted(self.checker.training(training_id)))
+        if unknown := [name for name in values["classes"] if name not in own]:
+            raise refuse_class("classes", unknown[0])
+        with writing() as session:
+            row = session.get_one(Training, training_id)
+            row.thresholds = values if any(value not in (None, {}) for value in values.values()) else None
+            chosen = row.thresholds or {"confidence": None, "iou": None, "classes": {}}
+        store = self.checker.trainer.store
+        store.describe(store.row(training_id))
+        return chosen
+
+    def reconcile(self) -> None:
+        """At the server's start: what its job left unsaid before the server ended is said now, and runs that were
+        stopped get the results that an earlier version owed them."""
+        self.kind.settle_all()
+        self.automatic.catch_up()
+
+    def row(self, evaluation_id: int) -> Evaluation:
+        """
+        Raises:
+            NotFound: no such evaluation.
+        """
+        row = db.session.get(Evaluation, evaluation_id)
+        if row is None:
+            raise NotFound(_("Evaluation %(id)s doesn't exist.", id=evaluation_id))
+        return row
+
+    def jobs_of(self, rows: list[Evaluation]) -> dict[int, JobView]:
+        """The jobs of those that have not ended, as JobOut takes them, by their ids."""
+        ids = [row.job_id for row in rows if not JobStatus(row.status).ended]
+        found = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
+        return {item["id"]: item for item in self.jobs.views(found)}

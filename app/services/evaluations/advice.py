@@ -1,0 +1,43 @@
+"""Which confidence to use for a wish, for all classes together and for each: read off curves. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from app.services.evaluations.read_models import ClassAdvice, OperatingPoint, ThresholdAdvice
+
+Wish = Literal["precision", "recall"]
+
+
+def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: float | None) -> ThresholdAdvice:
+    """`overall` and `classes`, each with a confidence and what it gives; None where the wish cannot be met.
+
+    Args:
+        precision: at least so much, with the highest recall. recall: the reverse. Neither: the best F1.
+    """
+    if not curves:
+        return {"overall": None, "classes": []}
+    pick = {"precision": precision, "recall": recall}
+    classes: list[ClassAdvice] = [
+        {"name": item["name"], "threshold": choose(points(curves["x"], item), pick)} for item in curves["classes"]
+    ]
+    return {"overall": choose(points(curves["x"], curves), pick), "classes": classes}
+
+
+def points(confidences: Sequence[float], curve: Mapping[str, Sequence[float]]) -> list[OperatingPoint]:
+    """Where something is detected."""
+    rows = zip(confidences, curve["precision"], curve["recall"], curve["f1"], strict=True)
+    return [
+        {"confidence": confidence, "precision": precision, "recall": recall, "f1": f1}
+        for confidence, precision, recall, f1 in rows
+        if precision > 0 and recall > 0
+    ]
+
+
+def choose(rows: Sequence[OperatingPoint], wish: Mapping[str, float | None]) -> OperatingPoint | None:
+    pairs: tuple[tuple[Wish, Wish], ...] = (("precision", "recall"), ("recall", "precision"))
+    for wanted, other in pairs:
+        least = wish[wanted]
+        if least is not None:
+            fitting = [row for row in rows if row[wanted] >= least]
+            return max(fitting, key=lambda row: (row[other], row[wanted]), default=None)
+    return max(rows, key=lambda row: row["f1"], default=None)

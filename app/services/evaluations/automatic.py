@@ -1,0 +1,126 @@
+"""Evaluations that nobody has to ask for: a run that has ended is measured on its validation and its test set.
+
+Those of a completed run wait behind every training, and leave their device to whoever wants it: then they wait again. A
+run that was stopped has no results of its own yet: they are written by the first of these evaluations, which therefore
+goes before every training that waits, and ends as a training does.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from app.config import settings
+from app.core.image_size import rounded
+from app.database import once_more, writing
+from app.extensions import db
+from app.jobs import KEPT, Job
+from app.models import Dataset, Evaluation, Training, TrainingStatus, now
+from app.services.datasets.store import find_revision
+from app.services.evaluations.queue import FIRST, KIND, LAST, UNASKED, UNFINISHED, EvaluationQueue, is_same
+from app.services.trainer.run_endings import AUTOMATIC, needs_evaluation
+
+if TYPE_CHECKING:
+    from app.services.trainer.store import TrainingStore
+
+logger = logging.getLogger("yolo.evaluations")
+
+CHECKPOINT = "best"
+ENDED_WELL = {TrainingStatus.COMPLETED, TrainingStatus.CANCELLED}
+
+
+class AutomaticEvaluations:
+    """Hears of runs that have ended.
+
+    Args:
+        store: has their folders. queue: takes the evaluations.
+    """
+
+    def __init__(self, store: "TrainingStore", queue: EvaluationQueue) -> None:
+        self.store, self.queue = store, queue
+
+    def submit(self, training: Training) -> None:
+        """Those that its best weights do not have yet."""
+        if training.status not in ENDED_WELL or training.deleted_at is not None:
+            return
+        if not (self.store.folder(training.id) / "run" / "weights" / "best.pt").is_file():
+            return
+        wanted = list(self.wanted(training))
+        if not wanted:
+            return
+
+        def write() -> list[int | None]:
+            with writing() as session:
+                rows = [
+                    self.queue.add(session, training.id, columns, priority, kind, **params)
+                    for columns, priority, kind, params in wanted
+                ]
+                return [row.job_id for row in rows]
+
+        job_ids = once_more(write)
+        logger.info("training %s: %s evaluations follow its end", training.id, len(job_ids))
+        self.queue.announce(job_ids)
+
+    def catch_up(self) -> None:
+        """Of runs that were stopped: those that nobody has begun, as where an update of the server forgot their job.
+        What failed, or was stopped by hand, is not begun again."""
+        # Not the classes: setting up the mappers would delay the server's first answer.
+        run, job, evaluation = Training.__table__.c, Job.__table__.c, Evaluation.__table__.c
+        begun = select(job.id).where(job.subject_type == "training", job.subject_id == run.id)
+        begun = begun.where(job.kind.in_((KIND, UNASKED)))
+        none = ~begun.exists() & ~select(evaluation.id).where(evaluation.training_id == run.id).exists()
+        stopped = (run.status == TrainingStatus.CANCELLED) & run.deleted_at.is_(None)
+        recent = run.end_time > now() - KEPT  # of older ones the jobs are forgotten, also those that were stopped
+        for training_id in db.session.scalars(select(run.id).where(stopped, recent, none)).all():
+            try:
+                training = db.session.get(Training, training_id)
+                if training is not None and needs_evaluation(self.store.folder(training_id)):
+                    self.submit(training)
+            except Exception:  # one that cannot be queued stops no start
+                db.session.rollback()
+                logger.exception("training %s: its evaluation is not queued", training_id)
+
+    def wanted(self, training: Training) -> Iterator[tuple[dict[str, Any], int, str, dict[str, Any]]]:
+        """Columns, priority, kind and params of each."""
+        stopped = training.status == TrainingStatus.CANCELLED
+        conclude = stopped and needs_evaluation(self.store.folder(training.id))
+        device = {"device": str(training.params.get("device", "auto")).split(",")[0], AUTOMATIC: True}
+        if conclude:
+            yield columns_of(training, "val"), FIRST, KIND, device | {"conclude": True}
+        if not settings().AUTO_EVALUATE:
+            return
+        for split in ("val", "test"):
+            columns = columns_of(training, split)
+            known = (conclude and split == "val") or self.is_known(training, columns)
+            if has_images(training, split) and not known:
+                yield columns, LAST, UNASKED, device
+
+    def is_known(self, training: Training, columns: dict[str, Any]) -> bool:
+        """Whether these weights were measured so, or will be."""
+        best = self.store.folder(training.id) / "run" / "weights" / "best.pt"
+        made = datetime.fromtimestamp(best.stat().st_mtime, UTC)
+        rows = db.session.scalars(select(Evaluation).where(Evaluation.training_id == training.id))
+        return any(
+            is_same(row, columns) and (row.status in UNFINISHED or (row.result is not None and row.created_at >= made))
+            for row in rows
+        )
+
+
+def columns_of(training: Training, split: str) -> dict[str, Any]:
+    """Of its own data, whose classes are the model's."""
+    return {
+        "dataset_id": training.dataset_id,
+        "revision": training.revision,
+        "split": split,
+        "checkpoint": CHECKPOINT,
+        "img_size": rounded(training.img_size),
+        "classes": None,
+    }
+
+
+def has_images(training: Training, split: str) -> bool:
+    revision = find_revision(db.session, training.dataset_id, training.revision) if training.revision else None
+    data = revision or db.session.get_one(Dataset, training.dataset_id)
+    return bool(getattr(data, f"{split}_images"))

@@ -1,0 +1,178 @@
+"""The images of an evaluation, found by what is right or wrong in them."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.outcome_files import found_in
+from app.core.outcomes import KINDS, SIZES, Outcome, Seen, size_of, unpack
+from app.errors import Unprocessable
+from app.services.evaluations.read_models import Cell, EvaluatedImage, Placed, SeenDetection, SeenObject
+
+ORDERS = {
+    "errors": "image.errors",
+    "file": "image.id",
+    "confidence": "hit.confidence",
+    "iou": "hit.iou",
+    "hits": "hit.hits",
+}
+
+
+def refuse_class(field: str, name: str) -> Unprocessable:
+    problem = _("The model has no class “%(name)s”.", name=name)
+    return Unprocessable(problem, [{"field": field, "message": str(problem)}])
+
+
+class Filter:
+    """Which objects and detections a query is about, as a condition of the table `item`.
+
+    Args:
+        query: as OutcomeQuery loads it. names: the model's classes.
+
+    Raises:
+        Unprocessable: the model has no such class.
+    """
+
+    def __init__(self, query: Mapping[str, Any], names: Sequence[str]) -> None:
+        self.names, self.parts, self.values = names, [], []  # type: tuple[Sequence[str], list[str], list[Any]]
+        if query.get("kind"):
+            self.add("kind = ?", KINDS.index(query["kind"]))
+        if query.get("size"):
+            self.add("size = ?", SIZES.index(query["size"]))
+        if (name := query.get("class")) is not None:
+            number = self.number("class", name)
+            self.add("(actual = ? OR predicted = ?)", number, number)
+        for field in ("actual", "predicted"):
+            if query.get(field) == "":
+                self.add(f"{field} IS NULL")
+            elif query.get(field) is not None:
+                self.add(f"{field} = ?", self.number(field, query[field]))
+
+    def add(self, part: str, *values: Any) -> None:
+        self.parts.append(part)
+        self.values += values
+
+    def number(self, field: str, name: str) -> int:
+        if name not in self.names:
+            raise refuse_class(field, name)
+        return self.names.index(name)
+
+    @property
+    def where(self) -> str:
+        return f" WHERE {' AND '.join(self.parts)}" if self.parts else ""
+
+
+class Browser:
+    """Reads a view.
+
+    Args:
+        connection: see EvaluationFiles.opened. names: the model's classes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, names: Sequence[str], confidence: float, iou: float) -> None:
+        self.connection, self.names = connection, names
+        self.confidence, self.iou = confidence, iou
+
+    def matrix(self) -> list[Cell]:
+        """The cells that hold something; None is the background."""
+        counted = "SELECT actual, predicted, COUNT(*) FROM item GROUP BY actual, predicted ORDER BY actual, predicted"
+        return [
+            {"actual": self.name(actual), "predicted": self.name(predicted), "count": count}
+            for actual, predicted, count in self.connection.execute(counted)
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        found = dict(self.connection.execute("SELECT kind, COUNT(*) FROM item GROUP BY kind").fetchall())
+        return {kind: found.get(number, 0) for number, kind in enumerate(KINDS)}
+
+    def name(self, number: int | None) -> str | None:
+        return None if number is None else self.names[number]
+
+    def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImage], int]:
+        """A page of images as schemas.EvaluatedImage, and how many there are in all."""
+        wanted = Filter(query, self.names)
+        key, way = query["sort"].lstrip("-"), "DESC" if query["sort"].startswith("-") else "ASC"
+        hits = (
+            f"SELECT image_id, COUNT(*) AS hits, {'MIN' if way == 'ASC' else 'MAX'}(confidence) AS confidence, "  # noqa: S608
+            f"MIN(iou) AS iou FROM item{wanted.where} GROUP BY image_id"
+        )
+        join = "JOIN" if wanted.parts else "LEFT JOIN"
+        tables = f"image {join} ({hits}) AS hit ON hit.image_id = image.id"
+        named, values = "", list(wanted.values)
+        if query.get("search"):
+            named = " WHERE INSTR(LOWER(image.file), LOWER(?))"
+            values.append(query["search"])
+        total = self.connection.execute(f"SELECT COUNT(*) FROM {tables}{named}", values).fetchone()[0]  # noqa: S608
+        order = f"{ORDERS[key]} IS NULL, {ORDERS[key]} {way}, image.id"
+        size = query["per_page"]
+        rows = self.connection.execute(
+            f"SELECT image.id FROM {tables}{named} ORDER BY {order} LIMIT ? OFFSET ?",  # noqa: S608
+            [*values, size, (query["page"] - 1) * size],
+        )
+        return self.images([row[0] for row in rows.fetchall()]), total
+
+    def images(self, ids: Sequence[int]) -> list[EvaluatedImage]:
+        """These images, in this order."""
+        places = ",".join("?" * len(ids))
+        found = self.connection.execute(
+            "SELECT id, file, width, height, seen FROM seen.image "  # noqa: S608
+            f"WHERE id IN ({places})",
+            ids,
+        )
+        known = {row["id"]: self.image(row) for row in found}
+        return [known[number] for number in ids]
+
+    def image(self, row: sqlite3.Row) -> EvaluatedImage:
+        seen = unpack(row["seen"])
+        outcomes = found_in(seen, self.confidence, self.iou)
+        return {
+            "id": row["id"],
+            "file": row["file"],
+            "width": row["width"] or None,
+            "height": row["height"] or None,
+            "errors": sum(outcome.kind != "correct" for outcome in outcomes),
+            "objects": self.objects(seen, outcomes),
+            "detections": self.detections(seen, outcomes),
+        }
+
+    def objects(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenObject]:
+        mine = {outcome.object: outcome for outcome in outcomes if outcome.object >= 0}
+        return [
+            {
+                "class": self.names[kind],
+                "kind": mine[number].kind,
+                "size": size_of(seen.places[number]),
+                "detection": mine[number].detection if mine[number].detection >= 0 else None,
+                "iou": mine[number].iou,
+                **placed(seen.places[number]),
+            }
+            for number, kind in enumerate(seen.objects)
+        ]
+
+    def detections(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenDetection]:
+        """Of a classification its first guesses; only the first is right or wrong."""
+        mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
+        whole = bool(seen.objects) and not seen.places[0]
+        shown = range(len(seen.detections)) if whole else sorted(mine)
+        return [
+            {
+                "class": self.names[seen.detections[number]],
+                "confidence": seen.confidences[number],
+                "kind": mine[number].kind if number in mine else None,
+                "object": mine[number].object if number in mine and mine[number].object >= 0 else None,
+                "iou": mine[number].iou if number in mine else None,
+                **placed(seen.found_places[number]),
+            }
+            for number in shown
+        ]
+
+
+def placed(place: Sequence[float]) -> Placed:
+    """`box` [x1, y1, x2, y2] or `corners` of an oriented box, in pixels; nothing of a whole image."""
+    values = [round(value, 1) for value in place]
+    if len(values) == 4:
+        return {"box": values}
+    return {"corners": [list(pair) for pair in zip(values[::2], values[1::2], strict=True)]} if values else {}

@@ -1,0 +1,291 @@
+"""Two evaluations side by side on the same images: the difference with its uncertainty, and the images behind it."""
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from sqlalchemy import select
+
+from app.core.outcome_files import MATCHES, OUTCOMES, read_only
+from app.core.programs import CompareSpec
+from app.database import refuse_writes
+from app.errors import AppError, Conflict, Unavailable, Unprocessable
+from app.events import Event, Failed, Finished, Refused
+from app.extensions import db
+from app.jobs.short import run_program
+from app.models import Evaluation, Training
+from app.services.evaluations.read_models import (
+    ComparedImage,
+    ComparedImages,
+    Difference,
+    Differences,
+    EvaluationDifference,
+    OtherEvaluation,
+)
+from app.services.evaluations.reads import EvaluationReader, addresses
+from app.services.evaluations.views import WAIT_S, DamagedEvaluation, EvaluationFiles, Inconsistent, gone, opened_of
+from app.services.paging import paged
+from app.services.storage.damaged import remove_copies, set_file_aside
+from app.services.storage.unpack import put_text
+from app.services.trainer.documents import document, numbers
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.evaluations")
+
+LONGEST_S = 120.0
+MAIN = ("top1", "map95")  # the figure by which two are told apart
+MOST_OTHERS = 50
+LEAST_IMAGES = 20  # on fewer, a bootstrap takes chance for a difference
+# An image is right where it has no error, at the confidence with the best F1 of each.
+RIGHT = {"this": "mine.errors = 0 AND theirs.errors > 0", "other": "mine.errors > 0 AND theirs.errors = 0"}
+ONE_RIGHT = f"(({RIGHT['this']}) OR ({RIGHT['other']}))"
+
+_comparing = threading.Lock()  # not that of the views: sliders need not wait for a child
+
+
+class EvaluationComparison:
+    """Compares completed evaluations.
+
+    Args:
+        storage: has a folder for the program. reader: has their files.
+    """
+
+    def __init__(self, storage: "StorageService", reader: EvaluationReader) -> None:
+        self.storage, self.reader = storage, reader
+
+    def others(self, row: Evaluation) -> list[OtherEvaluation]:
+        """The completed ones of the same set, the newest first, as OtherEvaluation takes them."""
+        same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
+        wanted = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
+        wanted = wanted.where(*same, Evaluation.id != row.id, Training.deleted_at.is_(None))
+        found = db.session.execute(wanted.order_by(Evaluation.id.desc()).limit(MOST_OTHERS))
+        return [brief(other, name) for other, name in found if other.result is not None]
+
+    def compare(self, row: Evaluation, other: Evaluation, query: Mapping[str, Any]) -> EvaluationDifference:
+        """As ComparisonOut takes it.
+
+        Raises:
+            Conflict: one is not completed, or is of an earlier version. Unprocessable: they are of other images.
+        """
+        files, theirs = self.reader.files(row), self.reader.files(other)
+        refuse_other_classes(row, other)
+        found = self.figures(files, theirs, "top1" in (row.result or {})["metrics"])
+        difference = found["figures"]
+        main = next((difference[name] for name in MAIN if name in difference), None)
+        differs = main is not None and not main["low"] <= 0 <= main["high"]
+        distinguishable = differs and found["images"] >= LEAST_IMAGES
+        return {
+            "this": brief(row, name_of(row)),
+            "other": brief(other, name_of(other)),
+            "difference": difference,
+            "distinguishable": distinguishable,
+            "message": sentence(main, distinguishable, found["images"]),
+            **self.images(row, files, theirs, query),
+        }
+
+    def figures(self, files: EvaluationFiles, theirs: EvaluationFiles, whole: bool) -> Differences:
+        """What the program says, once.
+
+        Raises:
+            Unprocessable: they are of other images. Conflict: one is of an earlier version, or damaged. NotFound: files
+            are gone.
+        """
+        kept = files.folder / f"compare-{theirs.folder.name}.json"
+        found = written(kept)
+        if found is None:
+            for item in (files, theirs):
+                item.required(OUTCOMES)
+            if not whole and not all((item.folder / MATCHES).is_file() for item in (files, theirs)):
+                raise Conflict(
+                    _(
+                        "This evaluation was made by an earlier version of the platform and can't be compared. Run it "
+                        "again."
+                    )
+                )
+            refuse_writes()
+            with one_at_a_time():
+                found = written(kept) or self.computed(files.folder, theirs.folder, whole)
+                keep(kept, found)
+        if problem := found.get("differ"):
+            raise Unprocessable(DIFFER[problem]())
+        return found
+
+    def computed(self, this: Path, other: Path, whole: bool) -> Differences:
+        with self.storage.temporary() as place:
+            values = CompareSpec(str(this), str(other), whole).values()
+            ending = run_program("compare_evaluations", place, values, LONGEST_S)
+        if not isinstance(ending, Finished):
+            raise failure(ending, this, other)
+        return cast(Differences, ending.result)
+
+    def images(
+        self, row: Evaluation, files: EvaluationFiles, theirs: EvaluationFiles, query: Mapping[str, Any]
+    ) -> ComparedImages:
+        """How many images each gets right, and a page of those that one alone does."""
+        view = whole_view(theirs)
+        result = row.result or {}
+        with files.opened(result["confidence"], result["iou"]) as connection:
+            connection.execute("ATTACH ? AS other", [read_only(view)])
+            tables = "image AS mine JOIN other.image AS theirs ON theirs.id = mine.id"
+            counts = counts_of(connection, tables)
+            where = RIGHT.get(query.get("right") or "", ONE_RIGHT)
+            total = connection.execute(f"SELECT COUNT(*) FROM {tables} WHERE {where}").fetchone()[0]  # noqa: S608
+            size = query["per_page"]
+            found = connection.execute(
+                "SELECT mine.id, mine.file, mine.errors AS this_errors, theirs.errors AS other_errors "  # noqa: S608
+                f"FROM {tables} WHERE {where} ORDER BY ABS(mine.errors - theirs.errors) DESC, mine.id LIMIT ? OFFSET ?",
+                [size, (query["page"] - 1) * size],
+            ).fetchall()
+        images: list[ComparedImage] = [
+            {
+                "id": item["id"],
+                "file": item["file"],
+                "this_errors": item["this_errors"],
+                "other_errors": item["other_errors"],
+                **addresses(row, item["id"]),
+            }
+            for item in found
+        ]
+        return {**paged(query, total), "counts": counts, "images": images}
+
+
+def whole_view(files: EvaluationFiles) -> Path:
+    """The view that its program made, every image read: were it damaged, the one beside it would be blamed."""
+    path, opened = opened_of(files.default)
+    with closing(opened):
+        try:
+            opened.execute("SELECT SUM(errors + LENGTH(file)) FROM image").fetchone()
+            return path
+        except sqlite3.DatabaseError as error:
+            set_file_aside(path, error)
+    return files.default()
+
+
+def counts_of(connection: sqlite3.Connection, tables: str) -> dict[str, int]:
+    """Images: right in both, in one of them, in none."""
+    both, this, other, neither = connection.execute(
+        f"SELECT SUM(mine.errors = 0 AND theirs.errors = 0), SUM({RIGHT['this']}), SUM({RIGHT['other']}), "  # noqa: S608
+        f"SUM(mine.errors > 0 AND theirs.errors > 0) FROM {tables}"
+    ).fetchone()
+    return {"both": both or 0, "this": this or 0, "other": other or 0, "neither": neither or 0}
+
+
+DIFFER = {
+    "images": lambda: _("These evaluations were measured on different images. Choose two of the same set."),
+    "objects": lambda: _("The labels of these images have changed between the evaluations. Run the older one again."),
+}
+
+
+def refuse_other_classes(row: Evaluation, other: Evaluation) -> None:
+    """
+    Raises:
+        Unprocessable: what they measure cannot be compared.
+    """
+    mine, theirs = row.result or {}, other.result or {}
+    if row.id == other.id:
+        raise Unprocessable(_("An evaluation can't be compared with itself. Choose another one."))
+    if mine["names"] != theirs["names"] or set(mine["metrics"]) != set(theirs["metrics"]):
+        raise Unprocessable(_("The models of these evaluations have different classes, so they can't be compared."))
+
+
+def sentence(main: Difference | None, distinguishable: bool, images: int) -> str:
+    """What follows from it."""
+    if main is None:
+        return _("There is nothing to compare: the images have no objects.")
+    if images < LEAST_IMAGES:
+        return ngettext(
+            "Not distinguishable: %(num)s image is too few to tell the two apart. It takes at least %(least)s.",
+            "Not distinguishable: %(num)s images are too few to tell the two apart. It takes at least %(least)s.",
+            images,
+            least=LEAST_IMAGES,
+        )
+    if not distinguishable:
+        return ngettext(
+            "Not distinguishable on %(num)s image: the interval of the difference includes 0.",
+            "Not distinguishable on %(num)s images: the interval of the difference includes 0.",
+            images,
+        )
+    better = main["value"] > 0
+    return _("This evaluation is better.") if better else _("The other evaluation is better.")
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """
+    Raises:
+        Unavailable: others are waited for already.
+    """
+    if not _comparing.acquire(timeout=WAIT_S):
+        raise Unavailable(_("Other evaluations are being compared. Try again in a few seconds."))
+    try:
+        yield
+    finally:
+        _comparing.release()
+
+
+def brief(row: Evaluation, name: str) -> OtherEvaluation:
+    """As OtherEvaluation takes it."""
+    return {
+        "id": row.id,
+        "training_id": row.training_id,
+        "training_name": name,
+        "split": row.split,
+        "checkpoint": row.checkpoint,
+        "created_at": row.created_at,
+        "metrics": (row.result or {}).get("metrics"),
+    }
+
+
+def name_of(row: Evaluation) -> str:
+    return db.session.get_one(Training, row.training_id).name
+
+
+def check(found: Mapping[str, Any]) -> None:
+    """What was kept, as `figures` returns it.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it is not.
+    """
+    if "differ" in found:
+        DIFFER[found["differ"]]
+        return
+    numbers(found["images"])
+    for figure in found["figures"].values():
+        numbers(*(figure[name] for name in ("value", "low", "high")))
+
+
+def written(path: Path) -> Differences | None:
+    """What was kept; None: nothing, or it is damaged."""
+    return cast(Differences | None, document(path, check))
+
+
+def keep(path: Path, found: Differences) -> None:
+    """For the next time; without it everything is computed again."""
+    try:
+        put_text(path, json.dumps(found))
+        remove_copies(path)
+    except OSError as error:  # the evaluation was deleted meanwhile, or the disk is full
+        logger.warning("a comparison is not kept: %s", error)
+
+
+def failure(ending: Event, this: Path, other: Path) -> AppError:
+    """Why they were not compared; what is damaged is set aside."""
+    logger.warning("evaluations were not compared: %s", ending)
+    if isinstance(ending, Refused) and ending.code == "damaged":
+        folder = this if ending.data["side"] == "this" else other
+        if not (folder / ending.data["file"]).exists():  # deleted meanwhile
+            return gone()
+        set_file_aside(folder / ending.data["file"])
+        return DamagedEvaluation()
+    if isinstance(ending, Failed) and ending.kind == "code":  # files that can be read, and say what cannot be
+        return Inconsistent()
+    return Unavailable(_("These evaluations can't be compared now. Try again."))

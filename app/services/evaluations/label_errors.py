@@ -1,0 +1,76 @@
+"""Objects and detections of an evaluation that look like errors of the labels, page by page."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.core.label_errors import KINDS
+from app.core.outcomes import Seen, unpack
+from app.services.evaluations.browse import placed
+from app.services.evaluations.read_models import SuspectObject, UnaddressedSuspect
+
+
+class LabelErrors:
+    """Reads the suspects.
+
+    Args:
+        connection: see EvaluationFiles.opened_suspects. names: the model's classes.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, names: Sequence[str]) -> None:
+        self.connection, self.names = connection, names
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind."""
+        found = dict(self.connection.execute("SELECT kind, COUNT(*) FROM suspect GROUP BY kind").fetchall())
+        return {kind: found.get(number, 0) for number, kind in enumerate(KINDS)}
+
+    def page(self, query: Mapping[str, Any]) -> tuple[list[UnaddressedSuspect], int]:
+        """A page of them as schemas.SuspectOut, and how many there are in all."""
+        kind = query.get("kind")
+        where, values = (" WHERE kind = ?", [KINDS.index(kind)]) if kind else ("", [])
+        total = self.connection.execute(f"SELECT COUNT(*) FROM suspect{where}", values).fetchone()[0]  # noqa: S608
+        size = query["per_page"]
+        rows = self.connection.execute(
+            "SELECT suspect.id AS rank, kind, score, object, detection, image.id, file, width, height, seen "  # noqa: S608
+            f"FROM suspect JOIN seen.image AS image ON image.id = suspect.image_id{where} "
+            "ORDER BY suspect.id LIMIT ? OFFSET ?",
+            [*values, size, (query["page"] - 1) * size],
+        )
+        return [self.suspect(row) for row in rows.fetchall()], total
+
+    def suspect(self, row: sqlite3.Row) -> UnaddressedSuspect:
+        seen = unpack(row["seen"])
+        return {
+            "rank": row["rank"],
+            "kind": KINDS[row["kind"]],
+            "score": row["score"],
+            "image": {
+                "id": row["id"],
+                "file": row["file"],
+                "width": row["width"] or None,
+                "height": row["height"] or None,
+            },
+            "object": self.object(seen, row["object"]),
+            "detection": self.detection(seen, row["detection"]),
+            "iou": iou_of(seen, row["detection"], row["object"]),
+        }
+
+    def object(self, seen: Seen, number: int) -> SuspectObject | None:
+        if number < 0:
+            return None
+        return {"class": self.names[seen.objects[number]], **placed(seen.places[number])}
+
+    def detection(self, seen: Seen, number: int) -> SuspectObject | None:
+        if number < 0:
+            return None
+        return {
+            "class": self.names[seen.detections[number]],
+            "confidence": seen.confidences[number],
+            **placed(seen.found_places[number]),
+        }
+
+
+def iou_of(seen: Seen, detection: int, place: int) -> float | None:
+    """Of the two; None where one is missing, or they do not lie on each other."""
+    return next((iou for one, other, iou in seen.overlaps if (one, other) == (detection, place)), None)

@@ -1,0 +1,58 @@
+"""Evaluations as the API shows them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.jobs.progress import NO_PROGRESS
+from app.jobs.texts import error_text
+from app.jobs.views import JobView
+from app.models import Evaluation
+from app.services.trainer.thresholds import thresholds
+
+COLUMNS = (
+    "id",
+    "training_id",
+    "dataset_id",
+    "revision",
+    "split",
+    "checkpoint",
+    "img_size",
+    "job_id",
+    "created_at",
+    "created_by",
+)
+
+
+def evaluation_out(row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[int, str]) -> dict[str, Any]:
+    """As EvaluationDetail takes it.
+
+    Args:
+        jobs: of those that have not ended, as JobOut takes them.
+        names: of datasets, by id.
+    """
+    job, result = jobs.get(row.job_id or 0), row.result or {}
+    if row.result is not None or (job and job["status"] == "completed"):  # the row is just being written
+        job = None
+    failure = job["error"] if job else None
+    code = row.error or (failure["code"] if failure else None)
+    best = result.get("best")
+    return {name: getattr(row, name) for name in COLUMNS} | {
+        "dataset_name": names.get(row.dataset_id or 0),
+        "mapping": row.classes,
+        "status": job["status"] if job else row.status,
+        "progress": job["progress"] if job else NO_PROGRESS,
+        "error": {"code": code, "message": error_text(code)} if code else None,
+        "ended_at": row.ended_at,
+        "images": result.get("images"),
+        "objects": result.get("objects"),
+        "names": result.get("names", []),
+        "metrics": result.get("metrics"),
+        "intervals": result.get("intervals"),
+        "classes": result.get("classes", []),
+        "sizes": result.get("sizes"),
+        "best": best,
+        "confidence": result.get("confidence"),
+        "iou": result.get("iou"),
+        "thresholds": thresholds({"best": best, "curves": result.get("curves")}),
+        "speed_ms": result.get("speed_ms"),
+    }

@@ -1,0 +1,77 @@
+"""Puts evaluations into the queue: a row and its job, committed together."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from app.extensions import db
+from app.jobs.model import DISPLACED, Job, JobStatus
+from app.models import Evaluation
+from app.services.trainer.run_endings import make_asked_for
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+
+KIND = "evaluate"
+UNASKED = "evaluate_automatic"  # the same work, which leaves its device to everybody else
+FIRST, NORMAL, LAST = 1000, 0, -1000  # priorities; those of trainings lie between -100 and 100
+UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class EvaluationQueue:
+    """Adds them and finds those that have not ended."""
+
+    def __init__(self, jobs: "JobService") -> None:
+        self.jobs = jobs
+
+    def add(
+        self,
+        session: Any,
+        training_id: int,
+        columns: Mapping[str, Any],
+        priority: int,
+        kind: str = KIND,
+        **params: Any,
+    ) -> Evaluation:
+        """In the caller's write transaction; `announce` it behind the commit."""
+        row = Evaluation(training_id=training_id, **columns)
+        session.add(row)
+        session.flush()
+        names = {"evaluation_id": row.id, "token": row.token}
+        job = self.jobs.add(session, kind, names | params, ("training", training_id), priority)
+        session.flush()
+        row.job_id = job.id
+        return row
+
+    def priority(self, session: Any) -> int:
+        """Of one that a person asks for: before the trainings that wait, unless another one is there already; many of
+        them would hold up all trainings."""
+        waits = (Job.kind == KIND) & Job.status.in_(UNFINISHED) & (Job.priority == FIRST)
+        return NORMAL if session.scalar(select(Job.id).where(waits).limit(1)) else FIRST
+
+    def bring_forward(self, session: Any, row: Evaluation) -> None:
+        """Somebody asks for one that is there already, perhaps behind all trainings."""
+        make_asked_for(session.get_one(Job, row.job_id), KIND, self.priority(session))
+
+    def same(self, session: Any, training_id: int, columns: Mapping[str, Any]) -> Evaluation | None:
+        """One that has not ended, and will give the same."""
+        unfinished = (Evaluation.training_id == training_id) & Evaluation.status.in_(UNFINISHED)
+        rows = session.scalars(select(Evaluation).where(unfinished).order_by(Evaluation.id.desc()))
+        return next((row for row in rows if is_same(row, columns) and self.goes_on(session, row)), None)
+
+    def goes_on(self, session: Any, row: Evaluation) -> bool:
+        """Whether its job will end it, and nobody has asked it to stop."""
+        job = session.get(Job, row.job_id) if row.job_id else None
+        return job is not None and job.status in UNFINISHED and job.stop_mode in {None, DISPLACED}
+
+    def announce(self, job_ids: Sequence[int | None]) -> None:
+        """Behind the commit."""
+        for job_id in job_ids:
+            if job_id is not None and (job := db.session.get(Job, job_id)) is not None:
+                self.jobs.announce(job)
+        self.jobs.scheduler.wake()
+
+
+def is_same(row: Evaluation, columns: Mapping[str, Any]) -> bool:
+    return all(getattr(row, name) == value for name, value in columns.items())

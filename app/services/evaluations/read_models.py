@@ -1,0 +1,191 @@
+"""The shapes that evaluations are read in, as their schemas take them. Places are in px of the image."""
+
+from datetime import datetime
+from typing import NotRequired, TypedDict
+
+from app.services.paging import PageNumbers
+
+
+class Cell(TypedDict):
+    """Of the confusion matrix; None: the background."""
+
+    actual: str | None
+    predicted: str | None
+    count: int
+
+
+class Used(TypedDict):
+    """The thresholds that an answer holds for."""
+
+    confidence: float
+    iou: float
+
+
+class Matrix(Used):
+    cells: list[Cell]
+    counts: dict[str, int]  # by kind
+    names: list[str]
+
+
+class Placed(TypedDict):
+    """A box, or the corners of an oriented one; neither of a whole image."""
+
+    box: NotRequired[list[float]]  # x1, y1, x2, y2
+    corners: NotRequired[list[list[float]]]
+
+
+_Classed = TypedDict("_Classed", {"class": str})
+
+
+class SeenObject(_Classed, Placed):
+    """An object with what became of it. `detection`: its number among the image's detections."""
+
+    kind: str
+    size: str | None
+    detection: int | None
+    iou: float | None
+
+
+class SeenDetection(_Classed, Placed):
+    """A detection with what it is. `object`: its number among the image's objects."""
+
+    confidence: float
+    kind: str | None
+    object: int | None
+    iou: float | None
+
+
+class Addresses(TypedDict):
+    url: str
+    thumbnail: str
+
+
+class ImageName(TypedDict):
+    """An image; without a size where it is classified."""
+
+    id: int
+    file: str
+    width: int | None
+    height: int | None
+
+
+class EvaluatedImage(ImageName):
+    errors: int
+    objects: list[SeenObject]
+    detections: list[SeenDetection]
+
+
+class AddressedImage(EvaluatedImage, Addresses):
+    """The same with where it is."""
+
+
+class EvaluatedPage(PageNumbers, Used):
+    counts: dict[str, int]
+    images: list[AddressedImage]
+
+
+class SuspectObject(_Classed, Placed):
+    """An object, or a detection with its confidence."""
+
+    confidence: NotRequired[float]
+
+
+class SuspectCase(TypedDict):
+    """What looks like an error of the labels; `rank` 1 is the most suspicious."""
+
+    rank: int
+    kind: str
+    score: float
+    object: SuspectObject | None
+    detection: SuspectObject | None
+    iou: float | None
+
+
+class UnaddressedSuspect(SuspectCase):
+    image: ImageName
+
+
+class SuspectImage(ImageName, Addresses):
+    """An image and where it is."""
+
+
+class AddressedSuspect(SuspectCase):
+    image: SuspectImage
+
+
+class SuspectPage(PageNumbers):
+    counts: dict[str, int]
+    suspects: list[AddressedSuspect]
+
+
+class OperatingPoint(TypedDict):
+    """A confidence and what it gives."""
+
+    confidence: float
+    precision: float
+    recall: float
+    f1: float
+
+
+class ClassAdvice(TypedDict):
+    name: str
+    threshold: OperatingPoint | None
+
+
+class ThresholdAdvice(TypedDict):
+    """None: the wish cannot be met."""
+
+    overall: OperatingPoint | None
+    classes: list[ClassAdvice]
+
+
+class OtherEvaluation(TypedDict):
+    """One that another is compared with."""
+
+    id: int
+    training_id: int
+    training_name: str
+    split: str
+    checkpoint: str
+    created_at: datetime
+    metrics: dict[str, float] | None
+
+
+class Others(TypedDict):
+    evaluations: list[OtherEvaluation]
+
+
+class Difference(TypedDict):
+    """What this one has more than the other, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Differences(TypedDict, total=False):
+    """As app/worker/programs/compare_evaluations.py gives it: `differ` alone, or the rest."""
+
+    differ: str
+    images: int
+    figures: dict[str, Difference]
+
+
+class ComparedImage(Addresses):
+    id: int
+    file: str
+    this_errors: int
+    other_errors: int
+
+
+class ComparedImages(PageNumbers):
+    counts: dict[str, int]
+    images: list[ComparedImage]
+
+
+class EvaluationDifference(ComparedImages):
+    this: OtherEvaluation
+    other: OtherEvaluation
+    difference: dict[str, Difference]
+    distinguishable: bool
+    message: str

@@ -1,0 +1,158 @@
+"""What an evaluation found, image by image, at any thresholds."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.core.outcomes import LEAST_CONF
+from app.errors import Conflict, NotFound
+from app.models import Evaluation
+from app.services.datasets.contents import is_webp
+from app.services.evaluations.advice import advise
+from app.services.evaluations.browse import Browser
+from app.services.evaluations.label_errors import LabelErrors
+from app.services.evaluations.read_models import (
+    AddressedImage,
+    AddressedSuspect,
+    Addresses,
+    EvaluatedPage,
+    Matrix,
+    SuspectPage,
+    ThresholdAdvice,
+    Used,
+)
+from app.services.evaluations.views import EvaluationFiles
+from app.services.paging import paged
+
+if TYPE_CHECKING:
+    from app.services.datasets import DatasetService
+    from app.services.storage import StorageService
+
+
+class EvaluationReader:
+    """Reads the files of completed evaluations.
+
+    Args:
+        storage: where they are. datasets: has the images.
+    """
+
+    def __init__(self, storage: "StorageService", datasets: "DatasetService") -> None:
+        self.storage, self.datasets = storage, datasets
+
+    def matrix(self, row: Evaluation, query: Mapping[str, Any]) -> Matrix:
+        """As MatrixOut takes it."""
+        with self.browser(row, query) as browser:
+            return {
+                **used(browser),
+                "cells": browser.matrix(),
+                "counts": browser.counts(),
+                "names": list(browser.names),
+            }
+
+    def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPage:
+        """A page of images, as EvaluatedPage takes it."""
+        with self.browser(row, query) as browser:
+            found, total = browser.page(query)
+            counts = browser.counts()
+        pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in found]
+        return {**paged(query, total), **used(browser), "counts": counts, "images": pictures}
+
+    def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPage:
+        """A page of what looks like an error of the labels, as SuspectPage takes it."""
+        files = self.files(row)
+        with files.opened_suspects() as connection:
+            reader = LabelErrors(connection, (row.result or {})["names"])
+            found, total = reader.page(query)
+            counts = reader.counts()
+        suspects: list[AddressedSuspect] = [
+            {**item, "image": {**item["image"], **addresses(row, item["image"]["id"])}} for item in found
+        ]
+        return {**paged(query, total), "counts": counts, "suspects": suspects}
+
+    def curves(self, row: Evaluation) -> Any:
+        """As CurvesOut takes them; None of a classification, and where nothing was detected."""
+        return self.files(row).curves()
+
+    def thresholds(self, row: Evaluation, query: Mapping[str, Any]) -> ThresholdAdvice:
+        """As AdviceOut takes it."""
+        return advise(self.curves(row), query.get("precision"), query.get("recall"))
+
+    def image_file(self, row: Evaluation, number: int, small: bool) -> Path:
+        """The image itself, or its thumbnail where there is one.
+
+        Raises:
+            NotFound: there is no such image, or it is not on the server any more.
+        """
+        with self.browser(row, {}) as browser:
+            found = browser.connection.execute("SELECT file FROM seen.image WHERE id = ?", [number]).fetchone()
+        if found is None:
+            raise NotFound(_("This image doesn't exist."))
+        thumbnail = self.thumbnail(row, found["file"]) if small else None
+        path = thumbnail or self.root(row) / found["file"]
+        if not path.is_file() or ".." in Path(found["file"]).parts:
+            raise NotFound(_("The image is no longer on the server."))
+        return path
+
+    def root(self, row: Evaluation) -> Path:
+        """
+        Raises:
+            NotFound: the dataset was deleted.
+        """
+        if row.dataset_id is None:
+            raise NotFound(_("The image is no longer on the server."))
+        return self.storage.dataset_yaml(row.dataset_id, row.revision).parent
+
+    def thumbnail(self, row: Evaluation, file: str) -> Path | None:
+        if row.dataset_id is None or row.revision is None:
+            return None
+        try:
+            index, _revision = self.datasets.contents.opened(row.dataset_id, row.revision)
+        except (Conflict, NotFound):  # it is damaged, or gone; the image itself is shown
+            return None
+        with index:
+            rows = index.rows("SELECT sha256 FROM image WHERE file = ?", [file])
+        if not rows:
+            return None
+        digest = str(rows[0]["sha256"])
+        path = self.storage.dataset_dir(row.dataset_id) / "thumbnails" / digest[:2] / f"{digest}.webp"
+        return path if is_webp(path) else None  # the image itself shows the same
+
+    @contextmanager
+    def browser(self, row: Evaluation, query: Mapping[str, Any]) -> Iterator[Browser]:
+        """
+        Raises:
+            Conflict: the evaluation is not completed, or its files are damaged. NotFound: they are not there.
+        """
+        files, result = self.files(row), row.result or {}
+        confidence, iou = result["confidence"], result["iou"]
+        if "top1" not in result["metrics"]:  # of a classification only the first guess counts
+            confidence = round(max(query.get("confidence") or confidence, LEAST_CONF), 3)
+            iou = round(query.get("iou") or iou, 2)
+        names = result["names"]
+        with files.opened(confidence, iou) as connection:
+            yield Browser(connection, names, confidence, iou)
+
+    def files(self, row: Evaluation) -> EvaluationFiles:
+        """
+        Raises:
+            Conflict: the evaluation is not completed.
+        """
+        if row.result is None:
+            raise Conflict(
+                _("The evaluation isn't completed, so it has no results yet."), members={"current": row.status}
+            )
+        folder = self.storage.evaluation_dir(row.training_id, row.token)
+        return EvaluationFiles(folder, row.result["confidence"], row.result["iou"])
+
+
+def addresses(row: Evaluation, number: int) -> Addresses:
+    """Of an image and of its thumbnail."""
+    address = f"/api/evaluations/{row.id}/images/{number}"
+    return {"url": f"{address}/file", "thumbnail": f"{address}/thumbnail"}
+
+
+def used(browser: Browser) -> Used:
+    return {"confidence": browser.confidence, "iou": browser.iou}

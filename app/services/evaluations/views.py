@@ -1,0 +1,263 @@
+"""What is kept of an evaluation, matched at any confidence and IoU: made once, without the model, and kept."""
+
+import json
+import logging
+import os
+import sqlite3
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.outcome_files import (
+    CURVES,
+    LABEL_ERRORS,
+    OUTCOMES,
+    Picture,
+    read_only,
+    read_pictures,
+    view_name,
+    write_label_errors,
+    write_view,
+)
+from app.database import refuse_writes
+from app.errors import Conflict, NoSpace, NotFound, Unavailable
+from app.services.datasets.index import STEPS, let_others_go_on, shows_damage
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.unpack import sync_file
+from app.services.trainer.documents import numbers
+from app.threads import off_loop
+
+logger = logging.getLogger("yolo.evaluations")
+
+KEPT_VIEWS = 8  # at other thresholds than the first one
+ATTEMPTS = 3  # to open a view that others' requests remove meanwhile
+WAIT_S = 20.0  # for the matching that others asked for: one at a time, or a slider would slow everybody
+
+CURVE = ("precision", "recall", "f1")
+# What numbers lead to that do not belong together. It may be our own fault: nothing is moved away for it.
+INCONSISTENT = (IndexError, KeyError, TypeError, ValueError)
+
+_matching = threading.Lock()
+
+Write = Callable[[Path, Iterable[Picture]], None]
+
+
+class DamagedEvaluation(Conflict):
+    """The files of an evaluation cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The stored results of this evaluation are damaged and were moved away. Run the evaluation again.")
+        )
+
+
+class Inconsistent(Conflict):
+    """What the files of an evaluation say does not belong together."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The stored results of this evaluation can't be read. Run the evaluation again."))
+
+
+def gone() -> NotFound:
+    return NotFound(_("The files of this evaluation aren't on the server. Run the evaluation again."))
+
+
+class EvaluationFiles:
+    """The files of one evaluation.
+
+    Args:
+        folder: where they are.
+        confidence, iou: of the view that its program made, which is never thinned out.
+    """
+
+    def __init__(self, folder: Path, confidence: float, iou: float) -> None:
+        self.folder, self.confidence, self.iou = folder, confidence, iou
+        self.keep = view_name(confidence, iou)
+
+    def default(self) -> Path:
+        """The view that its program made."""
+        return self.view(self.confidence, self.iou)
+
+    def curves(self) -> Any:
+        """
+        Raises:
+            Damaged, NotFound
+        """
+        try:
+            found = json.loads(self.required(CURVES).read_bytes())
+            check_curves(found)
+            return found
+        except FileNotFoundError as error:  # deleted meanwhile
+            raise gone() from error
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            set_file_aside(self.folder / CURVES, error)
+            raise DamagedEvaluation from error
+
+    def required(self, name: str) -> Path:
+        path = self.folder / name
+        if not path.is_file():
+            raise gone()
+        return path
+
+    def view(self, confidence: float, iou: float) -> Path:
+        """The file with what follows at these thresholds, made where it is not there."""
+        path = self.folder / view_name(confidence, iou)
+        return self.made(path, lambda draft, pictures: write_view(draft, pictures, confidence, iou))
+
+    def suspects(self) -> Path:
+        """The file with what looks like an error of the labels, made where it is not there."""
+        return self.made(self.folder / LABEL_ERRORS, write_label_errors)
+
+    def made(self, path: Path, write: Write) -> Path:
+        """A file that follows from the images; `write` makes it."""
+        if not path.is_file():
+            source = self.required(OUTCOMES)
+            refuse_writes()
+            try:
+                with one_at_a_time():
+                    if not path.is_file():  # made meanwhile, for another request
+                        off_loop(write_whole, source, path, write)
+                        self.thin_out(path.name)
+            except (sqlite3.DatabaseError, struct.error) as error:
+                if not source.exists():  # deleted meanwhile
+                    raise gone() from error
+                if "full" in str(error):
+                    raise NoSpace(_("The disk is full. Free some space and try again.")) from error
+                if isinstance(error, sqlite3.Error) and not shows_damage(error):
+                    raise
+                set_file_aside(source, error)
+                raise DamagedEvaluation from error
+            except INCONSISTENT as error:
+                logger.exception("%s", source)
+                raise Inconsistent from error
+        return path
+
+    def thin_out(self, newest: str) -> None:
+        views = [path for path in self.folder.glob("view-*.sqlite") if path.name not in {newest, self.keep}]
+        drafts = list(self.folder.glob(".*.sqlite-*"))  # of a server that was killed: one at a time is made
+        for path in [*drafts, *sorted(views, key=lambda item: item.stat().st_mtime)[: -KEPT_VIEWS + 1]]:
+            path.unlink(missing_ok=True)
+
+    def opened(self, confidence: float, iou: float) -> AbstractContextManager[sqlite3.Connection]:
+        """A view, with the images as `seen.image`.
+
+        Raises:
+            Damaged, Inconsistent, NotFound
+        """
+        return self.connected(lambda: self.view(confidence, iou))
+
+    def opened_suspects(self) -> AbstractContextManager[sqlite3.Connection]:
+        """`suspects`, with the images as `seen.image`.
+
+        Raises:
+            Damaged, NotFound
+        """
+        return self.connected(self.suspects)
+
+    @contextmanager
+    def connected(self, made: Callable[[], Path]) -> Iterator[sqlite3.Connection]:
+        path, opened = opened_of(made)
+        with closing(opened) as connection:
+            connection.set_progress_handler(let_others_go_on, STEPS)
+            try:
+                connection.execute("ATTACH ? AS seen", [read_only(self.required(OUTCOMES))])
+                yield connection
+            except (sqlite3.DatabaseError, struct.error) as error:
+                if not (self.folder / OUTCOMES).exists():  # deleted meanwhile
+                    raise gone() from error
+                if isinstance(error, sqlite3.Error) and not shows_damage(error):
+                    raise
+                set_file_aside(self.folder / OUTCOMES if not is_readable(self.folder / OUTCOMES) else path, error)
+                raise DamagedEvaluation from error
+            except INCONSISTENT as error:
+                logger.exception("%s", path)
+                path.unlink(missing_ok=True)  # it can be made anew, in case it is at fault
+                raise Inconsistent from error
+
+
+def opened_of(made: Callable[[], Path]) -> tuple[Path, sqlite3.Connection]:
+    """The file that `made` returns, and a connection; made anew where it cannot be read.
+
+    Raises:
+        Unavailable: it was thinned out, again and again, for others that were made.
+    """
+    for _number in range(ATTEMPTS):
+        path = made()
+        if not is_readable(path):
+            set_file_aside(path, "it cannot be read")
+            path = made()
+        try:
+            return path, connect(path)
+        except sqlite3.OperationalError:
+            continue
+    raise busy()
+
+
+def check_curves(found: Any) -> None:
+    """curves.json, as CurvesOut and `advise` take it.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it is not.
+    """
+    if found is None:
+        return
+    for curve in (found, *found["classes"]):
+        for name in CURVE:
+            numbers(*curve[name])
+            if len(curve[name]) != len(found["x"]):
+                raise ValueError("lists of different lengths")
+    numbers(*found["x"])
+    for item in found["classes"]:
+        str.encode(item["name"])
+
+
+def is_readable(path: Path) -> bool:
+    """As far as a first look says: its tables and the last row of each. All of it is too much for each request."""
+    try:
+        with closing(connect(path)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for (name,) in tables:
+                connection.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchone()  # noqa: S608
+            return bool(tables)
+    except sqlite3.DatabaseError:
+        return False
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(read_only(path), uri=True)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def busy() -> Unavailable:
+    return Unavailable(_("Other thresholds are being computed. Try again in a few seconds."))
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """
+    Raises:
+        Unavailable: others are waited for already.
+    """
+    if not _matching.acquire(timeout=WAIT_S):
+        raise busy()
+    try:
+        yield
+    finally:
+        _matching.release()
+
+
+def write_whole(source: Path, target: Path, write: Write) -> None:
+    """Make a file from every image; it is there whole or not at all."""
+    draft = target.with_name(f".{target.name}-{os.urandom(4).hex()}")
+    try:
+        write(draft, read_pictures(source))
+        sync_file(draft)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,192 @@
+"""Exports of trained models: converted, verified against the .pt, and offered only then."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+
+from app.config import settings
+from app.database import writing
+from app.errors import Conflict, NotFound
+from app.extensions import db
+from app.jobs import JobStatus
+from app.jobs.devices import gpus
+from app.models import ModelExport, Training
+from app.services.exports import texts
+from app.services.exports.automatic import AutomaticExports
+from app.services.exports.files import ExportFiles
+from app.services.exports.formats import ExportFormat, formats
+from app.services.exports.jobs import ExportJobs
+from app.services.exports.package import Package
+from app.services.exports.queue import UNFINISHED, ExportQueue
+from app.services.exports.request import checked, key_of, refuse_without_classes
+from app.services.storage.hashed import hashed, is_replaced
+from app.services.trainer import present
+from app.services.trainer.store import not_deleted, training_not_found
+from app.services.trainer.whole import require_whole
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.storage import StorageService
+    from app.services.trainer.run_endings import EndedRuns
+
+
+class ModelExports:
+    """Exports as requests see them.
+
+    Args:
+        storage: where trainings have their folders.
+        jobs: has the kinds registered here that export.
+        ended: tells of runs that have ended.
+    """
+
+    def __init__(self, storage: "StorageService", jobs: "JobService", ended: "EndedRuns") -> None:
+        self.storage, self.jobs, self.files = storage, jobs, ExportFiles(storage)
+        self.kind, self.queue = ExportJobs(storage, self.files, jobs), ExportQueue(self.files, jobs)
+        ended.listeners.append(AutomaticExports(storage, self.queue).submit)
+
+    def formats(self) -> list[dict[str, Any]]:
+        """Every format as ExportFormatOut takes it; those that can't be made here say why."""
+        found = gpus(settings().CUDA_VISIBLE_DEVICES)
+        return [described(item, found) for item in formats().values()]
+
+    def request(self, training_id: int, values: Mapping[str, Any]) -> tuple[ModelExport, bool]:
+        """The export that is asked for, and whether it has ended already; one that has not has a job.
+
+        Raises:
+            NotFound: no such run. Conflict: it has no whole weights, or is in the trash. Unprocessable: the options.
+        """
+        training = self.training(training_id)
+        folder = self.storage.get_training_dir(training_id)
+        weights = present.weights(folder)
+        if weights is None:
+            raise Conflict(_("This run has no weights yet. Wait for its first epoch."))
+        require_whole(folder, weights)
+        refuse_without_classes(training)
+        arguments = checked(training, values)
+        sha256 = hashed(weights) or ""
+        key = key_of(sha256, values["format"], arguments)
+        if (row := self.queue.known(training_id, key)) is not None and self.queue.bring_forward(row.id):
+            return row, row.status == JobStatus.COMPLETED
+        if (row := self.queue.failed(training_id, key)) is not None:
+            return row, True
+        return self.queue.begin(training_id, key, values["format"], arguments, sha256), False
+
+    def state(self, row: ModelExport) -> dict[str, Any]:
+        """status, progress and error of an export."""
+        return self.queue.state(row)
+
+    def delete(self, export_id: int) -> dict[str, Any]:
+        """Remove it with its files; one that is under way is ended.
+
+        Raises:
+            NotFound: there is no such export.
+        """
+        row = self.get(export_id)
+        job_id, folder = row.job_id, self.files.folder(row)
+        if self.state(row)["status"] in UNFINISHED and job_id is not None:
+            self.jobs.end(job_id)
+        with self.storage.removal(folder) as take_away, writing() as session:
+            mine = (ModelExport.id == export_id) & (ModelExport.job_id == job_id)
+            gone = session.scalars(delete(ModelExport).where(mine).returning(ModelExport.id)).all()
+            if gone:  # else another one may have its id by now
+                take_away()
+        return {"message": _("Export deleted"), "export_id": export_id}
+
+    def set_unknown_aside(self) -> int:
+        """Set folders aside that no row knows, whatever left them there: how many."""
+        found = [path for path in self.storage.models.glob("*/exports/*") if path.name.isdecimal()]
+        known = set(db.session.scalars(select(ModelExport.id)))  # later: a row is there before its folder
+        unknown = [path for path in found if int(path.name) not in known]
+        for path in unknown:
+            with suppress(FileNotFoundError):  # deleted meanwhile, with its export or its run
+                self.storage.set_aside(path)
+        return len(unknown)
+
+    def get(self, export_id: int) -> ModelExport:
+        """
+        Raises:
+            NotFound: there is no such export.
+        """
+        row = db.session.get(ModelExport, export_id, populate_existing=True)
+        if row is None:
+            raise NotFound(_("Export %(id)s doesn't exist.", id=export_id))
+        return row
+
+    def of_training(self, training_id: int) -> list[dict[str, Any]]:
+        """The exports of a run, the newest first, as ExportOut takes them.
+
+        Raises:
+            NotFound: no such run.
+        """
+        if db.session.get(Training, training_id) is None:
+            raise training_not_found(training_id)
+        mine = select(ModelExport).where(ModelExport.training_id == training_id)
+        rows = db.session.scalars(mine.order_by(ModelExport.id.desc())).all()
+        return [self.view(row) for row in rows]
+
+    def view(self, row: ModelExport) -> dict[str, Any]:
+        """An export as ExportOut takes it."""
+        state = self.state(row)
+        offered = state["status"] == JobStatus.COMPLETED
+        columns = (
+            "id",
+            "training_id",
+            "format",
+            "arguments",
+            "job_id",
+            "weights_sha256",
+            "created_at",
+            "created_by",
+            "ended_at",
+        )
+        known, weights = formats().get(row.format), present.weights(self.storage.get_training_dir(row.training_id))
+        shipped = (row.verification or {}).get("at_threshold")
+        return {name: getattr(row, name) for name in columns} | {
+            "label": known.label if known else row.format,
+            "size_bytes": row.size_bytes if offered else None,
+            "verification": row.verification,
+            "threshold": shipped["confidence"] if shipped else None,
+            "thresholds": row.thresholds,
+            "notes": texts.notes(row.details, row.verification),
+            "weights_changed": weights is not None and is_replaced(weights, row.weights_sha256, row.created_at),
+            "url": f"/api/exports/{row.id}/download" if offered else None,
+            **state,
+        }
+
+    def download(self, export_id: int) -> tuple[Iterator[bytes], str]:
+        """The ZIP in pieces, and the name to save it under.
+
+        Raises:
+            NotFound: no such export, or its files are gone. Conflict: it is not offered.
+        """
+        row = self.get(export_id)
+        training = self.training(row.training_id)
+        state = self.state(row)
+        if state["status"] != JobStatus.COMPLETED or row.verification is None:
+            reason = state["error"]["message"] if state["error"] else _("The export isn't ready yet.")
+            raise Conflict(reason, members={"current": str(state["status"])})
+        if not self.files.are_whole(row):
+            raise NotFound(texts.failure("files_missing"))
+        package = Package(row, training, self.files.folder(row))
+        return package.pieces(list(self.files.of(row))), package.file_name
+
+    def training(self, training_id: int) -> Training:
+        """
+        Raises:
+            NotFound: no such run. Conflict: it is in the trash.
+        """
+        training = db.session.get(Training, training_id)
+        if training is None:
+            raise training_not_found(training_id)
+        return not_deleted(training)
+
+
+def described(item: ExportFormat, devices: tuple[str, ...]) -> dict[str, Any]:
+    reason = item.why_not(devices)
+    no_int8 = item.why_no_int8() if "int8" in item.arguments else None
+    arguments = [name for name in item.arguments if name != "int8" or no_int8 is None]
+    row = {"format": item.name, "label": item.label, "available": reason is None, "reason": reason}
+    return row | {"arguments": arguments, "int8_reason": no_int8 if reason is None else None}

@@ -1,0 +1,55 @@
+"""An export that nobody has to ask for: on a machine without a GPU OpenVINO is the fastest that can run a model.
+
+Once a run has completed its best weights are exported and verified, behind everything that waits, on a processor that
+nobody else wants. Whoever tries the model then has it run by the export, where that was measured to be faster.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from app.config import settings
+from app.core.image_size import rounded
+from app.database import once_more
+from app.jobs.devices import gpus
+from app.models import Training, TrainingStatus
+from app.services.exports.formats import formats
+from app.services.exports.queue import ExportQueue
+from app.services.exports.request import key_of
+from app.services.storage.hashed import hashed
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.exports")
+
+FORMAT = "openvino"
+
+
+class AutomaticExports:
+    """Hears of runs that have ended.
+
+    Args:
+        storage: has their folders. queue: takes the exports.
+    """
+
+    def __init__(self, storage: "StorageService", queue: ExportQueue) -> None:
+        self.storage, self.queue = storage, queue
+
+    def submit(self, training: Training) -> None:
+        """That of its best weights, unless it is there already, or failed for a reason that stays."""
+        best = self.storage.get_training_dir(training.id) / "run" / "weights" / "best.pt"
+        if not self.is_wanted(training) or not best.is_file():
+            return
+        arguments, sha256 = {"img_size": rounded(training.img_size)}, hashed(best) or ""
+        key = key_of(sha256, FORMAT, arguments)
+        if self.queue.known(training.id, key) is None and self.queue.failed(training.id, key) is None:
+            training_id = training.id
+            once_more(lambda: self.queue.begin(training_id, key, FORMAT, arguments, sha256, automatic=True))
+            logger.info("training %s: an export follows its end", training_id)
+
+    def is_wanted(self, training: Training) -> bool:
+        """Whether an export can be faster than the .pt here."""
+        if not settings().AUTO_EXPORT or training.status != TrainingStatus.COMPLETED or training.deleted_at is not None:
+            return False
+        devices = gpus(settings().CUDA_VISIBLE_DEVICES)
+        return not devices and FORMAT in formats() and formats()[FORMAT].why_not(devices) is None

@@ -1,0 +1,42 @@
+"""The files of exports: `models/{training_id}/exports/{id}` below the data root."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.models import ModelExport
+from app.services.storage.hashed import hashed
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+
+class ExportFiles:
+    """Where they are, and whether they are what was verified."""
+
+    def __init__(self, storage: "StorageService") -> None:
+        self.storage = storage
+
+    def folder(self, row: ModelExport) -> Path:
+        """Of one export."""
+        return self.storage.get_training_dir(row.training_id) / "exports" / str(row.id)
+
+    def of(self, row: ModelExport) -> Iterator[Path]:
+        """All of one export."""
+        return (path for path in sorted(self.folder(row).rglob("*")) if path.is_file())
+
+    def are_whole(self, row: ModelExport) -> bool:
+        """Whether they are all there, and as they were verified."""
+        folder, known = self.folder(row), row.details.get("sha256")
+        try:
+            if sum(path.stat().st_size for path in self.of(row)) != row.size_bytes:
+                return False
+            return known is None or known == {
+                path.relative_to(folder).as_posix(): hashed(path) for path in self.of(row)
+            }
+        except FileNotFoundError:  # deleted meanwhile
+            return False
+
+    def remove(self, folders: Sequence[Path]) -> None:
+        """Those that no row knows any more."""
+        self.storage.remove_all([moved for folder in folders if (moved := self.storage.move_to_tmp(folder))])

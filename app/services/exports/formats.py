@@ -1,0 +1,135 @@
+"""The formats that models can be exported to: ultralytics' own table, and which of them can be made here."""
+
+import ast
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.core.exports import PYTORCH
+from app.services.trainer.ultralytics_files import folder
+
+TABLE = re.compile(r"^def export_formats\(\):.*?^    return", re.M | re.S)
+# Arguments of a request, and ultralytics' names of them in its table.
+NAMES = {"dynamic": "dynamic", "nms": "nms", "batch": "batch", "opset": "opset"}
+# Packages that make a format and run it; of several separated by | one is enough.
+PACKAGES: dict[str, tuple[str, ...]] = {
+    PYTORCH: (),
+    "torchscript": (),
+    "onnx": ("onnx", "onnxruntime|onnxruntime-gpu"),
+    "openvino": ("openvino",),
+    "engine": ("onnx", "tensorrt|tensorrt-cu12|tensorrt-cu13"),
+    "coreml": ("coremltools",),
+    "saved_model": ("tensorflow|tensorflow-cpu", "onnx2tf"),
+    "pb": ("tensorflow|tensorflow-cpu", "onnx2tf"),
+    "litert": ("litert-torch", "ai-edge-litert"),
+    "paddle": ("paddlepaddle|paddlepaddle-gpu", "x2paddle"),
+    "mnn": ("onnx", "MNN"),
+    "ncnn": ("ncnn", "pnnx"),
+    "executorch": ("executorch",),
+}
+INT8_PACKAGES = {"openvino": ("nncf",)}
+
+
+@dataclass(frozen=True)
+class ExportFormat:
+    """One row of ultralytics' table.
+
+    Args:
+        name: as requests have it. suffix: of the file or folder.
+        arguments: that a request may have.
+    """
+
+    name: str
+    label: str
+    suffix: str
+    arguments: tuple[str, ...]
+
+    def why_not(self, gpus: tuple[str, ...]) -> str | None:
+        """Why it cannot be made and verified here; None: it can.
+
+        Args:
+            gpus: of this machine.
+        """
+        if self.name not in PACKAGES:
+            return _("This format needs the vendor's hardware or tools, so this server can't verify it.")
+        if self.name == "coreml" and sys.platform != "darwin":
+            return _("Core ML models run on macOS only, so this server can't verify them.")
+        if self.name == "engine" and not gpus:
+            return _("TensorRT needs an NVIDIA GPU. This server has none.")
+        if missing := absent(PACKAGES[self.name]):
+            return lacking(missing)
+        return None
+
+    def why_no_int8(self) -> str | None:
+        """Why it has no INT8 here, where that needs more than the format; None: it needs no more."""
+        missing = absent(INT8_PACKAGES.get(self.name, ()))
+        return lacking(missing) if missing else None
+
+
+def absent(packages: tuple[str, ...]) -> list[str]:
+    """Those of PACKAGES that are not installed."""
+    return [name for name in packages if not any(map(installed, name.split("|")))]
+
+
+def lacking(packages: list[str]) -> str:
+    names = ", ".join(name.partition("|")[0] for name in packages)
+    return _("Not installed on the server: %(packages)s.", packages=names)
+
+
+@cache
+def installed(package: str) -> bool:
+    """Whether a distribution is there; looked at once, as the processes that use it are those of this installation."""
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+@cache
+def formats() -> dict[str, ExportFormat]:
+    """All of ultralytics' formats by name, in its order; empty where it is not installed, or has another table."""
+    place = folder()
+    path = place and place.parent / "engine" / "exporter.py"
+    return {} if path is None or not path.is_file() else {item.name: item for item in read(path.read_text("utf-8"))}
+
+
+def read(source: str) -> Iterator[ExportFormat]:
+    """The formats of exporter.py, which is read without importing it."""
+    found = TABLE.search(source)
+    table: Any = found and next(filter(is_table, ast.walk(ast.parse(f"{found[0]} 0"))), None)
+    half, int8 = constant(source, "FP16_FORMATS"), constant(source, "INT8_FORMATS")
+    for label, name, suffix, _cpu, _gpu, arguments, *_rest in ast.literal_eval(table.value) if table else ():
+        if name == "-":
+            yield ExportFormat(PYTORCH, label, suffix, ("img_size",))
+            continue
+        rules: tuple[tuple[str, Callable[[], bool]], ...] = (
+            ("half", lambda name=name: name in half and name != "torchscript"),  # type: ignore[misc]
+            ("int8", lambda name=name: name in int8),  # type: ignore[misc]
+        )
+        precisions = tuple(key for key, fits in rules if fits())
+        others = tuple(key for key, theirs in NAMES.items() if theirs in arguments)
+        yield ExportFormat(name, label, suffix, ("img_size", *precisions, *others))
+
+
+def is_table(node: Any) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "x"
+
+
+def constant(source: str, name: str) -> set[str]:
+    """A frozenset of texts; empty where there is none."""
+    found = re.search(rf"^{name} = frozenset\(\s*(\{{.*?\}})\s*\)", source, re.M | re.S)
+    return set(ast.literal_eval(found[1])) if found else set()
+
+
+def environment_note() -> dict[str, str]:
+    """What an export was made with, for its card."""
+    names = ("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf")
+    known = {name: version(name) for name in names if installed(name)}
+    return known | {"python": platform.python_version()}

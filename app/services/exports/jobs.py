@@ -1,0 +1,179 @@
+"""The kinds of jobs that make a model's export and verify it."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.config import settings
+from app.core.exports import MADE, ExportSpec
+from app.database import writing
+from app.events import Event, Failed, Verified
+from app.extensions import db
+from app.jobs import Job, JobKind, JobStatus
+from app.jobs.devices import CPU, Use
+from app.jobs.kinds import CannotStart
+from app.jobs.recovery import DEVICE_TAKEN
+from app.models import ModelExport, Training, now
+from app.services.datasets.dataset_about import repair_description
+from app.services.datasets.store import find_revision
+from app.services.exports.files import ExportFiles
+from app.services.exports.queue import KIND, UNASKED
+from app.services.storage.unpack import sync_folder
+from app.services.trainer import present
+from app.services.trainer.launch import data_of, environment
+from app.services.trainer.run_endings import AUTOMATIC
+from app.services.trainer.thresholds import thresholds
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.exports")
+
+LONGEST_S = 4 * 3600.0
+IDLE_S = 1800.0  # without an image measured; the slowest part that says nothing is the calibration of INT8
+
+
+class ExportJobs:
+    """Registers the kinds, what somebody asked for and what gives way to everybody, and writes down what their
+    children find.
+
+    `params` of a job: `export_id`, and the `device` that it computes on.
+
+    Args:
+        storage: where trainings have their folders. files: of the exports.
+    """
+
+    def __init__(self, storage: "StorageService", files: ExportFiles, jobs: "JobService") -> None:
+        self.storage, self.files = storage, files
+        kind = JobKind(
+            KIND,
+            "export_model",
+            self.spec,
+            self.collect,
+            apply=self.apply,
+            ended=self.ended,
+            at_once=64,  # the devices set the limit
+            limit_s=LONGEST_S,
+            idle_s=IDLE_S,
+            environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
+            use=Use.WORK,
+            again=as_before,
+        )
+        jobs.register(kind)
+        jobs.register(replace(kind, name=UNASKED, use=Use.SPARE, disk=True))
+
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+        """
+        Raises:
+            CannotStart: the run was deleted, or its files are gone.
+        """
+        row = export_of(db.session, job)
+        training = db.session.get(Training, row.training_id) if row else None
+        if row is None or training is None or training.deleted_at is not None:
+            raise CannotStart("data", "the run was deleted")
+        weights = present.weights(self.storage.get_training_dir(training.id))
+        if weights is None:
+            raise CannotStart("weights", "the weights are gone")
+        repair_description(self.storage, training.dataset_id, training.revision)
+        data = data_of(training, settings())
+        if not data.is_file():
+            raise CannotStart("data", "the dataset's files are gone")
+        return ExportSpec(
+            weights=str(weights),
+            sha256=row.weights_sha256,
+            format=row.format,
+            data=str(data),
+            task=training.task,
+            img_size=row.arguments["img_size"],
+            arguments={name: value for name, value in row.arguments.items() if name != "img_size"},
+            device=CPU if (job.devices or [CPU]) == [CPU] else "0",
+            classes=classes_of(db.session, training),
+        ).values()
+
+    def apply(self, job: Job, event: Event, _directory: Path) -> None:
+        """The figures are written down whatever follows from them."""
+        if not isinstance(event, Verified):
+            return
+        with writing() as session:
+            row = export_of(session, job)
+            if row is not None:
+                row.verification = event.verification
+                row.thresholds = rows_of(event)
+
+    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+        """Put the files in place, then offer them; where they are there, an earlier server did so before it ended."""
+        row = export_of(db.session, job)
+        if row is None or db.session.get(Training, row.training_id) is None:  # deleted meanwhile
+            return {}
+        if row.verification is None:
+            raise OSError(f"export {row.id}: no figures were written down")
+        target = self.files.folder(row)
+        db.session.rollback()  # the files wait for the disk: nobody else has to wait with them
+        self.put(directory / MADE, target)
+        with writing() as session:
+            row = export_of(session, job)
+            if row is not None:
+                row.status, row.error, row.ended_at = "completed", None, now()
+                row.size_bytes, row.details = result["size_bytes"], row.details | result
+        if row is None:  # deleted while its files were put
+            self.files.remove([target])
+            return {}
+        logger.info("export %s of training %s is ready", row.id, row.training_id)
+        return {"export_id": row.id, "url": f"/api/exports/{row.id}/download"}
+
+    def put(self, made: Path, target: Path) -> None:
+        """Keep the files, which are on the disk, by one rename."""
+        if not made.is_dir():
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            self.storage.move_to_tmp(target)
+        os.replace(made, target)
+        sync_folder(target.parent)
+
+    def ended(self, job: Job) -> None:
+        """It failed or was stopped: jobs are forgotten one day, exports are not. One that nobody asked for is not kept,
+        unless its figures say that OpenVINO is nothing for this model."""
+        with writing() as session:
+            row = export_of(session, job)
+            if row is None or row.status == JobStatus.COMPLETED:
+                return
+            if job.params.get(AUTOMATIC) and (job.error or {}).get("code") != "accuracy_lost":
+                session.delete(row)
+            else:
+                row.status, row.error, row.ended_at = str(job.status), job.error, now()
+
+
+def as_before(job: Job, failure: Failed) -> dict[str, Any] | None:
+    """It begins anew once its device is free again."""
+    return job.params if failure.kind == DEVICE_TAKEN else None
+
+
+def classes_of(session: Any, training: Training) -> dict[str, str | None] | None:
+    """The dataset's class → that of uploaded weights, by name; None: the model was trained on the dataset."""
+    if not training.is_uploaded:
+        return None
+    ours, row = training.start["classes"], None
+    if training.revision:
+        row = find_revision(session, training.dataset_id, training.revision)
+    theirs = (row or training.dataset).classes
+    return None if theirs == ours else {name: name if name in ours else None for name in theirs}
+
+
+def export_of(session: Any, job: Job) -> ModelExport | None:
+    """The row of a job; None where its run was deleted, whatever has its id now."""
+    row = session.get(ModelExport, job.params["export_id"])
+    return row if row is not None and row.job_id == job.id else None
+
+
+def rows_of(event: Verified) -> list[dict[str, Any]]:
+    """The thresholds of the export, as an evaluation's: the balanced one is the one that is shipped."""
+    shipped, curves = event.verification.get("at_threshold"), event.curves
+    if not shipped or not curves:
+        return []
+    best = {name: shipped[name] for name in ("confidence", "precision", "recall", "f1")}
+    return thresholds({"best": best, "curves": curves})

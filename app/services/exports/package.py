@@ -1,0 +1,243 @@
+"""The ZIP of an export: the model, and what its user needs to run it and to judge it."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from app import __version__
+from app.core.exports import CALIBRATION, IOU, PYTORCH
+from app.jobs.devices import CPU
+from app.models import ModelExport, Training
+from app.services.exports import examples
+from app.services.exports.formats import formats
+from app.services.trainer.bundle import harmless, packed
+
+LEAST = 0.25  # of a model without an advised threshold; ultralytics' own, too
+
+CARD = """# {name}: {label}
+
+{what}
+
+| | |
+| --- | --- |
+| Model | {architecture}, {task}, {classes}{parameters} |
+| Weights | `{sha256}` (SHA-256 of the .pt) |
+| Dataset | {dataset}, version `{revision}` |
+| Training | {trained} |
+| Training parameters | {params} |
+| Input | {inputs} in NCHW order, values 0 to 1, {size} × {size} px, {fit} |
+| Options | {options} |
+| Made with | {versions}; YOLO Training Platform {version} |
+| License | AGPL-3.0, as all models trained with ultralytics, unless you have an ultralytics enterprise license |
+
+## Verification
+
+Measured on {images} with {how}, on {device}. The .pt was measured on the same images.{alone}
+
+| | this file | .pt |
+| --- | --- | --- |
+{figures}
+
+{threshold}
+
+## Use
+
+    pip install {needs}
+    python example.py photo.jpg
+
+`names.json` has the class names in the order of the model's outputs. {thresholds} {notes}
+"""
+LABELS = {
+    "precision": "Precision",
+    "recall": "Recall",
+    "map50": "mAP50",
+    "map95": "mAP50-95",
+    "top1": "Top-1 accuracy",
+    "top5": "Top-5 accuracy",
+}
+
+
+class Package:
+    """The files of one ZIP.
+
+    Args:
+        row: a completed export.
+        folder: of its files.
+    """
+
+    def __init__(self, row: ModelExport, training: Training, folder: Path) -> None:
+        self.row, self.training, self.folder = row, training, folder
+        self.told: dict[str, Any] = row.verification or {}
+
+    @property
+    def file_name(self) -> str:
+        name = re.sub(r"[^\w.-]+", "-", self.training.name, flags=re.ASCII).strip("-.") or "training"
+        precision = next((f"-{key}" for key in ("half", "int8") if self.row.arguments.get(key)), "")
+        return f"{name}-{self.training.id}-{self.row.format}{precision}.zip"
+
+    def pieces(self, files: Sequence[Path]) -> Iterator[bytes]:
+        """The ZIP, little of it in memory at once.
+
+        Args:
+            files: of the model, below its folder.
+        """
+        named = ((path.relative_to(self.folder).as_posix(), path) for path in files)
+        return packed(self.texts(), named)
+
+    def texts(self) -> dict[str, str]:
+        """What is written for the ZIP, by name."""
+        return {
+            "README.md": self.card(),
+            "example.py": self.example(),
+            "names.json": json.dumps(self.names, ensure_ascii=False, indent=1) + "\n",
+            "thresholds.json": json.dumps(self.thresholds(), ensure_ascii=False, indent=1) + "\n",
+        }
+
+    @cached_property
+    def names(self) -> list[str]:
+        return [str(name) for name in self.row.details.get("names") or self.training.dataset.classes]
+
+    @property
+    def transformer(self) -> bool:
+        return "rtdetr" in (self.training.architecture or "")
+
+    def thresholds(self) -> dict[str, Any]:
+        """The confidence that the example uses: of boxes the shipped one; a classification is not cut."""
+        shipped = self.told.get("at_threshold")
+        confidence = shipped["confidence"] if shipped else 0.0 if self.training.task == "classify" else LEAST
+        moved = bool(shipped and shipped["moved"])
+        return {"confidence": confidence, "iou": IOU, "moved": moved, "thresholds": self.row.thresholds}
+
+    def example(self) -> str:
+        row = self.row
+        model, task = row.details["model"], self.training.task
+        return examples.example(row.format, task, model, row.arguments, IOU, self.transformer)
+
+    def card(self) -> str:
+        """In English, as the code of the example; names cannot change its layout."""
+        row, training = self.row, self.training
+        known = formats().get(row.format)
+        versions = row.details.get("versions") or {}
+        return CARD.format(
+            name=harmless(training.name),
+            label=known.label if known else row.format,
+            what=f"The best weights of a training, for {examples.runs_with(row.format)}.",
+            architecture=harmless(training.architecture or f"yolov8{training.model_version}"),
+            task=training.task,
+            classes=counted(len(self.names), "class", "classes"),
+            sha256=row.weights_sha256,
+            dataset=harmless(training.dataset.name),
+            revision=harmless(training.dataset_revision or training.revision or "unknown"),
+            trained=self.trained(),
+            parameters=self.parameters(),
+            params=harmless(", ".join(f"{key} {value}" for key, value in sorted(training.params.items()))) or "default",
+            inputs=self.inputs(),
+            size=row.arguments["img_size"],
+            fit=self.fit(),
+            options=", ".join(f"{key} {value}" for key, value in row.arguments.items() if key != "img_size") or "none",
+            versions=", ".join(f"{key} {value}" for key, value in versions.items()),
+            version=__version__,
+            images=counted(self.told["images"], "validation image", "validation images"),
+            how="ultralytics" if row.format == PYTORCH else "the runtime itself, in a process of its own",
+            device="the CPU" if self.told["device"] == CPU else f"GPU {self.told['device']}",
+            alone=self.alone(),
+            figures="\n".join(self.figures()),
+            threshold=self.threshold(),
+            needs=" ".join(examples.needs(row.format, row.arguments)),
+            thresholds=self.about_thresholds(),
+            notes=self.notes(),
+        )
+
+    def trained(self) -> str:
+        row = self.training
+        if row.is_uploaded:
+            return f"elsewhere; uploaded as {harmless(row.start['file'])}, run {row.id}"
+        best = max((item for item in row.checkpoints if item.is_best), key=lambda item: item.id, default=None)
+        epochs = counted(row.current_epoch, "epoch", "epochs") + (f", the best one {best.epoch}" if best else "")
+        batch = f"{row.batch_size}" + (f", reduced to {row.batch_now}" if row.batch_now else "")
+        return f"{epochs}; batch {batch}; {row.img_size} px; run {row.id}"
+
+    def parameters(self) -> str:
+        count = self.row.details.get("parameters")
+        return f", {count / 1e6:.2f} million parameters" if count else ""
+
+    def inputs(self) -> str:
+        batch = self.told.get("batch", 1)
+        count = "1 RGB image" if batch == 1 else f"{batch} RGB images"
+        return f"{count} (any number and size)" if self.row.arguments.get("dynamic") else count
+
+    def fit(self) -> str:
+        if self.training.task == "classify":
+            return "the shorter side scaled, the middle cut out"
+        return "stretched" if self.transformer else "letterboxed with gray (114)"
+
+    def alone(self) -> str:
+        """Why the figures of the .pt are not those of the run's page. A classification's are."""
+        if self.training.task == "classify":
+            return ""
+        best = max((item for item in self.training.checkpoints if item.is_best), key=lambda item: item.id, default=None)
+        value = ((best.metrics if best else None) or {}).get("map95")
+        there = f" (mAP50-95: {value:.4f})" if value is not None else ""
+        size = self.row.arguments["img_size"]
+        return (
+            f"\nEach image was measured alone, {self.fit()} to {size} × {size} px, as this file is used. The metrics "
+            f"of the run{there} come from batches padded as `yolo val` does it, so the two differ slightly."
+        )
+
+    def figures(self) -> Iterator[str]:
+        reference, batch = self.told["reference"], self.told.get("batch", 1)
+        each = "one image" if batch == 1 else f"{batch} images at once; the .pt: one image"
+        for key, label in LABELS.items():
+            if self.told.get(key) is not None:
+                yield f"| {label} | {self.told[key]:.4f} | {reference[key]:.4f} |"
+        for share in ("p50", "p95"):
+            mine, theirs = self.told["latency_ms"][share], reference["latency_ms"][share]
+            yield f"| Latency {share}, ms (model alone, {each}) | {mine} | {theirs} |"
+
+    def threshold(self) -> str:
+        shipped, shift = self.told.get("at_threshold"), self.told.get("confidence_shift")
+        if not shipped:
+            return "No confidence threshold is advised."
+        text = "At the confidence {confidence:.3f}: precision {precision:.4f}, recall {recall:.4f}."
+        parts = [text.format(**shipped)]
+        if shift is not None:
+            parts.append(f"Confidences differ from the .pt by {shift:+.4f} (median).")
+        if shipped["moved"]:
+            parts.append(f"So the threshold is not that of the .pt, {shipped['reference']['confidence']:.3f}.")
+        return " ".join(parts)
+
+    def about_thresholds(self) -> str:
+        """What thresholds.json has."""
+        told = self.thresholds()
+        if self.training.task == "classify":
+            return "`thresholds.json` has no confidence threshold: the example prints the most likely classes."
+        if not told["thresholds"]:
+            return f"`thresholds.json` has the confidence threshold that the example uses, {told['confidence']}."
+        return "`thresholds.json` has the confidence threshold that the example uses, and others."
+
+    def notes(self) -> str:
+        return f"{self.proof()} {self.making()}".strip()
+
+    def proof(self) -> str:
+        if (self.row.verification or {}).get("conclusive") is not False:
+            return ""
+        return "The .pt detects almost nothing in these images, so the comparison proves little."
+
+    def making(self) -> str:
+        count, control = (self.row.details.get(f"{name}_images") for name in ("calibration", "accuracy_control"))
+        if count is None:
+            return ""
+        images = counted(count, "training image", "training images")
+        text = f"INT8 was calibrated with {images}, none of them of validation."
+        if count < CALIBRATION:
+            text += f" At least {CALIBRATION} are recommended."
+        if control:
+            text += " Layers that lost accuracy stay in floating point."
+        return text
+
+
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,174 @@
+"""Puts exports into the queue: a row and its job, committed together; the same request serves the same row."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from app.database import writing
+from app.extensions import db
+from app.jobs import Job, JobStatus
+from app.jobs.devices import CPU
+from app.jobs.model import DISPLACED
+from app.models import ModelExport, Training
+from app.services.exports import texts
+from app.services.exports.files import ExportFiles
+from app.services.exports.formats import environment_note
+from app.services.trainer.run_endings import AUTOMATIC, make_asked_for
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+
+KIND = "export_model"
+UNASKED = "export_model_automatic"  # the same work, which leaves its device to everybody else
+FIRST, NORMAL, LAST = 200, 0, -1000  # those of trainings lie between -100 and 100: a few minutes before hours
+UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class ExportQueue:
+    """Adds exports and finds those that are there.
+
+    Args:
+        files: of the exports.
+    """
+
+    def __init__(self, files: ExportFiles, jobs: "JobService") -> None:
+        self.files, self.jobs = files, jobs
+
+    def known(self, training_id: int, key: str) -> ModelExport | None:
+        """The export with this key that is there, or under way; not one that failed, is being ended, or whose files are
+        gone."""
+        mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
+        for row in db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc())):
+            status = self.state(row)["status"]
+            if (status in UNFINISHED and not is_ending(row)) or (
+                status == JobStatus.COMPLETED and self.files.are_whole(row)
+            ):
+                return row
+        return None
+
+    def failed(self, training_id: int, key: str) -> ModelExport | None:
+        """The newest with this key, where another try with what is installed now would end in the same way."""
+        mine = (ModelExport.training_id == training_id) & (ModelExport.key == key)
+        row = db.session.scalars(select(ModelExport).where(mine).order_by(ModelExport.id.desc()).limit(1)).first()
+        if row is None or row.details.get("versions") != environment_note():
+            return None
+        state = self.state(row)
+        final = state["status"] == JobStatus.FAILED and state["error"] and state["error"]["code"] in texts.FINAL
+        return row if final else None
+
+    def begin(
+        self,
+        training_id: int,
+        key: str,
+        form: str,
+        arguments: dict[str, Any],
+        sha256: str,
+        automatic: bool = False,
+    ) -> ModelExport:
+        """A row with its job; where the same request was faster, that one's.
+
+        Args:
+            automatic: nobody asked for it.
+        """
+        replaced: list[Path] = []
+        with writing() as session:
+            session.get(Training, training_id, with_for_update=True)
+            row = self.known(training_id, key)
+            if row is not None:
+                job = None if automatic else self.take_over(session, row)
+            else:
+                row = ModelExport(training_id=training_id, key=key, format=form, arguments=arguments)
+                row.weights_sha256, row.details = sha256, {"versions": environment_note()}
+                job, replaced = self.add(session, row, automatic)
+            export_id = row.id
+        if job is not None:
+            self.announce(job)
+        self.files.remove(replaced)
+        return db.session.get_one(ModelExport, export_id)
+
+    def add(self, session: Any, row: ModelExport, automatic: bool) -> tuple[Job, list[Path]]:
+        """Its job, and the folders of those that it replaces."""
+        unasked = {AUTOMATIC: True} if automatic else {}
+        row.details = row.details | unasked
+        session.add(row)
+        session.flush()
+        replaced = self.remove_older(session, row)
+        replaced += self.forget_earlier(session, row.training_id, row.weights_sha256) if automatic else []
+        params = {"device": "auto" if row.format == "engine" else CPU, "export_id": row.id} | unasked
+        kind, priority = (UNASKED, LAST) if automatic else (KIND, self.priority(session))
+        job = self.jobs.add(session, kind, params, ("training", row.training_id), priority)
+        session.flush()
+        row.job_id = job.id
+        return job, replaced
+
+    def remove_older(self, session: Any, row: ModelExport) -> list[Path]:
+        """Rows of the same key, which failed or are without their files; the folders that they leave."""
+        same = (ModelExport.training_id == row.training_id) & (ModelExport.key == row.key) & (ModelExport.id < row.id)
+        replaced = [self.files.folder(older) for older in session.scalars(select(ModelExport).where(same))]
+        session.execute(delete(ModelExport).where(same))
+        return replaced
+
+    def bring_forward(self, export_id: int) -> bool:
+        """Somebody asks for one that was made unasked: it is theirs now, and under way it leaves its device to nobody.
+        False: it is gone, or is being ended."""
+        with writing() as session:
+            row = session.get(ModelExport, export_id, populate_existing=True)
+            if row is None or is_ending(row):
+                return False
+            job = self.take_over(session, row)
+        if job is not None:
+            self.announce(job)
+        return True
+
+    def take_over(self, session: Any, row: ModelExport) -> Job | None:
+        """Somebody asks for it; its job, where that changes."""
+        row.details = {name: value for name, value in row.details.items() if name != AUTOMATIC}
+        job = session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
+        if job is None or job.kind != UNASKED or job.status not in UNFINISHED:
+            return None
+        make_asked_for(job, KIND, self.priority(session))
+        return job
+
+    def forget_earlier(self, session: Any, training_id: int, sha256: str) -> list[Path]:
+        """Exports of earlier weights of a run that nobody asked for; the folders that they leave."""
+        rows = session.scalars(select(ModelExport).where(ModelExport.training_id == training_id))
+        unasked = [row for row in rows if row.details.get(AUTOMATIC) and row.weights_sha256 != sha256]
+        over = [row for row in unasked if row.status not in UNFINISHED]
+        folders = [self.files.folder(row) for row in over]
+        for row in over:
+            session.delete(row)
+        return folders
+
+    def announce(self, job: Job) -> None:
+        """Behind the commit."""
+        self.jobs.announce(job)
+        self.jobs.scheduler.wake()
+
+    def priority(self, session: Any) -> int:
+        """Of a new one: before the trainings that wait, unless another export is there already; many of them would hold
+        up all trainings."""
+        unfinished = (Job.kind == KIND) & Job.status.in_(UNFINISHED)
+        return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST
+
+    def state(self, row: ModelExport) -> dict[str, Any]:
+        """status, progress and error: what the job says while there is one, else the row."""
+        status, error, progress = row.status, row.error, None
+        if status in UNFINISHED:
+            job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
+            if job is None or job.kind not in {KIND, UNASKED}:
+                status, error = JobStatus.FAILED, {"code": "interrupted"}
+            elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
+                status, error, progress = job.status, job.error, self.jobs.view(job)["progress"]
+        code = error["code"] if error else None
+        return {
+            "status": status,
+            "progress": progress,
+            "error": {"code": code, "message": texts.failure(code)} if code else None,
+        }
+
+
+def is_ending(row: ModelExport) -> bool:
+    """Whether its job was asked to end, and will not begin anew."""
+    job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
+    return job is not None and job.status in UNFINISHED and job.stop_mode not in {None, DISPLACED}

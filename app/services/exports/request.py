@@ -1,0 +1,78 @@
+"""What a request for an export may have, and what makes two of them the same."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+from app.config import settings
+from app.core.image_size import rounded
+from app.errors import Conflict, Unprocessable
+from app.extensions import db
+from app.jobs.devices import gpus
+from app.models import Training
+from app.services.exports.formats import ExportFormat, formats
+from app.services.exports.jobs import classes_of
+
+
+def checked(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a request with what it left out, without what changes nothing.
+
+    Raises:
+        Unprocessable: the format can't be made here, or not with these options.
+    """
+    item = formats().get(values["format"])
+    if item is None:
+        refuse("format", _("Choose one of: %(formats)s.", formats=", ".join(formats())))
+    elif reason := item.why_not(gpus(settings().CUDA_VISIBLE_DEVICES)):
+        refuse("format", reason)
+    else:
+        check_options(item, training, values)
+    wanted = {name: value for name, value in values.items() if name != "format" and value not in (None, False)}
+    if wanted.get("batch") == 1:
+        del wanted["batch"]
+    return {"img_size": rounded(training.img_size)} | wanted
+
+
+def check_options(item: ExportFormat, training: Training, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        if name not in {"format", *item.arguments} and value not in (None, False):
+            refuse(
+                name,
+                _("%(format)s doesn't have the option `%(option)s` on this server.", format=item.label, option=name),
+            )
+    if values.get("half") and values.get("int8"):
+        refuse("int8", _("Choose FP16 or INT8, not both."))
+    if values.get("int8") and (reason := item.why_no_int8()):
+        refuse("int8", reason)
+    if values.get("nms") and training.task == "classify":
+        refuse("nms", _("A classification model has no boxes, so NMS can't be added. Remove the option `nms`."))
+    if values.get("nms") and "rtdetr" in (training.architecture or ""):
+        refuse("nms", _("RT-DETR models don't use NMS. Remove the option `nms`."))
+
+
+def refuse_without_classes(training: Training) -> None:
+    """
+    Raises:
+        Conflict: the dataset shows nothing of what uploaded weights detect, so they cannot be verified on it.
+    """
+    classes = classes_of(db.session, training)
+    if classes is not None and not any(classes.values()):
+        message = _(
+            "The dataset “%(name)s” has none of the model's classes, so an export can't be verified. Upload the model "
+            "again with another dataset.",
+            name=training.dataset.name,
+        )
+        raise Conflict(message)
+
+
+def refuse(field: str, message: str) -> None:
+    raise Unprocessable(message, [{"field": field, "message": message}])
+
+
+def key_of(sha256: str, form: str, arguments: Mapping[str, Any]) -> str:
+    """What makes two requests the same."""
+    text = json.dumps([sha256, form, sorted(arguments.items())])
+    return hashlib.sha256(text.encode()).hexdigest()

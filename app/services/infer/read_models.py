@@ -1,0 +1,11 @@
+"""The shapes that models are listed in, as their schemas take them."""
+
+from app.services.paging import PageNumbers
+from app.services.trainer.read_models import TrainingView
+
+
+class ModelsView(PageNumbers):
+    """A page of models, and the one to try first."""
+
+    models: list[TrainingView]
+    default: TrainingView | None

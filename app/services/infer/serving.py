@@ -1,0 +1,151 @@
+"""The predict endpoint of a model: an image in, detections out, nothing kept."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from flask_babel import gettext as _
+
+from app.core.label_lines import label_lines
+from app.core.shapes import Detection
+from app.errors import TooManyRequests, Unprocessable
+from app.extensions import db, socketio
+from app.models import Training
+from app.services.infer.engines import Engines, fallback_text
+from app.services.infer.models import TestableModels
+from app.services.infer.predicting import Prediction, image_extension
+from app.services.storage import StorageService
+from app.services.trainer.store import own_classes
+
+MOST_AT_ONCE = 64  # requests that are read or wait; the program answers 16 at a time
+DEFAULT = 0.5  # of both thresholds, as POST /api/tests has it
+BLOCK = 1024 * 1024
+
+
+class ModelPredictions:
+    """Answers requests.
+
+    Args:
+        engines: says what runs a model.
+    """
+
+    def __init__(
+        self, storage: StorageService, models: TestableModels, prediction: Prediction, engines: Engines
+    ) -> None:
+        self.storage, self.models, self.prediction, self.engines = storage, models, prediction, engines
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def predict(
+        self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What the best weights of a run detect, as PredictionOut takes it.
+
+        Args:
+            filename: of the image; None: it has none, and its content alone says what it is.
+            values: confidence, iou, classes, where they are not those of the model; format.
+
+        Raises:
+            TooManyRequests: too many wait. NotFound, Conflict, Unprocessable, TooLarge, Unavailable: see `create_test`.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooManyRequests(_("Many images are already being analyzed. Send this one again in a moment."))
+        try:
+            return self._predict(training_id, image, filename, values)
+        finally:
+            self._places.release()
+
+    def _predict(
+        self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        model = self.models.model_of(training_id)
+        limits = Limits.of(db.session.get_one(Training, training_id), values)
+        export = self.engines.fastest_export(training_id, model)
+        extension = image_extension(filename) if filename is not None else ""
+        db.session.rollback()  # no transaction may be open while we wait for the child
+        path = self.storage.new_tmp().with_suffix(extension)
+        try:
+            copy(image, path)
+            answer = self.prediction.predict(path, model, limits.least, limits.iou, export=export)
+        finally:
+            path.unlink(missing_ok=True)
+        found = [item for item in answer["detections"] if limits.admit(item)]
+        return shown(training_id, found, limits, answer) | labels(values, found, answer)
+
+
+class Limits:
+    """From where on a detection counts.
+
+    Args:
+        classes: confidence by class name, where it is not `confidence`.
+    """
+
+    def __init__(self, confidence: float, iou: float, classes: Mapping[str, float]) -> None:
+        self.confidence, self.iou, self.classes = confidence, iou, dict(classes)
+
+    @classmethod
+    def of(cls, training: Training, values: Mapping[str, Any]) -> "Limits":
+        """Those of a request, else those that were chosen for the model. A confidence that is requested holds for all
+        classes, unless the request has classes, too.
+
+        Raises:
+            Unprocessable: the model has no such class.
+        """
+        kept, classes = training.thresholds or {}, values.get("classes")
+        if classes:
+            refuse_unknown(classes, training)
+        elif values.get("confidence") is None and classes is None:
+            classes = kept.get("classes")
+        confidence, iou = (first(values.get(name), kept.get(name), DEFAULT) for name in ("confidence", "iou"))
+        return cls(confidence, iou, classes or {})
+
+    @property
+    def least(self) -> float:
+        """Below, no class counts."""
+        return min([self.confidence, *self.classes.values()])
+
+    def admit(self, item: Detection) -> bool:
+        return "top5" in item or item["confidence"] >= self.classes.get(item["class"], self.confidence)
+
+
+def first(*values: float | None) -> float:
+    """The first that is given."""
+    return next(value for value in values if value is not None)
+
+
+def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
+    known = own_classes(training)
+    if known and (unknown := [name for name in classes if name not in known]):
+        message = _("The model has no class “%(name)s”.", name=unknown[0])
+        raise Unprocessable(message, [{"field": "classes", "message": message}])
+
+
+def shown(training_id: int, found: list[Detection], limits: Limits, answer: dict[str, Any]) -> dict[str, Any]:
+    speed = {name: answer["speed"][name] for name in ("preprocess", "inference", "postprocess")}
+    return {
+        "training_id": training_id,
+        "detections": found,
+        "confidence": limits.confidence,
+        "iou": limits.iou,
+        "classes": limits.classes,
+        "engine": answer["engine"],
+        "engine_note": fallback_text(answer["fallback"]),
+        "device": answer["device"],
+        "precision": answer["precision"],
+        "batch": answer["batch"],
+        "speed_ms": speed | {"total": answer["total_time"]},
+    } | {name: answer[name] for name in ("width", "height", "task")}
+
+
+def labels(values: Mapping[str, Any], found: list[Detection], answer: dict[str, Any]) -> dict[str, Any]:
+    if values.get("format") != "yolo":
+        return {}
+    return {"labels": label_lines(found, answer["names"], answer["width"], answer["height"])}
+
+
+def copy(source: IO[bytes], target: Path) -> None:
+    """Write an image to a file that nobody keeps, with other requests served meanwhile."""
+    with open(target, "xb") as file:
+        while block := source.read(BLOCK):
+            file.write(block)
+            socketio.sleep(0)

@@ -1,0 +1,57 @@
+"""The database file of a running server: whether it is still the one that belongs to the data folder."""
+
+import logging
+
+from app.database_file import DatabaseFile
+from app.extensions import db
+from app.services.installation.examine import Verdict
+from app.threads import off_loop
+
+logger = logging.getLogger("yolo.installation")
+
+
+class DatabaseWatch:
+    """Looks after one database file; PostgreSQL has none, and nothing is wrong with it then."""
+
+    def __init__(self) -> None:
+        self.file: DatabaseFile | None = None  # of a server that runs
+        self._problem: str | None = None  # when it was last asked
+
+    def __str__(self) -> str:
+        return str(self.file or "PostgreSQL")
+
+    def begin(self, file: DatabaseFile | None) -> None:
+        """The file that is there now is the right one."""
+        self.file = file
+        self.remember()
+
+    def remember(self) -> None:
+        """With the log that lies beside it now: another file may come in its place."""
+        if self.file is not None:
+            self.file.remember()
+
+    def verdict(self) -> Verdict | None:
+        """Why nothing may be written; None: it is the file that was opened. A change is told once."""
+        problem = self.file.problem() if self.file else None
+        if problem != self._problem:
+            self._problem = problem
+            log = logger.error if problem else logger.info
+            log("the database file %s is %s", self.file, problem or "back: the server continues")
+        return Verdict(f"file_{problem}") if problem else None
+
+    def keep_whole(self) -> None:
+        """Bring the log into the file; also of one that does not fit: its log must be known as its own when the right
+        file comes."""
+        if self.file is not None and self.verdict() is None:
+            off_loop(self.file.checkpoint)
+
+    def open_another(self) -> bool:
+        """Open the file that is there now, where it was replaced; whether it was. SQLite leaves the log of the one
+        before, and would apply it to this one."""
+        if self.file is None or self.file.problem() != "replaced":
+            return False
+        db.session.remove()
+        db.engine.dispose()
+        self.file.sort_logs(ours=False)
+        self.file.remember()
+        return True

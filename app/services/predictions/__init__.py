@@ -1,0 +1,283 @@
+"""Trained models on videos, and on many images: the detections of all of it, as jobs."""
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+from flask_sqlalchemy.pagination import Pagination
+from sqlalchemy import delete, select
+from sqlalchemy.orm import joinedload
+
+from app.access.creators import made_by
+from app.config import settings
+from app.core.predictions import MADE
+from app.database import writing
+from app.errors import Conflict, NotFound
+from app.extensions import db
+from app.jobs import Job, JobStatus
+from app.jobs.views import JobView
+from app.models import PredictionRun, Training
+from app.services.idempotency import Answer, RequestKey, reserve, run_idempotent
+from app.services.infer.engines import fallback_text
+from app.services.infer.serving import Limits
+from app.services.predictions import texts
+from app.services.predictions.jobs import INPUT, KINDS, VIDEO, PredictionJobs
+from app.services.predictions.sent import Sent
+from app.services.storage.unpack import remove_tree, sync_file
+from app.services.trainer.store import training_not_found
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.infer import InferenceService
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.predictions")
+
+FIRST, NORMAL = 200, 0  # priorities, as those of exports
+UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+COMING_S = 3600.0  # a folder is in place before its row is committed
+
+
+class Predictions:
+    """Predictions as requests see them.
+
+    Args:
+        inference: finds models and what runs them.
+        jobs: has the kinds of work registered here.
+    """
+
+    def __init__(self, storage: "StorageService", jobs: "JobService", inference: "InferenceService") -> None:
+        self.storage, self.jobs, self.models = storage, jobs, inference.models
+        self.kind = PredictionJobs(storage, jobs, inference.models, inference.serving.engines)
+
+    def create(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None = None) -> Answer:
+        """Keep a video or images, and queue their job; prediction_id, job_id and status.
+
+        Args:
+            values: training_id, checkpoint, confidence, iou, classes, track.
+
+        Raises:
+            NotFound: no such run or checkpoint. Conflict: it has no weights. Unprocessable: it is no video and no
+            images, or the thresholds don't fit. NoSpace: the disk is full.
+        """
+        return run_idempotent(key, lambda: self.create_once(sent, values, key))
+
+    def create_once(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None) -> Answer:
+        training_id = values["training_id"]
+        self.models.model_of(training_id, values.get("checkpoint"))
+        options = options_of(db.session.get_one(Training, training_id), values)
+        db.session.rollback()
+        source = sent.source()
+        options["track"] = options["track"] and source == VIDEO
+        self.storage.check_space(sent.size, settings().MIN_FREE_DISK)
+        staging = self.storage.new_tmp()
+        staging.mkdir(parents=True)
+        try:
+            size = sent.keep(staging / INPUT)
+            row = PredictionRun(training_id=training_id, source=source, options=options, input_bytes=size)
+            row.filename = sent.name or source
+            job, answer = self.begin(staging, row, key)
+        finally:
+            remove_tree(staging)
+        self.jobs.announce(job)
+        self.jobs.scheduler.wake()
+        logger.info("prediction %s: training %s, %s bytes", answer["prediction_id"], training_id, size)
+        return answer
+
+    def begin(self, staging: Path, row: PredictionRun, key: RequestKey | None) -> tuple[Job, Answer]:
+        """The row, its job and its folder, all or none."""
+        folder, kind = None, KINDS[row.source]
+        try:
+            with writing() as session:
+                mark = reserve(session, key)
+                if session.get(Training, row.training_id, with_for_update=True) is None:  # nobody deletes it meanwhile
+                    raise training_not_found(row.training_id)
+                session.add(row)
+                session.flush()
+                params = {"prediction_id": row.id, "device": "auto"}
+                job = self.jobs.add(session, kind, params, ("training", row.training_id), priority(session))
+                session.flush()
+                row.job_id = job.id
+                answer = {"prediction_id": row.id, "job_id": job.id, "status": str(row.status), "source": row.source}
+                if mark is not None:
+                    mark.answer = answer
+                folder = self.put(staging, row.id)
+        except BaseException:
+            if folder is not None:
+                remove_tree(folder)
+            raise
+        return job, answer
+
+    def put(self, staging: Path, prediction_id: int) -> Path:
+        folder = self.kind.folder(prediction_id)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists():  # no row has this number, so nobody knows this folder
+            self.storage.set_aside(folder)
+        sync_file(staging)  # the name of what was sent, before its folder is in place
+        os.replace(staging, folder)
+        sync_file(folder.parent)
+        return folder
+
+    def get(self, prediction_id: int) -> PredictionRun:
+        """
+        Raises:
+            NotFound: there is no such prediction.
+        """
+        row = db.session.get(PredictionRun, prediction_id, populate_existing=True)
+        if row is None:
+            raise NotFound(_("Prediction %(id)s doesn't exist.", id=prediction_id))
+        return row
+
+    def page(
+        self, page: int, per_page: int, training_id: int | None = None, created_by: str | None = None
+    ) -> Pagination:
+        """The newest first."""
+        own = made_by(PredictionRun.created_by, created_by)
+        query = (
+            select(PredictionRun)
+            .where(*own)
+            .options(joinedload(PredictionRun.training))
+            .order_by(PredictionRun.id.desc())
+        )
+        if training_id is not None:
+            query = query.where(PredictionRun.training_id == training_id)
+        return db.paginate(query, page=page, per_page=per_page, error_out=False)
+
+    def view(self, row: PredictionRun) -> dict[str, Any]:
+        """A prediction as PredictionRunOut takes it."""
+        return self.views([row])[0]
+
+    def views(self, rows: Sequence[PredictionRun]) -> list[dict[str, Any]]:
+        """Several, with as few queries as one."""
+        states = self.states(rows)
+        return [shown(row, states[row.id]) for row in rows]
+
+    def states(self, rows: Sequence[PredictionRun]) -> dict[int, dict[str, Any]]:
+        """status, progress and error by id: what the job says while there is one, else the row."""
+        ids = [row.job_id for row in rows if row.status in UNFINISHED and row.job_id]
+        jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
+        views = {view["id"]: view for view in self.jobs.views(jobs)}
+        known = {job.id: job for job in jobs if job.kind in KINDS.values()}
+        return {row.id: state_of(row, known.get(row.job_id or 0), views.get(row.job_id or 0)) for row in rows}
+
+    def file_of(self, prediction_id: int, name: str) -> Path:
+        """
+        Raises:
+            NotFound: there is no such prediction or file. Conflict: it is not ready.
+        """
+        row = self.get(prediction_id)
+        state = self.states([row])[row.id]
+        if state["status"] != JobStatus.COMPLETED:
+            reason = state["error"]["message"] if state["error"] else _("The prediction isn't ready yet.")
+            raise Conflict(reason, members={"current": str(state["status"])})
+        path = self.kind.folder(row.id) / MADE / name
+        known = (row.result or {}).get("files") or {}
+        if name not in known or not path.is_file() or path.stat().st_size != known[name]:
+            raise NotFound(texts.refusals()["files_missing"])
+        return path
+
+    def delete(self, prediction_id: int) -> dict[str, Any]:
+        """Remove it with its files; one that is under way is ended.
+
+        Raises:
+            NotFound: there is no such prediction.
+        """
+        row = self.get(prediction_id)
+        job_id, folder = row.job_id, self.kind.folder(row.id)
+        if self.states([row])[row.id]["status"] in UNFINISHED and job_id is not None:
+            self.jobs.end(job_id)
+        with self.storage.removal(folder) as take_away, writing() as session:
+            mine = (PredictionRun.id == prediction_id) & (PredictionRun.job_id == job_id)
+            gone = session.scalars(delete(PredictionRun).where(mine).returning(PredictionRun.id)).all()
+            if gone:  # else another one may have its id by now
+                take_away()
+        return {"message": _("Prediction deleted"), "prediction_id": prediction_id}
+
+    def set_unknown_aside(self) -> int:
+        """Set folders aside that no row knows, whatever left them there: how many."""
+        found = [path for path in self.storage.predictions.glob("*") if path.name.isdecimal()]
+        known = set(db.session.scalars(select(PredictionRun.id)))
+        count = 0
+        for path in found:
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                if int(path.name) not in known and time.time() - path.stat().st_ctime > COMING_S:
+                    self.storage.set_aside(path)
+                    count += 1
+        return count
+
+
+def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> dict[str, Any]:
+    status, error, progress = row.status, row.error, None
+    if status in UNFINISHED:
+        if job is None or view is None:
+            status, error = JobStatus.FAILED, {"code": "interrupted"}
+        elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
+            status, error, progress = job.status, job.error, view["progress"]
+    return {"status": status, "progress": progress, "error": texts.failure(error, row.source)}
+
+
+def shown(row: PredictionRun, state: dict[str, Any]) -> dict[str, Any]:
+    """A prediction as PredictionRunOut takes it."""
+    result = row.result or {}
+    columns = (
+        "id",
+        "training_id",
+        "source",
+        "filename",
+        "input_bytes",
+        "job_id",
+        "created_at",
+        "created_by",
+        "ended_at",
+    )
+    told = {name: result.get(name) for name in ("media", "task", "engine", "device", "tracked", "rate")}
+    return {
+        **{name: getattr(row, name) for name in columns},
+        **{name: row.options.get(name) for name in ("confidence", "iou", "classes", "track", "checkpoint")},
+        "training_name": row.training.name,
+        "found": result.get("classes"),
+        "images": images(result.get("images")),
+        "engine_note": fallback_text(result.get("fallback")),
+        "files": files(row) if state["status"] == JobStatus.COMPLETED else [],
+        **told,
+        **state,
+    }
+
+
+def images(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Of many images, how many were read; the first of those that were not, and why."""
+    if result is None:
+        return None
+    unread = result["unread"]
+    first = [
+        {"image": item["image"], "message": texts.unread(item["code"], item["detail"])} for item in unread["first"]
+    ]
+    return {"read": result["read"], "unread": {**unread, "first": first}, "skipped": result["skipped"]}
+
+
+def files(row: PredictionRun) -> list[dict[str, Any]]:
+    """What can be downloaded: name, bytes, url."""
+    sizes = (row.result or {}).get("files") or {}
+    return [
+        {"name": name, "size_bytes": size, "url": f"/api/predictions/{row.id}/files/{name}"}
+        for name, size in sizes.items()
+    ]
+
+
+def options_of(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request says, else what was chosen for the model."""
+    limits = Limits.of(training, values)
+    thresholds = {"confidence": limits.confidence, "iou": limits.iou, "classes": limits.classes}
+    return thresholds | {"track": values["track"], "checkpoint": values.get("checkpoint")}
+
+
+def priority(session: Any) -> int:
+    """Of a new one: before the trainings that wait, unless another one is there already; many of them would hold up
+    all trainings."""
+    unfinished = Job.kind.in_(KINDS.values()) & Job.status.in_(UNFINISHED)
+    return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST

@@ -1,0 +1,138 @@
+"""The kinds of jobs that try a model on a video or on many images."""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.config import settings
+from app.core.predictions import MADE, PredictionSpec
+from app.database import writing
+from app.errors import AppError
+from app.extensions import db
+from app.jobs import Job, JobKind
+from app.jobs.devices import CPU, Use
+from app.jobs.kinds import CannotStart
+from app.models import PredictionRun, Training, now
+from app.services.datasets.specs import limits
+from app.services.storage.unpack import sync_folder
+from app.services.trainer.launch import environment
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.infer.engines import Engines
+    from app.services.infer.models import TestableModels
+    from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.predictions")
+
+VIDEO, IMAGES = "video", "images"
+KINDS = {VIDEO: "predict_video", IMAGES: "predict_images"}  # by source; the programs are called so, too
+LONGEST_H = 12
+IDLE_S = 600.0  # without another frame or image
+INPUT = "input"  # name of the file that was sent, in the folder of a prediction
+
+
+class PredictionJobs:
+    """Registers the kinds, and keeps what its children make.
+
+    Args:
+        models: finds weights. engines: says what runs them.
+    """
+
+    def __init__(
+        self, storage: "StorageService", jobs: "JobService", models: "TestableModels", engines: "Engines"
+    ) -> None:
+        self.storage, self.models, self.engines = storage, models, engines
+        for name in KINDS.values():
+            jobs.register(self.kind(name))
+
+    def kind(self, name: str) -> JobKind:
+        return JobKind(
+            name,
+            name,
+            self.spec,
+            self.collect,
+            ended=self.ended,
+            at_once=64,  # the devices set the limit
+            limit_s=LONGEST_H * 3600.0,
+            idle_s=IDLE_S,
+            environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
+            use=Use.WORK,
+            disk=True,
+        )
+
+    def folder(self, prediction_id: int) -> Path:
+        """Where the files of a prediction are."""
+        return self.storage.prediction_dir(prediction_id)
+
+    def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
+        """
+        Raises:
+            CannotStart: the run, its weights or what was sent are gone.
+        """
+        row = prediction_of(db.session, job)
+        training = db.session.get(Training, row.training_id) if row else None
+        if row is None or training is None or training.deleted_at is not None:
+            raise CannotStart("data", "the run was deleted")
+        sent = self.folder(row.id) / INPUT
+        if not sent.is_file():
+            raise CannotStart("files_missing", "what was sent is gone")
+        checkpoint = row.options.get("checkpoint")
+        try:
+            weights = self.models.model_of(training.id, checkpoint)
+        except AppError as error:
+            raise CannotStart("weights", str(error)) from error
+        config = settings()
+        return PredictionSpec(
+            input=str(sent),
+            weights=str(weights),
+            export=self.engines.fastest_export(training.id, weights),
+            confidence=row.options["confidence"],
+            iou=row.options["iou"],
+            classes=row.options["classes"],
+            track=row.options["track"],
+            about={"training_id": training.id, "name": training.name, "checkpoint": checkpoint},
+            device=CPU if tuple(job.devices or (CPU,)) == (CPU,) else "0",
+            max_pixels=config.MAX_IMAGE_PIXELS,
+            max_frames=config.MAX_VIDEO_FRAMES,
+            decode_seconds=config.IMAGE_DECODE_SECONDS,
+            limits=limits(config),
+        ).values()
+
+    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+        """Put the files in place, then say so; where they are there, an earlier server did so before it ended."""
+        row = prediction_of(db.session, job)
+        if row is None:  # deleted meanwhile
+            return {}
+        made, folder = directory / MADE, self.folder(row.id)
+        if made.is_dir():
+            if (folder / MADE).exists():  # of an attempt that the disk forgot to tell of
+                self.storage.move_to_tmp(folder / MADE)
+            os.replace(made, folder / MADE)
+            sync_folder(folder)
+        with writing() as session:
+            row = prediction_of(session, job)
+            if row is None:
+                return {}
+            row.status, row.error, row.ended_at, row.result = "completed", None, now(), result
+        (folder / INPUT).unlink(missing_ok=True)  # nobody reads it any more
+        logger.info("prediction %s of training %s is ready", row.id, row.training_id)
+        return {"prediction_id": row.id, "url": f"/api/predictions/{row.id}"}
+
+    def ended(self, job: Job) -> None:
+        """It failed or was stopped: jobs are forgotten one day, predictions are not."""
+        with writing() as session:
+            row = prediction_of(session, job)
+            if row is None or row.status == "completed":
+                return
+            row.status, row.error, row.ended_at = str(job.status), job.error, now()
+            sent = self.folder(row.id) / INPUT
+        sent.unlink(missing_ok=True)
+
+
+def prediction_of(session: Any, job: Job) -> PredictionRun | None:
+    """The row of a job; None where it was deleted, whatever has its id now."""
+    row = session.get(PredictionRun, job.params["prediction_id"])
+    return row if row is not None and row.job_id == job.id else None

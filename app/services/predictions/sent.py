@@ -1,0 +1,142 @@
+"""What a request sent to be analyzed: a video, a ZIP of images, or images."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from app.core import suffixes
+from app.core.names import printable_name, safe_name
+from app.core.unread import ARCHIVES, suffix
+from app.core.videos import HEAD, is_video
+from app.errors import Unprocessable
+from app.services.predictions import texts
+from app.services.predictions.jobs import IMAGES, VIDEO
+from app.services.storage.unpack import Pacer, sync_file
+from app.threads import off_loop
+
+BLOCK = 1024 * 1024
+ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00PK")  # also one that is empty, or cut: its job says so
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file of a form; `filename`: as the client sent it."""
+
+    stream: IO[bytes]
+    filename: str
+
+    @property
+    def name(self) -> str:
+        """Its name alone, without folders."""
+        return PurePosixPath(self.filename.replace("\\", "/")).name
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stream.seek(0, os.SEEK_END)
+
+    def head(self) -> bytes:
+        """Its first bytes; the stream stands at its beginning again, for whoever reads it whole."""
+        self.stream.seek(0)
+        head = self.stream.read(HEAD)
+        self.stream.seek(0)
+        return head
+
+    @property
+    def is_zip(self) -> bool:
+        return self.head().startswith(ZIP)
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content, with other requests served meanwhile."""
+        self.stream.seek(0)
+        pause = Pacer()
+        while block := self.stream.read(BLOCK):
+            yield block
+            pause()
+
+    def sha256(self) -> str:
+        found = hashlib.sha256()
+        for block in self.blocks():
+            found.update(block)
+        return found.hexdigest()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """All files of a request.
+
+    Args:
+        many: they came as a list: what is no video and no ZIP is an image then.
+    """
+
+    files: Sequence[SentFile]
+    many: bool
+
+    @property
+    def name(self) -> str:
+        """For people: of the first file, and how many more there are."""
+        more = f" +{len(self.files) - 1}" if len(self.files) > 1 else ""
+        return printable_name(self.files[0].name)[: LONGEST_NAME - len(more)] + more
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(file.size for file in self.files)
+
+    def source(self) -> str:
+        """VIDEO or IMAGES.
+
+        Raises:
+            Unprocessable: neither.
+        """
+        head = self.files[0].head()
+        if len(self.files) == 1 and is_video(head):
+            return VIDEO
+        if self.many or head.startswith(ZIP):
+            return IMAGES
+        message = texts.not_usable()
+        raise Unprocessable(message, [{"field": "file", "message": message}])
+
+    def keep(self, target: Path) -> int:
+        """Write the video or the ZIP, or the images as a ZIP, to a file that is on the disk; its bytes."""
+        (first, *others) = self.files
+        head = first.head()
+        if others or not (is_video(head) or head.startswith(ZIP)):
+            self.pack(target)
+        else:
+            with open(target, "xb") as file:
+                file.writelines(first.blocks())
+        off_loop(sync_file, target)
+        return target.stat().st_size
+
+    def pack(self, target: Path) -> None:
+        """A ZIP of the images; they are not compressed: they are already."""
+        names: set[str] = set()
+        with zipfile.ZipFile(target, "x") as archive:
+            for file in self.files:
+                member = zipfile.ZipInfo(free_name(image_name(file.name), names))
+                with archive.open(member, "w", force_zip64=True) as output:
+                    for block in file.blocks():
+                        output.write(block)
+
+
+def image_name(name: str) -> str:
+    """A name that says it is an image, whatever the client called it: what it is, its content says."""
+    name = name.lstrip(".") or "image"
+    return safe_name(name if suffix(name) in suffixes.IMAGES | ARCHIVES else f"{name}.jpg")
+
+
+def free_name(name: str, names: set[str]) -> str:
+    """The name, with a number where another file has it; it is one of the names from then on."""
+    stem, dot, ending = name.rpartition(".")
+    number, free = 1, name
+    while free.casefold() in names:
+        number += 1
+        free = f"{stem}_{number}{dot}{ending}" if dot else f"{name}_{number}"
+    names.add(free.casefold())
+    return free

@@ -1,0 +1,142 @@
+"""Makes a backup of an installation that goes on working."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine
+
+from app.jobs.kinds import Kinds
+from app.services.installation import mark
+from app.services.snapshots.database import is_database, opened, revision_of, save
+from app.services.snapshots.errors import SnapshotError
+from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, Manifest, sha256_of, verify
+from app.services.snapshots.mirror import Mirror, walk
+from app.services.snapshots.moment import Moment
+from app.services.storage.unpack import sync_file
+from app.services.transfer import count_rows
+
+ROUNDS = 20
+PARTIAL = ".partial"
+
+
+class SnapshotMaker:
+    """Makes backups of one installation.
+
+    Args:
+        engine: its database. kinds: of its jobs. data: its data folder. secret_key: None where it is a setting.
+        version: of the platform.
+    """
+
+    def __init__(self, engine: Engine, kinds: Kinds, data: Path, secret_key: Path | None, version: str) -> None:
+        self.engine, self.kinds, self.data, self.secret_key, self.version = engine, kinds, data, secret_key, version
+
+    def make(self, parent: Path, say: Callable[[str], Any] = lambda _text: None) -> Path:
+        """Make a backup in a new folder of `parent`, and read it again; the folder.
+
+        Raises:
+            SnapshotError: why there is none. OSError: it cannot be written. Nothing is left of it then.
+        """
+        if parent.resolve().is_relative_to(self.data.resolve()):
+            raise SnapshotError(
+                f"{parent} is inside the data folder. Choose a folder outside of it, best on another disk."
+            )
+        parent.mkdir(parents=True, exist_ok=True)
+        with alone(parent):
+            self.expect_space(parent)
+            draft = parent / f".{uuid4().hex}{PARTIAL}"
+            try:
+                self.fill(draft, say)
+                say("Reading the backup again…")
+                if damaged := list(verify(draft)):
+                    raise SnapshotError(
+                        f"The backup was not written as it should be: {', '.join(damaged[:5])}. Check the disk."
+                    )
+                folder = parent / f"yolo-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}"
+                os.rename(draft, folder)
+            except BaseException:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+            sync_file(parent)
+        return folder
+
+    def expect_space(self, parent: Path) -> None:
+        """
+        Raises:
+            SnapshotError: the data folder is larger than what is free.
+        """
+        sizes = {(found.st_dev, found.st_ino): found.st_size for _path, found in walk(self.data, lambda _path: True)}
+        needed, free = sum(sizes.values()), shutil.disk_usage(parent).free
+        if needed > free:
+            raise SnapshotError(
+                f"The backup needs about {needed / 1e9:.1f} GB, and {parent} has {free / 1e9:.1f} GB free. "
+                "Free some space or choose another disk."
+            )
+
+    def fill(self, draft: Path, say: Callable[[str], Any]) -> None:
+        """Everything, on the disk. The first round copies all files; each later one only what has changed, so that it
+        is short enough for a moment in which nothing is deleted and no job begins or ends."""
+        (draft / DATA).mkdir(parents=True)
+        copy = Mirror(self.data, draft / DATA, is_database(self.engine, self.data))
+        for number in range(1, ROUNDS + 1):
+            say(f"Copying the database and the files, round {number}…")
+            known, moment = mark.read(self.data), self.save_rows(draft / DATABASE)
+            copy.update(moment.wanted)
+            if not moment.has_passed(self.present()):
+                break
+        else:
+            raise SnapshotError("Jobs began or ended in every round. Try again when fewer jobs are running.")
+        self.describe(draft, copy, known).write(draft)
+        os.sync()
+
+    def save_rows(self, file: Path) -> Moment:
+        save(self.engine, file)
+        with opened(file) as rows:
+            return Moment.of(rows, self.kinds)
+
+    def present(self) -> Moment:
+        with self.engine.connect() as rows:
+            return Moment.of(rows, self.kinds)
+
+    def describe(self, draft: Path, copy: Mirror, known: mark.Mark | None) -> Manifest:
+        if self.secret_key is not None and self.secret_key.is_file():
+            shutil.copyfile(self.secret_key, draft / SECRET_KEY)
+        own = {name: str(sha256_of(draft / name)) for name in (DATABASE, SECRET_KEY) if (draft / name).is_file()}
+        with opened(draft / DATABASE) as rows:
+            tables = count_rows(rows)
+        return Manifest(
+            id=uuid4().hex,
+            created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            version=self.version,
+            revision=revision_of(draft / DATABASE),
+            mark=asdict(known) if known else None,
+            tables=tables,
+            own=own,
+            files=sorted(copy.files.values(), key=lambda item: item.path),
+            links=copy.links,
+            folders=copy.folders,
+        )
+
+
+@contextmanager
+def alone(parent: Path) -> Iterator[None]:
+    """One backup at a time in a folder; what one left that was killed is removed.
+
+    Raises:
+        SnapshotError: another one is being made.
+    """
+    with open(parent / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SnapshotError(f"Another backup is being written to {parent}. Wait until it has ended.") from error
+        for left in parent.glob(f".*{PARTIAL}"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield

@@ -1,0 +1,83 @@
+"""The database of a backup: one SQLite file, whatever database the installation uses."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine
+
+from app.extensions import Base
+from app.services.snapshots.errors import SnapshotError
+from app.services.transfer import compare, copy_tables
+
+
+def save(source: Engine, file: Path) -> None:
+    """Write all rows of one moment to a new file, which nobody else is kept from changing meanwhile.
+
+    Raises:
+        SnapshotError: the copy is not whole.
+    """
+    file.unlink(missing_ok=True)
+    try:
+        save_sqlite(source, file) if source.dialect.name == "sqlite" else save_tables(source, file)
+        with closing(sqlite3.connect(file)) as made:
+            made.execute("PRAGMA journal_mode=DELETE")  # one file, without a log beside it
+            answer = made.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise SnapshotError(f"The database cannot be copied to {file.parent}: {error}.") from error
+    if answer != "ok":
+        raise SnapshotError(f"The copy of the database is damaged, and so may be the database: {answer}.")
+
+
+def save_sqlite(source: Engine, file: Path) -> None:
+    """By SQLite's own backup, in one step: one state, and writers of another process go on."""
+    connection = source.raw_connection()
+    try:
+        with closing(sqlite3.connect(file)) as made:
+            original: Any = connection.driver_connection
+            original.backup(made)
+    finally:
+        connection.close()
+
+
+def save_tables(source: Engine, file: Path) -> None:
+    """By copying PostgreSQL's tables in one transaction, which sees one state of all of them."""
+    with source.connect().execution_options(isolation_level="REPEATABLE READ") as rows, opened(file) as made:
+        Base.metadata.create_all(made)
+        revision = rows.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+        made.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        made.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (revision,))
+        copy_tables(rows, made)
+        compare(rows, made)
+        made.commit()
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[Connection]:
+    """A connection to a file that nobody else uses."""
+    engine = create_engine(f"sqlite:///{file}")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def revision_of(file: Path) -> str:
+    """Of the tables in a saved database."""
+    with closing(sqlite3.connect(file)) as saved:
+        return str(saved.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def is_database(engine: Engine, data: Path) -> Callable[[str], bool]:
+    """Whether a path below the data folder is the database itself, or one of the files beside it: it may lie there."""
+    if engine.dialect.name != "sqlite" or not engine.url.database:
+        return lambda _path: False
+    place, folder = Path(engine.url.database).resolve(), data.resolve()
+    if not place.is_relative_to(folder):
+        return lambda _path: False
+    name = place.relative_to(folder).as_posix()
+    names = {name, *(f"{name}-{end}" for end in ("wal", "shm", "journal", "owner", "wal-aside"))}
+    return lambda path: path in names

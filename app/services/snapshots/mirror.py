@@ -1,0 +1,172 @@
+"""Keeps a copy of a data folder up to date while others write to it."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.services.installation.mark import NAMES
+from app.services.snapshots.manifest import PIECE, File
+
+WORKED_ON = {"tmp"}  # the server empties it at its start
+TRIES = 3  # to copy a file that is written to meanwhile
+
+State = tuple[int, int, int, int]  # device, inode, size, time of change
+
+
+@dataclass
+class Mirror:
+    """One copy of the data folder. Each `update` brings what has changed since.
+
+    Args:
+        source: the data folder. target: the copy, a folder of its own.
+        left_out: whether a path below the data folder is never copied.
+    """
+
+    source: Path
+    target: Path
+    left_out: Callable[[str], bool] = lambda _path: False
+    files: dict[str, File] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    _states: dict[str, State] = field(default_factory=dict)
+    _named: dict[State, str] = field(default_factory=dict)  # files that have several names, by one of them
+
+    def update(self, wanted: Callable[[str], bool]) -> None:
+        """Copy what is new or changed, and remove what is gone or not wanted any more.
+
+        Args:
+            wanted: whether a path below the data folder belongs into the copy.
+
+        Raises:
+            OSError: it cannot be written, or a file cannot be read.
+        """
+        seen: set[str] = set()
+        self.links, self.folders = {}, []
+        for path, found in walk(self.source, lambda path: wanted(path) and not self.left_out(path)):
+            if stat.S_ISLNK(found.st_mode):
+                self.link(path)
+            elif stat.S_ISDIR(found.st_mode):
+                self.folders.append(path)
+            elif self.take(path, found):
+                seen.add(path)
+        for path in self.files.keys() - seen:
+            self.forget(path)
+
+    def link(self, path: str) -> None:
+        try:
+            self.links[path] = os.readlink(self.source / path)
+        except OSError:  # gone, or swapped at this moment: the next look sees it
+            pass
+
+    def take(self, path: str, found: os.stat_result) -> bool:
+        """Have a file in the copy as it is now; False: it is gone."""
+        state = state_of(found)
+        if self._states.get(path) == state:
+            return True
+        first = self._named.get(state) if found.st_nlink > 1 else None
+        if first is not None and self._states.get(first) == state and self.same(first, path):
+            self.files[path] = File(**vars(self.files[first]) | {"path": path})
+        elif not self.copy(path, found):
+            return False
+        self._states[path] = state
+        if found.st_nlink > 1:
+            self._named[state] = path
+        return True
+
+    def same(self, first: str, path: str) -> bool:
+        """Give a file of the copy one more name; whether the disk can do it."""
+        target = self.target / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            os.link(self.target / first, target)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
+            return False
+        return True
+
+    def copy(self, path: str, found: os.stat_result) -> bool:
+        group = f"{found.st_dev}:{found.st_ino}" if found.st_nlink > 1 else None
+        target = self.target / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)  # it may be one of several names
+        try:
+            sha256, size, time_ns = copy_file(self.source / path, target)
+        except FileNotFoundError:
+            return False
+        self.files[path] = File(path, sha256, size, time_ns, group)
+        return True
+
+    def forget(self, path: str) -> None:
+        (self.target / path).unlink(missing_ok=True)
+        del self.files[path]
+        self._states.pop(path, None)
+
+
+def state_of(found: os.stat_result) -> State:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def walk(root: Path, wanted: Callable[[str], bool], below: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """(path, state) of files and symbolic links, and of folders that are empty."""
+    count = 0
+    for entry in entries(root / below):
+        path = f"{below}/{entry.name}" if below else entry.name
+        count += 1
+        if (not below and entry.name in {*WORKED_ON, *NAMES}) or not wanted(path):
+            continue
+        try:
+            found = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        if stat.S_ISDIR(found.st_mode):
+            yield from walk(root, wanted, path)
+        elif stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode):
+            yield path, found
+    if not count and below:
+        yield from empty_folder(root / below, below)
+
+
+def empty_folder(folder: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        yield below, folder.lstat()
+    except FileNotFoundError:
+        pass
+
+
+def entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except (FileNotFoundError, NotADirectoryError):  # it went meanwhile
+        return []
+
+
+def copy_file(source: Path, target: Path) -> tuple[str, int, int]:
+    """Copy what a file holds now; (SHA-256, bytes, time of change in ns). Of one that only grows, a beginning is right;
+    one that is written anew meanwhile is read again."""
+    for _ in range(TRIES):
+        copied, changed = copy_once(source, target)
+        if not changed:
+            break
+    os.utime(target, ns=(copied[2], copied[2]))
+    return copied
+
+
+def copy_once(source: Path, target: Path) -> tuple[tuple[str, int, int], bool]:
+    digest = hashlib.sha256()
+    with open(source, "rb") as file, open(target, "wb") as copied:
+        before = os.fstat(file.fileno())
+        left = before.st_size
+        while left and (piece := file.read(min(PIECE, left))):
+            digest.update(piece)
+            copied.write(piece)
+            left -= len(piece)
+        after = os.fstat(file.fileno())
+    changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+    return (digest.hexdigest(), before.st_size - left, before.st_mtime_ns), changed

@@ -1,0 +1,72 @@
+"""What the rows of one moment say about files: which belong to it, and whether it has passed."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from app.jobs.kinds import Kinds
+from app.jobs.model import Job, JobStatus
+from app.models import Dataset, DatasetRevision, Evaluation, ModelExport, PredictionRun, Test, Training
+
+# Their rows have files. Checkpoints are left out: a training replaces its own at each epoch, so that no round would be
+# quiet, and a row whose file is gone is shown nowhere.
+OWNERS = (Dataset, DatasetRevision, Training, Test, PredictionRun, ModelExport, Evaluation)
+NUMBERED = re.compile(
+    r"(datasets|models|tests|predictions)/([1-9]\d*)(?:/(revisions|attempts)/(\d+))?(?:/|$)", re.ASCII
+)
+OWNER_OF = {"datasets": Dataset, "models": Training, "tests": Test, "predictions": PredictionRun}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Rows that decide about files.
+
+    Args:
+        ids: by table, of rows that have files.
+        jobs: (id, attempt, status) of work that goes on in a later server, with the highest id of a job.
+        revisions: the highest number by dataset. attempts: by training.
+    """
+
+    ids: dict[str, frozenset[int]]
+    jobs: frozenset[tuple[int, int, str]]
+    revisions: dict[int, int]
+    attempts: dict[int, int]
+
+    @classmethod
+    def of(cls, connection: Connection, kinds: Kinds) -> "Moment":
+        ids = {owner.__tablename__: frozenset(connection.scalars(select(owner.id))) for owner in OWNERS}
+        mine, run = DatasetRevision, Training
+        numbers = connection.execute(select(mine.dataset_id, func.max(mine.number)).group_by(mine.dataset_id))
+        attempts = connection.execute(select(run.id, run.attempt))
+        return cls(ids, frozenset(lasting(connection, kinds)), pairs(numbers), pairs(attempts))
+
+    def has_passed(self, later: "Moment") -> bool:
+        """Whether files of this moment may be gone, or be of another one: rows were deleted, or work began or ended.
+        What was added is not `wanted`."""
+        return self.jobs != later.jobs or any(self.ids[name] - later.ids[name] for name in self.ids)
+
+    def wanted(self, path: str) -> bool:
+        """Whether a path below the data folder was there at this moment, as far as its rows say."""
+        match = NUMBERED.match(path)
+        if match is None:
+            return True
+        folder, number, kind, part = match[1], int(match[2]), match[3], int(match[4] or 0)
+        if number not in self.ids[OWNER_OF[folder].__tablename__]:
+            return False
+        if kind == "revisions" and folder == "datasets":
+            return part <= self.revisions.get(number, 0)
+        return not (kind == "attempts" and folder == "models") or part <= self.attempts.get(number, 0)
+
+
+def pairs(rows: Iterable[Any]) -> dict[int, int]:
+    return {row[0]: row[1] for row in rows}
+
+
+def lasting(connection: Connection, kinds: Kinds) -> Iterable[tuple[int, int, str]]:
+    columns = Job.id, Job.kind, Job.params, Job.attempt, Job.status
+    for row in connection.execute(select(*columns)):
+        if row.kind in kinds and kinds[row.kind].outlasts_server(row):
+            yield row.id, row.attempt, JobStatus(row.status).value

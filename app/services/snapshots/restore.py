@@ -1,0 +1,200 @@
+"""Puts a backup into an empty place: files first, the database in one transaction, then the mark that pairs them.
+
+Until the end a server that is started there finds folders without rows, and stays read-only. A restore that was cut
+goes on when it is run again with the same backup.
+"""
+
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from app.services.installation import mark
+from app.services.snapshots.database import is_database, opened
+from app.services.snapshots.errors import SnapshotError
+from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, File, Manifest, sha256_of, verify
+from app.services.snapshots.mirror import copy_file, walk
+from app.services.storage.unpack import put_text
+from app.services.transfer import compare, copy_tables, count_rows
+from app.services.transfer.tables import set_sequences
+
+UNDER_WAY = ".restoring.json"  # in the data folder
+UPGRADED = "database.sqlite3"
+
+
+class Restorer:
+    """Restores into one installation.
+
+    Args:
+        engine: its database, whose tables are there and empty.
+        data: its data folder. secret_key: where its key belongs.
+        upgrade: migrates the SQLite file at a path to the tables of this version.
+    """
+
+    def __init__(self, engine: Engine, data: Path, secret_key: Path, upgrade: Callable[[Path], None]) -> None:
+        self.engine, self.data, self.secret_key, self.upgrade = engine, data, secret_key, upgrade
+
+    def restore(self, folder: Path, say: Callable[[str], Any] = lambda _text: None) -> Manifest:
+        """
+        Raises:
+            SnapshotError: the backup is damaged, or the place is not empty. Nothing was changed.
+            OSError: the place cannot be written: run it again when it can.
+        """
+        manifest = Manifest.read(folder)
+        self.expect_known(manifest)
+        self.expect_empty(manifest)
+        say("Reading the backup…")
+        if damaged := list(verify(folder)):
+            raise SnapshotError(
+                f"The backup {folder} is damaged; nothing was restored. Files that are missing or differ: "
+                + ", ".join(damaged[:20])
+                + (f" and {len(damaged) - 20} more." if len(damaged) > 20 else ".")
+            )
+        put_text(self.data / UNDER_WAY, json.dumps({"id": manifest.id}))
+        say(f"Copying {len(manifest.files)} files…")
+        self.put_files(folder, manifest)
+        say("Copying the database…")
+        self.put_rows(folder, manifest)
+        self.finish(folder, manifest)
+        return manifest
+
+    # Whether it may.
+
+    def expect_known(self, manifest: Manifest) -> None:
+        """
+        Raises:
+            SnapshotError: this version does not have the tables of the backup yet.
+        """
+        with self.engine.connect() as rows:
+            ours = rows.scalar(text("SELECT version_num FROM alembic_version"))
+        if manifest.revision > str(ours):  # they are numbered: 0001, 0002 ...
+            raise SnapshotError(
+                f"The backup was made by a newer version of the platform (tables {manifest.revision}, here {ours}). "
+                "Update this installation first."
+            )
+
+    def expect_empty(self, manifest: Manifest) -> None:
+        """
+        Raises:
+            SnapshotError: there is something that would be mixed with the backup.
+        """
+        if self.under_way() == manifest.id:
+            return
+        with self.engine.connect() as rows:
+            filled = [f"{name} ({count})" for name, count in count_rows(rows).items() if count]
+        if filled:
+            raise SnapshotError(f"The database is not empty: {', '.join(filled)}. Restore into a new installation.")
+        ours = is_database(self.engine, self.data)
+        there = walk(self.data, lambda path: path != UNDER_WAY and not ours(path))
+        files = (path for path, found in there if not stat.S_ISDIR(found.st_mode))
+        if (first := next(files, None)) is not None or any((self.data / name).exists() for name in mark.NAMES):
+            raise SnapshotError(
+                f"The data folder {self.data} is not empty (it has {first or mark.NAMES[0]}). "
+                "Restore into a new installation, or move these files away."
+            )
+
+    def under_way(self) -> str | None:
+        """The backup whose restore was begun here."""
+        try:
+            return str(json.loads((self.data / UNDER_WAY).read_bytes())["id"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    # Files.
+
+    def put_files(self, folder: Path, manifest: Manifest) -> None:
+        named: dict[str, Path] = {}
+        for item in manifest.files:
+            target = self.data / item.path
+            first = named.get(item.group) if item.group else None
+            if first is None or not linked(first, target):
+                put_file(folder / DATA / item.path, target, item)
+            if item.group:
+                named.setdefault(item.group, target)
+        for path in manifest.folders:
+            (self.data / path).mkdir(parents=True, exist_ok=True)
+        for path, leads_to in manifest.links.items():
+            put_link(self.data / path, leads_to)
+        os.sync()
+
+    # Rows.
+
+    def put_rows(self, folder: Path, manifest: Manifest) -> None:
+        """One transaction; done before, it is only compared."""
+        work = self.data / "tmp" / f"restore-{manifest.id}"
+        work.mkdir(parents=True, exist_ok=True)
+        file = work / UPGRADED
+        try:
+            shutil.copyfile(folder / DATABASE, file)
+            self.upgrade(file)
+            with opened(file) as source:
+                source.execute(
+                    text("UPDATE job SET runner = :gone WHERE runner IS NOT NULL"), {"gone": json.dumps(GONE)}
+                )
+                source.commit()
+                self.load(source)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def load(self, source: Any) -> None:
+        with self.engine.connect() as connection, connection.execution_options(write=True).begin():
+            if not any(count_rows(connection).values()):
+                copy_tables(source, connection)
+                set_sequences(connection)
+            compare(source, connection)
+
+    def finish(self, folder: Path, manifest: Manifest) -> None:
+        if SECRET_KEY in manifest.own:
+            self.secret_key.parent.mkdir(parents=True, exist_ok=True)
+            draft = self.secret_key.with_name(f".{self.secret_key.name}.restore")
+            shutil.copyfile(folder / SECRET_KEY, draft)
+            os.replace(draft, self.secret_key)
+        if manifest.mark is not None:
+            mark.write(self.data, mark.parsed(manifest.mark))
+        (self.data / UNDER_WAY).unlink()
+        os.sync()
+
+
+# A process of the installation that was backed up is none of this one, even where its number is used here.
+GONE = {"host": "", "pid": 0, "started": 0.0}
+
+
+def linked(first: Path, target: Path) -> bool:
+    """Give a restored file one more name; whether the disk can do it."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        os.link(first, target)
+    except OSError:
+        return False
+    return True
+
+
+def put_file(source: Path, target: Path, item: File) -> None:
+    """
+    Raises:
+        SnapshotError: the backup changed since it was read. OSError: no space, say.
+    """
+    if target.exists() and sha256_of(target) == item.sha256:  # by a restore that was cut
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(".restore.tmp")
+    try:
+        sha256, _size, _time = copy_file(source, draft)
+        if sha256 != item.sha256:
+            raise SnapshotError(f"The backup is damaged: {item.path}.")
+        os.utime(draft, ns=(item.mtime_ns, item.mtime_ns))
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def put_link(target: Path, leads_to: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    os.symlink(leads_to, target)

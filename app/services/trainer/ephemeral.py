@@ -1,0 +1,149 @@
+"""Progress, figures and log of running trainings: told at once, written down a few times a minute.
+
+Nobody replays them one by one, so they cost no transaction of their own: the next thing that is written about the
+training takes them along. Their numbers go on from the row's. What a killed server had not written is in the attempt's
+event file, and is read from there again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from app.models import Training, TrainingStatus, now
+
+EVERY_S = 15.0  # between two writes that are only for these
+MOST = 500  # messages that are not written yet
+COLUMNS = ("seq", "event_seq", "event_offset", "progress", "eta", "training_seconds")  # that are ahead of the row
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A message that was told and has no row yet; as `TrainingEvent`."""
+
+    training_id: int
+    seq: int
+    event: str
+    payload: dict[str, Any]
+    time: datetime = field(default_factory=now)
+
+
+@dataclass
+class RunState:
+    """A running training ahead of its row, whose names it has; `messages` are those since."""
+
+    id: int
+    created_at: datetime
+    status: str
+    attempt: int
+    seq: int
+    event_seq: int
+    event_offset: int
+    progress: dict[str, Any]
+    eta: float | None
+    training_seconds: float
+    seconds_before: float
+    current_epoch: int
+    total_epochs: int | None
+    epochs: int
+    written_at: float  # by the clock of EphemeralMessages
+    messages: list[Unwritten] = field(default_factory=list)
+    is_open: bool = True  # nobody else has written about the training since
+
+    def is_of(self, row: Training) -> bool:
+        """Whether it goes beyond this row; ids may come again."""
+        return self.seq > row.seq and self.created_at == row.created_at
+
+    def keep(self, event: str, payload: dict[str, Any]) -> None:
+        """Remember a message with the number that the training has now."""
+        self.messages.append(Unwritten(self.id, self.seq, event, payload))
+
+
+ROW = ("id", "created_at", "status", "attempt", *COLUMNS, "seconds_before", "current_epoch", "total_epochs", "epochs")
+
+
+class EphemeralMessages:
+    """What was told and is not written yet, by training.
+
+    Args:
+        clock: seconds that only go up.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._states: dict[int, RunState] = {}
+        self._writes: dict[int, int] = {}  # by training: how many began since it is followed
+        self._lock = threading.Lock()
+
+    # While the supervisor follows a run.
+
+    @contextmanager
+    def advancing(self, training_id: int, attempt: int, events: int) -> Iterator[RunState | None]:
+        """The state of an attempt, for so many events that nobody replays; None: they have to be written down now.
+
+        An exception leaves it as it was.
+        """
+        with self._lock:
+            state = self._states.get(training_id)
+            if state is None or state.attempt != attempt or not self.takes(state, events):
+                yield None
+                return
+            draft = replace(state, messages=list(state.messages))
+            yield draft
+            self._states[training_id] = draft
+
+    def takes(self, state: RunState, events: int) -> bool:
+        full = len(state.messages) + events >= MOST
+        return state.is_open and not full and self.clock() - state.written_at < EVERY_S
+
+    def written(self, row: Training) -> Callable[[], None]:
+        """What follows the commit of a transaction that brought the row up to date: from there on messages can wait.
+
+        Called in the transaction. Where somebody else has begun to write meanwhile, nothing waits until the next one.
+        """
+        state = RunState(**{name: getattr(row, name) for name in ROW}, written_at=self.clock())
+        writes = self._writes.get(row.id, 0)
+
+        def follow() -> None:
+            with self._lock:
+                if self._writes.get(state.id, 0) == writes:
+                    self._states[state.id] = state
+
+        return follow
+
+    def follows(self, training_id: int) -> bool:
+        """Whether messages of its present run went through here."""
+        return training_id in self._states
+
+    def drop(self, training_id: int) -> None:
+        """Its process is gone, and its ending is written down."""
+        with self._lock:
+            self._states.pop(training_id, None)
+            self._writes.pop(training_id, None)
+
+    # Whoever writes about a training.
+
+    def interrupt(self, training_id: int) -> RunState | None:
+        """What the caller's transaction has to write first. It is kept until `written`: the transaction may fail."""
+        with self._lock:
+            self._writes[training_id] = self._writes.get(training_id, 0) + 1
+            state = self._states.get(training_id)
+            if state is not None:
+                state.is_open = False
+            return state
+
+    # Whoever reads.
+
+    def newest(self, row: Training) -> "Training | RunState":
+        """The training as it is now: its row, or what is ahead of it."""
+        state = self._states.get(row.id)
+        ahead = state is not None and state.is_of(row) and state.attempt == row.attempt
+        return state if ahead and state and row.status == TrainingStatus.RUNNING else row
+
+    def messages(self, training_id: int) -> list[Unwritten]:
+        """Ask before the rows are read: what is written in between is then in the rows."""
+        state = self._states.get(training_id)
+        return list(state.messages) if state else []

@@ -1,0 +1,39 @@
+"""Tells the browsers what was committed about trainings."""
+
+from functools import partial
+
+from app import notify
+from app.services.trainer import history
+from app.services.trainer.messages import Message
+from app.services.trainer.store import TrainingStore
+
+
+class TrainingFeed:
+    """Sends messages to the rooms of trainings and to the dashboard.
+
+    Attributes:
+        newest: the highest number of each training that was sent since the start of the server.
+    """
+
+    def __init__(self, store: TrainingStore) -> None:
+        self.store = store
+        self.newest: dict[int, int] = {}
+
+    def send(self, messages: list[Message]) -> None:
+        """To the browsers, after the commit. Costs next to nothing where nobody looks."""
+        for item in messages:
+            if "training_id" not in item.payload:
+                notify.to_dashboard(item.event, item.payload)
+                continue
+            training_id, event, seq = item.payload["training_id"], item.event, item.payload["seq"]
+            self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
+            if event in history.LOCALIZED:
+                make = partial(history.filled, event, item.payload, self.store.models)
+                notify.to_readers(event, training_id, make, dashboard=item.dashboard)
+            else:
+                notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
+
+    def send_status(self, training_id: int) -> None:
+        """Tell the present state, whose number was committed before."""
+        seq = self.store.row(training_id).seq
+        self.send([Message("training_status", {"training_id": training_id, "seq": seq})])

@@ -1,0 +1,191 @@
+"""The shapes that trainings are read in. A training, an epoch and a message are as their schemas take them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypedDict
+
+from app.core.metrics import ClassMetrics
+from app.models import TrainingMetric
+
+Message = dict[str, Any]  # what the room got, with its `seq`
+
+
+class NoteView(TypedDict):
+    """What a training tells its user."""
+
+    code: str
+    message: str
+
+
+class TrainingView(TypedDict):
+    """A training as TrainingOut takes it: columns of its row, and what present.to_dict adds."""
+
+    id: int
+    name: str
+    dataset_id: int
+    dataset_name: str
+    model_version: str
+    epochs: int
+    batch_size: int
+    img_size: int
+    learning_rate: float | None
+    status: str
+    current_epoch: int
+    total_epochs: int | None
+    start_time: datetime | None
+    end_time: datetime | None
+    model_path: str | None
+    config_path: str | None
+    log_path: str | None
+    created_at: datetime
+    updated_at: datetime
+    params: dict[str, Any]
+    device: str | None
+    weights: str | None
+    notes: list[NoteView]
+    error: str | None
+    error_kind: str | None
+    eta: float | None
+    duration: float | None
+    training_seconds: float
+    stop_requested: bool
+    downloadable: bool
+    evaluated: bool
+    best: TrainingMetric | None
+    progress: dict[str, Any]
+    level: str | None
+    seq: int
+    task: str
+    architecture: str | None
+    start: dict[str, Any]
+    cloned_from: int | None
+    revision: int | None
+    dataset_revision: str | None
+    thresholds: dict[str, Any] | None
+    important: bool
+    deleted_at: datetime | None
+    priority: int
+    position: int
+    start_not_before: datetime | None
+    waiting_for: dict[str, Any] | None
+    devices: list[str] | None
+    pause_requested: bool
+    pause_reason: str | None
+    restarts: int
+    halvings: int
+    batch_now: int | None
+    extensions: list[dict[str, Any]]
+    resumable: bool
+    actions: list[str]
+    created_by: int | None
+
+
+class TrainingRow(TrainingView):
+    """The same in a list, with its small curve: [epoch, map50] each."""
+
+    spark: list[list[float]]
+
+
+class TrainingPage(TypedDict):
+    """A page of the list."""
+
+    trainings: list[TrainingRow]
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
+class DatasetChoice(TypedDict):
+    """A dataset that trainings use, and how many."""
+
+    id: int
+    name: str
+    trainings: int
+
+
+class NamedChoice(TypedDict):
+    """A model or a task, and how many trainings have it."""
+
+    name: str
+    trainings: int
+
+
+class FilterChoices(TypedDict):
+    """What the list can be filtered by."""
+
+    datasets: list[DatasetChoice]
+    models: list[NamedChoice]
+    tasks: list[NamedChoice]
+
+
+class QueueView(TypedDict):
+    """The trainings that wait, the next one first."""
+
+    queue: list[TrainingView]
+
+
+class Comparison(TypedDict):
+    """Trainings side by side; see compare.compare."""
+
+    trainings: list[TrainingView]
+    curves: list[dict[str, Any]]
+    defaults: dict[str, Any]
+    differs: list[str]
+    missing: list[int]
+
+
+class EpochView(TypedDict):
+    """An epoch as MetricOut takes it; its figures are those of core/metrics.py, None where one was no number."""
+
+    epoch: int
+    loss: float | None
+    precision: float | None
+    recall: float | None
+    map50: float | None
+    map95: float | None
+    val_loss: float | None
+    learning_rate: float | None
+    timestamp: datetime
+    parts: dict[str, float]
+    seconds: float | None
+    fitness: float | None
+    timing: dict[str, float]
+    classes: list[ClassMetrics]
+
+
+class MetricsView(TypedDict):
+    """Every epoch so far; `version` is the same for the same metrics."""
+
+    version: str
+    epochs: Sequence[TrainingMetric] | list[EpochView]
+
+
+class EventsPage(TypedDict):
+    """Messages by number; see history.page."""
+
+    events: list[Message]
+    seq: int
+    more: bool
+    thinned: bool
+
+
+class LogEnd(TypedDict):
+    """The end of an attempt's log, up to byte `offset`."""
+
+    text: str
+    offset: int
+    attempt: int
+
+
+class Snapshot(TypedDict):
+    """What a page needs to go on from live messages; see TrainingFollowing.snapshot."""
+
+    seq: int
+    training: dict[str, Any]  # as TrainingOut sends it
+    metrics: dict[str, Any] | None
+    notes: list[Message]
+    advice: list[Message]
+    losses: list[Message]
+    figures: list[Message]
+    log: LogEnd

@@ -1,0 +1,228 @@
+"""What each event of a training child writes into the rows of its training."""
+
+import logging
+from dataclasses import asdict
+from datetime import datetime
+from functools import singledispatch
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import settings
+from app.core import metrics
+from app.events import (
+    KEPT_CHECKPOINTS,
+    Cancelled,
+    CheckpointSaved,
+    Completed,
+    Download,
+    Epoch,
+    Event,
+    Failed,
+    Figures,
+    Note,
+    Paused,
+    Progress,
+    Stage,
+    Started,
+)
+from app.extensions import db
+from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.services.trainer import recover
+from app.services.trainer.advance import KEPT, advance, stage
+from app.services.trainer.advice import advise
+from app.services.trainer.ephemeral import RunState
+from app.services.trainer.messages import (
+    Message,
+    message,
+    note_message,
+    progress_message,
+    stamp,
+    status_message,
+    with_more,
+)
+from app.services.trainer.output import without_controls
+from app.services.trainer.paths import redact_paths
+from app.services.trainer.present import duration
+from app.services.trainer.transitions import change
+
+logger = logging.getLogger("yolo.training")
+
+
+@singledispatch
+def record(event: Event, row: Any, time: datetime) -> list[Message]:
+    """Write one event into the training's rows; the messages that follow from it. Others' events change nothing."""
+    return []
+
+
+@record.register
+def _(event: Stage, row: Training, time: datetime) -> list[Message]:
+    stage(row, event.name)
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Download, row: Training | RunState, time: datetime) -> list[Message]:
+    advance(row, stage="weights", name=event.name, received=event.received, total=event.total)
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Note, row: Training, time: datetime) -> list[Message]:
+    data = {key: redacted(row, value) if isinstance(value, str) else value for key, value in event.data.items()}
+    row.notes = [*row.notes, {"code": event.code, "data": data}]
+    return [note_message(row, event.code, data, time), status_message(row)]
+
+
+@record.register
+def _(event: Started, row: Training, time: datetime) -> list[Message]:
+    row.device, row.total_epochs = event.device[:40], event.epochs
+    row.weights = event.weights if event.start_epoch == 1 else row.weights
+    row.current_epoch = event.start_epoch - 1
+    row.dataset_revision = event.dataset_revision or row.dataset_revision
+    # What was recorded beyond the checkpoint comes again.
+    again = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch >= event.start_epoch)
+    db.session.execute(delete(TrainingMetric).where(again))
+    gone = (Checkpoint.training_id == row.id) & (Checkpoint.epoch >= event.start_epoch)
+    if event.start_epoch > 1:  # the best weights stay until there are better ones; a run from the start drops them
+        gone &= ~Checkpoint.is_best
+    db.session.execute(delete(Checkpoint).where(gone))
+    row.learning_rate = float(event.arguments.get("lr0", row.learning_rate))
+    row.config_path = f"models/{row.id}/config.yaml"
+    advance(row, epoch=event.start_epoch, batch=0, batches=event.batches)
+    return [status_message(row)]
+
+
+@record.register
+def _(event: Progress, row: Training | RunState, time: datetime) -> list[Message]:
+    advance(row, **{name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")})
+    row.eta = event.eta
+    return [progress_message(row)]
+
+
+@record.register
+def _(event: Figures, row: Training | RunState, time: datetime) -> list[Message]:
+    return [message("training_system", row, **asdict(event), timestamp=stamp(time))]
+
+
+@record.register
+def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
+    measures = {name: getattr(event, name) for name in metrics.IN_EVENT}
+    row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
+    row.restarts = 0  # it gets on
+    advance(row, **{key: value for key, value in row.progress.items() if key in KEPT})
+    update_message = message(
+        "training_update",
+        row,
+        epoch=event.epoch,
+        metrics=measures,
+        parts=event.parts,
+        status=str(row.status),
+        progress=row.progress,
+        eta=event.eta,
+        seconds=event.seconds,
+        timing=event.timing,
+        fitness=event.fitness,
+        timestamp=stamp(time),
+    )
+    mine = (TrainingMetric.training_id == row.id) & (TrainingMetric.epoch == event.epoch)
+    db.session.execute(delete(TrainingMetric).where(mine))  # a repeated epoch counts once
+    metric = TrainingMetric(training_id=row.id, epoch=event.epoch, timestamp=time, parts=event.parts, **measures)
+    metric.seconds, metric.fitness, metric.timing = event.seconds, event.fitness, event.timing
+    metric.classes, metric.seq = event.classes, row.seq  # kept here alone: a row of each class for each epoch is much
+    db.session.add(metric)
+    return [with_more(update_message, classes=event.classes), *advice(row, event.epoch, time)]
+
+
+def advice(row: Training, epoch: int, time: datetime) -> list[Message]:
+    """What the coach says; a fault of it must not cost the run."""
+    try:
+        return advise(row, epoch, time)
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        logger.exception("training %s: advice on epoch %s", row.id, epoch)
+        return []
+
+
+@record.register
+def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
+    mine = Checkpoint.training_id == row.id
+    if event.is_best:
+        db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
+    else:  # its file was replaced, or went when this one was written
+        gone = (Checkpoint.epoch <= event.epoch - KEPT_CHECKPOINTS) & ~Checkpoint.periodic
+        db.session.execute(
+            delete(Checkpoint).where(mine, ~Checkpoint.is_best, gone | (Checkpoint.epoch >= event.epoch))
+        )
+    db.session.add(
+        Checkpoint(
+            training_id=row.id,
+            epoch=event.epoch,
+            model_path=f"models/{row.id}/{event.path}",
+            metrics=event.metrics,
+            is_best=event.is_best,
+            resumable=event.resumable and not event.is_best,  # best.pt is stripped at the end
+            periodic=event.periodic,
+            size_bytes=event.size,
+            created_at=time,
+        )
+    )
+    return [message("training_checkpoint", row, epoch=event.epoch, is_best=event.is_best)]
+
+
+@record.register
+def _(event: Completed, row: Training, time: datetime) -> list[Message]:
+    progress = {"stage": "completed", "best_epoch": event.best_epoch, "final_metrics": event.metrics}
+    path = recover.below(row, event.model_path)
+    change(row, TrainingStatus.COMPLETED, end_time=time, model_path=path, progress=progress)
+    return [
+        message(
+            "training_completed",
+            row,
+            final_metrics=event.metrics,
+            model_path=f"/models/{row.id}/best.pt",
+            duration=duration(row),
+            training_seconds=row.training_seconds,
+        ),
+        status_message(row),
+    ]
+
+
+@record.register
+def _(event: Cancelled, row: Training, time: datetime) -> list[Message]:
+    return recover.cancelled(row, time, event.model_path)
+
+
+@record.register
+def _(event: Paused, row: Training, time: datetime) -> list[Message]:
+    return recover.paused(row, event, time)
+
+
+@record.register
+def _(event: Failed, row: Training, time: datetime) -> list[Message]:
+    if row.stop_requested:  # it ends all the same, and nobody waits for it any more
+        return recover.cancelled(row, time, recover.weights_left(recover.folder(row)))
+    messages = recover.recover_from(row, event)
+    if messages is not None:
+        return messages
+    kind = recover.failure_kind(row, event)
+    change(
+        row,
+        TrainingStatus.FAILED,
+        end_time=time,
+        model_path=recover.below(row, recover.weights_left(recover.folder(row))),
+        error=redacted(row, event.error),
+        error_kind=kind,
+        traceback=redacted(row, event.traceback),
+    )
+    return [
+        message("training_error", row, error=row.error, traceback=row.traceback, kind=kind),
+        status_message(row),
+    ]
+
+
+def redacted(row: Training, text: str) -> str:
+    """What a child says, without colours and this machine's folders."""
+    return redact_paths(without_controls(text), settings().DATA_ROOT, {row.dataset_id: row.dataset.name})

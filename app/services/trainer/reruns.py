@@ -1,0 +1,172 @@
+"""The same run once more: everything that was resolved when a training started, as a training of its own."""
+
+import logging
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.config import settings
+from app.database import writing
+from app.errors import Conflict
+from app.extensions import db
+from app.jobs.devices import CPU, gpus
+from app.jobs.scheduler import Scheduler
+from app.models import Dataset, Training, TrainingStatus
+from app.services import idempotency
+from app.services.backup.files import hash_of
+from app.services.idempotency import Answer, RequestKey
+from app.services.storage.damaged import set_file_aside
+from app.services.storage.names import read_yaml
+from app.services.trainer.clone import next_name
+from app.services.trainer.create import refuse_missing, usable
+from app.services.trainer.feed import TrainingFeed
+from app.services.trainer.launch import start_of
+from app.services.trainer.store import TrainingStore
+from app.services.trainer.transitions import follow
+
+if TYPE_CHECKING:
+    from app.services.revisions import RevisionHashes
+
+logger = logging.getLogger("yolo.training")
+
+AUTO_MOMENTUM = 0.9  # of the AdamW and MuSGD that ultralytics' `auto` makes; its arguments do not show it
+
+
+class TrainingReruns:
+    """Runs again what ran before.
+
+    Args:
+        store: where it ran.
+        feed: tells the browsers.
+        scheduler: starts the new one.
+        revisions: tells whether a dataset has changed since.
+    """
+
+    def __init__(
+        self, store: TrainingStore, feed: TrainingFeed, scheduler: Scheduler, revisions: "RevisionHashes"
+    ) -> None:
+        self.store, self.feed, self.scheduler, self.revisions = store, feed, scheduler, revisions
+
+    def run_again(self, training_id: int, anyway: bool = False, key: RequestKey | None = None) -> Answer:
+        """Queue a training with the configuration that this one really had, once for each Idempotency-Key.
+
+        Args:
+            anyway: also where its dataset, start weights or device are not what they were.
+
+        Raises:
+            NotFound: no such training. Conflict: the run cannot be the same; the message says why.
+        """
+        return idempotency.run_idempotent(key, lambda: self.queue_again(training_id, anyway, key))
+
+    def queue_again(self, training_id: int, anyway: bool, key: RequestKey | None) -> Answer:
+        row = self.store.row(training_id)
+        used = self.used_config(training_id)
+        values = same_columns(row, used)
+        if not anyway:
+            self.check_unchanged(row, used)
+        name = next_name(values.pop("name"))
+        with writing() as session:
+            refuse_missing(usable(session.get(Dataset, values["dataset_id"])), values["revision"])
+            new = Training(**values, name=name, cloned_from=training_id, status=TrainingStatus.PENDING, seq=1)
+            session.add(new)
+            session.flush()
+            follow(new)
+            answer = {"message": _("Training started"), "training_id": new.id, "status": str(new.status)}
+            idempotency.keep(session, key, answer)
+        logger.info("training %s runs again as %s", training_id, answer["training_id"])
+        self.feed.send_status(answer["training_id"])
+        self.scheduler.wake()
+        return answer
+
+    def used_config(self, training_id: int) -> dict[str, Any]:
+        """config.yaml as the child wrote it at the start; empty where it never started."""
+        path = self.store.folder(training_id) / "config.yaml"
+        found = read_yaml(path)
+        if path.is_file() and not is_config(found):
+            set_file_aside(path, "no configuration")
+        return found if found and is_config(found) else {}
+
+    def check_unchanged(self, row: Training, used: dict[str, Any]) -> None:
+        """Refuse what would be another run.
+
+        Raises:
+            Conflict: it names what has changed.
+        """
+        how = _("Send “anyway” to rerun with what is available now.")
+        recorded = used.get("dataset_revision") or row.dataset_revision
+        weights, path = used.get("start_weights"), self.start_file(row, used)
+        on_gpu = row.device not in {None, CPU}
+        db.session.rollback()  # no transaction may be open while we wait
+        data = self.store.storage.dataset_yaml(row.dataset_id, row.revision)
+        if recorded and self.revisions.current(row.dataset_id, data) != recorded:
+            raise Conflict(_("The dataset has changed since then. The results would not be comparable.") + f" {how}")
+        if weights and (path is None or hash_of(path) != weights["sha256"]):
+            problem = _("The initial weights %(name)s are missing or have changed.", name=weights["name"])
+            raise Conflict(f"{problem} {how}")
+        if on_gpu and not gpus(settings().CUDA_VISIBLE_DEVICES):
+            raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
+
+    def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:
+        """The file that the same run would start from, if it is there."""
+        if row.start.get("kind") == "training":
+            path = Path(start_of(row, settings())["path"])
+        else:
+            path = settings().WEIGHTS_DIR / ((used.get("start_weights") or {}).get("name") or "none")
+        return path if path.is_file() else None
+
+
+def is_config(found: dict[str, Any] | None) -> bool:
+    """Whether it holds what is read of it."""
+    if not found or not isinstance(found.get("arguments"), dict):
+        return False
+    weights = found.get("start_weights")
+    named = weights is None or (isinstance(weights, dict) and {"name", "sha256"} <= weights.keys())
+    return named and isinstance(found.get("versions") or {}, dict)
+
+
+def same_columns(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a training that does the same: what was resolved takes the place of what was left open."""
+    names = (
+        "name",
+        "dataset_id",
+        "revision",
+        "dataset_revision",
+        "model_version",
+        "architecture",
+        "task",
+        "epochs",
+        "img_size",
+        "learning_rate",
+    )
+    values = {name: getattr(row, name) for name in names}
+    batch = row.batch_now or row.batch_size
+    values |= {"batch_size": batch, "total_epochs": row.epochs, "start": same_start(row, used)}
+    return values | {"params": same_params(row, used)}
+
+
+def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """Seed, loading processes and device as they were, and the optimizer that `auto` became.
+
+    `auto` stays where the same version of ultralytics chooses again: its AdamW differs in details from a named one.
+    """
+    arguments = used.get("arguments") or {}
+    params = dict(row.params)
+    params |= {name: arguments[name] for name in ("seed", "workers") if arguments.get(name) is not None}
+    if row.device == CPU:
+        params["device"] = CPU
+    same_version = (used.get("versions") or {}).get("ultralytics") == version("ultralytics")
+    if params.get("optimizer", "auto") == "auto" and used.get("optimizer") and not same_version:
+        params |= {"optimizer": used["optimizer"], "momentum": params.get("momentum", AUTO_MOMENTUM)}
+    return params
+
+
+def same_start(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+    """From the same kind of weights: what `auto` found then, not what it would find now; from uploaded ones, where it
+    is these."""
+    if row.is_uploaded:
+        return {"kind": "training", "training_id": row.id, "checkpoint": "best"}
+    if row.start.get("kind", "auto") != "auto" or not used:
+        return row.start or {"kind": "auto"}
+    return {"kind": "official" if row.weights == "official" else "scratch"}

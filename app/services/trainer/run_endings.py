@@ -1,0 +1,93 @@
+"""What follows the end of a run: whoever wants to know hears of it, and what was begun for it ends once it goes on."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select
+
+from app.extensions import db
+from app.jobs.model import CANCEL, Job, JobStatus
+from app.jobs.transitions import change
+from app.models import Training, now
+from app.services.trainer.transitions import KIND as TRAINING
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+
+logger = logging.getLogger("yolo.training")
+
+AUTOMATIC = "automatic"  # in the params of a job that nobody asked for: it ends once its run goes on
+
+
+class EndedRuns:
+    """Tells of runs that have ended: completed, failed or stopped, each time that they do.
+
+    Args:
+        jobs: has what follows from it.
+    """
+
+    def __init__(self, jobs: "JobService") -> None:
+        self.jobs = jobs
+        self.listeners: list[Callable[[Training], None]] = []
+
+    def tell(self, row: Training) -> None:
+        """One that is over, committed; whoever fails to hear it keeps nobody else from it."""
+        training_id = row.id
+        for listener in self.listeners:
+            try:
+                listener(row)
+            except Exception:
+                db.session.rollback()
+                logger.exception("training %s: behind its end", training_id)
+
+    def announce_ended(self, training_id: int, since: datetime) -> None:
+        """Jobs that `end_automatic` or `end_work` has ended, or asked to end, since then; after its commit."""
+        lately = or_(Job.ended_at >= since, Job.stop_requested_at >= since)
+        of_run = (Job.subject_type == "training") & (Job.subject_id == training_id)
+        mine = of_run & (Job.kind != TRAINING) & lately
+        for job in db.session.scalars(select(Job).where(mine)).all():
+            self.jobs.announce(job)
+
+
+def needs_evaluation(folder: Path) -> bool:
+    """Whether a run's folder has best weights that are newer than their evaluation there."""
+    best, done = folder / "run" / "weights" / "best.pt", folder / "evaluation" / "evaluation.json"
+    return best.is_file() and (not done.is_file() or done.stat().st_mtime < best.stat().st_mtime)
+
+
+def make_asked_for(job: Job, kind: str, priority: int) -> None:
+    """Somebody asks for what an automatic job makes: it is theirs now, and leaves its device to nobody any more. In the
+    caller's write transaction."""
+    job.kind, job.priority = kind, max(job.priority, priority)
+    job.params = {name: value for name, value in job.params.items() if name != AUTOMATIC}
+
+
+def end_automatic(training_id: int) -> None:
+    """The run goes on: nobody wants what followed its end now. In the caller's write transaction."""
+    for job in unfinished(training_id):
+        if job.params.get(AUTOMATIC):
+            end(job)
+
+
+def end_work(training_id: int) -> None:
+    """The run is deleted: nobody wants what is made of it, whatever it is. In the caller's write transaction."""
+    for job in unfinished(training_id):
+        end(job)
+
+
+def unfinished(training_id: int) -> Iterator[Job]:
+    """The jobs of a run, without that which trains."""
+    open_ones = Job.status.in_((JobStatus.PENDING, JobStatus.RUNNING)) & (Job.kind != TRAINING)
+    mine = (Job.subject_type == "training") & (Job.subject_id == training_id) & open_ones
+    yield from db.session.scalars(select(Job).where(mine)).all()
+
+
+def end(job: Job) -> None:
+    """In the caller's write transaction."""
+    if job.status == JobStatus.PENDING:
+        change(job, JobStatus.CANCELLED)
+    else:
+        job.stop_mode, job.stop_requested_at = CANCEL, now()

@@ -1,0 +1,105 @@
+"""Trainings as rows and as folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.errors import Conflict, NotFound
+from app.extensions import db
+from app.models import Dataset, Training
+from app.services import about
+from app.services.datasets.store import find_revision
+
+if TYPE_CHECKING:
+    from app.services.storage import StorageService
+
+
+class TrainingStore:
+    """Finds the row and the folder of a training.
+
+    Args:
+        storage: where trainings have their folders.
+    """
+
+    def __init__(self, storage: "StorageService") -> None:
+        self.storage = storage
+
+    @property
+    def models(self) -> Path:
+        """The folder of all trainings."""
+        return self.storage.models
+
+    def folder(self, training_id: int) -> Path:
+        return self.storage.get_training_dir(training_id)
+
+    def existing_folder(self, training_id: int) -> Path:
+        """The same of a training that there is.
+
+        Raises:
+            NotFound: no such training.
+        """
+        self.row(training_id)
+        return self.folder(training_id)
+
+    def attempt_dir(self, training_id: int, attempt: int) -> Path:
+        """Where the child of an attempt has its files; see app/worker/channel.py."""
+        return self.folder(training_id) / "attempts" / str(attempt)
+
+    def row(self, training_id: int) -> Training:
+        """
+        Raises:
+            NotFound: no such training.
+        """
+        row = db.session.get(Training, training_id)
+        if row is None:
+            raise training_not_found(training_id)
+        return row
+
+    def locked(self, session: Any, training_id: int) -> Training:
+        """The row, to be changed in this transaction.
+
+        Raises:
+            NotFound: no such training. Conflict: it is in the trash.
+        """
+        return not_deleted(self.locked_even_deleted(session, training_id))
+
+    def locked_even_deleted(self, session: Any, training_id: int) -> Training:
+        """The same, wherever it is.
+
+        Raises:
+            NotFound: no such training.
+        """
+        row: Training | None = session.get(Training, training_id, with_for_update=True)
+        if row is None:
+            raise training_not_found(training_id)
+        return row
+
+    def describe(self, row: Training) -> None:
+        """Have the training's folder say what its row says, for a day without the database."""
+        folder = self.folder(row.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        about.write(folder, "training", row)
+
+
+def training_not_found(training_id: int) -> NotFound:
+    return NotFound(_("Run %(id)s doesn't exist.", id=training_id))
+
+
+def not_deleted(row: Training) -> Training:
+    """
+    Raises:
+        Conflict: the training is in the trash.
+    """
+    if row.deleted_at is not None:
+        raise Conflict(_("This run is in the trash. Restore it first."), members={"current": str(row.status)})
+    return row
+
+
+def own_classes(row: Training) -> Sequence[str]:
+    """The classes of its model, in the order of their numbers: those of its data, or of uploaded weights."""
+    if row.is_uploaded:
+        return row.start["classes"]
+    revision = find_revision(db.session, row.dataset_id, row.revision) if row.revision else None
+    return revision.classes if revision is not None else db.session.get_one(Dataset, row.dataset_id).classes

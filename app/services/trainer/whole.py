@@ -1,0 +1,73 @@
+"""Weights that came back damaged: they are never handed out as if they were whole."""
+
+import zipfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from flask_babel import gettext as _
+
+from app.errors import Conflict
+from app.services.trainer.checkpoints import checkpoints_by_name
+from app.threads import off_loop
+
+OFFERED = 3  # other checkpoints that an answer names
+
+
+def is_whole(path: Path) -> bool:
+    """Whether every byte of the file is as it was written, by the archive's checksums; looked at once."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return False
+    return off_loop(has_right_sums, str(path), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=512)
+def has_right_sums(path: str, _changed_ns: int, _size: int) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist()) and archive.testzip() is None
+    except Exception:  # whatever a damaged archive leads to
+        return False
+
+
+def require_whole(folder: Path, path: Path) -> Path:
+    """The file, where it is whole.
+
+    Args:
+        folder: of the training.
+
+    Raises:
+        Conflict: it is damaged; the answer names it, and checkpoints that are not (`whole`: their names in addresses).
+    """
+    if is_whole(path):
+        return path
+    others = list(whole_others(folder, path))
+    raise Conflict(damaged(path.name, others), members={"file": path.name, "whole": others})
+
+
+def whole_others(folder: Path, path: Path) -> Iterator[str]:
+    """`best`, `last` or the number of an epoch, for the first few whole ones."""
+    known = [(name, folder / "run" / "weights" / f"{name}.pt") for name in ("best", "last")]
+    known += [(str(kept.epoch), folder / kept.path) for kept in checkpoints_by_name(folder)]
+    left = OFFERED
+    for name, other in known:
+        if left and other != path and is_whole(other):
+            left -= 1
+            yield name
+
+
+def damaged(name: str, others: list[str]) -> str:
+    if others:
+        return _(
+            "The file %(file)s of this run is damaged. Whole checkpoints of this run: %(others)s. Use one of them, or "
+            "try again if the run is in progress.",
+            file=name,
+            others=", ".join(others),
+        )
+    return _(
+        "The file %(file)s of this run is damaged, and the run has no whole checkpoint. Restore the file from a "
+        "backup or rerun the training.",
+        file=name,
+    )

@@ -1,0 +1,57 @@
+"""Changes trainings in one transaction each, and tells what follows from it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from app.database import once_more, writing
+from app.models import now
+from app.services import idempotency
+from app.services.idempotency import Answer, RequestKey
+from app.services.trainer.feed import TrainingFeed
+from app.services.trainer.messages import Message
+from app.services.trainer.transitions import KIND
+
+if TYPE_CHECKING:
+    from app.jobs import JobService
+    from app.services.trainer.run_endings import EndedRuns
+
+Work = Callable[[Any], tuple[Answer, list[Message]]]  # from the session of the transaction
+
+
+class TrainingWriter:
+    """Does what a request asks of a training: once for its key, committed before anybody hears of it.
+
+    Args:
+        feed: tells the browsers.
+        jobs: has the jobs of trainings, whose queue looks again.
+        ended: has what followed the end of trainings, which a change may end.
+    """
+
+    def __init__(self, feed: TrainingFeed, jobs: "JobService", ended: "EndedRuns") -> None:
+        self.feed, self.jobs, self.ended = feed, jobs, ended
+
+    def write(self, key: RequestKey | None, work: Work) -> Answer:
+        """Do the work in one write transaction, then tell the browsers and wake the queue.
+
+        Args:
+            key: the request's Idempotency-Key; where it was used before, its answer is given and nothing is done.
+        """
+        return idempotency.run_idempotent(key, lambda: self._write(key, work))
+
+    def _write(self, key: RequestKey | None, work: Work) -> Answer:
+        def commit() -> tuple[Answer, list[Message]]:
+            with writing() as session:
+                mark = idempotency.reserve(session, key)
+                answer, messages = work(session)
+                if mark is not None:
+                    mark.answer = answer
+            return answer, messages
+
+        since = now()
+        answer, messages = once_more(commit)  # the queue locks jobs before trainings, we the other way round
+        self.feed.send(messages)
+        if "training_id" in answer:
+            self.jobs.announce_newest(KIND, answer["training_id"])
+            self.ended.announce_ended(answer["training_id"], since)
+        self.jobs.scheduler.wake()
+        return answer

@@ -1,0 +1,5 @@
+"""Why tables cannot be copied."""
+
+
+class TransferError(Exception):
+    """The copy was refused or given up, and nothing of it stays; the message says why, and what to do."""

@@ -1,0 +1,128 @@
+"""Every table of the product: read, written and compared as the database has it, whatever the models make of it."""
+
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, MetaData, Row, String, Table, collate, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeDecorator
+
+from app.extensions import db
+from app.services.transfer.errors import TransferError
+
+BATCH = 1000  # rows
+
+
+def plain_tables() -> list[Table]:
+    """Each table behind those that it refers to, with column types that leave values as they are (JSON is text)."""
+    metadata = MetaData()
+    return [plain_table(table, metadata) for table in db.metadata.sorted_tables]
+
+
+def plain_table(table: Table, metadata: MetaData) -> Table:
+    columns = [Column(item.name, plain_type(item.type), primary_key=item.primary_key) for item in table.columns]
+    return Table(table.name, metadata, *columns)
+
+
+def plain_type(kind: Any) -> Any:
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
+
+
+def count_rows(connection: Connection) -> dict[str, int]:
+    """Rows by table."""
+    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in plain_tables()}
+
+
+def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
+    """Copy every row into tables that are empty; rows by table. Whoever calls it commits.
+
+    Raises:
+        TransferError: the target does not take a row; the message names it.
+    """
+    return {table.name: copy_table(table, source, target) for table in plain_tables()}
+
+
+def copy_table(table: Table, source: Connection, target: Connection) -> int:
+    count, rows = 0, read(table, source)
+    while batch := [dict(row._mapping) for row in islice(rows, BATCH)]:
+        put(table, target, batch)
+        count += len(batch)
+    return count
+
+
+def read(table: Table, connection: Connection) -> Iterator[Row[Any]]:
+    """All rows, in the order of their keys, which is the same in every database.
+
+    Raises:
+        TransferError: a value is not of its column's type.
+    """
+    query = select(table).order_by(*(ordered(column, connection) for column in table.primary_key))
+    try:
+        yield from connection.execute(query.execution_options(yield_per=BATCH))
+    except (ValueError, TypeError) as error:
+        raise TransferError(f"Table {table.name} has a value that cannot be read: {error}.") from error
+
+
+def ordered(column: Any, connection: Connection) -> Any:
+    """SQLite sorts text by its bytes; PostgreSQL by a language, unless it is told."""
+    is_text = isinstance(column.type, String) and connection.dialect.name == "postgresql"
+    return collate(column, "C") if is_text else column
+
+
+def put(table: Table, target: Connection, batch: list[dict[str, Any]]) -> None:
+    try:
+        with target.begin_nested():
+            target.execute(insert(table), batch)
+    except DBAPIError as error:
+        raise refused(table, target, batch) or error from error
+
+
+def refused(table: Table, target: Connection, batch: list[dict[str, Any]]) -> TransferError | None:
+    """Which row of a batch is not taken, and why."""
+    for row in batch:
+        try:
+            with target.begin_nested():
+                target.execute(insert(table), row)
+        except DBAPIError as error:
+            reason = str(error.orig).splitlines()[0]
+            return TransferError(f"Table {table.name}: the row {key_of(table, row)} is not accepted: {reason}.")
+    return None
+
+
+def key_of(table: Table, row: Any) -> str:
+    return ", ".join(f"{column.name}={row[column.name]!r}" for column in table.primary_key)
+
+
+def compare(source: Connection, target: Connection) -> dict[str, int]:
+    """Count and compare every row of every table; rows by table.
+
+    Raises:
+        TransferError: a row is missing, is too many or differs; the message names it.
+    """
+    return {table.name: compare_table(table, source, target) for table in plain_tables()}
+
+
+def compare_table(table: Table, source: Connection, target: Connection) -> int:
+    count = 0
+    for wanted, found in zip_longest(read(table, source), read(table, target)):
+        if wanted is None or found is None or tuple(wanted) != tuple(found):
+            row = found if wanted is None else wanted
+            raise TransferError(f"Table {table.name}: the row {key_of(table, row._mapping)} differs in the copy.")
+        count += 1
+    return count
+
+
+def set_sequences(target: Connection) -> None:
+    """PostgreSQL's counters go on behind the highest id of each table. (SQLite looks at the table itself.)"""
+    if target.dialect.name != "postgresql":
+        return
+    for table in plain_tables():
+        keys = list(table.primary_key)
+        if len(keys) == 1 and isinstance(keys[0].type, Integer):
+            highest = target.scalar(select(func.max(keys[0])))
+            values = {"table": table.name, "column": keys[0].name, "value": highest or 1, "used": highest is not None}
+            target.execute(
+                text("SELECT setval(pg_get_serial_sequence(:table, :column), :value, :used)"),
+                values,
+            )

@@ -1,0 +1,285 @@
+"""Weights that were trained elsewhere: a run that is completed already, to test, evaluate, export or start from."""
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from flask_babel import gettext as _
+
+from app.config import settings
+from app.core.names import printable_name
+from app.core.programs import WeightsSpec
+from app.core.weights import memory_to_load
+from app.database import writing
+from app.errors import BadUpload, TooManyRequests, Unavailable, Unprocessable
+from app.events import Finished, Refused
+from app.extensions import db
+from app.jobs.short import run_program
+from app.models import Checkpoint, Dataset, Training, TrainingStatus, now
+from app.models.training import UPLOADED
+from app.services import about
+from app.services.idempotency import Answer, RequestKey, keep, run_idempotent
+from app.services.installation import ids
+from app.services.storage.unpack import Pacer, remove_tree, sync_file
+from app.services.trainer.architectures import FITTING, Architecture, architectures, find
+from app.services.trainer.create import revision_of, usable
+from app.services.trainer.messages import Message, status_message
+from app.texts import task_names
+from app.threads import off_loop
+
+if TYPE_CHECKING:
+    from app.services.trainer.feed import TrainingFeed
+    from app.services.trainer.store import TrainingStore
+
+logger = logging.getLogger("yolo.models")
+
+WEIGHTS = "run/weights/best.pt"  # below the folder of a run
+LONGEST_S = 180.0
+MOST_EXPANDED = 4 * 1024**3  # bytes; the largest model of ultralytics has a tenth
+MOST_AT_ONCE = 2  # files that are checked: each has a child that loads torch
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What came with the file. `filename`: without folders; `name`: of the run, "" where nobody says it."""
+
+    filename: str
+    dataset_id: int
+    name: str = ""
+
+
+class UploadedModels:
+    """Checks and keeps them.
+
+    Args:
+        store: where runs have their folders. feed: tells the browsers.
+    """
+
+    def __init__(self, store: "TrainingStore", feed: "TrainingFeed") -> None:
+        self.store, self.storage, self.feed = store, store.storage, feed
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+
+    def add(
+        self, file: IO[bytes], filename: str, dataset_id: int, name: str = "", key: RequestKey | None = None
+    ) -> Answer:
+        """A completed run with these weights, as ModelCreated takes it; once for each key.
+
+        Args:
+            dataset_id: on whose images it is verified and evaluated, unless another one is asked for.
+
+        Raises:
+            BadUpload: the file's name. Unprocessable: the file, or a dataset that does not fit. Conflict: the dataset
+            is not ready.
+        """
+        if not filename.lower().endswith(".pt"):
+            message = _("The file name must end in .pt.")
+            raise BadUpload(_("Only .pt files of ultralytics are accepted."), [{"field": "file", "message": message}])
+        upload = Upload(Path(filename).name[-255:], dataset_id, name)
+        return run_idempotent(key, lambda: self.add_once(file, upload, key))
+
+    def add_once(self, file: IO[bytes], upload: Upload, key: RequestKey | None) -> Answer:
+        architectures()  # read the first time, which lets others be served
+        usable(db.session.get(Dataset, upload.dataset_id))
+        db.session.rollback()  # no transaction may be open while we wait for the child
+        self.storage.check_space(0, settings().MIN_FREE_DISK)
+        staging = self.storage.new_tmp()
+        weights = staging / WEIGHTS
+        weights.parent.mkdir(parents=True)
+        try:
+            file.seek(0)
+            with open(weights, "xb") as output:
+                copy(file, output)
+            off_loop(sync_file, weights)
+            return self.keep(staging, self.checked(weights), upload, key)
+        finally:
+            remove_tree(staging)
+
+    def checked(self, weights: Path) -> dict[str, Any]:
+        """What a child says of the file.
+
+        Raises:
+            Unprocessable: it cannot be used. Unavailable: it could not be checked. TooManyRequests: others are checked.
+        """
+        if not self._places.acquire(blocking=False):
+            raise TooManyRequests(_("Other model files are being checked. Send this one again in a moment."))
+        needed = memory_to_load(weights.stat().st_size)
+        values = WeightsSpec(str(weights), MOST_EXPANDED, needed, settings().MAX_CLASSES).values()
+        try:
+            with self.storage.temporary() as place:
+                ending = run_program("check_weights", place, values, LONGEST_S, limited=True)
+        finally:
+            self._places.release()
+        if isinstance(ending, Finished):
+            return ending.result
+        if isinstance(ending, Refused):
+            raise refuse("file", reason(ending.code, ending.data))
+        logger.warning("uploaded weights were not checked: %s", ending)
+        if getattr(ending, "kind", "") == "out_of_memory":
+            raise refuse("file", reason("too_large", {}))
+        if getattr(ending, "kind", "") in {"killed", "crashed", "timeout", "code"}:
+            raise refuse("file", _("The file can't be read as a model: checking it failed. See the server log."))
+        raise Unavailable(_("The file can't be checked now. Try again."))
+
+    def keep(self, staging: Path, found: Mapping[str, Any], upload: Upload, key: RequestKey | None) -> Answer:
+        """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
+        gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
+        """
+        described = self.reserve(found, upload)
+        target = self.put(staging, described)
+        try:
+            answer, messages = self.record(described, found, upload, key)
+        except BaseException:
+            os.replace(target, staging)
+            raise
+        self.tell(answer["training_id"], messages)
+        return answer
+
+    def reserve(self, found: Mapping[str, Any], upload: Upload) -> Training:
+        """The run as its folder describes it, with a number of its own; not in the database yet.
+
+        Raises:
+            Unprocessable, Conflict: the dataset does not fit.
+        """
+        with writing() as session:
+            row = draft(session, found, upload)
+            row.id, row.created_at = ids.reserve(session, "training"), now()
+        return row
+
+    def put(self, staging: Path, described: Training) -> Path:
+        """The folder in its place and on the disk; nobody who writes waits for that."""
+        about.write(staging, "training", described)
+        for folder in ("run/weights", "run", "."):
+            off_loop(sync_file, staging / folder)
+        target = self.store.folder(described.id)
+        if target.exists():  # no row had this id, so nobody knows this folder
+            self.storage.set_aside(target)
+        os.replace(staging, target)
+        off_loop(sync_file, target.parent)
+        return target
+
+    def record(
+        self, described: Training, found: Mapping[str, Any], upload: Upload, key: RequestKey | None
+    ) -> tuple[Answer, list[Message]]:
+        """The row, its checkpoint and the key, all or none; the answer, and what the browsers are told."""
+        size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
+        answer: Answer = {"message": _("Model added"), "training_id": described.id}
+        answer |= {"status": str(TrainingStatus.COMPLETED)}
+        answer |= {name: found[name] for name in ("task", "architecture", "classes", "parameters")}
+        with writing() as session:
+            keep(session, key, answer)
+            row = draft(session, found, upload)
+            row.id, row.created_at = described.id, described.created_at
+            row.model_path = f"models/{row.id}/{WEIGHTS}"
+            session.add(row)
+            session.flush()
+            kept = {"epoch": row.current_epoch, "model_path": row.model_path, "size_bytes": size}
+            session.add(Checkpoint(training_id=row.id, is_best=True, **kept))
+            return answer, [status_message(row)]
+
+    def tell(self, training_id: int, messages: list[Message]) -> None:
+        """Behind the commit."""
+        row = self.store.row(training_id)
+        self.store.describe(row)
+        self.feed.send(messages)
+        logger.info("training %d: uploaded weights (%s)", training_id, row.architecture or f"yolov8{row.model_version}")
+
+
+def draft(session: Any, found: Mapping[str, Any], upload: Upload) -> Training:
+    """The run, without a number.
+
+    Raises:
+        Unprocessable, Conflict: the dataset does not fit.
+    """
+    dataset = usable(session.get(Dataset, upload.dataset_id, with_for_update=True))
+    model = fitting(found, dataset)
+    values = {"name": upload.name or default_name(upload.filename, model), "dataset_id": dataset.id}
+    return Training(**values, **revision_of(session, dataset), **columns(found, model, upload.filename))
+
+
+def default_name(filename: str, model: Architecture) -> str:
+    """What the run is called where nobody says it."""
+    return printable_name(Path(filename).stem).strip()[:100] or model.name
+
+
+def columns(found: Mapping[str, Any], model: Architecture, filename: str) -> dict[str, Any]:
+    """Of the row; the epochs are those that its checkpoint says that it was trained for."""
+    plain = model.name == f"yolov8{model.size}" and model.task == "detect"
+    epochs, time = found["epochs"] or 1, now()
+    start = {"kind": UPLOADED, "file": filename, "sha256": found["sha256"], "classes": found["classes"]}
+    values = {"start": start, "status": TrainingStatus.COMPLETED, "start_time": time, "end_time": time}
+    values |= {"epochs": epochs, "total_epochs": epochs, "current_epoch": epochs}
+    values |= {"task": model.task, "model_version": model.size[:10], "architecture": None if plain else model.name}
+    values |= {"batch_size": found["batch"] or 16, "img_size": found["img_size"] or 640, "params": {}}
+    return values | {"notes": [{"code": UPLOADED, "data": {"file": filename}}]}
+
+
+def fitting(found: Mapping[str, Any], dataset: Dataset) -> Architecture:
+    """The model's architecture.
+
+    Raises:
+        Unprocessable: it is none that is known here, or the dataset is for another task.
+    """
+    model = find(found["architecture"])
+    if model is None or model.task != found["task"]:
+        raise refuse("file", reason("architecture", {"name": found["architecture"]}))
+    if dataset.task not in FITTING[model.task]:
+        problem = _(
+            "The model's task is “%(task)s”, but the dataset's task is “%(dataset_task)s”. Choose another dataset.",
+            task=task_names(model.task),
+            dataset_task=task_names(dataset.task),
+        )
+        raise refuse("dataset_id", problem)
+    return model
+
+
+def reason(code: str, data: Mapping[str, Any]) -> str:
+    """Why a file cannot be used, in the language of the request."""
+    match code:
+        case "foreign":
+            names = ", ".join(map(printable_name, data["names"]))
+            return _(
+                "The file refers to code that no model needs (%(names)s), so it was not loaded. Save the model again "
+                "with ultralytics.",
+                names=names,
+            )
+        case "architecture":
+            return _(
+                "The model's architecture (%(name)s) isn't one of this server's. Upload a model that ultralytics "
+                "trained from one of its own.",
+                name=printable_name(data["name"]) or "?",
+            )
+        case "no_model":
+            return _("The file holds no YOLO or RT-DETR model of ultralytics. Upload the best.pt of a training.")
+        case "damaged":
+            return _("The file is damaged or cut short. Upload it again.")
+        case "too_large":
+            return _("The file is too large once expanded.")
+        case "classes":
+            return _(
+                "The model's class names can't be used: there must be one printable name of at most 200 characters for "
+                "each class, numbered from 0. Save the model again with ultralytics."
+            )
+        case "img_size":
+            return _(
+                "The model's image size (%(size)s) can't be used: it must be a whole number from 32 to 4096. Train or "
+                "save the model with one imgsz.",
+                size=printable_name(data["size"]),
+            )
+        case "classes_too_many":
+            return _("The model has more classes than the limit of %(limit)s (MAX_CLASSES).", limit=data["limit"])
+    return _("The file isn't a PyTorch model (.pt). Upload the best.pt of a training.")
+
+
+def refuse(field: str, problem: str) -> Unprocessable:
+    return Unprocessable(problem, [{"field": field, "message": problem}])
+
+
+def copy(file: IO[bytes], output: IO[bytes]) -> None:
+    pause = Pacer()
+    while piece := file.read(1024 * 1024):
+        output.write(piece)
+        pause()

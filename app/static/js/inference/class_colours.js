@@ -1,0 +1,36 @@
+/* The colour of each class by its name: that of its number where the model is known, else the next of the palette; or
+   the one that the reader chose, which this browser keeps. */
+import { classColour } from "../ui/palette.js";
+
+const KEY = "test-colours";
+const given = new Map();
+const chosen = read();
+
+function read() {
+  try {
+    return new Map(Object.entries(JSON.parse(localStorage.getItem(KEY)) || {}));
+  } catch {
+    return new Map();
+  }
+}
+
+export function colour(name) {
+  if (!given.has(name)) given.set(name, classColour(given.size));
+  return chosen.get(name) || given.get(name);
+}
+
+/** The classes of a model in the order of their numbers: they get the colours that they have on the other pages. */
+export function introduce(names) {
+  names.forEach((name, index) => {
+    if (!given.has(name)) given.set(name, classColour(index));
+  });
+}
+
+export function choose(name, value) {
+  chosen.set(name, value);
+  try {
+    localStorage.setItem(KEY, JSON.stringify(Object.fromEntries(chosen)));
+  } catch {
+    /* private mode: for this page alone */
+  }
+}

@@ -1,0 +1,61 @@
+/* What was found, as files. */
+import { toast } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { save, saveCsv, saveJson } from "./export.js";
+
+/** Downloads of what the page shows: of its pictures, the video or the camera. */
+export class Downloads {
+  /**
+   * @param {{ pictures: any, bench: any, video: any, camera: any, picker: any }} shown  parts of the page
+   * @param {() => string} mode  which of them is looked at
+   * @param {() => boolean} comparing  whether two models look at the pictures
+   */
+  constructor(shown, mode, comparing) {
+    this.pictures = shown.pictures;
+    this.bench = shown.bench;
+    this.video = shown.video;
+    this.camera = shown.camera;
+    this.picker = shown.picker;
+    this.mode = mode;
+    this.comparing = comparing;
+  }
+
+  /** Everything that was found. */
+  rows() {
+    const model = this.picker.name;
+    if (this.mode() === "video")
+      return [...this.video.samples]
+        .sort(([a], [b]) => a - b)
+        .map(([, sample]) => ({ file: this.video.file?.name, time: sample.at, model, answer: sample }));
+    if (this.mode() === "camera") return this.camera.last ? [{ file: "camera", model, answer: this.camera.last }] : [];
+    return this.pictures.items.filter(({ state }) => state === "done").flatMap((item) => this.ofPicture(item));
+  }
+
+  ofPicture(item) {
+    return Object.entries(item.answers).map(([side, answer]) => ({
+      file: item.name,
+      side: this.comparing() ? side.toUpperCase() : "",
+      model: answer.model,
+      answer,
+    }));
+  }
+
+  /** @param {"json" | "csv"} kind */
+  table(kind) {
+    const rows = this.rows();
+    if (rows.length) ({ json: saveJson, csv: saveCsv })[kind](rows, `test-${this.mode()}`);
+    else toast(t("Nothing to download yet."));
+  }
+
+  /** The picture that is looked at, with what was found drawn into it. */
+  async picture() {
+    const mode = this.mode();
+    const viewer = { pictures: this.bench.viewers.a, video: this.video.viewer, camera: this.camera.viewer }[mode];
+    if (!viewer?.natural.width) {
+      toast(t("Nothing to download yet."));
+      return;
+    }
+    const name = mode === "pictures" ? this.bench.item.name.replace(/\.[^.]+$/, "") : mode;
+    save(await viewer.png(), `${name}-found.png`);
+  }
+}

@@ -1,0 +1,265 @@
+/* The choice of a model: a training, searched on the server, and one of its checkpoints. */
+import { Emitter } from "../lib/emitter.js";
+import { get } from "../lib/api.js";
+import { $, h, icon, put } from "../lib/dom.js";
+import { ago, fixed, number } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+import { isUploaded, modelName } from "../ui/status.js";
+import { introduce } from "./class_colours.js";
+
+const PER_PAGE = 20;
+
+/** Event `change` when another model or checkpoint is chosen. */
+export class ModelPicker extends Emitter {
+  /** `root` has an input, a list, a select and a help line; `side` is "a" or "b". */
+  constructor(root, side) {
+    super();
+    this.root = root;
+    this.side = side;
+    this.training = null;
+    this.confidence = null;
+    this.chosen = false; // the confidence was chosen by somebody, not computed
+    this.ready = false;
+    this.options = [];
+    this.active = -1;
+    this.turn = 0;
+    this.input = $("[role=combobox]", root);
+    this.list = $("[role=listbox]", root);
+    this.select = $("select", root);
+    this.input.addEventListener("focus", () => this.input.select());
+    this.input.addEventListener("click", () => this.open());
+    this.input.addEventListener("input", () => {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.search(this.input.value.trim()), 200);
+    });
+    this.input.addEventListener("keydown", (event) => this.key(event));
+    this.input.addEventListener("blur", () => this.close());
+    this.list.addEventListener("mousedown", (event) => event.preventDefault()); // keeps the focus in the input
+    this.select.addEventListener("change", () => this.emit("change"));
+  }
+
+  /** What the server is asked with: {training_id} and {checkpoint}, null for the best that there is. */
+  get selection() {
+    return { training_id: this.training.id, checkpoint: this.select.value || null };
+  }
+
+  get name() {
+    const chosen = this.select.selectedOptions[0]?.textContent;
+    return [this.training?.name, this.select.value && chosen].filter(Boolean).join(" · ");
+  }
+
+  /** The same text for the same model, checkpoint included. */
+  get modelKey() {
+    return `${this.training?.id}:${this.select.value}`;
+  }
+
+  async open() {
+    if (this.list.hidden) await this.search("");
+  }
+
+  async search(text) {
+    const turn = ++this.turn;
+    try {
+      const answer = await get("/api/tests/models", { search: text, per_page: PER_PAGE });
+      if (turn === this.turn && document.activeElement === this.input) this.show(answer);
+    } catch (error) {
+      if (turn === this.turn) this.note(error.title);
+    }
+  }
+
+  show({ models, total }) {
+    this.options = models.filter((item) => item.downloadable);
+    put(
+      this.list,
+      this.options.map((item, index) => this.option(item, index)),
+      !this.options.length && h("li", { class: "test-more", role: "presentation" }, t("No model matches this name.")),
+      total > models.length &&
+        h(
+          "li",
+          { class: "test-more", role: "presentation" },
+          tn("{n} more: type to search", "{n} more: type to search", total - models.length),
+        ),
+    );
+    this.expand(true);
+    this.move(
+      Math.max(
+        0,
+        this.options.findIndex(({ id }) => id === this.training?.id),
+      ),
+    );
+  }
+
+  note(text) {
+    put(this.list, h("li", { class: "test-more", role: "presentation" }, text));
+    this.options = [];
+    this.expand(true);
+  }
+
+  option(item, index) {
+    const figures = [
+      modelName(item),
+      item.dataset_name,
+      Number.isFinite(item.best?.map50) && `mAP50 ${fixed(item.best.map50)}`,
+      ago(item.created_at),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+    return h(
+      "li",
+      {
+        class: "test-option",
+        role: "option",
+        id: `${this.list.id}-${index}`,
+        "aria-selected": "false",
+        onclick: () => this.choose(item),
+      },
+      h("strong", {}, item.name),
+      h("span", { class: "under" }, figures),
+    );
+  }
+
+  expand(is) {
+    this.list.hidden = !is;
+    this.input.setAttribute("aria-expanded", is);
+  }
+
+  move(index) {
+    this.active = this.options.length ? (index + this.options.length) % this.options.length : -1;
+    this.options.forEach((_item, at) => this.list.children[at].setAttribute("aria-selected", at === this.active));
+    const chosen = this.list.children[this.active];
+    if (!chosen || this.active < 0) {
+      this.input.removeAttribute("aria-activedescendant");
+      return;
+    }
+    this.input.setAttribute("aria-activedescendant", chosen.id);
+    chosen.scrollIntoView({ block: "nearest" });
+  }
+
+  async key(event) {
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (steps[event.key]) {
+      event.preventDefault();
+      if (this.list.hidden) await this.open();
+      else this.move(this.active + steps[event.key]);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (!this.list.hidden && this.options[this.active]) this.choose(this.options[this.active]);
+    } else if (event.key === "Escape") this.close();
+  }
+
+  close() {
+    this.turn += 1;
+    clearTimeout(this.timer);
+    this.expand(false);
+    this.input.value = this.training?.name || "";
+  }
+
+  /** Take a training; `checkpoint` "best", "last" or an epoch where it is there. */
+  async choose(training, checkpoint = "") {
+    this.training = training;
+    this.ready = false;
+    this.close();
+    put(this.select, h("option", { value: "" }, t("Best")));
+    this.help();
+    await Promise.all([this.checkpoints(training, checkpoint), this.classes(training), this.advised(training)]);
+    if (this.training !== training) return;
+    this.ready = true;
+    this.emit("change");
+  }
+
+  async classes({ dataset_id: id }) {
+    try {
+      introduce((await get(`/api/datasets/${id}`)).classes);
+    } catch {
+      /* colours by the order in which they are found */
+    }
+  }
+
+  /** The confidence threshold that was chosen for the model, else what its page recommends for its best weights; null
+   *  where there is none. */
+  async advised({ id, status, thresholds }) {
+    this.confidence = thresholds?.confidence ?? null;
+    this.chosen = this.confidence !== null; // on the page of an evaluation
+    if (this.chosen) return;
+    if (!["completed", "failed", "cancelled"].includes(status)) return;
+    const verdict = await get(`/api/trainings/${id}/verdict`).catch(() => null);
+    if (this.training.id === id) this.confidence = verdict?.confidence ?? null;
+  }
+
+  /** Of what is selected now: an earlier checkpoint has no recommendation; what was chosen is for the whole run. */
+  get recommended() {
+    return this.chosen || ["", "best"].includes(this.select.value) ? (this.confidence ?? null) : null;
+  }
+
+  async checkpoints(training, wanted) {
+    let checkpoints = [];
+    try {
+      ({ checkpoints } = await get(`/api/trainings/${training.id}/checkpoints`));
+    } catch {
+      /* the best remains */
+    }
+    if (this.training !== training) return;
+    const best = checkpoints.find((item) => item.is_best);
+    const others = new Map(checkpoints.filter((item) => !item.is_best).map((item) => [item.epoch, item]));
+    put(
+      this.select,
+      h("option", { value: best ? "best" : "" }, best ? label(bestText(training, best), best) : t("Best")),
+      others.size > 0 && h("option", { value: "last" }, t("Last")),
+      [...others.values()].map((item) =>
+        h("option", { value: String(item.epoch) }, label(t("Epoch {epoch}", { epoch: number(item.epoch) }), item)),
+      ),
+    );
+    if (wanted && [...this.select.options].some(({ value }) => value === wanted)) this.select.value = wanted;
+    this.select.disabled = this.select.options.length < 2;
+  }
+
+  help() {
+    const { training } = this;
+    $("[data-checkpoint-label]", this.root).textContent =
+      training.task === "classify" ? t("Checkpoint") : t("Checkpoint and mAP50");
+    put(
+      $("[data-model-help]", this.root),
+      h("a", { href: `/trainings/${training.id}` }, modelName(training)),
+      " · ",
+      h("a", { href: `/datasets/${training.dataset_id}`, title: training.dataset_name }, training.dataset_name),
+      training.status === "running" && [" · ", icon("play-circle-fill"), " ", t("in progress")],
+    );
+  }
+}
+
+/** @type {(text: string, answer: {metrics?: {map50?: number}}) => string} */
+const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
+
+/** What the best checkpoint is called; nobody knows of which epoch weights are that were trained elsewhere. */
+const bestText = (training, { epoch }) =>
+  isUploaded(training) ? t("Best") : t("Best: epoch {epoch}", { epoch: number(epoch) });
+
+/** The model that the address names, else the one to try first: the newest completed one that learned something. */
+export async function firstModel() {
+  const wanted = new URLSearchParams(window.location.search);
+  const { models, default: usual } = await get("/api/tests/models", { per_page: PER_PAGE });
+  const named = wanted.get("training_id");
+  let training = models.find((item) => item.downloadable && String(item.id) === named);
+  if (named && !training) training = await get(`/api/trainings/${named}`).catch(() => null);
+  const usable = training?.downloadable;
+  return {
+    training: usable ? training : usual,
+    checkpoint: usable ? wanted.get("checkpoint") || "" : "",
+    missing: Boolean(named && !usable),
+  };
+}
+
+/** Another model to compare with: the newest completed one of the same task, of the same dataset if there is one; null
+ *  where there is none. */
+export async function rivalOf({ id, task, dataset_id: dataset }) {
+  const { models } = await get("/api/tests/models", { per_page: PER_PAGE });
+  const others = models.filter(
+    (item) =>
+      item.downloadable &&
+      item.id !== id &&
+      item.task === task &&
+      item.status === "completed" &&
+      item.level !== "nothing",
+  );
+  return others.find((item) => item.dataset_id === dataset) || others[0] || null;
+}

@@ -1,0 +1,159 @@
+/* What is shown of what was found: confidence, classes, labels. Changes are announced as `change`; a change of `iou`
+   asks the server again and is announced as `ask`. */
+import { Emitter } from "../lib/emitter.js";
+import { $, $$, h, put } from "../lib/dom.js";
+import { number, percent } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { choose, colour } from "./class_colours.js";
+
+export const FLOOR = 0.001; // the server is asked for everything above this, once; validation counts from here on, too
+
+class Settings extends Emitter {
+  hidden = new Set();
+  counts = new Map();
+  recommended = null;
+  chosen = false;
+  touched = false;
+
+  /** Tie the controls of the page. */
+  bind(form) {
+    this.form = form;
+    form.addEventListener("submit", (event) => event.preventDefault());
+    form.addEventListener("input", ({ target }) => {
+      if (["confidence", "iou", "labels"].includes(target.name)) this.changed(target.name);
+    });
+    $("[data-all-classes]").addEventListener("click", () => this.all());
+    this.values();
+  }
+
+  get confidence() {
+    return Number(this.form.elements.confidence.value);
+  }
+  get iou() {
+    return Number(this.form.elements.iou.value);
+  }
+  get labels() {
+    return this.form.elements.labels.checked;
+  }
+
+  /** The threshold that is recommended or was chosen for the model, unless the reader has set another one; null:
+   *  none. */
+  recommend(confidence, chosen = false) {
+    const { confidence: slider } = this.form.elements;
+    this.recommended = confidence === null ? null : Number(confidence.toFixed(2));
+    this.chosen = chosen;
+    if (!this.touched) slider.value = this.recommended ?? slider.defaultValue; // never that of another model
+    this.values();
+    this.emit("change");
+  }
+
+  /** Back to what is recommended. */
+  useRecommended() {
+    this.touched = false;
+    this.recommend(this.recommended, this.chosen);
+  }
+
+  /** Another model: its classes are others. */
+  forgetClasses() {
+    this.counts.clear();
+    this.hidden.clear();
+    put($("[data-classes]"));
+    $("[data-classes-field]").hidden = true;
+  }
+
+  changed(name) {
+    if (name === "confidence") this.touched = true;
+    this.values();
+    this.emit(name === "iou" ? "ask" : "change");
+  }
+
+  values() {
+    for (const output of $$("[data-value]")) output.textContent = percent(this[output.dataset.value]);
+    const container = $("[data-recommended]");
+    const { recommended } = this;
+    const same = recommended !== null && Math.abs(this.confidence - recommended) < 0.005;
+    container.hidden = recommended === null;
+    if (recommended === null) return;
+    put(
+      container,
+      same
+        ? this.chosen
+          ? t("{value} was chosen for this model.", { value: percent(recommended) })
+          : t("{value} is recommended for this model.", { value: percent(recommended) })
+        : h(
+            "button",
+            { class: "link-button", type: "button", onclick: () => this.useRecommended() },
+            this.chosen
+              ? t("Use the chosen {value}", { value: percent(recommended) })
+              : t("Use the recommended {value}", { value: percent(recommended) }),
+          ),
+    );
+  }
+
+  /** Whether the reader wants to see it. The classes of a whole picture are shown however unsure the model is. */
+  shows(item) {
+    return !this.hidden.has(item.class) && (item.top5 || item.confidence >= this.confidence);
+  }
+
+  visible(detections = []) {
+    return detections.filter((item) => this.shows(item));
+  }
+
+  /** List the classes that were found so far; `detections` counts those in what is looked at now. */
+  listClasses(detections) {
+    for (const { class: name } of detections) if (!this.counts.has(name)) this.counts.set(name, 0);
+    for (const name of this.counts.keys()) this.counts.set(name, 0);
+    for (const item of detections)
+      if (item.top5 || item.confidence >= this.confidence) this.counts.set(item.class, this.counts.get(item.class) + 1);
+    const list = $("[data-classes]");
+    $("[data-classes-field]").hidden = !this.counts.size;
+    if (list.childElementCount !== this.counts.size)
+      put(
+        list,
+        [...this.counts.keys()].sort((a, b) => a.localeCompare(b)).map((name) => this.row(name)),
+      );
+    for (const row of list.children) $(".count", row).textContent = number(this.counts.get(row.dataset.class));
+  }
+
+  row(name) {
+    const tick = h("input", {
+      class: "form-check-input",
+      type: "checkbox",
+      checked: !this.hidden.has(name),
+      onchange: () => this.toggle(name, tick.checked),
+    });
+    const dye = h("input", {
+      class: "test-dye",
+      type: "color",
+      value: colour(name),
+      "aria-label": t("Color of {name}", { name }),
+      title: t("Color of {name}", { name }),
+      oninput: () => {
+        choose(name, dye.value);
+        this.emit("change");
+      },
+    });
+    return h(
+      "li",
+      { class: "test-class", "data-class": name },
+      dye,
+      h("label", { class: "test-class-name", title: name }, tick, h("span", { class: "class-text" }, name)),
+      h("span", { class: "count" }),
+    );
+  }
+
+  toggle(name, visible) {
+    this.hidden[visible ? "delete" : "add"](name);
+    this.emit("change");
+  }
+
+  /** Show all, or none where all are shown. */
+  all() {
+    const none = !this.hidden.size;
+    this.hidden = new Set(none ? this.counts.keys() : []);
+    for (const tick of $$("[data-classes] [type=checkbox]")) tick.checked = !none;
+    this.emit("change");
+  }
+}
+
+export const settings = new Settings();

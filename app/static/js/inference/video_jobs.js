@@ -1,0 +1,327 @@
+/* Whole videos and many images on the server: upload, progress, the annotated video, the detections to download. */
+import { mayChange } from "../lib/access.js";
+import { get, post, remove, upload } from "../lib/api.js";
+import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../lib/dom.js";
+import { ago, bytes, dateTime, duration, number } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+import { showPager } from "../ui/pager.js";
+import { badge, bar, moveBar } from "../ui/status.js";
+
+const PER_PAGE = 5;
+const ASK_MS = 1000;
+const UNFINISHED = new Set(["pending", "running"]);
+const LABELS = {
+  json: () => t("Detections (JSON)"),
+  csv: () => t("Detections (CSV)"),
+  zip: () => t("YOLO labels (ZIP)"),
+};
+
+export class VideoJobs {
+  /** @param {any} picker of the model @param {() => {confidence: number, iou: number}} thresholds */
+  constructor(picker, thresholds) {
+    this.picker = picker;
+    this.thresholds = thresholds;
+    this.page = 1;
+    this.said = new WeakMap(); // by the place of a row
+    this.sending = null;
+    this.list = $("[data-video-jobs]");
+    this.input = $("[data-video-job-file]");
+    this.choose = $("[data-video-job]");
+    this.choose.addEventListener("click", () => this.input.click());
+    this.input.addEventListener("change", () => {
+      const [file] = this.input.files;
+      this.input.value = "";
+      if (file) this.send("file", [file], t("Uploading the video…"));
+    });
+    this.images = $("[data-image-job-files]");
+    this.chooseImages = $("[data-image-job]");
+    this.chooseImages.addEventListener("click", () => this.images.click());
+    this.images.addEventListener("change", () => {
+      const files = [...this.images.files];
+      this.images.value = "";
+      if (files.length) this.send("files", files, t("Uploading the images…"));
+    });
+  }
+
+  /** The panel is seen, or not any more. */
+  show(seen) {
+    clearTimeout(this.timer);
+    this.seen = seen;
+    if (seen) this.load();
+  }
+
+  load(page = this.page) {
+    this.page = page;
+    return fillFrom(
+      this.list,
+      () => get("/api/predictions", { page, per_page: PER_PAGE }),
+      (answer) => this.put(answer),
+    );
+  }
+
+  /** @param {any} answer a page of predictions */
+  put(answer) {
+    clearTimeout(this.timer);
+    const { predictions, total, pages } = answer;
+    if (!predictions.length && total && this.page > 1) {
+      this.load(Math.min(this.page - 1, pages)); // the last one of its page was deleted
+      return;
+    }
+    $("[data-video-job-count]").textContent = total ? number(total) : "";
+    showPager($("[data-video-job-pager]"), answer, (target) => this.load(target));
+    if (predictions.length) this.fill(predictions);
+    else
+      put(
+        this.list,
+        h("p", { class: "panel-empty" }, t("Videos and images that the server has analyzed appear here.")),
+      );
+    if (this.seen && predictions.some(({ status }) => UNFINISHED.has(status)))
+      this.timer = setTimeout(() => this.ask(), ASK_MS);
+  }
+
+  /** Show the rows; one that says the same is not touched: taken out and put back, its video would stop. */
+  fill(predictions) {
+    const told = new Map(predictions.map((row) => [String(row.id), saidOf(row)]));
+    for (const place of [...this.list.children])
+      if (!told.has(place.dataset.prediction) || this.said.get(place) !== told.get(place.dataset.prediction))
+        place.remove();
+    let next = this.list.firstElementChild;
+    for (const row of predictions)
+      if (next?.dataset.prediction === String(row.id)) {
+        this.move(row);
+        next = next.nextElementSibling;
+      } else {
+        const place = this.list.insertBefore(this.row(row), next);
+        this.said.set(place, told.get(String(row.id)));
+      }
+  }
+
+  async ask() {
+    try {
+      this.put(await get("/api/predictions", { page: this.page, per_page: PER_PAGE }));
+    } catch {
+      if (this.seen) this.timer = setTimeout(() => this.ask(), 5 * ASK_MS);
+    }
+  }
+
+  row(row) {
+    return h(
+      "article",
+      { class: "video-job", "data-prediction": row.id },
+      h(
+        "header",
+        { class: "video-job-head" },
+        h("strong", { class: "video-job-name", title: row.filename }, row.filename),
+        badge(row.status),
+        h("span", { class: "quiet", title: dateTime(row.created_at) }, row.training_name, " · ", ago(row.created_at)),
+        h("span", { class: "video-job-tools" }, this.tools(row)),
+      ),
+      UNFINISHED.has(row.status) && this.progress(row),
+      row.error && h("p", { class: "video-job-note" }, row.error.message),
+      row.status === "completed" && done(row),
+    );
+  }
+
+  tools(row) {
+    if (!mayChange(row)) return null;
+    if (UNFINISHED.has(row.status)) return button("stop-fill", t("Stop"), () => this.stop(row), "btn-outline btn-sm");
+    const title = questionOf(row);
+    return h(
+      "button",
+      {
+        class: "icon-button",
+        type: "button",
+        title: t("Delete"),
+        "aria-label": title,
+        onclick: () => this.remove(row),
+      },
+      icon("trash3"),
+    );
+  }
+
+  progress(row) {
+    return h(
+      "div",
+      { class: "test-queue" },
+      bar(shareOf(row), "", t("Progress")),
+      h("span", { class: "tabular panel-note", "data-video-job-text": "" }, stateOf(row)),
+    );
+  }
+
+  move(row) {
+    const place = this.list.querySelector(`[data-prediction="${row.id}"]`);
+    const text = place?.querySelector("[data-video-job-text]");
+    if (!text) return;
+    text.textContent = stateOf(row);
+    moveBar(place.querySelector(".bar"), shareOf(row));
+  }
+
+  /** @param {string} field of the form @param {File[]} files @param {string} doing what the bar says */
+  async send(field, files, doing) {
+    const { training_id: training, checkpoint } = this.picker.selection;
+    const { confidence, iou } = this.thresholds();
+    const form = new FormData();
+    const fields = { training_id: training, confidence, iou, track: $("#video-track").checked };
+    for (const [name, value] of Object.entries(fields)) form.append(name, String(value));
+    if (checkpoint) form.append("checkpoint", checkpoint);
+    for (const file of files) form.append(field, file, file.name);
+    const notice = $("[data-video-job-notice]");
+    const progress = bar(0, "", doing);
+    const cancel = button("x-lg", t("Cancel"), () => this.sending?.abort(), "btn-outline btn-sm");
+    const text = h("span", { class: "panel-note" }, doing);
+    put(notice, h("div", { class: "test-queue", role: "status" }, progress, text, cancel));
+    this.choose.disabled = this.chooseImages.disabled = true;
+    this.sending = upload("/api/predictions", form, ({ sent, total }) => moveBar(progress, sent / total));
+    try {
+      await this.sending.done;
+      put(notice);
+      await this.load(1);
+    } catch (error) {
+      const why = error.errors?.[0]?.message || error.detail || error.title;
+      put(
+        notice,
+        why &&
+          h(
+            "div",
+            { class: "notice", role: "alert" },
+            icon("file-earmark-x"),
+            h("div", { class: "notice-text" }, h("strong", {}, files[0].name), why),
+          ),
+      );
+    } finally {
+      this.sending = null;
+      this.choose.disabled = this.chooseImages.disabled = false;
+    }
+  }
+
+  async stop(row) {
+    await this.quietly(post(`/api/jobs/${row.job_id}/stop`));
+    await this.ask();
+  }
+
+  async remove(row) {
+    const agreed = await confirmed({
+      title: questionOf(row),
+      text:
+        row.source === "images"
+          ? t("The detections are deleted permanently. The model is kept.")
+          : t("The video and its detections are deleted permanently. The model is kept."),
+      action: t("Delete"),
+    });
+    if (!agreed) return;
+    await this.quietly(remove(`/api/predictions/${row.id}`));
+    this.load();
+  }
+
+  async quietly(answer) {
+    try {
+      await answer;
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 409) toast(error.detail || error.title, "failed");
+    }
+  }
+}
+
+/** All that a prediction says, but how far it is: two that differ look different. */
+const saidOf = ({ progress: _, ...rest }) => JSON.stringify(rest);
+
+/** Of a prediction, from 0 to 1; null: not known. */
+const shareOf = ({ progress }) => (progress?.percent === null || !progress ? null : progress.percent / 100);
+
+/** Whether to delete it. */
+const questionOf = ({ source }) => (source === "images" ? t("Delete these detections?") : t("Delete this video?"));
+
+const rateOf = ({ source }, rate) =>
+  source === "images"
+    ? t("Images per second: {rate}", { rate: number(rate, 1) })
+    : t("Frames per second: {rate}", { rate: number(rate, 1) });
+
+function stateOf(row) {
+  const { status, progress, source } = row;
+  if (status === "pending" || !progress) return t("Queued");
+  const parts = [
+    source === "images"
+      ? tn("{n} image analyzed", "{n} images analyzed", progress.done)
+      : tn("{n} frame analyzed", "{n} frames analyzed", progress.done),
+  ];
+  if (progress.rate) parts.push(rateOf(row, progress.rate));
+  if (progress.eta !== null) parts.push(t("about {time} left", { time: duration(progress.eta) }));
+  return parts.join(" · ");
+}
+
+/** What was made. */
+function done(row) {
+  const film = row.files.find(({ name }) => name.startsWith("video."));
+  return h(
+    "div",
+    { class: "video-job-done" },
+    film &&
+      h("video", { class: "video-job-player", src: film.url, controls: true, preload: "metadata", playsinline: true }),
+    h("p", { class: "panel-note" }, facts(row)),
+    row.media?.cut && h("p", { class: "video-job-note" }, t("The video is long: only its beginning was analyzed.")),
+    row.media?.damaged > 0 &&
+      h("p", { class: "video-job-note" }, t("Parts of the video are damaged: frames are missing.")),
+    row.images && unread(row.images),
+    found(row),
+    h("p", { class: "video-job-files" }, [...row.files].reverse().map(fileLink)),
+  );
+}
+
+function facts(row) {
+  const { media, images, engine, rate } = row;
+  const parts = images
+    ? [tn("{n} image", "{n} images", images.read)]
+    : [tn("{n} frame", "{n} frames", media.frames), duration(media.duration), `${media.width} × ${media.height} px`];
+  parts.push(engine === "openvino" ? "OpenVINO" : "PyTorch");
+  if (rate) parts.push(rateOf(row, rate));
+  return parts.join(" · ");
+}
+
+/** Files that were left out, and why. */
+function unread({ unread: images, skipped }) {
+  const reasons = images.first.map(({ image, message }) =>
+    h("li", {}, h("strong", {}, image), " ", h("span", { class: "quiet" }, message)),
+  );
+  const names = skipped.first.map((name) => h("li", { class: "quiet" }, name));
+  return [
+    images.count > 0 &&
+      h(
+        "details",
+        { class: "video-job-note" },
+        h("summary", {}, tn("{n} image can't be read.", "{n} images can't be read.", images.count)),
+        h("ul", { class: "video-job-unread" }, reasons),
+      ),
+    skipped.count > 0 &&
+      h(
+        "details",
+        { class: "panel-note" },
+        h("summary", {}, tn("{n} file is not an image.", "{n} files are not images.", skipped.count)),
+        h("ul", { class: "video-job-unread" }, names),
+      ),
+  ];
+}
+
+/** Classes with their detections and the objects that were followed. */
+function found({ found: classes, tracked }) {
+  if (!classes.length) return h("p", { class: "panel-note" }, t("No objects detected."));
+  return h(
+    "ul",
+    { class: "video-job-classes" },
+    classes.slice(0, 20).map((row) => {
+      const count = tn("{n} detection", "{n} detections", row.detections);
+      const objects = tracked ? ` · ${tn("{n} object", "{n} objects", row.tracks)}` : "";
+      return h("li", {}, h("strong", {}, row.class), " ", h("span", { class: "quiet tabular" }, count, objects));
+    }),
+  );
+}
+
+function fileLink({ name, size_bytes: size, url }) {
+  const label = LABELS[name.split(".").pop()]?.() || t("Annotated video");
+  return h(
+    "a",
+    { class: "btn btn-outline btn-sm", href: `${url}?download=true`, download: "" },
+    icon("download"),
+    ` ${label} `,
+    h("span", { class: "quiet tabular" }, bytes(size)),
+  );
+}

@@ -1,0 +1,21 @@
+/* What the reader may do: a button that would be refused is not shown. The server decides in any case. */
+
+const { role = "admin", account = "" } = document.documentElement.dataset ?? {};
+
+/** @typedef {{created_by?: {id: number} | null}} Thing */
+
+/** Whether they may change it. @param {Thing} thing */
+export const mayChange = (thing) =>
+  role === "admin" || (role === "trainer" && String(thing.created_by?.id ?? "") === account);
+
+/** Whether they may change what belongs to this page's run or dataset: it is theirs, or the page's thing is.
+ *  @param {Thing} thing */
+export const mayChangeHere = (thing) =>
+  mayChange(thing) || (role === "trainer" && document.querySelector("main")?.dataset.owned === "trainer");
+
+/** Whether they may upload, train, test, evaluate and export. */
+export const mayTrain = role !== "viewer";
+
+/** What is possible now with a run, and allowed. @param {Thing & {actions: string[]}} training */
+export const actionsOf = (training) =>
+  training.actions.filter((name) => (name === "clone" ? mayTrain : mayChange(training)));

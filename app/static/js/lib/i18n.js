@@ -1,0 +1,28 @@
+/* Texts in the page's language: the server's catalogue, English where it has none. */
+/** @type {{locale: string, messages: Record<string, string | string[]>}} */
+const catalogue = window.catalogue || { locale: document.documentElement.lang || "en", messages: {} };
+
+export const locale = document.documentElement.lang || catalogue.locale;
+
+/** The text with its `{places}` filled from `params`. @param {string} text @param {Record<string, any>} [params] */
+export function t(text, params) {
+  const translation = catalogue.messages[text];
+  return fill(typeof translation === "string" ? translation : text, params);
+}
+
+/**
+ * One or many: `tn("{n} image", "{n} images", 3)`; `n` fills its place, written as the locale writes numbers.
+ * None takes the plural in Portuguese, too, as people write it ("0 erros"), and as the catalogue's header says.
+ * @param {string} one @param {string} many @param {number} n @param {Record<string, any>} params
+ */
+export function tn(one, many, n, params = {}) {
+  const form = n === 1 ? 0 : 1;
+  const forms = catalogue.messages[one];
+  const text = Array.isArray(forms) ? forms[form] : [one, many][form];
+  return fill(text, { n: n.toLocaleString(locale), ...params });
+}
+
+/** @param {string} text @param {Record<string, any>} [params] @returns {string} */
+function fill(text, params) {
+  return params ? text.replace(/\{(\w+)\}/g, (match, name) => (name in params ? String(params[name]) : match)) : text;
+}

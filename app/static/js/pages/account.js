@@ -1,0 +1,153 @@
+/* The account: tokens for scripts; for admins, the users. */
+import { get, patch, post, remove } from "../lib/api.js";
+import { $, button, confirmed, failure, fillFrom, h, put, toast } from "../lib/dom.js";
+import { ago, dateTime } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { accountTable } from "../ui/account_table.js";
+
+const DAY_MS = 86_400_000;
+const ROLES = { viewer: () => t("Viewer"), trainer: () => t("Trainer"), admin: () => t("Admin") };
+
+const refused = (error) => put($("[data-failure]"), failure(error));
+
+/** What is shown this once, with a way to copy it. */
+function secret(place, text, value) {
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(value);
+      toast(t("Copied."), "success");
+    } catch {
+      toast(t("The browser does not allow copying. Select the text and copy it."), "failed");
+    }
+  };
+  place.hidden = false;
+  put(place, h("p", {}, text), h("code", {}, value), button("clipboard", t("Copy"), copy, "btn-outline btn-sm"));
+}
+
+/** Do it, show its failure on the page, and load the list anew. */
+async function change(act, reload) {
+  put($("[data-failure]"));
+  try {
+    await act();
+  } catch (error) {
+    refused(error);
+  }
+  await reload();
+}
+
+function userRow(user) {
+  const role = h(
+    "select",
+    {
+      class: "form-select form-select-sm",
+      "aria-label": t("Role of {name}", { name: user.name }),
+      onchange: () => change(() => patch(`/api/users/${user.id}`, { role: role.value }), loadUsers),
+    },
+    Object.entries(ROLES).map(([value, label]) => h("option", { value, selected: value === user.role }, label())),
+  );
+  const active = () => change(() => patch(`/api/users/${user.id}`, { active: !user.active }), loadUsers);
+  const erase = async () => {
+    const question = {
+      title: t("Delete {name}?", { name: user.name }),
+      text: t("Sessions and tokens of this user end at once. Datasets and runs stay."),
+      action: t("Delete user"),
+    };
+    if (await confirmed(question)) await change(() => remove(`/api/users/${user.id}`), loadUsers);
+  };
+  return h(
+    "tr",
+    {},
+    h("td", {}, user.name, user.active ? null : h("span", { class: "quiet" }, ` · ${t("blocked")}`)),
+    h("td", {}, role),
+    h("td", { class: "quiet" }, user.seen_at ? ago(user.seen_at) : "–"),
+    h(
+      "td",
+      {},
+      h(
+        "div",
+        { class: "account-actions" },
+        button(user.active ? "lock" : "unlock", user.active ? t("Block") : t("Unblock"), active, "btn-outline btn-sm"),
+        button("trash", t("Delete"), erase, "btn-outline btn-sm"),
+      ),
+    ),
+  );
+}
+
+const loadUsers = () =>
+  fillFrom(
+    $("[data-users]"),
+    () => get("/api/users"),
+    ({ users }, place) => {
+      $("[data-user-count]").textContent = users.length || "";
+      put(
+        place,
+        users.length
+          ? accountTable([t("Name"), t("Role"), t("Last login"), ""], users.map(userRow))
+          : h("p", { class: "panel-empty" }, t("No users yet. Invite somebody by a link.")),
+      );
+    },
+  );
+
+function tokenRow(token) {
+  const erase = async () => {
+    const question = {
+      title: t("Delete the token {name}?", { name: token.name }),
+      text: t("Scripts that use it are refused from then on."),
+      action: t("Delete token"),
+    };
+    if (await confirmed(question)) await change(() => remove(`/api/tokens/${token.id}`), loadTokens);
+  };
+  return h(
+    "tr",
+    {},
+    h("td", {}, token.name, h("div", { class: "quiet" }, h("code", {}, `${token.start}…`))),
+    h("td", {}, ROLES[token.role]()),
+    h("td", { class: "quiet" }, token.expires_at ? dateTime(token.expires_at) : t("never")),
+    h("td", {}, h("div", { class: "account-actions" }, button("trash", t("Delete"), erase, "btn-outline btn-sm"))),
+  );
+}
+
+const loadTokens = () =>
+  fillFrom(
+    $("[data-tokens]"),
+    () => get("/api/tokens"),
+    ({ tokens }, place) => {
+      $("[data-token-count]").textContent = tokens.length || "";
+      put(
+        place,
+        tokens.length
+          ? accountTable([t("Name"), t("Role"), t("Expires"), ""], tokens.map(tokenRow))
+          : h("p", { class: "panel-empty" }, t("No tokens yet. A script sends one as “Authorization: Bearer …”.")),
+      );
+    },
+  );
+
+const values = (form) => Object.fromEntries(new FormData(form));
+
+$("[data-new-token]").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { name, role, days } = values(event.target);
+  const expires = Number(days) ? new Date(Date.now() + Number(days) * DAY_MS).toISOString() : null;
+  change(async () => {
+    const made = await post("/api/tokens", { name, role, expires_at: expires });
+    secret($("[data-token-secret]"), t("Copy the token now. It is not shown again."), made.token);
+    event.target.reset();
+  }, loadTokens);
+});
+$("[data-leave]")?.addEventListener("click", async () => {
+  await post("/api/logout").catch(refused);
+  window.location.assign("/login");
+});
+loadTokens();
+
+if ($("main").dataset.role === "admin") {
+  $("[data-invite]").addEventListener("submit", (event) => {
+    event.preventDefault();
+    change(async () => {
+      const made = await post("/api/invitations", values(event.target));
+      const text = t("Send this link to one person. It works once, until {date}.", { date: dateTime(made.expires_at) });
+      secret($("[data-invitation]"), text, window.location.origin + made.path);
+    }, loadUsers);
+  });
+  loadUsers();
+}

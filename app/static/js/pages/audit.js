@@ -1,0 +1,85 @@
+/* The audit log: the newest entries, older ones by a button. */
+import { get } from "../lib/api.js";
+import { $, button, failure, fillFrom, h, icon, put } from "../lib/dom.js";
+import { dateTime } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { accountTable } from "../ui/account_table.js";
+
+/** State, icon, word. @type {Record<string, [string, string, () => string]>} */
+const RESULTS = {
+  done: ["completed", "check-circle-fill", () => t("Completed")],
+  refused: ["warning", "slash-circle", () => t("Refused")],
+  failed: ["failed", "x-octagon-fill", () => t("Failed")],
+};
+
+/** @param {any} entry */
+function user({ name, via }) {
+  if (name) return name;
+  return h("span", { class: "quiet" }, via ? t("Owner of this installation") : t("Not logged in"));
+}
+
+/** @param {any} entry */
+function row(entry) {
+  const [look, symbol, word] = RESULTS[entry.result];
+  const made = Object.entries(entry.created).map(([name, id]) => `${name} ${id}`);
+  return h(
+    "tr",
+    {},
+    h("td", {}, dateTime(entry.time)),
+    h("td", {}, user(entry)),
+    h(
+      "td",
+      {},
+      h("code", {}, `${entry.method} ${entry.path}`),
+      made.length ? h("div", { class: "quiet" }, made.join(", ")) : null,
+    ),
+    h("td", { class: "quiet" }, entry.address ?? "–"),
+    h(
+      "td",
+      {},
+      h("span", { class: `badge-status status-${look}` }, icon(symbol), word()),
+      " ",
+      h("span", { class: "quiet" }, entry.status),
+    ),
+  );
+}
+
+const heads = () => [t("Date"), t("User"), t("Action"), t("Address"), t("Result")];
+
+const filter = () => Object.fromEntries(new FormData($("[data-filter]")));
+
+/** A button for what is older than these entries. @param {string | null} before */
+function offerMore(before) {
+  const place = $("[data-more]");
+  const loadOlder = async () => {
+    try {
+      const { entries, next } = await get("/api/audit", { ...filter(), before });
+      $("[data-entries] tbody").append(...entries.map(row));
+      offerMore(next);
+    } catch (error) {
+      put(place, failure(error, loadOlder));
+    }
+  };
+  put(place, before ? button("chevron-down", t("Show older entries"), loadOlder, "btn-outline btn-sm") : null);
+}
+
+function load() {
+  put($("[data-more]"));
+  return fillFrom(
+    $("[data-entries]"),
+    () => get("/api/audit", filter()),
+    ({ entries, next }, place) => {
+      put(
+        place,
+        entries.length ? accountTable(heads(), entries.map(row)) : h("p", { class: "panel-empty" }, t("No entries.")),
+      );
+      offerMore(next);
+    },
+  );
+}
+
+$("[data-filter]").addEventListener("submit", (event) => {
+  event.preventDefault();
+  load();
+});
+load();

@@ -1,0 +1,46 @@
+/* The way in: name and password, a token, or a link whose secret stands behind the # of its address, which no server,
+   log or Referer sees. */
+import { post } from "../lib/api.js";
+import { $, $$, failure, put } from "../lib/dom.js";
+
+const FORMS = ["password", "token", "invitation", "link"];
+const KEPT = "way-in"; // the hash, while the page is loaded anew in another language
+const hash = window.location.hash || sessionStorage.getItem(KEPT) || "";
+const [, way, secret] = hash.match(/^#(link|invitation)=(ytp_[\w-]+)$/) || [];
+sessionStorage.removeItem(KEPT);
+
+/** @param {string} name */
+function show(name) {
+  for (const form of FORMS) $(`[data-${form}]`).hidden = form !== name;
+  $(`[data-${name}] input`)?.focus();
+}
+
+/** @param {string} form @param {object} body */
+async function enter(form, body) {
+  const place = $(`[data-${form}] [data-failure]`);
+  put(place);
+  for (const button of $$(`[data-${form}] button`)) button.disabled = true;
+  try {
+    await post("/api/login", body);
+    window.location.replace($("main").dataset.next);
+  } catch (error) {
+    put(place, failure(error));
+    for (const button of $$(`[data-${form}] button`)) button.disabled = false;
+  }
+}
+
+for (const form of FORMS.slice(0, 3))
+  $(`[data-${form}]`).addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+    enter(form, form === "invitation" ? { invitation: secret, ...values } : values);
+  });
+for (const button of $$("[data-show]")) button.addEventListener("click", () => show(button.dataset.show));
+
+if (way === "invitation")
+  $("[data-language]").addEventListener("submit", () => sessionStorage.setItem(KEPT, `#${way}=${secret}`));
+window.addEventListener("hashchange", () => window.location.reload()); // a link was opened where this page was open
+
+if (way) window.history.replaceState(null, "", window.location.pathname + window.location.search);
+if (way) show(way);
+if (way === "link") enter("link", { link: secret });

@@ -1,0 +1,87 @@
+/* A word when a training ends, if the reader wants it: the browser's notification and a mark in the page's title.
+   Permission is asked for on the click alone. */
+import { $, icon, put, toast } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { readPref, savePref } from "../lib/prefs.js";
+import { learnedNothing } from "../ui/status.js";
+
+const PREF = "bell";
+const TEXTS = {
+  completed: () => t("Run completed"),
+  failed: () => t("Run failed"),
+  cancelled: () => t("Run stopped"),
+  paused: () => t("Run paused"),
+};
+const MARKS = { completed: "✓", failed: "✗", cancelled: "■", paused: "‖" };
+
+export class Bell {
+  constructor(button) {
+    this.button = button;
+    this.supported = "Notification" in window;
+    button.addEventListener("click", () => this.toggle());
+    this.show();
+  }
+
+  get wanted() {
+    return this.supported && readPref(PREF, false) && Notification.permission === "granted";
+  }
+
+  async toggle() {
+    if (!this.supported) {
+      toast(t("This browser doesn't support notifications."), "failed");
+      return;
+    }
+    if (this.wanted) savePref(PREF, false);
+    else {
+      const answer = Notification.permission === "granted" ? "granted" : await Notification.requestPermission();
+      savePref(PREF, answer === "granted");
+      if (answer !== "granted")
+        toast(
+          t("The browser blocks notifications from this page. Allow them in the browser's site settings."),
+          "failed",
+        );
+      else toast(t("You will be notified when a run whose page is open ends."), "success");
+    }
+    this.show();
+  }
+
+  show() {
+    const { wanted } = this;
+    this.button.hidden = !this.supported;
+    this.button.setAttribute("aria-pressed", wanted);
+    this.button.title = wanted ? t("Notification when finished: on") : t("Notify when finished");
+    this.button.setAttribute("aria-label", this.button.title);
+    put(this.button, icon(wanted ? "bell-fill" : "bell"));
+  }
+
+  /** The training has just ended, or was paused, while the page was open. */
+  ring(training) {
+    const text = learnedNothing(training)
+      ? () => t("Training completed, but the model learned nothing")
+      : TEXTS[training.status];
+    if (!text) return;
+    if (document.hidden) this.mark(training);
+    if (!this.wanted || document.hasFocus()) return;
+    const note = new Notification(text(), {
+      body: training.name,
+      tag: `training-${training.id}`,
+      icon: $("link[rel=icon]").href,
+    });
+    note.onclick = () => {
+      window.focus();
+      note.close();
+    };
+  }
+
+  /** In the title until the reader looks. */
+  mark(training) {
+    this.sign = learnedNothing(training) ? "!" : MARKS[training.status];
+    document.title = `${this.sign} ${document.title}`;
+    const seen = () => {
+      if (document.hidden) return;
+      document.removeEventListener("visibilitychange", seen);
+      document.title = document.title.replace(`${this.sign} `, "");
+    };
+    document.addEventListener("visibilitychange", seen);
+  }
+}

@@ -1,0 +1,74 @@
+/* The same action on many trainings: a few at a time, with one message about how it went. */
+import { newKey, post, remove } from "../lib/api.js";
+import { confirmed, toast } from "../lib/dom.js";
+import { t, tn } from "../lib/i18n.js";
+
+const AT_ONCE = 4;
+
+/** Do it for each; {done, failed: [[training, error]]}. */
+async function each(trainings, act) {
+  const waiting = [...trainings];
+  const done = [];
+  const failed = [];
+  const work = async () => {
+    while (waiting.length) {
+      const training = waiting.shift();
+      try {
+        await act(training);
+        done.push(training);
+      } catch (error) {
+        failed.push([training, error]);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return { done, failed };
+}
+
+const ask = (name) => (training) => post(`/api/trainings/${training.id}/${name}`, undefined, newKey());
+
+/** Say which ones refused, and why the first of them did. */
+function reportFailed(failed) {
+  if (!failed.length) return;
+  const [[training, error]] = failed;
+  const rest = failed.length > 1 ? ` ${tn("And {n} more.", "And {n} more.", failed.length - 1)}` : "";
+  toast(`“${training.name}”: ${error.detail || error.title || error}${rest}`, "failed");
+}
+
+async function run(trainings, name, text, done) {
+  const result = await each(trainings, ask(name));
+  if (result.done.length) toast(text(result.done.length), "success");
+  reportFailed(result.failed);
+  await done();
+}
+
+export const pauseAll = (trainings, done) =>
+  run(trainings, "pause", (n) => tn("Pausing {n} run.", "Pausing {n} runs.", n), done);
+
+export async function stopAll(trainings, done) {
+  const title = tn("Stop {n} run?", "Stop {n} runs?", trainings.length);
+  if (!(await confirmed({ title, text: t("The weights of the best epoch so far are kept."), action: t("Stop") })))
+    return;
+  await run(trainings, "stop", (n) => tn("Stopping {n} run.", "Stopping {n} runs.", n), done);
+}
+
+/** Into the trash, with a way back for all of them. */
+export async function deleteAll(trainings, done) {
+  const { done: removed, failed } = await each(trainings, ({ id }) => remove(`/api/trainings/${id}`));
+  const undo = async () => {
+    const { done: back, failed: lost } = await each(removed, ask("restore"));
+    if (back.length) toast(tn("{n} run restored.", "{n} runs restored.", back.length), "success");
+    reportFailed(lost);
+    await done();
+  };
+  if (removed.length)
+    toast(tn("{n} run moved to the trash.", "{n} runs moved to the trash.", removed.length), "info", {
+      label: t("Undo"),
+      act: undo,
+    });
+  reportFailed(failed);
+  await done();
+}
+
+export const compareAll = async (trainings) =>
+  window.location.assign(`/compare?ids=${trainings.map(({ id }) => id).join(",")}`);

@@ -1,0 +1,280 @@
+/* The best weights in other formats: what can be made, what was made, and how good it is beside the .pt. */
+import { mayChangeHere } from "../lib/access.js";
+import { get, post, remove } from "../lib/api.js";
+import { button, failure, h, icon, put, skeleton, toast } from "../lib/dom.js";
+import { bytes, fixed, known, percent } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+
+const ASK_MS = 1000;
+const UNDER_WAY = new Set(["pending", "running"]);
+const PRECISIONS = { "": "FP32", half: "FP16", int8: "INT8" };
+const STAGES = {
+  exporting: () => t("Converting"),
+  reference: () => t("Measuring the .pt"),
+  verifying: () => t("Verifying"),
+  restoring: () => t("Improving INT8 accuracy"),
+  confirming: () => t("Verifying"),
+};
+
+export class ExportsView {
+  /** @param {HTMLElement} section @param {number} id of the run */
+  constructor(section, id) {
+    this.section = section;
+    this.id = id;
+    this.formats = null;
+    this.body = section.querySelector("[data-export-body]");
+  }
+
+  /** @param {{downloadable: boolean, deleted_at: string | null}} training */
+  show(training) {
+    const wanted = training.downloadable && !training.deleted_at;
+    this.section.hidden = !wanted;
+    if (wanted && !this.formats && !this.loading) this.load();
+  }
+
+  async load() {
+    this.loading = true;
+    put(this.body, skeleton(3));
+    try {
+      const [{ formats }, { exports }] = await Promise.all([get("/api/export-formats"), this.ask()]);
+      this.formats = formats;
+      this.list = h("div", { "data-export-list": true });
+      put(this.body, ...(this.available.length ? [this.form()] : []), this.list, this.missing());
+      this.fill(exports);
+    } catch (error) {
+      put(
+        this.body,
+        h(
+          "div",
+          { class: "panel-body" },
+          failure(error, () => this.load()),
+        ),
+      );
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  ask() {
+    return get(`/api/trainings/${this.id}/exports`);
+  }
+
+  get available() {
+    return this.formats.filter((item) => item.available);
+  }
+
+  form() {
+    const { available } = this;
+    const format = h(
+      "select",
+      { class: "form-select form-select-sm", "aria-label": t("Format"), "data-export-format": true },
+      available.map((item) => h("option", { value: item.format }, item.label)),
+    );
+    const precision = h("select", {
+      class: "form-select form-select-sm",
+      "aria-label": t("Numeric precision"),
+      "data-export-precision": true,
+    });
+    const offer = () => {
+      const { arguments: names } = available.find((item) => item.format === format.value);
+      put(
+        precision,
+        Object.entries(PRECISIONS)
+          .filter(([name]) => !name || names.includes(name))
+          .map(([name, label]) => h("option", { value: name }, label)),
+      );
+    };
+    const preferred = available.find((item) => item.format === "onnx");
+    if (preferred) format.value = preferred.format;
+    format.addEventListener("change", offer);
+    offer();
+    const start = button("download", t("Export"), () => this.start(start, format.value, precision.value));
+    start.dataset.needs = "trainer";
+    start.dataset.exportStart = "";
+    return h("div", { class: "export-form" }, format, precision, start);
+  }
+
+  async start(control, format, precision) {
+    control.disabled = true;
+    try {
+      const options = precision && { [precision]: true };
+      const answer = await post(`/api/trainings/${this.id}/exports`, { format, ...options });
+      if (!UNDER_WAY.has(answer.status)) toast(answer.message, answer.status === "failed" ? "failed" : undefined);
+      this.fill((await this.ask()).exports);
+    } catch (error) {
+      toast(error.detail || error.title, "failed");
+    } finally {
+      control.disabled = false;
+    }
+  }
+
+  async erase(item, control) {
+    control.disabled = true;
+    try {
+      await remove(`/api/exports/${item.id}`);
+      this.fill((await this.ask()).exports);
+    } catch (error) {
+      toast(error.detail || error.title, "failed");
+      control.disabled = false;
+    }
+  }
+
+  fill(exports) {
+    clearTimeout(this.timer);
+    const erase = (item, control) => this.erase(item, control);
+    put(this.list, exports.length ? table(exports, erase) : h("p", { class: "panel-empty" }, t("No exports yet.")));
+    if (exports.some(({ status }) => UNDER_WAY.has(status))) this.timer = setTimeout(() => this.again(), ASK_MS);
+  }
+
+  async again() {
+    try {
+      this.fill((await this.ask()).exports);
+    } catch {
+      this.timer = setTimeout(() => this.again(), 5 * ASK_MS); // the server is away for a moment
+    }
+  }
+
+  /** What this server can't make, and why. */
+  missing() {
+    const rows = this.formats.filter((item) => !item.available);
+    return h(
+      "details",
+      { class: "export-missing" },
+      h("summary", {}, t("Formats that aren't available here")),
+      h(
+        "dl",
+        {},
+        rows.flatMap(({ label, reason }) => [h("dt", {}, label), h("dd", {}, reason)]),
+      ),
+    );
+  }
+}
+
+function table(exports, erase) {
+  const head = [
+    ["", t("Format")],
+    ["number", "mAP50-95"],
+    ["number extra", t("Confidence threshold")],
+    ["number extra", t("Latency")],
+    ["number", t("Size")],
+    ["", ""],
+  ];
+  const rows = h(
+    "div",
+    { class: "table-wrap" },
+    h(
+      "table",
+      { class: "list is-tight" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map(([look, text]) =>
+            h(
+              "th",
+              { scope: "col", class: look || null },
+              text || h("span", { class: "visually-hidden" }, t("Actions")),
+            ),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        exports.flatMap((item) => row(item, erase)),
+      ),
+    ),
+  );
+  return [rows, exports.some(({ verification: told }) => known(told?.map95)) && measuredAlone()];
+}
+
+/** Why the .pt has not exactly the metrics of the run. */
+const measuredAlone = () =>
+  h(
+    "p",
+    { class: "panel-note export-alone" },
+    t(
+      "Here each image is measured alone, as exported models run. The run's own metrics come from padded batches " +
+        "and differ slightly.",
+    ),
+  );
+
+function row(item, erase) {
+  const { arguments: options, verification: told } = item;
+  const precision = options.int8 ? "INT8" : options.half ? "FP16" : "FP32";
+  const notes = about(item);
+  const figures = h(
+    "tr",
+    { class: notes ? "has-about" : null, "data-export": item.id, "data-export-status": item.status },
+    h("td", {}, h("strong", {}, item.label), h("span", { class: "under" }, ` ${precision} · ${options.img_size} px`)),
+    h("td", { class: "number" }, beside(main(told), main(told?.reference), 3)),
+    h("td", { class: "number extra" }, known(item.threshold) ? fixed(item.threshold, 2) : "–"),
+    h("td", { class: "number extra" }, beside(told?.latency_ms.p50, told?.reference.latency_ms.p50, 1, " ms")),
+    h("td", { class: "number under" }, item.size_bytes ? bytes(item.size_bytes) : "–"),
+    h("td", { class: "number export-actions" }, item.url && download(item), mayChangeHere(item) && eraser(item, erase)),
+  );
+  return [figures, notes && h("tr", { class: "export-about" }, h("td", { colspan: 6 }, notes))];
+}
+
+/** mAP50-95; of a classification the top-1 accuracy. */
+const main = (figures) => figures?.map95 ?? figures?.top1;
+
+const beside = (mine, theirs, digits, unit = "") =>
+  known(mine)
+    ? [
+        `${fixed(mine, digits)}${unit}`,
+        h("span", { class: "under export-reference" }, `.pt ${fixed(theirs, digits)}${unit}`),
+      ]
+    : "–";
+
+/** What is under way, why it failed, or what is to be known of the file. */
+function about({ status, progress, error, notes, verification: told, weights_changed: changed }) {
+  if (UNDER_WAY.has(status)) {
+    const share = progress?.percent ?? null;
+    const stage = status === "pending" ? t("Queued") : STAGES[progress?.stage]?.() || t("Running");
+    return [
+      h("progress", { class: "job-progress", max: 100, value: share ?? undefined, "aria-label": t("Progress") }),
+      ` ${stage}${share === null ? "" : ` · ${percent(share / 100)}`}`,
+    ];
+  }
+  if (status === "completed") {
+    const moved = told?.at_threshold?.moved;
+    const older = changed && t("The run has newer weights than this file. Export the model again.");
+    const parts = [
+      older,
+      ...notes,
+      moved && t("The confidences changed: the file comes with its own confidence threshold."),
+    ];
+    const text = parts.filter(Boolean).join(" ");
+    return text || null;
+  }
+  const reason = status === "cancelled" ? t("Stopped") : error?.message;
+  return h("span", { class: "is-failed" }, icon("exclamation-triangle"), " ", reason);
+}
+
+/** Stops it, too, where it is under way; it can be made again. */
+function eraser(item, erase) {
+  const text = UNDER_WAY.has(item.status) ? t("Stop") : t("Delete {name}", { name: item.label });
+  const control = h(
+    "button",
+    { class: "icon-button", type: "button", title: text, "aria-label": text, "data-export-delete": item.id },
+    icon(UNDER_WAY.has(item.status) ? "stop-fill" : "trash3"),
+  );
+  control.addEventListener("click", () => erase(item, control));
+  return control;
+}
+
+const download = ({ url, label }) =>
+  h(
+    "a",
+    {
+      class: "icon-button",
+      href: url,
+      download: true,
+      title: t("Download {name}", { name: label }),
+      "aria-label": t("Download {name}", { name: label }),
+    },
+    icon("download"),
+  );

@@ -1,0 +1,246 @@
+/* The upper part of a training's page: name, state, actions, progress, and what the reader must know now. */
+import { actionsOf } from "../lib/access.js";
+import { actionButtons, actionMenu, deleteForGood, restore } from "./actions.js";
+import { progressTexts } from "./progress_texts.js";
+import { $, button, failure, h, icon, put, write } from "../lib/dom.js";
+import { ago, dateTime, number, percent } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import {
+  bar,
+  deviceName,
+  fraction,
+  learnedNothing,
+  modelName,
+  moveBar,
+  pauseText,
+  stateOf,
+  trainingBadge,
+} from "../ui/status.js";
+
+const ACTIVE = ["pending", "running", "paused"];
+const LOOKS = { completed: "is-completed", failed: "is-failed", cancelled: "is-cancelled", paused: "is-paused" };
+
+const lookOf = (training) => (learnedNothing(training) ? "is-cancelled" : LOOKS[training.status] || "");
+
+/** Show the head of `state.training`; `changed` is called after an action. */
+export class Head {
+  constructor(state, changed) {
+    this.state = state;
+    this.changed = changed;
+    this.drawn = null;
+    this.noticed = null;
+    this.advised = null;
+    this.advance = null;
+    this.trashDays = Number($("[data-page]").dataset.trashDays);
+  }
+
+  show() {
+    const { training } = this.state;
+    this.about(training);
+    const active = ACTIVE.includes(training.status);
+    document.title = [active && percent(fraction(training)), training.name, "YOLO Training Platform"]
+      .filter(Boolean)
+      .join(" · ");
+    this.actions();
+    this.progress();
+    this.notice();
+    this.advise();
+  }
+
+  /** What stays the same from batch to batch is not drawn again. */
+  about(training) {
+    const since = ago(training.start_time || training.created_at);
+    const look = JSON.stringify([
+      training.name,
+      stateOf(training),
+      training.level,
+      training.dataset_name,
+      modelName(training),
+      training.device,
+      since,
+      training.important,
+      training.downloadable,
+    ]);
+    if (look === this.look) return;
+    this.look = look;
+    $("[data-name]").textContent = training.name;
+    put($("[data-status]"), trainingBadge(training));
+    put(
+      $("[data-sub]"),
+      h("a", { href: `/datasets/${training.dataset_id}` }, training.dataset_name),
+      ` · ${modelName(training)}`,
+      deviceName(training) && ` · ${deviceName(training)}`,
+      " · ",
+      h("span", { title: dateTime(training.created_at) }, since),
+      training.important && [
+        " · ",
+        h(
+          "span",
+          { class: "nowrap", title: t("Important models are included in backups.") },
+          icon("star-fill"),
+          " ",
+          t("important"),
+        ),
+      ],
+    );
+    $("[data-download]").hidden = !training.downloadable;
+    $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
+  }
+
+  /** Said again only when it differs: a screen reader speaks each change. */
+  notice() {
+    const {
+      status,
+      error,
+      pause_reason: reason,
+      pause_requested: requested,
+      deleted_at: deleted,
+    } = this.state.training;
+    const look = JSON.stringify([status, error, reason, requested, deleted]);
+    if (look === this.noticed) return;
+    this.noticed = look;
+    put($("[data-failure]"), this.notices());
+  }
+
+  /** The coach's newest advice, while something can still be done with it. */
+  advise() {
+    const { training, advice } = this.state;
+    const container = $("[data-advice]");
+    container.hidden = !advice || !["running", "paused"].includes(training.status);
+    if (container.hidden || this.advised === advice.key) return;
+    this.advised = advice.key;
+    put(
+      container,
+      icon("lightbulb-fill"),
+      h("div", { class: "advice-text" }, h("strong", {}, advice.text), advice.hint && h("span", {}, advice.hint)),
+      advice.epoch && h("span", { class: "under nowrap" }, t("epoch {epoch}", { epoch: number(advice.epoch) })),
+    );
+  }
+
+  /** Drawn again only when they differ: an open menu stays open while numbers move. */
+  actions() {
+    const { training } = this.state;
+    const look = JSON.stringify([
+      training.actions,
+      training.important,
+      training.stop_requested,
+      training.pause_requested,
+      training.status,
+    ]);
+    if (look === this.drawn) return;
+    this.drawn = look;
+    const lastRate = () => ({ lastRate: this.state.metrics.at(-1)?.learning_rate });
+    put($("[data-actions]"), actionButtons(training, this.changed, lastRate));
+    this.weigh(training.status);
+    put($("[data-menu]"), actionMenu(training, this.changed));
+    $("[data-more]").hidden = Boolean(training.deleted_at);
+    $("[data-bell]").classList.toggle("is-useless", !ACTIVE.includes(training.status));
+  }
+
+  /** The next step stands out: to go on where it paused, else the weights. */
+  weigh(status) {
+    const [resume, weights] = [$("[data-actions] [data-action=resume]"), $("[data-download]")];
+    for (const [element, first] of [
+      [resume, status === "paused"],
+      [weights, status !== "paused"],
+    ]) {
+      element?.classList.toggle("btn-primary", first);
+      element?.classList.toggle("btn-outline", !first);
+    }
+  }
+
+  progress() {
+    const { training } = this.state;
+    const { main, side, strong } = progressTexts(training, this.state.metrics);
+    const texts = [main, ...side.filter(Boolean), strong];
+    const look = `${texts.length} ${lookOf(training)}`;
+    if (this.advance?.look !== look) this.advance = this.advanceFrame(look, texts.length - 2);
+    this.advance.cells.forEach((cell, index) => write(cell, texts[index] || ""));
+    moveBar(this.advance.bar, fraction(training));
+  }
+
+  /** The progress panel for so many texts at its side; they are filled in place. */
+  advanceFrame(look, count) {
+    const [main, strong] = [h("span", { class: "advance-main" }), h("strong")];
+    const side = Array.from({ length: count }, () => h("span"));
+    const moving = bar(0, lookOf(this.state.training));
+    put(
+      $("[data-advance]"),
+      h("div", { class: "advance-row" }, main, h("span", { class: "advance-side" }, side, strong)),
+      moving,
+    );
+    return { look, bar: moving, cells: [main, ...side, strong] };
+  }
+
+  notices() {
+    const { training } = this.state;
+    return [
+      training.deleted_at && this.inTrash(),
+      training.status === "failed" && failed(training),
+      training.status === "paused" && notice("pause-circle-fill", t("Paused"), pauseText(training)),
+      training.status === "running" &&
+        training.pause_requested &&
+        notice(
+          "pause-circle",
+          t("Pausing"),
+          t("The run pauses within one batch. When resumed, it continues from the last completed epoch."),
+        ),
+    ];
+  }
+
+  inTrash() {
+    const { training } = this.state;
+    const until = new Date(new Date(training.deleted_at).getTime() + this.trashDays * 86_400_000);
+    const buttons = h(
+      "div",
+      { class: "notice-actions" },
+      button("arrow-counterclockwise", t("Restore"), () => restore(training, this.changed), "btn-outline btn-sm"),
+      button(
+        "trash3",
+        t("Delete permanently"),
+        () => deleteForGood(training, () => window.location.assign("/trainings?trash=true")),
+        "btn-outline btn-danger-quiet btn-sm",
+      ),
+    );
+    return notice(
+      "trash3",
+      t("In the trash"),
+      t("This run will be deleted permanently on {date}.", { date: dateTime(until.toISOString()) }),
+      buttons,
+    );
+  }
+}
+
+/** What went wrong, with the step that helps beside it. */
+function failed(training) {
+  const element = failure({
+    title: t("The run failed"),
+    detail: training.error || t("No reason was recorded. See the log for details."),
+  });
+  const link = (symbol, label, href) => h("a", { class: "btn btn-outline btn-sm", href }, icon(symbol), " ", label);
+  const change =
+    actionsOf(training).includes("clone") &&
+    link("sliders", t("Clone and edit"), `/trainings/new?clone=${training.id}`);
+  const steps = {
+    data: [link("clipboard2-check", t("Dataset issues"), `/datasets/${training.dataset_id}?tab=findings`)],
+    out_of_memory: [change],
+    disk_full: [link("hdd", t("System"), "/system")],
+  };
+  element.append(
+    h(
+      "div",
+      { class: "notice-actions" },
+      steps[training.error_kind] || [link("text-left", t("View log"), "#log-title")],
+    ),
+  );
+  return element;
+}
+
+const notice = (symbol, title, text, ...more) =>
+  h(
+    "div",
+    { class: "notice is-warning", role: "status" },
+    icon(symbol),
+    h("div", { class: "notice-text" }, h("strong", {}, title), text),
+    more,
+  );

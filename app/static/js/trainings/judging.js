@@ -1,0 +1,56 @@
+/* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki
+   (Métricas). */
+import { $ } from "../lib/dom.js";
+import { fixed } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+
+/** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
+const LEVELS = JSON.parse($("[data-page]")?.dataset.levels || "{}");
+const CERTAIN = 0.03; // a figure that is this exact needs no word about it
+const Z = 1.96; // 95 %
+
+/** Half the width of Wilson's 95 % interval of a share `p` of `n` (Wilson 1927), as for a share of counted objects. */
+export function uncertainty(p, n) {
+  if (!(n > 0) || !Number.isFinite(p)) return null;
+  const square = Z * Z;
+  return (Z / (1 + square / n)) * Math.sqrt((p * (1 - p)) / n + square / (4 * n * n));
+}
+
+/** {level: good | fair | low, word, doubt: text or null} of a measure; null where there is none. `counted`: objects of
+ *  the validation. */
+export function judged(task, key, value, counted) {
+  const limits = LEVELS[key];
+  if (!limits || !Number.isFinite(value)) return null;
+  const [good, fair] = limits;
+  const level = value >= good ? "good" : value >= fair ? "fair" : "low";
+  const words = { good: t("good"), fair: t("fair"), low: t("low") };
+  const margin = uncertainty(value, counted);
+  const crosses = margin !== null && [good, fair].some((limit) => Math.abs(value - limit) < margin);
+  const doubt =
+    margin === null || margin < CERTAIN
+      ? null
+      : {
+          short: `± ${fixed(margin, 2)}`,
+          text:
+            task === "classify"
+              ? tn(
+                  "Based on {n} image: the value may vary by ±{margin}.",
+                  "Based on {n} images: the value may vary by ±{margin}.",
+                  counted,
+                  { margin: fixed(margin, 2) },
+                )
+              : tn(
+                  "Based on {n} object: the value may vary by ±{margin}.",
+                  "Based on {n} objects: the value may vary by ±{margin}.",
+                  counted,
+                  { margin: fixed(margin, 2) },
+                ),
+        };
+  return { level, word: crosses ? t("likely {level}", { level: words[level] }) : words[level], doubt, limits };
+}
+
+/** How many objects the validation has, or images of a classification; null where the epoch does not say. */
+export function countedIn(metric) {
+  const classes = metric?.classes || [];
+  return classes.length ? classes.reduce((sum, item) => sum + item.instances, 0) : null;
+}

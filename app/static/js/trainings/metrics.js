@@ -1,0 +1,179 @@
+/* What a training measures, as curves over its epochs; which there are follows from the task and from what is
+   recorded. */
+import { mount } from "../charts/line_chart.js";
+import { Plot } from "../charts/plot.js";
+import { t } from "../lib/i18n.js";
+
+const part = (name) => (metric) => metric.parts?.[name];
+
+const quality = (file) => [
+  {
+    title: "mAP",
+    key: "map",
+    name: file("map"),
+    min: 0,
+    max: 1,
+    wide: true,
+    series: [
+      { label: "mAP50", value: (metric) => metric.map50, colour: 1 },
+      { label: "mAP50-95", value: (metric) => metric.map95, colour: 2 },
+    ],
+  },
+  {
+    title: t("Precision and recall"),
+    key: "precision-recall",
+    name: file("precision-recall"),
+    min: 0,
+    max: 1,
+    series: [
+      { label: t("Precision"), value: (metric) => metric.precision, colour: 3 },
+      { label: t("Recall"), value: (metric) => metric.recall, colour: 4 },
+    ],
+  },
+];
+
+const accuracy = (file) => [
+  {
+    title: t("Accuracy"),
+    key: "accuracy",
+    name: file("accuracy"),
+    min: 0,
+    max: 1,
+    wide: true,
+    series: [
+      { label: t("Top-1 accuracy"), value: part("metrics/accuracy_top1"), colour: 1 },
+      { label: t("Top-5 accuracy"), value: part("metrics/accuracy_top5"), colour: 2 },
+    ],
+  },
+];
+
+const loss = (file) => ({
+  title: t("Loss"),
+  key: "loss",
+  name: file("loss"),
+  min: 0,
+  wide: true,
+  log: true,
+  series: [
+    { label: t("training"), value: (metric) => metric.loss, colour: 1 },
+    { label: t("validation"), value: (metric) => metric.val_loss, colour: 2, dashed: true },
+  ],
+});
+
+/** The parts of the loss that were recorded: box, cls, dfl, and what the task adds. */
+function partsOfLoss(names, file) {
+  const kinds = [
+    ...new Set(
+      names.filter((name) => /^(train|val)\/.*loss$/.test(name)).map((name) => name.replace(/^(train|val)\//, "")),
+    ),
+  ];
+  if (kinds.length < 2) return [];
+  const series = (split, mark) =>
+    kinds.slice(0, 6).map((kind, index) => ({
+      label: `${mark}${kind.replace(/_loss$/, "")}`,
+      value: part(`${split}/${kind}`),
+      colour: index + 1,
+      dashed: split === "val",
+    }));
+  return [
+    {
+      title: t("Loss components"),
+      key: "loss-parts",
+      name: file("loss-parts"),
+      min: 0,
+      log: true,
+      series: [...series("train", ""), ...series("val", "val ")],
+    },
+  ];
+}
+
+/** The learning rate; of each group of the optimizer where they differ. */
+function rates(names, file) {
+  const groups = names.filter((name) => name.startsWith("lr/")).sort();
+  const series = groups.length
+    ? groups.slice(0, 6).map((name, index) => ({
+        label: name.slice(3),
+        value: (metric) => metric.parts?.[name] ?? metric.learning_rate,
+        colour: index + 1,
+      }))
+    : [{ label: t("learning rate"), value: (metric) => metric.learning_rate, colour: 1 }];
+  return {
+    title: t("Learning rate"),
+    key: "learning-rate",
+    name: file("learning-rate"),
+    min: 0,
+    log: true,
+    smooth: false,
+    series,
+  };
+}
+
+/** Boxes of masks and keypoints, which are measured beside them. */
+function boxes(names, file) {
+  if (!names.includes("metrics/mAP50(B)")) return [];
+  return [
+    {
+      title: t("Box mAP"),
+      key: "map-boxes",
+      name: file("map-boxes"),
+      min: 0,
+      max: 1,
+      series: [
+        { label: "mAP50", value: part("metrics/mAP50(B)"), colour: 1 },
+        { label: "mAP50-95", value: part("metrics/mAP50-95(B)"), colour: 2 },
+      ],
+    },
+  ];
+}
+
+/** The curves over epochs in `container`, with `others` behind them; made anew when other parts are recorded. */
+export class Curves {
+  constructor(container, name, others) {
+    this.container = container;
+    this.others = others;
+    this.plots = [];
+    this.look = null;
+    this.file = (suffix) => () => `${name()}-${suffix}`;
+  }
+
+  /** Every epoch so far. */
+  set(task, metrics, best) {
+    const names = [...new Set(metrics.flatMap((metric) => Object.keys(metric.parts || {})))].sort();
+    const look = JSON.stringify([task, names]);
+    if (look !== this.look) this.build(task, names);
+    this.look = look;
+    for (const plot of this.plots) {
+      plot.best(best);
+      plot.set(metrics);
+    }
+  }
+
+  /** What stands in the empty charts; as long as the run may still have values, when the first ones come. */
+  waiting(text) {
+    for (const { wait, spec } of this.plots) wait.textContent = text ?? spec.wait;
+  }
+
+  build(task, names) {
+    for (const plot of this.plots) plot.end();
+    const { file } = this;
+    const [main, ...rest] = task === "classify" ? accuracy(file) : quality(file);
+    const specs = [main, loss(file), ...rest, ...boxes(names, file), ...partsOfLoss(names, file), rates(names, file)];
+    this.plots = specs.map((spec) => new Plot(spec));
+    if (this.mounted) {
+      this.container.prepend(...this.plots.map(({ element }) => element));
+      for (const plot of this.plots) plot.start();
+    } else mount(this.container, [...this.plots, ...this.others]);
+    this.mounted = true;
+  }
+
+  /** One more epoch; false where it records something else than those before, and everything must be set. */
+  push(metric, best) {
+    const known = JSON.parse(this.look || "[null, []]")[1];
+    if (!this.mounted || Object.keys(metric.parts || {}).some((name) => !known.includes(name))) return false;
+    for (const plot of this.plots) {
+      plot.best(best);
+      plot.push(metric);
+    }
+    return true;
+  }
+}

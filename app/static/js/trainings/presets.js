@@ -1,0 +1,170 @@
+/* Values for a dataset on this machine, by what is wished. A field that the reader has set, or is in, keeps its value,
+   until a preset is chosen; beside each value stands why. */
+import { get } from "../lib/api.js";
+import { $, failure, h, icon, put, skeleton } from "../lib/dom.js";
+import { bytes, duration, number, percent } from "../lib/format.js";
+import { t, tn } from "../lib/i18n.js";
+
+const SYMBOLS = { quick: "lightning-charge", balanced: "speedometer2", best: "trophy" };
+
+export class Presets {
+  /** `changed()` is called after values were set. */
+  constructor(form, container, changed) {
+    this.form = form;
+    this.container = container;
+    this.changed = changed;
+    this.presets = [];
+    this.chosen = null;
+    this.touched = new Set();
+    this.turn = 0;
+    form.addEventListener("input", ({ target }) => {
+      if (target.name) this.touched.add(target.name);
+    });
+  }
+
+  /** Ask for those of a dataset, for what the run will start from: auto, official, scratch or training. */
+  async load(dataset, start = "auto") {
+    if (!dataset) return;
+    const turn = ++this.turn;
+    try {
+      const { presets, recommended, facts } = await get(`/api/datasets/${dataset}/training-defaults`, { start });
+      if (turn !== this.turn) return;
+      this.presets = presets;
+      this.chosen = this.chosen || recommended;
+      $("[data-preset-facts]").textContent = this.known(facts);
+      this.show();
+      this.apply(false);
+    } catch (error) {
+      if (turn === this.turn)
+        put(
+          this.container,
+          failure(error, () => {
+            put(this.container, skeleton(2));
+            this.load(dataset, start);
+          }),
+        );
+    }
+  }
+
+  /** What the values were made from. */
+  known({
+    train_images: images,
+    classes,
+    picture_size: picture,
+    small_object: small,
+    device,
+    device_name: name,
+    memory,
+    cores,
+  }) {
+    const machine =
+      device === "cpu" ? tn("CPU with {n} core", "CPU with {n} cores", cores) : `${name}, ${bytes(memory)}`;
+    return [
+      tn("{n} training image", "{n} training images", images),
+      tn("{n} class", "{n} classes", classes),
+      picture && t("{size} px", { size: number(picture) }),
+      small && t("{share} of objects: {size} px or more", { share: percent(0.9), size: number(small) }),
+      machine,
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  }
+
+  show() {
+    put(
+      this.container,
+      h(
+        "div",
+        { class: "presets", role: "radiogroup", "aria-label": t("Choose a preset") },
+        this.presets.map(({ name, title, description, values, scratch, seconds }) =>
+          h(
+            "label",
+            { class: "preset" },
+            h("input", {
+              type: "radio",
+              name: "preset",
+              value: name,
+              checked: name === this.chosen,
+              onchange: () => {
+                this.chosen = name;
+                this.apply(true);
+              },
+            }),
+            h("span", { class: "preset-title" }, icon(SYMBOLS[name] || "stars"), " ", title),
+            h("span", { class: "preset-text" }, description),
+            h(
+              "span",
+              { class: "preset-values tabular" },
+              [
+                `YOLOv8${values.model_version}`,
+                tn("{n} epoch", "{n} epochs", values.epochs),
+                `${number(values.img_size)} px`,
+                scratch && t("from scratch"),
+                seconds && t("about {time}", { time: duration(seconds) }),
+              ]
+                .filter(Boolean)
+                .join(" · "),
+            ),
+          ),
+        ),
+      ),
+    );
+  }
+
+  get preset() {
+    return this.presets.find(({ name }) => name === this.chosen);
+  }
+
+  /** Set the fields; `all`: those that the reader has set or is about to, too. */
+  apply(all) {
+    if (!this.preset) return;
+    if (all) this.touched.clear();
+    // what is typed next would be appended to what was set
+    const entered = all ? null : /** @type {HTMLInputElement} */ (document.activeElement)?.name;
+    for (const [field, value] of Object.entries(this.preset.values))
+      if (!this.touched.has(field) && field !== entered) this.set(field, value);
+    this.changed();
+  }
+
+  set(field, value) {
+    this.form.elements[field].value = String(value);
+    if (field === "model_version" && !this.touched.has("architecture")) this.form.elements.architecture.value = "";
+    this.touched.delete(field);
+  }
+
+  /** Why a value is what it is, or what was proposed instead. */
+  mark() {
+    if (!this.preset) return;
+    const { values, reasons } = this.preset;
+    for (const { field, message } of reasons) {
+      const line = $(`[data-why="${field}"]`, this.form);
+      const now = this.form.elements[field].value;
+      const wanted = values[field] === undefined ? "" : String(values[field]);
+      const same = now === wanted && !(field === "model_version" && this.form.elements.architecture.value);
+      // it counts steps
+      const stale = field === "epochs" && this.form.elements.batch_size.value !== String(values.batch_size);
+      const back = h(
+        "button",
+        {
+          class: "link-button",
+          type: "button",
+          onclick: () => {
+            this.set(field, wanted);
+            this.changed();
+          },
+        },
+        this.proposed(field, wanted),
+      );
+      put(
+        $("[data-why-text]", line) || line.appendChild(h("p", { "data-why-text": true })),
+        same ? (stale ? [] : [icon("lightbulb"), ` ${message}`]) : back,
+      );
+      line.hidden = false;
+    }
+  }
+
+  proposed(field, value) {
+    if (value === "") return t("Reset to automatic");
+    return t("Suggested: {value}", { value: field === "model_version" ? `YOLOv8${value}` : number(value) });
+  }
+}

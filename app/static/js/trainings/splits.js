@@ -1,0 +1,142 @@
+/* The same checkpoint on each set of the dataset: how much worse the model is on images that it has not seen. */
+import { get, newKey, post } from "../lib/api.js";
+import { h, put, toast } from "../lib/dom.js";
+import { fixed, known, number, percent } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { badge } from "../ui/status.js";
+import { splitText } from "./evaluated.js";
+
+const ASK_MS = 3000;
+const SPLITS = ["train", "val", "test"];
+const SAME = ["dataset_id", "revision", "checkpoint", "img_size"];
+const UNDER_WAY = new Set(["pending", "running"]);
+const isSame = (one, other) => SAME.every((name) => one[name] === other[name]);
+
+export class SplitFigures {
+  /** @param {HTMLElement} place @param {any} evaluation the completed one that the page shows */
+  constructor(place, evaluation) {
+    this.place = place;
+    this.evaluation = evaluation;
+    this.dataset = null; // as it is now, for how many images its sets have
+    this.load();
+  }
+
+  async load() {
+    const { training_id: training, dataset_id: dataset } = this.evaluation;
+    // The dataset was deleted, or the run has other weights now: there is nothing of these to measure any more.
+    if (dataset === null || this.evaluation.weights_changed) return;
+    const [found, counts] = await Promise.all([
+      get(`/api/trainings/${training}/evaluations`).catch(() => null),
+      get(`/api/datasets/${dataset}`).catch(() => null),
+    ]);
+    if (!found) return;
+    this.dataset = counts;
+    const rows = SPLITS.map((split) => [split, this.of(split, found.evaluations)]);
+    put(this.place, this.table(rows));
+    if (rows.some(([, item]) => item && UNDER_WAY.has(item.status))) setTimeout(() => this.load(), ASK_MS);
+  }
+
+  /** The one of a set: this one, else the newest. */
+  of(split, evaluations) {
+    if (split === this.evaluation.split) return this.evaluation;
+    return evaluations.find(
+      (item) =>
+        item.split === split &&
+        isSame(item, this.evaluation) &&
+        (UNDER_WAY.has(item.status) || (item.status === "completed" && !item.weights_changed)),
+    );
+  }
+
+  table(rows) {
+    const whole = this.evaluation.metrics.top1 !== undefined;
+    const columns = whole
+      ? [
+          ["top1", t("Accuracy (top-1)"), percent],
+          ["top5", t("Accuracy (top-5)"), percent],
+        ]
+      : [
+          ["precision", t("Precision")],
+          ["recall", t("Recall")],
+          ["map50", "mAP50"],
+          ["map95", "mAP50-95"],
+        ];
+    const titles = [t("Set"), t("Images"), ...columns.map(([, label]) => label)];
+    return h(
+      "div",
+      { class: "table-wrap", tabindex: 0, role: "group", "aria-label": t("Metrics by set") },
+      h(
+        "table",
+        { class: "list is-tight" },
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            titles.map((title, index) => h("th", { scope: "col", class: index ? "number" : null }, title)),
+          ),
+        ),
+        h(
+          "tbody",
+          {},
+          rows.map(([split, item]) => this.row(split, item, columns)),
+        ),
+      ),
+    );
+  }
+
+  row(split, item, columns) {
+    const label = splitText(split);
+    if (!item?.metrics)
+      return h(
+        "tr",
+        { "data-split": split },
+        h("td", { "data-label": t("Set") }, label),
+        h("td", { colspan: columns.length + 1 }, item ? this.waiting(item) : this.offer(split)),
+      );
+    const mine = item.id === this.evaluation.id;
+    const value = (name, text = (figure) => fixed(figure, 3)) =>
+      known(item.metrics[name]) ? text(item.metrics[name]) : "–";
+    return h(
+      "tr",
+      { "data-split": split, "aria-current": mine ? "true" : null },
+      h(
+        "td",
+        { "data-label": t("Set") },
+        mine ? h("strong", {}, label) : h("a", { href: `/evaluations/${item.id}` }, label),
+      ),
+      h("td", { class: "number", "data-label": t("Images") }, number(item.images)),
+      columns.map(([name, title, text]) => h("td", { class: "number", "data-label": title }, value(name, text))),
+    );
+  }
+
+  waiting({ id, status }) {
+    return h("a", { href: `/evaluations/${id}` }, badge(status));
+  }
+
+  offer(split) {
+    if (this.isEmpty(split)) return h("span", { class: "under" }, t("No images"));
+    return h(
+      "button",
+      { class: "btn btn-outline btn-sm", type: "button", onclick: () => this.start(split) },
+      t("Evaluate"),
+    );
+  }
+
+  /** Whether there is nothing to evaluate on; of another version of the dataset than the present one, nobody knows. */
+  isEmpty(split) {
+    return this.dataset?.revision === this.evaluation.revision && this.dataset[`${split}_images`] === 0;
+  }
+
+  async start(split) {
+    const { training_id: training, dataset_id, revision, checkpoint, img_size } = this.evaluation;
+    const request = { split, dataset_id, checkpoint, img_size, ...(revision ? { revision } : {}) };
+    const mapping = this.evaluation.mapping ? { classes: this.evaluation.mapping } : {};
+    try {
+      await post(`/api/trainings/${training}/evaluations`, { ...request, ...mapping }, newKey());
+      await this.load();
+    } catch (error) {
+      toast(error.detail || error.title, "failed");
+    }
+  }
+}

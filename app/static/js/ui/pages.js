@@ -1,0 +1,23 @@
+/* Lists of several pages in a lightbox: the arrow keys go on to the next page, behind the lightbox as in it. */
+
+/**
+ * What `lightbox` takes as `pages`.
+ * @param {{page: number, list: {total: number, pages: number}, load: () => Promise<any>, items: () => any[]}} view
+ *   `list`: what `load` got last, a new object each time. `items`: of it, for the lightbox.
+ * @param {number} perPage
+ */
+export function pagesOf(view, perPage) {
+  const shown = () => ({ items: view.items(), before: (view.page - 1) * perPage });
+  return {
+    total: view.list.total,
+    before: shown().before,
+    turn: async (by) => {
+      const { list, page } = view;
+      view.page = ((page - 1 + by + list.pages) % list.pages) + 1;
+      await view.load();
+      if (view.list !== list) return shown();
+      view.page = page; // it can't be had now
+      return null;
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/* Figures of the machine: the first ones asked for, the others from the system's room, while the page is in sight. A
+   room that is silent is joined again; without a socket (blocked by a proxy, say) the figures are asked for. */
+import { get } from "../lib/api.js";
+import { live, systemRoom } from "../lib/socket.js";
+
+const SILENT_AFTER_MS = 5000; // they come every two seconds
+const SAME_MS = 1000; // the server looks once a second
+
+/** `show(figures)` as GET /api/system has them, `fail(error)` when they cannot be had, `off()` where they are switched
+ *  off. */
+export class SystemFeed {
+  constructor({ show, fail, off }) {
+    this.show = show;
+    this.fail = fail;
+    this.off = off;
+    this.drawnAt = -Infinity;
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.rest();
+      else this.wake();
+    });
+  }
+
+  async start() {
+    await this.ask();
+    if (!this.stopped && !document.hidden) this.wake();
+  }
+
+  /** By REST, now. */
+  async ask() {
+    try {
+      this.took(await get("/api/system"));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  wake() {
+    if (this.stopped) return;
+    this.listen();
+    if (!this.room) this.enter();
+    else if (live.state === "live") live.enter(this.room);
+    else {
+      live.rooms.add(this.room);
+      this.ask();
+    } // joined when the connection is back
+  }
+
+  enter() {
+    this.room = systemRoom()
+      .on("snapshot", (figures) => {
+        if (performance.now() - this.drawnAt > SAME_MS) this.took(figures);
+      })
+      .on("system_update", (figures) => this.took(figures))
+      .on("system_error", (error) => this.failed(error))
+      .on("refused", (error) => this.failed(error));
+  }
+
+  rest() {
+    clearTimeout(this.timer);
+    if (this.room) live.leave(this.room);
+  }
+
+  took(figures) {
+    this.drawnAt = performance.now();
+    this.show(figures);
+    this.listen();
+  }
+
+  failed(error) {
+    if (error.status === 404) {
+      this.stopped = true;
+      this.rest();
+      this.off();
+      return;
+    }
+    this.fail(error.error ? { ...error, detail: error.error } : error);
+    this.listen();
+  }
+
+  listen() {
+    clearTimeout(this.timer);
+    if (!this.stopped && !document.hidden) this.timer = setTimeout(() => this.wake(), SILENT_AFTER_MS);
+  }
+}

@@ -1,0 +1,132 @@
+"""How sure figures are: the same measurement on images drawn again and again from those that were measured."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+ROUNDS = 200
+LEAST_ROUNDS = 30  # below, an interval would say nothing
+WORK = 9_000_000  # detections in all rounds: some seconds. By work, not by time: the same images give the same interval
+MOST = 300_000  # detections: more would take too much memory
+MAP50, MAP95 = "map50", "map95"
+KEYS = {"detect": "tp", "obb": "tp", "segment": "tp_m", "pose": "tp_p"}
+
+ClassMatches = tuple[Any, Any, Any]
+
+
+def rounds_of(detections: int) -> int:
+    """How often images are drawn where there are so many detections."""
+    return max(LEAST_ROUNDS, min(ROUNDS, WORK // max(1, detections)))
+
+
+def intervals(matches: Mapping[str, Sequence[Any]], task: str) -> dict[str, list[float]] | None:
+    """{"map50": [low, high], "map95": ...}: in 95 of 100 such drawings the figure lies between them.
+
+    Args:
+        matches: by image, as ultralytics keeps them (Measured.matches).
+
+    Returns: None of a classification, of fewer than two images, and where it would cost too much.
+    """
+    if task not in KEYS or len(matches.get("conf", ())) < 2 or sum(map(len, matches["conf"])) > MOST:
+        return None
+    classes, detections = by_class(matches, KEYS[task]), sum(map(len, matches["conf"]))
+    drawn = weights(len(matches["conf"]), rounds_of(detections))
+    found = [values for weight in drawn if (values := mean_precision(classes, weight)) is not None]
+    return {name: list(limits) for name, limits in zip((MAP50, MAP95), spread(found), strict=True)} if found else None
+
+
+def weights(images: int, rounds: int) -> Iterator[Any]:
+    """How often each image is drawn, in each round; the same for whoever asks again."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        yield np.bincount(rng.integers(0, images, images), minlength=images)
+
+
+def spread(rounds: Sequence[Any]) -> list[tuple[float, float]]:
+    """Of each figure the limits within which it lies in 95 of 100 rounds."""
+    import numpy as np
+
+    low, high = np.percentile(np.array(rounds), [2.5, 97.5], axis=0)
+    return [(round(float(one), 5), round(float(other), 5)) for one, other in zip(low, high, strict=True)]
+
+
+def paired(one: Callable[[Any], Any], other: Callable[[Any], Any], images: int, rounds: int) -> list[dict[str, float]]:
+    """What `one` has more than `other`, of each figure, with the limits of its 95 % interval, on the same drawings.
+
+    Args:
+        one, other: the figures where each image counts as often as its weight says; None where there are none.
+    """
+    import numpy as np
+
+    whole = np.ones(images, int)
+    exact = one(whole) - other(whole)
+    pairs = ((one(weight), other(weight)) for weight in weights(images, rounds))
+    limits = spread([mine - theirs for mine, theirs in pairs if mine is not None and theirs is not None])
+    return [
+        {"value": round(float(value), 5), "low": low, "high": high}
+        for value, (low, high) in zip(exact, limits, strict=True)
+    ]
+
+
+def by_class(matches: Mapping[str, Sequence[Any]], key: str) -> list[ClassMatches]:
+    """Of each class that has objects: true positives [detections, 10], the surest first, the image of each, and the
+    image of each object."""
+    import numpy as np
+
+    def images_of(name: str) -> Any:
+        return np.repeat(np.arange(len(matches[name])), [len(part) for part in matches[name]])
+
+    conf, kinds, true = (np.concatenate(matches[name]) for name in ("conf", "pred_cls", key))
+    order = np.argsort(-conf, kind="stable")
+    kinds, true, images = kinds[order], true[order], images_of("conf")[order]
+    there, places = np.concatenate(matches["target_cls"]), images_of("target_cls")
+    found = ((kinds == kind, places[there == kind]) for kind in np.unique(there))
+    return [(*up_to_the_last(true[mine], images[mine]), objects) for mine, objects in found]
+
+
+def up_to_the_last(true: Any, images: Any) -> tuple[Any, Any]:
+    """Without what comes behind the last true positive: it changes no precision that counts, and is a third of all."""
+    right = true.any(1).nonzero()[0]
+    count = right[-1] + 1 if len(right) else 0
+    return true[:count], images[:count]
+
+
+def mean_precision(classes: Sequence[ClassMatches], weight: Any) -> Any:
+    """[mAP50, mAP50-95], each image counted as often as its weight says; None where no object is left."""
+    import numpy as np
+
+    values = [ap for item in classes if (ap := average_precision(item, weight)) is not None]
+    if not values:
+        return None
+    mean = np.mean(values, axis=0)
+    return np.array([mean[0], mean.mean()])
+
+
+def average_precision(item: ClassMatches, weights: Any) -> Any:
+    """AP at each IoU, each image counted as often as its weight says; None where no object of the class is left."""
+    import numpy as np
+
+    true, images, places = item
+    objects = weights[places].sum()
+    if not objects:
+        return None
+    if not len(true):
+        return np.zeros(true.shape[1])
+    weight = weights[images][:, None]
+    hits = (true * weight).cumsum(0)
+    recall, precision = hits / objects, hits / np.maximum(weight.cumsum(0), 1)
+    return np.array([area(recall[:, at], precision[:, at]) for at in range(true.shape[1])])
+
+
+def area(recall: Any, precision: Any) -> float:
+    """As ultralytics' compute_ap has it: 101 points of COCO below the envelope. Here without torch, which takes seconds
+    to load."""
+    import numpy as np
+
+    places = np.concatenate(([0.0], recall, [recall[-1], 1.0]))
+    heights = np.concatenate(([1.0], precision, [0.0, 0.0]))
+    envelope = np.flip(np.maximum.accumulate(np.flip(heights)))
+    points = np.linspace(0, 1, 101)
+    values = np.interp(points, places, envelope)
+    return float(((values[1:] + values[:-1]) / 2 * np.diff(points)).sum())

@@ -1,0 +1,255 @@
+"""The processes that decode, and the one that makes them: forks of a process that has loaded what they need.
+
+The nursery has no threads and no open files, however many the process has that it was forked from; each decoder is its
+child, limited before it reads a byte, and ends with its socket. See app/worker/decoders.py.
+"""
+
+import errno
+import fcntl
+import gc
+import os
+import pickle
+import resource
+import signal
+import socket
+import struct
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+from app.worker.decode_limits import DecodeLimits, OverLimit, limit_memory
+
+SPAWN, REAP, KILL = b"s", b"r", b"k"
+PID, LIMITS = struct.Struct("=i"), struct.Struct("=dq")  # pid, or minus the number of an error; seconds and bytes
+CLOCK = struct.Struct(
+    "=cd"
+)  # what a decoder says on the way: b"c", and the seconds that it has, INFINITE while it waits
+INFINITE = float("inf")
+DYING_S = 2.0  # between the end of a process's socket and its own
+
+# Held by one process at a time; released when that ends, however it ends.
+_turn = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the process, and inherited by its forks)
+_work: "Work | None" = None  # of this process, where it is a decoder
+
+
+class ForkServerGone(Exception):
+    """The process that starts decoders has ended."""
+
+
+def is_decoder() -> bool:
+    """Whether this process decodes for another one."""
+    return _work is not None
+
+
+def allow_for(pixels: int) -> None:
+    """Give this decoder the time that an image of so many pixels takes; call it when the header is read and judged."""
+    if _work is not None:
+        _work.allow_for(pixels)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Huge images are decoded one after the other, by whichever decoder: memory stays bounded. Nobody counts the time
+    until it is this one's turn."""
+    try:
+        fcntl.lockf(_turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        wait_for_turn()
+    try:
+        yield
+    finally:
+        fcntl.lockf(_turn, fcntl.LOCK_UN)
+
+
+def wait_for_turn() -> None:
+    if _work is not None:
+        _work.tell(INFINITE)
+    fcntl.lockf(_turn, fcntl.LOCK_EX)
+    if _work is not None:
+        _work.tell(_work.seconds)
+
+
+class DecoderForkServer:
+    """The process that makes the decoders, seen from the process that has it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            nurse(theirs)
+        theirs.close()
+
+    def spawn(self, number: int, limits: DecodeLimits) -> int:
+        """The pid of a new decoder, which answers on this socket and works in our folder.
+
+        Raises:
+            ForkServerGone
+            OSError: no process can be made now.
+        """
+        folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            pid = self._asked(SPAWN + LIMITS.pack(limits.seconds, limits.memory), [number, folder])
+        finally:
+            os.close(folder)
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        return pid
+
+    def reap(self, pid: int, kill: bool) -> int:
+        """The exit status of a decoder; without `kill`, of one whose socket has ended, and which ends by itself.
+
+        Raises:
+            ForkServerGone
+        """
+        return self._asked((KILL if kill else REAP) + PID.pack(pid))
+
+    def _asked(self, message: bytes, numbers: Sequence[int] = ()) -> int:
+        try:
+            with self._lock:
+                socket.send_fds(self._socket, [message], numbers)
+                data = self._socket.recv(PID.size, socket.MSG_WAITALL)
+        except ConnectionError as error:
+            raise ForkServerGone from error
+        if len(data) < PID.size:
+            raise ForkServerGone
+        return PID.unpack(data)[0]
+
+    def close(self) -> None:
+        with self._lock:
+            self._socket.close()
+            os.waitpid(self.pid, 0)
+
+
+def nurse(connection: socket.socket) -> NoReturn:
+    """The nursery itself, until its socket closes."""
+    try:
+        close_others(connection.fileno(), _turn.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):  # whoever asks ends with it, and this ends with that
+            signal.signal(number, signal.SIG_IGN)
+        gc.freeze()  # pages that nobody writes to stay shared
+        while True:
+            message, numbers, _, _ = socket.recv_fds(connection, 4096, 2)
+            if not message:
+                os._exit(0)
+            connection.sendall(PID.pack(obey(message, numbers, connection)))
+    finally:
+        os._exit(1)
+
+
+def obey(message: bytes, numbers: list[int], connection: socket.socket) -> int:
+    """Do what a message says: a pid or minus an error's number, or an exit status."""
+    if message[:1] != SPAWN:
+        return reap(PID.unpack(message[1:])[0], message[:1] == KILL)
+    try:
+        pid = os.fork()
+    except OSError as error:  # too many processes or too little memory: now, and perhaps not at the next question
+        pid = -(error.errno or errno.EAGAIN)
+    if pid == 0:
+        connection.close()
+        os.fchdir(numbers[1])
+        os.close(numbers[1])
+        serve(Connection(numbers[0]), DecodeLimits(*LIMITS.unpack(message[1:])))
+    for number in numbers:
+        os.close(number)
+    return pid
+
+
+def reap(pid: int, kill: bool) -> int:
+    """Wait for a decoder's end, and bring it about where it does not come."""
+    limit = time.monotonic() + (0 if kill else DYING_S)
+    while True:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= limit:
+            os.kill(pid, signal.SIGKILL)
+            limit += DYING_S
+        time.sleep(0.001)
+
+
+def close_others(*kept: int) -> None:
+    """Files of the process that this one was forked from, but stdin, stdout and stderr."""
+    lowest = 3
+    for number in sorted(kept):
+        os.closerange(lowest, number)
+        lowest = number + 1
+    os.closerange(lowest, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+class Work:
+    """The clock of a decoder, and its connection with the one who asks.
+
+    Args:
+        limits: of each image.
+    """
+
+    def __init__(self, connection: Connection, limits: DecodeLimits) -> None:
+        self.connection, self.limits = connection, limits
+        self.seconds = limits.seconds  # of the image in work
+
+    def begin(self) -> None:
+        self.seconds = self.limits.seconds
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+
+    def end(self) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    def allow_for(self, pixels: int) -> None:
+        """More time where an image of so many pixels takes it; counted from its beginning, however often it is said."""
+        more = self.limits.seconds_for(pixels) - self.seconds
+        if more > 0:
+            self.seconds += more
+            signal.setitimer(signal.ITIMER_PROF, signal.getitimer(signal.ITIMER_PROF)[0] + more)
+            self.tell(self.seconds)
+
+    def tell(self, seconds: float) -> None:
+        self.connection.send_bytes(CLOCK.pack(b"c", seconds))
+
+
+def serve(connection: Connection, limits: DecodeLimits) -> NoReturn:
+    """The decoder itself, until its socket closes."""
+    global _work
+    _work = Work(connection, limits)
+    try:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # it ends the process, whatever that is doing
+        limit_memory(limits.memory)
+        while True:
+            try:
+                function, args = connection.recv()
+            except (EOFError, ConnectionError):
+                os._exit(0)
+            _work.begin()
+            answer = answer_of(function, args)
+            _work.end()
+            connection.send_bytes(answer)
+    except (BrokenPipeError, ConnectionError):
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def answer_of(function: Callable[..., Any], args: tuple[Any, ...]) -> bytes:
+    """What `Decoder.answer` returns, as bytes."""
+    try:
+        return pickle.dumps((True, function(*args)), pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        return pickle.dumps((False, OverLimit("memory")))
+    except SystemError:  # Pillow's C code, where it gets no memory and says nothing
+        return pickle.dumps((False, OverLimit("crash")))
+    except Exception as error:
+        return pickled(error)
+
+
+def pickled(error: Exception) -> bytes:
+    """An exception with what it carries, or its text where it cannot be sent."""
+    try:
+        data = pickle.dumps((False, error))
+        pickle.loads(data)  # noqa: S301 (what was pickled a line above)
+    except Exception:
+        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
+    return data

@@ -1,0 +1,257 @@
+"""Decodes untrusted images under limits: each has so much time and memory; what goes over it ends one small process,
+never the import or the test.
+
+    with DecoderPool(4, limits) as decoders:            # from several threads
+        picture = decoders.run(read_picture, path, …)   # what the function returns or raises; OverLimit
+    pixels = confined(read_pixels, path)                # the same, with one decoder that the process keeps
+
+Decoders are forks of this process, see app/worker/decoder_processes.py: they cost milliseconds, and an image costs one
+message each way.
+"""
+
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from app.worker.decode_limits import ORDINARY, SECONDS, DecodeLimits, OverLimit
+from app.worker.decoder_processes import (
+    CLOCK,
+    INFINITE,
+    DecoderForkServer,
+    ForkServerGone,
+    allow_for,
+    is_decoder,
+    one_at_a_time,
+)
+
+__all__ = [
+    "ORDINARY",
+    "SECONDS",
+    "DecodeLimits",
+    "DecoderPool",
+    "OverLimit",
+    "allow_for",
+    "confined",
+    "one_at_a_time",
+    "prepare",
+    "set_limits",
+    "wall_seconds",
+]
+
+GRACE_S = 110.0  # by the wall, for the disk
+SLOWED = 30  # times: a decoder is nice to everything else on a machine that is loaded
+
+
+class DecoderPool:
+    """Up to `count` decoders, started when they are needed; a context manager. Threads may share it.
+
+    Args:
+        count: decodings at the same time.
+        limits: of each decoding.
+    """
+
+    def __init__(self, count: int, limits: DecodeLimits) -> None:
+        self.limits = limits
+        self._nursery = DecoderForkServer()
+        self._renewing = threading.Lock()
+        self._at_work: set[Decoder] = set()
+        self._aborted = False
+        self._places: SimpleQueue[Decoder | None] = SimpleQueue()
+        for _ in range(count):
+            self._places.put(None)
+
+    def __enter__(self) -> "DecoderPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What `function(*args)` returns or raises, called in a decoder.
+
+        Args:
+            function: of a module, since it is sent by its name.
+
+        Raises:
+            OverLimit: it took too much time or memory, or ended its process.
+            OSError: no process can be made now.
+        """
+        decoder, question = self._places.get(), (function, args)
+        try:
+            if self._aborted:
+                raise OverLimit("ended")
+            if decoder is None or not decoder.fits() or not decoder.ask(question):  # ended while it had nothing to do
+                decoder = self._another(decoder)
+                decoder.ask(question)
+            self._at_work.add(decoder)
+            if self._aborted:
+                decoder.kill()
+            done, answer = decoder.answer(self.limits)
+            if isinstance(answer, OverLimit):  # it may still hold what was too much: no room for the next image
+                raise answer
+        except BaseException:
+            if decoder is not None:
+                decoder.end()
+                self._at_work.discard(decoder)
+            decoder = None
+            raise
+        else:
+            self._at_work.discard(decoder)  # before another thread can have it
+        finally:
+            self._places.put(decoder)
+        if not done:
+            raise answer
+        return answer
+
+    def _another(self, old: "Decoder | None") -> "Decoder":
+        if old is not None:
+            old.end()
+        nursery = self._nursery
+        try:
+            return Decoder(nursery, self.limits)
+        except ForkServerGone:
+            return Decoder(self._renewed(nursery), self.limits)
+
+    def _renewed(self, gone: DecoderForkServer) -> DecoderForkServer:
+        """The nursery after one that has ended, as where memory ran out; made by the first thread that asks."""
+        with self._renewing:
+            if self._nursery is gone:
+                gone.close()
+                self._nursery = DecoderForkServer()
+            return self._nursery
+
+    def abort(self) -> None:
+        """End what is being decoded: each `run` that is under way, and each later one, raises OverLimit."""
+        self._aborted = True
+        for decoder in list(self._at_work):
+            decoder.kill()
+
+    def close(self) -> None:
+        """End all decoders; no `run` may be under way."""
+        while not self._places.empty():
+            if decoder := self._places.get():
+                decoder.end()
+        self._nursery.close()
+
+
+class Decoder:
+    """One process that decodes, seen from the process that asks it."""
+
+    def __init__(self, nursery: "DecoderForkServer", limits: DecodeLimits) -> None:
+        self.nursery = nursery
+        self.place = working_folder()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.pid = nursery.spawn(theirs.fileno(), limits)
+        self.connection = Connection(ours.detach())
+        self.status = 0
+        self._lock = threading.Lock()
+
+    def fits(self) -> bool:
+        """Whether it works in our present folder: paths may be relative."""
+        return self.place == working_folder()
+
+    def ask(self, question: tuple[Callable[..., Any], tuple[Any, ...]]) -> bool:
+        """Send a function and its arguments; False: the process is gone."""
+        try:
+            self.connection.send(question)
+        except ConnectionError:
+            return False
+        return True
+
+    def answer(self, limits: DecodeLimits) -> tuple[bool, Any]:
+        """(True, what it returned) or (False, the exception that it raised).
+
+        Raises:
+            OverLimit: the process is gone.
+        """
+        try:
+            return pickle.loads(self._said(limits))  # noqa: S301 (a fork of this process)
+        except (EOFError, ConnectionError) as error:
+            raise OverLimit(cause_of(self.end(kill=False))) from error
+
+    def _said(self, limits: DecodeLimits) -> bytes:
+        """Its answer, waited for as long as it says, or as `limits.wall` does; not the time in which it waits for its
+        turn."""
+        seconds, until = limits.seconds, None if limits.wall is None else time.monotonic() + limits.wall
+        while self.connection.poll(wall_seconds(seconds) if until is None else max(0.0, until - time.monotonic())):
+            data = self.connection.recv_bytes()
+            if len(data) != CLOCK.size or data[:1] != b"c":  # a pickle begins otherwise
+                return data
+            _, seconds = CLOCK.unpack(data)
+        raise OverLimit("wall")
+
+    def kill(self) -> None:
+        """From another thread than the one that asks, which hears of its end."""
+        with self._lock:  # its number is its own until it is reaped
+            if self.pid:
+                os.kill(self.pid, signal.SIGKILL)
+
+    def end(self, kill: bool = True) -> int:
+        """See to it that it is gone; its exit status, negative for a signal."""
+        with self._lock:
+            pid, self.pid = self.pid, 0
+        if pid:
+            self.connection.close()
+            try:
+                self.status = self.nursery.reap(pid, kill)
+            except ForkServerGone:  # it ends with its socket or its time, and nobody knows how
+                self.status = 0
+        return self.status
+
+
+def cause_of(status: int) -> str:
+    """Why a decoder ended by itself."""
+    return {-signal.SIGPROF: "time", -signal.SIGXCPU: "time", -signal.SIGKILL: "killed"}.get(status, "crash")
+
+
+def wall_seconds(seconds: float) -> float | None:
+    """How long a decoder that has so many seconds of processor time may say nothing; None: for ever."""
+    return None if seconds == INFINITE else GRACE_S + SLOWED * seconds
+
+
+def working_folder() -> tuple[int, int]:
+    found = os.stat(".")
+    return found.st_dev, found.st_ino
+
+
+class OwnDecoder:
+    """The one decoder that a process keeps, for images that it decodes now and then."""
+
+    def __init__(self) -> None:
+        self.limits = DecodeLimits()
+        self._lock = threading.Lock()
+        self._pool: DecoderPool | None = None
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """As `DecoderPool.run`."""
+        if is_decoder():
+            return function(*args)
+        return self.prepare().run(function, *args)
+
+    def prepare(self) -> DecoderPool:
+        with self._lock:
+            self._pool = self._pool or DecoderPool(1, self.limits)
+        return self._pool
+
+
+_own = OwnDecoder()
+confined = _own.run
+
+
+def set_limits(limits: DecodeLimits) -> None:
+    """Of `confined` in this process, before it is first called."""
+    _own.limits = limits
+
+
+def prepare(limits: DecodeLimits) -> None:
+    """Fork what `confined` needs now, before this process loads much or starts threads that a fork would not have."""
+    set_limits(limits)
+    _own.prepare()

@@ -1,0 +1,82 @@
+"""What a model found in an image, as data: boxes, outlines, keypoints, turned boxes, or classes of the whole image."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.core.shapes import ClassConfidence, Detection
+
+MOST_CORNERS = 400  # of an outline; masks of 640 px have some hundred
+OUTLINE_ERROR = 0.6  # pixels that a simplified outline may be off
+
+
+def detections_of(result: Any, conf: float) -> tuple[list[Detection], list[Detection]]:
+    """What an ultralytics result found, the surest first: those above `conf`, and the others.
+
+    A classification always has its one: its first choice, with `top5`.
+    """
+    if result.probs is not None:
+        return [classification(result)], []
+    found = sorted(zip(confidences(result), objects(result), strict=True), key=lambda item: -item[0])
+    return [item for sure, item in found if sure > conf], [item for sure, item in found if not sure > conf]
+
+
+def boxes_of(result: Any) -> Any:
+    return result.obb if result.obb is not None else result.boxes
+
+
+def confidences(result: Any) -> list[float]:
+    """As the model gave them, not rounded."""
+    return boxes_of(result).conf.tolist()
+
+
+def objects(result: Any) -> Iterator[Detection]:
+    """Each detection with its shape, in the result's order."""
+    boxes, names = boxes_of(result), result.names
+    rows = zip(boxes.xyxy.tolist(), boxes.conf.tolist(), boxes.cls.tolist(), strict=True)
+    for index, (corners, confidence, kind) in enumerate(rows):
+        found = detection(str(names.get(int(kind), int(kind))), confidence, corners)
+        if result.obb is not None:
+            found["corners"] = rounded(boxes.xyxyxyxy[index].tolist())
+        if result.masks is not None:
+            found["polygon"] = outline(result.masks.xy[index])
+        if result.keypoints is not None:
+            found["keypoints"] = rounded(result.keypoints.data[index].tolist(), 2)
+        yield found
+
+
+def classification(result: Any) -> Detection:
+    """The first choice for the whole image, with the five best."""
+    height, width = result.orig_shape
+    names, probs = result.names, result.probs
+    best = [(str(names.get(kind, kind)), round(float(probs.data[kind]), 4)) for kind in probs.top5]
+    top5: list[ClassConfidence] = [{"class": name, "confidence": confidence} for name, confidence in best]
+    return {**detection(*best[0], [0.0, 0.0, width, height]), "top5": top5}
+
+
+def detection(name: str, confidence: float, corners: list[float]) -> Detection:
+    """One detection, in pixels."""
+    x1, y1, x2, y2 = (round(value, 2) for value in corners)
+    return {
+        "class": name,
+        "confidence": round(confidence, 4),
+        "bbox": [x1, y1, x2, y2],
+        "center": [round((x1 + x2) / 2, 2), round((y1 + y2) / 2, 2)],
+        "area": round((x2 - x1) * (y2 - y1), 2),
+    }
+
+
+def outline(points: Any) -> list[list[float]]:
+    """The outline of a mask with the corners that matter (Douglas-Peucker); empty where the mask is."""
+    import cv2
+
+    error = OUTLINE_ERROR
+    while len(points) > 3:
+        simple = cv2.approxPolyDP(points.reshape(-1, 1, 2).astype("float32"), error, True).reshape(-1, 2)
+        if len(simple) <= MOST_CORNERS:
+            return rounded(simple.tolist())
+        error *= 2
+    return rounded(points.tolist())
+
+
+def rounded(points: list[list[float]], digits: int = 1) -> list[list[float]]:
+    return [[round(value, digits) for value in point] for point in points]

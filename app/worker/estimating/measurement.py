@@ -1,0 +1,169 @@
+"""A trainer that measures: mixed into the training's own, so that its own loop, loaders and optimizer run."""
+
+import statistics
+import time
+from typing import Any
+
+from app.events import Stage
+from app.worker.channel import current
+from app.worker.estimating.loaders import Endless, Few
+from app.worker.estimating.pace import MOST, VAL, BatchPace
+from app.worker.memory import device_name, memory_of
+from app.worker.train import check_stop
+
+LEAST_S = 8.0  # for batches and validation, however long it took to get there
+
+
+class MeasuringTrainer(Exception):
+    """Enough was seen.
+
+    Args:
+        figures: see `Measurement.figures`.
+    """
+
+    def __init__(self, figures: dict[str, Any]) -> None:
+        super().__init__("measured")
+        self.figures = figures
+
+
+class Measurement:
+    """Stops with `Measured` once enough is known.
+
+    `measure_seconds` of the class: how long all of it may take, on a machine that is fast enough.
+    """
+
+    measure_seconds = 0.0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.batch_at_start: int | None = None
+        self.start_seconds = 0.0
+        self.pace: BatchPace = BatchPace(0.0, 0, False, time.monotonic())
+        self.validated: list[float] = []  # when the validation began, and when each of its batches ended
+        super().__init__(*args, **kwargs)
+
+    # What ultralytics calls.
+
+    def run_callbacks(self, event: str) -> None:
+        """Only the clock: nothing is told, no config.yaml is written."""
+        if event == "on_train_start":
+            self.begin()
+        elif event == "on_train_epoch_start":
+            self._oom_retries = MOST  # ultralytics would halve the batch in this process, see programs/estimate.py
+            self.pace.begin_epoch(time.monotonic())
+        elif event == "on_train_batch_end":
+            self.end_batch()
+
+    def _build_train_pipeline(self) -> None:
+        me: Any = self
+        super()._build_train_pipeline()  # type: ignore[misc]
+        me.train_loader = Endless(me.train_loader)
+
+    def plot_training_samples(self, batch: Any, ni: int) -> None:
+        """Of the first three batches only: it would blur their figures."""
+
+    def optimizer_step(self) -> None:
+        self.synchronize()
+        began = time.monotonic()
+        super().optimizer_step()  # type: ignore[misc]
+        self.synchronize()
+        self.pace.add_step(time.monotonic() - began)
+
+    # The measurement.
+
+    def synchronize(self) -> None:
+        import torch
+
+        if self.device.type == "cuda":  # type: ignore[attr-defined]
+            torch.cuda.synchronize(self.device)  # type: ignore[attr-defined]
+
+    def begin(self) -> None:
+        me: Any = self
+        self.start_seconds = current().worked()
+        budget = max(LEAST_S, self.measure_seconds - self.start_seconds)
+        self.batch_at_start = me.batch_size
+        # Without mosaic at all the last epochs do not differ from the others.
+        mosaic = bool(me.args.mosaic) and hasattr(me.train_loader.dataset, "close_mosaic")
+        self.pace = BatchPace(budget, 2 * me.train_loader.num_workers, mosaic, time.monotonic())
+        self.limit_validation()
+        current().say(Stage("batches"))
+
+    def limit_validation(self) -> None:
+        me: Any = self
+        me.validator.dataloader = Few(me.test_loader, VAL * self.pace.budget)
+        me.validator.callbacks["on_val_batch_end"] = [lambda _validator: self.end_validation_batch()]
+
+    def end_batch(self) -> None:
+        """
+        Raises:
+            Measured: this was the last one. StopRequested: nobody wants to know any more.
+        """
+        check_stop(current())
+        now = time.monotonic()
+        self.pace.add_batch(now)
+        if not self.pace.enough(now):
+            return
+        if not self.pace.mosaic:
+            self.finish()
+        self.leave_mosaic(now)
+
+    def end_validation_batch(self) -> None:
+        check_stop(current())
+        self.validated.append(time.monotonic())
+
+    def leave_mosaic(self, now: float) -> None:
+        """From the batches with mosaic to those without."""
+        me: Any = self
+        me._close_dataloader_mosaic()
+        me.train_loader.renew()
+        current().say(Stage("plain_batches"))
+        self.pace.begin_plain(now)
+        self.pace.begin_epoch(time.monotonic())
+
+    def finish(self) -> None:
+        """Validate, save, and stop with the figures."""
+        me: Any = self
+        current().say(Stage("validating"))
+        batches, seconds = len(me.test_loader), self.validation_seconds()
+        current().say(Stage("saving"))
+        began = time.monotonic()
+        me.save_model()
+        raise MeasuringTrainer(self.figures(batches, seconds, time.monotonic() - began))
+
+    def validation_seconds(self) -> float:
+        """A whole validation, from a part of it: its batches, and the reckoning behind them."""
+        me: Any = self
+        me.ema.update_attr(me.model, include=["yaml", "nc", "args", "names", "stride", "class_weights"])
+        self.limit_validation()
+        self.validated = [time.monotonic()]
+        me.metrics, me.fitness = me.validate()
+        end = time.monotonic()
+        took = [after - before for before, after in zip(self.validated, self.validated[1:], strict=False)]
+        batches, seen = len(me.test_loader), len(took)
+        rest = (end - self.validated[-1]) * batches / seen
+        if seen == batches:
+            return sum(took) + rest
+        return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
+
+    def figures(self, val_batches: int, val_seconds: float, save_seconds: float) -> dict[str, Any]:
+        """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
+        me: Any = self
+        accumulated = max(round(me.args.nbs / me.batch_size), 1)
+        full, plain = (self.pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))
+        memory, total = memory_of(me.device)
+        return {
+            "fits": me.batch_size == self.batch_at_start,
+            "batch": me.batch_size,
+            "batches": len(me.train_loader),
+            "val_batches": val_batches,
+            "start_seconds": self.start_seconds,
+            "batch_seconds": full or plain or self.pace.warm_up,
+            "plain_batch_seconds": plain,
+            "val_seconds": val_seconds,
+            "save_seconds": save_seconds,
+            "measured_batches": self.pace.measured(),
+            "parameters": sum(item.numel() for item in me.model.parameters()),
+            "checkpoint_bytes": me.last.stat().st_size,
+            "memory": memory,
+            "memory_total": total,
+            "device": device_name(me.device),
+        }

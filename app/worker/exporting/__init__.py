@@ -1,0 +1,1 @@
+"""Converting trained weights for other runtimes, and proving the result."""

@@ -1,0 +1,133 @@
+"""Accuracy control of INT8: where all of it loses too much, the layers that lose most stay in floating point (nncf)."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from app.core.exports import CONTROL, ExportSpec
+from app.worker.exporting.convert import convert
+from app.worker.exporting.images import sample_split
+from app.worker.exporting.measuring import measure
+from app.worker.exporting.processes import task_of
+
+RANKED = 10  # images on which each layer is tried in floating point
+MOST_LAYERS = 30  # that may stay so; a model that needs more is none in INT8
+
+
+def has_control(spec: ExportSpec) -> bool:
+    """Whether there is any for this export."""
+    return spec.format == "openvino" and bool(spec.arguments.get("int8"))
+
+
+def restore(
+    spec: ExportSpec, weights: Path, model: Path, directory: Path, step: Callable[[], None]
+) -> tuple[Path, dict[str, Any]]:
+    """`convert` again, with as few layers in floating point as the figures on training images need.
+
+    Args:
+        weights: a copy of the .pt.
+        model: the export that lost too much; moved away.
+        directory: where files may be made.
+        step: called after each measured image; what it raises ends the work.
+    """
+    import nncf
+
+    lossy = directory / "lossy" / model.name
+    lossy.parent.mkdir()
+    os.replace(model, lossy)
+    data, count = sample_split(Path(spec.data), "train", CONTROL, directory / "control")
+    control = Control(task_of(spec, lossy, data), directory / "controlled", step)
+    values: dict[str, Any] = {
+        "validation_dataset": nncf.Dataset(control.inputs()),
+        "validation_fn": control.figure,
+        "max_drop": spec.allowed_loss / 2,  # of these images; those of validation differ a little
+        "advanced_accuracy_restorer_parameters": nncf.AdvancedAccuracyRestorerParameters(
+            max_num_iterations=MOST_LAYERS, ranking_subset_size=RANKED
+        ),
+    }
+
+    def controlled(model: Any, **given: Any) -> Any:
+        return nncf.quantize_with_accuracy_control(with_names(model), **given, **values)
+
+    with quantizing(controlled):
+        made, details = convert(spec, weights, directory)
+    return made, details | {"accuracy_control_images": count}
+
+
+def with_names(model: Any) -> Any:
+    """The same model; nncf tells outputs by their names, which those of a traced one have not."""
+    for number, output in enumerate(model.outputs):
+        if not output.get_names():
+            output.get_tensor().set_names({f"output{number}"})
+    return model
+
+
+class Control:
+    """Measures what nncf tries, on the same images each time.
+
+    Args:
+        task: as measuring.py takes it; its model says how, whatever is measured in its place.
+        folder: where ultralytics may write.
+    """
+
+    def __init__(self, task: dict[str, Any], folder: Path, step: Callable[[], None]) -> None:
+        self.task, self.folder, self.step = task, folder, step
+
+    def inputs(self) -> list[Any]:
+        """What the model is given for each image."""
+        heard: list[Any] = []
+        with compiling(lambda compiled: RecordingControl(compiled, lambda given, _found: heard.append(given))):
+            measure(self.task, self.folder, self.step)
+        return heard
+
+    def figure(self, compiled: Any, items: Iterable[Any]) -> tuple[float, list[list[Any]]]:
+        """mAP50-95 (of a classification the top-1 accuracy) of a compiled model, and its output for each image."""
+        outputs: list[list[Any]] = []
+        for _item in items:  # nncf counts them
+            pass
+        with compiling(lambda _own: RecordingControl(compiled, lambda _given, found: outputs.append(found))):
+            found = measure(self.task, self.folder, self.step)
+        return float(found["top1"] if "top1" in found else found["map95"]), outputs
+
+
+class RecordingControl:
+    """A compiled model whose inputs and outputs are heard."""
+
+    def __init__(self, compiled: Any, hear: Callable[[Any, list[Any]], None]) -> None:
+        self.compiled, self.hear = compiled, hear
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.compiled, name)
+
+    def __call__(self, given: Any) -> Any:
+        found = self.compiled(given)
+        self.hear(given.copy(), [value.copy() for value in found.values()])
+        return found
+
+
+@contextmanager
+def compiling(wrap: Callable[[Any], Any]) -> Iterator[None]:
+    """Have OpenVINO give out its compiled models wrapped."""
+    import openvino
+
+    usual = openvino.Core.compile_model
+    openvino.Core.compile_model = lambda core, *given, **more: wrap(usual(core, *given, **more))
+    try:
+        yield
+    finally:
+        openvino.Core.compile_model = usual
+
+
+@contextmanager
+def quantizing(quantize: Callable[..., Any]) -> Iterator[None]:
+    """Have ultralytics' exporter call this for nncf.quantize."""
+    import nncf
+
+    usual = nncf.quantize
+    nncf.quantize = quantize
+    try:
+        yield
+    finally:
+        nncf.quantize = usual

@@ -1,0 +1,67 @@
+"""Makes the model file of another runtime with ultralytics' own exporter."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from app.core.exports import CALIBRATION, IOU, MADE, MOST_CALIBRATION, NMS_CONF, PYTORCH, ExportSpec
+from app.worker.exporting.images import sample_split
+from app.worker.exporting.portable import shorten_data, without_debug
+from app.worker.loading import loading
+
+PASSED_ON = ("dynamic", "nms", "batch", "opset")
+
+
+def convert(spec: ExportSpec, weights: Path, directory: Path) -> tuple[Path, dict[str, Any]]:
+    """The exported file or folder, below `directory`/MADE, and details of its making.
+
+    Args:
+        weights: a copy of them, named STEM.pt: ultralytics writes beside it, under its name.
+
+    Raises:
+        Exception: the exporter cannot make it; nothing is installed to help it.
+    """
+    made = directory / MADE
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    if spec.format == PYTORCH:
+        target = made / weights.name
+        shutil.copyfile(weights, target)
+        return target, {}
+    from ultralytics import YOLO
+
+    overrides, details = arguments(spec, directory)
+    with loading(weights):
+        model = YOLO(str(weights), task=spec.task)
+    shorten_data(model.model)
+    output = Path(model.export(**overrides))
+    if spec.format == "torchscript":
+        without_debug(output)
+    target = made / output.name
+    output.rename(target)
+    return target, details
+
+
+def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the exporter is called with, and what the card has to say about it."""
+    from importlib.util import find_spec
+
+    given = spec.arguments
+    values: dict[str, Any] = {"format": spec.format, "imgsz": spec.img_size, "device": spec.device, "verbose": False}
+    values |= {name: given[name] for name in PASSED_ON if given.get(name)}
+    if spec.format == "onnx" and find_spec("onnxslim") is None:
+        values["simplify"] = False
+    if given.get("nms"):  # what it leaves out can't be found at any threshold; ultralytics' own is 0.25
+        values |= {"conf": NMS_CONF, "iou": IOU}
+    details: dict[str, Any] = {}
+    if given.get("half"):
+        values["quantize"] = 16
+    if given.get("int8"):
+        data, count = sample_split(Path(spec.data), "train", MOST_CALIBRATION, directory / "calibration")
+        chosen = data.parent / "images" if spec.task == "classify" else data
+        # `split`: ultralytics calibrates on the validation images otherwise, on which it is then measured.
+        # Relative to our own folder, in which we work: the exporter writes it into the model.
+        values |= {"quantize": 8, "data": os.path.relpath(chosen), "split": "train"}
+        details = {"calibration_images": count, "calibration_recommended": CALIBRATION}
+    return values, details

@@ -1,0 +1,55 @@
+"""Images of a split of a dataset, as a small dataset of their own: links to the files, in a folder that may be written.
+
+So the caches that ultralytics writes beside labels never meet those of a training.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app.core.exports import evenly
+from app.worker.failures import DataError
+
+IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".avif", ".jp2", ".heic", ".mpo", ".dng"}
+KEPT = ("names", "nc", "kpt_shape", "flip_idx", "kpt_names", "channels")
+
+
+def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path, int]:
+    """A dataset.yaml in `folder` whose only split is at most `most` images of `split`, and how many they are.
+
+    Raises:
+        DataError: the split has no images.
+    """
+    described: dict[str, Any] = yaml.safe_load(data.read_text(encoding="utf-8"))
+    source = Path(described.get("path") or data.parent) / str(described.get(split) or "")
+    files = sorted(path for path in source.rglob("*") if path.suffix.lower() in IMAGES) if described.get(split) else []
+    if not files:
+        raise DataError(f"the dataset has no images for {split}")
+    chosen = [files[place] for place in evenly(len(files), most)]
+    for path in chosen:
+        link(path, folder / "images" / split / path.relative_to(source))
+        label = label_of(path)
+        if label is not None and label.exists():
+            link(label, (folder / "labels" / split / path.relative_to(source)).with_suffix(".txt"))
+    train = folder / "images" / "train"
+    if not train.exists():  # ultralytics takes a classification's images apart where there is none
+        train.symlink_to(split, target_is_directory=True)
+    values = {"path": str(folder), "train": f"images/{split}", "val": f"images/{split}"}
+    values |= {name: described[name] for name in KEPT if name in described}
+    target = folder / "dataset.yaml"
+    target.write_text(yaml.safe_dump(values, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return target, len(chosen)
+
+
+def label_of(image: Path) -> Path | None:
+    """Where ultralytics looks for the labels: the last folder `images` of the path replaced; None: there is none."""
+    head, found, tail = str(image).rpartition(f"{os.sep}images{os.sep}")
+    return Path(f"{head}{os.sep}labels{os.sep}{tail}").with_suffix(".txt") if found else None
+
+
+def link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.is_symlink():
+        target.symlink_to(source)

@@ -1,0 +1,121 @@
+"""Measures a model file on the validation images of a dataset: `python -m app.worker.exporting.measuring TASK RESULT`.
+
+In a process of its own, so that the runtime is loaded as its user will load it, from the file alone. TASK is a JSON
+file: model, data (a dataset.yaml), task, img_size, device, classes; bf16: whether it is measured in bfloat16, too.
+RESULT becomes a JSON file, see `measure`. Each image is announced by a line on stdout; everything else is printed to
+stderr.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+MOST_COMPARED = 30  # detections of an image
+EXACT, BFLOAT16 = "f32", "bf16"  # precisions, as OpenVINO calls them
+HINT = "INFERENCE_PRECISION_HINT"
+WARM_UP = 3  # images that warm caches up and do not count
+ORPHAN_LOOK_S = 2.0
+
+
+def measure(spec: dict[str, Any], folder: Path, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """precision, recall, map50, map95 (of a classification top1, top5), images, curves with best, latency_ms of the
+    model alone, names, device, and by file its `detections`: class, confidence, place in pixels of the surest.
+
+    Args:
+        folder: where ultralytics may write.
+        step: called after each image; what it raises ends the measurement.
+
+    Raises:
+        Exception: the runtime cannot load the file, or not run it.
+    """
+    from app.worker.curves import curves_of
+    from app.worker.measuring import Images, measure
+    from app.worker.train import private_settings
+
+    private_settings()
+    detections: dict[str, list[list[float]]] = {}
+
+    def hear(image: Any) -> None:
+        seen = image.seen
+        rows = zip(seen.detections, seen.confidences, seen.found_places, strict=True)
+        detections[image.file] = [[kind, confidence, *place] for kind, confidence, place in rows][:MOST_COMPARED]
+        step()
+
+    options: dict[str, Any] = {"img_size": spec["img_size"], "device": spec["device"], "one_by_one": True, "hear": hear}
+    images = Images(Path(spec["data"]), classes=spec.get("classes"))
+    with computing_in(spec.get("precision", EXACT)):
+        found = measure(Path(spec["model"]), spec["task"], images, folder, **options)
+    return found.metrics | {
+        "images": found.images,
+        "names": found.names,
+        "curves": None if found.part is None else curves_of(found.part),
+        "latency_ms": latency(found.inference_ms),
+        "detections": detections,
+        "device": spec["device"],
+    }
+
+
+@contextlib.contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Have OpenVINO compile what is loaded meanwhile for a precision, EXACT as the example of an export asks it to: by
+    itself it takes bfloat16 where the CPU has it, and the figures would be those of this machine alone."""
+    try:
+        import openvino
+    except ImportError:  # then nothing is loaded with it
+        yield
+        return
+    compile_model = openvino.Core.compile_model
+
+    def compile_so(core: Any, model: Any, device_name: Any = None, config: Any = None, **more: Any) -> Any:
+        return compile_model(core, model, device_name, {**(config or {}), HINT: precision}, **more)
+
+    openvino.Core.compile_model = compile_so
+    try:
+        yield
+    finally:
+        openvino.Core.compile_model = compile_model
+
+
+def latency(times: list[float]) -> dict[str, float]:
+    """p50 and p95, ms; `least`: of the quickest image, which other work on the machine disturbs the least."""
+    counted = sorted(times[min(WARM_UP, len(times) - 1) :])
+    shares = {f"p{share}": counted[(len(counted) - 1) * share // 100] for share in (50, 95)}
+    return {name: round(value, 2) for name, value in (shares | {"least": counted[0]}).items()}
+
+
+def end_with(parent: int) -> None:
+    """Nobody hears an orphan."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ORPHAN_LOOK_S)
+        os._exit(3)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
+
+
+def main(task: str, result: str) -> None:
+    end_with(os.getppid())
+    tell = os.fdopen(os.dup(1), "w", buffering=1)
+    with contextlib.redirect_stdout(sys.stderr):
+        spec = json.loads(Path(task).read_text(encoding="utf-8"))
+        folder = Path(result).parent
+        found = measure(spec, folder / "scratch", lambda: print("image", file=tell))
+        if spec.get(BFLOAT16):
+            again = spec | {"precision": BFLOAT16}
+            try:
+                found[BFLOAT16] = measure(again, folder / BFLOAT16, lambda: print("image", file=tell))
+            except Exception:  # it is not run so then
+                traceback.print_exc()
+    Path(result).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,159 @@
+"""Whether an export is as good as the .pt that it was made of: pure, from what both found on the same images."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from app.core.metrics import WORTH
+
+IOU = 0.5  # from here on two detections are the same
+AGREEMENT = 0.8  # share of the .pt's detections that an export in floating point must have, too
+ALIKE, ALIKE_SHIFT = 0.9, 0.005  # agreement and shift of what may run in the place of the .pt unasked
+MOVED = 0.02  # so far a confidence may move before the .pt's threshold is in doubt
+WORSE = 0.01  # F1 at the .pt's threshold
+SURE = 0.05  # below, confidences are noise
+TELLING = 5  # times what may be lost: a figure below could hardly lose that
+FIGURES = ("precision", "recall", "map50", "map95")
+
+Row = Sequence[float]  # class, confidence, box
+Measured = Mapping[str, Any]  # as measuring.figures gives it
+
+
+def verify(reference: Measured, export: Measured, int8: bool, allowed_loss: float) -> tuple[dict[str, Any], str | None]:
+    """The verification as the API shows it, and why the export cannot be offered: `accuracy_lost`, `unproven` (there
+    is nothing to compare), or None: it can.
+
+    Args:
+        allowed_loss: of mAP50-95.
+    """
+    pairs = list(matched(reference["detections"], export["detections"]))
+    found = sum(len(rows) for rows in reference["detections"].values())
+    agreement = round(len(pairs) / found, 4) if found else None
+    shift = confidence_shift(pairs)
+    told = {
+        "images": export["images"],
+        **figures_of(export),
+        "reference": figures_of(reference) | {"latency_ms": reference["latency_ms"]},
+        "at_threshold": at_threshold(reference["curves"], export["curves"], shift),
+        "confidence_shift": shift,
+        "agreement": agreement,
+        "latency_ms": export["latency_ms"],
+        "device": export["device"],
+        "loss": loss(reference, export),
+        "allowed_loss": allowed_loss,
+        "conclusive": is_conclusive(reference, allowed_loss),
+    }
+    return told, verdict(told, int8)
+
+
+def verdict(told: Mapping[str, Any], int8: bool) -> str | None:
+    if told["agreement"] is None or (int8 and not told["conclusive"]):  # for INT8 nothing else than the figures speaks
+        return "unproven"
+    if told["loss"] > told["allowed_loss"] or (not int8 and told["agreement"] < AGREEMENT):
+        return "accuracy_lost"
+    return None
+
+
+def is_conclusive(reference: Measured, allowed_loss: float) -> bool:
+    """Whether the .pt detects enough for its figures to fall: 0 = 0 proves nothing."""
+    curves = reference["curves"]
+    if "top1" in reference:  # of a classification: clearly better than chance
+        chance = 1 / max(2, len(reference["names"]))
+        return bool(reference["top1"] >= chance + WORTH * (1 - chance))
+    useful = curves is None or curves["best"]["f1"] >= WORTH
+    return useful and bool(figure(reference) >= TELLING * allowed_loss)
+
+
+def as_good(reference: Measured, fast: Measured, allowed_loss: float) -> dict[str, Any] | None:
+    """The figures of an export in a lower precision, where nobody would tell it from the .pt at the same threshold;
+    None: it must not run in the place of that."""
+    told, wrong = verify(reference, fast, False, allowed_loss)
+    threshold, shift = told["at_threshold"], told["confidence_shift"] or 0.0
+    if (
+        wrong
+        or not told["conclusive"]
+        or told["agreement"] < ALIKE
+        or abs(shift) > ALIKE_SHIFT
+        or (threshold and threshold["moved"])
+    ):
+        return None
+    return {name: told[name] for name in ("loss", "agreement", "confidence_shift", "latency_ms")} | figures_of(fast)
+
+
+def figures_of(measured: Measured) -> dict[str, Any]:
+    """The figures, null where the task has none; of a classification top1 and top5."""
+    named = {name: measured.get(name) for name in FIGURES}
+    return named | {name: measured[name] for name in ("top1", "top5") if name in measured}
+
+
+def loss(reference: Measured, export: Measured) -> float:
+    """Of mAP50-95, or of the top-1 accuracy."""
+    return round(figure(reference) - figure(export), 5)
+
+
+def figure(measured: Measured) -> float:
+    """What it is judged by."""
+    return float(measured["top1"] if "top1" in measured else measured["map95"])
+
+
+def matched(first: Mapping[str, Sequence[Row]], second: Mapping[str, Sequence[Row]]) -> Iterable[tuple[Row, Row]]:
+    """Pairs of the same detection, each of the first once with the nearest free one of the second."""
+    for file, rows in first.items():
+        free = list(second.get(file, ()))
+        for row in rows:
+            same = [other for other in free if other[0] == row[0] and overlap(row[2:], other[2:]) >= IOU]
+            if same:
+                best = max(same, key=lambda other: overlap(row[2:], other[2:]))
+                free.remove(best)
+                yield row, best
+
+
+def overlap(one: Row, other: Row) -> float:
+    """IoU of two boxes; of oriented ones (four corners) that of the boxes around them; 1 where there are none."""
+    if not one:
+        return 1.0
+    if len(one) == 8:
+        one, other = around(one), around(other)
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (area(one) + area(other) - both)
+
+
+def around(corners: Row) -> Row:
+    return (min(corners[::2]), min(corners[1::2]), max(corners[::2]), max(corners[1::2]))
+
+
+def area(box: Row) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def confidence_shift(pairs: Sequence[tuple[Row, Row]]) -> float | None:
+    """The median change of the confidence of detections that the .pt is at least a little sure of."""
+    moves = [other[1] - row[1] for row, other in pairs if row[1] >= SURE]
+    return round(statistics.median(moves), 4) if moves else None
+
+
+def at_threshold(
+    reference: Mapping[str, Any] | None, export: Mapping[str, Any] | None, shift: float | None
+) -> dict[str, Any] | None:
+    """The threshold that is shipped, with precision and recall of the export there; None where there is none to ship.
+
+    It is that of the .pt unless confidences moved, or the export is worse there than it could be; then `moved`.
+    """
+    if not reference or not export or reference["best"]["f1"] < WORTH:
+        return None
+    wanted = reference["best"]
+    here = reading(export, wanted["confidence"])
+    moved = (shift is not None and abs(shift) > MOVED) or here["f1"] < wanted["f1"] - WORSE
+    shipped = {name: export["best"][name] for name in ("confidence", "precision", "recall", "f1")} if moved else here
+    before = {name: wanted[name] for name in ("confidence", "precision", "recall", "f1")}
+    return shipped | {"moved": moved, "reference": before}
+
+
+def reading(curves: Mapping[str, Any], confidence: float) -> dict[str, float]:
+    """What the curves say at a confidence: at the nearest place."""
+    place = min(range(len(curves["x"])), key=lambda index: abs(curves["x"][index] - confidence))
+    return {"confidence": confidence} | {name: curves[name][place] for name in ("precision", "recall", "f1")}

@@ -1,0 +1,107 @@
+"""What the four numbers of boxes are: judged over a whole set, by how many boxes would reach out of their images."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+# Four, in fractions of the image; a fifth one is its width by its height, where pixels were divided by its sides in
+# turn: a reading that has two numbers of one side together needs it.
+Numbers = Sequence[float]
+
+NEAR = 0.01  # of the image's side: what reaches out by less is rounding, or a box drawn with a free hand
+FEW = 0.02  # of the boxes: so many may be wrong in the right reading
+MANY = 0.1  # of the boxes reach out: something is wrong, even where nothing else fits
+CERTAIN = 3  # boxes
+
+Reader = Callable[[Numbers], tuple[float, float, float, float]]  # left, top, right, bottom
+
+# Left, top, right, bottom of the four numbers; sides in the wrong order are a sign that it is another reading.
+READERS: dict[str, Reader] = {
+    "centre": lambda v: (v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2),
+    "corners": lambda v: (v[0], v[1], v[2], v[3]),
+    "corners_xxyy": lambda v: (v[0], v[2] * aspect(v), v[1] / aspect(v), v[3]),
+    "corners_yxyx": lambda v: (v[1] / aspect(v), v[0] * aspect(v), v[3] / aspect(v), v[2] * aspect(v)),
+    "top_left": lambda v: (v[0], v[1], v[0] + v[2], v[1] + v[3]),
+}
+
+
+def aspect(values: Numbers) -> float:
+    return values[4] if len(values) > 4 else 1.0
+
+
+def scaled(values: Sequence[float], size: tuple[int, int]) -> list[float]:
+    """Four pixels as `Numbers`."""
+    return [*(value / size[place % 2] for place, value in enumerate(values)), size[0] / size[1]]
+
+
+@dataclass(frozen=True)
+class BoxReading:
+    """A reading of the boxes, and what else they could be: at least one, for a person to compare.
+
+    `outside` of `boxes` would reach out of their images as centre and size, which is what the texts say.
+    """
+
+    reading: str
+    others: list[str]
+    boxes: int
+    outside: int
+    doubtful: bool  # whether a person should look
+
+
+def sides(values: Numbers, reading: str) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom."""
+    return READERS[reading](values)
+
+
+def centred(values: Numbers, reading: str) -> list[float]:
+    """Centre, width and height."""
+    left, top, right, bottom = sides(values, reading)
+    return [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+
+
+def lies_in_image(values: Numbers, reading: str) -> bool:
+    """Whether a box has its sides in order, and lies in its image."""
+    left, top, right, bottom = sides(values, reading)
+    return -NEAR <= left <= right <= 1 + NEAR and -NEAR <= top <= bottom <= 1 + NEAR
+
+
+def infer_reading(boxes: Sequence[Numbers], usual: str | None, chosen: str | None = None) -> BoxReading:
+    """The reading of a set of boxes.
+
+    Args:
+        usual: of the format; it stays unless another one is far better. None: none is.
+        chosen: by a person.
+    """
+    wrong = {name: sum(not lies_in_image(box, name) for box in boxes) for name in READERS}
+    order = sorted(READERS, key=lambda name: (wrong[name], name != usual, list(READERS).index(name)))
+    outside = wrong[usual] if usual else min(wrong.values())
+    best = better_reading(boxes, wrong, usual) if usual else order[0]
+    reading = chosen or best
+    possible = [name for name in order if wrong[name] <= MANY * len(boxes) or name == usual]
+    others = [name for name in dict.fromkeys([best, *([usual] if usual else []), *possible]) if name != reading]
+    others = others or ["corners" if reading == "centre" else "centre"]
+    unclear = outside >= max(CERTAIN, MANY * len(boxes))
+    return BoxReading(reading, others, len(boxes), wrong["centre"], bool(chosen) or best != usual or unclear)
+
+
+def better_reading(boxes: Sequence[Numbers], wrong: dict[str, int], usual: str) -> str:
+    """Another reading than the usual one, where that is wrong and the other right."""
+    if wrong[usual] <= FEW * len(boxes):
+        return usual
+    found = [name for name in READERS if name != usual and wrong[name] <= FEW * len(boxes)]
+    found = [name for name in found if is_convincing(boxes, name, usual)]
+    return min(found, key=lambda name: wrong[name], default=usual)
+
+
+def is_convincing(boxes: Sequence[Numbers], name: str, usual: str) -> bool:
+    """Whether a reading that fits is more than chance. Boxes of one kind rarely pass for corners, since both second
+    numbers would have to be larger; those of a corner and of a centre pass for each other now and then."""
+    wrong = [box for box in boxes if not lies_in_image(box, usual)]
+    if {name, usual} != {"centre", "top_left"}:
+        return len(boxes) > 1
+    if len(boxes) < 4 or len(wrong) < 2:
+        return False
+    if (
+        name == "top_left"
+    ):  # a corner that is taken for the centre puts boxes out of the picture at the left and top only
+        return all(max(sides(box, usual)[2:]) <= 1 + NEAR for box in wrong)
+    return all(min(sides(box, usual)[:2]) >= -NEAR for box in wrong)

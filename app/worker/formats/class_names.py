@@ -1,0 +1,203 @@
+"""Class names, and the YAML that people send. Only names and keypoints are read; nothing in it is run or followed."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from app.core.encodings import TEXTS, decode
+from app.core.report import Keypoints
+from app.worker.formats.model import Refused
+from app.worker.formats.paths import shown
+
+MAX_YAML = 256 * 1024  # bytes
+MAX_YAML_DEPTH = 20
+MAX_NAME = 200  # characters
+MAX_KEYPOINTS = 1000
+
+Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")} | {"!"}
+
+
+def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
+    """A YAML file as dictionaries, lists and texts; numbers stay as they are written.
+
+    Built from the parser's events, so aliases, tags and depth are refused before anything is made of them.
+
+    Raises:
+        Refused: it is no YAML, or uses what a list of class names does not need.
+    """
+    if len(data) > MAX_YAML:
+        raise Refused("yaml_too_large", limit=MAX_YAML)
+    text = decode(data, encodings).text
+    try:
+        return parsed(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        if "\t" in text:  # indented with tabs, which YAML forbids and people type
+            try:
+                return parsed(text.replace("\t", "  "))
+            except (yaml.YAMLError, RecursionError):
+                pass
+        raise Refused("yaml_unreadable", reason=shown(str(error))) from error
+
+
+def parsed(text: str) -> Any:
+    return build(yaml.parse(text, Loader=Loader))
+
+
+def build(events: Any) -> Any:
+    """The document that a stream of parser events describes."""
+    stack: list[tuple[Any, list[str]]] = []  # open collections, each with the key that waits for its value
+    root: Any = None
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not accepted")
+        if isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            stack.pop()
+            continue
+        if not isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            continue
+        value = start_value(event, len(stack))
+        if stack:
+            add_value(*stack[-1], value)
+        elif root is None:
+            root = value
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append((value, []))
+    return root
+
+
+def start_value(event: Any, depth: int) -> Any:
+    """The value that an event starts."""
+    if event.tag is not None and event.tag not in PLAIN_TAGS:
+        raise yaml.YAMLError(f"tag {event.tag} is not accepted")
+    if isinstance(event, yaml.ScalarEvent):
+        plain_null = event.implicit[0] and event.value in {"", "~", "null", "Null", "NULL"}
+        return None if plain_null else event.value
+    if depth >= MAX_YAML_DEPTH:
+        raise yaml.YAMLError("nested too deeply")
+    return {} if isinstance(event, yaml.MappingStartEvent) else []
+
+
+def add_value(collection: Any, waiting: list[str], value: Any) -> None:
+    """Add a value to an open collection; in a mapping, keys and values take turns."""
+    if isinstance(collection, list):
+        collection.append(value)
+    elif waiting:
+        collection[waiting.pop()] = value
+    elif not isinstance(value, str):
+        raise yaml.YAMLError("a key is not a text")
+    elif value in collection:
+        raise yaml.YAMLError(f"key {value} appears twice")
+    else:
+        waiting.append(value)
+        collection[value] = None
+
+
+def names_of(document: Any, max_classes: int) -> list[str] | None:
+    """The class names of a data.yaml; None where it has none.
+
+    Raises:
+        Refused: its names cannot be used, or their number is not `nc`.
+    """
+    if document is None:
+        return None
+    if not isinstance(document, dict):
+        raise Refused("yaml_not_mapping")
+    names, count = document.get("names"), document.get("nc")
+    if isinstance(names, dict):
+        names = in_order(names)
+    elif isinstance(names, str) and "," in names:
+        names = [name.strip() for name in names.split(",")]
+    elif isinstance(names, list):
+        names = [join_mapping(name) for name in names]
+    if names is not None and not (isinstance(names, list) and all(isinstance(name, str | None) for name in names)):
+        raise Refused("yaml_names")
+    if count is not None:
+        count = whole_number(count)
+        if names is None:
+            names = [f"class_{index}" for index in range(min(count, max_classes + 1))]
+        elif count != len(names):
+            raise Refused("yaml_count", count=count, names=len(names))
+    return None if names is None else check_names([name or "" for name in names], max_classes, "data.yaml")
+
+
+def join_mapping(name: Any) -> Any:
+    """A name with a colon that nobody quoted: YAML makes a mapping of it."""
+    if isinstance(name, dict) and len(name) == 1:
+        [(key, value)] = name.items()
+        return f"{key}: {value}" if isinstance(value, str) else name
+    return name
+
+
+def in_order(names: dict[str, Any]) -> list[Any]:
+    """Names by number; the numbers must run from 0, or from 1, without a gap."""
+    numbers = {whole_number(key): name for key, name in names.items()}
+    first = min(numbers, default=0)
+    if first > 1 or sorted(numbers) != list(range(first, first + len(names))):
+        raise Refused("yaml_gap", last=len(names) - 1)
+    return [name for _, name in sorted(numbers.items())]
+
+
+def first_class(document: Any) -> int:
+    """The number of the first class by a data.yaml that could be read: 1 where its names say so."""
+    names = document.get("names") if isinstance(document, dict) else None
+    return min(map(whole_number, names), default=0) if isinstance(names, dict) else 0
+
+
+def whole_number(text: Any) -> int:
+    if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise Refused("yaml_whole", text=shown(str(text)))
+
+
+def names_from_form(text: str, max_classes: int) -> list[str] | None:
+    """Comma separated names; None for an empty field."""
+    return check_names([name.strip() for name in text.split(",")], max_classes, "classes") if text.strip() else None
+
+
+def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
+    """The names, stripped.
+
+    Raises:
+        Refused: too many, none, or one that is empty, too long, or looks like a path.
+    """
+    if not names:
+        raise Refused("names_none", source=source)
+    if len(names) > max_classes:
+        raise Refused("names_too_many", limit=max_classes)
+    names = [name.strip() for name in names]
+    for number, name in enumerate(names):
+        if not name:
+            raise Refused("name_empty", number=number, source=source)
+        if len(name) > MAX_NAME or is_path(name) or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
+            raise Refused("name_unfit", name=shown(name), source=source)
+    return names
+
+
+def is_path(name: str) -> bool:
+    """Names end in file names and exports: "car/truck" is fine there once escaped, a way out of a folder is not."""
+    parts = name.replace("\\", "/").split("/")
+    return ".." in parts or (len(parts) > 1 and parts[0] == "") or name in {".", ".."}
+
+
+def keypoints_of(document: Any) -> Keypoints | None:
+    """`kpt_shape` and, where it is given, `flip_idx`; None where there are no keypoints.
+
+    Raises:
+        Refused: one of them cannot be used.
+    """
+    shape = document.get("kpt_shape") if isinstance(document, dict) else None
+    if shape is None:
+        return None
+    numbers = [whole_number(item) for item in shape] if isinstance(shape, list) else []
+    if len(numbers) != 2 or not 1 <= numbers[0] <= MAX_KEYPOINTS or numbers[1] not in {2, 3}:
+        raise Refused("yaml_kpt_shape")
+    flipped = document.get("flip_idx")
+    if flipped is None:
+        return {"kpt_shape": numbers}
+    order = [whole_number(item) for item in flipped] if isinstance(flipped, list) else []
+    if sorted(order) != list(range(numbers[0])):
+        raise Refused("yaml_flip_idx", last=numbers[0] - 1)
+    return {"kpt_shape": numbers, "flip_idx": order}

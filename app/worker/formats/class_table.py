@@ -1,0 +1,147 @@
+"""Classifications in a CSV: a row an image, with its class, or a column a class with 0 and 1 (Kaggle, Roboflow)."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from app.worker.formats.class_names import check_names
+from app.worker.formats.classes import KnownClasses
+from app.worker.formats.csv_table import CsvTable
+from app.worker.formats.documents import FileFindings
+from app.worker.formats.drafts import make_source
+from app.worker.formats.model import DetectedDataset, Finding, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.paths import folder_of, shown, split_of
+from app.worker.formats.roots import by_root, split_in
+from app.worker.formats.table_headings import BOXES, CLASSES, IMAGES, OUTLINES, RUNS, SPLITS, normalised_heading
+from app.worker.formats.tree import Tree
+
+KINDS = (*CLASSES, "breed", "diagnosis", "dx", "level", "grade", "emotion", "disease", "variety", "finding", "style")
+SHAPES = frozenset({*BOXES, *OUTLINES, *RUNS})  # of objects in images: no table of whole images
+KEY = "csv-classes"
+ROWS = 50  # that are looked at
+LEAST = 0.5  # of them must name an image
+MOST = 0.5  # of the rows: with more classes than that each image is its own
+ONES = {"0", "1", "0.0", "1.0"}
+
+
+class ClassTable:
+    """A table of images and their classes.
+
+    Attributes:
+        usable: whether it is one.
+    """
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self.tree, self.path = tree, path
+        self.split = split_in(path, "", with_name=True)
+        self.table = CsvTable(tree, path)
+        header = self.table.header
+        names = [normalised_heading(cell) for cell in header]
+        self.headed = not (header and self.find(header[0]))
+        self.image = next((names.index(name) for name in IMAGES if name in names), -1) if self.headed else 0
+        self.splits = next((at for at in self.split_columns(names)), -1)
+        rest = [place for place in range(len(header)) if place not in {self.image, self.splits}]
+        known = next((names.index(name) for name in KINDS if name in names and names.index(name) in rest), -1)
+        self.label = rest[0] if len(rest) == 1 else known
+        self.columns = rest if self.headed and self.label < 0 and len(rest) > 1 else []
+        self.usable = self.image >= 0 and not SHAPES & set(names) and self.is_one()
+
+    def find(self, name: str) -> str | None:
+        """The image that a cell names."""
+        near = folder_of(self.path)
+        return self.tree.image(name, near, self.split) or self.tree.image(name, near, self.split, by_stem=True)
+
+    def split_columns(self, names: list[str]) -> Iterator[int]:
+        """The columns that are headed as splits and hold nothing else: a "set" may be a class too."""
+        for at in [at for at, name in enumerate(names) if self.headed and name in SPLITS and at != self.image]:
+            cells = {row[at] for place, (_, row) in enumerate(self.table.cells()) if place and at < len(row)} - {""}
+            if cells and all(map(split_of, cells)):
+                yield at
+
+    def rows(self) -> Iterator[tuple[int, str, list[str], str | None]]:
+        """Line, name of the image, its classes, and its split where the row says it."""
+        for place, (line, cells) in enumerate(self.table.cells()):
+            if (self.headed and place == 0) or self.image >= len(cells):
+                continue
+            split = split_of(cells[self.splits]) if 0 <= self.splits < len(cells) else None
+            if self.columns:
+                ticked = [at for at in self.columns if at < len(cells) and cells[at] in {"1", "1.0"}]
+                yield line, cells[self.image], [self.table.header[at] for at in ticked], split
+            elif self.label < len(cells):
+                yield line, cells[self.image], [cells[self.label]] if cells[self.label] else [], split
+
+    def is_one(self) -> bool:
+        """Whether its rows name images, and classes that several of them have."""
+        if self.columns and not self.ticks():
+            return False
+        if not self.columns and self.label < 0:
+            return False
+        rows = [row for row, _ in zip(self.rows(), range(ROWS), strict=False)]
+        if not rows or sum(self.find(name) is not None for _, name, *_ in rows) < LEAST * len(rows):
+            return False
+        counts = Counter(label for _, _, own, _ in self.rows() for label in own)
+        if len(counts) < 2 or all(split_of(label) for label in counts):
+            return False
+        return len(counts) <= max(2, MOST * counts.total()) and all(len(own) < 2 for _, _, own, _ in rows)
+
+    def ticks(self) -> bool:
+        """Whether the columns behind the image hold only 0 and 1."""
+        cells = [row for place, (_, row) in enumerate(self.table.cells()) if 0 < place <= ROWS]
+        return bool(cells) and all(row[at] in ONES for row in cells for at in self.columns if at < len(row))
+
+
+def is_table(tree: Tree, path: str) -> bool:
+    """Whether a CSV file gives each image its class."""
+    try:
+        return ClassTable(tree, path).usable
+    except Refused:
+        return False
+
+
+def detect(tree: Tree, paths: list[str]) -> list[DetectedDataset]:
+    return by_root(tree, paths, KEY)
+
+
+def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
+    """The classification at a root.
+
+    Raises:
+        Refused: fewer than two classes.
+    """
+    known, findings = KnownClasses(tree, found.root, options), list[Finding]()
+    classes: dict[str, tuple[str, str | None]] = {}
+    for path in found.hint:
+        table, notes = ClassTable(tree, path), FileFindings(path, findings)
+        for line, name, own, split in table.rows():
+            image = table.find(name)
+            if image is None:
+                notes.missing(name, line)
+            elif len(own) != 1:
+                notes.unnamed(line, image)
+            elif classes.setdefault(image, (own[0], split or table.split))[0] != own[0]:
+                first = shown(classes[image][0])
+                findings.append(
+                    finding("warning", "image_repeated", path, line, of=image, image=shown(image), first=first)
+                )
+        notes.close()
+    folders = {name: as_folder(name) for name in sorted({name for name, _ in classes.values()})}
+    names = check_names(sorted(set(folders.values())), options.max_classes, "CSV")
+    if len(names) < 2:
+        raise Refused("classes_two")
+    items = [
+        Item(
+            image,
+            f"{folders[name]}/{PurePosixPath(image).name}",
+            split or split_in(image, found.root, False),
+            class_name=folders[name],
+        )
+        for image, (name, split) in sorted(classes.items())
+    ]
+    told = [item for item in known.decisions if item["code"] == "download_ignored"]
+    told.append(decision("task_table", "task", None, file=shown(found.hint[0]), task="classify"))
+    return make_source(tree, found, "classify", names, items, told, findings)
+
+
+def as_folder(name: str) -> str:
+    """A class as a folder may be called: training reads classes as folders."""
+    return name.replace("/", "_").replace("\\", "_").strip().lstrip(".") or "_"

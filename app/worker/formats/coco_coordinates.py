@@ -1,0 +1,118 @@
+"""Where the objects of COCO files are: what the numbers of boxes are, and what they and the outlines are counted in."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from app.worker.formats import row_units
+from app.worker.formats.box_numbers import infer_reading, scaled
+from app.worker.formats.coco_file import CocoFile, annotations, lookup
+from app.worker.formats.coco_objects import box_of
+from app.worker.formats.coordinate_frames import CoordinateFrame, FrameFitting, SizeClaim, measure
+from app.worker.formats.draft_boxes import NEARLY_ALL, are_fractions, box_decision, infer_unit, unit_decision
+from app.worker.formats.geometry import Box, Points
+from app.worker.formats.model import Decision, Options, decision
+from app.worker.formats.row_columns import PIXELS
+from app.worker.formats.tree import Tree
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """What the numbers of boxes are (COCO's: left, top, width, height), and in which pixels everything is.
+
+    Attributes:
+        unit: of app.core.readings; fractions and pixels mixed: of each object by its own numbers.
+        outlines: the unit of outlines where it is another one.
+        frames: by image, where its size is not what the file says.
+    """
+
+    boxes: str = "top_left"
+    unit: str = "pixels"
+    outlines: str = ""
+    frames: Mapping[str, CoordinateFrame] = field(default_factory=dict)
+
+    def of(self, numbers: Sequence[float]) -> "Coordinates":
+        """What one object means, by the numbers of its box."""
+        if self.unit != row_units.MIXED:
+            return self
+        small = bool(numbers) and row_units.of_row(numbers) == "fractions"
+        return replace(self, unit="fractions", boxes="top_left") if small else replace(self, unit="pixels")
+
+    def frame(self, image: str, size: Size) -> CoordinateFrame | None:
+        if self.unit == "pixels":
+            return self.frames.get(image)
+        across, down = row_units.SCALES.get(self.unit, (1, 1))
+        return CoordinateFrame(size, scale=(size[0] / across, size[1] / down))
+
+    def parts(self, parts: Sequence[Points], size: Size) -> list[Points]:
+        """Outlines in the unit of the boxes."""
+        if not self.outlines or self.outlines == self.unit:
+            return list(parts)
+        across, down = size if self.outlines == "fractions" else (1 / size[0], 1 / size[1])
+        return [[(x * across, y * down) for x, y in part] for part in parts]
+
+
+def infer_coordinates(
+    tree: Tree, files: list[CocoFile], numbers: dict[str, int], options: Options
+) -> tuple[Coordinates, list[Decision]]:
+    """What the numbers of boxes and the pixels of the set are."""
+    sample = [
+        (
+            item.image,
+            numbers.get(lookup(file.categories, key) or "", 0),
+            box,
+            measure(size, tree.pictures.get(item.image)) or size,
+        )
+        for file in files
+        for image, key, box in file.survey.boxes
+        if all(map(math.isfinite, box))
+        if (entry := file.image(image))
+        for item, size in [entry]
+        if all(size)
+    ]
+    counted = infer_unit([(box, size) for *_, box, size in sample], options.chosen("unit"))
+    unit, places = counted.name, Coordinates(unit=counted.name)
+    own = [entry for entry in sample if unit != row_units.MIXED or places.of(entry[2]).unit == "pixels"]
+    numbers_of = [
+        (image, number, box if unit == "fractions" else scaled(box, row_units.SCALES.get(unit, size)))
+        for image, number, box, size in own
+    ]
+    judged = infer_reading([box for *_, box in numbers_of], "top_left", options.chosen("boxes"))
+    told = unit_decision(counted, sample, judged.reading, options)
+    if own and judged.doubtful:
+        told.append(box_decision(judged, numbers_of, options))
+    frames, fitted = FrameFitting(size_claims(tree, files, numbers, judged.reading), options).fit()
+    outlines = outline_unit(files, unit)
+    if outlines:
+        told.append(decision(f"outlines_{outlines}"))
+    return Coordinates(judged.reading, unit, outlines, frames), told + fitted
+
+
+def outline_unit(files: list[CocoFile], unit: str) -> str:
+    """The unit of outlines: "" where it is that of the boxes."""
+    spans = [span for file in files for span in file.survey.spans]
+    if unit not in {"fractions", "pixels"} or not spans:
+        return ""
+    small = are_fractions(spans, None)
+    large = sum(max(span) > PIXELS for span in spans) >= NEARLY_ALL * len(spans)
+    return "fractions" if unit == "pixels" and small else "pixels" if unit == "fractions" and large else ""
+
+
+def size_claims(tree: Tree, files: list[CocoFile], numbers: dict[str, int], way: str) -> Iterator[SizeClaim]:
+    """What the files say of the images whose size or orientation is known to be another one."""
+    for file in files if tree.pictures else ():
+        said: dict[str, tuple[tuple[int, int] | None, list[tuple[int, Box]]]] = {
+            item.image: (size if all(size) else None, [])
+            for item, size in file.images.values()
+            if item.image in tree.pictures
+        }
+        for _, element in annotations(tree, file) if said else ():
+            entry = file.image(element.get("image_id"))
+            if entry and entry[0].image in said and (box := box_of(element.get("bbox"), way)):
+                name = lookup(file.categories, element.get("category_id")) or ""
+                said[entry[0].image][1].append((numbers.get(name, 0), box))
+        for image, (size, boxes) in said.items():
+            finite = [entry for entry in boxes if all(map(math.isfinite, entry[1]))]
+            yield SizeClaim(image, size, tree.pictures[image], finite)

@@ -1,0 +1,240 @@
+"""The pixels that annotations count in, and those of the image as it is displayed: turned by a mark in the file, or of
+another size than the annotations say.
+
+A tool that ignores the mark writes pixels of the stored image; one that obeys it, of the displayed one; and there is
+one that measures on the displayed image and multiplies by the sides of the stored one. A declared size tells the first
+from the second, and nothing tells the first from the third: one is taken, and a person is asked.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from app.core.shapes import DrawnObject
+from app.worker.formats.model import Decision, Options
+from app.worker.formats.readings import drawn_box, example, reading
+from app.worker.formats.sizes import DisplayedSize
+from app.worker.orientation import TURNED
+
+Size = tuple[int, int]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+
+SLACK = 1.01  # what reaches so far out of a size is drawn with a free hand
+SAME_SHAPE = 0.02  # of the ratio of the sides
+LABEL_STUDIO = re.compile(r"[0-9a-f]{8}-.")  # how its exports name images
+
+# From the stored image of this width and height to the displayed one, by EXIF orientation.
+TURNS: dict[int, Callable[[float, float, float, float], Point]] = {
+    1: lambda x, y, w, h: (x, y),
+    2: lambda x, y, w, h: (w - x, y),
+    3: lambda x, y, w, h: (w - x, h - y),
+    4: lambda x, y, w, h: (x, h - y),
+    5: lambda x, y, w, h: (y, x),
+    6: lambda x, y, w, h: (h - y, x),
+    7: lambda x, y, w, h: (h - y, w - x),
+    8: lambda x, y, w, h: (y, w - x),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateFrame:
+    """How places of an annotation become pixels of the displayed image.
+
+    Args:
+        size: of the displayed image.
+        stored, turn: of the stored one, where places count in it.
+        scale: across and down, where they count in an image of another size.
+    """
+
+    size: Size
+    stored: Size = (0, 0)
+    turn: int = 1
+    scale: Point | None = None
+
+    def point(self, x: float, y: float) -> Point:
+        if self.scale:
+            return x * self.scale[0], y * self.scale[1]
+        return TURNS[self.turn](x, y, *self.stored)
+
+    def box(self, box: Box) -> Box:
+        (left, top), (right, bottom) = self.point(*box[:2]), self.point(*box[2:])
+        return min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+
+
+@dataclass(slots=True)
+class SizeClaim:
+    """What an annotation says of an image, and what the image is.
+
+    `boxes` are in the annotation's pixels; of many, those that reach furthest are enough.
+    """
+
+    image: str
+    declared: Size | None
+    shown: DisplayedSize
+    boxes: Sequence[tuple[int, Box]]  # class, sides
+    relative: bool = False  # places are percents of the image that the person saw, times the declared size
+
+    @property
+    def kind(self) -> str:
+        """turned (the mark puts it on its side, and the declared size is not the displayed one), half_turned, swapped,
+        scaled, other; "" where all agree."""
+        shown, declared = self.shown, self.declared
+        if shown.turn in TURNED and shown.size[0] != shown.size[1] and declared in {None, shown.stored}:
+            return "turned"
+        if declared in {None, shown.size}:
+            square = shown.size[0] == shown.size[1]
+            return "half_turned" if shown.turn > 1 and (square or shown.turn not in TURNED) else ""
+        if declared == shown.size[::-1]:
+            return "swapped"
+        ratio = declared[0] * shown.size[1] / (declared[1] * shown.size[0])
+        return "scaled" if abs(ratio - 1) <= SAME_SHAPE else "other"
+
+    def reach(self) -> Point:
+        """How far the boxes reach."""
+        return max((box[2] for _, box in self.boxes), default=0), max((box[3] for _, box in self.boxes), default=0)
+
+    def within(self, size: Size | None) -> bool:
+        across, down = self.reach()
+        return size is not None and across <= size[0] * SLACK and down <= size[1] * SLACK
+
+    def frame(self, way: str) -> CoordinateFrame:
+        """How its places are taken in a reading of app.core.readings."""
+        size = self.shown.size
+        if way == "stored_pixels":
+            return CoordinateFrame(size, self.shown.stored, self.shown.turn)
+        if way == "declared_size" and self.declared:
+            return CoordinateFrame(size, scale=(size[0] / self.declared[0], size[1] / self.declared[1]))
+        return CoordinateFrame(size)
+
+
+def measure(declared: Size | None, shown: DisplayedSize | None) -> Size | None:
+    """The size by which boxes are judged before it is known in which pixels they are: one that both sizes are in."""
+    if shown is None or declared is None or SizeClaim("", declared, shown, ()).kind == "scaled":
+        return declared or (shown.size if shown else None)
+    return max(declared[0], shown.size[0], shown.stored[0]), max(declared[1], shown.size[1], shown.stored[1])
+
+
+class FrameFitting:
+    """Chooses a reading for the images of a set whose size or orientation is not what their annotations say."""
+
+    def __init__(self, claims: Iterable[SizeClaim], options: Options) -> None:
+        self.options = options
+        every = list(claims)
+        self.obeyed = sum(
+            claim.shown.turn in TURNED and claim.declared == claim.shown.size != claim.shown.stored for claim in every
+        )
+        self.claims: dict[str, list[SizeClaim]] = {}
+        for claim in every:
+            if claim.kind:
+                self.claims.setdefault(claim.kind, []).append(claim)
+
+    def fit(self) -> tuple[dict[str, CoordinateFrame], list[Decision]]:
+        """The frames of these images, and what was decided."""
+        ways = {kind: self.way(kind, claims) for kind, claims in self.claims.items()}
+        frames = {claim.image: claim.frame(ways[kind][0]) for kind, claims in self.claims.items() for claim in claims}
+        asked = [kind for kind, (_, others) in ways.items() if others]
+        if not asked:
+            return frames, []
+        main = max(asked, key=lambda kind: len(self.claims[kind]))
+        return frames, [self.report(self.claims[main], *ways[main], sum(len(self.claims[kind]) for kind in asked))]
+
+    def way(self, kind: str, claims: list[SizeClaim]) -> tuple[str, list[str]]:
+        """The reading of one kind of claims, and what else it could be; nothing where it is near certain."""
+        likely, possible, certain = getattr(self, kind)(claims)
+        chosen = self.options.chosen("size")
+        if chosen and (chosen in possible or not certain):
+            return chosen, [way for way in (likely, *possible) if way != chosen]
+        return (likely, []) if certain else (likely, [way for way in possible if way != likely])
+
+    def turned(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        """On its side, and declared as it is stored, or not declared."""
+        possible = ["stored_pixels", "declared_size", "shown_pixels"]
+        declared = [claim for claim in claims if claim.declared]
+        if not declared:
+            return self.undeclared(claims)
+        if labelled_in_label_studio(declared) or all(claim.relative for claim in declared):
+            return "declared_size", possible[:2], False
+        return "stored_pixels", possible[:2], False
+
+    def undeclared(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        """Turned, in a format that does not say the size: by where the boxes reach out."""
+        possible = ["shown_pixels", "stored_pixels"]
+        labelled = [claim for claim in claims if claim.boxes]
+        out = Counter(
+            way
+            for claim in labelled
+            for way, size in (("shown_pixels", claim.shown.size), ("stored_pixels", claim.shown.stored))
+            if not claim.within(size)
+        )
+        if out["shown_pixels"] > out["stored_pixels"]:
+            return "stored_pixels", possible, not out["stored_pixels"] and out["shown_pixels"] > 1
+        return "shown_pixels", possible, out["stored_pixels"] > 0 or not labelled
+
+    def half_turned(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        """Mirrored or upside down: the sizes say nothing; images on their side, of the same tool, may."""
+        possible = ["shown_pixels", "stored_pixels"]
+        beside = self.claims.get("turned")
+        if beside:
+            way, _ = self.way("turned", beside)
+            return ("stored_pixels" if way == "stored_pixels" else "shown_pixels"), possible, True
+        return "shown_pixels", possible, self.obeyed > 0 or not any(claim.boxes for claim in claims)
+
+    def swapped(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        """Width and height the other way round, without a mark: a tool that mixes them up, or an image that was turned
+        after its boxes were drawn."""
+        return self.by_reach(claims, "shown_pixels", certain=False)
+
+    def scaled(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        """Of the same shape: made smaller or larger after the boxes were drawn."""
+        return self.by_reach(claims, "declared_size", certain=True)
+
+    def other(self, claims: list[SizeClaim]) -> tuple[str, list[str], bool]:
+        return self.by_reach(claims, "declared_size", certain=False)
+
+    def by_reach(self, claims: list[SizeClaim], usual: str, certain: bool) -> tuple[str, list[str], bool]:
+        out = {
+            "declared_size": sum(not claim.within(claim.declared) for claim in claims),
+            "shown_pixels": sum(not claim.within(claim.shown.size) for claim in claims),
+        }
+        possible = sorted(out, key=lambda way: (out[way], way != usual))
+        likely = possible[0] if out[possible[0]] < out[usual] else usual
+        decided = out[possible[1]] > max(1, len(claims) // 10) and not out[possible[0]]
+        return likely, possible, (certain and likely == usual) or (decided and usual != "shown_pixels")
+
+    def report(self, claims: list[SizeClaim], way: str, others: list[str], count: int) -> Decision:
+        labelled = [claim for claim in claims if claim.boxes] or claims
+        examples = [
+            example(claim.image, {name: drawn(claim, name) for name in [way, *others]}) for claim in labelled[:6]
+        ]
+        one = next((claim for claim in labelled if claim.declared), labelled[0])
+        data = {"count": count, "declared": sides(one.declared or one.shown.stored), "size": sides(one.shown.size)}
+        return reading("size", way, others, self.options, examples, **data)
+
+
+def sides(size: Size) -> str:
+    return f"{size[0]} × {size[1]}"
+
+
+def drawn(claim: SizeClaim, way: str) -> list[DrawnObject]:
+    """The boxes of an image as they lie in a reading."""
+    frame = claim.frame(way)
+    width, height = frame.size
+    made = []
+    for number, box in claim.boxes:
+        left, top, right, bottom = frame.box(box)
+        values = (
+            (left + right) / 2 / width,
+            (top + bottom) / 2 / height,
+            (right - left) / width,
+            (bottom - top) / height,
+        )
+        made.append(drawn_box(number, values))
+    return made
+
+
+def labelled_in_label_studio(claims: Sequence[SizeClaim]) -> bool:
+    """Whether the images have the names that Label Studio gives: it multiplies by the sides of the stored image."""
+    named = sum(bool(LABEL_STUDIO.match(claim.image.rpartition("/")[2])) for claim in claims)
+    return named > 0.9 * len(claims)

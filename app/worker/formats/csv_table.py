@@ -1,0 +1,75 @@
+"""Tables that people send: CSV with any usual separator, read a row at a time."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import IO
+
+from app.worker.formats.file_encoding import encoding_of
+from app.worker.formats.model import Refused
+from app.worker.formats.paths import shown
+from app.worker.formats.tree import Tree
+
+HEAD = 64 * 1024  # bytes that show encoding and separator
+MAX_CELL = 8 * 1024**2  # characters: a cell may hold the JSON of an image
+SEPARATORS = ",;\t|"
+
+csv.field_size_limit(MAX_CELL)
+
+
+class CsvTable:
+    """A CSV file.
+
+    Attributes:
+        header: the cells of its first row, as they are.
+        separator: the one that cuts its first rows alike.
+    """
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self.file, self.name = tree.path(path), path
+        with open(self.file, "rb") as file:
+            head = file.read(HEAD)
+        self.encoding = encoding_of(self.file, tree.encodings).name
+        lines = head.decode(self.encoding, "replace").splitlines()
+        self.separator = separator_of(lines[:-1] if len(head) == HEAD else lines)
+        self.header = next((cells for _, cells in self.cells()), [])
+        self.header[:1] = [cell.lstrip("# ") for cell in self.header[:1]]  # "#filename" of VIA 1
+
+    def cells(self) -> Iterator[tuple[int, list[str]]]:
+        """The rows that are not empty, each with its number in the file, from 1.
+
+        Raises:
+            Refused: it is no table.
+        """
+        try:
+            with open(self.file, "rb") as raw:
+                reader = csv.reader(self._text(raw), delimiter=self.separator, skipinitialspace=True)
+                for cells in reader:
+                    if any(cells):
+                        yield reader.line_num, [cell.strip() for cell in cells]
+        except (csv.Error, UnicodeError) as error:
+            raise Refused("annotation_unreadable", file=shown(self.name), reason=shown(str(error))) from error
+
+    def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """The rows behind the header by its cells."""
+        for number, (line, cells) in enumerate(self.cells()):
+            if number:
+                yield line, dict(zip(self.header, cells, strict=False))
+
+    def _text(self, raw: IO[bytes]) -> Iterator[str]:
+        """Lines without NUL, none longer than a cell and a little."""
+        text = io.TextIOWrapper(raw, encoding=self.encoding, errors="replace", newline="")
+        while line := text.readline(2 * MAX_CELL):
+            yield line.replace("\0", "")
+
+
+def separator_of(lines: list[str]) -> str:
+    """The separator that the first rows have most often, each as often."""
+    rows = [re.sub(r'"[^"]*"', "", line) for line in lines[:20] if line.strip()]
+
+    def strength(mark: str) -> tuple[int, int]:
+        counts = [row.count(mark) for row in rows]
+        return (min(counts, default=0), sum(counts))
+
+    return max(SEPARATORS, key=strength)

@@ -1,0 +1,163 @@
+"""Images and label files whose names differ by what all of them have (label_a.txt, a_annotation.txt, img_1 and lbl_1),
+in how they are spelled (spaces as + or _, the mark of an upload or of an export of Roboflow), or in the zeros before
+their number (img1.jpg and 0001.txt): paired where it is one to one."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+
+from app.core.splits import SPLITS
+from app.worker.formats.layout import LocatedImage
+from app.worker.formats.paths import UPLOAD, splits_apart, splits_in, stem_of
+
+SEPARATORS = re.compile(r"[\s+_]+")
+EXPORT = re.compile(r"(.+?)(?:[._-](?:jpe?g|png|bmp|webp|tiff?))?[._-]rf[._-][0-9a-z]{6,}$")
+SUFFIX = re.compile(r"[._-](jpe?g|png|bmp|webp|tiff?)$")
+WORDS = re.compile(r"[^\W\d_]+|\d+")
+DIGITS = 40
+LEAST = 3  # files: what fewer of them share is chance
+
+Pairs = list[tuple[LocatedImage, str]]
+
+
+def name_of(path: str) -> str:
+    return stem_of(path.rpartition("/")[2]).casefold()
+
+
+def by_spelling(images: Sequence[LocatedImage], texts: Sequence[str]) -> Pairs:
+    """Those whose names are the same but for separators, an image's suffix, the mark of an upload, or Roboflow's."""
+    found: Pairs = []
+    for of_image, of_label in WAYS:
+        paired, used = {place.image for place, _ in found}, {label for _, label in found}
+        free = [place for place in images if place.image not in paired]
+        found += one_to_one(free, [path for path in texts if path not in used], of_image, of_label)
+    return found
+
+
+def spelled(name: str) -> str:
+    return SUFFIX.sub("", SEPARATORS.sub("_", name))
+
+
+def unmarked(name: str) -> str:
+    """Without the mark of an upload. A date (20230101-120000) looks the same: never cut from both names."""
+    return spelled(name[9:] if UPLOAD.match(name) else name)
+
+
+def exported(name: str) -> str:
+    """Without what Roboflow puts behind the name of each copy that it exports. Two marks are two copies, which may be
+    flipped or cut: never cut from both names."""
+    found = EXPORT.fullmatch(name)
+    return spelled(found[1] if found else name)
+
+
+WAYS: tuple[tuple[Callable[[str], str], Callable[[str], str]], ...] = (
+    (spelled, spelled),
+    (spelled, unmarked),
+    (unmarked, spelled),
+    (spelled, exported),
+    (exported, spelled),
+)
+
+
+def by_affixes(images: Sequence[LocatedImage], texts: Sequence[str], roles: frozenset[str]) -> Pairs:
+    """Those whose names are the same but for what all label files, and all images, have at the beginning and end.
+
+    Args:
+        roles: words that say only what a file is.
+    """
+    if len(images) < LEAST or len(texts) < LEAST:
+        return []
+    labels = [name_of(path) for path in texts]
+    names = [name_of(place.image) for place in images]
+    ways = [(("", ""), label_affixes(affixes(labels), affixes(names)))]
+    if distinctive_words(affixes(labels), roles) == distinctive_words(affixes(names), roles):
+        ways.append((affixes(names), affixes(labels)))
+    for image, label in ways:
+        found = one_to_one(images, texts, affix_cutter(*image), affix_cutter(*label))
+        if len(found) == len(texts):
+            return found
+    if len(ways) > 1:
+        return by_numbers(images, texts, affix_cutter(*affixes(names)), affix_cutter(*affixes(labels)))
+    return []
+
+
+def by_numbers(
+    images: Sequence[LocatedImage], texts: Sequence[str], of_image: Callable[[str], str], of_label: Callable[[str], str]
+) -> Pairs:
+    """Those whose names are but numbers with more or fewer zeros before them, where both count from and to the same:
+    else nobody knows whether one begins at 0 and the other at 1."""
+    mine = {of_image(name_of(place.image)) for place in images}
+    theirs = {of_label(name_of(path)) for path in texts}
+    if not all(name.isascii() and name.isdigit() for name in mine | theirs) or number_range(mine) != number_range(
+        theirs
+    ):
+        return []
+    found = one_to_one(
+        images, texts, lambda name: of_image(name).zfill(DIGITS), lambda name: of_label(name).zfill(DIGITS)
+    )
+    return found if len(found) == len(texts) else []
+
+
+def number_range(numbers: Collection[str]) -> tuple[str, str]:
+    """The least and the largest of numbers."""
+    filled = [number.zfill(DIGITS) for number in numbers]
+    return min(filled), max(filled)
+
+
+def distinctive_words(affixes: tuple[str, str], roles: frozenset[str]) -> list[str]:
+    """The words and numbers in affixes that say more than what a file is."""
+    return [word for word in WORDS.findall(" ".join(affixes)) if word not in roles]
+
+
+def label_affixes(label: tuple[str, str], image: tuple[str, str]) -> tuple[str, str]:
+    """What all label files have and no image: "label_" of label_pic_a beside pic_a."""
+    return label[0].removesuffix(image[0]), label[1].removeprefix(image[1])
+
+
+def affixes(names: Sequence[str]) -> tuple[str, str]:
+    """What all names begin and end with, without the digits that count them."""
+    first = beginning(names).rstrip("0123456789")
+    last = beginning([name[len(first) :][::-1] for name in names])[::-1].lstrip("0123456789")
+    return first, last
+
+
+def beginning(names: Sequence[str]) -> str:
+    """What all texts begin with."""
+    low, high = min(names), max(names)
+    same = next((at for at, pair in enumerate(zip(low, high, strict=False)) if pair[0] != pair[1]), len(low))
+    return low[:same]
+
+
+def affix_cutter(first: str, last: str) -> Callable[[str], str]:
+    return lambda name: name.removeprefix(first).removesuffix(last)
+
+
+def one_to_one(
+    images: Sequence[LocatedImage], texts: Sequence[str], of_image: Callable[[str], str], of_label: Callable[[str], str]
+) -> Pairs:
+    """The pairs of a key that one image and one label file have, in the whole set or in a split, where their folders
+    say no different splits."""
+    mine: dict[str, list[LocatedImage]] = defaultdict(list)
+    for place in images:
+        mine[of_image(name_of(place.image))].append(place)
+    theirs: dict[str, list[str]] = defaultdict(list)
+    for path in texts:
+        theirs[of_label(name_of(path))].append(path)
+    found: Pairs = []
+    for key, paths in theirs.items():
+        places = mine.get(key, []) if key else []
+        for alike, there in [(places, paths)] if len(places) == len(paths) == 1 else by_split(places, paths):
+            if len(alike) == len(there) == 1 and not splits_apart(alike[0].image, there[0]):
+                found.append((alike[0], there[0]))
+    return found
+
+
+def by_split(places: Sequence[LocatedImage], paths: Sequence[str]) -> list[tuple[list[LocatedImage], list[str]]]:
+    """Images and label files of one key, by the split that their folders say."""
+    return [
+        (
+            [place for place in places if splits_in(place.image.split("/")[:-1]) == {split}],
+            [path for path in paths if splits_in(path.split("/")[:-1]) == {split}],
+        )
+        for split in SPLITS
+    ]

@@ -1,0 +1,109 @@
+"""What the numbers of YOLO rows that are no fractions are counted in: pixels, percents of the image's sides, or
+thousandths of them, as language models write boxes. Judged over a whole set."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app.worker.formats import box_numbers
+from app.worker.formats.row_columns import PIXELS
+
+SCALES = {"percent": (100, 100), "thousandths": (1000, 1000)}
+SLACK = 1.01
+USED = 0.85  # of the scale: boxes anywhere in their images reach so far
+LARGER = 1.15  # than the scale are the images, else pixels say the same
+FAR_LARGER = 2.0
+FEWEST = 8  # boxes
+MIXED = "fractions_and_pixels"  # each row by its own numbers
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """The unit, and the others that are possible; none where it is near certain."""
+
+    name: str
+    others: list[str]
+
+
+def infer_unit(boxes: Sequence[tuple[Sequence[float], Size]]) -> Unit:
+    """The unit of these boxes, each four numbers with the size of its image in pixels: pixels, unless those are clearly
+    wrong, or unlikely, and the boxes use the whole of another scale."""
+    outside = count_outside([box_numbers.scaled(values, size) for values, size in boxes])
+    many = outside > box_numbers.MANY * len(boxes)
+    clear = many and outside >= box_numbers.CERTAIN and len(boxes) >= FEWEST
+    highest = max((max(values) for values, _ in boxes), default=0)
+    for name, scale in SCALES.items():
+        fits = count_outside([box_numbers.scaled(values, scale) for values, _ in boxes]) <= box_numbers.FEW * len(boxes)
+        if not fits or highest > scale[0] * SLACK:
+            continue
+        large = all(min(size) > LARGER * scale[0] for _, size in boxes)
+        used = highest >= USED * scale[0] and len(boxes) >= FEWEST
+        if used and (clear or large):
+            return Unit(name, ["pixels"])
+        if many:  # too little to say so: whoever knows the pictures does
+            return Unit("pixels", [name])
+    return Unit("pixels", [])
+
+
+def smaller_scale(boxes: Sequence[tuple[Sequence[float], Size]]) -> str | None:
+    """The scale that boxes of a format in pixels are on where all keep to the first quarter of their images, which are
+    far larger, and use the whole of that scale."""
+    for name, scale in SCALES.items():
+        if len(boxes) < FEWEST or any(min(size) <= FAR_LARGER * scale[0] for _, size in boxes):
+            continue
+        if 2 * sum(max(values) > scale[0] * SLACK for values, _ in boxes[:FEWEST]) > FEWEST:  # most sets, at once
+            continue
+        found = [box_numbers.scaled(values, scale) for values, _ in boxes]
+        if count_outside(found) <= box_numbers.FEW * len(boxes) and reach(found) >= USED:
+            return name
+    return None
+
+
+def reach(boxes: Sequence[Sequence[float]]) -> float:
+    """How far these reach across or down their images, in the reading that fits best."""
+    way = min(box_numbers.READERS, key=lambda name: count_outside(boxes, [name]))
+    return max((max(box_numbers.sides(box, way)[2:]) for box in boxes), default=0)
+
+
+def of_row(values: Sequence[float]) -> str:
+    """The unit of one box among fractions and pixels."""
+    return "pixels" if max(values) > PIXELS else "fractions"
+
+
+def is_mixed(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
+    """Whether these are boxes in fractions and others in pixels of their images, several of each; none of the former is
+    a box in pixels, which would be smaller than one."""
+    large = [(values, size) for values, size in boxes if of_row(values) == "pixels"]
+    small = [values for values, _ in boxes if max(values) <= SLACK] if len(large) < len(boxes) else []
+    if (
+        len(large) + len(small) < (1 - box_numbers.FEW) * len(boxes)
+        or min(len(large), len(small)) < box_numbers.CERTAIN
+    ):
+        return False
+    few = box_numbers.MANY * len(boxes)
+    return (
+        min(len(large), len(small)) >= few
+        and fits_pixels(large)
+        and count_outside([[*values, 1.0] for values in small]) <= few
+    )
+
+
+# Those that an image which lies on its side does not pass for: y first is what its pixels are once it is upright.
+IN_PLACE = tuple(name for name in box_numbers.READERS if name != "corners_yxyx")
+
+
+def fits_pixels(boxes: Sequence[tuple[Sequence[float], Size]]) -> bool:
+    """Whether nearly all of these are pixels of images of these sizes."""
+    found = [box_numbers.scaled(values, size) for values, size in boxes]
+    return count_outside(found, IN_PLACE) <= box_numbers.FEW * len(boxes)
+
+
+def count_outside(boxes: Sequence[Sequence[float]], ways: Iterable[str] = box_numbers.READERS) -> int:
+    """How many reach out of their images in the reading that fits best."""
+    return min(sum(not box_numbers.lies_in_image(box, way) for box in boxes) for way in ways)
+
+
+def divisor(unit: str, size: Size | None) -> Size | None:
+    """What numbers in this unit are divided by: across and down."""
+    return SCALES.get(unit, size)

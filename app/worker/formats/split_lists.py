@@ -1,0 +1,175 @@
+"""Splits of a YOLO dataset that its own files say: lists of images, obj.data, the paths of data.yaml.
+
+Whatever they name is looked for below the source only.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.worker.formats.layout import LocatedImage
+from app.worker.formats.model import Decision, Finding, decision, finding
+from app.worker.formats.paths import folder_of, inside, join, named, shown, split_of, stem_of
+from app.worker.formats.tree import Tree
+
+WORDS = re.compile(r"[\W_\d]+")
+MAX_LIST = 64 * 1024**2  # bytes
+KEYS = {"train": "train", "val": "val", "valid": "val", "test": "test"}
+MOST = 100  # paths of a data.yaml
+NAMED = 50  # images that are missing, named in the findings of one list
+
+
+@dataclass
+class SplitLists:
+    """What the files say: the split of an image, by its path."""
+
+    splits: dict[str, str] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)  # that name at least one image
+    findings: list[Finding] = field(default_factory=list)
+
+
+def read_lists(tree: Tree, root: str, document: Any) -> SplitLists:
+    """The lists of a root: those that obj.data and data.yaml name, and train.txt, val.txt, test.txt."""
+    said = SplitLists()
+    texts = {path for path in tree["text"] if inside(path, root) is not None or is_above(path, root)}
+    for path, split in [*named_lists(tree, root, document), *lists_by_file_name(texts, root)]:
+        if path in texts and path not in said.lists:
+            read_list(tree, path, split, said)
+    return said
+
+
+def named_lists(tree: Tree, root: str, document: Any) -> list[tuple[str, str]]:
+    """The lists that data.yaml and obj.data name."""
+    pairs = [entry for entry in split_entries(document) if entry[0].lower().endswith(".txt")]
+    for path in tree["list"]:
+        if path.endswith(".data"):
+            for line in tree.text(path, 64 * 1024).splitlines():
+                key, _, value = line.partition("=")
+                if key.strip().lower() in KEYS:
+                    pairs.append((value, KEYS[key.strip().lower()]))
+    found = [(below_root(tree["text"], root, value), split) for value, split in pairs]
+    return [(path, split) for path, split in found if path]
+
+
+def is_above(path: str, root: str) -> bool:
+    """Whether a file lies in a folder above the root, as darknet's lists do."""
+    folder = folder_of(path)
+    return folder != root and (not folder or root.startswith(f"{folder}/"))
+
+
+def split_entries(document: Any) -> list[tuple[str, str]]:
+    """The train, val and test of a data.yaml, each one path or several."""
+    found = []
+    for key, split in KEYS.items():
+        value = document.get(key) if isinstance(document, dict) else None
+        found += [(item, split) for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+    return found[:MOST]
+
+
+def below_root(paths: list[str], root: str, text: str) -> str | None:
+    """The file of the root, else of all, that a path means: the one that shares most of its end."""
+    parts = named(text)
+    for start in range(len(parts)):
+        wanted = join(root, *parts[start:])
+        if wanted in paths:
+            return wanted
+    for start in range(len(parts)):
+        end = "/".join(parts[start:])
+        found = [path for path in paths if path == end or path.endswith(f"/{end}")]
+        if found:
+            return min(found, key=len)
+    return None
+
+
+def lists_by_file_name(texts: set[str], root: str) -> list[tuple[str, str]]:
+    found = []
+    for path in sorted(texts):
+        folder, _, name = path.rpartition("/")
+        words = [word for word in WORDS.split(stem_of(name)) if split_of(word)]
+        split = split_of(stem_of(name)) or (split_of(words[0]) if len(words) == 1 else None)
+        if split and (
+            folder in {root, join(root, "data"), join(root, "ImageSets"), join(root, "splits")} or is_above(path, root)
+        ):
+            found.append((path, split))
+    return found
+
+
+def read_list(tree: Tree, path: str, split: str, said: SplitLists) -> None:
+    """Take in one list: a path of an image a line."""
+    missing = count = 0
+    for number, line in enumerate(tree.text(path, MAX_LIST).splitlines(), 1):
+        if not line.strip():
+            continue
+        image = tree.image(line, folder_of(path))
+        if image:
+            said.splits.setdefault(image, split)
+            count += 1
+        else:
+            missing += 1
+            if missing <= NAMED:
+                said.findings.append(finding("warning", "image_missing", path, number, image=shown(line.strip())))
+    if count:
+        said.lists.append(path)
+
+
+def apply(
+    places: list[LocatedImage], said: SplitLists, document: Any
+) -> tuple[list[LocatedImage], list[Decision], list[Finding]]:
+    """Set the splits that folders leave open; images that no list names are left out where there are lists."""
+    decisions: list[Decision] = []
+    left: list[LocatedImage] = []
+    open_places = [item for item in places if item.split is None or item.weak]
+    if said.lists and any(item.image in said.splits for item in open_places):
+        for item in open_places:
+            item.split = said.splits.get(item.image)
+            if item.split is None:
+                left.append(item)
+        names = ", ".join(shown(path) for path in said.lists)
+        decisions.append(lists_used(names, len(left)))
+    gone = {id(item) for item in left}
+    places = [item for item in places if id(item) not in gone]
+    decisions += from_folders(places, document)
+    findings = [*said.findings] if decisions and said.lists else []
+    findings += [finding("info", "image_unlisted", item.image, image=shown(item.image)) for item in left]
+    return places, decisions, findings
+
+
+def lists_used(names: str, left_out: int) -> Decision:
+    """The split is that of lists, and so many images are in none."""
+    if left_out:
+        return decision("lists_used", "split", lists=names, left_out=left_out)
+    return decision("lists_of_all", "split", lists=names)
+
+
+def from_folders(places: list[LocatedImage], document: Any) -> list[Decision]:
+    """The splits of data.yaml's folders, for images whose own folders do not say one."""
+    waiting = [item for item in places if item.split is None]
+    if not waiting:
+        return []
+    chosen: dict[str, str] = {}
+    for value, split in split_entries(document):
+        if value.lower().endswith(".txt"):
+            continue
+        for image in below_named([item.image for item in waiting], value):
+            chosen.setdefault(image, split)
+    if not chosen or len(set(chosen.values())) < 2:  # one folder for all says nothing
+        return []
+    for item in waiting:
+        item.split = chosen.get(item.image)
+    return [decision("yaml_folders", "split", count=len(chosen))]
+
+
+def below_named(images: list[str], value: str) -> list[str]:
+    """The images below a folder that data.yaml names: of an absolute path, or one of another computer, the end counts
+    that is longest and still names a folder."""
+    parts = [part.casefold() for part in named(value)]
+    for start in range(len(parts)):
+        hits = [image for image in images if has_run(folder_of(image).casefold().split("/"), parts[start:])]
+        if hits:
+            return hits
+    return []
+
+
+def has_run(folders: list[str], parts: list[str]) -> bool:
+    """Whether the folders hold these parts, one behind the other."""
+    return any(folders[at : at + len(parts)] == parts for at in range(len(folders) - len(parts) + 1))

@@ -1,0 +1,150 @@
+"""Cells of a table that hold all objects of an image: lists of boxes, and the strings of Kaggle's competitions."""
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from app.core.numbers import is_number
+from app.worker.formats.geometry import Points, number
+
+# Class or "" where another cell says it, four numbers or none where they cannot be read, form or "".
+Object = tuple[str, tuple[float, ...], str]
+UNREAD: Object = "", (), ""
+CLASS_KEYS = ("class_name", "category_name", "label_name", "label", "class", "category", "name", "tag", "class_id")
+FREE_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")  # none of a key such as "x1"
+BOX_KEYS = ("bbox", "box", "bounding_box")  # a list of four numbers
+
+
+class PredictionStringLayout(NamedTuple):
+    """How a PredictionString is written: words of each object, and which of them are what."""
+
+    length: int
+    named: bool  # the first word is a class's name
+    classed: bool  # … or its number
+    first: int  # word of the box
+    form: str
+
+
+# Class, confidence and corners; class and corners; confidence, corner and sides. Of two that fit as well the first.
+LAYOUTS = (
+    PredictionStringLayout(6, True, True, 2, "corners"),
+    PredictionStringLayout(5, True, True, 1, "corners"),
+    PredictionStringLayout(6, False, True, 2, "corners"),
+    PredictionStringLayout(5, False, False, 1, "sides"),
+)
+
+
+def objects_in(cell: str, labels: str) -> list[Object] | None:
+    """The objects of a cell with a list of boxes, those that cannot be read without numbers; None where it holds one
+    box, or something else.
+
+    Args:
+        labels: the cell with their classes: a list as long, or one class for all.
+    """
+    values = literal(cell)
+    if not isinstance(values, list) or not all(isinstance(value, list | tuple | dict) for value in values):
+        return None
+    names = literal(labels)
+    named = names if isinstance(names, list) and len(names) == len(values) else [labels] * len(values)
+    return [
+        (name_of(value) or str(name).strip(), *numbers_of(value))
+        for name, value in zip(named, values, strict=True)
+        if value
+    ]
+
+
+def name_of(value: Any) -> str:
+    """The class that a box says itself; "" where it says none."""
+    if not isinstance(value, dict):
+        return ""
+    found = next((value[key] for key in CLASS_KEYS if isinstance(value.get(key), str | int)), "")
+    return str(found).strip()
+
+
+def numbers_of(value: Any) -> tuple[tuple[float, ...], str]:
+    """The four numbers of one box, and their form where it says it."""
+    if isinstance(value, dict):
+        for keys, form in (
+            (("x", "y", "width", "height"), "sides"),
+            (("x", "y", "w", "h"), "sides"),
+            (("xmin", "ymin", "width", "height"), "sides"),
+            (("xmin", "ymin", "xmax", "ymax"), "corners"),
+            (("x1", "y1", "x2", "y2"), "corners"),
+            (("left", "top", "width", "height"), "sides"),
+            (("left", "top", "right", "bottom"), "corners"),
+        ):
+            if all(key in value for key in keys):
+                return tuple(number(value[key]) for key in keys), form
+        inner = next((value[key] for key in BOX_KEYS if isinstance(value.get(key), list | dict)), None)
+        return numbers_of(inner) if inner else ((), "")
+    return (tuple(map(number, value)), "") if len(value) == 4 else ((), "")
+
+
+def outlines_in(cell: str) -> list[Points]:
+    """The parts of a polygon, whose points stand in a list of pairs, one flat list, or with other marks between the
+    numbers; none where nobody can read them."""
+    value = literal(cell)
+    if isinstance(value, list) and value and all(isinstance(part, list) and len(part) >= 6 for part in value):
+        parts = [flat_numbers(str(part)) for part in value]
+    else:
+        parts = [flat_numbers(cell)]
+    if any(len(part) < 6 or len(part) % 2 for part in parts):
+        return []
+    return [list(zip(part[::2], part[1::2], strict=True)) for part in parts]
+
+
+def flat_numbers(text: str) -> list[float]:
+    return [float(number) for number in FREE_NUMBER.findall(text)]
+
+
+def layout_of(cells: Iterable[str]) -> PredictionStringLayout:
+    """How a column of PredictionStrings is written, by all its cells: one alone may read in two ways."""
+    fitting, ordered = Counter[PredictionStringLayout](), Counter[PredictionStringLayout]()
+    for cell in cells:
+        for layout in LAYOUTS:
+            groups = groups_of(cell, layout)
+            fitting[layout] += bool(groups)
+            ordered[layout] += bool(groups) and all(in_order(group, layout) for group in groups)
+    return max(LAYOUTS, key=lambda layout: (fitting[layout], ordered[layout]))
+
+
+def groups_of(cell: str, layout: PredictionStringLayout) -> list[list[str]]:
+    """The words of each object; none where the cell is not written so."""
+    words = cell.split()
+    if len(words) % layout.length:
+        return []
+    groups = [words[at : at + layout.length] for at in range(0, len(words), layout.length)]
+    fits = all(all(map(is_number, group[1:])) and is_number(group[0]) != layout.named for group in groups)
+    return groups if fits else []
+
+
+def in_order(group: list[str], layout: PredictionStringLayout) -> bool:
+    """Whether right is not left of left, and a class that is a number is a whole one."""
+    left, top, right, bottom = map(float, group[layout.first :])
+    whole = layout.named or not layout.classed or float(group[0]).is_integer()
+    return whole and (layout.form == "sides" or (left <= right and top <= bottom))
+
+
+def in_string(cell: str, layout: PredictionStringLayout) -> list[Object]:
+    """The objects of a PredictionString; one without numbers where it cannot be read."""
+    groups = groups_of(cell, layout)
+    if not groups and any(map(is_number, cell.split())):
+        return [UNREAD]
+    return [
+        (group[0] if layout.classed else "", tuple(map(float, group[layout.first :])), layout.form) for group in groups
+    ]
+
+
+def literal(text: str) -> Any:
+    """What a cell says in JSON or as Python prints it; the text itself where it is neither."""
+    if text[:1] not in {"[", "{", "("}:
+        return text
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return text

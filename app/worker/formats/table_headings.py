@@ -1,0 +1,217 @@
+"""Which column of a table of boxes holds what, by the usual headings."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+IMAGES = (
+    "imageid",
+    "imagename",
+    "imagepath",
+    "imagefile",
+    "imagefilename",
+    "image",
+    "images",
+    "filename",
+    "filepath",
+    "file",
+    "imgname",
+    "imgpath",
+    "imgid",
+    "imgfile",
+    "img",
+    "path",
+    "externalid",
+    "picture",
+    "photo",
+    "frame",
+    "frameid",
+    "imagem",
+    "imagen",
+    "arquivo",
+    "nomearquivo",
+    "nomedoarquivo",
+    "archivo",
+    "fichier",
+    "fichero",
+    "datei",
+    "bild",
+    "imageurl",
+    "asset",
+    "name",
+    "id",
+)
+CLASSES = (
+    "classname",
+    "labelname",
+    "categoryname",
+    "class",
+    "label",
+    "labels",
+    "category",
+    "objectclass",
+    "objectname",
+    "object",
+    "classlabel",
+    "tag",
+    "species",
+    "classe",
+    "clase",
+    "rotulo",
+    "etiqueta",
+    "categoria",
+    "klasse",
+    "annotationtag",
+    "labelclass",
+    "type",
+    "name",
+    "classid",
+    "labelid",
+    "categoryid",
+    "cls",
+    "target",
+)
+SPLITS = ("split", "set", "subset", "partition", "usage", "dataset", "purpose")
+CORNERS = (
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x0", "y0", "x1", "y1"),
+    ("x1", "y1", "x2", "y2"),
+    ("left", "top", "right", "bottom"),
+    ("xtl", "ytl", "xbr", "ybr"),
+    ("minx", "miny", "maxx", "maxy"),
+    ("xleft", "ytop", "xright", "ybottom"),
+    ("bboxx1", "bboxy1", "bboxx2", "bboxy2"),
+    ("bboxxmin", "bboxymin", "bboxxmax", "bboxymax"),
+    ("roix1", "roiy1", "roix2", "roiy2"),
+    ("xstart", "ystart", "xend", "yend"),
+    ("startx", "starty", "endx", "endy"),
+    ("upperleftcornerx", "upperleftcornery", "lowerrightcornerx", "lowerrightcornery"),
+    ("topleftx", "toplefty", "bottomrightx", "bottomrighty"),
+    ("xtopleft", "ytopleft", "xbottomright", "ybottomright"),
+    ("ulx", "uly", "lrx", "lry"),
+)
+CENTRES = (
+    ("xcenter", "ycenter"),
+    ("xcentre", "ycentre"),
+    ("centerx", "centery"),
+    ("cx", "cy"),
+    ("xc", "yc"),
+    ("bboxxcenter", "bboxycenter"),
+)
+STARTS = (
+    ("x", "y"),
+    ("xmin", "ymin"),
+    ("left", "top"),
+    ("bboxx", "bboxy"),
+    ("boxx", "boxy"),
+    ("x1", "y1"),
+    ("xtopleft", "ytopleft"),
+    ("bbox0", "bbox1"),
+)
+SIDES = (
+    ("w", "h"),
+    ("width", "height"),
+    ("bboxwidth", "bboxheight"),
+    ("bboxw", "bboxh"),
+    ("boxwidth", "boxheight"),
+    ("boxw", "boxh"),
+    ("bbox2", "bbox3"),
+)
+BOXES = (
+    "bbox",
+    "box",
+    "boundingbox",
+    "bndbox",
+    "bboxxyxy",
+    "bboxxywh",
+    "xyxy",
+    "xywh",
+    "boxes",
+    "bboxes",
+    "coordinates",
+    "annotations",
+)
+SIZES = (
+    ("width", "height"),
+    ("imagewidth", "imageheight"),
+    ("imgwidth", "imgheight"),
+    ("imgw", "imgh"),
+    ("imagew", "imageh"),
+    ("originalwidth", "originalheight"),
+)
+FOUR_POINTS = tuple(f"{axis}{point}" for point in (1, 2, 3, 4) for axis in "xy")
+STRINGS = ("predictionstring",)
+OUTLINES = ("polygon", "polygons", "segmentation", "points", "vertices", "contour", "outline", "polygonpoints")
+RUNS = ("encodedpixels", "rlemask", "rle", "encodedmask", "maskrle", "encoding")
+
+
+@dataclass
+class TableColumns:
+    """The places of columns; -1 where there is none.
+
+    Attributes:
+        box: places of four numbers, or of one cell with four.
+        kind: "corners" (left, top, right, bottom), "sides" (left, top, width, height), "centre" (centre and sides),
+            "points" (four corners in turn), "cell" (one cell, as the numbers show, or a list of boxes), "string" (one
+            cell, a PredictionString), "outline" (one cell with the points of a polygon) or "runs" (one cell with a
+            mask as Kaggle writes it).
+        size: places of the image's width and height.
+    """
+
+    image: int
+    label: int
+    box: tuple[int, ...]
+    kind: str
+    split: int = -1
+    size: tuple[int, ...] = ()
+    crowd: int = -1  # Open Images: a box round many
+
+
+def normalised_heading(heading: str) -> str:
+    """ "xmin" of "X_Min" and of "x min (px)"."""
+    bare = unicodedata.normalize("NFKD", re.sub(r"\(.*?\)|\[.*?\]", "", heading)).casefold()
+    return re.sub(r"[^a-z0-9]+", "", bare)
+
+
+def columns_of(header: list[str]) -> TableColumns | None:
+    """What the columns of a header hold; None where there is no image or no box."""
+    names = [normalised_heading(cell) for cell in header]
+    at = {name: place for place, name in reversed(list(enumerate(names)))}
+    found = box_of(at)
+    if found is None:
+        return None
+    box, kind = found
+    image = next((at[name] for name in IMAGES if name in at and at[name] not in box), -1)
+    label = next((at[name] for name in CLASSES if name in at and at[name] not in {image, *box}), -1)
+    if image < 0:
+        return None
+    sizes = [(at[one], at[other]) for one, other in SIZES if one in at and other in at]
+    size = next((pair for pair in sizes if not set(pair) & set(box)), ())
+    split = next((at[name] for name in SPLITS if name in at and at[name] not in {image, label}), -1)
+    return TableColumns(image, label, box, kind, split, size, at.get("isgroupof", -1))
+
+
+def box_of(at: dict[str, int]) -> tuple[tuple[int, ...], str] | None:
+    """The places of the box, and how it is written."""
+    if all(name in at for name in FOUR_POINTS):
+        return tuple(at[name] for name in FOUR_POINTS), "points"
+    for four in CORNERS:
+        if all(name in at for name in four):
+            return tuple(at[name] for name in four), "corners"
+    for places, kind in ((CENTRES, "centre"), (STARTS, "sides")):
+        for one in places:
+            for sides in SIDES:
+                if all(name in at for name in (*one, *sides)):
+                    return tuple(at[name] for name in (*one, *sides)), kind
+    cell = next((name for name in BOXES if name in at), None)
+    if cell:
+        kinds = {"bboxxyxy": "corners", "xyxy": "corners", "bboxxywh": "sides", "xywh": "sides"}
+        return (at[cell],), kinds.get(cell, "cell")
+    strings = next((at[name] for name in STRINGS if name in at), None)
+    if strings is not None:
+        return (strings,), "string"
+    outline = next((at[name] for name in OUTLINES if name in at), None)
+    if outline is not None:
+        return (outline,), "outline"
+    runs = next((at[name] for name in RUNS if name in at), None)
+    return None if runs is None else ((runs,), "runs")

@@ -1,0 +1,1 @@
+"""Many images that a model is tried on."""

@@ -1,0 +1,29 @@
+"""Datasets from before revisions."""
+
+import os
+import shutil
+from pathlib import Path
+
+from app.worker.objects import link
+from app.worker.revision import MADE_LATER
+
+
+def take_over(dataset: Path) -> None:
+    """Make `source/` of the files of a dataset from before revisions: links, so that it stays usable meanwhile."""
+    if (dataset / "source").is_dir():
+        return
+    draft = dataset / ".source.tmp"
+    shutil.rmtree(draft, ignore_errors=True)
+    for folder, below in (
+        (dataset / "images", "images"),
+        (dataset / "labels", "labels"),
+        (dataset / "set_aside" / "images", "images"),
+    ):
+        for parent, _folders, names in os.walk(folder):
+            target = draft / below / os.path.relpath(parent, folder)
+            target.mkdir(parents=True, exist_ok=True)
+            for name in names:
+                if os.path.splitext(name)[1] not in MADE_LATER:
+                    link(Path(parent, name), target / name)
+    shutil.copyfile(dataset / "dataset.yaml", draft / "data.yaml")
+    os.replace(draft, dataset / "source")

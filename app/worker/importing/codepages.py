@@ -1,0 +1,101 @@
+"""File names in a ZIP that are not UTF-8: old tools write them in the code page of their machine and do not say which.
+
+The ZIP's Unicode Path field has the last word, then UTF-8; else the annotation files decide, which name the images in
+UTF-8; else what reads best.
+"""
+
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import IO
+
+from app.core.encodings import NAMES, readings
+from app.worker.importing.content import content
+from app.worker.importing.directory import UTF8, ZipEntry
+
+UNICODE_PATH = 0x7075  # "up" of Info-ZIP's APPNOTE 4.6.9
+TOLD = (".json", ".xml", ".csv", ".txt", ".yaml", ".yml", ".ndjson")
+READ = 2 * 1024**2  # bytes of annotation files that are searched for names
+FILES = 200
+ASKED = 12  # names that are looked for
+TRIED = 8  # code pages
+
+
+def name_entries(file: IO[bytes], entries: Sequence[ZipEntry]) -> str | None:
+    """Set each entry's name; the code page that had to be guessed, None where every name says what it is."""
+    waiting = []
+    guess = any(is_foreign(entry) for entry in entries)
+    for entry in entries:
+        entry.name = said(entry) or ("" if guess and not entry.raw.isascii() else entry.raw.decode("utf-8", "replace"))
+        if not entry.name:
+            waiting.append(entry)
+    if not waiting:
+        return None
+    encoding = code_page(file, entries, waiting)
+    for entry in waiting:
+        entry.name = entry.raw.decode(encoding, "replace").replace("\ufffd", "_")
+    return encoding
+
+
+def is_foreign(entry: ZipEntry) -> bool:
+    """Whether a name is neither said to be UTF-8 nor can be it."""
+    return said(entry) is None and not can_be_utf8(entry.raw)
+
+
+def can_be_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def said(entry: ZipEntry) -> str | None:
+    """The name where the ZIP says how it is to be read; None where it does not, or is wrong."""
+    extra = entry.extra
+    while len(extra) >= 4:
+        tag, length = struct.unpack_from("<2H", extra)
+        body, extra = extra[4 : 4 + length], extra[4 + length :]
+        if tag == UNICODE_PATH and len(body) > 5 and struct.unpack_from("<L", body, 1)[0] == zlib.crc32(entry.raw):
+            return body[5:].decode("utf-8", "replace").replace("\ufffd", "_")
+    return entry.raw.decode() if entry.flags & UTF8 and can_be_utf8(entry.raw) else None
+
+
+def code_page(file: IO[bytes], entries: Iterable[ZipEntry], waiting: Sequence[ZipEntry]) -> str:
+    """The likeliest code page of these names."""
+    parts = dict.fromkeys(part for entry in waiting for part in entry.raw.split(b"/") if not part.isascii())
+    ranked = [name for _, name, _ in readings(b"\n".join(parts), NAMES)]
+    if len(ranked) < 2:
+        return ranked[0] if ranked else "cp437"
+    stems = [entry.raw.rpartition(b"/")[2].rpartition(b".")[0] for entry in waiting]
+    stems = [stem for stem in dict.fromkeys(stems) if not stem.isascii()][:ASKED]
+    told = annotations(file, entries) if stems else b""
+    return max(ranked[:TRIED], key=lambda name: (hits(stems, name, told), -ranked.index(name)))
+
+
+def hits(stems: Sequence[bytes], encoding: str, told: bytes) -> int:
+    """How many names the annotation files know when they are read so."""
+    count = 0
+    for stem in stems if told else ():
+        try:
+            text = stem.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        count += text.encode() in told or json.dumps(text)[1:-1].encode() in told
+    return count
+
+
+def annotations(file: IO[bytes], entries: Iterable[ZipEntry]) -> bytes:
+    """The beginning of the annotation files, one behind the other; of damaged ones nothing."""
+    body = bytearray()
+    chosen = [entry for entry in entries if entry.raw.lower().endswith(tuple(suffix.encode() for suffix in TOLD))]
+    for entry in sorted(chosen, key=lambda entry: not entry.raw.lower().endswith(b".json"))[:FILES]:
+        try:
+            for chunk in content(file, entry):
+                body += chunk
+                if len(body) > READ:
+                    return bytes(body)
+        except Exception:  # noqa: S112 (the extraction will say it)
+            continue
+    return bytes(body)

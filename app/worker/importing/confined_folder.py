@@ -1,0 +1,102 @@
+"""Files below a folder of the server, opened part by part without following links: a link that is put in the way
+between a check and its use leads nowhere.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from app.core.openat import descend, open_folder, opened
+from app.worker.failures import Refused
+from app.worker.importing.paths import shown
+
+FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hold up anybody
+
+
+def changed(name: str) -> Refused:
+    return Refused("link_outside", name=shown(name))
+
+
+class ConfinedFolder:
+    """A folder that is held open; a context manager.
+
+    Args:
+        base: a folder without links in its path, such as IMPORT_ROOT once resolved.
+        parts: the way from there.
+
+    Raises:
+        Refused: one of the parts, of the base's as well, is a link, or no folder.
+    """
+
+    def __init__(self, base: Path, parts: Sequence[str] = ()) -> None:
+        self.path = base.joinpath(*parts)
+        try:
+            self.handle = open_folder(self.path)
+        except OSError as error:
+            raise changed("/".join(parts) or base.name) from error
+
+    def __enter__(self) -> "ConfinedFolder":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.handle)
+
+    def _down(self, parts: Sequence[str]) -> int:
+        """A handle of the folder at these parts."""
+        try:
+            return descend(os.dup(self.handle), parts)
+        except OSError as error:
+            raise changed("/".join(parts)) from error
+
+    def file(self, name: str) -> IO[bytes]:
+        """A file below it, opened; `name` holds no link any more, see `real_name`.
+
+        Raises:
+            Refused: there is no file there, or a link was put in the way.
+        """
+        *folders, last = name.split("/")
+        with opened(self._down(folders)) as handle:
+            try:
+                file = os.open(last, FILE, dir_fd=handle)
+            except OSError as error:
+                raise changed(name) from error
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            os.close(file)
+            raise changed(name)
+        return open(file, "rb")
+
+    def real_name(self, name: str) -> str:
+        """Where a link below the folder leads, as a name below it.
+
+        Raises:
+            Refused: out of it, to a folder, in a circle, or nowhere.
+        """
+        found = os.path.relpath(os.path.realpath(self.path / name), self.path)
+        if found == os.curdir or found.split("/")[0] == os.pardir:
+            raise changed(name)
+        try:
+            self.file(found).close()
+        except Refused:
+            raise changed(name) from None
+        return found
+
+    def walk(self) -> Iterator[tuple[str, str, int]]:
+        """Each file below: its name, the name that it is read by, and its bytes. Links are followed to files."""
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            with opened(self._down(folder.split("/") if folder else [])) as handle:
+                with os.scandir(handle) as entries:
+                    items = sorted(entries, key=lambda item: item.name)
+                for item in items:
+                    name = f"{folder}/{item.name}" if folder else item.name
+                    if item.is_symlink():
+                        real = self.real_name(name)
+                        with self.file(real) as file:
+                            yield name, real, os.fstat(file.fileno()).st_size
+                    elif item.is_dir(follow_symlinks=False):
+                        waiting.append(name)
+                    elif item.is_file(follow_symlinks=False):
+                        yield name, name, item.stat(follow_symlinks=False).st_size

@@ -1,0 +1,20 @@
+"""Whether what is going to be written fits on the disk."""
+
+import shutil
+from pathlib import Path
+
+from app.worker.failures import Refused
+
+
+def check_space(folder: Path, needed: int, min_free: int) -> None:
+    """
+    Args:
+        needed: bytes that are going to be written below the folder.
+        min_free: bytes that must stay free.
+
+    Raises:
+        Refused: they would not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free - needed < min_free:
+        raise Refused("no_space", free=free, needed=needed, kept=min_free)

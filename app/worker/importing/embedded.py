@@ -1,0 +1,74 @@
+"""Images that came inside their annotations: LabelMe writes each into its JSON file, and people send the JSON alone."""
+
+import base64
+import json
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from app.core.imports import ArchiveLimits
+from app.worker.failures import Refused
+from app.worker.importing.disk import check_space
+from app.worker.importing.members import Member
+
+MARK = b'"imageData"'
+MOST = 64 * 1024**2  # bytes of a JSON file; a larger one is no annotation of one image
+KINDS = ((b"\xff\xd8\xff", ".jpg"), (b"\x89PNG", ".png"), (b"BM", ".bmp"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"))
+RIFF, WEBP = b"RIFF", slice(8, 12)
+
+
+def take_out(source: Path, members: Iterable[Member], expanded: int, limits: ArchiveLimits) -> list[str]:
+    """Put embedded images beside their JSON files, under the names of these; of a JSON file whose image is there as a
+    file nothing is done.
+
+    Args:
+        expanded: bytes that were extracted; with the images they stay below the limit.
+
+    Returns: the images, by path below the source.
+
+    Raises:
+        Refused: they are too large together.
+    """
+    members = list(members)
+    stems = {PurePosixPath(member.parts[-1]).stem.casefold() for member in members if member.kind == "image"}
+    made = []
+    for member in members:
+        path = source.joinpath(*member.parts)
+        if not is_alone(member, stems) or not (content := image_in(path)):
+            continue
+        expanded += len(content)
+        if expanded > limits.max_expanded:
+            raise Refused("zip_expanded", limit=limits.max_expanded)
+        check_space(Path(), len(content), limits.min_free)
+        target = path.with_suffix(suffix_of(content))
+        target.write_bytes(content)
+        made.append(target.relative_to(source).as_posix())
+    return made
+
+
+def is_alone(member: Member, stems: set[str]) -> bool:
+    """Whether it is a JSON file without an image of its name."""
+    name = PurePosixPath(member.parts[-1])
+    return name.suffix.lower() == ".json" and name.stem.casefold() not in stems and member.entry.size <= MOST
+
+
+def image_in(path: Path) -> bytes:
+    """The image in a LabelMe file; empty where there is none that is known."""
+    raw = path.read_bytes()
+    if MARK not in raw:
+        return b""
+    try:
+        document = json.loads(raw)
+        if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+            return b""
+        text = document.get("imageData") or ""
+        content = base64.b64decode(text.rpartition(",")[2])  # some write a data: URL
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return b""
+    return content if suffix_of(content) else b""
+
+
+def suffix_of(content: bytes) -> str:
+    """What an image is called by its first bytes; "" for something else."""
+    if content.startswith(RIFF) and content[WEBP] == b"WEBP":
+        return ".webp"
+    return next((suffix for mark, suffix in KINDS if content.startswith(mark)), "")

@@ -1,0 +1,107 @@
+"""What a revision holds: each image under its name, its object and its labels."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.core.imports import ORIGINALS
+from app.core.report import Decision
+from app.worker.formats import Item, Source
+from app.worker.importing.reporter import Reporter
+from app.worker.objects import Objects
+from app.worker.partition import Partition
+from app.worker.quality import Entry, ImageRecord
+from app.worker.recode import stored_name
+
+
+class EntryMaker:
+    """Makes the entries of a revision.
+
+    Args:
+        originals: what the upload called files that are stored under another name.
+        examples: images that decisions show, by their path below the source; `names_of_images` says what each is
+            called in the revision.
+    """
+
+    def __init__(
+        self, dataset: Path, objects: Objects, originals: Mapping[str, str], examples: set[str], reporter: Reporter
+    ) -> None:
+        self.dataset, self.objects, self.originals = dataset, objects, originals
+        self.examples, self.reporter = examples, reporter
+        self.names_of_images: dict[str, str] = {}
+
+    def make(self, source: Source, pictures: list[ImageRecord], done: Partition) -> list[Entry]:
+        """In the order of the source's items, whose rows are taken out of them."""
+        made, found = [], source.take_findings()
+        names = {item.name.casefold() for item in source.items}
+        places = zip(source.items, pictures, done.splits, done.groups, done.sources, strict=True)
+        for item, picture, split, group, of in places:
+            self.reporter.go_on()
+            rename(item, picture, names)
+            entry = Entry(
+                item.name,
+                split,
+                self.keep(item, picture),
+                picture,
+                group=group,
+                class_name=item.class_name,
+                source=of,
+                original=self.originals.get(item.image),
+                found=found.pop(item.image, ()),
+            )
+            self.label(entry, item)
+            if item.image in self.examples:
+                self.names_of_images[item.image] = entry.name
+            made.append(entry)
+        return made
+
+    def label(self, entry: Entry, item: Item) -> None:
+        """Its rows, or its file."""
+        if item.rows is not None:
+            entry.text = "".join(f"{row.text}\n" for row in item.rows)
+            entry.origins = [(row.file, row.line) for row in item.rows]
+            item.rows = None  # their memory is needed: 100,000 images
+        elif item.label is not None:
+            entry.label = self.dataset / "source" / item.label
+
+    def keep(self, item: Item, picture: ImageRecord) -> Path:
+        """The object of an image; an unsafe one stays among the source's files alone."""
+        path = self.dataset / "source" / item.image
+        if picture.unsafe or not picture.sha256:
+            return path
+        if picture.stored:
+            return self.objects.take(self.dataset / picture.stored, picture.sha256)
+        if picture.tail:
+            return self.objects.with_tail(path, picture.tail, picture.sha256)
+        return self.objects.take(path, picture.sha256)
+
+
+def rename(item: Item, picture: ImageRecord, names: set[str]) -> None:
+    """A name with a suffix that YOLO looks at; another one where an image has that already."""
+    name = stored_name(item.name, picture.stored is not None)
+    if name == item.name:
+        return
+    names.discard(item.name.casefold())
+    stem, dot, suffix = name.rpartition(".")
+    number = 1
+    while name.casefold() in names:
+        number += 1
+        name = f"{stem}_{number}{dot}{suffix}"
+    names.add(name.casefold())
+    item.name = name
+
+
+def original_names(dataset: Path) -> dict[str, str]:
+    """What the upload called files that are stored under another name; none where nobody wrote it down."""
+    try:
+        known = json.loads((dataset / ORIGINALS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {key: name for key, name in known.items() if isinstance(name, str)}
+
+
+def images_of(decisions: list[Decision]) -> set[str]:
+    """The images that decisions show as examples, by their path below the source."""
+    return {example["image"] for item in decisions for example in item.get("examples", [])}

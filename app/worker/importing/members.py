@@ -1,0 +1,244 @@
+"""Which members of an archive, or files of a folder, may come in; nothing is written before all were checked."""
+
+import stat
+from collections import Counter
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from app.core.imports import ArchiveLimits
+from app.core.report import Decision
+from app.core.suffixes import IMAGES, SYSTEM_FOLDERS, UNREAD_IMAGES
+from app.core.unread import ARCHIVES, UNREAD
+from app.worker.failures import Refused
+from app.worker.importing.content import CALLED, READABLE
+from app.worker.importing.directory import ENCRYPTED, ZipEntry
+from app.worker.importing.paths import MAX_DEPTH, safe_parts, shown
+
+LABELS = frozenset({".txt"})
+YAMLS = frozenset({".yaml", ".yml"})
+ANNOTATIONS = frozenset({".xml", ".json", ".csv", ".tsv", ".ndjson", ".jsonl"})
+LISTS = frozenset({".names", ".data", ".labels", ".pbtxt"})  # class names, and where darknet's parts are
+
+MAX_RATIO = 100
+RATIO_FROM = 1_000_000  # bytes: small files of repeated text pack better than any bomb needs to
+MAX_LABEL = 16 * 1024**2  # bytes: read whole, here and by ultralytics
+MAX_ANNOTATION = 1024**3  # bytes: one file for all images
+MAX_LIST = 256 * 1024  # bytes
+NAMED = 50  # names kept in the report
+
+KINDS = {
+    suffix: kind
+    for kind, suffixes in (
+        ("image", IMAGES),
+        ("label", LABELS),
+        ("yaml", YAMLS),
+        ("annotation", ANNOTATIONS),
+        ("list", LISTS),
+    )
+    for suffix in suffixes
+}
+EVERY_KIND = frozenset(KINDS.values())
+LARGEST = {"label": MAX_LABEL, "yaml": MAX_LABEL, "annotation": MAX_ANNOTATION, "list": MAX_LIST}
+
+
+@dataclass(slots=True)
+class Member:
+    """An entry that may be extracted; `parts` is its safe path in the archive."""
+
+    entry: ZipEntry
+    parts: tuple[str, ...]
+    kind: str  # image, label, yaml, annotation or list
+
+
+@dataclass
+class Listing:
+    """What a checked archive holds, and what is left out of it."""
+
+    members: list[Member] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)  # by suffix or reason
+    skipped_names: list[str] = field(default_factory=list)
+    renamed: list[tuple[str, str]] = field(default_factory=list)
+    renamed_count: int = 0
+    originals: dict[str, str] = field(default_factory=dict)  # by path below the source: the name in the archive
+    archives: list[ZipEntry] = field(default_factory=list)  # those inside
+    notes: list[Decision] = field(default_factory=list)  # decisions: code and data, see texts.DECISIONS
+
+    def note(self, code: str, **data: Any) -> None:
+        self.notes.append({"code": code, "data": data})
+
+    def skip(self, kind: str, name: str) -> None:
+        self.skipped[kind] += 1
+        if kind in UNREAD or kind == "archive":  # what the labels may be in, before what is only beside them
+            self.skipped_names = [*self.skipped_names[: NAMED - 1], shown(name)]
+        elif len(self.skipped_names) < NAMED:
+            self.skipped_names.append(shown(name))
+
+
+def check(entries: Iterable[ZipEntry], limits: ArchiveLimits, kinds: AbstractSet[str] = EVERY_KIND) -> Listing:
+    """Sort the members into those to extract and those to leave out.
+
+    Args:
+        kinds: of members that are wanted; all else is left out.
+
+    Raises:
+        Refused: a member that no honest dataset holds; the message names it.
+    """
+    listing = Listing()
+    total = 0
+    for entry in entries:
+        refuse_kinds(entry)
+        parts = safe_parts(entry.name)
+        if entry.name.endswith(("/", "\\")) or not parts:
+            continue
+        total += entry.size
+        refuse_sizes(entry, total, limits)
+        sort_in(listing, entry, parts, kinds)
+    note_unread(listing)
+    listing.members = once_each(listing)
+    lift(listing)
+    refuse_folders(listing.members)
+    for member in listing.members:
+        refuse_method(member.entry)
+        note_renamed(listing, member)
+    return listing
+
+
+def note_unread(listing: Listing) -> None:
+    """Images that are left out for their format."""
+    kinds = sorted(listing.skipped.keys() & UNREAD_IMAGES)
+    if kinds:
+        count = sum(listing.skipped[kind] for kind in kinds)
+        listing.note("images_unread", count=count, kinds=", ".join(kinds))
+
+
+def once_each(listing: Listing) -> list[Member]:
+    """The members without those that are there twice with the same content.
+
+    Raises:
+        Refused: two names that some systems take for one, with different contents; it names both.
+    """
+    seen: dict[str, Member] = {}
+    twins: list[str] = []
+    for member in listing.members:
+        first = seen.setdefault("/".join(member.parts).casefold(), member)
+        if first is member:
+            continue
+        if not same_content(first.entry, member.entry):
+            raise collision(first, member)
+        twins.append(member.entry.name)
+    if twins:
+        listing.note("members_twice", count=len(twins), first=shown(twins[0]))
+    return list(seen.values())
+
+
+def same_content(one: ZipEntry, other: ZipEntry) -> bool:
+    """Whether the archive says so; files of a folder have no checksum, and are not read for it."""
+    return bool(one.raw) and (one.size, one.crc) == (other.size, other.crc)
+
+
+def lift(listing: Listing) -> None:
+    """Cut off the folders above the dataset where a whole home path was packed.
+
+    Raises:
+        Refused: a member is nested too deeply, and not only by folders that hold nothing else.
+    """
+    deepest = max((member for member in listing.members), key=lambda member: len(member.parts), default=None)
+    excess = len(deepest.parts) - MAX_DEPTH if deepest else 0
+    if deepest is None or excess <= 0:
+        return
+    above = deepest.parts[:excess]
+    for member in listing.members:
+        inside = member.parts[:excess] == above
+        if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
+            raise Refused("path_deep", name=shown(deepest.entry.name), limit=str(MAX_DEPTH))
+        if inside:
+            member.parts = member.parts[excess:]
+    listing.note("folders_cut", folder=shown("/".join(above)))
+
+
+def refuse_folders(members: Iterable[Member]) -> None:
+    """A file where a folder must be.
+
+    Raises:
+        Refused: it names both.
+    """
+    seen = {"/".join(member.parts).casefold(): member for member in members}
+    for member in members:
+        for depth in range(1, len(member.parts)):
+            inner = seen.get("/".join(member.parts[:depth]).casefold())
+            if inner is not None:
+                raise collision(inner, member)
+
+
+def collision(first: Member, second: Member) -> Refused:
+    if first.entry.name == second.entry.name:
+        return Refused("members_differ", name=shown(first.entry.name))
+    return Refused("members_collide", first=shown(first.entry.name), second=shown(second.entry.name))
+
+
+def note_renamed(listing: Listing, member: Member) -> None:
+    """Count a member that is stored under another name than it has."""
+    name = member.entry.name
+    if list(member.parts) != [part for part in name.split("/") if part not in {"", "."}][-len(member.parts) :]:
+        listing.renamed_count += 1
+        if len(listing.renamed) < NAMED:
+            listing.renamed.append((shown(name), "/".join(member.parts)))
+        listing.originals["/".join(member.parts)] = name
+
+
+def refuse_kinds(entry: ZipEntry) -> None:
+    """Links, devices and encryption."""
+    if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        raise Refused("member_link", name=shown(entry.name))
+    if entry.flags & ENCRYPTED:
+        raise Refused("member_encrypted", name=shown(entry.name))
+
+
+def refuse_method(entry: ZipEntry) -> None:
+    """Raises: Refused: a packing method that is not read here."""
+    if entry.method not in READABLE:
+        called = f"{entry.method} ({CALLED[entry.method]})" if entry.method in CALLED else str(entry.method)
+        raise Refused("member_method", name=shown(entry.name), method=called)
+
+
+def refuse_sizes(entry: ZipEntry, total: int, limits: ArchiveLimits) -> None:
+    """Bombs."""
+    if entry.size > RATIO_FROM and entry.size > MAX_RATIO * entry.packed:
+        raise Refused("member_bomb", name=shown(entry.name), ratio=str(MAX_RATIO))
+    if total > limits.max_expanded:
+        raise Refused("zip_expanded", limit=limits.max_expanded)
+
+
+def sort_in(listing: Listing, entry: ZipEntry, parts: tuple[str, ...], kinds: AbstractSet[str]) -> None:
+    """Put a member where it belongs by its name."""
+    suffix = PurePosixPath(parts[-1]).suffix.lower()
+    if system := SYSTEM_FOLDERS.intersection(parts):
+        listing.skip(min(system), entry.name)
+    elif any(part.startswith(".") for part in parts):  # ultralytics does not see them either
+        listing.skip("hidden", entry.name)
+    elif suffix in ARCHIVES:
+        listing.skip("archive", entry.name)
+        listing.archives.append(entry)
+    elif (kind := KINDS.get(suffix, "")) in kinds:
+        if entry.size > LARGEST.get(kind, entry.size):
+            refuse_size(entry, kind)
+            listing.skip("large", entry.name)
+            return
+        listing.members.append(Member(entry, parts, kind))
+    else:
+        listing.skip(suffix or "other", entry.name)
+
+
+def refuse_size(entry: ZipEntry, kind: str) -> None:
+    """A label or annotation file that is too large to be read; YAML and lists of that size are left out.
+
+    Raises:
+        Refused: it is one.
+    """
+    if kind == "label":
+        raise Refused("label_huge", name=shown(entry.name), limit=MAX_LABEL)
+    if kind == "annotation":
+        raise Refused("annotation_huge", name=shown(entry.name), limit=MAX_ANNOTATION)

@@ -1,0 +1,154 @@
+"""What an import says at its end."""
+
+import sqlite3
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.core.imports import ImportResult
+from app.core.report import Decision, Place
+from app.worker import formats
+from app.worker.formats import Source
+from app.worker.formats.paths import stem_of
+from app.worker.quality import AppliedFixes, Report
+
+SAMPLES = 6
+NAMED = 50  # files that a report lists
+ASIDE = (
+    "image_broken",
+    "image_too_large",
+    "image_slow",
+    "image_memory",
+    "image_scans",
+    "image_pages",
+    "image_frames",
+    "image_tiles",
+)
+
+
+class ImportOutcome:
+    """The decisions of an import, and its result.
+
+    Args:
+        number: of the revision.
+        decisions: so far; those of the end are added.
+        names_of_images: in the revision, of the images that decisions show, by path below the source.
+        source_names: the classes before they were renamed.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        source: Source,
+        decisions: list[Decision],
+        names_of_images: dict[str, str],
+        source_names: list[str],
+    ) -> None:
+        self.number, self.source, self.decisions = number, source, decisions
+        self.names_of_images, self.source_names = names_of_images, source_names
+
+    def decide(self, code: str, parameter: str | None = None, options: list[Any] | None = None, **data: Any) -> None:
+        self.decisions.append(formats.decision(code, parameter, options, **data))
+
+    def final_names(self, report: Report) -> list[str]:
+        """Those that are known; else numbered ones, up to the largest class in the labels."""
+        if self.source.names or report.largest_class < 0:
+            return self.source.names
+        self.decide("classes_unnamed", "names", last=report.largest_class)
+        return [f"class_{number}" for number in range(report.largest_class + 1)]
+
+    def decide_at_the_end(self, report: Report) -> None:
+        """What only the examination shows."""
+        if self.source.task is None and report.task != "detect":
+            self.decide("task_found", "task", ["detect", "segment", "obb"], task=report.task)
+        aside = sum(report.findings.get(code, 0) for code in ASIDE)
+        if aside:
+            self.decide("set_aside", count=aside)
+        total = sum(report.findings.values())
+        if total > report.stored:
+            self.decide("findings_cut", total=total, stored=report.stored)
+
+    def result(
+        self,
+        names: list[str],
+        report: Report,
+        index: Path,
+        found: str,
+        size: int,
+        effects: list[AppliedFixes],
+        seconds: float,
+    ) -> dict[str, Any]:
+        """An `ImportResult`.
+
+        Args:
+            index: the revision's, whole. found: its hash. size: its bytes.
+        """
+        self.decide_at_the_end(report)
+        place_examples(self.decisions, self.names_of_images, index)
+        source = self.source
+        made = ImportResult(
+            number=self.number,
+            hash=found,
+            format=source.format,
+            task=report.task,
+            names=names,
+            images=report.images,
+            usable=report.usable,
+            boxes={str(index): count for index, count in sorted(report.boxes.items())},
+            findings=report.findings,
+            severities=report.severities,
+            left_out=report.left_out | labelled_elsewhere(source),
+            decisions=self.decisions,
+            samples=samples(index),
+            size_bytes=size,
+            seconds=seconds,
+            source_names=self.source_names or names,
+            keypoints=source.keypoints,
+            effects={done.code: effect_of(done) for done in effects},
+            fixable=report.fixable,
+            outside=source.outside[:NAMED],
+            outside_count=len(source.outside),
+            root=source.root,
+        )
+        return asdict(made)
+
+
+def effect_of(done: AppliedFixes) -> dict[str, Any]:
+    return {name: value for name, value in asdict(done).items() if name != "code"}
+
+
+def labelled_elsewhere(source: Source) -> dict[str, int]:
+    """Images that somebody labelled and the dataset does not hold, by the code of the finding."""
+    counts = Counter[str]()
+    for item in source.findings:
+        by_list = item["code"] == "image_missing" and str(item["file"]).endswith(".txt")  # which labels nothing
+        if item["code"] in {"label_orphan", "image_missing"} and not by_list:
+            counts[item["code"]] += 1
+        elif item["code"] == "images_missing":
+            counts["image_missing"] += item["data"]["count"]
+    return dict(counts)
+
+
+def samples(index: Path) -> list[int]:
+    """Some images of the index for a first look: evenly spread, usable ones where there are."""
+    with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM image WHERE thumbnail ORDER BY id")]
+    step = max(1, len(ids) // SAMPLES)
+    return ids[::step][:SAMPLES]
+
+
+def place_examples(decisions: list[Decision], names: dict[str, str], index: Path) -> None:
+    """Give each example the number and size of its image in the index; one that has no thumbnail goes."""
+    if not names:
+        return
+    wanted = {stem_of(name): image for image, name in names.items()}
+    placed: dict[str, Place] = {}
+    with sqlite3.connect(f"file:{index}?mode=ro", uri=True) as connection:
+        for key, file, width, height in connection.execute("SELECT id, file, width, height FROM image WHERE thumbnail"):
+            if image := wanted.get(stem_of(file.split("/", 2)[2])):  # a fix may have given it another suffix
+                placed[image] = {"id": key, "file": file, "width": width, "height": height}
+    for item in decisions:
+        if "examples" in item:
+            known = [shown for shown in item["examples"] if shown["image"] in placed]
+            item["examples"] = [{**shown, **placed[shown["image"]]} for shown in known]

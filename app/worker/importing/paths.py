@@ -1,0 +1,29 @@
+"""File names from archives, made into names that every system can hold. Pure: no files."""
+
+import re
+
+from app.core.names import printable_name, safe_name
+from app.worker.failures import Refused
+
+shown = printable_name
+
+MAX_DEPTH = 10
+DEEPEST = 100  # folders: nobody's home path is longer
+
+
+def safe_parts(name: str) -> tuple[str, ...]:
+    """The parts of an archive member's name, each fit to be a file name.
+
+    Backslashes separate, as old Windows tools write them. An image and its label keep equal stems.
+
+    Raises:
+        Refused: the name leads out of its folder, is absolute, or is nested too deeply.
+    """
+    path = name.replace("\\", "/")
+    parts = path.split("/")
+    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or ".." in (part.strip() for part in parts):
+        raise Refused("path_unsafe", name=shown(name))
+    kept = tuple(part for part in parts if part not in {"", "."})
+    if len(kept) > DEEPEST:
+        raise Refused("path_deep", name=shown(name), limit=str(DEEPEST))
+    return tuple(safe_name(part) for part in kept)

@@ -1,0 +1,144 @@
+"""A ZIP as people send it: its members under readable names, those of a ZIP inside it among them."""
+
+import tempfile
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from app.core.imports import ArchiveLimits
+from app.worker.failures import Refused
+from app.worker.importing.codepages import name_entries
+from app.worker.importing.content import READABLE, content
+from app.worker.importing.directory import ZipEntry, read_directory
+from app.worker.importing.disk import check_space
+from app.worker.importing.members import EVERY_KIND, Listing, check
+from app.worker.importing.not_zip import NotZip, named
+from app.worker.importing.paths import shown
+
+LABELS = frozenset({"label", "annotation"})
+MOST_INSIDE = 20  # ZIPs in a ZIP
+LISTED = 5
+
+
+def read_archive(file: IO[bytes], limits: ArchiveLimits, tmp: Path, kinds: AbstractSet[str] = EVERY_KIND) -> Listing:
+    """What may be extracted. A ZIP that holds no image but ZIPs is read with those in folders of their names.
+
+    Args:
+        kinds: of members that are wanted; all else is left out.
+        tmp: where ZIPs that are inside are put while they are read, in files without names.
+
+    Raises:
+        NotZip: it says what the file is.
+        Refused: unsafe, too large, or of nothing but other archives.
+    """
+    try:
+        entries = read_directory(file, limits.max_entries)
+    except NotZip as error:
+        raise named(file, error) from None
+    encoding = name_entries(file, entries)
+    listing = check(entries, limits, kinds)
+    if encoding:
+        listing.note("names_decoded", encoding=encoding)
+    if listing.archives and not has(listing, {"image"}):
+        return opened(file, entries, listing, limits, Inside(tmp), kinds)
+    if listing.archives and kinds & LABELS and not has(listing, LABELS):
+        return with_labels(file, entries, listing, limits, Inside(tmp))
+    return listing
+
+
+def has(listing: Listing, kinds: AbstractSet[str]) -> bool:
+    return any(member.kind in kinds for member in listing.members)
+
+
+def with_labels(
+    file: IO[bytes], entries: Sequence[ZipEntry], listing: Listing, limits: ArchiveLimits, inside: "Inside"
+) -> Listing:
+    """The listing of a ZIP of images alone, with what ZIPs in it hold that have labels and no images."""
+    every, names = list(entries), []
+    for entry in zips_in(listing)[:MOST_INSIDE]:
+        try:
+            found = inside.entries(file, entry, limits, limits.max_entries - len(every))
+            inner = check(found, limits)
+        except Refused:  # nobody said that it is a part of the dataset
+            continue
+        if has(inner, LABELS) and not has(inner, {"image"}):
+            every = [other for other in every if other is not entry] + found
+            names.append(shown(entry.name))
+    if not names:
+        return listing
+    try:
+        made = check(every, limits)
+    except Refused:  # together they are too many, or in each other's way: the images alone are what was sent
+        return listing
+    made.notes = [*listing.notes, *made.notes]
+    made.note("zips_opened", count=len(names), names=", ".join(names[:LISTED]))
+    return made
+
+
+def zips_in(listing: Listing) -> list[ZipEntry]:
+    return [entry for entry in listing.archives if entry.name.lower().endswith(".zip") and entry.method in READABLE]
+
+
+class Inside:
+    """Takes ZIPs out of a ZIP, into files without names."""
+
+    def __init__(self, tmp: Path) -> None:
+        self.tmp = tmp
+
+    def entries(self, file: IO[bytes], outer: ZipEntry, limits: ArchiveLimits, most: int) -> list[ZipEntry]:
+        """The members of one, below its folder."""
+        check_space(self.tmp, outer.size, limits.min_free)
+        copy = tempfile.TemporaryFile(dir=self.tmp)  # noqa: SIM115 (its entries hold it)
+        try:
+            for chunk in content(file, outer):
+                copy.write(chunk)
+            found = read_directory(copy, most)
+        except NotZip as error:
+            why = named(copy, error)
+            raise Refused("zip_inside", name=shown(outer.name), why=why.code, why_data=why.data) from None
+        name_entries(copy, found)
+        folder = folder_for(outer.name, found)
+        return [replace(entry, name=f"{folder}{entry.name}", file=copy) for entry in found]
+
+
+def folder_for(name: str, entries: Sequence[ZipEntry]) -> str:
+    """Where the members of an inner ZIP go: below its name, unless their own folder has that already."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    above = "" if str(path.parent) == "." else f"{path.parent}/"
+    tops = {entry.name.replace("\\", "/").partition("/")[0].casefold() for entry in entries}
+    return above if tops == {path.stem.casefold()} else f"{above}{path.stem}/"
+
+
+def opened(
+    file: IO[bytes],
+    entries: Sequence[ZipEntry],
+    listing: Listing,
+    limits: ArchiveLimits,
+    inside: Inside,
+    kinds: AbstractSet[str],
+) -> Listing:
+    """The listing of a ZIP and those in it together.
+
+    Raises:
+        Refused: there are too many, or none that can be read.
+    """
+    zips = zips_in(listing)
+    others = ", ".join(shown(entry.name) for entry in listing.archives[:LISTED])
+    if not zips or len(zips) > MOST_INSIDE:
+        raise Refused("zip_of_archives", names=others)
+    sizes = sum(entry.size for entry in zips)
+    if sizes > limits.max_expanded:
+        raise Refused("zip_expanded", limit=limits.max_expanded)
+    taken = {id(entry) for entry in zips}
+    every = [entry for entry in entries if id(entry) not in taken]
+    for entry in zips:
+        every += inside.entries(file, entry, limits, limits.max_entries - len(every))
+    found = check(every, limits, kinds)
+    if not any(member.kind == "image" for member in found.members) and found.archives:
+        names = ", ".join(shown(entry.name) for entry in found.archives[:LISTED])
+        raise Refused("zip_of_archives_inside", names=names)
+    found.notes = [*listing.notes, *found.notes]
+    found.note("zips_opened", count=len(zips), names=", ".join(shown(entry.name) for entry in zips[:LISTED]))
+    return found

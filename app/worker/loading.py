@@ -1,0 +1,23 @@
+"""A limit on memory while weights are loaded: they may be somebody else's, and a checkpoint is rebuilt whole."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.weights import memory_to_load
+from app.worker.decode_limits import data_size
+
+
+@contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """While these weights are loaded, this process gets a MemoryError, or torch's own, where it takes more in addition
+    than the check of uploaded weights allows. What limits the process already stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = data_size() + memory_to_load(path.stat().st_size if path.is_file() else 0)
+    limits = [most for most in (soft, hard) if most != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([wanted, *limits]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

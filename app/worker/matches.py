@@ -1,0 +1,71 @@
+"""What was matched in each image of an evaluation, kept so that two of them can be compared on the same images.
+
+`matches.npz`, in the order of `outcomes.sqlite`: of each image how many detections and objects; of each detection its
+confidence, its class and the IoUs at which it is right, a bit each; of each object its class. Of masks and keypoints by
+their own IoU, as mAP counts them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.worker.bootstrap import KEYS, up_to_the_last
+
+IOUS = 10
+
+
+def write_matches(path: Path, matches: Mapping[str, Sequence[Any]], task: str, order: Sequence[int]) -> None:
+    """
+    Args:
+        matches: by image, as ultralytics keeps them (Measured.matches).
+        order: of the images in the file, by their places in `matches`.
+    """
+    import numpy as np
+
+    def joined(name: str) -> Any:
+        return np.concatenate([np.asarray(matches[name][place]) for place in order])
+
+    bits = joined(KEYS[task]).astype(np.uint16) << np.arange(IOUS, dtype=np.uint16)
+    with open(path, "wb") as file:
+        np.savez_compressed(
+            file,
+            detections=np.array([len(matches["conf"][place]) for place in order], np.uint32),
+            objects=np.array([len(matches["target_cls"][place]) for place in order], np.uint32),
+            conf=joined("conf").astype(np.float32),
+            kinds=joined("pred_cls").astype(np.uint16),
+            right=bits.sum(1, dtype=np.uint16),
+            there=joined("target_cls").astype(np.uint16),
+        )
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Read again.
+
+    Args:
+        images: how many. classes: of each that has objects its number, and as bootstrap.by_class has it.
+    """
+
+    images: int
+    detections: int
+    classes: Sequence[tuple[Any, Any, Any]]
+
+    @classmethod
+    def read(cls, path: Path) -> "Matches":
+        """
+        Raises:
+            OSError, ValueError, KeyError: it is not there, or damaged.
+        """
+        import numpy as np
+
+        with np.load(path) as kept:
+            order = np.argsort(-kept["conf"], kind="stable")
+            kinds = kept["kinds"][order]
+            right = (kept["right"][order][:, None] >> np.arange(IOUS)) & 1
+            images = np.repeat(np.arange(len(kept["detections"])), kept["detections"])[order]
+            places, there = np.repeat(np.arange(len(kept["objects"])), kept["objects"]), kept["there"]
+            numbers = np.unique(there)
+            found = ((kinds == kind, places[there == kind]) for kind in numbers)
+            classes = [(*up_to_the_last(right[mine], images[mine]), objects) for mine, objects in found]
+            return cls(len(kept["detections"]), len(kinds), classes)

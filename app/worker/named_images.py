@@ -1,0 +1,12 @@
+"""Images of a classification that say their files."""
+
+from typing import Any
+
+from ultralytics.data.dataset import ClassificationDataset
+
+
+class NamedImages(ClassificationDataset):
+    """Says the file of each image, as the datasets of boxes do: a classification is validated in a random order."""
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        return super().__getitem__(i) | {"im_file": str(self.samples[i][0])}

@@ -1,0 +1,162 @@
+"""Looks at a .pt that somebody sent, without running anything of it.
+
+spec.json: see `WeightsSpec`. The result: `task`,
+`architecture` (its name), `classes`, `parameters`, `img_size`, `batch`, `epochs`, `sha256`. Refused codes: see
+app/services/uploaded_models.py.
+"""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from app.core.programs import WeightsSpec
+from app.worker.channel import Channel
+from app.worker.failures import Refused, WeightsError, kind_of
+from app.worker.revision import file_hash
+from app.worker.train import limit_memory
+
+# Packages whose classes are in checkpoints of ultralytics. Whatever else a pickle names could run something.
+KNOWN = {"torch", "torchvision", "ultralytics", "numpy", "collections", "pathlib", "clip"}
+HARMLESS = {"builtins.set", "builtins.slice", "builtins.complex", "builtins.range", "builtins.bytearray"}
+OURS = re.compile(r"(yolov?\d+|rtdetr)[a-z0-9-]*")
+NAMED = 5  # of what is refused
+SIZES = (32, 4096)  # px
+LONGEST_NAME = 200  # characters, of a class
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """
+    Raises:
+        Refused: it is no model that this server can use.
+    """
+    spec = WeightsSpec.of(channel.spec)
+    limit_memory(spec.memory)  # what is made of a few bytes may be large: torch.nn.Linear(60000, 100000)
+    path = Path(spec.path)
+    check_file(path, spec.most_bytes)
+    check_globals(path)
+    model, checkpoint = loaded(path)
+    check_names(model, spec.most_classes)
+    arguments = checkpoint.get("train_args")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    check_arguments(arguments)
+    return {
+        "task": model.task,
+        "architecture": architecture(model),
+        "classes": list(model.names.values()),
+        "parameters": sum(tensor.numel() for tensor in model.parameters()),
+        "img_size": number(arguments.get("imgsz"), *SIZES),
+        "batch": number(arguments.get("batch"), 1, 4096),
+        "epochs": number(arguments.get("epochs"), 1, 10_000),
+        "sha256": file_hash(path),
+    }
+
+
+def check_file(path: Path, most: int) -> None:
+    """
+    Raises:
+        Refused: it is no whole archive as torch writes it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > most:
+                raise Refused("too_large")
+            if not any(entry.filename.endswith("/data.pkl") for entry in entries):
+                raise Refused("no_weights")
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise Refused("no_weights") from error
+    if damaged:
+        raise Refused("damaged")
+
+
+def check_globals(path: Path) -> None:
+    """
+    Raises:
+        Refused: its pickle names what no model needs. It is read, not run.
+    """
+    import torch
+
+    try:
+        named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception as error:  # whatever a made-up pickle leads to
+        raise Refused("damaged") from error
+    foreign = [name for name in named if name.partition(".")[0] not in KNOWN and name not in HARMLESS]
+    if foreign:
+        raise Refused("foreign", names=[name[:80] for name in foreign[:NAMED]])
+
+
+def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
+    """Only classes that ultralytics knows are made, and nothing runs: ULTRALYTICS_SAFE_LOAD=1 in each child.
+
+    Raises:
+        Refused: it holds no model.
+    """
+    from ultralytics.nn.tasks import load_checkpoint
+    from ultralytics.utils import SAFE_LOAD
+
+    if not SAFE_LOAD:
+        raise RuntimeError("weights of others are loaded in the safe way only")
+    try:
+        model, checkpoint = load_checkpoint(path)
+        names = model.names
+    except Exception as error:
+        if kind_of(error) in {"out_of_memory", "disk_full"}:
+            raise
+        raise Refused("no_model") from error
+    if not isinstance(names, dict) or not names or not isinstance(checkpoint, dict):
+        raise Refused("no_model")
+    return model, checkpoint
+
+
+def check_names(model: Any, most: int) -> None:
+    """
+    Raises:
+        Refused: the names of its classes are not 0, 1, 2 … with a printable name each.
+    """
+    names, described = model.names, model.yaml if isinstance(getattr(model, "yaml", None), dict) else {}
+    if len(names) > most:
+        raise Refused("classes_too_many", limit=most)
+    fits = list(names) == list(range(len(names))) and described.get("nc", len(names)) == len(names)
+    if not fits or not all(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME for name in names.values()):
+        raise Refused("classes")
+    if not all(name.isprintable() for name in names.values()):
+        raise Refused("classes")
+
+
+def check_arguments(arguments: dict[str, Any]) -> None:
+    """ultralytics runs a model with what its checkpoint says of these, where nobody says another.
+
+    Raises:
+        Refused: a size is no side of an image that a model can take, or a switch is none.
+    """
+    size = arguments.get("imgsz", 640)
+    if number(size, *SIZES) is None:
+        raise Refused("img_size", size=str(size)[:40])
+    if not isinstance(arguments.get("single_cls", False), bool | None):  # each prediction would fail on it
+        raise Refused("no_model")
+
+
+def architecture(model: Any) -> str:
+    """The name of the model that ultralytics builds with just these layers.
+
+    Raises:
+        Refused: it builds none.
+    """
+    from app.worker.weights import RequiredModel, check_architecture
+
+    described = model.yaml if isinstance(getattr(model, "yaml", None), dict) else {}
+    name = Path(str(described.get("yaml_file") or "")).stem
+    if not OURS.fullmatch(name):
+        raise Refused("architecture", name=name[:40])
+    try:
+        check_architecture(model, "the file", RequiredModel(name, model.task))
+    except (WeightsError, KeyError, FileNotFoundError, AttributeError) as error:
+        raise Refused("architecture", name=name[:40]) from error
+    return name
+
+
+def number(value: Any, low: int, high: int) -> int | None:
+    """What a checkpoint says, where it makes sense."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high else None

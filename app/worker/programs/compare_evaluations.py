@@ -1,0 +1,129 @@
+"""Says how two evaluations differ on the same images, and how sure that is.
+
+spec.json: see `CompareSpec`. Result:
+`images`; `differ` (`images` or `objects`: they were not measured on the same; nothing else is said then); `figures`,
+each with `value`, what this one has more than the other, and `low` and `high` of its 95 % interval by a paired
+bootstrap over the images. Refused code: `damaged`, with `side` (`this` or `other`) and `file`. Without torch: it
+answers while someone waits.
+"""
+
+import sqlite3
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from app.core.outcome_files import MATCHES, OUTCOMES, Picture, read_only, read_pictures
+from app.core.outcomes import Seen, unpack
+from app.core.programs import CompareSpec
+from app.worker.bootstrap import MAP50, MAP95, ROUNDS, mean_precision, paired, rounds_of
+from app.worker.channel import Channel
+from app.worker.failures import Refused
+from app.worker.matches import Matches
+
+SIDES = ("this", "other")
+# What damaged files of numpy and SQLite lead to.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """
+    Raises:
+        Refused: what was kept is damaged.
+    """
+    spec = CompareSpec.of(channel.spec)
+    this, other = Path(spec.this), Path(spec.other)
+    if not same_files(this, other):
+        return {"differ": "images"}
+    images, right = 0, []
+    for (one, mine), (_two, theirs) in zip(seen_in(this, "this"), seen_in(other, "other"), strict=True):
+        if list(mine.objects) != list(theirs.objects) or not near(mine, theirs, slack(one)):
+            return {"differ": "objects"}
+        images += 1
+        right.append([is_right(mine), is_right(theirs)])
+    if spec.whole:
+        return {"images": images, "figures": accuracies(right)}
+    return {"images": images, "figures": precisions(this, other)}
+
+
+@contextmanager
+def reading(side: str, file: str) -> Iterator[None]:
+    """
+    Raises:
+        Refused: this file is damaged.
+    """
+    try:
+        yield
+    except (*DAMAGE, sqlite3.DatabaseError) as error:
+        raise Refused("damaged", side=side, file=file) from error
+
+
+def seen_in(folder: Path, side: str) -> Iterator[tuple[Picture, Seen]]:
+    """Each image, by its number."""
+    with reading(side, OUTCOMES):
+        for picture in read_pictures(folder / OUTCOMES):
+            yield picture, unpack(picture[-1])
+
+
+def same_files(this: Path, other: Path) -> bool:
+    return all(one == two for one, two in zip_longest(names_in(this, "this"), names_in(other, "other")))
+
+
+def names_in(folder: Path, side: str) -> Iterator[str]:
+    with reading(side, OUTCOMES), closing(sqlite3.connect(read_only(folder / OUTCOMES), uri=True)) as connection:
+        for (name,) in connection.execute("SELECT file FROM image ORDER BY id"):
+            yield name
+
+
+def slack(picture: Picture) -> float:
+    """How far an object may seem to move, px: models of other sizes round to whole pixels of their input, which are
+    several of a photo."""
+    _id, _file, width, height, _seen = picture
+    return 2 + 0.01 * max(width, height)
+
+
+def near(one: Seen, other: Seen, within: float) -> bool:
+    """Whether the objects lie in the same places."""
+    if [len(place) for place in one.places] != [len(place) for place in other.places]:
+        return False
+    pairs = zip(one.places, other.places, strict=True)
+    return all(abs(a - b) < within for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True))
+
+
+def is_right(image: Seen) -> bool:
+    return bool(image.detections) and image.detections[0] == (image.objects[0] if image.objects else None)
+
+
+def accuracies(right: list[list[bool]]) -> dict[str, Any]:
+    """Of a classification."""
+    import numpy as np
+
+    table = np.array(right, float)
+
+    def accuracy(column: int) -> Any:
+        return lambda weight: np.array([np.average(table[:, column], weights=weight)])
+
+    return {"top1": paired(accuracy(0), accuracy(1), len(table), ROUNDS)[0]}
+
+
+def precisions(this: Path, other: Path) -> dict[str, Any]:
+    mine, theirs = matches_in(this, "this"), matches_in(other, "other")
+    if not mine.classes:  # no objects
+        return {}
+    rounds = rounds_of(mine.detections + theirs.detections)
+    found = paired(
+        lambda weight: mean_precision(mine.classes, weight),
+        lambda weight: mean_precision(theirs.classes, weight),
+        mine.images,
+        rounds,
+    )
+    return dict(zip((MAP50, MAP95), found, strict=True))
+
+
+def matches_in(folder: Path, side: str) -> Matches:
+    with reading(side, MATCHES):
+        return Matches.read(folder / MATCHES)

@@ -1,0 +1,212 @@
+"""Makes a model file for another runtime and proves it against the .pt on the validation images.
+
+spec.json is core.exports.ExportSpec. Says Verified with the figures, good or bad. Result: `size_bytes`, `model` (the
+name of the file or folder below `made/`), `sha256` (of each file, by its path below `made/`), and details of its
+making.
+"""
+
+import os
+import shutil
+import traceback
+from pathlib import Path
+from typing import Any
+
+from app.core.cpu import cpu_name
+from app.core.exports import MADE, MOST_VERIFIED, PYTORCH, STEM, ExportSpec
+from app.events import Advanced, Event, Failed, Verified
+from app.worker import run as worker
+from app.worker.channel import Channel
+from app.worker.exporting.processes import NotLoadable, measured, task_of
+from app.worker.failures import StopRequested, WeightsError, kind_of, sentence
+
+# Where each part of the work begins, as a share of the whole.
+STAGES = {"exporting": 0.0, "reference": 0.3, "verifying": 0.6, "restoring": 0.9, "confirming": 0.97}
+WHOLE = 1000  # what Advanced counts to
+
+
+class AccuracyLost(Exception):
+    """The export is not what the .pt is; `code` says in which way."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Course:
+    """Tells how far the work is.
+
+    Args:
+        images: that each measurement goes through.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel, self.images = channel, 0
+        self.stage, self.done = "", 0
+
+    def enter(self, stage: str) -> None:
+        self.stage, self.done = stage, 0
+        self.say()
+
+    def step(self) -> None:
+        """One image more."""
+        self.done += 1
+        self.say()
+
+    def say(self) -> None:
+        """
+        Raises:
+            StopRequested: the supervisor asked to stop.
+        """
+        if self.channel.stop_requested():
+            raise StopRequested
+        begin = STAGES[self.stage]
+        end = min((share for share in STAGES.values() if share > begin), default=1.0)
+        part = min(1.0, self.done / self.images) if self.images else 0.0
+        self.channel.say(Advanced(int(WHOLE * (begin + (end - begin) * part)), WHOLE, self.stage))
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """Convert, measure both, judge."""
+    os.nice(5)  # what trains comes first
+    spec, directory, course = ExportSpec.of(channel.spec), channel.directory, Course(channel)
+    from app.worker.exporting.control import has_control
+    from app.worker.exporting.convert import convert
+    from app.worker.exporting.images import sample_split
+    from app.worker.exporting.measuring import BFLOAT16, measure
+    from app.worker.exporting.verdict import as_good
+    from app.worker.train import private_settings
+
+    private_settings()
+    weights = own_copy(spec, directory)
+    data, course.images = sample_split(Path(spec.data), "val", MOST_VERIFIED, directory / "verification")
+    course.enter("exporting")
+    model, details = convert(spec, weights, directory)
+    course.enter("reference")
+    reference = measure(task_of(spec, weights, data), directory / "reference", course.step)
+    course.enter("verifying")
+    export = reference if spec.format == PYTORCH else measured(spec, model, data, directory / "export", course.step)
+    if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
+        say_verified(channel, spec, reference, export)  # figures that stay, should it take too long
+        course.enter("restoring")
+        if (found := restored(spec, weights, model, directory, course)) is not None:
+            model, details = found
+            course.enter("confirming")
+            export = measured(spec, model, data, directory / "restored", course.step)
+    fast = export.pop(BFLOAT16, None)
+    judge(channel, spec, reference, export)
+    if fast and (told := as_good(reference, fast, spec.allowed_loss)):
+        details = details | {"bfloat16": told | {"cpu": cpu_name()}}
+    sync(directory / MADE)
+    made = {"model": model.name, "size_bytes": size(model), "sha256": hashes(directory / MADE)}
+    more = {"names": reference["names"], "parameters": parameters(weights, spec.task)}
+    return made | more | details
+
+
+def restored(
+    spec: ExportSpec, weights: Path, model: Path, directory: Path, course: Course
+) -> tuple[Path, dict[str, Any]] | None:
+    """The export by accuracy control; None: it cannot be had, and what was lost stays lost."""
+    from app.worker.exporting.control import restore
+
+    kept = directory / "int8"
+    shutil.copytree(model, kept)
+    try:
+        return restore(spec, weights, model, directory, course.step)
+    except Exception as error:
+        if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
+            raise
+        traceback.print_exception(error)
+        shutil.rmtree(model, ignore_errors=True)
+        kept.rename(model)
+        return None
+
+
+def parameters(weights: Path, task: str) -> int:
+    """How many the model has."""
+    from ultralytics import YOLO
+
+    from app.worker.loading import loading
+
+    with loading(weights):
+        model: Any = YOLO(str(weights), task=task).model
+    return sum(tensor.numel() for tensor in model.parameters())
+
+
+def own_copy(spec: ExportSpec, directory: Path) -> Path:
+    """The weights under the name that the export gets, in a folder that may be written.
+
+    Raises:
+        WeightsError: they are not those that were asked for any more.
+    """
+    from app.worker.revision import file_hash
+
+    target = directory / "weights" / f"{STEM}.pt"
+    target.parent.mkdir(exist_ok=True)
+    shutil.copyfile(spec.weights, target)
+    if file_hash(target) != spec.sha256:
+        raise WeightsError("the weights have changed")
+    return target
+
+
+def judge(channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]) -> None:
+    """
+    Raises:
+        AccuracyLost: it must not be offered.
+    """
+    told, wrong = say_verified(channel, spec, reference, export)
+    if wrong:
+        raise AccuracyLost(wrong, f"mAP50-95 {told['map95']} against {told['reference']['map95']}")
+
+
+def say_verified(
+    channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]
+) -> tuple[dict[str, Any], str | None]:
+    """As `verdict_on`, said."""
+    told, wrong = verdict_on(spec, reference, export)
+    curves = export["curves"] or {}
+    channel.say(Verified(told, {name: curves[name] for name in ("x", "precision", "recall", "f1", "best") if curves}))
+    return told, wrong
+
+
+def verdict_on(
+    spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]
+) -> tuple[dict[str, Any], str | None]:
+    """The verification, and why it must not be offered."""
+    from app.worker.exporting.verdict import verify
+
+    told, wrong = verify(reference, export, bool(spec.arguments.get("int8")), spec.allowed_loss)
+    return told | {"batch": spec.batch}, wrong
+
+
+def files_of(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [item for item in path.rglob("*") if item.is_file()]
+
+
+def size(path: Path) -> int:
+    return sum(item.stat().st_size for item in files_of(path))
+
+
+def sync(path: Path) -> None:
+    """Have it on the disk before anybody says that it is there."""
+    for item in files_of(path):
+        with open(item, "rb") as file:
+            os.fsync(file.fileno())
+
+
+def hashes(made: Path) -> dict[str, str]:
+    """By path: what a file that comes back damaged is told by."""
+    from app.worker.revision import file_hash
+
+    return {path.relative_to(made).as_posix(): file_hash(path) for path in sorted(made.rglob("*")) if path.is_file()}
+
+
+def ending(error: BaseException, channel: Channel) -> Event:
+    """Failures of an export have codes of their own."""
+    text = "".join(traceback.format_exception(error))[-worker.MOST :]
+    if isinstance(error, AccuracyLost):
+        return Failed(error.code, sentence(error))
+    if isinstance(error, NotLoadable):
+        return Failed("not_loadable", sentence(error), text)
+    if isinstance(error, Exception) and kind_of(error) == "code" and not isinstance(error, StopRequested):
+        return Failed("not_exportable", sentence(error), text)
+    return worker.ending(error, channel)

@@ -1,0 +1,250 @@
+"""Makes a revision of a dataset from its raw files, which are extracted or copied first where they have just arrived.
+
+`spec.json`: see `ImportSpec`; of a revision that is there the index alone can be made anew. Says Planned once it is
+known what the files are, and Advanced; result: `ImportResult`, or Planned's fields where only these are wanted. Nothing
+below `source/` changes its content.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.core.imports import NOT_PLACED, ImportSpec
+from app.core.report import Decision
+from app.core.unread import why_no_labels
+from app.events import Planned
+from app.worker import classes, formats
+from app.worker.assign import Material
+from app.worker.build import INDEX, Building
+from app.worker.channel import Channel
+from app.worker.decoders import DecodeLimits, set_limits
+from app.worker.failures import Refused, TakesLong
+from app.worker.formats import DisplayedSize, Source
+from app.worker.importing.adopt import take_over
+from app.worker.importing.entries import EntryMaker, images_of, original_names
+from app.worker.importing.incoming_files import SOURCE, IncomingFiles
+from app.worker.importing.outcome import ImportOutcome
+from app.worker.importing.recipe import Recipe
+from app.worker.importing.reporter import Reporter
+from app.worker.objects import Objects
+from app.worker.partition import check_trainable, partition
+from app.worker.quality import (
+    AppliedFixes,
+    Entry,
+    Examination,
+    ImageRecord,
+    Report,
+    Scan,
+    ScanSpec,
+    TooCostlyTogether,
+    apply_fixes,
+    examine,
+)
+
+CONVERTED = "converted"  # a folder for images that are stored in another format, until they are objects
+SWITCH_S = 0.0005  # threads that hand images to decoders wait so long for the one that extracts and reads; usually 5 ms
+PLACED_S = 600.0  # until a web process that lives has moved the files
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    os.nice(10)  # every core is used, and whoever waits for a page or a training comes first
+    sys.setswitchinterval(SWITCH_S)
+    spec = ImportSpec.of(channel.spec)
+    os.chdir(spec.dataset)  # it is renamed while it is read: what is relative goes with it
+    made = DatasetImport(channel, spec)
+    try:
+        return made.run()
+    except TooCostlyTogether as error:
+        if spec.hurry:
+            made.wait_for_place()  # whoever sent it has an answer first
+            raise TakesLong(str(error)) from error
+        raise Refused("images_costly", seconds=round(error.limit)) from error
+
+
+class DatasetImport:
+    """One run, from the files to the result."""
+
+    def __init__(self, channel: Channel, spec: ImportSpec) -> None:
+        self.channel, self.spec = channel, spec
+        self.reporter = Reporter(channel)
+        self.recipe = Recipe(**spec.options)
+        self.dataset = Path(spec.dataset)
+        self.objects = Objects(Path(spec.objects))
+        # Beside an import of the same dataset, an index is made in the folder of its job.
+        self.converted = channel.directory / CONVERTED if spec.index_of else Path(CONVERTED)
+        limits = DecodeLimits.of(spec.max_pixels, spec.decode_seconds)
+        set_limits(limits)
+        self.scanning = ScanSpec(
+            spec.max_pixels, Path("thumbnails"), converted=self.converted, limits=limits, hurry=spec.hurry
+        )
+        self.decisions: list[Decision] = []
+        self.source_names: list[str] = []
+        self.began = time.monotonic()
+
+    def run(self) -> dict[str, Any]:
+        if self.spec.adopt:
+            take_over(self.dataset)
+        shutil.rmtree(self.converted, ignore_errors=True)  # of a run that ended early
+        with Scan(self.scanning) as scan:
+            source, planned = self.first_verdict(scan)
+            if self.spec.verdict_only:
+                return asdict(planned)
+            paths = [SOURCE / item.image for item in source.items]
+            pictures = list(scan.pictures(paths, self.reporter.stage("scanning")))  # each is read once
+        source, pictures = self.read_again(source, pictures)
+        self.decisions += source.decisions
+        self.wait_for_place()
+        return self.make(source, pictures)
+
+    def first_verdict(self, scan: Scan) -> tuple[Source, Planned]:
+        """What the files are; says Planned. Images are read while others are still extracted."""
+
+        def begin(name: str) -> None:
+            if not self.spec.verdict_only:
+                scan.begin(SOURCE / name)
+
+        arrival = IncomingFiles(self.spec, self.reporter.stage("extracting"), begin)
+        arrival.fetch()
+        self.began = time.monotonic()
+        self.reporter.tell("reading", 0, 0, force=True)
+        try:
+            source = self.read_files({})
+        except Refused as error:
+            raise explained(error, arrival.unpacked.skipped) from None
+        check_trainable(source)
+        arrival.wait_until_synced()
+        planned = Planned(
+            source.format,
+            source.root,
+            len(source.items),
+            source.names,
+            source.task,
+            source.decisions,
+            **vars(arrival.unpacked),
+        )
+        self.channel.say(planned)
+        return source, planned
+
+    def read_files(self, pictures: Mapping[str, DisplayedSize]) -> Source:
+        """The source with the recipe's names; `pictures` as `formats.read` takes them."""
+        options = self.recipe.choices(self.spec.limits.max_classes)
+        found = formats.choose(formats.detect(SOURCE, options.task), options)
+        source = formats.read(SOURCE, found, options, pictures)
+        classes.set_names(source, SOURCE, self.recipe.names)
+        classes.ungarble(source, SOURCE)
+        self.source_names = source.names
+        classes.rename(source, SOURCE, self.recipe.rename)
+        return source
+
+    def read_again(self, source: Source, pictures: list[ImageRecord]) -> tuple[Source, list[ImageRecord]]:
+        """Where images are turned, or not of the size that the annotations say, these are read once more with that
+        knowledge. In nearly all datasets there is nothing to be done."""
+        seen = {item.image: picture for item, picture in zip(source.items, pictures, strict=True)}
+        shown = {
+            name: DisplayedSize((picture.width, picture.height), picture.orientation)
+            for name, picture in seen.items()
+            if picture.width and picture.height
+        }
+        disputed = formats.disputed_sizes(source, shown)
+        if not disputed:
+            return source, pictures
+        source = self.read_files(disputed)
+        return source, [seen[item.image] for item in source.items]
+
+    def wait_for_place(self) -> None:
+        """The files are where they stay from here on.
+
+        Raises:
+            TimeoutError: nobody took the dataset over.
+        """
+        if not self.spec.place:
+            return
+        limit = time.monotonic() + PLACED_S
+        placed = self.channel.directory / "placed"
+        while not placed.exists():
+            if time.monotonic() > limit:
+                raise TimeoutError(NOT_PLACED)
+            self.reporter.go_on()
+            time.sleep(0.005)
+        self.dataset = Path(json.loads(placed.read_text(encoding="utf-8"))["dataset"])
+
+    def make(self, source: Source, pictures: list[ImageRecord]) -> dict[str, Any]:
+        """The revision, from what was read."""
+        originals, folder = original_names(self.dataset), self.dataset / "source"
+        done = partition(source.items, pictures, self.recipe.shares, folder, originals, source.names)
+        self.decisions += done.decisions
+        maker = EntryMaker(self.dataset, self.objects, originals, images_of(self.decisions), self.reporter)
+        entries = maker.make(source, pictures, done)
+        source.items.clear()
+        self.tell_converted(pictures)
+        entries, effects = self.fix(source, entries)
+        outcome = ImportOutcome(self.spec.number, source, self.decisions, maker.names_of_images, self.source_names)
+        result = self.build(source, entries, done.material, outcome)
+        seconds = round(time.monotonic() - self.began, 3)
+        return outcome.result(*result, effects, seconds)
+
+    def tell_converted(self, pictures: list[ImageRecord]) -> None:
+        """What became of images in formats that training may not read."""
+        kinds = Counter(
+            finding["data"]["format"]
+            for picture in pictures
+            if picture.stored
+            for finding in picture.findings
+            if finding["code"] == "image_converted"
+        )
+        for kind, count in sorted(kinds.items()):
+            self.decisions.append(formats.decision("images_converted", count=count, format=kind))
+        shutil.rmtree(self.dataset / self.converted, ignore_errors=True)  # they are objects now
+
+    def fix(self, source: Source, entries: list[Entry]) -> tuple[list[Entry], list[AppliedFixes]]:
+        """Mend what was asked for."""
+        if not self.spec.fixes:
+            return entries, []
+
+        def store(content: bytes, suffix: str) -> Path:
+            return self.objects.add(lambda draft: draft.write_bytes(content))[0]
+
+        return apply_fixes(entries, self.spec.fixes, self.examination(source, entries), store, self.scanning)
+
+    def examination(self, source: Source, entries: list[Entry]) -> Examination:
+        return Examination(
+            names=source.names,
+            task=source.task,
+            keypoints=source.keypoints,
+            image_size=self.spec.image_size,
+            max_classes=self.spec.limits.max_classes,
+            max_findings=self.spec.max_findings,
+            orphans=[],
+            found=source.findings,
+        )
+
+    def build(
+        self, source: Source, entries: list[Entry], material: Material, outcome: ImportOutcome
+    ) -> tuple[list[str], Report, Path, str, int]:
+        """Examine the entries and build the tree: class names, report, index, hash, bytes."""
+        target = self.dataset / "revisions" / str(self.spec.number)
+        with Building(self.channel.directory / "revision" if self.spec.index_of else target) as building:
+            index = building.folder / INDEX
+            checking = self.reporter.stage("checking")
+            report = examine(entries, self.examination(source, entries), index, checking)
+            names = outcome.final_names(report)
+            total, progress = len(entries), self.reporter.stage("building")
+            building.fill(entries, report.task == "classify", lambda done: progress(done, total))
+            building.describe(names, source.keypoints)
+            material.save(building.folder)
+            expected = self.spec.index_of
+            found = building.give_index(target, expected) if expected else building.finish()
+        return names, report, target / INDEX, found, building.size
+
+
+def explained(error: Refused, skipped: Mapping[str, Any]) -> Refused:
+    """Why no labels were found, with the files that may be meant."""
+    why = why_no_labels(skipped) if error.code in {"no_labels", "no_layout"} else None
+    return Refused(why[0], **why[1]) if why else error

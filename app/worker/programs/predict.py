@@ -1,0 +1,254 @@
+"""Inference: loads trained models and tries them on images.
+
+spec.json: see `PredictSpec`, and `socket`, the number of one. Reads one JSON question a line, each with an `id`, and
+answers each with one line, in the order in which they are done: `{"id": ..., "ok": true, ...}` or `{"id": ..., "ok":
+false, "code": ..., "detail": ...}`, with a code of app/services/infer/answers.py. Ends with its socket. Result:
+`answered`, how many questions.
+
+A question is read, decoded, answered on a thread of its own; models run on another one, see app/worker/serving.
+"""
+
+import json
+import os
+import select
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.predict import AT_ONCE, PredictSpec
+from app.core.shapes import Detection
+from app.worker.channel import Channel
+from app.worker.detections import detections_of
+from app.worker.failures import StopRequested, kind_of
+from app.worker.files import sync_file
+from app.worker.picture import BadPicture, draw, save
+from app.worker.serving.batches import Batcher, PredictionOutcome
+from app.worker.serving.engines import BadModel, Export
+from app.worker.serving.lanes import Lanes
+from app.worker.serving.models import Models
+
+LOOK_S = 0.5  # between two looks for a stop request
+DECODERS = min(4, len(os.sched_getaffinity(0)))
+
+Answer = dict[str, Any]
+
+
+class Predictor:
+    """Answers questions; several threads may ask at the same time.
+
+    Args:
+        spec: what the program is told.
+        lanes: made before torch was loaded.
+    """
+
+    def __init__(self, spec: PredictSpec, lanes: Lanes) -> None:
+        self.lanes = lanes
+        import torch
+
+        self.models = Models(spec.cache_size, "cuda:0" if torch.cuda.is_available() else "cpu")
+        self.batcher = Batcher(self.models)
+        self.syncing = ThreadPoolExecutor(DECODERS, "sync")
+
+    def about(self) -> Answer:
+        """Where it computes, and whether in half precision."""
+        return self.models.about()
+
+    def load(self, path: str) -> Answer:
+        """Have the model in memory; tells which models are."""
+        return {"models": self.batcher.load(path)}
+
+    def predict(
+        self,
+        image: str,
+        model: str,
+        conf: float,
+        iou: float,
+        output: str | None,
+        floor: float | None = None,
+        export: dict[str, Any] | None = None,
+        sync: bool = False,
+    ) -> Answer:
+        """Try the model on the image; with `output`, write the image with its boxes there.
+
+        Args:
+            export: of these weights, see `Export`: it runs in the place of the .pt, on a CPU and if it can be used.
+            sync: have the file of the image on the disk, too; the model does not wait for that.
+
+        Returns:
+            `detections`: those above `conf` (app/worker/detections.py); `weaker`: those above `floor` and not `conf`.
+            `inference_time`: ms, the model alone. `total_time`: ms, from reading the image to the drawn one, without
+            the loading of the model. `speed`: ms of each part. `engine`, `device`, `half`, `precision`: what ran.
+            `fallback`: why it was not the export, see `BadExport`.
+        """
+        began = time.perf_counter()
+        synced = self.syncing.submit(sync_file, Path(image)) if sync else None
+        with self.lanes.picture(Path(image), self.batcher.coming) as picture:
+            array = bgr(picture)
+            least = conf if floor is None else min(conf, floor)
+            done = self.batcher.run(model, Export(**export) if export else None, array, least, iou)
+            detections, weaker = detections_of(done.result, conf)
+            if output:
+                save(draw(picture, detections, class_order(done)), Path(output))
+        if synced is not None:
+            synced.result()
+        total = time.perf_counter() - began - done.loading_s
+        return {
+            "detections": detections,
+            "weaker": weaker,
+            "inference_time": round(done.result.speed["inference"], 2),
+            "total_time": round(total * 1000, 2),
+            "width": picture.width,
+            "height": picture.height,
+        } | self.told(done)
+
+    def told(self, done: PredictionOutcome) -> Answer:
+        """How it was made."""
+        return {
+            "task": done.engine.task,
+            "engine": done.engine.name,
+            "device": done.engine.device,
+            "half": done.engine.half,
+            "precision": done.engine.precision,
+            "fallback": done.fallback,
+            "batch": done.batch,
+            "speed": {name: round(value, 2) for name, value in done.result.speed.items()},
+            "names": list(done.engine.names.values()),
+            "models": done.models,
+        }
+
+    def draw(self, image: str, detections: list[Detection], output: str) -> Answer:
+        """Write the image with these boxes."""
+        order = {name: number for number, name in enumerate(sorted({item["class"] for item in detections}))}
+        with self.lanes.picture(Path(image)) as picture:
+            save(draw(picture, detections, order), Path(output))
+        return {"output": output}
+
+
+def bgr(picture: Any) -> Any:
+    """The pixels as ultralytics takes arrays."""
+    import cv2
+    import numpy
+
+    return cv2.cvtColor(numpy.asarray(picture), cv2.COLOR_RGB2BGR)
+
+
+def class_order(done: PredictionOutcome) -> dict[str, int]:
+    """A model's class names and their numbers."""
+    return {name: number for number, name in done.engine.names.items()}
+
+
+def answer(question: dict[str, Any], actions: dict[str, Callable[..., Answer]]) -> Answer:
+    """The answer to one question; every failure becomes a code."""
+    try:
+        return {"ok": True, **actions[question.pop("do")](**question)}
+    except BadPicture as error:
+        return {"ok": False, "code": error.code, "detail": str(error)}
+    except BadModel as error:
+        return {"ok": False, "code": "model", "detail": str(error)}
+    except Exception as error:
+        traceback.print_exc()
+        if kind_of(error) == "out_of_memory":
+            return {"ok": False, "code": "out_of_memory", "detail": str(error)}
+        if isinstance(error, OSError):
+            return {"ok": False, "code": "os", "detail": str(error), "errno": error.errno}
+        return {"ok": False, "code": "code", "detail": f"{type(error).__name__}: {error}"}
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """Answer until the other side closes; how many questions were answered.
+
+    Raises:
+        StopRequested: the supervisor asked to stop; what was asked before is answered.
+    """
+    spec = PredictSpec.of(channel.spec)
+    lanes = Lanes(spec.max_pixels, spec.decode_seconds, DECODERS)  # torch is not loaded yet
+    predictor = Predictor(spec, lanes)
+    actions: dict[str, Callable[..., Answer]] = {
+        "start": predictor.about,
+        "load": predictor.load,
+        "predict": predictor.predict,
+        "draw": predictor.draw,
+    }
+    answered = 0
+    with ThreadPoolExecutor(AT_ONCE, "question") as threads:
+        for question in Questions(channel):
+            threads.submit(question.reply, actions)
+            answered += 1
+    return {"answered": answered}
+
+
+class Questions:
+    """The questions that come through the socket of `spec.json`, in their order.
+
+    Raises:
+        StopRequested: the supervisor asked to stop.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self.connection = socket.socket(fileno=channel.spec["socket"])
+        self.connection.setblocking(True)  # eventlet made it non-blocking, and that is inherited
+        self.coming = select.poll()  # not select(): it cannot wait for a descriptor above 1023
+        self.coming.register(self.connection, select.POLLIN)
+        self.sending, self.looked = threading.Lock(), time.monotonic()
+        self.rest = b""
+
+    def __iter__(self) -> Iterator["Question"]:
+        while line := self.line():
+            yield Question(self, json.loads(line))
+
+    def line(self) -> bytes:
+        """The next line; nothing where the other side is gone."""
+        while b"\n" not in self.rest:
+            there = self.coming.poll(LOOK_S * 1000)
+            self.look()
+            if not there:
+                continue
+            try:
+                part = self.connection.recv(65536)
+            except ConnectionError:
+                return b""
+            if not part:
+                return b""
+            self.rest += part
+        line, _, self.rest = self.rest.partition(b"\n")
+        return line
+
+    def look(self) -> None:
+        """Now and then for a stop request, whether or not anybody asks."""
+        if time.monotonic() - self.looked >= LOOK_S:
+            self.looked = time.monotonic()
+            if self.channel.stop_requested():
+                raise StopRequested
+
+    def send(self, line: bytes) -> None:
+        with self.sending:
+            try:
+                self.connection.sendall(line)
+            except ConnectionError:  # the web process went while we worked; the next look ends the program
+                return
+
+
+@dataclass(frozen=True)
+class Question:
+    """One that waits for its answer."""
+
+    source: Questions
+    body: dict[str, Any]
+
+    def reply(self, actions: dict[str, Callable[..., Answer]]) -> None:
+        """Whatever happens there is one answer; else whoever asked waits for the limit, and all others lose theirs."""
+        number = self.body.pop("id")
+        try:
+            line = json.dumps({"id": number} | answer(self.body, actions))
+        except BaseException as error:
+            traceback.print_exc()
+            detail = f"{type(error).__name__}: {error}"
+            line = json.dumps({"id": number, "ok": False, "code": "code", "detail": detail})
+        self.source.send(line.encode() + b"\n")

@@ -1,0 +1,105 @@
+"""Tries a model on the images of a ZIP: the detections of each as JSON, CSV and YOLO labels.
+
+spec.json is core.predictions.PredictionSpec. Result: `images`, `classes` (with their counts), `engine` and what else is
+said of the model's run, `files` (bytes by name), all below `made/`. An image that can't be read is named and left out.
+
+A thread reads and decodes, this one runs the model.
+"""
+
+import time
+from pathlib import Path
+from typing import Any, cast
+
+from app.core.predictions import MADE, PredictionSpec
+from app.core.shapes import Detection, TrackedDetection
+from app.worker.channel import Channel
+from app.worker.failures import Refused, StopRequested
+from app.worker.images.lists import ImageLists
+from app.worker.images.source import ImageSource, Still
+from app.worker.programs.predict_video import AHEAD, MOST_LIST_BYTES, Ahead
+from app.worker.progress import ProgressReporter
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """Read, detect, write.
+
+    Raises:
+        Refused: the ZIP can't be used. WeightsError: the model can't. StopRequested: the supervisor asked to stop.
+    """
+    spec = PredictionSpec.of(channel.spec)
+    made = channel.directory / MADE
+    made.mkdir()
+    path = Path(spec.input)
+    with ImageSource(path, channel.directory, spec.limits, spec.max_pixels, spec.decode_seconds) as source:
+        return ImagePrediction(channel, spec, source, made).run()
+
+
+class ImagePrediction:
+    """The images of one ZIP.
+
+    Args:
+        made: the folder of the files.
+    """
+
+    def __init__(self, channel: Channel, spec: PredictionSpec, source: ImageSource, made: Path) -> None:
+        self.channel, self.spec, self.source, self.made = channel, spec, source, made
+        self.progress = ProgressReporter(channel, len(source.members))
+        stop_if_requested(channel)  # before what takes seconds
+        from app.worker.train import private_settings
+        from app.worker.video.model import VideoModel
+
+        private_settings()
+        self.model = VideoModel(spec)
+        self.lists = ImageLists(made, list(self.model.order))
+
+    def run(self) -> dict[str, Any]:
+        """
+        Returns:
+            what the module says.
+        """
+        began = time.monotonic()
+        with Ahead(self.source.pieces(), AHEAD, lambda: stop_if_requested(self.channel)) as pieces:
+            for stills in pieces:
+                self.detect(stills)
+                self.source.done(stills)
+                if self.lists.bytes > MOST_LIST_BYTES:
+                    raise Refused("too_many_detections")
+        if not self.lists.images:
+            first = self.lists.unread[0]
+            raise Refused("no_images_read", name=first["image"], why=first["code"], detail=first["detail"])
+        result = self.about(time.monotonic() - began)
+        rest = {name: value for name, value in result.items() if name != "images"}  # the file has them one by one
+        self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"]} | rest)
+        return result | {"files": {path.name: path.stat().st_size for path in sorted(self.made.iterdir())}}
+
+    def detect(self, stills: list[Still]) -> None:
+        read = [still for still in stills if still.pixels is not None]
+        found = iter(self.model.run([still.pixels for still in read]) if read else [])
+        for still in stills:
+            if still.pixels is None:
+                self.lists.skip(still)
+            else:
+                self.lists.add(still, [without_track(item) for item in next(found)])
+            self.progress.step()
+
+    def about(self, seconds: float) -> dict[str, Any]:
+        listing = self.source.listing
+        skipped = {"count": listing.skipped.total(), "first": listing.skipped_names}
+        images = {"read": self.lists.images, "unread": self.lists.unread_images(), "skipped": skipped}
+        thresholds = {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes}
+        rate = round(self.progress.done / seconds, 2) if seconds else None
+        found = {"images": images, "thresholds": thresholds, "rate": rate, "classes": self.lists.classes()}
+        return found | self.model.about()
+
+
+def without_track(item: TrackedDetection) -> Detection:
+    return cast(Detection, {name: value for name, value in item.items() if name != "track_id"})
+
+
+def stop_if_requested(channel: Channel) -> None:
+    """
+    Raises:
+        StopRequested: the supervisor asked to stop.
+    """
+    if channel.stop_requested():
+        raise StopRequested

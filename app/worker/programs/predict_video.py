@@ -1,0 +1,248 @@
+"""Tries a model on a video: an annotated video that browsers play, and the detections of each frame as JSON and CSV.
+
+spec.json is core.predictions.PredictionSpec. Result: `media`, `classes` (with their counts), `engine` and what else
+is said of the model's run, `files` (bytes by name), all below `made/`. A file that cannot be used is refused, see
+app/worker/video/source.py.
+
+Three things are done at the same time: a process decodes, this thread runs the model, another one draws and encodes.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Any
+
+from app.core.predictions import MADE, PredictionSpec
+from app.core.shapes import TrackedDetection
+from app.events import Advanced
+from app.worker.channel import Channel
+from app.worker.failures import Refused, StopRequested
+from app.worker.video.open_video import Opened
+from app.worker.video.source import VideoSource
+
+EVERY_S = 0.25
+AHEAD = 2  # pieces of frames that wait on each side of the model
+LOOK_S = 0.2
+SURE_SHARE = 0.05  # of the file, from which on its length in frames is guessed
+MOST_LIST_BYTES = 2 * 1024**3  # of JSON and CSV
+
+Found = list[TrackedDetection]
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """Read, detect, follow, draw.
+
+    Raises:
+        Refused: the video cannot be used. WeightsError: the model cannot. StopRequested: the supervisor asked to stop.
+    """
+    spec = PredictionSpec.of(channel.spec)
+    made = channel.directory / MADE
+    made.mkdir()
+    source = VideoSource(Path(spec.input), spec.max_pixels, spec.max_frames, spec.decode_seconds)  # before torch
+    try:
+        return VideoPrediction(spec, source, made, VideoProgress(channel, source)).run()
+    finally:
+        source.close()
+
+
+class VideoProgress:
+    """Tells how far the work is.
+
+    Args:
+        source: says how long the video is, or how much of the file is read.
+    """
+
+    def __init__(self, channel: Channel, source: VideoSource) -> None:
+        self.channel, self.source = channel, source
+        self.done, self.total = 0, min(source.about.frames, source.max_frames)
+        self.told = 0.0
+
+    def look(self) -> None:
+        """
+        Raises:
+            StopRequested: the supervisor asked to stop.
+        """
+        if self.channel.stop_requested():
+            raise StopRequested
+
+    def step(self, frames: int) -> None:
+        """So many more are done; told at most four times a second. See `look`."""
+        self.done += frames
+        if not self.total and self.source.share > SURE_SHARE:
+            self.total = min(self.source.max_frames, round(self.done / self.source.share))
+        if time.monotonic() - self.told >= EVERY_S:
+            self.told = time.monotonic()
+            self.look()
+            self.channel.say(Advanced(self.done, max(self.total, self.done) if self.total else 0))
+
+
+class VideoPrediction:
+    """One video.
+
+    Args:
+        made: the folder of its files.
+    """
+
+    def __init__(self, spec: PredictionSpec, source: VideoSource, made: Path, meter: VideoProgress) -> None:
+        self.spec, self.source, self.made, self.meter = spec, source, made, meter
+        meter.look()  # before what takes seconds
+        from app.worker.train import private_settings
+        from app.worker.video.model import VideoModel
+
+        private_settings()
+        self.model = VideoModel(spec)
+        meter.look()
+        self.last = 0.0
+
+    def run(self) -> dict[str, Any]:
+        """
+        Returns:
+            what the module says.
+        """
+        from app.worker.video.output import Output
+
+        output = Output(self.made, self.source.about, self.model.order)
+        began = time.monotonic()
+        with Ahead(self.source.pieces(), AHEAD, self.meter.look) as pieces, Behind(output.add, AHEAD) as behind:
+            for frames in pieces:
+                behind.put((frames, self.model.run([frame.pixels for frame in frames])))
+                self.last = frames[-1].time
+                self.meter.step(len(frames))
+                if output.lists.bytes > MOST_LIST_BYTES:
+                    self.source.cut = True
+                    break
+            behind.finish()
+        if not self.meter.done:
+            raise Refused("no_frames")
+        result = self.about(time.monotonic() - began) | {"classes": output.lists.classes()}
+        output.close({"model": self.spec.about} | result)
+        return result | {"files": {path.name: path.stat().st_size for path in sorted(self.made.iterdir())}}
+
+    def about(self, seconds: float) -> dict[str, Any]:
+        opened: Opened = self.source.about
+        media = {
+            "width": opened.width,
+            "height": opened.height,
+            "frames": self.meter.done,
+            "duration": round(self.last + 1 / opened.rate, 3),
+            "codec": opened.codec,
+            "cut": self.source.cut,
+            "damaged": self.source.damaged,
+        }
+        thresholds = {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes}
+        rate = round(self.meter.done / seconds, 2) if seconds else None
+        return {"media": media, "thresholds": thresholds, "rate": rate} | self.model.about()
+
+
+class Ahead:
+    """Reads what follows while what came is worked on; a context manager, to be iterated.
+
+    Args:
+        most: that wait.
+        look: called while nothing comes; what it raises ends the waiting.
+    """
+
+    def __init__(self, items: Iterable[Any], most: int, look: Callable[[], None] = lambda: None) -> None:
+        self.items, self.look = items, look
+        self.queue: Queue[Any] = Queue(most)
+        self.closed = threading.Event()
+        self.thread = threading.Thread(target=self._read, name="ahead", daemon=True)
+
+    def __enter__(self) -> "Ahead":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed.set()
+
+    def _read(self) -> None:
+        try:
+            for item in self.items:
+                if not put(self.queue, (item, None), self.closed):
+                    return
+            put(self.queue, (None, None), self.closed)
+        except BaseException as error:  # whoever iterates hears of it
+            put(self.queue, (None, error), self.closed)
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                item, error = self.queue.get(timeout=LOOK_S)
+            except Empty:
+                self.look()
+                continue
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+
+
+class Behind:
+    """Does something with each item on a thread of its own; a context manager.
+
+    Args:
+        most: that wait.
+    """
+
+    def __init__(self, work: Callable[..., None], most: int) -> None:
+        self.work = work
+        self.queue: Queue[Any] = Queue(most)
+        self.error: BaseException | None = None
+        self.closed = threading.Event()
+        self.thread = threading.Thread(target=self._work, name="behind", daemon=True)
+
+    def __enter__(self) -> "Behind":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed.set()
+        self.thread.join()
+
+    def put(self, item: tuple[Any, ...]) -> None:
+        """
+        Raises:
+            BaseException: what an earlier item raised.
+        """
+        if not put(self.queue, item, self.closed) and self.error is not None:
+            raise self.error
+
+    def finish(self) -> None:
+        """Wait until all are done. See `put`."""
+        put(self.queue, None, self.closed)
+        self.thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def _work(self) -> None:
+        while (item := take(self.queue, self.closed)) is not None:
+            try:
+                self.work(*item)
+            except BaseException as error:  # whoever puts hears of it
+                self.error = error
+                self.closed.set()
+                return
+
+
+def put(queue: "Queue[Any]", item: Any, closed: threading.Event) -> bool:
+    """False: nobody takes it any more."""
+    while not closed.is_set():
+        try:
+            queue.put(item, timeout=LOOK_S)
+        except Full:
+            continue
+        return True
+    return False
+
+
+def take(queue: "Queue[Any]", closed: threading.Event) -> Any:
+    """None: nobody puts anything more."""
+    while not closed.is_set():
+        try:
+            return queue.get(timeout=LOOK_S)
+        except Empty:
+            continue
+    return None

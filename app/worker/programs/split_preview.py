@@ -1,0 +1,32 @@
+"""Says what a new split would be.
+
+spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Standard library only: it
+answers while someone waits.
+"""
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import Any
+
+from app.core.programs import SplitSpec
+from app.worker.assign import Material, assign, counted
+from app.worker.channel import Channel
+from app.worker.failures import Refused
+from app.worker.split import SplitShares
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    """
+    Raises:
+        Refused: what the import kept is damaged.
+    """
+    spec = SplitSpec.of(channel.spec)
+    shares = SplitShares(**spec.split) if spec.split else None
+    try:
+        material = Material.load(Path(spec.revision))
+        return counted(material, assign(material, shares))
+    except gzip.BadGzipFile as error:
+        raise Refused("damaged") from error
+    except (ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, zlib.error) as error:
+        raise Refused("damaged") from error

@@ -1,0 +1,21 @@
+"""Extracts an upload as it is: `original.zip` in the dataset's folder to `source/` beside it, and no further.
+
+spec.json: see `ImportSpec`. Result: see `Unpacked`.
+"""
+
+import os
+from dataclasses import asdict
+from typing import Any
+
+from app.core.imports import ImportSpec
+from app.worker.channel import Channel
+from app.worker.importing.incoming_files import IncomingFiles
+
+
+def run(channel: Channel) -> dict[str, Any]:
+    spec = ImportSpec.of(channel.spec)
+    os.chdir(spec.dataset)
+    arrival = IncomingFiles(spec, lambda _done, _total: None, lambda _name: None)
+    arrival.fetch()
+    arrival.wait_until_synced()
+    return asdict(arrival.unpacked)

@@ -1,0 +1,225 @@
+"""Repairs what can be repaired, on the way from one revision to the next. Nothing that is there is written to."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from PIL import Image
+
+from app.worker.decoders import OverLimit, allow_for, confined
+from app.worker.orientation import BY_PILLOW, orientation, upright
+from app.worker.picture import eight_bit
+from app.worker.quality.examine import Examination, task_shown
+from app.worker.quality.fixable import FIXABLE
+from app.worker.quality.grouping import together
+from app.worker.quality.header import READABLE, SUFFIXES, open_image
+from app.worker.quality.label_origins import content, differ
+from app.worker.quality.model import Entry
+from app.worker.quality.repair import repair
+from app.worker.quality.revision_checks import leaking
+from app.worker.quality.scan import ScanSpec, read_picture
+
+FILES = 20  # named for each fix
+SAVED = ("image_format", "image_unread", "image_flat", "exif_rotated")  # the picture is saved anew
+USELESS = ("image_broken", "image_too_large", "image_too_small")
+
+Store = Callable[[bytes, str], Path]
+
+
+@dataclass
+class AppliedFixes:
+    """What one fix did: `images` changed, moved or dropped, `rows` changed or dropped, the first FILES `files`; of the
+    images, `emptied` were left out because none of their rows could be repaired. `unsaved` images stay as they are,
+    since saving them anew takes too much time or memory; the first FILES are named."""
+
+    code: str
+    images: int = 0
+    rows: int = 0
+    files: list[str] = field(default_factory=list)
+    emptied: int = 0
+    unsaved: int = 0
+    unsaved_files: list[str] = field(default_factory=list)
+
+    def note_unsaved(self, file: str) -> None:
+        self.unsaved += 1
+        if len(self.unsaved_files) < FILES:
+            self.unsaved_files.append(file)
+
+    def note(self, file: str, images: int = 0, rows: int = 0, emptied: int = 0) -> None:
+        self.images += images
+        self.rows += rows
+        self.emptied += emptied
+        if len(self.files) < FILES and file not in self.files:
+            self.files.append(file)
+
+
+def apply_fixes(
+    entries: list[Entry],
+    codes: list[str] | str,
+    spec: Examination,
+    store: Store,
+    scanning: ScanSpec | None = None,
+) -> tuple[list[Entry], list[AppliedFixes]]:
+    """The entries of the next revision, and what was done.
+
+    Args:
+        entries: of the base; left as they are.
+        codes: of FIXABLE, or "all".
+        spec: as `examine` gets it. Orphaned labels that are fixed are taken out of its `orphans` and `found`: they are
+            not in the revision.
+        store: puts the bytes of a new image file with this suffix (".jpg") where objects are, and says where.
+        scanning: how the new image files are looked at; None: as they are, without thumbnails.
+
+    An entry whose label was repaired has `text` in place of `label`; one whose image was saved anew has another
+    `image`, `picture` and `name`; one that was moved has another `split`. Dropped ones are gone, among
+    them those whose rows all went: no labelled image becomes background.
+    """
+    fixes = Fixes(set(FIXABLE if codes == "all" else FIXABLE.intersection(codes)), spec, store, scanning)
+    fixes.names |= {entry.name.casefold() for entry in entries}
+    fixes.drop_orphans()
+    kept = [entry for entry in entries if not fixes.useless(entry)]
+    kept = [fixes.picture(entry) for entry in kept]
+    task = spec.task or task_shown(kept, spec)
+    if task != "classify":
+        kept = [repaired for entry in kept if (repaired := fixes.label(entry, task))]
+    kept = fixes.join_leaks(kept)
+    kept = fixes.drop_repeated(kept)
+    return kept, sorted(fixes.done.values(), key=lambda done: done.code)
+
+
+class Fixes:
+    """The wished fixes, and what they did."""
+
+    def __init__(self, codes: set[str], spec: Examination, store: Store, scanning: ScanSpec | None) -> None:
+        self.codes, self.spec, self.store = codes, spec, store
+        self.scanning = scanning or ScanSpec(max_pixels=10**9)
+        self.done: dict[str, AppliedFixes] = {}
+        self.names: set[str] = set()  # of images; over all splits, since images move
+
+    def note(self, code: str, file: str, images: int = 0, rows: int = 0, emptied: int = 0) -> None:
+        self.done.setdefault(code, AppliedFixes(code)).note(file, images, rows, emptied)
+
+    def drop_orphans(self) -> None:
+        if "label_orphan" not in self.codes:
+            return
+        found = [item["file"] for item in self.spec.found if item["code"] == "label_orphan"]
+        for file in [*self.spec.orphans, *found]:
+            self.note("label_orphan", file or "?")
+        self.spec.orphans.clear()
+        self.spec.found[:] = [item for item in self.spec.found if item["code"] != "label_orphan"]
+
+    def useless(self, entry: Entry) -> bool:
+        """Whether an image goes that YOLO would leave out for good."""
+        codes = {item["code"] for item in entry.picture.findings} & self.codes
+        code = next((code for code in USELESS if code in codes), None)
+        if code:
+            self.note(code, entry.file, images=1)
+        return code is not None
+
+    def picture(self, entry: Entry) -> Entry:
+        """The image with the right suffix, upright, in a format that YOLO takes."""
+        codes = {item["code"] for item in entry.picture.findings} & self.codes
+        if code := next((code for code in SAVED if code in codes), None):
+            entry = self.saved(entry, code)
+        if "image_disguised" in codes and entry.picture.format in SUFFIXES:
+            suffix = min(SUFFIXES[entry.picture.format], key=len)
+            self.note("image_disguised", entry.file, images=1)
+            findings = [item for item in entry.picture.findings if item["code"] != "image_disguised"]
+            entry = replace(
+                entry, name=self.renamed(entry.name, suffix), picture=replace(entry.picture, findings=findings)
+            )
+        return entry
+
+    def saved(self, entry: Entry, code: str) -> Entry:
+        """The image saved anew: upright, as JPEG where it was one, else as PNG; as it is where that takes too much."""
+        form = "JPEG" if entry.picture.format in {"JPEG", "MPO"} else "PNG"
+        try:
+            body, suffix = confined(recoded, entry.image, form)
+            path = self.store(body, suffix)
+            picture = confined(read_picture, path, self.scanning.max_pixels, self.scanning.thumbnails, suffix)
+        except OverLimit:
+            self.done.setdefault(code, AppliedFixes(code)).note_unsaved(entry.file)
+            return entry
+        self.note(code, entry.file, images=1)
+        right = SUFFIXES[picture.format]
+        name = entry.name if Path(entry.name).suffix.lower() in right else self.renamed(entry.name, suffix)
+        return replace(entry, name=name, image=path, picture=picture)
+
+    def renamed(self, name: str, suffix: str) -> str:
+        """The name with another suffix, one that no image has."""
+        stem, number = name.rpartition(".")[0], 1
+        new = f"{stem}{suffix}"
+        while new.casefold() in self.names:
+            number += 1
+            new = f"{stem}_{number}{suffix}"
+        self.names.add(new.casefold())
+        return new
+
+    def label(self, entry: Entry, task: str) -> Entry | None:
+        """The label with its rows repaired; None: none of its rows could be, and the image is left out."""
+        raw = content(entry)
+        repaired = repair(raw, self.spec.rules, self.codes, task) if raw else None
+        if repaired is None:
+            return entry
+        for code, count in repaired.counts.items():
+            self.note(code, entry.label_file, rows=count, images=int(repaired.emptied), emptied=int(repaired.emptied))
+        if repaired.emptied:
+            return None
+        text = "".join(f"{row}\n" for _, row in repaired.rows)
+        origins = [entry.origins[line - 1] for line, _ in repaired.rows] if entry.origins else None
+        return replace(entry, label=None, text=text, origins=origins)
+
+    def join_leaks(self, entries: list[Entry]) -> list[Entry]:
+        """Images that belong together go to one split, so that the splits keep about their sizes."""
+        found = [(code, group) for code, group in leaking(entries) if code in self.codes]
+        wanted = {id(entry): code for code, group in reversed(found) for entry in group}  # the first kind counts
+        if not wanted:
+            return entries
+        moves = together(entries, wanted)
+        for entry in entries:
+            if id(entry) in moves:
+                self.note(wanted.get(id(entry)) or next(iter(wanted.values())), entry.file, images=1)
+        return [replace(entry, split=moves[id(entry)]) if id(entry) in moves else entry for entry in entries]
+
+    def drop_repeated(self, entries: list[Entry]) -> list[Entry]:
+        """Of images that are the same byte by byte and in one split, the one with the most rows stays."""
+        groups: dict[tuple[str, str], list[Entry]] = {}
+        for entry in entries:
+            if entry.picture.sha256:
+                groups.setdefault((entry.split, entry.picture.sha256), []).append(entry)
+        dropped: set[int] = set()
+        for group in (group for group in groups.values() if len(group) > 1):
+            best = max(group, key=lambda entry: len((content(entry) or b"").split(b"\n")))
+            for entry in group:
+                code = "duplicate_conflict" if differ(entry, best) else "duplicate_image"
+                if entry is not best and code in self.codes:
+                    dropped.add(id(entry))
+                    self.note(code, entry.file, images=1)
+        return [entry for entry in entries if id(entry) not in dropped]
+
+
+def recoded(path: Path, form: str) -> tuple[bytes, str]:
+    """The image upright, as a file of this form; and its suffix."""
+    with open_image(path, formats=READABLE) as image:
+        allow_for(image.width * image.height)
+        image.load()
+        turn = 1 if image.format in BY_PILLOW else orientation(image)
+        return encoded(plain(upright(image, turn)), form, image.info.get("icc_profile"))
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """8 bits a channel, in colours that every reader knows."""
+    image = eight_bit(image)
+    return image if image.mode in {"L", "RGB", "RGBA", "P", "LA", "1"} else image.convert("RGB")
+
+
+def encoded(image: Image.Image, form: str, profile: bytes | None) -> tuple[bytes, str]:
+    """An image file and its suffix; a JPEG is saved so that the eye sees no difference."""
+    buffer = io.BytesIO()
+    if form == "JPEG":
+        image.save(buffer, "JPEG", quality=95, subsampling=0, icc_profile=profile)
+        return buffer.getvalue(), ".jpg"
+    image.info.clear()
+    image.save(buffer, "PNG", icc_profile=profile)
+    return buffer.getvalue(), ".png"

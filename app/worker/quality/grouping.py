@@ -1,0 +1,85 @@
+"""Moves images that belong together to one split: copies, images that look alike, frames of one source."""
+
+from collections import Counter
+from collections.abc import Collection
+
+from app.core.splits import SPLITS
+from app.worker.quality.model import Entry
+from app.worker.quality.revision_checks import related
+
+KEPT = 0.5  # of a split's images
+Group = list[Entry]
+
+
+def together(entries: list[Entry], leaking: Collection[int]) -> dict[int, str]:
+    """The new split of each image that moves, by its id; none moves where a split would be left empty.
+
+    A group is everything that is linked, by whatever kind: moving a part of it would tear it elsewhere. It goes where
+    most of it is, but a split keeps at least KEPT of its size where other groups can fill it.
+
+    Args:
+        leaking: ids of images; groups without one of them stay as they are.
+    """
+    groups = [group for group in linked(entries) if any(id(entry) in leaking for entry in group)]
+    former = Counter(entry.split for entry in entries)
+    moving = {id(entry) for group in groups for entry in group}
+    sizes = Counter(entry.split for entry in entries if id(entry) not in moving)
+    chosen: list[tuple[Group, str]] = []
+    for group in sorted(groups, key=len, reverse=True):
+        here = Counter(entry.split for entry in group)
+        target = max(here, key=lambda split: (here[split], -SPLITS.index(split)))
+        sizes[target] += len(group)
+        chosen.append((group, target))
+    for split in SPLITS:
+        fill(split, chosen, sizes, former)
+    if any(former[split] and not sizes[split] for split in SPLITS):
+        return {}
+    return {id(entry): target for group, target in chosen for entry in group if entry.split != target}
+
+
+def fill(split: str, chosen: list[tuple[Group, str]], sizes: Counter[str], former: Counter[str]) -> None:
+    """Give a split that has become too small groups that have images of it, those with most of them first."""
+    while sizes[split] < KEPT * former[split]:
+        room = former[split] - sizes[split]
+        fitting = [
+            (len(group) <= room, share(group, split), -len(group), at)
+            for at, (group, target) in enumerate(chosen)
+            if target != split and share(group, split) and spares(target, len(group), sizes, former)
+        ]
+        if not fitting:
+            return
+        at = max(fitting)[-1]
+        group, target = chosen[at]
+        sizes[target] -= len(group)
+        sizes[split] += len(group)
+        chosen[at] = (group, split)
+
+
+def share(group: Group, split: str) -> float:
+    return sum(entry.split == split for entry in group) / len(group)
+
+
+def spares(split: str, count: int, sizes: Counter[str], former: Counter[str]) -> bool:
+    """Whether a split has so many images to give away."""
+    return sizes[split] > count and sizes[split] - count >= KEPT * former[split]
+
+
+def linked(entries: list[Entry]) -> list[Group]:
+    """Images that are linked by any kind of group."""
+    parent: dict[int, int] = {}
+
+    def root(key: int) -> int:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for groups in related(entries).values():
+        for first, *others in groups:
+            for entry in others:
+                parent[root(id(entry))] = root(id(first))
+    found: dict[int, Group] = {}
+    for entry in entries:
+        if id(entry) in parent:
+            found.setdefault(root(id(entry)), []).append(entry)
+    return list(found.values())

@@ -1,0 +1,94 @@
+"""What the header of an image says: its format and size, whether it may be decoded at all, and what is wrong with it
+before anything is decoded."""
+
+from typing import IO
+
+from PIL import Image
+
+from app.worker import cost, plugins, recode  # noqa: F401 (what they read is in Image.OPEN from then on)
+from app.worker.decoders import allow_for
+from app.worker.quality.model import ImageRecord
+
+Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
+open_image = Image.open  # taken before ultralytics could replace it with one that may install packages
+
+# The decoders that are let near a file; what Pillow was built without is left out. JPEG's gives MPO too.
+READABLE: list[str] = [
+    kind
+    for kind in ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "HEIF", "JPEG2000", "GIF", "PPM", "ICO")
+    if kind in Image.OPEN
+]
+# What ultralytics takes, by Pillow's name of the format (its IMG_FORMATS).
+ACCEPTED = {"JPEG", "MPO", "PNG", "BMP", "WEBP", "TIFF", "AVIF", "JPEG2000"}
+SUFFIXES = {
+    "JPEG": {".jpg", ".jpeg"},
+    "MPO": {".jpg", ".jpeg"},
+    "PNG": {".png"},
+    "BMP": {".bmp"},
+    "WEBP": {".webp"},
+    "TIFF": {".tif", ".tiff"},
+    "AVIF": {".avif"},
+    "JPEG2000": {".jp2"},
+}
+SMALLEST = 10  # pixels a side, ultralytics' limit
+LARGE = 4096  # pixels of the longer side: each is decoded whole in every epoch, to be scaled down
+TINY = 64  # pixels of the longer side: little is left of such an image after scaling up
+END = b"\xff\xd9"
+
+
+def look(source: IO[bytes], suffix: str, picture: ImageRecord, max_pixels: int) -> None:
+    """What the header says: format, size, end."""
+    source.seek(0)
+    with open_image(source, formats=READABLE) as image:
+        picture.width, picture.height = image.size
+        picture.format = kind = image.format or "?"
+        if image.width * image.height > max_pixels:
+            picture.add(
+                "error", "image_too_large", unsafe=True, width=image.width, height=image.height, limit=max_pixels
+            )
+        else:
+            judge_cost(source, image, picture, max_pixels)
+            judge_frames(image, suffix, picture, max_pixels)
+            if not picture.unsafe:
+                picture.frames = frames_read(image, suffix)
+                allow_for(image.width * image.height * picture.frames)
+    if kind not in ACCEPTED:
+        picture.add("error", "image_format", format=kind)
+    elif suffix.lower() not in SUFFIXES[kind]:
+        picture.add("warning", "image_disguised", format=kind, suffix=suffix)
+    if min(picture.width, picture.height) < SMALLEST:
+        picture.add("error", "image_too_small", width=picture.width, height=picture.height, limit=SMALLEST)
+    elif max(picture.width, picture.height) < TINY:
+        picture.add("info", "image_tiny", width=picture.width, height=picture.height, limit=TINY)
+    elif max(picture.width, picture.height) > LARGE and not picture.unsafe:
+        picture.add("info", "image_large", width=picture.width, height=picture.height)
+    if kind == "JPEG" and not ends_well(source):
+        picture.tail = END
+        picture.add("info", "jpeg_end_missing")
+
+
+def judge_cost(source: IO[bytes], image: Image.Image, picture: ImageRecord, max_pixels: int) -> None:
+    """Whether it may be decoded at all, here and in each epoch."""
+    try:
+        cost.check(source, image, max_pixels)
+    except cost.TooCostly as error:
+        picture.add("error", f"image_{error.what}", unsafe=True, count=error.count, limit=error.limit)
+
+
+def judge_frames(image: Image.Image, suffix: str, picture: ImageRecord, max_pixels: int) -> None:
+    """A training decodes every frame of what is called TIFF, whatever it is."""
+    if picture.format == "TIFF":
+        return
+    count, limit = frames_read(image, suffix), max(1, 2 * max_pixels // max(1, picture.width * picture.height))
+    if count > limit:
+        picture.add("error", "image_frames", unsafe=True, count=count, limit=limit)
+
+
+def frames_read(image: Image.Image, suffix: str) -> int:
+    """How many frames OpenCV, and so a training, decodes at once: all of a TIFF, and of what is called one."""
+    return getattr(image, "n_frames", 1) if image.format == "TIFF" or suffix.lower() in SUFFIXES["TIFF"] else 1
+
+
+def ends_well(source: IO[bytes]) -> bool:
+    source.seek(-2, 2)
+    return source.read() == END

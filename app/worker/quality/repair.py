@@ -1,0 +1,154 @@
+"""Repairs the rows of one label file."""
+
+from array import array
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from app.worker.quality.fixable import is_fixable
+from app.worker.quality.labels import BOX, UTF16, Labels, Rules, box_of, judge_text
+
+PASSES = 4  # one repaired row can show what was hidden behind its first fault
+DROPPED = {"label_not_number", "label_nan", "class_out_of_range", "degenerate_box", "duplicate_row"}
+TAKING = DROPPED | {"label_columns", "label_out_of_range", "label_negative", "label_near_range"}  # rows may go
+CLIPPED = {"label_out_of_range", "label_negative", "label_near_range"}
+OUTLINES = {"segment", "obb"}
+
+
+@dataclass
+class Repaired:
+    """The rows that are left, each with the number of the line it came from; which codes were repaired, how often; how
+    many rows were dropped."""
+
+    rows: list[tuple[int, str]]
+    counts: Counter[str] = field(default_factory=Counter)
+    dropped: int = 0
+
+    @property
+    def emptied(self) -> bool:
+        """Whether nothing is left of a labelled file. Its image would become background, and teach the model to
+        overlook what is on it."""
+        return self.dropped > 0 and not self.rows
+
+
+def repair(raw: bytes, rules: Rules, codes: Collection[str], task: str) -> Repaired | None:
+    """Repair what has one of these codes; None where nothing is to be done.
+
+    Args:
+        rules: with the dataset's task where it is known.
+        task: as it is known or shown; boxes and polygons in one file become the one that it needs.
+    """
+    counts = Counter[str]()
+    text = decoded(raw, codes, counts)
+    if text is None:
+        return None
+    rows = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    before = len(rows)
+    for _ in range(PASSES):
+        after, done = one_pass(rows, rules, codes, task)
+        counts += done
+        rows = after
+        if not done:
+            break
+    return Repaired(rows, counts, before - len(rows)) if counts else None
+
+
+def decoded(raw: bytes, codes: Collection[str], counts: Counter[str]) -> str | None:
+    """The file's text; None where its encoding is wrong and shall stay."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if "label_encoding" not in codes:
+            return None
+        counts["label_encoding"] += 1
+        return raw.decode("utf-16", "replace") if raw[:2] in UTF16 else raw.decode("latin-1")
+    if raw.startswith(b"\xef\xbb\xbf") and "label_bom" in codes:
+        counts["label_bom"] += 1
+    return text
+
+
+def one_pass(
+    rows: list[tuple[int, str]], rules: Rules, codes: Collection[str], task: str
+) -> tuple[list[tuple[int, str]], Counter[str]]:
+    """Each row repaired for the first of its faults."""
+    labels = judge_text("\n".join(row for _, row in rows), rules, Labels(most=len(rows) * 4 + 1))
+    faults: dict[int, str] = {}
+    for item in labels.findings:
+        if item["code"] in codes and is_fixable(item) and item["line"] is not None:
+            faults.setdefault(item["line"], item["code"])
+    whole = whole_file(labels, codes, task)
+    kept, done = [], Counter[str]()
+    for place, (line, row) in enumerate(rows, 1):
+        code = whole if whole and needs(row, whole, task) else faults.get(place)
+        if code is None or code == "mixed_rows":
+            code = code if code and needs(row, code, task) else None
+        new = row if code is None else repair_row(row, code, rules, task)
+        if new != row and code:
+            done[code] += 1
+        if new is not None:
+            kept.append((line, new))
+    return kept, done
+
+
+def whole_file(labels: Labels, codes: Collection[str], task: str) -> str | None:
+    """The fault that concerns every row of a file: boxes and polygons mixed, or boxes where outlines are needed."""
+    present = {item["code"] for item in labels.findings}
+    if "mixed_rows" in present & set(codes):
+        return "mixed_rows"
+    return "label_box" if "label_box" in present & set(codes) and task in OUTLINES else None
+
+
+def needs(row: str, code: str, task: str) -> bool:
+    """Whether a row of such a file has the wrong form for the task."""
+    columns = len(row.split())
+    if code not in {"mixed_rows", "label_box"}:
+        return True
+    return columns == BOX if task in OUTLINES else columns > BOX + 1 and columns % 2 == 1
+
+
+def repair_row(row: str, code: str, rules: Rules, task: str) -> str | None:
+    """The repaired row; None: it goes; the same where it cannot be repaired."""
+    columns = row.split()
+    if code in DROPPED:
+        return None
+    if code == "label_columns":
+        return " ".join(columns[:BOX]) if len(columns) == BOX + 1 else None  # a box with its confidence
+    try:
+        values = [float(column) for column in columns]
+    except ValueError:
+        return row
+    if code == "class_float":
+        return " ".join([str(round(values[0])), *columns[1:]])
+    if code in {"mixed_rows", "label_box"}:
+        return joined(columns[0], corners(values[1:]) if task in OUTLINES else list(box_of(array("f", values))))
+    return clipped(columns[0], values[1:], rules) if code in CLIPPED else row
+
+
+def clipped(number: str, values: list[float], rules: Rules) -> str | None:
+    """A box, polygon or box with keypoints cut at the image's edges; None where nothing is left of a box."""
+    pose = rules.task == "pose"
+    if len(values) == BOX - 1 or pose:
+        x, y, w, h = values[:4]
+        left, right = cut(x - w / 2), cut(x + w / 2)
+        top, bottom = cut(y - h / 2), cut(y + h / 2)
+        if right <= left or bottom <= top:
+            return None
+        box = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+        rest = [cut(value) if place % rules.dimensions < 2 else value for place, value in enumerate(values[4:])]
+        return joined(number, box + rest)
+    return joined(number, [cut(value) for value in values])
+
+
+def cut(value: float) -> float:
+    return min(1.0, max(0.0, value))
+
+
+def corners(box: list[float]) -> list[float]:
+    """A box as the four corners of a polygon, clockwise from the upper left."""
+    x, y, w, h = box
+    left, right, top, bottom = x - w / 2, x + w / 2, y - h / 2, y + h / 2
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def joined(number: str, values: list[float]) -> str:
+    return " ".join([number, *(f"{value:.6f}".rstrip("0").rstrip(".") for value in values)])

@@ -1,0 +1,108 @@
+"""What is wrong with a revision as a whole: repeated images, leaks between splits, classes with too few examples."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.core.natural import natural_key
+from app.core.splits import SPLITS
+from app.worker.quality.model import Entry, Finding
+from app.worker.quality.statistics import Statistics
+
+# Fewer objects of a class in the training images than this are told. Chosen here as a floor; ultralytics advises 1,500
+# images and 10,000 objects a class (docs, "Tips for best training results").
+FEW = 50
+
+
+LEAKS = {"same": "leak_exact", "alike": "leak", "source": "leak_source"}  # by kind: byte by byte, by look, by name
+
+
+@dataclass(slots=True)
+class Twin:
+    """An image that repeats another one, looks like it, or is from one source with it; `other` is the first of them
+    all."""
+
+    entry: Entry
+    other: Entry
+    kind: str  # of LEAKS
+
+    @property
+    def leak(self) -> str | None:
+        """The code of the finding where the two are in different splits."""
+        return LEAKS[self.kind] if self.entry.split != self.other.split else None
+
+
+def twins(entries: Iterable[Entry]) -> Iterator[Twin]:
+    """Each image that repeats or resembles one before it in the order train, val, test, with the first of those; and
+    each that has its source in a split before its own. An image is told once of each: as a repetition, as a leak."""
+    told: set[tuple[int, bool]] = set()
+    for kind, groups in related(entries).items():
+        for group in groups:
+            first, *others = sorted(group, key=order)
+            for entry in others:
+                twin = Twin(entry, first, kind)
+                mark = (id(entry), twin.leak is not None)
+                if mark not in told and (twin.leak or kind != "source"):  # of one source and in one split is fine
+                    told.add(mark)
+                    yield twin
+
+
+def leaking(entries: Iterable[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+    """Each group with images in several splits, and the code of the leak; an image that is told as the leak of one kind
+    may be in groups of the others."""
+    for kind, groups in related(entries).items():
+        for group in groups:
+            if len({entry.split for entry in group}) > 1:
+                yield LEAKS[kind], group
+
+
+def related(entries: Iterable[Entry]) -> dict[str, list[list[Entry]]]:
+    """Groups of images that belong together, by kind of LEAKS."""
+    found: dict[str, dict[Any, list[Entry]]] = {kind: {} for kind in LEAKS}
+    for entry in entries:
+        if entry.picture.sha256 and not entry.picture.unsafe:
+            found["same"].setdefault(entry.picture.sha256, []).append(entry)
+        if entry.group is not None:
+            found["alike"].setdefault(entry.group, []).append(entry)
+        if entry.source:
+            found["source"].setdefault(entry.source, []).append(entry)
+    return {kind: [group for group in groups.values() if len(group) > 1] for kind, groups in found.items()}
+
+
+def order(entry: Entry) -> tuple[int, tuple[str, str]]:
+    """The order of the index: image2 before image10."""
+    return SPLITS.index(entry.split), natural_key(entry.name)
+
+
+def judge_twin(twin: Twin, differ: Callable[[Entry, Entry], bool]) -> tuple[str, str, dict[str, Any]]:
+    """Severity, code and data of a repeated image; `differ` compares the labels of two."""
+    entry, other = twin.entry, twin.other
+    data = {"other": other.file, "split": entry.split, "other_split": other.split}
+    if twin.leak:
+        return "warning", twin.leak, data | ({"source": source_name(entry)} if twin.kind == "source" else {})
+    if twin.kind != "same":
+        return "info", "near_duplicate", data
+    return "warning", "duplicate_conflict" if differ(entry, other) else "duplicate_image", data
+
+
+def source_name(entry: Entry) -> str:
+    """A source for a message."""
+    return entry.source.strip("/") or "/"
+
+
+def judge_classes(statistics: Statistics, names: list[str], images: dict[str, int]) -> Iterator[Finding]:
+    """Classes that cannot be learned or measured, or hardly."""
+    for number, name in enumerate(names):
+        train = statistics.objects["train"][number]
+        if not train:
+            yield about(name, "warning", "class_missing_train")
+        elif train < FEW:
+            yield about(name, "warning", "class_few", count=train, few=FEW)
+        if train and not statistics.objects["val"][number]:
+            yield about(name, "warning", "class_missing_val")
+        elif train and images["test"] and not statistics.objects["test"][number]:
+            yield about(name, "info", "class_missing_test")
+
+
+def about(name: str, severity: str, code: str, **data: Any) -> Finding:
+    return {"severity": severity, "code": code, "file": None, "line": None, "data": {"name": name} | data}

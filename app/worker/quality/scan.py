@@ -1,0 +1,250 @@
+"""Reads each image once: checks, measures, hashes it, and makes its thumbnail."""
+
+import hashlib
+import io
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from PIL import ImageFile
+
+from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit, one_at_a_time, wall_seconds
+from app.worker.orientation import DAMAGE
+from app.worker.quality.header import READABLE, SUFFIXES, look
+from app.worker.quality.model import ImageRecord
+from app.worker.quality.pixels import HUGE, IN_MEMORY, decode
+from app.worker.quality.processor_budget import ProcessorBudget
+from app.worker.quality.thumbnails import Thumbnails
+from app.worker.recode import KINDS, STORED, as_jpeg, keep
+
+ENDED = {"crash": "the decoder crashed", "killed": "the decoder was killed, as where the memory of the server ran out"}
+AHEAD = 64  # images in work or waiting to be taken
+EARLY = 10_000  # images that are begun before they are asked for: each is a kilobyte until it is
+
+
+@dataclass(frozen=True)
+class ScanSpec:
+    """What a scan needs to know.
+
+    Args:
+        max_pixels: an image with more is not decoded.
+        converted: a folder for images that are stored as JPEG, see app/worker/recode.py; None: they stay as they are.
+        thumbnails: the dataset's folder of thumbnails, `ab/abcdef….webp` by SHA-256; None: none are made.
+        workers: processes that decode; None: one a core.
+        limits: of the decoding of one image; of a huge one, in proportion.
+        hurry: as in ImportSpec.
+    """
+
+    max_pixels: int
+    thumbnails: Path | None = None
+    workers: int | None = None
+    converted: Path | None = None
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    hurry: bool = False
+
+
+class Scan:
+    """Reads images in processes of their own, see app/worker/decoders.py; a context manager.
+
+    Its threads only wait for them.
+    """
+
+    def __init__(self, spec: ScanSpec) -> None:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        self.spec = spec
+        self.spent = ProcessorBudget(spec.limits, spec.hurry)
+        workers = spec.workers or cores()
+        self.decoders = DecoderPool(workers, spec.limits)
+        self.pool = ThreadPoolExecutor(workers)
+        self.begun: dict[Path, Future[ImageRecord]] = {}
+
+    def __enter__(self) -> "Scan":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:  # nobody wants what is being decoded now: a refusal does not wait for it
+            self.decoders.abort()
+        self.pool.shutdown(cancel_futures=True)
+        self.decoders.close()
+
+    def begin(self, path: Path) -> None:
+        """Read an image now that may be asked for later, while these are few enough to be kept."""
+        if len(self.begun) < EARLY:
+            self.begun[path] = self._submit(path)
+
+    def _submit(self, path: Path) -> Future[ImageRecord]:
+        return self.pool.submit(self._read, path)
+
+    def _read(self, path: Path) -> ImageRecord:
+        """The image, or what is known of one whose decoding was ended."""
+        try:
+            picture = self._decoded(path)
+            self.spent.add(picture.width * picture.height * picture.frames, picture.seconds)
+            return picture
+        except OverLimit as error:
+            return self._costly(path, error.what)
+
+    def _decoded(self, path: Path) -> ImageRecord:
+        """One whose decoder was killed from outside is read once more: it may have been another one's memory."""
+        spec = self.spec
+        question = (read_picture, path, spec.max_pixels, spec.thumbnails, None, spec.converted)
+        try:
+            return self.decoders.run(*question)
+        except OverLimit as error:
+            if error.what != "killed":
+                raise
+            return self.decoders.run(*question)
+
+    def _costly(self, path: Path, what: str) -> ImageRecord:
+        """What the header says of an image whose decoding was ended, and the finding that says why."""
+        try:
+            picture = self.decoders.run(look_at_header, path, self.spec.max_pixels)
+        except OverLimit:
+            picture = ImageRecord(bytes=path.stat().st_size)
+        seconds = self.spec.limits.seconds_for(picture.width * picture.height)
+        if what == "time":
+            self.spent.add(picture.width * picture.height, seconds)
+        if what == "wall":
+            seconds = wall_seconds(seconds) or seconds
+        if what in {"time", "wall"}:
+            return picture.add("error", "image_slow", unsafe=True, limit=round(seconds))
+        if what == "memory":
+            return picture.add("error", "image_memory", unsafe=True, limit=round(self.spec.limits.memory / 2**20))
+        return picture.add("error", "image_broken", unsafe=True, reason=ENDED.get(what, ENDED["crash"]))
+
+    def pictures(
+        self, paths: Sequence[Path], on_progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[ImageRecord]:
+        """A Picture for each path, in their order. Memory does not grow with the number of paths.
+
+        Args:
+            on_progress: told (done, total) after each image, by the thread that iterates; what it raises ends it.
+
+        Raises:
+            OSError: a file cannot be read at all (permission, disk); damaged content is a finding, not an error.
+            TooCostlyTogether: they take too long together; the others are not looked at.
+        """
+        if self.begun:
+            for unused in self.begun.keys() - set(paths):
+                self.begun.pop(unused).cancel()
+        rest, waiting = iter(paths), deque[Future[ImageRecord]]()
+        for done in range(1, len(paths) + 1):
+            while len(waiting) < AHEAD and (path := next(rest, None)) is not None:
+                waiting.append(self.begun.pop(path) if path in self.begun else self._submit(path))
+            yield waiting.popleft().result()
+            if on_progress:
+                on_progress(done, len(paths))
+
+
+def scan(
+    paths: Sequence[Path], spec: ScanSpec, on_progress: Callable[[int, int], None] | None = None
+) -> Iterator[ImageRecord]:
+    """`Scan.pictures` of a scan of their own."""
+    with Scan(spec) as running:
+        yield from running.pictures(paths, on_progress)
+
+
+def cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+
+
+def read_picture(
+    path: Path,
+    max_pixels: int,
+    thumbnails: Path | None = None,
+    suffix: str | None = None,
+    converted: Path | None = None,
+) -> ImageRecord:
+    """Judge one file from its header, then by decoding it; measure what was decoded.
+
+    Args:
+        thumbnails: as in ScanSpec.
+        suffix: of the name that the file will have; None: its own.
+        converted: where images go that are stored as JPEG; None: they are judged as they are.
+    """
+    began = time.process_time()
+    picture = ImageRecord(bytes=path.stat().st_size)
+    with open(path, "rb") as file:
+        source: io.BytesIO | io.BufferedReader = io.BytesIO(file.read()) if picture.bytes <= IN_MEMORY else file
+        digest = hashlib.file_digest(source, "sha256")
+        try:
+            look(source, suffix or STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+            if picture.format in KINDS and converted and not picture.unsafe:
+                source = convert(source, picture, converted)
+                digest = hashlib.file_digest(source, "sha256")
+            elif picture.format in {"JPEG", "MPO"} and is_tiff(path) and converted and not picture.unsafe:
+                source, suffix = renamed(source, picture, converted), ".jpg"
+                digest = hashlib.file_digest(source, "sha256")
+            if picture.tail:
+                digest.update(picture.tail)
+                picture.bytes += len(picture.tail)
+            picture.sha256 = digest.hexdigest()
+            if not picture.unsafe:
+                decode(source, picture, thumbnails_in(thumbnails) if thumbnails else None, suffix or path.suffix)
+        except MemoryError:
+            raise
+        except DAMAGE as error:
+            picture.sha256 = digest.hexdigest()
+            picture.add("error", "image_broken", unsafe=True, reason=reason(error))
+    picture.seconds = time.process_time() - began
+    return picture
+
+
+@lru_cache(maxsize=4)
+def thumbnails_in(folder: Path) -> Thumbnails:
+    return Thumbnails(folder)
+
+
+def look_at_header(path: Path, max_pixels: int) -> ImageRecord:
+    """Format, size and hash of an image that is not decoded."""
+    picture = ImageRecord(bytes=path.stat().st_size)
+    with open(path, "rb") as file:
+        picture.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            look(file, STORED.get(path.suffix.lower(), path.suffix), picture, max_pixels)
+        except DAMAGE:
+            pass
+    picture.findings = [item for item in picture.findings if item["severity"] == "error"]
+    return picture
+
+
+def is_tiff(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES["TIFF"]
+
+
+def renamed(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO:
+    """A JPEG that is called a TIFF, under a right name: by the wrong one a training would not turn it upright."""
+    source.seek(0)
+    content = source.read() + picture.tail
+    picture.tail, picture.bytes = b"", len(content)
+    picture.findings = [item for item in picture.findings if item["code"] != "image_disguised"]
+    picture.stored = keep(folder, content, hashlib.sha256(content).hexdigest())
+    return io.BytesIO(content)
+
+
+def convert(source: IO[bytes], picture: ImageRecord, folder: Path) -> io.BytesIO:
+    """The image as the revision stores it; its findings are of that."""
+    lock = one_at_a_time() if picture.width * picture.height > HUGE else nullcontext()
+    with lock:
+        content = as_jpeg(source, READABLE)
+    made = ImageRecord(bytes=len(content))
+    file = io.BytesIO(content)
+    look(file, ".jpg", made, picture.width * picture.height)
+    made.add("info", "image_converted", format=KINDS[picture.format])
+    for name in ("bytes", "width", "height", "format", "findings", "usable", "unsafe"):
+        setattr(picture, name, getattr(made, name))
+    picture.stored = keep(folder, content, hashlib.sha256(content).hexdigest())
+    return file
+
+
+def reason(error: Exception) -> str:
+    """Pillow's words; they name no path, since it was given an open file."""
+    text = str(error) or type(error).__name__
+    return "not an image" if "cannot identify image file" in text else text[:200]

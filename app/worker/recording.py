@@ -1,0 +1,171 @@
+"""Hears ultralytics' validators: what they detect in each image, and what is there. With another dataset's classes."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.core.outcomes import LEAST_CONF, LEAST_IOU, MOST_FOUND, MOST_OVERLAPS, Seen
+from app.worker.failures import DataError, raise_as
+from app.worker.shapes import corners_of, place_of, surest
+
+Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are left out
+
+
+@dataclass(frozen=True)
+class ImageDetections:
+    """One image, with what is in it and what was detected.
+
+    Args:
+        width, height: px; 0 of a classification.
+    """
+
+    file: str
+    width: int
+    height: int
+    seen: Seen
+
+
+class RecordingValidator:
+    """Mixed into ultralytics' validator of a task: says what is detected in each image; maps another dataset's classes
+    to the model's."""
+
+    hear: Callable[[ImageDetections], None] | None = None
+    classes: Classes | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.matches: dict[str, list[Any]] = {}
+        self.inference_ms: list[float] = []
+        self.began = 0.0
+
+    def preprocess(self, batch: Any) -> Any:
+        ready = super().preprocess(batch)  # type: ignore[misc]
+        self.began = time.perf_counter()
+        return ready
+
+    def postprocess(self, preds: Any) -> Any:
+        self.inference_ms.append(1000 * (time.perf_counter() - self.began))
+        return super().postprocess(preds)  # type: ignore[misc]
+
+    def build_dataset(self, *args: Any, **kwargs: Any) -> Any:
+        me: Any = self
+        names = me.names
+        if me.args.task == "classify" and self.classes is not None:
+            me.names = None  # ultralytics would leave out classes with other names
+        dataset = super().build_dataset(*args, **kwargs)  # type: ignore[misc]
+        me.names = names
+        if hasattr(dataset, "samples"):
+            dataset.__class__ = named_images()
+        if self.classes is not None:
+            numbers = {str(name): int(number) for number, name in names.items()}
+            mapping = {theirs: None if ours is None else numbers[ours] for theirs, ours in self.classes.items()}
+            map_classes(dataset, mapping, me.data["names"])
+        return dataset
+
+    def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().get_dataloader(*args, **kwargs)  # type: ignore[misc]
+        except Exception as error:
+            raise_as(DataError, error)
+
+    def update_metrics(self, preds: Any, batch: dict[str, Any]) -> None:
+        super().update_metrics(preds, batch)  # type: ignore[misc]
+        if self.hear is not None:
+            for index, pred in enumerate(preds):
+                self.hear(detected(self, pred, index, batch))
+
+    def get_stats(self) -> Any:
+        stats = getattr(getattr(self, "metrics", None), "stats", None) or {}
+        self.matches = {name: list(values) for name, values in stats.items()}
+        return super().get_stats()  # type: ignore[misc]
+
+
+def named_images() -> Any:
+    from app.worker.named_images import NamedImages
+
+    return NamedImages
+
+
+def map_classes(dataset: Any, mapping: Mapping[str, int | None], names: Mapping[int, str]) -> None:
+    """Have the objects of a dataset the model's classes; those that have none are taken out."""
+    if hasattr(dataset, "samples"):
+        root = Path(dataset.root)
+        kinds = [mapping.get(Path(item[0]).relative_to(root).parts[0]) for item in dataset.samples]
+        pairs = zip(dataset.samples, kinds, strict=True)
+        dataset.samples = [[item[0], kind, *item[2:]] for item, kind in pairs if kind is not None]
+        return
+    numbers = {int(number): mapping.get(str(name)) for number, name in names.items()}
+    for label in dataset.labels:
+        map_label(label, numbers)
+
+
+def map_label(label: dict[str, Any], numbers: Mapping[int, int | None]) -> None:
+    kinds = [numbers.get(int(kind)) for kind in label["cls"].reshape(-1)]
+    kept = [row for row, kind in enumerate(kinds) if kind is not None]
+    count = len(kinds)
+    for name in ("cls", "bboxes", "keypoints"):
+        if label.get(name) is not None and len(label[name]) == count:
+            label[name] = label[name][kept]
+    if len(label.get("segments") or ()) == count:
+        label["segments"] = [label["segments"][row] for row in kept]
+    for row, place in enumerate(kept):
+        label["cls"][row] = kinds[place]
+
+
+def detected(validator: Any, pred: Any, index: int, batch: dict[str, Any]) -> ImageDetections:
+    """One image of a batch, behind ultralytics' own update."""
+    file = str(batch["im_file"][index])
+    if validator.args.task == "classify":
+        conf, kinds = pred.float().topk(min(5, len(pred)))
+        truth = [int(batch["cls"].reshape(-1)[index])]
+        return ImageDetections(file, 0, 0, Seen(truth, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
+    there = objects_of(validator, index, batch)
+    kept = surest({name: pred[name] for name in ("bboxes", "conf", "cls")}, LEAST_CONF, MOST_FOUND)
+    place = place_of(index, batch)
+    height, width = (int(side) for side in place["ori_shape"])
+    return ImageDetections(
+        file,
+        width,
+        height,
+        Seen(
+            objects=there["cls"].int().tolist(),
+            places=in_pixels(there["bboxes"], place),
+            detections=kept["cls"].int().tolist(),
+            confidences=kept["conf"].float().tolist(),
+            found_places=in_pixels(kept["bboxes"], place),
+            overlaps=overlaps(there["bboxes"], kept["bboxes"]),
+        ),
+    )
+
+
+def objects_of(validator: Any, index: int, batch: dict[str, Any]) -> Any:
+    """Classes and boxes of an image; those of masks and keypoints without them, which cost."""
+    from ultralytics.models.yolo.detect import DetectionValidator
+
+    boxes_only = validator.args.task in {"segment", "pose"}
+    prepare = DetectionValidator._prepare_batch if boxes_only else type(validator)._prepare_batch
+    return prepare(validator, index, batch)
+
+
+def in_pixels(boxes: Any, place: dict[str, Any]) -> list[list[float]]:
+    """Boxes of the network's input in pixels of the image."""
+    if not len(boxes):
+        return []
+    height, width = place["ori_shape"]
+    corners = corners_of(boxes, place)
+    return (corners * corners.new_tensor([width, height] * (corners.shape[1] // 2))).tolist()
+
+
+def overlaps(there: Any, found: Any) -> list[tuple[int, int, float]]:
+    """As `Seen` has them; of oriented boxes their probabilistic IoU."""
+    from ultralytics.utils.metrics import batch_probiou, box_iou
+
+    if not len(there) or not len(found):
+        return []
+    iou = (batch_probiou if there.shape[1] == 5 else box_iou)(there, found).float()
+    places, detections = (iou > LEAST_IOU).nonzero(as_tuple=True)
+    values = iou[places, detections].tolist()
+    rows = zip(detections.tolist(), places.tolist(), values, strict=True)
+    return sorted(rows, key=lambda row: (row[0], -row[2], row[1]))[:MOST_OVERLAPS]

@@ -1,0 +1,245 @@
+"""The part of the trainer that tells what happens.
+
+Everything is said from methods of the class. In multi-GPU training ultralytics starts new processes from the class
+alone: callbacks added to an object would be lost there. Only one process speaks: the single one, or rank 0 of several.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ultralytics.engine import trainer as engine
+from ultralytics.utils import DEFAULT_CFG, RANK
+
+from app.core.train import TrainSpec
+from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Started
+from app.worker import channel
+from app.worker.checkpoints import keep, periodic, start_over
+from app.worker.eta import TrainingPace
+from app.worker.figures import Gauge, visible, watch
+from app.worker.measures import by_class
+from app.worker.report import gpu_name, versions, weights_kind, write_config
+from app.worker.revision import dataset_revision
+from app.worker.schedule import weights_group
+
+PROGRESS_S = 0.25
+
+
+class ReportingTrainer(engine.BaseTrainer):
+    """Says events; asks nothing and changes nothing."""
+
+    measures: ClassVar[dict[str, str]] = {}  # our names of the metrics: ultralytics' keys behind "metrics/"
+    kept: ClassVar[tuple[str, ...]] = ("val/",)  # what an epoch's parts hold of ultralytics' metrics, by prefix
+
+    # ultralytics fills these in on the way and declares them as None.
+    model: Any
+    optimizer: Any
+    metrics: Any
+    tloss: Any
+    loss_items: Any
+    validator: Any
+
+    def __init__(self, cfg: Any = DEFAULT_CFG, overrides: dict[str, Any] | None = None, _callbacks: Any = None) -> None:
+        self.channel = channel.current() if RANK in {-1, 0} else None
+        self.spec = TrainSpec.of(channel.read_spec(channel.folder()))
+        self.folder = self.spec.folder
+        self.hooks: dict[str, Callable[[], Any]] = {}
+        self.pace: TrainingPace | None = None
+        self.batch = self.best_epoch = 0
+        self.batch_marked = 0.0
+        self.earlier: Sequence[float] = ()  # when the epochs before ended, in seconds of the run
+        self.drawing: float | None = None  # seconds that the plot of the labels took
+        self.told_at = self.marked = self.epoch_marked = 0.0
+        self.loading = self.training_s = self.validating_s = 0.0
+        super().__init__(cfg, overrides, _callbacks)
+
+    def say(self, event: Event) -> None:
+        if self.channel is not None:
+            self.channel.say(event)
+
+    # The run.
+
+    def plot_training_labels(self) -> None:
+        """At the start; the plots of the end take in proportion to it."""
+        start = time.monotonic()
+        super().plot_training_labels()
+        self.drawing = time.monotonic() - start
+
+    def report_start(self) -> None:
+        name, asked = type(self.optimizer).__name__, self.spec.params.get("optimizer", "auto")
+        if not self.resume:
+            start_over(self.folder)
+            code = "optimizer_auto" if asked == "auto" else "optimizer_set"
+            self.say(Note(code, {"name": name, "learning_rate": self.args.lr0}))
+        started = Started(
+            device=gpu_name(self.device, max(self.world_size, 1)),
+            weights=weights_kind(self.spec, str(self.args.model), self.folder),
+            epochs=self.epochs,
+            batches=len(self.train_loader),
+            train_images=len(self.train_loader.dataset),
+            val_images=len(self.test_loader.dataset),
+            parameters=sum(item.numel() for item in self.model.parameters()),
+            optimizer=name,
+            arguments=json_arguments(vars(self.args)),
+            versions=versions(),
+            start_epoch=self.start_epoch + 1,
+            task=str(self.args.task),
+            model=self.source(),
+            dataset_revision=dataset_revision(Path(self.spec.data)),
+            drawing=round(self.drawing, 3) if self.drawing is not None and self.args.plots else None,
+        )
+        write_config(self.folder / "config.yaml", started, self.spec)
+        self.say(started)
+        self.start_clocks()
+
+    def source(self) -> str:
+        """What the model was built from, without the folders of this machine."""
+        path = Path(str(self.args.model))
+        return path.relative_to(self.folder).as_posix() if path.is_relative_to(self.folder) else path.name
+
+    def start_clocks(self) -> None:
+        self.pace = TrainingPace(
+            self.epochs,
+            len(self.train_loader),
+            self.epochs - self.args.close_mosaic + 1,
+            len(self.test_loader.dataset) / max(1, len(self.train_loader.dataset)),
+            [late - early for early, late in zip([0.0, *self.earlier], self.earlier, strict=False)],
+            self.train_loader.num_workers,
+            self.drawing if self.args.plots else None,  # the end is more than drawing
+        )
+        self.epoch_marked = time.monotonic()
+        devices = list(range(self.world_size)) if self.world_size > 1 else [self.device.index or 0]
+        root = int(os.environ.get(channel.ROOT, os.getpid()))
+        watch(Gauge(root, visible(self.device.type, devices)), self.say)
+
+    def report_end(self) -> None:
+        best = self.best if self.best.exists() else self.last
+        metrics = self.values(self.metrics)  # of the best weights: they were validated last
+        path = best.relative_to(self.folder).as_posix()
+        self.say(CheckpointSaved(self.best_epoch, path, True, metrics, resumable=False, size=best.stat().st_size))
+        seconds = time.time() - self.train_time_start + max(self.earlier, default=0.0)
+        self.say(Completed(path, self.epoch + 1, self.best_epoch, metrics, round(seconds, 3)))
+
+    # The batches: nothing here may cost more than microseconds.
+
+    def before_epoch(self) -> None:
+        self.batch = 0
+        self.loading = self.validating_s = 0.0
+        self.marked = self.batch_marked = self.training_s = time.monotonic()
+
+    def before_batch(self) -> None:
+        self.loading += time.monotonic() - self.marked
+
+    def after_batch(self) -> None:
+        self.batch += 1
+        now = self.marked = time.monotonic()
+        if self.pace is not None:
+            self.pace.batch_done(self.epoch + 1, now - self.batch_marked)
+        self.batch_marked = now
+        batches = len(self.train_loader)
+        if now - self.told_at >= PROGRESS_S or self.batch == batches:
+            self.told_at = now
+            parts = self.batch_parts()
+            self.say(Progress(self.epoch + 1, self.batch, batches, total(parts), parts, self.eta()))
+
+    def eta(self) -> float | None:
+        """Seconds until the end of the run, within an epoch."""
+        left = self.pace.left_within(self.epoch, self.batch) if self.pace is not None else None
+        return None if left is None else round(left, 1)
+
+    def batch_parts(self) -> dict[str, float]:
+        """The loss of the last batch alone: `tloss` is the mean of the epoch so far."""
+        return self.label_loss_items(self.loss_items, prefix="train") if self.loss_items else {}
+
+    def after_batches(self) -> None:
+        self.training_s = time.monotonic() - self.training_s
+
+    def train_parts(self) -> dict[str, float]:
+        return self.label_loss_items(self.tloss, prefix="train") if self.tloss else {}
+
+    # The epochs.
+
+    def after_save(self) -> None:
+        """An epoch is recorded before its checkpoint can be resumed from: none is lost, none comes twice."""
+        metrics = self.values(self.metrics)
+        parts = self.train_parts() | {
+            key: number(value) for key, value in self.metrics.items() if key.startswith(self.kept)
+        }
+        parts |= rates(self.optimizer.param_groups)
+        seconds = self.epoch_seconds()
+        self.say(
+            Epoch(
+                epoch=self.epoch + 1,
+                epochs=self.epochs,
+                loss=total({key: value for key, value in parts.items() if key.startswith("train/")}),
+                val_loss=total({key: value for key, value in parts.items() if key.startswith("val/")}),
+                learning_rate=float(weights_group(self.optimizer.param_groups)["lr"]),
+                parts=parts,
+                seconds=round(seconds, 3),
+                eta=self.eta_after(),
+                fitness=number(self.fitness),
+                timing=self.timing(),
+                classes=by_class(self.validator, self.measures.get("map50", "")) if self.validating_s else [],
+                **metrics,
+            )
+        )
+        self.keep_checkpoint(metrics)
+
+    def epoch_seconds(self) -> float:
+        """From the end of the epoch before to here: with the copy of its checkpoint, so that the sum is the run's."""
+        now = time.monotonic()
+        seconds, self.epoch_marked = now - self.epoch_marked, now
+        if self.pace is not None:
+            self.pace.epoch_done(self.epoch + 1, self.training_s, seconds - self.training_s, self.validating_s)
+        return seconds
+
+    def eta_after(self) -> float:
+        done = self.epochs if self.stop else self.epoch + 1  # a run that stops early still validates its best weights
+        left = self.pace.left(done) if self.pace is not None else None
+        return round(left or 0.0, 1)
+
+    def timing(self) -> dict[str, float]:
+        """Seconds: waiting for images, everything else of the batches, validation."""
+        times = {"load": self.loading, "train": self.training_s - self.loading, "val": self.validating_s}
+        return {name: round(seconds, 3) for name, seconds in times.items()}
+
+    def keep_checkpoint(self, metrics: dict[str, float | None]) -> None:
+        epoch, period = self.epoch + 1, int(self.spec.params.get("save_period", -1))
+        copy = keep(self.folder, epoch, self.last, period)
+        path, size = f"checkpoints/{copy.name}", copy.stat().st_size
+        self.say(CheckpointSaved(epoch, path, False, metrics, periodic=periodic(epoch, period), size=size))
+        if self.best_fitness == self.fitness:
+            self.best_epoch = epoch
+            self.report_best(metrics)
+
+    def report_best(self, metrics: dict[str, float | None]) -> None:
+        """best.pt is no copy to go on from: at the end it loses its optimizer."""
+        size = self.best.stat().st_size
+        self.say(CheckpointSaved(self.best_epoch, "run/weights/best.pt", True, metrics, resumable=False, size=size))
+
+    def values(self, metrics: dict[str, Any]) -> dict[str, float | None]:
+        return {name: number(metrics.get(f"metrics/{key}")) for name, key in self.measures.items()}
+
+
+def rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """The learning rate of each of the optimizer's groups, where they differ, as in warm-up."""
+    if len({float(group["lr"]) for group in groups}) < 2:
+        return {}
+    return {f"lr/{group.get('param_group') or f'pg{place}'}": float(group["lr"]) for place, group in enumerate(groups)}
+
+
+def number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def total(parts: dict[str, Any]) -> float | None:
+    values = [value for value in parts.values() if value is not None]
+    return sum(values) if values else None
+
+
+def json_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments as JSON can hold them."""
+    simple = (str, int, float, bool, type(None), list)
+    return {key: value if isinstance(value, simple) else str(value) for key, value in arguments.items()}

@@ -1,0 +1,72 @@
+"""The models in memory."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.worker.serving.engines import BadExport, BadModel, Engine, Export, OpenVinoEngine, Stamp, stamp_of
+
+Key = tuple[str, str, Stamp]  # path of the weights, name of the engine, what identifies the files that it runs
+
+
+class Models:
+    """The least recently used one first.
+
+    Args:
+        count: how many stay loaded.
+        device: that they run on.
+    """
+
+    def __init__(self, count: int, device: str) -> None:
+        self.count, self.device = max(1, count), device
+        self.engines: OrderedDict[Key, Engine] = OrderedDict()
+        self.bad: dict[tuple[str, Stamp], str] = {}  # exports that cannot be used, and why
+
+    def get(self, path: str, export: Export | None = None) -> tuple[Engine, str | None]:
+        """The engine for these weights, and why it is not their export, where one was named and cannot be used.
+
+        Raises:
+            BadModel: the weights cannot be used.
+        """
+        try:
+            stamp = stamp_of(Path(path))
+        except OSError as error:
+            raise BadModel(str(error)) from error
+        if export is None or self.device != "cpu":
+            return self._loaded((path, Engine.name, stamp), lambda: Engine(path, self.device)), None
+        try:
+            return self._exported(path, stamp, export), None
+        except BadExport as error:
+            return self.get(path)[0], error.code
+
+    def _exported(self, path: str, stamp: Stamp, export: Export) -> Engine:
+        mark = (export.folder, export.stamp)
+        if mark in self.bad:
+            raise BadExport(self.bad[mark])
+        try:
+            name = f"{OpenVinoEngine.name} {export.precision}"
+            return self._loaded((path, name, stamp + export.stamp), lambda: OpenVinoEngine(export))
+        except BadExport as error:
+            print(f"the export in {export.folder} is not used: {error}", flush=True)
+            self.bad[mark] = error.code
+            raise
+
+    def _loaded(self, key: Key, load: Callable[[], Engine]) -> Engine:
+        if key not in self.engines:
+            older = [known for known in self.engines if known[:2] == key[:2]]
+            for known in older:
+                del self.engines[known]
+            while len(self.engines) >= self.count:
+                self.engines.popitem(last=False)
+            self.engines[key] = load()
+        self.engines.move_to_end(key)
+        return self.engines[key]
+
+    def names(self) -> dict[str, list[str]]:
+        """The class names of each, by the path of its weights."""
+        return {key[0]: list(engine.names.values()) for key, engine in self.engines.items()}
+
+    def about(self) -> dict[str, Any]:
+        """Where they run, and whether in half precision."""
+        return {"device": self.device, "half": self.device != "cpu"}

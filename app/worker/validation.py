@@ -1,0 +1,102 @@
+"""The trainer's part that watches validations: previews of each epoch, evaluation of the last one.
+
+Nothing here may end or hang a training: a failure is logged, and from then on that part is left out.
+"""
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ultralytics.utils import RANK
+
+from app.worker.evaluation import EvaluationResults
+from app.worker.previews import Previews
+from app.worker.reporting import ReportingTrainer
+
+
+class ValidationTrainer(ReportingTrainer):
+    """Hears what its validator finds."""
+
+    previews: Previews | None = None  # rank 0 has them: of the images that it validates
+    evaluation: EvaluationResults | None = None
+
+    def get_validator(self) -> Any:
+        validator = super().get_validator()
+        self.evaluation = EvaluationResults(self.folder / "evaluation", str(self.args.task))
+        update, gather = validator.update_metrics, validator.gather_stats
+
+        def heard_update(preds: Any, batch: dict[str, Any]) -> None:
+            update(preds, batch)
+            try:
+                self.hear(validator, preds, batch)
+            except Exception:
+                self.give_up()
+
+        def heard_gather() -> None:
+            gather()
+            if not validator.training and RANK >= 0 and self.evaluation is not None:
+                self.evaluation.gather(RANK)
+
+        validator.update_metrics, validator.gather_stats = heard_update, heard_gather
+        return validator
+
+    def prepare_previews(self) -> None:
+        """Choose the images; behind the loaders, before the first epoch."""
+        if not self.resume:
+            (self.folder / "evaluation" / "evaluation.json").unlink(missing_ok=True)
+        task = str(self.args.task)
+        epochs, seed = self.epochs, int(self.args.seed)
+        names = [str(name) for name in self.data["names"].values()]
+        self.previews = Previews(self.folder / "previews", task, names, epochs)
+        mine = sorted(int(place) for place in self.test_loader.sampler)  # of several processes this one's part
+        self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
+
+    def hear(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
+        """What one batch of a validation found."""
+        if validator.batch_i == 0 and self.evaluation is not None:
+            self.evaluation.images, self.evaluation.broken = [], False
+        for index, (file, pred) in enumerate(zip(map(str, batch["im_file"]), preds, strict=True)):
+            if validator.training:
+                if self.previews is not None:
+                    self.try_previews(self.previews.hear, file, pred, index, batch)
+            else:
+                self.try_evaluation("hear", validator, file, pred, index, batch)
+
+    def validate(self) -> Any:
+        result = super().validate()
+        if self.previews is not None:
+            self.try_previews(self.previews.end_epoch, self.epoch + 1)
+        return result
+
+    def thin_previews(self) -> None:
+        if self.previews is not None:
+            self.try_previews(self.previews.thin_out, self.epoch + 1, self.best_epoch)
+
+    def final_eval(self) -> None:
+        super().final_eval()
+        if RANK in {-1, 0} and self.evaluation is not None and self.evaluation.images:
+            names = [str(name) for name in self.data["names"].values()]
+            self.try_evaluation("write", self.validator.metrics, names, self.measures.get("map50", ""))
+
+    def try_previews(self, act: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except Exception:
+            self.previews = None
+            print("No previews from here on:", traceback.format_exc(), flush=True)
+
+    def try_evaluation(self, name: str, *arguments: Any) -> None:
+        """Of several processes each must still gather what it has, so it stays, broken."""
+        if self.evaluation is None or self.evaluation.broken:
+            return
+        try:
+            getattr(self.evaluation, name)(*arguments)
+        except Exception:
+            self.evaluation.broken = True
+            print("No evaluation:", traceback.format_exc(), flush=True)
+
+    def give_up(self) -> None:
+        self.previews = None
+        if self.evaluation is not None:
+            self.evaluation.broken = True
+        print("Neither previews nor evaluation:", traceback.format_exc(), flush=True)

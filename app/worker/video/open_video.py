@@ -1,0 +1,259 @@
+"""A video in the decoder: a process of its own with limits, which is asked by `VideoSource`.
+
+PyAV, and not OpenCV: it tells the time of each frame, how the picture is turned, and writes H.264.
+"""
+
+import mmap
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av  # before the decoders are forked, which have it from there
+
+from app.core.videos import CONTAINERS, HEAD, demuxer_of, is_mp4
+from app.worker.decoders import allow_for
+from app.worker.failures import Refused
+from app.worker.isobmff import TooLong, check_movie
+
+PIECE_BYTES = 64 * 2**20  # of frames that are handed over at once; one frame at least
+PIECE_FRAMES = 16
+CHANNELS = 3
+READ_BYTES = 256 * 1024
+RATE, MOST_RATE = 25.0, 1000.0  # frames a second where the file says nothing, or nonsense
+LONGEST_GAP_S = 600.0  # between two frames; a damaged time stamp says more
+BACK_S = 1.0  # by so much earlier a frame is no late one: the clock began anew, as where two recordings were joined
+STEP_S = 0.001  # between two frames whose times do not grow
+BAD_PACKETS = 10_000  # that cannot be decoded, before the file is given up
+
+_reading: "OpenVideo | None" = None  # of this process, where it is a decoder
+_memory: list[mmap.mmap] = []  # shared with the decoders that are forked after it was made
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the header of a video says, as far as it can be true.
+
+    Args:
+        width, height: px of a frame, upright. frames: how many it claims, 0: unknown. rate: frames a second.
+    """
+
+    width: int
+    height: int
+    frames: int
+    rate: float
+    codec: str
+
+
+@dataclass(frozen=True)
+class FrameTimes:
+    """What a decoder says of frames that lie in the shared memory: times in s, and which part of the file is read."""
+
+    times: list[float]
+    share: float
+    over: bool
+    damaged: int  # packets so far
+
+
+class OpenVideo:
+    """An open video, in the decoder.
+
+    Args:
+        max_pixels: of a frame.
+
+    Raises:
+        Refused: it is no video, its frames are too large, or it claims too much.
+    """
+
+    def __init__(self, path: str, max_pixels: int) -> None:
+        self.container = opened(path)
+        self.bytes = max(1, os.stat(path).st_size)
+        if not self.container.streams.video:
+            raise Refused("no_frames")
+        self.stream: Any = self.container.streams.video[0]
+        self.max_pixels = max_pixels
+        self.refuse_large(self.stream.codec_context.width, self.stream.codec_context.height)
+        self.stream.thread_type = "AUTO"
+        self.stream.codec_context.thread_count = min(4, len(os.sched_getaffinity(0)))
+        self.rate = plausible(self.stream.average_rate)
+        self.start: Fraction | None = None
+        self.last, self.damaged, self.at = -1.0, 0, 0
+        self.shape: tuple[int, int] = (0, 0)  # of the first frame as it is stored
+        self.turn = 0
+        self.frames = self._frames()
+        self.first: tuple[float, Any] | None = None
+
+    def refuse_large(self, width: int, height: int) -> None:
+        if width * height > self.max_pixels:
+            raise Refused("too_large")
+
+    def begin(self) -> Opened:
+        """Decode the first frame: what it is counts, whatever the header says."""
+        self.first = next(self.frames, None)
+        if self.first is None:
+            raise Refused("no_frames")
+        height, width, _ = self.first[1].shape
+        return Opened(width, height, self.claimed(), self.rate, str(self.stream.codec_context.name))
+
+    def claimed(self) -> int:
+        """Frames: what the header says, unless a file of this size cannot have so many."""
+        count = self.stream.frames
+        if not count and self.stream.duration:
+            count = int(self.stream.duration * self.stream.time_base * Fraction(self.rate))
+        elif not count and self.container.duration:
+            count = int(self.container.duration / av.time_base * self.rate)
+        return count if 0 < count <= self.bytes // 8 else 0
+
+    def piece(self, memory: mmap.mmap) -> FrameTimes:
+        """The next frames, written one behind the other."""
+        times: list[float] = []
+        at = 0
+        while len(times) < PIECE_FRAMES:
+            frame = self.first or next(self.frames, None)
+            self.first = None
+            if frame is None:
+                return FrameTimes(times, 1.0, True, self.damaged)
+            time, pixels = frame
+            data = pixels.data.cast("B") if pixels.flags.c_contiguous else memoryview(pixels.tobytes())
+            memory[at : at + len(data)] = data
+            at += len(data)
+            times.append(time)
+            if at + len(data) > max(PIECE_BYTES, len(data)):
+                break
+        return FrameTimes(times, min(1.0, self.at / self.bytes), False, self.damaged)
+
+    def _frames(self) -> Iterator[tuple[float, Any]]:
+        for packet in self.packets():
+            if packet.pos is not None:
+                self.at = max(self.at, packet.pos)
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:
+                self.damaged += 1
+                if self.damaged > BAD_PACKETS:
+                    return
+                continue
+            for frame in decoded:
+                if frame.is_corrupt and not self.shape[0]:
+                    continue
+                yield self.time_of(frame), self.pixels_of(frame)
+
+    def packets(self) -> Iterator[Any]:
+        """Those of the video; a file that is cut short ends where it can be read no further."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.damaged += 1
+                yield from self.flush()
+                return
+            if packet is None:
+                return
+            yield packet
+
+    def flush(self) -> Iterator[Any]:
+        """What the decoder still holds."""
+        packet: Any = av.Packet(0)
+        packet.stream = self.stream
+        yield packet
+
+    def time_of(self, frame: Any) -> float:
+        """s from the first frame; grows with each."""
+        known = None if frame.pts is None or not frame.time_base else frame.pts * frame.time_base
+        if self.start is None:
+            self.start = known or Fraction(0)
+            self.last = 0.0
+            return 0.0
+        usual = self.last + 1 / self.rate
+        time = usual if known is None else float(known - self.start)
+        if known is not None and self.last - time > BACK_S:
+            self.start, time = known - Fraction(usual), usual
+        elif time <= self.last:
+            time = self.last + STEP_S
+        elif time - self.last > LONGEST_GAP_S:  # and those behind it are as far away
+            self.start = (known or Fraction(0)) - Fraction(usual)
+            time = usual
+        self.last = time
+        return time
+
+    def pixels_of(self, frame: Any) -> Any:
+        """BGR, upright, all of one size: that of the first."""
+        import numpy
+
+        if not self.shape[0]:
+            self.refuse_large(frame.width, frame.height)
+            self.shape, self.turn = (frame.width, frame.height), quarter_turns(frame.rotation)
+        if (frame.width, frame.height) != self.shape:
+            self.refuse_large(frame.width, frame.height)
+        pixels = frame.reformat(*self.shape, format="bgr24").to_ndarray()
+        return numpy.ascontiguousarray(numpy.rot90(pixels, self.turn)) if self.turn else pixels
+
+
+def quarter_turns(rotation: float) -> int:
+    """Anticlockwise, of a display matrix's degrees."""
+    return round(rotation / 90) % 4
+
+
+def plausible(rate: Fraction | None) -> float:
+    value = float(rate) if rate else RATE
+    return value if 0.01 <= value <= MOST_RATE else RATE
+
+
+def opened(path: str) -> Any:
+    """The container, read by the demuxer that its first bytes name, and by no other; no other file is opened.
+
+    Raises:
+        Refused: it is no video, or its tables are longer than any honest one's.
+    """
+    with open(path, "rb") as file:
+        head = file.read(HEAD)
+        name = demuxer_of(head)
+        if name is None:
+            raise Refused("not_video")
+        if is_mp4(head):
+            try:
+                check_movie(file)
+            except TooLong as error:
+                raise Refused("too_long") from error
+    options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS, "enable_drefs": "0"}
+    source = open(path, "rb")  # noqa: SIM115 (as long as the decoder)
+    try:
+        return av.open(source, format=name, options=options, buffer_size=READ_BYTES, io_open=no_other)
+    except (av.error.FFmpegError, ValueError) as error:
+        raise Refused("not_video") from error
+
+
+def no_other(url: str, _flags: int, _options: Any) -> Any:
+    """A container asks for another file.
+
+    Raises:
+        PermissionError
+    """
+    raise PermissionError(url)
+
+
+def share(memory: mmap.mmap) -> None:
+    """Before the decoders are forked: they write frames into this."""
+    _memory[:] = [memory]
+
+
+def begin(path: str, max_pixels: int) -> Opened:
+    """In the decoder: open the video."""
+    global _reading
+    _reading = OpenVideo(path, max_pixels)
+    allow_for(max_pixels)
+    return _reading.begin()
+
+
+def piece() -> FrameTimes:
+    """In the decoder: the next frames, into the shared memory.
+
+    Raises:
+        Refused: this is another decoder than the one that began.
+    """
+    if _reading is None:
+        raise Refused("out_of_memory")
+    allow_for(_reading.max_pixels)
+    return _reading.piece(_memory[0])

@@ -1,0 +1,92 @@
+"""Reads a video of anybody: a process of its own with limits decodes it, and hands its frames over in pieces."""
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit
+from app.worker.failures import Refused
+from app.worker.video.open_video import CHANNELS, PIECE_BYTES, FrameTimes, Opened, begin, piece, share
+
+CODES = {"time": "timeout", "wall": "timeout", "memory": "out_of_memory", "killed": "out_of_memory"}
+
+LIMITS = set(CODES.values())
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame. time: s from the first one. pixels: BGR, upright."""
+
+    number: int
+    time: float
+    pixels: Any
+
+
+class VideoSource:
+    """A video, decoded elsewhere; made before the process loads torch or starts threads.
+
+    Args:
+        max_frames: that are read; a longer video is `cut`.
+
+    Raises:
+        Refused: it cannot be used.
+    """
+
+    def __init__(self, path: Path, max_pixels: int, max_frames: int, seconds: float) -> None:
+        self.max_frames = max_frames
+        self.cut, self.damaged, self.share = False, 0, 0.0
+        self.memory = mmap.mmap(-1, max(PIECE_BYTES, CHANNELS * max_pixels))
+        share(self.memory)
+        self.decoders = DecoderPool(1, DecodeLimits.of(max_pixels, seconds))
+        try:
+            self.about: Opened = self.asked(begin, str(path), max_pixels)
+        except BaseException:
+            self.close()
+            raise
+
+    def asked(self, function: Any, *args: Any) -> Any:
+        try:
+            return self.decoders.run(function, *args)
+        except OverLimit as error:
+            raise Refused(CODES.get(error.what, "broken")) from error
+
+    def pieces(self) -> Iterator[list[Frame]]:
+        """The frames in their order, some at a time. What a broken part of the file breaks ends the video there.
+
+        Raises:
+            Refused: nothing can be decoded, or decoding takes more than it may, wherever: the file may be whole.
+        """
+        number = 0
+        while True:
+            try:
+                told: FrameTimes = self.asked(piece)
+            except Refused as refused:
+                if not number or refused.code in LIMITS:
+                    raise
+                self.damaged += 1
+                return
+            self.share, self.damaged = told.share, told.damaged
+            frames = [Frame(number + place, time, self.pixels(place)) for place, time in enumerate(told.times)]
+            room = self.max_frames - number
+            if len(frames) > room:
+                self.cut = True
+                frames = frames[:room]
+            if frames:
+                yield frames
+            number += len(frames)
+            if told.over or self.cut:
+                return
+
+    def pixels(self, place: int) -> Any:
+        """A copy of a frame: the memory is written again."""
+        import numpy
+
+        shape = (self.about.height, self.about.width, CHANNELS)
+        size = self.about.height * self.about.width * CHANNELS
+        return numpy.frombuffer(self.memory, numpy.uint8, size, place * size).reshape(shape).copy()
+
+    def close(self) -> None:
+        self.decoders.abort()
+        self.decoders.close()

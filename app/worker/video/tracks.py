@@ -1,0 +1,52 @@
+"""Gives the objects of a video ids: ByteTrack, as ultralytics has it."""
+
+from typing import Any
+
+LOWEST = 0.1  # confidence of a detection that can still carry a track on, as ultralytics' own
+BUFFER = 30  # frames that an object may be hidden
+
+
+def floor_for(least: float) -> float:
+    """The confidence that the model must be run with."""
+    return min(LOWEST, least / 2)
+
+
+class Tracks:
+    """The ids of one video.
+
+    Args:
+        least: confidence from which a detection begins a track.
+    """
+
+    def __init__(self, least: float) -> None:
+        from ultralytics.trackers.byte_tracker import BYTETracker
+        from ultralytics.utils import IterableSimpleNamespace
+
+        # match_thresh, fuse_score: of bytetrack.yaml
+        self.tracker = BYTETracker(
+            IterableSimpleNamespace(
+                tracker_type="bytetrack",
+                track_high_thresh=least,
+                track_low_thresh=floor_for(least),
+                new_track_thresh=least,
+                track_buffer=BUFFER,
+                match_thresh=0.8,
+                fuse_score=True,
+            )
+        )
+
+    def ids(self, result: Any) -> list[int | None]:
+        """For each detection of a result, in its order; None: it belongs to no object that was seen twice."""
+        boxes = (result.obb if result.obb is not None else result.boxes).cpu().numpy()
+        found: list[int | None] = [None] * len(boxes)
+        for row in self.tracker.update(boxes, None):
+            found[int(row[-1])] = int(row[-4])
+        return found
+
+
+class NoTracks:
+    """Where there are no objects, or nobody wants ids."""
+
+    def ids(self, result: Any) -> list[int | None]:
+        boxes = result.obb if result.obb is not None else result.boxes
+        return [None] * (0 if boxes is None else len(boxes))

@@ -1,0 +1,66 @@
+"""An evaluation against `yolo val` on the same weights, images and size: processor time of the whole processes."""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.bench.common import Figures, new_folder, plain_environment
+from scripts.bench.label_errors import evaluate
+from scripts.fitted_model import make
+
+SIZE, IMAGES, ROUNDS = 640, 200, 3
+
+PLAIN = """
+import sys
+from ultralytics import YOLO
+YOLO(sys.argv[1]).val(data=sys.argv[2], imgsz=int(sys.argv[3]), batch=16, device="cpu", project=sys.argv[4])
+"""
+
+
+def evaluation(folder: Path, _asked: argparse.Namespace) -> Figures:
+    """yolov8n at 640 px on 200 images, in alternating runs; medians of the rounds."""
+    made = new_folder(folder, "made")
+    make(made, SIZE)
+    data = made / "data" / "dataset.yaml"
+    multiply(data.parent, IMAGES)
+    plain, ours = [], []
+    for number in range(ROUNDS):
+        plain.append(seconds(lambda number=number: validate(new_folder(folder, f"plain{number}"), made, data)))
+        ours.append(
+            seconds(lambda number=number: evaluate(new_folder(folder, f"ours{number}"), made / "best.pt", data, SIZE))
+        )
+    return {
+        "yolo val, s of the processor": statistics.median(plain),
+        "evaluation, s of the processor": statistics.median(ours),
+        "evaluation / yolo val": statistics.median(mine / theirs for mine, theirs in zip(ours, plain, strict=True)),
+    }
+
+
+def multiply(data: Path, count: int) -> None:
+    """So many validation images, by links to those that are there."""
+    for kind, suffix in (("images", "png"), ("labels", "txt")):
+        found = sorted((data / kind / "val").glob(f"*.{suffix}"))
+        for number in range(len(found), count):
+            os.link(found[number % len(found)], data / kind / "val" / f"{number}.{suffix}")
+
+
+def validate(folder: Path, made: Path, data: Path) -> None:
+    command = [sys.executable, "-c", PLAIN, str(made / "best.pt"), str(data), str(SIZE), str(folder)]
+    subprocess.run(command, env=plain_environment(folder), cwd=folder, check=True, capture_output=True)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Of the processor, that the children of this process took meanwhile."""
+    began = spent()
+    call()
+    return spent() - began
+
+
+def spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

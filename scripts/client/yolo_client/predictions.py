@@ -1,0 +1,68 @@
+"""The client's commands for predictions: of images, at once, and of a video or many images, as a job."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import Client
+
+COMMANDS = ("predict", "predict-video", "predict-images")
+OPTIONS = ("confidence", "iou", "classes")
+
+
+def add_commands(commands: Any) -> None:
+    predict = commands.add_parser("predict", help="detect objects in images with the thresholds of the model")
+    predict.add_argument("training_id", type=int)
+    predict.add_argument("images", type=Path, nargs="+")
+    predict.add_argument("--confidence", type=float, help="for all classes")
+    predict.add_argument("--iou", type=float)
+    predict.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    predict.add_argument(
+        "--labels", type=Path, metavar="FOLDER", help="also save a YOLO label file for each image here"
+    )
+    video = commands.add_parser("predict-video", help="analyze a video and wait for its detections")
+    video.add_argument("training_id", type=int)
+    video.add_argument("video", type=Path)
+    video.add_argument("--confidence", type=float, help="for all classes")
+    video.add_argument("--iou", type=float)
+    video.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    video.add_argument("--output", type=Path, metavar="FOLDER", help="save the annotated video, JSON and CSV here")
+    images = commands.add_parser("predict-images", help="analyze many images, or a ZIP of them, and wait for it")
+    images.add_argument("training_id", type=int)
+    images.add_argument("images", type=Path, nargs="+", help="images, or one ZIP")
+    images.add_argument("--confidence", type=float, help="for all classes")
+    images.add_argument("--iou", type=float)
+    images.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    images.add_argument("--output", type=Path, metavar="FOLDER", help="save JSON, CSV and YOLO labels here")
+
+
+def run(client: "Client", asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Carry out one of COMMANDS; what it shows."""
+    options = {name: getattr(asked, name) for name in OPTIONS if getattr(asked, name) is not None}
+    if asked.command == "predict-video":
+        yield when_made(client, asked, client.predict_video(asked.training_id, asked.video, **options))
+        return
+    if asked.command == "predict-images":
+        yield when_made(client, asked, client.predict_images(asked.training_id, asked.images, **options))
+        return
+    if asked.labels:
+        asked.labels.mkdir(parents=True, exist_ok=True)
+        options["format"] = "yolo"
+    for image in asked.images:
+        found = client.predict(asked.training_id, image, **options)
+        if asked.labels:
+            lines = "".join(f"{line}\n" for line in found["labels"])
+            (asked.labels / f"{image.stem}.txt").write_text(lines, encoding="utf-8")
+        yield {"image": str(image)} | found
+
+
+def when_made(client: "Client", asked: argparse.Namespace, prediction_id: int) -> dict[str, Any]:
+    found = client.wait_for_prediction(prediction_id)
+    if asked.output:
+        asked.output.mkdir(parents=True, exist_ok=True)
+        for file in found["files"]:
+            client.download(file["url"], asked.output / file["name"])
+    return {name: found[name] for name in ("id", "status", "filename", "media", "images", "found", "engine", "rate")}

@@ -1,0 +1,62 @@
+"""Requests to the server under test, and what they tell of a training."""
+
+import os
+from typing import Any
+
+import psutil
+import requests
+
+from scripts.gpu.outcome import require
+from scripts.local_server import Server
+
+ENGLISH = {"Accept-Language": "en"}
+ENDED = {"completed", "failed", "cancelled"}
+
+
+def get(server: Server, path: str) -> dict[str, Any]:
+    return body_of(server.get(path, headers=ENGLISH))
+
+
+def post(server: Server, path: str, **options: Any) -> dict[str, Any]:
+    return body_of(server.post(path, headers=ENGLISH, **options))
+
+
+def body_of(answer: requests.Response) -> dict[str, Any]:
+    """The JSON of an answer.
+
+    Raises:
+        Fails: it is not a success.
+    """
+    request = f"{answer.request.method} {answer.request.path_url}"
+    require(answer.ok, f"{request} was answered {answer.status_code}: {answer.text.strip()[:400]}")
+    return answer.json()
+
+
+def status(server: Server, training_id: int) -> str:
+    return get(server, f"/api/trainings/{training_id}")["status"]
+
+
+def epochs(server: Server, training_id: int) -> list[dict[str, Any]]:
+    """What was recorded of each epoch."""
+    return get(server, f"/api/trainings/{training_id}/metrics")["epochs"]
+
+
+def children(server: Server, training_id: int) -> list[int]:
+    """The processes that lead the attempts of a training; at most one may live."""
+    folder = f"{server.folder}/data/models/{training_id}/attempts/"
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            command = process.info["cmdline"] or []
+            if command and command[-1].startswith(folder) and os.getsid(process.pid) == process.pid:
+                found.append(process.pid)
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def brief(seen: Any) -> str:
+    """What was seen last, in a line."""
+    if isinstance(seen, dict):
+        seen = {key: seen.get(key) for key in ("status", "current_epoch", "error_kind", "error") if key in seen} or seen
+    return str(seen)[:300]

@@ -1,0 +1,22 @@
+"""How a check ends that does not hold."""
+
+
+class Fails(Exception):
+    """Something does not hold; the message says what was seen."""
+
+
+class Skipped(Exception):
+    """The host, or this version, lacks what the check needs; the message says what."""
+
+
+class OutOfTime(Exception):
+    """The time of the whole run is over; the check has shown nothing."""
+
+
+def require(holds: object, message: str) -> None:
+    """
+    Raises:
+        Fails: it does not hold.
+    """
+    if not holds:
+        raise Fails(message)

@@ -1,0 +1,71 @@
+"""An application with logins, and people of each role."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.access.secrets import owner_secret
+from app.config import settings
+from app.core.roles import Role
+from app.database import upgrade_if_old
+from scripts.local_server import settings_for
+from tests.conftest import close_database
+
+PEOPLE = {"viewer": Role.VIEWER, "trainer": Role.TRAINER, "another": Role.TRAINER, "admin": Role.ADMIN}
+PASSWORD = "correct horse"
+OURS = {"Sec-Fetch-Site": "same-origin"}  # what a browser says of a request of our own page
+
+
+@pytest.fixture(scope="package")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
+    """An application that lets nobody in without a login; nothing in its queue is started."""
+    folder = tmp_path_factory.mktemp("walk")
+    made = create_app(
+        "cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", RATELIMIT_ENABLED="False")
+    )
+    upgrade_if_old(made)
+    yield made
+    close_database(made)
+
+
+@pytest.fixture(scope="package")
+def headers(app: APIFlask) -> dict[str, dict[str, str]]:
+    """What each person's script sends; "owner" is the one of the secret file."""
+    owner = {"Authorization": f"Bearer {owner_secret(settings(app).INSTANCE_PATH)}"}
+    found = {"nobody": {}, "owner": owner}
+    client = app.test_client()
+    for name, role in PEOPLE.items():
+        form = {"name": name, "role": role, "password": PASSWORD}
+        assert client.post("/api/users", json=form, headers=owner).status_code == 201
+        browser = app.test_client()
+        login = browser.post("/api/login", json={"name": name, "password": PASSWORD}, environ_base=at(name))
+        assert login.status_code == 200, login.text
+        token = browser.post("/api/tokens", json={"name": "walk", "role": role}, headers=OURS)
+        found[name] = {"Authorization": f"Bearer {token.json['token']}"}
+    return found
+
+
+def at(name: str) -> dict[str, str]:
+    """Each person has an address: attempts to log in are counted by it."""
+    return {"REMOTE_ADDR": f"10.0.0.{len(name)}"}
+
+
+Headers = dict[str, dict[str, str]]
+
+
+@pytest.fixture
+def log_in(app: APIFlask, headers: Headers) -> Callable[[str], FlaskClient]:
+    """Gives a browser in which a person has logged in."""
+    count = iter(range(1, 250))
+
+    def begin(name: str) -> FlaskClient:
+        browser = app.test_client()
+        form = {"name": name, "password": PASSWORD}
+        answer = browser.post("/api/login", json=form, environ_base={"REMOTE_ADDR": f"10.1.0.{next(count)}"})
+        assert answer.status_code == 200, answer.text
+        return browser
+
+    return begin

@@ -1,0 +1,178 @@
+"""The audit log: who, what, when, from where, and how it ended; and no secret, there or in another log."""
+
+import csv
+import json
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask import jsonify
+from flask.testing import FlaskClient
+
+from app.access.secrets import owner_secret
+from app.config import settings
+from app.routes.audit import created_ids
+from app.services.audit import NAME, AuditLog
+from tests.access.conftest import OURS, PASSWORD, Headers
+from tests.data import valid_dataset
+
+AWAY = {"REMOTE_ADDR": "192.0.2.44"}
+
+
+def entries(app: APIFlask, headers: Headers, **query: Any) -> list[dict[str, Any]]:
+    answer = app.test_client().get("/api/audit", headers=headers["admin"], query_string=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json["entries"]
+
+
+def test_who_did_what_from_where_and_how_it_ended(app: APIFlask, headers: Headers) -> None:
+    client, before = app.test_client(), datetime.now(UTC) - timedelta(seconds=1)
+    form = {"name": "=1+1", "model_version": "n", "epochs": 1, "dataset_id": valid_dataset(app)}
+    made = client.post("/api/trainings", json=form, headers=headers["trainer"], environ_base=AWAY)
+    path = f"/api/trainings/{made.json['training_id']}"
+    client.delete(path, headers=headers["another"], environ_base=AWAY)
+    client.get(path, headers=headers["viewer"], environ_base=AWAY)  # changes nothing
+    client.delete(path, environ_base=AWAY)  # by nobody
+    refused, done = entries(app, headers, limit=2)
+    assert before < datetime.fromisoformat(done.pop("time")) < datetime.now(UTC)
+    me = client.get("/api/me", headers=headers["trainer"]).json["id"]
+    assert int(refused["id"]) > int(done.pop("id"))
+    assert done == {
+        "account_id": me,
+        "name": "trainer",
+        "role": "trainer",
+        "via": "token",
+        "address": "192.0.2.44",
+        "action": "trainings.create_training",
+        "method": "POST",
+        "path": "/api/trainings",
+        "status": 201,
+        "result": "done",
+        "created": {"training_id": made.json["training_id"]},
+    }
+    assert [refused[name] for name in ("name", "method", "path", "status", "result")] == [
+        *("another", "DELETE", path, 403, "refused")
+    ]
+
+
+def test_what_is_begun_has_its_ids(app: APIFlask) -> None:
+    """An evaluation, an export or a prediction is answered with 202."""
+    with app.test_request_context():
+        answer = jsonify(message="begun", evaluation_id=3, job_id=4, status="pending")
+    for status, ids in ((202, {"evaluation_id": 3, "job_id": 4}), (200, {})):
+        answer.status_code = status
+        assert created_ids(answer) == ids
+
+
+def test_logins_that_fail_are_recorded_without_what_was_typed(
+    app: APIFlask, headers: Headers, log_in: Callable[[str], FlaskClient]
+) -> None:
+    typed = {"name": "pass word in the wrong field", "password": "hunter2 hunter2"}
+    assert app.test_client().post("/api/login", json=typed, environ_base=AWAY).status_code == 401
+    browser = log_in("viewer")
+    assert browser.post("/api/logout", headers=OURS).status_code == 200
+    left, entered, failed = entries(app, headers, limit=3)
+    assert (failed["action"], failed["name"], failed["via"], failed["status"]) == ("accounts.log_in", None, None, 401)
+    assert (entered["action"], entered["name"], entered["result"]) == ("accounts.log_in", "viewer", "done")
+    assert (left["action"], left["name"]) == ("accounts.log_out", "viewer")
+
+
+def test_pages_of_entries_and_filters(app: APIFlask, headers: Headers) -> None:
+    client = app.test_client()
+    for number in range(5):
+        assert client.post(f"/api/trainings/{10**6 + number}/stop", headers=headers["trainer"]).status_code == 404
+    whole, admin = entries(app, headers, limit=5), headers["admin"]
+    first = client.get("/api/audit?limit=3", headers=admin).json
+    second = client.get(f"/api/audit?limit=2&before={first['next']}", headers=admin).json
+    assert first["entries"] + second["entries"] == whole
+    assert {entry["name"] for entry in entries(app, headers, name="trainer")} == {"trainer"}
+    assert {entry["result"] for entry in entries(app, headers, result="refused")} == {"refused"}
+    assert entries(app, headers, name="nobody has this name") == []
+    for query in ("before=x", "limit=0", "limit=501", "result=other"):
+        assert client.get(f"/api/audit?{query}", headers=admin).status_code == 422
+
+
+def test_the_csv_has_every_entry_and_no_formula(app: APIFlask, headers: Headers) -> None:
+    client, admin = app.test_client(), headers["admin"]
+    form = {"name": "=HYPERLINK(1)", "role": "viewer"}
+    token = client.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=admin)
+    made = client.post("/api/users", json=form, headers=admin)
+    client.delete(f"/api/users/{made.json['id']}", headers=admin)
+    answer = client.get("/api/audit.csv", headers=admin)
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    rows = list(csv.DictReader(answer.text.splitlines()))
+    assert [row["id"] for row in rows[:10]] == [entry["id"] for entry in entries(app, headers, limit=10)]
+    assert not [cell for row in rows for cell in row.values() if cell.startswith("=")]
+    assert token.json["token"] not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/audit", "/api/audit.csv", "/audit"])
+def test_it_is_the_admins_alone(app: APIFlask, headers: Headers, path: str) -> None:
+    statuses = [
+        app.test_client().get(path, headers=headers[name]).status_code for name in ("viewer", "trainer", "admin")
+    ]
+    assert statuses == [403, 403, 200]
+
+
+def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[[str], FlaskClient]) -> None:
+    """Of every way in, used rightly and wrongly, and in addresses and bodies that are refused."""
+    client, admin = app.test_client(), headers["admin"]
+    browser = log_in("trainer")
+    cookie = browser.get_cookie(app.extensions["access"].cookie).value
+    token = browser.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=OURS).json["token"]
+    invitation = client.post("/api/invitations", json={"role": "viewer"}, headers=admin).json["path"].partition("=")[2]
+    with app.app_context():
+        link = app.extensions["services"].accounts.way_in.link(settings(app)).partition("=")[2]
+    owner, key = owner_secret(settings(app).INSTANCE_PATH), app.config["SECRET_KEY"]
+    wrong = "ytp_this-is-a-secret-of-somebody-else"
+    bodies: list[Any] = [{"token": token}, {"token": wrong}, {"link": link}, {"link": wrong}, {"link": [wrong]}]
+    bodies += [
+        {"invitation": invitation, "name": "Ines", "password": PASSWORD},
+        {"name": "x", "password": PASSWORD + "!"},
+    ]
+    for number, body in enumerate(bodies):
+        client.post("/api/login", json=body, environ_base={"REMOTE_ADDR": f"10.9.0.{number}"})
+    client.post("/api/login", data=json.dumps({"token": wrong}), content_type="text/plain", environ_base=AWAY)
+    client.get(f"/api/trainings?token={token}")
+    client.post("/api/trainings", json={"name": "x"}, headers={"Authorization": f"Bearer {wrong}"})
+    client.post("/api/users", json={"name": "x" * 99, "role": "viewer", "password": PASSWORD}, headers=admin)
+    secrets = [cookie, token, invitation, link, owner, key, wrong, PASSWORD]
+    assert all(len(secret) > 10 for secret in secrets)
+    files = [path for path in settings(app).LOG_DIR.iterdir() if path.is_file()]
+    assert {NAME, "app.log"} <= {path.name for path in files}
+    for path in files:
+        assert not [secret for secret in secrets if secret in path.read_text()], path.name
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path.name
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_files_are_of_a_size_and_the_oldest_go(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, file_bytes=1000, most_files=3)
+    for number in range(200):
+        log.write(path=f"/{number}", name="a\nb\u2028c")
+    found = [entry["path"] for entry in log.entries()]
+    assert found == [f"/{number}" for number in range(199, 199 - len(found), -1)]
+    assert 20 < len(found) < 80
+    assert len(list(tmp_path.iterdir())) == 4
+    assert len({entry["id"] for entry in log.entries()}) == len(found)
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    log.write(path="/1")
+    with open(tmp_path / NAME, "ab") as file:
+        file.write(b'{"id": "12", "path": \n\xff\x00\n[]\n{"id": "x"}\n' + b"[" * 100_000 + b"\n")
+    log.write(path="/2")
+    assert [entry["path"] for entry in log.entries()] == ["/2", "/1"]
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "away")
+    log.write(path="/1")
+    assert list(log.entries()) == []

@@ -1,0 +1,135 @@
+"""Every route and every socket event, by everybody who may come: nobody, a viewer, two trainers, an admin."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import update
+
+from app.access.door import Own
+from app.core.roles import Role
+from app.database import writing
+from app.extensions import db, socketio
+from app.models import Dataset, Evaluation, PredictionRun, Test, Training
+from app.routes.live import HANDLERS
+from app.routes.permissions import EVENTS, RULES
+from tests.access.conftest import PEOPLE
+from tests.data import valid_dataset
+
+UNKNOWN_ID = 999_999
+REFUSED = {401, 403}
+
+
+def address(rule: str) -> str:
+    """An address of a route whose ids are of nothing that is there."""
+    text = re.sub(r"<id:\w+>|<int:\w+>", str(UNKNOWN_ID), rule)
+    return re.sub(r"<(?:\w+:)?\w+>", "x", text)
+
+
+def walk(app: APIFlask) -> Iterator[tuple[str, str, str]]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield rule.endpoint, method, address(rule.rule)
+
+
+def test_each_route_and_each_event_has_a_role(app: APIFlask) -> None:
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} == set(RULES)
+    assert set(HANDLERS) == set(EVENTS)
+
+
+@pytest.mark.parametrize("person", ["nobody", *PEOPLE])
+def test_the_door_lets_through_what_the_role_covers(
+    app: APIFlask, headers: dict[str, dict[str, str]], person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door alone: who is let through gets an answer of the test's, and nothing happens."""
+    monkeypatch.setattr(app, "dispatch_request", lambda: ("let through", 299))
+    role, client, wrong = PEOPLE.get(person), app.test_client(), []
+    for endpoint, method, path in walk(app):
+        rule = RULES[endpoint]
+        need = Role.TRAINER if isinstance(rule, Own) else rule
+        expected = 299 if need is None or (role and role.covers(need)) else 403 if role else 401
+        answer = client.open(path, method=method, headers=headers[person])
+        seen = answer.status_code if answer.status_code in REFUSED else 299  # else: what is behind the door
+        if seen != expected:
+            wrong.append(f"{method} {path}: {seen} instead of {expected}")
+        if expected in REFUSED and answer.mimetype != "application/problem+json":
+            wrong.append(f"{method} {path}: {answer.mimetype}")
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def things(app: APIFlask, headers: dict[str, dict[str, str]]) -> dict[str, dict[type, int]]:
+    """A training of the trainer's and one of the other's, and what was made of them by the server itself."""
+    found = {}
+    for name in ("trainer", "another"):
+        account = app.test_client().get("/api/me", headers=headers[name]).json["id"]
+        dataset_id = valid_dataset(app)
+        with app.app_context(), writing() as session:
+            session.execute(update(Dataset).where(Dataset.id == dataset_id).values(created_by=account))
+            training = Training(name="run", dataset_id=dataset_id, model_version="n", created_by=account)
+            session.add(training)
+            session.flush()
+            training_id = training.id
+            made = [
+                Evaluation(training_id=training_id, split="val", checkpoint="best", img_size=64),
+                PredictionRun(training_id=training_id, source="video", filename="a.mp4", input_bytes=1),
+                Test(training_id=training_id, image_path="x", results=[], confidence_threshold=0.5, iou_threshold=0.5),
+            ]
+            session.add_all(made)
+            session.flush()
+            ids = {type(row): row.id for row in made}
+            found[name] = ids | {Training: training_id, Dataset: dataset_id}
+    return found
+
+
+def test_trainers_change_what_is_theirs_and_admins_everything(
+    app: APIFlask,
+    headers: dict[str, dict[str, str]],
+    things: dict[str, dict[type, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(app, "dispatch_request", lambda: ("let through", 299))
+    client, wrong, seen = app.test_client(), [], set()
+    for rule in app.url_map.iter_rules():
+        own = RULES[rule.endpoint]
+        if not isinstance(own, Own) or own.model not in things["trainer"]:
+            continue
+        seen.add(own.model)
+        path = address(rule.rule.replace(f"<id:{own.argument}>", str(things["trainer"][own.model])))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            answers = [client.open(path, method=method, headers=headers[name]).status_code for name in PEOPLE]
+            if answers != [403, 299, 403, 299]:
+                wrong.append((method, path, answers))
+    assert wrong == []
+    assert seen == set(things["trainer"])
+
+
+def test_what_a_person_makes_is_theirs(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+    """Through a real request: the row knows who sent it."""
+    client = app.test_client()
+    me = client.get("/api/me", headers=headers["trainer"]).json["id"]
+    form = {"name": "Mine", "model_version": "n", "epochs": 1}
+    made = client.post("/api/trainings", json=form | {"dataset_id": valid_dataset(app)}, headers=headers["trainer"])
+    assert made.status_code == 201, made.text
+    with app.app_context():
+        assert db.session.get(Training, made.json["training_id"]).created_by == me
+    path = f"/api/trainings/{made.json['training_id']}"
+    renamed = [client.patch(path, json={"name": "x"}, headers=headers[name]).status_code for name in PEOPLE]
+    assert renamed == [403, 200, 403, 200]
+
+
+def test_a_socket_is_for_whom_we_know(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+    stranger = socketio.test_client(app)
+    assert not stranger.is_connected()
+    assert not socketio.test_client(app, headers={"Authorization": "Bearer ytp_wrong"}).is_connected()
+    reader = socketio.test_client(app, headers=headers["viewer"])
+    assert reader.is_connected()
+    assert reader.emit("join_dashboard", {}, callback=True)["ok"]
+    reader.disconnect()
+
+
+def test_a_handshake_of_a_stranger_takes_no_place(app: APIFlask, headers: dict[str, dict[str, str]]) -> None:
+    path, client = "/socket.io/?EIO=4&transport=polling", app.test_client()
+    assert client.get(path).status_code == 401
+    assert client.get(path, headers=headers["viewer"]).status_code == 200

@@ -1,0 +1,5 @@
+"""What schemathesis does not know by itself: `SCHEMATHESIS_HOOKS=tests.attacks.schemathesis_hooks`."""
+
+import schemathesis
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")  # the body of tus

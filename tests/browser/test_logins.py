@@ -1,0 +1,133 @@
+"""Logins in the browser: a stranger, an invited person, a reader, and a session that ends while its page is open."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, expect
+
+from app.access.secrets import read_secret
+from scripts.local_server import Server
+from tests.browser.conftest import Watched, joined, shoot
+
+PASSWORD = "correct horse"
+REFUSED = r"status of 401"  # the browser says so of each answer
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("site"), "threading", AUTH="required", RATELIMIT_LOGIN="") as running:
+        yield running
+
+
+@pytest.fixture
+def newcomer(browser: Browser, site: Server) -> Iterator[Watched]:
+    """A browser of a person who has never been here."""
+    context = browser.new_context(locale="en", viewport={"width": 1280, "height": 900})
+    yield (watched := Watched(context.new_page(), site.url, REFUSED))
+    context.close()
+    assert watched.wrong == []
+
+
+@pytest.fixture
+def owner(site: Server) -> requests.Session:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {read_secret(Path(site.settings['INSTANCE_PATH'], 'owner_token'))}"
+    return session
+
+
+def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.locator("#name").fill(name)
+    page.locator("#password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
+    newcomer: Watched, site: Server, browser: Browser
+) -> None:
+    page = newcomer.page
+    page.goto(site.url + "/datasets?q=x")
+    expect(page).to_have_url(re.compile(r"/login\?next=/datasets"))
+    found = re.search(r"/login#link=\S+", site.log())
+    assert found
+    page.goto(site.url + found[0])  # in the page that is open: only what is behind the # changes
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    assert "link" not in page.url
+    page.goto(site.url + "/account")
+    page.get_by_label("Role").first.select_option("trainer")
+    page.get_by_role("button", name="Invite by link").click()
+    invitation = page.locator("[data-invitation] code").inner_text()
+
+    guest = Watched(browser.new_context(locale="en").new_page(), site.url, REFUSED)
+    guest.page.goto(site.url + found[0])
+    expect(guest.page.get_by_text("This link was used already")).to_be_visible()
+    guest.page.goto(invitation)
+    expect(guest.page.get_by_role("heading", name="You are invited")).to_be_visible()
+    assert "invitation" not in guest.page.url
+    guest.page.get_by_role("button", name="PT").click()
+    expect(guest.page.locator("html")).to_have_attribute("lang", "pt-BR")
+    guest.page.locator("#new-name").fill("Tereza")
+    guest.page.locator("#new-password").fill(PASSWORD)
+    guest.page.locator("[data-invitation] [type=submit]").click()
+    expect(guest.page.get_by_role("link", name="Tereza")).to_be_visible()
+    expect(guest.page.get_by_role("button", name="Usar o dataset de exemplo")).to_be_visible()
+    guest.page.context.close()
+    assert guest.wrong == []
+
+
+def test_a_viewer_is_shown_no_button_that_would_be_refused(
+    newcomer: Watched, site: Server, owner: requests.Session
+) -> None:
+    person = {"name": "Vera", "role": "viewer", "password": PASSWORD}
+    assert owner.post(site.url + "/api/users", json=person).status_code == 201
+    page = newcomer.page
+    page.goto(site.url + "/datasets")
+    log_in(page, "Vera", "wrong " + PASSWORD)
+    expect(page.get_by_text("Name or password is wrong.")).to_be_visible()
+    log_in(page, "Vera")
+    expect(page).to_have_url(site.url + "/datasets")
+    expect(page.get_by_role("link", name="Vera")).to_be_visible()
+    expect(page.get_by_role("button", name="Upload ZIP")).to_be_hidden()
+    page.goto(site.url + "/account")
+    expect(page.get_by_role("heading", name="Access tokens")).to_be_visible()
+    expect(page.get_by_role("heading", name="Users")).to_have_count(0)
+    shoot(page, "account-viewer")
+
+
+def test_a_session_that_ends_sends_its_open_page_to_the_login(
+    newcomer: Watched, site: Server, owner: requests.Session
+) -> None:
+    person = {"name": "Tim", "role": "trainer", "password": PASSWORD}
+    made = owner.post(site.url + "/api/users", json=person)
+    page = newcomer.page
+    page.goto(site.url + "/login?next=/system")
+    log_in(page, "Tim")
+    expect(page).to_have_url(site.url + "/system")
+    joined(page)
+    assert owner.patch(f"{site.url}/api/users/{made.json()['id']}", json={"active": False}).ok
+    expect(page).to_have_url(re.compile(r"/login\?next=%2Fsystem"))
+
+
+def test_an_admin_reads_who_did_what(newcomer: Watched, site: Server, owner: requests.Session) -> None:
+    person = {"name": "Ada", "role": "admin", "password": PASSWORD}
+    assert owner.post(site.url + "/api/users", json=person).status_code == 201
+    for number in range(101):
+        owner.post(f"{site.url}/api/trainings/{10**6 + number}/stop")
+    page = newcomer.page
+    page.goto(site.url + "/login?next=/account")
+    log_in(page, "Ada")
+    page.get_by_role("link", name="Audit log").click()
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(100)
+    expect(rows.first).to_contain_text(re.compile("Ada.*POST /api/login.*127.0.0.1.*Completed"))
+    page.get_by_role("button", name="Show older entries").click()
+    expect(rows.filter(has_text="/api/trainings/1000000/stop")).to_have_count(1)
+    page.get_by_label("User").fill("Ada")
+    page.get_by_role("button", name="Filter").click()
+    expect(rows).to_have_count(1)
+    shoot(page, "audit")
+    page.get_by_label("User").fill("Nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No entries.")).to_be_visible()

@@ -1,0 +1,59 @@
+"""Memory of a GPU as NVML tells it, through pynvml; the driver's two functions are played."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pynvml
+import pytest
+
+from app.core.nvml import memory_of
+from app.services.system.gpus import gpu
+from app.worker import figures
+
+MB = 1024**2
+TOTAL, RESERVED, ALLOCATED = 143_771 * MB, 620 * MB, 4000 * MB
+
+
+def driver(*known: str) -> Callable[[str], Callable[[Any, Any], int]]:
+    """What looks functions up in a driver that has only the `known` ones."""
+
+    def first(_handle: Any, memory: Any) -> int:
+        memory._obj.total, memory._obj.used = TOTAL, RESERVED + ALLOCATED
+        return pynvml.NVML_SUCCESS
+
+    def second(_handle: Any, memory: Any) -> int:
+        assert memory._obj.version == pynvml.nvmlMemory_v2
+        memory._obj.total, memory._obj.reserved, memory._obj.used = TOTAL, RESERVED, ALLOCATED
+        return pynvml.NVML_SUCCESS
+
+    functions = {"nvmlDeviceGetMemoryInfo": first, "nvmlDeviceGetMemoryInfo_v2": second}
+
+    def look_up(name: str) -> Callable[[Any, Any], int]:
+        if name not in known:
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
+        return functions[name]
+
+    return look_up
+
+
+@pytest.mark.parametrize(
+    ("known", "used"),
+    [
+        (("nvmlDeviceGetMemoryInfo", "nvmlDeviceGetMemoryInfo_v2"), ALLOCATED),  # as nvidia-smi tells it
+        (("nvmlDeviceGetMemoryInfo",), RESERVED + ALLOCATED),
+    ],
+)
+def test_what_the_driver_keeps_is_not_in_use(
+    monkeypatch: pytest.MonkeyPatch, known: tuple[str, ...], used: int
+) -> None:
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver(*known))
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda number: number)
+    assert memory_of(pynvml, 0).used == used
+    for shown in (gpu(pynvml, 0), figures.gpu(0, 0)):
+        assert (shown["memory_used"], shown["memory_total"]) == (used, TOTAL)
+        assert shown["temperature"] is None
+
+
+def test_a_gpu_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver())
+    assert memory_of(pynvml, 0) is None

@@ -1,0 +1,117 @@
+"""Who gets which device, and who has to leave it."""
+
+import pytest
+
+from app.jobs.devices import CPU, Holding, Placement, Plan, Pool, Request, Use, displaced
+
+WARM, SPARE, MEASURE, WORK = Use
+TWO = Pool(("4", "7"))
+
+
+def held(use: Use, *devices: str, job_id: int = 90) -> Holding:
+    return Holding(job_id, use, devices)
+
+
+@pytest.mark.parametrize(
+    ("pool", "request_", "use", "holdings", "devices"),
+    [
+        (Pool(), "auto", WORK, [], (CPU,)),
+        (Pool(), "0", WORK, [], ()),
+        (Pool(), ("0",), MEASURE, [], ()),
+        (TWO, "auto", WORK, [], ("4",)),
+        (TWO, "auto", WORK, [held(WORK, "4")], ("7",)),
+        (TWO, "auto", WORK, [held(WARM, "4")], ("7",)),
+        (TWO, "auto", WORK, [held(WORK, "4"), held(WORK, "7")], ("4",)),
+        (TWO, "auto", WORK, [held(WORK, "4"), held(SPARE, "7")], ("7",)),
+        (TWO, "auto", WORK, [held(SPARE, "4")], ("7",)),
+        (TWO, "auto", SPARE, [held(WORK, "4"), held(WARM, "7")], ("7",)),
+        (TWO, "1,0", WORK, [], ("7", "4")),
+        (TWO, "0,2", WORK, [], ()),
+        (TWO, "cpu", WORK, [], (CPU,)),
+        (TWO, ("7",), MEASURE, [], ("7",)),
+        (TWO, "auto", WARM, [held(WORK, "4")], ("7",)),
+        (TWO, "auto", WARM, [held(WORK, "4"), held(MEASURE, "7")], (CPU,)),
+        (TWO, "auto", WARM, [held(WORK, "4"), held(SPARE, "7")], (CPU,)),
+    ],
+)
+def test_resolve(pool: Pool, request_: Request, use: Use, holdings: list[Holding], devices: tuple[str, ...]) -> None:
+    assert pool.resolve(request_, use, holdings) == devices
+    assert pool.has(request_) == bool(devices)
+
+
+@pytest.mark.parametrize(
+    ("slots", "use", "device", "holders", "waits"),
+    [
+        (1, WORK, "4", [], False),
+        (1, WORK, "4", [WORK], True),
+        (2, WORK, "4", [WORK], False),
+        (2, WORK, "4", [WORK, WORK], True),
+        (2, WORK, CPU, [WORK], True),
+        (1, WORK, "4", [WARM, MEASURE], False),
+        (2, MEASURE, "4", [WORK], True),
+        (2, MEASURE, "4", [MEASURE], True),
+        (1, MEASURE, "4", [WARM], False),
+        (1, WORK, CPU, [SPARE], False),
+        (1, MEASURE, CPU, [SPARE], False),
+        (2, SPARE, "4", [WORK], True),
+        (2, SPARE, "4", [MEASURE], True),
+        (2, SPARE, "4", [SPARE], True),
+        (1, SPARE, "4", [WARM], False),
+        (1, SPARE, CPU, [WARM], False),
+        (1, WARM, "4", [SPARE], True),
+        (2, WARM, "4", [WORK], True),
+        (2, WARM, "4", [WARM], True),
+        (1, WARM, CPU, [WORK, MEASURE, SPARE, WARM], False),
+    ],
+)
+def test_who_waits_for_whom(slots: int, use: Use, device: str, holders: list[Use], waits: bool) -> None:
+    holdings = [held(kind, device, job_id=number) for number, kind in enumerate(holders)]
+    assert (Pool(("4",), slots).blocker(use, [device], holdings) is not None) == waits
+
+
+def test_who_leaves() -> None:
+    warm, measured, works = held(WARM, "4"), held(MEASURE, "4"), held(WORK, "4")
+    elsewhere = [held(WARM, "7"), held(MEASURE, "7")]
+    everyone = [warm, measured, works, *elsewhere]
+    assert displaced(WORK, ["4"], everyone) == [warm, measured]
+    assert displaced(MEASURE, ["4"], everyone) == [warm]
+    assert displaced(WARM, ["4"], everyone) == []
+    assert displaced(WORK, ["7", "4"], everyone) == [warm, measured, *elsewhere]
+    here = [held(WARM, CPU), held(MEASURE, CPU)]
+    assert displaced(WORK, [CPU], here) == here[1:], "the processor has memory for what is warm"
+
+
+@pytest.mark.parametrize("use", [WORK, MEASURE])
+def test_what_is_spare_leaves_to_everybody(use: Use) -> None:
+    warm, spare, elsewhere = held(WARM, "4"), held(SPARE, "4"), held(SPARE, "7")
+    assert displaced(use, ["4"], [warm, spare, elsewhere]) == [warm, spare]
+    assert displaced(use, [CPU], [held(WARM, CPU), held(SPARE, CPU)]) == [held(SPARE, CPU)]
+    assert displaced(SPARE, ["4"], [warm, spare]) == [warm], "of its own kind it displaces none"
+    assert displaced(SPARE, [CPU], [held(WARM, CPU)]) == []
+
+
+def test_a_queue() -> None:
+    running = Holding(1, WORK, ("4",), ("training", 5))
+    plan = Plan(TWO, [running])
+    assert plan.place(2, WORK, "3") == Placement((), "missing_device")
+    assert plan.place(3, WORK, "0") == Placement(("4",), "device", running)
+    assert plan.place(4, WORK, "0,1") == Placement(("4", "7"), "turn", ahead=1)
+    assert plan.place(5, WORK, "1").waits_for == "turn", "what the one before waits for is kept for it"
+    assert plan.place(6, WORK, "cpu") == Placement((CPU,))
+    assert plan.place(7, WORK, "cpu").holder == Holding(6, WORK, (CPU,))
+    assert plan.place(8, MEASURE, ("4",)).waits_for == "turn"
+
+
+def test_what_is_spare_waits_behind_who_waits_for_its_device() -> None:
+    plan = Plan(Pool(), [])
+    assert plan.place(1, WORK, "auto", other=True).waits_for == "other"
+    assert plan.place(2, SPARE, "auto").waits_for == "turn", "it would only have to leave again"
+    plan = Plan(Pool(), [held(SPARE, CPU)])
+    assert plan.place(1, WORK, "auto") == Placement((CPU,))
+    assert plan.place(2, SPARE, "auto").waits_for == "device"
+
+
+def test_waiting_for_something_else_keeps_the_turn() -> None:
+    plan = Plan(Pool(), [])
+    assert plan.place(1, WORK, "auto", other=True) == Placement((CPU,), "other")
+    assert plan.place(2, WORK, "auto") == Placement((CPU,), "turn", ahead=1)

@@ -1,0 +1,19 @@
+import "./page.js";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+const { settings } = await import("../../app/static/js/trainings/differences.js");
+
+const run = (fields) => ({ params: {}, notes: [], epochs: 30, batch_size: 16, img_size: 640, ...fields });
+
+test("of weights that were trained elsewhere no setting is claimed", () => {
+  const runs = [
+    run({ start: { kind: "uploaded", file: "mine.pt" } }),
+    run({ start: { kind: "auto" }, weights: "scratch" }),
+  ];
+  const rows = Object.fromEntries(settings(runs, { lr0: 0.01 }).map(({ title, values }) => [title, values]));
+  assert.deepEqual(rows["Initial weights"], ["trained elsewhere", "from scratch"]);
+  for (const title of ["Epochs", "Batch size", "Learning rate", "lr0"]) assert.equal(rows[title][0], "unknown", title);
+  assert.deepEqual(rows.Epochs, ["unknown", "30"]);
+  assert.deepEqual(rows["Image size (px)"], ["640", "640"]);
+});

@@ -1,0 +1,35 @@
+import "./page.js";
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+globalThis.document.querySelector = () =>
+  /** @type {any} */ ({ dataset: { levels: JSON.stringify({ map50: [0.7, 0.5] }) } });
+const { countedIn, judged, uncertainty } = await import("../../app/static/js/trainings/judging.js");
+
+test("Wilson's interval of a share", () => {
+  assert.ok(Math.abs(uncertainty(0.5, 100) - 0.0962) < 0.0005); // Wilson 1927: [0.404, 0.596]
+  assert.ok(uncertainty(1, 5) > 0.2, "five of five are not certain");
+  assert.equal(uncertainty(0.5, 0), null);
+  assert.equal(uncertainty(NaN, 10), null);
+});
+
+test("levels begin at their limits", () => {
+  const level = (value) => judged("detect", "map50", value, 1e6).level;
+  assert.deepEqual([0.7, 0.69, 0.5, 0.49].map(level), ["good", "fair", "fair", "low"]);
+  assert.equal(judged("detect", "map50", null, 10), null);
+  assert.equal(judged("detect", "loss", 0.5, 10), null, "what has no limits is not judged");
+});
+
+test("few objects make a level likely only, and say how few", () => {
+  const certain = judged("detect", "map50", 0.9, 1e6);
+  assert.deepEqual([certain.word, certain.doubt], ["good", null]);
+  const doubtful = judged("detect", "map50", 0.72, 20);
+  assert.equal(doubtful.word, "likely good");
+  assert.match(doubtful.doubt.text, /^Based on 20 objects: the value may vary by ±0\.\d\d\.$/);
+  assert.match(judged("classify", "map50", 0.72, 1).doubt.text, /^Based on 1 image:/);
+});
+
+test("objects of the validation are counted over its classes", () => {
+  assert.equal(countedIn({ classes: [{ instances: 3 }, { instances: 4 }] }), 7);
+  assert.equal(countedIn({}), null);
+});

@@ -1,0 +1,60 @@
+"""README.md of an export's ZIP: what it says is what the rows say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.exports import PYTORCH
+from app.models import Checkpoint, Dataset, ModelExport, Training
+from app.services.exports.package import Package
+
+FIGURES = {"precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": 0.7, "latency_ms": {"p50": 4.0, "p95": 5.0}}
+
+
+def card(form: str = "onnx", task: str = "detect", images: int = 1, **told: Any) -> str:
+    """Of a run of one epoch on one class, whose batch was reduced."""
+    best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
+    training = Training(id=7, name="Run", dataset=Dataset(name="Fruit", classes=["apple"]), task=task, params={})
+    values = {"start": {}, "model_version": "n", "batch_size": 16, "batch_now": 8, "img_size": 64, "current_epoch": 1}
+    for name, value in values.items():
+        setattr(training, name, value)
+    training.checkpoints = [best]
+    verification = FIGURES | {"images": images, "device": "cpu", "reference": FIGURES} | told
+    row = ModelExport(format=form, arguments={"img_size": 64}, weights_sha256="0" * 64, verification=verification)
+    row.details, row.thresholds = {"model": "model.onnx", "calibration_images": 1}, []
+    return Package(row, training, Path()).card()
+
+
+def test_one_of_each_is_singular() -> None:
+    text = card()
+    assert "detect, 1 class |" in text
+    assert "1 epoch, the best one 1; batch 16, reduced to 8; 64 px; run 7" in text
+    assert "Measured on 1 validation image with the runtime itself, in a process of its own, on the CPU." in text
+    assert "calibrated with 1 training image, none" in text
+    assert "Measured on 60 validation images" in card(images=60)
+    assert "on GPU 0." in card(device="0")
+
+
+def test_it_says_why_the_pt_differs_from_the_page_of_the_run() -> None:
+    text = card()
+    assert "Each image was measured alone, letterboxed with gray (114) to 64 × 64 px, as this file is used." in text
+    assert "The metrics of the run (mAP50-95: 0.7123) come from batches padded as `yolo val` does it" in text
+    assert "measured alone" not in card(task="classify"), "its images are always of one size"
+
+
+def test_the_pt_itself_was_measured_by_ultralytics() -> None:
+    assert "with ultralytics, on the CPU" in card(PYTORCH)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("detect", "`thresholds.json` has the confidence threshold that the example uses, 0.25."),
+        ("classify", "has no confidence threshold: the example prints the most likely classes."),
+    ],
+)
+def test_it_tells_of_no_thresholds_that_are_not_there(task: str, said: str) -> None:
+    text = card(task=task)
+    assert said in text
+    assert "and others" not in text

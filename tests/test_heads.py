@@ -1,0 +1,120 @@
+"""Heads that come slowly hold no thread of gthread."""
+
+import select
+import selectors
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from app import heads
+from app.guard import sparing_readable
+from app.heads import in_poller
+
+DEFERRED = object()
+HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+class Pair:
+    """gunicorn's connection over loopback, its client, and how often it was given a thread."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.client = socket.create_connection(listener.getsockname())
+            ours, address = listener.accept()
+        self.connection = TConn(Config(), ours, address, listener)
+        self.handled = 0
+        self.handle = in_poller(self.count, DEFERRED)
+
+    def count(self, _connection: Any) -> str:
+        self.handled += 1
+        return "handled"
+
+    def call(self) -> Any:
+        return self.handle(self.connection)
+
+    def wakes(self, seconds: float = 60) -> bool:
+        """Whether the poller has a reason to call."""
+        poller = select.poll()  # as gunicorn's, of the levels and not of the changes
+        poller.register(self.connection.sock, select.POLLIN)
+        return bool(poller.poll(seconds * 1000))
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    made = Pair()
+    yield made
+    made.client.close()
+    made.connection.close()
+
+
+def test_a_head_that_comes_in_pieces_is_handled_once_it_is_whole(pair: Pair) -> None:
+    assert pair.call() is DEFERRED, "nothing yet"
+    for piece in (HEAD[:5], HEAD[5:20], HEAD[20:-1]):
+        pair.client.sendall(piece)
+        assert pair.wakes()
+        assert pair.call() is DEFERRED
+        assert not pair.wakes(0.05), "what was seen wakes nobody again"
+    pair.client.sendall(HEAD[-1:] + b"body")
+    assert pair.wakes()
+    assert (pair.call(), pair.handled) == ("handled", 1)
+    assert pair.connection.sock.recv(100) == HEAD + b"body", "nothing was taken, and reading waits for nothing more"
+
+
+def test_a_client_that_goes_is_gunicorns(pair: Pair) -> None:
+    pair.client.sendall(HEAD[:5])
+    assert pair.wakes()
+    assert pair.call() is DEFERRED
+    pair.client.shutdown(socket.SHUT_WR)
+    assert pair.wakes()
+    assert pair.call() == "handled"
+
+
+def test_only_the_silent_are_ended_however_late_the_others_are_looked_at(pair: Pair) -> None:
+    silent = Pair()
+    worker = ThreadWorker(0, 0, [], None, 30, Config(), Logger(Config()))
+    worker.poller = selectors.DefaultSelector()
+    for connection in (pair.connection, silent.connection):
+        connection.timeout = time.monotonic() - 1
+        worker.poller.register(connection.sock, selectors.EVENT_READ)
+        worker.pending_conns.append(connection)
+        worker.nr_conns += 1
+    pair.client.sendall(HEAD)
+    assert pair.wakes()
+    for _ in range(2):  # the first has more time now, and stands before the second
+        sparing_readable(worker)()
+        pair.connection.timeout = time.monotonic() - 1
+        worker.pending_conns.rotate()
+    assert list(worker.pending_conns) == [pair.connection]
+    assert silent.client.recv(1) == b""
+    silent.client.close()
+    worker.tmp.close()
+    worker.poller.close()
+
+
+def test_a_head_has_a_deadline(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair.client.sendall(HEAD[:5])
+    assert pair.wakes()
+    assert pair.call() is DEFERRED
+    monkeypatch.setattr(heads, "HEAD_S", 0.0)
+    pair.client.sendall(HEAD[5:6])
+    assert pair.wakes()
+    assert pair.call() is False, "gunicorn ends it"
+
+
+def test_a_large_head_is_gunicorns_to_judge(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "MOST", 10)
+    pair.client.sendall(HEAD[:12])
+    assert pair.wakes()
+    assert pair.call() == "handled"
+
+
+def test_what_gunicorn_has_read_ahead_is_not_waited_for(pair: Pair) -> None:
+    pair.connection.init()
+    pair.connection.parser.unreader.unread(HEAD)
+    assert pair.call() == "handled"
