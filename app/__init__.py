@@ -131,6 +131,7 @@ def register_services(app: APIFlask) -> None:
     PASSED_ON.more = settings(app).CHILD_ENV
     storage = StorageService(settings(app).DATA_ROOT)
     jobs = JobService(settings(app).DATA_ROOT / "jobs")
+    app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed
     trainer = make_trainings(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
     datasets = make_datasets(storage, jobs)
     estimates = EstimateService(jobs)

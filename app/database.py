@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +31,10 @@ DATABASE_AWAY: tuple[type[Exception], ...] = (OperationalError, PoolTimeout)  # 
 NOT_WRITABLE: tuple[type[Exception], ...] = (*DATABASE_AWAY, OSError)
 
 T = TypeVar("T")
+
+
+class ServerClosed(Exception):
+    """The server ends while one of its background tasks waits."""
 
 
 def engine_options(uri: str) -> dict[str, Any]:
@@ -155,14 +159,29 @@ def patiently(write: Callable[[], T], delays: tuple[type[Exception], ...] = NOT_
 
     Args:
         delays: what is waited for.
+
+    Raises:
+        ServerClosed: the server ended meanwhile.
     """
     while True:
         try:
             return write()
         except delays as error:
             db.session.rollback()
+            stop_if_closed()
             logger.warning("a write has to wait: %s", getattr(error, "orig", error))
         socketio.sleep(RETRY_S)
+
+
+def stop_if_closed() -> None:
+    """For background tasks that wait for the database: whether anybody is left to wait for it.
+
+    Raises:
+        ServerClosed: the server ends; the next one finds in the files what is not written yet.
+    """
+    closed = current_app.extensions.get("closed")
+    if closed is not None and closed():
+        raise ServerClosed
 
 
 def sooner_or_later(write: Callable[[], object]) -> None:
@@ -178,7 +197,7 @@ def sooner_or_later(write: Callable[[], object]) -> None:
 
 
 def write_later(app: Flask, write: Callable[[], object]) -> None:
-    with app.app_context():
+    with app.app_context(), suppress(ServerClosed):
         patiently(write)
 
 

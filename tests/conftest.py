@@ -1,5 +1,7 @@
 """What all tests share: an application on a folder of its own, and a real server in both modes."""
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +29,7 @@ def app(tmp_path: Path) -> Iterator[APIFlask]:
     """An application as `make run` has it, in threading mode, on a database and folders of its own."""
     made = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     yield made
-    made.extensions["services"].close()
-    close_database(made)
+    close_app(made)
 
 
 @pytest.fixture
@@ -38,6 +39,21 @@ def idle_app(tmp_path: Path) -> Iterator[APIFlask]:
     upgrade_if_old(made)
     yield made
     close_database(made)
+
+
+def close_app(app: Flask) -> None:
+    """The end of an application that serves: of its jobs too. Their supervisors would look for a database that is gone
+    for as long as this process lives, and write to the log of whatever test runs then."""
+    held = app.extensions["services"]
+    held.close()
+    scheduler, until = held.jobs.scheduler, time.monotonic() + 60
+    while scheduler.running:
+        assert time.monotonic() < until, f"supervisors that do not end: {scheduler.running}"
+        for supervisor in scheduler.supervisors():
+            if supervisor.started:
+                supervisor.child.signal(signal.SIGKILL)
+        time.sleep(0.02)
+    close_database(app)
 
 
 def close_database(app: Flask) -> None:

@@ -28,6 +28,7 @@ from app.jobs.process import find_children
 from app.services.infer import child
 from app.worker import picture
 from scripts.local_server import Server, settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes, zip_bytes
 from tests.trained import CLASSES, add_training, make_weights
 
@@ -46,7 +47,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     raise_file_limit()
     connections = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
     yield app
-    app.extensions["services"].inference.warm.close()
+    close_app(app)
     for number in connections:
         os.close(number)
 

@@ -9,7 +9,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from app.database import DATABASE_AWAY, patiently, writing
+from app.database import DATABASE_AWAY, ServerClosed, patiently, writing
 from app.events import Failed
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
@@ -43,6 +43,8 @@ class Launch:
         except Exception as error:
             if ready is not None:
                 ready.signal(signal.SIGKILL)
+            if isinstance(error, ServerClosed):
+                raise
             if not isinstance(error, CannotStart):
                 logger.exception("job %s: start", self.job_id)
             return why_not_started(error)

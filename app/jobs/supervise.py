@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.database import DATABASE_AWAY, patiently
+from app.database import DATABASE_AWAY, ServerClosed, patiently, stop_if_closed
 from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
 from app.jobs.attempt import AttemptRow, Superseded
@@ -71,6 +71,8 @@ class Supervisor:
                 self.finish()
         except Superseded:
             logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
+        except ServerClosed:  # its child goes on: the next server follows it
+            logger.info("job %s: left to the next server", self.job_id)
         except Exception as error:
             logger.exception("job %s", self.job_id)
             try:
@@ -83,17 +85,19 @@ class Supervisor:
         """A step, again and again while something prevents it; False when there is nothing more to watch.
 
         Raises:
-            Superseded: the job is another run's. Exception: it fails each time.
+            Superseded: the job is another run's. ServerClosed. Exception: it fails each time.
         """
         for number in range(1, TRIES + 1):
             try:
                 with app.app_context():
                     alive = self.step()
             except DATABASE_AWAY as error:  # the event file keeps what cannot be written now
+                with app.app_context():
+                    stop_if_closed()
                 logger.warning("job %s: database: %s", self.job_id, getattr(error, "orig", error))
                 socketio.sleep(RETRY_S)
                 return True
-            except Superseded:
+            except (Superseded, ServerClosed):
                 raise
             except Exception:
                 if number == TRIES:

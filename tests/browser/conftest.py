@@ -137,10 +137,10 @@ def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
 
 
 def joined(page: Page) -> None:
-    """Wait until the page's rooms have answered: it shows what its head asked for before that."""
-    wait_until(
-        page, f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
-    )
+    """Wait until the page's rooms have answered: it shows what its head asked for before that. Not before the page
+    itself has run: were its modules imported earlier than the library that they need, they would have failed for good."""
+    rooms = f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
+    wait_until(page, f"document.readyState === 'complete' && {rooms}")
 
 
 @pytest.fixture(scope="module")

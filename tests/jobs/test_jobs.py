@@ -329,3 +329,25 @@ def test_what_each_waits_for() -> None:
     assert found.reasons[7] == {"code": "turn", "ahead": 1}
     assert planned(space=DiskSpace(1, 2)).chosen == {}, "no space"
     assert planned(leaving={3}).chosen == {6: ("cpu",)}, "its last process has not gone yet, and it keeps its turn"
+
+
+def test_a_closed_server_leaves_its_jobs_to_the_next(app: APIFlask, client: FlaskClient, jobs: JobService) -> None:
+    """While the database is away its supervisors wait for it, but not for ever: before, one looked for it each second
+    for as long as the process lived."""
+    job_id = submit(app, jobs, "long")
+    under_way(client, job_id)
+    pid = pid_of(jobs)
+    file = Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))
+    file.rename(file.with_suffix(".away"))
+    try:
+        app.extensions["services"].close()
+        until = time.monotonic() + 60
+        while jobs.scheduler.running:
+            with app.app_context():
+                db.engine.dispose()  # an open connection does not notice
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert runs(pid), "its work is not lost"
+    finally:
+        file.with_suffix(".away").rename(file)
+        os.killpg(pid, signal.SIGKILL)

@@ -22,6 +22,7 @@ from app.jobs import watch
 from app.jobs.process import find_children
 from app.models import Dataset, DatasetStatus
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes, yolo_zip, zip_bytes
 from tests.routes.test_datasets import settled, upload
 
@@ -173,6 +174,7 @@ def test_restart_reconciles_both_ways(client: FlaskClient, app: APIFlask, tmp_pa
     assert sorted(path.name for path in (moved / "datasets").iterdir()) == ["2", "3"]
     assert [path.name[:11] for path in (moved / "orphans").iterdir()] == ["datasets-77"], "kept, out of the way"
     wait_for(lambda: not list((moved / "tmp").iterdir()))
+    close_app(again)
 
 
 def test_many_uploads_at_once_are_few_processes(client: FlaskClient, app: APIFlask) -> None:

@@ -16,6 +16,7 @@ from app.database import writing
 from app.extensions import db
 from app.models import Dataset, DatasetStatus, Training, now
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes, yolo_files, yolo_zip, zip_bytes
 
 ENGLISH = {"Accept-Language": "en"}
@@ -184,6 +185,7 @@ def test_full_disk(tmp_path: Path) -> None:
     assert "MIN_FREE_DISK" in answer.json["detail"]
     (job,) = app.test_client().get("/api/jobs", headers=ENGLISH).json["jobs"]
     assert job["error"] == {"code": "disk_full", "message": "The disk is full. Free some space and try again."}
+    close_app(app)
 
 
 def test_a_copy_that_does_not_fit_leaves_nothing(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from app.models import Dataset, ModelExport, Training
 from scripts.client.yolo_client.cli import main
 from scripts.fitted_model import SIZE, make
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.trained import add_training
 
 UNKNOWN = 10**9
@@ -109,7 +110,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("app"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
-    app.extensions["services"].close()
+    close_app(app)
 
 
 def add_trained(app: APIFlask, made: Path) -> int:

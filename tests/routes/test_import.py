@@ -14,6 +14,7 @@ from app.services.datasets.server_folders import ServerFolders
 from app.worker.failures import Refused
 from app.worker.importing.confined_folder import ConfinedFolder
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import yolo_files
 from tests.routes.test_datasets import ENGLISH, settled
 from tests.worker.importing.test_archive import snapshot
@@ -36,7 +37,7 @@ def root(tmp_path: Path) -> Path:
 def importer(tmp_path: Path, root: Path) -> Any:
     app = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading", IMPORT_ROOT=str(root)))
     yield app.test_client()
-    app.extensions["services"].close()
+    close_app(app)
 
 
 def bring(client: FlaskClient, path: str, **values: Any) -> Any:

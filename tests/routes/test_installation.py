@@ -41,6 +41,7 @@ from app.services.installation.adopt import MAKERS
 from app.services.installation.belonging import identity, read_identity
 from app.services.janitor import Janitor
 from scripts.local_server import ROOT, Server, settings_for
+from tests.conftest import close_app
 from tests.data import checkpoint_bytes, yolo_zip
 from tests.routes.test_datasets import ENGLISH, settled, upload
 
@@ -58,11 +59,8 @@ def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
     try:
         yield app
     finally:
-        app.extensions["services"].close()
         until(lambda: app.extensions["installation"].is_noted)  # behind the answer
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
+        close_app(app)
         app.extensions["database_file"].close()  # as the server's end does it
 
 

@@ -29,7 +29,7 @@ from app.services.predictions import texts
 from app.services.predictions.jobs import IMAGES, KINDS, VIDEO
 from scripts.client.yolo_client.cli import main
 from scripts.local_server import settings_for
-from tests.conftest import close_database
+from tests.conftest import close_app
 from tests.data import change_settings, image_bytes, zip_bytes
 from tests.trained import CLASSES, add_training, make_weights
 from tests.videos import BROKEN, NO_VIDEOS, claiming, drawn_video, turned
@@ -46,8 +46,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures" / "images"
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("app"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
-    app.extensions["services"].close()
-    close_database(app)
+    close_app(app)
 
 
 @pytest.fixture

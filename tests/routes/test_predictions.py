@@ -25,6 +25,7 @@ from app.models import Dataset, ModelExport, Test, Training
 from scripts.client.yolo_client.cli import main
 from scripts.fitted_model import NAMES, SIZE, make
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes
 from tests.trained import add_training
 
@@ -44,8 +45,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("app"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
-    app.extensions["services"].inference.warm.close()
-    app.extensions["services"].close()
+    close_app(app)
 
 
 @pytest.fixture

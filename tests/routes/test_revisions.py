@@ -21,6 +21,7 @@ from app.models import Dataset, DatasetRevision, Training, now
 from app.services.janitor import Janitor
 from app.services.trainer.launch import data_of
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes, valid_dataset, yolo_files, zip_bytes
 from tests.routes.test_dataset_children import big_zip, child_of, next_child
 from tests.routes.test_datasets import ENGLISH, settled, upload
@@ -377,7 +378,7 @@ def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: 
     assert client.get(f"/api/datasets/{busy}").json["revision"] is None, "a training that has not ended uses it"
     assert client.post(f"/api/datasets/{free}/revisions", json={"rename": {"thing": "box"}}).status_code == 202
     assert made(client, free)["classes"] == ["box"]
-    again.extensions["services"].close()
+    close_app(again)
 
 
 def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask, tmp_path: Path) -> None:
@@ -396,7 +397,7 @@ def test_after_a_kill_a_revision_begins_anew(client: FlaskClient, app: APIFlask,
     row = made(again.test_client(), 1)
     assert (row["number"], row["status"], row["val_images"], row["current"]) == (2, "ready", 10, True)
     wait_until(lambda: sorted(path.name for path in folder.iterdir()) == ["1", "2"])
-    again.extensions["services"].close()
+    close_app(again)
 
 
 def test_a_killed_second_revision_leaves_the_first(client: FlaskClient, app: APIFlask) -> None:

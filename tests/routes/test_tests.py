@@ -17,6 +17,7 @@ from app.extensions import db
 from app.models import Checkpoint, Test, Training, TrainingMetric, now
 from app.services.infer.frames import MOST_AT_ONCE
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import image_bytes
 from tests.trained import add_training, make_weights
 
@@ -27,7 +28,7 @@ PICTURE = image_bytes((320, 240))
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     app = create_app("web", settings_for(tmp_path_factory.mktemp("warm"), SOCKETIO_ASYNC_MODE="threading"))
     yield app
-    app.extensions["services"].inference.warm.close()
+    close_app(app)
 
 
 @pytest.fixture(scope="module")

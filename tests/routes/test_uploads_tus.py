@@ -24,6 +24,7 @@ from app.services.janitor import Janitor
 from app.services.uploads.receive import LEAST, MOST, Writer, blocks
 from app.services.uploads.state import KEPT, Shelf
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.data import change_settings, yolo_zip, zip_bytes
 
 TUS = {"Tus-Resumable": "1.0.0", "Accept-Language": "en"}
@@ -429,7 +430,7 @@ def test_a_server_that_was_killed_behind_the_last_byte_goes_on(app: APIFlask, tm
     try:
         assert outcome(again.test_client(), place)["dataset_id"] == 1
     finally:
-        held(again).close()
+        close_app(again)
 
 
 def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: APIFlask, tmp_path: Path) -> None:
@@ -446,7 +447,7 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_dataset(app: AP
         assert outcome(again.test_client(), place)["dataset_id"] == first
         assert again.test_client().get("/api/datasets").get_json()["total"] == 1
     finally:
-        held(again).close()
+        close_app(again)
 
 
 def test_blocks_fit_the_connection() -> None:

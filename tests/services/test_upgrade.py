@@ -10,6 +10,7 @@ from app import create_app
 from app.extensions import db
 from app.jobs import Job
 from scripts.local_server import settings_for
+from tests.conftest import close_app
 from tests.services.runs import RUN, FakeWorker, make, wait, write_events
 
 BEFORE = "0006"  # trainings had a supervisor of their own, and jobs no devices
@@ -59,7 +60,7 @@ def test_a_running_training_is_followed(tmp_path: Path, lives: bool) -> None:
             assert states[rests] == ("paused", 0)
             assert states[waits][1] == 7, "its place in the queue"
         finally:
-            app.extensions["services"].close()
+            close_app(app)
     finally:
         worker.process.kill()
         worker.process.wait()

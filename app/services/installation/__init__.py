@@ -128,8 +128,10 @@ class InstallationService:
     def watch(self, app: Flask) -> None:
         """A background task: while nothing may be changed, look whether both sides fit by now (the right file may be
         back, or a command has decided); else keep the database file whole."""
-        while self.is_open:
+        while True:
             socketio.sleep(LOOK_S)
+            if not self.is_open:
+                return
             try:
                 with app.app_context():
                     self.database.keep_whole()
@@ -162,13 +164,15 @@ class InstallationService:
     def go_on(self) -> None:
         """Start the work, once. A start that fails ends the server: one without a queue must not say that it is ready,
         and the next start is whole or fails where everybody sees it."""
-        if self._started:
+        if self._started or self._closed:
             return
         self._started = True
         logger.info("database and data folder belong together: the server continues")
         try:
             self._start()
         except Exception:
+            if self._closed:  # it ends already
+                return
             logger.critical("the work cannot be started: the server ends", exc_info=True)
             os.kill(os.getpid(), signal.SIGTERM)
 
