@@ -4,7 +4,8 @@ setup: ; @scripts/setup.sh
 run: setup ; @exec .venv/bin/python run.py
 link: setup ; @.venv/bin/python -m app.link
 demo: setup ; @exec .venv/bin/python -m scripts.demo $(ARGS)
-test: setup ; @exec .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+# A worker that crashes ends the run: xdist would give its files to another one, and wait for ever.
+test: setup ; @exec .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
 faults: setup ; @exec .venv/bin/python -m pytest tests/faults --times 1 $(ARGS)
 lint: setup ; @scripts/lint.sh
 bench: setup ; @exec .venv/bin/python -m scripts.bench $(ARGS)

@@ -706,6 +706,27 @@ def test_a_late_start_that_fails_ends_the_server(filled: Path) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_start_that_fails_behind_the_end_ends_nothing(filled: Path) -> None:
+    """The signal would reach whatever this process does by then."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
+    try:
+        with served(filled) as app:
+            held = app.extensions["installation"]
+
+            def start() -> None:
+                held.close()
+                raise OSError("its folder is gone")
+
+            held._start, held._started = start, False
+            held.go_on()
+            held._started = False
+            held.go_on()  # nothing is started any more
+        assert not asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_the_janitor_waits_for_the_decision(filled: Path) -> None:
     take_away(filled)
     with served(filled) as app, app.app_context():
