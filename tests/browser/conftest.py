@@ -137,8 +137,8 @@ def wait_until(page: Page, condition: str, seconds: float = 20) -> None:
 
 
 def joined(page: Page) -> None:
-    """Wait until the page's rooms have answered: it shows what its head asked for before that. Not before the page
-    itself has run: were its modules imported earlier than the library that they need, they would have failed for good."""
+    """Wait until the page's rooms have answered: it shows what its head asked for before that. Not before the page has
+    run by itself: its modules fail for good where they are imported earlier than the library that they need."""
     rooms = f"import({SOCKET}).then(({{live}}) => live.rooms.size && [...live.rooms].every((room) => room.ready))"
     wait_until(page, f"document.readyState === 'complete' && {rooms}")
 

@@ -21,7 +21,17 @@ TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 64}
 
 @pytest.fixture
 def prepared(server: Server) -> tuple[Server, int]:
-    """A server with a valid dataset."""
+    """A server with a valid dataset, in both modes."""
+    return with_dataset(server)
+
+
+@pytest.fixture
+def prepared_threading(threading_server: Server) -> tuple[Server, int]:
+    """The same in one mode, for what no other client hears."""
+    return with_dataset(threading_server)
+
+
+def with_dataset(server: Server) -> tuple[Server, int]:
     app = create_app("cli", settings_for(server.folder, SOCKETIO_ASYNC_MODE="threading"))
     return server, valid_dataset(app)
 
@@ -124,9 +134,9 @@ def evaluated(server: Server, training_id: int) -> dict[str, Any]:
     return server.get(f"/api/trainings/{training_id}/evaluation").json()
 
 
-def test_stop_while_paused(prepared: tuple[Server, int]) -> None:
+def test_stop_while_paused(prepared_threading: tuple[Server, int]) -> None:
     """There is no process then: one comes for the evaluation alone, and going on ends it."""
-    server, dataset_id = prepared
+    server, dataset_id = prepared_threading
     number = begin(server, dataset_id, epochs=1000)
     with Listener(server.url) as watcher:
         watcher.ask("join_training", {"training_id": number})
@@ -210,6 +220,7 @@ def test_server_restart_follows_the_training(tmp_path: Path) -> None:
         assert [epoch["epoch"] for epoch in epochs] == list(range(1, 9))
 
 
+@pytest.mark.parametrize("server", ["eventlet"], indirect=True)
 def test_real_dataset(server: Server, bccd_yolo: Path) -> None:
     """364 blood-cell images: upload, one epoch at 160 px."""
     with open(bccd_yolo, "rb") as file:
