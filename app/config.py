@@ -234,7 +234,15 @@ class Settings:
     RATELIMIT_STORAGE_URI: str = setting(
         storage_uri, "memory://", "Where it is counted: memory://, or redis://localhost:6379/0."
     )
-    RATELIMIT_LOGIN: str = setting(rate, "10 per minute", "Most attempts to log in of one address. Empty: no limit.")
+    RATELIMIT_LOGIN: str = setting(
+        rate, "10 per minute", "Most attempts to log in of one address, whatever RATELIMIT_ENABLED is. Empty: no limit."
+    )
+    RATELIMIT_PASSWORDS: str = setting(
+        rate,
+        "30 per hour",
+        "Most wrong passwords of one name, from all addresses together; a browser that was logged in before has a "
+        "count of its own. Empty: no limit.",
+    )
     RATELIMIT_UPLOADS: str = setting(
         rate, "10 per minute", "Most uploads and imports of datasets and models of one person. Empty: no limit."
     )

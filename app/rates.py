@@ -66,11 +66,12 @@ class RateLimits:
         self.away_until = -math.inf
         self.lock = threading.Lock()
 
-    def seconds_to_wait(self, limit: str, group: str, who: str) -> int:
+    def seconds_to_wait(self, limit: str, group: str, who: str, count: bool = True) -> int:
         """0: go on, and it is counted; else until when the next one is accepted, rounded up.
 
         Args:
             limit: such as "10 per minute".
+            count: False: only look.
         """
         from limits import parse
         from limits.errors import StorageError
@@ -78,11 +79,11 @@ class RateLimits:
         item = parse(limit)
         if time.monotonic() >= self.away_until:
             try:
-                return hit(self.shared, item, group, who)
+                return hit(self.shared, item, group, who, count)
             except StorageError as error:
                 logger.warning("limits are counted in memory for %.0f s: %s", REDIS_AWAY_S, error)
                 self.away_until = time.monotonic() + REDIS_AWAY_S
-        return hit(self.own, item, group, who)
+        return hit(self.own, item, group, who, count)
 
     @property
     def shared(self) -> "RateLimiter":
@@ -116,8 +117,8 @@ def moving(storage: "Storage") -> "RateLimiter":
     return MovingWindowRateLimiter(storage)
 
 
-def hit(limiter: "RateLimiter", item: Any, group: str, who: str) -> int:
-    if limiter.hit(item, group, who):
+def hit(limiter: "RateLimiter", item: Any, group: str, who: str, count: bool) -> int:
+    if (limiter.hit if count else limiter.test)(item, group, who):
         return 0
     reset = limiter.get_window_stats(item, group, who).reset_time
     return max(1, math.ceil(reset - time.time()))  # the window is in time of day, as Redis has it
@@ -157,10 +158,13 @@ def from_own_machine(sent: Request) -> bool:
 
 
 def is_counted(config: Settings, sent: Request, group: str) -> bool:
-    """Whether this request counts; by itself what comes from this machine's owner does not, but for logins."""
+    """Whether this request counts. Logins always do: else a setting for scripts would let passwords be tried out. By
+    itself the rest does not for this machine's owner."""
+    if group == LOGIN:
+        return True
     if config.RATELIMIT_ENABLED is not None:
         return config.RATELIMIT_ENABLED
-    if group == LOGIN or config.AUTH == REQUIRED:
+    if config.AUTH == REQUIRED:
         return True
     return not (from_own_machine(sent) if config.AUTH == OFF else is_local(sent))
 

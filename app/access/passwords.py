@@ -1,12 +1,69 @@
 """Passwords, as Argon2id keeps them (RFC 9106). A check takes some 50 ms and 64 MB."""
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from flask_babel import lazy_gettext as _l
+
+from app.errors import Unavailable
+from app.extensions import socketio
+from app.limits import Slots
 from app.threads import off_loop
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
+
+T = TypeVar("T")
+
+AT_ONCE = 2  # hashes that are computed: each has 64 MB and a core
+IN_LINE = 8  # that wait for it, or are computed
+WAIT_S, STEP_S = 5.0, 0.01
+
+running, line = Slots(AT_ONCE), Slots(IN_LINE)
+
+
+class PasswordsBusy(Unavailable):
+    """More passwords are to be checked than is good for the memory of a small machine."""
+
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "2"}
+
+    def __init__(self) -> None:
+        super().__init__(_l("Too many passwords are being checked at this moment. Try again in a few seconds."))
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """A turn at computing a hash.
+
+    Raises:
+        PasswordsBusy: too many wait for one already.
+    """
+    if not line.take():
+        raise PasswordsBusy
+    try:
+        until = time.monotonic() + WAIT_S
+        while not running.take():
+            if time.monotonic() > until:
+                raise PasswordsBusy
+            socketio.sleep(STEP_S)
+        try:
+            yield
+        finally:
+            running.give()
+    finally:
+        line.give()
+
+
+def in_turn(compute: Callable[..., T], *args: str | None) -> T:
+    """
+    Raises:
+        PasswordsBusy
+    """
+    with turn():
+        return off_loop(compute, *args)
 
 
 @cache
@@ -23,18 +80,26 @@ def nobody() -> str:
 
 
 def hashed(password: str) -> str:
-    return off_loop(lambda: hasher().hash(password))
+    """
+    Raises:
+        PasswordsBusy
+    """
+    return in_turn(lambda: hasher().hash(password))
 
 
 def fits(kept: str | None, password: str) -> bool:
-    """Whether it is the password; False where there is none."""
-    return off_loop(check, kept or nobody(), password) and kept is not None
+    """Whether it is the password; False where there is none.
+
+    Raises:
+        PasswordsBusy
+    """
+    return in_turn(check, kept, password) and kept is not None
 
 
-def check(kept: str, password: str) -> bool:
+def check(kept: str | None, password: str) -> bool:
     from argon2.exceptions import Argon2Error, InvalidHashError
 
     try:
-        return hasher().verify(kept, password)
+        return hasher().verify(kept or nobody(), password)
     except (Argon2Error, InvalidHashError):
         return False

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
 
+from app.access.guesses import guesses_of, remember_browser
 from app.access.identify import access_of, of_session
 from app.access.principal import OPEN, Principal, current
 from app.errors import LoginRequired
@@ -32,6 +33,7 @@ from app.schemas.accounts import (
 from app.schemas.base import Message
 from app.services import services
 from app.services.accounts.logins import LASTS
+from app.services.accounts.people import key_of
 
 blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
 
@@ -84,7 +86,7 @@ def log_in(values: dict[str, Any]) -> Any:
     elif "invitation" in values:
         principal, secret = logins.by_invitation(values["invitation"], values["name"], values.get("password"))
     else:
-        principal, secret = logins.by_password(values["name"], values["password"])
+        principal, secret = by_password(values["name"], values["password"])
     g.principal = principal  # for the audit log: who has just come in
     response = jsonify(me_of(principal) | {"via": "session"})
     response.set_cookie(
@@ -95,7 +97,23 @@ def log_in(values: dict[str, Any]) -> Any:
         httponly=True,
         samesite="Lax",
     )
+    if "password" in values and principal.name:
+        remember_browser(response, key_of(principal.name), request.is_secure)
     return response
+
+
+def by_password(name: str, password: str) -> tuple[Principal, str]:
+    """
+    Raises:
+        LoginRequired: one of both is wrong. RateLimited: that was so too often.
+    """
+    guesses = guesses_of(key_of(name), request)
+    guesses.expect_few()
+    try:
+        return services().accounts.logins.by_password(name, password)
+    except LoginRequired:
+        guesses.add()
+        raise
 
 
 @blueprint.post("/api/logout")

@@ -23,9 +23,8 @@ OURS = {"Sec-Fetch-Site": "same-origin"}  # what a browser says of a request of 
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
     """An application that lets nobody in without a login; nothing in its queue is started."""
     folder = tmp_path_factory.mktemp("walk")
-    made = create_app(
-        "cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", RATELIMIT_ENABLED="False")
-    )
+    unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
+    made = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", AUTH="required", **unlimited))
     upgrade_if_old(made)
     yield made
     close_database(made)

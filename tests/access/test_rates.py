@@ -1,11 +1,16 @@
 """Limits follow a person from wherever they come; attempts to log in are counted by address."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from time import sleep
 
 import pytest
 from apiflask import APIFlask
+from flask.testing import FlaskClient
 
-from tests.access.conftest import Headers
+from app.access import passwords
+from tests.access.conftest import PASSWORD, Headers
 from tests.data import change_settings
 
 
@@ -43,3 +48,73 @@ def test_passwords_are_not_tried_out(app: APIFlask) -> None:
     assert attempt("192.0.2.78") == 401
     form["password"] = "correct horse"
     assert attempt("192.0.2.77") == 429
+
+
+@pytest.mark.usefixtures("limited")
+def test_logins_are_counted_where_nothing_else_is(app: APIFlask) -> None:
+    change_settings(app, RATELIMIT_ENABLED=False)
+    client, form = app.test_client(), {"token": "a guess"}
+    statuses = [
+        client.post("/api/login", json=form, environ_base={"REMOTE_ADDR": "192.0.2.90"}).status_code for _ in range(4)
+    ]
+    assert statuses == [401, 401, 401, 429]
+
+
+def test_many_addresses_guess_no_faster_than_one_and_lock_nobody_out(
+    app: APIFlask, headers: Headers, limited: None
+) -> None:
+    """A browser that was in before goes on; another account and a name of nobody have counts of their own."""
+    change_settings(app, RATELIMIT_PASSWORDS="3 per hour")
+    count = iter(range(1, 250))
+
+    def attempt(client: FlaskClient, name: str, password: str) -> int:
+        at = {"REMOTE_ADDR": f"198.51.100.{next(count)}"}
+        return client.post("/api/login", json={"name": name, "password": password}, environ_base=at).status_code
+
+    stranger, own = app.test_client(), app.test_client()
+    assert attempt(own, "another", PASSWORD) == 200
+    assert [attempt(stranger, "another", "wrong") for _ in range(3)] == [401] * 3
+    refused = stranger.post("/api/login", json={"name": "ANOTHER", "password": "wrong"})
+    assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
+    assert 0 < int(refused.headers["Retry-After"]) <= 3600
+    assert attempt(stranger, "another", PASSWORD) == 429
+    assert attempt(own, "another", PASSWORD) == 200
+    assert [attempt(own, "another", "wrong") for _ in range(4)] == [401, 401, 401, 429]
+    assert [attempt(stranger, "no such name", "wrong") for _ in range(4)] == [401, 401, 401, 429]
+    assert attempt(app.test_client(), "trainer", PASSWORD) == 200
+    stranger.set_cookie(f"{app.extensions['access'].cookie}_known", "forged.value")
+    assert attempt(stranger, "another", PASSWORD) == 429
+
+
+def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Headers) -> None:
+    """Each check takes 64 MB: two are made at a time, some wait, and the rest is told to come again."""
+    form, client = {"name": "viewer", "password": PASSWORD}, app.test_client()
+    for _ in range(passwords.IN_LINE):
+        assert passwords.line.take()
+    try:
+        refused = client.post("/api/login", json=form)
+        assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert client.get("/api/me", headers=headers["viewer"]).status_code == 200
+    finally:
+        for _ in range(passwords.IN_LINE):
+            passwords.line.give()
+    assert client.post("/api/login", json=form).status_code == 200
+
+
+def test_two_passwords_are_checked_at_a_time(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, most, lock = [0], [0], Lock()
+
+    def check(_kept: str | None, _password: str) -> bool:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        sleep(0.02)
+        with lock:
+            now[0] -= 1
+        return True
+
+    monkeypatch.setattr(passwords, "check", check)
+    with ThreadPoolExecutor(passwords.IN_LINE) as pool:
+        assert all(pool.map(lambda _: passwords.fits("kept", "password"), range(passwords.IN_LINE)))
+    assert most[0] == passwords.AT_ONCE

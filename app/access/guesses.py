@@ -1,0 +1,82 @@
+"""Wrong passwords of one account, counted together from wherever they come: many addresses guess no faster than one.
+
+Whoever guesses slows an account down and locks nobody out: a browser that the account was logged in from is counted by
+itself, by a cookie of its own, and tokens and links are not counted here.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Request, Response, current_app
+from itsdangerous import BadData, URLSafeSerializer
+
+from app.access import secrets
+from app.access.identify import access_of
+from app.config import settings
+from app.rates import RateLimited
+
+GROUP = "PASSWORDS"  # RATELIMIT_PASSWORDS
+LASTS = timedelta(days=365)
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """The wrong passwords of one account: those of one known browser, or of everybody else.
+
+    Args:
+        who: whose they are, in the counter.
+    """
+
+    who: str
+
+    def expect_few(self) -> None:
+        """
+        Raises:
+            RateLimited: there were too many; the next one has to wait.
+        """
+        if seconds := self._seconds(count=False):
+            raise RateLimited(GROUP, seconds)
+
+    def add(self) -> None:
+        """One more."""
+        self._seconds(count=True)
+
+    def _seconds(self, count: bool) -> int:
+        limit = settings().RATELIMIT_PASSWORDS
+        if not limit:
+            return 0
+        found: int = current_app.extensions["rates"].seconds_to_wait(limit, GROUP, self.who, count)
+        return found
+
+
+def guesses_of(key: str, request: Request) -> Guesses:
+    """
+    Args:
+        key: of the account's name; there need be none of it.
+    """
+    return Guesses(known_browser(key, request) or f"account:{secrets.digest(key)}")
+
+
+def known_browser(key: str, request: Request) -> str | None:
+    """What a browser is counted by in which this account was logged in before."""
+    try:
+        account, browser = serializer().loads(request.cookies.get(cookie_name(), ""))
+    except (BadData, TypeError, ValueError):
+        return None
+    return f"browser:{browser}" if account == secrets.digest(key) else None
+
+
+def remember_browser(response: Response, key: str, secure: bool) -> None:
+    """Its next guesses are counted apart from those of strangers."""
+    value = serializer().dumps([secrets.digest(key), secrets.new_secret()])
+    response.set_cookie(
+        cookie_name(), str(value), int(LASTS.total_seconds()), secure=secure, httponly=True, samesite="Lax"
+    )
+
+
+def serializer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="browser-known-to-an-account")
+
+
+def cookie_name() -> str:
+    return f"{access_of().cookie}_known"
