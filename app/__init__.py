@@ -42,9 +42,10 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         sockets,
         web,
     )
-    from app.access import door
+    from app.access import door, private
+    from app.jobs.model import Job
     from app.limits import Waiting
-    from app.routes.permissions import RULES
+    from app.routes.permissions import NAMED, RULES, WHERE_PRIVATE
 
     private_files.restrict()
     environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
@@ -63,11 +64,12 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     app.config.update(flask_config(config))
     app.jinja_env.globals["settings"] = settings
     logs.init_app(app)
-    door.init_app(app, RULES)  # before a body is read
+    door.init_app(app, RULES, WHERE_PRIVATE, NAMED)  # before a body is read
     web.init_app(app)
     database.init_app(app)
     i18n.init_app(app)
     rates.init_app(app)
+    private.init_app(app, Job)
     problems.init_app(app)
     origins = cors_origins(config.SOCKETIO_CORS_ALLOWED_ORIGINS)
     if origins:

@@ -264,6 +264,11 @@ class Settings:
         "False",
         "With AUTH=off, let everybody in who reaches HOST, from other machines too. They can delete everything.",
     )
+    PRIVATE_DATA: bool = setting(
+        boolean,
+        "False",
+        "Trainers and viewers see only what is theirs and what was shared with everybody. Admins see all.",
+    )
     QUOTA_UPLOADS: int = setting(count, "0", "Most unfinished uploads of one person. 0: no limit.")
     QUOTA_UPLOAD_SIZE: int = setting(size, "0", "Most bytes of one person's unfinished uploads. 0: no limit.")
     QUOTA_DATASETS: int = setting(size, "0", "Most bytes of one person's datasets, such as 50GB. 0: no limit.")

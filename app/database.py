@@ -118,12 +118,15 @@ def writing(wait: float = BUSY_TIMEOUT_S, synced: bool = True) -> Iterator[scope
     session = db.session
     session.rollback()  # what was read before may be old: read again inside the write transaction
     begin_write(session, time.monotonic() + wait, synced)
+    session.info["writing"] = True  # access/private.py lets it see everything
     try:
         yield session
         session.commit()
     except BaseException:
         session.rollback()
         raise
+    finally:
+        session.info.pop("writing", None)
 
 
 def begin_write(session: scoped_session[Any], limit: float, synced: bool = True) -> None:

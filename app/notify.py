@@ -8,6 +8,7 @@ from typing import Any
 
 from flask_babel import force_locale
 
+from app.access.audience import audience
 from app.extensions import socketio
 from app.i18n import LOCALES
 
@@ -29,7 +30,8 @@ def in_language(room: str, locale: str) -> str:
 
 
 def rooms_of(training_id: int, dashboard: bool) -> list[str]:
-    return [training_room(training_id), DASHBOARD] if dashboard else [training_room(training_id)]
+    more = audience(DASHBOARD, training_id=training_id) if dashboard else []
+    return [training_room(training_id), *more]
 
 
 def anyone_in(rooms: list[str]) -> bool:
@@ -59,18 +61,19 @@ def to_readers(event: str, training_id: int, make: Callable[[], dict[str, Any]],
 
 
 def to_dashboard(event: str, payload: dict[str, Any]) -> None:
-    """Send an event about datasets or the queue to the dashboard room."""
-    send(event, [DASHBOARD], lambda: payload)
+    """Send an event about datasets or the queue to the dashboard room. With PRIVATE_DATA one without a `dataset_id`
+    reaches the admins alone."""
+    send(event, audience(DASHBOARD, dataset_id=payload.get("dataset_id")), lambda: payload)
 
 
-def to_system(event: str, payload: dict[str, Any]) -> None:
-    """Send figures to the system room."""
-    send(event, [SYSTEM], lambda: payload)
+def to_system(event: str, payload: dict[str, Any], room: str = SYSTEM) -> None:
+    """Send figures to the system room, or to what one person may see of it."""
+    send(event, [room], lambda: payload)
 
 
-def to_system_readers(event: str, make: Callable[[], dict[str, Any]]) -> None:
+def to_system_readers(event: str, make: Callable[[], dict[str, Any]], room: str = SYSTEM) -> None:
     """The same for an event with texts, see `to_readers`."""
-    send_texts(event, [SYSTEM], make)
+    send_texts(event, [room], make)
 
 
 def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:

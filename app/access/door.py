@@ -9,12 +9,13 @@ from apiflask import APIFlask
 from flask import Response, g, redirect, request
 from flask_babel import gettext as _
 
+from app.access import private
 from app.access.identify import identify, make_access
 from app.access.origins import refuse_foreign_origins, refuse_without_proof
 from app.access.principal import SESSION, Principal, current
 from app.config import cors_origins, settings
 from app.core.roles import Role
-from app.errors import LoginRequired, NotAllowed
+from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import Dataset, Training
 from app.problems import wants_page
@@ -36,17 +37,26 @@ class Own:
         """What is meant, or None: then the route says so."""
         return db.session.get(self.model, value)
 
+    def not_there(self, value: Any) -> str | None:
+        """What is said, with PRIVATE_DATA, of one that is somebody else's; None: that it is theirs."""
+        return None
+
 
 PUBLIC = None
 Rule = Role | Own | None
+Named = Mapping[str, Any]
 
 
-def init_app(app: APIFlask, rules: Mapping[str, Rule]) -> None:
+def init_app(app: APIFlask, rules: Mapping[str, Rule], where_private: Mapping[str, Rule], named: Named) -> None:
     """Check every request.
 
     Args:
         rules: by endpoint; what is not in it is the admins' alone.
+        where_private: other rules for some of them, for PRIVATE_DATA.
+        named: the models whose ids are in addresses, by the argument's name.
     """
+    if settings(app).PRIVATE_DATA:
+        rules = {**rules, **where_private}
     app.extensions["access"] = make_access(settings(app))
     allowed = cors_origins(settings(app).SOCKETIO_CORS_ALLOWED_ORIGINS) or []
 
@@ -61,7 +71,11 @@ def init_app(app: APIFlask, rules: Mapping[str, Rule]) -> None:
             return to_login()
         if principal.via == SESSION:
             refuse_without_proof(request)
-        check(rule, principal, request.view_args or {})
+        arguments = request.view_args or {}
+        check_role(rule, principal)
+        if private.is_limited(principal):
+            hide(named, arguments)
+        check(rule, principal, arguments)
         return None
 
     @app.context_processor
@@ -91,19 +105,36 @@ def to_login() -> Response:
 def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> None:
     """
     Raises:
-        NotAllowed: the role does not cover it, or it is somebody else's.
+        NotAllowed: it is somebody else's. NotFound: and with PRIVATE_DATA it is in no table that says so.
     """
-    if rule is PUBLIC:
-        return
+    if isinstance(rule, Own) and principal.role != Role.ADMIN:
+        row = rule.find(arguments[rule.argument])
+        if row is not None and not any(principal.owns(account) for account in owners(row)):
+            if private.is_limited(principal) and (text := rule.not_there(arguments[rule.argument])):
+                raise NotFound(text)
+            raise NotAllowed(_("This belongs to somebody else. Ask them or an admin."))
+
+
+def check_role(rule: Rule, principal: Principal) -> None:
+    """
+    Raises:
+        NotAllowed: the role does not cover it.
+    """
     need = rule if isinstance(rule, Role) else Role.TRAINER
     if not principal.role.covers(need):
         raise NotAllowed(
             _("This needs the role “%(need)s”. Yours is “%(role)s”.", need=str(need), role=str(principal.role))
         )
-    if isinstance(rule, Own) and principal.role != Role.ADMIN:
-        row = rule.find(arguments[rule.argument])
-        if row is not None and not any(principal.owns(account) for account in owners(row)):
-            raise NotAllowed(_("This belongs to somebody else. Ask them or an admin."))
+
+
+def hide(named: Named, arguments: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        NotFound: an id in the address is of something that this person may not see.
+    """
+    for name, value in arguments.items():
+        if name in named:
+            private.expect_visible(named[name], value)
 
 
 def owners(row: Any) -> list[int | None]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
-from sqlalchemy import DateTime, Float, Text
+from sqlalchemy import Boolean, DateTime, Float, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -58,6 +58,12 @@ class Created:
 
     # The account's id; None: the owner of the installation, or the server itself.
     created_by: Mapped[int | None] = mapped_column(default=current_account_id, index=True)
+
+
+class Shared:
+    """A row that its owner may show to everybody who has a login; see app/access/private.py."""
+
+    shared: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class Transitions:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.models.base import Created, JSONText, Model, Transitions, UTCDateTime, now
+from app.models.base import Created, JSONText, Model, Shared, Transitions, UTCDateTime, now
 from app.models.status import DatasetStatus, RevisionStatus
 
 if TYPE_CHECKING:
     from app.models.training import Training
 
 
-class Dataset(Created, Transitions, Model):
+class Dataset(Created, Shared, Transitions, Model):
     """An uploaded dataset; its files are under `path`."""
 
     __tablename__ = "dataset"

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, Text, Uni
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.metrics import ClassMetrics
-from app.models.base import Created, JSONText, Model, Real, UTCDateTime, now
+from app.models.base import Created, JSONText, Model, Real, Shared, UTCDateTime, now
 from app.models.dataset import Dataset
 from app.models.status import TrainingStatus
 
@@ -24,7 +24,7 @@ def new_position() -> int:
     return time.time_ns() // 1000
 
 
-class Training(Created, Model):
+class Training(Created, Shared, Model):
     """One training run; its files are below `data/models/{id}`. Its status: services/trainer/transitions.py."""
 
     __tablename__ = "training"

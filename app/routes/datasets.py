@@ -9,6 +9,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from app.rates import UPLOADS, limited
+from app.routes.departures import close_hidden
 from app.schemas import (
     DatasetCreated,
     DatasetForm,
@@ -134,9 +135,12 @@ def confirm_readings(dataset_id: int) -> dict[str, Any]:
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses=[404])
 def edit_dataset(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
-    """Change name or description."""
+    """Change name or description, or share it."""
     datasets = services().datasets
-    return datasets.views.view(datasets.details.edit(dataset_id, changes))
+    edited = datasets.details.edit(dataset_id, changes)
+    if "shared" in changes:
+        close_hidden()
+    return datasets.views.view(edited)
 
 
 @blueprint.delete("/<id:dataset_id>")

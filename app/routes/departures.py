@@ -7,9 +7,16 @@ import time
 
 from flask import Flask
 
+from app.access.audience import forget
 from app.access.identify import access_of, renewed
 from app.access.principal import Principal
+from app.access.private import is_limited, is_visible, seen_by
+from app.config import settings
 from app.extensions import db, socketio
+from app.i18n import LOCALES
+from app.jobs.model import Job
+from app.models import Training
+from app.notify import in_language
 from app.routes.live import connections
 from app.services import services
 
@@ -31,10 +38,41 @@ def close_ended() -> int:
         if principal.digest not in known:
             known[principal.digest] = renewed(principal)
         connection.principal = known[principal.digest]
-        if connection.principal is None:
+        if connection.principal is None or (settings().PRIVATE_DATA and connection.principal.role != principal.role):
             end(connection_id)
             count += 1
     return count
+
+
+def close_hidden() -> int:
+    """Take everybody out of the rooms of what they may no longer see; how many rooms were left."""
+    forget()
+    count = 0
+    for connection_id, connection in list(connections.items()):
+        if connection.access is not access_of() or not is_limited(connection.principal):
+            continue
+        with seen_by(connection.principal):
+            for room in [room for room in connection.rooms if not is_open(room)]:
+                connection.rooms.discard(room)
+                leave_rooms(connection_id, [room, *(in_language(room, locale) for locale in LOCALES)])
+                count += 1
+    return count
+
+
+def is_open(room: str) -> bool:
+    """Whether the present person may be in a room, of a training or a job; others have nothing of somebody else's."""
+    kind, _colon, number = room.partition(":")
+    model = {"training": Training, "job": Job}.get(kind)
+    return model is None or is_visible(model, int(number))
+
+
+def leave_rooms(connection_id: str, rooms: list[str]) -> None:
+    try:
+        sid = socketio.server.manager.sid_from_eio_sid(connection_id, "/")  # type: ignore[attr-defined]
+        for room in rooms if sid is not None else ():
+            socketio.server.leave_room(sid, room, namespace="/")  # type: ignore[attr-defined]
+    except KeyError:  # it went by itself at this moment
+        pass
 
 
 def end(connection_id: str) -> None:

@@ -11,17 +11,21 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
 from sqlalchemy import select
 
+from app.access.audience import own_room, rooms_for
 from app.access.identify import access_of, identify
+from app.access.principal import current
+from app.access.private import expect_visible, is_limited
 from app.core.roles import Role
 from app.errors import AppError, BadEvent, LoginRequired, NotAllowed, TooManyRequests, Unprocessable
 from app.extensions import db, socketio
 from app.i18n import LOCALES, ngettext, select_locale
-from app.models import Dataset, DatasetStatus
+from app.jobs.model import Job
+from app.models import Dataset, DatasetStatus, Training
 from app.notify import DASHBOARD, SYSTEM, in_language, job_room, training_room
 from app.problems import problem_summary
 from app.routes.permissions import EVENTS
@@ -107,6 +111,7 @@ def its_turn(need: Role, costs: bool) -> Iterator[None]:
     with connection.lock:
         if connection.principal is None or not connection.principal.role.covers(need):
             raise NotAllowed(_("Log in, and connect again."))
+        g.principal = connection.principal
         joins = current_app.extensions["waiting"].joins
         if connection.events.take() or (costs and connection.joins.take() and joins.take()):
             raise TooManyRequests(_("Too many messages on one connection. Wait a second and send again."))
@@ -175,6 +180,7 @@ def join_training(payload: Any) -> Answer:
     """
     training_id = training_id_of(payload)
     known = payload.get("metrics")
+    expect_visible(Training, training_id)
     enter(training_room(training_id))
     try:
         snapshot = {"training_id": training_id} | services().trainer.following.snapshot(training_id, known)
@@ -207,6 +213,7 @@ def job_id_of(payload: Any) -> int:
 def join_job(payload: Any) -> Answer:
     """Enter first, then look: nothing between the snapshot and the first message is lost."""
     job_id = job_id_of(payload)
+    expect_visible(Job, job_id)
     enter(job_room(job_id))
     try:
         job = services().jobs.get(job_id)
@@ -223,7 +230,8 @@ def leave_job(payload: Any) -> Answer:
 
 
 def join_dashboard(_payload: Any) -> Answer:
-    enter(DASHBOARD)
+    for room in rooms_for(DASHBOARD, current()):
+        enter(room)
     unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
     return {
         "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
@@ -235,24 +243,33 @@ def join_dashboard(_payload: Any) -> Answer:
 
 
 def leave_dashboard(_payload: Any) -> Answer:
-    leave(DASHBOARD)
+    for room in rooms_for(DASHBOARD, current()):
+        leave(room)
     return {}
 
 
 def join_system(_payload: Any) -> Answer:
     """The figures now, and `system_update` with them every two seconds; `system_error` when they cannot be had."""
-    enter(SYSTEM)
+    principal, room = current(), system_room()
+    enter(room)
     try:
         snapshot = services().system.as_json()
     except Exception:
-        leave(SYSTEM)
+        leave(room)
         raise
-    services().system.start(current_app._get_current_object())  # type: ignore[attr-defined]
+    services().system.start(current_app._get_current_object(), room, principal)  # type: ignore[attr-defined]
     return snapshot
 
 
+def system_room() -> str:
+    """What one may not see of others is not in the figures either: then a room has one reader."""
+    principal = current()
+    limited = principal is not None and is_limited(principal)
+    return own_room(SYSTEM, principal.account_id) if limited and principal else SYSTEM
+
+
 def leave_system(_payload: Any) -> Answer:
-    leave(SYSTEM)
+    leave(system_room())
     return {}
 
 

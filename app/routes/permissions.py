@@ -8,7 +8,7 @@ from app.errors import NotFound
 from app.jobs.model import Job
 from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
 from app.services import services
-from app.services.uploads.state import Upload
+from app.services.uploads.state import Upload, upload_not_there
 
 
 class OwnUpload(Own):
@@ -19,6 +19,9 @@ class OwnUpload(Own):
             return services().uploads.shelf.find(value)
         except NotFound:
             return None
+
+    def not_there(self, value: Any) -> str:
+        return upload_not_there(value)
 
 
 VIEWER, TRAINER, ADMIN = Role.VIEWER, Role.TRAINER, Role.ADMIN
@@ -97,6 +100,21 @@ RULES: dict[str, Rule] = {
     **each(VIEWER, "system", "figures", "metrics", "log_tail"),
     **each(VIEWER, "installation", "page", "get_installation"),
     **each(ADMIN, "installation", "adopt", "start_anew"),
+}
+
+# With PRIVATE_DATA: the log and the figures for Prometheus have everybody's.
+WHERE_PRIVATE: dict[str, Rule] = each(ADMIN, "system", "metrics", "log_tail")
+
+# What the ids in addresses are of. Those of images, epochs and the like are within one of these.
+NAMED: dict[str, Any] = {
+    "dataset_id": Dataset,
+    "training_id": Training,
+    "evaluation_id": Evaluation,
+    "other_id": Evaluation,
+    "export_id": ModelExport,
+    "test_id": Test,
+    "prediction_id": PredictionRun,
+    "job_id": Job,
 }
 
 EVENTS: dict[str, Role] = {

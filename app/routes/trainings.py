@@ -6,6 +6,7 @@ from typing import Any
 from apiflask import APIBlueprint
 
 from app.rates import METRICS, TRAININGS, limited
+from app.routes.departures import close_hidden
 from app.routes.once import request_key
 from app.schemas import (
     CompareOut,
@@ -91,8 +92,11 @@ def get_metrics(training_id: int, query: dict[str, Any]) -> read_models.MetricsV
 @blueprint.output(TrainingOut)
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run is in the trash."})
 def edit_training(training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
-    """Change name, priority, earliest start, or importance."""
-    return services().trainer.actions.edit(training_id, changes)
+    """Change name, priority, earliest start, or importance, or share it."""
+    edited = services().trainer.actions.edit(training_id, changes)
+    if "shared" in changes:
+        close_hidden()
+    return edited
 
 
 @blueprint.delete("/api/trainings/<id:training_id>")

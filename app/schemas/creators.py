@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from apiflask.fields import Integer, Nested, String
+from apiflask.fields import Boolean, Integer, Nested, String
 from apiflask.validators import Regexp
 from flask_babel import lazy_gettext as _l
+from marshmallow import missing
 
 from app.access.creators import name_of
-from app.schemas.base import Schema
+from app.config import settings
+from app.schemas.base import Schema, StrictBoolean
 
 PATTERN = "(me|owner|[1-9][0-9]{0,17})"
 
@@ -28,6 +30,21 @@ class CreatedBy(Nested):
         self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any
     ) -> Any:
         return None if nested_obj is None else {"id": nested_obj, "name": name_of(nested_obj)}
+
+
+class SharedOut(Boolean):
+    """`shared` of a row; left out where everybody sees everything."""
+
+    def __init__(self) -> None:
+        about = "With PRIVATE_DATA: whether everybody who has a login sees it."
+        super().__init__(metadata={"description": about})
+
+    def serialize(self, attr: str, obj: Any, accessor: Any = None, **kwargs: Any) -> Any:
+        return super().serialize(attr, obj, accessor, **kwargs) if settings().PRIVATE_DATA else missing
+
+
+def shared_field() -> StrictBoolean:
+    return StrictBoolean(metadata={"description": "Whether everybody who has a login sees it, with PRIVATE_DATA."})
 
 
 def creator_filter() -> String:

@@ -14,7 +14,7 @@ from app.core import formats
 from app.core.readings import QUESTION_OF
 from app.core.tasks import TASKS
 from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, StrictBoolean, between, name_field, one_of
-from app.schemas.creators import CreatedBy, creator_filter
+from app.schemas.creators import CreatedBy, SharedOut, creator_filter, shared_field
 
 FORMATS = formats.KEYS
 EXPORTS = ("yolo", "coco", "voc")
@@ -228,6 +228,7 @@ class DatasetOut(Schema):
     trashed = Integer(metadata={"description": "Runs in the trash that use it; they count as well."})
     damaged = List(String(), metadata={"description": "Files that could not be read and were set aside."})
     created_by = CreatedBy()
+    shared = SharedOut()
 
 
 class DatasetPatch(Schema):
@@ -235,6 +236,7 @@ class DatasetPatch(Schema):
 
     name = name_field()
     description = String(validate=Length(max=5000))
+    shared = shared_field()
 
 
 class SampleOut(Schema):

@@ -5,6 +5,7 @@ from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
 
 from app.schemas.base import MAX_ID, DateTime, Message, Schema, StrictBoolean, between, moment, name_field, one_of
+from app.schemas.creators import shared_field
 from app.schemas.trainings import TrainingCreated, TrainingOut
 
 
@@ -17,6 +18,7 @@ class TrainingPatch(Schema):
     )
     start_not_before = moment(allow_none=True, metadata={"description": "ISO 8601; null: as soon as possible."})
     important = StrictBoolean(metadata={"description": "Its weights are always backed up."})
+    shared = shared_field()
 
 
 class ExtendIn(Schema):

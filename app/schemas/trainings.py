@@ -7,7 +7,7 @@ from apiflask.validators import Length
 from marshmallow import pre_load
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, Schema, between, moment, name_field, one_of
-from app.schemas.creators import CreatedBy
+from app.schemas.creators import CreatedBy, SharedOut
 from app.schemas.start import Start
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
@@ -121,6 +121,7 @@ class TrainingOut(Schema):
     created_at = DateTime()
     updated_at = DateTime()
     created_by = CreatedBy()
+    shared = SharedOut()
     params = Dict()
     device = String(allow_none=True)
     weights = String(allow_none=True)

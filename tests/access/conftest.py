@@ -32,6 +32,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[APIFlask]:
 
 @pytest.fixture(scope="package")
 def headers(app: APIFlask) -> dict[str, dict[str, str]]:
+    return make_people(app)
+
+
+def make_people(app: APIFlask) -> dict[str, dict[str, str]]:
     """What each person's script sends; "owner" is the one of the secret file."""
     owner = {"Authorization": f"Bearer {owner_secret(settings(app).INSTANCE_PATH)}"}
     found = {"nobody": {}, "owner": owner}

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from app import notify, problems
+from app.access.principal import Principal, current
+from app.access.private import is_limited, seen_by, visible_ids
 from app.config import settings
 from app.extensions import db, socketio
 from app.jobs.devices import Use
+from app.models import Training
 from app.schemas.jobs import JobOut
 from app.services import system
-from app.services.system.read_models import Figures
+from app.services.system.read_models import DeviceView, Figures, ProcessView
 from app.threads import off_loop
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class SystemFeed:
         self._looking = Lock()
         self._state = Lock()  # never held while something waits
         self._going = False
+        self._watchers: dict[str, Principal | None] = {}
 
     def figures(self) -> Figures:
         """As GET /api/system has them.
@@ -49,16 +53,23 @@ class SystemFeed:
             seen = off_loop(system.machine, settings().DATA_ROOT)
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
-        return {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
+        found: Figures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
+        return own_part(found) if is_limited(current()) else found
 
     def as_json(self) -> dict[str, Any]:
         """The same as a message can hold it."""
         figures = self.figures()
         return {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
 
-    def start(self, app: Flask) -> None:
-        """Someone has entered the room: tell it from now on, unless that is done already."""
+    def start(self, app: Flask, room: str = notify.SYSTEM, principal: Principal | None = None) -> None:
+        """Someone has entered the room: tell it from now on, unless that is done already.
+
+        Args:
+            room: for everybody, or what `principal` may see of it.
+        """
         with self._state:
+            if room != notify.SYSTEM:
+                self._watchers[room] = principal
             if self._going:
                 return
             self._going = True
@@ -75,15 +86,40 @@ class SystemFeed:
     def wanted(self) -> bool:
         """Whether anyone is in the room. Who enters after a no finds that nothing is going."""
         with self._state:
-            self._going = notify.anyone_in([notify.SYSTEM])
+            self._watchers = {room: who for room, who in self._watchers.items() if notify.anyone_in([room])}
+            self._going = bool(self._watchers) or notify.anyone_in([notify.SYSTEM])
             return self._going
 
     def tell(self) -> None:
-        """One look to everyone; what prevents it is said in each reader's language."""
+        """One look to everyone, and with PRIVATE_DATA one to each reader."""
+        if not self._watchers or notify.anyone_in([notify.SYSTEM]):
+            self.tell_room(notify.SYSTEM)
+        for room, principal in list(self._watchers.items()):
+            with seen_by(principal):
+                self.tell_room(room)
+
+    def tell_room(self, room: str) -> None:
+        """What prevents it is said in each reader's language."""
         try:
-            notify.to_system("system_update", self.as_json())
+            notify.to_system("system_update", self.as_json(), room)
         except Exception as error:
             failure = error
             db.session.rollback()
             logger.warning("no figures of the system", exc_info=error)
-            notify.to_system_readers("system_error", lambda: problems.problem_summary(failure))
+            notify.to_system_readers("system_error", lambda: problems.problem_summary(failure), room)
+
+
+def own_part(figures: Figures) -> Figures:
+    """Without the trainings that the present person may not see; their jobs are not in it by themselves."""
+    named = {training["id"] for device in figures["devices"] for training in device["trainings"]}
+    named |= {process["training_id"] for process in figures["processes"] if process["training_id"] is not None}
+    seen = visible_ids(Training, named)
+    devices: list[DeviceView] = [
+        {**device, "trainings": [training for training in device["trainings"] if training["id"] in seen]}
+        for device in figures["devices"]
+    ]
+    processes: list[ProcessView] = [
+        {**process, "training_id": process["training_id"] if process["training_id"] in seen else None}
+        for process in figures["processes"]
+    ]
+    return {**figures, "devices": devices, "processes": processes}

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from app.errors import Conflict, IllegalTransition
 from app.jobs.model import CANCEL, PAUSE
-from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
+from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus
 from app.services import about
 from app.services.backup import start_backup
 from app.services.idempotency import Answer, RequestKey
@@ -131,6 +131,8 @@ class TrainingActions:
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
             row = self.store.locked(session, training_id)
+            if changes.get("shared") and not session.get_one(Dataset, row.dataset_id).shared:
+                raise Conflict(_("Share the dataset first: a run shows images of its dataset."))
             for name, value in changes.items():
                 setattr(row, name, value)
             follow(row)

@@ -36,6 +36,8 @@ def waiting_for(row: Training, names: dict[int, str]) -> dict[str, Any] | None:
     told = dict(row.waiting_for)
     if told.get("training_id") in names:
         told["name"] = names[told["training_id"]]
+    else:  # deleted, or somebody else's
+        told.pop("training_id", None)
     return told | {"message": reason(told)}
 
 

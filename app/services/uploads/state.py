@@ -206,9 +206,7 @@ class Shelf:
                 _("The record of upload %(id)s was damaged and was moved away. Upload the file again.", id=upload_id)
             ) from error
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFound(
-                _("Upload %(id)s doesn't exist. It may have expired. Upload the file again.", id=upload_id[:40])
-            ) from None
+            raise NotFound(upload_not_there(upload_id)) from None
 
     def all(self) -> Iterator[Upload]:
         for path in sorted(self.folder.iterdir()):
@@ -251,3 +249,7 @@ class Shelf:
         except FileNotFoundError:
             return
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def upload_not_there(upload_id: str) -> str:
+    return _("Upload %(id)s doesn't exist. It may have expired. Upload the file again.", id=upload_id[:40])

@@ -7,6 +7,7 @@ import { t } from "../lib/i18n.js";
 import { badge, bar } from "../ui/status.js";
 import { stageName, stageShare } from "./progress.js";
 import { taskName } from "../lib/vocabulary.js";
+import { sharedText } from "../ui/sharing.js";
 
 const SAMPLES = 3;
 const BUSY = ["pending", "validating"];
@@ -46,6 +47,7 @@ export function card(dataset, progress, erase) {
         " · ",
         h("span", { title: dateTime(dataset.created_at), class: "nowrap" }, ago(dataset.created_at)),
         dataset.created_by && ` · ${dataset.created_by.name}`,
+        sharedText(dataset),
       ),
       mayChange(dataset) &&
         h(

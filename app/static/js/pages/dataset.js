@@ -21,6 +21,7 @@ import { TrainingsTab } from "../datasets/used.js";
 import { Viewer } from "../datasets/viewer.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { share, shareHelp, shareLabel, sharedText } from "../ui/sharing.js";
 import { badge } from "../ui/status.js";
 import { room } from "../trainings/current.js";
 
@@ -85,8 +86,12 @@ function show() {
     $("[data-sub]"),
     h("span", { title: dateTime(data.created_at) }, ago(data.created_at)),
     data.revision && ` · ${t("version {n}", { n: number(data.revision) })}`,
+    sharedText(data),
     data.description && ` · ${data.description}`,
   );
+  put($("[data-share]"), icon("share"), ` ${shareLabel(data)}`);
+  $("[data-share]").title = shareHelp();
+  $("[data-share]").hidden = data.shared === undefined;
   $("[data-sub]").title = data.description || "";
   $("[data-train]").hidden = data.status !== "valid";
   showDamaged($("[data-failure]"), data.damaged);
@@ -165,6 +170,9 @@ $("[data-delete]").addEventListener("click", async () => {
 });
 $("[data-rename]").addEventListener("click", async () => {
   if (current.data && (await renameDataset(current.data))) await reload();
+});
+$("[data-share]").addEventListener("click", async () => {
+  if (current.data && (await share(`/api/datasets/${current.id}`, current.data))) await reload();
 });
 countTrainings();
 tabs.show(tabOf(read()));

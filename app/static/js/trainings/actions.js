@@ -4,6 +4,7 @@ import { newKey, patch, post, remove } from "../lib/api.js";
 import { $, ask, button, confirmed, h, icon, toast } from "../lib/dom.js";
 import { number, significant } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { share, shareHelp, shareLabel } from "../ui/sharing.js";
 import { fault } from "../ui/validity.js";
 
 const failed = (error) => toast(error.detail || error.title || String(error), "failed");
@@ -233,6 +234,15 @@ export function actionMenu(training, changed) {
         training.important ? t("Remove importance mark") : t("Mark as important"),
         { onclick: () => mark(training, changed), title: t("Important models are included in backups.") },
       ),
+    mayChange(training) &&
+      training.shared !== undefined &&
+      entry("share", "share", shareLabel(training), {
+        onclick: async () => {
+          const answer = await share(`/api/trainings/${training.id}`, training);
+          if (answer) await changed(answer);
+        },
+        title: shareHelp(),
+      }),
     allowed.has("delete") && h("li", {}, h("hr", { class: "dropdown-divider" })),
     allowed.has("delete") && entry("delete", "trash3", t("Delete"), { onclick: () => trash(training, changed) }),
   ].filter(Boolean);

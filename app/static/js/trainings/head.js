@@ -5,6 +5,7 @@ import { progressTexts } from "./progress_texts.js";
 import { $, button, failure, h, icon, put, write } from "../lib/dom.js";
 import { ago, dateTime, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { sharedText } from "../ui/sharing.js";
 import {
   bar,
   deviceName,
@@ -59,6 +60,7 @@ export class Head {
       training.device,
       since,
       training.important,
+      training.shared,
       training.downloadable,
     ]);
     if (look === this.look) return;
@@ -82,6 +84,7 @@ export class Head {
           t("important"),
         ),
       ],
+      sharedText(training),
     );
     $("[data-download]").hidden = !training.downloadable;
     $("[data-test]").hidden = !training.downloadable || ["pending", "running"].includes(training.status);
@@ -123,6 +126,7 @@ export class Head {
     const look = JSON.stringify([
       training.actions,
       training.important,
+      training.shared,
       training.stop_requested,
       training.pause_requested,
       training.status,

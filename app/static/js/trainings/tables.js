@@ -4,6 +4,7 @@ import { ago, dateTime, duration, fixed, number, percent } from "../lib/format.j
 import { t } from "../lib/i18n.js";
 import { SmallCurve } from "../charts/small_curve.js";
 import { bar, fraction, modelName, trainingBadge, waitedBetween } from "../ui/status.js";
+import { sharedText } from "../ui/sharing.js";
 
 const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
 
@@ -123,6 +124,7 @@ const COLUMNS = {
         { class: "nowrap under created", title: dateTime(training.created_at) },
         ago(training.created_at),
         training.created_by && ` · ${training.created_by.name}`,
+        sharedText(training),
       ),
   },
 };

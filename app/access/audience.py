@@ -1,0 +1,78 @@
+"""Which rooms a message of the dashboard goes to: with PRIVATE_DATA only to those who may see what it is about.
+
+Admins are in the dashboard's own room. Everybody else is in one of their account and in one for what is shared.
+"""
+
+import time
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.access.principal import Principal
+from app.access.private import is_limited
+from app.config import settings
+from app.extensions import db
+from app.models import Dataset, Training
+
+FRESH_S = 5.0  # so long an answer is used again: a training tells something several times a second
+MOST = 10_000
+
+
+def own_room(room: str, account_id: int | None) -> str:
+    return f"{room}:of:{account_id or 'owner'}"
+
+
+def shared_room(room: str) -> str:
+    return f"{room}:shared"
+
+
+def rooms_for(room: str, principal: Principal | None) -> list[str]:
+    """Where somebody hears what they may of a room for everybody."""
+    if principal is None or not is_limited(principal):
+        return [room]
+    return [own_room(room, principal.account_id), shared_room(room)]
+
+
+def audience(room: str, training_id: int | None = None, dataset_id: int | None = None) -> list[str]:
+    """Where a message about a training or a dataset goes."""
+    if not settings().PRIVATE_DATA:
+        return [room]
+    known: dict[Any, tuple[float, list[str]]] = current_app.extensions.setdefault("audiences", {})
+    key = (room, training_id, dataset_id)
+    until, found = known.get(key, (0.0, []))
+    if time.monotonic() > until:
+        found = read(room, training_id, dataset_id)
+        if len(known) >= MOST:
+            known.clear()
+        known[key] = (time.monotonic() + FRESH_S, found)
+    return found
+
+
+def forget() -> None:
+    """Something is shared now, or no longer."""
+    current_app.extensions.pop("audiences", None)
+
+
+def read(room: str, training_id: int | None, dataset_id: int | None) -> list[str]:
+    """On a connection of its own: the caller's session has no transaction open, and must not get one."""
+    data, run = Dataset.__table__, Training.__table__
+    rooms = [room]
+    with db.engine.connect() as connection:
+        if training_id is not None:
+            wanted = select(run.c.created_by, run.c.shared, run.c.dataset_id).where(run.c.id == training_id)
+            found = connection.execute(wanted).first()
+            if found is None:
+                return rooms
+            rooms.append(own_room(room, found.created_by))
+            if not found.shared:
+                return rooms
+            dataset_id = found.dataset_id
+        if dataset_id is not None:
+            row = connection.execute(select(data.c.created_by, data.c.shared).where(data.c.id == dataset_id)).first()
+            if row is not None:
+                rooms += [own_room(room, row.created_by), *([shared_room(room)] if row.shared else [])]
+            if row is not None and training_id is None:
+                users = select(run.c.created_by).where(run.c.dataset_id == dataset_id).distinct()
+                rooms += [own_room(room, account) for account in connection.scalars(users)]
+    return list(dict.fromkeys(rooms))

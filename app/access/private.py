@@ -1,0 +1,175 @@
+"""PRIVATE_DATA: trainers and viewers see what is theirs and what was shared; admins see all.
+
+This is the one place that decides. Every SELECT of a request that is not an admin's gets the conditions below, by
+themselves: what a person may not see is in no list, no count, no search and no name, and by its id it does not exist.
+Write transactions see everything, as what may be deleted depends on what others use: what they are to change is looked
+up here before, see door.py. Queries outside of requests, such as those of supervisors, see everything, too.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from apiflask import APIFlask
+from flask import current_app, g, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import ColumnElement, event, or_, select
+from sqlalchemy.orm import ORMExecuteState, with_loader_criteria
+
+from app.access.principal import Principal, current
+from app.config import settings
+from app.core.roles import Role
+from app.errors import NotFound, Unprocessable
+from app.extensions import db
+from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
+
+NOT_THERE: dict[str, Any] = {
+    "dataset": _l("Dataset %(id)s doesn't exist."),
+    "training": _l("Run %(id)s doesn't exist."),
+    "evaluation": _l("Evaluation %(id)s doesn't exist."),
+    "model_export": _l("Export %(id)s doesn't exist."),
+    "prediction_run": _l("Prediction %(id)s doesn't exist."),
+    "test": _l("Test %(id)s doesn't exist."),
+    "job": _l("There is no job %(id)s."),
+}
+IN_BODIES = {"dataset_id": Dataset, "training_id": Training}  # what bodies name by id; a test compares the description
+
+
+def owned(column: Any, account_id: int | None) -> ColumnElement[bool]:
+    """Of this account; None: of the owner of the installation, through a lesser token."""
+    return column.is_(None) if account_id is None else column == account_id
+
+
+def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[bool]]:
+    """What one person may see of each model.
+
+    A training that is shared needs a dataset that is shared, or the reader's own. Who has trained on a dataset keeps
+    seeing it. So whoever sees a thing sees what it was made of, and no join loses a row.
+
+    Args:
+        others: further models with `created_by`, `subject_type` and `subject_id`: jobs.
+    """
+    data, run = Dataset.__table__, Training.__table__
+    d, t, mine = data.alias(), run.alias(), run.alias()
+    used = select(mine.c.dataset_id).where(owned(mine.c.created_by, account_id))
+    open_data = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared)
+    seen_data = select(d.c.id).where(owned(d.c.created_by, account_id) | d.c.shared | d.c.id.in_(used))
+    open_run = owned(t.c.created_by, account_id) | (t.c.shared & t.c.dataset_id.in_(open_data))
+    seen_runs = select(t.c.id).where(open_run)
+    found: dict[Any, ColumnElement[bool]] = {
+        Dataset: owned(Dataset.created_by, account_id) | Dataset.shared | Dataset.id.in_(used),
+        Training: owned(Training.created_by, account_id) | (Training.shared & Training.dataset_id.in_(open_data)),
+        ModelExport: ModelExport.training_id.in_(seen_runs),
+        Evaluation: Evaluation.training_id.in_(seen_runs)
+        & or_(Evaluation.dataset_id.is_(None), Evaluation.dataset_id.in_(seen_data)),
+        **{
+            kind: owned(kind.created_by, account_id) & kind.training_id.in_(seen_runs) for kind in (Test, PredictionRun)
+        },
+    }
+    for job in others:
+        by_owner = or_(job.created_by.is_(None), job.created_by == t.c.created_by)
+        by_giver = or_(job.created_by.is_(None), job.created_by == d.c.created_by)
+        of_run = select(t.c.id).where(t.c.id == job.subject_id, open_run, by_owner).correlate(job.__table__)
+        of_data = select(d.c.id).where(d.c.id == job.subject_id, d.c.id.in_(seen_data.correlate(None)), by_giver)
+        found[job] = or_(
+            owned(job.created_by, account_id),
+            (job.subject_type == "training") & of_run.exists(),
+            (job.subject_type == "dataset") & of_data.correlate(job.__table__).exists(),
+        )
+    return found
+
+
+def is_limited(principal: Principal | None) -> bool:
+    """Whether somebody sees a part of what there is."""
+    return settings().PRIVATE_DATA and principal is not None and principal.role != Role.ADMIN
+
+
+def narrow(state: ORMExecuteState) -> None:
+    """Add the conditions to a SELECT; nothing where PRIVATE_DATA is off."""
+    if not state.is_select or state.is_column_load or not current_app or state.session.info.get("writing"):
+        return
+    principal = current()
+    if principal is None or not is_limited(principal):
+        return
+    kinds = conditions(principal.account_id, *current_app.extensions["private_kinds"])
+    state.statement = state.statement.options(*(with_loader_criteria(kind, rule) for kind, rule in kinds.items()))
+
+
+def expect_visible(kind: Any, number: int) -> None:
+    """
+    Raises:
+        NotFound: there is none that the present person may see.
+    """
+    if is_limited(current()) and not is_visible(kind, number):
+        raise NotFound(not_there(kind, number))
+
+
+def is_visible(kind: Any, number: int) -> bool:
+    return db.session.scalar(select(kind.id).where(kind.id == number)) is not None
+
+
+def not_there(kind: Any, number: int) -> str:
+    """What is said where there is none, whether there is one or not."""
+    return str(NOT_THERE[kind.__tablename__]) % {"id": number}
+
+
+def visible_ids(kind: Any, numbers: Any) -> set[int]:
+    """Those of these ids that the present person may see."""
+    return set(db.session.scalars(select(kind.id).where(kind.id.in_(list(numbers)))))
+
+
+@contextmanager
+def seen_by(principal: Principal | None) -> Iterator[None]:
+    """Queries within are as somebody may see them; in no request."""
+    with current_app.test_request_context():
+        g.principal = principal
+        yield
+
+
+def check_body() -> None:
+    """Look at the ids in a JSON body before anything is done with them. Those in forms are looked up by reads.
+
+    Raises:
+        NotFound, Unprocessable: as for one that there is none of.
+    """
+    if not request.is_json or not is_limited(current()):
+        return
+    body = request.get_json(silent=True)
+    for place, name, number in named_ids(body):
+        kind = IN_BODIES[name]
+        if is_visible(kind, number):
+            continue
+        if place == ("start",):
+            text = _("The run %(id)s, whose weights should be used, doesn't exist.", id=number)
+            raise Unprocessable(text, [{"field": "start", "message": text}])
+        if kind is Dataset:
+            text = _("This dataset doesn't exist.")
+            raise Unprocessable(text, [{"field": name, "message": text}])
+        raise NotFound(not_there(kind, number))
+
+
+def named_ids(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, int]]:
+    """Where each id is in a body, its name, and the id. Bodies are small, and their depth is checked before."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [(place, value)]
+    while waiting:
+        here, item = waiting.pop()
+        if isinstance(item, Mapping):
+            for name, part in item.items():
+                if name in IN_BODIES and type(part) is int:
+                    yield here, name, part
+                elif isinstance(part, Mapping | list):
+                    waiting.append(((*here, name), part))
+        elif isinstance(item, list):
+            waiting += [(here, part) for part in item]
+
+
+def init_app(app: APIFlask, *kinds: Any) -> None:
+    """
+    Args:
+        kinds: models of jobs, which this layer does not know.
+    """
+    app.extensions["private_kinds"] = kinds
+    app.before_request(check_body)
+    if not event.contains(db.session, "do_orm_execute", narrow):
+        event.listen(db.session, "do_orm_execute", narrow)
