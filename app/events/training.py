@@ -56,7 +56,7 @@ class Started(Event):
     task: str = "detect"
     model: str = ""  # what it was built from: "yolov8n.yaml", "yolov8n.pt", "checkpoints/epoch-7.pt"
     dataset_revision: str = ""  # SHA-256 of images, labels, classes and split
-    drawing: float | None = None  # seconds of the plot of the labels; None: not drawn
+    drawing: float | None = None  # processor seconds of the plot of the labels; None: not drawn
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
 """How long a run will still take, from the pace of its batches now and of its epochs before. Standard library only."""
 
+import itertools
 import math
 import statistics
+import time
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-FIRST = 2  # epochs of a run that its speed is compared with: the first one may also fill caches
 RECENT = 9  # epochs that count: enough that one slow one does not matter
 # Measured on a quiet machine: loading, stripping and drawing take so long even for tiny runs, besides the validation;
-# on any machine about DRAWINGS times as long as drawing the labels, which is the same kind of work at the start.
+# on any machine about DRAWINGS times as long as drawing the labels, which is the same kind of work at the start. Both
+# are processor time, and take longer where others use the processor, too.
 FINISH_S, DRAWINGS = 2.5, 3.6
+PROBE_S, PROBE_SHARE = 0.05, 0.005  # how long that is measured after an epoch, and the most as a share of the epoch
 OUTLIER = 2.0  # times the median: an epoch in which something else held up the machine
+MANY = 4  # a share of the times, so that more of them are no outliers
 STALLED = 10.0  # times the median: the same for a piece of an epoch, which varies more
 SURE_OF_CHANGE = 3.0  # standard errors of the recent pace
 SURE = 3  # batches that an estimate needs
@@ -27,14 +31,38 @@ VALIDATION_SHARE = 0.5
 @dataclass(frozen=True)
 class ClosedEpoch:
     """An epoch that is done. `closed`: without mosaic; `pace`: seconds a batch; `rest`: validation and saving, in s;
-    `validation`: the first part of it; `begin`, `end`: seconds a batch at the start, and just before the rest."""
+    `validation`: the first part of it; `end`: seconds a batch just before the rest."""
 
     closed: bool
     pace: float
     rest: float
     validation: float
-    begin: float
     end: float
+
+
+class Contention:
+    """How many times as long the work of one core takes as it would alone, because others use the processor, too."""
+
+    def __init__(self) -> None:
+        self.probes: deque[tuple[float, float]] = deque(maxlen=RECENT)  # seconds, and those on the processor
+
+    def measure(self, epoch: float) -> float:
+        """Look after an epoch of so many seconds, while nothing of this run works. Short ones are measured together."""
+        most = min(PROBE_S, PROBE_SHARE * epoch)
+        start, used = time.monotonic(), time.thread_time()
+        while (past := time.monotonic() - start) < most:
+            pass
+        return self.add(past, time.thread_time() - used)
+
+    def add(self, past: float, used: float) -> float:
+        """The newest probes that are long enough together, as a ratio of at least 1."""
+        self.probes.appendleft((past, used))
+        seconds = on_processor = 0.0
+        for probe in self.probes:
+            seconds, on_processor = seconds + probe[0], on_processor + probe[1]
+            if seconds >= PROBE_S:
+                break
+        return max(1.0, seconds / max(on_processor, LEAST))
 
 
 class TrainingPace:
@@ -47,7 +75,7 @@ class TrainingPace:
         validation: images of the validation set over those of the training set.
         earlier: seconds of epochs that an earlier process of this run did; they count until there is a newer one.
         burst: so many batches may come at once, because helpers load them in advance.
-        drawing: seconds that drawing the labels took at the start; None: not drawn.
+        drawing: processor seconds that drawing the labels took at the start; None: not drawn.
     """
 
     def __init__(
@@ -72,10 +100,8 @@ class TrainingPace:
         self.closed = False  # of the present epoch
         self.seen, self.seconds = 0, 0.0  # batches of the present piece, and what they took
         self.finish = FINISH_S if drawing is None else drawing * DRAWINGS
-        # Of the first epochs, by which the speed of now is known: paces by kind of epoch, and seconds of validation.
-        self.first_paces: dict[bool, list[float]] = {}
-        self.first_validations: list[float] = []
-        self.slow = 1.0  # how many times as long things took in the last epoch as in the first ones
+        self.contention = 1.0  # how many times as long the work of one core takes now, because of others
+        self.rests: float | None = None  # what the rest took in the first epoch, in batches
 
     # What happens.
 
@@ -93,60 +119,32 @@ class TrainingPace:
             self.pieces.append((closed, self.seconds / self.seen))
             self.seen, self.seconds = 0, 0.0
 
-    def epoch_done(self, epoch: int, train: float, rest: float, validation: float | None = None) -> None:
+    def epoch_done(
+        self, epoch: int, train: float, rest: float, validation: float | None = None, contention: float = 1.0
+    ) -> None:
         """Epoch (from 1) took `train` seconds of batches and `rest` seconds of validation and saving.
 
         Args:
             validation: seconds of the validation alone; None: all of the rest.
+            contention: what `Contention` says after it.
         """
         closed, pace = epoch >= self.closes, self.mean_batch(train)
-        begin, end = self.within(pace)
+        end = self.end_of_epoch(pace)
+        self.contention = contention
         if not self.warm and self.done:
             self.warm = True
             self.done.clear()
         elif not self.done:  # the epoch that filled the caches
             self.pieces.clear()
             self.seen, self.seconds = 0, 0.0
-        item = ClosedEpoch(closed, pace, rest, rest if validation is None else validation, begin, end)
-        self.refer(item)
-        self.done.append(item)
-        self.slow = self.slowdown()
+            self.rests = rest / end
+        self.done.append(ClosedEpoch(closed, pace, rest, rest if validation is None else validation, end))
 
-    def within(self, pace: float) -> tuple[float, float]:
-        """The paces of the first and of the last batches of the epoch, whose own is `pace`: the same where they do not
-        differ much. What follows has that of the end. The first epoch also fills caches, so that only a sudden change
-        tells that it became faster."""
+    def end_of_epoch(self, pace: float) -> float:
+        """The pace of the last batches of the epoch, whose own is `pace`: the same where they do not differ much."""
         paces = [max(item, LEAST) for _, item in self.pieces] or [pace]
-        first, last = paces[0], paces[-1]
-        if not self.done and not self.warm:
-            first = before_step(paces) or min(first, last)
-        end = last if abs(math.log(last / pace)) > math.log(ANOTHER) else pace
-        return (first, last) if abs(math.log(last / first)) > math.log(ANOTHER) else (end, end)
-
-    def refer(self, item: ClosedEpoch) -> None:
-        """Remember the first epochs, as they were before the speed changed within one; those without mosaic come later,
-        and their pace is that of the speed of then."""
-        paces = self.first_paces.setdefault(item.closed, [])
-        if len(self.first_validations) < FIRST:
-            steady = item.begin == item.end
-            # Where the very first one became faster of a sudden, the second has the new speed: it is no reference.
-            times = FIRST if not self.first_validations and item.begin > item.end else 1
-            paces.extend([item.pace if steady else item.begin] * times)
-            self.first_validations.extend([item.validation * (1.0 if steady else item.begin / item.end)] * times)
-        elif not paces:
-            paces.append(item.pace / self.slow)
-
-    def slowdown(self) -> float:
-        """How many times as long things take now as in the first epochs, as far as batches and validation agree: a
-        busy machine slows what uses all its cores more than what uses one."""
-        if not self.done:
-            return 1.0
-        now, paces, validation = self.pace(self.closed), self.first_paces.get(self.closed), self.done[-1].validation
-        batches = beyond(now, paces) if now and paces else self.slow
-        validating = beyond(validation, self.first_validations) if validation else batches
-        if (batches - 1) * (validating - 1) <= 0:
-            return 1.0
-        return changed(min(batches, validating, key=lambda ratio: abs(math.log(ratio))))
+        chance = max(math.log(ANOTHER), SURE_OF_CHANGE * unsteadiness(paces))
+        return paces[-1] if abs(math.log(paces[-1] / pace)) > chance else pace
 
     def mean_batch(self, train: float) -> float:
         """Seconds a batch of an epoch; without the first one of the process, which starts helpers and fills caches."""
@@ -173,7 +171,7 @@ class TrainingPace:
         training = sum(max(0, count) * by_kind[kind] for kind, count in batches.items())
         # The best weights are validated once more.
         rests = (self.epochs - done) * self.rest(by_kind, "rest") + self.rest(by_kind, "validation")
-        return training + rests + self.finish * self.slowdown()
+        return training + rests + self.finish * self.contention
 
     def pace(self, closed: bool) -> float | None:
         """Seconds a batch with or without mosaic now: of the last batches, weighted against the epochs before.
@@ -183,7 +181,8 @@ class TrainingPace:
         recent, before = self.recent(closed), self.before(closed)
         if recent is None or before is None:
             return recent if before is None else before
-        chance = max(math.log(CHANGED), SURE_OF_CHANGE * standard_error(self.pieces_of(closed)))
+        epochs = unsteadiness([item.pace for item in self.done if item.closed == closed])
+        chance = max(math.log(CHANGED), SURE_OF_CHANGE * standard_error(self.pieces_of(closed)), epochs)
         weight = min(1.0, abs(math.log(recent / before)) / chance) if self.warm else 1.0
         return before * (recent / before) ** weight
 
@@ -213,7 +212,21 @@ class TrainingPace:
         """Seconds of validation and saving, or of one of them. A machine that trains slower also validates slower."""
         if not self.done:
             return now[self.closed] * self.batches * self.share
-        return typical([getattr(item, part) * changed(now[item.closed] / item.end) for item in self.done])
+        # The speed may have changed in the last batches or within the rest itself, which then lies anywhere between
+        # what it took and that at the speed of now. What it took before, in proportion to the batches, tells where.
+        likely: list[float] = []
+        for item in self.done:
+            pace, rest = now[item.closed], getattr(item, part)
+            scaled = rest * changed(pace / item.end)
+            before = typical(likely) if likely else self.by_first(item, pace, part)
+            likely.append(scaled if before is None else min(max(before, min(rest, scaled)), max(rest, scaled)))
+        return typical(likely)
+
+    def by_first(self, item: ClosedEpoch, pace: float, part: str) -> float | None:
+        """What a part of the rest takes at a pace by the first epoch; None: there is no other epoch yet."""
+        if not self.warm or self.rests is None:
+            return None
+        return self.rests * pace * getattr(item, part) / max(item.rest, LEAST)
 
 
 def standard_error(paces: Sequence[float]) -> float:
@@ -223,20 +236,10 @@ def standard_error(paces: Sequence[float]) -> float:
     return statistics.stdev(math.log(max(pace, LEAST)) for pace in paces) / math.sqrt(len(paces))
 
 
-def beyond(now: float, references: Sequence[float]) -> float:
-    """How many times as long `now` is as the first reference where it is longer, as the least where it is shorter than
-    that: the first epoch may have filled caches, so between the two nothing is known, and it is 1."""
-    return max(1.0, now / max(LEAST, references[0])) * min(1.0, now / max(LEAST, min(references)))
-
-
-def before_step(paces: Sequence[float]) -> float | None:
-    """The pace before a sudden change for the faster; None: there was none. While caches fill, batches get faster
-    little by little, or the first ones are slow alone."""
-    for place in range(2, len(paces) - 1):  # a piece may lie on both sides
-        early, late = typical(paces[:place]), typical(paces[place:])
-        if min(early, paces[place - 1]) > ANOTHER * max(late, paces[place + 1]):
-            return early
-    return None
+def unsteadiness(paces: Sequence[float]) -> float:
+    """What the logarithm of a pace differs by from the one before it; one step among them tells nothing of that."""
+    steps = [abs(math.log(late / early)) for early, late in itertools.pairwise(paces)]
+    return statistics.median_low(steps) if len(steps) > 1 else 0.0
 
 
 def changed(ratio: float) -> float:
@@ -245,6 +248,8 @@ def changed(ratio: float) -> float:
 
 
 def typical(times: Collection[float], outlier: float = OUTLIER) -> float:
-    """The mean of what is not far above the median: sums are made of it, and one long sleep must not count."""
+    """The mean of what is not far above the median: sums are made of it, and one long sleep must not count. Where many
+    are far above it, that is how the machine is, and they count."""
     most = outlier * statistics.median(times)
-    return statistics.fmean(time for time in times if time <= most)
+    usual = [time for time in times if time <= most]
+    return statistics.fmean(times if len(times) - len(usual) > max(1, len(times) // MANY) else usual)

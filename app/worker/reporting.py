@@ -17,7 +17,7 @@ from app.core.train import TrainSpec
 from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Started
 from app.worker import channel
 from app.worker.checkpoints import keep, periodic, start_over
-from app.worker.eta import TrainingPace
+from app.worker.eta import Contention, TrainingPace
 from app.worker.figures import Gauge, visible, watch
 from app.worker.measures import by_class
 from app.worker.report import gpu_name, versions, weights_kind, write_config
@@ -47,10 +47,11 @@ class ReportingTrainer(engine.BaseTrainer):
         self.folder = self.spec.folder
         self.hooks: dict[str, Callable[[], Any]] = {}
         self.pace: TrainingPace | None = None
+        self.contention = Contention()
         self.batch = self.best_epoch = 0
         self.batch_marked = 0.0
         self.earlier: Sequence[float] = ()  # when the epochs before ended, in seconds of the run
-        self.drawing: float | None = None  # seconds that the plot of the labels took
+        self.drawing: float | None = None  # processor seconds that the plot of the labels took
         self.told_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
         super().__init__(cfg, overrides, _callbacks)
@@ -63,9 +64,9 @@ class ReportingTrainer(engine.BaseTrainer):
 
     def plot_training_labels(self) -> None:
         """At the start; the plots of the end take in proportion to it."""
-        start = time.monotonic()
+        start = time.thread_time()
         super().plot_training_labels()
-        self.drawing = time.monotonic() - start
+        self.drawing = time.thread_time() - start
 
     def report_start(self) -> None:
         name, asked = type(self.optimizer).__name__, self.spec.params.get("optimizer", "auto")
@@ -192,7 +193,8 @@ class ReportingTrainer(engine.BaseTrainer):
         now = time.monotonic()
         seconds, self.epoch_marked = now - self.epoch_marked, now
         if self.pace is not None:
-            self.pace.epoch_done(self.epoch + 1, self.training_s, seconds - self.training_s, self.validating_s)
+            rest, contention = seconds - self.training_s, self.contention.measure(seconds)
+            self.pace.epoch_done(self.epoch + 1, self.training_s, rest, self.validating_s, contention)
         return seconds
 
     def eta_after(self) -> float:

@@ -62,10 +62,10 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
     [
         (None, "estimating the time left"),
         (0.4, "almost done"),
-        (59.2, "1 min left"),
-        (95.0, "1 min 40 s left"),
-        (1234.0, "21 min left"),
-        (7300.0, "2 h 2 min left"),
+        (59.2, "about 1 min left"),
+        (95.0, "about 1 min 40 s left"),
+        (1234.0, "about 21 min left"),
+        (7300.0, "about 2 h 2 min left"),
     ],
 )
 def test_the_time_that_a_running_training_takes(

@@ -43,9 +43,9 @@ test("durations have two units at most", () => {
 test("the time left is rounded so that it does not flicker", () => {
   assert.equal(remaining(null), "estimating the time left");
   assert.equal(remaining(0.4), "almost done");
-  assert.equal(remaining(12.3), "13 s left");
-  assert.equal(remaining(101), "1 min 50 s left");
-  assert.equal(remaining(3601), "1 h 1 min left");
+  assert.equal(remaining(12.3), "about 13 s left");
+  assert.equal(remaining(101), "about 1 min 50 s left");
+  assert.equal(remaining(3601), "about 1 h 1 min left");
 });
 
 test("ago chooses its unit", () => {

@@ -15,8 +15,10 @@ const shared = new Crosshair(); // epochs or seconds
 export const colourOf = (slot) => `--series-${(slot % 6) + 1}`;
 export const isDashed = (slot) => slot >= 6;
 
-/** A training that is compared: `slot` gives its colour, `curves` has an array for `epoch`, `time` and each metric.
- *  @typedef {{id: number, name: string, slot: number, curves: Record<string, (number | null)[]>}} Run */
+/** A training that is compared: `slot` gives its colour, `curves` has an array for `epoch`, `time` and each metric;
+ *  `active`: more may come.
+ *  @typedef {{id: number, name: string, slot: number, active: boolean, curves: Record<string, (number | null)[]>}} Run
+ */
 
 export class Overlay extends LineChart {
   /** @param {{key: string, title: string, min?: number, max?: number}} spec of one metric */
@@ -89,6 +91,7 @@ export class Overlay extends LineChart {
       this.datasets[index].data = this.points(run);
     });
     this.wait.hidden = this.datasets.some(({ data }) => data.length);
+    this.wait.textContent = this.runs.some(({ active }) => active) ? t("No values yet.") : t("No values");
     this.recolour();
     this.changed();
   }

@@ -31,7 +31,7 @@ function left({ stage, done, total, revision }) {
   const rate = advanced / seconds;
   return [
     t("{n} per second", { n: number(rate, rate < 10 ? 1 : 0) }),
-    t("{time} left", { time: duration((total - done) / rate) }),
+    t("about {time} left", { time: duration((total - done) / rate) }),
   ].join(" · ");
 }
 

@@ -135,7 +135,7 @@ export class Gallery {
       if (busy && done > 1)
         parts.push(
           t("{rate} per second", { rate: number(rate, 1) }),
-          t("{time} left", { time: duration(left / rate) }),
+          t("about {time} left", { time: duration(left / rate) }),
         );
       if (failed) parts.push(tn("{n} failed", "{n} failed", failed));
       $("[data-queue-bar]").style.width = `${(100 * ready) / items.length}%`;

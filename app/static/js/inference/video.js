@@ -228,7 +228,7 @@ export class VideoView {
     if (this.running && this.fresh > 2)
       parts.push(
         t("{rate} per second", { rate: number(rate, 1) }),
-        t("{time} left", { time: duration((total - done) / rate) }),
+        t("about {time} left", { time: duration((total - done) / rate) }),
       );
     $("[data-video-text]").textContent = parts.join(" · ");
     $("[data-video-bar]").style.width = `${(100 * done) / total}%`;

@@ -86,7 +86,7 @@ export function remaining(seconds) {
   if (!known(seconds)) return t("estimating the time left");
   if (seconds < 1) return t("almost done");
   const step = seconds > 600 ? 60 : seconds > 90 ? 10 : 1;
-  return t("{time} left", { time: duration(Math.ceil(seconds / step) * step) });
+  return t("about {time} left", { time: duration(Math.ceil(seconds / step) * step) });
 }
 
 /** @param {string | null | undefined} iso */

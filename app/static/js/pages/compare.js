@@ -89,6 +89,7 @@ function show() {
     id: training.id,
     name: training.name,
     training,
+    active: !["completed", "failed", "cancelled"].includes(training.status),
     curves: curves[index],
     slot: slots.indexOf(training.id),
   }));

@@ -1,6 +1,6 @@
 /* What two or more trainings have in common and in what they differ, and their best values. */
 import { h, icon, longName } from "../lib/dom.js";
-import { dateTime, duration, fixed, number } from "../lib/format.js";
+import { dateTime, duration, fixed, known, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { valueText } from "./parameters.js";
 import { deviceName, isUploaded, modelName, rateText, startWord, trainingBadge, waitedBetween } from "../ui/status.js";
@@ -10,17 +10,20 @@ const lowest = (values) =>
     (least, value) => (value !== null && value !== undefined && (least === null || value < least) ? value : least),
     null,
   );
+/** Of a classification, how often its first choice is right. */
+const accuracy = ({ task, best }) => (task === "classify" ? best?.parts?.["metrics/accuracy_top1"] : null);
 const mean = (values) => {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  const there = values.filter(known);
+  return there.length ? there.reduce((sum, value) => sum + value, 0) / there.length : null;
 };
 
 // [title, value(run), text(value), which is best: 1 the highest, -1 the lowest, 0 none; "loss": of models with the same
-// loss alone, "waited": where a run waited in between]
+// loss alone, "waited": where a run waited in between, "accuracy": where a run has one]
 /** @type {[string | (() => string), (run: any) => any, (value: any) => string, number, string?][]} */
 const VALUES = [
   ["mAP50", ({ training }) => training.best?.map50, (value) => fixed(value), 1],
   ["mAP50-95", ({ training }) => training.best?.map95, (value) => fixed(value), 1],
+  [() => t("Top-1 accuracy"), ({ training }) => accuracy(training), (value) => fixed(value), 1, "accuracy"],
   [() => t("Precision"), ({ training }) => training.best?.precision, (value) => fixed(value), 1],
   [() => t("Recall"), ({ training }) => training.best?.recall, (value) => fixed(value), 1],
   [() => t("Best epoch"), ({ training }) => training.best?.epoch, (value) => number(value), 0],
@@ -44,9 +47,9 @@ const VALUES = [
 
 /** The place of the best value, -1 where nothing is better than the rest. */
 export function bestOf(values, sign) {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  if (!sign || known.length < 2 || known.every((value) => value === known[0])) return -1;
-  return values.indexOf(sign > 0 ? Math.max(...known) : Math.min(...known));
+  const there = values.filter(known);
+  if (!sign || there.length < 2 || there.every((value) => value === there[0])) return -1;
+  return values.indexOf(sign > 0 ? Math.max(...there) : Math.min(...there));
 }
 
 const head = (runs, swatch) =>
@@ -88,33 +91,37 @@ export function doubt(differs) {
   ].join(" ");
 }
 
+/** The rows of values that say something of these runs. */
+export function valuesOf(runs) {
+  const waited = runs.some(({ training }) => waitedBetween(training.training_seconds, training.duration));
+  const classified = runs.some(({ training }) => known(accuracy(training)));
+  return VALUES.filter(([, , , , kind]) => (kind !== "waited" || waited) && (kind !== "accuracy" || classified));
+}
+
 /** Best values, a column for each training. Nothing is called best across different data. */
 export function valueTable(runs, differs, swatch) {
   const ranked = !differs.some((code) => DATA.includes(code));
-  const waited = runs.some(({ training }) => waitedBetween(training.training_seconds, training.duration));
-  const rows = VALUES.filter(([, , , , kind]) => kind !== "waited" || waited).map(
-    ([title, value, text, sign, kind]) => {
-      const values = runs.map(value);
-      const best = ranked && !(kind === "loss" && differs.includes("model")) ? bestOf(values, sign) : -1;
-      const texts = values.map(text);
-      const equal = texts.filter((other) => other === texts[best]).length;
-      // most have it: no distinction
-      const marked = (index) => best >= 0 && texts[index] === texts[best] && equal * 2 <= texts.length;
-      return h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, typeof title === "string" ? title : title()),
-        texts.map((printed, index) =>
-          h(
-            "td",
-            { class: `number ${marked(index) ? "is-best" : ""}` },
-            marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))],
-            printed,
-          ),
+  const rows = valuesOf(runs).map(([title, value, text, sign, kind]) => {
+    const values = runs.map(value);
+    const best = ranked && !(kind === "loss" && differs.includes("model")) ? bestOf(values, sign) : -1;
+    const texts = values.map(text);
+    const equal = texts.filter((other) => other === texts[best]).length;
+    // most have it: no distinction
+    const marked = (index) => best >= 0 && texts[index] === texts[best] && equal * 2 <= texts.length;
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, typeof title === "string" ? title : title()),
+      texts.map((printed, index) =>
+        h(
+          "td",
+          { class: `number ${marked(index) ? "is-best" : ""}` },
+          marked(index) && [icon("trophy-fill"), h("span", { class: "visually-hidden" }, t("best"))],
+          printed,
         ),
-      );
-    },
-  );
+      ),
+    );
+  });
   const states = h(
     "tr",
     {},

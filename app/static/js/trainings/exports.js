@@ -39,7 +39,7 @@ export class ExportsView {
       const [{ formats }, { exports }] = await Promise.all([get("/api/export-formats"), this.ask()]);
       this.formats = formats;
       this.list = h("div", { "data-export-list": true });
-      put(this.body, ...(this.available.length ? [this.form()] : []), this.list, this.missing());
+      put(this.body, this.available.length > 0 && this.form(), this.list, this.missing());
       this.fill(exports);
     } catch (error) {
       put(
@@ -137,6 +137,7 @@ export class ExportsView {
   /** What this server can't make, and why. */
   missing() {
     const rows = this.formats.filter((item) => !item.available);
+    if (!rows.length) return null;
     return h(
       "details",
       { class: "export-missing" },
@@ -153,7 +154,7 @@ export class ExportsView {
 function table(exports, erase) {
   const head = [
     ["", t("Format")],
-    ["number", "mAP50-95"],
+    ["number", mainName(exports)],
     ["number extra", t("Confidence threshold")],
     ["number extra", t("Latency")],
     ["number", t("Size")],
@@ -217,6 +218,10 @@ function row(item, erase) {
   );
   return [figures, notes && h("tr", { class: "export-about" }, h("td", { colspan: 6 }, notes))];
 }
+
+/** What `main` is called. @param {{verification: {top1?: number} | null}[]} exports of one run */
+export const mainName = (exports) =>
+  exports.some(({ verification: told }) => known(told?.top1)) ? t("Top-1 accuracy") : "mAP50-95";
 
 /** mAP50-95; of a classification the top-1 accuracy. */
 const main = (figures) => figures?.map95 ?? figures?.top1;

@@ -6,11 +6,15 @@ import { fixed, percent, remaining } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { bar, epochText, fraction, moveBar, stageText, trainingBadge } from "../ui/status.js";
 
+const MAP50 = { label: () => "mAP50", value: ({ map50 }) => map50 };
+const ACCURACY = { label: () => t("Top-1 accuracy"), value: ({ parts }) => parts?.["metrics/accuracy_top1"] };
+
 export class LiveCard {
   constructor(training) {
     this.curve = new SmallCurve({ filled: true });
     this.wait = h("div", { class: "chart-wait" }, t("The first value appears after the first epoch."));
     this.epochs = 1;
+    this.measure = training.task === "classify" ? ACCURACY : MAP50;
     this.metrics = [];
     this.bar = bar(0);
     this.state = h("span");
@@ -50,15 +54,15 @@ export class LiveCard {
       this.values,
       last
         ? [
-            h("span", {}, "mAP50 ", h("strong", {}, fixed(last.map50))),
+            h("span", {}, this.measure.label(), " ", h("strong", {}, fixed(this.measure.value(last)))),
             h("span", {}, t("loss"), " ", h("strong", {}, fixed(last.loss))),
           ]
-        : h("span", {}, "mAP50"),
+        : h("span", {}, this.measure.label()),
     );
   }
 
   draw() {
-    const points = this.metrics.map(({ epoch, map50 }) => ({ x: epoch, y: map50 ?? null }));
+    const points = this.metrics.map((metric) => ({ x: metric.epoch, y: this.measure.value(metric) ?? null }));
     this.curve.set(points, { x: [1, Math.max(2, this.epochs)], y: [0, 1] });
   }
 

@@ -8,7 +8,9 @@ import { modelName } from "../ui/status.js";
 
 const option = (item) => [
   item.id,
-  [item.name, modelName(item), item.best && `mAP50 ${fixed(item.best.map50)}`].filter(Boolean).join(" · "),
+  [item.name, modelName(item), Number.isFinite(item.best?.map50) && `mAP50 ${fixed(item.best.map50)}`]
+    .filter(Boolean)
+    .join(" · "),
 ];
 
 export class StartChoice {
