@@ -101,10 +101,32 @@ def first(found: Iterator[Fault]) -> list[Fault]:
     return [fault for fault, _number in zip(found, range(MOST), strict=False)]
 
 
+class Encoded(dict[str, Any]):
+    """An object that many get, with its JSON. Nobody changes it."""
+
+    def __init__(self, value: dict[str, Any]) -> None:
+        super().__init__(value)
+        self.text = json.dumps(value, separators=(",", ":"))
+
+    def with_first(self, key: str, value: Any) -> "Encoded":
+        """The same with one more key, without encoding it all again."""
+        made = Encoded({})
+        made.update({key: value} | self)
+        rest = self.text[1:]
+        made.text = f"{json.dumps({key: value}, separators=(',', ':'))[:-1]}{'' if rest == '}' else ','}{rest}"
+        return made
+
+
 class PacketJSON:
     """The JSON of Socket.IO packets, for python-socketio's `json` option."""
 
-    dumps = staticmethod(json.dumps)
+    @staticmethod
+    def dumps(value: Any, **options: Any) -> str:
+        """A packet's JSON, where what many get is encoded once."""
+        if isinstance(value, list) and value and isinstance(value[-1], Encoded):
+            first = json.dumps(value[:-1], **options)[:-1]
+            return f"{first}{',' if len(value) > 1 else ''}{value[-1].text}]"
+        return json.dumps(value, **options)
 
     @staticmethod
     def loads(text: str | bytes, **options: Any) -> Any:

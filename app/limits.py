@@ -5,6 +5,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from app.shared_reads import SharedReads
+
 # Under threading each of these holds a thread of gunicorn.conf.py's `threads`; under eventlet some kilobytes.
 OF_MODE = {
     "threading": {"websockets": 600, "socket_polls": 100, "long_polls": 50, "downloads": 60},
@@ -48,6 +50,7 @@ class Waiting:
         self.long_polls = Slots(counts["long_polls"])
         self.downloads = Slots(counts["downloads"])
         self.joins = Bucket(JOINS, JOINS_RATE)
+        self.snapshots = SharedReads()
         self.flood = Bucket(FLOOD, FLOOD_RATE, most_owed=FLOOD_RATE)
 
 

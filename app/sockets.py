@@ -33,7 +33,7 @@ MOST_BYTES = 1_000_000  # of one message
 MOST_QUEUED = 10_000  # messages of one websocket that wait under threading; more is a flood
 EVENTS, EVENTS_RATE = 30, 10.0  # of one connection: at once, and per second; a page sends about five
 PAGE_JOINS, PAGE_JOINS_RATE = 5, 0.5  # of one connection; those beyond share app/limits.py's JOINS
-MESSAGES, MESSAGES_RATE = 40, 2.0  # of any kind; more have to wait, and share app/limits.py's FLOOD
+MESSAGES, MESSAGES_RATE = 10, 2.0  # of any kind; a page opens with five; those beyond share app/limits.py's FLOOD
 BYTES, BYTES_RATE = 512 * 1024, 256 * 1024.0  # of one websocket: at once, and per second; a page sends a few kB
 MOST_ROOMS = 100
 SEPARATOR = "\x1e"  # of packets in a payload
@@ -49,6 +49,7 @@ class Packet(BasePacket):
     """A Socket.IO packet; one that cannot be read becomes an event that its sender gets an error for."""
 
     json = PacketJSON
+    uses_binary_events = False  # else each message is searched for bytes, which takes longer than to encode it
 
     def __init__(self, *arguments: Any, encoded_packet: Any = None, **options: Any) -> None:
         super().__init__(*arguments, encoded_packet=encoded_packet, **options)

@@ -17,7 +17,7 @@ LAYERS = (
     {"core"},
     {"config", "events", "errors", "problems", "extensions", "static_files", "threads", "i18n", "texts"}
     | {"database_file", "private_files", "secret_key"}
-    | {"inputs", "deadlines", "heads", "limits", "shutdown"},
+    | {"inputs", "deadlines", "heads", "limits", "shared_reads", "shutdown"},
     {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
     | {"hosts", "proxies", "rates", "sockets", "downloads", "guard"},
     {"jobs"},

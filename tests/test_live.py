@@ -1,6 +1,7 @@
 """Rooms, snapshots and acknowledgements of Socket.IO."""
 
 import io
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -8,16 +9,18 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from flask_socketio import SocketIOTestClient
+from socketio.packet import ACK, EVENT
 from sqlalchemy.exc import OperationalError
 
 from app import notify
 from app.database import writing
 from app.extensions import socketio
+from app.inputs import Encoded
 from app.limits import Bucket
 from app.models import Dataset, Training, TrainingMetric
 from app.routes import live
 from app.services.system import feed
-from app.sockets import EVENTS, PAGE_JOINS, QuietErrors
+from app.sockets import EVENTS, PAGE_JOINS, Packet, QuietErrors
 from tests.data import change_settings, valid_dataset
 
 
@@ -267,6 +270,22 @@ def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(socket: Sock
     assert all(answer["ok"] for answer in answers[:EVENTS])
     assert {answer.get("status") for answer in answers[EVENTS:]} >= {429}
     assert socketio.server.async_handlers is False
+
+
+def test_a_snapshot_is_encoded_once() -> None:
+    """For its acknowledgement and its event, and for all who asked at the same time; what is sent stays the same."""
+    value = {"seq": 5, "name": "ç", "metrics": {"epochs": [{"loss": None, "classes": []}] * 3}}
+    encoded = Encoded(value)
+    assert encoded == value
+    for packet in ([encoded], ["training_snapshot", encoded], [encoded.with_first("ok", True)]):
+        plain = [dict(item) if isinstance(item, Encoded) else item for item in packet]
+        for kind in (ACK, EVENT):
+            sent = Packet(kind, data=packet, namespace="/", id=7).encode()
+            assert sent == Packet(kind, data=plain, namespace="/", id=7).encode()
+    assert encoded.with_first("ok", True).text == json.dumps({"ok": True} | value, separators=(",", ":"))
+    assert Encoded({}).with_first("ok", True).text == '{"ok":true}'
+    encoded.text = '"as it was encoded"'
+    assert Packet(ACK, data=[encoded], id=7).encode() == '37["as it was encoded"]'
 
 
 def test_joins_beyond_those_of_a_page_share_a_budget(

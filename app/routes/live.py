@@ -14,7 +14,6 @@ from typing import Any
 from flask import current_app, g, request
 from flask_babel import gettext as _
 from flask_socketio import emit, join_room, leave_room
-from sqlalchemy import select
 
 from app.access.audience import own_room, rooms_for
 from app.access.identify import access_of, identify
@@ -22,16 +21,17 @@ from app.access.principal import current
 from app.access.private import expect_visible, is_limited
 from app.core.roles import Role
 from app.errors import AppError, BadEvent, LoginRequired, NotAllowed, TooManyRequests, Unprocessable
-from app.extensions import db, socketio
+from app.extensions import socketio
 from app.i18n import LOCALES, ngettext, select_locale
+from app.inputs import Encoded
 from app.jobs.model import Job
-from app.models import Dataset, DatasetStatus, Training
+from app.models import Training
 from app.notify import DASHBOARD, SYSTEM, in_language, job_room, training_room
 from app.problems import problem_summary
 from app.routes.permissions import EVENTS
-from app.schemas import MAX_ID, DatasetOut, JobOut
+from app.routes.snapshots import dashboard, shared
+from app.schemas import MAX_ID, JobOut
 from app.services import services
-from app.services.trainer.present import as_json
 from app.sockets import MOST_ROOMS, Connection
 
 logger = logging.getLogger("yolo.live")
@@ -88,11 +88,15 @@ def acknowledged(handler: Callable[[Any], Answer], need: Role, *, named: bool = 
         rest = payload[1:] if named else payload
         try:
             with its_turn(need, costs=handler in JOINS):
-                return {"ok": True} | handler(rest[0] if rest else None)
+                return accepted(handler(rest[0] if rest else None))
         except Exception as error:
             return failed(error)
 
     return answer
+
+
+def accepted(answer: Answer) -> Answer:
+    return answer.with_first("ok", True) if isinstance(answer, Encoded) else {"ok": True} | answer
 
 
 @contextmanager
@@ -179,11 +183,15 @@ def join_training(payload: Any) -> Answer:
     `event` false, for the snapshot in the acknowledgement alone.
     """
     training_id = training_id_of(payload)
-    known = payload.get("metrics")
     expect_visible(Training, training_id)
+    known = payload.get("metrics") if isinstance(payload.get("metrics"), str) else None
+    following = services().trainer.following
     enter(training_room(training_id))
     try:
-        snapshot = {"training_id": training_id} | services().trainer.following.snapshot(training_id, known)
+        snapshot = shared(
+            ("training", training_id, known),
+            lambda: {"training_id": training_id} | following.snapshot(training_id, known),
+        )
     except AppError:
         leave(training_room(training_id))
         raise
@@ -232,14 +240,7 @@ def leave_job(payload: Any) -> Answer:
 def join_dashboard(_payload: Any) -> Answer:
     for room in rooms_for(DASHBOARD, current()):
         enter(room)
-    unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
-    return {
-        "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
-        "datasets": [
-            DatasetOut().dump(services().datasets.views.view(dataset))
-            for dataset in db.session.scalars(unready.order_by(Dataset.id))
-        ],
-    }
+    return shared("dashboard", dashboard)
 
 
 def leave_dashboard(_payload: Any) -> Answer:
@@ -253,7 +254,7 @@ def join_system(_payload: Any) -> Answer:
     principal, room = current(), system_room()
     enter(room)
     try:
-        snapshot = services().system.as_json()
+        snapshot = shared("system", services().system.as_json)
     except Exception:
         leave(room)
         raise

@@ -5,21 +5,26 @@ Files, not a table: what is refused while the database is locked is recorded as 
 
 import json
 import logging
+import os
+import re
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app.extensions import socketio
+from app.inputs import faults
 
 logger = logging.getLogger("yolo.audit")
 
 NAME = "audit.jsonl"
 FILE_BYTES = 2_000_000  # about 6,000 entries
 MOST_FILES = 100
+TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result")
+NUMBERS = ("account_id", "status")
 
 Entry = dict[str, Any]
 
@@ -45,8 +50,8 @@ class AuditLog:
             line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z")} | entry)  # ASCII: one line
             try:
                 self.make_room()
-                with open(self.folder / NAME, "a", encoding="ascii") as file:
-                    file.write(line + "\n")
+                with open(self.folder / NAME, "ab+") as file:
+                    file.write(ending(file) + line.encode("ascii") + b"\n")
             except OSError as error:
                 logger.error("an entry of the audit log is lost: %s", error)
 
@@ -70,6 +75,9 @@ class AuditLog:
                 lines = path.read_text("utf-8", "replace").splitlines()
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                logger.error("a file of the audit log cannot be read: %s", error)
+                continue
             socketio.sleep(0)  # others go on between two files
             for line in reversed(lines):
                 if (entry := parsed(line)) is not None:
@@ -92,10 +100,30 @@ class AuditLog:
         return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
 
 
+def ending(file: IO[bytes]) -> bytes:
+    """What ends the last line, where a crash has cut it: the next entry is none of it."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"
+
+
 def parsed(line: str) -> Entry | None:
     """An entry; None: a line that a crash or a hand has damaged."""
     try:
         entry = json.loads(line)
-        return entry if isinstance(entry, dict) and str(entry["id"]).isdecimal() else None
-    except (ValueError, KeyError, RecursionError):
+    except (ValueError, RecursionError):
         return None
+    return entry if isinstance(entry, dict) and is_entry(entry) and not next(faults(entry), None) else None
+
+
+def is_entry(found: Entry) -> bool:
+    """Whether each field has a value of its kind; those of later versions may have any."""
+    created = found.get("created", {})
+    return (
+        re.fullmatch(r"[0-9]{1,20}", str(found.get("id"))) is not None
+        and all(isinstance(found.get(name), str | None) for name in TEXTS)
+        and all(type(found.get(name)) in {int, type(None)} for name in NUMBERS)
+        and isinstance(created, dict)
+        and all(type(value) is int for value in created.values())
+    )

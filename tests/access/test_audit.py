@@ -172,6 +172,52 @@ def test_lines_that_are_damaged_cost_only_themselves(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("clock_of_a_server")
+def test_a_line_that_a_crash_has_cut_costs_not_the_next_one(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path)
+    for path in ("/1", "/2"):
+        log.write(path=path)
+    (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:-9])
+    log.write(path="/3")
+    assert [entry["path"] for entry in log.entries()] == ["/3", "/1"]
+
+
+LINES = [
+    *('{"id": "' + "9" * digits + '"}' for digits in (21, 5000)),
+    *(
+        '{"id": "5", ' + field + "}"
+        for field in (
+            *('"created": [1]', '"created": {"a": "b"}', '"created": null', '"created": {"a": 1e400}'),
+            *('"account_id": "x"', '"account_id": [2]', '"status": 1e400', '"status": true'),
+            *('"path": {"a": 1}', '"name": 5', '"path": "\\ud800"', '"time": NaN', '"more": "\\udfff"'),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[:40])
+def test_lines_with_values_of_another_kind(
+    app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, line: str
+) -> None:
+    log = AuditLog(tmp_path)
+    (tmp_path / NAME).write_text(line + "\n")
+    log.write(path="/1", created={"training_id": 5})
+    monkeypatch.setattr(app.extensions["services"].audit, "folder", tmp_path)
+    assert [entry["path"] for entry in entries(app, headers, before="9" * 20)] == ["/1"]
+    table = app.test_client().get("/api/audit.csv", headers=headers["admin"])
+    assert table.text.count("\n") == 2
+
+
+def test_a_file_of_the_log_that_cannot_be_read(
+    app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log = AuditLog(tmp_path)
+    log.write(path="/1")
+    (tmp_path / "audit-1.jsonl").mkdir()
+    monkeypatch.setattr(app.extensions["services"].audit, "folder", tmp_path)
+    assert [entry["path"] for entry in entries(app, headers)] == ["/1"]
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
 def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "away")
     log.write(path="/1")

@@ -306,6 +306,22 @@ def test_rooms(app: APIFlask, headers: Headers, things: Things) -> None:
             socket.disconnect()
 
 
+def test_those_who_may_see_different_things_share_no_look(
+    app: APIFlask, headers: Headers, things: Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one of them is told on joining is read for nobody else."""
+    keys: list[Any] = []
+    reads = app.extensions["waiting"].snapshots
+    monkeypatch.setattr(reads, "read", lambda key, work: keys.append(key) or work())
+    share(app, things)
+    sockets = [joined(app, headers[name]) for name in ("trainer", "viewer", "another", "admin", "admin")]
+    for name, payload in (("join_training", {"training_id": things[Training]}), ("join_system", {})):
+        assert all(socket.emit(name, payload, callback=True)["ok"] for socket in sockets)
+    for socket in sockets:
+        socket.disconnect()
+    assert [len(set(keys[first : first + 5])) for first in (0, 5, 10)] == [4, 4, 4]
+
+
 def test_another_role_ends_the_connection(app: APIFlask, headers: Headers) -> None:
     client = app.test_client()
     made = client.post(

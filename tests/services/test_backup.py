@@ -202,6 +202,47 @@ def test_a_crash_while_a_backup_is_replaced(idle_app: APIFlask) -> None:
         assert held.verify() == {kept.folder.name: []}
 
 
+def test_what_others_keep_beside_the_backups_stays(idle_app: APIFlask, tmp_path: Path) -> None:
+    """BACKUP_DIR may be a folder of a larger disk; only what a backup can have left is tidied up."""
+    with idle_app.app_context():
+        held = service(idle_app)
+        held.root.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "elsewhere").mkdir()
+        for name in (".my-notes.old", ".7-photos.tmp", ".x-0123.old"):
+            (held.root / name).mkdir()
+        (held.root / ".7-run-0123.old").symlink_to(tmp_path / "elsewhere")
+        (held.root / ".8-0123.tmp").symlink_to(tmp_path / "gone")
+        (held.root / ".9-0123.tmp").write_text("a file")
+        before = sorted(held.root.iterdir())
+        held.tidy(older_than=time.time() + 1)
+        assert sorted(held.root.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        *({"training_id": number} for number in (float("inf"), float("nan"), "9" * 5000, None)),
+        *({"files": {name: {"sha256": "0" * 64, "bytes": 1}}} for name in ("../../secret_key", "worst.pt")),
+        *({"files": files} for files in ({}, [], {"best.pt": {"sha256": "0", "bytes": float("inf")}})),
+    ],
+    ids=lambda values: str(values)[:40],
+)
+def test_a_manifest_that_is_damaged_is_none(idle_app: APIFlask, values: dict[str, Any]) -> None:
+    """It hides no other backup, and names no file that no backup has."""
+    dataset_id = valid_dataset(idle_app)
+    one, other = (trained(idle_app, dataset_id, value, name=f"Run {value}") for value in (0.5, 0.6))
+    with idle_app.app_context():
+        held = service(idle_app)
+        kept, whole = held.backup(one), held.backup(other)
+        path = kept.folder / "manifest.json"
+        for text in (json.dumps(json.loads(path.read_text()) | values), "[" * 100_000):
+            path.write_text(text)
+            assert [item.training_id for item in held.all()] == [other]
+            assert held.verify() == {kept.folder.name: ["manifest.json"], whole.folder.name: []}
+            with pytest.raises(NotFound):
+                held.restore(one)
+
+
 def test_the_commands(idle_app: APIFlask, tmp_path: Path) -> None:
     number = trained(idle_app, valid_dataset(idle_app), 0.5)
     runner = idle_app.test_cli_runner()

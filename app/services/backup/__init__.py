@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.backup")
 
+LEFT = re.compile(r"\.\d+-(?:[0-9a-f]+\.tmp|.*-[0-9a-f]+\.old)", re.ASCII)  # the folder may have files of others
+
 
 class BackupService:
     """Makes, checks and restores backups. None is ever deleted here.
@@ -143,9 +145,9 @@ class BackupService:
         Args:
             older_than: seconds since the epoch; what was changed later may be work that goes on.
         """
-        left = [path for path in self.root.glob(".*-*") if path.suffix in {".old", ".tmp"}]
+        left = [path for path in self.root.glob(".*-*") if LEFT.fullmatch(path.name) and path.is_dir()]
         for path in left:
-            if path.stat().st_mtime > older_than:
+            if path.is_symlink() or path.stat().st_mtime > older_than:
                 continue
             name = path.name[1:].rsplit("-", 1)[0]
             if path.suffix == ".old" and read_manifest(path) and not self.of(int(name.split("-")[0])):

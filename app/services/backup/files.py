@@ -77,21 +77,23 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     try:
         found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return found if is_manifest(found) else None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 
 def is_manifest(found: dict[str, Any]) -> bool:
     """
     Raises:
-        TypeError, KeyError, ValueError, AttributeError: it is not even shaped like one.
+        TypeError, KeyError, ValueError, AttributeError, OverflowError: it is not even shaped like one.
     """
-    int(found["training_id"])
+    int(found["training_id"])  # also of a manifest that is not ours: 1e400 is no integer
     names = ("name", "important", "dataset", "metrics", "written", "best_epoch")
     return (
         isinstance(found["source"], dict)
         and isinstance(found["training"], dict)
         and isinstance(found["epochs"], list)
+        and "best.pt" in found["files"]
+        and found["files"].keys() <= FILES.keys()
         and all(isinstance(file["sha256"], str) and int(file["bytes"]) >= 0 for file in found["files"].values())
         and all(name in found for name in names)
     )

@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-from flask_babel import get_locale
-
 from app.extensions import db, socketio
 from app.models import Training
 from app.schemas import MetricsOut
@@ -14,7 +12,6 @@ from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.files import LOG_TAIL
 from app.services.trainer.output import read_piece
 from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, MetricsView, Snapshot
-from app.services.trainer.shared_reads import SharedReads
 from app.services.trainer.store import TrainingStore
 
 LOOK_S = 0.2
@@ -25,7 +22,6 @@ class TrainingFollowing:
 
     def __init__(self, store: TrainingStore, feed: TrainingFeed, ephemeral: EphemeralMessages) -> None:
         self.store, self.feed, self.ephemeral = store, feed, ephemeral
-        self.shared = SharedReads()
 
     def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
         """Every epoch so far, as MetricsOut takes them; without `all_classes` as a snapshot has them."""
@@ -66,14 +62,6 @@ class TrainingFollowing:
         Args:
             known: the version of the metrics that the page has; if they are still the same, `metrics` is None.
         """
-        if socketio.async_mode != "threading":  # one reads at a time there anyway, and nobody may wait for a thread
-            return self.read_snapshot(training_id, known)
-        known = known if isinstance(known, str) else None  # a client may send anything
-        key = (training_id, known, str(get_locale()))
-        found: Snapshot = self.shared.read(key, lambda: self.read_snapshot(training_id, known))
-        return found
-
-    def read_snapshot(self, training_id: int, known: str | None) -> Snapshot:
         row, newer = self._present(training_id)
         seq, attempt = row.seq, row.attempt
         training = present.one(training_id, self.store.models)

@@ -1,12 +1,13 @@
-"""One read for all who ask at the same time, and never an older one."""
+"""One read for all who ask at the same time, never an older one, and one at a time."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
-from app.services.trainer.shared_reads import SharedReads
+from app.shared_reads import LONGEST_REST_S, SharedReads
 
 
 def test_those_who_ask_meanwhile_share_the_next_read() -> None:
@@ -23,18 +24,20 @@ def test_those_who_ask_meanwhile_share_the_next_read() -> None:
         asked.release()
         return shared.read("a", work)
 
-    with ThreadPoolExecutor(10) as pool:
+    with ThreadPoolExecutor(11) as pool:
         first = pool.submit(ask)
         assert begun.wait(60)
         others = [pool.submit(ask) for _ in range(9)]
+        another = pool.submit(shared.read, "another", lambda: "after it")
         for _ in range(10):
             assert asked.acquire(timeout=60)
-        assert shared.read("another", lambda: "at once") == "at once"
+        with pytest.raises(TimeoutError):
+            another.result(0.05)
         go_on.set()
+        assert another.result(60) == "after it"
         assert first.result(60) == 1
         assert {other.result(60) for other in others} <= set(range(2, 11)), "none has what was read before it asked"
     assert not shared._next
-    assert not shared._running
 
 
 def test_a_waiting_one_gets_what_is_read_behind_its_question() -> None:
@@ -69,3 +72,29 @@ def test_a_failure_is_everybodys() -> None:
     with pytest.raises(ZeroDivisionError):
         shared.read("a", lambda: 1 // 0)
     assert shared.read("a", lambda: 5) == 5
+
+
+def test_others_have_as_long_as_a_read_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many runs are joined: half of a processor's time stays for everybody else."""
+    clock, rests = [100.0], []
+    monkeypatch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=lambda: clock[0], sleep=rests.append))
+
+    def takes(seconds: float) -> None:
+        clock[0] += seconds
+
+    shared = SharedReads()
+    for number, seconds in enumerate((0.03, 0.05, 5.0, 0.01)):
+        shared.read(number, lambda seconds=seconds: takes(seconds))  # type: ignore[misc]
+    assert rests == pytest.approx([0, 0.03, 0.05, LONGEST_REST_S])
+
+
+def test_one_who_gives_up_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_seconds: float) -> None:
+        raise SystemExit  # as a greenlet ends
+
+    shared = SharedReads()
+    with monkeypatch.context() as patch:
+        patch.setattr("app.shared_reads.time", SimpleNamespace(monotonic=time.monotonic, sleep=gone))
+        with pytest.raises(SystemExit):
+            shared.read("a", lambda: 5)
+    assert shared.read("a", lambda: 6) == 6

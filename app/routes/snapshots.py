@@ -1,0 +1,41 @@
+"""What one gets on joining a room of Socket.IO: read and encoded once for all who ask for the same at the same time."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from app.access.principal import current
+from app.access.private import is_limited
+from app.extensions import db
+from app.i18n import select_locale
+from app.inputs import Encoded
+from app.models import Dataset, DatasetStatus
+from app.schemas import DatasetOut
+from app.services import services
+from app.services.trainer.present import as_json
+
+Answer = dict[str, Any]
+
+
+def shared(key: Hashable, work: Callable[[], Answer]) -> Answer:
+    """What `work` finds now, in this connection's language, encoded: one look for all who ask meanwhile and may see the
+    same."""
+    principal = current()
+    limited = principal is not None and is_limited(principal)
+    seen_by = (principal.account_id,) if limited and principal else ()
+    reads = current_app.extensions["waiting"].snapshots
+    found: Encoded = reads.read((key, seen_by, str(select_locale())), lambda: Encoded(work()))
+    return found
+
+
+def dashboard() -> Answer:
+    unready = select(Dataset).where(Dataset.status.in_([DatasetStatus.PENDING, DatasetStatus.VALIDATING]))
+    return {
+        "trainings": [as_json(training) for training in services().trainer.list_active_trainings()],
+        "datasets": [
+            DatasetOut().dump(services().datasets.views.view(dataset))
+            for dataset in db.session.scalars(unready.order_by(Dataset.id))
+        ],
+    }
