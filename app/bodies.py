@@ -72,7 +72,8 @@ class Body:
         pace: what is told of the bytes that came.
 
     Raises:
-        CutShort: (each way of reading) the stream ended before the body did. TooSlow: it was cut off.
+        CutShort: (each way of reading) the stream ended before the body did.
+        TooSlow: it was cut off.
     """
 
     def __init__(self, stream: Any, length: int | None = None, pace: BodyDeadline | None = None) -> None:

@@ -59,7 +59,8 @@ class FileFormParser(MultiPartParser):
         """The fields and files of a form.
 
         Raises:
-            ValueError: it is no form, or cut short. TooManyParts, FieldTooLarge. RequestEntityTooLarge: the body is.
+            ValueError: it is no form, or cut short. TooManyParts, FieldTooLarge.
+            RequestEntityTooLarge: the body is.
         """
         decoder = MultipartDecoder(boundary, self.max_form_memory_size)
         parts = 0

@@ -119,7 +119,8 @@ def check_body() -> None:
 
     Raises:
         UnsupportedMediaType: neither JSON nor a form or an image where one belongs, nor a chunk where chunks belong.
-        BadRequest: not JSON. RequestEntityTooLarge: much of it. Unprocessable: with values that cannot be kept.
+        BadRequest: not JSON. RequestEntityTooLarge: much of it.
+        Unprocessable: with values that cannot be kept.
         CutShort: it ended early.
     """
     sent = request.content_length or "Transfer-Encoding" in request.headers

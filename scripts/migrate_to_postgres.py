@@ -28,7 +28,8 @@ def migrate(url: str) -> dict[str, int]:
     """Rows by table.
 
     Raises:
-        TransferError: why nothing was copied. OperationalError: a database cannot be reached.
+        TransferError: why nothing was copied.
+        OperationalError: a database cannot be reached.
     """
     if not database_uri(url).startswith("postgresql"):
         raise TransferError(

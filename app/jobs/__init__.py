@@ -13,7 +13,6 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
-from app.access.creators import made_by
 from app.database import NOT_WRITABLE, patiently, sooner_or_later, writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
@@ -27,7 +26,7 @@ from app.jobs.process import Child
 from app.jobs.scheduler import Scheduler
 from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
-from app.jobs.views import JobPage, JobView, jobs_out
+from app.jobs.views import JobPage, JobView, jobs_out, newest_first
 from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
@@ -147,7 +146,8 @@ class JobService:
             news.wait(left)
 
     def get(self, job_id: int) -> Job:
-        """
+        """The job with this id, as the database has it now.
+
         Raises:
             NotFound: there is no such job.
         """
@@ -166,12 +166,7 @@ class JobService:
 
     def page(self, query: Mapping[str, Any]) -> JobPage:
         """A page of jobs, the newest first; `query` as JobQuery loads it."""
-        statement = select(Job).where(*made_by(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
-        if query.get("kind"):
-            statement = statement.where(Job.kind == query["kind"])
-        if query.get("status"):
-            statement = statement.where(Job.status == query["status"])
-        page = db.paginate(statement, page=query["page"], per_page=query["per_page"], error_out=False)
+        page = db.paginate(newest_first(query), page=query["page"], per_page=query["per_page"], error_out=False)
         return {
             "jobs": self.views(page.items),
             "total": page.total or 0,
@@ -184,7 +179,8 @@ class JobService:
         """A waiting job is cancelled at once, a running one is asked to stop.
 
         Raises:
-            NotFound: there is no such job. Conflict: it has ended.
+            NotFound: there is no such job.
+            Conflict: it has ended.
         """
         with writing() as session:
             job = session.get(Job, job_id, with_for_update=True)

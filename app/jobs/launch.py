@@ -87,7 +87,8 @@ def start_child(
     """The process, with its end of the link where its kind has links.
 
     Raises:
-        LookupError: the link was another server's. OSError: it cannot be started.
+        LookupError: the link was another server's.
+        OSError: it cannot be started.
     """
     if kind.links is None:
         return Child.start("run", directory, spec, environment)

@@ -85,7 +85,9 @@ class Supervisor:
         """A step, again and again while something prevents it; False when there is nothing more to watch.
 
         Raises:
-            Superseded: the job is another run's. ServerClosed. Exception: it fails each time.
+            Superseded: the job is another run's.
+            ServerClosed: the server ends.
+            Exception: it fails each time.
         """
         for number in range(1, TRIES + 1):
             try:

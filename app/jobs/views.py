@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict
 
+from sqlalchemy import Select, select
+
+from app.access.creators import made_by
 from app.jobs.live import Live
 from app.jobs.model import Job
 from app.jobs.progress import JobProgress
@@ -53,6 +56,16 @@ class JobPage(TypedDict):
     page: int
     per_page: int
     pages: int
+
+
+def newest_first(query: Mapping[str, Any]) -> Select[Job]:
+    """The statement for a list of jobs; `query` as JobQuery loads it."""
+    statement = select(Job).where(*made_by(Job.created_by, query.get("created_by"))).order_by(Job.id.desc())
+    if query.get("kind"):
+        statement = statement.where(Job.kind == query["kind"])
+    if query.get("status"):
+        statement = statement.where(Job.status == query["status"])
+    return statement
 
 
 def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], str]) -> list[JobView]:

@@ -45,7 +45,8 @@ def sent_image(file: Any) -> tuple[IO[bytes], str | None]:
     """The image of this request, and its name, where it has one.
 
     Raises:
-        WrongType: the body is something else. Unprocessable: there is none.
+        WrongType: the body is something else.
+        Unprocessable: there is none.
     """
     if file is not None:
         return file.stream, file.filename or ""

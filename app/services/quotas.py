@@ -37,7 +37,8 @@ class Quotas:
             length: of the whole file, in bytes.
 
         Raises:
-            Conflict: there are QUOTA_UPLOADS already. TooLarge: together they would have more than QUOTA_UPLOAD_SIZE.
+            Conflict: there are QUOTA_UPLOADS already.
+            TooLarge: together they would have more than QUOTA_UPLOAD_SIZE.
         """
         most, most_bytes = settings().QUOTA_UPLOADS, settings().QUOTA_UPLOAD_SIZE
         if not (most or most_bytes):

@@ -72,8 +72,9 @@ class UploadedModels:
             dataset_id: on whose images it is verified and evaluated, unless another one is asked for.
 
         Raises:
-            BadUpload: the file's name. Unprocessable: the file, or a dataset that does not fit. Conflict: the dataset
-            is not ready.
+            BadUpload: the file's name.
+            Unprocessable: the file, or a dataset that does not fit.
+            Conflict: the dataset is not ready.
         """
         if not filename.lower().endswith(".pt"):
             message = _("The file name must end in .pt.")
@@ -102,7 +103,9 @@ class UploadedModels:
         """What a child says of the file.
 
         Raises:
-            Unprocessable: it cannot be used. Unavailable: it could not be checked. TooManyRequests: others are checked.
+            Unprocessable: it cannot be used.
+            Unavailable: it could not be checked.
+            TooManyRequests: others are checked.
         """
         if not self._places.acquire(blocking=False):
             raise TooManyRequests(_("Other model files are being checked. Send this one again in a moment."))

@@ -12,7 +12,7 @@ import yaml
 from app.core.report import Keypoints
 from app.core.splits import SPLITS
 from app.worker import revision
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.objects import link, sync
 from app.worker.quality import Entry
 
@@ -103,11 +103,11 @@ class Building:
         """Put its index alone into the revision that is there, where that holds the same.
 
         Raises:
-            Refused: what was built is another one.
+            InvalidInput: what was built is another one.
         """
         found = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
         if found != expected:
-            raise Refused("index_differs")
+            raise InvalidInput("index_differs")
         sync(self.folder / INDEX)
         os.replace(self.folder / INDEX, target / INDEX)
         sync_folder(target)

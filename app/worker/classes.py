@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.worker.formats import Item, Refused, Row, Source, decision
+from app.worker.formats import InvalidInput, Item, Row, Source, decision
 
 GARBLED = "\ufffd"
 # Decisions about names that hold no more once someone has named the classes.
@@ -52,11 +52,11 @@ def set_names(source: Source, folder: Path, names: list[str] | None) -> None:
     """Give all classes other names, in the order of their numbers. Changes `source`, no file.
 
     Raises:
-        Refused: there are too few.
+        InvalidInput: there are too few.
     """
     if names:
         if len(names) < len(source.names):
-            raise Refused("names_too_few", count=len(names), needed=len(source.names))
+            raise InvalidInput("names_too_few", count=len(names), needed=len(source.names))
         rename_numbers(source, folder, names)
         source.decisions = [item for item in source.decisions if item["code"] not in ABOUT_NAMES]
         source.decisions.append(decision("names_given", "names", count=len(source.names)))
@@ -86,12 +86,12 @@ def rename(source: Source, folder: Path, new_names: dict[str, str] | None) -> No
     """Give some classes other names, by their old ones; those that then have the same name become one.
 
     Raises:
-        Refused: there is no class of an old name.
+        InvalidInput: there is no class of an old name.
     """
     if new_names:
         unknown = [name for name in new_names if name not in source.names]
         if unknown:
-            raise Refused("class_not_there", name=unknown[0][:200])
+            raise InvalidInput("class_not_there", name=unknown[0][:200])
         rename_numbers(source, folder, [new_names.get(name, name) for name in source.names])
 
 
@@ -133,11 +133,11 @@ def rename_folders(source: Source, wanted: dict[str, str]) -> None:
     """Classes that are folders. Of two images that would get one name, the later one gets its old class in front.
 
     Raises:
-        Refused: a name cannot be a folder's.
+        InvalidInput: a name cannot be a folder's.
     """
     for name in wanted.values():
         if "/" in name or "\\" in name or name.startswith(".") or name != name.strip():
-            raise Refused("class_no_folder", name=name[:200])
+            raise InvalidInput("class_no_folder", name=name[:200])
     taken: set[str] = set()
     for item in source.items:
         old = item.class_name or ""

@@ -27,7 +27,7 @@ MEMORY = (
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
-class Refused(Exception):
+class InvalidInput(Exception):
     """What was sent cannot be used. `code` names the text (REASONS of app/services/datasets/texts.py), `data` fills its
     places."""
 
@@ -37,7 +37,7 @@ class Refused(Exception):
         self.data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(Refused, self.code, **self.data), ()
+        return partial(InvalidInput, self.code, **self.data), ()
 
 
 class StopRequested(Exception):

@@ -88,7 +88,8 @@ def measure(
         on_total: called with the number of images, before the first.
 
     Raises:
-        WeightsError: the file is no model. DataError: the images cannot be read.
+        WeightsError: the file is no model.
+        DataError: the images cannot be read.
     """
     model = load(weights, task)
     base = model._smart_load("validator")

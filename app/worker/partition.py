@@ -9,7 +9,7 @@ from app.core.report import Decision
 from app.core.splits import SPLITS
 from app.worker.assign import Assigned, Material, assign
 from app.worker.classes import classes_in
-from app.worker.formats import Item, Refused, Source, decision
+from app.worker.formats import InvalidInput, Item, Source, decision
 from app.worker.quality import ImageRecord, near_duplicates
 from app.worker.sources import copies, sources
 from app.worker.split import VAL_SHARE, SplitShares
@@ -89,11 +89,11 @@ def check_trainable(source: Source) -> None:
     """There must be something to train on, and something to measure it with.
 
     Raises:
-        Refused: there is not.
+        InvalidInput: there is not.
     """
     given = {item.split for item in source.items}
     if given and given <= {"val", "test"}:
-        raise Refused("no_train_images")
+        raise InvalidInput("no_train_images")
     sides = len({item.label or item.image for item in source.items if item.split in {None, "train"}})
     if "val" not in given and sides < 2:
-        raise Refused("one_image")
+        raise InvalidInput("one_image")

@@ -63,7 +63,7 @@ def ending(error: BaseException, _channel: Channel) -> Event:
     """The terminal event of a program that an exception ended."""
     if isinstance(error, StopRequested):
         return Stopped()
-    if isinstance(error, failures.Refused):
+    if isinstance(error, failures.InvalidInput):
         return Refused(error.code, error.data)
     text = "".join(traceback.format_exception(error))
     return Failed(kind_of(error), sentence(error), text[-MOST:])

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from app.services.datasets import server_folders
 from app.services.datasets.server_folders import ServerFolders
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.confined_folder import ConfinedFolder
 from scripts.local_server import settings_for
 from tests.conftest import close_app
@@ -119,16 +119,16 @@ def test_a_link_put_in_the_way_leads_nowhere(root: Path, tmp_path: Path) -> None
         names = [real for _name, real, _size in folder.walk() if real.endswith(".txt")]
         (folder.path / names[0]).unlink()
         os.symlink(secret, folder.path / names[0])
-        with pytest.raises(Refused, match="link"):
+        with pytest.raises(InvalidInput, match="link"):
             folder.file(names[0])
         labels = folder.path / "labels"
         labels.rename(tmp_path / "moved")
         os.symlink(tmp_path / "moved", labels)
-        with pytest.raises(Refused, match="link"):
+        with pytest.raises(InvalidInput, match="link"):
             folder.file(names[1])
     (root / "cars").rename(tmp_path / "cars")
     os.symlink(tmp_path / "cars", root / "cars")
-    with pytest.raises(Refused):
+    with pytest.raises(InvalidInput):
         ConfinedFolder(root, ["cars", "v1"])
 
 
@@ -138,7 +138,7 @@ def test_a_link_put_above_the_root_leads_nowhere(root: Path, tmp_path: Path) -> 
         root.symlink_to(tmp_path / "moved")
         assert len(list(folder.walk())) > 6, "what is open stays what it is"
     for base in (root, root / "cars"):
-        with pytest.raises(Refused, match="link"):
+        with pytest.raises(InvalidInput, match="link"):
             ConfinedFolder(base)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from app.worker.decoders import OverLimit
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.programs.predict_video import Ahead, Behind
 from app.worker.video import open_video
 from app.worker.video.drawing import draw
@@ -43,7 +43,7 @@ def frames_of(source: VideoSource) -> list[Frame]:
 
 def refusal(path: Path, content: bytes, **limits: int) -> str:
     path.write_bytes(content)
-    with pytest.raises(Refused) as caught, opened(path, **limits) as source:
+    with pytest.raises(InvalidInput) as caught, opened(path, **limits) as source:
         frames_of(source)
     return caught.value.code
 
@@ -123,7 +123,7 @@ def test_decoding_that_takes_too_long_is_no_damage(tmp_path: Path, monkeypatch: 
         pieces = source.pieces()
         assert next(pieces)
         monkeypatch.setattr(source.decoders, "run", lambda *_: raise_(OverLimit("time")))
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(InvalidInput) as caught:
             next(pieces)
     assert caught.value.code == "timeout"
 

@@ -70,7 +70,8 @@ class Logins:
         """A new account, and its first session.
 
         Raises:
-            LoginRequired: the link is over. Unprocessable: the name is taken; the link stays open.
+            LoginRequired: the link is over.
+            Unprocessable: the name is taken; the link stays open.
         """
         self.invitations.expect_open(secret, owner=False)  # a stranger makes nobody compute a hash
         kept = passwords.hashed(password) if password else None

@@ -85,7 +85,8 @@ class BackupService:
         """Copy now, whatever BACKUP_MODELS says: written aside, synced, read again, then put in place at once.
 
         Raises:
-            NotFound: no such training, or it has no best.pt. OSError: it cannot be written; nothing is left of it.
+            NotFound: no such training, or it has no best.pt.
+            OSError: it cannot be written; nothing is left of it.
         """
         row = db.session.get(Training, training_id)
         source = self.storage.training_dir(training_id) / FILES["best.pt"]
@@ -185,7 +186,8 @@ class BackupService:
         """Put the weights back where they were, or make a completed training of them; its id.
 
         Raises:
-            NotFound: there is no such backup. Conflict: it is damaged, or its training runs now.
+            NotFound: there is no such backup.
+            Conflict: it is damaged, or its training runs now.
         """
         kept = self.find(training_id)
         if kept is None:

@@ -96,7 +96,12 @@ def make_datasets(storage: StorageService, jobs: JobService) -> DatasetService:
 
 
 def refuse_used(session: Any, dataset_id: int) -> None:
-    """Raises: NotFound: no such dataset. Conflict: trainings use it, or an evaluation does."""
+    """Check that a dataset may be deleted.
+
+    Raises:
+        NotFound: no such dataset.
+        Conflict: trainings use it, or an evaluation does.
+    """
     if session.get(Dataset, dataset_id) is None:
         raise NotFound(_("Dataset %(id)s doesn't exist.", id=dataset_id))
     evaluated = Evaluation.dataset_id == dataset_id, Evaluation.status.in_(("pending", "running"))

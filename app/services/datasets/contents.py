@@ -63,7 +63,8 @@ class DatasetContents:
         """The index of a revision, to be closed.
 
         Raises:
-            NotFound: no such dataset or revision. Conflict: it is not ready.
+            NotFound: no such dataset or revision.
+            Conflict: it is not ready.
             Damaged: the index cannot be read, or is being made anew.
         """
         row = self.store.get_revision(dataset_id, number)
@@ -194,7 +195,8 @@ class DatasetContents:
             codes: which; "all": what can be.
 
         Raises:
-            Unprocessable: one of them was not found, or cannot be mended. Conflict: nothing can be.
+            Unprocessable: one of them was not found, or cannot be mended.
+            Conflict: nothing can be.
         """
         index, _revision = self.opened(dataset_id, None)
         with index:

@@ -42,7 +42,8 @@ class DatasetExports:
             number: of the revision; None: the current one.
 
         Raises:
-            NotFound: no such dataset or revision. Conflict: the revision is not ready.
+            NotFound: no such dataset or revision.
+            Conflict: the revision is not ready.
         """
         row = self.store.get_revision(dataset_id, number)
         name = f"{name_of(self.store.get(dataset_id))}-r{row.number}-{form}.zip"
@@ -55,7 +56,8 @@ class DatasetExports:
         """Have the ZIP made; the job where it is not there soon.
 
         Raises:
-            NotFound: no such dataset or revision. AppError: it could not be made.
+            NotFound: no such dataset or revision.
+            AppError: it could not be made.
         """
         refuse_writes()
         row = self.store.get_revision(dataset_id, number)

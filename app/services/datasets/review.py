@@ -34,7 +34,8 @@ class DatasetReview:
         """The readings of the current revision are right: later revisions keep them.
 
         Raises:
-            NotFound: no such dataset. Conflict: it is being checked.
+            NotFound: no such dataset.
+            Conflict: it is being checked.
         """
         self.store.get(dataset_id)
         with writing() as session:

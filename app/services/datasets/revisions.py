@@ -45,7 +45,8 @@ class DatasetRevisions:
             fixes: codes of findings to be mended as well, or "all".
 
         Raises:
-            NotFound: no such dataset. Conflict: one is being made, or the raw files are not there.
+            NotFound: no such dataset.
+            Conflict: one is being made, or the raw files are not there.
             Unprocessable: these choices give no dataset, or such findings cannot be mended; nothing is changed.
         """
         refuse_unfixable(fixes)
@@ -116,7 +117,8 @@ class DatasetRevisions:
         """Make an earlier (or later) revision the current one. Trainings keep theirs.
 
         Raises:
-            NotFound: no such dataset or revision. Conflict: it is not ready, or cannot be trained on.
+            NotFound: no such dataset or revision.
+            Conflict: it is not ready, or cannot be trained on.
         """
         row = self.store.get_revision(dataset_id, number)
         if row.error:
@@ -162,7 +164,11 @@ class DatasetRevisions:
 
 
 def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
-    """Raises: Unprocessable: a class is to be renamed that the base does not have."""
+    """Check that every class to be renamed exists in the base version.
+
+    Raises:
+        Unprocessable: one does not.
+    """
     if "names" in changes or "root" in changes or "merge" in changes:
         return  # other classes: the child knows them
     for name in changes.get("rename") or {}:
@@ -171,7 +177,11 @@ def refuse_unknown(base: DatasetRevision, changes: Mapping[str, Any]) -> None:
 
 
 def refuse_unfixable(fixes: list[str] | str | None) -> None:
-    """Raises: Unprocessable: a finding that nothing mends."""
+    """Check that every finding to be fixed has a fix.
+
+    Raises:
+        Unprocessable: one has none.
+    """
     wrong = [code for code in fixes or [] if fixes != "all" and not text_of(code).fix]
     if wrong:
         text = _("No automatic fix for: %(codes)s.", codes=", ".join(wrong))

@@ -42,7 +42,8 @@ class ServerFolders:
         """A folder below IMPORT_ROOT.
 
         Raises:
-            NotFound: IMPORT_ROOT is not set, or there is no such folder. Unprocessable: the path leads out of it.
+            NotFound: IMPORT_ROOT is not set, or there is no such folder.
+            Unprocessable: the path leads out of it.
         """
         root = import_root()
         if "\0" in path:

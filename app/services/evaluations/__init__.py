@@ -75,7 +75,8 @@ class EvaluationService:
         """Queue an evaluation; `values` as EvaluationIn loads them. One that waits or runs serves for the same again.
 
         Raises:
-            NotFound: no such training. Conflict: it has no such weights, or the dataset is not ready.
+            NotFound: no such training.
+            Conflict: it has no such weights, or the dataset is not ready.
             Unprocessable: dataset, split or classes do not fit.
         """
 
@@ -192,7 +193,9 @@ class EvaluationService:
         """Keep them with the model.
 
         Raises:
-            NotFound: no such training. Conflict: it is in the trash. Unprocessable: it has no such class.
+            NotFound: no such training.
+            Conflict: it is in the trash.
+            Unprocessable: it has no such class.
         """
         own = own_classes(not_deleted(self.checker.training(training_id)))
         if unknown := [name for name in values["classes"] if name not in own]:

@@ -74,7 +74,8 @@ class EvaluationComparison:
         """As ComparisonOut takes it.
 
         Raises:
-            Conflict: one is not completed, or is of an earlier version. Unprocessable: they are of other images.
+            Conflict: one is not completed, or is of an earlier version.
+            Unprocessable: they are of other images.
         """
         files, theirs = self.reader.files(row), self.reader.files(other)
         refuse_other_classes(row, other)
@@ -96,8 +97,9 @@ class EvaluationComparison:
         """What the program says, once.
 
         Raises:
-            Unprocessable: they are of other images. Conflict: one is of an earlier version, or damaged. NotFound: files
-            are gone.
+            Unprocessable: they are of other images.
+            Conflict: one is of an earlier version, or damaged.
+            NotFound: files are gone.
         """
         kept = files.folder / f"compare-{theirs.folder.name}.json"
         found = written(kept)

@@ -124,7 +124,8 @@ class EvaluationReader:
     def browser(self, row: Evaluation, query: Mapping[str, Any]) -> Iterator[Browser]:
         """
         Raises:
-            Conflict: the evaluation is not completed, or its files are damaged. NotFound: they are not there.
+            Conflict: the evaluation is not completed, or its files are damaged.
+            NotFound: they are not there.
         """
         files, result = self.files(row), row.result or {}
         confidence, iou = result["confidence"], result["iou"]

@@ -36,7 +36,8 @@ class Checker:
     def columns(self, training_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
         """
         Raises:
-            NotFound: no such training. Conflict: it has no such weights, or the dataset is not ready.
+            NotFound: no such training.
+            Conflict: it has no such weights, or the dataset is not ready.
             Unprocessable: dataset, split or classes do not fit.
         """
         training = not_deleted(self.training(training_id))
@@ -95,7 +96,8 @@ class Checker:
         """Where classes, task and numbers of images stand.
 
         Raises:
-            Unprocessable: there is no such revision. Conflict: it is not ready, or its files are gone.
+            Unprocessable: there is no such revision.
+            Conflict: it is not ready, or its files are gone.
         """
         found: Dataset | DatasetRevision = dataset
         if number is not None:

@@ -56,7 +56,9 @@ class ModelExports:
         """The export that is asked for, and whether it has ended already; one that has not has a job.
 
         Raises:
-            NotFound: no such run. Conflict: it has no whole weights, or is in the trash. Unprocessable: the options.
+            NotFound: no such run.
+            Conflict: it has no whole weights, or is in the trash.
+            Unprocessable: the options.
         """
         training = self.training(training_id)
         folder = self.storage.get_training_dir(training_id)
@@ -160,7 +162,8 @@ class ModelExports:
         """The ZIP in pieces, and the name to save it under.
 
         Raises:
-            NotFound: no such export, or its files are gone. Conflict: it is not offered.
+            NotFound: no such export, or its files are gone.
+            Conflict: it is not offered.
         """
         row = self.get(export_id)
         training = self.training(row.training_id)
@@ -176,7 +179,8 @@ class ModelExports:
     def training(self, training_id: int) -> Training:
         """
         Raises:
-            NotFound: no such run. Conflict: it is in the trash.
+            NotFound: no such run.
+            Conflict: it is in the trash.
         """
         training = db.session.get(Training, training_id)
         if training is None:

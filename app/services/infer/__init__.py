@@ -42,7 +42,8 @@ class InferenceService:
         """Have a model in memory; returns its class names.
 
         Raises:
-            Conflict: the file is missing or no model. Unavailable: the child cannot answer now.
+            Conflict: the file is missing or no model.
+            Unavailable: the child cannot answer now.
         """
         self.warm.ask(do="load", path=str(model_path))
         return self.loaded_models[str(model_path)]
@@ -57,7 +58,8 @@ class InferenceService:
         """Draw detections on an image and write it to `output`, as JPEG.
 
         Raises:
-            Unprocessable, TooLarge: the image. Unavailable: the child cannot answer now.
+            Unprocessable, TooLarge: the image.
+            Unavailable: the child cannot answer now.
         """
         return Path(self.warm.ask(do="draw", image=str(image), detections=results, output=str(output))["output"])
 

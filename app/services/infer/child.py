@@ -63,7 +63,8 @@ class WarmWorker:
         """Its answer; a new one is started where there is none, or where it can have a GPU now.
 
         Raises:
-            ChildEnded, ChildSilent: there is no answer, and it is gone. Unavailable: others wait for its start.
+            ChildEnded, ChildSilent: there is no answer, and it is gone.
+            Unavailable: others wait for its start.
         """
         link = self._ready()
         try:

@@ -33,7 +33,8 @@ class Frames:
         """What the model finds, as `predict` says it; no row, and no file stays.
 
         Raises:
-            TooManyRequests: others are waiting already. TooLarge: over MOST_BYTES. And what `create_test` raises.
+            TooManyRequests: others are waiting already.
+            TooLarge: over MOST_BYTES. And what `create_test` raises.
         """
         if not self._slots.acquire(blocking=False):
             raise TooManyRequests(_("Several frames are already being analyzed. Send the next one in a moment."))

@@ -71,7 +71,8 @@ class TestableModels:
             checkpoint: `best`, `last`, or the number of an epoch.
 
         Raises:
-            NotFound: no such training or checkpoint. Conflict: it is in the trash, or has no weights yet.
+            NotFound: no such training or checkpoint.
+            Conflict: it is in the trash, or has no weights yet.
         """
         training = db.session.get(Training, training_id)
         if training is None:

@@ -62,7 +62,9 @@ class Prediction:
             what ran it, see app/worker/programs/predict.py.
 
         Raises:
-            Unprocessable, TooLarge: the image. Conflict: the model. Unavailable: the child cannot answer now.
+            Unprocessable, TooLarge: the image.
+            Conflict: the model.
+            Unavailable: the child cannot answer now.
         """
         target = str(output) if output else None
         options = {"conf": conf, "iou": iou, "output": target, "floor": floor, "export": export, "sync": sync}

@@ -57,7 +57,8 @@ class Tests:
             floor: as `predict` takes it; the weaker detections are kept beside the image, see `details`.
 
         Raises:
-            NotFound: no such training or checkpoint. Conflict: it has no weights. And what `predict` raises.
+            NotFound: no such training or checkpoint.
+            Conflict: it has no weights. And what `predict` raises.
         """
         model = self.models.model_of(training_id, checkpoint)
         export = self.engines.fastest_export(training_id, model)

@@ -46,7 +46,8 @@ class ModelPredictions:
             values: confidence, iou, classes, where they are not those of the model; format.
 
         Raises:
-            TooManyRequests: too many wait. NotFound, Conflict, Unprocessable, TooLarge, Unavailable: see `create_test`.
+            TooManyRequests: too many wait.
+            NotFound, Conflict, Unprocessable, TooLarge, Unavailable: see `create_test`.
         """
         if not self._places.acquire(blocking=False):
             raise TooManyRequests(_("Many images are already being analyzed. Send this one again in a moment."))

@@ -39,7 +39,8 @@ class VideoConverter:
         """The WebM, opened for reading, and what app/worker/programs/video.py says of it. No file stays.
 
         Raises:
-            TooManyRequests: another one is being converted. Unprocessable: it is no video, or takes too long.
+            TooManyRequests: another one is being converted.
+            Unprocessable: it is no video, or takes too long.
             TooLarge: its frames are.
         """
         if not self._free.acquire(blocking=False):

@@ -29,7 +29,8 @@ class NoDataset(Exception):
 def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -> None:
     """
     Raises:
-        NoDataset: there is nothing to be made of this folder. ValueError, TypeError: about.json is no such thing.
+        NoDataset: there is nothing to be made of this folder.
+        ValueError, TypeError: about.json is no such thing.
     """
     known = about.read(folder, "dataset")
     values = about.columns(Dataset, known.get("row", {}), "id", "path")

@@ -62,8 +62,10 @@ class Predictions:
             values: training_id, checkpoint, confidence, iou, classes, track.
 
         Raises:
-            NotFound: no such run or checkpoint. Conflict: it has no weights. Unprocessable: it is no video and no
-            images, or the thresholds don't fit. NoSpace: the disk is full.
+            NotFound: no such run or checkpoint.
+            Conflict: it has no weights.
+            Unprocessable: it is no video and no images, or the thresholds don't fit.
+            NoSpace: the disk is full.
         """
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
 
@@ -168,7 +170,8 @@ class Predictions:
     def file_of(self, prediction_id: int, name: str) -> Path:
         """
         Raises:
-            NotFound: there is no such prediction or file. Conflict: it is not ready.
+            NotFound: there is no such prediction or file.
+            Conflict: it is not ready.
         """
         row = self.get(prediction_id)
         state = self.states([row])[row.id]

@@ -42,7 +42,8 @@ class SnapshotMaker:
         """Make a backup in a new folder of `parent`, and read it again; the folder.
 
         Raises:
-            SnapshotError: why there is none. OSError: it cannot be written. Nothing is left of it then.
+            SnapshotError: why there is none.
+            OSError: it cannot be written. Nothing is left of it then.
         """
         if parent.resolve().is_relative_to(self.data.resolve()):
             raise SnapshotError(

@@ -178,7 +178,8 @@ def linked(first: Path, target: Path) -> bool:
 def put_file(source: Path, target: Path, item: File) -> None:
     """
     Raises:
-        SnapshotError: the backup changed since it was read. OSError: no space, say.
+        SnapshotError: the backup changed since it was read.
+        OSError: no space, say.
     """
     if target.exists() and sha256_of(target) == item.sha256:  # by a restore that was cut
         return

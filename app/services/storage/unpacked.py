@@ -15,7 +15,8 @@ def unpacked(folder: Path, work: Path, limits: ArchiveLimits) -> Unpacked:
         work: a folder for the process, made and left here.
 
     Raises:
-        AppError: it was refused. RuntimeError: the process failed; the message says how.
+        AppError: it was refused.
+        RuntimeError: the process failed; the message says how.
     """
     spec = ImportSpec(str(folder), 1, "", {}, str(work / "unpacked.json"), unpack=True, limits=limits)
     event = run_program("unpack_dataset", work, asdict(spec))

@@ -67,7 +67,8 @@ class TrainingActions:
         """Let it rest: at once when it waits, from its last whole epoch when it runs.
 
         Raises:
-            IllegalTransition: it rests already, or has ended. Conflict: it is being stopped.
+            IllegalTransition: it rests already, or has ended.
+            Conflict: it is being stopped.
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
@@ -89,7 +90,8 @@ class TrainingActions:
         """Go on from the newest checkpoint; a paused one that has none begins.
 
         Raises:
-            IllegalTransition: it waits, runs or is completed. Conflict: it ended without a checkpoint.
+            IllegalTransition: it waits, runs or is completed.
+            Conflict: it ended without a checkpoint.
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:

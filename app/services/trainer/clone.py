@@ -32,7 +32,8 @@ class TrainingCloning:
             changes: fields of the create request, as sent. In `params` each one by itself: null takes it away.
 
         Raises:
-            NotFound: no such training. Conflict: it is in the trash. And what `create` raises.
+            NotFound: no such training.
+            Conflict: it is in the trash. And what `create` raises.
         """
         row = not_deleted(self.store.row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}

@@ -35,7 +35,8 @@ class TrainingExtension:
             epoch that was done, of the first new one and of the last new one, each None where it is not known.
 
         Raises:
-            IllegalTransition: it is not completed. Conflict: it has no checkpoint of its last epoch any more.
+            IllegalTransition: it is not completed.
+            Conflict: it has no checkpoint of its last epoch any more.
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:

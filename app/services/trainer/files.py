@@ -65,7 +65,8 @@ class TrainingFiles:
         """The best weights and the name to save them under.
 
         Raises:
-            NotFound: no such training, or nothing was saved. Conflict: the file is damaged.
+            NotFound: no such training, or nothing was saved.
+            Conflict: the file is damaged.
         """
         row = self.store.row(training_id)
         path = present.weights(self.store.folder(training_id))
@@ -96,7 +97,8 @@ class TrainingFiles:
             which: `best`, `last`, or the number of an epoch.
 
         Raises:
-            NotFound: no such training, or no such checkpoint (any more). Conflict: its file is damaged.
+            NotFound: no such training, or no such checkpoint (any more).
+            Conflict: its file is damaged.
         """
         folder = self.store.folder(training_id)
         row = self.store.row(training_id)

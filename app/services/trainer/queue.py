@@ -37,7 +37,8 @@ class TrainingQueue:
                 before another of higher priority gets that priority.
 
         Raises:
-            Unprocessable: one is named twice. Conflict: one does not wait any more; `order` says which do.
+            Unprocessable: one is named twice.
+            Conflict: one does not wait any more; `order` says which do.
         """
         if len(set(wanted)) < len(wanted):
             problem = _("Each run can appear only once.")

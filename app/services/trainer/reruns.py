@@ -56,7 +56,8 @@ class TrainingReruns:
             anyway: also where its dataset, start weights or device are not what they were.
 
         Raises:
-            NotFound: no such training. Conflict: the run cannot be the same; the message says why.
+            NotFound: no such training.
+            Conflict: the run cannot be the same; the message says why.
         """
         return idempotency.run_idempotent(key, lambda: self.queue_again(training_id, anyway, key))
 

@@ -28,7 +28,8 @@ def read(path: Path) -> tuple[list[str], list[list[Cell]]]:
     """(columns, rows): the rows that are whole, each epoch once, in order.
 
     Raises:
-        FileNotFoundError: it is not there. Damaged: no row of it can be read, or some cannot.
+        FileNotFoundError: it is not there.
+        Damaged: no row of it can be read, or some cannot.
     """
     with open(path, "rb") as file:
         data = file.read(MOST_BYTES)

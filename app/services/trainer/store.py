@@ -61,7 +61,8 @@ class TrainingStore:
         """The row, to be changed in this transaction.
 
         Raises:
-            NotFound: no such training. Conflict: it is in the trash.
+            NotFound: no such training.
+            Conflict: it is in the trash.
         """
         return not_deleted(self.locked_even_deleted(session, training_id))
 

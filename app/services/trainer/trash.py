@@ -37,7 +37,8 @@ class TrainingTrash:
         """Move it to the trash; what waits or is paused is cancelled. Done twice, it is the same.
 
         Raises:
-            NotFound: no such training. IllegalTransition: it runs.
+            NotFound: no such training.
+            IllegalTransition: it runs.
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
@@ -60,7 +61,8 @@ class TrainingTrash:
         """Take it out of the trash, as it was.
 
         Raises:
-            NotFound: no such training. Conflict: it is not in the trash.
+            NotFound: no such training.
+            Conflict: it is not in the trash.
         """
 
         def work(session: Any) -> tuple[Answer, list[Message]]:
@@ -77,7 +79,8 @@ class TrainingTrash:
         """Remove a training that is in the trash, with its files and tests.
 
         Raises:
-            NotFound: no such training. Conflict: it is not in the trash, or another one will start from its weights.
+            NotFound: no such training.
+            Conflict: it is not in the trash, or another one will start from its weights.
         """
         self.remove(training_id)
         return {"message": _("Deleted permanently"), "training_id": training_id, "until": None}

@@ -64,7 +64,8 @@ class UploadService:
             header: Upload-Metadata.
 
         Raises:
-            TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's. NoSpace: it would fill the disk.
+            TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's.
+            NoSpace: it would fill the disk.
             Conflict: the person has too many.
             BadUpload, Unprocessable: its metadata.
         """
@@ -106,7 +107,8 @@ class UploadService:
         """One upload.
 
         Raises:
-            NotFound: there is none. Gone: its time is over.
+            NotFound: there is none.
+            Gone: its time is over.
         """
         upload = self.shelf.find(upload_id)
         if upload.state == RECEIVING and upload.expires() < now():
@@ -136,7 +138,9 @@ class UploadService:
             length: of the chunk; None: until its stream ends.
 
         Raises:
-            Locked: another chunk is coming. Conflict: another offset. TooLarge: it does not fit.
+            Locked: another chunk is coming.
+            Conflict: another offset.
+            TooLarge: it does not fit.
             ChecksumMismatch, Cut: see `receive_chunk`.
         """
         self.find(upload_id)
@@ -235,7 +239,8 @@ def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
     """The dataset's form out of the metadata; further names are kept with the upload and change nothing.
 
     Raises:
-        BadUpload: not a ZIP by its name. Unprocessable: a field is not valid.
+        BadUpload: not a ZIP by its name.
+        Unprocessable: a field is not valid.
     """
     if not metadata.get("filename", "").lower().endswith(".zip"):
         message = _("The file name must end in .zip.")

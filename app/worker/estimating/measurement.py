@@ -95,7 +95,8 @@ class Measurement:
     def end_batch(self) -> None:
         """
         Raises:
-            Measured: this was the last one. StopRequested: nobody wants to know any more.
+            Measured: this was the last one.
+            StopRequested: nobody wants to know any more.
         """
         check_stop(current())
         now = time.monotonic()

@@ -4,7 +4,7 @@
     source = read(folder, choose(found, options), options)
 
 Everything here is from an untrusted file: no name leads out of the folder, no entity, alias or tag is expanded, and
-what cannot be used is a finding or `Refused`.
+what cannot be used is a finding or `InvalidInput`.
 """
 
 import re
@@ -15,7 +15,7 @@ from app.core.readings import QUESTION_OF
 from app.core.report import Decision
 from app.worker.formats import file_encoding, jsonstream, yolo
 from app.worker.formats.layout import NO_LABELS
-from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Row, Source, decision
+from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Row, Source, decision
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.readers import CLASS_TABLE, READERS, module_of
 from app.worker.formats.sizes import DisplayedSize
@@ -24,9 +24,9 @@ from app.worker.formats.tree import Tree
 __all__ = [
     "DetectedDataset",
     "DisplayedSize",
+    "InvalidInput",
     "Item",
     "Options",
-    "Refused",
     "Row",
     "Source",
     "choose",
@@ -48,7 +48,7 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
     """The datasets below a folder: complete ones first, then the outermost, then the largest.
 
     Raises:
-        Refused: there is none that is complete; the reason counts what was found.
+        InvalidInput: there is none that is complete; the reason counts what was found.
     """
     tree = Tree(folder)
     annotations: dict[str, list[str]] = {}
@@ -75,13 +75,13 @@ def detect(folder: Path, task: str = "auto") -> list[DetectedDataset]:
         if task != "classify" and 2 * len(texts) >= len(tree["image"]):  # fewer hold those of several images
             yolo.refuse_unpaired(tree, tree["image"], texts)
         if photographs(tree) and (texts := tables_in(tree)):
-            raise Refused("labels_unread", files=", ".join(map(shown, texts[:LISTED])), count=len(texts))
+            raise InvalidInput("labels_unread", files=", ".join(map(shown, texts[:LISTED])), count=len(texts))
         about = [path for path in annotations.get("", []) if module_of("sniff").names_images(tree, path)]
         if about:
-            raise Refused("labels_unread", files=", ".join(map(shown, about[:LISTED])), count=len(about))
+            raise InvalidInput("labels_unread", files=", ".join(map(shown, about[:LISTED])), count=len(about))
         if not annotations and photographs(tree):
-            raise Refused("no_labels", images=len(tree["image"]))
-        raise Refused("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
+            raise InvalidInput("no_labels", images=len(tree["image"]))
+        raise InvalidInput("no_layout", images=len(tree["image"]), labels=len(tree["text"]))
     roots = {item.root for item in found if item.complete and (is_sniffed(item.format) or item.format == "masks")}
     found = [item for item in found if item.complete or not covered(item.root, roots)]
     for item in found:
@@ -131,11 +131,11 @@ def refuse_unread(tree: Tree, paths: list[str]) -> None:
     """Labels of a kind that is not read must not become a classification by their images' folders.
 
     Raises:
-        Refused: it names the files.
+        InvalidInput: it names the files.
     """
     labels = [path for path in paths if tree["image"] and module_of("sniff").looks_like_labels(tree, path)]
     if labels:
-        raise Refused("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
+        raise InvalidInput("labels_unread", files=", ".join(map(shown, labels[:LISTED])), count=len(labels))
 
 
 def rank(found: DetectedDataset) -> tuple[bool, int, int, int, str]:
@@ -155,7 +155,7 @@ def choose(found: list[DetectedDataset], options: Options) -> DetectedDataset:
     """The dataset that is read: that of `options.root` and `options.format`, else the first.
 
     Raises:
-        Refused: there is no such dataset.
+        InvalidInput: there is no such dataset.
     """
     form, colon, path = (options.root or "").rpartition(":")  # no stored name has a colon
     form = form if colon else options.format or ""
@@ -164,7 +164,7 @@ def choose(found: list[DetectedDataset], options: Options) -> DetectedDataset:
     ]
     if not fitting:
         roots = ", ".join(dict.fromkeys(shown(item.where) for item in found[:LISTED]))
-        raise Refused("no_root", root=shown(options.root or "/"), roots=roots)
+        raise InvalidInput("no_root", root=shown(options.root or "/"), roots=roots)
     return fitting[0]
 
 
@@ -177,7 +177,7 @@ def read(
         pictures: what images are that are not as their annotations say, or that are turned; see `disputed`.
 
     Raises:
-        Refused: it cannot be used.
+        InvalidInput: it cannot be used.
     """
     tree = Tree(folder, pictures)
     together = [item for item in found.others if item.complete] if options.merge else [found]
@@ -193,7 +193,7 @@ def read(
             ((shown(path), tree.path(path)) for path in paths), tree.encodings, options, source.names
         )
     if not source.items:
-        raise Refused("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=found.where)
     return source
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.encodings import DecodedText
 from app.worker.formats.class_names import MAX_NAME, MAX_YAML, read_yaml
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import folder_of, inside, join, named, stem_of
 from app.worker.formats.table_cells import literal
 from app.worker.formats.tree import Tree
@@ -83,7 +83,7 @@ def readable(tree: Tree, path: str) -> Any:
     """A YAML file's document; None where it cannot be read."""
     try:
         return read_yaml(tree.bytes_of_yaml(path), tree.encodings)
-    except Refused:
+    except InvalidInput:
         return None
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from app.core.encodings import TEXTS, decode
 from app.core.report import Keypoints
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import shown
 
 MAX_YAML = 256 * 1024  # bytes
@@ -26,10 +26,10 @@ def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
     Built from the parser's events, so aliases, tags and depth are refused before anything is made of them.
 
     Raises:
-        Refused: it is no YAML, or uses what a list of class names does not need.
+        InvalidInput: it is no YAML, or uses what a list of class names does not need.
     """
     if len(data) > MAX_YAML:
-        raise Refused("yaml_too_large", limit=MAX_YAML)
+        raise InvalidInput("yaml_too_large", limit=MAX_YAML)
     text = decode(data, encodings).text
     try:
         return parsed(text)
@@ -39,7 +39,7 @@ def read_yaml(data: bytes, encodings: Sequence[str] = TEXTS) -> Any:
                 return parsed(text.replace("\t", "  "))
             except (yaml.YAMLError, RecursionError):
                 pass
-        raise Refused("yaml_unreadable", reason=shown(str(error))) from error
+        raise InvalidInput("yaml_unreadable", reason=shown(str(error))) from error
 
 
 def parsed(text: str) -> Any:
@@ -99,12 +99,12 @@ def names_of(document: Any, max_classes: int) -> list[str] | None:
     """The class names of a data.yaml; None where it has none.
 
     Raises:
-        Refused: its names cannot be used, or their number is not `nc`.
+        InvalidInput: its names cannot be used, or their number is not `nc`.
     """
     if document is None:
         return None
     if not isinstance(document, dict):
-        raise Refused("yaml_not_mapping")
+        raise InvalidInput("yaml_not_mapping")
     names, count = document.get("names"), document.get("nc")
     if isinstance(names, dict):
         names = in_order(names)
@@ -113,13 +113,13 @@ def names_of(document: Any, max_classes: int) -> list[str] | None:
     elif isinstance(names, list):
         names = [join_mapping(name) for name in names]
     if names is not None and not (isinstance(names, list) and all(isinstance(name, str | None) for name in names)):
-        raise Refused("yaml_names")
+        raise InvalidInput("yaml_names")
     if count is not None:
         count = whole_number(count)
         if names is None:
             names = [f"class_{index}" for index in range(min(count, max_classes + 1))]
         elif count != len(names):
-            raise Refused("yaml_count", count=count, names=len(names))
+            raise InvalidInput("yaml_count", count=count, names=len(names))
     return None if names is None else check_names([name or "" for name in names], max_classes, "data.yaml")
 
 
@@ -136,7 +136,7 @@ def in_order(names: dict[str, Any]) -> list[Any]:
     numbers = {whole_number(key): name for key, name in names.items()}
     first = min(numbers, default=0)
     if first > 1 or sorted(numbers) != list(range(first, first + len(names))):
-        raise Refused("yaml_gap", last=len(names) - 1)
+        raise InvalidInput("yaml_gap", last=len(names) - 1)
     return [name for _, name in sorted(numbers.items())]
 
 
@@ -149,7 +149,7 @@ def first_class(document: Any) -> int:
 def whole_number(text: Any) -> int:
     if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
-    raise Refused("yaml_whole", text=shown(str(text)))
+    raise InvalidInput("yaml_whole", text=shown(str(text)))
 
 
 def names_from_form(text: str, max_classes: int) -> list[str] | None:
@@ -161,18 +161,18 @@ def check_names(names: list[str], max_classes: int, source: str) -> list[str]:
     """The names, stripped.
 
     Raises:
-        Refused: too many, none, or one that is empty, too long, or looks like a path.
+        InvalidInput: too many, none, or one that is empty, too long, or looks like a path.
     """
     if not names:
-        raise Refused("names_none", source=source)
+        raise InvalidInput("names_none", source=source)
     if len(names) > max_classes:
-        raise Refused("names_too_many", limit=max_classes)
+        raise InvalidInput("names_too_many", limit=max_classes)
     names = [name.strip() for name in names]
     for number, name in enumerate(names):
         if not name:
-            raise Refused("name_empty", number=number, source=source)
+            raise InvalidInput("name_empty", number=number, source=source)
         if len(name) > MAX_NAME or is_path(name) or any(unicodedata.category(char) in {"Cc", "Cs"} for char in name):
-            raise Refused("name_unfit", name=shown(name), source=source)
+            raise InvalidInput("name_unfit", name=shown(name), source=source)
     return names
 
 
@@ -186,18 +186,18 @@ def keypoints_of(document: Any) -> Keypoints | None:
     """`kpt_shape` and, where it is given, `flip_idx`; None where there are no keypoints.
 
     Raises:
-        Refused: one of them cannot be used.
+        InvalidInput: one of them cannot be used.
     """
     shape = document.get("kpt_shape") if isinstance(document, dict) else None
     if shape is None:
         return None
     numbers = [whole_number(item) for item in shape] if isinstance(shape, list) else []
     if len(numbers) != 2 or not 1 <= numbers[0] <= MAX_KEYPOINTS or numbers[1] not in {2, 3}:
-        raise Refused("yaml_kpt_shape")
+        raise InvalidInput("yaml_kpt_shape")
     flipped = document.get("flip_idx")
     if flipped is None:
         return {"kpt_shape": numbers}
     order = [whole_number(item) for item in flipped] if isinstance(flipped, list) else []
     if sorted(order) != list(range(numbers[0])):
-        raise Refused("yaml_flip_idx", last=numbers[0] - 1)
+        raise InvalidInput("yaml_flip_idx", last=numbers[0] - 1)
     return {"kpt_shape": numbers, "flip_idx": order}

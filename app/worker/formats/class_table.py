@@ -9,7 +9,7 @@ from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.documents import FileFindings
 from app.worker.formats.drafts import make_source
-from app.worker.formats.model import DetectedDataset, Finding, Item, Options, Refused, Source, decision, finding
+from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Item, Options, Source, decision, finding
 from app.worker.formats.paths import folder_of, shown, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.table_headings import BOXES, CLASSES, IMAGES, OUTLINES, RUNS, SPLITS, normalised_heading
@@ -94,7 +94,7 @@ def is_table(tree: Tree, path: str) -> bool:
     """Whether a CSV file gives each image its class."""
     try:
         return ClassTable(tree, path).usable
-    except Refused:
+    except InvalidInput:
         return False
 
 
@@ -106,7 +106,7 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The classification at a root.
 
     Raises:
-        Refused: fewer than two classes.
+        InvalidInput: fewer than two classes.
     """
     known, findings = KnownClasses(tree, found.root, options), list[Finding]()
     classes: dict[str, tuple[str, str | None]] = {}
@@ -127,7 +127,7 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     folders = {name: as_folder(name) for name in sorted({name for name, _ in classes.values()})}
     names = check_names(sorted(set(folders.values())), options.max_classes, "CSV")
     if len(names) < 2:
-        raise Refused("classes_two")
+        raise InvalidInput("classes_two")
     items = [
         Item(
             image,

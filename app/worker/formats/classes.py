@@ -7,7 +7,7 @@ from app.core.encodings import TEXTS
 from app.worker.formats import class_name_files
 from app.worker.formats.class_name_files import LISTS, YAML_NAMES, rank_yaml
 from app.worker.formats.class_names import MAX_YAML, check_names, keypoints_of, names_from_form, names_of, read_yaml
-from app.worker.formats.model import Decision, Options, Refused, decision
+from app.worker.formats.model import Decision, InvalidInput, Options, decision
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.readings import reading
 from app.worker.formats.tree import Tree
@@ -87,14 +87,14 @@ def find_yaml(tree: Tree, root: str) -> tuple[str | None, Any, bool]:
     """The nearest YAML that names classes, its document, and that it does; else the nearest one of all.
 
     Raises:
-        Refused: there is only one that cannot be read, or data.yaml itself.
+        InvalidInput: there is only one that cannot be read, or data.yaml itself.
     """
     nearest: tuple[str | None, Any] = None, None
     for path in class_name_files.yamls(tree, root):
         if rank_yaml(path) < len(YAML_NAMES) and class_name_files.nearness(root)(path)[0] < 2:
             document = read_yaml(tree.bytes_of_yaml(path), tree.encodings)
             if document is not None and not isinstance(document, dict):
-                raise Refused("yaml_not_mapping")
+                raise InvalidInput("yaml_not_mapping")
         else:
             document = class_name_files.readable(tree, path)
         if isinstance(document, dict) and "names" not in document and (given := class_name_files.given_names(document)):
@@ -122,13 +122,13 @@ def merge_names(known: list[str] | None, found: Iterable[str], options: Options)
     """The classes of a format whose objects carry names: in the known order, those that nobody listed behind them.
 
     Raises:
-        Refused: none, too many, or one cannot be a name.
+        InvalidInput: none, too many, or one cannot be a name.
     """
     present = set(found)
     missing = sorted(present - set(known or []))
     if known is None:
         if not missing:
-            raise Refused("no_objects")
+            raise InvalidInput("no_objects")
         return check_names(missing, options.max_classes, "annotations"), [
             decision("names_sorted", "names", count=len(missing))
         ]

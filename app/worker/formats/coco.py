@@ -15,9 +15,9 @@ from app.worker.formats.keypoints import described
 from app.worker.formats.model import (
     DetectedDataset,
     Finding,
+    InvalidInput,
     Item,
     Options,
-    Refused,
     Row,
     Source,
     decision,
@@ -120,10 +120,10 @@ def choose_task(counts: Counter[str], keypoints: Keypoints | None, asked: str) -
     """Keypoints, else polygons where all objects have some that are more than their box, else boxes.
 
     Raises:
-        Refused: keypoints were asked for, and there are none.
+        InvalidInput: keypoints were asked for, and there are none.
     """
     if asked == "pose" and keypoints is None:
-        raise Refused("pose_missing")
+        raise InvalidInput("pose_missing")
     kinds = (
         ["detect"] + ["segment"] * bool(counts["polygon"]) + ["pose"] * (keypoints is not None or counts["pose"] > 0)
     )

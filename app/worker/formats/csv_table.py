@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from app.worker.formats.file_encoding import encoding_of
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import shown
 from app.worker.formats.tree import Tree
 
@@ -40,7 +40,7 @@ class CsvTable:
         """The rows that are not empty, each with its number in the file, from 1.
 
         Raises:
-            Refused: it is no table.
+            InvalidInput: it is no table.
         """
         try:
             with open(self.file, "rb") as raw:
@@ -49,7 +49,7 @@ class CsvTable:
                     if any(cells):
                         yield reader.line_num, [cell.strip() for cell in cells]
         except (csv.Error, UnicodeError) as error:
-            raise Refused("annotation_unreadable", file=shown(self.name), reason=shown(str(error))) from error
+            raise InvalidInput("annotation_unreadable", file=shown(self.name), reason=shown(str(error))) from error
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """The rows behind the header by its cells."""

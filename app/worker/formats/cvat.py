@@ -10,7 +10,7 @@ from app.worker.formats.cvat_tracks import FrameImages, Track
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape, pose_shape, rotated_shape
 from app.worker.formats.geometry import ellipse, number, side
 from app.worker.formats.mask_codecs import BadMask
-from app.worker.formats.model import Decision, DetectedDataset, Finding, Options, Refused, Source, finding
+from app.worker.formats.model import Decision, DetectedDataset, Finding, InvalidInput, Options, Source, finding
 from app.worker.formats.paths import below, folder_of, join, shown, split_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
@@ -143,14 +143,14 @@ class CvatFile:
         """The images of the frames, with what the tracks have there.
 
         Raises:
-            Refused: tasks of one subset have their frames in one folder, so that nobody knows whose they are.
+            InvalidInput: tasks of one subset have their frames in one folder, so that nobody knows whose they are.
         """
         subsets = Counter(subset for subset, _ in self.tasks.values())
         for (subset, task), tracks in self.tracks.items():
             folder = join(folder_of(self.path), "images", subset)
             if task and subsets[subset] > 1:
                 images = sum(below(image, folder) for image in self.tree["image"])
-                raise Refused("frames_unknown", file=shown(self.path), images=images, frames=len(tracks))
+                raise InvalidInput("frames_unknown", file=shown(self.path), images=images, frames=len(tracks))
             meta = self.tasks[task][1] if task else self.meta
             self.frames_of(tracks, meta, subset, folder if len(self.tasks) > 1 and task else None)
 

@@ -10,7 +10,7 @@ from app.core.report import Example
 from app.core.shapes import DrawnObject
 from app.worker.formats import box_numbers
 from app.worker.formats.drafts import DraftShape
-from app.worker.formats.model import Decision, Options, Refused
+from app.worker.formats.model import Decision, InvalidInput, Options
 from app.worker.formats.paths import below, folder_of, shown, stem_of
 from app.worker.formats.readings import drawn_box, example, reading, spread
 from app.worker.formats.sizes import image_size
@@ -69,7 +69,7 @@ class FrameImages:
         folder: where its images are; None: near the file.
 
     Raises:
-        Refused: nobody knows which image is which frame.
+        InvalidInput: nobody knows which image is which frame.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class FrameImages:
         ways = possible(images, last, size)
         self.images: dict[int, str] = next(iter(ways.values()), {})
         if not ways and not taken:
-            raise Refused("frames_unknown", file=shown(path), images=len(images), frames=size)
+            raise InvalidInput("frames_unknown", file=shown(path), images=len(images), frames=size)
         self.choose(ways, options)
 
     def choose(self, ways: dict[str, dict[int, str]], options: Options) -> None:
@@ -134,7 +134,7 @@ class FrameImages:
         """The objects of each frame with their groups.
 
         Raises:
-            Refused: there are more than can be kept.
+            InvalidInput: there are more than can be kept.
         """
         frames, made, count = sorted(self.images), dict[int, list[tuple[str | None, DraftShape | None]]](), 0
         for track in self.tracks:
@@ -142,7 +142,7 @@ class FrameImages:
                 made.setdefault(frame, []).append((track.group, shape))
                 count += 1
             if count > MOST:
-                raise Refused("objects_too_many", limit=MOST)
+                raise InvalidInput("objects_too_many", limit=MOST)
         return made
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from app.worker.formats.model import Finding, Refused, finding
+from app.worker.formats.model import Finding, InvalidInput, finding
 from app.worker.formats.paths import shown
 from app.worker.formats.tree import Tree
 
@@ -52,7 +52,7 @@ def load_document(tree: Tree, path: str, findings: list[Finding]) -> dict[str, A
         document = json.loads(tree.text(path, MAX_JSON))
         if not isinstance(document, dict):
             raise ValueError("no object")
-    except Refused as error:
+    except InvalidInput as error:
         findings.append(finding("error", error.code, path, **error.data))
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error))

@@ -15,9 +15,9 @@ from app.worker.formats.model import (
     Decision,
     DetectedDataset,
     Finding,
+    InvalidInput,
     Item,
     Options,
-    Refused,
     Source,
     decision,
     finding,
@@ -101,11 +101,11 @@ def choose_task(counts: Counter[str], asked: str) -> tuple[str, list[Decision]]:
     """What the objects are used for: keypoints, polygons, turned boxes or, where some are plain boxes, boxes.
 
     Raises:
-        Refused: keypoints were asked for, and there are none.
+        InvalidInput: keypoints were asked for, and there are none.
     """
     boxes, polygons, tilted, poses = (counts[kind] for kind in KINDS)
     if asked == "pose" and not poses:
-        raise Refused("pose_missing")
+        raise InvalidInput("pose_missing")
     others = ["segment"] * bool(polygons) + ["obb"] * bool(tilted) + ["pose"] * bool(poses)
     if asked != "auto":
         return asked, [task_decision(asked, ["detect", *others])]
@@ -138,7 +138,7 @@ def convert_drafts(
         keypoints: their names, in the order of the marks, where somebody says them.
     """
     if not drafts:
-        raise Refused("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=found.where)
     drafts = without_repeats(drafts, findings)
     present = Counter(shape.name for draft in drafts for shape in draft.shapes)
     classes, decisions = merge_names(names or known.names, present, options)
@@ -186,7 +186,7 @@ def make_source(
 ) -> Source:
     """A Source, its names made unique, and what is outside noted."""
     if not items:
-        raise Refused("no_images_found", file=found.where)
+        raise InvalidInput("no_images_found", file=found.where)
     decisions += make_unique(items)
     used = {item.image for item in items}
     outside = [path for path in tree["image"] if path not in used]

@@ -8,7 +8,7 @@ from app.worker.formats.class_names import check_names
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.item_names import make_unique
 from app.worker.formats.layout import NO_LABELS
-from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Source, decision
+from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Source, decision
 from app.worker.formats.paths import split_of
 from app.worker.formats.tree import Tree
 
@@ -85,10 +85,10 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
     """The classification at a root.
 
     Raises:
-        Refused: fewer than two classes.
+        InvalidInput: fewer than two classes.
     """
     if not has_two_classes(found):
-        raise Refused("classes_two")
+        raise InvalidInput("classes_two")
     names = check_names(classes_of(found), options.max_classes, "ZIP")
     known = KnownClasses(tree, found.root, options)
     decisions = [item for item in known.decisions if item["code"] == "download_ignored"]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 from app.worker.formats.file_encoding import encoding_of
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import shown, suffix_of
 from app.worker.formats.tree import Tree
 
@@ -115,7 +115,7 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
     A file that is a list gives its elements with the key "".
 
     Raises:
-        Refused: it is no JSON, is nested too deeply, or has an element that is too large.
+        InvalidInput: it is no JSON, is nested too deeply, or has an element that is too large.
     """
     path = tree.path(name)
     try:
@@ -133,7 +133,7 @@ def walk(tree: Tree, name: str, lists: Collection[str] = (), maps: Collection[st
                 else:
                     yield key, reader.value()
     except (BrokenJson, ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
-        raise Refused("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+        raise InvalidInput("annotation_unreadable", file=shown(name), reason=reason(error)) from error
 
 
 def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
@@ -141,7 +141,7 @@ def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
     object is an empty one, so that they can be counted.
 
     Raises:
-        Refused: one cannot be read.
+        InvalidInput: one cannot be read.
     """
     path = tree.path(name)
     encoding = encoding_of(path, tree.encodings).name
@@ -154,7 +154,7 @@ def objects(tree: Tree, name: str) -> Iterator[dict[str, Any]]:
                 found = values_in(io.TextIOWrapper(file, encoding, errors="replace"))
             yield from (element if isinstance(element, dict) else {} for element in found)
     except (BrokenJson, ValueError, RecursionError) as error:
-        raise Refused("annotation_unreadable", file=shown(name), reason=reason(error)) from error
+        raise InvalidInput("annotation_unreadable", file=shown(name), reason=reason(error)) from error
 
 
 def values_in(text: IO[str]) -> Iterator[Any]:

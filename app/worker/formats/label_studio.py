@@ -16,7 +16,7 @@ from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, flat, o
 from app.worker.formats.geometry import Points, ellipse, number, side
 from app.worker.formats.jsonstream import objects
 from app.worker.formats.mask_codecs import BadMask
-from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision, finding
+from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision, finding
 from app.worker.formats.paths import IMAGES, folder_of, shown, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
@@ -74,7 +74,7 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
         drafts += file.read()
         predicted += file.predicted
     if predicted and not any(draft.shapes for draft in drafts):
-        raise Refused("predictions_only", count=predicted)
+        raise InvalidInput("predictions_only", count=predicted)
     if predicted:
         known.decisions.append(decision("predictions_left_out", None, None, count=predicted))
     return convert_drafts(tree, found, options, drafts, known, findings)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from app.worker.formats.classes import LISTS, YAML_NAMES
 from app.worker.formats.item_names import inner, item_name
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import folder_of, inside, join, other_stems, shown, split_of, stem_of
 from app.worker.formats.tree import Tree
 
@@ -213,4 +213,4 @@ def refuse_collisions(places: list[LocatedImage]) -> None:
     for item in places:
         other = seen.setdefault((item.split or "train", item.rest.casefold()), item)
         if other is not item:
-            raise Refused("same_file", first=shown(other.image), second=shown(item.image))
+            raise InvalidInput("same_file", first=shown(other.image), second=shown(item.image))

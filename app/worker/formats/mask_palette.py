@@ -6,7 +6,7 @@ import re
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.mask_pixels import COLOURED
-from app.worker.formats.model import Decision, Refused, decision
+from app.worker.formats.model import Decision, InvalidInput, decision
 from app.worker.formats.paths import below, shown
 from app.worker.formats.tree import Tree
 
@@ -51,10 +51,10 @@ class Palette:
         """Give each value of the masks a class; `palette`: the colours of numbers, see `mask_pixels.palette_of`.
 
         Raises:
-            Refused: there are more values than classes can be.
+            InvalidInput: there are more values than classes can be.
         """
         if len(present) > MOST:
-            raise Refused("mask_values", count=len(present))
+            raise InvalidInput("mask_values", count=len(present))
         colours = {value for value in present if value >= COLOURED}
         if self.colours and palette and not colours:  # CVAT's masks and VOC's have the colours in a palette
             known = {value: palette[value] for value in present if value < len(palette)}
@@ -84,7 +84,7 @@ class Palette:
             self.names = {value: listed[value - shift] for value in objects}
             self.order = [name for name in listed if name.casefold() not in BACKGROUND]
         elif len(objects) > MOST_UNNAMED:
-            raise Refused("mask_values", count=len(objects))
+            raise InvalidInput("mask_values", count=len(objects))
         else:
             self.names = {value: numbered(value) for value in objects}
             self.order = [name for _, name in sorted(self.names.items()) if name]
@@ -135,7 +135,7 @@ def colours_of_table(tree: Tree, path: str) -> dict[int, str]:
             colour = colour_of(",".join(row[place] for place in places if place < len(row)))
             if colour is not None and named < len(row):
                 found[colour] = row[named]
-    except Refused:
+    except InvalidInput:
         return {}
     return found
 

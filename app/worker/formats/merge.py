@@ -3,7 +3,7 @@
 from app.worker.formats.class_names import check_names
 from app.worker.formats.classes import index_by_name
 from app.worker.formats.item_names import inner, make_unique
-from app.worker.formats.model import DetectedDataset, Item, Options, Refused, Row, Source, decision, finding
+from app.worker.formats.model import DetectedDataset, InvalidInput, Item, Options, Row, Source, decision, finding
 from app.worker.formats.paths import join, shown
 from app.worker.formats.tree import Tree
 
@@ -12,7 +12,7 @@ def merge(tree: Tree, found: list[DetectedDataset], sources: list[Source], optio
     """One dataset of several.
 
     Raises:
-        Refused: they have more classes together than are allowed.
+        InvalidInput: they have more classes together than are allowed.
     """
     names = check_names(
         list(dict.fromkeys(name for source in sources for name in source.names)) or ["class_0"],
@@ -24,7 +24,7 @@ def merge(tree: Tree, found: list[DetectedDataset], sources: list[Source], optio
     tasks = {source.task for source in sources}
     shapes = [source.keypoints for source in sources]
     if any(keypoints != shapes[0] for keypoints in shapes):
-        raise Refused("merge_keypoints")
+        raise InvalidInput("merge_keypoints")
     whole.task = tasks.pop() if len(tasks) == 1 else None
     seen: set[str] = set()
     for source in sources:

@@ -7,7 +7,7 @@ from typing import Any
 from app.core.readings import answer
 from app.core.report import Alternative, Decision, Finding, Keypoints
 from app.core.tasks import TASKS
-from app.worker.failures import Refused as Refused
+from app.worker.failures import InvalidInput as InvalidInput
 from app.worker.formats.text_store import texts
 
 

@@ -10,7 +10,7 @@ from app.worker.formats import class_table, darwin, datumaro, label_studio, ndjs
 from app.worker.formats.csv_table import CsvTable
 from app.worker.formats.file_encoding import encoding_of
 from app.worker.formats.jsonstream import BrokenJson, JsonCursor, objects
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import folder_of, stem_of
 from app.worker.formats.tree import Tree
 
@@ -121,7 +121,7 @@ def table_kind(tree: Tree, path: str) -> str | None:
         return None
     try:
         cells = set(CsvTable(tree, path).header)
-    except Refused:
+    except InvalidInput:
         return "broken"
     if via.is_table(cells):
         return "via"
@@ -136,7 +136,7 @@ def lines_kind(tree: Tree, path: str) -> str | None:
     """What a file of lines is by the first one."""
     try:
         first = next(objects(tree, path), None)
-    except Refused:
+    except InvalidInput:
         return "broken"
     return "ultralytics" if ndjson.is_ultralytics(first) else entry_kind(first)
 

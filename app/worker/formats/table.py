@@ -12,7 +12,7 @@ from app.worker.formats.documents import FileFindings
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
 from app.worker.formats.geometry import Points, number, side
 from app.worker.formats.mask_codecs import BadMask
-from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision
+from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision
 from app.worker.formats.numbered_classes import LETTER, NumberedClasses
 from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
@@ -60,7 +60,7 @@ def is_table(tree: Tree, path: str) -> bool:
     try:
         table = CsvTable(tree, path)
         return columns_of(table.header) is not None or bare_columns(tree, table) is not None
-    except Refused:
+    except InvalidInput:
         return False
 
 
@@ -78,7 +78,7 @@ def read(tree: Tree, found: DetectedDataset, options: Options) -> Source:
         file.read()
     unread, count = sum(file.unread for file in files), sum(len(draft.shapes) for draft in drafts.values())
     if unread and unread >= NEARLY_ALL * (unread + count):
-        raise Refused("labels_unread", files=", ".join(shown(file.path) for file in files if file.unread))
+        raise InvalidInput("labels_unread", files=", ".join(shown(file.path) for file in files if file.unread))
     return convert_drafts(tree, found, options, list(drafts.values()), known, findings)
 
 
@@ -120,7 +120,7 @@ class BoxTable:
         bare = None if columns else bare_columns(tree, self.table)
         self.headed, self.automl = columns is not None, bool(bare and bare[1])
         if columns is None and bare is None:
-            raise Refused("labels_unread", files=shown(path))
+            raise InvalidInput("labels_unread", files=shown(path))
         self.columns: TableColumns = columns or bare[0]  # type: ignore[index]
         self.images: dict[str, str | None] = {}
         self.unread = 0  # objects

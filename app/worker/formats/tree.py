@@ -8,7 +8,7 @@ from pathlib import Path
 from app.core.encodings import TEXTS, DecodedText, decode
 from app.core.suffixes import SYSTEM_FOLDERS
 from app.worker.formats.class_names import MAX_YAML
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import IMAGES, folder_of, join, named, shown, spellings, split_of, stem_of, suffix_of
 from app.worker.formats.sizes import DisplayedSize
 
@@ -88,10 +88,10 @@ class Tree:
         """The content of a file.
 
         Raises:
-            Refused: it is larger than `limit` bytes.
+            InvalidInput: it is larger than `limit` bytes.
         """
         if self.size(name) > limit:
-            raise Refused("file_too_large", file=shown(name), limit=limit)
+            raise InvalidInput("file_too_large", file=shown(name), limit=limit)
         return self.path(name).read_bytes()
 
     def bytes_of_yaml(self, name: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from app.worker.formats.class_names import read_yaml
 from app.worker.formats.item_names import inner
 from app.worker.formats.layout import Layout, LocatedImage, common_folder, is_root_marker
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import WORDS, below, folder_of, inside, join, split_of
 from app.worker.formats.split_lists import below_named, split_entries
 from app.worker.formats.tree import Tree
@@ -37,7 +37,7 @@ def images_named(tree: Tree, path: str) -> set[str]:
     """The images below the folders, and in the lists, that a data.yaml names for its splits."""
     try:
         document = read_yaml(tree.bytes_of_yaml(path))
-    except Refused:
+    except InvalidInput:
         return set()  # whoever needs the file says what is wrong with it
     found: set[str] = set()
     near = [image for image in tree["image"] if below(image, folder_of(path))]

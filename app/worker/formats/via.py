@@ -13,7 +13,7 @@ from app.worker.formats.documents import FileFindings, text
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, outline_shape
 from app.worker.formats.geometry import ellipse, number
 from app.worker.formats.jsonstream import walk
-from app.worker.formats.model import Decision, DetectedDataset, Finding, Options, Refused, Source, decision
+from app.worker.formats.model import Decision, DetectedDataset, Finding, InvalidInput, Options, Source, decision
 from app.worker.formats.paths import folder_of, shown
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.tree import Tree
@@ -184,7 +184,7 @@ def class_attribute(files: list[ViaFile]) -> tuple[str | None, list[Decision]]:
                 total += 1
                 counts.update(key for key, value in entry.attributes.items() if class_of(value))
     if not total:
-        raise Refused("no_objects")
+        raise InvalidInput("no_objects")
     if not counts:
         return None, [decision("class_of_all", "names", name=THING)]
     usual = {key.casefold().replace(" ", "_"): key for key in counts}

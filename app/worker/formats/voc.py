@@ -13,7 +13,7 @@ from typing import Any
 from app.worker.formats.classes import KnownClasses
 from app.worker.formats.drafts import Draft, DraftShape, convert_drafts, rotated_shape
 from app.worker.formats.geometry import number, side
-from app.worker.formats.model import DetectedDataset, Finding, Options, Refused, Source, decision, finding
+from app.worker.formats.model import DetectedDataset, Finding, InvalidInput, Options, Source, decision, finding
 from app.worker.formats.paths import folder_of, inside, join, shown, split_of, stem_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.split_lists import lists_used
@@ -71,7 +71,7 @@ def documents(tree: Tree, paths: Iterable[str], findings: list[Finding]) -> Iter
                 yield from ((path, element, bool(below)) for element in below or [top])
             else:
                 yield from ((path, element, True) for element in streamed(tree, path))
-        except Refused as error:
+        except InvalidInput as error:
             findings.append(finding("error", error.code, path, **error.data))
 
 
@@ -79,13 +79,13 @@ def streamed(tree: Tree, path: str) -> Iterator[Any]:
     """The annotations of a large file, one after the other.
 
     Raises:
-        Refused: it is the file of one image.
+        InvalidInput: it is the file of one image.
     """
     around: list[Any] = []
     for depth, event, element in events(tree.path(path), tree.encodings):
         if event == "start":
             if depth == 1 and element.tag == "annotation":
-                raise Refused("file_too_large", file=shown(path), limit=MAX_XML)
+                raise InvalidInput("file_too_large", file=shown(path), limit=MAX_XML)
             around.append(element)
             continue
         around.pop()

@@ -22,7 +22,7 @@ from app.worker.formats.file_encoding import (
     is_utf8,
     sample,
 )
-from app.worker.formats.model import Refused
+from app.worker.formats.model import InvalidInput
 from app.worker.formats.paths import shown
 
 MAX_DEPTH = 100
@@ -37,7 +37,7 @@ def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
         candidates: encodings that it may be in, where it is not UTF-8 and says none.
 
     Raises:
-        Refused: it is no XML, uses entities, or is nested too deeply.
+        InvalidInput: it is no XML, uses entities, or is nested too deeply.
     """
     data = BARE.sub(b"&amp;", as_utf8(data, candidates)) if b"&" in data else as_utf8(data, candidates)
     top = None
@@ -45,7 +45,7 @@ def parse(data: bytes, candidates: Sequence[str] = TEXTS) -> Any:
         if event == "start" and depth == 1:
             top = element
     if top is None:
-        raise Refused("xml_unreadable", reason="no element")
+        raise InvalidInput("xml_unreadable", reason="no element")
     return top
 
 
@@ -78,11 +78,11 @@ def walked(source: Any) -> Iterator[tuple[int, str, Any]]:
         for event, element in iterparse(source, events=("start", "end"), forbid_dtd=False):
             depth += event == "start"
             if depth > MAX_DEPTH:
-                raise Refused("xml_unreadable", reason="nested too deeply")
+                raise InvalidInput("xml_unreadable", reason="nested too deeply")
             yield depth, event, element
             depth -= event == "end"
     except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError) as error:
-        raise Refused("xml_unreadable", reason=reason(error)) from error
+        raise InvalidInput("xml_unreadable", reason=reason(error)) from error
 
 
 def reason(error: Exception) -> str:

@@ -13,9 +13,9 @@ from app.worker.formats.meaning import Meaning, apply
 from app.worker.formats.meaning_inference import RowMeaningInference
 from app.worker.formats.model import (
     DetectedDataset,
+    InvalidInput,
     Item,
     Options,
-    Refused,
     Source,
     decision,
     finding,
@@ -120,12 +120,12 @@ def refuse_unpaired(tree: Tree, images: list[str], texts: list[str], most: int =
         most: so many images there are; 0: no other ones.
 
     Raises:
-        Refused: it shows one of each.
+        InvalidInput: it shows one of each.
     """
     if not images or len(images) < most or not pairs.any_rows(tree, texts):
         return
     image, label = (shown(min(paths).rpartition("/")[2]) for paths in (images, texts))
-    raise Refused("names_differ", images=len(images), labels=len(texts), image=image, label=label)
+    raise InvalidInput("names_differ", images=len(images), labels=len(texts), image=image, label=label)
 
 
 def in_order(places: Iterable[LocatedImage]) -> list[LocatedImage]:
@@ -137,7 +137,7 @@ def in_order(places: Iterable[LocatedImage]) -> list[LocatedImage]:
 def refuse_large(tree: Tree, items: list[Item]) -> None:
     for item in items:
         if item.label and tree.size(item.label) > MAX_LABEL:
-            raise Refused("label_too_large", name=item.label, limit=MAX_LABEL)
+            raise InvalidInput("label_too_large", name=item.label, limit=MAX_LABEL)
 
 
 def outside(tree: Tree, places: list[LocatedImage], labels: list[str]) -> list[str]:
@@ -160,10 +160,10 @@ def set_task(source: Source, keypoints: Keypoints | None, options: Options) -> N
     """The task that was asked for; pose where data.yaml or the rows have keypoints; else the labels will show it.
 
     Raises:
-        Refused: pose was asked for, and nobody knows how many keypoints there are.
+        InvalidInput: pose was asked for, and nobody knows how many keypoints there are.
     """
     if options.task == "pose" and keypoints is None:
-        raise Refused("pose_shape")
+        raise InvalidInput("pose_shape")
     source.keypoints = keypoints
     if options.task != "auto":
         others = ["detect", "segment", "obb"] + ["pose"] * (keypoints is not None)

@@ -17,7 +17,7 @@ from app.core.natural import natural_key
 from app.worker import recode  # noqa: F401 (what reads HEIC is in Image.OPEN from then on)
 from app.worker.decoder_processes import ForkServerGone
 from app.worker.decoders import ORDINARY, DecodeLimits, DecoderPool, OverLimit, one_at_a_time
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.content import content
 from app.worker.importing.disk import check_space
 from app.worker.importing.members import Member
@@ -89,7 +89,7 @@ class ImageSource:
         max_pixels: of an image. seconds: of processor time for one.
 
     Raises:
-        Refused: it is unsafe, damaged or no ZIP, or has no image.
+        InvalidInput: it is unsafe, damaged or no ZIP, or has no image.
     """
 
     def __init__(self, path: Path, folder: Path, limits: ArchiveLimits, max_pixels: int, seconds: float) -> None:
@@ -99,7 +99,7 @@ class ImageSource:
             self.listing = read_archive(self.file, limits, folder, WANTED)
             self.members = sorted(self.listing.members, key=lambda member: natural_key(name_of(member)))
             if not self.members:
-                raise Refused("no_images")
+                raise InvalidInput("no_images")
         except BaseException:
             self.file.close()
             raise
@@ -120,7 +120,7 @@ class ImageSource:
         """All images in the order of their names, some at a time; whoever is done with a piece calls `done` with it.
 
         Raises:
-            Refused: the ZIP ends early.
+            InvalidInput: the ZIP ends early.
         """
         pieces = deque([Piece()])
         for number, member in enumerate(self.members):
@@ -144,7 +144,7 @@ class ImageSource:
         """Its content as a file; None: it is damaged.
 
         Raises:
-            Refused: the disk is full, or the ZIP ends before it.
+            InvalidInput: the disk is full, or the ZIP ends before it.
         """
         check_space(self.folder, member.entry.size, self.limits.min_free)
         path = self.folder / f"image-{number}"
@@ -152,7 +152,7 @@ class ImageSource:
             with open(path, "wb") as file:
                 for chunk in content(self.file, member.entry):
                     file.write(chunk)
-        except Refused as error:
+        except InvalidInput as error:
             path.unlink()
             if error.code != "member_damaged":
                 raise

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import IO
 
 from app.core.openat import descend, open_folder, opened
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.paths import shown
 
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not hold up anybody
 
 
-def changed(name: str) -> Refused:
-    return Refused("link_outside", name=shown(name))
+def changed(name: str) -> InvalidInput:
+    return InvalidInput("link_outside", name=shown(name))
 
 
 class ConfinedFolder:
@@ -27,7 +27,7 @@ class ConfinedFolder:
         parts: the way from there.
 
     Raises:
-        Refused: one of the parts, of the base's as well, is a link, or no folder.
+        InvalidInput: one of the parts, of the base's as well, is a link, or no folder.
     """
 
     def __init__(self, base: Path, parts: Sequence[str] = ()) -> None:
@@ -54,7 +54,7 @@ class ConfinedFolder:
         """A file below it, opened; `name` holds no link any more, see `real_name`.
 
         Raises:
-            Refused: there is no file there, or a link was put in the way.
+            InvalidInput: there is no file there, or a link was put in the way.
         """
         *folders, last = name.split("/")
         with opened(self._down(folders)) as handle:
@@ -71,14 +71,14 @@ class ConfinedFolder:
         """Where a link below the folder leads, as a name below it.
 
         Raises:
-            Refused: out of it, to a folder, in a circle, or nowhere.
+            InvalidInput: out of it, to a folder, in a circle, or nowhere.
         """
         found = os.path.relpath(os.path.realpath(self.path / name), self.path)
         if found == os.curdir or found.split("/")[0] == os.pardir:
             raise changed(name)
         try:
             self.file(found).close()
-        except Refused:
+        except InvalidInput:
             raise changed(name) from None
         return found
 

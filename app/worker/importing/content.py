@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO
 
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.directory import LOCAL_SIZE, ZipEntry
 from app.worker.importing.not_zip import no_zip
 from app.worker.importing.paths import shown
@@ -40,7 +40,7 @@ def content(file: IO[bytes], entry: ZipEntry) -> Iterator[bytes]:
 
     Raises:
         NotZip: the archive ends before it.
-        Refused: its size or checksum is not what the archive says.
+        InvalidInput: its size or checksum is not what the archive says.
     """
     file = entry.file or file
     file.seek(data_start(file, entry))
@@ -90,5 +90,5 @@ def refuse_greed(entry: ZipEntry, header: bytes) -> None:
         raise damaged(entry)
 
 
-def damaged(entry: ZipEntry) -> Refused:
-    return Refused("member_damaged", name=shown(entry.name))
+def damaged(entry: ZipEntry) -> InvalidInput:
+    return InvalidInput("member_damaged", name=shown(entry.name))

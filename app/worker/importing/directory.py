@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO
 
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.not_zip import headless, no_zip, split_part
 from app.worker.importing.paths import shown
 
@@ -47,16 +47,16 @@ def read_directory(file: IO[bytes], most: int) -> list[ZipEntry]:
 
     Raises:
         NotZip: no ZIP, or not all of it.
-        Refused: it is empty, has more members than allowed, or members that share data.
+        InvalidInput: it is empty, has more members than allowed, or members that share data.
     """
     count, directory, shift = find_directory(file)
     if directory[0] >= directory[1]:
-        raise Refused("zip_empty")
+        raise InvalidInput("zip_empty")
     entries: list[ZipEntry] = []
     file.seek(directory[0])
     while file.tell() < directory[1]:
         if len(entries) >= most or count > most:
-            raise Refused("zip_entries", limit=str(most))
+            raise InvalidInput("zip_entries", limit=str(most))
         entries.append(read_entry(file, shift))
     entries.sort(key=lambda entry: entry.offset)
     refuse_overlaps(entries, directory[0])
@@ -151,5 +151,5 @@ def refuse_overlaps(entries: list[ZipEntry], directory: int) -> None:
     """Set each member's end; refuse members that share bytes, which is how 20 KB become terabytes."""
     for entry, following in zip(entries, [*(item.offset for item in entries[1:]), directory], strict=True):
         if entry.offset + LOCAL_SIZE + entry.packed > following:
-            raise Refused("zip_overlapping", name=shown(entry.raw.decode("utf-8", "replace")))
+            raise InvalidInput("zip_overlapping", name=shown(entry.raw.decode("utf-8", "replace")))
         entry.end = following

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 
 
 def check_space(folder: Path, needed: int, min_free: int) -> None:
@@ -13,8 +13,8 @@ def check_space(folder: Path, needed: int, min_free: int) -> None:
         min_free: bytes that must stay free.
 
     Raises:
-        Refused: they would not.
+        InvalidInput: they would not.
     """
     free = shutil.disk_usage(folder).free
     if free - needed < min_free:
-        raise Refused("no_space", free=free, needed=needed, kept=min_free)
+        raise InvalidInput("no_space", free=free, needed=needed, kept=min_free)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from app.core.imports import ArchiveLimits
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.disk import check_space
 from app.worker.importing.members import Member
 
@@ -26,7 +26,7 @@ def take_out(source: Path, members: Iterable[Member], expanded: int, limits: Arc
     Returns: the images, by path below the source.
 
     Raises:
-        Refused: they are too large together.
+        InvalidInput: they are too large together.
     """
     members = list(members)
     stems = {PurePosixPath(member.parts[-1]).stem.casefold() for member in members if member.kind == "image"}
@@ -37,7 +37,7 @@ def take_out(source: Path, members: Iterable[Member], expanded: int, limits: Arc
             continue
         expanded += len(content)
         if expanded > limits.max_expanded:
-            raise Refused("zip_expanded", limit=limits.max_expanded)
+            raise InvalidInput("zip_expanded", limit=limits.max_expanded)
         check_space(Path(), len(content), limits.min_free)
         target = path.with_suffix(suffix_of(content))
         target.write_bytes(content)

@@ -15,7 +15,7 @@ from typing import IO
 
 from app.core.imports import ARCHIVE, ORIGINALS, ArchiveLimits, ImportSpec, ServerFolder, Unpacked
 from app.worker.build import sync_tree
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.confined_folder import ConfinedFolder
 from app.worker.importing.content import CHUNK, content
 from app.worker.importing.directory import ZipEntry
@@ -50,7 +50,7 @@ class IncomingFiles:
         """Fill `source/`, unless an earlier attempt has; they are put on the disk meanwhile, see `settle`.
 
         Raises:
-            Refused: unsafe, damaged or too large; what was written is for the caller to remove.
+            InvalidInput: unsafe, damaged or too large; what was written is for the caller to remove.
         """
         if self.spec.folder is None and not self.spec.unpack:
             return
@@ -165,11 +165,11 @@ def entries(folder: ConfinedFolder, limits: ArchiveLimits) -> list[ZipEntry]:
     """The folder as an archive would list it; links below the folder are followed to files, never out of it.
 
     Raises:
-        Refused: a link that leads out of it, or too many files.
+        InvalidInput: a link that leads out of it, or too many files.
     """
     found: list[ZipEntry] = []
     for name, real, size in folder.walk():
         found.append(ZipEntry(name, 0, zipfile.ZIP_STORED, 0, size, size, 0, MODE, extra=os.fsencode(real)))
         if len(found) > limits.max_entries:
-            raise Refused("folder_entries", limit=str(limits.max_entries))
+            raise InvalidInput("folder_entries", limit=str(limits.max_entries))
     return found

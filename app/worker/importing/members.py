@@ -12,7 +12,7 @@ from app.core.imports import ArchiveLimits
 from app.core.report import Decision
 from app.core.suffixes import IMAGES, SYSTEM_FOLDERS, UNREAD_IMAGES
 from app.core.unread import ARCHIVES, UNREAD
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.content import CALLED, READABLE
 from app.worker.importing.directory import ENCRYPTED, ZipEntry
 from app.worker.importing.paths import MAX_DEPTH, safe_parts, shown
@@ -84,7 +84,7 @@ def check(entries: Iterable[ZipEntry], limits: ArchiveLimits, kinds: AbstractSet
         kinds: of members that are wanted; all else is left out.
 
     Raises:
-        Refused: a member that no honest dataset holds; the message names it.
+        InvalidInput: a member that no honest dataset holds; the message names it.
     """
     listing = Listing()
     total = 0
@@ -118,7 +118,7 @@ def once_each(listing: Listing) -> list[Member]:
     """The members without those that are there twice with the same content.
 
     Raises:
-        Refused: two names that some systems take for one, with different contents; it names both.
+        InvalidInput: two names that some systems take for one, with different contents; it names both.
     """
     seen: dict[str, Member] = {}
     twins: list[str] = []
@@ -143,7 +143,7 @@ def lift(listing: Listing) -> None:
     """Cut off the folders above the dataset where a whole home path was packed.
 
     Raises:
-        Refused: a member is nested too deeply, and not only by folders that hold nothing else.
+        InvalidInput: a member is nested too deeply, and not only by folders that hold nothing else.
     """
     deepest = max((member for member in listing.members), key=lambda member: len(member.parts), default=None)
     excess = len(deepest.parts) - MAX_DEPTH if deepest else 0
@@ -153,7 +153,7 @@ def lift(listing: Listing) -> None:
     for member in listing.members:
         inside = member.parts[:excess] == above
         if not inside and len(member.parts) > 1:  # loose files beside the path stay where they are
-            raise Refused("path_deep", name=shown(deepest.entry.name), limit=str(MAX_DEPTH))
+            raise InvalidInput("path_deep", name=shown(deepest.entry.name), limit=str(MAX_DEPTH))
         if inside:
             member.parts = member.parts[excess:]
     listing.note("folders_cut", folder=shown("/".join(above)))
@@ -163,7 +163,7 @@ def refuse_folders(members: Iterable[Member]) -> None:
     """A file where a folder must be.
 
     Raises:
-        Refused: it names both.
+        InvalidInput: it names both.
     """
     seen = {"/".join(member.parts).casefold(): member for member in members}
     for member in members:
@@ -173,10 +173,10 @@ def refuse_folders(members: Iterable[Member]) -> None:
                 raise collision(inner, member)
 
 
-def collision(first: Member, second: Member) -> Refused:
+def collision(first: Member, second: Member) -> InvalidInput:
     if first.entry.name == second.entry.name:
-        return Refused("members_differ", name=shown(first.entry.name))
-    return Refused("members_collide", first=shown(first.entry.name), second=shown(second.entry.name))
+        return InvalidInput("members_differ", name=shown(first.entry.name))
+    return InvalidInput("members_collide", first=shown(first.entry.name), second=shown(second.entry.name))
 
 
 def note_renamed(listing: Listing, member: Member) -> None:
@@ -192,24 +192,28 @@ def note_renamed(listing: Listing, member: Member) -> None:
 def refuse_kinds(entry: ZipEntry) -> None:
     """Links, devices and encryption."""
     if stat.S_IFMT(entry.mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        raise Refused("member_link", name=shown(entry.name))
+        raise InvalidInput("member_link", name=shown(entry.name))
     if entry.flags & ENCRYPTED:
-        raise Refused("member_encrypted", name=shown(entry.name))
+        raise InvalidInput("member_encrypted", name=shown(entry.name))
 
 
 def refuse_method(entry: ZipEntry) -> None:
-    """Raises: Refused: a packing method that is not read here."""
+    """Check that a member is compressed by a method that is read here.
+
+    Raises:
+        InvalidInput: it is not.
+    """
     if entry.method not in READABLE:
         called = f"{entry.method} ({CALLED[entry.method]})" if entry.method in CALLED else str(entry.method)
-        raise Refused("member_method", name=shown(entry.name), method=called)
+        raise InvalidInput("member_method", name=shown(entry.name), method=called)
 
 
 def refuse_sizes(entry: ZipEntry, total: int, limits: ArchiveLimits) -> None:
     """Bombs."""
     if entry.size > RATIO_FROM and entry.size > MAX_RATIO * entry.packed:
-        raise Refused("member_bomb", name=shown(entry.name), ratio=str(MAX_RATIO))
+        raise InvalidInput("member_bomb", name=shown(entry.name), ratio=str(MAX_RATIO))
     if total > limits.max_expanded:
-        raise Refused("zip_expanded", limit=limits.max_expanded)
+        raise InvalidInput("zip_expanded", limit=limits.max_expanded)
 
 
 def sort_in(listing: Listing, entry: ZipEntry, parts: tuple[str, ...], kinds: AbstractSet[str]) -> None:
@@ -236,9 +240,9 @@ def refuse_size(entry: ZipEntry, kind: str) -> None:
     """A label or annotation file that is too large to be read; YAML and lists of that size are left out.
 
     Raises:
-        Refused: it is one.
+        InvalidInput: it is one.
     """
     if kind == "label":
-        raise Refused("label_huge", name=shown(entry.name), limit=MAX_LABEL)
+        raise InvalidInput("label_huge", name=shown(entry.name), limit=MAX_LABEL)
     if kind == "annotation":
-        raise Refused("annotation_huge", name=shown(entry.name), limit=MAX_ANNOTATION)
+        raise InvalidInput("annotation_huge", name=shown(entry.name), limit=MAX_ANNOTATION)

@@ -4,7 +4,7 @@ import re
 import zlib
 from typing import IO
 
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 
 HEAD = 4096  # bytes
 TAR_AT = 257  # where a tar says "ustar"
@@ -47,7 +47,7 @@ DOCUMENTS = (
 MARKUP = re.compile(rb"(?i)\s*(<!--.*?-->\s*)*(<\?xml[^>]*>\s*)?(<!doctype html|<html|<head|<body|<script|<meta)", re.S)
 
 
-class NotZip(Refused):
+class NotZip(InvalidInput):
     """The file is no ZIP, or not all of one; the code says what it is as far as that is known."""
 
 

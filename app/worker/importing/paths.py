@@ -3,7 +3,7 @@
 import re
 
 from app.core.names import printable_name, safe_name
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 
 shown = printable_name
 
@@ -17,13 +17,13 @@ def safe_parts(name: str) -> tuple[str, ...]:
     Backslashes separate, as old Windows tools write them. An image and its label keep equal stems.
 
     Raises:
-        Refused: the name leads out of its folder, is absolute, or is nested too deeply.
+        InvalidInput: the name leads out of its folder, is absolute, or is nested too deeply.
     """
     path = name.replace("\\", "/")
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or ".." in (part.strip() for part in parts):
-        raise Refused("path_unsafe", name=shown(name))
+        raise InvalidInput("path_unsafe", name=shown(name))
     kept = tuple(part for part in parts if part not in {"", "."})
     if len(kept) > DEEPEST:
-        raise Refused("path_deep", name=shown(name), limit=str(DEEPEST))
+        raise InvalidInput("path_deep", name=shown(name), limit=str(DEEPEST))
     return tuple(safe_name(part) for part in kept)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from app.core.imports import ArchiveLimits
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.codepages import name_entries
 from app.worker.importing.content import READABLE, content
 from app.worker.importing.directory import ZipEntry, read_directory
@@ -31,7 +31,7 @@ def read_archive(file: IO[bytes], limits: ArchiveLimits, tmp: Path, kinds: Abstr
 
     Raises:
         NotZip: it says what the file is.
-        Refused: unsafe, too large, or of nothing but other archives.
+        InvalidInput: unsafe, too large, or of nothing but other archives.
     """
     try:
         entries = read_directory(file, limits.max_entries)
@@ -61,7 +61,7 @@ def with_labels(
         try:
             found = inside.entries(file, entry, limits, limits.max_entries - len(every))
             inner = check(found, limits)
-        except Refused:  # nobody said that it is a part of the dataset
+        except InvalidInput:  # nobody said that it is a part of the dataset
             continue
         if has(inner, LABELS) and not has(inner, {"image"}):
             every = [other for other in every if other is not entry] + found
@@ -70,7 +70,7 @@ def with_labels(
         return listing
     try:
         made = check(every, limits)
-    except Refused:  # together they are too many, or in each other's way: the images alone are what was sent
+    except InvalidInput:  # together they are too many, or in each other's way: the images alone are what was sent
         return listing
     made.notes = [*listing.notes, *made.notes]
     made.note("zips_opened", count=len(names), names=", ".join(names[:LISTED]))
@@ -97,7 +97,7 @@ class Inside:
             found = read_directory(copy, most)
         except NotZip as error:
             why = named(copy, error)
-            raise Refused("zip_inside", name=shown(outer.name), why=why.code, why_data=why.data) from None
+            raise InvalidInput("zip_inside", name=shown(outer.name), why=why.code, why_data=why.data) from None
         name_entries(copy, found)
         folder = folder_for(outer.name, found)
         return [replace(entry, name=f"{folder}{entry.name}", file=copy) for entry in found]
@@ -122,15 +122,15 @@ def opened(
     """The listing of a ZIP and those in it together.
 
     Raises:
-        Refused: there are too many, or none that can be read.
+        InvalidInput: there are too many, or none that can be read.
     """
     zips = zips_in(listing)
     others = ", ".join(shown(entry.name) for entry in listing.archives[:LISTED])
     if not zips or len(zips) > MOST_INSIDE:
-        raise Refused("zip_of_archives", names=others)
+        raise InvalidInput("zip_of_archives", names=others)
     sizes = sum(entry.size for entry in zips)
     if sizes > limits.max_expanded:
-        raise Refused("zip_expanded", limit=limits.max_expanded)
+        raise InvalidInput("zip_expanded", limit=limits.max_expanded)
     taken = {id(entry) for entry in zips}
     every = [entry for entry in entries if id(entry) not in taken]
     for entry in zips:
@@ -138,7 +138,7 @@ def opened(
     found = check(every, limits, kinds)
     if not any(member.kind == "image" for member in found.members) and found.archives:
         names = ", ".join(shown(entry.name) for entry in found.archives[:LISTED])
-        raise Refused("zip_of_archives_inside", names=names)
+        raise InvalidInput("zip_of_archives_inside", names=names)
     found.notes = [*listing.notes, *found.notes]
     found.note("zips_opened", count=len(zips), names=", ".join(shown(entry.name) for entry in zips[:LISTED]))
     return found

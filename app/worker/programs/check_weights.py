@@ -12,7 +12,7 @@ from typing import Any
 
 from app.core.programs import WeightsSpec
 from app.worker.channel import Channel
-from app.worker.failures import Refused, WeightsError, kind_of
+from app.worker.failures import InvalidInput, WeightsError, kind_of
 from app.worker.revision import file_hash
 from app.worker.train import limit_memory
 
@@ -28,7 +28,7 @@ LONGEST_NAME = 200  # characters, of a class
 def run(channel: Channel) -> dict[str, Any]:
     """
     Raises:
-        Refused: it is no model that this server can use.
+        InvalidInput: it is no model that this server can use.
     """
     spec = WeightsSpec.of(channel.spec)
     limit_memory(spec.memory)  # what is made of a few bytes may be large: torch.nn.Linear(60000, 100000)
@@ -55,43 +55,43 @@ def run(channel: Channel) -> dict[str, Any]:
 def check_file(path: Path, most: int) -> None:
     """
     Raises:
-        Refused: it is no whole archive as torch writes it.
+        InvalidInput: it is no whole archive as torch writes it.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if sum(entry.file_size for entry in entries) > most:
-                raise Refused("too_large")
+                raise InvalidInput("too_large")
             if not any(entry.filename.endswith("/data.pkl") for entry in entries):
-                raise Refused("no_weights")
+                raise InvalidInput("no_weights")
             damaged = archive.testzip()
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise Refused("no_weights") from error
+        raise InvalidInput("no_weights") from error
     if damaged:
-        raise Refused("damaged")
+        raise InvalidInput("damaged")
 
 
 def check_globals(path: Path) -> None:
     """
     Raises:
-        Refused: its pickle names what no model needs. It is read, not run.
+        InvalidInput: its pickle names what no model needs. It is read, not run.
     """
     import torch
 
     try:
         named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception as error:  # whatever a made-up pickle leads to
-        raise Refused("damaged") from error
+        raise InvalidInput("damaged") from error
     foreign = [name for name in named if name.partition(".")[0] not in KNOWN and name not in HARMLESS]
     if foreign:
-        raise Refused("foreign", names=[name[:80] for name in foreign[:NAMED]])
+        raise InvalidInput("foreign", names=[name[:80] for name in foreign[:NAMED]])
 
 
 def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
     """Only classes that ultralytics knows are made, and nothing runs: ULTRALYTICS_SAFE_LOAD=1 in each child.
 
     Raises:
-        Refused: it holds no model.
+        InvalidInput: it holds no model.
     """
     from ultralytics.nn.tasks import load_checkpoint
     from ultralytics.utils import SAFE_LOAD
@@ -104,56 +104,56 @@ def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
     except Exception as error:
         if kind_of(error) in {"out_of_memory", "disk_full"}:
             raise
-        raise Refused("no_model") from error
+        raise InvalidInput("no_model") from error
     if not isinstance(names, dict) or not names or not isinstance(checkpoint, dict):
-        raise Refused("no_model")
+        raise InvalidInput("no_model")
     return model, checkpoint
 
 
 def check_names(model: Any, most: int) -> None:
     """
     Raises:
-        Refused: the names of its classes are not 0, 1, 2 … with a printable name each.
+        InvalidInput: the names of its classes are not 0, 1, 2 … with a printable name each.
     """
     names, described = model.names, model.yaml if isinstance(getattr(model, "yaml", None), dict) else {}
     if len(names) > most:
-        raise Refused("classes_too_many", limit=most)
+        raise InvalidInput("classes_too_many", limit=most)
     fits = list(names) == list(range(len(names))) and described.get("nc", len(names)) == len(names)
     if not fits or not all(isinstance(name, str) and 0 < len(name) <= LONGEST_NAME for name in names.values()):
-        raise Refused("classes")
+        raise InvalidInput("classes")
     if not all(name.isprintable() for name in names.values()):
-        raise Refused("classes")
+        raise InvalidInput("classes")
 
 
 def check_arguments(arguments: dict[str, Any]) -> None:
     """ultralytics runs a model with what its checkpoint says of these, where nobody says another.
 
     Raises:
-        Refused: a size is no side of an image that a model can take, or a switch is none.
+        InvalidInput: a size is no side of an image that a model can take, or a switch is none.
     """
     size = arguments.get("imgsz", 640)
     if number(size, *SIZES) is None:
-        raise Refused("img_size", size=str(size)[:40])
+        raise InvalidInput("img_size", size=str(size)[:40])
     if not isinstance(arguments.get("single_cls", False), bool | None):  # each prediction would fail on it
-        raise Refused("no_model")
+        raise InvalidInput("no_model")
 
 
 def architecture(model: Any) -> str:
     """The name of the model that ultralytics builds with just these layers.
 
     Raises:
-        Refused: it builds none.
+        InvalidInput: it builds none.
     """
     from app.worker.weights import RequiredModel, check_architecture
 
     described = model.yaml if isinstance(getattr(model, "yaml", None), dict) else {}
     name = Path(str(described.get("yaml_file") or "")).stem
     if not OURS.fullmatch(name):
-        raise Refused("architecture", name=name[:40])
+        raise InvalidInput("architecture", name=name[:40])
     try:
         check_architecture(model, "the file", RequiredModel(name, model.task))
     except (WeightsError, KeyError, FileNotFoundError, AttributeError) as error:
-        raise Refused("architecture", name=name[:40]) from error
+        raise InvalidInput("architecture", name=name[:40]) from error
     return name
 
 

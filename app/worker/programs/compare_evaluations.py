@@ -22,7 +22,7 @@ from app.core.outcomes import Seen, unpack
 from app.core.programs import CompareSpec
 from app.worker.bootstrap import MAP50, MAP95, ROUNDS, mean_precision, paired, rounds_of
 from app.worker.channel import Channel
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.matches import Matches
 
 SIDES = ("this", "other")
@@ -33,7 +33,7 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, struct
 def run(channel: Channel) -> dict[str, Any]:
     """
     Raises:
-        Refused: what was kept is damaged.
+        InvalidInput: what was kept is damaged.
     """
     spec = CompareSpec.of(channel.spec)
     this, other = Path(spec.this), Path(spec.other)
@@ -54,12 +54,12 @@ def run(channel: Channel) -> dict[str, Any]:
 def reading(side: str, file: str) -> Iterator[None]:
     """
     Raises:
-        Refused: this file is damaged.
+        InvalidInput: this file is damaged.
     """
     try:
         yield
     except (*DAMAGE, sqlite3.DatabaseError) as error:
-        raise Refused("damaged", side=side, file=file) from error
+        raise InvalidInput("damaged", side=side, file=file) from error
 
 
 def seen_in(folder: Path, side: str) -> Iterator[tuple[Picture, Seen]]:

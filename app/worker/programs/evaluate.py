@@ -37,7 +37,8 @@ def run(channel: Channel) -> dict[str, Any]:
     """From the weights to the result.
 
     Raises:
-        StopRequested: the supervisor asked to stop. WeightsError, DataError: what cannot be used.
+        StopRequested: the supervisor asked to stop.
+        WeightsError, DataError: what cannot be used.
     """
     os.nice(5)  # what trains comes first
     from app.worker.train import limit_memory, private_settings

@@ -25,7 +25,7 @@ from app.worker.assign import Material
 from app.worker.build import INDEX, Building
 from app.worker.channel import Channel
 from app.worker.decoders import DecodeLimits, set_limits
-from app.worker.failures import Refused, TakesLong
+from app.worker.failures import InvalidInput, TakesLong
 from app.worker.formats import DisplayedSize, Source
 from app.worker.importing.adopt import take_over
 from app.worker.importing.entries import EntryMaker, images_of, original_names
@@ -65,7 +65,7 @@ def run(channel: Channel) -> dict[str, Any]:
         if spec.hurry:
             made.wait_for_place()  # whoever sent it has an answer first
             raise TakesLong(str(error)) from error
-        raise Refused("images_costly", seconds=round(error.limit)) from error
+        raise InvalidInput("images_costly", seconds=round(error.limit)) from error
 
 
 class DatasetImport:
@@ -116,7 +116,7 @@ class DatasetImport:
         self.reporter.tell("reading", 0, 0, force=True)
         try:
             source = self.read_files({})
-        except Refused as error:
+        except InvalidInput as error:
             raise explained(error, arrival.unpacked.skipped) from None
         check_trainable(source)
         arrival.wait_until_synced()
@@ -244,7 +244,7 @@ class DatasetImport:
         return names, report, target / INDEX, found, building.size
 
 
-def explained(error: Refused, skipped: Mapping[str, Any]) -> Refused:
+def explained(error: InvalidInput, skipped: Mapping[str, Any]) -> InvalidInput:
     """Why no labels were found, with the files that may be meant."""
     why = why_no_labels(skipped) if error.code in {"no_labels", "no_layout"} else None
-    return Refused(why[0], **why[1]) if why else error
+    return InvalidInput(why[0], **why[1]) if why else error

@@ -13,7 +13,7 @@ from typing import Any, cast
 from app.core.predictions import MADE, PredictionSpec
 from app.core.shapes import Detection, TrackedDetection
 from app.worker.channel import Channel
-from app.worker.failures import Refused, StopRequested
+from app.worker.failures import InvalidInput, StopRequested
 from app.worker.images.lists import ImageLists
 from app.worker.images.source import ImageSource, Still
 from app.worker.programs.predict_video import AHEAD, MOST_LIST_BYTES, Ahead
@@ -24,7 +24,9 @@ def run(channel: Channel) -> dict[str, Any]:
     """Read, detect, write.
 
     Raises:
-        Refused: the ZIP can't be used. WeightsError: the model can't. StopRequested: the supervisor asked to stop.
+        InvalidInput: the ZIP can't be used.
+        WeightsError: the model can't.
+        StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
     made = channel.directory / MADE
@@ -63,10 +65,10 @@ class ImagePrediction:
                 self.detect(stills)
                 self.source.done(stills)
                 if self.lists.bytes > MOST_LIST_BYTES:
-                    raise Refused("too_many_detections")
+                    raise InvalidInput("too_many_detections")
         if not self.lists.images:
             first = self.lists.unread[0]
-            raise Refused("no_images_read", name=first["image"], why=first["code"], detail=first["detail"])
+            raise InvalidInput("no_images_read", name=first["image"], why=first["code"], detail=first["detail"])
         result = self.about(time.monotonic() - began)
         rest = {name: value for name, value in result.items() if name != "images"}  # the file has them one by one
         self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"]} | rest)

@@ -18,7 +18,7 @@ from app.core.predictions import MADE, PredictionSpec
 from app.core.shapes import TrackedDetection
 from app.events import Advanced
 from app.worker.channel import Channel
-from app.worker.failures import Refused, StopRequested
+from app.worker.failures import InvalidInput, StopRequested
 from app.worker.video.open_video import Opened
 from app.worker.video.source import VideoSource
 
@@ -35,7 +35,9 @@ def run(channel: Channel) -> dict[str, Any]:
     """Read, detect, follow, draw.
 
     Raises:
-        Refused: the video cannot be used. WeightsError: the model cannot. StopRequested: the supervisor asked to stop.
+        InvalidInput: the video cannot be used.
+        WeightsError: the model cannot.
+        StopRequested: the supervisor asked to stop.
     """
     spec = PredictionSpec.of(channel.spec)
     made = channel.directory / MADE
@@ -115,7 +117,7 @@ class VideoPrediction:
                     break
             behind.finish()
         if not self.meter.done:
-            raise Refused("no_frames")
+            raise InvalidInput("no_frames")
         result = self.about(time.monotonic() - began) | {"classes": output.lists.classes()}
         output.close({"model": self.spec.about} | result)
         return result | {"files": {path.name: path.stat().st_size for path in sorted(self.made.iterdir())}}

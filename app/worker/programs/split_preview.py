@@ -12,14 +12,14 @@ from typing import Any
 from app.core.programs import SplitSpec
 from app.worker.assign import Material, assign, counted
 from app.worker.channel import Channel
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.split import SplitShares
 
 
 def run(channel: Channel) -> dict[str, Any]:
     """
     Raises:
-        Refused: what the import kept is damaged.
+        InvalidInput: what the import kept is damaged.
     """
     spec = SplitSpec.of(channel.spec)
     shares = SplitShares(**spec.split) if spec.split else None
@@ -27,6 +27,6 @@ def run(channel: Channel) -> dict[str, Any]:
         material = Material.load(Path(spec.revision))
         return counted(material, assign(material, shares))
     except gzip.BadGzipFile as error:
-        raise Refused("damaged") from error
+        raise InvalidInput("damaged") from error
     except (ValueError, KeyError, TypeError, EOFError, IndexError, AttributeError, zlib.error) as error:
-        raise Refused("damaged") from error
+        raise InvalidInput("damaged") from error

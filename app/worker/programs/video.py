@@ -18,7 +18,7 @@ from typing import Any
 from app.core.programs import VideoSpec
 from app.core.videos import CONTAINERS, HEAD, container_of, is_mp4
 from app.worker.channel import Channel
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.isobmff import TooLong, check_movie
 
 LONGEST = 1280  # px of a frame that is written; models look at 640 or so
@@ -44,7 +44,7 @@ class Conversion:
         """Write the WebM.
 
         Raises:
-            Refused: it is no video, or its frames are too large or cannot be decoded.
+            InvalidInput: it is no video, or its frames are too large or cannot be decoded.
         """
         import cv2
 
@@ -52,12 +52,12 @@ class Conversion:
         with open(source, "rb") as file:
             head = file.read(HEAD)
             if not container_of(head):
-                raise Refused("not_video")
+                raise InvalidInput("not_video")
             if is_mp4(head):
                 check_movie(file)
         video = cv2.VideoCapture(str(source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_MS])
         if not video.isOpened():
-            raise Refused("not_video")
+            raise InvalidInput("not_video")
         self.measure(video)
         step, fps = self.pace(video)
         writer = cv2.VideoWriter(str(output), cv2.VideoWriter.fourcc(*"VP80"), fps, self.size)
@@ -69,7 +69,7 @@ class Conversion:
             writer.release()
             video.release()
         if not self.written or not output.is_file():
-            raise Refused("no_frames")
+            raise InvalidInput("no_frames")
         width, height = self.size
         return {
             "frames": self.written,
@@ -86,9 +86,9 @@ class Conversion:
 
         width, height = (int(video.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         if width < 2 or height < 2:
-            raise Refused("no_frames")
+            raise InvalidInput("no_frames")
         if width * height > self.spec.max_pixels:
-            raise Refused("too_large")
+            raise InvalidInput("too_large")
         scale = min(1.0, LONGEST / max(width, height))
         self.size = (max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2))
 
@@ -136,7 +136,7 @@ def run(channel: Channel) -> dict[str, Any]:
     """Convert what `spec.json` names.
 
     Raises:
-        Refused: it is no video, or its frames are too large, too many, or cannot be decoded.
+        InvalidInput: it is no video, or its frames are too large, too many, or cannot be decoded.
     """
     os.nice(10)
     # Read by OpenCV when it opens the file.
@@ -147,4 +147,4 @@ def run(channel: Channel) -> dict[str, Any]:
     try:
         return Conversion(spec).run(Path(spec.output))
     except TooLong as error:
-        raise Refused("too_long") from error
+        raise InvalidInput("too_long") from error

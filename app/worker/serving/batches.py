@@ -88,7 +88,8 @@ class Batcher:
     def run(self, path: str, export: Export | None, image: Any, conf: float, iou: float) -> PredictionOutcome:
         """
         Raises:
-            BadModel: the weights cannot be used. MemoryError: there is too little for it.
+            BadModel: the weights cannot be used.
+            MemoryError: there is too little for it.
         """
         wanted = PredictionRequest(path, export, image, conf, iou)
         self._queue.put(wanted)

@@ -14,7 +14,7 @@ import av  # before the decoders are forked, which have it from there
 
 from app.core.videos import CONTAINERS, HEAD, demuxer_of, is_mp4
 from app.worker.decoders import allow_for
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.isobmff import TooLong, check_movie
 
 PIECE_BYTES = 64 * 2**20  # of frames that are handed over at once; one frame at least
@@ -63,14 +63,14 @@ class OpenVideo:
         max_pixels: of a frame.
 
     Raises:
-        Refused: it is no video, its frames are too large, or it claims too much.
+        InvalidInput: it is no video, its frames are too large, or it claims too much.
     """
 
     def __init__(self, path: str, max_pixels: int) -> None:
         self.container = opened(path)
         self.bytes = max(1, os.stat(path).st_size)
         if not self.container.streams.video:
-            raise Refused("no_frames")
+            raise InvalidInput("no_frames")
         self.stream: Any = self.container.streams.video[0]
         self.max_pixels = max_pixels
         self.refuse_large(self.stream.codec_context.width, self.stream.codec_context.height)
@@ -86,13 +86,13 @@ class OpenVideo:
 
     def refuse_large(self, width: int, height: int) -> None:
         if width * height > self.max_pixels:
-            raise Refused("too_large")
+            raise InvalidInput("too_large")
 
     def begin(self) -> Opened:
         """Decode the first frame: what it is counts, whatever the header says."""
         self.first = next(self.frames, None)
         if self.first is None:
-            raise Refused("no_frames")
+            raise InvalidInput("no_frames")
         height, width, _ = self.first[1].shape
         return Opened(width, height, self.claimed(), self.rate, str(self.stream.codec_context.name))
 
@@ -205,24 +205,24 @@ def opened(path: str) -> Any:
     """The container, read by the demuxer that its first bytes name, and by no other; no other file is opened.
 
     Raises:
-        Refused: it is no video, or its tables are longer than any honest one's.
+        InvalidInput: it is no video, or its tables are longer than any honest one's.
     """
     with open(path, "rb") as file:
         head = file.read(HEAD)
         name = demuxer_of(head)
         if name is None:
-            raise Refused("not_video")
+            raise InvalidInput("not_video")
         if is_mp4(head):
             try:
                 check_movie(file)
             except TooLong as error:
-                raise Refused("too_long") from error
+                raise InvalidInput("too_long") from error
     options = {"protocol_whitelist": "file", "format_whitelist": CONTAINERS, "enable_drefs": "0"}
     source = open(path, "rb")  # noqa: SIM115 (as long as the decoder)
     try:
         return av.open(source, format=name, options=options, buffer_size=READ_BYTES, io_open=no_other)
     except (av.error.FFmpegError, ValueError) as error:
-        raise Refused("not_video") from error
+        raise InvalidInput("not_video") from error
 
 
 def no_other(url: str, _flags: int, _options: Any) -> Any:
@@ -251,9 +251,9 @@ def piece() -> FrameTimes:
     """In the decoder: the next frames, into the shared memory.
 
     Raises:
-        Refused: this is another decoder than the one that began.
+        InvalidInput: this is another decoder than the one that began.
     """
     if _reading is None:
-        raise Refused("out_of_memory")
+        raise InvalidInput("out_of_memory")
     allow_for(_reading.max_pixels)
     return _reading.piece(_memory[0])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.worker.decoders import DecodeLimits, DecoderPool, OverLimit
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.video.open_video import CHANNELS, PIECE_BYTES, FrameTimes, Opened, begin, piece, share
 
 CODES = {"time": "timeout", "wall": "timeout", "memory": "out_of_memory", "killed": "out_of_memory"}
@@ -31,7 +31,7 @@ class VideoSource:
         max_frames: that are read; a longer video is `cut`.
 
     Raises:
-        Refused: it cannot be used.
+        InvalidInput: it cannot be used.
     """
 
     def __init__(self, path: Path, max_pixels: int, max_frames: int, seconds: float) -> None:
@@ -50,19 +50,19 @@ class VideoSource:
         try:
             return self.decoders.run(function, *args)
         except OverLimit as error:
-            raise Refused(CODES.get(error.what, "broken")) from error
+            raise InvalidInput(CODES.get(error.what, "broken")) from error
 
     def pieces(self) -> Iterator[list[Frame]]:
         """The frames in their order, some at a time. What a broken part of the file breaks ends the video there.
 
         Raises:
-            Refused: nothing can be decoded, or decoding takes more than it may, wherever: the file may be whole.
+            InvalidInput: nothing can be decoded, or decoding takes more than it may, wherever: the file may be whole.
         """
         number = 0
         while True:
             try:
                 told: FrameTimes = self.asked(piece)
-            except Refused as refused:
+            except InvalidInput as refused:
                 if not number or refused.code in LIMITS:
                     raise
                 self.damaged += 1

@@ -10,7 +10,7 @@ import pytest
 from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.finding_texts import TEXTS, text_of
 from app.services.datasets.texts import DECISIONS, REASONS, say
-from app.worker.formats import Options, Refused, Source, choose, detect, read
+from app.worker.formats import InvalidInput, Options, Source, choose, detect, read
 from app.worker.formats.model import Item
 from tests.data import image_bytes
 
@@ -51,7 +51,7 @@ def taken(folder: Path, **options: Any) -> Source:
 def refusal(folder: Path, **options: Any) -> str:
     """What a source that cannot be read is refused with, as the user is told."""
     chosen = Options(**options)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(InvalidInput) as caught:
         read(folder, choose(detect(folder, chosen.task), chosen), chosen)
     error = caught.value
     assert error.code in REASONS

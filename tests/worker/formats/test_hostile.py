@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.worker.formats import Options, Refused, choose, detect, read
+from app.worker.formats import InvalidInput, Options, choose, detect, read
 from app.worker.formats.paths import named
 from tests.worker.formats.helpers import found_codes, pictures, refusal, taken, write
 from tests.worker.formats.test_conversions import cvat, voc, voc_object
@@ -123,7 +123,7 @@ def attempt(folder: Path, **options: str) -> None:
     chosen = Options(**options)  # type: ignore[arg-type]
     try:
         source = read(folder, choose(detect(folder, chosen.task), chosen), chosen)
-    except Refused:
+    except InvalidInput:
         return
     for item in source.items:
         assert (folder / item.image).resolve().is_relative_to(folder.resolve())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.core.imports import ARCHIVE, ArchiveLimits, ImportSpec, Unpacked
 from app.services.datasets.archive_texts import refusal
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.importing.incoming_files import IncomingFiles
 
 ROOMY = ArchiveLimits(min_free=0)
@@ -22,7 +22,7 @@ def bring(folder: Path, data: bytes, limits: ArchiveLimits = ROOMY) -> Unpacked:
         arrival = IncomingFiles(spec, lambda _done, _total: None, lambda _name: None)
         try:
             arrival.fetch()
-        except Refused as verdict:
+        except InvalidInput as verdict:
             answer = refusal(verdict.code, verdict.data)
             assert answer is not None, "every refusal has its text"
             raise answer from verdict
