@@ -26,7 +26,7 @@ from app.jobs.process import Child
 from app.jobs.scheduler import Scheduler
 from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
-from app.jobs.views import JobPage, JobView, jobs_out, newest_first
+from app.jobs.views import JobPageView, JobView, jobs_out, newest_first
 from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
@@ -164,7 +164,7 @@ class JobService:
         """Several, with as few queries as one."""
         return jobs_out(jobs, self.live, self.subjects.of_jobs(jobs))
 
-    def page(self, query: Mapping[str, Any]) -> JobPage:
+    def page(self, query: Mapping[str, Any]) -> JobPageView:
         """A page of jobs, the newest first; `query` as JobQuery loads it."""
         page = db.paginate(newest_first(query), page=query["page"], per_page=query["per_page"], error_out=False)
         return {

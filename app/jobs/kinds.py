@@ -11,8 +11,8 @@ from app.jobs.devices import Request, Use
 from app.jobs.disk import DiskSpace
 from app.jobs.duplex import Links
 from app.jobs.model import Job, JobStatus
-from app.jobs.output import Piece
-from app.jobs.progress import JobProgress
+from app.jobs.output import OutputChunk
+from app.jobs.progress import JobProgressView
 
 Collect = Callable[[Job, dict[str, Any], Path], dict[str, Any]]
 Apply = Callable[[Job, Event, Path], None]
@@ -47,7 +47,9 @@ class Record(Protocol):
     def waits(self, jobs: Sequence[Job]) -> Notice:
         """What these wait for, or that they start, has changed; called in the transaction that writes it."""
 
-    def apply(self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: Piece | None) -> None:
+    def apply(
+        self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None
+    ) -> None:
         """Write down what a child said and printed, and tell it after the commit: (offset behind it, event) each.
 
         Idempotent; what another attempt says changes nothing. A terminal event changes the status of the job.
@@ -59,7 +61,7 @@ class Record(Protocol):
     def position(self, job_id: int) -> tuple[int, int]:
         """Up to which byte the events and the output of its present attempt are written down."""
 
-    def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgress]:
+    def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
         """How far each is, by its id, as the API shows it."""
 
     def disk_short(self, job_id: int, space: DiskSpace) -> None:

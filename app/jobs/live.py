@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from app import notify
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
-from app.jobs.progress import JobProgress, whole
+from app.jobs.progress import JobProgressView, whole
 from app.jobs.texts import error_text
 
 EVERY_S = 0.25  # between two messages about progress
@@ -25,7 +25,7 @@ class Meter:
     started: float = field(default_factory=time.monotonic)
     sent_at: float = 0.0
 
-    def read(self) -> JobProgress:
+    def read(self) -> JobProgressView:
         """stage, done, total, percent, rate (a second) and eta (s); what is not known is None."""
         seconds = time.monotonic() - self.began
         rate = self.done / seconds if self.done and seconds > 0 else None
@@ -80,7 +80,7 @@ class Live:
         meter = self.meters.setdefault(job_id, Meter())
         return time.monotonic() - meter.sent_at >= EVERY_S and notify.anyone_in([notify.job_room(job_id)])
 
-    def show(self, job_id: int, progress: JobProgress) -> None:
+    def show(self, job_id: int, progress: JobProgressView) -> None:
         """Tell its room how far a job is whose progress is kept elsewhere."""
         self.meters.setdefault(job_id, Meter()).sent_at = time.monotonic()
         payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": progress}
@@ -98,11 +98,11 @@ class Live:
             code = (job.error or {}).get("code", "code")
             notify.to_job_readers("job_error", job.id, lambda: payload | {"code": code, "error": error_text(code)})
 
-    def progress(self, job: Job) -> JobProgress:
+    def progress(self, job: Job) -> JobProgressView:
         """The newest progress of a job."""
         return self.progress_of([job])[job.id]
 
-    def progress_of(self, jobs: Sequence[Job]) -> dict[int, JobProgress]:
+    def progress_of(self, jobs: Sequence[Job]) -> dict[int, JobProgressView]:
         """The newest progress of each, by its id. What has ended is as it was then: its record may have gone on."""
         progress_by_id = {job.id: whole(job.progress) for job in jobs}
         recorded: dict[str, list[Job]] = {}

@@ -9,7 +9,7 @@ LAST_PIECE = 262_144  # when nobody will look again
 
 
 @dataclass(frozen=True)
-class Piece:
+class OutputChunk:
     """Whole lines of an attempt's output: bytes `start` to `offset` of the file, as they are."""
 
     start: int
@@ -17,17 +17,17 @@ class Piece:
     data: bytes
 
 
-def read_lines(directory: Path, start: int, limit: int) -> Piece:
+def read_lines(directory: Path, start: int, limit: int) -> OutputChunk:
     """Up to `limit` bytes of whole lines from byte `start` on; empty where there are none yet."""
     try:
         with open(directory / "worker.log", "rb") as file:
             if start >= os.fstat(file.fileno()).st_size:  # also where no file can be so long
-                return Piece(start, start, b"")
+                return OutputChunk(start, start, b"")
             file.seek(start)
             data = file.read(limit)
     except FileNotFoundError:
-        return Piece(start, start, b"")
+        return OutputChunk(start, start, b"")
     whole = data.rfind(b"\n") + 1
     if not whole and len(data) == limit:  # one endless line
         whole = limit
-    return Piece(start, start + whole, data[:whole])
+    return OutputChunk(start, start + whole, data[:whole])

@@ -3,7 +3,7 @@
 from typing import Any, TypedDict
 
 
-class JobProgress(TypedDict):
+class JobProgressView(TypedDict):
     """`done` of `total`, in what the kind counts; percent: of the whole; rate: a second; eta: s. None: not known."""
 
     stage: str | None
@@ -14,10 +14,10 @@ class JobProgress(TypedDict):
     eta: float | None
 
 
-NO_PROGRESS: JobProgress = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
+NO_PROGRESS: JobProgressView = {"stage": None, "done": 0, "total": 0, "percent": None, "rate": None, "eta": None}
 
 
-def whole(progress: dict[str, Any]) -> JobProgress:
+def whole(progress: dict[str, Any]) -> JobProgressView:
     """What a row holds, of this version or of another one."""
     return {
         "stage": progress.get("stage"),

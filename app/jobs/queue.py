@@ -27,7 +27,7 @@ Subject = tuple[str, str, int]  # of a job: kind, type and id
 
 
 @dataclass
-class Decision:
+class QueuePlan:
     """What a round of the queue has decided.
 
     Args:
@@ -64,28 +64,28 @@ class Planner:
         self.leaving, self.busy = leaving, busy
         self.counts, self.long = Counter(running), Counter(long)
 
-    def plan(self, queue: Iterable[Any], time: datetime) -> Decision:
+    def plan(self, queue: Iterable[Any], time: datetime) -> QueuePlan:
         """Who starts, and what the others wait for.
 
         Args:
             queue: rows with id, kind, params, subject_type, subject_id and not_before, in the order of the queue.
         """
-        decision = Decision()
+        plan = QueuePlan()
         for row in queue:
             if row.kind not in self.kinds:
                 continue
             if row.not_before is not None and row.not_before > time:
                 until = row.not_before.isoformat().replace("+00:00", "Z")
-                decision.reasons[row.id] = {"code": "schedule", "until": until}
+                plan.reasons[row.id] = {"code": "schedule", "until": until}
                 continue
             kind = self.kinds[row.kind]
             devices, reason = self.decide(row, kind)
             if reason is None:
                 self.counts[kind.lane(row.params)] += 1
-                decision.chosen[row.id] = devices
+                plan.chosen[row.id] = devices
             else:
-                decision.reasons[row.id] = reason
-        return decision
+                plan.reasons[row.id] = reason
+        return plan
 
     def decide(self, row: Any, kind: JobKind) -> tuple[tuple[str, ...], Reason | None]:
         """The devices of a job, and why it cannot have them now."""
@@ -164,19 +164,19 @@ def claim(
     time = now()
     at_work, long = at_work_now(kinds, time)
     planner = Planner(kinds, at_work, Plan(holdings.pool, holdings.read()), space, leaving, busy, long)
-    decision = planner.plan(queue, time)
-    changed = [row.id for row in queue if differs(row, decision)]
-    if not decision.chosen and not changed:
+    plan = planner.plan(queue, time)
+    changed = [row.id for row in queue if differs(row, plan)]
+    if not plan.chosen and not changed:
         return []
     with writing() as session:
-        still = Job.id.in_([*decision.chosen, *changed]) & (Job.status == JobStatus.PENDING)
+        still = Job.id.in_([*plan.chosen, *changed]) & (Job.status == JobStatus.PENDING)
         rows = session.scalars(select(Job).where(still).with_for_update()).all()
         claimed: list[Job] = []
         notices: list[Notice] = []
         for row in rows:
-            if row.id in decision.chosen and claim_or_fail(row, kinds, decision, holdings, notices):
+            if row.id in plan.chosen and claim_or_fail(row, kinds, plan, holdings, notices):
                 claimed.append(row)
-        notices += announce(rows, kinds, decision)
+        notices += announce(rows, kinds, plan)
         started = [(row.id, row.attempt) for row in claimed]
     for notice in notices:
         tell(notice)
@@ -192,14 +192,14 @@ def tell(notice: Notice) -> None:
         logger.exception("telling what the queue has decided")
 
 
-def differs(row: Any, decision: Decision) -> bool:
+def differs(row: Any, plan: QueuePlan) -> bool:
     """Whether a job that goes on waiting does so for something else."""
-    return row.id not in decision.chosen and row.waiting_for != decision.reasons.get(row.id)
+    return row.id not in plan.chosen and row.waiting_for != plan.reasons.get(row.id)
 
 
-def claim_row(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings) -> bool:
+def claim_row(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings) -> bool:
     """Make it a running job on its devices, in the caller's write transaction; False where they are taken by now."""
-    use, devices = kinds[row.kind].use, decision.chosen[row.id]
+    use, devices = kinds[row.kind].use, plan.chosen[row.id]
     if use is not None:
         if holdings.pool.blocker(use, devices, holdings.read()) is not None:
             return False
@@ -208,12 +208,12 @@ def claim_row(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings) ->
     return True
 
 
-def claim_or_fail(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings, notices: list[Notice]) -> bool:
+def claim_or_fail(row: Job, kinds: Kinds, plan: QueuePlan, holdings: Holdings, notices: list[Notice]) -> bool:
     """`take`, and have its record follow. A row that cannot be claimed has failed: it must not stop the queue."""
     job_id, record = row.id, kinds[row.kind].record
     try:
         with db.session.begin_nested():
-            if not claim_row(row, kinds, decision, holdings):
+            if not claim_row(row, kinds, plan, holdings):
                 return False
             if record is not None:
                 notices.append(record.claimed(row))
@@ -226,11 +226,11 @@ def claim_or_fail(row: Job, kinds: Kinds, decision: Decision, holdings: Holdings
     return True
 
 
-def announce(rows: Sequence[Job], kinds: Kinds, decision: Decision) -> list[Notice]:
+def announce(rows: Sequence[Job], kinds: Kinds, plan: QueuePlan) -> list[Notice]:
     """Write down what each waits for now; what is to be told after the commit."""
     for row in rows:
         if row.status == JobStatus.PENDING:
-            row.waiting_for = decision.reasons.get(row.id)
+            row.waiting_for = plan.reasons.get(row.id)
     notices: list[Notice] = []
     for name in {row.kind for row in rows}:
         record = kinds[name].record

@@ -16,7 +16,7 @@ from app.jobs.ending import Ending
 from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
 from app.jobs.model import DISPLACED, Job, JobStatus
-from app.jobs.output import LAST_PIECE, PIECE, Piece, read_lines
+from app.jobs.output import LAST_PIECE, PIECE, OutputChunk, read_lines
 from app.jobs.process import Child, find_child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
 from app.jobs.supervisor_context import SupervisorContext
@@ -215,7 +215,7 @@ class Supervisor:
             self.terminal = None
         return job
 
-    def new_output(self, alive: bool, at_once: bool) -> Piece | None:
+    def new_output(self, alive: bool, at_once: bool) -> OutputChunk | None:
         """Whole lines that follow the last ones; unless `at_once`, at most twice a second."""
         if self.kind.record is None or (alive and not at_once and time.monotonic() - self.output_at < CHECK_S):
             return None

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from app.access.creators import made_by
 from app.jobs.live import Live
 from app.jobs.model import Job
-from app.jobs.progress import JobProgress
+from app.jobs.progress import JobProgressView
 from app.jobs.texts import error_text
 
 
@@ -20,7 +20,7 @@ class JobSubject(TypedDict):
     id: int | None
 
 
-class JobError(TypedDict):
+class JobErrorView(TypedDict):
     """Why a job has failed; the message in the language of the context."""
 
     code: str
@@ -35,7 +35,7 @@ class JobView(TypedDict):
     subject: JobSubject | None
     subject_name: str | None
     status: str
-    progress: JobProgress
+    progress: JobProgressView
     device: str | None
     runner: str | None
     attempt: int
@@ -44,12 +44,12 @@ class JobView(TypedDict):
     created_by: int | None
     started_at: datetime | None
     ended_at: datetime | None
-    error: JobError | None
+    error: JobErrorView | None
     result: dict[str, Any] | None
 
 
-class JobPage(TypedDict):
-    """A page of jobs as JobPage of the schemas takes it."""
+class JobPageView(TypedDict):
+    """A page of jobs as the JobPage schema takes it."""
 
     jobs: list[JobView]
     total: int
@@ -78,7 +78,7 @@ def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], st
     return [out(job, progress[job.id], names) for job in jobs]
 
 
-def out(job: Job, progress: JobProgress, names: Mapping[tuple[str, int], str]) -> JobView:
+def out(job: Job, progress: JobProgressView, names: Mapping[tuple[str, int], str]) -> JobView:
     code = (job.error or {}).get("code")
     return {
         "id": job.id,

@@ -101,7 +101,7 @@ def get_matrix(evaluation_id: int, query: dict[str, Any]) -> read_models.Matrix:
 @blueprint.input(OutcomeQuery, location="query", arg_name="query")
 @blueprint.output(EvaluatedPage)
 @blueprint.doc(responses=ENDED | {422: "The model has no such class."})
-def list_evaluated_images(evaluation_id: int, query: dict[str, Any]) -> read_models.EvaluatedPage:
+def list_evaluated_images(evaluation_id: int, query: dict[str, Any]) -> read_models.EvaluatedPageView:
     """List the images with their objects and detections: missed, false, wrong class, duplicate or correct."""
     return services().evaluations.images(evaluation_id, query)
 
@@ -124,7 +124,7 @@ def get_evaluated_thumbnail(evaluation_id: int, image_id: int) -> Response:
 @blueprint.input(SuspectQuery, location="query", arg_name="query")
 @blueprint.output(SuspectPage)
 @blueprint.doc(responses=ENDED)
-def list_label_errors(evaluation_id: int, query: dict[str, Any]) -> read_models.SuspectPage:
+def list_label_errors(evaluation_id: int, query: dict[str, Any]) -> read_models.SuspectPageView:
     """List what looks like an error of the labels, the most suspicious first."""
     return services().evaluations.label_errors(evaluation_id, query)
 

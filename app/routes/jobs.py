@@ -15,7 +15,7 @@ blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
 @blueprint.get("")
 @blueprint.input(JobQuery, location="query", arg_name="query")
 @blueprint.output(JobPage)
-def list_jobs(query: dict[str, Any]) -> views.JobPage:
+def list_jobs(query: dict[str, Any]) -> views.JobPageView:
     """Jobs, the newest first."""
     return services().jobs.page(query)
 

@@ -9,7 +9,7 @@ from app.config import settings
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.services import readiness, services
 from app.services.system import logs, refuse_if_off
-from app.services.system.read_models import Figures
+from app.services.system.read_models import SystemFigures
 
 blueprint = APIBlueprint("system", __name__, tag="System")
 
@@ -42,7 +42,7 @@ def metrics() -> Response:
 
 @blueprint.get("/api/system")
 @blueprint.output(SystemOut)
-def figures() -> Figures:
+def figures() -> SystemFigures:
     """CPU, memory, disk, network, GPUs, the queue, the database, devices and processes."""
     return services().system.figures()
 

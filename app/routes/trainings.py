@@ -36,7 +36,7 @@ blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 @blueprint.get("/api/trainings")
 @blueprint.input(TrainingQuery, location="query", arg_name="query")
 @blueprint.output(TrainingPage)
-def list_trainings(query: dict[str, Any]) -> read_models.TrainingPage:
+def list_trainings(query: dict[str, Any]) -> read_models.TrainingPageView:
     """List runs, by page."""
     return services().trainer.list_trainings(query)
 
@@ -53,7 +53,7 @@ def compare_trainings(query: dict[str, Any]) -> read_models.Comparison:
 
 @blueprint.get("/api/trainings/filters")
 @blueprint.output(FilterChoices)
-def list_filters() -> read_models.FilterChoices:
+def list_filters() -> read_models.FilterChoicesView:
     """List the datasets, models and tasks of the runs."""
     return services().trainer.filter_choices()
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import DateTime
 
+from app.core.files import put_text
 from app.models import UTCDateTime
 from app.services.storage.damaged import set_file_aside
-from app.services.storage.unpack import put_text
 
 logger = logging.getLogger("yolo.storage")
 

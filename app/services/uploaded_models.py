@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.files import sync_file
 from app.core.names import printable_name
 from app.core.programs import WeightsSpec
 from app.core.weights import memory_to_load
@@ -24,10 +25,10 @@ from app.models.training import UPLOADED
 from app.services import about
 from app.services.idempotency import Answer, RequestKey, keep, run_idempotent
 from app.services.installation import ids
-from app.services.storage.unpack import Pacer, remove_tree, sync_file
+from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.architectures import FITTING, Architecture, architectures, find
 from app.services.trainer.create import revision_of, usable
-from app.services.trainer.messages import Message, status_message
+from app.services.trainer.messages import RoomMessage, status_message
 from app.texts import task_names
 from app.threads import off_loop
 
@@ -44,7 +45,7 @@ MOST_AT_ONCE = 2  # files that are checked: each has a child that loads torch
 
 
 @dataclass(frozen=True)
-class Upload:
+class ModelUpload:
     """What came with the file. `filename`: without folders; `name`: of the run, "" where nobody says it."""
 
     filename: str
@@ -79,10 +80,10 @@ class UploadedModels:
         if not filename.lower().endswith(".pt"):
             message = _("The file name must end in .pt.")
             raise BadUpload(_("Only .pt files of ultralytics are accepted."), [{"field": "file", "message": message}])
-        upload = Upload(Path(filename).name[-255:], dataset_id, name)
+        upload = ModelUpload(Path(filename).name[-255:], dataset_id, name)
         return run_idempotent(key, lambda: self.add_once(file, upload, key))
 
-    def add_once(self, file: IO[bytes], upload: Upload, key: RequestKey | None) -> Answer:
+    def add_once(self, file: IO[bytes], upload: ModelUpload, key: RequestKey | None) -> Answer:
         architectures()  # read the first time, which lets others be served
         usable(db.session.get(Dataset, upload.dataset_id))
         db.session.rollback()  # no transaction may be open while we wait for the child
@@ -127,7 +128,7 @@ class UploadedModels:
             raise refuse("file", _("The file can't be read as a model: checking it failed. See the server log."))
         raise Unavailable(_("The file can't be checked now. Try again."))
 
-    def keep(self, staging: Path, found: Mapping[str, Any], upload: Upload, key: RequestKey | None) -> Answer:
+    def keep(self, staging: Path, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None) -> Answer:
         """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
         gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
         """
@@ -141,7 +142,7 @@ class UploadedModels:
         self.tell(answer["training_id"], messages)
         return answer
 
-    def reserve(self, found: Mapping[str, Any], upload: Upload) -> Training:
+    def reserve(self, found: Mapping[str, Any], upload: ModelUpload) -> Training:
         """The run as its folder describes it, with a number of its own; not in the database yet.
 
         Raises:
@@ -165,8 +166,8 @@ class UploadedModels:
         return target
 
     def record(
-        self, described: Training, found: Mapping[str, Any], upload: Upload, key: RequestKey | None
-    ) -> tuple[Answer, list[Message]]:
+        self, described: Training, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
+    ) -> tuple[Answer, list[RoomMessage]]:
         """The row, its checkpoint and the key, all or none; the answer, and what the browsers are told."""
         size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
         answer: Answer = {"message": _("Model added"), "training_id": described.id}
@@ -183,7 +184,7 @@ class UploadedModels:
             session.add(Checkpoint(training_id=row.id, is_best=True, **kept))
             return answer, [status_message(row)]
 
-    def tell(self, training_id: int, messages: list[Message]) -> None:
+    def tell(self, training_id: int, messages: list[RoomMessage]) -> None:
         """Behind the commit."""
         row = self.store.row(training_id)
         self.store.describe(row)
@@ -191,7 +192,7 @@ class UploadedModels:
         logger.info("training %d: uploaded weights (%s)", training_id, row.architecture or f"yolov8{row.model_version}")
 
 
-def draft(session: Any, found: Mapping[str, Any], upload: Upload) -> Training:
+def draft(session: Any, found: Mapping[str, Any], upload: ModelUpload) -> Training:
     """The run, without a number.
 
     Raises:

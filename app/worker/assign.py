@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.splits import SPLITS
-from app.worker.files import put
 from app.worker.split import VAL_SHARE, SplitShares, split
 
 FILE = "split.json.gz"  # in the folder of a version

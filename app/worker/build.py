@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
+from app.core.files import sync_file
 from app.core.report import Keypoints
 from app.core.splits import SPLITS
 from app.worker import revision
 from app.worker.failures import InvalidInput
-from app.worker.objects import link, sync
+from app.worker.objects import link
 from app.worker.quality import Entry
 
 INDEX = "index.sqlite"
@@ -96,7 +97,7 @@ class Building:
         sync_tree(self.folder)
         shutil.rmtree(self.target, ignore_errors=True)  # of a run that ended before anybody knew of it
         os.replace(self.folder, self.target)
-        sync_folder(self.target.parent)
+        sync_file(self.target.parent)
         return found
 
     def give_index(self, target: Path, expected: str) -> str:
@@ -108,9 +109,9 @@ class Building:
         found = revision.dataset_revision(self.folder / "dataset.yaml", self.digests)
         if found != expected:
             raise InvalidInput("index_differs")
-        sync(self.folder / INDEX)
+        sync_file(self.folder / INDEX)
         os.replace(self.folder / INDEX, target / INDEX)
-        sync_folder(target)
+        sync_file(target)
         return found
 
 
@@ -121,14 +122,6 @@ def sync_tree(folder: Path) -> None:
     for path in folder.rglob("*"):
         try:
             if path.is_file():
-                sync(path)
+                sync_file(path)
         except FileNotFoundError:  # a draft that has its name by now
             continue
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,8 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+from app.core.files import put
 from app.events import KEPT_CHECKPOINTS
-from app.worker.files import put
 
 
 def copies(folder: Path) -> dict[int, Path]:

@@ -67,12 +67,12 @@ def ungarble(source: Source, folder: Path) -> None:
     bad = [name for name in source.names if GARBLED in name]
     if bad:
         kept = set(source.names) - set(bad)
-        new = {name: free_name(name.replace(GARBLED, "_"), kept) for name in bad}
+        new = {name: free_class_name(name.replace(GARBLED, "_"), kept) for name in bad}
         rename_numbers(source, folder, [new.get(name, name) for name in source.names])
         source.decisions.append(decision("names_garbled", "names", names=", ".join(new.values())[:200]))
 
 
-def free_name(name: str, taken: set[str]) -> str:
+def free_class_name(name: str, taken: set[str]) -> str:
     """The name, with a number behind it where another class has it; noted as taken."""
     found, number = name, 1
     while found in taken:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.outcomes import CORRECT, IOU, Outcome, Seen, outcomes, pack, unpack
 from app.core.shapes import Shape
 from app.worker.curves import curves_of
-from app.worker.files import put
 from app.worker.measures import PARTS
 from app.worker.recording import detected
 from app.worker.shapes import parts, put_place, save_picture, short
@@ -33,7 +33,7 @@ Pair = tuple[int, int]  # prediction and object of an image; -1: none
 
 
 @dataclass(frozen=True)
-class EvaluatedImage:
+class ImageOutcomes:
     """An image, kept small, since there may be many; its size in pixels, 0 of a classification."""
 
     file: str
@@ -51,14 +51,14 @@ class EvaluationResults:
 
     def __init__(self, folder: Path, task: str) -> None:
         self.folder, self.task = folder, task
-        self.images: list[EvaluatedImage] = []
+        self.images: list[ImageOutcomes] = []
         self.sizes: dict[int, tuple[int, int]] = {}  # of pictures, by their image's place
         self.broken = False
 
     def hear(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """One image: what was found, what is there, and how far they overlap."""
         image = detected(validator, pred, index, batch)
-        self.images.append(EvaluatedImage(file, image.width, image.height, pack(image.seen)))
+        self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.seen)))
 
     def gather(self, rank: int) -> None:
         """Of several processes all images to rank 0. Each of them must call it."""

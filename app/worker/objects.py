@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from app.core.files import sync_file
 from app.worker.revision import file_hash
 
 # Another file system, one without hard links, or a file that has as many links as it can have.
@@ -35,15 +36,10 @@ def copy(source: Path, target: Path) -> None:
     draft = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         shutil.copyfile(source, draft)
-        sync(draft)
+        sync_file(draft)
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    with open(path, "rb+") as file:
-        os.fsync(file.fileno())
 
 
 class Objects:
@@ -106,7 +102,7 @@ class Objects:
         draft = self.folder / f".{uuid.uuid4().hex}.tmp"
         try:
             write(draft)
-            sync(draft)
+            sync_file(draft)
             sha256 = sha256 or file_hash(draft)
             held = self._place(sha256)
             os.replace(draft, held)

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.shapes import Shape
-from app.worker.files import put
 from app.worker.shapes import found_in, save_picture, short, surest, there_in
 
 INDEX, COPY = "index.json", "index-copy.json"

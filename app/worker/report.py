@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.train import TrainSpec
 from app.events import Cancelled, Event, Failed, Paused, Started
 from app.worker.channel import Channel
 from app.worker.checkpoints import last_epoch
 from app.worker.failures import StopRequested, chain, kind_of, sentence
-from app.worker.files import put
 from app.worker.revision import start_weights
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.numbers import is_number
 from app.core.train import TrainSpec
 from app.events import Note
 from app.worker.channel import Channel
 from app.worker.checkpoints import copies, drop_after
 from app.worker.failures import StopRequested, WeightsError, sentence
-from app.worker.files import put
 from app.worker.weights import check_archive
 
 Table = tuple[list[str], dict[str, list[str]]]  # names, rows by epoch

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from app.core.files import put
 from app.core.splits import SPLITS
-from app.worker.files import put
 
 CACHE = ".revision.json"  # beside the dataset: the last revision and the signature that it holds for
 KINDS = ("images", "labels", "masks")

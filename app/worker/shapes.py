@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.shapes import Shape
-from app.worker.files import put
 
 DIGITS = 4
 MOST_CORNERS = 60  # of a mask's outline

@@ -5,10 +5,10 @@ from typing import Any
 
 from ultralytics.utils import DEFAULT_CFG, RANK
 
+from app.core.files import sync_and_replace
 from app.events import Stage
 from app.worker import channel, upstream
 from app.worker.failures import DataError, StopRequested, chain, kind_of, sentence
-from app.worker.files import sync_and_replace
 from app.worker.portable import portable_arguments
 from app.worker.report import ending, write_failure
 from app.worker.resuming import NothingLeft, ResumingTrainer

@@ -12,7 +12,7 @@ from ultralytics.utils import plotting, torch_utils
 from ultralytics.utils.dist import find_free_network_port
 from ultralytics.utils.patches import torch_load
 
-from app.worker.files import sync_and_replace
+from app.core.files import sync_and_replace
 from app.worker.rank import launch_command
 
 WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)

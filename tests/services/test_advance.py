@@ -7,7 +7,7 @@ from apiflask import APIFlask
 from app.events import Event, Failed, Paused, Progress, Stage
 from app.services.trainer import present
 from app.services.trainer.apply import apply
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import RoomMessage
 from tests.services.runs import RUN, STARTED, claim, epoch, make, numbered, row_of, service
 
 
@@ -92,7 +92,7 @@ def test_a_pause_shows_what_is_kept(idle_app: APIFlask) -> None:
 
 def test_every_message_with_progress_says_how_far(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
-    sent: list[Message] = []
+    sent: list[RoomMessage] = []
     with idle_app.app_context():
         for place in numbered([Stage("importing"), STARTED, Progress(1, 1, 2, 3.5), epoch(1)]):
             sent += apply(training_id, 1, [place])

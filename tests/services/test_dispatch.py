@@ -9,7 +9,7 @@ from app.database import writing
 from app.jobs.devices import Pool
 from app.jobs.disk import DiskSpace
 from app.models import Training, TrainingStatus
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import RoomMessage
 from app.services.trainer.transitions import change
 from tests.services.runs import claim, make, release, row_of, service
 
@@ -18,9 +18,9 @@ FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 
 @pytest.fixture
-def told(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+def told(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> list[RoomMessage]:
     """What the browsers hear."""
-    heard: list[Message] = []
+    heard: list[RoomMessage] = []
     monkeypatch.setattr(service(idle_app).feed, "send", heard.extend)
     return heard
 
@@ -74,7 +74,7 @@ def test_slots_of_a_gpu_are_shared(idle_app: APIFlask) -> None:
     assert row_of(idle_app, fifth).devices == ["7"]
 
 
-def test_no_space_no_start(idle_app: APIFlask, told: list[Message]) -> None:
+def test_no_space_no_start(idle_app: APIFlask, told: list[RoomMessage]) -> None:
     training_id = make(idle_app, "pending")
     assert claim(idle_app, FULL) == []
     assert claim(idle_app, DiskSpace(FULL.free - 9_000, FULL.needed)) == []
@@ -85,7 +85,7 @@ def test_no_space_no_start(idle_app: APIFlask, told: list[Message]) -> None:
     assert row_of(idle_app, training_id).waiting_for is None
 
 
-def test_moving_up_is_told_once_for_the_whole_queue(idle_app: APIFlask, told: list[Message]) -> None:
+def test_moving_up_is_told_once_for_the_whole_queue(idle_app: APIFlask, told: list[RoomMessage]) -> None:
     make(idle_app, "running", devices=["cpu"])
     first, *others = [make(idle_app, "pending") for _ in range(4)]
     assert claim(idle_app, PLENTY) == []

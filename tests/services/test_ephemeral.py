@@ -14,7 +14,7 @@ from app.extensions import db
 from app.models import Training, TrainingEvent
 from app.services.trainer.apply import apply, apply_batched, end, position
 from app.services.trainer.ephemeral import MOST
-from app.services.trainer.messages import EPHEMERAL, LogPiece, Message, status_message
+from app.services.trainer.messages import EPHEMERAL, LogPiece, RoomMessage, status_message
 from tests.services.runs import RUN, STARTED, epoch, make, numbered, service
 
 FIGURES = Figures(20.0, 10, 20, 5, 1.0, 2.0, 3.0, 4.0)
@@ -44,7 +44,7 @@ def begun(app: APIFlask) -> int:
     return training_id
 
 
-def numbers(messages: list[Message]) -> list[int]:
+def numbers(messages: list[RoomMessage]) -> list[int]:
     return [item.payload["seq"] for item in messages]
 
 
@@ -60,7 +60,7 @@ def test_a_minute_of_small_messages_costs_a_few_commits(idle_app: APIFlask, comm
     service(idle_app).ephemeral.clock = lambda: seconds
     apply(training_id, 1, [])
     commits.clear()
-    told: list[Message] = []
+    told: list[RoomMessage] = []
     seq = 1
     for quarter in range(240):
         said: list[Event] = [Progress(1, quarter + 1, 1000, 3.0)]

@@ -18,7 +18,7 @@ from app.jobs.recovery import classify
 from app.models import Checkpoint, Training, TrainingEvent, TrainingMetric
 from app.services.trainer import recover
 from app.services.trainer.apply import apply
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import RoomMessage
 from app.services.trainer.texts import NOTES, STARTS_OVER, failure, note
 from tests.data import change_settings
 from tests.services.runs import STARTED, claim, epoch, make, numbered, row_of, service
@@ -27,7 +27,7 @@ PLENTY = DiskSpace(10**12, 10**9)
 FULL = DiskSpace(2**29 + 10**6, 10**9)
 
 
-def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[Message]:
+def say(app: APIFlask, training_id: int, *events: Event, first: int = 1) -> list[RoomMessage]:
     with app.app_context():
         return apply(training_id, row_of(app, training_id).attempt, numbered(list(events), first))
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.core.outcomes import Seen, pack
-from app.worker.evaluation import EvaluatedImage, EvaluationResults, cells_of, match, worst
+from app.worker.evaluation import EvaluationResults, ImageOutcomes, cells_of, match, worst
 from app.worker.previews import IMAGES, Previews, spread, written
 
 
@@ -105,7 +105,7 @@ def test_a_classification_is_right_or_wrong() -> None:
 def test_images_that_are_gone_get_no_picture(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     evaluation, seen = EvaluationResults(tmp_path, "detect"), image([], [0])
-    evaluation.images = [EvaluatedImage("a.jpg", 1, 1, pack(seen))]
+    evaluation.images = [ImageOutcomes("a.jpg", 1, 1, pack(seen))]
     outcomes = [match(seen, 0.25, "detect")]
     chosen, listed = evaluation.choose(outcomes, cells_of([seen], outcomes, 1))
     assert (chosen, listed) == ({}, {(1, 0): []})

@@ -12,6 +12,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from app.config import settings
+from app.core.files import sync_file
 from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
@@ -19,7 +20,7 @@ from app.jobs.disk import free_disk
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus, now
 from app.services.backup.files import FILES, MANIFEST, StoredBackup, copy, damaged, put_back, read_manifest, slug
 from app.services.backup.rows import COLUMNS, best_of, dataset_for, describe, start_of
-from app.services.storage.unpack import remove_tree, sync_file, sync_folder
+from app.services.storage.unpack import remove_tree, sync_folder
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService

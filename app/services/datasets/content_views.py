@@ -11,7 +11,7 @@ from app.models import DatasetRevision
 from app.services.datasets.finding_texts import filled, text_of
 from app.services.datasets.read_models import (
     CodeView,
-    FindingCounts,
+    FindingCountsView,
     FindingView,
     FindingWithTwin,
     FixCost,
@@ -106,7 +106,7 @@ def cost_view(costs: Mapping[str, FixCost], code: str) -> FixCost:
     return {**none, **costs.get(code, none)}
 
 
-def counts(codes: list[Row]) -> FindingCounts:
+def counts(codes: list[Row]) -> FindingCountsView:
     """All findings by severity, and those that can be mended. A code has one severity."""
     total = Counter[str]()
     for row in codes:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app.core.files import put_text
 from app.core.splits import SPLITS
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, RevisionStatus
@@ -11,7 +12,6 @@ from app.services import about
 from app.services.storage import StorageService
 from app.services.storage.damaged import set_file_aside
 from app.services.storage.names import read_yaml, write_yaml
-from app.services.storage.unpack import put_text
 
 
 def describe(storage: StorageService, dataset_id: int) -> None:

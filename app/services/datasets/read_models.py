@@ -99,7 +99,7 @@ class CodeView(TypedDict):
     cost: FixCost
 
 
-class FindingCounts(TypedDict):
+class FindingCountsView(TypedDict):
     """Findings by severity, and those that can be mended."""
 
     error: int
@@ -112,7 +112,7 @@ class FindingsView(PageNumbers):
     """A page of findings."""
 
     findings: list[FindingWithTwin]
-    counts: FindingCounts
+    counts: FindingCountsView
     codes: list[CodeView]
     cost: FixCost
     revision: int
@@ -142,7 +142,7 @@ class ReportHead(TypedDict):
     revision: int
     task: str
     summary: dict[str, Any]
-    counts: FindingCounts
+    counts: FindingCountsView
     codes: list[CodeView]
     cost: FixCost
 

@@ -22,11 +22,11 @@ from app.services.evaluations.jobs import EvaluationJobs
 from app.services.evaluations.present import evaluation_out
 from app.services.evaluations.queue import EvaluationQueue
 from app.services.evaluations.read_models import (
-    EvaluatedPage,
+    EvaluatedPageView,
     EvaluationDifference,
     Matrix,
     Others,
-    SuspectPage,
+    SuspectPageView,
     ThresholdAdvice,
 )
 from app.services.evaluations.reads import EvaluationReader
@@ -161,11 +161,11 @@ class EvaluationService:
         """The confusion matrix, as MatrixOut takes it."""
         return self.reader.matrix(self.row(evaluation_id), query)
 
-    def images(self, evaluation_id: int, query: Mapping[str, Any]) -> EvaluatedPage:
+    def images(self, evaluation_id: int, query: Mapping[str, Any]) -> EvaluatedPageView:
         """A page of images, as EvaluatedPage takes it."""
         return self.reader.images(self.row(evaluation_id), query)
 
-    def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPage:
+    def label_errors(self, evaluation_id: int, query: Mapping[str, Any]) -> SuspectPageView:
         """A page of what looks like an error of the labels, as SuspectPage takes it."""
         return self.reader.label_errors(self.row(evaluation_id), query)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from app.services.evaluations.read_models import ClassAdvice, OperatingPoint, ThresholdAdvice
+from app.services.evaluations.read_models import ClassAdviceView, OperatingPoint, ThresholdAdvice
 
 Wish = Literal["precision", "recall"]
 
@@ -17,7 +17,7 @@ def advise(curves: Mapping[str, Any] | None, precision: float | None, recall: fl
     if not curves:
         return {"overall": None, "classes": []}
     pick = {"precision": precision, "recall": recall}
-    classes: list[ClassAdvice] = [
+    classes: list[ClassAdviceView] = [
         {"name": item["name"], "threshold": choose(points(curves["x"], item), pick)} for item in curves["classes"]
     ]
     return {"overall": choose(points(curves["x"], curves), pick), "classes": classes}

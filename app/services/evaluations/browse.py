@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from app.core.outcome_files import found_in
 from app.core.outcomes import KINDS, SIZES, Outcome, Seen, size_of, unpack
 from app.errors import Unprocessable
-from app.services.evaluations.read_models import Cell, EvaluatedImage, Placed, SeenDetection, SeenObject
+from app.services.evaluations.read_models import Cell, EvaluatedImageView, Placed, SeenDetectionView, SeenObjectView
 
 ORDERS = {
     "errors": "image.errors",
@@ -91,7 +91,7 @@ class Browser:
     def name(self, number: int | None) -> str | None:
         return None if number is None else self.names[number]
 
-    def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImage], int]:
+    def page(self, query: Mapping[str, Any]) -> tuple[list[EvaluatedImageView], int]:
         """A page of images as schemas.EvaluatedImage, and how many there are in all."""
         wanted = Filter(query, self.names)
         key, way = query["sort"].lstrip("-"), "DESC" if query["sort"].startswith("-") else "ASC"
@@ -114,7 +114,7 @@ class Browser:
         )
         return self.images([row[0] for row in rows.fetchall()]), total
 
-    def images(self, ids: Sequence[int]) -> list[EvaluatedImage]:
+    def images(self, ids: Sequence[int]) -> list[EvaluatedImageView]:
         """These images, in this order."""
         places = ",".join("?" * len(ids))
         found = self.connection.execute(
@@ -125,7 +125,7 @@ class Browser:
         known = {row["id"]: self.image(row) for row in found}
         return [known[number] for number in ids]
 
-    def image(self, row: sqlite3.Row) -> EvaluatedImage:
+    def image(self, row: sqlite3.Row) -> EvaluatedImageView:
         seen = unpack(row["seen"])
         outcomes = found_in(seen, self.confidence, self.iou)
         return {
@@ -138,7 +138,7 @@ class Browser:
             "detections": self.detections(seen, outcomes),
         }
 
-    def objects(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenObject]:
+    def objects(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenObjectView]:
         mine = {outcome.object: outcome for outcome in outcomes if outcome.object >= 0}
         return [
             {
@@ -152,7 +152,7 @@ class Browser:
             for number, kind in enumerate(seen.objects)
         ]
 
-    def detections(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenDetection]:
+    def detections(self, seen: Seen, outcomes: Sequence[Outcome]) -> list[SeenDetectionView]:
         """Of a classification its first guesses; only the first is right or wrong."""
         mine = {outcome.detection: outcome for outcome in outcomes if outcome.detection >= 0}
         whole = bool(seen.objects) and not seen.places[0]

@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
+from app.core.files import put_text
 from app.core.outcome_files import MATCHES, OUTCOMES, read_only
 from app.core.programs import CompareSpec
 from app.database import refuse_writes
@@ -22,18 +23,17 @@ from app.extensions import db
 from app.jobs.short import run_program
 from app.models import Evaluation, Training
 from app.services.evaluations.read_models import (
-    ComparedImage,
     ComparedImages,
+    ComparedImageView,
     Difference,
     Differences,
     EvaluationDifference,
-    OtherEvaluation,
+    OtherEvaluationView,
 )
 from app.services.evaluations.reads import EvaluationReader, addresses
 from app.services.evaluations.views import WAIT_S, DamagedEvaluation, EvaluationFiles, Inconsistent, gone, opened_of
 from app.services.paging import paged
 from app.services.storage.damaged import remove_copies, set_file_aside
-from app.services.storage.unpack import put_text
 from app.services.trainer.documents import document, numbers
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class EvaluationComparison:
     def __init__(self, storage: "StorageService", reader: EvaluationReader) -> None:
         self.storage, self.reader = storage, reader
 
-    def others(self, row: Evaluation) -> list[OtherEvaluation]:
+    def others(self, row: Evaluation) -> list[OtherEvaluationView]:
         """The completed ones of the same set, the newest first, as OtherEvaluation takes them."""
         same = [getattr(Evaluation, name) == getattr(row, name) for name in ("dataset_id", "revision", "split")]
         wanted = select(Evaluation, Training.name).join(Training, Training.id == Evaluation.training_id)
@@ -147,7 +147,7 @@ class EvaluationComparison:
                 f"FROM {tables} WHERE {where} ORDER BY ABS(mine.errors - theirs.errors) DESC, mine.id LIMIT ? OFFSET ?",
                 [size, (query["page"] - 1) * size],
             ).fetchall()
-        images: list[ComparedImage] = [
+        images: list[ComparedImageView] = [
             {
                 "id": item["id"],
                 "file": item["file"],
@@ -234,8 +234,8 @@ def one_at_a_time() -> Iterator[None]:
         _comparing.release()
 
 
-def brief(row: Evaluation, name: str) -> OtherEvaluation:
-    """As OtherEvaluation takes it."""
+def brief(row: Evaluation, name: str) -> OtherEvaluationView:
+    """As OtherEvaluationView takes it."""
     return {
         "id": row.id,
         "training_id": row.training_id,

@@ -37,7 +37,7 @@ class Placed(TypedDict):
 _Classed = TypedDict("_Classed", {"class": str})
 
 
-class SeenObject(_Classed, Placed):
+class SeenObjectView(_Classed, Placed):
     """An object with what became of it. `detection`: its number among the image's detections."""
 
     kind: str
@@ -46,7 +46,7 @@ class SeenObject(_Classed, Placed):
     iou: float | None
 
 
-class SeenDetection(_Classed, Placed):
+class SeenDetectionView(_Classed, Placed):
     """A detection with what it is. `object`: its number among the image's objects."""
 
     confidence: float
@@ -69,17 +69,17 @@ class ImageName(TypedDict):
     height: int | None
 
 
-class EvaluatedImage(ImageName):
+class EvaluatedImageView(ImageName):
     errors: int
-    objects: list[SeenObject]
-    detections: list[SeenDetection]
+    objects: list[SeenObjectView]
+    detections: list[SeenDetectionView]
 
 
-class AddressedImage(EvaluatedImage, Addresses):
+class AddressedImage(EvaluatedImageView, Addresses):
     """The same with where it is."""
 
 
-class EvaluatedPage(PageNumbers, Used):
+class EvaluatedPageView(PageNumbers, Used):
     counts: dict[str, int]
     images: list[AddressedImage]
 
@@ -105,15 +105,15 @@ class UnaddressedSuspect(SuspectCase):
     image: ImageName
 
 
-class SuspectImage(ImageName, Addresses):
+class SuspectImageView(ImageName, Addresses):
     """An image and where it is."""
 
 
 class AddressedSuspect(SuspectCase):
-    image: SuspectImage
+    image: SuspectImageView
 
 
-class SuspectPage(PageNumbers):
+class SuspectPageView(PageNumbers):
     counts: dict[str, int]
     suspects: list[AddressedSuspect]
 
@@ -127,7 +127,7 @@ class OperatingPoint(TypedDict):
     f1: float
 
 
-class ClassAdvice(TypedDict):
+class ClassAdviceView(TypedDict):
     name: str
     threshold: OperatingPoint | None
 
@@ -136,10 +136,10 @@ class ThresholdAdvice(TypedDict):
     """None: the wish cannot be met."""
 
     overall: OperatingPoint | None
-    classes: list[ClassAdvice]
+    classes: list[ClassAdviceView]
 
 
-class OtherEvaluation(TypedDict):
+class OtherEvaluationView(TypedDict):
     """One that another is compared with."""
 
     id: int
@@ -152,7 +152,7 @@ class OtherEvaluation(TypedDict):
 
 
 class Others(TypedDict):
-    evaluations: list[OtherEvaluation]
+    evaluations: list[OtherEvaluationView]
 
 
 class Difference(TypedDict):
@@ -171,7 +171,7 @@ class Differences(TypedDict, total=False):
     figures: dict[str, Difference]
 
 
-class ComparedImage(Addresses):
+class ComparedImageView(Addresses):
     id: int
     file: str
     this_errors: int
@@ -180,12 +180,12 @@ class ComparedImage(Addresses):
 
 class ComparedImages(PageNumbers):
     counts: dict[str, int]
-    images: list[ComparedImage]
+    images: list[ComparedImageView]
 
 
 class EvaluationDifference(ComparedImages):
-    this: OtherEvaluation
-    other: OtherEvaluation
+    this: OtherEvaluationView
+    other: OtherEvaluationView
     difference: dict[str, Difference]
     distinguishable: bool
     message: str

@@ -18,9 +18,9 @@ from app.services.evaluations.read_models import (
     AddressedImage,
     AddressedSuspect,
     Addresses,
-    EvaluatedPage,
+    EvaluatedPageView,
     Matrix,
-    SuspectPage,
+    SuspectPageView,
     ThresholdAdvice,
     Used,
 )
@@ -52,7 +52,7 @@ class EvaluationReader:
                 "names": list(browser.names),
             }
 
-    def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPage:
+    def images(self, row: Evaluation, query: Mapping[str, Any]) -> EvaluatedPageView:
         """A page of images, as EvaluatedPage takes it."""
         with self.browser(row, query) as browser:
             found, total = browser.page(query)
@@ -60,7 +60,7 @@ class EvaluationReader:
         pictures: list[AddressedImage] = [{**item, **addresses(row, item["id"])} for item in found]
         return {**paged(query, total), **used(browser), "counts": counts, "images": pictures}
 
-    def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPage:
+    def label_errors(self, row: Evaluation, query: Mapping[str, Any]) -> SuspectPageView:
         """A page of what looks like an error of the labels, as SuspectPage takes it."""
         files = self.files(row)
         with files.opened_suspects() as connection:

@@ -13,6 +13,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.files import sync_file
 from app.core.outcome_files import (
     CURVES,
     LABEL_ERRORS,
@@ -28,7 +29,6 @@ from app.database import refuse_writes
 from app.errors import Conflict, NoSpace, NotFound, Unavailable
 from app.services.datasets.index import STEPS, let_others_go_on, shows_damage
 from app.services.storage.damaged import set_file_aside
-from app.services.storage.unpack import sync_file
 from app.services.trainer.documents import numbers
 from app.threads import off_loop
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from app.core.files import put_text
 from app.services.storage.damaged import set_file_aside
-from app.services.storage.unpack import put_text
 
 logger = logging.getLogger("yolo.installation")
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload
 
 from app.access.creators import made_by
 from app.config import settings
+from app.core.files import sync_file
 from app.core.predictions import MADE
 from app.database import writing
 from app.errors import Conflict, NotFound
@@ -28,7 +29,7 @@ from app.services.infer.serving import Limits
 from app.services.predictions import texts
 from app.services.predictions.jobs import INPUT, KINDS, VIDEO, PredictionJobs
 from app.services.predictions.sent import Sent
-from app.services.storage.unpack import remove_tree, sync_file
+from app.services.storage.unpack import remove_tree
 from app.services.trainer.store import training_not_found
 
 if TYPE_CHECKING:

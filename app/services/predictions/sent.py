@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from app.core import suffixes
+from app.core.files import sync_file
 from app.core.names import printable_name, safe_name
 from app.core.unread import ARCHIVES, suffix
 from app.core.videos import HEAD, is_video
 from app.errors import Unprocessable
 from app.services.predictions import texts
 from app.services.predictions.jobs import IMAGES, VIDEO
-from app.services.storage.unpack import Pacer, sync_file
+from app.services.storage.unpack import Pacer
 from app.threads import off_loop
 
 BLOCK = 1024 * 1024
@@ -119,7 +120,7 @@ class Sent:
         names: set[str] = set()
         with zipfile.ZipFile(target, "x") as archive:
             for file in self.files:
-                member = zipfile.ZipInfo(free_name(image_name(file.name), names))
+                member = zipfile.ZipInfo(free_member_name(image_name(file.name), names))
                 with archive.open(member, "w", force_zip64=True) as output:
                     for block in file.blocks():
                         output.write(block)
@@ -131,7 +132,7 @@ def image_name(name: str) -> str:
     return safe_name(name if suffix(name) in suffixes.IMAGES | ARCHIVES else f"{name}.jpg")
 
 
-def free_name(name: str, names: set[str]) -> str:
+def free_member_name(name: str, names: set[str]) -> str:
     """The name, with a number where another file has it; it is one of the names from then on."""
     stem, dot, ending = name.rpartition(".")
     number, free = 1, name

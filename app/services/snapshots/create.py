@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine
 
+from app.core.files import sync_file
 from app.jobs.kinds import Kinds
 from app.services.installation import mark
 from app.services.snapshots.database import is_database, opened, revision_of, save
@@ -20,7 +21,6 @@ from app.services.snapshots.errors import SnapshotError
 from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, Manifest, sha256_of, verify
 from app.services.snapshots.mirror import Mirror, walk
 from app.services.snapshots.moment import Moment
-from app.services.storage.unpack import sync_file
 from app.services.transfer import count_rows
 
 ROUNDS = 20

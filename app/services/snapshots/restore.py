@@ -14,12 +14,12 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
+from app.core.files import put_text
 from app.services.installation import mark
 from app.services.snapshots.database import is_database, opened
 from app.services.snapshots.errors import SnapshotError
 from app.services.snapshots.manifest import DATA, DATABASE, SECRET_KEY, File, Manifest, sha256_of, verify
 from app.services.snapshots.mirror import copy_file, walk
-from app.services.storage.unpack import put_text
 from app.services.transfer import compare, copy_tables, count_rows
 from app.services.transfer.tables import set_sequences
 

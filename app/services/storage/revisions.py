@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.core.files import sync_file
 from app.core.suffixes import IMAGES
 from app.services.storage.names import write_yaml
-from app.services.storage.unpack import Pacer, remove_tree, sync_file
+from app.services.storage.unpack import Pacer, remove_tree
 
 if TYPE_CHECKING:
     from app.services.storage import StorageService

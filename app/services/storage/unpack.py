@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import IO
 
+from app.core.files import sync_file
 from app.extensions import socketio
 from app.jobs.environment import PASSED_ON
 
@@ -33,29 +34,6 @@ def sync_folder(folder: Path) -> None:
     """Put a folder's own entries on the disk: what was renamed into it stays there."""
     if run_quietly(["sync", str(folder)]) != 0:
         sync_file(folder)
-
-
-def sync_file(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def put_text(path: Path, text: str) -> None:
-    """Write a small file, on the disk: the one before or this one, never half of it.
-
-    Raises:
-        OSError: the disk does not take it.
-    """
-    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        sync_file(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def run_quietly(command: list[str]) -> int:

@@ -17,7 +17,7 @@ from app.models import Training, TrainingStatus
 from app.services.system import database, rates
 from app.services.system.gpus import gpus
 from app.services.system.processes import devices, processes
-from app.services.system.read_models import Figures, Machine
+from app.services.system.read_models import Machine, SystemFigures
 
 STARTED = time.time()
 
@@ -53,7 +53,7 @@ def machine(data: Path) -> Machine:
     }
 
 
-def figures(seen: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> Figures:
+def figures(seen: Machine, busy: dict[int, tuple[str, ...]], measuring: list[str]) -> SystemFigures:
     """What the machine tells, with the queue, the database, who uses which device, and uptime in s.
 
     Args:

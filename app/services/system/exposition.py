@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from app.services.system.read_models import Figures as Read
-from app.services.system.read_models import Gpu
+from app.services.system.read_models import Gpu, SystemFigures
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
@@ -21,7 +20,7 @@ Samples = list[tuple[Labels, float | None]]
 SIZES = ("used", "free", "total")
 
 
-def exposition(figures: Read) -> str:
+def exposition(figures: SystemFigures) -> str:
     """`figures` are those of `system.figures`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Exposition(figures))
@@ -31,7 +30,7 @@ def exposition(figures: Read) -> str:
 class Exposition(Collector):
     """Figures that were read already, as families of metrics."""
 
-    def __init__(self, figures: Read) -> None:
+    def __init__(self, figures: SystemFigures) -> None:
         self.figures = figures
 
     def collect(self) -> Iterator[Metric]:
@@ -56,7 +55,7 @@ def counter(name: str, about: str, samples: Samples) -> Metric:
     return family(CounterMetricFamily, name, about, samples)
 
 
-def families(figures: Read) -> Iterator[Metric]:
+def families(figures: SystemFigures) -> Iterator[Metric]:
     cpu, disk, network, database = figures["cpu"], figures["disk"], figures["network"], figures["database"]
     yield gauge("info", "The version that runs.", [({"version": figures["version"]}, 1)])
     yield gauge("uptime_seconds", "Since the start of the server.", [({}, figures["uptime"])])

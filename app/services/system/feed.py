@@ -15,7 +15,7 @@ from app.jobs.devices import Use
 from app.models import Training
 from app.schemas.jobs import JobOut
 from app.services import system
-from app.services.system.read_models import DeviceView, Figures, ProcessView
+from app.services.system.read_models import DeviceView, ProcessView, SystemFigures
 from app.threads import off_loop
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SystemFeed:
         self._going = False
         self._watchers: dict[str, Principal | None] = {}
 
-    def figures(self) -> Figures:
+    def figures(self) -> SystemFigures:
         """As GET /api/system has them.
 
         Raises:
@@ -53,7 +53,7 @@ class SystemFeed:
             seen = off_loop(system.machine, settings().DATA_ROOT)
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
-        found: Figures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
+        found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
         return own_part(found) if is_limited(current()) else found
 
     def as_json(self) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class SystemFeed:
             notify.to_system_readers("system_error", lambda: problems.problem_summary(failure), room)
 
 
-def own_part(figures: Figures) -> Figures:
+def own_part(figures: SystemFigures) -> SystemFigures:
     """Without the trainings that the present person may not see; their jobs are not in it by themselves."""
     named = {training["id"] for device in figures["devices"] for training in device["trainings"]}
     named |= {process["training_id"] for process in figures["processes"] if process["training_id"] is not None}

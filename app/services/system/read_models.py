@@ -30,7 +30,7 @@ class ProcessView(TypedDict):
     uptime: float
 
 
-class DeviceUser(TypedDict):
+class DeviceUserView(TypedDict):
     id: int
     name: str | None
 
@@ -40,7 +40,7 @@ class DeviceView(TypedDict):
 
     device: str  # cpu, or the number of a GPU
     name: str | None
-    trainings: list[DeviceUser]
+    trainings: list[DeviceUserView]
     measuring: bool
 
 
@@ -95,7 +95,7 @@ class Machine(TypedDict):
     processes: list[ProcessView]
 
 
-class Figures(Machine):
+class SystemFigures(Machine):
     """With the queue (trainings by status), the database, who uses which device, and what runs and waits."""
 
     version: str

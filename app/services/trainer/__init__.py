@@ -15,7 +15,7 @@ from app.services.trainer.files import TrainingFiles
 from app.services.trainer.following import TrainingFollowing
 from app.services.trainer.jobs import TrainingJobs
 from app.services.trainer.queue import TrainingQueue
-from app.services.trainer.read_models import Comparison, FilterChoices, TrainingPage, TrainingView
+from app.services.trainer.read_models import Comparison, FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.reruns import TrainingReruns
 from app.services.trainer.run_endings import EndedRuns
 from app.services.trainer.store import TrainingStore, training_not_found
@@ -98,11 +98,11 @@ class TrainingService:
 
     # Reading.
 
-    def list_trainings(self, query: dict[str, Any]) -> TrainingPage:
+    def list_trainings(self, query: dict[str, Any]) -> TrainingPageView:
         """A page of trainings; `query` as TrainingQuery loads it."""
         return present.page(query, self.store.models)
 
-    def filter_choices(self) -> FilterChoices:
+    def filter_choices(self) -> FilterChoicesView:
         """What the list can be filtered by, as FilterChoices takes it."""
         return present.choices()
 

@@ -17,7 +17,7 @@ from app.services.backup import start_backup
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import checkpoints, present
 from app.services.trainer.checkpoints import ResumableCheckpoint
-from app.services.trainer.messages import Message, message, status_message
+from app.services.trainer.messages import RoomMessage, message, status_message
 from app.services.trainer.run_endings import EndedRuns, end_automatic
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import change, follow, request_stop
@@ -48,7 +48,7 @@ class TrainingActions:
             IllegalTransition: it has ended.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if TrainingStatus(row.status).ended:
                 raise IllegalTransition(row.status, TrainingStatus.CANCELLED)
@@ -71,7 +71,7 @@ class TrainingActions:
             Conflict: it is being stopped.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
@@ -94,7 +94,7 @@ class TrainingActions:
             Conflict: it ended without a checkpoint.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.COMPLETED:
                 raise IllegalTransition(
@@ -118,7 +118,7 @@ class TrainingActions:
             IllegalTransition: it neither failed nor was cancelled.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             require(row, TROUBLED)
             kept = checkpoints.newest(self.store.folder(training_id))
@@ -131,7 +131,7 @@ class TrainingActions:
     def edit(self, training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
         """Change name, priority, start_not_before or important; the training as TrainingOut takes it."""
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if changes.get("shared") and not session.get_one(Dataset, row.dataset_id).shared:
                 raise Conflict(_("Share the dataset first: a run shows images of its dataset."))
@@ -149,7 +149,9 @@ class TrainingActions:
         return found or {}
 
 
-def action_response(row: Training, text: str, messages: list[Message] | None = None) -> tuple[Answer, list[Message]]:
+def action_response(
+    row: Training, text: str, messages: list[RoomMessage] | None = None
+) -> tuple[Answer, list[RoomMessage]]:
     """The answer to an action, and what the browsers hear: `messages`, then the status."""
     answer = {"message": text, "training_id": row.id, "status": str(row.status)}
     return answer, [*(messages or []), status_message(row)]

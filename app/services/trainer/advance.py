@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.jobs.progress import JobProgress
+from app.jobs.progress import JobProgressView
 from app.models import Training, TrainingStatus
 from app.services.trainer.ephemeral import RunState
 
@@ -32,7 +32,7 @@ def stage(row: Training, name: str, **more: Any) -> None:
     advance(row, stage=name, **{key: row.progress[key] for key in KEPT if key in row.progress}, **more)
 
 
-def as_progress(row: Training | RunState) -> JobProgress:
+def as_progress(row: Training | RunState) -> JobProgressView:
     """How far its job is, in epochs; the share also counts the batches of the present one."""
     return {
         "stage": row.progress.get("stage"),

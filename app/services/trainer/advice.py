@@ -9,7 +9,7 @@ from app.extensions import db
 from app.models import Training, TrainingEvent, TrainingMetric
 from app.services.trainer import coach
 from app.services.trainer.learning import early_signs
-from app.services.trainer.messages import Message, message, stamp
+from app.services.trainer.messages import RoomMessage, message, stamp
 from app.services.trainer.schedules import schedule_of
 
 SEEN = 300  # epochs back that are looked at
@@ -17,7 +17,7 @@ PLAIN = ("epoch", "loss", "val_loss", "map50", "fitness", "learning_rate", "seco
 JSON = ("parts", "timing", "classes")  # needed of the newest epochs only
 
 
-def advise(row: Training, epoch: int, time: datetime) -> list[Message]:
+def advise(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     """Advice after an epoch, which was recorded in this transaction."""
     epochs, planned, before = recorded(row.id, epoch), row.total_epochs or row.epochs, advice_given(row.id)
     messages = []

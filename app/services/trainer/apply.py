@@ -14,7 +14,7 @@ from app.models import Training, TrainingStatus
 from app.services import services
 from app.services.trainer.ephemeral import MOST, RunState
 from app.services.trainer.history import log_place
-from app.services.trainer.messages import LogPiece, Message, log_message, write_ephemeral
+from app.services.trainer.messages import LogPiece, RoomMessage, log_message, write_ephemeral
 from app.services.trainer.record import record
 
 EPHEMERAL = (Progress, Figures, Download)  # what a power cut may take back; the event file still has it
@@ -22,7 +22,7 @@ EPHEMERAL = (Progress, Figures, Download)  # what a power cut may take back; the
 OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset behind it in the event file, event)
 
 
-def apply_batched(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[Message]:
+def apply_batched(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
     """`apply`, but what nobody replays is written down a few times a minute; see ephemeral.py."""
     if all(isinstance(envelope.event, EPHEMERAL) for _, envelope in said):
         with services().trainer.ephemeral.advancing(training_id, attempt, len(said)) as state:
@@ -31,7 +31,7 @@ def apply_batched(training_id: int, attempt: int, said: OffsetEvents, log: LogPi
     return apply(training_id, attempt, said, log)
 
 
-def apply(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[Message]:
+def apply(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | None = None) -> list[RoomMessage]:
     """Apply a batch of (offset behind it, event); returns what to send once this has returned.
 
     Events of an older attempt, events that were applied before and events after the end change nothing.
@@ -55,9 +55,9 @@ def is_followed(row: Training) -> bool:
     return row.status == TrainingStatus.RUNNING and row.event_seq > 0
 
 
-def record_all(row: Training | RunState, said: OffsetEvents, log: LogPiece | None) -> list[Message]:
+def record_all(row: Training | RunState, said: OffsetEvents, log: LogPiece | None) -> list[RoomMessage]:
     """Write what is new of a batch into the training; the messages that follow from it."""
-    messages: list[Message] = []
+    messages: list[RoomMessage] = []
     for offset, envelope in without_stale(said):
         if envelope.seq <= row.event_seq or row.status != TrainingStatus.RUNNING:
             continue
@@ -70,7 +70,7 @@ def record_all(row: Training | RunState, said: OffsetEvents, log: LogPiece | Non
     return messages
 
 
-def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[Message]:
+def end(training_id: int, attempt: int, event: Event, time: datetime) -> list[RoomMessage]:
     """Apply an ending that the child could not tell itself."""
     apply(training_id, attempt, [])  # brings the row up to date
     row = db.session.get(Training, training_id)

@@ -11,7 +11,7 @@ from app.i18n import decimal
 from app.models import Training, TrainingMetric, TrainingStatus
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer.checkpoints import ResumableCheckpoint, is_archive
-from app.services.trainer.messages import Message, status_message
+from app.services.trainer.messages import RoomMessage, status_message
 from app.services.trainer.run_endings import end_automatic
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import change
@@ -39,7 +39,7 @@ class TrainingExtension:
             Conflict: it has no checkpoint of its last epoch any more.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status != TrainingStatus.COMPLETED:
                 raise IllegalTransition(

@@ -4,7 +4,7 @@ from functools import partial
 
 from app import notify
 from app.services.trainer import history
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import RoomMessage
 from app.services.trainer.store import TrainingStore
 
 
@@ -19,7 +19,7 @@ class TrainingFeed:
         self.store = store
         self.newest: dict[int, int] = {}
 
-    def send(self, messages: list[Message]) -> None:
+    def send(self, messages: list[RoomMessage]) -> None:
         """To the browsers, after the commit. Costs next to nothing where nobody looks."""
         for item in messages:
             if "training_id" not in item.payload:
@@ -36,4 +36,4 @@ class TrainingFeed:
     def send_status(self, training_id: int) -> None:
         """Tell the present state, whose number was committed before."""
         seq = self.store.row(training_id).seq
-        self.send([Message("training_status", {"training_id": training_id, "seq": seq})])
+        self.send([RoomMessage("training_status", {"training_id": training_id, "seq": seq})])

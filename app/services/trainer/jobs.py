@@ -17,8 +17,8 @@ from app.jobs.devices import CPU, Use
 from app.jobs.disk import DiskSpace
 from app.jobs.kinds import CannotStart, JobKind, Notice
 from app.jobs.model import Job, JobStatus
-from app.jobs.output import Piece
-from app.jobs.progress import JobProgress
+from app.jobs.output import OutputChunk
+from app.jobs.progress import JobProgressView
 from app.models import Training, TrainingStatus, now
 from app.services.backup import start_backup
 from app.services.datasets.dataset_about import repair_description
@@ -30,7 +30,7 @@ from app.services.trainer.create import refuse_missing
 from app.services.trainer.ephemeral import EphemeralMessages
 from app.services.trainer.feed import TrainingFeed
 from app.services.trainer.launch import devices_in, environment, spec_of
-from app.services.trainer.messages import LogPiece, Message, queue_message, status_message
+from app.services.trainer.messages import LogPiece, RoomMessage, queue_message, status_message
 from app.services.trainer.output import readable, without_controls
 from app.services.trainer.run_endings import EndedRuns
 from app.services.trainer.store import TrainingStore
@@ -125,7 +125,7 @@ class TrainingJobs:
     def waits(self, jobs: Sequence[Job]) -> Notice:
         """Where a training only moved up, its own room hears of it; the dashboard gets the queue in one message, or
         each end of a training would send it every training behind."""
-        messages: list[Message] = []
+        messages: list[RoomMessage] = []
         rows = rows_of(jobs)
         for job in jobs:
             row = rows.get(job.subject_id or 0)
@@ -138,7 +138,9 @@ class TrainingJobs:
             messages.append(queue_message(waiting_rows()))
         return lambda: self.feed.send(messages)
 
-    def apply(self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: Piece | None) -> None:
+    def apply(
+        self, job_id: int, attempt: int, envelopes: Sequence[tuple[int, Envelope]], output: OutputChunk | None
+    ) -> None:
         training_id = training_of(job_id)
         log = None
         if output is not None:
@@ -157,7 +159,7 @@ class TrainingJobs:
     def position(self, job_id: int) -> tuple[int, int]:
         return position(training_of(job_id))
 
-    def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgress]:
+    def progress(self, jobs: Sequence[Job]) -> Mapping[int, JobProgressView]:
         """In epochs; the share also counts the batches of the present one."""
         rows = rows_of(jobs)
         return {
@@ -197,7 +199,7 @@ class TrainingJobs:
     def stop(self, job: Job) -> None:
         self.actions.stop(job.subject_id or 0)
 
-    def tell(self, messages: list[Message]) -> None:
+    def tell(self, messages: list[RoomMessage]) -> None:
         """What is committed holds, whether or not anybody hears of it: a run is not ended for that."""
         try:
             self.feed.send(messages)

@@ -31,7 +31,7 @@ WARNINGS = {  # codes of notes that are more than information
 
 
 @dataclass(frozen=True)
-class Message:
+class RoomMessage:
     """What goes to the browsers after the commit: to the training's room and, where `dashboard`, to everyone's.
 
     One without a `training_id` is about all of them and goes to the dashboard only.
@@ -52,7 +52,7 @@ class LogPiece:
     text: str
 
 
-def message(event: str, row: Training | RunState, **payload: Any) -> Message:
+def message(event: str, row: Training | RunState, **payload: Any) -> RoomMessage:
     """A message with the next number of the training's room. Send it after the commit.
 
     A `training_status` is kept without its training: whoever reads it later gets the present one.
@@ -66,7 +66,7 @@ def message(event: str, row: Training | RunState, **payload: Any) -> Message:
         db.session.add(TrainingEvent(training_id=row.id, seq=row.seq, event=event, payload=payload))
         if row.seq % THIN_EVERY == 0:
             thin_out(row)
-    return Message(event, {"training_id": row.id, "seq": row.seq} | payload)
+    return RoomMessage(event, {"training_id": row.id, "seq": row.seq} | payload)
 
 
 def write_ephemeral(row: Training) -> None:
@@ -87,7 +87,7 @@ def write_ephemeral(row: Training) -> None:
         thin_out(row)
 
 
-def with_more(item: Message, **more: Any) -> Message:
+def with_more(item: RoomMessage, **more: Any) -> RoomMessage:
     """The message with what is sent but not kept with it, because it is kept elsewhere."""
     return replace(item, payload=item.payload | more)
 
@@ -114,7 +114,7 @@ def stamp(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
-def progress_message(row: Training | RunState) -> Message:
+def progress_message(row: Training | RunState) -> RoomMessage:
     return message(
         "training_progress",
         row,
@@ -126,12 +126,12 @@ def progress_message(row: Training | RunState) -> Message:
     )
 
 
-def status_message(row: Training, dashboard: bool = True) -> Message:
+def status_message(row: Training, dashboard: bool = True) -> RoomMessage:
     """The service fills in the training itself, which takes a query of its own."""
     return replace(message("training_status", row), dashboard=dashboard)
 
 
-def queue_message(queue: Iterable[Any]) -> Message:
+def queue_message(queue: Iterable[Any]) -> RoomMessage:
     """What waits, in its order, for the dashboard. `queue`: rows with id, priority, position and waiting_for."""
     places = [
         {
@@ -142,17 +142,17 @@ def queue_message(queue: Iterable[Any]) -> Message:
         }
         for row in queue
     ]
-    return Message("training_queue", {"order": [place["training_id"] for place in places], "queue": places})
+    return RoomMessage("training_queue", {"order": [place["training_id"] for place in places], "queue": places})
 
 
-def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> Message:
+def note_message(row: Training, code: str, data: dict[str, Any], time: datetime) -> RoomMessage:
     """A decision or an incident; the reader's text is made when it is read."""
     level = "warning" if code in WARNINGS else "info"
     epoch = data.get("epoch") or row.progress.get("epoch") or row.current_epoch
     return message("training_note", row, code=code, data=data, epoch=epoch, level=level, timestamp=stamp(time))
 
 
-def log_message(row: Training | RunState, piece: LogPiece) -> Message:
+def log_message(row: Training | RunState, piece: LogPiece) -> RoomMessage:
     """The place is kept, the text is in the file."""
     kept = message("training_log", row, attempt=piece.attempt, start=piece.start, offset=piece.offset)
     return with_more(kept, text=piece.text)

@@ -18,7 +18,7 @@ from app.services.trainer import advance, texts
 from app.services.trainer.ephemeral import COLUMNS
 from app.services.trainer.levels import level_of, main_value
 from app.services.trainer.paths import redact_paths
-from app.services.trainer.read_models import FilterChoices, TrainingPage, TrainingView
+from app.services.trainer.read_models import FilterChoicesView, TrainingPageView, TrainingView
 from app.services.trainer.sparks import sparks
 from app.services.trainer.waiting import allowed_actions, queue_order, waiting_for
 
@@ -77,7 +77,7 @@ def deleted() -> Any:
     return Training.deleted_at.is_not(None)
 
 
-def page(query: dict[str, Any], models: Path) -> TrainingPage:
+def page(query: dict[str, Any], models: Path) -> TrainingPageView:
     """One page of the list: a query for the rows, one for their number, one for their small curves."""
     conditions = conditions_of(query)
     total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
@@ -118,7 +118,7 @@ def conditions_of(query: dict[str, Any]) -> list[Any]:
     return conditions
 
 
-def choices() -> FilterChoices:
+def choices() -> FilterChoicesView:
     """What the lists can be filtered by: datasets, models and tasks that some training has, each with their number."""
     model = SORTS["model"].label("model")
     number = func.count().label("number")

@@ -11,7 +11,7 @@ from app.errors import Conflict, Unprocessable
 from app.models import Training, TrainingStatus
 from app.services.idempotency import Answer
 from app.services.trainer import present
-from app.services.trainer.messages import Message, queue_message, status_message
+from app.services.trainer.messages import RoomMessage, queue_message, status_message
 from app.services.trainer.read_models import QueueView
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import follow
@@ -44,7 +44,7 @@ class TrainingQueue:
             problem = _("Each run can appear only once.")
             raise Unprocessable(problem, [{"field": "order", "message": problem}])
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             waits = (Training.status == TrainingStatus.PENDING) & Training.deleted_at.is_(None)
             rows = session.scalars(select(Training).where(waits).order_by(*queue_order()).with_for_update())
             now = {row.id: row for row in rows}

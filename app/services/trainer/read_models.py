@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from app.core.metrics import ClassMetrics
 from app.models import TrainingMetric
 
-Message = dict[str, Any]  # what the room got, with its `seq`
+StoredMessage = dict[str, Any]  # what the room got, with its `seq`
 
 
 class NoteView(TypedDict):
@@ -80,16 +80,16 @@ class TrainingView(TypedDict):
     created_by: int | None
 
 
-class TrainingRow(TrainingView):
+class TrainingRowView(TrainingView):
     """The same in a list, with its small curve: [epoch, map50] each."""
 
     spark: list[list[float]]
 
 
-class TrainingPage(TypedDict):
+class TrainingPageView(TypedDict):
     """A page of the list."""
 
-    trainings: list[TrainingRow]
+    trainings: list[TrainingRowView]
     total: int
     page: int
     per_page: int
@@ -111,7 +111,7 @@ class NamedChoice(TypedDict):
     trainings: int
 
 
-class FilterChoices(TypedDict):
+class FilterChoicesView(TypedDict):
     """What the list can be filtered by."""
 
     datasets: list[DatasetChoice]
@@ -164,7 +164,7 @@ class MetricsView(TypedDict):
 class EventsPage(TypedDict):
     """Messages by number; see history.page."""
 
-    events: list[Message]
+    events: list[StoredMessage]
     seq: int
     more: bool
     thinned: bool
@@ -184,8 +184,8 @@ class Snapshot(TypedDict):
     seq: int
     training: dict[str, Any]  # as TrainingOut sends it
     metrics: dict[str, Any] | None
-    notes: list[Message]
-    advice: list[Message]
-    losses: list[Message]
-    figures: list[Message]
+    notes: list[StoredMessage]
+    advice: list[StoredMessage]
+    losses: list[StoredMessage]
+    figures: list[StoredMessage]
     log: LogEnd

@@ -34,7 +34,7 @@ from app.services.trainer.advance import KEPT, advance, stage
 from app.services.trainer.advice import advise
 from app.services.trainer.ephemeral import RunState
 from app.services.trainer.messages import (
-    Message,
+    RoomMessage,
     message,
     note_message,
     progress_message,
@@ -51,32 +51,32 @@ logger = logging.getLogger("yolo.training")
 
 
 @singledispatch
-def record(event: Event, row: Any, time: datetime) -> list[Message]:
+def record(event: Event, row: Any, time: datetime) -> list[RoomMessage]:
     """Write one event into the training's rows; the messages that follow from it. Others' events change nothing."""
     return []
 
 
 @record.register
-def _(event: Stage, row: Training, time: datetime) -> list[Message]:
+def _(event: Stage, row: Training, time: datetime) -> list[RoomMessage]:
     stage(row, event.name)
     return [progress_message(row)]
 
 
 @record.register
-def _(event: Download, row: Training | RunState, time: datetime) -> list[Message]:
+def _(event: Download, row: Training | RunState, time: datetime) -> list[RoomMessage]:
     advance(row, stage="weights", name=event.name, received=event.received, total=event.total)
     return [progress_message(row)]
 
 
 @record.register
-def _(event: Note, row: Training, time: datetime) -> list[Message]:
+def _(event: Note, row: Training, time: datetime) -> list[RoomMessage]:
     data = {key: redacted(row, value) if isinstance(value, str) else value for key, value in event.data.items()}
     row.notes = [*row.notes, {"code": event.code, "data": data}]
     return [note_message(row, event.code, data, time), status_message(row)]
 
 
 @record.register
-def _(event: Started, row: Training, time: datetime) -> list[Message]:
+def _(event: Started, row: Training, time: datetime) -> list[RoomMessage]:
     row.device, row.total_epochs = event.device[:40], event.epochs
     row.weights = event.weights if event.start_epoch == 1 else row.weights
     row.current_epoch = event.start_epoch - 1
@@ -95,19 +95,19 @@ def _(event: Started, row: Training, time: datetime) -> list[Message]:
 
 
 @record.register
-def _(event: Progress, row: Training | RunState, time: datetime) -> list[Message]:
+def _(event: Progress, row: Training | RunState, time: datetime) -> list[RoomMessage]:
     advance(row, **{name: getattr(event, name) for name in ("epoch", "batch", "batches", "loss", "parts")})
     row.eta = event.eta
     return [progress_message(row)]
 
 
 @record.register
-def _(event: Figures, row: Training | RunState, time: datetime) -> list[Message]:
+def _(event: Figures, row: Training | RunState, time: datetime) -> list[RoomMessage]:
     return [message("training_system", row, **asdict(event), timestamp=stamp(time))]
 
 
 @record.register
-def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
+def _(event: Epoch, row: Training, time: datetime) -> list[RoomMessage]:
     measures = {name: getattr(event, name) for name in metrics.IN_EVENT}
     row.current_epoch, row.total_epochs, row.eta = event.epoch, event.epochs, event.eta
     row.restarts = 0  # it gets on
@@ -135,7 +135,7 @@ def _(event: Epoch, row: Training, time: datetime) -> list[Message]:
     return [with_more(update_message, classes=event.classes), *advice(row, event.epoch, time)]
 
 
-def advice(row: Training, epoch: int, time: datetime) -> list[Message]:
+def advice(row: Training, epoch: int, time: datetime) -> list[RoomMessage]:
     """What the coach says; a fault of it must not cost the run."""
     try:
         return advise(row, epoch, time)
@@ -147,7 +147,7 @@ def advice(row: Training, epoch: int, time: datetime) -> list[Message]:
 
 
 @record.register
-def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
+def _(event: CheckpointSaved, row: Training, time: datetime) -> list[RoomMessage]:
     mine = Checkpoint.training_id == row.id
     if event.is_best:
         db.session.execute(delete(Checkpoint).where(mine, Checkpoint.is_best))
@@ -173,7 +173,7 @@ def _(event: CheckpointSaved, row: Training, time: datetime) -> list[Message]:
 
 
 @record.register
-def _(event: Completed, row: Training, time: datetime) -> list[Message]:
+def _(event: Completed, row: Training, time: datetime) -> list[RoomMessage]:
     progress = {"stage": "completed", "best_epoch": event.best_epoch, "final_metrics": event.metrics}
     path = recover.below(row, event.model_path)
     change(row, TrainingStatus.COMPLETED, end_time=time, model_path=path, progress=progress)
@@ -191,17 +191,17 @@ def _(event: Completed, row: Training, time: datetime) -> list[Message]:
 
 
 @record.register
-def _(event: Cancelled, row: Training, time: datetime) -> list[Message]:
+def _(event: Cancelled, row: Training, time: datetime) -> list[RoomMessage]:
     return recover.cancelled(row, time, event.model_path)
 
 
 @record.register
-def _(event: Paused, row: Training, time: datetime) -> list[Message]:
+def _(event: Paused, row: Training, time: datetime) -> list[RoomMessage]:
     return recover.paused(row, event, time)
 
 
 @record.register
-def _(event: Failed, row: Training, time: datetime) -> list[Message]:
+def _(event: Failed, row: Training, time: datetime) -> list[RoomMessage]:
     if row.stop_requested:  # it ends all the same, and nobody waits for it any more
         return recover.cancelled(row, time, recover.weights_left(recover.folder(row)))
     messages = recover.recover_from(row, event)

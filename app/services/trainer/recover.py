@@ -18,7 +18,7 @@ from app.jobs.model import PAUSE
 from app.models import Training, TrainingStatus, new_position, now
 from app.services.trainer import advance
 from app.services.trainer.checkpoints import newest
-from app.services.trainer.messages import Message, message, note_message, status_message
+from app.services.trainer.messages import RoomMessage, message, note_message, status_message
 from app.services.trainer.present import weights
 from app.services.trainer.transitions import change, request_stop
 
@@ -29,7 +29,7 @@ CRASHES = {"killed", "stalled", "terminated", PROGRAM_CHANGED}
 LOADING = {"importing", "weights", "dataset"}  # stages in which no batch has been made yet
 
 
-def recover_from(row: Training, event: Failed) -> list[Message] | None:
+def recover_from(row: Training, event: Failed) -> list[RoomMessage] | None:
     """Send a training that failed on its way again; None when it has failed for good.
 
     Called in the transaction that applies the event; `row` is running.
@@ -61,7 +61,7 @@ def failure_kind(row: Training, event: Failed) -> str:
     return event.kind[:20]
 
 
-def with_smaller_batch(row: Training) -> list[Message] | None:
+def with_smaller_batch(row: Training) -> list[RoomMessage] | None:
     """Half the batch from the last checkpoint; gradient accumulation keeps what an optimizer step sees."""
     devices = max(1, len(row.devices or []))
     batch = row.batch_now or row.batch_size
@@ -74,7 +74,7 @@ def with_smaller_batch(row: Training) -> list[Message] | None:
     return requeue(row, told)
 
 
-def restart_from_checkpoint(row: Training, kind: str) -> list[Message] | None:
+def restart_from_checkpoint(row: Training, kind: str) -> list[RoomMessage] | None:
     """From the last checkpoint, unless it dies again and again at the same place."""
     if row.restarts >= TRIES:
         return None
@@ -85,7 +85,7 @@ def restart_from_checkpoint(row: Training, kind: str) -> list[Message] | None:
     return requeue(row, told)
 
 
-def paused(row: Training, event: Paused, time: datetime) -> list[Message]:
+def paused(row: Training, event: Paused, time: datetime) -> list[RoomMessage]:
     """The run ended as it was asked to, so that it can go on."""
     if row.stop_requested:
         return cancelled(row, time, weights_left(folder(row)))
@@ -97,7 +97,7 @@ def paused(row: Training, event: Paused, time: datetime) -> list[Message]:
     return requeue(row, add_note(row, "shutdown", epoch=event.epoch))  # the server was stopped
 
 
-def pause_for_disk(training_id: int, space: DiskSpace) -> list[Message]:
+def pause_for_disk(training_id: int, space: DiskSpace) -> list[RoomMessage]:
     """Ask a running training to pause; it goes on when there is space again."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
@@ -107,13 +107,13 @@ def pause_for_disk(training_id: int, space: DiskSpace) -> list[Message]:
         return [*add_note(row, "disk_low", free=space.free // MB, needed=space.needed // MB), status_message(row)]
 
 
-def after_disk(space: DiskSpace) -> list[Message]:
+def after_disk(space: DiskSpace) -> list[RoomMessage]:
     """Let trainings that paused for the disk go on once there is space."""
     table = Training.__table__.c  # nothing of the classes is set up until one waits
     waits = (table.status == TrainingStatus.PAUSED) & (table.pause_reason == "disk") & table.deleted_at.is_(None)
     if not space.enough or db.session.scalar(select(table.id).where(waits).limit(1)) is None:
         return []
-    messages: list[Message] = []
+    messages: list[RoomMessage] = []
     with writing() as session:
         for row in session.scalars(select(Training).where(waits).with_for_update()):
             if space.free < space.needed + space_for(row):
@@ -131,20 +131,20 @@ def space_for(row: Training) -> int:
     return 3 * (folder(row) / kept.path).stat().st_size if kept else 0
 
 
-def requeue(row: Training, told: list[Message]) -> list[Message]:
+def requeue(row: Training, told: list[RoomMessage]) -> list[RoomMessage]:
     kept = newest(folder(row))
     progress = {"stage": "queued", "fraction": advance.fraction(row)}  # what is done again moves nothing
     change(row, TrainingStatus.PENDING, resume_from=kept.path if kept else None, progress=progress)
     return [*told, status_message(row)]
 
 
-def pause(row: Training, reason: str, told: list[Message]) -> list[Message]:
+def pause(row: Training, reason: str, told: list[RoomMessage]) -> list[RoomMessage]:
     kept = newest(folder(row))
     change(row, TrainingStatus.PAUSED, resume_from=kept.path if kept else None, pause_reason=reason)
     return [*told, message("training_paused", row, epoch=row.current_epoch, reason=reason), status_message(row)]
 
 
-def cancelled(row: Training, time: datetime, path: str | None) -> list[Message]:
+def cancelled(row: Training, time: datetime, path: str | None) -> list[RoomMessage]:
     """It ended because it was asked to; `path` of its weights is relative to the training's folder."""
     change(row, TrainingStatus.CANCELLED, end_time=time, model_path=below(row, path))
     return [message("training_cancelled", row, downloadable=row.model_path is not None), status_message(row)]
@@ -155,14 +155,14 @@ def below(row: Training, path: str | None) -> str | None:
     return f"models/{row.id}/{path}" if path else None
 
 
-def note(training_id: int, code: str, **data: object) -> list[Message]:
+def note(training_id: int, code: str, **data: object) -> list[RoomMessage]:
     """`noted` in a transaction of its own."""
     with writing() as session:
         row = session.get(Training, training_id, with_for_update=True)
         return add_note(row, code, **data) if row is not None else []
 
 
-def add_note(row: Training, code: str, **data: object) -> list[Message]:
+def add_note(row: Training, code: str, **data: object) -> list[RoomMessage]:
     """Keep a note with the training, and tell it."""
     row.notes = [*row.notes, {"code": code, "data": data}]
     return [note_message(row, code, data, now())]

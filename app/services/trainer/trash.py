@@ -16,7 +16,7 @@ from app.extensions import db, socketio
 from app.models import PredictionRun, Test, Training, TrainingStatus, now
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import present
-from app.services.trainer.messages import Message, message, status_message
+from app.services.trainer.messages import RoomMessage, message, status_message
 from app.services.trainer.run_endings import end_work
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.transitions import change
@@ -41,7 +41,7 @@ class TrainingTrash:
             IllegalTransition: it runs.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked_even_deleted(session, training_id)
             messages = []
             if row.deleted_at is None:
@@ -65,7 +65,7 @@ class TrainingTrash:
             Conflict: it is not in the trash.
         """
 
-        def work(session: Any) -> tuple[Answer, list[Message]]:
+        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
             row = self.store.locked_even_deleted(session, training_id)
             if row.deleted_at is None:
                 raise Conflict(_("This run isn't in the trash."), members={"current": row.status})
@@ -140,7 +140,7 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
             )
 
 
-def cancel(row: Training, folder: Path) -> Message:
+def cancel(row: Training, folder: Path) -> RoomMessage:
     """End what has no process; the weights so far stay. Returns what the browsers hear, before the status."""
     found = present.weights(folder)
     path = f"models/{row.id}/{found.relative_to(folder).as_posix()}" if found else None

@@ -11,11 +11,11 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.files import put_text
 from app.core.natural import natural_key
 from app.errors import NotFound
 from app.models import TrainingStatus
 from app.services.storage.damaged import damaged_in, remove_copies, set_file_aside
-from app.services.storage.unpack import put_text
 from app.services.trainer.documents import check_evaluation, check_preview, check_previews, document
 from app.services.trainer.store import TrainingStore
 from app.services.trainer.thresholds import thresholds

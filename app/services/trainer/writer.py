@@ -8,14 +8,14 @@ from app.models import now
 from app.services import idempotency
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer.feed import TrainingFeed
-from app.services.trainer.messages import Message
+from app.services.trainer.messages import RoomMessage
 from app.services.trainer.transitions import KIND
 
 if TYPE_CHECKING:
     from app.jobs import JobService
     from app.services.trainer.run_endings import EndedRuns
 
-Work = Callable[[Any], tuple[Answer, list[Message]]]  # from the session of the transaction
+Work = Callable[[Any], tuple[Answer, list[RoomMessage]]]  # from the session of the transaction
 
 
 class TrainingWriter:
@@ -39,7 +39,7 @@ class TrainingWriter:
         return idempotency.run_idempotent(key, lambda: self._write(key, work))
 
     def _write(self, key: RequestKey | None, work: Work) -> Answer:
-        def commit() -> tuple[Answer, list[Message]]:
+        def commit() -> tuple[Answer, list[RoomMessage]]:
             with writing() as session:
                 mark = idempotency.reserve(session, key)
                 answer, messages = work(session)

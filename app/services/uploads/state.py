@@ -12,9 +12,9 @@ from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.files import sync_file
 from app.errors import NotFound
 from app.services.storage.damaged import set_file_aside
-from app.services.storage.unpack import sync_file
 
 KEPT = timedelta(days=7)  # since the last byte: a laptop that is closed over a long weekend goes on
 ID = re.compile(r"[0-9a-f]{32}")

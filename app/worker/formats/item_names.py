@@ -35,7 +35,7 @@ def make_unique(items: list[Item]) -> list[Decision]:
         owner = item.label or item.image
         stem, name = stem_of(item.name), item.name
         if taken.get(stem.casefold(), owner) != owner or name.casefold() in names:
-            item.name = free_name(item, name, taken, owner)
+            item.name = free_item_name(item, name, taken, owner)
             changed.append((item.image, item.name))
         taken[stem_of(item.name).casefold()] = owner
         names.add(item.name.casefold())
@@ -44,7 +44,7 @@ def make_unique(items: list[Item]) -> list[Decision]:
     return [decision("names_changed", count=len(changed), first=shown(changed[0][0]), name=shown(changed[0][1]))]
 
 
-def free_name(item: Item, name: str, taken: dict[str, str], owner: str) -> str:
+def free_item_name(item: Item, name: str, taken: dict[str, str], owner: str) -> str:
     """A name that no other item has: with the split behind it, then with a number."""
     stem = stem_of(name)
     suffix = name[len(stem) :]

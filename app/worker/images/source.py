@@ -63,7 +63,7 @@ class Measured:
 
 
 @dataclass
-class Piece:
+class ImageBatch:
     """Images that go to the model at once, decoded or being decoded."""
 
     waiting: list[Future[Still]] = field(default_factory=list)
@@ -122,15 +122,15 @@ class ImageSource:
         Raises:
             InvalidInput: the ZIP ends early.
         """
-        pieces = deque([Piece()])
+        pieces = deque([ImageBatch()])
         for number, member in enumerate(self.members):
             found = self.measured(member, number)
             pixels = found.pixels if isinstance(found, Measured) else 0
             if not pieces[-1].fits(pixels):
-                pieces.append(Piece())
+                pieces.append(ImageBatch())
             while len(pieces) > 2 or (pieces[0].waiting and not self.budget.fits(pixels)):
                 yield pieces.popleft().stills()
-                pieces = pieces or deque([Piece()])
+                pieces = pieces or deque([ImageBatch()])
             self.budget.take(pixels)
             pieces[-1].add(self.begun(member, found), pixels)
         for piece in pieces:

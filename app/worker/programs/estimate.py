@@ -14,11 +14,11 @@ import traceback
 from typing import Any
 
 from app.core.estimate import EstimateSpec
+from app.core.files import put
 from app.core.train import TrainSpec
 from app.worker import train
 from app.worker.channel import Channel
 from app.worker.failures import kind_of, sentence
-from app.worker.files import put
 from app.worker.memory import memory_limit
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.evaluate import EvaluateSpec
+from app.core.files import put
 from app.core.outcome_files import (
     CURVES,
     LABEL_ERRORS,
@@ -28,7 +29,6 @@ from app.core.outcome_files import (
 from app.core.outcomes import IOU, LEAST_CONF, pack
 from app.worker.channel import Channel
 from app.worker.failures import DataError, StopRequested, WeightsError
-from app.worker.files import put
 from app.worker.progress import ProgressReporter
 from app.worker.revision import file_hash
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.core.files import put
 from app.core.programs import ExportDatasetSpec
 from app.worker.channel import Channel
 from app.worker.failures import DataError
-from app.worker.files import put
 from app.worker.formats import coco_writer, voc_writer, yolo_writer
 from app.worker.formats.archive import Archive
 from app.worker.formats.export_run import ExportRun, UnsupportedDataset, readme

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.core.cpu import cpu_name
 from app.core.exports import MADE, MOST_VERIFIED, PYTORCH, STEM, ExportSpec
+from app.core.files import sync_file
 from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
 from app.worker.channel import Channel
@@ -96,7 +97,7 @@ def run(channel: Channel) -> dict[str, Any]:
     judge(channel, spec, reference, export)
     if fast and (told := as_good(reference, fast, spec.allowed_loss)):
         details = details | {"bfloat16": told | {"cpu": cpu_name()}}
-    sync(directory / MADE)
+    sync_files(directory / MADE)
     made = {"model": model.name, "size_bytes": size(model), "sha256": hashes(directory / MADE)}
     more = {"names": reference["names"], "parameters": parameters(weights, spec.task)}
     return made | more | details
@@ -186,11 +187,10 @@ def size(path: Path) -> int:
     return sum(item.stat().st_size for item in files_of(path))
 
 
-def sync(path: Path) -> None:
-    """Have it on the disk before anybody says that it is there."""
+def sync_files(path: Path) -> None:
+    """Flush a file, or every file of a folder, to the disk before the export is reported as there."""
     for item in files_of(path):
-        with open(item, "rb") as file:
-            os.fsync(file.fileno())
+        sync_file(item)
 
 
 def hashes(made: Path) -> dict[str, str]:

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.core.files import sync_file
 from app.core.predict import AT_ONCE, PredictSpec
 from app.core.shapes import Detection
 from app.worker.channel import Channel
 from app.worker.detections import detections_of
 from app.worker.failures import StopRequested, kind_of
-from app.worker.files import sync_file
 from app.worker.picture import BadPicture, draw, save
 from app.worker.serving.batches import Batcher, PredictionOutcome
 from app.worker.serving.engines import BadModel, Export

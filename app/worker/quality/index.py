@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.worker.files import put
+from app.core.files import put
 from app.worker.quality.model import Finding
 
 RANKS = {"error": 0, "warning": 1, "info": 2}

@@ -17,7 +17,7 @@ RATIO_EDGES = (0, 0.1, 0.2, 0.33, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 3, 5, 10)
 COUNT_EDGES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20, 30, 50, 100)
 
 
-class Histogram:
+class HistogramBuilder:
     """Counts between edges."""
 
     def __init__(self, edges: tuple[float, ...]) -> None:
@@ -40,9 +40,9 @@ class Statistics:
         self.objects: dict[str, Counter[int]] = {split: Counter() for split in SPLITS}
         self.totals: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         self.image_sizes: Counter[tuple[int, int]] = Counter()
-        self.boxes = Histogram(BOX_EDGES)
-        self.ratios = Histogram(RATIO_EDGES)
-        self.counts = Histogram(COUNT_EDGES)
+        self.boxes = HistogramBuilder(BOX_EDGES)
+        self.ratios = HistogramBuilder(RATIO_EDGES)
+        self.counts = HistogramBuilder(COUNT_EDGES)
         self.heat = [0] * (CELLS * CELLS)
         self.pairs: Counter[tuple[int, int]] = Counter()
 

@@ -1,0 +1,46 @@
+"""Files that are on the disk whole or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file, or a folder's own entries, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_and_replace(draft: Path, path: Path) -> None:
+    """Flush a finished draft and move it to `path`; a crash leaves the old file or the new one."""
+    sync_file(draft)
+    os.replace(draft, path)
+
+
+def put(path: Path, write: Callable[[Path], Any]) -> None:
+    """Have `write(draft)` make the file, then put it in place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.tmp")
+    try:
+        write(draft)
+        sync_and_replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def put_text(path: Path, text: str) -> None:
+    """Write a small file atomically, in a folder that is there; several may write it at once.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    draft = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        sync_and_replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
