@@ -1,4 +1,4 @@
-"""Request bodies: read straight from the connection, in steps between which others are served, onto the data volume."""
+"""Reads request bodies straight from the connection onto the data volume, in steps between which others are served."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""Commands for the operator: `.venv/bin/python -m scripts.backup list`. They start nothing beside themselves."""
+"""Commands for the operator: `.venv/bin/python -m scripts.backup list`. They start no background work."""
 
 import sys
 from collections.abc import Callable

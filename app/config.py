@@ -1,4 +1,4 @@
-"""Every setting once: its name, type, default and what it is for.
+"""Defines every setting once: its name, type, default and help.
 
 `.env.example` and `wiki/Configuracao.md` document the same list; a test compares the three.
 """
@@ -340,7 +340,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def refuse_open_network(values: Mapping[str, Any]) -> None:
-    """
+    """Refuse AUTH=off on an address that other machines reach, unless the settings allow it explicitly.
+
     Raises:
         SettingError: other machines could do everything without a login, and nobody said that this is wanted.
     """

@@ -90,7 +90,8 @@ def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:
 
 
 def refuse_writes() -> None:
-    """
+    """Check that this database may be written.
+
     Raises:
         WritesRefused: the database is not the one of the data folder; see services/installation.
     """

@@ -1,4 +1,4 @@
-"""Deadlines of connections: a client that sends too slowly is cut off, so that it holds no thread for ever.
+"""Cuts off connections that send too slowly, so that they hold no thread for ever.
 
 A deadline is for the whole of a head or a body. A time limit for each read would not do: one byte a second keeps it.
 """

@@ -1,4 +1,4 @@
-"""Large answers: so many at a time, since a client that does not read holds the thread that sends to it."""
+"""Limits how many large answers are sent at a time, since a client that does not read holds a thread."""
 
 from collections.abc import Callable
 from typing import Any

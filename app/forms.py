@@ -1,4 +1,4 @@
-"""Forms with large files: werkzeug's decoder for all but the inside of a file, which goes from a buffer to the disk.
+"""Parses forms with large files: werkzeug's decoder, except that file contents go from a buffer to the disk.
 
 werkzeug's own parser copies each byte of a file five times, in pieces of 64 KB with some thirty calls for each: half of
 the time of a large upload (measured).

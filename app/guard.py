@@ -1,4 +1,4 @@
-"""What gunicorn lacks: deadlines for slow heads, unread answers, the rest of refused bodies, and its own end.
+"""Adds to gunicorn: deadlines for slow heads and unread answers, draining of refused bodies, and a clean end.
 
 Called from the hooks of gunicorn.conf.py, so that it also holds for the command line of the specification. No Flask.
 """

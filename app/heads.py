@@ -1,4 +1,4 @@
-"""Under gthread a request's head waits in the poller, and not in one of the threads, until all of it is here.
+"""Lets a request's head wait in gthread's poller, and not in one of its threads, until it is complete.
 
 gunicorn gives a connection a thread as soon as a byte has come, and a slow client keeps it. Looking at what the kernel
 has costs microseconds, and SO_RCVLOWAT lets the poller wake for more than was seen.

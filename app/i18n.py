@@ -1,4 +1,4 @@
-"""Languages: pt_BR and en; the texts in the code are English."""
+"""Chooses the language (pt_BR or en) and translates; the texts in the code are English."""
 
 import gettext as gnu
 import gzip

@@ -1,4 +1,4 @@
-"""What no input may hold, wherever it comes from: JSON bodies, forms, query strings and socket packets.
+"""Refuses characters and numbers that no input may hold: JSON bodies, forms, query strings and socket packets.
 
 Python's JSON takes half of a surrogate pair, NaN, 1e400 (as infinity) and integers of any length. Files, databases and
 other readers of JSON do not.

@@ -1,4 +1,4 @@
-"""How much waiting one server bears: of each kind so many at a time, so that threads stay free for short requests."""
+"""Limits how many requests of each kind may wait at a time, so that threads stay free for short ones."""
 
 import math
 import threading

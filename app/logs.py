@@ -1,4 +1,4 @@
-"""Logging as specified: logs/app.log, rotated, and the console."""
+"""Configures logging as specified: logs/app.log, rotated, and the console."""
 
 import logging
 import re

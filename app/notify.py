@@ -1,4 +1,4 @@
-"""The outlet: what was committed goes to the Socket.IO rooms. Call these only after the commit.
+"""Emits committed changes to the Socket.IO rooms. Call these only after the commit.
 
 Who joins a room joins its room of the same language, too: texts go there, each in its reader's language.
 """

@@ -1,4 +1,4 @@
-"""Files that only the server's own user may read: database, data, logs, instance folder."""
+"""Restricts files to the server's own user: database, data, logs, instance folder."""
 
 import logging
 import os

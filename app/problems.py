@@ -1,4 +1,4 @@
-"""The one place that turns any error into an answer.
+"""Turns any error into an answer (application/problem+json).
 
 Every failed API request answers `application/problem+json` (RFC 9457): `type, title, status, detail` and
 `errors`, a list of `{"field", "message"}`; a refused change of status also says the `current` one.

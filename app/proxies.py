@@ -1,4 +1,4 @@
-"""Whose word counts on where a request comes from: only that of the proxies in TRUSTED_PROXIES.
+"""Trusts forwarded headers only from the proxies in TRUSTED_PROXIES.
 
 Werkzeug's ProxyFix believes the last N entries, whoever sends them; here the addresses of those who send them decide.
 """

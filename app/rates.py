@@ -1,4 +1,4 @@
-"""How often one person may do what costs much: `@limited(UPLOADS)` on a view, `RATELIMIT_UPLOADS` for how often.
+"""Rate limits for one person: `@limited(UPLOADS)` on a view, `RATELIMIT_UPLOADS` for how often.
 
 Counted in memory, or in Redis (RATELIMIT_STORAGE_URI), by the package `limits`, which is imported where it is needed.
 """
@@ -170,7 +170,8 @@ def is_counted(config: Settings, sent: Request, group: str) -> bool:
 
 
 def check() -> None:
-    """
+    """Count the request against its rate limit.
+
     Raises:
         RateLimited: more than one person may do.
     """

@@ -1,4 +1,4 @@
-"""What gunicorn's master does at the end: jobs are asked to pause (ON_SHUTDOWN=stop), the database is closed.
+"""Ends gunicorn's master: jobs are asked to pause (ON_SHUTDOWN=stop), the database is closed.
 
 The master never imports the application, and must not begin at its end: Flask and SQLAlchemy take a second of processor
 time, which a loaded machine gives in twenty.

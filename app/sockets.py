@@ -1,4 +1,4 @@
-"""The door of Socket.IO: packets that no client of ours sends are refused at once, and no connection sends without end.
+"""Guards Socket.IO: malformed packets are refused at once, and no connection may send without limit.
 
 python-socketio takes what comes: a damaged packet gets no answer, a wrong type holds its request for a minute, and one
 connection's events run beside each other, as many as it sends.

@@ -1,4 +1,4 @@
-"""Calls that wait for the disk: under eventlet they would stop every client, so they go to a thread of their own."""
+"""Runs blocking calls in threads of their own under eventlet, where they would stop every client."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

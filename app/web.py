@@ -1,4 +1,4 @@
-"""How HTTP is spoken: ids in addresses, JSON, uploads that yield, safe headers."""
+"""HTTP conventions: ids in addresses, JSON, uploads that yield, safe headers."""
 
 import re
 import warnings

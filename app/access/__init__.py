@@ -1,1 +1,1 @@
-"""Who may enter, and what each may do: see door.py. `app/routes/permissions.py` says it for each route and event."""
+"""Authentication and authorization: see door.py. `app/routes/permissions.py` names the role of each route and event."""

@@ -1,4 +1,4 @@
-"""Who made a thing, by name; and lists of what one person made."""
+"""The creator of an object by name, and list filters by creator."""
 
 from typing import Any
 

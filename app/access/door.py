@@ -1,4 +1,4 @@
-"""Before each request: who makes it, whose page, and whether they may."""
+"""Authenticates and authorizes each request before its view runs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -103,7 +103,8 @@ def to_login() -> Response:
 
 
 def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> None:
-    """
+    """Check that a principal may do what a rule protects.
+
     Raises:
         NotAllowed: it is somebody else's. NotFound: and with PRIVATE_DATA it is in no table that says so.
     """

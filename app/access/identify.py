@@ -1,4 +1,4 @@
-"""From a request to who makes it."""
+"""Finds out who makes a request."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -12,7 +12,8 @@ OWN_SITES = {"same-origin", "none"}  # of Sec-Fetch-Site: our own page, or the a
 
 
 def refuse_foreign_origins(request: Request, allowed: str | list[str], by_browser: bool) -> None:
-    """
+    """Refuse a request that another site's page made the browser send.
+
     Args:
         allowed: origins that SOCKETIO_CORS_ALLOWED_ORIGINS adds to our own, or "*".
         by_browser: whether the browser proves by itself who makes the request, for whatever page.

@@ -1,4 +1,4 @@
-"""Passwords, as Argon2id keeps them (RFC 9106). A check takes some 50 ms and 64 MB."""
+"""Hashes passwords with Argon2id (RFC 9106). A check takes some 50 ms and 64 MB."""
 
 import time
 from collections.abc import Callable, Iterator

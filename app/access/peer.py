@@ -1,4 +1,4 @@
-"""Whose program is at the other end of a connection from this machine.
+"""Finds the user whose program is at the other end of a connection from this machine.
 
 The kernel knows the user of each local socket. NETLINK_SOCK_DIAG names one socket in 20 µs; where it is missing,
 /proc/net/tcp lists them all (some ms), with the same columns.
@@ -62,7 +62,8 @@ def mapped(place: End) -> End:
 
 
 def ask_kernel(peer: End, own: End) -> int | None:
-    """
+    """Ask the kernel (sock_diag) for the uid of the program at the other end of a local connection.
+
     Raises:
         OSError: this kernel does not answer such questions.
     """

@@ -1,4 +1,4 @@
-"""Who makes the present request."""
+"""The principal of the current request: a person, or the owner of the installation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

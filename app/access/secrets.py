@@ -1,4 +1,4 @@
-"""Secrets: made, hashed, and the owner's own in a file."""
+"""Creates and hashes secrets, and keeps the owner's own in a file."""
 
 import hashlib
 import logging

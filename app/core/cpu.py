@@ -1,4 +1,4 @@
-"""What the CPU of this machine is. Standard library only."""
+"""Describes the CPU of this machine. Standard library only."""
 
 from functools import cache
 from pathlib import Path

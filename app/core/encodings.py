@@ -1,4 +1,4 @@
-"""Texts that are not UTF-8: which of the usual encodings they are in.
+"""Detects the encoding of texts that are not UTF-8.
 
 No rule decides this; the likeliest reading does. Each candidate's text is scored by its characters: letters of one
 script in a word, small letters behind small ones, characters that a language uses often. The scores are of this

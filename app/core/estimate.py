@@ -1,4 +1,4 @@
-"""What is agreed between the estimate's service and its program."""
+"""The contract between the estimate's service and its program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the program that evaluates is told: `spec.json` of app/worker/programs/evaluate.py."""
+"""The spec of the program that evaluates: `spec.json` of app/worker/programs/evaluate.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

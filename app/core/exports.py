@@ -1,4 +1,4 @@
-"""What is agreed between the service of model exports and the program that makes and verifies them."""
+"""The contract between the service of model exports and the program that makes and verifies them."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""The side of a model's input."""
+"""The side of a model's input, in pixels."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What the import of a dataset is told: `spec.json` of app/worker/programs/import_dataset.py."""
+"""The spec of a dataset import: `spec.json` of app/worker/programs/import_dataset.py."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Objects and detections of an evaluation that look like errors of the labels, the most suspicious first. Pure.
+"""Finds objects and detections of an evaluation that look like label errors, the most suspicious first. Pure.
 
 The kinds are those of ObjectLab (Tkachenko, Thyagarajan, Mueller: "ObjectLab: Automated Diagnosis of Mislabeled Images
 in Object Detection Data", 2023, arXiv:2309.00832; in cleanlab `object_detection.rank`): overlooked objects, wrong

@@ -1,4 +1,4 @@
-"""Detections as the lines of a YOLO label file. Pure."""
+"""Writes detections as the lines of a YOLO label file. Pure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The learning rate over the epochs of a run, as a part of its first one. Warm-up aside."""
+"""The learning rate over the epochs of a run, as a fraction of the first one, without warm-up."""
 
 import math
 from collections.abc import Callable

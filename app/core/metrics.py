@@ -1,4 +1,4 @@
-"""The figures of an epoch, once: columns, the API, curves, backups and the program that trains follow from this list.
+"""The registry of metrics: columns, API, curves, backups and the training program follow from this list.
 
 A new one needs a line here, a column with its migration, a field of MetricOut and the trainer that reports it.
 """

@@ -1,4 +1,4 @@
-"""File names that every system can hold, and names as a message shows them. Pure: no files."""
+"""Makes file names valid on every system, and names printable in messages. Pure: no files."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Names in the order in which people count: image2 before image10."""
+"""Natural sort order: image2 before image10."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Numbers in texts."""
+"""Parses numbers in texts."""
 
 
 def is_number(text: str) -> bool:

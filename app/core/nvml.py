@@ -1,4 +1,4 @@
-"""What NVML tells of a GPU, in one way for the pages and for the stream of a run."""
+"""Reads GPU figures from NVML, in one way for the pages and for the events of a run."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The files of an evaluation, as its program writes them and its readers find them. Standard library only.
+"""The files of an evaluation, as its program writes them and the services read them. Standard library only.
 
 `outcomes.sqlite`: table `image`, each with what `pack` made of it, which never changes. `view-C-I.sqlite`: what
 follows at a confidence C and an IoU I: table `image` with the counts of each kind, table `item` with every object and

@@ -139,7 +139,8 @@ def flat(places: Sequence[Sequence[float]]) -> Iterator[float]:
 
 
 def unpack(data: bytes) -> Seen:
-    """
+    """Read the objects and detections of an image as `pack` wrote them.
+
     Raises:
         struct.error: these are no bytes of `pack`.
     """

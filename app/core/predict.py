@@ -1,4 +1,4 @@
-"""What is agreed between the service that tests models and its program."""
+"""The contract between the service that tests models and its program."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What is agreed between the service of predictions and the programs that make them, of a video or of many images."""
+"""The contract between the service of predictions and the programs that make them, of a video or of many images."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the small programs are told. Those of trainings, imports, evaluations and so on have modules of their own."""
+"""The specs of the small programs. Those of trainings, imports, evaluations and so on have modules of their own."""
 
 from dataclasses import dataclass
 from typing import TypedDict

@@ -1,4 +1,4 @@
-"""Who may do how much."""
+"""The roles, and which covers which."""
 
 from enum import StrEnum
 

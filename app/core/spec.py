@@ -1,4 +1,4 @@
-"""What a program of app/worker/programs is told: one dataclass each, written to spec.json by its service."""
+"""The base of the specs of app/worker/programs: one dataclass each, written to spec.json by its service."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

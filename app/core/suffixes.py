@@ -1,4 +1,4 @@
-"""What files of a dataset are by their names."""
+"""The file name suffixes of a dataset's files."""
 
 # Folders that systems put beside files: previews of images, and what was thrown away.
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information"})

@@ -1,4 +1,4 @@
-"""What is agreed between the trainings' service and the program that trains."""
+"""The contract between the trainings' service and the program that trains."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What the loading of a weights file may take, wherever it is loaded."""
+"""The memory limit for loading a weights file, wherever it is loaded."""
 
 LOADING = 4 * 1024**3  # bytes of memory beside twice the file's size; the largest model of ultralytics needs a tenth
 

@@ -1,4 +1,4 @@
-"""What a child process can say: frozen dataclasses, and their JSON codec. Standard library only.
+"""The events of child processes: frozen dataclasses, and their JSON codec. Standard library only.
 
 A child appends one JSON object a line to `events.jsonl`: `{"seq", "time", "type", "data"}`, `seq` = 1, 2, 3 ...
 The reader applies each once, in order. A file that ends without a terminal event is a failure.

@@ -1,4 +1,4 @@
-"""What all events share."""
+"""The base class of all events."""
 
 from dataclasses import dataclass
 from typing import ClassVar

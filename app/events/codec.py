@@ -1,4 +1,4 @@
-"""Events as lines of JSON."""
+"""Encodes and decodes events as lines of JSON."""
 
 import json
 import math

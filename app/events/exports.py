@@ -1,4 +1,4 @@
-"""What the export of a model can say, beside what every program says."""
+"""The events of a model export, beside those of every program."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the import of a dataset can say, beside what every program says."""
+"""The events of a dataset import, beside those of every program."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every program below app/worker/programs can say."""
+"""The events that every program below app/worker/programs can write."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""What a training child can say."""
+"""The events of a training."""
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""The row of a job, for the run that has it: architecture rule 3, each access carries its attempt."""
+"""Reads and writes a job's row for one attempt: a write of an attempt that is over matches no row."""
 
 from typing import Any
 

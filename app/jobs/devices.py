@@ -1,4 +1,4 @@
-"""Who gets which device: pure planning on what running jobs hold. The rows behind it: holdings.py.
+"""Plans which job gets which device. Pure; the rows behind it: holdings.py.
 
 A GPU has so many slots for work (TRAININGS_PER_GPU), the processor has one: a training uses every core. A measurement
 needs a device to itself; so does work that nobody asked for, which leaves it to everyone who wants it. Whatever is only

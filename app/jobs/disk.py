@@ -1,4 +1,4 @@
-"""Free disk, and how much of it work needs."""
+"""Measures free disk space, and says how much of it jobs need."""
 
 import shutil
 from dataclasses import dataclass

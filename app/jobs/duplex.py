@@ -1,4 +1,4 @@
-"""Questions to a child process and its answers over a socket pair, many at the same time. No database.
+"""Asks a child process over a socket pair, several questions at a time. No database.
 
 The child ends by itself when its socket closes, so it cannot outlive the web process, however that ends.
 """
@@ -152,7 +152,8 @@ class Links:
         return name, link
 
     def of(self, params: Mapping[str, Any]) -> Link:
-        """
+        """The link that a job's params name.
+
         Raises:
             LookupError: it was made by a server that is gone.
         """

@@ -1,4 +1,4 @@
-"""How an attempt ended: into its row, then its files and whoever waits."""
+"""Concludes an attempt: its row, then its files and whoever waits."""
 
 import logging
 import shutil

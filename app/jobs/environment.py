@@ -1,4 +1,4 @@
-"""Which variables of the server's environment its child processes get: those that they need, and no secrets.
+"""Selects the environment variables that child processes get: those that they need, and no secrets.
 
 A child opens other people's files and runs a large stack of libraries; AWS_*, HF_TOKEN or DATABASE_URL are none of its
 business.

@@ -1,4 +1,4 @@
-"""What a kind of background work registers."""
+"""JobKind: the registration of a kind of background work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Starts the process of an attempt, and says why it could not be started."""
+"""Starts the process of an attempt, or says why it could not be started."""
 
 import logging
 import shutil

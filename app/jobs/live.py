@@ -1,4 +1,4 @@
-"""What clients are told of jobs: each change after its commit, and progress, which costs no row."""
+"""Sends jobs' changes to clients after each commit, and their progress, which costs no row."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a child printed: its `worker.log`, in whole lines."""
+"""Reads a child's output, `worker.log`, in whole lines."""
 
 import os
 from dataclasses import dataclass

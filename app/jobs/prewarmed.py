@@ -1,4 +1,4 @@
-"""A child that is there before its job: it has loaded its program and waits for its task."""
+"""Starts a child ahead of its job: it loads its program and waits for a task."""
 
 import shutil
 import threading

@@ -1,4 +1,4 @@
-"""A child process: start it, read what it says, know whether it lives, stop it in stages. No database.
+"""Starts a child process, reads its events, checks whether it lives and stops it in stages. No database.
 
 The child has a session of its own and outlives the web process; what is needed to find it again is its folder, pid
 and start time.

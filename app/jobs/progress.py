@@ -1,4 +1,4 @@
-"""How far a job is, as its room, the API and its row have it."""
+"""The progress of a job, as its room, the API and its row have it."""
 
 from typing import Any, TypedDict
 

@@ -1,4 +1,4 @@
-"""Which job starts next: the queue is the pending rows, by priority, then position."""
+"""Decides which job starts next: the queue is the pending rows, by priority, then position."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What follows when a child ended without saying how."""
+"""Recovers from a child that ended without its terminal event."""
 
 import logging
 import signal

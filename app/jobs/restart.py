@@ -1,4 +1,4 @@
-"""At the server's start: every job that an earlier server left running is followed again, begins anew or has failed."""
+"""At the server's start: re-attaches, restarts or fails every job that an earlier server left running."""
 
 import logging
 import shutil

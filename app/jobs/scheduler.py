@@ -1,4 +1,4 @@
-"""The loop of the queue: it claims what can start, and has each attempt supervised."""
+"""The loop of the queue: it claims what can start, and starts a supervisor for each attempt."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""A program for one request, which waits for it: too short for a job, so it has no row and leaves nothing.
+"""Runs a program for one request, which waits for it: too short for a job, so it has no row and leaves nothing.
 
 Its child is ended like those of jobs: where the server ends before it, by the next one.
 """

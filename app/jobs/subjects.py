@@ -1,4 +1,4 @@
-"""The names of what jobs are about."""
+"""Looks up the names of what jobs are about."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""What all supervisors share."""
+"""The collaborators that all supervisors share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Why a job failed, for people: the codes of app/worker/failures.py, of app/jobs and of CannotStart."""
+"""Messages for failed jobs: the codes of app/worker/failures.py, of app/jobs and of CannotStart."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Running rows that nobody supervises: their claim was committed, and what should have followed it failed."""
+"""Finds running rows without a supervisor: their claim was committed, and what should have followed it failed."""
 
 import time
 from collections.abc import Container, Iterable

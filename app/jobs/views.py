@@ -1,4 +1,4 @@
-"""A job as the API shows it."""
+"""Jobs as the API shows them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What can end a child that runs: a requested stop, silence, and time."""
+"""Decides when a running child must end: a requested stop, silence, or a time limit."""
 
 import signal
 import time

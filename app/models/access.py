@@ -1,4 +1,4 @@
-"""Who may enter: accounts, and what proves that a request is theirs. Of each secret only its hash is kept.
+"""Accounts, sessions, tokens and invitations. Of each secret only its hash is kept.
 
 What has no account is the owner's, whose secret lies in instance/owner_token.
 """

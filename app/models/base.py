@@ -1,4 +1,4 @@
-"""What all tables share: column types, and statuses that change only along their legal transitions."""
+"""Column types, and statuses that change only along their legal transitions."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which data folder a database belongs to."""
+"""The pairing of a database with its data folder."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What is remembered about requests: answers by Idempotency-Key, and estimates that were measured."""
+"""Answers by Idempotency-Key, and estimates that were measured."""
 
 from datetime import datetime
 from typing import Any

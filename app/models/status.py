@@ -1,4 +1,4 @@
-"""The statuses, and which may follow which; of a training: services/trainer/transitions.py."""
+"""The statuses and their legal transitions; of a training: services/trainer/transitions.py."""
 
 from enum import StrEnum
 

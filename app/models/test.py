@@ -1,4 +1,4 @@
-"""Images that trained models were tried on."""
+"""Tests of trained models on single images."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Revisions of a dataset, and what it gives back: the upload, and exports."""
+"""Versions of a dataset, and its downloads: the original upload, and exports."""
 
 from typing import Any
 

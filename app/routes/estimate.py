@@ -1,4 +1,4 @@
-"""What a training would need, before it starts."""
+"""Estimates of a training's time, memory and disk."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The ways out where the database and the data folder do not belong together; until then, nothing is changed."""
+"""The repair actions where database and data folder do not belong together; until then, nothing is changed."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ CONFLICT = {409: "There is nothing to decide, or a training process still works 
 
 @blueprint.before_app_request
 def refuse_changes() -> None:
-    """
+    """Refuse a request that changes something while the installation is read-only.
+
     Raises:
         WritesRefused: the request would change something, and nothing may be changed now.
     """

@@ -1,4 +1,4 @@
-"""The inlet of Socket.IO: joining and leaving rooms, with a snapshot on joining.
+"""Socket.IO handlers: joining and leaving rooms, with a snapshot on joining.
 
 Each handler answers with an acknowledgement: `{"ok": true, ...}` or `{"ok": false, "error": "...", ...}`, with `status`
 and `title` as the REST API would have them.

@@ -1,4 +1,4 @@
-"""How a route hands an Idempotency-Key to its service."""
+"""Hands a route's Idempotency-Key to its service."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What can be trained, and with which parameters."""
+"""The architectures and parameters of a training."""
 
 from typing import Any
 

@@ -19,7 +19,8 @@ def init_app(app: APIFlask) -> None:
 
 
 def check() -> None:
-    """
+    """Check a request's upload against the person's quota.
+
     Raises:
         TooLarge: the person's quota is used up.
     """

@@ -1,4 +1,4 @@
-"""Actions on a training that is there. Each takes an Idempotency-Key."""
+"""Actions on an existing training. Each takes an Idempotency-Key."""
 
 from typing import Any
 

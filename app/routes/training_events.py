@@ -1,4 +1,4 @@
-"""What happened in a training: its messages by number, and the coach's advice."""
+"""A training's messages by number, and the coach's advice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

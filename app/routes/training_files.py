@@ -1,4 +1,4 @@
-"""What a training leaves: results, log, weights, checkpoints."""
+"""A training's files: results, log, weights, checkpoints."""
 
 from typing import Any
 

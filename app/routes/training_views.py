@@ -1,4 +1,4 @@
-"""What a training leaves for looking at: previews of each epoch, the evaluation, ultralytics' plots."""
+"""A training's previews by epoch, its evaluation and ultralytics' plots."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere."""
+"""Uploads of weights that were trained elsewhere."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Uploads that can be resumed: tus 1.0, and what became of each as JSON."""
+"""Resumable uploads: tus 1.0, and the state of each as JSON."""
 
 from email.utils import format_datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may enter: logins, users, invitations and tokens."""
+"""Logins, users, invitations and tokens."""
 
 from typing import Any
 

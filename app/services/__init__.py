@@ -1,4 +1,4 @@
-"""The services, and how a request finds them."""
+"""Holds the services of an application: `services()` finds them from anywhere in it."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""about.json: what a folder says about its row, so that the row can be made again without the database.
+"""Writes about.json: a row's columns in its folder, so that the row can be made again without the database.
 
 It is written beside the files, after the row was committed; where it is missing or damaged nothing but a name is lost.
 """

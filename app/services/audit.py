@@ -1,4 +1,4 @@
-"""Who did what, when, from where, and how it ended: a line of JSON each, in files that are only added to.
+"""The audit log: who did what, when, from where, with which result; a line of JSON each, in append-only files.
 
 Files, not a table: what is refused while the database is locked is recorded as well, and no request waits for it.
 """

@@ -1,4 +1,4 @@
-"""The user guide of the wiki as HTML, in the reader's language."""
+"""Renders the user guide of the wiki as HTML, in the reader's language."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""A POST that carries an `Idempotency-Key` is done once, and its answer given again to whoever repeats it.
+"""Runs a POST with an `Idempotency-Key` once, and replays its answer to whoever repeats it.
 
 The key is written in the transaction of the effect: both are there, or neither. A request that failed leaves no key, so
 it may be repeated as well.

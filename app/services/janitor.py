@@ -1,4 +1,4 @@
-"""What is no longer needed goes, and what was missed is done: at the server's start, then every hour."""
+"""Cleans up, and does what was missed: at the server's start, then every hour."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""How much one person may keep here: unfinished uploads, datasets, models. Each quota is a setting, off by default."""
+"""Quotas of one person: unfinished uploads, datasets, models. Each is a setting, off by default."""
 
 import threading
 from collections.abc import Iterator
@@ -67,7 +67,8 @@ class Quotas:
         ]
 
     def check_datasets(self, account_id: int | None, more: int) -> None:
-        """
+        """Check that a new dataset fits the person's quota.
+
         Args:
             more: bytes of what is being sent.
 
@@ -78,7 +79,8 @@ class Quotas:
             refuse_above(quota, "QUOTA_DATASETS", total(sum_of(Dataset.size_bytes, Dataset, account_id)), max(more, 1))
 
     def check_models(self, account_id: int | None, more: int) -> None:
-        """
+        """Check that new weights or exports fit the person's quota.
+
         Raises:
             TooLarge: the weights of the person's runs, and their exports, have QUOTA_MODELS, or would have more.
         """
@@ -98,7 +100,8 @@ def total(statement: Select[Any]) -> int:
 
 
 def refuse_above(quota: int, setting: str, used: int, more: int) -> None:
-    """
+    """Check that what is used and what is added stay within a quota.
+
     Raises:
         TooLarge: both together are more than the quota; 0 is none.
     """

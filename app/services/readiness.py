@@ -1,4 +1,4 @@
-"""Whether writing works, by trying: the database, and the folders that it and the data lie in."""
+"""Checks that writing works, by trying: the database, and the folders that it and the data lie in."""
 
 import errno
 import os

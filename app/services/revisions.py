@@ -1,4 +1,4 @@
-"""The present revision of a dataset, asked of a job: hashing would stop the web process."""
+"""Hashes a dataset's current version in a job: hashing would stop the web process."""
 
 from collections.abc import Mapping
 from pathlib import Path

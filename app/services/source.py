@@ -1,4 +1,4 @@
-"""This program's own source, as it runs here: the licence (AGPL-3.0, section 13) owes it to everyone who uses it."""
+"""Offers this program's own source, as it runs here (AGPL-3.0, section 13)."""
 
 import tarfile
 import tempfile

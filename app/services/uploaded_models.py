@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere: a run that is completed already, to test, evaluate, export or start from."""
+"""Imports weights that were trained elsewhere: a completed run to test, evaluate, export or start from."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Whether pretrained weights can be had, before a run needs them: from the weights folder, or from their address."""
+"""Checks whether pretrained weights can be had, before a run needs them: in the weights folder, or by download."""
 
 import logging
 import re

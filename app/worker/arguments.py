@@ -1,4 +1,4 @@
-"""What ultralytics is called with."""
+"""Builds ultralytics' arguments."""
 
 import os
 from typing import Any

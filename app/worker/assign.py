@@ -38,7 +38,8 @@ class Material:
 
     @classmethod
     def load(cls, folder: Path) -> "Material":
-        """
+        """Read what the import kept for a new split.
+
         Raises:
             OSError, ValueError, KeyError, TypeError, EOFError: there is none, or it is damaged.
         """

@@ -1,4 +1,4 @@
-"""How sure figures are: the same measurement on images drawn again and again from those that were measured."""
+"""Confidence intervals by bootstrap over the images of a measurement."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A revision's tree: hard links to the images, its labels, its dataset.yaml; there whole or not at all."""
+"""Builds a version's tree: hard links to the images, its labels, its dataset.yaml; there whole or not at all."""
 
 import os
 import shutil

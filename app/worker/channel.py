@@ -1,4 +1,4 @@
-"""The child's end of the line to the supervisor: numbered events out, a heartbeat, a requested stop in.
+"""The child's side of its supervision: numbered events out, a heartbeat, a requested stop in.
 
 The folder that the child is given holds `spec.json` (its task), `events.jsonl` (what it says), `worker.log` (its
 stdout and stderr, connected by the parent), `heartbeat` (touched every second), `reserve` (room for the last words)

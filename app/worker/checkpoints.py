@@ -1,4 +1,4 @@
-"""The resumable copies in a training's folder: `checkpoints/epoch-N.pt`, N from 1."""
+"""The resumable checkpoints in a training's folder: `checkpoints/epoch-N.pt`, N from 1."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""The classes of a dataset: which ones an image holds, other names, several made one. Standard library only."""
+"""The classes of a dataset: which ones an image holds, renaming, merging. Standard library only."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What one decoding may take: processor time, memory, and time that somebody waits."""
+"""Limits of one decoding: processor time, memory, and time that somebody waits."""
 
 import resource
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The processes that decode, and the one that makes them: forks of a process that has loaded what they need.
+"""The decoder processes, and the fork server that makes them: it has loaded what they need.
 
 The nursery has no threads and no open files, however many the process has that it was forked from; each decoder is its
 child, limited before it reads a byte, and ends with its socket. See app/worker/decoders.py.

@@ -1,4 +1,5 @@
-"""What a model found in an image, as data: boxes, outlines, keypoints, turned boxes, or classes of the whole image."""
+"""A model's detections in an image, as data: boxes, outlines, keypoints, oriented boxes, or classes of the whole
+image."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long a run will still take, from the pace of its batches now and of its epochs before. Standard library only."""
+"""Estimates the remaining time of a run, from the pace of its batches and its epochs. Standard library only."""
 
 import itertools
 import math

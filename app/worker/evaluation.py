@@ -1,4 +1,4 @@
-"""What the final validation shows of the best weights, as data: `evaluation/evaluation.json` in the training's folder.
+"""Collects the final validation of the best weights into `evaluation/evaluation.json` of the training's folder.
 
 Confusion matrix, curves over the confidence, the confidence with the best F1, and the images behind the errors, with
 small pictures of them (`image-N.jpg`). Matching is that of ultralytics' ConfusionMatrix.process_batch: each prediction,

@@ -1,4 +1,4 @@
-"""Why a run ended: exceptions of our own, and the kind of any other one."""
+"""The exceptions of children, and the classification of every exception."""
 
 import errno
 import sqlite3

@@ -1,4 +1,4 @@
-"""The machine during a training, said every two seconds by a thread of its own."""
+"""Reports the machine's figures during a training, every two seconds, from a thread of its own."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""A limit on memory while weights are loaded: they may be somebody else's, and a checkpoint is rebuilt whole."""
+"""Limits memory while weights are loaded: they may be somebody else's, and a checkpoint is rebuilt whole."""
 
 import resource
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What was matched in each image of an evaluation, kept so that two of them can be compared on the same images.
+"""Stores the matches in each image of an evaluation, so that two evaluations can be compared.
 
 `matches.npz`, in the order of `outcomes.sqlite`: of each image how many detections and objects; of each detection its
 confidence, its class and the IoUs at which it is right, a bit each; of each object its class. Of masks and keypoints by
@@ -16,7 +16,8 @@ IOUS = 10
 
 
 def write_matches(path: Path, matches: Mapping[str, Sequence[Any]], task: str, order: Sequence[int]) -> None:
-    """
+    """Write the matches of an evaluation, from which a comparison resamples mAP.
+
     Args:
         matches: by image, as ultralytics keeps them (Measured.matches).
         order: of the images in the file, by their places in `matches`.
@@ -53,7 +54,8 @@ class Matches:
 
     @classmethod
     def read(cls, path: Path) -> "Matches":
-        """
+        """Read matches as `write_matches` wrote them, by class.
+
         Raises:
             OSError, ValueError, KeyError: it is not there, or damaged.
         """

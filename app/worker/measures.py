@@ -1,4 +1,4 @@
-"""What a validation measured of each class."""
+"""Reads a validation's metrics by class."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Measures a model on a split of a dataset: the figures of `yolo val`, and what it detects in each image.
+"""Validates a model on a split of a dataset: the metrics of `yolo val`, and its detections in each image.
 
 Any file that ultralytics' AutoBackend loads: .pt, .onnx, a folder of OpenVINO. Settings are those of `yolo val`.
 """

@@ -1,4 +1,4 @@
-"""How much memory a training holds, and how much there is."""
+"""Measures a training's memory, and how much there is."""
 
 import resource
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images of a classification that say their files."""
+"""A classification dataset whose images carry their file names."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The split of a dataset's images: as given, or made here; and which images look alike."""
+"""Splits a dataset's images, as given or anew, and groups near-duplicates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""An image as people send it: checked before it is decoded, turned upright, 8 bit RGB; and boxes drawn on it."""
+"""Reads images as people send them: checked before decoding, turned upright, 8 bit RGB; and draws boxes."""
 
 import os
 import struct

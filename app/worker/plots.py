@@ -1,6 +1,6 @@
-"""Plots never end a training: names are drawn as they are written, a plot that fails is named in the log and left out.
+"""Keeps plots from ending a training: one that fails is logged and left out.
 
-matplotlib reads what stands between two dollar signs as mathematics and raises on "$\\frac$", after the last epoch.
+matplotlib reads what stands between two dollar signs as mathematics and raises on "$\frac$", after the last epoch.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Weights files that tell nothing of this machine: ultralytics writes each argument's absolute path into them."""
+"""Removes this machine's paths from weights files, where ultralytics writes each argument's absolute path."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

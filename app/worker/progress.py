@@ -1,4 +1,4 @@
-"""Progress of a program, told to whoever supervises it."""
+"""Reports a program's progress to its supervisor."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Hears ultralytics' validators: what they detect in each image, and what is there. With another dataset's classes."""
+"""Records what ultralytics' validators detect in each image, and the ground truth. With another dataset's classes."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What a training tells about itself: its ending, its machine, its config.yaml."""
+"""A training's own files and its ending: final event, description of the machine, config.yaml."""
 
 import json
 import platform

@@ -1,4 +1,4 @@
-"""The part of the trainer that tells what happens.
+"""The trainer's part that reports progress, epochs and checkpoints.
 
 Everything is said from methods of the class. In multi-GPU training ultralytics starts new processes from the class
 alone: callbacks added to an object would be lost there. Only one process speaks: the single one, or rank 0 of several.

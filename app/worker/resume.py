@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: which one, and what the folder looks like as of its epoch."""
+"""Resumes from a checkpoint: chooses it, and rewinds the folder to its epoch."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""The part of the trainer that goes on from a checkpoint.
+"""The trainer's part that resumes from a checkpoint.
 
 Restored: weights (the moving average, in half precision, as ultralytics saves them), optimizer, scaler, moving average,
 epoch, best fitness, what early stopping has waited, the schedule, warm-up and mosaic closing by the epoch's number. Not

@@ -1,4 +1,4 @@
-"""The revision of a dataset: one hash of its images, labels, classes and split."""
+"""Hashes a dataset's version: its images, labels, classes and split."""
 
 import hashlib
 import json

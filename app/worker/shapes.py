@@ -1,4 +1,4 @@
-"""What was found in an image, and what is there, as plain values for the browser to draw.
+"""Detections and ground truth of an image as plain values for the browser to draw.
 
 See `Shape`: places are fractions of the image's width and height.
 """

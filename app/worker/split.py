@@ -1,4 +1,4 @@
-"""Which image goes to which split: stratified by class, the same each time, images that belong together on one side.
+"""Splits images: stratified by class, deterministic, related images on one side.
 
 Standard library only.
 """

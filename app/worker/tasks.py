@@ -1,4 +1,4 @@
-"""A trainer for each task of YOLO. Classes by name: multi-GPU training imports them in new processes."""
+"""The trainer class of each task. Importable by name: multi-GPU training imports them in new processes."""
 
 from pathlib import Path
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Training one model, from the start weights or a checkpoint: what programs/train.py runs."""
+"""Trains a model from initial weights or a checkpoint: what programs/train.py runs."""
 
 import resource
 

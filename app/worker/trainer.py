@@ -1,4 +1,4 @@
-"""The trainer: ultralytics' own, which tells the supervisor what happens and stops when asked to."""
+"""The trainer: ultralytics' own, which reports to the supervisor and stops when asked to."""
 
 import time
 from typing import Any

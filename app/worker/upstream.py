@@ -1,4 +1,4 @@
-"""What had to be changed in ultralytics itself, once for every process that trains."""
+"""Patches ultralytics, once in every process that trains."""
 
 import os
 import re

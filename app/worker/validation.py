@@ -1,4 +1,4 @@
-"""The trainer's part that watches validations: previews of each epoch, evaluation of the last one.
+"""The trainer's part that hooks into validations: previews of each epoch, evaluation of the last one.
 
 Nothing here may end or hang a training: a failure is logged, and from then on that part is left out.
 """

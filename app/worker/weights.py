@@ -1,4 +1,5 @@
-"""Start weights: the official file from the weights folder or a download, or an earlier training's; each is checked."""
+"""Loads and checks initial weights: the official file, from the weights folder or a download, or an earlier
+training's."""
 
 import os
 import re

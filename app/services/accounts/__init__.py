@@ -1,4 +1,4 @@
-"""People who may enter, and what they show: sessions, tokens, invitations. Each object is handed who asks."""
+"""Accounts and their sessions, tokens and invitations. Each object is handed who asks."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Links that work once: invitations, and the owner's own way into a browser."""
+"""One-time links: invitations, and the owner's login link."""
 
 from datetime import timedelta
 from typing import Any
@@ -49,7 +49,8 @@ class Invitations:
         return row
 
     def expect_open(self, secret: str, owner: bool) -> None:
-        """
+        """Check that an invitation can still be used.
+
         Raises:
             LoginRequired: as `use` would.
         """
@@ -61,7 +62,8 @@ def by_secret(secret: str) -> Select[Invitation]:
 
 
 def expect_open(row: Invitation | None, owner: bool) -> Invitation:
-    """
+    """Return the invitation if it can still be used.
+
     Raises:
         LoginRequired: it was used, is over, or never was.
     """

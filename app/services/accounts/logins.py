@@ -1,4 +1,4 @@
-"""Sessions of browsers: they begin with a token, a name and a password, or a link."""
+"""Browser sessions: they begin with a token, a name and a password, or a link."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,8 @@ class Logins:
         self.people, self.invitations = people, invitations
 
     def by_token(self, secret: str) -> tuple[Principal, str]:
-        """
+        """Log in with an access token, or the owner's secret.
+
         Raises:
             LoginRequired: it is not valid.
         """
@@ -45,7 +46,8 @@ class Logins:
             return found, secret
 
     def by_password(self, name: str, password: str) -> tuple[Principal, str]:
-        """
+        """Log in with a name and a password.
+
         Raises:
             LoginRequired: one of both is wrong; which, is not said.
         """
@@ -58,7 +60,8 @@ class Logins:
             return begin(session, Principal(account.id, account.name, Role(account.role), SESSION), now() + LASTS)
 
     def by_owner_link(self, secret: str) -> tuple[Principal, str]:
-        """
+        """Log the owner in with a link that works once.
+
         Raises:
             LoginRequired: the link is over.
         """

@@ -28,7 +28,8 @@ class People:
         return db.session.scalar(select(Account).where(Account.key == key_of(name)))
 
     def create(self, name: str, role: str, password: str | None = None) -> Account:
-        """
+        """Create an account.
+
         Raises:
             Unprocessable: the name is taken.
         """
@@ -102,7 +103,8 @@ def key_of(name: str) -> str:
 
 
 def refuse_taken(session: Any, key: str, account_id: int | None = None) -> None:
-    """
+    """Check that no other account has this name.
+
     Raises:
         Unprocessable: another account has the name.
     """

@@ -1,4 +1,4 @@
-"""Access tokens, for scripts."""
+"""Access tokens for scripts."""
 
 from datetime import datetime
 from typing import Any

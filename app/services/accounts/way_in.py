@@ -1,4 +1,4 @@
-"""How the owner comes in from another machine: a link that the server prints."""
+"""The owner's login from another machine: a link that the server prints."""
 
 import logging
 import sys

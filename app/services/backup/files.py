@@ -1,4 +1,4 @@
-"""The files of a backup: copied in small steps between which others are served, and checked."""
+"""Copies and verifies the files of a backup, in small steps between which others are served."""
 
 import hashlib
 import json
@@ -82,7 +82,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def is_manifest(found: dict[str, Any]) -> bool:
-    """
+    """Whether this JSON has the fields of a backup's manifest.
+
     Raises:
         TypeError, KeyError, ValueError, AttributeError, OverflowError: it is not even shaped like one.
     """

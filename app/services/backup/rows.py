@@ -1,4 +1,4 @@
-"""What a backup says about its training, and which training has the best model."""
+"""Describes a training for its backup, and finds the training with the best model."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the readers of annotation tools' files (CSV, Label Studio, Supervisely, CVAT's tracks …) say to the user."""
+"""Messages of the readers of annotation tools' files (CSV, Label Studio, Supervisely, CVAT's tracks …)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Why a ZIP or a folder was not taken: the texts, and the status of the answer."""
+"""Messages and status codes for a ZIP or a folder that was refused."""
 
 import re
 from collections.abc import Mapping

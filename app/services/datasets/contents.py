@@ -1,4 +1,4 @@
-"""What is in a revision: its images with their objects, what is wrong, what was counted; reports; fixes."""
+"""The contents of a dataset version: images with their objects, findings, statistics, reports; and its fixes."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""What the readers of other formats find: titles, and whether YOLO gets to see it. The messages: format_texts.py."""
+"""Titles of findings of other formats' readers, and whether YOLO sees what they are about. Messages:
+format_texts.py."""
 
 from typing import Any
 

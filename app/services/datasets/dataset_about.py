@@ -1,4 +1,4 @@
-"""A dataset's folder says what its row says, for a day without the database; and the other way round."""
+"""Keeps a dataset's row in its folder (about.json), from which it can be restored without the database."""
 
 from typing import Any
 

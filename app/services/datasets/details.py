@@ -1,4 +1,4 @@
-"""Name and description of a dataset, which trainings use it, and whether the sample is there."""
+"""Edits a dataset's name and description, lists the trainings that use it, and finds the sample dataset."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

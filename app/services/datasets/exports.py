@@ -1,4 +1,4 @@
-"""Revisions as ZIPs in other formats: kept for each revision and format, made by a job at the first request."""
+"""Exports dataset versions as ZIPs in other formats: kept by version and format, made by a job at the first request."""
 
 import re
 import zipfile
@@ -73,7 +73,8 @@ class DatasetExports:
         return None
 
     def refuse_deleted(self, dataset_id: int, number: int) -> None:
-        """
+        """Check that the dataset and its files are still there.
+
         Raises:
             NotFound: the dataset was deleted meanwhile, or its files were removed.
         """

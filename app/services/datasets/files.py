@@ -1,4 +1,4 @@
-"""What a dataset gives back: the upload as it came."""
+"""Downloads of a dataset: the original upload."""
 
 from pathlib import Path
 

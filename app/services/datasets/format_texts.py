@@ -1,4 +1,4 @@
-"""What the codes of the readers of formats (app/worker/formats) say to the user."""
+"""Messages for the codes of the format readers (app/worker/formats)."""
 
 from flask_babel import lazy_gettext as _l
 

@@ -1,4 +1,4 @@
-"""What findings about images say: what cannot be read, what is there twice, what is in two splits."""
+"""Messages of findings about images: unreadable ones, duplicates, the same image in two splits."""
 
 from flask_babel import lazy_gettext as _l
 

@@ -1,4 +1,4 @@
-"""Why an import came to no result: for the request that waits, and for the dataset's row."""
+"""Explains a failed import to the request that waits, and in the dataset's row."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A new dataset: from a ZIP, from a folder of the server, or drawn."""
+"""Creates datasets: from a ZIP, from a folder of the server, or drawn."""
 
 import logging
 from collections.abc import Iterator, Mapping

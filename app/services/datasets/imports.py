@@ -1,4 +1,4 @@
-"""The kinds of jobs that make revisions, and what their events mean for the rows of datasets."""
+"""The job kinds that build dataset versions, and what their events write into the datasets' rows."""
 
 import json
 import logging

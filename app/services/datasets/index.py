@@ -168,7 +168,8 @@ class Index:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """
+        """Close the index; set it aside where it could not be read.
+
         Raises:
             Damaged: what it holds could not be read.
         """

@@ -1,4 +1,4 @@
-"""What findings about labels and classes say: files, rows, objects, and how many there are of each class."""
+"""Messages of findings about labels and classes: files, rows, objects, class counts."""
 
 from flask_babel import lazy_gettext as _l
 

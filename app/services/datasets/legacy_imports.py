@@ -1,4 +1,4 @@
-"""What versions left that ran imports without jobs, below data/ingests."""
+"""Cleans up data/ingests, where versions before the job core ran imports."""
 
 import json
 import logging

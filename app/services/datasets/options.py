@@ -1,4 +1,4 @@
-"""What can be chosen about a dataset, checked and in one form: the recipe of a revision."""
+"""Validates the options of a dataset and normalizes them: the recipe of a version."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of the rows when a revision is made, or is not."""
+"""Updates the rows when the build of a version has succeeded or failed."""
 
 from typing import Any
 

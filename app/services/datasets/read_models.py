@@ -1,4 +1,4 @@
-"""The shapes that the contents of a dataset's version are read in, as their schemas take them.
+"""Typed shapes of a version's contents, as their schemas take them.
 
 A `Row` is one of the index: its columns by name, see app/worker/quality/index.py.
 """

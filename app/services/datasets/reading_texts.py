@@ -1,4 +1,4 @@
-"""What the readings of annotation files (app/core/readings.py) say to the user."""
+"""Messages for the readings of annotation files (app/core/readings.py)."""
 
 from flask_babel import lazy_gettext as _l
 

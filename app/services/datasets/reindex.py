@@ -1,4 +1,4 @@
-"""The index of a version that is damaged or gone is made anew: by a job, from the raw files and the choices of its row.
+"""Rebuilds the index of a version that is damaged or gone: a job, from the raw files and the options of its row.
 
 The version is read and built as an import does, beside its place; where that gives the same images, labels and classes,
 the new index is the version's.

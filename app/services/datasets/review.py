@@ -1,4 +1,4 @@
-"""Readings that the import chose by itself, until a person says that they are right."""
+"""Readings that the import chose by itself, until a person confirms them."""
 
 from collections.abc import Mapping
 from typing import Any

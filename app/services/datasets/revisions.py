@@ -1,4 +1,4 @@
-"""Revisions of a dataset: another one from other choices, going back to an earlier one, and what they are."""
+"""Versions of a dataset: builds one with other options, switches back to an earlier one, and lists them."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The sample dataset, drawn by a job."""
+"""The job that draws the sample dataset."""
 
 import os
 from collections.abc import Iterator, Mapping

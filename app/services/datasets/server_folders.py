@@ -1,4 +1,4 @@
-"""Folders of the server below IMPORT_ROOT, to be imported as they are."""
+"""Lists folders of the server below IMPORT_ROOT, to be imported as they are."""
 
 import os
 from collections.abc import Iterator

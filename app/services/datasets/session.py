@@ -1,4 +1,4 @@
-"""An import before it has a row: its job reads the files for the answer to the request that waits."""
+"""ImportSession: an import before it has a row; its job reads the files while the request waits for the answer."""
 
 from collections.abc import Mapping
 from typing import Any

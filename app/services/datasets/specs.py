@@ -1,4 +1,4 @@
-"""What the child of an import is told."""
+"""Builds the spec of an import's child."""
 
 from collections.abc import Mapping
 from dataclasses import asdict

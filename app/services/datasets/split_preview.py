@@ -1,4 +1,4 @@
-"""What a new split would be, before it is made: by the same function, from what the import kept with the version."""
+"""Previews a new split: computed by the import's own function, from what the import kept with the version."""
 
 import logging
 from pathlib import Path

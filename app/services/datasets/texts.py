@@ -1,4 +1,4 @@
-"""What each code says to the user: decisions of the import, reasons to be invalid. Findings: finding_texts.py."""
+"""Messages for decisions of the import and reasons to be invalid. Findings: finding_texts.py."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a training would need: time, memory and disk, from a few real batches on its device before it starts."""
+"""Estimates a training's time, memory and disk from a few real batches on its device before it starts."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What who asks about a configuration is told while something is measured."""
+"""The answer of an estimate while something is measured."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""The answer about a training: from what a child measured, from an earlier training, or why there is none."""
+"""The figures of an estimate: measured by a child, taken from an earlier training, or the reason why there are none."""
 
 import statistics
 from typing import Any

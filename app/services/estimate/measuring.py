@@ -1,4 +1,4 @@
-"""Measurements as jobs: on which device one is going on, what the program is told, and what follows from its end."""
+"""Runs measurements as jobs: at most one a device, with their spec and what follows from their end."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A training that is asked about: checked as if it were to be created, and known by what changes its pace."""
+"""The configuration of an estimate: validated like a new training, and identified by what changes its pace."""
 
 import hashlib
 import json

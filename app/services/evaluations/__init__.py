@@ -1,4 +1,4 @@
-"""EvaluationService: measures trained models on the splits of datasets, and keeps what came of it."""
+"""EvaluationService: measures trained models on the splits of datasets, and keeps the results."""
 
 import logging
 from collections.abc import Mapping
@@ -215,7 +215,8 @@ class EvaluationService:
         self.automatic.catch_up()
 
     def row(self, evaluation_id: int) -> Evaluation:
-        """
+        """The evaluation with this id.
+
         Raises:
             NotFound: no such evaluation.
         """

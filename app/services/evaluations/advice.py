@@ -1,4 +1,4 @@
-"""Which confidence to use for a wish, for all classes together and for each: read off curves. Pure."""
+"""Recommends a confidence threshold for a goal, for all classes together and for each, from the curves. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal

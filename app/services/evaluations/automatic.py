@@ -1,4 +1,4 @@
-"""Evaluations that nobody has to ask for: a run that has ended is measured on its validation and its test set.
+"""Evaluates a completed run on its validation and its test set without being asked.
 
 Those of a completed run wait behind every training, and leave their device to whoever wants it: then they wait again. A
 run that was stopped has no results of its own yet: they are written by the first of these evaluations, which therefore

@@ -1,4 +1,4 @@
-"""The images of an evaluation, found by what is right or wrong in them."""
+"""Filters the images of an evaluation by what is right or wrong in them."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Two evaluations side by side on the same images: the difference with its uncertainty, and the images behind it."""
+"""Compares two evaluations of the same images: the difference with its uncertainty, and the images behind it."""
 
 import json
 import logging
@@ -188,7 +188,8 @@ DIFFER = {
 
 
 def refuse_other_classes(row: Evaluation, other: Evaluation) -> None:
-    """
+    """Check that two evaluations have the same classes and metrics.
+
     Raises:
         Unprocessable: what they measure cannot be compared.
     """
@@ -222,7 +223,8 @@ def sentence(main: Difference | None, distinguishable: bool, images: int) -> str
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """
+    """Hold the only slot for a comparison, or give up after WAIT_S seconds.
+
     Raises:
         Unavailable: others are waited for already.
     """

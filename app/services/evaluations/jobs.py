@@ -1,4 +1,4 @@
-"""The kinds of jobs that evaluate a model, and the row that follows them."""
+"""The job kinds that evaluate a model, and the row that follows them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -60,7 +60,8 @@ class EvaluationJobs:
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE))
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
-        """
+        """The spec of the child that evaluates a checkpoint.
+
         Raises:
             CannotStart: the training, its weights or the dataset are gone.
         """

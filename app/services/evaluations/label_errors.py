@@ -1,4 +1,4 @@
-"""Objects and detections of an evaluation that look like errors of the labels, page by page."""
+"""Pages of objects and detections that look like label errors."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Puts evaluations into the queue: a row and its job, committed together."""
+"""Queues evaluations: a row and its job, committed together."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The shapes that evaluations are read in, as their schemas take them. Places are in px of the image."""
+"""Typed shapes of evaluations, as their schemas take them. Boxes are in px of the image."""
 
 from datetime import datetime
 from typing import NotRequired, TypedDict

@@ -1,4 +1,4 @@
-"""What an evaluation found, image by image, at any thresholds."""
+"""Reads an evaluation's results, image by image, at any thresholds."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,7 +97,8 @@ class EvaluationReader:
         return path
 
     def root(self, row: Evaluation) -> Path:
-        """
+        """The folder of the dataset version that was evaluated.
+
         Raises:
             NotFound: the dataset was deleted.
         """
@@ -122,7 +123,8 @@ class EvaluationReader:
 
     @contextmanager
     def browser(self, row: Evaluation, query: Mapping[str, Any]) -> Iterator[Browser]:
-        """
+        """Open the index of an evaluation at the thresholds of a query.
+
         Raises:
             Conflict: the evaluation is not completed, or its files are damaged.
             NotFound: they are not there.
@@ -137,7 +139,8 @@ class EvaluationReader:
             yield Browser(connection, names, confidence, iou)
 
     def files(self, row: Evaluation) -> EvaluationFiles:
-        """
+        """The files of a completed evaluation.
+
         Raises:
             Conflict: the evaluation is not completed.
         """

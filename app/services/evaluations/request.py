@@ -1,4 +1,4 @@
-"""What a request for an evaluation means: checkpoint, dataset, classes. Reads only."""
+"""Resolves a request for an evaluation: checkpoint, dataset, classes. Reads only."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,8 @@ class Checker:
         self.storage, self.trainer, self.datasets = storage, trainer, datasets
 
     def columns(self, training_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
-        """
+        """The columns of a new evaluation, from a checked request.
+
         Raises:
             NotFound: no such training.
             Conflict: it has no such weights, or the dataset is not ready.
@@ -58,14 +59,16 @@ class Checker:
         }
 
     def training(self, training_id: int) -> Training:
-        """
+        """The training whose model is evaluated.
+
         Raises:
             NotFound: no such training.
         """
         return self.trainer.store.row(training_id)
 
     def refuse_without_weights(self, training: Training, checkpoint: str) -> None:
-        """
+        """Check that the training has whole weights of this checkpoint.
+
         Raises:
             Conflict: there are none, or they are damaged.
         """
@@ -128,7 +131,8 @@ def refuse(field: str, problem: Any) -> Unprocessable:
 
 
 def refuse_other_task(training: Training, data: Dataset | DatasetRevision) -> None:
-    """
+    """Check that the model's task can be measured on the dataset.
+
     Raises:
         Unprocessable: the model's task cannot be measured on this dataset.
     """
@@ -142,7 +146,8 @@ def refuse_other_task(training: Training, data: Dataset | DatasetRevision) -> No
 
 
 def refuse_empty(data: Dataset | DatasetRevision, split: str) -> None:
-    """
+    """Check that the split has images.
+
     Raises:
         Unprocessable: the split has no images.
     """

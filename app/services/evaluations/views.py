@@ -1,4 +1,4 @@
-"""What is kept of an evaluation, matched at any confidence and IoU: made once, without the model, and kept."""
+"""Matches an evaluation's detections at any confidence and IoU, without the model, and caches the result."""
 
 import json
 import logging
@@ -84,7 +84,8 @@ class EvaluationFiles:
         return self.view(self.confidence, self.iou)
 
     def curves(self) -> Any:
-        """
+        """The precision, recall and F1 curves of an evaluation.
+
         Raises:
             Damaged, NotFound
         """
@@ -240,7 +241,8 @@ def busy() -> Unavailable:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """
+    """Hold the only slot for matching detections again, or give up after WAIT_S seconds.
+
     Raises:
         Unavailable: others are waited for already.
     """

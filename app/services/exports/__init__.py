@@ -1,4 +1,4 @@
-"""Exports of trained models: converted, verified against the .pt, and offered only then."""
+"""Exports trained models: converted, verified against the .pt, and offered only then."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -108,7 +108,8 @@ class ModelExports:
         return len(unknown)
 
     def get(self, export_id: int) -> ModelExport:
-        """
+        """The export with this id.
+
         Raises:
             NotFound: there is no such export.
         """
@@ -177,7 +178,8 @@ class ModelExports:
         return package.pieces(list(self.files.of(row))), package.file_name
 
     def training(self, training_id: int) -> Training:
-        """
+        """The training with this id, unless it is in the trash.
+
         Raises:
             NotFound: no such run.
             Conflict: it is in the trash.

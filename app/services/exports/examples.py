@@ -1,4 +1,4 @@
-"""example.py of an export: all the way from an image file to boxes, with only the runtime, numpy and Pillow."""
+"""Writes an export's example.py: from an image file to boxes, with only the runtime, numpy and Pillow."""
 
 from typing import Any
 

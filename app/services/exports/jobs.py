@@ -1,4 +1,4 @@
-"""The kinds of jobs that make a model's export and verify it."""
+"""The job kinds that make a model's export and verify it."""
 
 import logging
 import os
@@ -67,7 +67,8 @@ class ExportJobs:
         jobs.register(replace(kind, name=UNASKED, use=Use.SPARE, disk=True))
 
     def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
-        """
+        """The spec of the child that exports a model.
+
         Raises:
             CannotStart: the run was deleted, or its files are gone.
         """

@@ -1,4 +1,4 @@
-"""The ZIP of an export: the model, and what its user needs to run it and to judge it."""
+"""Packs the ZIP of an export: the model, and what its user needs to run it and to judge it."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Puts exports into the queue: a row and its job, committed together; the same request serves the same row."""
+"""Queues exports: a row and its job, committed together; the same request gets the same row."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

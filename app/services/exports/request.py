@@ -1,4 +1,4 @@
-"""What a request for an export may have, and what makes two of them the same."""
+"""Validates the options of an export, and says when two requests are the same."""
 
 import hashlib
 import json
@@ -54,7 +54,8 @@ def check_options(item: ExportFormat, training: Training, values: Mapping[str, A
 
 
 def refuse_without_classes(training: Training) -> None:
-    """
+    """Check that the dataset has objects of the model's classes.
+
     Raises:
         Conflict: the dataset shows nothing of what uploaded weights detect, so they cannot be verified on it.
     """

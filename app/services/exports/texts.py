@@ -1,4 +1,4 @@
-"""Why an export is not offered, for people: the codes of programs/export_model.py, then those of any job."""
+"""Messages for exports that are not offered: the codes of programs/export_model.py, then those of any job."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Trying a trained model on an image: one warm child process that keeps the last models, and the rows of the tests."""
+"""Tests trained models on images: one warm child process that keeps the last models, and the rows of the tests."""
 
 from dataclasses import dataclass
 from pathlib import Path

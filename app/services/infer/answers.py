@@ -1,4 +1,4 @@
-"""What the user is told when the inference child refuses, fails or dies."""
+"""Messages for when the inference child refuses, fails or dies."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which engine runs a model: its weights in PyTorch, or a verified export that was measured to be faster here."""
+"""Chooses the engine of a model: its weights in PyTorch, or a verified export that was measured to be faster here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

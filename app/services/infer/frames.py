@@ -1,4 +1,4 @@
-"""Images that are looked at and forgotten: frames of a video or a camera."""
+"""Detects objects in images that are not kept: frames of a video or a camera."""
 
 import threading
 from typing import Any, BinaryIO

@@ -1,4 +1,4 @@
-"""Which models can be tried: the trainings that have weights, and their checkpoints."""
+"""Lists the models that can be tested: the trainings that have weights, and their checkpoints."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""One image, one answer: for the tests that are kept and for the frames that are not."""
+"""Detects objects in one image: for the tests that are kept and for the frames that are not."""
 
 from pathlib import Path
 from typing import Any

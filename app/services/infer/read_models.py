@@ -1,4 +1,4 @@
-"""The shapes that models are listed in, as their schemas take them."""
+"""Typed shapes of lists of models, as their schemas take them."""
 
 from app.services.paging import PageNumbers
 from app.services.trainer.read_models import TrainingView

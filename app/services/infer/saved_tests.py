@@ -1,4 +1,4 @@
-"""The tests that are kept: a row, the image as it was sent, the image with its boxes, and how it was asked."""
+"""Tests that are kept: a row, the image as it was sent, the image with its boxes, and the thresholds."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Videos that browsers do not play: a child makes WebM of them, with limits on memory, time and frames."""
+"""Converts videos that browsers do not play: a child makes WebM of them, with limits on memory, time and frames."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""InstallationService: whether the database and the data folder belong together, and what happens where they do not.
+"""InstallationService: checks that database and data folder belong together, and repairs it where they do not.
 
 Both sides carry the same id. Where they differ, or where one of them knows what the other does not, the server changes
 nothing, until the right database is back or a person has decided.
@@ -69,7 +69,8 @@ class InstallationService:
         return self._verdict or self.database.verdict()
 
     def refuse(self) -> None:
-        """
+        """Check that database and data folder belong together, so that rows may be written.
+
         Raises:
             WritesRefused: nothing may be written now.
         """

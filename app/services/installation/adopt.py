@@ -1,4 +1,4 @@
-"""Taking the folders of a data folder into a database that has no rows for them."""
+"""Adopts the folders of a data folder into a database that has no rows for them."""
 
 import logging
 import os

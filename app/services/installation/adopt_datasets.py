@@ -1,4 +1,4 @@
-"""The rows of a dataset from what its folder holds: about.json, or else its revisions and their indexes."""
+"""Restores a dataset's rows from its folder: about.json, or else its versions and their indexes."""
 
 import os
 import sqlite3
@@ -27,7 +27,8 @@ class NoDataset(Exception):
 
 
 def dataset_rows(session: Any, folder: Path, number: int, _numbers: "Numbers") -> None:
-    """
+    """Make the rows of a dataset and its versions from its folder.
+
     Raises:
         NoDataset: there is nothing to be made of this folder.
         ValueError, TypeError: about.json is no such thing.

@@ -1,4 +1,4 @@
-"""The rows of a training from what its folder holds: about.json, the events that its children said, results.csv."""
+"""Restores a training's rows from its folder: about.json, its events, results.csv."""
 
 import json
 import logging
@@ -33,7 +33,8 @@ class NoTraining(Exception):
 
 
 def training_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
-    """
+    """Make the rows of a training from its folder.
+
     Raises:
         NoTraining: neither about.json nor the task of a child can be read.
     """
@@ -76,7 +77,8 @@ def attempts(folder: Path) -> list[int]:
 
 
 def columns_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """
+    """The columns of a training that the spec of its child tells.
+
     Raises:
         KeyError, ValueError: it is no training's task.
     """
@@ -214,7 +216,8 @@ def created(folder: Path) -> datetime:
 
 
 def test_rows(session: Any, folder: Path, number: int, numbers: "Numbers") -> None:
-    """
+    """Make the row of a test from its folder.
+
     Raises:
         NoTraining: it does not say which training was tried.
     """

@@ -1,4 +1,4 @@
-"""Whether a folder is the one that a row is about, or of another installation's row with the same number."""
+"""Tells whether a folder belongs to a row, or to another installation's row with the same number."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What lies in a data folder, by kind and id, and what the database knows of it."""
+"""Lists a data folder by kind and id, beside what the database knows of it."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Whether a database and a data folder belong together."""
+"""Judges whether a database and a data folder belong together."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Ids that never repeat within a data folder: a new row gets one above every row and folder that there ever was."""
+"""Assigns ids that never repeat within a data folder: above every row and folder that there ever was."""
 
 from typing import Any
 

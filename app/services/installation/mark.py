@@ -1,4 +1,4 @@
-"""The data folder's own side: installation.json, which says whose folder it is and which ids it has seen.
+"""installation.json of the data folder: its installation's id, and the highest ids it has seen.
 
 There are two copies: either may be lost or damaged.
 """
@@ -80,7 +80,8 @@ def read_copy(path: Path) -> Mark | None:
 
 
 def parsed(values: Any) -> Mark:
-    """
+    """The installation's mark from its JSON.
+
     Raises:
         ValueError, TypeError, KeyError, AttributeError, OverflowError: it is no mark.
     """

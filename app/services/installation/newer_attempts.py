@@ -1,4 +1,4 @@
-"""Trainings that have run since the database was saved: decided once, a later start does not ask again."""
+"""Settles trainings that have run since the database was saved: once; a later start does not ask again."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Revisions of datasets that were made after the database was saved."""
+"""Restores dataset versions that were made after the database was saved."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Folders without a row are set aside, never overwritten or removed; when the row returns, its folder comes back."""
+"""Sets folders without a row aside, and back when the row returns; none is overwritten or removed."""
 
 import logging
 import os

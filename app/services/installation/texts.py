@@ -1,4 +1,4 @@
-"""What the pages, the API and /ready say about a database and a data folder that do not belong together."""
+"""Messages of the pages, the API and /ready for a database and a data folder that do not belong together."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The database file of a running server: whether it is still the one that belongs to the data folder."""
+"""Watches a running server's database file: whether it is still the one that belongs to the data folder."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Trained models on videos, and on many images: the detections of all of it, as jobs."""
+"""Runs trained models on videos and on many images, as jobs."""
 
 import logging
 import os
@@ -127,7 +127,8 @@ class Predictions:
         return folder
 
     def get(self, prediction_id: int) -> PredictionRun:
-        """
+        """The prediction with this id.
+
         Raises:
             NotFound: there is no such prediction.
         """
@@ -169,7 +170,8 @@ class Predictions:
         return {row.id: state_of(row, known.get(row.job_id or 0), views.get(row.job_id or 0)) for row in rows}
 
     def file_of(self, prediction_id: int, name: str) -> Path:
-        """
+        """The path of a file that a completed prediction has made.
+
         Raises:
             NotFound: there is no such prediction or file.
             Conflict: it is not ready.

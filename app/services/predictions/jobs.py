@@ -1,4 +1,4 @@
-"""The kinds of jobs that try a model on a video or on many images."""
+"""The job kinds that run a model on a video or on many images."""
 
 import logging
 import os
@@ -68,7 +68,8 @@ class PredictionJobs:
         return self.storage.prediction_dir(prediction_id)
 
     def spec(self, job: Job, _directory: Path) -> Mapping[str, Any]:
-        """
+        """The spec of the child that runs the model on what was sent.
+
         Raises:
             CannotStart: the run, its weights or what was sent are gone.
         """

@@ -1,4 +1,4 @@
-"""What a request sent to be analyzed: a video, a ZIP of images, or images."""
+"""The input of a prediction: a video, a ZIP of images, or images."""
 
 import hashlib
 import os

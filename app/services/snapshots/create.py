@@ -1,4 +1,4 @@
-"""Makes a backup of an installation that goes on working."""
+"""Creates a backup of a running installation."""
 
 import fcntl
 import os
@@ -69,7 +69,8 @@ class SnapshotMaker:
         return folder
 
     def expect_space(self, parent: Path) -> None:
-        """
+        """Check that the target's disk has space for the data folder.
+
         Raises:
             SnapshotError: the data folder is larger than what is free.
         """

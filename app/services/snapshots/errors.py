@@ -1,4 +1,4 @@
-"""Why a backup of an installation is not made, or not restored."""
+"""Exceptions of backups of an installation."""
 
 
 class SnapshotError(Exception):

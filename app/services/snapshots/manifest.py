@@ -1,4 +1,4 @@
-"""What a backup says about itself, and whether it is still what it says."""
+"""The manifest of a backup, and its verification."""
 
 import hashlib
 import json
@@ -67,7 +67,8 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
-        """
+        """Read the manifest of a backup and check its seal.
+
         Raises:
             SnapshotError: this folder is no backup, or its manifest is damaged.
         """
@@ -84,7 +85,8 @@ class Manifest:
         return cls(**values | {"files": [File(**item) for item in values["files"]]}).checked(folder)
 
     def checked(self, folder: Path) -> "Manifest":
-        """
+        """Check that every path stays within the data folder.
+
         Raises:
             SnapshotError: a path would lead out of the data folder.
         """

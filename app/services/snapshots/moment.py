@@ -1,4 +1,4 @@
-"""What the rows of one moment say about files: which belong to it, and whether it has passed."""
+"""Which files belong to the rows of one moment, and whether that moment has passed."""
 
 import re
 from collections.abc import Iterable

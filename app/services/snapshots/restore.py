@@ -1,4 +1,4 @@
-"""Puts a backup into an empty place: files first, the database in one transaction, then the mark that pairs them.
+"""Restores a backup into an empty place: files first, the database in one transaction, then the mark that pairs them.
 
 Until the end a server that is started there finds folders without rows, and stays read-only. A restore that was cut
 goes on when it is run again with the same backup.
@@ -40,7 +40,8 @@ class Restorer:
         self.engine, self.data, self.secret_key, self.upgrade = engine, data, secret_key, upgrade
 
     def restore(self, folder: Path, say: Callable[[str], Any] = lambda _text: None) -> Manifest:
-        """
+        """Restore a backup into this empty installation.
+
         Raises:
             SnapshotError: the backup is damaged, or the place is not empty. Nothing was changed.
             OSError: the place cannot be written: run it again when it can.
@@ -66,7 +67,8 @@ class Restorer:
     # Whether it may.
 
     def expect_known(self, manifest: Manifest) -> None:
-        """
+        """Check that this version has the tables of the backup.
+
         Raises:
             SnapshotError: this version does not have the tables of the backup yet.
         """
@@ -79,7 +81,8 @@ class Restorer:
             )
 
     def expect_empty(self, manifest: Manifest) -> None:
-        """
+        """Check that database and data folder are empty.
+
         Raises:
             SnapshotError: there is something that would be mixed with the backup.
         """
@@ -176,7 +179,8 @@ def linked(first: Path, target: Path) -> bool:
 
 
 def put_file(source: Path, target: Path, item: File) -> None:
-    """
+    """Copy a file of the backup into place, and verify its hash.
+
     Raises:
         SnapshotError: the backup changed since it was read.
         OSError: no space, say.

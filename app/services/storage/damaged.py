@@ -1,4 +1,4 @@
-"""Files of the data folder that cannot be read: set aside under another name, so that they harm nothing and are kept.
+"""Sets unreadable files of the data folder aside under another name, so that they harm nothing and are kept.
 
 Whatever the platform writes can come back cut, empty or as garbage: after a crash, from a disk, by hand. The page of
 what the file belongs to lists what was set aside there.

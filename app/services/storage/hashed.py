@@ -1,4 +1,4 @@
-"""SHA-256 of files, computed once for each state of them."""
+"""Caches the SHA-256 of files by their modification time and size."""
 
 from datetime import datetime
 from functools import lru_cache

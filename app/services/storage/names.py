@@ -1,4 +1,4 @@
-"""Class names that people type, and YAML of our own."""
+"""Parses class names that people type, and reads and writes YAML of our own."""
 
 import unicodedata
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""An upload, kept as it came."""
+"""Keeps an upload as it came."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where a dataset's revisions are, and which one is shown at the specification's places."""
+"""Folders of dataset versions, and which one is linked at the specification's places."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""What a full disk is answered with."""
+"""The answer where the disk is full."""
 
 from flask_babel import gettext as _
 

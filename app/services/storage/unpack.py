@@ -1,4 +1,4 @@
-"""Files on the disk, in small steps between which other clients are served."""
+"""Copies and removes files in small steps between which other clients are served."""
 
 import os
 import shutil

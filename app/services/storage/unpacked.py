@@ -1,4 +1,4 @@
-"""An upload that is extracted for a caller without a job, in a child process as every other one."""
+"""Extracts an upload in a child process, for a caller without a job."""
 
 from dataclasses import asdict
 from pathlib import Path

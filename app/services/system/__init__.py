@@ -1,4 +1,4 @@
-"""Figures of the machine and the queue. Reads only; nothing here waits."""
+"""Figures of the machine and the queue. Reads only, without waiting."""
 
 import os
 import platform
@@ -23,7 +23,8 @@ STARTED = time.time()
 
 
 def refuse_if_off() -> None:
-    """
+    """Check that system metrics are enabled.
+
     Raises:
         NotFound: METRICS_ENABLED is off.
     """

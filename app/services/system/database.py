@@ -1,4 +1,4 @@
-"""How large the database is and how long its queries take."""
+"""Measures the database's size and the time of its queries."""
 
 import statistics
 import time

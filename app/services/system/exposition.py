@@ -1,4 +1,4 @@
-"""The figures as Prometheus reads them.
+"""Writes the figures in Prometheus' text format.
 
 Units are Prometheus' own: bytes, seconds, shares of one. What the machine does not tell is left out.
 """

@@ -1,4 +1,4 @@
-"""The figures for who asks, and every two seconds for who is in the room; while nobody is, nobody looks."""
+"""Sends the figures on request, and every two seconds to their room while anybody is in it."""
 
 import logging
 from threading import Lock

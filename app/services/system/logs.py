@@ -1,4 +1,4 @@
-"""The end of the application's log, by level and by text."""
+"""Tails the application's log, by level and by text."""
 
 import logging
 import re

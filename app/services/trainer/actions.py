@@ -1,4 +1,4 @@
-"""What a user can do with a training that is there: stop, pause, go on, try again, rename.
+"""Actions on an existing training: stop, pause, resume, retry, rename.
 
 For a training that runs only the wish is written down; its supervisor sees it within a second.
 """
@@ -158,7 +158,8 @@ def action_response(
 
 
 def require(row: Training, statuses: set[TrainingStatus]) -> None:
-    """
+    """Check that a training is in one of these statuses.
+
     Raises:
         IllegalTransition: the status is another.
     """

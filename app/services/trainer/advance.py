@@ -1,4 +1,4 @@
-"""How far a training is: what its row's `progress` holds. It never goes back while the run goes on by itself."""
+"""Computes how far a training is (its row's `progress`), which never goes back while the run goes on by itself."""
 
 from typing import Any
 

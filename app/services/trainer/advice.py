@@ -1,4 +1,4 @@
-"""The coach's place in a training: looks at each epoch as it is recorded, says a thing once."""
+"""Records the coach's advice: it looks at each epoch as it is recorded, and says a thing once."""
 
 from datetime import datetime
 from typing import Any

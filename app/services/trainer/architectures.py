@@ -1,4 +1,4 @@
-"""The models that can be trained: one for each scale of the YAMLs that the installed ultralytics has."""
+"""Lists the models that can be trained: one for each scale of the YAMLs that the installed ultralytics has."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A ZIP with everything that is needed to run a training again, sent while it is made."""
+"""Streams a ZIP with everything that is needed to reproduce a training."""
 
 import json
 import re

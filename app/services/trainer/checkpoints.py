@@ -1,4 +1,4 @@
-"""The checkpoints that a training can go on from."""
+"""Finds the checkpoints from which a training can resume."""
 
 import re
 import zipfile

@@ -1,4 +1,4 @@
-"""Which model a request means, and what it starts from."""
+"""Resolves the model and the initial weights of a request."""
 
 from pathlib import Path
 from typing import Any

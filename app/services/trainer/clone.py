@@ -1,4 +1,4 @@
-"""New trainings, made from the request of another one."""
+"""Clones trainings: new ones from the request of another."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The coach: looks at the recorded epochs of a run and finds what a person should know. Pure functions.
+"""The coach: finds problems in the recorded epochs of a run. Pure functions.
 
 An epoch is a mapping with the fields of table training_metric: `epoch`, `loss`, `val_loss`, `map50`, `fitness`,
 `learning_rate`, `seconds`, `parts`, `timing`, `classes`. Each rule gets the run so far, oldest first, and answers with

@@ -1,4 +1,4 @@
-"""Several trainings side by side. Reads only; the number of queries does not depend on how many they are."""
+"""Compares trainings. Reads only; the number of queries does not depend on how many they are."""
 
 import re
 from collections.abc import Iterable, Sequence

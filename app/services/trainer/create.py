@@ -1,4 +1,4 @@
-"""Making a training from a request."""
+"""Creates a training from a request."""
 
 import logging
 from collections.abc import Callable
@@ -137,7 +137,8 @@ def revision_of(session: Any, dataset: Dataset) -> dict[str, Any]:
 
 
 def refuse_missing(dataset: Dataset, number: int | None = None) -> None:
-    """
+    """Check that the dataset's images are on the server.
+
     Raises:
         Conflict: the files that a training would read were removed from the server.
     """

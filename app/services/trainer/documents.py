@@ -1,4 +1,4 @@
-"""The JSON files that a training's processes leave; written whole or not at all, they may still come back damaged."""
+"""Reads the JSON files that a training's processes leave, which may be damaged."""
 
 import json
 from collections.abc import Callable

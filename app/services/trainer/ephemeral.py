@@ -1,4 +1,4 @@
-"""Progress, figures and log of running trainings: told at once, written down a few times a minute.
+"""Keeps progress, figures and log of running trainings: sent at once, written to the database a few times a minute.
 
 Nobody replays them one by one, so they cost no transaction of their own: the next thing that is written about the
 training takes them along. Their numbers go on from the row's. What a killed server had not written is in the attempt's

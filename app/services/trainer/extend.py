@@ -1,4 +1,4 @@
-"""More epochs for a training that is completed, and what the learning rate does then."""
+"""Adds epochs to a completed training, and computes its new learning rates."""
 
 from typing import Any
 

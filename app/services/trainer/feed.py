@@ -1,4 +1,4 @@
-"""Tells the browsers what was committed about trainings."""
+"""Sends committed changes of trainings to the browsers."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""What a training leaves in its folder: log, results, weights."""
+"""Downloads of a training: log, results, weights."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What those who follow a training get: the snapshot, the messages by number, the coach's advice."""
+"""What the readers of a training's room get: the snapshot, the messages by number, the coach's advice."""
 
 import time
 from typing import Any

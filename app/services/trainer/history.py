@@ -1,4 +1,4 @@
-"""What happened in a training, read back: messages by number, the timeline of notes and advice, recent curves.
+"""Reads a training's past: messages by number, the timeline of notes and advice, recent curves.
 
 A message that is read back is the one that was sent: what was not kept with it is filled in from where it is kept.
 """

@@ -1,4 +1,4 @@
-"""The kind of job that trains: what its program is told, and the row of the training that follows the job."""
+"""The job kind that trains: its spec, and the row of the training that follows the job."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,8 @@ class TrainingJobs:
         return environment(tuple(job.devices or (CPU,)), settings())
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
-        """
+        """The spec of the child that trains.
+
         Raises:
             CannotStart: the files that it would read were removed from the server.
         """

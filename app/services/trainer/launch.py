@@ -1,4 +1,4 @@
-"""What a training child is told, where it may compute, and how it is found again."""
+"""Builds the spec of a training's child: data, device, environment."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Why a run has detected nothing so far: too few iterations, or labels that do not fit the images. Pure functions.
+"""Explains why a run has detected nothing so far: too few iterations, or labels that do not fit. Pure functions.
 
 Measured on the sample dataset from scratch (YOLOv8n, 96 px; docs in the wiki, Metricas): with right labels the first
 detections come after about 300 iterations; with the label files shuffled among the images, mAP50 stays near 0 however

@@ -1,4 +1,4 @@
-"""Whether a metric is good, by task: the one table for lists, pages and verdicts. Explained in the wiki (Metricas)."""
+"""Rates metrics as good or not, by task: the one table for lists, pages and verdicts. See the wiki (Metricas)."""
 
 import math
 from collections.abc import Mapping

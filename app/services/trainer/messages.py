@@ -1,4 +1,4 @@
-"""What browsers are told: numbered in the transaction of what it is about, kept for those who were away."""
+"""Messages of a training's room: numbered in the transaction of their change, stored for those who were away."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

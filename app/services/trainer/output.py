@@ -1,4 +1,4 @@
-"""What a training child printed: worker.log of an attempt, as plain text in whole lines that tell no folder of ours.
+"""Reads worker.log of an attempt as plain text in whole lines, without server paths.
 
 An attempt's folder is models/{id}/attempts/{n} below the data folder.
 """

@@ -1,4 +1,4 @@
-"""Paths of this machine in texts that others read: exceptions, tracebacks, what a training prints."""
+"""Redacts this machine's paths from texts that others read: exceptions, tracebacks, output."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The order in which trainings wait, and changing it."""
+"""Reads and changes the order of the queued trainings."""
 
 from collections.abc import Sequence
 from itertools import accumulate

@@ -1,4 +1,4 @@
-"""The shapes that trainings are read in. A training, an epoch and a message are as their schemas take them."""
+"""Typed shapes of trainings. A training, an epoch and a message are as their schemas take them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What each event of a training child writes into the rows of its training."""
+"""Records each event of a training's child in the training's rows."""
 
 import logging
 from dataclasses import asdict

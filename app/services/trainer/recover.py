@@ -1,4 +1,4 @@
-"""What follows when a run did not end by itself: it goes on, waits for room on the disk, or has failed.
+"""Recovers a run that did not end by itself: it resumes, waits for disk space, or fails.
 
 Whatever happens, a training ends in weights or in a clear reason.
 """

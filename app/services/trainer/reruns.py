@@ -1,4 +1,4 @@
-"""The same run once more: everything that was resolved when a training started, as a training of its own."""
+"""Reruns a training with everything that was resolved when it started."""
 
 import logging
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""results.csv as ultralytics writes it, read so that a damaged file costs nothing but itself."""
+"""Parses results.csv as ultralytics writes it, which may be damaged."""
 
 import csv
 import io

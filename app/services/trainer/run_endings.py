@@ -1,4 +1,4 @@
-"""What follows the end of a run: whoever wants to know hears of it, and what was begun for it ends once it goes on."""
+"""Subscriptions to the end of a run, and the undoing of what was begun for it once the run resumes."""
 
 import logging
 from collections.abc import Callable, Iterator

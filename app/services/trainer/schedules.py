@@ -1,4 +1,4 @@
-"""How a training trains: the version of the dataset that it uses, and the iterations of its epochs."""
+"""The dataset version of a training, and the iterations of its epochs."""
 
 from sqlalchemy import select
 

@@ -1,4 +1,4 @@
-"""The small curves of a list. One query for all of them."""
+"""Sparklines of a list, by one query for all of them."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -48,7 +48,8 @@ class TrainingStore:
         return self.folder(training_id) / "attempts" / str(attempt)
 
     def row(self, training_id: int) -> Training:
-        """
+        """The training with this id.
+
         Raises:
             NotFound: no such training.
         """
@@ -89,7 +90,8 @@ def training_not_found(training_id: int) -> NotFound:
 
 
 def not_deleted(row: Training) -> Training:
-    """
+    """Return the training unless it is in the trash.
+
     Raises:
         Conflict: the training is in the trash.
     """

@@ -1,4 +1,4 @@
-"""What the user reads about a training: notes by code, failures by kind."""
+"""Messages about a training: notes by code, failures by kind."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which confidence to use, for what: read off the curves of an evaluation. Pure."""
+"""Recommends confidence thresholds from the curves of an evaluation. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,5 @@
-"""Every change of a training's status, the columns that it resets, and its job; how a running one is to end."""
+"""Every change of a training's status, the columns that it resets, and its job; and the requested stop of a running
+one."""
 
 from collections.abc import Callable
 from copy import copy

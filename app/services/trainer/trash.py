@@ -1,4 +1,4 @@
-"""Deleted trainings: out of sight at once, back for a while, then gone with their files."""
+"""The trash: deleted trainings can be restored for a while, then are removed with their files."""
 
 import logging
 from datetime import datetime, timedelta
@@ -125,7 +125,8 @@ class TrainingTrash:
 
 
 def refuse_if_needed(session: Any, training_id: int) -> None:
-    """
+    """Check that no unfinished training starts from this one's weights.
+
     Raises:
         Conflict: a training that has not ended starts from the weights of this one.
     """

@@ -1,4 +1,4 @@
-"""Files of the installed ultralytics, read without importing it: that would load torch into the web process."""
+"""Reads files of the installed ultralytics without importing it, which would load torch into the web process."""
 
 from functools import cache
 from importlib.util import find_spec

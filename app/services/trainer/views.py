@@ -1,4 +1,4 @@
-"""What a training leaves for looking at: previews of each epoch, the evaluation, ultralytics' plots. Reads files only.
+"""A training's previews by epoch, its evaluation and ultralytics' plots. Reads files only.
 
 Names in addresses are checked against what such files are called; nothing else of the folder can be asked for.
 """
@@ -172,7 +172,8 @@ def kind_of(name: str) -> str | None:
 
 
 def require_file(path: Path, otherwise: str) -> Path:
-    """
+    """Return the path of a file that a browser can show.
+
     Raises:
         NotFound: there is no such file, or it is a picture that no browser could show.
     """

@@ -1,4 +1,4 @@
-"""What a training waits for, and what may be done with one now."""
+"""What a queued training waits for, and which actions a training allows now."""
 
 from datetime import datetime
 from typing import Any

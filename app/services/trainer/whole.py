@@ -1,4 +1,4 @@
-"""Weights that came back damaged: they are never handed out as if they were whole."""
+"""Detects damaged weights, so that they are never served."""
 
 import zipfile
 from collections.abc import Iterator

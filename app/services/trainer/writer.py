@@ -1,4 +1,4 @@
-"""Changes trainings in one transaction each, and tells what follows from it."""
+"""Changes a training in one transaction, and sends the messages after its commit."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

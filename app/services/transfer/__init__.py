@@ -1,4 +1,4 @@
-"""Tables from one database to another, SQLite or PostgreSQL: copied in one transaction, counted and compared."""
+"""Copies tables from one database to another, SQLite or PostgreSQL: in one transaction, counted and compared."""
 
 from app.services.transfer.errors import TransferError
 from app.services.transfer.migrate import Migration

@@ -1,4 +1,4 @@
-"""Why tables cannot be copied."""
+"""Exceptions of copying tables."""
 
 
 class TransferError(Exception):

@@ -1,4 +1,4 @@
-"""An installation's rows move from SQLite into PostgreSQL: all of them, or none."""
+"""Moves an installation's rows from SQLite into PostgreSQL: all of them, or none."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +49,8 @@ def lock(target: Connection) -> None:
 
 
 def expect_empty(target: Connection) -> None:
-    """
+    """Check that the target database has no rows.
+
     Raises:
         TransferError: some table has rows.
     """

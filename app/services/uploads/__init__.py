@@ -1,4 +1,4 @@
-"""UploadService: uploads that can be resumed (tus 1.0), from the first byte to the dataset.
+"""UploadService: resumable uploads (tus 1.0), from the first byte to the dataset.
 
 The state is on the disk, below data/uploads/{id}/ (see state.py), so that it survives a kill -9 without a table. When
 the last byte is there, the dataset is created in the background (completion.py): the answer to the last chunk does not

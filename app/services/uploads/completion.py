@@ -1,4 +1,4 @@
-"""From whole files to datasets, beside the requests."""
+"""Makes datasets of complete uploads, beside the requests."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""tus 1.0 as texts: its headers, metadata and checksums. Pure: no files, no request. See https://tus.io/protocols/"""
+"""Parses tus 1.0: headers, metadata and checksums. Pure: no files, no request. See https://tus.io/protocols/"""
 
 import base64
 import binascii

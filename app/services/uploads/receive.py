@@ -1,4 +1,4 @@
-"""One chunk from a connection to the disk: written as it comes, kept when the connection breaks."""
+"""Receives a chunk: written to the disk as it comes, kept when the connection breaks."""
 
 import logging
 import os

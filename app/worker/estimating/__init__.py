@@ -1,1 +1,1 @@
-"""Measuring a few batches of a training: its own trainer with a clock beside it."""
+"""Measures a few batches of a training with the training's own trainer."""

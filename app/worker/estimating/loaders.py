@@ -1,4 +1,4 @@
-"""Loaders that end sooner, or later, than those of a training."""
+"""Data loaders that end sooner, or later, than those of a training."""
 
 import time
 from collections.abc import Iterator

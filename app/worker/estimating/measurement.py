@@ -93,7 +93,8 @@ class Measurement:
         me.validator.callbacks["on_val_batch_end"] = [lambda _validator: self.end_validation_batch()]
 
     def end_batch(self) -> None:
-        """
+        """Record the end of a batch; end the measurement once there are enough.
+
         Raises:
             Measured: this was the last one.
             StopRequested: nobody wants to know any more.

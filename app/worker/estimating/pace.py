@@ -1,4 +1,4 @@
-"""How fast the batches of a training are, and whether enough of them were seen. Standard library only."""
+"""Measures the pace of a training's batches, and whether enough of them were seen. Standard library only."""
 
 import statistics
 

@@ -1,1 +1,1 @@
-"""Converting trained weights for other runtimes, and proving the result."""
+"""Converts trained weights for other runtimes, and verifies the result."""

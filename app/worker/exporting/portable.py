@@ -1,4 +1,4 @@
-"""Exported files that tell nothing of this machine: they are made for others."""
+"""Removes this machine's paths from exported files."""
 
 import os
 import zipfile

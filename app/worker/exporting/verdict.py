@@ -1,4 +1,4 @@
-"""Whether an export is as good as the .pt that it was made of: pure, from what both found on the same images."""
+"""Compares an export with the .pt that it was made of, from their detections on the same images. Pure."""
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence

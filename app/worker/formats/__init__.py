@@ -1,4 +1,4 @@
-"""Datasets as people have them: what a folder holds, and how it is read. Pure: reads below one folder, writes nothing.
+"""Detects and reads datasets of any supported format. Pure: reads below one folder, writes nothing.
 
     found = detect(folder, task)                 the datasets in it, best first
     source = read(folder, choose(found, options), options)

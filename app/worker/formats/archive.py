@@ -1,4 +1,4 @@
-"""A ZIP that is written as a stream, with the same bytes each time: images stored, texts packed."""
+"""Writes a ZIP as a stream, with the same bytes each time: images stored, texts packed."""
 
 import zipfile
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Files that list class names, wherever they lie and whatever their form: which there are, nearest first.
+"""Finds files that list class names, wherever they lie and whatever their form, the nearest first.
 
 A YAML with `names`, classes.txt and its like, darknet's *.names, JSON (Label Studio's notes.json, index or list), and
 TensorFlow's label map (.pbtxt).

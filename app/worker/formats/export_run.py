@@ -1,4 +1,4 @@
-"""What the writers share: the task, what was lost, the README in the ZIP."""
+"""The writers' common parts: the task, what was lost, the README in the ZIP."""
 
 from collections import Counter
 from collections.abc import Callable

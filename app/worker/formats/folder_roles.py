@@ -1,4 +1,4 @@
-"""Words of folders that say only what is in them: images, labels, JPEGImages."""
+"""Folder names that say only what is in them: images, labels, JPEGImages."""
 
 from app.worker.formats.paths import WORDS, split_of
 

@@ -1,4 +1,4 @@
-"""Shapes in pixels made into YOLO rows: cut at the image's edge, normalised, and left out where nothing is left.
+"""Converts shapes in pixels to YOLO rows: clipped at the image's edge, normalized, and left out where nothing is left.
 
 Pixels count from 0 at the image's left and upper edge; a box is (left, top, right, bottom), a polygon (x, y) pairs.
 """

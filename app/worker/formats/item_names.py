@@ -1,4 +1,4 @@
-"""What the images of every format share: their names in a revision."""
+"""Names the images of a version, for every format."""
 
 from collections.abc import Iterable
 

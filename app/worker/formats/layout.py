@@ -1,4 +1,4 @@
-"""Where the images and labels of a YOLO dataset are. Works on paths.
+"""Finds the images and labels of a YOLO dataset. Works on paths.
 
 Known layouts, in one folder or several deep:
     images/{train,val,test}/…  labels/{train,val,test}/…      {train,valid,test}/images/…  {train,valid,test}/labels/…

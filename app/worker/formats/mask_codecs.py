@@ -1,4 +1,4 @@
-"""Masks: how formats write them, and their outlines in pixels. What is packed is unpacked only below a limit.
+"""Decodes masks of the formats into outlines in pixels. What is packed is unpacked only below a limit.
 
 numpy and OpenCV are loaded where a dataset has masks.
 """
@@ -45,7 +45,9 @@ def outlines(mask: Mask, left: float = 0, top: float = 0) -> list[Points]:
 
 
 def checked_size(width: int, height: int) -> None:
-    """Raises:
+    """Check the size of a mask.
+
+    Raises:
     BadMask: no mask has such a size.
     """
     if not (width > 0 and height > 0 and width * height <= MAX_PIXELS):

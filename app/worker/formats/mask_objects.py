@@ -1,4 +1,4 @@
-"""The objects in the masks of one image, as outlines."""
+"""Finds the objects in the masks of one image, as outlines."""
 
 from dataclasses import dataclass, field
 from typing import Any

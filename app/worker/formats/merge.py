@@ -1,4 +1,4 @@
-"""Several datasets as one: classes by name, images below their dataset's folder."""
+"""Merges several datasets into one: classes by name, images below their dataset's folder."""
 
 from app.worker.formats.class_names import check_names
 from app.worker.formats.classes import index_by_name

@@ -1,4 +1,4 @@
-"""What every reader of a dataset gives, whatever its format. Standard library only."""
+"""The types that every format's reader returns. Standard library only."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

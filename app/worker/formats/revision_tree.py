@@ -1,4 +1,4 @@
-"""A revision as the writers of other formats read it: images, labels, classes."""
+"""Reads a version for the writers of other formats: images, labels, classes."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The size of an image from its header: for formats that count in pixels and do not say how many there are."""
+"""Reads an image's size from its header, for formats that count in pixels and do not give it."""
 
 import warnings
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Of what format an annotation file is, by its beginning; and whether one of no known format looks like labels."""
+"""Detects the format of an annotation file by its beginning, and whether an unknown one looks like labels."""
 
 import re
 from collections import defaultdict

@@ -1,1 +1,1 @@
-"""Many images that a model is tried on."""
+"""Predictions on many images."""

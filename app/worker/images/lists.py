@@ -1,4 +1,4 @@
-"""The detections of many images as files: JSON, a table with a row for each, and YOLO labels."""
+"""Writes the detections of many images: JSON, CSV, and YOLO labels."""
 
 import csv
 import json

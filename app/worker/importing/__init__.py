@@ -1,1 +1,1 @@
-"""The parts of a dataset's import: what arrives, what a revision is made of, and what is said about it."""
+"""The parts of a dataset's import: incoming files, the version's entries, and the outcome."""

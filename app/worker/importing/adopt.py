@@ -1,4 +1,4 @@
-"""Datasets from before revisions."""
+"""Adopts datasets from before versions existed."""
 
 import os
 import shutil

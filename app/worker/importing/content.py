@@ -1,4 +1,4 @@
-"""What a member of an archive holds, unpacked by `zipfile` and checked."""
+"""Reads and checks the content of a ZIP member, by `zipfile`."""
 
 import lzma
 import zipfile

@@ -1,4 +1,4 @@
-"""A ZIP's own list of its members.
+"""Reads a ZIP's central directory.
 
 It is read here and not by `zipfile`, which keeps all that a hostile list says before anybody can count it, refuses the
 whole ZIP for one name that is not UTF-8, and before Python 3.11.8 does not notice overlapping members (CVE-2024-0450).

@@ -1,4 +1,4 @@
-"""Whether what is going to be written fits on the disk."""
+"""Checks free disk space before something is written."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,8 @@ from app.worker.failures import InvalidInput
 
 
 def check_space(folder: Path, needed: int, min_free: int) -> None:
-    """
+    """Check that the disk has space for what is going to be written.
+
     Args:
         needed: bytes that are going to be written below the folder.
         min_free: bytes that must stay free.

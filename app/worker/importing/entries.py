@@ -1,4 +1,4 @@
-"""What a revision holds: each image under its name, its object and its labels."""
+"""The entries of a version: each image under its name, its object and its labels."""
 
 import json
 from collections.abc import Mapping

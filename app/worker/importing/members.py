@@ -1,4 +1,4 @@
-"""Which members of an archive, or files of a folder, may come in; nothing is written before all were checked."""
+"""Checks which members of an archive, or files of a folder, may come in, before anything is written."""
 
 import stat
 from collections import Counter

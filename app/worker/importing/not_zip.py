@@ -1,4 +1,4 @@
-"""What a file is that was sent as a ZIP and is none: a code of services/datasets/archive_texts.py."""
+"""Identifies a file that was sent as a ZIP and is none: a code of services/datasets/archive_texts.py."""
 
 import re
 import zlib

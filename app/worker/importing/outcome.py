@@ -1,4 +1,4 @@
-"""What an import says at its end."""
+"""Builds the result of an import."""
 
 import sqlite3
 from collections import Counter

@@ -1,4 +1,4 @@
-"""File names from archives, made into names that every system can hold. Pure: no files."""
+"""Makes file names from archives valid on every system. Pure: no files."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What was chosen about a dataset."""
+"""The options of a dataset version."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""How far an import is, and whether it shall go on."""
+"""Reports the progress of an import, and ends it where that was requested."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,8 @@ class Reporter:
             self.channel.say(Advanced(done, total, stage))
 
     def go_on(self) -> None:
-        """
+        """Raise StopRequested where the supervisor has asked to stop.
+
         Raises:
             StopRequested: the supervisor asked for it.
         """

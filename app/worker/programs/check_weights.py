@@ -1,4 +1,4 @@
-"""Looks at a .pt that somebody sent, without running anything of it.
+"""Inspects a .pt that somebody sent, without running anything of it.
 
 spec.json: see `WeightsSpec`. The result: `task`,
 `architecture` (its name), `classes`, `parameters`, `img_size`, `batch`, `epochs`, `sha256`. Refused codes: see
@@ -26,7 +26,8 @@ LONGEST_NAME = 200  # characters, of a class
 
 
 def run(channel: Channel) -> dict[str, Any]:
-    """
+    """Check an uploaded .pt file and describe its model.
+
     Raises:
         InvalidInput: it is no model that this server can use.
     """
@@ -53,7 +54,8 @@ def run(channel: Channel) -> dict[str, Any]:
 
 
 def check_file(path: Path, most: int) -> None:
-    """
+    """Check that the file is a whole archive as torch.save writes it.
+
     Raises:
         InvalidInput: it is no whole archive as torch writes it.
     """
@@ -72,7 +74,8 @@ def check_file(path: Path, most: int) -> None:
 
 
 def check_globals(path: Path) -> None:
-    """
+    """Check that the pickle names only classes of torch and ultralytics.
+
     Raises:
         InvalidInput: its pickle names what no model needs. It is read, not run.
     """
@@ -111,7 +114,8 @@ def loaded(path: Path) -> tuple[Any, dict[str, Any]]:
 
 
 def check_names(model: Any, most: int) -> None:
-    """
+    """Check the model's class names.
+
     Raises:
         InvalidInput: the names of its classes are not 0, 1, 2 … with a printable name each.
     """

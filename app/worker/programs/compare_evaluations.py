@@ -1,4 +1,4 @@
-"""Says how two evaluations differ on the same images, and how sure that is.
+"""Compares two evaluations of the same images, with confidence intervals.
 
 spec.json: see `CompareSpec`. Result:
 `images`; `differ` (`images` or `objects`: they were not measured on the same; nothing else is said then); `figures`,
@@ -31,7 +31,8 @@ DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, struct
 
 
 def run(channel: Channel) -> dict[str, Any]:
-    """
+    """Compare two evaluations of the same images.
+
     Raises:
         InvalidInput: what was kept is damaged.
     """
@@ -52,7 +53,8 @@ def run(channel: Channel) -> dict[str, Any]:
 
 @contextmanager
 def reading(side: str, file: str) -> Iterator[None]:
-    """
+    """Name the damaged file where reading one fails.
+
     Raises:
         InvalidInput: this file is damaged.
     """

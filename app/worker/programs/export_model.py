@@ -54,7 +54,8 @@ class Course:
         self.say()
 
     def say(self) -> None:
-        """
+        """Report the progress of the export.
+
         Raises:
             StopRequested: the supervisor asked to stop.
         """
@@ -150,7 +151,8 @@ def own_copy(spec: ExportSpec, directory: Path) -> Path:
 
 
 def judge(channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]) -> None:
-    """
+    """Report how accurate the export is, and refuse one that lost too much.
+
     Raises:
         AccuracyLost: it must not be offered.
     """

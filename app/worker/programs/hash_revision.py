@@ -1,4 +1,4 @@
-"""Finds out the present revision of a dataset: one hash of its images, labels, classes and split.
+"""Hashes the current version of a dataset: its images, labels, classes and split.
 
 spec.json: see `HashSpec`. Result: `revision`.
 """

@@ -1,4 +1,4 @@
-"""Inference: loads trained models and tries them on images.
+"""Detects objects in images: the warm worker, which keeps trained models loaded.
 
 spec.json: see `PredictSpec`, and `socket`, the number of one. Reads one JSON question a line, each with an `id`, and
 answers each with one line, in the order in which they are done: `{"id": ..., "ok": true, ...}` or `{"id": ..., "ok":

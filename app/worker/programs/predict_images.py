@@ -1,4 +1,4 @@
-"""Tries a model on the images of a ZIP: the detections of each as JSON, CSV and YOLO labels.
+"""Detects objects in the images of a ZIP: JSON, CSV and YOLO labels.
 
 spec.json is core.predictions.PredictionSpec. Result: `images`, `classes` (with their counts), `engine` and what else is
 said of the model's run, `files` (bytes by name), all below `made/`. An image that can't be read is named and left out.
@@ -55,7 +55,8 @@ class ImagePrediction:
         self.lists = ImageLists(made, list(self.model.order))
 
     def run(self) -> dict[str, Any]:
-        """
+        """Detect objects in every image of the ZIP.
+
         Returns:
             what the module says.
         """
@@ -99,7 +100,8 @@ def without_track(item: TrackedDetection) -> Detection:
 
 
 def stop_if_requested(channel: Channel) -> None:
-    """
+    """Raise StopRequested where the supervisor has asked to stop.
+
     Raises:
         StopRequested: the supervisor asked to stop.
     """

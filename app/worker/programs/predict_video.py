@@ -1,4 +1,4 @@
-"""Tries a model on a video: an annotated video that browsers play, and the detections of each frame as JSON and CSV.
+"""Detects objects in a video: an annotated video that browsers play, and the detections of each frame.
 
 spec.json is core.predictions.PredictionSpec. Result: `media`, `classes` (with their counts), `engine` and what else
 is said of the model's run, `files` (bytes by name), all below `made/`. A file that cannot be used is refused, see
@@ -62,7 +62,8 @@ class VideoProgress:
         self.told = 0.0
 
     def look(self) -> None:
-        """
+        """Raise StopRequested where the supervisor has asked to stop.
+
         Raises:
             StopRequested: the supervisor asked to stop.
         """
@@ -99,7 +100,8 @@ class VideoPrediction:
         self.last = 0.0
 
     def run(self) -> dict[str, Any]:
-        """
+        """Detect objects in every frame of the video.
+
         Returns:
             what the module says.
         """
@@ -205,7 +207,8 @@ class Behind:
         self.thread.join()
 
     def put(self, item: tuple[Any, ...]) -> None:
-        """
+        """Queue an item for the thread behind.
+
         Raises:
             BaseException: what an earlier item raised.
         """

@@ -1,4 +1,4 @@
-"""Says what a new split would be.
+"""Previews a new split.
 
 spec.json: see `SplitSpec`. The result: see `assign.counted`. Refused code: `damaged`. Standard library only: it
 answers while someone waits.
@@ -17,7 +17,8 @@ from app.worker.split import SplitShares
 
 
 def run(channel: Channel) -> dict[str, Any]:
-    """
+    """Count what a new split would hold.
+
     Raises:
         InvalidInput: what the import kept is damaged.
     """

@@ -1,4 +1,4 @@
-"""Trains one model.
+"""Trains a model.
 
 spec.json: see `TrainSpec`. The file `stop` says `cancel` or `pause`.
 

@@ -1,4 +1,4 @@
-"""Makes a video that browsers play of one that they do not.
+"""Converts a video to one that browsers play.
 
 spec.json: see `VideoSpec`. Result: {"frames", "fps", "width", "height", "seconds", "cut"}; `cut`: the video goes on,
 but a limit was reached. A file that cannot be used is refused with one of the codes not_video, too_large, too_long

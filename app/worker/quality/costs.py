@@ -1,4 +1,4 @@
-"""What fixes would take away from labels, before anybody asks for them."""
+"""Counts what fixes would remove from labels, before they are applied."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Judges the labels of a revision, finds what is wrong with the whole, and writes its index."""
+"""Checks the labels of a version, then the version as a whole, and writes its index."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

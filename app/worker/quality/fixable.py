@@ -1,4 +1,4 @@
-"""Which findings can be repaired. What each fix does: fixes.py."""
+"""The findings that have a fix. What each fix does: fixes.py."""
 
 from app.worker.quality.model import Finding
 

@@ -1,4 +1,4 @@
-"""Repairs what can be repaired, on the way from one revision to the next. Nothing that is there is written to."""
+"""Applies fixes on the way from one version to the next. Existing files are not changed."""
 
 import io
 from collections.abc import Callable

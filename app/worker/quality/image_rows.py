@@ -1,4 +1,4 @@
-"""The rows of one image in the index."""
+"""Builds the index rows of one image."""
 
 import json
 from collections.abc import Iterable, Mapping

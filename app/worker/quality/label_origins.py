@@ -1,4 +1,4 @@
-"""What a label was before it came into a revision: its bytes, and the file and line that the user knows."""
+"""Where a label came from: its bytes before the import, and the file and line that the user knows."""
 
 import hashlib
 

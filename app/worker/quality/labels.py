@@ -1,4 +1,4 @@
-"""One label file, judged as ultralytics judges it: `verify_image_label` in its data/utils.py, release 8.4.
+"""Checks one label file as ultralytics does: `verify_image_label` in its data/utils.py, release 8.4.
 
 There one bad row drops the image with all its boxes. Each reason is found here by line. Standard library only.
 """

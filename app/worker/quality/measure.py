@@ -1,4 +1,4 @@
-"""What an image looks like, in a few numbers: perceptual hash, sharpness, brightness, contrast.
+"""Measures an image: perceptual hash, sharpness, brightness, contrast.
 
 All are taken of the image reduced to a longer side of 256 to 511 pixels, so that they do not depend on its size.
 """

@@ -1,4 +1,4 @@
-"""Near-duplicates among many images: perceptual hashes that differ in a few bits."""
+"""Finds near-duplicates among many images: perceptual hashes that differ in a few bits."""
 
 import itertools
 from collections.abc import Iterator, Sequence

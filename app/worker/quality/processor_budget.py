@@ -34,7 +34,8 @@ class ProcessorBudget:
         self._lock = threading.Lock()
 
     def add(self, pixels: int, seconds: float) -> None:
-        """
+        """Count the seconds of an image that took longer than usual.
+
         Raises:
             TooCostlyTogether: that was too much.
         """

@@ -1,4 +1,4 @@
-"""What a training sees of a file: read as `ultralytics.utils.patches.imread` (release 8.4) reads it, through OpenCV.
+"""Reads an image as training does: `ultralytics.utils.patches.imread` (release 8.4), through OpenCV.
 
 Pillow reads more than OpenCV does, and reads it otherwise: floats, many bands, some compressions. What a training
 cannot read ends it in the middle; what it reads black, it learns nothing from. A test compares this with

@@ -1,4 +1,4 @@
-"""What is wrong with a revision as a whole: repeated images, leaks between splits, classes with too few examples."""
+"""Checks a version as a whole: duplicates, leaks between splits, classes with too few examples."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

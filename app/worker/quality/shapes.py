@@ -1,4 +1,4 @@
-"""A labelled object as it is drawn and counted. Standard library only."""
+"""A labelled object, as it is drawn and counted. Standard library only."""
 
 import math
 from array import array

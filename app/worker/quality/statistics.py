@@ -1,4 +1,4 @@
-"""What a revision holds, counted once for its charts. Only what training uses is counted."""
+"""Counts a version's statistics for its charts. Only what training uses is counted."""
 
 from bisect import bisect_right
 from collections import Counter

@@ -1,1 +1,1 @@
-"""Models that answer requests: in memory, on the fastest engine that was proven, images of several requests at once."""
+"""Serves models from memory, on the fastest verified engine, with the images of several requests in one batch."""

@@ -86,7 +86,8 @@ class Batcher:
                 self._coming -= 1
 
     def run(self, path: str, export: Export | None, image: Any, conf: float, iou: float) -> PredictionOutcome:
-        """
+        """Detect objects in an image, in one batch with others that wait.
+
         Raises:
             BadModel: the weights cannot be used.
             MemoryError: there is too little for it.

@@ -1,4 +1,4 @@
-"""A model in memory: its weights in PyTorch, or their verified export to OpenVINO."""
+"""Loads a model: its weights in PyTorch, or their verified export to OpenVINO."""
 
 import os
 from collections import defaultdict
@@ -47,7 +47,8 @@ class Export:
 
     @property
     def stamp(self) -> Stamp:
-        """
+        """The stamp of the export's files.
+
         Raises:
             BadExport: a file is gone.
         """
@@ -57,7 +58,8 @@ class Export:
             raise BadExport("missing", str(error)) from error
 
     def check(self) -> None:
-        """
+        """Check that the export's files are those that were verified.
+
         Raises:
             BadExport: these are not the bytes that were verified.
         """
@@ -71,7 +73,8 @@ class Export:
 
 
 def stamp_of(*paths: Path) -> Stamp:
-    """
+    """Modification time and size of files, by which a change is noticed.
+
     Raises:
         OSError: one is gone.
     """

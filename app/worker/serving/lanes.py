@@ -30,7 +30,8 @@ class SlowTurn:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """
+        """Hold the slow lane while an image is decoded.
+
         Raises:
             BadPicture: `busy`, others wait already, or one of them takes too long.
         """

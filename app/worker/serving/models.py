@@ -1,4 +1,4 @@
-"""The models in memory."""
+"""The cache of loaded models."""
 
 from collections import OrderedDict
 from collections.abc import Callable

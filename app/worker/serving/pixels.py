@@ -1,4 +1,4 @@
-"""How many pixels of decoded images may be in memory at the same time."""
+"""Limits the pixels of decoded images in memory."""
 
 import threading
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""A video in, an annotated video and a list of detections out."""
+"""Predictions on a video: an annotated video and a list of detections."""

@@ -1,4 +1,4 @@
-"""The detections of a video as files: JSON, and a table with a row for each."""
+"""Writes the detections of a video: JSON, and a table with a row for each."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""The model of one video: what it finds in each frame, with the ids of the objects."""
+"""Runs the model on a video's frames, with ids of the tracked objects."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Everything that is made of a video: the annotated one and the lists."""
+"""Writes a video's results: the annotated video and the lists."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads a video of anybody: a process of its own with limits decodes it, and hands its frames over in pieces."""
+"""Reads an untrusted video: a process of its own with limits decodes it, and hands its frames over in batches."""
 
 import mmap
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Gives the objects of a video ids: ByteTrack, as ultralytics has it."""
+"""Tracks objects through a video: ByteTrack, as ultralytics has it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is unusual about the values of a new training. Nothing here refuses; each entry says what may be changed."""
+"""Warns of unusual values of a new training. Nothing here refuses; each entry says what may be changed."""
 
 from collections.abc import Iterator
 from typing import Any, TypedDict

@@ -1,4 +1,4 @@
-"""What the rules know: the dataset in numbers, and the machine."""
+"""Facts for the rules: the dataset in numbers, and the machine."""
 
 import os
 import sqlite3

@@ -1,4 +1,4 @@
-"""What a training needs of memory, as a rule of thumb. The estimate on the form measures it instead."""
+"""Predicts a training's memory by a rule of thumb. The estimate on the form measures it instead."""
 
 from dataclasses import dataclass
 

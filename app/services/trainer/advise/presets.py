@@ -1,4 +1,4 @@
-"""Values for a new training: three wishes, and what each means for this dataset on this machine, with its reasons."""
+"""The three presets for a new training: their values for this dataset on this machine, with reasons."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the rules say, in the reader's language."""
+"""Messages of the rules, in the reader's language."""
 
 from typing import Any
 

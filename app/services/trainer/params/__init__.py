@@ -1,4 +1,4 @@
-"""The parameters of ultralytics that a training may set: an allow-list with types, ranges and documentation.
+"""The ultralytics parameters that a training may set: an allow-list with types, ranges and documentation.
 
 Everything that is or holds a path, an address or a name is absent on purpose; see excluded.py.
 """

@@ -1,4 +1,4 @@
-"""Parameters of augmentation: training images are changed by chance, so that the model sees more than there is."""
+"""Parameters of data augmentation."""
 
 from flask_babel import lazy_gettext as _l
 

@@ -1,4 +1,4 @@
-"""What a parameter can be, and the check of each kind."""
+"""The types of parameters, and how each is validated."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Parameters of the run and of how images are read."""
+"""Parameters of the run and of image loading."""
 
 from flask_babel import lazy_gettext as _l
 

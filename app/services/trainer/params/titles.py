@@ -1,4 +1,4 @@
-"""The groups that parameters are shown in."""
+"""The groups of parameters, with their titles."""
 
 from flask_babel import lazy_gettext as _l
 

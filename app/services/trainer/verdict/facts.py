@@ -1,4 +1,4 @@
-"""What a verdict is made of: rows of the training, its dataset and its epochs, and the evaluation's file."""
+"""Collects the facts of a verdict: rows of the training, its dataset and its epochs, and the evaluation's file."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is to be said of a training that has ended, as data. Pure functions of Facts; the sentences are in texts.py."""
+"""Judges a training that has ended, as data. Pure functions of Facts; the sentences are in texts.py."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

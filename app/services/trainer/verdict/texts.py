@@ -1,4 +1,4 @@
-"""The sentences of a verdict, in the reader's language. Each is made here and nowhere else."""
+"""Messages of a verdict, in the reader's language."""
 
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
