@@ -22,7 +22,7 @@ from app.jobs.disk import DiskSpace
 from app.jobs.kinds import Kinds, Lane
 from app.jobs.model import Job as Row
 from app.jobs.process import find_children, start_time
-from app.jobs.queue import Decision, Planner
+from app.jobs.queue import Planner, QueuePlan
 from app.jobs.transitions import change
 
 LONG = 20_000  # images: nobody waits for the end
@@ -317,7 +317,7 @@ def test_what_each_waits_for() -> None:
     queue[0].not_before = time + timedelta(hours=1)
     held = Holding(9, Use.WORK, ("0",), ("thing", 90))
 
-    def planned(**more: Any) -> Decision:
+    def planned(**more: Any) -> QueuePlan:
         return Planner(kinds, [], Plan(Pool(("4", "0")), [held]), **more).plan(queue, time)
 
     found = planned(space=DiskSpace(2, 1))
