@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from app.access.secrets import owner_secret
+from app.config import settings
 from app.core.outcome_files import (
     CURVES,
     LABEL_ERRORS,
@@ -33,6 +36,7 @@ from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, no
 from app.services.janitor import Janitor
 from app.services.storage.damaged import SUFFIX
 from tests.data import checkpoint_bytes, image_bytes, yolo_zip, zip_bytes
+from tests.file_kinds import DAMAGED, is_known, unknown_in
 from tests.routes.test_datasets import ENGLISH, settled, upload
 from tests.routes.test_installation import add_training, served
 from tests.services.test_evaluation_views import CURVE, PICTURES, pictures
@@ -55,6 +59,7 @@ EVALUATION = {
     "pictures": [],
 }
 UPLOAD = "0" * 32
+VIDEO = "video.mp4"
 WITH_KEYS = (".json", ".jsonl", ".yaml")
 
 
@@ -107,10 +112,15 @@ def fill(app: APIFlask, data: Path) -> None:
         "config.yaml": b"training_id: 1\narguments: {epochs: 2, model: yolov8n.yaml}\nversions: {}\n",
         "checkpoints/epoch-2.pt": (run / "run" / "weights" / "best.pt").read_bytes(),
         "attempts/1/worker.log": b"Epoch 1\nEpoch 2\n",
+        "attempts/1/rank-1.json": b'{"failure": null}',
+        f"evaluations/{'1' * 32}/matches.npz": zip_bytes({"conf.npy": b""}),
+        f"evaluations/{'1' * 32}/compare-{'2' * 32}.json": b'{"differ": "images"}',
     }
     for name, content in files.items():
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_bytes(content)
+    (data / "datasets" / "1" / "names.json").write_text('{"a.jpg": "ä.jpg"}')
+    owner_secret(settings(app).INSTANCE_PATH)
     for training_id in (1, 2):
         add_evaluation(app, training_id)
         add_export(app, training_id)
@@ -173,7 +183,7 @@ def add_evaluation(app: APIFlask, training_id: int) -> None:
     folder = app.extensions["services"].storage.evaluation_dir(training_id, row.token)
     with app.app_context(), writing() as session:
         session.add(row)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_outcomes(folder / OUTCOMES, pictures(PICTURES))
     write_view(folder / view_name(0.3, 0.45), pictures(PICTURES), 0.3, 0.45)
     write_label_errors(folder / LABEL_ERRORS, pictures(PICTURES))
@@ -206,6 +216,7 @@ def add_prediction(app: APIFlask, training_id: int) -> None:
         DETECTIONS_JSON: json.dumps({"images": []}).encode(),
         DETECTIONS_CSV: b"image,class\n",
         LABELS_ZIP: zip_bytes({"a.txt": "0 0.5 0.5 0.5 0.5\n"}),
+        VIDEO: bytes(300),
     }
     row = PredictionRun(training_id=training_id, source="images", filename="a.zip", input_bytes=10, status="completed")
     row.options = {"confidence": 0.3, "iou": 0.45, "classes": {}, "track": False, "checkpoint": None}
@@ -218,6 +229,13 @@ def add_prediction(app: APIFlask, training_id: int) -> None:
     folder.mkdir(parents=True)
     for name, data in content.items():
         (folder / name).write_bytes(data)
+
+
+# By their places from the data folder on.
+BESIDE = [
+    *(f"../instance/{name}" for name in ("secret_key", "owner_token", "test.db-owner")),
+    *(f"../logs/{name}" for name in ("audit.jsonl", "app.log")),
+]
 
 
 def written(folder: Path) -> list[str]:
@@ -234,7 +252,7 @@ def written(folder: Path) -> list[str]:
         raw = {"source", "images", "labels", "original.zip"} & set(parts)
         if path.is_file() and not path.is_symlink() and not theirs and not raw and not path.name.endswith(SUFFIX):
             found.append("/".join(parts))
-    return found
+    return [*found, *BESIDE]
 
 
 ADDRESSES = (
@@ -299,9 +317,10 @@ ADDRESSES = (
     "/api/tests/1/image",
     "/api/predictions",
     "/api/predictions/1",
-    *(f"/api/predictions/1/files/{name}" for name in (DETECTIONS_JSON, DETECTIONS_CSV, LABELS_ZIP)),
+    *(f"/api/predictions/1/files/{name}" for name in (DETECTIONS_JSON, DETECTIONS_CSV, LABELS_ZIP, VIDEO)),
     f"/api/uploads/{UPLOAD}",
     "/api/system",
+    *("/api/system/logs", "/api/audit", "/api/audit.csv", "/audit", "/login"),
 )
 
 
@@ -354,7 +373,7 @@ def whole_export(one: Path, other: Path) -> bool:
 
 
 def copied(whole: Path, folder: Path) -> Path:
-    for name in ("data", "instance"):
+    for name in ("data", "instance", "logs"):
         shutil.copytree(whole / name, folder / name, symlinks=True)
     return folder
 
@@ -653,6 +672,30 @@ def delete_first(app: APIFlask, dataset_id: int, patch: pytest.MonkeyPatch, owne
         return inner(*args, **options)
 
     patch.setattr(owner, name, first)
+
+
+def test_each_kind_of_file_is_damaged(whole: Path) -> None:
+    """Whoever writes a new kind adds it above, or says in tests/file_kinds.py why nobody needs to damage it."""
+    names = {path.rpartition("/")[2] for path in written(whole)}
+    assert unknown_in(whole / "data") == []
+    assert [name for name in sorted(names) if not is_known(name, DAMAGED)] == []
+    assert [kind for kind in sorted(DAMAGED) if not any(fnmatchcase(name, kind) for name in names)] == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in DAMAGES if kind != "unknown keys"])
+def test_secrets_are_made_anew(kind: str, whole: Path, tmp_path: Path) -> None:
+    """People log in again, and the owner's link is another one."""
+    copied(whole, tmp_path)
+    before = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
+    for name in ("secret_key", "owner_token"):
+        damage(tmp_path, f"../instance/{name}", kind)
+    with served(tmp_path, BACKUP_MODELS="none", AUTH="required") as app:
+        client = app.test_client()
+        assert [client.get(place).status_code for place in ("/login", "/health", "/api/datasets")] == [200, 200, 401]
+        token = {"Authorization": f"Bearer {owner_secret(tmp_path / 'instance')}"}
+        assert client.get("/api/datasets", headers=token).status_code == 200
+    after = [(tmp_path / "instance" / name).read_bytes() for name in ("secret_key", "owner_token")]
+    assert before[1] != after[1]
 
 
 INFO = {

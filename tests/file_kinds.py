@@ -1,0 +1,108 @@
+"""Which kinds of files the platform writes, and who damages each; a kind that is not here fails a test.
+
+A kind is a file's name with `*` for what differs: `epoch-*.pt`. Names are found in two ways: in the source, as texts
+and f-strings that end like a file's, and in data folders that the product has made.
+"""
+
+import ast
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+# By tests/routes/test_damaged_files.py, in every way, alone and together.
+DAMAGED = {
+    *("installation.json", ".installation.json", "secret_key", "owner_token", "*.db-owner", "audit.jsonl", "app.log"),
+    *("info.json", "bin", "child.json", "manifest.json"),
+    *(
+        "about.json",
+        "names.json",
+        "dataset.yaml",
+        "index.sqlite",
+        "split.json.gz",
+        ".revision.json",
+        "*-*.zip",
+        "*.webp",
+    ),
+    *("config.yaml", "args.yaml", "spec.json", "events.jsonl", "worker.log", "rank-*.json", "results.csv", "*.png"),
+    *("best.pt", "epoch-*.pt", "index.json", "index-copy.json", "epoch-*.json", "image-*.jpg", "evaluation.json"),
+    *("outcomes.sqlite", "view-*.sqlite", "label-errors.sqlite", "curves.json", "matches.npz", "compare-*.json"),
+    *("model.bin", "model.xml", "metadata.yaml", "input_image.jpg", "annotated.jpg", "details.json"),
+    *("detections.json", "detections.csv", "labels.zip", "video.mp4"),
+}
+# As one of DAMAGED is, and read by the same lines.
+ALIKE = {
+    "last.pt": "best.pt",
+    "video.webm": "video.mp4",
+    "audit-*.jsonl": "audit.jsonl",
+    "inference.log": "worker.log",
+    "stop": "child.json",
+}
+# In a job's own folder, which a later attempt makes anew.
+OF_A_JOB = {
+    *("unpacked.json", "task.json", "result.json", "arguments.json", "sample.zip", "export.zip", "placed", "reserve"),
+    "heartbeat",  # only its time is read
+    *("rank-*.json", "spec.json"),
+}
+# Named by requests, people's files and other programs: read by importers that judge everything, or only written.
+OTHERS = {
+    *("original.zip", "source.tar", "dataset-*.zip", "*-bundle.zip", "*-r*-*.zip", "results-*.csv", "yolov8*.pt"),
+    *("dataset-*-findings.csv", "dataset-*-findings.json", "request.json", "thresholds.json", "default.yaml"),
+    *("_annotations.coco.json", "data.yaml", "data.yml", "dataset.yml", "meta.json", "labelmap.txt", "labels.txt"),
+    *("classes.txt", "predefined_classes.txt", "trainval.txt"),
+    *("audit.csv", "openapi.json", "report.csv", "report.json", "data.pkl", "yolo_trainer.db"),
+    *(
+        "README.md",
+        "README.txt",
+        "*.md",
+        "package.json",
+        "package-lock.json",
+        "requirements*.txt",
+        "requirements*.lock",
+    ),
+}
+GENERIC = {"*.txt", "*.yaml", "*.jpg", "*.pt", "*.md", "*.xml", "*_*.json", "*u.pt"}  # names that requests choose
+# Of backups of the whole installation, which tests/services/test_snapshots.py damages.
+OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
+DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
+
+KNOWN = DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | DRAFTS  # and GENERIC, as they are
+ENDINGS = (
+    *(".json", ".jsonl", ".csv", ".sqlite", ".sqlite3", ".db", ".yaml", ".yml", ".gz", ".npz", ".npy", ".pt", ".log"),
+    *(".zip", ".tar", ".mp4", ".webm", ".jpg", ".jpeg", ".png", ".webp", ".txt", ".sha256", ".lock", ".tmp", ".old"),
+    *(".bin", ".onnx", ".pkl", ".pickle", ".parquet", ".md", ".xml"),
+)
+LETTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.*/")
+
+
+def names_in_source(source: str) -> Iterator[str]:
+    """File names in a module's texts, `*` for what an f-string puts in; suffixes alone are none."""
+    tree = ast.parse(source)
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if id(node) in parts:
+            continue
+        name = (text_of(node) or "").rpartition("/")[2]
+        stem = name[: name.rfind(".")] if name.endswith(ENDINGS) and set(name) <= LETTERS else ""
+        if stem:
+            yield name
+
+
+def text_of(node: ast.AST) -> str | None:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def is_known(name: str, kinds: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, kind) for kind in kinds)
+
+
+def unknown_in(data: Path) -> list[str]:
+    """Files of a data folder that the product has made, of no known kind; without what people sent."""
+    found = []
+    for path in sorted(data.rglob("*")):
+        parts = path.relative_to(data).parts
+        theirs = parts[0] in {"objects", "tmp", "ultralytics"} or {"source", "images", "labels"} & set(parts)
+        if path.is_file() and not theirs and path.name not in GENERIC and not is_known(path.name, KNOWN | {"*.jpg"}):
+            found.append("/".join(parts))
+    return found

@@ -1,0 +1,35 @@
+"""No kind of file is written that nobody damages in a test, or says why not; see tests/file_kinds.py."""
+
+import pytest
+
+from scripts.local_server import ROOT
+from tests.file_kinds import ALIKE, DAMAGED, GENERIC, KNOWN, is_known, names_in_source
+
+
+def test_each_name_in_the_source_is_known() -> None:
+    """A new one belongs into DAMAGED, and into what tests/routes/test_damaged_files.py has, or among the others."""
+    found = {
+        name: str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "app").rglob("*.py"))
+        for name in names_in_source(path.read_text())
+    }
+    assert {"results.csv", "epoch-*.pt", "info.json", "audit.jsonl"} <= found.keys()
+    assert {name: path for name, path in found.items() if name not in GENERIC and not is_known(name, KNOWN)} == {}
+
+
+def test_what_is_alike_is_damaged() -> None:
+    assert set(ALIKE.values()) <= DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ('put(folder / "summary.json", text)', ["summary.json"]),
+        ('open(f"{folder}/page-{number:03}.sqlite")', ["page-*.sqlite"]),
+        ('NAME = "tmp/new_kind.pickle"', ["new_kind.pickle"]),
+        ('if path.suffix in {".json", ".csv"}: "of report.json, and more"', []),
+    ],
+)
+def test_a_new_kind_is_found(line: str, names: list[str]) -> None:
+    assert list(names_in_source(line)) == names
+    assert not any(is_known(name, KNOWN) for name in names)
