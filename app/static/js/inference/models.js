@@ -215,8 +215,7 @@ export class ModelPicker extends Emitter {
 
   help() {
     const { training } = this;
-    $("[data-checkpoint-label]", this.root).textContent =
-      training.task === "classify" ? t("Checkpoint") : t("Checkpoint and mAP50");
+    $("[data-checkpoint-label]", this.root).textContent = checkpointLabel(training);
     put(
       $("[data-model-help]", this.root),
       h("a", { href: `/trainings/${training.id}` }, modelName(training)),
@@ -230,9 +229,15 @@ export class ModelPicker extends Emitter {
 /** @type {(text: string, answer: {metrics?: {map50?: number}}) => string} */
 const label = (text, { metrics = {} }) => (Number.isFinite(metrics.map50) ? `${text} · ${fixed(metrics.map50)}` : text);
 
+/** What the list of checkpoints is called: weights that were trained elsewhere have no epochs, and no mAP50 of them. */
+export function checkpointLabel(training) {
+  if (isUploaded(training)) return t("Weights");
+  return training.task === "classify" ? t("Checkpoint") : t("Checkpoint and mAP50");
+}
+
 /** What the best checkpoint is called; nobody knows of which epoch weights are that were trained elsewhere. */
-const bestText = (training, { epoch }) =>
-  isUploaded(training) ? t("Best") : t("Best: epoch {epoch}", { epoch: number(epoch) });
+export const bestText = (training, { epoch }) =>
+  isUploaded(training) ? t("trained elsewhere") : t("Best: epoch {epoch}", { epoch: number(epoch) });
 
 /** The model that the address names, else the one to try first: the newest completed one that learned something. */
 export async function firstModel() {
