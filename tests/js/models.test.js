@@ -4,6 +4,8 @@ import { test } from "node:test";
 
 const { bestText, checkpointLabel } = await import("../../app/static/js/inference/models.js");
 
+const { epochs } = await import("../../app/static/js/trainings/tables.js");
+
 test("of weights that were trained elsewhere no best epoch and no mAP50 are claimed", () => {
   const uploaded = { task: "detect", start: { kind: "uploaded" } };
   assert.equal(checkpointLabel(uploaded), "Weights");
@@ -12,4 +14,7 @@ test("of weights that were trained elsewhere no best epoch and no mAP50 are clai
   assert.equal(checkpointLabel(ours), "Checkpoint and mAP50");
   assert.equal(checkpointLabel({ ...ours, task: "classify" }), "Checkpoint");
   assert.equal(bestText(ours, { epoch: 7 }), "Best: epoch 7");
+  const fields = { current_epoch: 1, total_epochs: 1, epochs: 1, status: "completed" };
+  assert.deepEqual(epochs({ ...uploaded, ...fields }), ["–"]);
+  assert.deepEqual(epochs({ ...ours, ...fields }), ["1 / 1"]);
 });

@@ -3,12 +3,14 @@ import { h, icon, longName } from "../lib/dom.js";
 import { ago, dateTime, duration, fixed, number, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { SmallCurve } from "../charts/small_curve.js";
-import { bar, fraction, modelName, trainingBadge, waitedBetween } from "../ui/status.js";
+import { bar, fraction, isUploaded, modelName, trainingBadge, waitedBetween } from "../ui/status.js";
 import { sharedText } from "../ui/sharing.js";
 
 const cell = (label, content, look = "number") => h("td", { "data-label": label, class: look }, content);
 
-function epochs(training) {
+/** How far it is; nobody knows of how many epochs weights are that were trained elsewhere. */
+export function epochs(training) {
+  if (isUploaded(training)) return ["–"];
   const total = training.total_epochs || training.epochs;
   const advances = ["running", "paused"].includes(training.status);
   return [
