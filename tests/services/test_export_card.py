@@ -12,11 +12,20 @@ from app.services.exports.package import Package
 FIGURES = {"precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": 0.7, "latency_ms": {"p50": 4.0, "p95": 5.0}}
 
 
-def card(form: str = "onnx", task: str = "detect", images: int = 1, **told: Any) -> str:
+def card(
+    form: str = "onnx", task: str = "detect", images: int = 1, start: dict[str, Any] | None = None, **told: Any
+) -> str:
     """Of a run of one epoch on one class, whose batch was reduced."""
     best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
     training = Training(id=7, name="Run", dataset=Dataset(name="Fruit", classes=["apple"]), task=task, params={})
-    values = {"start": {}, "model_version": "n", "batch_size": 16, "batch_now": 8, "img_size": 64, "current_epoch": 1}
+    values = {
+        "start": start or {},
+        "model_version": "n",
+        "batch_size": 16,
+        "batch_now": 8,
+        "img_size": 64,
+        "current_epoch": 1,
+    }
     for name, value in values.items():
         setattr(training, name, value)
     training.checkpoints = [best]
@@ -41,6 +50,16 @@ def test_it_says_why_the_pt_differs_from_the_page_of_the_run() -> None:
     assert "Each image was measured alone, letterboxed with gray (114) to 64 × 64 px, as this file is used." in text
     assert "The metrics of the run (mAP50-95: 0.7123) come from batches padded as `yolo val` does it" in text
     assert "measured alone" not in card(task="classify"), "its images are always of one size"
+
+
+def test_of_uploaded_weights_it_knows_no_training() -> None:
+    text = card(start={"kind": "uploaded", "file": "mine.pt"})
+    assert "Weights that were uploaded, for onnxruntime." in text
+    assert "| Training | elsewhere; uploaded as mine.pt, run 7 |" in text
+    assert "| Training parameters | unknown |" in text
+    assert "measured alone" in text
+    assert "metrics of the run" not in text
+    assert "| Training parameters | default |" in card()
 
 
 def test_the_pt_itself_was_measured_by_ultralytics() -> None:

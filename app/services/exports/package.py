@@ -124,7 +124,7 @@ class Package:
         return CARD.format(
             name=harmless(training.name),
             label=known.label if known else row.format,
-            what=f"The best weights of a training, for {examples.runs_with(row.format)}.",
+            what=f"{self.kind()}, for {examples.runs_with(row.format)}.",
             architecture=harmless(training.architecture or f"yolov8{training.model_version}"),
             task=training.task,
             classes=counted(len(self.names), "class", "classes"),
@@ -133,7 +133,7 @@ class Package:
             revision=harmless(training.dataset_revision or training.revision or "unknown"),
             trained=self.trained(),
             parameters=self.parameters(),
-            params=harmless(", ".join(f"{key} {value}" for key, value in sorted(training.params.items()))) or "default",
+            params=self.training_parameters(),
             inputs=self.inputs(),
             size=row.arguments["img_size"],
             fit=self.fit(),
@@ -150,6 +150,14 @@ class Package:
             thresholds=self.about_thresholds(),
             notes=self.notes(),
         )
+
+    def kind(self) -> str:
+        return "Weights that were uploaded" if self.training.is_uploaded else "The best weights of a training"
+
+    def training_parameters(self) -> str:
+        """What was set; of weights that were trained elsewhere nobody knows it."""
+        set_here = harmless(", ".join(f"{key} {value}" for key, value in sorted(self.training.params.items())))
+        return "unknown" if self.training.is_uploaded else set_here or "default"
 
     def trained(self) -> str:
         row = self.training
@@ -182,9 +190,12 @@ class Package:
         value = ((best.metrics if best else None) or {}).get("map95")
         there = f" (mAP50-95: {value:.4f})" if value is not None else ""
         size = self.row.arguments["img_size"]
+        measured = f"\nEach image was measured alone, {self.fit()} to {size} × {size} px, as this file is used."
+        if self.training.is_uploaded:
+            return measured
         return (
-            f"\nEach image was measured alone, {self.fit()} to {size} × {size} px, as this file is used. The metrics "
-            f"of the run{there} come from batches padded as `yolo val` does it, so the two differ slightly."
+            f"{measured} The metrics of the run{there} come from batches padded as `yolo val` does it, so the two "
+            "differ slightly."
         )
 
     def figures(self) -> Iterator[str]:

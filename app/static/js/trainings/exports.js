@@ -4,6 +4,7 @@ import { get, post, remove } from "../lib/api.js";
 import { button, failure, h, icon, put, skeleton, toast } from "../lib/dom.js";
 import { bytes, fixed, known, percent } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
+import { isUploaded } from "../ui/status.js";
 
 const ASK_MS = 1000;
 const UNDER_WAY = new Set(["pending", "running"]);
@@ -25,8 +26,9 @@ export class ExportsView {
     this.body = section.querySelector("[data-export-body]");
   }
 
-  /** @param {{downloadable: boolean, deleted_at: string | null}} training */
+  /** @param {{downloadable: boolean, deleted_at: string | null, start: {kind: string} | null}} training */
   show(training) {
+    this.uploaded = isUploaded(training);
     const wanted = training.downloadable && !training.deleted_at;
     this.section.hidden = !wanted;
     if (wanted && !this.formats && !this.loading) this.load();
@@ -122,7 +124,10 @@ export class ExportsView {
   fill(exports) {
     clearTimeout(this.timer);
     const erase = (item, control) => this.erase(item, control);
-    put(this.list, exports.length ? table(exports, erase) : h("p", { class: "panel-empty" }, t("No exports yet.")));
+    put(
+      this.list,
+      exports.length ? table(exports, erase, this.uploaded) : h("p", { class: "panel-empty" }, t("No exports yet.")),
+    );
     if (exports.some(({ status }) => UNDER_WAY.has(status))) this.timer = setTimeout(() => this.again(), ASK_MS);
   }
 
@@ -151,7 +156,7 @@ export class ExportsView {
   }
 }
 
-function table(exports, erase) {
+function table(exports, erase, uploaded) {
   const head = [
     ["", t("Format")],
     ["number", mainName(exports)],
@@ -188,10 +193,10 @@ function table(exports, erase) {
       ),
     ),
   );
-  return [rows, exports.some(({ verification: told }) => known(told?.map95)) && measuredAlone()];
+  return [rows, exports.some(({ verification: told }) => known(told?.map95)) && !uploaded && measuredAlone()];
 }
 
-/** Why the .pt has not exactly the metrics of the run. */
+/** Why the .pt has not exactly the metrics of the run; those of uploaded weights are not known. */
 const measuredAlone = () =>
   h(
     "p",
