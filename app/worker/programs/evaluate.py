@@ -31,6 +31,7 @@ from app.worker.channel import Channel
 from app.worker.failures import DataError, StopRequested, WeightsError
 from app.worker.progress import ProgressReporter
 from app.worker.revision import file_hash
+from app.worker.threads import rest_when_idle
 
 
 def run(channel: Channel) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def run(channel: Channel) -> dict[str, Any]:
         WeightsError, DataError: what cannot be used.
     """
     os.nice(5)  # what trains comes first
+    rest_when_idle()
     from app.worker.train import limit_memory, private_settings
 
     spec = EvaluateSpec.of(channel.spec)
