@@ -9,9 +9,11 @@ from flask_babel import gettext as _
 from app.errors import Unprocessable
 from app.models import Test
 from app.rates import PREDICT, TESTS, limited
+from app.routes.once import form_key
 from app.schemas import (
     CheckpointChoice,
     FrameOut,
+    KeyHeader,
     ModelPage,
     ModelQuery,
     PredictionRunStarted,
@@ -26,6 +28,7 @@ from app.schemas import (
     VideoForm,
 )
 from app.services import services
+from app.services.idempotency import RequestKey
 from app.services.infer.read_models import ModelsView
 from app.services.predictions.jobs import VIDEO
 from app.services.predictions.sent import Sent, SentFile
@@ -75,24 +78,27 @@ def shown(test: Test) -> dict[str, Any]:
 @limited(TESTS)
 @blueprint.input(TestsForm, location="form_and_files", arg_name="form")
 @blueprint.input(TestOptions, location="query", arg_name="options")
+@blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TestAnswer, status_code=201)
 @blueprint.doc(responses=RESPONSES)
-def create(form: dict[str, Any], options: dict[str, Any]) -> Any:
+def create(form: dict[str, Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
     """Test a trained model on an image, or on many.
 
-    A ZIP of images as `file`, or images as `files`, are a job (202), as `POST /api/predictions` starts it.
+    A ZIP of images as `file`, or images as `files`, are a job (202), as `POST /api/predictions` starts it. The
+    `Idempotency-Key` is for these; each request with a single image is a test of its own.
     """
     file, tests = form.pop("file", None), services().inference.tests
     images = [SentFile(item.stream, item.filename or "") for item in form.pop("files", None) or [file]]
     if file is None or (images[0].is_zip and images[0].name.lower().endswith(".zip")):
-        return many(images, form, options)
+        sent = Sent(images, many=True)
+        return many(sent, form, options, form_key(header, "tests", form | options, sent))
     test = tests.create_test(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
     return created(test) | tests.details(test)
 
 
-def many(images: list[SentFile], form: dict[str, Any], options: dict[str, Any]) -> Any:
+def many(sent: Sent, form: dict[str, Any], options: dict[str, Any], key: RequestKey | None) -> Any:
     """Queue the job of many images.
 
     Raises:
@@ -101,11 +107,10 @@ def many(images: list[SentFile], form: dict[str, Any], options: dict[str, Any]) 
     if "floor" in options:
         message = _("Of many images there are no weaker detections. Leave `floor` out.")
         raise Unprocessable(message, [{"field": "floor", "message": message}])
-    sent = Sent(images, many=True)
     if sent.source() == VIDEO:
         message = _("Send an image or a ZIP as `file`, or images as `files`.")
         raise Unprocessable(message, [{"field": "files", "message": message}])
-    answer = dict(services().predictions.create(sent, form | options | {"track": False}))
+    answer = dict(services().predictions.create(sent, form | options | {"track": False}, key))
     del answer["source"]
     headers = {"Location": f"/api/predictions/{answer['prediction_id']}"}
     return {"message": _("The images are being analyzed.")} | answer, 202, headers

@@ -278,6 +278,13 @@ def send_images(client: FlaskClient, training: Any, *files: tuple[str, bytes], k
     return client.post("/api/predictions", data=form, headers=headers)
 
 
+def send_two(client: FlaskClient, form: dict[str, Any]) -> TestResponse:
+    """Two images to POST /api/tests, always with the same key."""
+    images = [(io.BytesIO(image_bytes()), f"{number}.jpg") for number in range(2)]
+    values = {"confidence": "0.2"} | form | {"files": images}
+    return client.post("/api/tests", data=values, headers=ENGLISH | {"Idempotency-Key": "two"})
+
+
 def test_many_images_in_their_detections_out(client: FlaskClient, serving: APIFlask, training: int) -> None:
     """As in a dataset: turned, 16 bit and HEIC are read, what is damaged is named; a killed child begins again."""
     jpeg = drawn("JPEG", turn=6)
@@ -362,9 +369,10 @@ def test_zips_that_cannot_be_used(client: FlaskClient, serving: APIFlask, traini
     }
     assert "unsafe path: ../a.jpg" in found["path_unsafe"]["error"]["message"]
     assert "a/b.jpg: The file isn't a readable image" in found["no_images_read"]["error"]["message"]
-    images = [(io.BytesIO(image_bytes()), f"{number}.jpg") for number in range(2)]
     before = client.get("/api/tests").get_json()["total"]
-    many = client.post("/api/tests", data=form | {"files": images, "confidence": "0.2"}, headers=ENGLISH)
+    many = send_two(client, form)
+    assert send_two(client, form).get_json() == many.get_json(), "the same key: once"
+    assert send_two(client, form | {"confidence": "0.3"}).status_code == 422, "another body"
     assert (many.status_code, set(many.get_json())) == (202, {"message", "prediction_id", "job_id", "status"})
     row = shown(client, many.get_json()["prediction_id"])
     assert many.headers["Location"] == f"/api/predictions/{row['id']}"
