@@ -68,3 +68,5 @@ def test_they_fit_on_a_phone(open_page: Open, site: Server, forty: None, exports
     page = open_page(f"/trainings/{TRAINING}", locale="pt-BR", width=360)
     expect(page.locator("[data-exports]")).to_contain_text("métricas piores que as do .pt", timeout=20_000)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    wrap = page.locator("[data-export-list] .table-wrap")
+    assert wrap.evaluate("node => node.scrollWidth - node.clientWidth") <= 0, "nothing is cut off"

@@ -260,8 +260,8 @@ function about({ status, progress, error, notes, verification: told, weights_cha
     const text = parts.filter(Boolean).join(" ");
     return text || null;
   }
-  const reason = status === "cancelled" ? t("Stopped") : error?.message;
-  return h("span", { class: "is-failed" }, icon("exclamation-triangle"), " ", reason);
+  if (status === "cancelled") return t("Stopped");
+  return h("span", { class: "is-failed" }, icon("exclamation-triangle"), " ", error?.message);
 }
 
 /** Stops it, too, where it is under way; it can be made again. */
