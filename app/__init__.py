@@ -93,6 +93,12 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         app.cli.add_command(backup)
         app.cli.add_command(installation)
         database.set_up_migrations(app)
+    elif app.extensions["cluster"].on:
+        from app import leading
+
+        leading.begin(app)
+        with app.app_context():
+            app.extensions["services"].accounts.way_in.announce(config)
     else:
         database.upgrade_if_old(app)
         private_files.init_app(app)
@@ -104,6 +110,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
 
 def register_services(app: APIFlask) -> None:
     """One of each service, found through `app.services.services()`."""
+    from app.cluster import Cluster
     from app.jobs import JobService
     from app.jobs.environment import PASSED_ON
     from app.services import Services
@@ -132,15 +139,17 @@ def register_services(app: APIFlask) -> None:
     app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
     PASSED_ON.more = settings(app).CHILD_ENV
     storage = StorageService(settings(app).DATA_ROOT)
-    jobs = JobService(settings(app).DATA_ROOT / "jobs")
+    cluster = app.extensions["cluster"] = Cluster(settings(app).REDIS_URL)
+    cluster.bus.on("sharing", lambda _: app.extensions.pop("audiences", None))
+    jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster)
     app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed
     trainer = make_trainings(storage, RevisionHashes(jobs), jobs, bool(settings(app).TRAINING_MEMORY_LIMIT))
     datasets = make_datasets(storage, jobs)
     estimates = EstimateService(jobs)
     model_exports = ModelExports(storage, jobs, trainer.ended)
-    uploads = UploadService(storage, datasets.creation)
+    uploads = UploadService(storage, datasets.creation, cluster.on)
     inference = make_inference(storage, trainer.files, jobs, model_exports)
-    held = app.extensions["installation"] = InstallationService(storage)
+    held = app.extensions["installation"] = InstallationService(storage, cluster)
     app.extensions["services"] = Services(
         storage=storage,
         installation=held,

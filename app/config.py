@@ -108,6 +108,11 @@ def storage_uri(text: str) -> str:
     return text
 
 
+def redis_url(text: str) -> str:
+    """The address of a Redis; empty for none."""
+    return storage_uri(text) if text and text != "memory://" else ""
+
+
 def automatic(text: str) -> bool | None:
     """True, False, or None for "auto"."""
     return None if text.strip().lower() == "auto" else boolean(text)
@@ -145,6 +150,11 @@ class Settings:
     FLASK_DEBUG: bool = setting(boolean, "False", "Show tracebacks in the browser. Never on a shared network.")
     SECRET_KEY: str = setting(str, "", "Signs cookies. Empty: made at the first start, kept in instance/secret_key.")
     DATABASE_URL: str = setting(str, "sqlite:///instance/yolo_trainer.db", "SQLite or PostgreSQL address.")
+    REDIS_URL: str = setting(
+        redis_url,
+        "",
+        "Redis of this installation alone, such as redis://localhost:6379/0, for several web processes. Empty: one.",
+    )
     DATA_ROOT: Path = setting(Path, "data", "Folder of datasets, models, tests and weights.")
     INSTANCE_PATH: Path = setting(Path, "instance", "Folder of the SQLite database and the secret key.")
     MAX_UPLOAD_SIZE: int = setting(size, "500MB", "Largest request body of one plain POST.")

@@ -34,12 +34,16 @@ def rooms_of(training_id: int, dashboard: bool) -> list[str]:
     return [training_room(training_id), *more]
 
 
-def anyone_in(rooms: list[str]) -> bool:
-    """Whether a message to these rooms would reach anyone. One look into the room manager's dictionaries."""
+def anyone_in(rooms: list[str], here: bool = False) -> bool:
+    """Whether a message to these rooms would reach anyone. One look into the room manager's dictionaries.
+
+    Args:
+        here: among the clients of this process.
+    """
     manager = socketio.server.manager if socketio.server else None
     if manager is None:
         return False
-    if hasattr(manager, "channel"):  # with a message queue, clients of other servers are not known here
+    if hasattr(manager, "channel") and not here:  # with a message queue, clients of other servers are not known here
         return True
     try:
         return any(next(manager.get_participants("/", room), None) for room in rooms)
@@ -67,13 +71,14 @@ def to_dashboard(event: str, payload: dict[str, Any]) -> None:
 
 
 def to_system(event: str, payload: dict[str, Any], room: str = SYSTEM) -> None:
-    """Send figures to the system room, or to what one person may see of it."""
-    send(event, [room], lambda: payload)
+    """Send figures to the system room, or to what one person may see of it: those of this machine, to who asked this
+    process."""
+    send(event, [room], lambda: payload, here=True)
 
 
 def to_system_readers(event: str, make: Callable[[], dict[str, Any]], room: str = SYSTEM) -> None:
     """The same for an event with texts, see `to_readers`."""
-    send_texts(event, [room], make)
+    send_texts(event, [room], make, here=True)
 
 
 def to_job(event: str, job_id: int, payload: dict[str, Any]) -> None:
@@ -86,14 +91,18 @@ def to_job_readers(event: str, job_id: int, make: Callable[[], dict[str, Any]]) 
     send_texts(event, [job_room(job_id)], make)
 
 
-def send(event: str, rooms: list[str], make: Callable[[], dict[str, Any]]) -> None:
-    """Send what `make` gives, which is called only where someone is there."""
-    if anyone_in(rooms):
-        socketio.emit(event, make(), to=rooms)
+def send(event: str, rooms: list[str], make: Callable[[], dict[str, Any]], here: bool = False) -> None:
+    """Send what `make` gives, which is called only where someone is there.
+
+    Args:
+        here: to the clients of this process alone.
+    """
+    if anyone_in(rooms, here):
+        socketio.emit(event, make(), to=rooms, **({"ignore_queue": True} if here else {}))
 
 
-def send_texts(event: str, rooms: list[str], make: Callable[[], dict[str, Any]]) -> None:
+def send_texts(event: str, rooms: list[str], make: Callable[[], dict[str, Any]], here: bool = False) -> None:
     """The same, in each language that someone reads."""
     for locale in LOCALES:
         with force_locale(locale):
-            send(event, [in_language(room, locale) for room in rooms], make)
+            send(event, [in_language(room, locale) for room in rooms], make, here)

@@ -188,5 +188,7 @@ def check() -> None:
 
 def init_app(app: APIFlask) -> None:
     """Check each request to a limited view."""
-    app.extensions["rates"] = RateLimits(settings(app).RATELIMIT_STORAGE_URI)
+    config = settings(app)
+    own = config.RATELIMIT_STORAGE_URI == "memory://"  # several processes count together
+    app.extensions["rates"] = RateLimits(config.REDIS_URL if own and config.REDIS_URL else config.RATELIMIT_STORAGE_URI)
     app.before_request(check)

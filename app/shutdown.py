@@ -30,7 +30,7 @@ def finish(settings: Settings, seconds: Callable[[], float]) -> int:
     Args:
         seconds: that are left for jobs to pause.
     """
-    stops = settings.ON_SHUTDOWN == "stop"
+    stops = settings.ON_SHUTDOWN == "stop" and not settings.REDIS_URL  # another process goes on with them
     asked = ask_to_pause(settings.DATA_ROOT) if stops else []
     close_database(database_uri(settings.DATABASE_URL))
     left = wait_for_end(asked, seconds)

@@ -289,6 +289,7 @@ def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
     """Bind Socket.IO to the application, and put the door before it."""
     socketio.init_app(
         app,
+        client_manager=queue_of(settings(app).REDIS_URL),
         async_mode=settings(app).SOCKETIO_ASYNC_MODE,
         cors_allowed_origins=with_own(origins),
         max_http_buffer_size=MOST_BYTES,
@@ -302,6 +303,15 @@ def init_app(app: APIFlask, origins: str | list[str] | None) -> None:
     )
     check_websockets(socketio.server.eio, app.extensions["waiting"].flood)
     app.wsgi_app = Door(app.wsgi_app, app.extensions["waiting"], knows(app, origins or []))  # type: ignore[method-assign]
+
+
+def queue_of(redis_url: str) -> Any:
+    """Through which messages reach the clients of other processes; None: there are none."""
+    if not redis_url:
+        return None
+    from app.cluster.queue import message_queue  # not at import: one process alone needs no Redis
+
+    return message_queue(redis_url)
 
 
 def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[dict[str, Any]], bool]:

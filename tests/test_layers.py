@@ -19,11 +19,11 @@ LAYERS = (
     | {"database_file", "private_files", "secret_key"}
     | {"inputs", "deadlines", "heads", "limits", "shared_reads", "shutdown"},
     {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
-    | {"hosts", "proxies", "rates", "sockets", "downloads", "guard"},
+    | {"hosts", "proxies", "rates", "sockets", "downloads", "guard", "cluster"},
     {"jobs"},
     {"services"},
     {"routes", "cli"},
-    {"app", "link"},  # the factory
+    {"app", "link", "leading"},  # the factory
     {"run", "scripts"},
 )
 HEAVY = {

@@ -52,6 +52,7 @@ def audience(room: str, training_id: int | None = None, dataset_id: int | None =
 def forget() -> None:
     """Something is shared now, or no longer."""
     current_app.extensions.pop("audiences", None)
+    current_app.extensions["cluster"].bus.publish("sharing", None)  # in other processes, too
 
 
 def read(room: str, training_id: int | None, dataset_id: int | None) -> list[str]:

@@ -3,7 +3,6 @@
 import logging
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -13,6 +12,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
+from app.cluster import Cluster
 from app.database import NOT_WRITABLE, patiently, sooner_or_later, writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
@@ -21,8 +21,10 @@ from app.jobs.holdings import Holdings
 from app.jobs.kinds import JobKind, Kinds
 from app.jobs.live import Live
 from app.jobs.model import CANCEL, DISPLACED, Job, JobStatus, new_token
+from app.jobs.news import JobNews
 from app.jobs.prewarmed import PrewarmedWorker
 from app.jobs.process import Child
+from app.jobs.remote import known_child
 from app.jobs.scheduler import Scheduler
 from app.jobs.subjects import SubjectNames
 from app.jobs.transitions import change
@@ -41,43 +43,39 @@ def has_ended(job: Job) -> bool:
     return JobStatus(job.status).ended
 
 
-def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
-    """A job that waits or runs, and will give what this one would."""
-    subject_type, subject_id = subject or (None, None)
-    same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
-    waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
-    rows = session.scalars(select(Job).where(same & waits))
-    return next((row for row in rows if row.params == dict(params)), None)
-
-
 class JobService:
     """Jobs as others see them: submit, wait, stop, list.
 
     Args:
         root: the folder of the jobs' files.
+        cluster: this process among others; by default it is alone.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, cluster: Cluster | None = None) -> None:
+        self.root, self.cluster = root, cluster or Cluster()
         self.kinds = Kinds()
         self.subjects = SubjectNames()
-        self.live = Live(self.kinds)
+        self.live = Live(self.kinds, self.cluster.bus)
         self.devices = Holdings(self.kinds)
         self.prewarmed: dict[str, PrewarmedWorker] = {}  # by kind
-        self.scheduler = Scheduler(self.kinds, self.live, root, self.devices, self.announce, self.prewarmed)
-        self._news: dict[int, threading.Event] = {}  # by job: set, and forgotten, with its next change
+        self.scheduler = Scheduler(
+            self.kinds, self.live, root, self.devices, self.announce, self.prewarmed, self.cluster
+        )
+        self.news = JobNews(self.cluster)
+        self.cluster.bus.on("wake", self.scheduler.wake_here)
 
     def register(self, kind: JobKind) -> None:
         """Have jobs of this kind run. Services do it when they are made."""
         self.kinds.register(kind)
-        if kind.prewarm is not None:
+        if kind.prewarm is not None and not self.cluster.on:  # a child is started where its job is
             self.prewarmed[kind.name] = PrewarmedWorker(self.root, kind.program, kind.prewarm)
 
     # What requests ask.
 
     def prewarm(self, kind: str) -> None:
         """A job of this kind will be submitted soon: its child may get ready."""
-        self.prewarmed[kind].prepare()
+        if kind in self.prewarmed:
+            self.prewarmed[kind].prepare()
 
     def submit(
         self,
@@ -97,7 +95,7 @@ class JobService:
             with writing() as session:
                 if otherwise is not None and not queue.has_place(session, self.kinds[kind]):
                     kind = otherwise
-                if (row := same_job(session, kind, params, subject)) is not None:
+                if (row := queue.same_job(session, kind, params, subject)) is not None:
                     return row
                 row = self.add(session, kind, params, subject, priority)
                 token = row.token = self.token_for(kind)
@@ -134,7 +132,7 @@ class JobService:
         meanwhile."""
         limit = None if seconds is None else time.monotonic() + seconds
         while True:
-            news = self._news.setdefault(job_id, threading.Event())  # first: what changes from here on is heard
+            news = self.news.next(job_id)  # first: what changes from here on is heard
             db.session.rollback()  # a transaction that is open already sees nothing new
             job = self.get(job_id)
             left = None if limit is None else limit - time.monotonic()
@@ -143,7 +141,7 @@ class JobService:
                     self.tell_waiting(job_id)  # nothing will be heard any more, by nobody who waits for the same job
                 return job
             db.session.rollback()  # no transaction stays open while we wait
-            news.wait(left)
+            self.news.wait(news, left)
 
     def get(self, job_id: int) -> Job:
         """The job with this id, as the database has it now.
@@ -225,7 +223,7 @@ class JobService:
         if not job.runner:
             return None
         directory = self.kinds[job.kind].directory_of(job, self.root)
-        return Child(directory, job.runner["pid"], job.runner["started"])
+        return known_child(directory, job.runner, self.cluster.on)
 
     def abandon(self, job_id: int) -> None:
         """`end` it, for whoever goes on whatever the database does: where it cannot be written now, the process is
@@ -274,8 +272,7 @@ class JobService:
 
     def tell_waiting(self, job_id: int) -> None:
         """Whoever waits for a job looks at it again."""
-        if news := self._news.pop(job_id, None):
-            news.set()
+        self.news.tell(job_id)
 
     def announce_newest(self, kind: str, subject_id: int) -> None:
         """A service has changed the job of one of its rows."""

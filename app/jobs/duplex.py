@@ -140,16 +140,25 @@ class Link:
 
 
 class Links:
-    """The links to the children of one kind of job: a job names its own in its params, `link`."""
+    """The links to the children of one kind of job: a job names its own in its params, `link`.
 
-    def __init__(self) -> None:
+    Args:
+        owner: the process whose links these are, where there are others; its id begins their names.
+    """
+
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
         self._links: dict[str, Link] = {}
 
     def create(self) -> tuple[str, Link]:
         """A new one, for a job that is to be submitted: its name, and the link."""
-        name, link = uuid.uuid4().hex, Link()
+        name, link = "-".join(filter(None, [self.owner, uuid.uuid4().hex])), Link()
         self._links[name] = link
         return name, link
+
+    def owns(self, params: Mapping[str, Any]) -> bool:
+        """Whether a job's link is of this process, and not of another one beside it."""
+        return not self.owner or owner_of(params) == self.owner
 
     def of(self, params: Mapping[str, Any]) -> Link:
         """The link that a job's params name.
@@ -163,3 +172,8 @@ class Links:
         """The job is over."""
         if (link := self._links.pop(params["link"], None)) is not None:
             link.hang_up()
+
+
+def owner_of(params: Mapping[str, Any]) -> str:
+    """The id of the process that has a job's link."""
+    return str(params.get("link", "")).partition("-")[0]

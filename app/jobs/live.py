@@ -3,8 +3,10 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from app import notify
+from app.cluster import Bus
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.progress import JobProgressView, whole
@@ -45,10 +47,12 @@ class Meter:
 
 
 class Live:
-    """The newest progress of each running job, and the rooms."""
+    """The newest progress of each running job, and the rooms. Other processes know it, too."""
 
-    def __init__(self, kinds: Kinds) -> None:
-        self.kinds = kinds
+    def __init__(self, kinds: Kinds, bus: Bus | None = None) -> None:
+        self.kinds, self.bus = kinds, bus or Bus("", "")
+        self.bus.on("progress", self.hear)
+        self.bus.on("progress_over", lambda job_id: self.meters.pop(job_id, None))
         self.meters: dict[int, Meter] = {}
 
     def begin(self, job_id: int) -> None:
@@ -62,8 +66,20 @@ class Live:
         meter.done, meter.total, meter.stage = done, total, stage
         if time.monotonic() - meter.sent_at >= EVERY_S or done == total:
             meter.sent_at = time.monotonic()
-            payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
-            notify.to_job("job_update", job_id, payload)
+            self.tell_progress(job_id, meter)
+
+    def tell_progress(self, job_id: int, meter: Meter) -> None:
+        self.bus.publish("progress", [job_id, meter.done, meter.total, meter.stage, meter.share])
+        payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
+        notify.to_job("job_update", job_id, payload)
+
+    def hear(self, told: list[Any]) -> None:
+        """The progress of a job that another process watches."""
+        job_id, done, total, stage, share = told
+        meter = self.meters.setdefault(job_id, Meter())
+        if stage != meter.stage:
+            meter.began = time.monotonic()
+        meter.done, meter.total, meter.stage, meter.share = done, total, stage, share
 
     def enter(self, job_id: int, stage: str, share: float) -> None:
         """Remember where a job is that says stages alone, and tell its room."""
@@ -72,8 +88,7 @@ class Live:
             if meter.stage:  # the clock of the first one runs since the job began: what was shown never goes back
                 meter.began = time.monotonic()
             meter.stage, meter.share = stage, share
-            payload = {"job_id": job_id, "status": str(JobStatus.RUNNING), "progress": meter.read()}
-            notify.to_job("job_update", job_id, payload)
+            self.tell_progress(job_id, meter)
 
     def wanted(self, job_id: int) -> bool:
         """Whether it is time to tell somebody how far a job is."""
@@ -90,6 +105,7 @@ class Live:
         """A committed change of a job."""
         if job.status != JobStatus.RUNNING:
             self.meters.pop(job.id, None)
+            self.bus.publish("progress_over", job.id)
         payload = {"job_id": job.id, "kind": job.kind, "status": job.status}
         notify.to_job("job_update", job.id, payload | {"progress": self.progress(job)})
         if job.status == JobStatus.COMPLETED:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,7 @@ logger = logging.getLogger("yolo.jobs")
 DISK_STEP = 256 * 1024**2  # bytes: free disk is told in such steps, or it would be told every round
 Reason = dict[str, Any]
 Subject = tuple[str, str, int]  # of a job: kind, type and id
+Mine = Callable[[Any], bool]  # of a row with kind and params: whether it is this process's to start and to watch
 
 
 @dataclass
@@ -122,21 +123,36 @@ def pending() -> Sequence[Any]:
     return db.session.execute(waits.order_by(table.priority.desc(), table.position, table.id)).all()
 
 
-def running(kinds: Kinds) -> list[tuple[int, int]]:
+def anyones(_row: Any) -> bool:
+    """There is one process alone."""
+    return True
+
+
+def running(kinds: Kinds, mine: Mine = anyones) -> list[tuple[int, int]]:
     """(id, attempt) of each job that runs as its row says."""
     table = Job.__table__.c
-    rows = db.session.execute(select(table.id, table.attempt, table.kind).where(table.status == JobStatus.RUNNING))
-    return [(row.id, row.attempt) for row in rows if row.kind in kinds]
+    columns = select(table.id, table.attempt, table.kind, table.params)
+    rows = db.session.execute(columns.where(table.status == JobStatus.RUNNING))
+    return [(row.id, row.attempt) for row in rows if row.kind in kinds and mine(row)]
 
 
-def at_work_now(kinds: Kinds, time: datetime) -> tuple[list[Lane], list[Lane]]:
+def at_work_now(kinds: Kinds, time: datetime, mine: Mine = anyones) -> tuple[list[Lane], list[Lane]]:
     """The lane of each running job, and of each that has run for long."""
     table = Job.__table__.c
     columns = select(table.kind, table.params, table.started_at)
     rows = db.session.execute(columns.where(table.status == JobStatus.RUNNING)).all()
-    known = [(kinds[row.kind], row) for row in rows if row.kind in kinds]
+    known = [(kinds[row.kind], row) for row in rows if row.kind in kinds and mine(row)]
     long = [kind.lane(row.params) for kind, row in known if kind.runs_long(row.started_at, time)]
     return [kind.lane(row.params) for kind, row in known], long
+
+
+def same_job(session: Any, kind: str, params: Mapping[str, Any], subject: tuple[str, int] | None) -> Job | None:
+    """A job that waits or runs, and will give what this one would."""
+    subject_type, subject_id = subject or (None, None)
+    same = (Job.kind == kind) & (Job.subject_type == subject_type) & (Job.subject_id == subject_id)
+    waits = Job.status.in_([JobStatus.PENDING, JobStatus.RUNNING]) & Job.stop_mode.is_(None)
+    rows = session.scalars(select(Job).where(same & waits))
+    return next((row for row in rows if row.params == dict(params)), None)
 
 
 def has_place(session: Any, kind: JobKind) -> bool:
@@ -153,22 +169,28 @@ def claim(
     space: DiskSpace | None = None,
     leaving: Collection[int] = (),
     busy: Collection[Subject] = (),
+    mine: Mine = anyones,
+    alone: Callable[[Any], None] = lambda _session: None,
 ) -> list[tuple[int, int]]:
     """Make the jobs that can start now running ones: (id, attempt) of each; the others learn what they wait for.
 
     Planned on a read: most rounds change nothing, and then nothing is locked.
+
+    Args:
+        alone: called first in the transaction: no other process claims until its end.
     """
-    queue = [row for row in pending() if row.kind in kinds]
+    queue = [row for row in pending() if row.kind in kinds and mine(row)]
     if not queue:
         return []
     time = now()
-    at_work, long = at_work_now(kinds, time)
+    at_work, long = at_work_now(kinds, time, mine)
     planner = Planner(kinds, at_work, Plan(holdings.pool, holdings.read()), space, leaving, busy, long)
     plan = planner.plan(queue, time)
     changed = [row.id for row in queue if differs(row, plan)]
     if not plan.chosen and not changed:
         return []
     with writing() as session:
+        alone(session)
         still = Job.id.in_([*plan.chosen, *changed]) & (Job.status == JobStatus.PENDING)
         rows = session.scalars(select(Job).where(still).with_for_update()).all()
         claimed: list[Job] = []

@@ -4,14 +4,16 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
+from app.cluster import Cluster
 from app.config import settings
 from app.database import DATABASE_AWAY
 from app.extensions import db, socketio
-from app.jobs import queue, restart
+from app.jobs import queue, restart, shared
 from app.jobs.devices import Holding, Pool, gpus
 from app.jobs.disk import Disk, DiskSpace
 from app.jobs.holdings import Holdings
@@ -38,6 +40,7 @@ class Scheduler:
         devices: who holds which; its pool is set when the server starts.
         announce: called with a job after each committed change.
         prewarmed: by kind, whose child may be there before its job.
+        cluster: this process among others. One that does not lead has the jobs whose children it talks to, no others.
     """
 
     def __init__(
@@ -48,9 +51,11 @@ class Scheduler:
         devices: Holdings,
         announce: Callable[[Job], None],
         prewarmed: Mapping[str, PrewarmedWorker],
+        cluster: Cluster,
     ) -> None:
         self.kinds, self.live, self.root, self.devices = kinds, live, root, devices
-        self.announce, self.prewarmed = announce, prewarmed
+        self.announce, self.prewarmed, self.cluster = announce, prewarmed, cluster
+        self.lost_owners = shared.LostOwners(cluster.bus.present)
         self.devices.others.append(lambda: list(self.held_by_processes()))
         self.runner: Runner | None = None
         self.disk: Disk | None = None
@@ -67,14 +72,16 @@ class Scheduler:
         self.devices.pool = Pool(gpus(config.CUDA_VISIBLE_DEVICES), config.TRAININGS_PER_GPU)
         self.disk = Disk(config.MODELS_DIR, config.DISK_RESERVE)
         self.runner = LocalRunner(app, self.supervise)
-        self.follow()
+        if self.cluster.leads:
+            self.follow()
         socketio.start_background_task(self.run, app)
 
     def follow(self) -> None:
         """Supervise again what an earlier server left running."""
         if self.runner is None:
             return
-        for job_id, attempt in restart.take_over(self.kinds, self.root, self.root.parent):
+        take_over = shared.take_over if self.cluster.on else restart.take_over
+        for job_id, attempt in take_over(self.kinds, self.root, self.root.parent):
             self.begin(job_id, attempt, follows=True)
 
     def run(self, app: Flask) -> None:
@@ -95,12 +102,28 @@ class Scheduler:
         if self.runner is None or self.closed:
             return
         space = self.disk.space() if self.disk else None
-        self.look_before(space)
-        for job_id, attempt in queue.claim(self.kinds, self.devices, space, self.running, self.busy()):
+        if self.cluster.leads:
+            self.look_before(space)
+        for job_id, attempt in self.claim(space):
             self.begin(job_id, attempt)
-        for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds), self.running):
+        for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds, self.is_mine), self.running):
             logger.error("job %s: attempt %s runs, and nobody watches it", job_id, attempt)
             self.begin(job_id, attempt, follows=True)
+
+    def claim(self, space: DiskSpace | None) -> list[tuple[int, int]]:
+        """(id, attempt) of each job that starts now."""
+        if not self.cluster.on:
+            return queue.claim(self.kinds, self.devices, space, self.running, self.busy())
+        if self.cluster.leads:
+            for job in self.lost_owners.end_jobs(self.kinds):
+                self.announce(job)
+        held = self.running, self.busy()
+        return queue.claim(self.kinds, self.devices, space, *held, mine=self.is_mine, alone=shared.claim_alone)
+
+    def is_mine(self, row: Any) -> bool:
+        """Whether this process starts and watches a job: one that is talked to is of the process that does."""
+        links = self.kinds[row.kind].links
+        return self.cluster.leads if links is None else links.owns(row.params)
 
     def look_before(self, space: DiskSpace | None) -> None:
         """What the kinds do before a round; one that fails keeps no other kind waiting."""
@@ -127,7 +150,9 @@ class Scheduler:
 
     def supervise(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None:
         """One attempt of a job, to its end."""
-        context = SupervisorContext(self.kinds, self.live, self.root, self.announce, self.disk, self.prewarmed)
+        context = SupervisorContext(
+            self.kinds, self.live, self.root, self.announce, self.disk, self.prewarmed, self.cluster.on
+        )
         supervisor = self.running[job_id] = Supervisor(context, job_id, attempt, follows)
         try:
             supervisor.run(app)
@@ -151,6 +176,12 @@ class Scheduler:
 
     def wake(self) -> None:
         """Something changed that the queue looks at."""
+        self._changed.set()
+        if not self.cluster.leads:
+            self.cluster.bus.publish("wake", None)
+
+    def wake_here(self, _payload: object = None) -> None:
+        """Another process says so."""
         self._changed.set()
 
     def close(self) -> None:

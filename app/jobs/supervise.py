@@ -19,6 +19,7 @@ from app.jobs.model import DISPLACED, Job, JobStatus
 from app.jobs.output import LAST_PIECE, PIECE, OutputChunk, read_lines
 from app.jobs.process import Child, find_child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
+from app.jobs.remote import known_child
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.watch import RequestedStop, Vigil
 
@@ -144,7 +145,7 @@ class Supervisor:
         """The child that an earlier server started; one that is gone where its files are all that is left."""
         if job.runner:
             logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
-            return Child(self.directory, job.runner["pid"], job.runner["started"])
+            return known_child(self.directory, job.runner, self.context.shared)
         if self.kind.directory is not None and self.follows and self.directory.exists():
             return find_child(self.directory) or Child(self.directory, 0, 0.0)
         return None

@@ -20,6 +20,7 @@ class SupervisorContext:
         changed: called with the job after each commit.
         disk: whose free space is watched; None: nobody's.
         prewarmed: by kind, whose child may be there before its job.
+        shared: whether a child may have been started by another process, on another machine.
     """
 
     kinds: Kinds
@@ -28,3 +29,4 @@ class SupervisorContext:
     changed: Callable[[Job], None]
     disk: Disk | None = None
     prewarmed: Mapping[str, PrewarmedWorker] = field(default_factory=dict)
+    shared: bool = False

@@ -196,7 +196,7 @@ def join_training(payload: Any) -> Answer:
         leave(training_room(training_id))
         raise
     if payload.get("event") is not False:
-        emit("training_snapshot", snapshot)
+        emit("training_snapshot", snapshot, ignore_queue=True)  # it is for this client, who is here
     return snapshot
 
 

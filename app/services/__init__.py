@@ -54,6 +54,7 @@ class Services:
     def close(self) -> None:
         """Start no background work any more. Called from a signal handler too: it takes no lock and wakes nobody."""
         self.jobs.scheduler.close()
+        self.jobs.cluster.close()
         self.installation.close()
 
 

@@ -49,8 +49,8 @@ class Janitor:
 
     def sweep(self, time: datetime) -> dict[str, int]:
         """One round as of this time: how much was done of each kind. What fails does not stop the rest. While nothing
-        may be changed, nothing is."""
-        if self.held.installation.verdict:
+        may be changed, or another process leads, nothing is."""
+        if self.held.installation.verdict or not self.held.jobs.cluster.leads:
             return {}
         jobs: dict[str, Callable[[datetime], int]] = {
             "trash": self.empty_trash,

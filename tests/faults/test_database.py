@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from scripts.local_server import ROOT, Server
+from scripts.local_server import Server
+from tests.cluster.pair import running_pair
+from tests.cluster.redis_server import RedisServer
 from tests.data import yolo_zip
 from tests.faults.conftest import Record
 from tests.faults.tools import (
@@ -24,11 +26,13 @@ from tests.faults.tools import (
     held_database,
     kill_server,
     occupied,
+    state,
     trainers,
     wait_for,
     wait_for_epoch,
     wait_until,
 )
+from tests.live import Listener
 from tests.test_models import postgres as postgres_server
 
 
@@ -230,7 +234,34 @@ def options(url: str) -> str:
 
 
 @pytest.mark.faults("Redis stopped 60 s", 5)
-def test_redis_stopped(record: Record) -> None:
-    used = [path for path in (ROOT / "app").rglob("*.py") if "import redis" in path.read_text(encoding="utf-8")]
-    assert not used, "the product uses Redis now: write this row"
-    pytest.skip("not applicable: the product does not use Redis yet")
+@pytest.mark.timeout(600)
+def test_redis_stopped(record: Record, tmp_path: Path) -> None:
+    """Two web processes: nothing waits for Redis, and the clients of the other one hear again once it is back."""
+    redis = RedisServer(tmp_path)
+    try:
+        redis.start()
+        with running_pair(tmp_path, redis.port, mode=record.mode) as pair, Listener(pair.second.url) as viewer:
+            training_id = begin(pair.second, pair.dataset_id, epochs=12)
+            assert viewer.ask("join_training", {"training_id": training_id})["ok"]
+            viewer.wait("training_update")
+            redis.stop()
+            stopped, slowest = time.monotonic(), 0.0
+            while time.monotonic() - stopped < 60:
+                for server in (pair.first, pair.second):
+                    asked = time.monotonic()
+                    assert server.get(f"/api/trainings/{training_id}").status_code == 200
+                    slowest = max(slowest, time.monotonic() - asked)
+                time.sleep(0.5)
+            redis.start()
+            back, seen = time.monotonic(), len(viewer.heard)
+            later = begin(pair.second, pair.dataset_id, epochs=1)
+            wait_until(
+                lambda: len(viewer.heard) > seen or state(pair.second, training_id)["status"] == "completed", 60, "news"
+            )
+            record.recovered(back)
+            record.note = f"slowest answer meanwhile {slowest:.2f} s"
+            wait_for(pair.second, training_id, "completed", seconds=400)
+            wait_for(pair.first, later, "completed", seconds=400)
+            check_run(pair.first, training_id, 12)
+    finally:
+        redis.stop()

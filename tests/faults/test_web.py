@@ -11,6 +11,9 @@ import psutil
 import pytest
 
 from scripts.local_server import MODES, Server
+from tests.cluster.pair import running_pair
+from tests.cluster.redis_server import running_redis
+from tests.data import image_bytes
 from tests.faults.conftest import Record
 from tests.faults.crowd import Crowd
 from tests.faults.tools import (
@@ -32,6 +35,8 @@ from tests.faults.tools import (
     wait_until,
     weights,
 )
+from tests.live import Listener
+from tests.postgres import new_database, running_postgres
 
 Curve = list[dict[str, Any]] | None
 
@@ -228,3 +233,29 @@ def arrivals(crowd: Crowd, waiting: list[int], began: list[float]) -> list[float
         assert [training_id for _, training_id in heard] == waiting, "every message once, in order"
         delays += [moment - began[number] for number, (moment, _) in enumerate(heard)]
     return sorted(delays)
+
+
+@pytest.mark.faults("web process that leads killed while training, another is there", 5)
+@pytest.mark.timeout(900)
+def test_leader_killed(record: Record, tmp_path: Path) -> None:
+    """The other one leads, the training goes on as it is; one that comes back serves, and has models run by itself."""
+    with running_redis(tmp_path) as redis, running_postgres() as postgres:
+        database = new_database(postgres, "pair")
+        with running_pair(tmp_path, redis, database, record.mode) as pair, Listener(pair.second.url) as viewer:
+            training_id = begin(pair.second, pair.dataset_id, epochs=3)
+            assert viewer.ask("join_training", {"training_id": training_id})["ok"]
+            viewer.wait("training_log", 240)  # its process is at work
+            before = (tmp_path / "data" / "leader.json").read_text()
+            pair.kill(pair.first)
+            killed = time.monotonic()
+            wait_until(lambda: (tmp_path / "data" / "leader.json").read_text() != before, 60, "another one leads", 0.01)
+            record.recovered(killed)
+            viewer.wait("training_completed", 240)
+            assert [item["epoch"] for item in viewer.named("training_update")] == [1, 2, 3]
+            check_run(pair.second, training_id, 3)
+            attempts = tmp_path / "data" / "models" / str(training_id) / "attempts"
+            assert [path.name for path in attempts.iterdir()] == ["1"]
+            pair.first.start()
+            files = {"file": ("a.jpg", image_bytes())}
+            answer = pair.first.post("/api/tests", files=files, data={"training_id": training_id})
+            assert answer.status_code == 201, answer.text

@@ -31,6 +31,7 @@ from app.services.datasets.specs import (
     is_accepted,
     is_slow,
 )
+from app.services.datasets.verdicts import Verdicts
 from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
@@ -53,7 +54,7 @@ class DatasetImports:
 
     def __init__(self, storage: StorageService, jobs: JobService) -> None:
         self.storage, self.jobs = storage, jobs
-        self.heard: dict[int, Planned | Refused | Failed] = {}  # by job, of requests that wait, until its end is known
+        self.verdicts = Verdicts(jobs)
         self.lost: dict[int, float] = {}  # by job whose process was lost: when, until it begins anew or has ended
         common: dict[str, Any] = {
             "program": "import_dataset",
@@ -179,14 +180,14 @@ class DatasetImports:
             if is_accepted(job):  # by an earlier server, which may have ended before it could say so
                 patiently(lambda: self.put_placed(job, directory))
             else:
-                self.say(job.id, event)
+                self.verdicts.say(job.id, event)
         elif isinstance(event, Advanced) and job.subject_id is not None and job.kind == IMPORT:
             self.tell_progress(job, event)
 
     def hear_end(self, job_id: int, event: Event) -> None:
         """A refusal answers the request that waits for it, whether or not the row can be written now."""
         if isinstance(event, Refused) or (isinstance(event, Failed) and event.kind not in {*LOST, TAKES_LONG}):
-            self.say(job_id, event)
+            self.verdicts.say(job_id, event)
         elif isinstance(event, Failed) and event.kind in LOST:
             self.lost[job_id] = time.monotonic()
 
@@ -195,12 +196,6 @@ class DatasetImports:
         it was not."""
         since = self.lost.get(job_id)
         return 0.0 if since is None else time.monotonic() - since
-
-    def say(self, job_id: int, event: Planned | Refused | Failed) -> None:
-        """To the request that waits. Not in the row: that would have the answer wait for the database, and nobody asks
-        for it after a restart of the server."""
-        self.heard[job_id] = event
-        self.jobs.tell_waiting(job_id)
 
     def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
         """Make the revision that was built known."""
@@ -219,7 +214,7 @@ class DatasetImports:
 
     def conclude(self, job: Job) -> None:
         """Behind the end of a job: the rows say how it came, and the folder says what the rows say."""
-        self.heard.pop(job.id, None)  # the row has it now
+        self.verdicts.heard.pop(job.id, None)  # the row has it now
         self.lost.pop(job.id, None)
         if not is_accepted(job) or job.subject_id is None:
             return

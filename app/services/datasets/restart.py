@@ -2,6 +2,7 @@
 revisions get their first one."""
 
 import logging
+import time
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -19,6 +20,7 @@ from app.services.storage import StorageService
 
 logger = logging.getLogger("yolo.dataset")
 
+NEW_S = 600.0
 UNFINISHED = (TrainingStatus.PENDING, TrainingStatus.RUNNING, TrainingStatus.PAUSED)
 
 
@@ -47,7 +49,8 @@ class DatasetRestart:
         db.session.rollback()
         stored = set(self.storage.stored_datasets())
         for dataset_id in stored - rows.keys():
-            self.storage.set_aside(self.storage.dataset_dir(dataset_id))
+            if not self.is_new(dataset_id):
+                self.storage.set_aside(self.storage.dataset_dir(dataset_id))
         for dataset_id, row in rows.items():
             if dataset_id in followed:  # a job knows it
                 continue
@@ -58,6 +61,11 @@ class DatasetRestart:
                     self.give_up(dataset_id, "files_missing")
             else:
                 self.pick_up(dataset_id, row, known.get(dataset_id, {}))
+
+    def is_new(self, dataset_id: int) -> bool:
+        """Whether another process may just be making the row of this folder."""
+        changed = self.storage.dataset_dir(dataset_id).stat().st_ctime
+        return self.imports.jobs.cluster.on and time.time() - changed < NEW_S
 
     def pick_up(self, dataset_id: int, row: Any, revisions: dict[int, str]) -> None:
         """One dataset whose files are there."""

@@ -49,8 +49,12 @@ class ImportSession:
         """
         job = self.imports.submit(self.params, self.dataset_id)
         self.job_id, self.kind = job.id, job.kind
-        heard = self.imports.heard
-        job = self.wait(job.id)
+        heard, waiting = self.imports.verdicts.heard, self.imports.verdicts.waiting
+        waiting.add(job.id)
+        try:
+            job = self.wait(job.id)
+        finally:
+            waiting.discard(self.job_id)
         said = heard.pop(job.id, None)
         if isinstance(said, Planned):
             return said
@@ -69,9 +73,10 @@ class ImportSession:
         Raises:
             Unavailable: its process was lost, and the database cannot be written: it does not begin anew.
         """
-        jobs, heard = self.imports.jobs, self.imports.heard
+        jobs, heard = self.imports.jobs, self.imports.verdicts.heard
         while True:
             job = jobs.wait(job_id, LOOK_S, lambda job: job.id in heard)
+            self.imports.verdicts.look(job)
             if job_id in heard or JobStatus(job.status).ended:
                 return job
             if self.imports.lost_for(job_id) > LOST_S:

@@ -40,7 +40,7 @@ class WarmWorker:
     """
 
     def __init__(self, jobs: "JobService") -> None:
-        self.jobs, self.links = jobs, Links()
+        self.jobs, self.links = jobs, Links(jobs.cluster.id if jobs.cluster.on else "")
         self._job_id: int | None = None
         self._link: Link | None = None  # closed: its job is over
         self._device = CPU

@@ -17,6 +17,7 @@ from flask import Flask
 from sqlalchemy import insert, update
 from sqlalchemy.exc import OperationalError
 
+from app.cluster import Cluster
 from app.config import settings
 from app.database import upgrade_if_old, writing
 from app.errors import Conflict, WritesRefused
@@ -45,12 +46,14 @@ class InstallationService:
 
     Args:
         storage: whose data folder it is.
+        cluster: the processes that share it; who leads puts right what is found.
     """
 
-    def __init__(self, storage: StorageService) -> None:
+    def __init__(self, storage: StorageService, cluster: Cluster | None = None) -> None:
         self.storage = storage
         self.mark: Mark | None = None
         self.database = DatabaseWatch()
+        self.cluster = cluster or Cluster()
         self._verdict: Verdict | None = None  # of the last examination
         self._start: Callable[[], None] = lambda: None
         self._started = False
@@ -106,8 +109,9 @@ class InstallationService:
         before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.mark)
         db.session.rollback()
         if self._verdict is None:
-            self.pair(contents)
-            orphans.reconcile(self.storage, contents)
+            if self.cluster.leads:
+                self.pair(contents)
+                orphans.reconcile(self.storage, contents)
         elif self._verdict != before:
             logger.error(
                 "READ-ONLY (%s): database %s, data folder %s; folders without a row: %s. Nothing is changed. "
@@ -137,6 +141,8 @@ class InstallationService:
                 with app.app_context():
                     self.database.keep_whole()
                     self.look_again(app)
+                    if self.mark is None:  # another process writes it
+                        self.mark = mark.read(self.storage.data_root)
             except Exception as error:
                 logger.warning("looking at the database: %s", error)
 
@@ -246,6 +252,8 @@ class InstallationService:
             if self.mark is None:
                 return
             try:
+                if self.cluster.on and (known := mark.read(self.storage.data_root)) is not None:
+                    self.mark.raise_to(known.highest)  # by other processes
                 mark.write(self.storage.data_root, self.mark)
             except OSError as error:  # the next start notes it
                 logger.warning("%s cannot be marked: %s", self.storage.data_root, error)

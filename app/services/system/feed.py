@@ -86,13 +86,14 @@ class SystemFeed:
     def wanted(self) -> bool:
         """Whether anyone is in the room. Who enters after a no finds that nothing is going."""
         with self._state:
-            self._watchers = {room: who for room, who in self._watchers.items() if notify.anyone_in([room])}
-            self._going = bool(self._watchers) or notify.anyone_in([notify.SYSTEM])
+            here = {room: who for room, who in self._watchers.items() if notify.anyone_in([room], here=True)}
+            self._watchers = here
+            self._going = bool(here) or notify.anyone_in([notify.SYSTEM], here=True)
             return self._going
 
     def tell(self) -> None:
         """One look to everyone, and with PRIVATE_DATA one to each reader."""
-        if not self._watchers or notify.anyone_in([notify.SYSTEM]):
+        if not self._watchers or notify.anyone_in([notify.SYSTEM], here=True):
             self.tell_room(notify.SYSTEM)
         for room, principal in list(self._watchers.items()):
             with seen_by(principal):

@@ -131,8 +131,8 @@ def make_trainings(
         limited: whether their memory has a limit.
     """
     store = TrainingStore(storage)
-    feed = TrainingFeed(store)
-    ephemeral = EphemeralMessages()
+    feed = TrainingFeed(store, jobs.cluster.bus)
+    ephemeral = EphemeralMessages(at_once=jobs.cluster.on)
     ended = EndedRuns(jobs)
     writer = TrainingWriter(feed, jobs, ended)
     creation = TrainingCreation(feed, jobs.scheduler)
@@ -151,7 +151,7 @@ def make_trainings(
         files=TrainingFiles(store),
         views=TrainingViews(store),
         bundles=TrainingBundle(store, reruns),
-        following=TrainingFollowing(store, feed, ephemeral),
+        following=TrainingFollowing(store, feed, ephemeral, jobs.cluster.on),
         ephemeral=ephemeral,
         jobs=TrainingJobs(store, feed, ephemeral, ended, jobs, actions, limited),
         ended=ended,

@@ -3,6 +3,7 @@
 from functools import partial
 
 from app import notify
+from app.cluster import Bus
 from app.services.trainer import history
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.store import TrainingStore
@@ -12,12 +13,18 @@ class TrainingFeed:
     """Sends messages to the rooms of trainings and to the dashboard.
 
     Attributes:
-        newest: the highest number of each training that was sent since the start of the server.
+        newest: the highest number of each training that was sent since the start of the server, by any process.
     """
 
-    def __init__(self, store: TrainingStore) -> None:
-        self.store = store
+    def __init__(self, store: TrainingStore, bus: Bus | None = None) -> None:
+        self.store, self.bus = store, bus or Bus("", "")
         self.newest: dict[int, int] = {}
+        self.bus.on("messages", self.hear)
+
+    def hear(self, told: list[int]) -> None:
+        """Another process has sent a message of a training."""
+        training_id, seq = told
+        self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
 
     def send(self, messages: list[RoomMessage]) -> None:
         """To the browsers, after the commit. Costs next to nothing where nobody looks."""
@@ -26,7 +33,8 @@ class TrainingFeed:
                 notify.to_dashboard(item.event, item.payload)
                 continue
             training_id, event, seq = item.payload["training_id"], item.event, item.payload["seq"]
-            self.newest[training_id] = max(seq, self.newest.get(training_id, 0))
+            self.hear([training_id, seq])
+            self.bus.publish("messages", [training_id, seq])
             if event in history.LOCALIZED:
                 make = partial(history.filled, event, item.payload, self.store.models)
                 notify.to_readers(event, training_id, make, dashboard=item.dashboard)

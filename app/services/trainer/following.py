@@ -15,13 +15,20 @@ from app.services.trainer.read_models import EpochView, EventsPage, LogEnd, Metr
 from app.services.trainer.store import TrainingStore
 
 LOOK_S = 0.2
+READ_S = 2.0  # between two looks into the database, where another process may tell what this one does not hear
 
 
 class TrainingFollowing:
-    """Reads for the pages, for scripts that poll, and for who joins a room."""
+    """Reads for the pages, for scripts that poll, and for who joins a room.
 
-    def __init__(self, store: TrainingStore, feed: TrainingFeed, ephemeral: EphemeralMessages) -> None:
-        self.store, self.feed, self.ephemeral = store, feed, ephemeral
+    Args:
+        shared: whether other processes tell of trainings, too.
+    """
+
+    def __init__(
+        self, store: TrainingStore, feed: TrainingFeed, ephemeral: EphemeralMessages, shared: bool = False
+    ) -> None:
+        self.store, self.feed, self.ephemeral, self.are_several = store, feed, ephemeral, shared
 
     def metrics(self, training_id: int, *, all_classes: bool = True) -> MetricsView:
         """Every epoch so far, as MetricsOut takes them; without `all_classes` as a snapshot has them."""
@@ -52,9 +59,13 @@ class TrainingFollowing:
     def _wait_for(self, training_id: int, after: int, seconds: float) -> None:
         """Look into memory only: messages that are committed are told at once. No database connection is held."""
         db.session.remove()
-        until = time.monotonic() + seconds
+        until, read_at = time.monotonic() + seconds, time.monotonic()
         while self.feed.newest.get(training_id, 0) <= after and time.monotonic() < until:
             socketio.sleep(LOOK_S)
+            if self.are_several and time.monotonic() - read_at > READ_S:
+                read_at = time.monotonic()
+                self.feed.hear([training_id, self.store.row(training_id).seq])
+                db.session.remove()
 
     def snapshot(self, training_id: int, known: str | None = None) -> Snapshot:
         """Everything that a page needs to go on from live messages: those with a number up to `seq` are in it.

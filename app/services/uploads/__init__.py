@@ -47,14 +47,15 @@ class UploadService:
     Args:
         storage: whose `uploads` folder they are in, and whose disk they fill.
         creation: makes datasets of whole files.
+        shared: whether other processes take parts of the same uploads.
     """
 
-    def __init__(self, storage: StorageService, creation: DatasetCreation) -> None:
+    def __init__(self, storage: StorageService, creation: DatasetCreation, shared: bool = False) -> None:
         self.storage, self.creation = storage, creation
         self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
-        self.writers = Writers()
+        self.writers = Writers((lambda upload_id: self.shelf.folder / upload_id / "lock") if shared else None)
         self.quotas = Quotas(self.shelf)
-        self.completion = Completion(creation, self.shelf)
+        self.completion = Completion(creation, self.shelf, self.writers)
 
     def create(self, length: int, header: str) -> Upload:
         """Make room for a file; what can be refused before its bytes come is refused here.

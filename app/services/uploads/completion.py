@@ -10,6 +10,7 @@ from app.extensions import db, socketio
 from app.models import IdempotencyKey
 from app.services.datasets.importing import DatasetCreation
 from app.services.idempotency import RequestKey
+from app.services.uploads.receive import Writers
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
 from app.threads import off_loop
 
@@ -23,10 +24,11 @@ class Completion:
 
     Args:
         creation: makes datasets of whole files.
+        writers: keep other processes from it meanwhile.
     """
 
-    def __init__(self, creation: DatasetCreation, shelf: Shelf) -> None:
-        self.creation, self.shelf = creation, shelf
+    def __init__(self, creation: DatasetCreation, shelf: Shelf, writers: Writers) -> None:
+        self.creation, self.shelf, self.writers = creation, shelf, writers
 
     def begin(self, upload: Upload) -> None:
         """All bytes are on the disk: write that down, and create the dataset beside the requests."""
@@ -42,7 +44,7 @@ class Completion:
         """
         language = {"Accept-Language": upload.locale.replace("_", "-")}
         context = app.test_request_context(f"/api/uploads/{upload.id}", headers=language)
-        with context, on_behalf_of(upload.created_by):
+        with self.writers.alone(upload.id), context, on_behalf_of(upload.created_by):
             self.attempt(app, upload)
             patiently(lambda: save_if_there(upload))
             if not upload.retriable():
@@ -77,10 +79,11 @@ class Completion:
         return found.answer["dataset_id"] if found else None
 
     def reconcile(self) -> None:
-        """At start: whole files whose dataset is not known yet are gone on with."""
+        """At start: whole files whose dataset is not known yet are gone on with, unless another process does so."""
         for upload in self.shelf.all():
             try:
-                self.pick_up(upload)
+                if not self.writers.busy(upload.id):
+                    self.pick_up(upload)
             except Exception:  # one whose files are damaged stops no start
                 logger.exception("upload %s cannot be gone on with", upload.id)
 

@@ -1,5 +1,6 @@
 """Receives a chunk: written to the disk as it comes, kept when the connection breaks."""
 
+import fcntl
 import logging
 import os
 import threading
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from flask_babel import gettext as _
 
 from app.errors import BadUpload, ChecksumMismatch, Locked, TooLarge
+from app.extensions import socketio
 from app.services.uploads.protocol import Checksum
 from app.threads import off_loop
 
@@ -26,6 +28,7 @@ QUICK_S, SLOW_S = 0.05, 0.5
 # disk works while bytes still arrive. Smaller steps cost throughput: each waits for the disk.
 SYNC_BYTES = 64 * 1024**2
 
+WAIT_S = 0.1
 SILENT_S = 10.0  # a writer that has heard nothing for so long has lost its client: another may take over
 
 
@@ -39,6 +42,39 @@ class Cut(BadUpload):
     """The connection ended before the chunk did; nobody will read this answer."""
 
 
+class FileLock:
+    """Between processes, as long as the file is open.
+
+    Args:
+        path: None: there is one process.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        """False: another process has it."""
+        if self.path is None:
+            return True
+        try:
+            handle = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o600)
+        except FileNotFoundError:  # the upload is gone
+            return True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def release(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+
 @dataclass
 class Writer:
     """The one request that may write to an upload."""
@@ -46,18 +82,28 @@ class Writer:
     heard: float = field(default_factory=time.monotonic)
     replaced: bool = False
     lock: Any = field(default_factory=threading.Lock)  # held for each write: a successor waits for it
+    between: FileLock = field(default_factory=lambda: FileLock(None))  # among processes
 
 
 class Writers:
-    """Who writes to which upload. One server process: gunicorn.conf.py has `workers = 1`."""
+    """Who writes to which upload.
 
-    def __init__(self) -> None:
+    Args:
+        files: for locks of the uploads, by id, where other processes may write, too; None: this one is alone.
+    """
+
+    def __init__(self, files: Callable[[str], Path] | None = None) -> None:
+        self.files = files
         self._writers: dict[str, Writer] = {}
         self._lock = threading.Lock()
 
     def busy(self, upload_id: str) -> bool:
         """Whether someone writes, and has heard from their client lately."""
         writer = self._writers.get(upload_id)
+        if writer is None and self.files is not None:
+            if (lock := self.lock(upload_id)) is None:
+                return True
+            lock.release()
         return writer is not None and time.monotonic() - writer.heard < SILENT_S
 
     @contextmanager
@@ -69,18 +115,37 @@ class Writers:
         """
         with self._lock:
             if self.busy(upload_id):
-                raise Locked(_("Another request is sending data for this upload. Try again in a few seconds."))
+                raise being_sent()
             mine = Writer()
             before = self._writers.get(upload_id)
             self._writers[upload_id] = mine
         if before is not None:
             self.end(before)
         try:
+            if (lock := self.lock(upload_id)) is None:
+                raise being_sent()
+            mine.between = lock
             yield mine
         finally:
+            mine.between.release()
             with self._lock:
                 if self._writers.get(upload_id) is mine:
                     del self._writers[upload_id]
+
+    @contextmanager
+    def alone(self, upload_id: str) -> Iterator[None]:
+        """No other process writes to it or makes a dataset of it; waits for that."""
+        while (lock := self.lock(upload_id)) is None:
+            socketio.sleep(WAIT_S)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def lock(self, upload_id: str) -> FileLock | None:
+        """Against other processes; None: one of them has it."""
+        lock = FileLock(self.files(upload_id) if self.files else None)
+        return lock if lock.acquire() else None
 
     def replace(self, upload_id: str) -> None:
         """Whoever writes writes no more when this returns."""
@@ -92,6 +157,11 @@ class Writers:
     def end(self, writer: Writer) -> None:
         with writer.lock:
             writer.replaced = True
+            writer.between.release()
+
+
+def being_sent() -> Locked:
+    return Locked(_("Another request is sending data for this upload. Try again in a few seconds."))
 
 
 def receive_chunk(

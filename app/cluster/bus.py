@@ -1,0 +1,103 @@
+"""What the processes tell each other through Redis: hints, none of which may be needed. Whatever is lost with a Redis
+that is away is found in the database, in files, or by the next look."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app.extensions import socketio
+
+logger = logging.getLogger("yolo.cluster")
+
+CHANNEL = "yolo-platform"
+PROCESS = "yolo-platform:process:"  # a key for each process, which ends with it
+CONNECT_S = 1.0
+AWAY_S = 3.0  # so long nobody tries to publish again: a request must not wait for a Redis that is away
+BEAT_S, LASTS_S = 3.0, 15.0
+
+Handler = Callable[[Any], object]
+
+
+class Bus:
+    """Publishes to the other processes, and hears them.
+
+    Args:
+        url: of Redis; empty: there are no others, and nothing is done.
+        own_id: of this process, which does not hear itself.
+    """
+
+    def __init__(self, url: str, own_id: str) -> None:
+        self.url, self.own_id = url, own_id
+        self.handlers: dict[str, Handler] = {}
+        self.closed = False
+        self._client: Any = None
+        self._away_until = self._beat_at = 0.0
+
+    def on(self, name: str, handler: Handler) -> None:
+        """Have messages of this name handled: without an application context, one after the other."""
+        self.handlers[name] = handler
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            from redis import Redis  # not at import: one process alone needs none
+
+            self._client = Redis.from_url(self.url, socket_connect_timeout=CONNECT_S, socket_timeout=5.0)
+        return self._client
+
+    def publish(self, name: str, payload: Any) -> None:
+        """Tell the others. Never raises and hardly waits."""
+        if not self.url or time.monotonic() < self._away_until:
+            return
+        try:
+            self.client.publish(CHANNEL, json.dumps({"from": self.own_id, "name": name, "payload": payload}))
+        except Exception as error:
+            self.lost(error)
+
+    def lost(self, error: Exception) -> None:
+        logger.warning("Redis does not answer; what other processes do is noticed later: %s", error)
+        self._away_until = time.monotonic() + AWAY_S
+
+    def run(self) -> None:
+        """Listen, and say that this process is there; a background task."""
+        while not self.closed:
+            try:
+                with self.client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(CHANNEL)
+                    self.listen(pubsub)
+            except Exception as error:
+                self.lost(error)
+                socketio.sleep(1.0)
+
+    def listen(self, pubsub: Any) -> None:
+        while not self.closed:
+            self.beat()
+            message = pubsub.get_message(timeout=1.0)
+            if message is not None:
+                self.hear(message["data"])
+
+    def hear(self, data: bytes) -> None:
+        """One message; what cannot be understood, or handled, stops no other one."""
+        try:
+            told = json.loads(data)
+            handler = self.handlers.get(told["name"])
+            if told["from"] != self.own_id and handler is not None:
+                handler(told["payload"])
+        except Exception:
+            logger.exception("a message of another process")
+
+    def beat(self) -> None:
+        if time.monotonic() - self._beat_at < BEAT_S:
+            return
+        self.client.set(PROCESS + self.own_id, "1", px=int(LASTS_S * 1000))
+        self._beat_at = time.monotonic()
+
+    def present(self) -> set[str] | None:
+        """The ids of the processes that have given a sign of life; None: nobody knows."""
+        try:
+            return {key.decode().removeprefix(PROCESS) for key in self.client.scan_iter(PROCESS + "*")} | {self.own_id}
+        except Exception as error:
+            self.lost(error)
+            return None

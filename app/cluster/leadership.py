@@ -1,0 +1,104 @@
+"""Which of the processes leads, and what happens when that changes."""
+
+import json
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+
+from app.cluster import Cluster
+from app.cluster.locks import Lock
+from app.extensions import socketio
+
+logger = logging.getLogger("yolo.cluster")
+
+LOOK_S = 1.0
+NAME = "leader.json"
+
+
+class Leadership:
+    """Takes the lead when nobody has it.
+
+    A lock that was lost with the database's connection is taken again; nothing has happened then, unless another
+    process has led meanwhile. After that this one begins anew: gunicorn starts another in its place, and the processes
+    of jobs go on without it.
+
+    Args:
+        folder: of the data; whoever leads writes down there that it does.
+    """
+
+    def __init__(self, cluster: Cluster, lock: Lock, folder: Path) -> None:
+        self.cluster, self.lock, self.folder = cluster, lock, folder
+        self.led = False
+
+    def take(self) -> bool:
+        """Take the lead, if nobody has it."""
+        if not self.lock.acquire():
+            return False
+        self.write()
+        self.cluster.leads = self.led = True
+        logger.info("this process leads: %s", self.cluster.id)
+        return True
+
+    def run(self, app: Flask, take_over: Callable[[], None]) -> None:
+        """The loop; a background task.
+
+        Args:
+            take_over: puts right what the process before left, in an application context.
+        """
+        while not self.cluster.closed:
+            socketio.sleep(LOOK_S)
+            try:
+                self.look(app, take_over)
+            except Exception as error:
+                logger.warning("who leads: %s", getattr(error, "orig", error))
+
+    def look(self, app: Flask, take_over: Callable[[], None]) -> None:
+        """Once; may raise where the database is away."""
+        if self.cluster.leads:
+            if not self.lock.held():
+                self.cluster.leads = False
+                logger.warning("the lock of the process that leads is lost: nothing is started until it is back")
+        elif self.led:
+            self.return_or_leave()
+        elif self.take():
+            self.begin(app, take_over)
+
+    def return_or_leave(self) -> None:
+        """Behind a lost lock."""
+        if self.leader() != self.cluster.id:
+            logger.warning("another process leads: this one begins anew")
+            self.cluster.close()
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif self.lock.acquire():
+            if self.leader() != self.cluster.id:  # one that led, and is gone, in between
+                return
+            self.cluster.leads = True
+            logger.info("the lock is back: this process leads on")
+
+    def begin(self, app: Flask, take_over: Callable[[], None]) -> None:
+        """Nobody led. A take-over that fails ends the process: another one tries."""
+        try:
+            with app.app_context():
+                take_over()
+        except Exception:
+            logger.critical("the work cannot be taken over: the process ends", exc_info=True)
+            self.cluster.leads = False
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def write(self) -> None:
+        about = {"id": self.cluster.id, "host": socket.gethostname(), "pid": os.getpid()}
+        draft = self.folder / f".{NAME}.{self.cluster.id}"
+        draft.write_text(json.dumps(about), encoding="utf-8")
+        os.replace(draft, self.folder / NAME)
+
+    def leader(self) -> str | None:
+        """The id of the last process that has led."""
+        try:
+            return str(json.loads((self.folder / NAME).read_bytes())["id"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None

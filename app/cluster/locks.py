@@ -1,0 +1,130 @@
+"""Who leads holds a lock, which ends with its process: of PostgreSQL, or on a file beside SQLite."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import NullPool, create_engine
+
+logger = logging.getLogger("yolo.cluster")
+
+LEADS, STARTS, CLAIMS = 0x594F4C4F01, 0x594F4C4F02, 0x594F4C4F03  # of PostgreSQL's advisory locks
+# A host that is gone without a word gives its lock back after some 20 s.
+KEEPALIVE = ("tcp_keepalives_idle = 10", "tcp_keepalives_interval = 3", "tcp_keepalives_count = 3")
+CONNECT_S, SILENT_MS = 5, 8000
+
+
+class Lock(Protocol):
+    """At most one process has it."""
+
+    def acquire(self) -> bool:
+        """Take it, if nobody has it. May raise where nobody can tell."""
+
+    def held(self) -> bool:
+        """Whether it is still ours, as far as anybody can tell now."""
+
+    def starting(self) -> Any:
+        """A context manager that waits until no other process starts."""
+
+
+class FileLock:
+    """For processes of one machine.
+
+    Args:
+        folder: where its files are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._handle: int | None = None
+
+    def acquire(self) -> bool:
+        handle = self.open("leader.lock")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self._handle = handle
+        return True
+
+    def open(self, name: str) -> int:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)  # children do not inherit it
+
+    def held(self) -> bool:
+        return self._handle is not None
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        handle = self.open("start.lock")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+class DatabaseLock:
+    """For processes anywhere, in a connection to PostgreSQL of its own.
+
+    Args:
+        uri: as SQLAlchemy has it.
+    """
+
+    def __init__(self, uri: str) -> None:
+        options = {"connect_timeout": CONNECT_S, "tcp_user_timeout": SILENT_MS, "application_name": "yolo-leader"}
+        self.engine = create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=options)
+        self._connection: Any = None
+
+    def connect(self) -> Any:
+        connection = self.engine.connect()
+        for setting in KEEPALIVE:
+            connection.exec_driver_sql(f"SET {setting}")
+        return connection
+
+    def acquire(self) -> bool:
+        connection = self.connect()
+        if connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({LEADS})").scalar():
+            self._connection = connection
+            return True
+        connection.close()
+        return False
+
+    def held(self) -> bool:
+        """The lock lives as long as its connection."""
+        if self._connection is None:
+            return False
+        try:
+            self._connection.exec_driver_sql("SELECT 1")
+        except Exception as error:
+            logger.warning("the lock of the process that leads: %s", getattr(error, "orig", error))
+            self.forget()
+            return False
+        return True
+
+    def forget(self) -> None:
+        connection, self._connection = self._connection, None
+        try:
+            connection.invalidate()
+            connection.close()
+        except Exception as error:
+            logger.debug("closing what is gone: %s", error)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        connection = self.connect()
+        try:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({STARTS})")
+            yield
+        finally:
+            connection.close()
+
+
+def make_lock(uri: str, folder: Path) -> Lock:
+    """The one for this database; its files, where it has some, are in this folder."""
+    return DatabaseLock(uri) if uri.startswith("postgresql") else FileLock(folder)

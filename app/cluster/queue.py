@@ -1,0 +1,58 @@
+"""Socket.IO over Redis: what one process emits reaches the clients of all."""
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from redis import Redis
+from socketio import RedisManager
+
+from app.extensions import socketio
+
+CHANNEL = "flask-socketio"
+CONNECT_S, ANSWER_S = 1.0, 2.0
+AWAY_S = 3.0  # so long nobody tries to publish again: nothing may wait for a Redis that is away
+AGAIN_S = 1.0
+
+logger = logging.getLogger("yolo.cluster")
+
+
+class MessageQueue(RedisManager):
+    """python-socketio's, for a Redis that may be away or hang: publishing hardly waits, and listening begins again
+    soon. Pages see a gap in the numbers then, and ask for what they missed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, CHANNEL)
+        self.away_until = 0.0
+        self._publisher: Any = None
+
+    def new_client(self) -> Any:
+        return Redis.from_url(self.redis_url, socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)
+
+    def _publish(self, data: Any) -> None:
+        if time.monotonic() < self.away_until:
+            return
+        try:
+            self._publisher = self._publisher or self.new_client()
+            self._publisher.publish(self.channel, self.json.dumps(data))
+        except Exception as error:
+            self.away_until = time.monotonic() + AWAY_S
+            logger.warning("clients of other processes miss messages: Redis: %s", error)
+
+    def _redis_listen_with_retries(self) -> Iterator[Any]:
+        while True:
+            try:
+                with self.new_client().pubsub(ignore_subscribe_messages=True) as self.pubsub:
+                    self.pubsub.subscribe(self.channel)
+                    while True:
+                        if (message := self.pubsub.get_message(timeout=1.0)) is not None:
+                            yield message
+            except Exception as error:
+                logger.warning("clients of this process miss messages: Redis: %s", error)
+            socketio.sleep(AGAIN_S)
+
+
+def message_queue(url: str) -> MessageQueue | None:
+    """For `SocketIO.init_app`; None: there is one process alone."""
+    return MessageQueue(url) if url else None

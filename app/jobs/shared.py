@@ -1,0 +1,106 @@
+"""What is different where several processes share the rows: none ends what another one still needs."""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from app.cluster.locks import CLAIMS
+from app.database import writing
+from app.extensions import db
+from app.jobs.duplex import owner_of
+from app.jobs.kinds import Kinds
+from app.jobs.model import Job, JobStatus
+from app.jobs.process import Child, find_children
+from app.jobs.remote import is_served
+from app.jobs.restart import remove_leftovers
+from app.jobs.transitions import change
+
+logger = logging.getLogger("yolo.jobs")
+
+GONE_S, EVERY_S = 20.0, 5.0  # so long a process must have been missing; and between two looks
+UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+def claim_alone(session: Any) -> None:
+    """Two processes claim one after the other: a device that is free is given once. SQLite has one writer anyway."""
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CLAIMS})")
+
+
+def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[int, int]]:
+    """(id, attempt) of each job to be supervised from now on by the process that leads; see restart.take_over. Requests
+    of other processes may wait for any of them, so all go on: those that nobody waits for end by themselves."""
+    table = Job.__table__.c
+    columns = (table.id, table.kind, table.subject_id, table.token, table.attempt, table.status, table.runner)
+    followed, kept = [], set()
+    for row in db.session.execute(select(*columns).where(table.status == JobStatus.RUNNING)).all():
+        if row.kind not in kinds:
+            continue
+        kept.add(kinds[row.kind].directory_of(row, root))
+        if kinds[row.kind].links is None:
+            followed.append((row.id, row.attempt))
+    db.session.rollback()
+    end_orphans(data or root, kept)
+    remove_leftovers(root)
+    return followed
+
+
+def end_orphans(data: Path, kept: set[Path]) -> None:
+    """Kill the children on this machine whose job is not running any more, and whose server is gone."""
+    for pid, started, directory in find_children(data):
+        if directory not in kept and not is_served(pid):
+            logger.warning("process %s works for a job that is over: killed", pid)
+            child = Child(directory, pid, started)
+            child.signal(9)
+            child.sweep()
+
+
+class LostOwners:
+    """Ends the jobs whose children were talked to by a process that is gone.
+
+    Args:
+        present: the ids of the processes that are there; None: nobody knows.
+    """
+
+    def __init__(self, present: Callable[[], set[str] | None]) -> None:
+        self.present = present
+        self._missing: dict[str, float] = {}  # since when
+        self._looked_at = 0.0
+
+    def end_jobs(self, kinds: Kinds) -> list[Job]:
+        """Those that were ended now."""
+        if time.monotonic() - self._looked_at < EVERY_S:
+            return []
+        self._looked_at = time.monotonic()
+        talked_to = [name for name in kinds.names() if kinds[name].links is not None]
+        wanted = Job.kind.in_(talked_to) & Job.status.in_(UNFINISHED)
+        rows = db.session.execute(select(Job.id, Job.params).where(wanted))
+        owners = {row.id: owner_of(row.params) for row in rows}
+        gone = self.gone(set(owners.values())) if owners else set()
+        return [job for job_id, owner in owners.items() if owner in gone and (job := end(job_id)) is not None]
+
+    def gone(self, owners: set[str]) -> set[str]:
+        """Those that have been missing for long enough: a Redis that was restarted knows nobody for a few seconds."""
+        present = self.present()
+        if present is None:
+            self._missing.clear()
+            return set()
+        time_now = time.monotonic()
+        self._missing = {owner: self._missing.get(owner, time_now) for owner in owners - present}
+        return {owner for owner, since in self._missing.items() if time_now - since >= GONE_S}
+
+
+def end(job_id: int) -> Job | None:
+    """Its child has ended with its socket."""
+    with writing() as session:
+        job = session.get(Job, job_id, with_for_update=True)
+        if job is None or job.status not in UNFINISHED:
+            return None
+        change(job, JobStatus.CANCELLED)
+    logger.warning("job %s (%s) ended with the process that talked to it", job.id, job.kind)
+    return db.session.get(Job, job_id)

@@ -1,0 +1,84 @@
+"""The start of one of several web processes (REDIS_URL): each serves; one of them leads, which has the queue and puts
+right what was left behind. When it is gone, another one takes over."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app.config import settings
+from app.extensions import socketio
+
+if TYPE_CHECKING:
+    from apiflask import APIFlask
+
+    from app.services import Services
+
+PICK_UP_S = 30.0  # between two looks for uploads whose process is gone
+
+
+def begin(app: APIFlask) -> None:
+    """Migrate, examine and start, one process after the other."""
+    from app import database, private_files
+    from app.cluster.leadership import Leadership
+    from app.cluster.locks import make_lock
+
+    held, cluster = app.extensions["services"], app.extensions["cluster"]
+    root = settings(app).DATA_ROOT
+    lock = make_lock(app.config["SQLALCHEMY_DATABASE_URI"], root)
+    leadership = Leadership(cluster, lock, root)
+    with lock.starting():
+        database.upgrade_if_old(app)
+        private_files.init_app(app)
+        leadership.take()
+        with app.app_context():
+            held.installation.begin(app, partial(start, app))
+    socketio.start_background_task(cluster.bus.run)
+    socketio.start_background_task(leadership.run, app, partial(take_over, held))
+
+
+def start(app: APIFlask) -> None:
+    """What runs beside the requests."""
+    from app import warm_up
+    from app.routes import departures
+
+    held = app.extensions["services"]
+    with app.app_context():
+        if held.jobs.cluster.leads:
+            held.trainer.reconcile()
+        held.jobs.scheduler.start(app)
+        if held.jobs.cluster.leads:
+            reconcile(held)
+    socketio.start_background_task(warm_up, app, held)
+    socketio.start_background_task(departures.watch, app)
+    socketio.start_background_task(pick_up_uploads, app, held)
+
+
+def take_over(held: Services) -> None:
+    """The process that led is gone."""
+    if held.installation.examine() is not None:
+        return  # nothing may be changed now: `start` follows, once it may be
+    if held.jobs.scheduler.runner is None:
+        held.installation.go_on()
+        return
+    held.trainer.reconcile()
+    held.jobs.scheduler.follow()
+    reconcile(held)
+    held.jobs.scheduler.wake()
+
+
+def reconcile(held: Services) -> None:
+    """Behind the jobs: rows, folders and uploads. What lies in data/tmp may be another process's, and is the janitor's
+    a day later."""
+    held.datasets.restart.reconcile()
+    held.uploads.completion.reconcile()
+    held.evaluations.reconcile()
+
+
+def pick_up_uploads(app: APIFlask, held: Services) -> None:
+    """A background task: whole files whose process ended before it made their datasets."""
+    while held.installation.is_open:
+        socketio.sleep(PICK_UP_S)
+        if held.jobs.cluster.leads and held.installation.verdict is None:
+            with app.app_context():
+                held.uploads.completion.reconcile()

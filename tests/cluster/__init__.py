@@ -1,0 +1,1 @@
+"""Several web processes over one database, one data folder and one Redis."""

@@ -1,0 +1,81 @@
+"""Two real web processes over one database, one data folder and one Redis."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from app import create_app
+from app.database import upgrade_if_old
+from scripts.local_server import Server, settings_for
+from tests.conftest import close_database
+from tests.data import valid_dataset
+
+
+@contextmanager
+def running_pair(
+    folder: Path, redis_port: int, database: str | None = None, mode: str = "threading"
+) -> Iterator["Pair"]:
+    """Both, the one that leads first.
+
+    Args:
+        database: its address; None: SQLite.
+    """
+    shared = settings_for(folder, SOCKETIO_ASYNC_MODE=mode)
+    if database:
+        shared["DATABASE_URL"] = database
+    app = create_app("cli", shared)
+    upgrade_if_old(app)
+    dataset_id = valid_dataset(app)
+    close_database(app)
+    shared = {name: shared[name] for name in ("DATA_ROOT", "INSTANCE_PATH", "DATABASE_URL")}
+    shared["REDIS_URL"] = f"redis://127.0.0.1:{redis_port}/0"
+    servers = []
+    try:
+        for name in ("first", "second"):
+            own = folder / name
+            own.mkdir()
+            servers.append(Server(own, mode, LOG_DIR=str(own / "logs"), **shared).start())
+        yield Pair(folder, servers[0], servers[1], dataset_id)
+    finally:
+        for server in servers:
+            server.end()
+        end_children(folder)
+
+
+def end_children(folder: Path) -> None:
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in part for part in process.info["cmdline"] or []):
+            process.kill()
+
+
+class Pair:
+    """Two servers; `first` leads at the beginning."""
+
+    def __init__(self, folder: Path, first: Server, second: Server, dataset_id: int) -> None:
+        self.folder, self.first, self.second, self.dataset_id = folder, first, second, dataset_id
+
+    def kill(self, server: Server) -> None:
+        """kill -9 of all of its processes; those of jobs go on."""
+        assert server.process is not None
+        for pid in server.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait(10)
+
+    def logs(self) -> str:
+        return f"first:\n{self.first.log()}\nsecond:\n{self.second.log()}"
+
+
+def until(there: Callable[[], Any], seconds: float = 60, about: Callable[[], str] = str) -> Any:
+    """What `there` gives, once that is something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := there():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(about())
