@@ -2,8 +2,9 @@
 
 This is the one place that decides. Every SELECT of a request that is not an admin's gets the conditions below, by
 themselves: what a person may not see is in no list, no count, no search and no name, and by its id it does not exist.
-Write transactions see everything, as what may be deleted depends on what others use: what they are to change is looked
-up here before, see door.py. Queries outside of requests, such as those of supervisors, see everything, too.
+Write transactions see everything, as what may be deleted depends on what others use, and so do reads that prepare one
+(`everything`): what they are to change is looked up here before, see door.py. Queries outside of requests, such as
+those of supervisors, see everything, too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from app.config import settings
 from app.core.roles import Role
 from app.errors import NotFound, Unprocessable
 from app.extensions import db
-from app.models import Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
+from app.models import Account, Dataset, Evaluation, ModelExport, PredictionRun, Test, Training
 
 NOT_THERE: dict[str, Any] = {
     "dataset": _l("Dataset %(id)s doesn't exist."),
@@ -33,6 +34,7 @@ NOT_THERE: dict[str, Any] = {
     "test": _l("Test %(id)s doesn't exist."),
     "job": _l("There is no job %(id)s."),
 }
+SEE_ALL = {"writing", "everything"}  # of a session: what it reads decides, and is not shown
 IN_BODIES = {"dataset_id": Dataset, "training_id": Training}  # what bodies name by id; a test compares the description
 
 
@@ -45,7 +47,9 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
     """What one person may see of each model.
 
     A training that is shared needs a dataset that is shared, or the reader's own. Who has trained on a dataset keeps
-    seeing it. So whoever sees a thing sees what it was made of, and no join loses a row.
+    seeing it. So whoever sees a thing sees what it was made of, and no join loses a row. An evaluation outlives the
+    dataset that it was made on: from then on it is of whoever made it. A job is seen with what it makes of a run,
+    whoever asked for that.
 
     Args:
         others: further models with `created_by`, `subject_type` and `subject_id`: jobs.
@@ -61,23 +65,37 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
         Dataset: owned(Dataset.created_by, account_id) | Dataset.shared | Dataset.id.in_(used),
         Training: owned(Training.created_by, account_id) | (Training.shared & Training.dataset_id.in_(open_data)),
         ModelExport: ModelExport.training_id.in_(seen_runs),
-        Evaluation: Evaluation.training_id.in_(seen_runs)
-        & or_(Evaluation.dataset_id.is_(None), Evaluation.dataset_id.in_(seen_data)),
+        Evaluation: seen_evaluation(Evaluation, seen_runs, seen_data, account_id),
         **{
             kind: owned(kind.created_by, account_id) & kind.training_id.in_(seen_runs) for kind in (Test, PredictionRun)
         },
     }
+    exports, evaluations = ModelExport.__table__.alias().c, Evaluation.__table__.alias().c
+    of_export = select(exports.job_id).where(exports.training_id.in_(seen_runs))
+    of_evaluation = select(evaluations.job_id).where(seen_evaluation(evaluations, seen_runs, seen_data, account_id))
+    admins = select(Account.id).where(Account.role == Role.ADMIN)
     for job in others:
-        by_owner = or_(job.created_by.is_(None), job.created_by == t.c.created_by)
-        by_giver = or_(job.created_by.is_(None), job.created_by == d.c.created_by)
+        by_admin = job.created_by.is_(None) | job.created_by.in_(admins)
+        by_owner = by_admin | (job.created_by == t.c.created_by)
+        by_giver = by_admin | (job.created_by == d.c.created_by)
         of_run = select(t.c.id).where(t.c.id == job.subject_id, open_run, by_owner).correlate(job.__table__)
         of_data = select(d.c.id).where(d.c.id == job.subject_id, d.c.id.in_(seen_data.correlate(None)), by_giver)
         found[job] = or_(
             owned(job.created_by, account_id),
+            job.id.in_(of_export) | job.id.in_(of_evaluation),
             (job.subject_type == "training") & of_run.exists(),
             (job.subject_type == "dataset") & of_data.correlate(job.__table__).exists(),
         )
     return found
+
+
+def seen_evaluation(columns: Any, runs: Any, data: Any, account_id: int | None) -> ColumnElement[bool]:
+    """
+    Args:
+        columns: of the table or the model. runs, data: the ids of those that one may see.
+    """
+    own = columns.dataset_id.is_(None) & owned(columns.created_by, account_id)
+    return columns.training_id.in_(runs) & or_(own, columns.dataset_id.in_(data))
 
 
 def is_limited(principal: Principal | None) -> bool:
@@ -87,13 +105,25 @@ def is_limited(principal: Principal | None) -> bool:
 
 def narrow(state: ORMExecuteState) -> None:
     """Add the conditions to a SELECT; nothing where PRIVATE_DATA is off."""
-    if not state.is_select or state.is_column_load or not current_app or state.session.info.get("writing"):
+    if not state.is_select or state.is_column_load or not current_app or not SEE_ALL.isdisjoint(state.session.info):
         return
     principal = current()
     if principal is None or not is_limited(principal):
         return
     kinds = conditions(principal.account_id, *current_app.extensions["private_kinds"])
     state.statement = state.statement.options(*(with_loader_criteria(kind, rule) for kind, rule in kinds.items()))
+
+
+@contextmanager
+def everything() -> Iterator[None]:
+    """Reads within see everything: they decide what may be done, or wait for it, and are shown to nobody."""
+    before = db.session.info.get("everything")
+    db.session.info["everything"] = True
+    try:
+        yield
+    finally:
+        if not before:
+            db.session.info.pop("everything", None)
 
 
 def expect_visible(kind: Any, number: int) -> None:
@@ -141,12 +171,30 @@ def check_body() -> None:
         if is_visible(kind, number):
             continue
         if place == ("start",):
-            text = _("The run %(id)s, whose weights should be used, doesn't exist.", id=number)
-            raise Unprocessable(text, [{"field": "start", "message": text}])
+            raise no_start(number)
         if kind is Dataset:
             text = _("This dataset doesn't exist.")
             raise Unprocessable(text, [{"field": name, "message": text}])
         raise NotFound(not_there(kind, number))
+
+
+def expect_start(start: Any) -> None:
+    """For a run that is made like another one, and would start from what that one started from.
+
+    Args:
+        start: with the `training_id` of its weights, if they are a run's.
+
+    Raises:
+        Unprocessable: the present person may not see that run.
+    """
+    number = start.get("training_id") if isinstance(start, Mapping) else None
+    if number is not None and is_limited(current()) and not is_visible(Training, number):
+        raise no_start(number)
+
+
+def no_start(number: int) -> Unprocessable:
+    text = _("The run %(id)s, whose weights should be used, doesn't exist.", id=number)
+    return Unprocessable(text, [{"field": "start", "message": text}])
 
 
 def named_ids(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str, int]]:

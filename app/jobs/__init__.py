@@ -12,6 +12,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
+from app.access.private import everything
 from app.cluster import Cluster
 from app.database import NOT_WRITABLE, patiently, sooner_or_later, writing
 from app.errors import Conflict, NotFound
@@ -277,9 +278,10 @@ class JobService:
     def announce_newest(self, kind: str, subject_id: int) -> None:
         """A service has changed the job of one of its rows."""
         mine = (Job.kind == kind) & (Job.subject_id == subject_id)
-        job = db.session.scalar(select(Job).where(mine).order_by(Job.id.desc()).limit(1))
-        if job is not None:
-            self.announce(job)
+        with everything():  # whoever's it is
+            job = db.session.scalar(select(Job).where(mine).order_by(Job.id.desc()).limit(1))
+            if job is not None:
+                self.announce(job)
 
     def remove_old(self) -> int:
         """Rows of jobs that ended long ago, with what is left of their files: how many."""

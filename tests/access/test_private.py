@@ -198,8 +198,8 @@ def test_ids_in_bodies_and_queries(app: APIFlask, headers: Headers, things: Thin
         yield "POST", f"/api/trainings/{mine[Training]}/clone", {"json": {"dataset_id": dataset_id}}
         yield "POST", f"/api/trainings/{mine[Training]}/clone", {"json": {"start": start}}
         yield "POST", f"/api/trainings/{mine[Training]}/evaluations", {"json": {"dataset_id": dataset_id}}
-        yield "POST", "/api/tests", {"data": {"training_id": training_id, "image": (BytesIO(b""), "a.png")}}
-        yield "POST", "/api/predictions", {"data": {"training_id": training_id, "file": (BytesIO(b""), "a.mp4")}}
+        yield "POST", "/api/tests", {"data": {"training_id": training_id, "file": (BytesIO(b"x"), "a.png")}}
+        yield "POST", "/api/predictions", {"data": {"training_id": training_id, "file": (BytesIO(b"x"), "a.mp4")}}
         yield "POST", "/api/models", {"data": {"dataset_id": dataset_id, "file": (BytesIO(b""), "a.pt")}}
 
     before = rows(app)

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
+from app.access.private import everything
 from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db, socketio
@@ -55,9 +56,10 @@ class DatasetService:
             Conflict: a training used it. Nothing is changed.
         """
         storage = self.store.storage
-        refuse_used(db.session, dataset_id)
-        db.session.rollback()  # no transaction may be open while we wait
-        self.imports.end(dataset_id)  # before the folder moves: it would be written to anew
+        with everything():  # runs of others use it, too, and their questions may have its index made
+            refuse_used(db.session, dataset_id)
+            db.session.rollback()  # no transaction may be open while we wait
+            self.imports.end(dataset_id)  # before the folder moves: it would be written to anew
         with writing() as session:
             refuse_used(session, dataset_id)
             session.delete(session.get_one(Dataset, dataset_id))

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 from sqlalchemy import select
 
+from app.access import private
 from app.errors import Unprocessable, flatten
 from app.extensions import db
 from app.models import Training
@@ -34,6 +35,7 @@ class TrainingCloning:
         Raises:
             NotFound: no such training.
             Conflict: it is in the trash. And what `create` raises.
+            Unprocessable: it would start from a run that this person may not see.
         """
         row = not_deleted(self.store.row(training_id))
         values = request_of(row) | {name: value for name, value in changes.items() if name != "params"}
@@ -44,6 +46,7 @@ class TrainingCloning:
             values.pop("architecture", None)
         if values["params"].get("optimizer") == "auto" and "learning_rate" not in changes:
             values.pop("learning_rate", None)
+        private.expect_start(values.get("start"))
         return self.creation.create_once(loaded(values), key, training_id)
 
 

@@ -1,12 +1,16 @@
 """Sends committed changes of trainings to the browsers."""
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from app import notify
 from app.cluster import Bus
+from app.config import settings
 from app.services.trainer import history
 from app.services.trainer.messages import RoomMessage
 from app.services.trainer.store import TrainingStore
+from app.services.trainer.waiting import reason
 
 
 class TrainingFeed:
@@ -36,7 +40,7 @@ class TrainingFeed:
             self.hear([training_id, seq])
             self.bus.publish("messages", [training_id, seq])
             if event in history.LOCALIZED:
-                make = partial(history.filled, event, item.payload, self.store.models)
+                make = partial(for_all, event, item.payload, self.store.models)
                 notify.to_readers(event, training_id, make, dashboard=item.dashboard)
             else:
                 notify.to_training(event, training_id, item.payload, dashboard=event not in history.FINE)
@@ -45,3 +49,14 @@ class TrainingFeed:
         """Tell the present state, whose number was committed before."""
         seq = self.store.row(training_id).seq
         self.send([RoomMessage("training_status", {"training_id": training_id, "seq": seq})])
+
+
+def for_all(event: str, payload: dict[str, Any], models: Path) -> dict[str, Any]:
+    """A message's payload for everybody in its rooms, whoever's request or task sends it. With PRIVATE_DATA it does not
+    say whose run holds the device: not all of them may see that one."""
+    found = history.filled(event, payload, models)
+    waits = (found.get("training") or {}).get("waiting_for") if settings().PRIVATE_DATA else None
+    if not waits or "training_id" not in waits:
+        return found
+    told = {key: value for key, value in waits.items() if key not in {"training_id", "name", "message"}}
+    return found | {"training": found["training"] | {"waiting_for": told | {"message": reason(told)}}}

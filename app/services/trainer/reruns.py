@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.access import private
 from app.config import settings
 from app.database import writing
 from app.errors import Conflict
@@ -58,11 +59,13 @@ class TrainingReruns:
         Raises:
             NotFound: no such training.
             Conflict: the run cannot be the same; the message says why.
+            Unprocessable: it started from a run that this person may not see.
         """
         return idempotency.run_idempotent(key, lambda: self.queue_again(training_id, anyway, key))
 
     def queue_again(self, training_id: int, anyway: bool, key: RequestKey | None) -> Answer:
         row = self.store.row(training_id)
+        private.expect_start(row.start)
         used = self.used_config(training_id)
         values = same_columns(row, used)
         if not anyway:

@@ -1,0 +1,148 @@
+"""PRIVATE_DATA around corners: messages that one task makes for many, runs made like others, what outlives its dataset,
+and reads that decide what may be done."""
+
+import json
+import zipfile
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask import g
+from sqlalchemy import update
+
+from app.access import audience
+from app.access.identify import of_token
+from app.config import settings
+from app.database import writing
+from app.extensions import db
+from app.jobs.model import Job
+from app.models import Dataset, Evaluation, Training
+from app.services import services
+from tests.access.conftest import Headers
+from tests.access.test_private import MARK, Things, account, app, headers, joined, make_things, share, things
+
+__all__ = ["app", "headers", "things"]
+
+
+def change(app: APIFlask, kind: type, number: int, **values: Any) -> None:
+    with app.app_context(), writing() as session:
+        session.execute(update(kind).where(kind.id == number).values(values))
+
+
+def add(app: APIFlask, row: Any) -> int:
+    with app.app_context(), writing() as session:
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def status(app: APIFlask, headers: Headers, path: str) -> list[int]:
+    """What the owner of `things`, another trainer and a viewer are answered."""
+    client = app.test_client()
+    return [client.get(path, headers=headers[name]).status_code for name in ("trainer", "another", "viewer")]
+
+
+def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, things: Things) -> None:
+    mine = make_things(app, account(app, headers, "another"))
+    change(app, Dataset, mine[Dataset], name="mine")
+    waits = {"code": "device", "training_id": things[Training]}
+    change(app, Training, mine[Training], name="mine", status="pending", waiting_for=waits)
+    socket = joined(app, headers["another"])
+    try:
+        assert socket.emit("join_training", {"training_id": mine[Training]}, callback=True)["ok"]
+        socket.get_received()
+        for secret in (None, headers["admin"]["Authorization"].split()[1]):  # a task, and an admin's request
+            with app.test_request_context() if secret else app.app_context():
+                g.principal = of_token(secret) if secret else None
+                audience.forget()
+                services().trainer.feed.send_status(mine[Training])
+            heard = socket.get_received()
+            assert [item["args"][0]["training"]["waiting_for"]["code"] for item in heard] == ["device"]
+            assert MARK not in json.dumps(heard)
+    finally:
+        socket.disconnect()
+
+
+@pytest.mark.parametrize("action", ["clone", "run-again"])
+def test_a_run_made_like_another_takes_no_hidden_weights(
+    app: APIFlask, headers: Headers, things: Things, action: str
+) -> None:
+    """The run is shared; the one whose weights it started from is not."""
+    start = {"kind": "training", "training_id": things[Training], "checkpoint": "best"}
+    like = make_things(app, account(app, headers, "trainer"))
+    change(app, Training, like[Training], start=start)
+    share(app, like)
+    with app.app_context():
+        weights = settings().MODELS_DIR / str(things[Training]) / "run" / "weights" / "best.pt"
+    weights.parent.mkdir(parents=True)
+    with zipfile.ZipFile(weights, "w") as file:
+        file.writestr("best/data.pkl", b"")
+    client, path = app.test_client(), f"/api/trainings/{like[Training]}/{action}"
+    refused = client.post(path, json={}, headers=headers["another"])
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "start"), refused.text
+    assert client.post(path, json={}, headers=headers["trainer"]).status_code == 201
+
+
+def test_an_evaluation_outlives_its_dataset_and_stays_hidden(app: APIFlask, headers: Headers, things: Things) -> None:
+    """Of somebody's shared run, on a dataset of one's own, which is deleted then."""
+    share(app, things)
+    other = account(app, headers, "another")
+    mine = make_things(app, other)
+    values = {"training_id": things[Training], "split": "val", "checkpoint": "best", "img_size": 64}
+    number = add(app, Evaluation(**values, dataset_id=mine[Dataset], created_by=other))
+    assert status(app, headers, f"/api/evaluations/{number}") == [404, 200, 404]
+    change(app, Evaluation, number, dataset_id=None)
+    assert status(app, headers, f"/api/evaluations/{number}") == [404, 200, 404]
+
+
+def test_a_job_is_seen_with_what_it_makes(app: APIFlask, headers: Headers, things: Things) -> None:
+    """Somebody evaluates a shared run: on its own dataset everybody sees that, on a hidden one nobody else does."""
+    share(app, things)
+    other = account(app, headers, "another")
+    hidden = make_things(app, other)[Dataset]
+    for dataset_id, seen in ((things[Dataset], 200), (hidden, 404)):
+        about = {"subject_type": "training", "subject_id": things[Training], "created_by": other}
+        job = add(app, Job(kind="evaluate", **about, status="pending"))
+        values = {"training_id": things[Training], "split": "val", "checkpoint": "best", "img_size": 64}
+        number = add(app, Evaluation(**values, dataset_id=dataset_id, created_by=other, job_id=job))
+        assert status(app, headers, f"/api/jobs/{job}") == [seen, 200, seen]
+        assert status(app, headers, f"/api/evaluations/{number}") == [seen, 200, seen]
+    shown = app.test_client().get(f"/api/trainings/{things[Training]}/evaluations", headers=headers["trainer"]).json
+    assert [item["status"] for item in shown["evaluations"]] == ["pending", "pending"]
+
+
+def test_a_job_that_an_admin_began_is_the_owners_to_see(app: APIFlask, headers: Headers, things: Things) -> None:
+    admin = account(app, headers, "admin")
+    for kind in ("training", "dataset"):
+        about = {"subject_type": kind, "subject_id": things[Training if kind == "training" else Dataset]}
+        job = add(app, Job(kind="estimate", **about, created_by=admin, status="completed"))
+        assert status(app, headers, f"/api/jobs/{job}") == [200, 404, 404], kind
+
+
+def test_a_dataset_that_others_use_is_left_as_it_is(
+    app: APIFlask, headers: Headers, things: Things, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner sees no run of theirs: the refusal comes before anything is ended."""
+    ended: list[int] = []
+    with app.app_context():
+        datasets = services().datasets
+    monkeypatch.setattr(datasets.imports, "end", ended.append)
+    change(app, Evaluation, things[Evaluation], status="completed")
+    change(app, Training, things[Training], created_by=account(app, headers, "another"))
+    answer = app.test_client().delete(f"/api/datasets/{things[Dataset]}", headers=headers["trainer"])
+    assert answer.status_code == 409
+    assert ended == []
+
+
+def test_what_works_on_a_dataset_is_ended_whoever_asked_for_it(app: APIFlask, headers: Headers, things: Things) -> None:
+    """A reader's question has an index made anew; the folder must not be written to behind its deletion."""
+    share(app, things, True, Dataset)
+    about = {"subject_type": "dataset", "subject_id": things[Dataset], "created_by": account(app, headers, "another")}
+    job = add(app, Job(kind="index_dataset", **about, status="pending", params={"number": 1}))
+    assert status(app, headers, f"/api/jobs/{job}") == [404, 200, 404]
+    change(app, Training, things[Training], dataset_id=make_things(app, account(app, headers, "trainer"))[Dataset])
+    change(app, Evaluation, things[Evaluation], status="completed")
+    answer = app.test_client().delete(f"/api/datasets/{things[Dataset]}", headers=headers["trainer"])
+    assert answer.status_code == 200, answer.text
+    with app.app_context():
+        assert db.session.get(Job, job).status == "cancelled"
