@@ -11,7 +11,7 @@ from apiflask import APIFlask
 from app.services.trainer.learning import ENOUGH, FEW_SCRATCH, Schedule, early_signs, why_nothing
 from app.services.trainer.levels import LEVELS, level_of
 from app.services.trainer.verdict.judge import RunFacts, judge
-from app.services.trainer.verdict.texts import STEPS, USES, written
+from app.services.trainer.verdict.texts import STEPS, USES, certainty, written
 
 SCRATCH = Schedule(iterations=15, scratch=True)
 CLASSES = [
@@ -280,3 +280,12 @@ def test_a_half_is_rounded_as_the_cards_round_it(idle_app: APIFlask) -> None:
 def test_uploaded_weights_are_evaluated_not_trained_again() -> None:
     verdict = judge(facts(None, uploaded=True, evaluation=None))
     assert (verdict["level"], verdict["use"], codes(verdict)) == (None, "uploaded", ["evaluate", "try_it"])
+
+
+def test_no_metric_is_said_to_vary_by_nothing(app: APIFlask) -> None:
+    """The formula of a share has no error at 0, which no number of objects proves."""
+    verdict, part = {"metric": {"name": "map50"}}, {"objects": 1137, "margin": 0.0}
+    with app.test_request_context(headers={"Accept-Language": "en"}):
+        assert certainty(part, verdict) == "Based on 1,137 objects in the validation images."
+        assert "may vary by ±0.01." in certainty(part | {"margin": 0.012}, verdict)
+        assert certainty(part, {"metric": {"name": "top1"}}) == "Based on 1,137 images."

@@ -12,6 +12,7 @@ from app.i18n import ngettext
 
 Data = dict[str, Any]
 
+SMALL = 0.005  # a margin that two decimals show as ±0.00
 METRICS = {"map50": "mAP50", "top1": _l("Top-1 accuracy"), "ap50": "AP50", "recall": _l("recall")}
 
 TITLES = {
@@ -147,6 +148,8 @@ def certainty(part: Data, verdict: Data) -> str:
     name = str(METRICS[verdict["metric"]["name"]])
     if not part["objects"] or part["margin"] is None:
         return _("The number of validation objects was not recorded, so the uncertainty of the metrics is unknown.")
+    if part["margin"] < SMALL:  # as of an mAP of 0, about whose error the formula says nothing
+        return counted_on(part["objects"], verdict["metric"]["name"])
     margin = three(part["margin"], "0.00")
     if verdict["metric"]["name"] == "top1":
         return ngettext(
@@ -162,6 +165,16 @@ def certainty(part: Data, verdict: Data) -> str:
         part["objects"],
         metric=name,
         margin=margin,
+    )
+
+
+def counted_on(count: int, metric_name: str) -> str:
+    if metric_name == "top1":
+        return ngettext("Based on %(num)s image.", "Based on %(num)s images.", count)
+    return ngettext(
+        "Based on %(num)s object in the validation images.",
+        "Based on %(num)s objects in the validation images.",
+        count,
     )
 
 
