@@ -1,0 +1,125 @@
+"""`make fuzz`: feeds the server and what reads strangers' bytes with anything, for as long as is asked for.
+
+    make fuzz ARGS="--minutes 20 --cases 100000 --each 10"
+
+schemathesis sends requests from the description, authenticated, with all its checks; hypothesis tries ZIP names, YAML,
+label lines, annotations, ids and socket payloads (tests/fuzz); atheris, where it is installed (`.venv/bin/pip install
+atheris`; it has no wheel for each Python), goes from branch to branch in the checker of ZIPs, the parser of labels and
+the readers of annotations. What it finds is kept in the folder that it prints.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from app import create_app
+from app.access.secrets import owner_secret
+from app.database import upgrade_if_old
+from scripts.local_server import ROOT, Server, settings_for
+
+HOOKS = "tests.attacks.schemathesis_hooks"
+CHECKED = (
+    "--checks",
+    "all",
+    "--request-timeout",
+    "120",
+    "--max-response-time",
+    "120",
+    "--warnings",
+    "off",
+    "--no-color",
+)
+SLOW = ("--exclude-path", "/api/datasets/sample")  # draws for seconds, and takes nothing
+GUIDED = ("zip", "labels", "json", "xml", "csv", "ndjson", "yaml", "txt", "names")
+
+
+def run(command: list[str], **environ: str) -> bool:
+    """Whether it found nothing."""
+    print("+", " ".join(command), flush=True)
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environ, check=False).returncode == 0
+
+
+def requests(folder: Path, minutes: float) -> bool:
+    """The whole description, as its owner, of a server that lets in nobody else."""
+    unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
+    with Server(folder, "threading", AUTH="required", DISK_RESERVE="1000000GB", **unlimited) as server:
+        token = owner_secret(folder / "instance")
+        found_nothing = run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"),
+                *(f"{server.url}/api/openapi.json", "-H", f"Authorization: Bearer {token}", *CHECKED, *SLOW),
+                *("--phases", "examples,fuzzing", "--max-time", str(max(1, int(minutes * 60)))),
+            ],
+            PYTHONPATH=str(ROOT),
+            SCHEMATHESIS_HOOKS=HOOKS,
+        )
+        log = server.whole_log()
+    if "Traceback" in log:
+        (folder / "server.txt").write_text(log)
+        print(f"the server's log has a traceback: {folder / 'server.txt'}")
+        return False
+    return found_nothing
+
+
+def prepare(folder: Path) -> None:
+    """A dataset, a run that has ended with an evaluation and an export, so that ids lead somewhere."""
+    from app.database import writing
+    from app.models import Training
+    from tests.data import valid_dataset
+    from tests.routes.test_damaged_files import add_evaluation, add_export
+
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    upgrade_if_old(app)
+    dataset_id = valid_dataset(app)
+    with app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", attempt=1, seq=3)
+        session.add(row)
+        session.flush()
+        training_id = row.id
+    add_evaluation(app, training_id)
+    add_export(app, training_id)
+
+
+def cases(count: int) -> bool:
+    """hypothesis, so many cases of each kind."""
+    quiet = ("-q", "-p", "no:cacheprovider", "-W", "ignore", "--timeout", "0")
+    return run([sys.executable, "-m", "pytest", *quiet, "tests/fuzz"], FUZZ_CASES=str(count))
+
+
+def guided(folder: Path, minutes: float, targets: list[str]) -> bool:
+    """atheris, so many minutes for each reader."""
+    if importlib.util.find_spec("atheris") is None:
+        print("atheris is not installed: hypothesis alone has tried these readers (.venv/bin/pip install atheris)")
+        return True
+    seconds = str(max(1, int(minutes * 60)))
+    found = [run([sys.executable, "-m", "tests.fuzz.guided", name, str(folder), seconds]) for name in targets]
+    return all(found)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make fuzz", description="Feed everything with anything.")
+    parser.add_argument("--minutes", type=float, default=20, help="of requests from the description (20); 0: none")
+    parser.add_argument("--cases", type=int, default=10_000, help="of each kind for hypothesis (10000); 0: none")
+    parser.add_argument("--each", type=float, default=10, help="minutes of atheris for each reader (10); 0: none")
+    parser.add_argument("--targets", nargs="*", default=list(GUIDED), choices=GUIDED, help="of atheris")
+    parser.add_argument("--folder", type=Path, default=None, help="for what is found, and for atheris to go on from")
+    wanted = parser.parse_args()
+    folder = wanted.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    results: Mapping[str, bool] = {
+        "requests": not wanted.minutes or (prepare(folder) or requests(folder, wanted.minutes)),
+        "cases": not wanted.cases or cases(wanted.cases),
+        "guided": not wanted.each or guided(folder, wanted.each, wanted.targets),
+    }
+    faults = [name for name, fine in results.items() if not fine]
+    print(f"found something: {', '.join(faults)}; see above and {folder}" if faults else "found nothing")
+    return bool(faults)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""atheris on one target: `python -m tests.fuzz.guided TARGET FOLDER SECONDS`. It ends with 1 where something was found.
+
+atheris looks at which branches an input reaches, and goes on from what reaches new ones.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(
+    include=["app.worker", "app.core", "zipfile", "json", "csv", "xml", "defusedxml", "yaml"]
+):
+    from tests.fuzz.targets import MOST_BYTES, TARGETS, seeds
+
+SLOW_S = 10  # of one input: that is a time-out
+
+
+def main(target: str, folder: Path, seconds: int) -> None:
+    corpus = folder / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(seeds()[target]):
+        (corpus / f"seed-{number}").write_bytes(data)
+    options = (f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", f"-timeout={SLOW_S}", "-rss_limit_mb=2048")
+    atheris.Setup(
+        [sys.argv[0], *options, f"-artifact_prefix={folder}/{target}-", "-print_final_stats=1", str(corpus)],
+        TARGETS[target],
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
