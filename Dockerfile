@@ -21,7 +21,7 @@ RUN pybabel --quiet compile --directory app/translations \
 
 USER yolo
 # A container takes its trainings with it: they save a checkpoint first, and go on when it starts again.
-ENV PYTHONUNBUFFERED=1 ON_SHUTDOWN=stop HOST=0.0.0.0
+ENV PYTHONUNBUFFERED=1 ON_SHUTDOWN=stop HOST=0.0.0.0 AUTH=required
 VOLUME ["/app/data", "/app/instance", "/app/logs"]
 EXPOSE 5000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \

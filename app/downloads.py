@@ -12,6 +12,7 @@ from app.limits import Slots
 
 LARGE = 256 * 1024  # bytes; the kernel takes less than this without waiting for the client
 PLACES = ("/api/", "/models/")
+PUBLIC = "/source.tar"  # strangers get it, too, and none of the places of the others
 
 
 class LimitedDownloads:
@@ -20,27 +21,30 @@ class LimitedDownloads:
     Args:
         inner: the application.
         slots: the places.
+        public: those of what needs no login.
         refuse: answers where there is none.
     """
 
-    def __init__(self, inner: Callable[..., Any], slots: Slots, refuse: Callable[..., Any]) -> None:
-        self.inner, self.slots, self.refuse = inner, slots, refuse
+    def __init__(self, inner: Callable[..., Any], slots: Slots, public: Slots, refuse: Callable[..., Any]) -> None:
+        self.inner, self.slots, self.public, self.refuse = inner, slots, public, refuse
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["REQUEST_METHOD"] != "GET" or not environ.get("PATH_INFO", "").startswith(PLACES):
+        path = environ.get("PATH_INFO", "")
+        if environ["REQUEST_METHOD"] != "GET" or not path.startswith((*PLACES, PUBLIC)):
             return self.inner(environ, start_response)
+        slots = self.public if path == PUBLIC else self.slots
         begun: list[Any] = []
         pieces = self.inner(environ, lambda *start: begun.append(start))
         _status, headers = begun[-1][:2]
         if not is_large(headers):
             start_response(*begun[-1])
             return pieces
-        if not self.slots.take():
+        if not slots.take():
             if hasattr(pieces, "close"):
                 pieces.close()
             return self.refuse(environ, start_response)
         start_response(*begun[-1])
-        return closing(pieces, self.slots.give, environ.get("wsgi.file_wrapper"))
+        return closing(pieces, slots.give, environ.get("wsgi.file_wrapper"))
 
 
 def is_large(headers: list[tuple[str, str]]) -> bool:
@@ -73,4 +77,5 @@ def init_app(app: APIFlask) -> None:
             response = app.process_response(app.make_response(app.handle_user_exception(busy)))
             return response(environ, start_response)
 
-    app.wsgi_app = LimitedDownloads(app.wsgi_app, app.extensions["waiting"].downloads, refuse)  # type: ignore
+    waiting = app.extensions["waiting"]
+    app.wsgi_app = LimitedDownloads(app.wsgi_app, waiting.downloads, waiting.public_downloads, refuse)  # type: ignore

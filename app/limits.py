@@ -12,6 +12,7 @@ OF_MODE = {
     "threading": {"websockets": 600, "socket_polls": 100, "long_polls": 50, "downloads": 60},
     "eventlet": {"websockets": 2000, "socket_polls": 1000, "long_polls": 500, "downloads": 500},
 }
+PUBLIC_DOWNLOADS = 8  # of what strangers get, too
 JOINS, JOINS_RATE = 30, 10.0  # of all connections that join more than a page does: at once, and per second; 9 ms each
 FLOOD, FLOOD_RATE = 50, 50.0  # messages of all websockets that send more than a page does
 
@@ -49,6 +50,7 @@ class Waiting:
         self.socket_polls = Slots(counts["socket_polls"])
         self.long_polls = Slots(counts["long_polls"])
         self.downloads = Slots(counts["downloads"])
+        self.public_downloads = Slots(PUBLIC_DOWNLOADS)
         self.joins = Bucket(JOINS, JOINS_RATE)
         self.snapshots = SharedReads()
         self.flood = Bucket(FLOOD, FLOOD_RATE, most_owed=FLOOD_RATE)

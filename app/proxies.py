@@ -3,6 +3,7 @@
 Werkzeug's ProxyFix believes the last N entries, whoever sends them; here the addresses of those who send them decide.
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
@@ -14,7 +15,10 @@ from app.config import settings
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+logger = logging.getLogger("yolo.access")
+
 SCHEMES = {"http", "https"}
+MOST_WARNED = 20
 
 
 def entry_address(text: str) -> Address | None:
@@ -47,11 +51,26 @@ class TrustedProxies:
 
     def __init__(self, inner: Callable[..., Any], networks: Iterable[Network]) -> None:
         self.inner, self.networks = inner, tuple(networks)
+        self.warned: set[str] = set()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if self.trusts(entry_address(environ.get("REMOTE_ADDR") or "")):
+        peer = environ.get("REMOTE_ADDR") or ""
+        if self.trusts(entry_address(peer)):
             environ = environ | self.forwarded(environ)
+        elif "HTTP_X_FORWARDED_FOR" in environ:
+            self.warn(peer)
         return self.inner(environ, start_response)
+
+    def warn(self, peer: str) -> None:
+        """Once for each address, and for few: strangers may send the header, too."""
+        if peer in self.warned or len(self.warned) >= MOST_WARNED:
+            return
+        self.warned.add(peer)
+        logger.warning(
+            "%s sends X-Forwarded-For and is not in TRUSTED_PROXIES: the header is not believed. If it is your proxy, "
+            "all that come through it count as one address, and are not known to use https.",
+            peer,
+        )
 
     def trusts(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self.networks)
@@ -91,5 +110,4 @@ def outermost(values: list[str], proxies: int) -> str:
 
 def init_app(app: APIFlask) -> None:
     """Put it around everything that asks for host, scheme or address."""
-    if networks := settings(app).TRUSTED_PROXIES:
-        app.wsgi_app = TrustedProxies(app.wsgi_app, networks)  # type: ignore[method-assign]
+    app.wsgi_app = TrustedProxies(app.wsgi_app, settings(app).TRUSTED_PROXIES)  # type: ignore[method-assign]

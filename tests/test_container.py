@@ -63,7 +63,7 @@ def test_what_the_application_needs_is_copied() -> None:
 
 
 def test_the_image_answers_to_the_address_of_its_machine() -> None:
-    assert "HOST=0.0.0.0" in " ".join(values("ENV")).split()
+    assert {"HOST=0.0.0.0", "AUTH=required"} <= set(" ".join(values("ENV")).split())
 
 
 def test_the_image_is_locked_and_not_root() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from app import create_app
 from app.config import SettingError, load_settings
-from app.proxies import TrustedProxies
+from app.proxies import MOST_WARNED, TrustedProxies
 from scripts.local_server import settings_for
 from tests.conftest import close_database
 
@@ -83,3 +83,15 @@ def test_the_host_that_a_proxy_names_is_checked(tmp_path: Path) -> None:
     assert statuses.pop("yolo.example.org") == 200
     assert set(statuses.values()) == {421}
     close_database(app)
+
+
+def test_headers_that_nobody_believes_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Behind a proxy that is not named all count as one address: the log says so, and few lines of strangers."""
+    proxies = TrustedProxies(lambda environ, _start: environ["REMOTE_ADDR"], ())
+    for number in (*[1] * 5, *range(2, 100)):
+        environ = {"REMOTE_ADDR": f"192.0.2.{number}", "HTTP_X_FORWARDED_FOR": "198.51.100.1\nforged"}
+        assert proxies(environ, None) == f"192.0.2.{number}"
+    assert proxies({"REMOTE_ADDR": "203.0.113.9"}, None) == "203.0.113.9"
+    assert len(caplog.messages) == MOST_WARNED
+    assert caplog.messages[0].startswith("192.0.2.1 sends X-Forwarded-For and is not in TRUSTED_PROXIES")
+    assert not [line for line in caplog.messages if "forged" in line]

@@ -7,9 +7,12 @@ import re
 import tarfile
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from app.limits import PUBLIC_DOWNLOADS
 from app.routes.ui import default_model, local_address
+from app.services import source
 from app.static_files import COMMENT, without_comments
 from scripts.local_server import ROOT
 
@@ -40,6 +43,23 @@ def test_the_source_of_this_installation_can_be_taken(client: FlaskClient) -> No
         names = {name.removeprefix("yolo-training-platform/") for name in tar.getnames()}
     assert {"app/web.py", "app/static/js/lib/socket.js", "run.py", "requirements.lock"} <= names
     assert not [name for name in names if "__pycache__" in name or name.split("/")[0] in {".env", "instance", "data"}]
+
+
+def test_the_source_is_packed_once(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may ask for it; each reader begins at its start."""
+    first = client.get("/source.tar").data
+    monkeypatch.setattr(source, "make_archive", lambda: pytest.fail("packed again"))
+    assert client.get("/source.tar").data == first
+
+
+def test_strangers_take_no_places_of_downloads(client: FlaskClient, app: APIFlask) -> None:
+    slots = app.extensions["waiting"].public_downloads
+    for _ in range(PUBLIC_DOWNLOADS):
+        assert slots.take()
+    refused = client.get("/source.tar")
+    assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
+    slots.give()
+    assert client.get("/source.tar").status_code == 200
 
 
 @pytest.mark.parametrize(

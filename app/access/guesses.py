@@ -57,6 +57,11 @@ def guesses_of(key: str, request: Request) -> Guesses:
     return Guesses(known_browser(key, request) or f"account:{secrets.digest(key)}")
 
 
+def own_guesses(account_id: int | None) -> Guesses:
+    """Of whoever is logged in, at their present password: a session that was left open gives no way to it."""
+    return Guesses(f"own:{account_id}")
+
+
 def known_browser(key: str, request: Request) -> str | None:
     """What a browser is counted by in which this account was logged in before."""
     try:

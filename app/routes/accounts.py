@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, jsonify, redirect, render_template, request
 from flask_babel import gettext as _
 
-from app.access.guesses import guesses_of, remember_browser
+from app.access.guesses import guesses_of, own_guesses, remember_browser
 from app.access.identify import access_of, of_session
 from app.access.principal import OPEN, Principal, current
 from app.errors import LoginRequired
@@ -17,8 +17,12 @@ from app.routes.ui import local_address
 from app.schemas.accounts import (
     InvitationIn,
     InvitationOut,
+    InvitationRevoked,
+    InvitationsOut,
     LoginIn,
     MeOut,
+    OpenInvitation,
+    PasswordIn,
     TokenCreated,
     TokenDeleted,
     TokenIn,
@@ -33,7 +37,7 @@ from app.schemas.accounts import (
 from app.schemas.base import Message
 from app.services import services
 from app.services.accounts.logins import LASTS
-from app.services.accounts.people import key_of
+from app.services.accounts.people import WrongPassword, key_of
 
 blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
 
@@ -66,9 +70,11 @@ def login() -> Any:
 @blueprint.doc(hide=True)
 def account() -> Any:
     """Who I am, my tokens; for admins, the users."""
-    if who().via == OPEN:
+    principal = who()
+    if principal.via == OPEN:
         return redirect("/")
-    return render_template("account.html")
+    mine = services().accounts.people.find(principal.account_id) if principal.account_id else None
+    return render_template("account.html", account=mine)
 
 
 @blueprint.post("/api/login")
@@ -137,6 +143,31 @@ def me() -> dict[str, Any]:
     return me_of(who())
 
 
+@blueprint.put("/api/me/password")
+@blueprint.input(PasswordIn, arg_name="values")
+@blueprint.output(Message)
+@blueprint.doc(
+    responses={
+        403: "A token can't choose the first password.",
+        404: "The owner of the installation has no password.",
+        422: "The present password is another one.",
+        429: "Too many wrong ones (RATELIMIT_PASSWORDS).",
+    }
+)
+def change_password(values: dict[str, Any]) -> dict[str, Any]:
+    """Change your own password. Your other sessions end; tokens stay."""
+    principal = who()
+    guesses = own_guesses(principal.account_id)
+    guesses.expect_few()
+    try:
+        services().accounts.people.choose_password(principal, values.get("current"), values["password"])
+    except WrongPassword:
+        guesses.add()
+        raise
+    close_ended()
+    return {"message": _("Password changed.")}
+
+
 def user(account: Account) -> dict[str, Any]:
     """The keys of UserOut."""
     names = ("id", "name", "role", "active", "created_at", "seen_at")
@@ -191,6 +222,24 @@ def invite(values: dict[str, Any]) -> dict[str, Any]:
         "role": row.role,
         "expires_at": row.expires_at,
     }
+
+
+@blueprint.get("/api/invitations")
+@blueprint.output(InvitationsOut)
+def list_invitations() -> dict[str, Any]:
+    """List the links that can still be used, newest first. Their secrets are not kept."""
+    rows = services().accounts.invitations.open_ones()
+    names = [name for name in OpenInvitation._declared_fields if name != "invitation_id"]
+    return {"invitations": [{"invitation_id": row.id} | {name: getattr(row, name) for name in names} for row in rows]}
+
+
+@blueprint.delete("/api/invitations/<id:invitation_id>")
+@blueprint.output(InvitationRevoked)
+@blueprint.doc(responses={404: "No open invitation has this id."})
+def revoke_invitation(invitation_id: int) -> dict[str, Any]:
+    """Revoke an invitation: its link works no more."""
+    services().accounts.invitations.revoke(invitation_id)
+    return {"message": _("Invitation revoked."), "invitation_id": invitation_id}
 
 
 @blueprint.get("/api/tokens")

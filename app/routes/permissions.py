@@ -42,8 +42,9 @@ RULES: dict[str, Rule] = {
     **each(VIEWER, "", "docs", "openapi.spec"),
     **each(VIEWER, "ui", "index", "datasets", "dataset", "trainings", "training", "evaluation", "compare"),
     **each(VIEWER, "ui", "system", "tests", "help_page", "training_new"),
-    **each(VIEWER, "accounts", "account", "me", "list_tokens", "create_token", "delete_token"),
-    **each(ADMIN, "accounts", "list_users", "create_user", "edit_user", "delete_user", "invite"),
+    **each(VIEWER, "accounts", "account", "me", "change_password", "list_tokens", "create_token", "delete_token"),
+    **each(ADMIN, "accounts", "list_users", "create_user", "edit_user", "delete_user"),
+    **each(ADMIN, "accounts", "invite", "list_invitations", "revoke_invitation"),
     **each(ADMIN, "audit", "page", "list_entries", "download_csv"),
     **each(VIEWER, "parameters", "list_architectures", "list_parameters"),
     # Datasets

@@ -3,9 +3,10 @@
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, request
 
 from app.config import settings
+from app.rates import from_own_machine
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
 from app.services import readiness, services
 from app.services.system import logs, refuse_if_off
@@ -24,8 +25,11 @@ def health() -> dict[str, str]:
 @blueprint.get("/ready")
 @blueprint.doc(hide=True)
 def ready() -> Any:
-    """Whether what is sent now can be written; 503 with the reasons when it cannot."""
-    reasons = readiness.obstacles()
+    """Whether what is sent now can be written; 503 with the reasons when it cannot.
+
+    From other machines the answer may be a second old: each look writes to the disk, and strangers may ask.
+    """
+    reasons = readiness.obstacles() if from_own_machine(request) else readiness.recent_obstacles()
     if reasons:
         return {"status": "unready", "reasons": reasons}, 503, {"Retry-After": "5"}
     return {"status": "ready", "reasons": []}

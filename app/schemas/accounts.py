@@ -109,6 +109,28 @@ class InvitationOut(Schema):
     expires_at = DateTime()
 
 
+class OpenInvitation(Schema):
+    invitation_id = Integer()
+    role = String(metadata={"enum": ROLES})
+    created_at = DateTime()
+    expires_at = DateTime()
+
+
+class InvitationsOut(Schema):
+    invitations = List(Nested(OpenInvitation))
+
+
+class InvitationRevoked(Message):
+    invitation_id = Integer()
+
+
+class PasswordIn(Schema):
+    current = String(
+        validate=Length(1, 200), metadata={"description": "The present one; left out where there is none yet."}
+    )
+    password = password_field(required=True)
+
+
 class TokenIn(Schema):
     name = account_name(required=True)
     role = role_field(required=True)

@@ -16,11 +16,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from app.config import settings
 from app.database import writing
 from app.extensions import db
+from app.limits import Bucket
 from app.services import services
 from app.services.installation.texts import refusal
 
 PROBE = 64 * 1024  # bytes; a small transaction needs about half of that in SQLite's log
 WAIT_S = 1.0
+FRESH_S = 1.0  # so long an answer holds for strangers
 
 
 def obstacles() -> list[dict[str, Any]]:
@@ -35,6 +37,26 @@ def obstacles() -> list[dict[str, Any]]:
     if not any(item["part"] == "database" for item in found) and (reason := database()) is not None:
         found.append({"part": "database", "message": reason})
     return found
+
+
+def recent_obstacles() -> list[dict[str, Any]]:
+    """`obstacles`, looked for once a second at most, however many ask; those who ask meanwhile get the last answer."""
+    look: Look = current_app.extensions.setdefault("readiness", Look())
+    return look.obstacles()
+
+
+class Look:
+    """The last answer, and when it was looked for."""
+
+    def __init__(self) -> None:
+        self._bucket = Bucket(1, 1 / FRESH_S)
+        self._found: list[dict[str, Any]] | None = None
+
+    def obstacles(self) -> list[dict[str, Any]]:
+        if self._bucket.take() and self._found is not None:
+            return self._found
+        self._found = obstacles()
+        return self._found
 
 
 def folders() -> Iterator[tuple[str, Path]]:

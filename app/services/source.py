@@ -1,7 +1,9 @@
 """Offers this program's own source, as it runs here (AGPL-3.0, section 13)."""
 
+import os
 import tarfile
 import tempfile
+import threading
 from typing import IO
 
 from app.config import ROOT
@@ -30,14 +32,27 @@ PARTS = (
 )
 
 
+_lock = threading.Lock()
+_made: dict[int, IO[bytes]] = {}  # by process
+
+
 def source_archive() -> IO[bytes]:
-    """A tar file, open at its start; not compressed, since that would hold up other requests."""
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (the response closes it)
+    """A tar file, open at its start. It is made once in each process: strangers may ask for it, too."""
+    with _lock:
+        file = _made.get(os.getpid())
+        if file is None:
+            file = _made[os.getpid()] = make_archive()
+    return open(f"/dev/fd/{file.fileno()}", "rb")
+
+
+def make_archive() -> IO[bytes]:
+    """Not compressed, since that would hold up other requests."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (it lives as long as this process)
     with tarfile.open(fileobj=file, mode="w") as tar:
         for part in PARTS:
             if (ROOT / part).exists():
                 tar.add(ROOT / part, arcname=f"yolo-training-platform/{part}", filter=ours)
-    file.seek(0)
+    file.flush()
     return file
 
 

@@ -222,3 +222,22 @@ def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> Non
     log = AuditLog(tmp_path / "away")
     log.write(path="/1")
     assert list(log.entries()) == []
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
+    """Strangers, and people who may not: each kind has a budget of its own, and one list."""
+    log = AuditLog(tmp_path, file_bytes=500, most_files=2)
+    log.write(path="/done", via="session", result="done")
+    log.write(path="/refused", via="session", result="refused")
+    for number in range(300):
+        log.write(path=f"/stranger/{number}", via=None, result="refused")
+    log.write(path="/last", via="token", result="failed")
+    found = [entry["path"] for entry in log.entries()]
+    assert found[0] == "/last"
+    assert found[1] == "/stranger/299"
+    assert found[-2:] == ["/refused", "/done"]
+    assert len(found) < 50
+    assert [entry["path"] for entry in log.entries(result="done")] == ["/done"]
+    assert log.newest(1, via="token")[0][0]["path"] == "/last"
+    assert list(log.entries(result='do"ne')) == []

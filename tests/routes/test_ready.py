@@ -15,6 +15,7 @@ from app.database import patiently, writing
 from app.extensions import db
 from app.models import Dataset
 from app.problems import from_any
+from app.services import readiness
 
 
 @contextmanager
@@ -91,3 +92,16 @@ def test_a_connection_that_was_cut(idle_app: APIFlask) -> None:
     with idle_app.test_request_context("/api/trainings"):
         cut = InterfaceError("SELECT", {}, Exception("gone"), connection_invalidated=True)
         assert from_any(cut).status_code == 503
+
+
+def test_strangers_make_it_look_once_a_second(idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look writes to the disk. Who asks on the machine itself gets what is true now."""
+    looks: list[int] = []
+    monkeypatch.setattr(readiness, "obstacles", lambda: looks.append(1) or [])
+    client = idle_app.test_client()
+    answers = [client.get("/ready", environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code for _ in range(20)]
+    assert answers == [200] * 20
+    assert 1 <= len(looks) <= 3  # of a slow machine
+    looks.clear()
+    assert [client.get("/ready").status_code for _ in range(3)] == [200] * 3
+    assert len(looks) == 3

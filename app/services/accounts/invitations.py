@@ -9,7 +9,7 @@ from sqlalchemy import Select, delete, select
 from app.access import secrets
 from app.core.roles import Role
 from app.database import writing
-from app.errors import LoginRequired
+from app.errors import LoginRequired, NotFound
 from app.extensions import db
 from app.models import Invitation
 from app.models.base import now
@@ -24,6 +24,23 @@ class Invitations:
     def invite(self, role: str) -> tuple[Invitation, str]:
         """A link to a new account, and its secret."""
         return self._make(Role(role), owner=False)
+
+    def open_ones(self) -> list[Invitation]:
+        """Those to new accounts that can still be used, the newest first."""
+        still = Invitation.owner.is_(False), Invitation.used_at.is_(None), Invitation.expires_at > now()
+        return list(db.session.scalars(select(Invitation).where(*still).order_by(Invitation.id.desc())))
+
+    def revoke(self, invitation_id: int) -> None:
+        """Its link works no more.
+
+        Raises:
+            NotFound: there is none that is open.
+        """
+        mine = Invitation.id == invitation_id, Invitation.owner.is_(False), Invitation.used_at.is_(None)
+        with writing() as session:
+            done: Any = session.execute(delete(Invitation).where(*mine))
+            if not done.rowcount:
+                raise NotFound(_("There is no open invitation %(id)s.", id=invitation_id))
 
     def for_owner(self) -> str:
         """The secret of a link to the owner's session."""

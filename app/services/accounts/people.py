@@ -8,14 +8,23 @@ from sqlalchemy import delete, select, update
 
 from app.access import passwords
 from app.access.creators import forget_names
+from app.access.principal import SESSION, Principal
 from app.core.roles import Role
 from app.database import writing
-from app.errors import NotFound, Unprocessable
+from app.errors import NotAllowed, NotFound, Unprocessable
 from app.extensions import db
 from app.models import AccessToken, Account, Invitation, LoginSession
 
 INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
 LONGEST_KEY = 120
+
+
+class WrongPassword(Unprocessable):
+    """The present password that somebody typed to change it."""
+
+    def __init__(self) -> None:
+        message = _("This isn't your present password.")
+        super().__init__(message, [{"field": "current", "message": message}])
 
 
 class People:
@@ -62,6 +71,36 @@ class People:
                 session.execute(delete(LoginSession).where(LoginSession.account_id == account_id))
         forget_names()
         return account
+
+    def find(self, account_id: int) -> Account:
+        """
+        Raises:
+            NotFound
+        """
+        account = db.session.get(Account, account_id)
+        if account is None:
+            raise account_not_found(account_id)
+        return account
+
+    def choose_password(self, principal: Principal, current: str | None, password: str) -> None:
+        """A person's own new password. Their other sessions end; tokens stay.
+
+        Raises:
+            WrongPassword: `current` is not the present one.
+            NotAllowed: there is none yet, and a token asks: it would become more than it is.
+            NotFound: the owner has no account.
+        """
+        account_id = principal.account_id or 0
+        account = self.find(account_id)
+        if account.password is None and (principal.via != SESSION or principal.token_id):
+            raise NotAllowed(_("A token can't choose the first password. Log in, or ask an admin."))
+        if account.password is not None and not passwords.fits(account.password, current or ""):
+            raise WrongPassword
+        kept = passwords.hashed(password)
+        others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
+        with writing() as session:
+            session.get_one(Account, account_id).password = kept
+            session.execute(delete(LoginSession).where(*others))
 
     def delete(self, account_id: int) -> None:
         """Remove an account with its sessions and tokens. What the person made stays, and is the admins'.

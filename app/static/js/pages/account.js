@@ -1,5 +1,5 @@
 /* The account: tokens for scripts; for admins, the users. */
-import { get, patch, post, remove } from "../lib/api.js";
+import { get, patch, post, put as send, remove } from "../lib/api.js";
 import { $, button, confirmed, failure, fillFrom, h, put, toast } from "../lib/dom.js";
 import { ago, dateTime } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
@@ -88,6 +88,31 @@ const loadUsers = () =>
     },
   );
 
+function invitationRow(invitation) {
+  const revoke = () => change(() => remove(`/api/invitations/${invitation.invitation_id}`), loadInvitations);
+  return h(
+    "tr",
+    {},
+    h("td", {}, ROLES[invitation.role]()),
+    h("td", { class: "quiet" }, ago(invitation.created_at)),
+    h("td", { class: "quiet" }, dateTime(invitation.expires_at)),
+    h("td", {}, h("div", { class: "account-actions" }, button("trash", t("Revoke"), revoke, "btn-outline btn-sm"))),
+  );
+}
+
+/** The links that can still be used; nothing where there are none. */
+const loadInvitations = () =>
+  fillFrom(
+    $("[data-invitations]"),
+    () => get("/api/invitations"),
+    ({ invitations }, place) =>
+      put(
+        place,
+        invitations.length > 0 &&
+          accountTable([t("Open invitations"), t("Created"), t("Expires"), ""], invitations.map(invitationRow)),
+      ),
+  );
+
 function tokenRow(token) {
   const erase = async () => {
     const question = {
@@ -134,6 +159,18 @@ $("[data-new-token]").addEventListener("submit", (event) => {
     event.target.reset();
   }, loadTokens);
 });
+$("[data-password]")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { current, password } = values(event.target);
+  put($("[data-failure]"));
+  try {
+    const { message } = await send("/api/me/password", current ? { current, password } : { password });
+    event.target.reset();
+    toast(message, "success");
+  } catch (error) {
+    refused(error);
+  }
+});
 $("[data-leave]")?.addEventListener("click", async () => {
   await post("/api/logout").catch(refused);
   window.location.assign("/login");
@@ -147,7 +184,8 @@ if ($("main").dataset.role === "admin") {
       const made = await post("/api/invitations", values(event.target));
       const text = t("Send this link to one person. It works once, until {date}.", { date: dateTime(made.expires_at) });
       secret($("[data-invitation]"), text, window.location.origin + made.path);
-    }, loadUsers);
+    }, loadInvitations);
   });
   loadUsers();
+  loadInvitations();
 }

@@ -1,0 +1,86 @@
+"""A person's own password, and invitations that are taken back."""
+
+from collections.abc import Callable
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from tests.access.conftest import OURS, PASSWORD, Headers
+from tests.data import change_settings
+
+LogIn = Callable[[str], FlaskClient]
+OTHER = "battery staple"
+
+
+def login(app: APIFlask, password: str, name: str = "viewer") -> int:
+    return app.test_client().post("/api/login", json={"name": name, "password": password}).status_code
+
+
+def test_a_new_password_ends_the_other_sessions(app: APIFlask, headers: Headers, log_in: LogIn) -> None:
+    mine, other = log_in("viewer"), log_in("viewer")
+    path, form = "/api/me/password", {"current": PASSWORD, "password": OTHER}
+    assert mine.put(path, json=form | {"current": "wrong"}, headers=OURS).json["errors"][0]["field"] == "current"
+    assert mine.put(path, json={"password": OTHER}, headers=OURS).status_code == 422
+    assert mine.put(path, json=form).status_code == 403  # no page of ours
+    assert mine.put(path, json=form, headers=OURS).status_code == 200
+    assert [browser.get("/api/me").status_code for browser in (mine, other)] == [200, 401]
+    assert app.test_client().get("/api/me", headers=headers["viewer"]).status_code == 200  # a token stays
+    assert [login(app, PASSWORD), login(app, OTHER)] == [401, 200]
+    back = {"current": OTHER, "password": PASSWORD}
+    assert app.test_client().put(path, json=back, headers=headers["viewer"]).status_code == 200
+    assert app.test_client().put(path, json=back, headers=headers["owner"]).status_code == 404
+
+
+def test_the_present_password_is_not_tried_out(app: APIFlask, log_in: LogIn) -> None:
+    browser, before = log_in("another"), app.extensions["settings"]
+    change_settings(app, RATELIMIT_PASSWORDS="2 per hour")
+    try:
+        form = {"current": "wrong", "password": OTHER}
+        answers = [browser.put("/api/me/password", json=form, headers=OURS).status_code for _ in range(3)]
+        assert answers == [422, 422, 429]
+    finally:
+        app.extensions["settings"] = before
+
+
+def test_who_came_by_a_link_chooses_the_first_one_and_no_token_does(app: APIFlask, headers: Headers) -> None:
+    path, admin = "/api/me/password", headers["admin"]
+    invitation = app.test_client().post("/api/invitations", json={"role": "viewer"}, headers=admin).json
+    browser = app.test_client()
+    form = {"invitation": invitation["path"].partition("=")[2], "name": "Lin"}
+    assert browser.post("/api/login", json=form).status_code == 200
+    token = browser.post("/api/tokens", json={"name": "x", "role": "viewer"}, headers=OURS).json["token"]
+    by_token = app.test_client().put(path, json={"password": OTHER}, headers={"Authorization": f"Bearer {token}"})
+    assert by_token.status_code == 403
+    assert "data-password" in browser.get("/account").text
+    assert browser.put(path, json={"password": OTHER}, headers=OURS).status_code == 200
+    assert login(app, OTHER, "Lin") == 200
+
+
+def test_invitations_are_listed_and_revoked(app: APIFlask, headers: Headers) -> None:
+    client, admin = app.test_client(), headers["admin"]
+    made = [client.post("/api/invitations", json={"role": role}, headers=admin).json for role in ("viewer", "trainer")]
+
+    def listed() -> list[tuple[int, str]]:
+        answer = client.get("/api/invitations", headers=admin)
+        assert not [item for item in made if item["path"].partition("=")[2] in answer.text]
+        return [(item["invitation_id"], item["role"]) for item in answer.json["invitations"]]
+
+    assert listed()[:2] == [(made[1]["invitation_id"], "trainer"), (made[0]["invitation_id"], "viewer")]
+    path = f"/api/invitations/{made[0]['invitation_id']}"
+    assert [client.delete(path, headers=admin).status_code for _ in range(2)] == [200, 404]
+    assert made[0]["invitation_id"] not in dict(listed())
+    form = {"name": "Kim", "password": OTHER}
+    used = [
+        app.test_client().post("/api/login", json=form | {"invitation": item["path"].partition("=")[2]}).status_code
+        for item in made
+    ]
+    assert used == [401, 200]
+    assert made[1]["invitation_id"] not in dict(listed())  # used
+
+
+@pytest.mark.parametrize("name", ["viewer", "trainer"])
+def test_invitations_are_the_admins_alone(app: APIFlask, headers: Headers, name: str) -> None:
+    client = app.test_client()
+    assert client.get("/api/invitations", headers=headers[name]).status_code == 403
+    assert client.delete("/api/invitations/1", headers=headers[name]).status_code == 403
