@@ -13,6 +13,8 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from app.access.principal import current
+from app.access.private import is_limited
 from app.config import settings
 from app.errors import NotFound
 from app.extensions import db
@@ -115,8 +117,8 @@ def compare() -> str:
 
 @blueprint.get("/system")
 def system() -> str:
-    """The machine, the devices, the processes and the log."""
-    return render_template("system.html")
+    """The machine, the devices, the processes and, for whom it is, the log."""
+    return render_template("system.html", has_log=not is_limited(current()))
 
 
 @blueprint.get("/tests")

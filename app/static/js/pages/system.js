@@ -135,7 +135,8 @@ function show(system) {
       ["Python", system.host.python],
     ].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
   );
-  log ??= new AppLog($(".log-panel"));
+  const panel = $(".log-panel"); // with PRIVATE_DATA only admins have it
+  if (panel) log ??= new AppLog(panel);
 }
 
 const failed = $("[data-failure]");
