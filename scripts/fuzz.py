@@ -38,10 +38,14 @@ SLOW = ("--exclude-path", "/api/datasets/sample")  # draws for seconds, and take
 GUIDED = ("zip", "labels", "json", "xml", "csv", "ndjson", "yaml", "txt", "names")
 
 
-def run(command: list[str], **environ: str) -> bool:
-    """Whether it found nothing."""
+def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
+    """Whether it found nothing.
+
+    Args:
+        folder: where it runs, and leaves what it writes.
+    """
     print("+", " ".join(command), flush=True)
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environ, check=False).returncode == 0
+    return subprocess.run(command, cwd=folder, env=os.environ | environ, check=False).returncode == 0
 
 
 def requests(folder: Path, minutes: float) -> bool:
@@ -55,6 +59,7 @@ def requests(folder: Path, minutes: float) -> bool:
                 *(f"{server.url}/api/openapi.json", "-H", f"Authorization: Bearer {token}", *CHECKED, *SLOW),
                 *("--phases", "examples,fuzzing", "--max-time", str(max(1, int(minutes * 60)))),
             ],
+            folder,
             PYTHONPATH=str(ROOT),
             SCHEMATHESIS_HOOKS=HOOKS,
         )

@@ -32,7 +32,16 @@ from tests.data import valid_dataset
 Things = dict[type, int]
 MARK = "Kept-Apart"  # in each text of what is hidden
 STRANGERS = ("another", "viewer")
-WITHIN = {"image_id", "epoch", "number", "index", "user_id", "token_id", "upload_id"}  # not an id of a row, or not here
+WITHIN = {
+    "image_id",
+    "epoch",
+    "number",
+    "index",
+    "user_id",
+    "token_id",
+    "invitation_id",
+    "upload_id",
+}  # not an id of a row, or not here
 
 
 @pytest.fixture(scope="module")
