@@ -44,12 +44,14 @@ def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
     Args:
         folder: where it runs, and leaves what it writes.
     """
-    print("+", " ".join(command), flush=True)
+    print("+", *(part if "Bearer" not in part else "…" for part in command), flush=True)
     return subprocess.run(command, cwd=folder, env=os.environ | environ, check=False).returncode == 0
 
 
 def requests(folder: Path, minutes: float) -> bool:
     """The whole description, as its owner, of a server that lets in nobody else."""
+    folder.mkdir(exist_ok=True)
+    prepare(folder)
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
     with Server(folder, "threading", AUTH="required", DISK_RESERVE="1000000GB", **unlimited) as server:
         token = owner_secret(folder / "instance")
@@ -117,7 +119,7 @@ def main() -> int:
     folder = wanted.folder or Path(tempfile.mkdtemp(prefix="fuzz-"))
     folder.mkdir(parents=True, exist_ok=True)
     results: Mapping[str, bool] = {
-        "requests": not wanted.minutes or (prepare(folder) or requests(folder, wanted.minutes)),
+        "requests": not wanted.minutes or requests(folder / "server", wanted.minutes),
         "cases": not wanted.cases or cases(wanted.cases),
         "guided": not wanted.each or guided(folder, wanted.each, wanted.targets),
     }

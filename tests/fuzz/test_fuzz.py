@@ -23,7 +23,7 @@ from scripts.local_server import settings_for
 from tests.conftest import close_database
 from tests.fuzz.targets import TARGETS, seeds
 
-CASES = int(os.environ.get("FUZZ_CASES", "40"))
+CASES = int(os.environ.get("FUZZ_CASES", "20"))
 MOST_LINES = 30
 fuzz = settings(
     max_examples=CASES, deadline=None, database=None, suppress_health_check=[*HealthCheck], derandomize=CASES < 1000
