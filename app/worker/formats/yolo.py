@@ -187,7 +187,7 @@ def name_classes(tree: Tree, source: Source, options: Options) -> None:
     labels = {item.label for item in source.items if item.label}
     for lines in [texts, *(rows_of(tree, path) for path in labels)]:
         for line in lines:
-            first = line.split(None, 1)[0].split(".")[0]
+            first = (line.split(None, 1) or [""])[0].split(".")[0]  # of separators alone nothing is left
             if first.isascii() and first.isdigit() and len(first) < 10:
                 largest = max(largest, int(first) if int(first) < options.max_classes else -1)
     if largest >= 0:

@@ -249,6 +249,12 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     assert len(taken(folder).items) == 3
 
 
+@pytest.mark.parametrize("lines", ["0 0.5 0.5 0.2 0.2\n;\n", "0;0.5;0.5;0.2;0.2\n;;;\n"])
+def test_a_line_of_separators(tmp_path: Path, lines: str) -> None:
+    """Nothing is left of it, and its class is none."""
+    assert taken(write(tmp_path, pictures("a.jpg") | {"a.txt": lines})).names == ["class_0"]
+
+
 def test_links_and_paths_lead_nowhere(tmp_path: Path) -> None:
     outside = write(tmp_path / "outside", pictures("secret.jpg") | {"secret.txt": "0 0.5 0.5 0.5 0.5\n"})
     folder = write(
