@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from app.config import ROOT, cors_origins, flask_config, load_settings, settings
+from app.config import ROOT, flask_config, load_settings, settings
+from app.core.setting_values import cors_origins
 
 if TYPE_CHECKING:
     from apiflask import APIFlask  # not at import: children import this package too

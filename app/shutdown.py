@@ -14,8 +14,9 @@ from pathlib import Path
 
 import psutil
 
-from app.config import Settings, database_uri, sqlite_file
+from app.config import Settings, database_uri
 from app.core.children import MAINS
+from app.core.setting_values import sqlite_file
 from app.database_file import DatabaseFile
 
 logger = logging.getLogger("yolo.database")

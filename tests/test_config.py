@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import (
-    ROOT,
-    SETTINGS,
-    SettingError,
-    boolean,
-    cors_origins,
-    database_uri,
-    flask_config,
-    load_settings,
-    size,
-)
+from app.config import ROOT, SETTINGS, SettingError, boolean, database_uri, flask_config, load_settings, size
+from app.core.setting_values import cors_origins
 from app.secret_key import secret_key
 
 

@@ -18,7 +18,7 @@ from app.bodies import Body, BodyDeadline
 from app.deadlines import DEADLINES, Deadlines
 from app.errors import CutShort, TooSlow
 from app.limits import OF_MODE, Bucket, Slots, Waiting
-from app.sockets import MESSAGES, CheckedWebSocket, unmasked
+from app.websockets import MESSAGES, CheckedWebSocket, unmasked
 from scripts.local_server import ROOT
 from tests.data import zip_bytes
 from tests.services.runs import make
@@ -121,8 +121,8 @@ def test_what_is_owed_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_flood_is_slowed_down_and_holds_no_websocket_once_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("app.sockets.MESSAGES_RATE", 1e-9)  # none comes due while the test is held up
-    monkeypatch.setattr("app.sockets.socketio", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr("app.websockets.MESSAGES_RATE", 1e-9)  # none comes due while the test is held up
+    monkeypatch.setattr("app.websockets.socketio", SimpleNamespace(sleep=waits.append))
     inner = SimpleNamespace(ws=SimpleNamespace(sock=None, connected=True, input_buffer=[]), wait=lambda: "3")
     checked = CheckedWebSocket(inner, Bucket(1, 100.0, most_owed=100.0))
     answers = [checked.wait() for _ in range(MESSAGES + 1000)]

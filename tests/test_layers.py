@@ -19,7 +19,7 @@ LAYERS = (
     | {"database_file", "private_files", "secret_key"}
     | {"inputs", "deadlines", "heads", "limits", "shared_reads", "shutdown"},
     {"models", "schemas", "notify", "database", "access", "logs", "web", "bodies", "forms", "migrations"}
-    | {"hosts", "proxies", "rates", "sockets", "downloads", "guard", "cluster"},
+    | {"hosts", "proxies", "rates", "sockets", "websockets", "downloads", "guard", "cluster"},
     {"jobs"},
     {"services"},
     {"routes", "cli"},

@@ -15,7 +15,8 @@ import pytest
 from apiflask import APIFlask
 
 from app import shutdown
-from app.config import Settings, load_settings, sqlite_file
+from app.config import Settings, load_settings
+from app.core.setting_values import sqlite_file
 from scripts.local_server import MODES, ROOT, settings_for
 
 PAUSES = """

@@ -13,8 +13,9 @@ from app.access import private
 from app.access.identify import identify, make_access
 from app.access.origins import refuse_foreign_origins, refuse_without_proof
 from app.access.principal import SESSION, Principal, current
-from app.config import cors_origins, settings
+from app.config import settings
 from app.core.roles import Role
+from app.core.setting_values import cors_origins
 from app.errors import LoginRequired, NotAllowed, NotFound
 from app.extensions import db
 from app.models import Dataset, Training
