@@ -36,6 +36,11 @@ class Slots:
         with self._lock:
             self._taken -= 1
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody has a place."""
+        return not self._taken
+
 
 class Waiting:
     """The places of each kind; see OF_MODE.

@@ -25,9 +25,11 @@ class Guesses:
 
     Args:
         who: whose they are, in the counter.
+        known: they are of a known browser.
     """
 
     who: str
+    known: bool
 
     def expect_few(self) -> None:
         """
@@ -54,12 +56,13 @@ def guesses_of(key: str, request: Request) -> Guesses:
     Args:
         key: of the account's name; there need be none of it.
     """
-    return Guesses(known_browser(key, request) or f"account:{secrets.digest(key)}")
+    browser = known_browser(key, request)
+    return Guesses(browser or f"account:{secrets.digest(key)}", known=browser is not None)
 
 
 def own_guesses(account_id: int | None) -> Guesses:
     """Of whoever is logged in, at their present password: a session that was left open gives no way to it."""
-    return Guesses(f"own:{account_id}")
+    return Guesses(f"own:{account_id}", known=True)
 
 
 def known_browser(key: str, request: Request) -> str | None:

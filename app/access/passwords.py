@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AT_ONCE = 2  # hashes that are computed: each has 64 MB and a core
-IN_LINE = 8  # that wait for it, or are computed
+IN_LINE = 8  # of strangers, that wait for it, or are computed
+KNOWN_IN_LINE = 8  # of people and browsers that were in before; they come first
 WAIT_S, STEP_S = 5.0, 0.01
 
-running, line = Slots(AT_ONCE), Slots(IN_LINE)
+running, line, known_line = Slots(AT_ONCE), Slots(IN_LINE), Slots(KNOWN_IN_LINE)
 
 
 class PasswordsBusy(Unavailable):
@@ -35,17 +36,21 @@ class PasswordsBusy(Unavailable):
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def turn(known: bool) -> Iterator[None]:
     """A turn at computing a hash.
+
+    Args:
+        known: it is for somebody who was in before: however many strangers come, they keep nobody of those out.
 
     Raises:
         PasswordsBusy: too many wait for one already.
     """
-    if not line.take():
+    mine = known_line if known else line
+    if not mine.take():
         raise PasswordsBusy
     try:
         until = time.monotonic() + WAIT_S
-        while not running.take():
+        while not ((known or known_line.is_free) and running.take()):
             if time.monotonic() > until:
                 raise PasswordsBusy
             socketio.sleep(STEP_S)
@@ -54,15 +59,15 @@ def turn() -> Iterator[None]:
         finally:
             running.give()
     finally:
-        line.give()
+        mine.give()
 
 
-def in_turn(compute: Callable[..., T], *args: str | None) -> T:
+def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
     """
     Raises:
         PasswordsBusy
     """
-    with turn():
+    with turn(known):
         return off_loop(compute, *args)
 
 
@@ -80,26 +85,31 @@ def nobody() -> str:
 
 
 def hashed(password: str) -> str:
-    """
+    """For somebody who is logged in, or was invited.
+
     Raises:
         PasswordsBusy
     """
-    return in_turn(lambda: hasher().hash(password))
+    return in_turn(True, lambda: hasher().hash(password))
 
 
-def fits(kept: str | None, password: str) -> bool:
+def fits(kept: str | None, password: str, known: bool = False) -> bool:
     """Whether it is the password; False where there is none.
 
+    Args:
+        known: a browser asks that was in before.
+
     Raises:
         PasswordsBusy
     """
-    return in_turn(check, kept, password) and kept is not None
+    return in_turn(known, check, kept, password) and kept is not None
 
 
 def check(kept: str | None, password: str) -> bool:
     from argon2.exceptions import Argon2Error, InvalidHashError
 
+    other = nobody()  # the first time it takes as long again, whether or not there is the name
     try:
-        return hasher().verify(kept or nobody(), password)
+        return hasher().verify(kept or other, password)
     except (Argon2Error, InvalidHashError):
         return False

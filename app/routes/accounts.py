@@ -116,7 +116,7 @@ def by_password(name: str, password: str) -> tuple[Principal, str]:
     guesses = guesses_of(key_of(name), request)
     guesses.expect_few()
     try:
-        return services().accounts.logins.by_password(name, password)
+        return services().accounts.logins.by_password(name, password, guesses.known)
     except LoginRequired:
         guesses.add()
         raise

@@ -102,6 +102,27 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
     assert client.post("/api/login", json=form).status_code == 200
 
 
+def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait: who was in before has a line of their own, and comes first."""
+    form, own = {"name": "viewer", "password": PASSWORD}, app.test_client()
+    assert own.post("/api/login", json=form).status_code == 200
+    for _ in range(passwords.IN_LINE):
+        assert passwords.line.take()
+    try:
+        assert app.test_client().post("/api/login", json=form).status_code == 503
+        assert own.post("/api/login", json=form).status_code == 200
+    finally:
+        for _ in range(passwords.IN_LINE):
+            passwords.line.give()
+    monkeypatch.setattr(passwords, "WAIT_S", 0.0)
+    assert passwords.known_line.take()  # one waits
+    try:
+        assert app.test_client().post("/api/login", json=form).status_code == 503
+    finally:
+        passwords.known_line.give()
+    assert app.test_client().post("/api/login", json=form).status_code == 200
+
+
 def test_two_passwords_are_checked_at_a_time(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
     now, most, lock = [0], [0], Lock()
 

@@ -94,7 +94,7 @@ class People:
         account = self.find(account_id)
         if account.password is None and (principal.via != SESSION or principal.token_id):
             raise NotAllowed(_("A token can't choose the first password. Log in, or ask an admin."))
-        if account.password is not None and not passwords.fits(account.password, current or ""):
+        if account.password is not None and not passwords.fits(account.password, current or "", known=True):
             raise WrongPassword
         kept = passwords.hashed(password)
         others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
