@@ -91,6 +91,10 @@ def test_what_each_waits_for(idle_app: APIFlask, client: FlaskClient, dataset_id
         shown = client.get(f"/api/trainings/{training_id}", headers={"Accept-Language": "en"}).json["waiting_for"]
         assert part in shown.pop("message")
         assert shown == reason
+    ended = add(idle_app, dataset_id, "cancelled", name="Boats")
+    waits = add(idle_app, dataset_id, waiting_for={"code": "device", "training_id": ended})
+    shown = client.get(f"/api/trainings/{waits}", headers={"Accept-Language": "en"}).json["waiting_for"]
+    assert shown == {"code": "device", "message": "Waiting for the device."}, "its evaluation uses it, not the run"
 
 
 def test_no_query_per_row(idle_app: APIFlask, client: FlaskClient, dataset_id: int) -> None:

@@ -145,7 +145,9 @@ def to_dicts(wanted: Any, models: Path) -> list[TrainingView]:
     """What TrainingOut takes, of each of `rows()`; one query more where some wait for others, whose names are shown."""
     found = db.session.execute(wanted).all()
     holders = {(row.waiting_for or {}).get("training_id") for row, *_ in found} - {None}
-    named = select(Training.id, Training.name).where(Training.id.in_(holders))
+    # Of a run that has ended it is an evaluation or an export that uses the device: not the run itself.
+    running = Training.status == TrainingStatus.RUNNING
+    named = select(Training.id, Training.name).where(Training.id.in_(holders), running)
     names = {row.id: row.name for row in db.session.execute(named)} if holders else {}
     counts = class_counts({row.dataset_id for row, *_ in found if row.task == "classify"})
     return [to_dict(item, models, names, counts) for item in found]
