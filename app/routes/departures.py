@@ -101,7 +101,7 @@ def watch(app: Flask) -> None:
 
 def go_round(app: Flask) -> None:
     with app.app_context():
-        for part in (close_ended, services().accounts.tokens.write_uses):
+        for part in (close_ended, close_hidden, services().accounts.tokens.write_uses):
             try:
                 part()
             except Exception:  # a busy database: the next round does it

@@ -10,6 +10,7 @@ from apiflask import APIFlask
 from flask import g
 from sqlalchemy import update
 
+from app import notify
 from app.access import audience
 from app.access.identify import of_token
 from app.config import settings
@@ -17,6 +18,7 @@ from app.database import writing
 from app.extensions import db
 from app.jobs.model import Job
 from app.models import Dataset, Evaluation, Training
+from app.routes.departures import go_round
 from app.services import services
 from tests.access.conftest import Headers
 from tests.access.test_private import MARK, Things, account, app, headers, joined, make_things, share, things
@@ -59,6 +61,23 @@ def test_a_message_names_no_run_of_somebody_else(app: APIFlask, headers: Headers
             heard = socket.get_received()
             assert [item["args"][0]["training"]["waiting_for"]["code"] for item in heard] == ["device"]
             assert MARK not in json.dumps(heard)
+    finally:
+        socket.disconnect()
+
+
+def test_a_room_is_left_though_another_process_ended_the_sharing(
+    app: APIFlask, headers: Headers, things: Things
+) -> None:
+    share(app, things)
+    socket = joined(app, headers["another"])
+    try:
+        assert socket.emit("join_training", {"training_id": things[Training]}, callback=True)["ok"]
+        share(app, things, False)
+        go_round(app)
+        socket.get_received()
+        with app.app_context():
+            notify.to_training("training_progress", things[Training], {"seq": 1})
+        assert socket.get_received() == []
     finally:
         socket.disconnect()
 
