@@ -86,7 +86,7 @@ def test_all_who_wait_for_a_job_hear_of_its_end(app: APIFlask, jobs: JobService)
     waiting = threading.Thread(target=wait, daemon=True)
     waiting.start()
     until = time.monotonic() + 60
-    while job_id not in jobs._news:
+    while job_id not in jobs.news._news:
         assert time.monotonic() < until
         time.sleep(0.02)
     with app.app_context():
