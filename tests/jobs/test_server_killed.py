@@ -75,12 +75,12 @@ def test_estimate(tmp_path: Path) -> None:
         assert (job()["status"], job()["attempt"], job()["device"]) == ("running", 1, "cpu"), "it is followed"
         assert server.post("/api/trainings/estimate", json=body).json()["status"] == "measuring"
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: job()["attempt"] == 2 and list(find_children(root)), 30, "it begins again")
+        wait_until(lambda: job()["attempt"] == 2 and list(find_children(root)), 90, "it begins again")
 
         assert server.stop() == 0
         wait_until(lambda: not list(find_children(root)), 10, "it ended with the server")
         server.start()
-        wait_until(lambda: job()["status"] == "running" and list(find_children(root)), 30, "it begins again")
+        wait_until(lambda: job()["status"] == "running" and list(find_children(root)), 90, "it begins again")
         server.post(f"/api/jobs/{job()['id']}/stop")
         wait_until(lambda: job()["status"] == "cancelled", 40, "it is stopped")
         assert not list(find_children(root))
