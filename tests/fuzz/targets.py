@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.core.imports import ArchiveLimits
 from app.services.datasets.archive_texts import refusal
-from app.worker.failures import Refused
+from app.worker.failures import InvalidInput
 from app.worker.formats import Options, choose, detect, read
 from app.worker.importing.content import content
 from app.worker.importing.reading import read_archive
@@ -47,7 +47,7 @@ def check_zip(data: bytes) -> None:
                 assert not any("/" in part or "\\" in part or "\0" in part for part in member.parts), member.parts
                 for _block in content(file, member.entry):
                     pass
-    except Refused as verdict:
+    except InvalidInput as verdict:
         if refusal(verdict.code, verdict.data) is None:
             raise  # without a text
 
@@ -84,7 +84,7 @@ def check_annotations(name: str, data: bytes) -> None:
         options = Options()
         try:
             found = read(source, choose(detect(source, options.task), options), options)
-        except Refused:
+        except InvalidInput:
             return
         for item in found.items:
             assert (source / item.image).resolve().is_relative_to(source.resolve()), item.image
