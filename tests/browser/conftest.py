@@ -104,7 +104,9 @@ def open_page(browser: Browser, site: Server) -> Iterator[Open]:
     def open_it(path: str, locale: str = "pt-BR", width: int = 1280, theme: str = "light", expected: str = "") -> Page:
         scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"
         viewport: ViewportSize = {"width": width, "height": 900}
-        context = browser.new_context(locale=locale, viewport=viewport, color_scheme=scheme)
+        context = browser.new_context(
+            locale=locale, viewport=viewport, color_scheme=scheme, reduced_motion="reduce"
+        )  # drawing what moves costs the processor of a whole test
         watched = Watched(context.new_page(), site.url, expected)
         opened.append(watched)
         watched.page.goto(site.url + path)

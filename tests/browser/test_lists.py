@@ -169,6 +169,8 @@ def test_a_comparison_without_its_trainings_says_so(open_page: Open, forty: None
     assert page.url.endswith("ids=1")
     gone = open_page("/compare?ids=998,999", locale="en", expected="404")
     expect(gone.get_by_role("alert")).to_contain_text("These runs no longer exist.")
+    expect(gone.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(gone.get_by_role("button", name="Choose runs")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["/", "/trainings", "/compare?ids=38,39,40&all=1", "/system", "/trainings/new"])

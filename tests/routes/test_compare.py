@@ -86,6 +86,12 @@ def test_side_by_side(filled: FlaskClient) -> None:
     assert filled.get("/api/trainings/compare?ids=3").json["curves"][0]["epoch"] == []
 
 
+def test_what_is_gone_is_counted(filled: FlaskClient) -> None:
+    for ids, text in ("99,99", "This run no longer exists."), ("98,99", "These runs no longer exist."):
+        answer = filled.get(f"/api/trainings/compare?ids={ids}", headers={"Accept-Language": "en"})
+        assert (answer.status_code, answer.json["detail"]) == (404, text)
+
+
 @pytest.mark.parametrize("ids", ["", "a", "1,x", "0x1", "-1", "1," + "9" * 19, ",".join(map(str, range(1, 12)))])
 def test_bad_ids_are_refused(filled: FlaskClient, ids: str) -> None:
     answer = filled.get(f"/api/trainings/compare?ids={ids}")

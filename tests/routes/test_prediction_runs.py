@@ -25,6 +25,7 @@ from app.extensions import db
 from app.jobs import Job
 from app.models import PredictionRun, Training
 from app.services import predictions
+from app.services.datasets import archive_texts
 from app.services.predictions import texts
 from app.services.predictions.jobs import IMAGES, KINDS, VIDEO
 from scripts.client.yolo_client.cli import main
@@ -179,6 +180,11 @@ def test_the_detections_are_those_of_predict(
     for mine, theirs in zip(first["detections"], expected, strict=True):
         assert mine["class"] == theirs["class"]
         assert mine["bbox"] == pytest.approx(theirs["bbox"], abs=1)
+
+
+def test_a_reason_that_lost_its_data_costs_no_list() -> None:
+    assert archive_texts.refusal("no_space", {}) is None
+    assert archive_texts.refusal("zip_inside", {"name": "a.zip"}) is None
 
 
 @pytest.mark.parametrize("name", NO_VIDEOS)

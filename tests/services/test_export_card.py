@@ -70,7 +70,7 @@ def test_the_pt_itself_was_measured_by_ultralytics() -> None:
     ("task", "said"),
     [
         ("detect", "`thresholds.json` has the confidence threshold that the example uses, 0.25."),
-        ("classify", "has no confidence threshold: the example prints the most likely classes."),
+        ("classify", "is 0: the example prints the most likely classes, however unlikely."),
     ],
 )
 def test_it_tells_of_no_thresholds_that_are_not_there(task: str, said: str) -> None:

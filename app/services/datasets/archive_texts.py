@@ -117,7 +117,15 @@ TEXTS = BAD_UPLOADS | {
 
 
 def refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
-    """The answer where an archive or a folder was refused; None where the code is of something else."""
+    """The answer where an archive or a folder was refused; None where the code is of something else, or its data is not
+    whole (of a damaged row: it must not cost the list that it is in)."""
+    try:
+        return known_refusal(code, data)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def known_refusal(code: str, data: Mapping[str, Any]) -> AppError | None:
     if code == "no_space":
         return no_space(data["free"], data["needed"], data["kept"])
     if code == "zip_inside":

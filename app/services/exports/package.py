@@ -224,7 +224,9 @@ class Package:
         """What thresholds.json has."""
         told = self.thresholds()
         if self.training.task == "classify":
-            return "`thresholds.json` has no confidence threshold: the example prints the most likely classes."
+            return (
+                "The threshold in `thresholds.json` is 0: the example prints the most likely classes, however unlikely."
+            )
         if not told["thresholds"]:
             return f"`thresholds.json` has the confidence threshold that the example uses, {told['confidence']}."
         return "`thresholds.json` has the confidence threshold that the example uses, and others."

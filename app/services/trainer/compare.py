@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import select
 
 from app.core.metrics import KEYS as METRIC_KEYS
@@ -24,7 +24,8 @@ def compare(ids: Sequence[int], models: Path) -> Comparison:
     """
     found = {item["id"]: item for item in present.to_dicts(present.listed().where(Training.id.in_(ids)), models)}
     if not found:
-        raise NotFound(_("These runs no longer exist."))
+        count = len(set(ids))
+        raise NotFound(ngettext("This run no longer exists.", "These runs no longer exist.", count))
     order = [training_id for training_id in dict.fromkeys(ids) if training_id in found]
     known = params.defaults_of({name for item in found.values() for name in item["params"]})
     drawn = curves(order)

@@ -57,7 +57,10 @@ STEPS = {
     "retry": _l("Retry the run."),
     "again": _l("Clone the run and let it complete at least one epoch."),
     "evaluate": _l("Evaluate the model on the images of a dataset."),
-    "pretrained": _l("Or use pretrained weights: they need far fewer epochs and images than training from scratch."),
+    "pretrained": _l(
+        "If pretrained weights are available, use them: "
+        "they need far fewer epochs and images than training from scratch."
+    ),
     "check_labels": _l("Look at the labels in the images of the dataset: does each box enclose its object?"),
     "check_folders": _l("Check the images of each class: are they in the right folder?"),
     "lower_rate": _l("Clone the run and leave the learning rate empty: it is then chosen automatically."),

@@ -48,13 +48,14 @@ async function load() {
     show();
   } catch (error) {
     $("[data-comparison]").hidden = !answer;
-    put(
-      container,
-      failure(error, () => {
-        put(container, skeleton(2));
-        load();
-      }),
-    );
+    const gone = error.status === 404; // asking again would not bring them back
+    $("[data-none]").hidden = !gone;
+    put($("[data-none]"), gone && none());
+    const retry = () => {
+      put(container, skeleton(2));
+      load();
+    };
+    put(container, failure(error, gone ? null : retry));
   }
 }
 

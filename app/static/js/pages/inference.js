@@ -210,8 +210,12 @@ async function compareChanged() {
 /** Another model; where there is none, another checkpoint of the same. */
 async function chooseRival() {
   const rival = await rivalOf(pickers.a.training).catch(() => null);
-  if (rival) await pickers.b.choose(rival);
-  else await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
+  if (rival) {
+    await pickers.b.choose(rival);
+    return;
+  }
+  toast(t("There is no other model of this task yet: another checkpoint of the same model is compared."));
+  await pickers.b.choose(pickers.a.training, pickers.a.select.value === "last" ? "best" : "last");
 }
 
 pictures.on("change", (item) => {
