@@ -33,7 +33,7 @@ DAMAGED = {
 ALIKE = {
     "last.pt": "best.pt",
     "video.webm": "video.mp4",
-    "audit-*.jsonl": "audit.jsonl",
+    **dict.fromkeys(("audit_refused.jsonl", "audit_strangers.jsonl", "audit*-*.jsonl"), "audit.jsonl"),
     "inference.log": "worker.log",
     "stop": "child.json",
 }
@@ -60,12 +60,17 @@ OTHERS = {
         "requirements*.lock",
     ),
 }
-GENERIC = {"*.txt", "*.yaml", "*.jpg", "*.pt", "*.md", "*.xml", "*_*.json", "*u.pt"}  # names that requests choose
+GENERIC = {
+    *("*.txt", "*.yaml", "*.jpg", "*.pt", "*.md", "*.xml", "*_*.json", "*u.pt"),  # names that requests choose
+    *("*.jsonl", "*-*.jsonl"),  # those of the audit log, see ALIKE
+}
 # Of backups of the whole installation, which tests/services/test_snapshots.py damages.
 OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
+# Of several web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
+OF_PROCESSES = {"leader.json", "leader.lock", "start.lock"}
 DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
 
-KNOWN = DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | DRAFTS  # and GENERIC, as they are
+KNOWN = DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | OF_PROCESSES | DRAFTS  # and GENERIC, as they are
 ENDINGS = (
     *(".json", ".jsonl", ".csv", ".sqlite", ".sqlite3", ".db", ".yaml", ".yml", ".gz", ".npz", ".npy", ".pt", ".log"),
     *(".zip", ".tar", ".mp4", ".webm", ".jpg", ".jpeg", ".png", ".webp", ".txt", ".sha256", ".lock", ".tmp", ".old"),

@@ -13,7 +13,7 @@ def test_each_name_in_the_source_is_known() -> None:
         for path in sorted((ROOT / "app").rglob("*.py"))
         for name in names_in_source(path.read_text())
     }
-    assert {"results.csv", "epoch-*.pt", "info.json", "audit.jsonl"} <= found.keys()
+    assert {"results.csv", "epoch-*.pt", "info.json", "events.jsonl"} <= found.keys()
     assert {name: path for name, path in found.items() if name not in GENERIC and not is_known(name, KNOWN)} == {}
 
 

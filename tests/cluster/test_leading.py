@@ -122,6 +122,20 @@ def test_a_process_begins_anew_where_another_has_led_meanwhile(tmp_path: Path, s
     assert not leading.cluster.leads
 
 
+@pytest.mark.parametrize("text", [b"", b'{"id"', b"[1]", b"{}", b"\xff\x00"])
+def test_a_damaged_record_of_who_leads_is_nobodys(tmp_path: Path, signals: list[int], text: bytes) -> None:
+    lock = FakeLock()
+    first = process(tmp_path, lock)
+    assert first.take()
+    (tmp_path / "leader.json").write_bytes(text)
+    first.look(Flask("test"), lambda: None)
+    assert (first.cluster.leads, signals) == (True, []), "the lock decides"
+    lock.mine = False
+    second = process(tmp_path, FakeLock())
+    assert second.take()
+    assert second.leader() == second.cluster.id, "it is written anew"
+
+
 def test_a_failed_take_over_ends_the_process(tmp_path: Path, signals: list[int]) -> None:
     def fail() -> None:
         raise RuntimeError("disk full")

@@ -12,7 +12,8 @@ export const shareLabel = (thing) => (thing.shared ? t("Stop sharing") : t("Shar
 
 export const shareHelp = () => t("Everyone who can log in sees it. Only you and admins can change it.");
 
-/** Share it, or no longer; the changed thing, null where that failed. @param {string} path @param {{shared?: boolean}} thing */
+/** Share it, or no longer; the changed thing, null where that failed.
+ *  @param {string} path @param {{shared?: boolean}} thing */
 export async function share(path, thing) {
   try {
     return await patch(path, { shared: !thing.shared });
