@@ -54,8 +54,21 @@ def init_app(app: Flask) -> None:
     if file is not None:
         file.sort_logs()
     db.init_app(app)
+    app.teardown_appcontext(close_session)  # called before Flask-SQLAlchemy's own, which finds nothing to do then
     with app.app_context():
         prepare(db.engine, file)
+
+
+def close_session(_error: BaseException | None = None) -> None:
+    """Give the connection back. One that ended with its server can't be rolled back; the answer is made by then, and
+    must not become a 500."""
+    try:
+        db.session.remove()
+    except OperationalError as error:
+        logger.warning("a connection has ended with the database: %s", getattr(error, "orig", error))
+        with suppress(OperationalError):
+            db.session().invalidate()
+        db.session.registry.clear()
 
 
 def prepare(engine: Engine, file: DatabaseFile | None = None) -> None:

@@ -231,4 +231,10 @@ def test_postgresql_gets_the_same_tables(tmp_path: Path, postgres: str) -> None:
         with writing() as session:
             session.add(new_training(notes=[{"code": "ação"}]))
         assert db.session.query(Training).one().notes == [{"code": "ação"}]
+        own = db.session.execute(text("SELECT pg_backend_pid()")).scalar()
+        with db.engine.connect() as other:
+            assert other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": own}).scalar()
+    # A restart in the middle of a request: it was a 500 of the server below, whatever had been answered.
+    with app.app_context():
+        assert db.session.query(Training).count() == 1
         db.engine.dispose()
