@@ -45,7 +45,8 @@ def gone_on(server: Server, training_id: int, pid: int, seconds: float = 10) -> 
 
     def noticed() -> dict[str, Any] | None:
         now = state(server, training_id)
-        return now if now["restarts"] or now["status"] in {"failed", "paused"} or now["halvings"] else None
+        ended = now["status"] in {"failed", "paused", "completed"}  # the last: it had said so before it was killed
+        return now if now["restarts"] or ended or now["halvings"] else None
 
     wait_until(lambda: pid not in trainers(server), 10, "the process is gone")
     return wait_until(noticed, seconds, "the server noticed it", 0.05)
