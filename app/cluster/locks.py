@@ -1,14 +1,14 @@
 """Who leads holds a lock, which ends with its process: of PostgreSQL, or on a file beside SQLite."""
 
-import fcntl
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import NullPool, create_engine
+
+from app.core.file_lock import FileLock
 
 logger = logging.getLogger("yolo.cluster")
 
@@ -31,7 +31,7 @@ class Lock(Protocol):
         """A context manager that waits until no other process starts."""
 
 
-class FileLock:
+class FolderLock:
     """For processes of one machine.
 
     Args:
@@ -40,33 +40,24 @@ class FileLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._handle: int | None = None
+        self.leader = FileLock(folder / "leader.lock")
 
     def acquire(self) -> bool:
-        handle = self.open("leader.lock")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        self._handle = handle
-        return True
-
-    def open(self, name: str) -> int:
         self.folder.mkdir(parents=True, exist_ok=True)
-        return os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o600)  # children do not inherit it
+        return self.leader.acquire()
 
     def held(self) -> bool:
-        return self._handle is not None
+        return self.leader.held
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        handle = self.open("start.lock")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / "start.lock")
+        lock.acquire(wait=True)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(handle)
+            lock.release()
 
 
 class DatabaseLock:
@@ -127,4 +118,4 @@ class DatabaseLock:
 
 def make_lock(uri: str, folder: Path) -> Lock:
     """The one for this database; its files, where it has some, are in this folder."""
-    return DatabaseLock(uri) if uri.startswith("postgresql") else FileLock(folder)
+    return DatabaseLock(uri) if uri.startswith("postgresql") else FolderLock(folder)

@@ -1,6 +1,5 @@
 """One of the processes leads: by a lock that ends with it, and that it may lose and take again."""
 
-import fcntl
 import os
 import signal
 from pathlib import Path
@@ -10,8 +9,9 @@ from flask import Flask
 
 from app.cluster import Cluster
 from app.cluster.leadership import Leadership
-from app.cluster.locks import DatabaseLock, FileLock, Lock
+from app.cluster.locks import DatabaseLock, FolderLock, Lock
 from app.config import database_uri
+from app.core.file_lock import FileLock
 from tests.postgres import running_postgres
 
 
@@ -49,10 +49,9 @@ def check_that_one_leads(first: Lock, second: Lock, folder: Path) -> None:
 
 
 def test_one_leads_beside_sqlite(tmp_path: Path) -> None:
-    first, second = FileLock(tmp_path), FileLock(tmp_path)
+    first, second = FolderLock(tmp_path), FolderLock(tmp_path)
     check_that_one_leads(first, second, tmp_path)
-    assert first._handle is not None
-    os.close(first._handle)  # as with its process
+    first.leader.release()  # as with its process
     assert second.acquire()
 
 
@@ -70,11 +69,11 @@ def test_one_leads_over_postgresql(tmp_path: Path) -> None:
 
 
 def test_processes_start_one_after_the_other(tmp_path: Path) -> None:
-    with FileLock(tmp_path).starting():
-        handle = FileLock(tmp_path).open("start.lock")
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(handle)
+    other = FileLock(tmp_path / "start.lock")
+    with FolderLock(tmp_path).starting():
+        assert not other.acquire()
+    assert other.acquire()
+    other.release()
 
 
 def test_a_process_alone_leads_without_any_lock() -> None:

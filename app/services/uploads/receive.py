@@ -1,6 +1,5 @@
 """Receives a chunk: written to the disk as it comes, kept when the connection breaks."""
 
-import fcntl
 import logging
 import os
 import threading
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 from flask_babel import gettext as _
 
+from app.core.file_lock import FileLock
 from app.errors import BadUpload, ChecksumMismatch, Locked, TooLarge
 from app.extensions import socketio
 from app.services.uploads.protocol import Checksum
@@ -42,37 +42,26 @@ class Cut(BadUpload):
     """The connection ended before the chunk did; nobody will read this answer."""
 
 
-class FileLock:
-    """Between processes, as long as the file is open.
+class UploadLock:
+    """Between processes.
 
     Args:
-        path: None: there is one process.
+        path: of the upload's lock; None: there is one process.
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._handle: int | None = None
+        self._file = FileLock(path) if path is not None else None
 
     def acquire(self) -> bool:
         """False: another process has it."""
-        if self.path is None:
-            return True
         try:
-            handle = os.open(self.path, os.O_RDONLY | os.O_CREAT, 0o600)
+            return self._file is None or self._file.acquire()
         except FileNotFoundError:  # the upload is gone
             return True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        self._handle = handle
-        return True
 
     def release(self) -> None:
-        handle, self._handle = self._handle, None
-        if handle is not None:
-            os.close(handle)
+        if self._file is not None:
+            self._file.release()
 
 
 @dataclass
@@ -82,7 +71,7 @@ class Writer:
     heard: float = field(default_factory=time.monotonic)
     replaced: bool = False
     lock: Any = field(default_factory=threading.Lock)  # held for each write: a successor waits for it
-    between: FileLock = field(default_factory=lambda: FileLock(None))  # among processes
+    between: UploadLock = field(default_factory=lambda: UploadLock(None))  # among processes
 
 
 class Writers:
@@ -142,9 +131,9 @@ class Writers:
         finally:
             lock.release()
 
-    def lock(self, upload_id: str) -> FileLock | None:
+    def lock(self, upload_id: str) -> UploadLock | None:
         """Against other processes; None: one of them has it."""
-        lock = FileLock(self.files(upload_id) if self.files else None)
+        lock = UploadLock(self.files(upload_id) if self.files else None)
         return lock if lock.acquire() else None
 
     def replace(self, upload_id: str) -> None:
