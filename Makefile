@@ -4,8 +4,7 @@ setup: ; @scripts/setup.sh
 run: setup ; @exec .venv/bin/python run.py
 link: setup ; @.venv/bin/python -m app.link
 demo: setup ; @exec .venv/bin/python -m scripts.demo $(ARGS)
-# A worker that crashes ends the run: xdist would give its files to another one, and wait for ever.
-test: setup ; @exec .venv/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
+test: setup ; @exec scripts/test.sh $(ARGS)
 fuzz: setup ; @exec .venv/bin/python -m scripts.fuzz $(ARGS)
 faults: setup ; @exec .venv/bin/python -m pytest tests/faults --times 1 $(ARGS)
 lint: setup ; @scripts/lint.sh

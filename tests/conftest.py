@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from apiflask import APIFlask
@@ -15,6 +16,7 @@ from app.database import upgrade_if_old
 from app.extensions import db, socketio
 from scripts.local_server import MODES, Server, settings_for
 
+CRASHED = pytest.StashKey[bool]()
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -22,6 +24,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with real trainings first: files are spread over processes, the longest must not come last."""
     slow = {item.path for item in items if item.get_closest_marker("training")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A process that crashed leaves tests that nobody ran: that is no run with a failed test, see scripts/test.sh."""
+    if error:
+        node.config.stash[CRASHED] = True
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.stash.get(CRASHED, False):
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
 
 
 @pytest.fixture

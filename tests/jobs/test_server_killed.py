@@ -1,6 +1,5 @@
 """kill -9 of the server while jobs run: no child stays without an owner, each job goes on or says why it does not."""
 
-import json
 import os
 import shutil
 import signal
@@ -23,6 +22,7 @@ from scripts.local_server import Server, settings_for
 from tests import task_data
 from tests.data import checkpoint_bytes, image_bytes
 from tests.faults.tools import add_dataset, kill_server, wait_until
+from tests.jobs.frozen import freeze_child, freezing, frozen_child, programs
 from tests.test_uploads import drawn_zip
 from tests.trained import make_weights
 from tests.videos import drawn_video
@@ -40,28 +40,10 @@ def in_background(server: Server, method: str, path: str) -> threading.Thread:
     return thread
 
 
-def programs(server: Server) -> dict[str, int]:
-    """The pid of each child that has its task, by its program."""
-    found = {}
-    for pid, _started, directory in find_children(Path(server.folder, "data", "jobs")):
-        try:
-            found[json.loads((directory / "spec.json").read_bytes())["program"]] = pid
-        except FileNotFoundError:  # it has none yet, or has ended
-            continue
-    return found
-
-
-def frozen_child(server: Server, program: str) -> int:
-    """The process of a job, stopped as soon as it is there, so that it does not end before the server."""
-    pid = wait_until(lambda: programs(server).get(program), 60, f"{program} has a process", 0.005)
-    os.kill(pid, signal.SIGSTOP)
-    return pid
-
-
 def test_estimate(tmp_path: Path) -> None:
     """kill -9 of the server, kill -9 of the child, and ON_SHUTDOWN=stop: it goes on or begins again, and is stopped."""
     root = tmp_path / "data" / "jobs"
-    with Server(tmp_path, "threading", ON_SHUTDOWN="stop") as server:
+    with Server(tmp_path, "threading", ON_SHUTDOWN="stop", **freezing(tmp_path, "estimate")) as server:
         body = {"dataset_id": add_dataset(server), "model_version": "n", "epochs": 3, "batch_size": 4, "img_size": 64}
         assert server.post("/api/trainings/estimate", json=body).status_code == 202
         pid = frozen_child(server, "estimate")
@@ -94,7 +76,7 @@ def newest(server: Server, kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("mode", ["eventlet", "threading"])
 def test_export_and_sample(tmp_path: Path, mode: str) -> None:
     root = tmp_path / "data" / "jobs"
-    with Server(tmp_path, mode) as server:
+    with Server(tmp_path, mode, **freezing(tmp_path, "export_dataset", "sample")) as server:
         dataset_id = add_dataset(server)
         address = f"/api/datasets/{dataset_id}/export?format=coco"
         request = in_background(server, "GET", address)
@@ -123,7 +105,7 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
 
 def test_hash(tmp_path: Path) -> None:
     """Nobody waits for it any more; the next request asks anew."""
-    with Server(tmp_path, "threading") as server:
+    with Server(tmp_path, "threading", **freezing(tmp_path, "hash_revision")) as server:
         training_id = completed_run(tmp_path, add_dataset(server))
         address = f"/api/trainings/{training_id}/run-again"
         request = in_background(server, "POST", address)
@@ -141,7 +123,7 @@ def test_hash(tmp_path: Path) -> None:
 def test_video(tmp_path: Path) -> None:
     """Followed by the next server; when its child is killed, too, it begins again, and fails with its reason."""
     root = tmp_path / "data" / "jobs"
-    with Server(tmp_path, "threading") as server:
+    with Server(tmp_path, "threading", **freezing(tmp_path, "predict_video")) as server:
         training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
         video = drawn_video(tmp_path / "a.mp4", (0, 0.1, 0.2))
         form = {"training_id": str(training_id)}
@@ -162,7 +144,7 @@ def test_video(tmp_path: Path) -> None:
 
 def test_images(tmp_path: Path) -> None:
     """kill -9 of the server: followed by the next one; ON_SHUTDOWN=stop ends them, and they begin again."""
-    with Server(tmp_path, "threading", ON_SHUTDOWN="stop") as server:
+    with Server(tmp_path, "threading", ON_SHUTDOWN="stop", **freezing(tmp_path, "predict_images")) as server:
         training_id = completed_run(tmp_path, add_dataset(server), checkpoint_bytes(b"no model"))
         files = [("files", (f"{number}.jpg", image_bytes())) for number in range(3)]
         answer = server.post("/api/predictions", data={"training_id": str(training_id)}, files=files)
@@ -224,7 +206,7 @@ def add_model(server: Server, folder: Path) -> int:
 def test_model_export(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """kill -9 of the server, then of its child, twice; what measures goes with it, and no half file is offered."""
     root = tmp_path / "data" / "jobs"
-    with Server(tmp_path, "threading") as server:
+    with Server(tmp_path, "threading", **freezing(tmp_path, "export_model")) as server:
         training_id = add_model(server, tmp_path_factory.mktemp("model"))
         path = f"/api/trainings/{training_id}/exports"
         export_id = server.post(path, json={"format": "torchscript"}).json()["export_id"]
@@ -268,7 +250,7 @@ def test_import(tmp_path: Path, mode: str) -> None:
     with Server(tmp_path, mode, ON_SHUTDOWN="stop", MIN_FREE_DISK="1MB") as server:
         answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("a.zip", data)})
         assert answer.status_code == 201, answer.text
-        pid = frozen_child(server, "import_dataset")
+        pid = freeze_child(server, "import_dataset")
         kill_server(server)
         server.start()
         job = newest(server, "import_dataset")
@@ -290,7 +272,7 @@ def test_import(tmp_path: Path, mode: str) -> None:
 def test_import_that_nobody_waits_for(tmp_path: Path) -> None:
     """Killed before its request was answered: nothing is left of it."""
     data = drawn_zip(400)
-    with Server(tmp_path, "threading", MIN_FREE_DISK="1MB") as server:
+    with Server(tmp_path, "threading", MIN_FREE_DISK="1MB", **freezing(tmp_path, "import_dataset")) as server:
 
         def ask() -> None:
             try:

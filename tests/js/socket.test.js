@@ -11,7 +11,7 @@ const socket = {
 };
 globalThis.window.io = () => socket;
 globalThis.window.addEventListener = () => {};
-const { trainingRoom } = await import("../../app/static/js/lib/socket.js");
+const { live, trainingRoom } = await import("../../app/static/js/lib/socket.js");
 
 test("a room that a busy server refused is joined again, and one that is not there is not", () => {
   mock.timers.enable({ apis: ["setTimeout"] });
@@ -35,4 +35,22 @@ test("a room that a busy server refused is joined again, and one that is not the
   asked.pop()(null, { ok: false, status: 404 });
   mock.timers.tick(60000);
   assert.equal(asked.length, 0);
+});
+
+test("a room that was left is not joined again by an answer that comes late", () => {
+  for (const answer of [
+    [new Error("timeout")],
+    [null, { ok: false, status: 503 }],
+    [null, { ok: true, seq: 5 }],
+  ]) {
+    const told = [];
+    const room = trainingRoom(3).on("snapshot", () => told.push("snapshot"));
+    const late = asked.pop();
+    live.leave(room);
+    assert.equal(asked.length, 1, "it says so");
+    asked.pop();
+    late(...answer);
+    mock.timers.tick(60000);
+    assert.deepEqual([asked.length, told], [0, []]);
+  }
 });

@@ -26,7 +26,7 @@ from scripts.local_server import ROOT, Server
 from tests.data import checkpoint_bytes
 from tests.evaluated import PROGRAM
 from tests.faults.tools import kill_server, wait_until
-from tests.jobs.test_server_killed import frozen_child
+from tests.jobs.frozen import freeze_child
 
 MAKE = f"""{PROGRAM}
 folder = Path(sys.argv[1])
@@ -349,7 +349,7 @@ def test_it_goes_on_after_kill_9_of_the_server_and_begins_again_after_one_of_its
     server = threading_server
     training_id, _ = add(create_app("cli", server.settings), made)
     body = server.post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"}).json()
-    pid = frozen_child(server, "evaluate")
+    pid = freeze_child(server, "evaluate")
     wait_until(lambda: server.get(f"/api/jobs/{body['job_id']}").json()["runner"], 30, "the job knows its process")
     kill_server(server)
     server.start()

@@ -62,10 +62,11 @@ class Room extends Emitter {
     this.ready = false;
     this.early = []; // what came before was committed before: the snapshot has it
     this.socket = socket;
-    this.joined = performance.now();
+    const joined = (this.joined = performance.now());
     socket
       .timeout(10000)
       .emit(`join_${this.name}`, this.payload, (/** @type {Error | null} */ timeout, /** @type {Answer} */ answer) => {
+        if (this.socket !== socket || this.joined !== joined) return; // left, or joined again, in the meantime
         if (timeout) {
           if (socket.connected) this.join(socket);
           return;
@@ -113,6 +114,12 @@ class Room extends Emitter {
     setTimeout(() => {
       if (this.socket?.connected) this.join(this.socket);
     }, wait); // else the reconnection joins
+  }
+
+  /** @param {Socket} socket */
+  leave(socket) {
+    this.socket = undefined;
+    if (socket.connected) socket.emit(`leave_${this.name}`, this.payload, () => {});
   }
 }
 
@@ -182,7 +189,7 @@ class Live extends Emitter {
   /** @param {Room} room */
   leave(room) {
     this.rooms.delete(room);
-    if (this.socket.connected) this.socket.emit(`leave_${room.name}`, room.payload, () => {});
+    room.leave(this.socket);
   }
 }
 

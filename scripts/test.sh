@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All tests, or those of the arguments, in three processes. A few that failed are run once more, alone: one that passes
+# then fails only beside others. It is named at the end, and does not fail the run (as CPython's regrtest does).
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+pytest=(.venv/bin/python -m pytest)
+most=5 # more than these is no accident
+cache=$(mktemp -d)
+trap 'rm -rf "$cache"' EXIT
+
+# A worker that crashes ends the run: xdist would give its files to another one, and wait for ever.
+parallel=(-n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0)
+"${pytest[@]}" "${parallel[@]}" -o cache_dir="$cache" "$@"
+status=$?
+[ "$status" -eq 1 ] || exit "$status"
+
+failed=$(.venv/bin/python -c 'import json, sys; print(*json.load(open(sys.argv[1])), sep="\n")' "$cache/v/cache/lastfailed") || exit 1
+count=$(wc -l <<<"$failed")
+if [ "$count" -gt "$most" ]; then
+    echo "$count tests failed: too many to try again."
+    exit 1
+fi
+printf '== Once more, alone:\n%s\n' "$failed"
+mapfile -t failed <<<"$failed"
+"${pytest[@]}" -n 0 "${failed[@]}" || exit
+printf 'UNSTEADY: failed beside other tests, passed alone: %s\n' "${failed[@]}"
