@@ -38,11 +38,7 @@ test("a room that a busy server refused is joined again, and one that is not the
 });
 
 test("a room that was left is not joined again by an answer that comes late", () => {
-  for (const answer of [
-    [new Error("timeout")],
-    [null, { ok: false, status: 503 }],
-    [null, { ok: true, seq: 5 }],
-  ]) {
+  for (const answer of [[new Error("timeout")], [null, { ok: false, status: 503 }], [null, { ok: true, seq: 5 }]]) {
     const told = [];
     const room = trainingRoom(3).on("snapshot", () => told.push("snapshot"));
     const late = asked.pop();
