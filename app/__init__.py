@@ -20,7 +20,8 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     """The Flask application.
 
     Args:
-        role: "web" serves pages and supervises trainings; "cli" has the same services and starts nothing.
+        role: "web" serves pages and supervises trainings; "cli" has the same services and starts nothing, and neither
+            does "worker", which scripts/worker.py makes.
         overrides: settings by name that win over the environment, for tests and tools.
 
     Raises:
@@ -94,6 +95,8 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         app.cli.add_command(backup)
         app.cli.add_command(installation)
         database.set_up_migrations(app)
+    elif role == "worker":
+        app.extensions["write_guard"] = app.extensions["installation"].refuse
     elif app.extensions["cluster"].on:
         from app import leading
 
@@ -140,7 +143,7 @@ def register_services(app: APIFlask) -> None:
     app.extensions["architecture_names"] = lambda: list(architectures())  # for the description
     PASSED_ON.more = settings(app).CHILD_ENV
     storage = StorageService(settings(app).DATA_ROOT)
-    cluster = app.extensions["cluster"] = Cluster(settings(app).REDIS_URL)
+    cluster = app.extensions["cluster"] = Cluster(settings(app).REDIS_URL, settings(app).DISPATCH == "rq")
     cluster.bus.on("sharing", lambda _: app.extensions.pop("audiences", None))
     jobs = JobService(settings(app).DATA_ROOT / "jobs", cluster)
     app.extensions["closed"] = lambda: jobs.scheduler.closed  # see database.stop_if_closed

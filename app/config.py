@@ -26,6 +26,7 @@ from app.core.setting_values import (
     size,
     storage_uri,
     variable_names,
+    worker_name,
 )
 from app.secret_key import secret_key
 
@@ -38,6 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
 auth = one_word("auto", "required", "off")
 on_shutdown = one_word("continue", "stop")
+dispatch = one_word("local", "rq")
 backup_models = one_word("best", "all", "marked", "none")
 
 
@@ -58,6 +60,14 @@ class Settings:
         redis_url,
         "",
         "Redis of this installation alone, such as redis://localhost:6379/0, for several web processes. Empty: one.",
+    )
+    DISPATCH: str = setting(
+        dispatch,
+        "local",
+        "Where jobs run: local, beside the web process, or rq, in workers on any machine; needs PostgreSQL and Redis.",
+    )
+    WORKER_NAME: str = setting(
+        worker_name, "", "How a worker's name begins: letters, digits and . _ - alone. Empty: its machine's name."
     )
     DATA_ROOT: Path = setting(Path, "data", "Folder of datasets, models, tests and weights.")
     INSTANCE_PATH: Path = setting(Path, "instance", "Folder of the SQLite database and the secret key.")
@@ -250,6 +260,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     environ = os.environ if environ is None else environ
     values = {item.name: item.value(environ.get(item.name, item.default)) for item in SETTINGS}
     refuse_open_network(values)
+    refuse_lone_workers(values)
     return Settings(**absolute(values))
 
 
@@ -266,6 +277,17 @@ def refuse_open_network(values: Mapping[str, Any]) -> None:
             f"AUTH=off with HOST={host}: everybody who reaches it could do everything. Use AUTH=auto, or say so with "
             "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True."
         )
+
+
+def refuse_lone_workers(values: Mapping[str, Any]) -> None:
+    """Refuse DISPATCH=rq without what all machines share.
+
+    Raises:
+        SettingError: there is no PostgreSQL, or no Redis.
+    """
+    postgres = database_uri(values["DATABASE_URL"]).startswith("postgresql")
+    if values["DISPATCH"] == "rq" and not (postgres and values["REDIS_URL"]):
+        raise SettingError("DISPATCH=rq needs DATABASE_URL=postgresql://... and REDIS_URL: workers share both.")
 
 
 def absolute(values: dict[str, Any]) -> dict[str, Any]:

@@ -13,13 +13,15 @@ class Cluster:
 
     Args:
         redis_url: of the Redis that they share; empty: there are no others.
+        dispatches: whether workers run the jobs, see app/jobs/dispatch.py.
 
     Attributes:
         id: of this process, anew with each start.
         leads: whether it has the queue, the janitor and what a start puts right. At most one process does.
     """
 
-    def __init__(self, redis_url: str = "") -> None:
+    def __init__(self, redis_url: str = "", dispatches: bool = False) -> None:
+        self.dispatches = dispatches
         self.id = uuid.uuid4().hex[:12]
         self.on = bool(redis_url)
         self.leads = not self.on

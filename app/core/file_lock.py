@@ -17,6 +17,11 @@ class FileLock:
         self._handle: int | None = None
 
     @property
+    def handle(self) -> int | None:
+        """Its open file; a process that gets it has the lock, too."""
+        return self._handle
+
+    @property
     def held(self) -> bool:
         return self._handle is not None
 

@@ -59,6 +59,13 @@ def one_word(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def worker_name(text: str) -> str:
+    """What can be a file's name and a part of a key anywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", text):
+        raise ValueError("expected at most 40 letters, digits, dots, dashes and underscores")
+    return text
+
+
 def host_names(text: str) -> tuple[str, ...]:
     """Names in small letters, from "yolo.example.org, .example.net"; `*` for any."""
     names = [part.strip().lower().removesuffix(".") for part in text.split(",") if part.strip()]

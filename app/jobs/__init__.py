@@ -94,7 +94,7 @@ class JobService:
         token: str | None = None
         try:
             with writing() as session:
-                if otherwise is not None and not queue.has_place(session, self.kinds[kind]):
+                if otherwise is not None and not self.scheduler.has_place(session, kind):
                     kind = otherwise
                 if (row := queue.same_job(session, kind, params, subject)) is not None:
                     return row
@@ -221,7 +221,7 @@ class JobService:
 
     def child_of(self, job: Job) -> Child | None:
         """The process of a running job, where it is written down."""
-        if not job.runner:
+        if not job.runner or "pid" not in job.runner:
             return None
         directory = self.kinds[job.kind].directory_of(job, self.root)
         return known_child(directory, job.runner, self.cluster.on)

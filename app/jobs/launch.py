@@ -4,7 +4,7 @@ import logging
 import shutil
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class Launch:
         params, environment = job.params, self.kind.environment(job)
         db.session.remove()  # no transaction stays open while the process starts
         if ready is None:
-            return start_child(self.kind, params, self.directory, spec, environment)
+            return start_child(self.kind, params, self.directory, spec, environment, self.context.descriptors)
         ready.brief(spec)
         return ready
 
@@ -71,7 +71,8 @@ class Launch:
         """Which process it is, so that the next server finds it."""
         with writing() as session:
             job = self.row.locked(session)
-            job.runner = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
+            process = {"host": socket.gethostname(), "pid": child.pid, "started": child.started}
+            job.runner = process | ({"name": self.context.worker} if self.context.worker else {})
         self.context.changed(self.row.present())
 
 
@@ -82,16 +83,24 @@ def why_not_started(error: Exception) -> Failed:
 
 
 def start_child(
-    kind: JobKind, params: Mapping[str, Any], directory: Path, spec: dict[str, Any], environment: Mapping[str, str]
+    kind: JobKind,
+    params: Mapping[str, Any],
+    directory: Path,
+    spec: dict[str, Any],
+    environment: Mapping[str, str],
+    descriptors: Sequence[int] = (),
 ) -> Child:
     """The process, with its end of the link where its kind has links.
+
+    Args:
+        descriptors: open files that it gets, too.
 
     Raises:
         LookupError: the link was another server's.
         OSError: it cannot be started.
     """
     if kind.links is None:
-        return Child.start("run", directory, spec, environment)
+        return Child.start("run", directory, spec, environment, descriptors)
     link = kind.links.of(params)
     child = Child.start("run", directory, spec | {"socket": link.descriptor}, environment, [link.descriptor])
     link.hand_over()

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.models import new_position
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
@@ -40,7 +40,10 @@ class Job(Created, Model):
     """
 
     __tablename__ = "job"
-    __table_args__ = (Index("ix_job_status_position", "status", "priority", "position"),)
+    __table_args__ = (
+        Index("ix_job_status_position", "status", "priority", "position"),
+        Index("ix_job_delivered_to", "status", "delivered_to", "priority", "position"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(30), index=True)
@@ -56,10 +59,13 @@ class Job(Created, Model):
     not_before: Mapped[datetime | None] = mapped_column(UTCDateTime)
     # {"code": "schedule" | "device" | "turn" | "disk" | "missing_device", ...} while it is pending
     waiting_for: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
+    # The queue of the workers that were told of it while it is pending (DISPATCH=rq); None: nobody was.
+    delivered_to: Mapped[str | None] = mapped_column(String(20))
     # The fence: every write of a run carries its attempt; one that matches no row is of a run that lost the job.
     attempt: Mapped[int] = mapped_column(default=0, server_default="0")
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
-    runner: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # host, pid, started (s since the epoch)
+    # host, pid, started (s since the epoch); of a worker (DISPATCH=rq) its name, and pid only once there is a process
+    runner: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
     devices: Mapped[list[str] | None] = mapped_column(JSONText)  # that it holds while it runs: ["cpu"], ["0", "1"]
     stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -69,3 +75,9 @@ class Job(Created, Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    @validates("status", "priority", "not_before")
+    def deliver_again(self, _name: str, value: Any) -> Any:
+        """Whom it is for, and whether it is due, may be another one now."""
+        self.delivered_to = None
+        return value

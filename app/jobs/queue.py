@@ -115,11 +115,17 @@ class Planner:
         return placed.devices, None
 
 
-def pending() -> Sequence[Any]:
-    """The queue in its order."""
+def pending(names: Collection[str] | None = None) -> Sequence[Any]:
+    """The queue in its order.
+
+    Args:
+        names: of the kinds that are read; None: all.
+    """
     table = Job.__table__.c  # not the class: setting up the mappers would delay the server's first answer
     columns = (table.id, table.kind, table.params, table.subject_type, table.subject_id, table.not_before)
     waits = select(*columns, table.waiting_for).where(table.status == JobStatus.PENDING)
+    if names is not None:
+        waits = waits.where(table.kind.in_(names))
     return db.session.execute(waits.order_by(table.priority.desc(), table.position, table.id)).all()
 
 
@@ -171,6 +177,7 @@ def claim(
     busy: Collection[Subject] = (),
     mine: Mine = anyones,
     alone: Callable[[Any], None] = lambda _session: None,
+    names: Collection[str] | None = None,
 ) -> list[tuple[int, int]]:
     """Make the jobs that can start now running ones: (id, attempt) of each; the others learn what they wait for.
 
@@ -178,8 +185,9 @@ def claim(
 
     Args:
         alone: called first in the transaction: no other process claims until its end.
+        names: of the kinds that are started here; None: all.
     """
-    queue = [row for row in pending() if row.kind in kinds and mine(row)]
+    queue = [row for row in pending(names) if row.kind in kinds and mine(row)]
     if not queue:
         return []
     time = now()

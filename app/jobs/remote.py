@@ -42,6 +42,19 @@ class RemoteChild(Child):
         self.ask_to_stop()
 
 
+class LostChild(Child):
+    """One whose worker is gone. What it has said is on the shared disk and counts; what it still does is fenced."""
+
+    def alive(self) -> bool:
+        return False
+
+    def signal(self, number: int) -> None:
+        """It cannot be reached."""
+
+    def sweep(self) -> None:
+        """What it leaves behind is its machine's."""
+
+
 def known_child(directory: Path, runner: Mapping[str, Any], shared: bool) -> Child:
     """The child of a job's row.
 

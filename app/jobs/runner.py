@@ -1,10 +1,20 @@
 """Runs attempts of jobs: "supervise this job, this attempt, there"."""
 
-from typing import Protocol
+import logging
+import time
+import uuid
+from typing import Any, Protocol
 
 from flask import Flask
 
 from app.extensions import socketio
+
+logger = logging.getLogger("yolo.jobs")
+
+PERFORM = "app.jobs.workhorse.perform"  # what a worker calls for a ticket
+AWAY_S = 2.0  # so long nobody asks a Redis again that did not answer
+CONNECT_S, ANSWER_S = 1.0, 5.0
+FAILED_S = 86_400  # tickets whose worker was lost are shown by RQ's tools for a day
 
 
 class Runner(Protocol):
@@ -31,3 +41,85 @@ class LocalRunner:
 
 class Supervise(Protocol):
     def __call__(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None: ...
+
+
+class RQRunner:
+    """Has work-horses of RQ workers, on any machine, claim jobs and supervise them. It raises nothing where Redis is
+    away: whoever counts the tickets finds what is missing.
+
+    Nothing of RQ's own decides anything: no retries, no time limit, no pickles.
+
+    Args:
+        url: of Redis.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client: Any = None
+        self._away_until = 0.0
+
+    @property
+    def client(self) -> Any:
+        if self._client is None:
+            from redis import Redis  # not at import: one machine alone needs none
+
+            self._client = Redis.from_url(self.url, socket_connect_timeout=CONNECT_S, socket_timeout=ANSWER_S)
+        return self._client
+
+    def queue(self, name: str) -> Any:
+        from rq import Queue
+        from rq.serializers import JSONSerializer
+
+        return Queue(name, connection=self.client, serializer=JSONSerializer)
+
+    def deliver(self, name: str, number: int) -> bool:
+        """Put so many tickets into a queue; whether that could be done."""
+        queue = self.queue(name)
+        about = {"timeout": -1, "result_ttl": 0, "failure_ttl": FAILED_S, "description": f"a job of {name}"}
+        tickets = [
+            queue.prepare_data(PERFORM, args=[name], job_id=uuid.uuid4().hex, retry=None, **about)
+            for _ in range(number)
+        ]
+        return self.ask(lambda: queue.enqueue_many(tickets)) is not None
+
+    def withdraw(self, name: str, number: int) -> None:
+        """Take the last ones out again."""
+        from rq.job import Job as Ticket
+
+        queue = self.queue(name)
+
+        def work() -> None:
+            for ticket_id in queue.get_job_ids(-number, number):
+                queue.remove(ticket_id)
+                self.client.delete(Ticket.key_for(ticket_id))
+
+        self.ask(work)
+
+    def tickets(self) -> dict[str, int] | None:
+        """How many are in each queue; None: nobody knows."""
+        from rq import Queue
+
+        def work() -> dict[str, int]:
+            keys = [key.decode() for key in self.client.smembers(Queue.redis_queues_keys)]
+            with self.client.pipeline(transaction=False) as pipeline:
+                for key in keys:
+                    pipeline.llen(key)
+                counts = pipeline.execute()
+            names = [key.removeprefix(Queue.redis_queue_namespace_prefix) for key in keys]
+            return dict(zip(names, counts, strict=True))
+
+        found: dict[str, int] | None = self.ask(work)
+        return found
+
+    def ask(self, work: Any) -> Any:
+        """What `work` gives; None where Redis does not answer."""
+        if time.monotonic() < self._away_until:
+            return None
+        from redis import RedisError
+
+        try:
+            return work()
+        except RedisError as error:
+            self._away_until = time.monotonic() + AWAY_S
+            logger.warning("workers are told later: Redis: %s", error)
+            return None

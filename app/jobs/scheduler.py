@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from sqlalchemy.exc import OperationalError
@@ -13,7 +13,7 @@ from app.cluster import Cluster
 from app.config import settings
 from app.database import DATABASE_AWAY
 from app.extensions import db, socketio
-from app.jobs import queue, restart, shared
+from app.jobs import queue, restart, shared, workers
 from app.jobs.devices import Holding, Pool, gpus
 from app.jobs.disk import Disk, DiskSpace
 from app.jobs.holdings import Holdings
@@ -22,10 +22,13 @@ from app.jobs.live import Live
 from app.jobs.model import Job
 from app.jobs.prewarmed import PrewarmedWorker
 from app.jobs.queue import Subject
-from app.jobs.runner import LocalRunner, Runner
+from app.jobs.runner import LocalRunner, RQRunner, Runner
 from app.jobs.supervise import Supervisor
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.unwatched import Unwatched
+
+if TYPE_CHECKING:
+    from app.jobs.dispatch import Dispatcher
 
 logger = logging.getLogger("yolo.jobs")
 
@@ -58,6 +61,8 @@ class Scheduler:
         self.lost_owners = shared.LostOwners(cluster.bus.present)
         self.devices.others.append(lambda: list(self.held_by_processes()))
         self.runner: Runner | None = None
+        self.dispatcher: Dispatcher | None = None  # where workers run the jobs
+        self.of_worker: dict[str, Any] = {}  # in a work-horse: its part of SupervisorContext
         self.disk: Disk | None = None
         self.running: dict[int, Supervisor | None] = {}  # None: while it starts
         self.unwatched = Unwatched()
@@ -72,6 +77,11 @@ class Scheduler:
         self.devices.pool = Pool(gpus(config.CUDA_VISIBLE_DEVICES), config.TRAININGS_PER_GPU)
         self.disk = Disk(config.MODELS_DIR, config.DISK_RESERVE)
         self.runner = LocalRunner(app, self.supervise)
+        if self.cluster.dispatches:
+            from app.jobs.dispatch import Dispatcher
+
+            self.devices.pool = Pool()  # GPUs are the workers'
+            self.dispatcher = Dispatcher(self.kinds, RQRunner(config.REDIS_URL), self.announce)
         if self.cluster.leads:
             self.follow()
         socketio.start_background_task(self.run, app)
@@ -106,6 +116,10 @@ class Scheduler:
             self.look_before(space)
         for job_id, attempt in self.claim(space):
             self.begin(job_id, attempt)
+        if self.dispatcher is not None and self.cluster.leads:
+            for job_id, attempt in self.dispatcher.round(space):
+                logger.error("job %s: the worker of attempt %s is gone", job_id, attempt)
+                self.begin(job_id, attempt, follows=True)
         for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds, self.is_mine), self.running):
             logger.error("job %s: attempt %s runs, and nobody watches it", job_id, attempt)
             self.begin(job_id, attempt, follows=True)
@@ -118,12 +132,32 @@ class Scheduler:
             for job in self.lost_owners.end_jobs(self.kinds):
                 self.announce(job)
         held = self.running, self.busy()
-        return queue.claim(self.kinds, self.devices, space, *held, mine=self.is_mine, alone=shared.claim_alone)
+        return queue.claim(
+            self.kinds,
+            self.devices,
+            space,
+            *held,
+            mine=self.is_mine,
+            alone=shared.claim_alone,
+            names=self.names_of_own() if self.cluster.dispatches else None,
+        )
+
+    def has_place(self, session: Any, kind: str) -> bool:
+        """Whether a job of this kind that is submitted now begins at once."""
+        if self.cluster.dispatches:
+            return workers.one_is_free(session)
+        return queue.has_place(session, self.kinds[kind])
+
+    def names_of_own(self) -> list[str]:
+        """The kinds that are not for workers: their children are talked to."""
+        return [name for name in self.kinds.names() if self.kinds[name].links is not None]
 
     def is_mine(self, row: Any) -> bool:
         """Whether this process starts and watches a job: one that is talked to is of the process that does."""
         links = self.kinds[row.kind].links
-        return self.cluster.leads if links is None else links.owns(row.params)
+        if links is None:
+            return self.cluster.leads and not self.cluster.dispatches
+        return links.owns(row.params)
 
     def look_before(self, space: DiskSpace | None) -> None:
         """What the kinds do before a round; one that fails keeps no other kind waiting."""
@@ -151,7 +185,14 @@ class Scheduler:
     def supervise(self, app: Flask, job_id: int, attempt: int, follows: bool) -> None:
         """One attempt of a job, to its end."""
         context = SupervisorContext(
-            self.kinds, self.live, self.root, self.announce, self.disk, self.prewarmed, self.cluster.on
+            self.kinds,
+            self.live,
+            self.root,
+            self.announce,
+            self.disk,
+            self.prewarmed,
+            self.cluster.on,
+            **self.of_worker,
         )
         supervisor = self.running[job_id] = Supervisor(context, job_id, attempt, follows)
         try:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
         if row.kind not in kinds:
             continue
         kept.add(kinds[row.kind].directory_of(row, root))
-        if kinds[row.kind].links is None:
+        if kinds[row.kind].links is None and "name" not in (row.runner or {}):  # a worker follows its own
             followed.append((row.id, row.attempt))
     db.session.rollback()
     end_orphans(data or root, kept)
@@ -52,12 +52,30 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
 
 def end_orphans(data: Path, kept: set[Path]) -> None:
     """Kill the children on this machine whose job is not running any more, and whose server is gone."""
-    for pid, started, directory in find_children(data):
+    end_children(find_children(data), kept)
+
+
+def end_children(children: Iterable[tuple[int, float, Path]], kept: set[Path]) -> None:
+    for pid, started, directory in children:
         if directory not in kept and not is_served(pid):
             logger.warning("process %s works for a job that is over: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)
             child.sweep()
+
+
+def end_lost_children(connection: Any, kinds: Kinds, root: Path) -> None:
+    """The same on a worker's host. Its processes are looked at before the rows: one that has just been started has one.
+
+    Args:
+        root: the folder of the jobs' files; children work below the one that it lies in.
+    """
+    children = list(find_children(root.parent))
+    table = Job.__table__.c
+    columns = (table.id, table.kind, table.subject_id, table.token, table.attempt)
+    rows = connection.execute(select(*columns).where(table.status == JobStatus.RUNNING)) if children else ()
+    kept = {kinds[row.kind].directory_of(row, root) for row in rows if row.kind in kinds}
+    end_children(children, kept)
 
 
 class LostOwners:

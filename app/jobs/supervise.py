@@ -15,11 +15,11 @@ from app.jobs.attempt import AttemptRow, Superseded
 from app.jobs.ending import Ending
 from app.jobs.kinds import JobKind
 from app.jobs.launch import Launch
-from app.jobs.model import DISPLACED, Job, JobStatus
+from app.jobs.model import DISPLACED, PAUSE, Job, JobStatus
 from app.jobs.output import LAST_PIECE, PIECE, OutputChunk, read_lines
 from app.jobs.process import Child, find_child, oom_kills
 from app.jobs.recovery import DEVICE_TAKEN, classify, level_of
-from app.jobs.remote import known_child
+from app.jobs.remote import LostChild, known_child
 from app.jobs.supervisor_context import SupervisorContext
 from app.jobs.watch import RequestedStop, Vigil
 
@@ -72,6 +72,9 @@ class Supervisor:
                 self.finish()
         except Superseded:
             logger.info("job %s: attempt %s is not the present one any more", self.job_id, self.attempt)
+            if self.context.worker and self.started:  # another one has the job: what this one does is for nobody
+                self.child.signal(signal.SIGKILL)
+                self.child.sweep()
         except ServerClosed:  # its child goes on: the next server follows it
             logger.info("job %s: left to the next server", self.job_id)
         except Exception as error:
@@ -143,7 +146,9 @@ class Supervisor:
 
     def running_child(self, job: Job) -> Child | None:
         """The child that an earlier server started; one that is gone where its files are all that is left."""
-        if job.runner:
+        if (name := (job.runner or {}).get("name")) is not None and name != self.context.worker:
+            return LostChild(self.directory, 0, 0.0)
+        if job.runner and "pid" in job.runner:
             logger.info("job %s: following process %s again", self.job_id, job.runner["pid"])
             return known_child(self.directory, job.runner, self.context.shared)
         if self.kind.directory is not None and self.follows and self.directory.exists():
@@ -258,7 +263,7 @@ class Supervisor:
         if mode == DISPLACED:
             self.kill(Failed(DEVICE_TAKEN, "another job has its device"))
         else:
-            self.requested.follow(mode)
+            self.requested.follow(mode or (PAUSE if self.context.leaving() else None))
 
     def check_disk(self) -> None:
         if not self.kind.disk or self.kind.record is None or self.context.disk is None or self.requested.mode:

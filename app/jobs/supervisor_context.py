@@ -1,6 +1,6 @@
 """The collaborators that all supervisors share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,9 @@ class SupervisorContext:
         disk: whose free space is watched; None: nobody's.
         prewarmed: by kind, whose child may be there before its job.
         shared: whether a child may have been started by another process, on another machine.
+        worker: the name of the worker whose work-horse this is; "": a web process.
+        leaving: whether that worker ends soon: the child pauses, and the job goes on elsewhere.
+        descriptors: open files that children get: the locks of their devices, which end with the last of them.
     """
 
     kinds: Kinds
@@ -30,3 +33,6 @@ class SupervisorContext:
     disk: Disk | None = None
     prewarmed: Mapping[str, PrewarmedWorker] = field(default_factory=dict)
     shared: bool = False
+    worker: str = ""
+    leaving: Callable[[], bool] = bool
+    descriptors: Sequence[int] = ()

@@ -88,7 +88,7 @@ def out(job: Job, progress: JobProgressView, names: Mapping[tuple[str, int], str
         "status": job.status,
         "progress": progress,
         "device": ",".join(job.devices) if job.devices else None,
-        "runner": (job.runner or {}).get("host"),
+        "runner": (job.runner or {}).get("name") or (job.runner or {}).get("host"),
         "attempt": job.attempt,
         "stop_requested": job.stop_mode is not None,
         "created_at": job.created_at,

@@ -10,7 +10,8 @@ from typing import Any
 from flask import current_app
 
 from app.config import settings
-from app.jobs.devices import CPU, Pool, Use, gpus
+from app.jobs.devices import CPU, Pool, Use
+from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, Training
 from app.services import system
 from app.services.trainer.launch import spec_of
@@ -53,7 +54,7 @@ class EstimateRequest:
 def describe(row: Training, dataset: Dataset) -> EstimateRequest:
     """The row of a training that is not kept, as a question."""
     config = settings()
-    here = gpus(config.CUDA_VISIBLE_DEVICES)
+    here = gpus_for_jobs(config)
     devices = Pool(here).resolve(row.params.get("device", "auto"), Use.WORK, []) or (CPU,)
     batch = max(1, row.batch_size // len(devices))
     names = (

@@ -12,7 +12,7 @@ from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.jobs import JobStatus
-from app.jobs.devices import gpus
+from app.jobs.workers import gpus_for_jobs
 from app.models import ModelExport, Training
 from app.services.exports import texts
 from app.services.exports.automatic import AutomaticExports
@@ -49,7 +49,7 @@ class ModelExports:
 
     def formats(self) -> list[dict[str, Any]]:
         """Every format as ExportFormatOut takes it; those that can't be made here say why."""
-        found = gpus(settings().CUDA_VISIBLE_DEVICES)
+        found = gpus_for_jobs(settings())
         return [described(item, found) for item in formats().values()]
 
     def request(self, training_id: int, values: Mapping[str, Any]) -> tuple[ModelExport, bool]:

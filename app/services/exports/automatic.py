@@ -51,5 +51,6 @@ class AutomaticExports:
         """Whether an export can be faster than the .pt here."""
         if not settings().AUTO_EXPORT or training.status != TrainingStatus.COMPLETED or training.deleted_at is not None:
             return False
-        devices = gpus(settings().CUDA_VISIBLE_DEVICES)
+        workers = settings().DISPATCH == "rq"  # a web process tests models on its processor then
+        devices = () if workers else gpus(settings().CUDA_VISIBLE_DEVICES)
         return not devices and FORMAT in formats() and formats()[FORMAT].why_not(devices) is None

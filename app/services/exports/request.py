@@ -11,7 +11,7 @@ from app.config import settings
 from app.core.image_size import rounded
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
-from app.jobs.devices import gpus
+from app.jobs.workers import gpus_for_jobs
 from app.models import Training
 from app.services.exports.formats import ExportFormat, formats
 from app.services.exports.jobs import classes_of
@@ -26,7 +26,7 @@ def checked(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
     item = formats().get(values["format"])
     if item is None:
         refuse("format", _("Choose one of: %(formats)s.", formats=", ".join(formats())))
-    elif reason := item.why_not(gpus(settings().CUDA_VISIBLE_DEVICES)):
+    elif reason := item.why_not(gpus_for_jobs(settings())):
         refuse("format", reason)
     else:
         check_options(item, training, values)

@@ -11,8 +11,9 @@ from app.config import settings
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
-from app.jobs.devices import Pool, gpus
+from app.jobs.devices import Pool
 from app.jobs.scheduler import Scheduler
+from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
 from app.services import idempotency, services
 from app.services.idempotency import Answer, RequestKey
@@ -99,7 +100,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
     """
     config = settings()
     given = params.checked(values["params"])
-    if not Pool(gpus(config.CUDA_VISIBLE_DEVICES)).has(given.get("device", "auto")):
+    if not Pool(gpus_for_jobs(config)).has(given.get("device", "auto")):
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     refuse_missing(dataset)

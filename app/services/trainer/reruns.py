@@ -12,8 +12,9 @@ from app.config import settings
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
-from app.jobs.devices import CPU, gpus
+from app.jobs.devices import CPU
 from app.jobs.scheduler import Scheduler
+from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, Training, TrainingStatus
 from app.services import idempotency
 from app.services.backup.files import hash_of
@@ -109,7 +110,7 @@ class TrainingReruns:
         if weights and (path is None or hash_of(path) != weights["sha256"]):
             problem = _("The initial weights %(name)s are missing or have changed.", name=weights["name"])
             raise Conflict(f"{problem} {how}")
-        if on_gpu and not gpus(settings().CUDA_VISIBLE_DEVICES):
+        if on_gpu and not gpus_for_jobs(settings()):
             raise Conflict(_("This run used a GPU, but this machine has none now.") + f" {how}")
 
     def start_file(self, row: Training, used: dict[str, Any]) -> Path | None:

@@ -1,0 +1,223 @@
+"""Tells the workers of the jobs that wait, through RQ, and notices those that are gone (DISPATCH=rq).
+
+RQ delivers, the row decides. What lies in a queue of RQ is a ticket: whichever worker takes it claims the first row
+that was delivered to that queue, in a transaction. A ticket too many finds no row; tickets that are lost, with a Redis
+that was restarted empty, say, are made anew. Nothing depends on what Redis keeps. Only the process that leads does so.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+
+from app.database import writing
+from app.extensions import db
+from app.jobs import workers
+from app.jobs.disk import DiskSpace
+from app.jobs.kinds import Kinds, Notice
+from app.jobs.model import Job, JobStatus
+from app.jobs.queue import DISK_STEP, Reason, tell
+from app.jobs.runner import RQRunner
+from app.jobs.work_queues import can_be_served, requirement, with_priority
+from app.models.base import now
+
+logger = logging.getLogger("yolo.jobs")
+
+AT_ONCE = 500  # rows in one transaction
+COUNT_S = 3.0  # between two counts of tickets
+LOOK_S = 5.0  # between two looks for workers that are gone
+PAUSE_S = 30.0  # after so long without a look nobody knows whose heartbeats could be written meanwhile
+
+
+class Dispatcher:
+    """What the process that leads does for the workers, a round at a time.
+
+    Args:
+        announce: called with a job after each committed change.
+    """
+
+    def __init__(self, kinds: Kinds, runner: RQRunner, announce: Callable[[Job], None]) -> None:
+        self.kinds, self.runner, self.announce = kinds, runner, announce
+        self.lost = LostRuns()
+        self.known: workers.Capabilities | None = None
+        self._missing, self._counted_at = Counter[str](), 0.0
+
+    def names(self) -> list[str]:
+        """The kinds whose jobs workers run: nobody talks to their children."""
+        return [name for name in self.kinds.names() if self.kinds[name].links is None]
+
+    def round(self, space: DiskSpace | None) -> list[tuple[int, int]]:
+        """Deliver what can run now; (id, attempt) of each job whose worker is gone, for its ending to be written."""
+        found = workers.capabilities()
+        if found != self.known:
+            self.withdraw_all()
+            self.known = found
+        self.deliver(space, found)
+        self.count_tickets()
+        return self.lost.look()
+
+    def withdraw_all(self) -> None:
+        """Other devices are there now: which queue each waiting job belongs to has to be decided anew."""
+        waits = (Job.status == JobStatus.PENDING) & Job.delivered_to.is_not(None)
+        if db.session.scalar(select(Job.id).where(waits).limit(1)) is not None:
+            with writing() as session:
+                session.execute(update(Job).where(waits).values(delivered_to=None))
+
+    def undelivered(self, names: Collection[str]) -> Sequence[Any]:
+        """Those of these kinds that are due, in the order of the queue."""
+        table = Job.__table__.c
+        columns = (table.id, table.kind, table.params, table.priority, table.waiting_for)
+        waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_(None) & table.kind.in_(names)
+        order = (table.priority.desc(), table.position, table.id)
+        return db.session.execute(select(*columns).where(waits, due()).order_by(*order).limit(AT_ONCE)).all()
+
+    def deliver(self, space: DiskSpace | None, found: workers.Capabilities) -> None:
+        """Write down which queue each belongs to, then put as many tickets into it."""
+        self.note_schedules()
+        full = space is not None and not space.enough
+        names = [name for name in self.names() if not (full and self.kinds[name].disk)]
+        if full and space is not None:
+            self.note_disk(space)
+        while rows := self.undelivered(names):
+            queues: dict[int, str] = {}
+            reasons: dict[int, Reason] = {}
+            for row in rows:
+                kind = self.kinds[row.kind]
+                name = requirement(kind.use, kind.request(row.params), found.gpus, found.cpu)
+                queues[row.id] = with_priority(name, row.priority)
+                if not can_be_served(name, found.gpus, found.cpu):
+                    reasons[row.id] = {"code": "missing_device", "device": device_of(kind.request(row.params))}
+                else:
+                    reasons[row.id] = {"code": "turn", "ahead": 0}
+            self.write(queues, reasons, {row.id: row.waiting_for for row in rows})
+            if len(rows) < AT_ONCE:
+                return
+
+    def note_disk(self, space: DiskSpace) -> None:
+        """Those that need free disk say so."""
+        names = [name for name in self.names() if self.kinds[name].disk]
+        rows = [row for row in self.undelivered(names) if (row.waiting_for or {}).get("code") != "disk"]
+        self.write({}, {row.id: disk_reason(space) for row in rows}, {})
+
+    def note_schedules(self) -> None:
+        """Those that are for later say so."""
+        later = (Job.status == JobStatus.PENDING) & (Job.not_before > now()) & Job.waiting_for.is_(None)
+        rows = db.session.execute(select(Job.id, Job.not_before).where(later, Job.kind.in_(self.names()))).all()
+        until = {row.id: row.not_before.isoformat().replace("+00:00", "Z") for row in rows}
+        if rows:
+            self.write({}, {key: {"code": "schedule", "until": text} for key, text in until.items()}, {})
+
+    def write(self, queues: dict[int, str], reasons: dict[int, Reason], before: dict[int, Reason | None]) -> None:
+        """Commit, then hand out the tickets, and tell what each waits for."""
+        changed = [key for key, reason in reasons.items() if before.get(key) != reason]
+        if not queues and not changed:
+            return
+        notices: list[Notice] = []
+        delivered = Counter[str]()
+        with writing() as session:
+            still = Job.id.in_({*queues, *changed}) & (Job.status == JobStatus.PENDING)
+            rows = session.scalars(select(Job).where(still).order_by(Job.id).with_for_update()).all()
+            for row in rows:
+                row.waiting_for = reasons[row.id]
+                if row.id in queues:
+                    row.delivered_to = queues[row.id]
+                    delivered[queues[row.id]] += 1
+            for name in {row.kind for row in rows}:
+                if (record := self.kinds[name].record) is not None:
+                    notices.append(record.waits([row for row in rows if row.kind == name]))
+        for queue, number in delivered.items():
+            self.runner.deliver(queue, number)
+        for notice in notices:
+            tell(notice)
+
+    def count_tickets(self) -> None:
+        """Make those anew that were lost, and take back those of jobs that do not wait any more: what is found twice in
+        a row, as a ticket that was just taken has its row for a moment."""
+        if time.monotonic() - self._counted_at < COUNT_S:
+            return
+        self._counted_at = time.monotonic()
+        table = Job.__table__.c
+        waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_not(None)
+        counts = select(table.delivered_to, func.count()).where(waits, due()).group_by(table.delivered_to)
+        rows = {queue: int(number) for queue, number in db.session.execute(counts)}
+        tickets = self.runner.tickets()
+        if tickets is None:
+            return
+        missing = {name: rows.get(name, 0) - tickets.get(name, 0) for name in rows.keys() | tickets.keys()}
+        for name, number in missing.items():
+            again = smaller_of(number, self._missing[name])
+            if again > 0:
+                logger.warning("%s jobs are delivered to the workers again: %s", again, name)
+                self.runner.deliver(name, again)
+            elif again < 0:
+                self.runner.withdraw(name, -again)
+            missing[name] = number - again
+        self._missing = Counter(missing)
+
+
+def smaller_of(first: int, second: int) -> int:
+    """What both have: of two positive or two negative numbers the one nearer to 0."""
+    if first > 0 and second > 0:
+        return min(first, second)
+    return max(first, second) if first < 0 and second < 0 else 0
+
+
+def due() -> Any:
+    """The condition of a job that need not wait for its time."""
+    return or_(Job.__table__.c.not_before.is_(None), Job.__table__.c.not_before <= now())
+
+
+def disk_reason(space: DiskSpace) -> Reason:
+    return {"code": "disk", "free": space.free // DISK_STEP * DISK_STEP, "needed": space.needed}
+
+
+def device_of(request: Any) -> str:
+    return ",".join(request) if isinstance(request, tuple) else str(request)
+
+
+class LostRuns:
+    """Finds running jobs whose worker is gone: no heartbeat for a minute, by the database's clock.
+
+    Nobody is judged before this process has looked for as long itself: while the database was away, or this process
+    stood still, heartbeats could not be written, or seen.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._looked_at = 0.0
+
+    def look(self) -> list[tuple[int, int]]:
+        """(id, attempt) of each."""
+        present = time.monotonic()
+        if present - self._looked_at < LOOK_S:
+            return []
+        if self._since is None or present - self._looked_at > PAUSE_S:
+            self._since = present
+        self._looked_at = present
+        try:
+            names = self.mark() if present - self._since >= workers.LOST_S else None
+        except Exception:
+            self._since = None
+            raise
+        return [] if names is None else self.runs_without(names)
+
+    def mark(self) -> Collection[str]:
+        """The names of the workers that are there."""
+        table = workers.Worker.__table__.c
+        silent = db.session.scalar(select(table.name).where(workers.silent()).limit(1))
+        if silent is not None:
+            with writing():
+                for name in workers.mark_lost():
+                    logger.error("worker %s has given no sign of life for %.0f s", name, workers.LOST_S)
+        return set(db.session.scalars(select(table.name).where(table.state != workers.LOST)))
+
+    def runs_without(self, names: Collection[str]) -> list[tuple[int, int]]:
+        table = Job.__table__.c
+        rows = db.session.execute(
+            select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)
+        )
+        workers_of = [(row, (row.runner or {}).get("name")) for row in rows]
+        return [(row.id, row.attempt) for row, name in workers_of if name is not None and name not in names]

@@ -1,0 +1,259 @@
+"""RQ's worker, for DISPATCH=rq: it outlives a Redis or a database that is away, and its row says that it is there.
+
+What RQ would do by itself with work that it takes for lost is off: see dispatch.py. Neither does it listen to commands
+of RQ's tools, which stop and kill jobs: that a job is to stop is a column.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from redis import Redis, RedisError
+from rq import Worker
+from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
+from sqlalchemy import NullPool, create_engine, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.core.file_lock import FileLock
+from app.jobs import workers
+from app.jobs.model import Job, JobStatus
+from app.jobs.shared import end_lost_children
+from app.jobs.work_queues import served
+from app.jobs.workers import WorkerName
+from app.jobs.workhorse import WorkHorse
+
+logger = logging.getLogger("yolo.jobs")
+
+TTL_S = 25  # RQ waits 15 s less for a ticket, and its tools forget a worker after a minute more
+MONITOR_S = 5  # between two heartbeats while a job runs
+CONNECT_S, STATEMENT_MS = 5, 5000  # a database that is away must not hold up the heartbeat for long
+SWEEP_S = 60.0  # between two looks for processes that work for nobody
+AGAIN_S = 1.0  # until a work-horse that was killed is replaced
+
+
+class DeviceWorker(Worker):
+    """One worker of one device, or of all the GPUs of a group.
+
+    Args:
+        url: of Redis. uri: of the database, as SQLAlchemy has it.
+        about: what the System page shows of it.
+        pauses: whether SIGTERM makes the job that runs pause and go on elsewhere; else its end is waited for.
+    """
+
+    max_connection_wait_time = 2.0
+
+    def __init__(
+        self, url: str, uri: str, identity: WorkerName, horse: WorkHorse, about: dict[str, Any], pauses: bool
+    ) -> None:
+        self.identity, self.horse, self.about, self.pauses = identity, horse, about, pauses
+        options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"}
+        # No connection is open when a work-horse is forked.
+        self.engine = create_engine(uri, poolclass=NullPool, connect_args=options | {"application_name": "yolo-worker"})
+        self.draining = False
+        self._beat_at = self._swept_at = 0.0
+        super().__init__(
+            served(identity.gpus),
+            name=identity.name,
+            connection=Redis.from_url(url, socket_connect_timeout=CONNECT_S),
+            worker_ttl=TTL_S,
+            job_monitoring_interval=MONITOR_S,
+            serializer=JSONSerializer,
+        )
+
+    # Its row.
+
+    def state_of_row(self) -> str:
+        if self.draining:
+            return workers.DRAINING
+        return workers.BUSY if self.horse_pid else workers.IDLE
+
+    def beat(self) -> None:
+        """A sign of life in the database."""
+        try:
+            with self.engine.begin() as connection:
+                if not workers.beat(connection, self.name, self.state_of_row(), bool(self.horse_pid)):
+                    workers.register(connection, self.identity, self.about)
+        except SQLAlchemyError as error:
+            logger.warning("worker %s: no heartbeat is written: %s", self.name, getattr(error, "orig", error))
+
+    def running_here(self) -> list[tuple[int, int]]:
+        """(id, attempt) of each job that is this worker's, as the rows say."""
+        table = Job.__table__.c
+        with self.engine.connect() as connection:
+            columns = select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)
+            rows = connection.execute(columns).all()
+        return [(row.id, row.attempt) for row in rows if (row.runner or {}).get("name") == self.name]
+
+    def follow_own(self) -> None:
+        """A job whose work-horse was killed, or that an earlier process of this name left, gets a new one: nobody else
+        has to notice. A database that is away is waited for: no other job is begun before."""
+        while True:
+            try:
+                found = self.running_here()
+            except SQLAlchemyError as error:
+                logger.warning("worker %s waits for the database: %s", self.name, getattr(error, "orig", error))
+                time.sleep(AGAIN_S)
+                continue
+            if not found:
+                return
+            self.await_horse(partial(self.horse.follow, *found[0]))
+            time.sleep(AGAIN_S)
+
+    def await_horse(self, work: Callable[[], None]) -> None:
+        """Fork for something that no ticket is needed for, and wait for its end."""
+        pid = os.fork()
+        if pid == 0:
+            os.setpgrp()
+            self.setup_work_horse_signals()
+            try:
+                work()
+            except BaseException:
+                logger.exception("a work-horse of worker %s", self.name)
+                os._exit(1)
+            os._exit(0)
+        self._horse_pid = pid
+        self.set_state(WorkerStatus.BUSY)
+        while os.waitpid(pid, os.WNOHANG) == (0, 0):
+            time.sleep(0.2)
+            self.heartbeat()
+        self._horse_pid = 0
+        self.set_state(WorkerStatus.IDLE)
+        self.beat()
+
+    # RQ's.
+
+    def prepare(self, locks: Sequence[FileLock]) -> None:
+        """Before the first ticket: follow what an earlier process of this name left, then have the devices alone.
+
+        Args:
+            locks: of the devices. A process that still works there has them, though nobody counts on it any more.
+
+        Raises:
+            StopRequested: SIGTERM has come.
+        """
+        self._install_signal_handlers()
+        self.beat()
+        self.follow_own()
+        while not all(lock.held or lock.acquire() for lock in locks):
+            self.end_lost_children()
+            self.heartbeat()
+            time.sleep(AGAIN_S)
+
+    def end_lost_children(self) -> None:
+        """Kill the processes on this host that work for nobody any more."""
+        self._swept_at = time.monotonic()
+        try:
+            with self.engine.connect() as connection:
+                end_lost_children(connection, self.horse.jobs.kinds, self.horse.jobs.root)
+        except SQLAlchemyError as error:
+            logger.warning("worker %s: %s", self.name, getattr(error, "orig", error))
+
+    def work(self, *arguments: Any, **options: Any) -> bool:
+        """Until SIGTERM. RQ's loop ends with some failures of Redis: then it begins again."""
+        worked = False
+        while not self.draining:
+            try:
+                worked = super().work(*arguments, **options) or worked
+            except RedisError as error:
+                logger.warning("worker %s: Redis: %s", self.name, error)
+            if not self.draining:
+                time.sleep(AGAIN_S)
+        self.take_leave()
+        return worked
+
+    def take_leave(self) -> None:
+        try:
+            with self.engine.begin() as connection:
+                workers.remove(connection, self.name)
+        except SQLAlchemyError as error:  # the web process notices
+            logger.warning("worker %s: its row stays: %s", self.name, getattr(error, "orig", error))
+
+    def execute_job(self, job: Any, queue: Any) -> None:
+        try:
+            super().execute_job(job, queue)
+        except RedisError as error:  # the ticket is lost; the row is not
+            logger.warning("worker %s: Redis: %s", self.name, error)
+        self.beat()
+        self.follow_own()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Of RQ and of the row; a Redis that was restarted empty learns of this worker again."""
+        if not self._is_horse and time.monotonic() - self._beat_at >= MONITOR_S / 2:
+            self._beat_at = time.monotonic()
+            self.beat()
+            if self._beat_at - self._swept_at >= SWEEP_S:
+                self.end_lost_children()
+            with tolerant(self.name):
+                if not self.connection.hexists(self.key, "birth"):
+                    self.register_birth()
+                    self.set_state(self.get_state())
+        with tolerant(self.name):
+            super().heartbeat(timeout, pipeline)
+
+    def maintain_heartbeats(self, job: Any, execution: Any) -> None:
+        self.heartbeat()
+        with tolerant(self.name):
+            super().maintain_heartbeats(job, execution)
+
+    def register_birth(self) -> None:
+        """A lock of its host says that there is no other one of this name."""
+        self.connection.delete(self.key)
+        super().register_birth()
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        with tolerant(self.name):
+            super().set_state(state, pipeline)
+
+    def check_for_suspension(self, burst: bool) -> None:
+        with tolerant(self.name):
+            super().check_for_suspension(burst)
+
+    def run_maintenance_tasks(self) -> None:
+        with tolerant(self.name):
+            super().run_maintenance_tasks()
+
+    def teardown(self) -> None:
+        with tolerant(self.name):
+            super().teardown()
+
+    def subscribe(self) -> None:
+        """No commands; and no thread that a fork could catch in the middle of something."""
+
+    def unsubscribe(self) -> None:
+        """There is nothing to end."""
+
+    def handle_warm_shutdown_request(self) -> None:
+        """The first SIGTERM: no job is begun any more."""
+        self.draining = True
+        super().handle_warm_shutdown_request()
+        if self.pauses:
+            self.ask_horse_to_leave()
+
+    def request_force_stop(self, signum: int, frame: Any) -> None:
+        """Another one: the job that runs pauses, and goes on elsewhere."""
+        self.ask_horse_to_leave()
+
+    def ask_horse_to_leave(self) -> None:
+        if self.horse_pid:
+            try:
+                os.kill(self.horse_pid, 15)
+            except ProcessLookupError:
+                return
+
+    def set_shutdown_requested_date(self) -> None:
+        with tolerant(self.name):
+            super().set_shutdown_requested_date()
+
+
+@contextmanager
+def tolerant(name: str) -> Any:
+    """What only RQ's tools show may be missing."""
+    try:
+        yield
+    except RedisError as error:
+        logger.warning("worker %s: Redis: %s", name, error)

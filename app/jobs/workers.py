@@ -1,0 +1,148 @@
+"""The workers of DISPATCH=rq: a row each, with its last sign of life by the database's clock."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, String, delete, func, insert, literal, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.config import Settings
+from app.extensions import db
+from app.jobs.devices import CPU, gpus
+from app.jobs.model import Job, JobStatus
+from app.models.base import JSONText, Model, UTCDateTime
+
+LOST_S = 60.0  # without a heartbeat
+KEPT = timedelta(days=1)  # rows of lost workers
+
+IDLE, BUSY, DRAINING, LOST = "idle", "busy", "draining", "lost"
+
+
+class Worker(Model):
+    """A process that runs jobs, one at a time, on a device of its own: `python -m scripts.worker`."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    devices: Mapped[list[str]] = mapped_column(JSONText)  # ["cpu"], ["0"], ["0", "1"]: as its host numbers them
+    # cpu_count, memory (bytes), gpus: [{name, memory}], versions: {app, python, torch, ultralytics, rq, driver}
+    about: Mapped[dict[str, Any]] = mapped_column(JSONText)
+    state: Mapped[str] = mapped_column(String(10), default=IDLE)  # idle, busy, draining, lost
+    job_id: Mapped[int | None] = mapped_column(Integer, index=True)  # whose process may still be there
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+@dataclass(frozen=True)
+class WorkerName:
+    """One worker, and what it has.
+
+    Args:
+        devices: as its host numbers them.
+    """
+
+    name: str
+    host: str
+    pid: int
+    devices: tuple[str, ...]
+
+    @property
+    def gpus(self) -> int:
+        return 0 if self.devices == (CPU,) else len(self.devices)
+
+
+def clock() -> Any:
+    """The database's, which is everybody's: UTC without a zone, as the columns are."""
+    return func.timezone("utc", func.clock_timestamp())
+
+
+def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None:
+    """Have it known, in place of an earlier one of its name, whose job it may have to follow."""
+    table = Worker.__table__
+    job_id = connection.execute(select(table.c.job_id).where(table.c.name == worker.name)).scalar()
+    connection.execute(delete(Worker).where(table.c.name == worker.name))
+    values = {"name": worker.name, "host": worker.host, "pid": worker.pid, "devices": list(worker.devices)}
+    times = {"started_at": clock(), "heartbeat_at": clock()}
+    connection.execute(insert(Worker).values(**values, **times, about=about, state=IDLE, job_id=job_id))
+
+
+def beat(connection: Any, name: str, state: str, works: bool) -> bool:
+    """A sign of life; False where it is not known any more.
+
+    Args:
+        works: whether a process of a job may be there.
+    """
+    table = Worker.__table__
+    values = {"heartbeat_at": clock(), "state": state} | ({} if works else {"job_id": None})
+    found: int = connection.execute(update(Worker).where(table.c.name == name).values(**values)).rowcount
+    return bool(found)
+
+
+def remove(connection: Any, name: str) -> None:
+    """It ends, and has no job."""
+    connection.execute(delete(Worker).where(Worker.__table__.c.name == name))
+
+
+def take(session: Any, name: str, job_id: int) -> None:
+    """In the transaction that gives it a job."""
+    session.execute(update(Worker).where(Worker.name == name).values(job_id=job_id, state=BUSY))
+
+
+def present() -> list[Worker]:
+    """All that are known, lost ones too, by their names."""
+    return list(db.session.scalars(select(Worker).order_by(Worker.name)))
+
+
+def silent() -> Any:
+    """The condition of a row without a heartbeat for too long."""
+    return Worker.__table__.c.heartbeat_at < clock() - text(f"interval '{LOST_S} seconds'")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What the workers that are there can do together.
+
+    Args:
+        gpus: how many GPUs each has that has some. cpu: whether one is without.
+    """
+
+    gpus: frozenset[int] = frozenset()
+    cpu: bool = False
+
+
+def capabilities() -> Capabilities:
+    """Of those that give signs of life and are not leaving."""
+    table = Worker.__table__.c
+    rows = db.session.execute(select(table.devices).where(~silent(), table.state.in_([IDLE, BUSY])))
+    numbers = [0 if row.devices == [CPU] else len(row.devices) for row in rows]
+    return Capabilities(frozenset(number for number in numbers if number), 0 in numbers)
+
+
+def gpus_for_jobs(config: Settings) -> tuple[str, ...]:
+    """The GPUs that a job can ask for: those of this machine, or where workers run the jobs, as many as one has."""
+    if config.DISPATCH != "rq":
+        return gpus(config.CUDA_VISIBLE_DEVICES)
+    return tuple(map(str, range(max(capabilities().gpus, default=0))))
+
+
+def one_is_free(session: Any) -> bool:
+    """Whether a job that is submitted now begins at once: more workers have nothing to do than jobs wait."""
+    free = select(func.count()).select_from(Worker).where(Worker.state == IDLE, ~silent()).scalar_subquery()
+    waiting = select(func.count()).select_from(Job).where(Job.status == JobStatus.PENDING).scalar_subquery()
+    return bool(session.scalar(select(free > waiting)))
+
+
+def mark_lost() -> list[str]:
+    """Have the silent ones known as lost, and forget those that were lost long ago; the names of those that are lost
+    now. In the caller's write transaction."""
+    table = Worker.__table__
+    names = select(table.c.name).where(silent(), table.c.state != LOST)
+    found = list(db.session.scalars(names))
+    if found:
+        db.session.execute(update(Worker).where(table.c.name.in_(found), silent()).values(state=LOST))
+    old = table.c.heartbeat_at < clock() - literal(KEPT)
+    db.session.execute(delete(Worker).where(old))
+    return found

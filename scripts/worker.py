@@ -1,0 +1,140 @@
+"""`python -m scripts.worker --gpu 0` or `--cpu`: runs jobs of a platform with DISPATCH=rq on a device of this host, one
+at a time. It has the settings of the web processes: the same PostgreSQL, Redis and DATA_ROOT.
+
+SIGTERM: no other job is begun, and the worker ends with the one that runs (ON_SHUTDOWN=stop: that one pauses, and goes
+on elsewhere). A second one: it pauses in any case.
+"""
+
+import argparse
+import logging
+import os
+import socket
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+from redis import RedisError
+from rq.exceptions import StopRequested
+from sqlalchemy.exc import OperationalError
+
+from app import create_app
+from app.config import load_settings, settings
+from app.core.file_lock import FileLock
+from app.database import revisions
+from app.extensions import db
+from app.jobs.devices import CPU
+from app.jobs.rq_worker import DeviceWorker
+from app.jobs.workers import WorkerName
+from app.jobs.workhorse import WorkHorse
+from app.services.system.gpus import gpus
+
+LOCKS = Path(tempfile.gettempdir()) / "yolo-workers"  # of this host: a device has one worker, whoever starts it
+PACKAGES = ("torch", "ultralytics", "rq")
+AGAIN_S = 2.0
+
+logger = logging.getLogger("yolo.jobs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts.worker", description=__doc__)
+    device = parser.add_mutually_exclusive_group(required=True)
+    device.add_argument("--gpu", metavar="0", help="the GPU's number or UUID; 0,1: jobs that need both GPUs, too")
+    device.add_argument("--cpu", action="store_true", help="no GPU")
+    devices = tuple(part.strip() for part in (parser.parse_args().gpu or CPU).split(","))
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == (CPU,) else ",".join(devices)
+    run(devices)
+
+
+def run(devices: tuple[str, ...]) -> None:
+    """Until SIGTERM."""
+    from dotenv import dotenv_values
+
+    from app.config import ROOT
+
+    environ = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value is not None} | os.environ
+    config = load_settings(environ)
+    if config.DISPATCH != "rq":
+        sys.exit("Set DISPATCH=rq, DATABASE_URL=postgresql://... and REDIS_URL, as the web processes have them.")
+    LOCKS.mkdir(exist_ok=True)
+    name = own_name(config.WORKER_NAME or socket.gethostname(), devices)
+    app = create_app("worker", {"SOCKETIO_ASYNC_MODE": "threading", "LOG_DIR": str(config.LOG_DIR / name)})
+    wait_for_platform(app)
+    identity = WorkerName(name, socket.gethostname(), os.getpid(), devices)
+    locks = [FileLock(LOCKS / f"gpu-{device}.lock") for device in devices if device != CPU]
+    worker = make_worker(app, identity)
+    try:
+        worker.prepare(locks)
+        worker.horse.hold([lock.handle for lock in locks if lock.handle is not None])
+        worker.work()
+    except StopRequested:
+        worker.take_leave()
+
+
+def own_name(start: str, devices: tuple[str, ...]) -> str:
+    """The name of this worker, which no other one of this host has: it is locked until this process ends."""
+    base = f"{start[:50]}-{'cpu' if devices == (CPU,) else 'gpu' + '-'.join(devices)}"[:70]
+    for number in count(1):
+        name = base if number == 1 else f"{base}-{number}"
+        if FileLock(LOCKS / f"{name}.name").acquire():
+            return name
+        if devices != (CPU,):
+            sys.exit(f"There is a worker {name} on this host already.")
+    raise AssertionError
+
+
+def wait_for_platform(app: Any) -> None:
+    """Until a web process has made the tables of this version, and nothing speaks against writing."""
+    while True:
+        try:
+            current, newest = revisions(app)
+            with app.app_context():
+                verdict = app.extensions["installation"].examine() if current == newest else "its tables"
+                db.session.remove()
+                db.engine.dispose()
+        except OperationalError as error:
+            verdict = error.orig
+        if verdict is None:
+            return
+        logger.warning("waiting for the platform: %s", getattr(verdict, "code", verdict))
+        time.sleep(AGAIN_S)
+
+
+def make_worker(app: Any, identity: WorkerName) -> DeviceWorker:
+    """Once Redis answers."""
+    config, about = settings(app), describe(identity)
+    horse = WorkHorse(app, app.extensions["services"].jobs, identity)
+    uri = app.config["SQLALCHEMY_DATABASE_URI"]
+    while True:
+        try:
+            return DeviceWorker(config.REDIS_URL, uri, identity, horse, about, config.ON_SHUTDOWN == "stop")
+        except RedisError as error:
+            logger.warning("waiting for Redis: %s", error)
+            time.sleep(AGAIN_S)
+
+
+def describe(identity: WorkerName) -> dict[str, Any]:
+    """What the System page shows of it."""
+    from app import __version__
+
+    cards = [
+        {"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in gpus() if str(gpu["index"]) in identity.devices
+    ]
+    versions = {"app": __version__, "python": sys.version.split()[0]} | {name: installed(name) for name in PACKAGES}
+    memory = psutil.virtual_memory().total
+    return {"cpu_count": os.cpu_count(), "memory": memory, "gpus": cards, "versions": versions}
+
+
+def installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main()

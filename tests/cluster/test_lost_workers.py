@@ -1,0 +1,107 @@
+"""Workers that give no sign of life: who judges them, and what of theirs counts; in the process, without workers."""
+
+import time
+
+import pytest
+from apiflask import APIFlask
+from sqlalchemy import text
+
+from app.database import writing
+from app.events import Finished, encode
+from app.extensions import db
+from app.jobs import JobService, workers
+from app.jobs.attempt import AttemptRow, Superseded
+from app.jobs.dispatch import Dispatcher
+from app.jobs.workers import Worker
+from tests.cluster.queued import PLENTY, add, horse, row, url
+from tests.cluster.redis_server import RedisServer
+
+
+def silence(name: str, seconds: float) -> None:
+    """So long ago, by the database's clock, was its last heartbeat."""
+    with writing() as session:
+        ago = text("UPDATE worker SET heartbeat_at = heartbeat_at - make_interval(secs => :s) WHERE name = :name")
+        session.execute(ago, {"s": seconds, "name": name})
+
+
+def lost(dispatcher: Dispatcher, up_s: float) -> list[tuple[int, int]]:
+    """What is found by one that has looked for so long."""
+    dispatcher.lost._since = time.monotonic() - up_s
+    dispatcher.lost._looked_at = time.monotonic() - 6
+    return dispatcher.round(PLENTY)
+
+
+def test_a_silent_worker_is_lost_but_never_at_the_start(
+    app: APIFlask, jobs: JobService, dispatcher: Dispatcher
+) -> None:
+    mine, job_id = horse(app), add()
+    dispatcher.round(PLENTY)
+    assert mine.claim("any") == (job_id, 1)
+    assert lost(dispatcher, 61) == []
+    silence("one", 61)
+    assert lost(dispatcher, 30) == [], "heartbeats may not have been written while the platform was away"
+    assert lost(dispatcher, 61) == [(job_id, 1)]
+    assert db.session.get_one(Worker, "one").state == "lost"
+    assert not workers.one_is_free(db.session)
+
+
+def test_who_stood_still_begins_to_count_anew(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
+    mine, job_id = horse(app), add()
+    dispatcher.round(PLENTY)
+    assert mine.claim("any") == (job_id, 1)
+    silence("one", 61)
+    dispatcher.lost._since, dispatcher.lost._looked_at = time.monotonic() - 200, time.monotonic() - 100
+    assert dispatcher.round(PLENTY) == []
+    assert lost(dispatcher, 61) == [(job_id, 1)]
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_a_lost_worker_has_said_counts(
+    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, ended: bool
+) -> None:
+    """A terminal event on the shared disk is reported before anything is judged lost; a zombie changes nothing."""
+    mine, job_id = horse(app), add(kind="hash_revision", params={"data": "/nowhere"})
+    dispatcher.round(PLENTY)
+    assert mine.claim("any") == (job_id, 1)
+    folder = jobs.root / row(job_id).token / "1"
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_text(encode(Finished({"revision": "abc"}), 1) if ended else "")
+    jobs.scheduler.of_worker = {}  # whoever leads is no work-horse
+    jobs.scheduler.supervise(app, job_id, 1, follows=True)
+    found = row(job_id)
+    assert (found.status, found.result) == (("completed", {"revision": "abc"}) if ended else ("pending", None))
+    if not ended:
+        dispatcher.round(PLENTY)
+        assert mine.claim("any") == (job_id, 2), "it begins anew"
+        with pytest.raises(Superseded), writing() as session:
+            AttemptRow(job_id, 1).locked(session)
+
+
+def test_a_worker_that_was_given_up_is_there_again_with_its_next_heartbeat(app: APIFlask, jobs: JobService) -> None:
+    mine = horse(app)
+    silence("one", 200)
+    with writing():
+        assert workers.mark_lost() == ["one"]
+    assert not workers.capabilities().cpu
+    with db.engine.begin() as connection:
+        assert workers.beat(connection, "one", workers.IDLE, works=False)
+        assert not workers.beat(connection, "nobody", workers.IDLE, works=False)
+    db.session.rollback()
+    assert workers.capabilities().cpu
+    assert mine.worker.gpus == 0
+
+
+def test_rqs_tools_see_a_worker_after_a_restart_of_redis(app: APIFlask, jobs: JobService, redis: RedisServer) -> None:
+    from rq import Worker as RQWorker
+
+    from app.jobs.rq_worker import DeviceWorker
+
+    made = horse(app)
+    uri = app.config["SQLALCHEMY_DATABASE_URI"]
+    worker = DeviceWorker(url(redis), uri, made.worker, made, {}, pauses=False)
+    worker.register_birth()
+    for _ in range(2):
+        worker._beat_at = 0.0
+        worker.heartbeat()
+        assert [item.name for item in RQWorker.all(connection=worker.connection)] == ["one"]
+        worker.connection.flushall()
