@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from app.core.imports import ArchiveLimits
 from app.core.spec import Spec
@@ -10,6 +10,14 @@ from app.core.spec import Spec
 MADE = "made"  # folder of the files of a prediction, below that of its job's attempt
 DETECTIONS_JSON, DETECTIONS_CSV = "detections.json", "detections.csv"
 LABELS_ZIP = "labels.zip"
+
+
+class Thresholds(TypedDict):
+    """Chosen for a model; None: its evaluation's or the usual one. `classes`: the confidence of some, by name."""
+
+    confidence: float | None
+    iou: float | None
+    classes: dict[str, float]
 
 
 @dataclass(frozen=True)

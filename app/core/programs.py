@@ -65,7 +65,7 @@ class HashSpec(Spec):
     data: str
 
 
-class SplitWish(TypedDict, total=False):
+class SplitShares(TypedDict):
     """Of each set, and the seed that images are drawn with."""
 
     train: float
@@ -84,7 +84,7 @@ class SplitSpec(Spec):
     """
 
     revision: str
-    split: SplitWish | None
+    split: SplitShares | None
 
 
 @dataclass(frozen=True)

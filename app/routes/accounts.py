@@ -16,22 +16,28 @@ from app.routes.departures import close_ended
 from app.routes.ui import local_address
 from app.schemas.accounts import (
     InvitationIn,
+    InvitationInValues,
     InvitationOut,
     InvitationRevoked,
     InvitationsOut,
     LoginIn,
+    LoginInValues,
     MeOut,
     OpenInvitation,
     PasswordIn,
+    PasswordInValues,
     TokenCreated,
     TokenDeleted,
     TokenIn,
+    TokenInValues,
     TokenOut,
     TokensOut,
     UserDeleted,
     UserIn,
+    UserInValues,
     UserOut,
     UserPatch,
+    UserPatchValues,
     UsersOut,
 )
 from app.schemas.base import Message
@@ -82,7 +88,7 @@ def account() -> Any:
 @blueprint.input(LoginIn, arg_name="values")
 @blueprint.output(MeOut)
 @blueprint.doc(responses={401: "It isn't valid."})
-def log_in(values: dict[str, Any]) -> Any:
+def log_in(values: LoginInValues) -> Any:
     """Begin a session: with a token, a link, an invitation, or a name and password. Sets its cookie."""
     logins = services().accounts.logins
     if "token" in values:
@@ -154,7 +160,7 @@ def me() -> dict[str, Any]:
         429: "Too many wrong ones (RATELIMIT_PASSWORDS).",
     }
 )
-def change_password(values: dict[str, Any]) -> dict[str, Any]:
+def change_password(values: PasswordInValues) -> dict[str, Any]:
     """Change your own password. Your other sessions end; tokens stay."""
     principal = who()
     guesses = own_guesses(principal.account_id)
@@ -184,7 +190,7 @@ def list_users() -> dict[str, Any]:
 @blueprint.post("/api/users")
 @blueprint.input(UserIn, arg_name="values")
 @blueprint.output(UserOut, status_code=201)
-def create_user(values: dict[str, Any]) -> dict[str, Any]:
+def create_user(values: UserInValues) -> dict[str, Any]:
     """Create a user. Without a password they come by tokens alone; an invitation lets them choose one."""
     return user(services().accounts.people.create(**values))
 
@@ -193,7 +199,7 @@ def create_user(values: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(UserPatch, arg_name="values")
 @blueprint.output(UserOut)
 @blueprint.doc(responses=[404])
-def edit_user(user_id: int, values: dict[str, Any]) -> dict[str, Any]:
+def edit_user(user_id: int, values: UserPatchValues) -> dict[str, Any]:
     """Change a user's name, role, password, or whether they may log in. A new password ends their sessions."""
     account = services().accounts.people.edit(user_id, values)
     close_ended()
@@ -213,7 +219,7 @@ def delete_user(user_id: int) -> dict[str, Any]:
 @blueprint.post("/api/invitations")
 @blueprint.input(InvitationIn, arg_name="values")
 @blueprint.output(InvitationOut, status_code=201)
-def invite(values: dict[str, Any]) -> dict[str, Any]:
+def invite(values: InvitationInValues) -> dict[str, Any]:
     """Make a link with which one person can create their account. It works once, for 7 days."""
     row, secret = services().accounts.invitations.invite(values["role"])
     return {
@@ -253,7 +259,7 @@ def list_tokens() -> dict[str, Any]:
 @blueprint.input(TokenIn, arg_name="values")
 @blueprint.output(TokenCreated, status_code=201)
 @blueprint.doc(responses={403: "The role is higher than yours."})
-def create_token(values: dict[str, Any]) -> dict[str, Any]:
+def create_token(values: TokenInValues) -> dict[str, Any]:
     """Create a token for scripts. Its secret is in this answer alone."""
     token, secret = services().accounts.tokens.create(who(), **values)
     return {name: getattr(token, name) for name in TokenOut._declared_fields} | {"token": secret}

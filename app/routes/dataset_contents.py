@@ -19,6 +19,13 @@ from app.schemas import (
     RevisionStarted,
     StatisticsOut,
 )
+from app.schemas.dataset_contents import (
+    FileQueryValues,
+    FindingQueryValues,
+    FixInValues,
+    ImageQueryValues,
+    RevisionQueryValues,
+)
 from app.services import services
 from app.services.datasets.read_models import FindingsView, ImageDetailView, ImagesView
 
@@ -37,7 +44,7 @@ def described(kind: str, content: str) -> dict[int | str, Any]:
 @blueprint.input(ImageQuery, location="query", arg_name="query")
 @blueprint.output(ImagePage)
 @blueprint.doc(responses=GONE)
-def list_images(dataset_id: int, query: dict[str, Any]) -> ImagesView:
+def list_images(dataset_id: int, query: ImageQueryValues) -> ImagesView:
     """List images with their objects, by class, split, issue, number and size of objects, and name."""
     return services().datasets.contents.images(dataset_id, query)
 
@@ -46,7 +53,7 @@ def list_images(dataset_id: int, query: dict[str, Any]) -> ImagesView:
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(ImageDetail)
 @blueprint.doc(responses=GONE)
-def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> ImageDetailView:
+def get_image(dataset_id: int, image_id: int, query: RevisionQueryValues) -> ImageDetailView:
     """Get one image with its objects and issues."""
     return services().datasets.contents.image(dataset_id, image_id, query.get("revision"))
 
@@ -54,7 +61,7 @@ def get_image(dataset_id: int, image_id: int, query: dict[str, Any]) -> ImageDet
 @blueprint.get("/<id:dataset_id>/images/<id:image_id>/file")
 @blueprint.input(FileQuery, location="query", arg_name="query")
 @blueprint.doc(responses=described("image/*", "The image"))
-def get_image_file(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
+def get_image_file(dataset_id: int, image_id: int, query: FileQueryValues) -> Response:
     """Get the image as training reads it."""
     return image_answer(dataset_id, image_id, query, thumbnail=False)
 
@@ -62,12 +69,12 @@ def get_image_file(dataset_id: int, image_id: int, query: dict[str, Any]) -> Res
 @blueprint.get("/<id:dataset_id>/images/<id:image_id>/thumbnail")
 @blueprint.input(FileQuery, location="query", arg_name="query")
 @blueprint.doc(responses=described("image/webp", "The thumbnail, its longer side at most 320 pixels"))
-def get_thumbnail(dataset_id: int, image_id: int, query: dict[str, Any]) -> Response:
+def get_thumbnail(dataset_id: int, image_id: int, query: FileQueryValues) -> Response:
     """Get a small, upright copy of the image."""
     return image_answer(dataset_id, image_id, query, thumbnail=True)
 
 
-def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnail: bool) -> Response:
+def image_answer(dataset_id: int, image_id: int, query: FileQueryValues, thumbnail: bool) -> Response:
     """The file; cached for good where the address names its content, since a dataset's id can be given again."""
     path, digest = services().datasets.contents.image_file(dataset_id, image_id, query.get("revision"), thumbnail)
     response = send_file(path, etag=f"{digest}-{'small' if thumbnail else 'whole'}", conditional=True, max_age=0)
@@ -83,7 +90,7 @@ def image_answer(dataset_id: int, image_id: int, query: dict[str, Any], thumbnai
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(StatisticsOut)
 @blueprint.doc(responses=GONE)
-def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def get_statistics(dataset_id: int, query: RevisionQueryValues) -> dict[str, Any]:
     """Get statistics: classes by split, sizes of boxes and images, aspect ratios, centers, class pairs."""
     return services().datasets.contents.statistics(dataset_id, query.get("revision"))
 
@@ -92,7 +99,7 @@ def get_statistics(dataset_id: int, query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(FindingQuery, location="query", arg_name="query")
 @blueprint.output(FindingPage)
 @blueprint.doc(responses=GONE)
-def list_findings(dataset_id: int, query: dict[str, Any]) -> FindingsView:
+def list_findings(dataset_id: int, query: FindingQueryValues) -> FindingsView:
     """List issues by file and line, errors first: what YOLO does with each, and the fix if there is one."""
     return services().datasets.contents.findings(dataset_id, query)
 
@@ -101,7 +108,7 @@ def list_findings(dataset_id: int, query: dict[str, Any]) -> FindingsView:
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.output(ReportOut, description="Summary, counts and all issues")
 @blueprint.doc(responses=GONE)
-def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
+def download_report_json(dataset_id: int, query: RevisionQueryValues) -> Response:
     """Download all issues as JSON."""
     pieces = services().datasets.contents.report_json(dataset_id, query.get("revision"))
     return download(pieces, "application/json", f"dataset-{dataset_id}-findings.json")
@@ -110,7 +117,7 @@ def download_report_json(dataset_id: int, query: dict[str, Any]) -> Response:
 @blueprint.get("/<id:dataset_id>/report.csv")
 @blueprint.input(RevisionQuery, location="query", arg_name="query")
 @blueprint.doc(responses=described("text/csv", "A row for each issue"))
-def download_report_csv(dataset_id: int, query: dict[str, Any]) -> Response:
+def download_report_csv(dataset_id: int, query: RevisionQueryValues) -> Response:
     """Download all issues as CSV."""
     pieces = services().datasets.contents.report_csv(dataset_id, query.get("revision"))
     return download(pieces, "text/csv", f"dataset-{dataset_id}-findings.csv")
@@ -128,6 +135,6 @@ def download(pieces: Any, mimetype: str, name: str) -> Response:
 @blueprint.doc(
     responses=GONE | {409: "A version is being created, or there are no fixable issues.", 422: "No automatic fix."}
 )
-def fix_dataset(dataset_id: int, body: dict[str, Any]) -> dict[str, Any]:
+def fix_dataset(dataset_id: int, body: FixInValues) -> dict[str, Any]:
     """Create a version with fixed issues. The original upload and earlier versions are kept."""
     return started(services().datasets.contents.fix(dataset_id, body["codes"]))

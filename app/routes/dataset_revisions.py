@@ -7,6 +7,8 @@ from flask import Response, request, send_file
 from flask_babel import gettext as _
 
 from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted, SplitPreviewIn, SplitPreviewOut
+from app.schemas.datasets import ExportQueryValues
+from app.schemas.revisions import RevisionInValues, SplitPreviewInValues
 from app.services import services
 from app.services.datasets.split_preview import split_preview
 
@@ -51,7 +53,7 @@ def list_revisions(dataset_id: int) -> dict[str, Any]:
         422: "The options can't be applied.",
     }
 )
-def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+def create_revision(dataset_id: int, changes: RevisionInValues) -> dict[str, Any]:
     """Create another version from the original files. Options that are left out stay as they are; null resets one.
 
     `fixes` fixes issues in the same version, also those that the change causes (such as a task that needs polygons).
@@ -64,7 +66,7 @@ def create_revision(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(SplitPreviewIn, arg_name="values")
 @blueprint.output(SplitPreviewOut)
 @blueprint.doc(responses={404: "There is no such dataset.", 409: "The version is from before such previews."})
-def preview_split(dataset_id: int, values: dict[str, Any]) -> dict[str, Any]:
+def preview_split(dataset_id: int, values: SplitPreviewInValues) -> dict[str, Any]:
     """Say what a new split would be: the numbers of the version that it would make. Nothing is changed."""
     held = services()
     return split_preview(held.storage, held.datasets.store.get(dataset_id), values["split"])
@@ -96,7 +98,7 @@ def download_original(dataset_id: int) -> Response:
 @blueprint.doc(
     responses=ZIP | {202: {"description": "The export is in progress: message, job_id, status. Request it again."}}
 )
-def export_dataset(dataset_id: int, query: dict[str, Any]) -> Any:
+def export_dataset(dataset_id: int, query: ExportQueryValues) -> Any:
     """Download a version as a ZIP in YOLO, COCO or Pascal VOC format.
 
     The first time it has to be made: where that takes longer than a second, the answer is 202 with the job, and the

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.rates import UPLOADS, limited
 from app.routes.departures import close_hidden
+from app.routes.once import fields_of
 from app.schemas import (
     DatasetCreated,
     DatasetForm,
@@ -22,6 +23,13 @@ from app.schemas import (
     ImportQuery,
     Message,
     SampleOut,
+)
+from app.schemas.datasets import (
+    DatasetFormValues,
+    DatasetPatchValues,
+    DatasetQueryValues,
+    ImportInValues,
+    ImportQueryValues,
 )
 from app.services import services
 
@@ -53,7 +61,7 @@ def created(dataset: Any) -> dict[str, Any]:
 @blueprint.get("")
 @blueprint.input(DatasetQuery, location="query", arg_name="query")
 @blueprint.output(DatasetPage)
-def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
+def list_datasets(query: DatasetQueryValues) -> dict[str, Any]:
     """List datasets, newest first by default."""
     datasets = services().datasets
     page = datasets.store.list(query)
@@ -66,10 +74,10 @@ def list_datasets(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(DatasetForm, location="form_and_files", arg_name="form")
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[400, 413, 415, 422, 507])
-def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
+def create_dataset(form: DatasetFormValues) -> dict[str, Any]:
     """Upload a dataset as a ZIP in any supported format. Its images are checked after the response."""
-    file = form.pop("file")
-    return created(services().datasets.creation.create(file.stream, file.filename or "", **form))
+    file = form["file"]
+    return created(services().datasets.creation.create(file.stream, file.filename or "", **fields_of(form)))
 
 
 @blueprint.get("/import")
@@ -78,7 +86,7 @@ def create_dataset(form: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(
     responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The path is outside IMPORT_ROOT."}
 )
-def list_folders(query: dict[str, Any]) -> dict[str, Any]:
+def list_folders(query: ImportQueryValues) -> dict[str, Any]:
     """List the folders of the server below IMPORT_ROOT."""
     return services().datasets.server_folders.folders(query["path"])
 
@@ -90,7 +98,7 @@ def list_folders(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.doc(
     responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The folder isn't a dataset."}
 )
-def import_folder(values: dict[str, Any]) -> dict[str, Any]:
+def import_folder(values: ImportInValues) -> dict[str, Any]:
     """Import a server folder below IMPORT_ROOT. The folder isn't changed."""
     return created(services().datasets.creation.import_folder(**values))
 
@@ -134,7 +142,7 @@ def confirm_readings(dataset_id: int) -> dict[str, Any]:
 @blueprint.input(DatasetPatch, arg_name="changes")
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses=[404])
-def edit_dataset(dataset_id: int, changes: dict[str, Any]) -> dict[str, Any]:
+def edit_dataset(dataset_id: int, changes: DatasetPatchValues) -> dict[str, Any]:
     """Change name or description, or share it."""
     datasets = services().datasets
     edited = datasets.details.edit(dataset_id, changes)

@@ -5,6 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, send_file
 
+from app.core.predictions import Thresholds
 from app.routes.once import request_key
 from app.schemas import (
     AdviceOut,
@@ -27,6 +28,15 @@ from app.schemas import (
     SuspectQuery,
     ThresholdQuery,
 )
+from app.schemas.evaluation_contents import (
+    AdviceQueryValues,
+    ComparisonQueryValues,
+    OutcomeQueryValues,
+    SuspectQueryValues,
+    ThresholdQueryValues,
+)
+from app.schemas.evaluations import ChosenThresholdsValues, EvaluationInValues
+from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.evaluations import read_models
 
@@ -59,7 +69,7 @@ MISSING: dict[int | str, Any] = {404: "The evaluation doesn't exist."}
         422: "The split is empty, or the dataset doesn't fit. `missing`: its classes that the model doesn't know.",
     },
 )
-def create_evaluation(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+def create_evaluation(training_id: int, values: EvaluationInValues, header: KeyHeaderValues) -> dict[str, Any]:
     """Evaluate a run's weights on a split of a dataset."""
     return services().evaluations.create(training_id, values, request_key(header, f"evaluate/{training_id}"))
 
@@ -92,7 +102,7 @@ def delete_evaluation(evaluation_id: int) -> dict[str, Any]:
 @blueprint.input(ThresholdQuery, location="query", arg_name="query")
 @blueprint.output(MatrixOut)
 @blueprint.doc(responses=ENDED)
-def get_matrix(evaluation_id: int, query: dict[str, Any]) -> read_models.Matrix:
+def get_matrix(evaluation_id: int, query: ThresholdQueryValues) -> read_models.Matrix:
     """Get the confusion matrix, at any confidence and IoU."""
     return services().evaluations.matrix(evaluation_id, query)
 
@@ -101,7 +111,7 @@ def get_matrix(evaluation_id: int, query: dict[str, Any]) -> read_models.Matrix:
 @blueprint.input(OutcomeQuery, location="query", arg_name="query")
 @blueprint.output(EvaluatedPage)
 @blueprint.doc(responses=ENDED | {422: "The model has no such class."})
-def list_evaluated_images(evaluation_id: int, query: dict[str, Any]) -> read_models.EvaluatedPageView:
+def list_evaluated_images(evaluation_id: int, query: OutcomeQueryValues) -> read_models.EvaluatedPageView:
     """List the images with their objects and detections: missed, false, wrong class, duplicate or correct."""
     return services().evaluations.images(evaluation_id, query)
 
@@ -124,7 +134,7 @@ def get_evaluated_thumbnail(evaluation_id: int, image_id: int) -> Response:
 @blueprint.input(SuspectQuery, location="query", arg_name="query")
 @blueprint.output(SuspectPage)
 @blueprint.doc(responses=ENDED)
-def list_label_errors(evaluation_id: int, query: dict[str, Any]) -> read_models.SuspectPageView:
+def list_label_errors(evaluation_id: int, query: SuspectQueryValues) -> read_models.SuspectPageView:
     """List what looks like an error of the labels, the most suspicious first."""
     return services().evaluations.label_errors(evaluation_id, query)
 
@@ -141,7 +151,9 @@ def list_comparable(evaluation_id: int) -> read_models.Others:
 @blueprint.input(ComparisonQuery, location="query", arg_name="query")
 @blueprint.output(ComparisonOut)
 @blueprint.doc(responses=ENDED | {422: "They were measured on different images, or with different classes."})
-def compare_evaluations(evaluation_id: int, other_id: int, query: dict[str, Any]) -> read_models.EvaluationDifference:
+def compare_evaluations(
+    evaluation_id: int, other_id: int, query: ComparisonQueryValues
+) -> read_models.EvaluationDifference:
     """Compare two evaluations on the same images."""
     return services().evaluations.compare(evaluation_id, other_id, query)
 
@@ -158,7 +170,7 @@ def get_curves(evaluation_id: int) -> dict[str, Any]:
 @blueprint.input(AdviceQuery, location="query", arg_name="query")
 @blueprint.output(AdviceOut)
 @blueprint.doc(responses=ENDED)
-def get_thresholds(evaluation_id: int, query: dict[str, Any]) -> read_models.ThresholdAdvice:
+def get_thresholds(evaluation_id: int, query: AdviceQueryValues) -> read_models.ThresholdAdvice:
     """Get the confidence threshold for a goal, overall and for each class."""
     return services().evaluations.thresholds(evaluation_id, query)
 
@@ -167,6 +179,6 @@ def get_thresholds(evaluation_id: int, query: dict[str, Any]) -> read_models.Thr
 @blueprint.input(ChosenThresholds, arg_name="values")
 @blueprint.output(ChosenThresholds)
 @blueprint.doc(responses={404: "The run doesn't exist.", 422: "The model has no such class."})
-def choose_thresholds(training_id: int, values: dict[str, Any]) -> dict[str, Any]:
+def choose_thresholds(training_id: int, values: ChosenThresholdsValues) -> Thresholds:
     """Store the confidence thresholds to use with a model. Without values, the stored ones are removed."""
     return services().evaluations.choose_thresholds(training_id, values)

@@ -14,6 +14,7 @@ from app.schemas import (
     ModelExportsOut,
     ModelExportStarted,
 )
+from app.schemas.exports import ModelExportInValues
 from app.services import services
 
 blueprint = APIBlueprint("exports", __name__, tag="Model exports")
@@ -45,7 +46,7 @@ def list_formats() -> dict[str, Any]:
         409: "The run has no weights yet, they are damaged, or it is in the trash.",
     }
 )
-def export_model(training_id: int, values: dict[str, Any]) -> Any:
+def export_model(training_id: int, values: ModelExportInValues) -> Any:
     """Export the best weights of a run.
 
     The export is compared with the .pt on the validation images. It is offered only where its mAP50-95 is at most 0.2

@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 
 from app.jobs import views
 from app.schemas import JobOut, JobPage, JobQuery, JobStopped
+from app.schemas.jobs import JobQueryValues
 from app.services import services
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
@@ -15,7 +16,7 @@ blueprint = APIBlueprint("jobs", __name__, url_prefix="/api/jobs", tag="Jobs")
 @blueprint.get("")
 @blueprint.input(JobQuery, location="query", arg_name="query")
 @blueprint.output(JobPage)
-def list_jobs(query: dict[str, Any]) -> views.JobPageView:
+def list_jobs(query: JobQueryValues) -> views.JobPageView:
     """Jobs, the newest first."""
     return services().jobs.page(query)
 

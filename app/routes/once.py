@@ -1,15 +1,17 @@
 """Hands a route's Idempotency-Key to its service."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import request
 
 from app.access.principal import current_account_id
+from app.schemas.training_actions import KeyHeaderValues
 from app.services.idempotency import RequestKey, digest
 from app.services.predictions.sent import Sent
 
 
-def request_key(header: dict[str, Any], scope: str) -> RequestKey | None:
+def request_key(header: KeyHeaderValues, scope: str) -> RequestKey | None:
     """The key of this request; None where it has none.
 
     Args:
@@ -20,14 +22,25 @@ def request_key(header: dict[str, Any], scope: str) -> RequestKey | None:
     return None if key is None else RequestKey(key, own(scope), digest(request.get_json(silent=True)))
 
 
+def fields_of(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What a form says beside its files."""
+    return {name: value for name, value in form.items() if name not in ("file", "files")}
+
+
 def own(scope: str) -> str:
     """The same key of another person is another request: its answer is theirs alone."""
     account_id = current_account_id()
     return scope if account_id is None else f"{scope}/by/{account_id}"
 
 
-def form_key(header: dict[str, Any], scope: str, values: dict[str, Any], sent: Sent) -> RequestKey | None:
-    """The same for a form with files: their content counts, not how the body was put together."""
+def form_key(header: KeyHeaderValues, scope: str, form: Mapping[str, Any], sent: Sent) -> RequestKey | None:
+    """The same for a form with files: their content counts, not how the body was put together.
+
+    Args:
+        form: its fields, and what the query says.
+    """
     if (key := header.get("key")) is None:
         return None
-    return RequestKey(key, own(scope), digest([values, [[file.filename, file.sha256()] for file in sent.files]]))
+    return RequestKey(
+        key, own(scope), digest([fields_of(form), [[file.filename, file.sha256()] for file in sent.files]])
+    )

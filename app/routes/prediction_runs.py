@@ -5,6 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint, abort
 from flask import Response, request, send_file
 from flask_babel import gettext as _
+from werkzeug.datastructures import FileStorage
 
 from app.errors import Unprocessable
 from app.rates import TESTS, limited
@@ -19,6 +20,8 @@ from app.schemas import (
     PredictionRunQuery,
     PredictionRunStarted,
 )
+from app.schemas.prediction_runs import PredictionFileQueryValues, PredictionRunFormValues, PredictionRunQueryValues
+from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.predictions.sent import Sent, SentFile
 
@@ -65,7 +68,7 @@ def multipart_only() -> None:
         507: "The disk is full.",
     }
 )
-def create(form: dict[str, Any], header: dict[str, Any]) -> Any:
+def create(form: PredictionRunFormValues, header: KeyHeaderValues) -> Any:
     """Detect objects in a video or in many images with the weights of a run.
 
     Send a video or a ZIP of images as `file`, or the images as `files`. Of a video, a job makes an annotated one that
@@ -74,7 +77,7 @@ def create(form: dict[str, Any], header: dict[str, Any]) -> Any:
     The sound is left out. Of images, it makes the detections as JSON, CSV and YOLO labels; an image that can't be
     read is named and left out.
     """
-    sent = sent_files(form.pop("file", None), form.pop("files", None) or [])
+    sent = sent_files(form.get("file"), form.get("files") or [])
     key = form_key(header, "predict", form, sent)
     answer = dict(services().predictions.create(sent, form, key))
     video = answer.pop("source") == "video"
@@ -82,7 +85,7 @@ def create(form: dict[str, Any], header: dict[str, Any]) -> Any:
     return {"message": message} | answer, 202, {"Location": f"/api/predictions/{answer['prediction_id']}"}
 
 
-def sent_files(file: Any, files: list[Any]) -> Sent:
+def sent_files(file: FileStorage | None, files: list[FileStorage]) -> Sent:
     """The files of this request.
 
     Raises:
@@ -98,7 +101,7 @@ def sent_files(file: Any, files: list[Any]) -> Sent:
 @blueprint.get("")
 @blueprint.input(PredictionRunQuery, location="query", arg_name="query")
 @blueprint.output(PredictionRunPage)
-def index(query: dict[str, Any]) -> dict[str, Any]:
+def index(query: PredictionRunQueryValues) -> dict[str, Any]:
     """List predictions, newest first."""
     predictions = services().predictions
     found = predictions.page(**query)
@@ -131,7 +134,7 @@ def delete(prediction_id: int) -> dict[str, Any]:
 @blueprint.get("/<id:prediction_id>/files/<name>")
 @blueprint.input(PredictionFileQuery, location="query", arg_name="query")
 @blueprint.doc(responses=FILE)
-def file(prediction_id: int, name: str, query: dict[str, Any]) -> Response:
+def file(prediction_id: int, name: str, query: PredictionFileQueryValues) -> Response:
     """Get a file of a prediction: the video, the JSON, the CSV or the YOLO labels."""
     path = services().predictions.file_of(prediction_id, name)
     kind = TYPES[name.rpartition(".")[2]]

@@ -5,10 +5,13 @@ from typing import IO, Any
 from apiflask import APIBlueprint
 from flask import request
 from flask_babel import gettext as _
+from werkzeug.datastructures import FileStorage
 
 from app.errors import Unprocessable, WrongType
 from app.rates import PREDICT, limited
+from app.routes.once import fields_of
 from app.schemas import PredictForm, PredictionOut, PredictQuery
+from app.schemas.predictions import PredictFormValues, PredictQueryValues
 from app.services import services
 
 blueprint = APIBlueprint("predictions", __name__, tag="Model predictions")
@@ -30,18 +33,18 @@ RESPONSES: dict[int | str, Any] = {
 @blueprint.input(PredictForm, location="form_and_files", arg_name="form")
 @blueprint.output(PredictionOut)
 @blueprint.doc(responses=RESPONSES)
-def predict(training_id: int, query: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+def predict(training_id: int, query: PredictQueryValues, form: PredictFormValues) -> dict[str, Any]:
     """Detect objects in an image with the best weights of a run.
 
     Send the image as the body (`Content-Type: image/jpeg`), or as `file` of a form. Nothing is kept. Thresholds that
     are not sent are those that were chosen for the model. The fastest verified engine runs it, and `engine` names it.
     Images of requests that come at the same time run together.
     """
-    image, filename = sent_image(form.pop("file", None))
-    return services().inference.serving.predict(training_id, image, filename, query | form)
+    image, filename = sent_image(form.get("file"))
+    return services().inference.serving.predict(training_id, image, filename, {**query, **fields_of(form)})
 
 
-def sent_image(file: Any) -> tuple[IO[bytes], str | None]:
+def sent_image(file: FileStorage | None) -> tuple[IO[bytes], str | None]:
     """The image of this request, and its name, where it has one.
 
     Raises:

@@ -27,6 +27,16 @@ from app.schemas import (
     TestsForm,
     VideoForm,
 )
+from app.schemas.tests import (
+    CheckpointChoiceValues,
+    ModelQueryValues,
+    TestFormValues,
+    TestOptionsValues,
+    TestQueryValues,
+    TestsFormValues,
+    VideoFormValues,
+)
+from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.idempotency import RequestKey
 from app.services.infer.read_models import ModelsView
@@ -81,24 +91,25 @@ def shown(test: Test) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TestAnswer, status_code=201)
 @blueprint.doc(responses=RESPONSES)
-def create(form: dict[str, Any], options: dict[str, Any], header: dict[str, Any]) -> Any:
+def create(form: TestsFormValues, options: TestOptionsValues, header: KeyHeaderValues) -> Any:
     """Test a trained model on an image, or on many.
 
     A ZIP of images as `file`, or images as `files`, are a job (202), as `POST /api/predictions` starts it. The
     `Idempotency-Key` is for these; each request with a single image is a test of its own.
     """
-    file, tests = form.pop("file", None), services().inference.tests
-    images = [SentFile(item.stream, item.filename or "") for item in form.pop("files", None) or [file]]
+    file, tests = form.get("file"), services().inference.tests
+    files = [file] if file is not None else form["files"]
+    images = [SentFile(item.stream, item.filename or "") for item in files]
     if file is None or (images[0].is_zip and images[0].name.lower().endswith(".zip")):
         sent = Sent(images, many=True)
-        return many(sent, form, options, form_key(header, "tests", form | options, sent))
+        return many(sent, form, options, form_key(header, "tests", {**form, **options}, sent))
     test = tests.create_test(
         file.stream, file.filename or "", form["training_id"], form["confidence"], form["iou"], **options
     )
     return created(test) | tests.details(test)
 
 
-def many(sent: Sent, form: dict[str, Any], options: dict[str, Any], key: RequestKey | None) -> Any:
+def many(sent: Sent, form: TestsFormValues, options: TestOptionsValues, key: RequestKey | None) -> Any:
     """Queue the job of many images.
 
     Raises:
@@ -110,7 +121,7 @@ def many(sent: Sent, form: dict[str, Any], options: dict[str, Any], key: Request
     if sent.source() == VIDEO:
         message = _("Send an image or a ZIP as `file`, or images as `files`.")
         raise Unprocessable(message, [{"field": "files", "message": message}])
-    answer = dict(services().predictions.create(sent, form | options | {"track": False}, key))
+    answer = dict(services().predictions.create(sent, {**form, **options, "track": False}, key))
     del answer["source"]
     headers = {"Location": f"/api/predictions/{answer['prediction_id']}"}
     return {"message": _("The images are being analyzed.")} | answer, 202, headers
@@ -125,7 +136,7 @@ def many(sent: Sent, form: dict[str, Any], options: dict[str, Any], key: Request
     description="For frames of a video or a camera. Send the next frame after the response.",
     responses={429: "Several frames are already being analyzed: wait as `Retry-After` says."},
 )
-def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+def frame(form: TestFormValues, options: CheckpointChoiceValues) -> dict[str, Any]:
     """Test a trained model on an image that is not stored."""
     file = form["file"]
     return services().inference.frames.try_frame(
@@ -141,7 +152,7 @@ def frame(form: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     "in all. `X-Video-Cut: true`: only the beginning was converted. Nothing is kept.",
     responses=picture("video/webm") | {429: "Another video is being converted."},
 )
-def video(form: dict[str, Any]) -> Response:
+def video(form: VideoFormValues) -> Response:
     """Convert a video to WebM."""
     file, made = services().inference.videos.convert(form["file"].stream)
     response = send_file(file, mimetype="video/webm", max_age=0)
@@ -153,7 +164,7 @@ def video(form: dict[str, Any]) -> Response:
 @blueprint.get("/models")
 @blueprint.input(ModelQuery, location="query", arg_name="query")
 @blueprint.output(ModelPage)
-def models(query: dict[str, Any]) -> ModelsView:
+def models(query: ModelQueryValues) -> ModelsView:
     """List the runs whose models can be tested, newest first."""
     return services().inference.models.list_models(**query)
 
@@ -161,7 +172,7 @@ def models(query: dict[str, Any]) -> ModelsView:
 @blueprint.get("")
 @blueprint.input(TestQuery, location="query", arg_name="query")
 @blueprint.output(TestPage)
-def index(query: dict[str, Any]) -> dict[str, Any]:
+def index(query: TestQueryValues) -> dict[str, Any]:
     """List tests, newest first."""
     found = services().inference.tests.list_tests(**query)
     return {

@@ -1,5 +1,6 @@
 """Actions on an existing training. Each takes an Idempotency-Key."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -8,6 +9,7 @@ from flask import request
 from app.rates import TRAININGS, limited
 from app.routes.once import request_key
 from app.schemas import Extended, ExtendIn, KeyHeader, TrainingCreated, TrainingIn
+from app.schemas.training_actions import ExtendInValues, KeyHeaderValues
 from app.services import services
 
 blueprint = APIBlueprint("training_actions", __name__, url_prefix="/api/trainings/<id:training_id>", tag="Trainings")
@@ -24,7 +26,7 @@ def refusals(conflict: str) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run has already ended."))
-def stop(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
+def stop(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
     """Stop a run: immediately if queued, within a batch if in progress. Its weights are kept."""
     return services().trainer.actions.stop(training_id, request_key(header, f"stop/{training_id}"))
 
@@ -33,7 +35,7 @@ def stop(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run is already paused, or has ended."))
-def pause(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
+def pause(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
     """Pause a run: immediately if queued, at its last completed epoch if in progress."""
     return services().trainer.actions.pause(training_id, request_key(header, f"pause/{training_id}"))
 
@@ -43,7 +45,7 @@ def pause(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run is queued, in progress or completed, or has no checkpoint."))
-def resume(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
+def resume(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
     """Resume a run after a pause, a failure or a stop, from its newest checkpoint."""
     return services().trainer.actions.resume(training_id, request_key(header, f"resume/{training_id}"))
 
@@ -53,7 +55,7 @@ def resume(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run neither failed nor was stopped."))
-def retry(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
+def retry(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
     """Retry a run that failed or was stopped: from the newest checkpoint, otherwise from the beginning."""
     return services().trainer.actions.retry(training_id, request_key(header, f"retry/{training_id}"))
 
@@ -64,7 +66,7 @@ def retry(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(Extended, status_code=202)
 @blueprint.doc(**refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
-def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) -> dict[str, Any]:
     """Add epochs. The response says how the learning rate will change."""
     key = request_key(header, f"extend/{training_id}")
     return services().trainer.extension.extend(training_id, values["epochs"], values["schedule"], key)
@@ -79,7 +81,7 @@ def extend(training_id: int, values: dict[str, Any], header: dict[str, Any]) -> 
     description="Accepts any field of POST /api/trainings. In `params`, each entry counts by itself; null removes it.",
     responses={404: "The run doesn't exist.", 409: "The run is in the trash, or the dataset isn't valid."},
 )
-def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+def clone(training_id: int, changes: Mapping[str, object], header: KeyHeaderValues) -> dict[str, Any]:
     """Clone a run: queue a new one with the same settings and the given changes."""
     body = request.get_json(silent=True) or {}  # `changes` were checked; as they were sent, they join a whole request
     return services().trainer.cloning.clone(training_id, body, request_key(header, f"clone/{training_id}"))
@@ -89,6 +91,6 @@ def clone(training_id: int, changes: dict[str, Any], header: dict[str, Any]) -> 
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated)
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run isn't in the trash."})
-def restore(training_id: int, header: dict[str, Any]) -> dict[str, Any]:
+def restore(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
     """Restore a run from the trash."""
     return services().trainer.trash.restore(training_id, request_key(header, f"restore/{training_id}"))

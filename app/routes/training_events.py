@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from app.errors import Unavailable
 from app.schemas import AdvicesOut, EventQuery, EventsOut
+from app.schemas.training_events import EventQueryValues
 from app.services import services
 from app.services.trainer import read_models
 
@@ -24,14 +25,14 @@ blueprint = APIBlueprint("training_events", __name__, tag="Training events")
     "run's current state.",
     responses={404: "The run doesn't exist.", 503: "Too many clients are waiting: retry as `Retry-After` says."},
 )
-def list_events(training_id: int, query: dict[str, Any]) -> read_models.EventsPage:
+def list_events(training_id: int, query: EventQueryValues) -> read_models.EventsPage:
     """List the events after a number."""
-    following, wait = services().trainer.following, query.pop("wait")
-    found = following.events(training_id, **query)
-    if found["events"] or not wait:
-        return found
+    following, after, limit, wait = services().trainer.following, query["after"], query["limit"], query["wait"]
+    page = following.events(training_id, after, limit)
+    if page["events"] or not wait:
+        return page
     with one_of_those_who_wait():
-        return following.events(training_id, **query, wait=wait)
+        return following.events(training_id, after, limit, wait)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, request, send_file
 
 from app.schemas import CheckpointsOut, CsvOut, LogOut, LogQuery
+from app.schemas.trainings import LogQueryValues
 from app.services import services
 from app.services.trainer.results import as_csv
 
@@ -45,7 +46,7 @@ def get_csv(training_id: int) -> Any:
 @blueprint.input(LogQuery, location="query", arg_name="query")
 @blueprint.output(LogOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def get_log(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def get_log(training_id: int, query: LogQueryValues) -> dict[str, Any]:
     """Get the output of the training process, in whole lines."""
     text, offset = services().trainer.files.log(training_id, query["after"])
     return {"text": text, "offset": offset}

@@ -26,6 +26,9 @@ from app.schemas import (
     TrainingPatch,
     TrainingQuery,
 )
+from app.schemas.training_actions import DeleteQueryValues, KeyHeaderValues, QueueInValues, TrainingPatchValues
+from app.schemas.training_lists import CompareQueryValues, TrainingQueryValues
+from app.schemas.trainings import MetricsQueryValues, TrainingInValues
 from app.services import services
 from app.services.trainer import read_models
 from app.services.trainer.read_models import TrainingView
@@ -36,7 +39,7 @@ blueprint = APIBlueprint("trainings", __name__, tag="Trainings")
 @blueprint.get("/api/trainings")
 @blueprint.input(TrainingQuery, location="query", arg_name="query")
 @blueprint.output(TrainingPage)
-def list_trainings(query: dict[str, Any]) -> read_models.TrainingPageView:
+def list_trainings(query: TrainingQueryValues) -> read_models.TrainingPageView:
     """List runs, by page."""
     return services().trainer.list_trainings(query)
 
@@ -46,7 +49,7 @@ def list_trainings(query: dict[str, Any]) -> read_models.TrainingPageView:
 @blueprint.input(CompareQuery, location="query", arg_name="query")
 @blueprint.output(CompareOut)
 @blueprint.doc(responses={404: "None of these runs exists."})
-def compare_trainings(query: dict[str, Any]) -> read_models.Comparison:
+def compare_trainings(query: CompareQueryValues) -> read_models.Comparison:
     """Compare runs, with their curves."""
     return services().trainer.compare(query["ids"])
 
@@ -64,7 +67,7 @@ def list_filters() -> read_models.FilterChoicesView:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(responses={409: "The dataset is not valid."})
-def create_training(values: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+def create_training(values: TrainingInValues, header: KeyHeaderValues) -> dict[str, Any]:
     """Queue a run. It starts as soon as its device is free."""
     return services().trainer.creation.create_once(values, request_key(header, "create"))
 
@@ -82,7 +85,7 @@ def get_training(training_id: int) -> TrainingView:
 @blueprint.input(MetricsQuery, location="query", arg_name="query")
 @blueprint.output(MetricsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def get_metrics(training_id: int, query: dict[str, Any]) -> read_models.MetricsView:
+def get_metrics(training_id: int, query: MetricsQueryValues) -> read_models.MetricsView:
     """Get the metrics of every epoch."""
     return services().trainer.following.metrics(training_id, all_classes=query["classes"] == "all")
 
@@ -91,7 +94,7 @@ def get_metrics(training_id: int, query: dict[str, Any]) -> read_models.MetricsV
 @blueprint.input(TrainingPatch, arg_name="changes")
 @blueprint.output(TrainingOut)
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run is in the trash."})
-def edit_training(training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
+def edit_training(training_id: int, changes: TrainingPatchValues) -> Mapping[str, object]:
     """Change name, priority, earliest start, or importance, or share it."""
     edited = services().trainer.actions.edit(training_id, changes)
     if "shared" in changes:
@@ -107,7 +110,7 @@ def edit_training(training_id: int, changes: dict[str, Any]) -> Mapping[str, obj
     "the trash.",
     responses={404: "The run doesn't exist.", 409: "The run is in progress or, with `permanent`, isn't in the trash."},
 )
-def delete_training(training_id: int, query: dict[str, Any]) -> dict[str, Any]:
+def delete_training(training_id: int, query: DeleteQueryValues) -> dict[str, Any]:
     """Move a run to the trash, or delete it permanently."""
     trash = services().trainer.trash
     return trash.delete_for_good(training_id) if query["permanent"] else trash.delete(training_id)
@@ -128,6 +131,6 @@ def get_queue() -> read_models.QueueView:
     "gets that priority.",
     responses={409: "One of them is no longer in the queue; `order` has the IDs that are, in their order."},
 )
-def reorder_queue(values: dict[str, Any]) -> read_models.QueueView:
+def reorder_queue(values: QueueInValues) -> read_models.QueueView:
     """Reorder the queued runs."""
     return services().trainer.queue.reorder(values["order"])

@@ -8,6 +8,8 @@ from flask import request
 from app.rates import UPLOADS, limited
 from app.routes.once import form_key
 from app.schemas import KeyHeader, UploadedModelForm, UploadedModelOut
+from app.schemas.training_actions import KeyHeaderValues
+from app.schemas.uploaded_models import UploadedModelFormValues
 from app.services import services
 from app.services.predictions.sent import Sent, SentFile
 
@@ -27,13 +29,13 @@ def multipart_only() -> None:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(UploadedModelOut, status_code=201)
 @blueprint.doc(responses=[400, 409, 413, 415, 422, 429, 507])
-def add_model(form: dict[str, Any], header: dict[str, Any]) -> dict[str, Any]:
+def add_model(form: UploadedModelFormValues, header: KeyHeaderValues) -> dict[str, Any]:
     """Upload weights (.pt) that ultralytics trained elsewhere.
 
     A process of its own looks at the file. Nothing in it is run: a file that refers to code that no model needs is
     refused. The model becomes a completed run.
     """
-    file = form.pop("file")
+    file = form["file"]
     filename = file.filename or ""
     key = form_key(header, "upload-model", form, Sent([SentFile(file.stream, filename)], many=False))
-    return services().uploaded_models.add(file.stream, filename, **form, key=key)
+    return services().uploaded_models.add(file.stream, filename, form["dataset_id"], form.get("name", ""), key)

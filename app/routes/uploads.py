@@ -13,6 +13,7 @@ from app.errors import WrongType
 from app.extensions import socketio
 from app.rates import UPLOADS, limited
 from app.schemas import ChunkHeaders, CreationHeaders, TusHeaders, UploadOut, UploadPage, UploadsQuery
+from app.schemas.uploads import ChunkHeadersValues, CreationHeadersValues, TusHeadersValues, UploadsQueryValues
 from app.services import services
 from app.services.uploads.protocol import (
     ALGORITHMS,
@@ -93,7 +94,7 @@ def capabilities() -> Response:
 @blueprint.doc(
     responses={201: "Created: `Location` is its address.", 400: "", 412: "", 413: "", 415: "", 460: "", 507: ""}
 )
-def create(header: dict[str, Any]) -> Response:
+def create(header: CreationHeadersValues) -> Response:
     """Start a resumable upload (tus 1.0). A body of application/offset+octet-stream is its first chunk."""
     check_version(header["version"])
     length, checksum = parse_number("Upload-Length", header["length"]), parse_checksum(header["checksum"])
@@ -108,7 +109,7 @@ def create(header: dict[str, Any]) -> Response:
 @blueprint.get("")
 @blueprint.input(UploadsQuery, location="query", arg_name="query")
 @blueprint.output(UploadPage)
-def list_uploads(query: dict[str, Any]) -> dict[str, Any]:
+def list_uploads(query: UploadsQueryValues) -> dict[str, Any]:
     """Your own uploads that are here, for admins everybody's; the last one that changed first. DELETE removes one."""
     return services().uploads.page(**query, principal=current())
 
@@ -149,7 +150,7 @@ def get(upload_id: str) -> dict[str, Any]:
         507: "",
     }
 )
-def append(upload_id: str, header: dict[str, Any]) -> Response:
+def append(upload_id: str, header: ChunkHeadersValues) -> Response:
     """Send a chunk as application/offset+octet-stream. Received bytes are kept even if the connection breaks."""
     check_version(header["version"])
     stream, length = chunk()
@@ -161,7 +162,7 @@ def append(upload_id: str, header: dict[str, Any]) -> Response:
 @blueprint.delete(PLACE)
 @blueprint.input(TusHeaders, location="headers", arg_name="header")
 @blueprint.doc(responses={204: "", 404: "", 409: "Its dataset is being created.", 412: ""})
-def terminate(upload_id: str, header: dict[str, Any]) -> Response:
+def terminate(upload_id: str, header: TusHeadersValues) -> Response:
     """Delete an upload with its received bytes."""
     check_version(header["version"])
     services().uploads.terminate(upload_id)

@@ -1,6 +1,7 @@
 """Logins, users, invitations and tokens."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -57,6 +58,14 @@ class LoginIn(Schema):
             raise ValidationError(str(_l("Must have 10 to 200 characters.")), "password")
 
 
+class LoginInValues(TypedDict):
+    token: NotRequired[str]
+    link: NotRequired[str]
+    invitation: NotRequired[str]
+    name: NotRequired[str]
+    password: NotRequired[str]
+
+
 class MeOut(Schema):
     id = Integer(allow_none=True, metadata={"description": "null: the owner of the installation."})
     name = String(allow_none=True)
@@ -87,11 +96,24 @@ class UserIn(Schema):
     password = password_field()
 
 
+class UserInValues(TypedDict):
+    name: str
+    role: str
+    password: NotRequired[str]
+
+
 class UserPatch(Schema):
     name = account_name()
     role = role_field()
     active = StrictBoolean(metadata={"description": "false: can't log in, and no token works."})
     password = password_field()
+
+
+class UserPatchValues(TypedDict):
+    name: NotRequired[str]
+    role: NotRequired[str]
+    active: NotRequired[bool]
+    password: NotRequired[str]
 
 
 class UserDeleted(Message):
@@ -100,6 +122,10 @@ class UserDeleted(Message):
 
 class InvitationIn(Schema):
     role = role_field(required=True)
+
+
+class InvitationInValues(TypedDict):
+    role: str
 
 
 class InvitationOut(Schema):
@@ -131,10 +157,21 @@ class PasswordIn(Schema):
     password = password_field(required=True)
 
 
+class PasswordInValues(TypedDict):
+    current: NotRequired[str]
+    password: str
+
+
 class TokenIn(Schema):
     name = account_name(required=True)
     role = role_field(required=True)
     expires_at = moment(allow_none=True)
+
+
+class TokenInValues(TypedDict):
+    name: str
+    role: str
+    expires_at: NotRequired[datetime | None]
 
 
 class TokenOut(Schema):

@@ -1,5 +1,7 @@
 """The audit log."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Dict, Integer, List, Nested, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
@@ -18,6 +20,13 @@ class AuditQuery(Schema):
     )
     name = String(validate=Length(1, 60), metadata={"description": "Only what this user did."})
     result = String(validate=one_of(RESULTS), metadata={"enum": RESULTS})
+
+
+class AuditQueryValues(TypedDict):
+    limit: int
+    before: NotRequired[str]
+    name: NotRequired[str]
+    result: NotRequired[str]
 
 
 class AuditEntry(Schema):

@@ -1,7 +1,7 @@
 """What all schemas share: fields with messages in the reader's language, ranges, pages of a list."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from apiflask import Schema as BaseSchema
 from apiflask.fields import AwareDateTime, Boolean, Field, File, Float, Integer, String
@@ -129,6 +129,11 @@ class PageQuery(Schema):
 
     page = Integer(load_default=1, validate=between(1, 1_000_000), metadata={"description": "From 1."})
     per_page = Integer(load_default=10, validate=between(1, 100))
+
+
+class PageQueryValues(TypedDict):
+    page: int
+    per_page: int
 
 
 class Page(Schema):

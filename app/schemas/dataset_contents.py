@@ -1,6 +1,6 @@
 """Requests and responses about what is in a revision: images, findings, statistics, fixes."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 
 from app.core.splits import SPLITS
-from app.schemas.base import Page, PageQuery, Schema, between, one_of
+from app.schemas.base import Page, PageQuery, PageQueryValues, Schema, between, one_of
 
 SORTS = ("id", "file", "objects", "smallest", "largest", "bytes", "sharpness", "brightness")
 CODE = Length(max=40)
@@ -18,11 +18,20 @@ class RevisionQuery(Schema):
     revision = Integer(validate=between(1, 10**9), metadata={"description": "Default: the current version."})
 
 
+class RevisionQueryValues(TypedDict):
+    revision: NotRequired[int]
+
+
 class FileQuery(RevisionQuery):
     v = String(
         validate=Length(max=64),
         metadata={"description": "First digits of the image's SHA-256: the response can be cached permanently."},
     )
+
+
+class FileQueryValues(TypedDict):
+    revision: NotRequired[int]
+    v: NotRequired[str]
 
 
 class ImageQuery(PageQuery, RevisionQuery):
@@ -43,6 +52,21 @@ class ImageQuery(PageQuery, RevisionQuery):
     max_size = Float(validate=between(0, 10**6))
     search = String(validate=Length(max=100), metadata={"description": "Part of the file's path."})
     sort = String(load_default="id", validate=one_of([*SORTS, *(f"-{name}" for name in SORTS)]))
+
+
+_ByClass = TypedDict("_ByClass", {"class": NotRequired[int]})  # a keyword of Python
+
+
+class ImageQueryValues(PageQueryValues, _ByClass):
+    revision: NotRequired[int]
+    split: NotRequired[str]
+    finding: NotRequired[str]
+    min_objects: NotRequired[int]
+    max_objects: NotRequired[int]
+    min_size: NotRequired[float]
+    max_size: NotRequired[float]
+    search: NotRequired[str]
+    sort: str
 
 
 class ObjectOut(Schema):
@@ -87,6 +111,15 @@ class FindingQuery(PageQuery, RevisionQuery):
     split = String(validate=one_of(SPLITS))
     fixable = Boolean()
     search = String(validate=Length(max=100), metadata={"description": "Part of the file's or the image's path."})
+
+
+class FindingQueryValues(PageQueryValues):
+    revision: NotRequired[int]
+    severity: NotRequired[str]
+    code: NotRequired[str]
+    split: NotRequired[str]
+    fixable: NotRequired[bool]
+    search: NotRequired[str]
 
 
 class OtherImage(Schema):
@@ -235,3 +268,7 @@ CODES = {
 
 class FixIn(Schema):
     codes = Codes(required=True, metadata=CODES)
+
+
+class FixInValues(TypedDict):
+    codes: list[str] | str

@@ -1,5 +1,7 @@
 """Answers with sensible values for a training, and with what is unusual about given ones."""
 
+from typing import TypedDict
+
 from apiflask.fields import Boolean, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 
@@ -28,8 +30,16 @@ class DefaultsQuery(Schema):
     )
 
 
+class DefaultsQueryValues(TypedDict):
+    start: str
+
+
 class WeightsQuery(Schema):
     model = String(required=True, validate=Length(1, 40), metadata={"description": "Such as yolov8n or yolo11s-seg."})
+
+
+class WeightsQueryValues(TypedDict):
+    model: str
 
 
 class WeightsOut(Schema):

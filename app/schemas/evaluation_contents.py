@@ -1,11 +1,13 @@
 """What is in an evaluation: its matrix, images, likely label errors, curves; and two of them side by side."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
 from app.core.label_errors import KINDS as SUSPECTS
 from app.core.outcomes import KINDS, SIZES
-from app.schemas.base import DateTime, Page, PageQuery, Schema, between, one_of
+from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, Schema, between, one_of
 
 ORDERS = ("errors", "file", "confidence", "iou", "hits")
 NAME = Length(max=200)
@@ -18,6 +20,11 @@ class ThresholdQuery(Schema):
         validate=between(0.01, 1), metadata={"description": "Default: that of the best F1. Rounded to 3 decimals."}
     )
     iou = Float(validate=between(0.1, 0.95), metadata={"description": "Default: 0.45. Rounded to 2 decimals."})
+
+
+class ThresholdQueryValues(TypedDict):
+    confidence: NotRequired[float]
+    iou: NotRequired[float]
 
 
 class CellOut(Schema):
@@ -48,6 +55,20 @@ class OutcomeQuery(PageQuery, ThresholdQuery):
     size = String(validate=one_of(SIZES))
     search = String(validate=Length(max=100), metadata={"description": "Part of the file's path."})
     sort = String(load_default="-errors", validate=one_of([*ORDERS, *(f"-{name}" for name in ORDERS)]))
+
+
+_ByClass = TypedDict("_ByClass", {"class": NotRequired[str]})  # a keyword of Python
+
+
+class OutcomeQueryValues(PageQueryValues, _ByClass):
+    confidence: NotRequired[float]
+    iou: NotRequired[float]
+    kind: NotRequired[str]
+    actual: NotRequired[str]
+    predicted: NotRequired[str]
+    size: NotRequired[str]
+    search: NotRequired[str]
+    sort: str
 
 
 class SeenObject(Schema):
@@ -91,6 +112,10 @@ class EvaluatedPage(Page):
 
 class SuspectQuery(PageQuery):
     kind = String(validate=one_of(SUSPECTS))
+
+
+class SuspectQueryValues(PageQueryValues):
+    kind: NotRequired[str]
 
 
 class SuspectImage(Schema):
@@ -149,6 +174,10 @@ class ComparisonQuery(PageQuery):
     )
 
 
+class ComparisonQueryValues(PageQueryValues):
+    right: NotRequired[str]
+
+
 class ComparedImage(Schema):
     id = Integer(metadata={"description": "Among the images of this evaluation."})
     file = String()
@@ -190,6 +219,11 @@ class CurvesOut(Schema):
 class AdviceQuery(Schema):
     precision = Float(validate=between(0, 1), metadata={"description": "At least so much, with the highest recall."})
     recall = Float(validate=between(0, 1), metadata={"description": "At least so much, with the highest precision."})
+
+
+class AdviceQueryValues(TypedDict):
+    precision: NotRequired[float]
+    recall: NotRequired[float]
 
 
 class AdvisedOut(Schema):

@@ -1,12 +1,13 @@
 """Requests and responses about evaluations of trained models."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from app.core.predictions import Thresholds
 from app.schemas.base import MAX_ID, DateTime, Message, Schema, StrictFloat, between, one_of
 from app.schemas.creators import CreatedBy
 from app.schemas.jobs import JobError, JobProgress
@@ -50,6 +51,15 @@ class EvaluationIn(Schema):
         validate=Length(max=1000),
         metadata={"description": "The dataset's class: the model's, or null to ignore its objects."},
     )
+
+
+class EvaluationInValues(TypedDict):
+    split: str
+    dataset_id: NotRequired[int]
+    revision: NotRequired[int]
+    checkpoint: str
+    img_size: NotRequired[int]
+    classes: NotRequired[dict[str, str | None]]
 
 
 class EvaluationStarted(Message):
@@ -147,6 +157,10 @@ class ChosenThresholds(Schema):
         validate=Length(max=1000),
         metadata={"description": "Confidence by class name; stored for clients of the API, the pages don't use it."},
     )
+
+
+class ChosenThresholdsValues(Thresholds):
+    """All of them."""
 
 
 class EvaluationsOut(Schema):

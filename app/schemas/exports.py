@@ -1,5 +1,7 @@
 """The requests and answers about exports of models."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 from flask_babel import gettext as _
@@ -43,6 +45,17 @@ class ModelExportIn(Schema):
     nms = StrictBoolean(metadata={"description": "With non-maximum suppression inside."})
     batch = Integer(strict=True, validate=between(1, 64))
     opset = Integer(strict=True, validate=between(11, 22), metadata={"description": "Of ONNX."})
+
+
+class ModelExportInValues(TypedDict):
+    format: str
+    img_size: NotRequired[int]
+    half: NotRequired[bool]
+    int8: NotRequired[bool]
+    dynamic: NotRequired[bool]
+    nms: NotRequired[bool]
+    batch: NotRequired[int]
+    opset: NotRequired[int]
 
 
 class ModelExportStarted(Message):

@@ -1,9 +1,11 @@
 """The answers about background jobs."""
 
+from typing import NotRequired
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
-from app.schemas.base import DateTime, Message, Page, PageQuery, Schema, one_of
+from app.schemas.base import DateTime, Message, Page, PageQuery, PageQueryValues, Schema, one_of
 from app.schemas.creators import CreatedBy, creator_filter
 
 STATUSES = ("pending", "running", "paused", "completed", "failed", "cancelled")
@@ -13,6 +15,12 @@ class JobQuery(PageQuery):
     kind = String(validate=Length(max=30))
     status = String(validate=one_of(STATUSES))
     created_by = creator_filter()
+
+
+class JobQueryValues(PageQueryValues):
+    kind: NotRequired[str]
+    status: NotRequired[str]
+    created_by: NotRequired[str]
 
 
 class SubjectOut(Schema):

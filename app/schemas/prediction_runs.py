@@ -1,9 +1,12 @@
 """Requests and responses of predictions that are jobs."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length
+from werkzeug.datastructures import FileStorage
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, PageQueryValues, Schema, between
 from app.schemas.creators import CreatedBy, creator_filter
 from app.schemas.jobs import STATUSES, JobProgress
 from app.schemas.predictions import ThresholdMap
@@ -27,6 +30,17 @@ class PredictionRunForm(CheckpointChoice):
     track = Boolean(load_default=True, metadata={"description": "Follow objects from frame to frame (ByteTrack)."})
 
 
+class PredictionRunFormValues(TypedDict):
+    checkpoint: NotRequired[str]
+    file: NotRequired[FileStorage]
+    files: NotRequired[list[FileStorage]]
+    training_id: int
+    confidence: NotRequired[float]
+    iou: NotRequired[float]
+    classes: NotRequired[dict[str, float]]
+    track: bool
+
+
 class PredictionRunStarted(Message):
     prediction_id = Integer()
     job_id = Integer(allow_none=True)
@@ -38,8 +52,17 @@ class PredictionRunQuery(PageQuery):
     created_by = creator_filter()
 
 
+class PredictionRunQueryValues(PageQueryValues):
+    training_id: NotRequired[int]
+    created_by: NotRequired[str]
+
+
 class PredictionFileQuery(Schema):
     download = Boolean(load_default=False, metadata={"description": "Have browsers save the file."})
+
+
+class PredictionFileQueryValues(TypedDict):
+    download: bool
 
 
 class PredictionRunDeleted(Message):

@@ -1,12 +1,13 @@
 """Requests and responses of a model's predict endpoint."""
 
 import json
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Dict, File, Float, Integer, List, Raw, String
 from apiflask.validators import Length
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
+from werkzeug.datastructures import FileStorage
 
 from app.schemas.base import Schema, between, one_of
 from app.schemas.tests import DETECTIONS
@@ -47,6 +48,13 @@ class PredictQuery(Schema):
     )
 
 
+class PredictQueryValues(TypedDict):
+    confidence: NotRequired[float]
+    iou: NotRequired[float]
+    classes: NotRequired[dict[str, float]]
+    format: str
+
+
 class PredictForm(Schema):
     """The image as a form's file; the query's parameters may be fields of the form."""
 
@@ -60,6 +68,14 @@ class PredictForm(Schema):
         metadata={"type": "string"},
     )
     format = String(validate=one_of(FORMATS))
+
+
+class PredictFormValues(TypedDict):
+    file: NotRequired[FileStorage]
+    confidence: NotRequired[float]
+    iou: NotRequired[float]
+    classes: NotRequired[dict[str, float]]
+    format: NotRequired[str]
 
 
 class PredictionOut(Schema):

@@ -1,5 +1,7 @@
 """The request to run a training again."""
 
+from typing import TypedDict
+
 from app.schemas.base import Schema, StrictBoolean
 
 
@@ -10,3 +12,7 @@ class RunAgainIn(Schema):
         load_default=False,
         metadata={"description": "Also where the dataset, start weights or device are not what they were."},
     )
+
+
+class RunAgainInValues(TypedDict):
+    anyway: bool

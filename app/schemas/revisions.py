@@ -1,10 +1,13 @@
 """Requests and responses about the versions of a dataset."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 
 from app.schemas.base import DateTime, Message, Schema
 from app.schemas.dataset_contents import CODES, Codes
-from app.schemas.datasets import ChoicesIn, SplitIn, SummaryOut
+from app.schemas.dataset_options import ChoicesIn, ChoicesInValues, SplitIn, SplitInValues
+from app.schemas.datasets import SummaryOut
 
 
 class RevisionIn(ChoicesIn):
@@ -13,8 +16,16 @@ class RevisionIn(ChoicesIn):
     fixes = Codes(metadata=CODES | {"description": "Findings to be mended in the same revision: codes, or “all”."})
 
 
+class RevisionInValues(ChoicesInValues):
+    fixes: NotRequired[list[str] | str]
+
+
 class SplitPreviewIn(Schema):
     split = Nested(SplitIn, required=True, allow_none=True, metadata={"description": "null: as in the upload."})
+
+
+class SplitPreviewInValues(TypedDict):
+    split: SplitInValues | None
 
 
 class SplitClassOut(Schema):

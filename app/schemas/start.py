@@ -1,6 +1,6 @@
 """What a training starts from, as a request says it."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict, TypeGuard
 
 from apiflask.fields import Raw
 from flask_babel import gettext as _
@@ -10,6 +10,14 @@ from app.schemas.base import MAX_ID
 
 KINDS = ("auto", "official", "scratch")
 MAX_EPOCH = 1_000_000
+
+
+class StartValues(TypedDict):
+    """What a run starts from, as its column holds it."""
+
+    kind: str
+    training_id: NotRequired[int]
+    checkpoint: NotRequired[str | int]
 
 
 class Start(Raw):
@@ -25,7 +33,7 @@ class Start(Raw):
         )
         super().__init__(metadata={"description": text, "example": "auto"}, **options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> StartValues:
         if isinstance(value, str) and value in KINDS:
             return {"kind": value}
         if isinstance(value, dict) and set(value) <= {"training_id", "checkpoint"}:
@@ -37,5 +45,5 @@ class Start(Raw):
         )
 
 
-def is_number(value: Any, highest: int) -> bool:
+def is_number(value: Any, highest: int) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= highest

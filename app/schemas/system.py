@@ -1,5 +1,7 @@
 """The answers with the figures of the machine and the log."""
 
+from typing import TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
@@ -56,6 +58,12 @@ class LogTailQuery(Schema):
     level = String(load_default="INFO", validate=one_of(LEVELS), metadata={"description": "At least this level."})
     search = String(load_default="", validate=Length(max=200))
     limit = Integer(load_default=200, validate=between(1, 1000))
+
+
+class LogTailQueryValues(TypedDict):
+    level: str
+    search: str
+    limit: int
 
 
 class LogEntryOut(Schema):

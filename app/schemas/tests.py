@@ -1,13 +1,14 @@
 """Requests and responses about tests of a trained model."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import File, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError, validates_schema
+from werkzeug.datastructures import FileStorage
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, Schema, between
+from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, PageQueryValues, Schema, between
 from app.schemas.creators import CreatedBy, creator_filter
 from app.schemas.trainings import TrainingOut
 
@@ -18,12 +19,22 @@ class TestQuery(PageQuery):
     search = String(load_default="", validate=Length(max=100), metadata={"description": "Part of the model's name."})
 
 
+class TestQueryValues(PageQueryValues):
+    training_id: NotRequired[int]
+    created_by: NotRequired[str]
+    search: str
+
+
 class ModelQuery(PageQuery):
     search = String(
         load_default="",
         validate=Length(max=100),
         metadata={"description": "Part of the run's or the dataset's name."},
     )
+
+
+class ModelQueryValues(PageQueryValues):
+    search: str
 
 
 class TestForm(Schema):
@@ -33,6 +44,13 @@ class TestForm(Schema):
     training_id = Integer(required=True, validate=between(1, MAX_ID))
     confidence = Float(load_default=0.5, validate=between(0, 1))
     iou = Float(load_default=0.5, validate=between(0, 1))
+
+
+class TestFormValues(TypedDict):
+    file: FileStorage
+    training_id: int
+    confidence: float
+    iou: float
 
 
 class TestsForm(TestForm):
@@ -45,6 +63,14 @@ class TestsForm(TestForm):
     def one_or_many(self, data: dict[str, Any], **_: Any) -> None:
         if ("file" in data) == bool(data.get("files")):
             raise ValidationError(str(_l("Send an image or a ZIP as `file`, or images as `files`.")), "file")
+
+
+class TestsFormValues(TypedDict):
+    file: NotRequired[FileStorage]
+    training_id: int
+    confidence: float
+    iou: float
+    files: NotRequired[list[FileStorage]]
 
 
 CHECKPOINT = "(best|last|[1-9][0-9]{0,8})"
@@ -62,6 +88,10 @@ class CheckpointChoice(Schema):
     )
 
 
+class CheckpointChoiceValues(TypedDict):
+    checkpoint: NotRequired[str]
+
+
 class TestOptions(CheckpointChoice):
     """What can be asked beside the specification's form."""
 
@@ -69,6 +99,11 @@ class TestOptions(CheckpointChoice):
         validate=between(0, 1),
         metadata={"description": "Also return, as `weaker`, the detections between this confidence and `confidence`."},
     )
+
+
+class TestOptionsValues(TypedDict):
+    checkpoint: NotRequired[str]
+    floor: NotRequired[float]
 
 
 DETECTIONS = (
@@ -130,6 +165,10 @@ class FrameOut(Schema):
 
 class VideoForm(Schema):
     file = File(required=True)
+
+
+class VideoFormValues(TypedDict):
+    file: FileStorage
 
 
 class ModelPage(Page):

@@ -1,5 +1,8 @@
 """Requests and responses about what is done with trainings: actions, the queue, the trash, checkpoints."""
 
+from datetime import datetime
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
@@ -21,6 +24,14 @@ class TrainingPatch(Schema):
     shared = shared_field()
 
 
+class TrainingPatchValues(TypedDict):
+    name: NotRequired[str]
+    priority: NotRequired[int]
+    start_not_before: NotRequired[datetime | None]
+    important: NotRequired[bool]
+    shared: NotRequired[bool]
+
+
 class ExtendIn(Schema):
     epochs = Integer(required=True, strict=True, validate=between(1, 10_000), metadata={"description": "More epochs."})
     schedule = String(
@@ -33,10 +44,19 @@ class ExtendIn(Schema):
     )
 
 
+class ExtendInValues(TypedDict):
+    epochs: int
+    schedule: str
+
+
 class DeleteQuery(Schema):
     permanent = Boolean(
         load_default=False, metadata={"description": "Delete a run in the trash permanently, with its files."}
     )
+
+
+class DeleteQueryValues(TypedDict):
+    permanent: bool
 
 
 class QueueIn(Schema):
@@ -51,6 +71,10 @@ class QueueIn(Schema):
     )
 
 
+class QueueInValues(TypedDict):
+    order: list[int]
+
+
 class KeyHeader(Schema):
     """The header of a POST that is to be done once."""
 
@@ -63,6 +87,10 @@ class KeyHeader(Schema):
             "first response and does nothing; with another body, it is refused (422).",
         },
     )
+
+
+class KeyHeaderValues(TypedDict):
+    key: NotRequired[str]
 
 
 class QueueOut(Schema):

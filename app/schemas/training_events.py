@@ -1,5 +1,7 @@
 """What happened in a training, for clients that poll."""
 
+from typing import TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from marshmallow import EXCLUDE
 
@@ -14,6 +16,12 @@ class EventQuery(Schema):
         validate=between(0, 25),
         metadata={"description": "Seconds to wait for the first message where there is none yet."},
     )
+
+
+class EventQueryValues(TypedDict):
+    after: int
+    limit: int
+    wait: float
 
 
 class EventOut(Schema):

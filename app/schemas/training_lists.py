@@ -1,6 +1,6 @@
 """Lists of trainings: what they can be filtered by, and some of them side by side."""
 
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Field, Float, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from app.core.tasks import TASKS
 from app.i18n import ngettext
-from app.schemas.base import MAX_ID, PageQuery, Schema, between, one_of
+from app.schemas.base import MAX_ID, PageQuery, PageQueryValues, Schema, between, one_of
 from app.schemas.creators import creator_filter
 from app.schemas.trainings import TrainingBrief
 
@@ -46,6 +46,17 @@ class TrainingQuery(PageQuery):
     )
 
 
+class TrainingQueryValues(PageQueryValues):
+    status: NotRequired[str]
+    trash: bool
+    dataset_id: NotRequired[int]
+    task: NotRequired[str]
+    created_by: NotRequired[str]
+    model: NotRequired[str]
+    search: NotRequired[str]
+    sort: str
+
+
 class CompareQuery(Schema):
     ids = IdList(
         required=True,
@@ -55,6 +66,10 @@ class CompareQuery(Schema):
             "pattern": r"^[1-9]\d{0,17}(,[1-9]\d{0,17}){0,9}$",
         },
     )
+
+
+class CompareQueryValues(TypedDict):
+    ids: list[int]
 
 
 class Counted(Schema):

@@ -1,6 +1,7 @@
 """Requests and responses about trainings."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
@@ -8,7 +9,7 @@ from marshmallow import pre_load
 
 from app.schemas.base import MAX_ID, DateTime, Message, Page, Schema, between, moment, name_field, one_of
 from app.schemas.creators import CreatedBy, SharedOut
-from app.schemas.start import Start
+from app.schemas.start import Start, StartValues
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
@@ -16,6 +17,10 @@ MODEL_VERSIONS = ("n", "s", "m", "l", "x")
 
 class LogQuery(Schema):
     after = Integer(load_default=0, validate=between(0, MAX_ID), metadata={"description": "Byte position."})
+
+
+class LogQueryValues(TypedDict):
+    after: int
 
 
 class TrainingIn(Schema):
@@ -48,6 +53,21 @@ class TrainingIn(Schema):
         return data
 
 
+class TrainingInValues(TypedDict):
+    name: NotRequired[str]
+    dataset_id: int
+    model_version: NotRequired[str]
+    architecture: NotRequired[str]
+    start: NotRequired[StartValues]
+    priority: NotRequired[int]
+    start_not_before: NotRequired[datetime | None]
+    epochs: NotRequired[int]
+    batch_size: NotRequired[int]
+    img_size: NotRequired[int]
+    learning_rate: NotRequired[float]
+    params: dict[str, Any]
+
+
 class MetricOut(Schema):
     """One epoch."""
 
@@ -73,6 +93,10 @@ class MetricsQuery(Schema):
         validate=one_of(["all", "newest"]),
         metadata={"description": "newest: each class's values for the newest epochs only, within a size limit."},
     )
+
+
+class MetricsQueryValues(TypedDict):
+    classes: str
 
 
 class MetricsOut(Schema):

@@ -1,6 +1,9 @@
 """The upload of weights that were trained elsewhere."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import File, Integer, List, String
+from werkzeug.datastructures import FileStorage
 
 from app.core.tasks import TASKS
 from app.schemas.base import MAX_ID, Message, Schema, between, name_field
@@ -14,6 +17,12 @@ class UploadedModelForm(Schema):
         metadata={"description": "Exports are verified on its validation images, and evaluations use it by default."},
     )
     name = name_field()
+
+
+class UploadedModelFormValues(TypedDict):
+    file: FileStorage
+    dataset_id: int
+    name: NotRequired[str]
 
 
 class UploadedModelOut(Message):

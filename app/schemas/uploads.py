@@ -1,12 +1,12 @@
 """Uploads that can be resumed: their headers, their metadata, and what became of them."""
 
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypedDict
 
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
-from app.schemas.base import DateTime, Page, PageQuery, Schema, one_of
+from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, Schema, one_of
 from app.schemas.datasets import DatasetForm
 
 
@@ -52,6 +52,10 @@ class UploadsQuery(PageQuery):
     )
 
 
+class UploadsQueryValues(PageQueryValues):
+    unfinished: bool
+
+
 class UploadPage(Page):
     uploads = List(Nested(UploadOut))
 
@@ -67,6 +71,10 @@ class TusHeaders(Schema):
         load_default=None,
         metadata={"description": "1.0.0, else 412.", "enum": ["1.0.0"], "type": "string"},
     )
+
+
+class TusHeadersValues(TypedDict):
+    version: str | None
 
 
 class CreationHeaders(TusHeaders):
@@ -86,6 +94,13 @@ class CreationHeaders(TusHeaders):
     )
 
 
+class CreationHeadersValues(TypedDict):
+    version: str | None
+    length: str | None
+    metadata: str
+    checksum: str | None
+
+
 class ChunkHeaders(TusHeaders):
     offset = String(
         data_key="Upload-Offset", load_default=None, metadata=BYTES | {"description": "As HEAD says, else 409."}
@@ -99,3 +114,9 @@ class ChunkHeaders(TusHeaders):
             "is discarded."
         },
     )
+
+
+class ChunkHeadersValues(TypedDict):
+    version: str | None
+    offset: str | None
+    checksum: str | None

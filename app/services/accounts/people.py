@@ -14,6 +14,7 @@ from app.database import writing
 from app.errors import NotAllowed, NotFound, Unprocessable
 from app.extensions import db
 from app.models import AccessToken, Account, Invitation, LoginSession
+from app.schemas.accounts import UserPatchValues
 
 INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
 LONGEST_KEY = 120
@@ -46,28 +47,29 @@ class People:
         with writing() as session:
             return add_account(session, name, role, kept)
 
-    def edit(self, account_id: int, values: dict[str, Any]) -> Account:
+    def edit(self, account_id: int, changes: UserPatchValues) -> Account:
         """Change name, role, active or password. A new password, or an end of `active`, ends the sessions; the end of
         an admin ends the open invitations.
 
         Raises:
             NotFound, Unprocessable: the new name is taken.
         """
-        if password := values.pop("password", None):
-            values["password"] = passwords.hashed(password)
+        columns: dict[str, object] = {**changes}
+        if password := changes.get("password"):
+            columns["password"] = passwords.hashed(password)
         with writing() as session:
             account = session.get(Account, account_id)
             if account is None:
                 raise account_not_found(account_id)
-            if "name" in values:
-                values["key"] = key_of(values["name"])
-                refuse_taken(session, values["key"], account_id)
+            if "name" in changes:
+                columns["key"] = key = key_of(changes["name"])
+                refuse_taken(session, key, account_id)
             was_admin = account.role == Role.ADMIN
-            for name, value in values.items():
+            for name, value in columns.items():
                 setattr(account, name, value)
             if was_admin and (account.role != Role.ADMIN or not account.active):
                 end_invitations(session)
-            if "password" in values or not account.active:
+            if password or not account.active:
                 session.execute(delete(LoginSession).where(LoginSession.account_id == account_id))
         forget_names()
         return account

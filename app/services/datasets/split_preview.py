@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.core.programs import SplitSpec, SplitWish
+from app.core.programs import SplitShares, SplitSpec
 from app.errors import Conflict, Unavailable
 from app.events import Finished, Refused
 from app.jobs.short import run_program
@@ -20,7 +20,7 @@ LONGEST_S = 60.0
 MATERIAL = "split.json.gz"  # app/worker/assign.py
 
 
-def split_preview(storage: StorageService, dataset: Dataset, split: SplitWish | None) -> dict[str, Any]:
+def split_preview(storage: StorageService, dataset: Dataset, split: SplitShares | None) -> dict[str, Any]:
     """Images by set, and by class and set; as SplitPreviewOut takes them.
 
     Args:
@@ -40,7 +40,7 @@ def split_preview(storage: StorageService, dataset: Dataset, split: SplitWish | 
     return found
 
 
-def computed(storage: StorageService, folder: Path, split: SplitWish | None) -> dict[str, Any] | None:
+def computed(storage: StorageService, folder: Path, split: SplitShares | None) -> dict[str, Any] | None:
     """A child computes it: with 100,000 images it takes seconds, in which others are served. None: what was kept is
     damaged, and is set aside."""
     with storage.temporary() as place:

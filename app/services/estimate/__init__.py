@@ -12,6 +12,7 @@ from app.jobs import Job, JobStatus
 from app.jobs.devices import Use
 from app.jobs.disk import free_disk
 from app.models import Dataset, Estimate, Training, now
+from app.schemas.trainings import TrainingInValues
 from app.services.estimate.answers import behind_another, under_way
 from app.services.estimate.figures import history, measured, reason, unavailable
 from app.services.estimate.measuring import PLANNED_S, Measurements
@@ -34,7 +35,7 @@ class EstimateService:
     def __init__(self, jobs: "JobService") -> None:
         self.jobs, self.measurements = jobs, Measurements(jobs)
 
-    def estimate(self, values: dict[str, Any]) -> dict[str, Any]:
+    def estimate(self, values: TrainingInValues) -> dict[str, Any]:
         """The figures, or that they are being measured; `values` as TrainingIn loads them.
 
         Raises:
@@ -74,7 +75,7 @@ class EstimateService:
         except AppError:  # it has ended meanwhile
             return
 
-    def known(self, values: dict[str, Any]) -> dict[str, Any] | None:
+    def known(self, values: TrainingInValues) -> dict[str, Any] | None:
         """The answer without measuring anything; None where there is none yet.
 
         Raises:
@@ -84,7 +85,7 @@ class EstimateService:
         figures = self.figures(request)
         return history(request) if figures is None else measured(request, figures)
 
-    def known_seconds(self, values: dict[str, Any]) -> float | None:
+    def known_seconds(self, values: TrainingInValues) -> float | None:
         """The whole run, as far as it is known; None also where no such run could be created."""
         try:
             return (self.known(values) or {}).get("seconds")
@@ -96,7 +97,7 @@ class EstimateService:
         found = db.session.get(Estimate, request.key)
         return found.figures if found is not None and found.created_at > now() - KEPT else None
 
-    def check(self, values: dict[str, Any]) -> EstimateRequest:
+    def check(self, values: TrainingInValues) -> EstimateRequest:
         """Everything that creating the training would check; nothing is kept."""
         with db.session.no_autoflush:
             row = Training(**columns(db.session, values), extensions=[])

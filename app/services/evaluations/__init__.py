@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
+from app.core.predictions import Thresholds
 from app.database import once_more, writing
 from app.errors import NotFound
 from app.extensions import db
@@ -189,7 +190,7 @@ class EvaluationService:
         """An image, or its thumbnail."""
         return self.reader.image_file(self.row(evaluation_id), number, small)
 
-    def choose_thresholds(self, training_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    def choose_thresholds(self, training_id: int, values: Thresholds) -> Thresholds:
         """Keep them with the model.
 
         Raises:
@@ -203,7 +204,7 @@ class EvaluationService:
         with writing() as session:
             row = session.get_one(Training, training_id)
             row.thresholds = values if any(value not in (None, {}) for value in values.values()) else None
-            chosen = row.thresholds or {"confidence": None, "iou": None, "classes": {}}
+            chosen: Thresholds = row.thresholds or {"confidence": None, "iou": None, "classes": {}}
         store = self.checker.trainer.store
         store.describe(store.row(training_id))
         return chosen

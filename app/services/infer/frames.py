@@ -1,7 +1,7 @@
 """Detects objects in images that are not kept: frames of a video or a camera."""
 
 import threading
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from flask_babel import gettext as _
 
@@ -28,7 +28,7 @@ class Frames:
         self._slots = threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def try_frame(
-        self, file: BinaryIO, filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
+        self, file: IO[bytes], filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
     ) -> dict[str, Any]:
         """What the model finds, as `predict` says it; no row, and no file stays.
 
@@ -46,7 +46,7 @@ class Frames:
             self._slots.release()
 
     def _try(
-        self, file: BinaryIO, filename: str, model: Any, conf: float, iou: float, export: dict[str, Any] | None
+        self, file: IO[bytes], filename: str, model: Any, conf: float, iou: float, export: dict[str, Any] | None
     ) -> dict[str, Any]:
         db.session.rollback()  # no transaction may be open while we wait for the child
         content = file.read(MOST_BYTES + 1)

@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from flask_babel import gettext as _
 from flask_sqlalchemy.pagination import Pagination
@@ -42,7 +42,7 @@ class Tests:
 
     def create_test(
         self,
-        file: BinaryIO,
+        file: IO[bytes],
         filename: str,
         training_id: int,
         conf: float,
@@ -208,7 +208,7 @@ def test_not_found(test_id: int) -> NotFound:
     return NotFound(_("Test %(id)s doesn't exist.", id=test_id))
 
 
-def copy(source: BinaryIO, target: Path) -> None:
+def copy(source: IO[bytes], target: Path) -> None:
     """Copy an upload to a file, with other requests served meanwhile. Whoever reads it syncs it."""
     with open(target, "xb") as file:
         while block := source.read(COPY_BYTES):

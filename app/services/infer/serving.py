@@ -8,6 +8,7 @@ from typing import IO, Any
 from flask_babel import gettext as _
 
 from app.core.label_lines import label_lines
+from app.core.predictions import Thresholds
 from app.core.shapes import Detection
 from app.errors import TooManyRequests, Unprocessable
 from app.extensions import db, socketio
@@ -92,12 +93,14 @@ class Limits:
         Raises:
             Unprocessable: the model has no such class.
         """
-        kept, classes = training.thresholds or {}, values.get("classes")
+        chosen: Thresholds = training.thresholds or {"confidence": None, "iou": None, "classes": {}}
+        classes = values.get("classes")
         if classes:
             refuse_unknown(classes, training)
         elif values.get("confidence") is None and classes is None:
-            classes = kept.get("classes")
-        confidence, iou = (first(values.get(name), kept.get(name), DEFAULT) for name in ("confidence", "iou"))
+            classes = chosen["classes"]
+        confidence = first(values.get("confidence"), chosen["confidence"], DEFAULT)
+        iou = first(values.get("iou"), chosen["iou"], DEFAULT)
         return cls(confidence, iou, classes or {})
 
     @property

@@ -3,7 +3,7 @@
 import logging
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from flask_babel import gettext as _
 
@@ -35,7 +35,7 @@ class VideoConverter:
         self.storage = storage
         self._free = threading.Semaphore(1)
 
-    def convert(self, file: BinaryIO) -> tuple[BinaryIO, dict[str, Any]]:
+    def convert(self, file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any]]:
         """The WebM, opened for reading, and what app/worker/programs/video.py says of it. No file stays.
 
         Raises:
@@ -71,7 +71,7 @@ class VideoConverter:
         )
 
 
-def copy(source: BinaryIO, target: Path) -> None:
+def copy(source: IO[bytes], target: Path) -> None:
     """Write an upload to a file, with other requests served meanwhile."""
     with open(target, "xb") as file:
         while block := source.read(BLOCK):

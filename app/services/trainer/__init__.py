@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.schemas.training_lists import TrainingQueryValues
 from app.services.trainer import compare, present
 from app.services.trainer.actions import TrainingActions
 from app.services.trainer.bundle import TrainingBundle
@@ -98,7 +99,7 @@ class TrainingService:
 
     # Reading.
 
-    def list_trainings(self, query: dict[str, Any]) -> TrainingPageView:
+    def list_trainings(self, query: TrainingQueryValues) -> TrainingPageView:
         """A page of trainings; `query` as TrainingQuery loads it."""
         return present.page(query, self.store.models)
 

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from app.errors import Conflict, IllegalTransition
 from app.jobs.model import CANCEL, PAUSE
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus
+from app.schemas.training_actions import TrainingPatchValues
 from app.services import about
 from app.services.backup import start_backup
 from app.services.idempotency import Answer, RequestKey
@@ -128,7 +129,7 @@ class TrainingActions:
         logger.info("training %s: retry", training_id)
         return self.writer.write(key, work)
 
-    def edit(self, training_id: int, changes: dict[str, Any]) -> Mapping[str, object]:
+    def edit(self, training_id: int, changes: TrainingPatchValues) -> Mapping[str, object]:
         """Change name, priority, start_not_before or important; the training as TrainingOut takes it."""
 
         def work(session: Any) -> tuple[Answer, list[RoomMessage]]:

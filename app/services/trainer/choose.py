@@ -8,6 +8,8 @@ from flask_babel import gettext as _
 from app.config import settings
 from app.errors import Unprocessable
 from app.models import Dataset, Training
+from app.schemas.start import StartValues
+from app.schemas.trainings import TrainingInValues
 from app.services.trainer.architectures import SUFFIXES, Architecture, architectures, examples, find
 from app.services.trainer.checkpoints import is_archive
 from app.services.trainer.launch import checkpoint_path
@@ -20,7 +22,7 @@ def refuse(field: str, problem: str) -> Unprocessable:
     return Unprocessable(problem, [{"field": field, "message": problem}])
 
 
-def model(values: dict[str, Any], dataset: Dataset, source: Training | None) -> tuple[str, str | None, str]:
+def model(values: TrainingInValues, dataset: Dataset, source: Training | None) -> tuple[str, str | None, str]:
     """Size, architecture (None: plain YOLOv8) and task of the model that a request means.
 
     Without any wish it is that of the training it starts from, else the default YOLOv8, for the dataset's task.
@@ -84,7 +86,7 @@ def fits_source(source: Training | None, name: str) -> None:
         )
 
 
-def source(session: Any, start: dict[str, Any]) -> Training | None:
+def source(session: Any, start: StartValues) -> Training | None:
     """The training whose checkpoint a start names; None where it names none.
 
     Raises:

@@ -12,6 +12,7 @@ from app.errors import Unprocessable, flatten
 from app.extensions import db
 from app.models import Training
 from app.schemas import TrainingIn
+from app.schemas.trainings import TrainingInValues
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer.create import TrainingCreation
 from app.services.trainer.store import TrainingStore, not_deleted
@@ -68,10 +69,11 @@ def request_of(row: Training) -> dict[str, Any]:
     return values
 
 
-def loaded(values: dict[str, Any]) -> dict[str, Any]:
+def loaded(values: dict[str, Any]) -> TrainingInValues:
     """A whole request, checked like one that was sent."""
     try:
-        return TrainingIn().load(values)
+        request: TrainingInValues = TrainingIn().load(values)
+        return request
     except ValidationError as error:
         fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
         raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from error

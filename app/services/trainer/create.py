@@ -15,6 +15,8 @@ from app.jobs.devices import Pool
 from app.jobs.scheduler import Scheduler
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
+from app.schemas.start import StartValues
+from app.schemas.trainings import TrainingInValues
 from app.services import idempotency, services
 from app.services.idempotency import Answer, RequestKey
 from app.services.trainer import advise, choose, params
@@ -38,7 +40,7 @@ class TrainingCreation:
         self.feed, self.scheduler = feed, scheduler
 
     def create_once(
-        self, values: dict[str, Any], key: RequestKey | None = None, cloned_from: int | None = None
+        self, values: TrainingInValues, key: RequestKey | None = None, cloned_from: int | None = None
     ) -> Answer:
         """`create`, once for each key; the answer."""
         answer: Answer = {"message": _("Training started"), "status": str(TrainingStatus.PENDING)}
@@ -55,7 +57,7 @@ class TrainingCreation:
 
         return idempotency.run_idempotent(key, work)
 
-    def create(self, values: dict[str, Any], within: Callable[[Any, Training], None] | None = None) -> Training:
+    def create(self, values: TrainingInValues, within: Callable[[Any, Training], None] | None = None) -> Training:
         """Make a training and queue it. `values` as TrainingIn loads them.
 
         Args:
@@ -79,7 +81,7 @@ class TrainingCreation:
         self.scheduler.wake()
         return row
 
-    def check(self, values: dict[str, Any]) -> list[advise.Warned]:
+    def check(self, values: TrainingInValues) -> list[advise.Warned]:
         """What is unusual about a request for a training, as WarningOut takes it. Nothing is created.
 
         Raises:
@@ -91,7 +93,7 @@ class TrainingCreation:
         return advise.check_request(row | wanted, db.session.get_one(Dataset, row["dataset_id"]))
 
 
-def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
+def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
     """The request as columns of a training, complete and checked. Reads only.
 
     Raises:
@@ -104,7 +106,7 @@ def columns(session: Any, values: dict[str, Any]) -> dict[str, Any]:
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     refuse_missing(dataset)
-    start = values.get("start") or {"kind": "auto"}
+    start: StartValues = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
     params.checked(given, task)

@@ -13,6 +13,7 @@ from app.access.creators import made_by
 from app.extensions import db
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus, now
 from app.schemas import TrainingOut
+from app.schemas.training_lists import TrainingQueryValues
 from app.services import services
 from app.services.trainer import advance, texts
 from app.services.trainer.ephemeral import COLUMNS
@@ -77,7 +78,7 @@ def deleted() -> Any:
     return Training.deleted_at.is_not(None)
 
 
-def page(query: dict[str, Any], models: Path) -> TrainingPageView:
+def page(query: TrainingQueryValues, models: Path) -> TrainingPageView:
     """One page of the list: a query for the rows, one for their number, one for their small curves."""
     conditions = conditions_of(query)
     total = db.session.scalar(select(func.count()).select_from(Training).where(*conditions)) or 0
@@ -102,7 +103,7 @@ def page(query: dict[str, Any], models: Path) -> TrainingPageView:
     }
 
 
-def conditions_of(query: dict[str, Any]) -> list[Any]:
+def conditions_of(query: TrainingQueryValues) -> list[Any]:
     conditions: list[Any] = [deleted() if query.get("trash") else ~deleted()]
     conditions += [
         getattr(Training, name) == query[name]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from app.core.metrics import ClassMetrics
+from app.core.predictions import Thresholds
 from app.models import TrainingMetric
 
 StoredMessage = dict[str, Any]  # what the room got, with its `seq`
@@ -61,7 +62,7 @@ class TrainingView(TypedDict):
     cloned_from: int | None
     revision: int | None
     dataset_revision: str | None
-    thresholds: dict[str, Any] | None
+    thresholds: Thresholds | None
     important: bool
     deleted_at: datetime | None
     priority: int
