@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from app.config import settings
 from app.errors import AppError
+from app.schemas.installation import Decided
 from app.services import services
 from app.services.installation import texts
 
@@ -108,8 +109,10 @@ def start_anew() -> None:
     show_decision(services().installation.start_anew())
 
 
-def show_decision(done: dict[str, Any]) -> None:
-    for what, counts in done.items():
+def show_decision(done: Decided) -> None:
+    for what, counts in (("adopted", done.get("adopted")), ("set_aside", done["set_aside"])):
+        if counts is None:
+            continue
         click.echo(f"{what}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
 
 

@@ -1,7 +1,9 @@
 """The contract between the service that tests models and its program."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
+from app.core.shapes import Detection
 from app.core.spec import Spec
 
 AT_ONCE = 16  # questions that the program answers at the same time
@@ -20,3 +22,49 @@ class PredictSpec(Spec):
     cache_size: int
     max_pixels: int
     decode_seconds: float
+
+
+class EngineExport(TypedDict):
+    """An export that may run in the place of the weights.
+
+    `folder` of the model; `files`: SHA-256 by the name of each; `task` and `img_size` (px) of its input; `precision`
+    that it was verified in, as OpenVINO calls it.
+    """
+
+    folder: str
+    files: dict[str, str]
+    task: str
+    img_size: int
+    precision: str
+
+
+class InferenceRun(TypedDict):
+    """What ran a model, and how.
+
+    `fallback`: why it was not the export; `batch`: images that ran together; `speed`: ms of each part; `names` of the
+    classes in their order; `models`: the class names of each that is loaded, by path.
+    """
+
+    task: str
+    engine: str
+    device: str
+    half: bool
+    precision: str
+    fallback: str | None
+    batch: int
+    speed: dict[str, float]
+    names: list[str]
+    models: dict[str, list[str]]
+
+
+class Inference(InferenceRun):
+    """What was found in an image of `width` x `height` pixels. `weaker`: below the confidence and above the floor.
+    `inference_time`: ms, the model alone; `total_time`: ms, with reading and drawing, without loading the model.
+    """
+
+    detections: list[Detection]
+    weaker: list[Detection]
+    inference_time: float
+    total_time: float
+    width: int
+    height: int

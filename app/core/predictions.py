@@ -2,22 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict
+from typing import Any, Self
 
 from app.core.imports import ArchiveLimits
+from app.core.predict import EngineExport
 from app.core.spec import Spec
 
 MADE = "made"  # folder of the files of a prediction, below that of its job's attempt
 DETECTIONS_JSON, DETECTIONS_CSV = "detections.json", "detections.csv"
 LABELS_ZIP = "labels.zip"
-
-
-class Thresholds(TypedDict):
-    """Chosen for a model; None: its evaluation's or the usual one. `classes`: the confidence of some, by name."""
-
-    confidence: float | None
-    iou: float | None
-    classes: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,7 @@ class PredictionSpec(Spec):
     device: str = "cpu"
     track: bool = True
     classes: dict[str, float] = field(default_factory=dict)
-    export: dict[str, Any] | None = None
+    export: EngineExport | None = None
     about: dict[str, Any] = field(default_factory=dict)
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)
 

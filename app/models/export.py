@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.thresholds import Threshold
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
 
@@ -30,7 +31,7 @@ class ModelExport(Created, Model):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code, message (for the log, in English)
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     verification: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
-    thresholds: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
+    thresholds: Mapped[list[Threshold]] = mapped_column(JSONText, default=list, server_default="[]")
     details: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict, server_default="{}")  # of its making
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,11 +1,11 @@
 """Tests of trained models on single images."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.shapes import Detection
 from app.models.base import Created, JSONText, Model, Real, UTCDateTime, now
 from app.models.training import Training
 
@@ -19,7 +19,7 @@ class Test(Created, Model):
     id: Mapped[int] = mapped_column(primary_key=True)
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"), index=True)
     image_path: Mapped[str | None] = mapped_column(String(255))
-    results: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list)
+    results: Mapped[list[Detection]] = mapped_column(JSONText, default=list)
     confidence_threshold: Mapped[Real]
     iou_threshold: Mapped[Real]
     inference_time: Mapped[Real | None]  # ms, the model's own

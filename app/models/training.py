@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, String, Text, Uni
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.metrics import ClassMetrics
-from app.core.predictions import Thresholds
+from app.core.thresholds import ModelThresholds
 from app.models.base import Created, JSONText, Model, Real, Shared, UTCDateTime, now
 from app.models.dataset import Dataset
 from app.models.status import TrainingStatus
@@ -60,7 +60,7 @@ class Training(Created, Shared, Model):
     revision: Mapped[int | None]  # of the dataset; None: the dataset had no revisions yet
     dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
     # {"confidence", "iou", "classes": {name: confidence}}: chosen for its model; None: nothing was chosen
-    thresholds: Mapped[Thresholds | None] = mapped_column(JSONText)
+    thresholds: Mapped[ModelThresholds | None] = mapped_column(JSONText)
     important: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())  # always backed up
     deleted_at: Mapped[datetime | None] = mapped_column(UTCDateTime, index=True)  # in the trash since then
 

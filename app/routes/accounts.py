@@ -10,7 +10,6 @@ from app.access.guesses import guesses_of, own_guesses, remember_browser
 from app.access.identify import access_of, of_session
 from app.access.principal import OPEN, Principal, current
 from app.errors import LoginRequired
-from app.models import Account
 from app.rates import LOGIN, limited
 from app.routes.departures import close_ended
 from app.routes.ui import local_address
@@ -18,37 +17,46 @@ from app.schemas.accounts import (
     InvitationIn,
     InvitationInValues,
     InvitationOut,
+    InvitationOutValues,
     InvitationRevoked,
+    InvitationRevokedValues,
     InvitationsOut,
+    InvitationsOutValues,
     LoginIn,
     LoginInValues,
     MeOut,
-    OpenInvitation,
+    MeOutValues,
     PasswordIn,
     PasswordInValues,
     TokenCreated,
+    TokenCreatedValues,
     TokenDeleted,
+    TokenDeletedValues,
     TokenIn,
     TokenInValues,
-    TokenOut,
     TokensOut,
+    TokensOutValues,
     UserDeleted,
+    UserDeletedValues,
     UserIn,
     UserInValues,
     UserOut,
+    UserOutValues,
     UserPatch,
     UserPatchValues,
     UsersOut,
+    UsersOutValues,
 )
-from app.schemas.base import Message
+from app.schemas.base import Message, MessageValues
 from app.services import services
 from app.services.accounts.logins import LASTS
 from app.services.accounts.people import WrongPassword, key_of
+from app.services.accounts.present import account_view, invitation_view, token_view
 
 blueprint = APIBlueprint("accounts", __name__, tag="Accounts")
 
 
-def me_of(principal: Principal) -> dict[str, Any]:
+def me_of(principal: Principal) -> MeOutValues:
     return {
         "id": principal.account_id,
         "name": principal.name,
@@ -144,7 +152,7 @@ def log_out() -> Response:
 
 @blueprint.get("/api/me")
 @blueprint.output(MeOut)
-def me() -> dict[str, Any]:
+def me() -> MeOutValues:
     """Who makes this request, and with which role."""
     return me_of(who())
 
@@ -160,7 +168,7 @@ def me() -> dict[str, Any]:
         429: "Too many wrong ones (RATELIMIT_PASSWORDS).",
     }
 )
-def change_password(values: PasswordInValues) -> dict[str, Any]:
+def change_password(values: PasswordInValues) -> MessageValues:
     """Change your own password. Your other sessions end; tokens stay."""
     principal = who()
     guesses = own_guesses(principal.account_id)
@@ -174,42 +182,36 @@ def change_password(values: PasswordInValues) -> dict[str, Any]:
     return {"message": _("Password changed.")}
 
 
-def user(account: Account) -> dict[str, Any]:
-    """The keys of UserOut."""
-    names = ("id", "name", "role", "active", "created_at", "seen_at")
-    return {name: getattr(account, name) for name in names} | {"has_password": account.password is not None}
-
-
 @blueprint.get("/api/users")
 @blueprint.output(UsersOut)
-def list_users() -> dict[str, Any]:
+def list_users() -> UsersOutValues:
     """List the users by name. The owner of the installation isn't one of them."""
-    return {"users": [user(account) for account in services().accounts.people.all()]}
+    return {"users": [account_view(account) for account in services().accounts.people.all()]}
 
 
 @blueprint.post("/api/users")
 @blueprint.input(UserIn, arg_name="values")
 @blueprint.output(UserOut, status_code=201)
-def create_user(values: UserInValues) -> dict[str, Any]:
+def create_user(values: UserInValues) -> UserOutValues:
     """Create a user. Without a password they come by tokens alone; an invitation lets them choose one."""
-    return user(services().accounts.people.create(**values))
+    return account_view(services().accounts.people.create(**values))
 
 
 @blueprint.patch("/api/users/<id:user_id>")
 @blueprint.input(UserPatch, arg_name="values")
 @blueprint.output(UserOut)
 @blueprint.doc(responses=[404])
-def edit_user(user_id: int, values: UserPatchValues) -> dict[str, Any]:
+def edit_user(user_id: int, values: UserPatchValues) -> UserOutValues:
     """Change a user's name, role, password, or whether they may log in. A new password ends their sessions."""
     account = services().accounts.people.edit(user_id, values)
     close_ended()
-    return user(account)
+    return account_view(account)
 
 
 @blueprint.delete("/api/users/<id:user_id>")
 @blueprint.output(UserDeleted)
 @blueprint.doc(responses=[404])
-def delete_user(user_id: int) -> dict[str, Any]:
+def delete_user(user_id: int) -> UserDeletedValues:
     """Delete a user with their sessions and tokens. What they made stays."""
     services().accounts.people.delete(user_id)
     close_ended()
@@ -219,7 +221,7 @@ def delete_user(user_id: int) -> dict[str, Any]:
 @blueprint.post("/api/invitations")
 @blueprint.input(InvitationIn, arg_name="values")
 @blueprint.output(InvitationOut, status_code=201)
-def invite(values: InvitationInValues) -> dict[str, Any]:
+def invite(values: InvitationInValues) -> InvitationOutValues:
     """Make a link with which one person can create their account. It works once, for 7 days."""
     row, secret = services().accounts.invitations.invite(values["role"])
     return {
@@ -232,17 +234,16 @@ def invite(values: InvitationInValues) -> dict[str, Any]:
 
 @blueprint.get("/api/invitations")
 @blueprint.output(InvitationsOut)
-def list_invitations() -> dict[str, Any]:
+def list_invitations() -> InvitationsOutValues:
     """List the links that can still be used, newest first. Their secrets are not kept."""
     rows = services().accounts.invitations.open_ones()
-    names = [name for name in OpenInvitation._declared_fields if name != "invitation_id"]
-    return {"invitations": [{"invitation_id": row.id} | {name: getattr(row, name) for name in names} for row in rows]}
+    return {"invitations": [invitation_view(row) for row in rows]}
 
 
 @blueprint.delete("/api/invitations/<id:invitation_id>")
 @blueprint.output(InvitationRevoked)
 @blueprint.doc(responses={404: "No open invitation has this id."})
-def revoke_invitation(invitation_id: int) -> dict[str, Any]:
+def revoke_invitation(invitation_id: int) -> InvitationRevokedValues:
     """Revoke an invitation: its link works no more."""
     services().accounts.invitations.revoke(invitation_id)
     return {"message": _("Invitation revoked."), "invitation_id": invitation_id}
@@ -250,25 +251,25 @@ def revoke_invitation(invitation_id: int) -> dict[str, Any]:
 
 @blueprint.get("/api/tokens")
 @blueprint.output(TokensOut)
-def list_tokens() -> dict[str, Any]:
+def list_tokens() -> TokensOutValues:
     """List your own tokens, newest first."""
-    return {"tokens": services().accounts.tokens.of(who())}
+    return {"tokens": [token_view(token) for token in services().accounts.tokens.of(who())]}
 
 
 @blueprint.post("/api/tokens")
 @blueprint.input(TokenIn, arg_name="values")
 @blueprint.output(TokenCreated, status_code=201)
 @blueprint.doc(responses={403: "The role is higher than yours."})
-def create_token(values: TokenInValues) -> dict[str, Any]:
+def create_token(values: TokenInValues) -> TokenCreatedValues:
     """Create a token for scripts. Its secret is in this answer alone."""
     token, secret = services().accounts.tokens.create(who(), **values)
-    return {name: getattr(token, name) for name in TokenOut._declared_fields} | {"token": secret}
+    return {**token_view(token), "token": secret}
 
 
 @blueprint.delete("/api/tokens/<id:token_id>")
 @blueprint.output(TokenDeleted)
 @blueprint.doc(responses={403: "A token can't delete one with a higher role.", 404: "The token doesn't exist."})
-def delete_token(token_id: int) -> dict[str, Any]:
+def delete_token(token_id: int) -> TokenDeletedValues:
     """Delete a token. It, and sessions that began with it, end at once."""
     services().accounts.tokens.delete(who(), token_id)
     close_ended()

@@ -10,7 +10,7 @@ from flask import Response, render_template, request
 
 from app.access.principal import current
 from app.core.names import defused
-from app.schemas.audit import AuditEntry, AuditPage, AuditQuery, AuditQueryValues
+from app.schemas.audit import AuditEntry, AuditEntryValues, AuditPage, AuditPageValues, AuditQuery, AuditQueryValues
 from app.services import services
 
 blueprint = APIBlueprint("audit", __name__, tag="Accounts")
@@ -37,7 +37,7 @@ def page() -> str:
 @blueprint.get("/api/audit")
 @blueprint.input(AuditQuery, location="query", arg_name="query")
 @blueprint.output(AuditPage)
-def list_entries(query: AuditQueryValues) -> dict[str, Any]:
+def list_entries(query: AuditQueryValues) -> AuditPageValues:
     """List who changed what, when, from where, and how it ended; the newest first."""
     entries, following = services().audit.newest(**query)
     return {"entries": entries, "next": following}
@@ -52,7 +52,7 @@ def download_csv() -> Response:
     return response
 
 
-def csv_lines(entries: Iterator[dict[str, Any]]) -> Iterator[str]:
+def csv_lines(entries: Iterator[AuditEntryValues]) -> Iterator[str]:
     """With what a spreadsheet would run taken for text."""
     yield csv_line(COLUMNS)
     for entry in entries:

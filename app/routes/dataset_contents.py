@@ -26,6 +26,7 @@ from app.schemas.dataset_contents import (
     ImageQueryValues,
     RevisionQueryValues,
 )
+from app.schemas.revisions import RevisionStartedValues
 from app.services import services
 from app.services.datasets.read_models import FindingsView, ImageDetailView, ImagesView
 
@@ -135,6 +136,6 @@ def download(pieces: Any, mimetype: str, name: str) -> Response:
 @blueprint.doc(
     responses=GONE | {409: "A version is being created, or there are no fixable issues.", 422: "No automatic fix."}
 )
-def fix_dataset(dataset_id: int, body: FixInValues) -> dict[str, Any]:
+def fix_dataset(dataset_id: int, body: FixInValues) -> RevisionStartedValues:
     """Create a version with fixed issues. The original upload and earlier versions are kept."""
     return started(services().datasets.contents.fix(dataset_id, body["codes"]))

@@ -6,9 +6,16 @@ from apiflask import APIBlueprint
 from flask import Response, request, send_file
 from flask_babel import gettext as _
 
+from app.models.dataset import DatasetRevision
 from app.schemas import ExportQuery, RevisionIn, RevisionsOut, RevisionStarted, SplitPreviewIn, SplitPreviewOut
 from app.schemas.datasets import ExportQueryValues
-from app.schemas.revisions import RevisionInValues, SplitPreviewInValues
+from app.schemas.revisions import (
+    RevisionInValues,
+    RevisionsOutValues,
+    RevisionStartedValues,
+    SplitPreviewInValues,
+    SplitPreviewOutValues,
+)
 from app.services import services
 from app.services.datasets.split_preview import split_preview
 
@@ -23,7 +30,7 @@ ZIP: dict[int | str, Any] = {
 }
 
 
-def started(row: Any) -> dict[str, Any]:
+def started(row: DatasetRevision) -> RevisionStartedValues:
     return {
         "message": _("Creating version %(number)s", number=row.number),
         "revision": row.number,
@@ -34,7 +41,7 @@ def started(row: Any) -> dict[str, Any]:
 @blueprint.get("/<id:dataset_id>/revisions")
 @blueprint.output(RevisionsOut)
 @blueprint.doc(responses=[404])
-def list_revisions(dataset_id: int) -> dict[str, Any]:
+def list_revisions(dataset_id: int) -> RevisionsOutValues:
     """List a dataset's versions, newest first, with the runs that use them."""
     datasets = services().datasets
     current = datasets.store.get(dataset_id).revision
@@ -53,7 +60,7 @@ def list_revisions(dataset_id: int) -> dict[str, Any]:
         422: "The options can't be applied.",
     }
 )
-def create_revision(dataset_id: int, changes: RevisionInValues) -> dict[str, Any]:
+def create_revision(dataset_id: int, changes: RevisionInValues) -> RevisionStartedValues:
     """Create another version from the original files. Options that are left out stay as they are; null resets one.
 
     `fixes` fixes issues in the same version, also those that the change causes (such as a task that needs polygons).
@@ -66,7 +73,7 @@ def create_revision(dataset_id: int, changes: RevisionInValues) -> dict[str, Any
 @blueprint.input(SplitPreviewIn, arg_name="values")
 @blueprint.output(SplitPreviewOut)
 @blueprint.doc(responses={404: "There is no such dataset.", 409: "The version is from before such previews."})
-def preview_split(dataset_id: int, values: SplitPreviewInValues) -> dict[str, Any]:
+def preview_split(dataset_id: int, values: SplitPreviewInValues) -> SplitPreviewOutValues:
     """Say what a new split would be: the numbers of the version that it would make. Nothing is changed."""
     held = services()
     return split_preview(held.storage, held.datasets.store.get(dataset_id), values["split"])
@@ -75,7 +82,7 @@ def preview_split(dataset_id: int, values: SplitPreviewInValues) -> dict[str, An
 @blueprint.post("/<id:dataset_id>/revisions/<id:number>/use")
 @blueprint.output(RevisionStarted)
 @blueprint.doc(responses={404: "The dataset or version doesn't exist.", 409: "The version can't be used."})
-def use_revision(dataset_id: int, number: int) -> dict[str, Any]:
+def use_revision(dataset_id: int, number: int) -> RevisionStartedValues:
     """Make a version the current one. Existing runs keep the version they used."""
     row = services().datasets.revisions.use(dataset_id, number)
     return {

@@ -7,7 +7,9 @@ from typing import Any
 from apiflask import APIBlueprint, abort
 from flask import request
 from flask_babel import gettext as _
+from flask_sqlalchemy.pagination import Pagination
 
+from app.models.dataset import Dataset
 from app.rates import UPLOADS, limited
 from app.routes.departures import close_hidden
 from app.routes.once import fields_of
@@ -24,12 +26,18 @@ from app.schemas import (
     Message,
     SampleOut,
 )
+from app.schemas.base import MessageValues, PageValues
 from app.schemas.datasets import (
+    DatasetCreatedValues,
     DatasetFormValues,
+    DatasetOutValues,
+    DatasetPageValues,
     DatasetPatchValues,
     DatasetQueryValues,
+    FoldersOutValues,
     ImportInValues,
     ImportQueryValues,
+    SampleOutValues,
 )
 from app.services import services
 
@@ -49,23 +57,28 @@ def multipart_only(view: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def paged(pagination: Any) -> dict[str, int]:
+def paged(pagination: Pagination) -> PageValues:
     """The keys of schemas.Page."""
-    return {name: getattr(pagination, name) for name in ("total", "page", "per_page", "pages")}
+    return {
+        "total": pagination.total or 0,
+        "page": pagination.page,
+        "per_page": pagination.per_page,
+        "pages": pagination.pages,
+    }
 
 
-def created(dataset: Any) -> dict[str, Any]:
+def created(dataset: Dataset) -> DatasetCreatedValues:
     return {"message": _("Dataset created"), "dataset_id": dataset.id, "status": dataset.status}
 
 
 @blueprint.get("")
 @blueprint.input(DatasetQuery, location="query", arg_name="query")
 @blueprint.output(DatasetPage)
-def list_datasets(query: DatasetQueryValues) -> dict[str, Any]:
+def list_datasets(query: DatasetQueryValues) -> DatasetPageValues:
     """List datasets, newest first by default."""
     datasets = services().datasets
     page = datasets.store.list(query)
-    return paged(page) | {"datasets": datasets.views.view_all(page.items)}
+    return {**paged(page), "datasets": datasets.views.view_all(page.items)}
 
 
 @blueprint.post("")
@@ -74,7 +87,7 @@ def list_datasets(query: DatasetQueryValues) -> dict[str, Any]:
 @blueprint.input(DatasetForm, location="form_and_files", arg_name="form")
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[400, 413, 415, 422, 507])
-def create_dataset(form: DatasetFormValues) -> dict[str, Any]:
+def create_dataset(form: DatasetFormValues) -> DatasetCreatedValues:
     """Upload a dataset as a ZIP in any supported format. Its images are checked after the response."""
     file = form["file"]
     return created(services().datasets.creation.create(file.stream, file.filename or "", **fields_of(form)))
@@ -86,7 +99,7 @@ def create_dataset(form: DatasetFormValues) -> dict[str, Any]:
 @blueprint.doc(
     responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The path is outside IMPORT_ROOT."}
 )
-def list_folders(query: ImportQueryValues) -> dict[str, Any]:
+def list_folders(query: ImportQueryValues) -> FoldersOutValues:
     """List the folders of the server below IMPORT_ROOT."""
     return services().datasets.server_folders.folders(query["path"])
 
@@ -98,24 +111,26 @@ def list_folders(query: ImportQueryValues) -> dict[str, Any]:
 @blueprint.doc(
     responses={404: "Importing isn't configured, or the folder doesn't exist.", 422: "The folder isn't a dataset."}
 )
-def import_folder(values: ImportInValues) -> dict[str, Any]:
+def import_folder(values: ImportInValues) -> DatasetCreatedValues:
     """Import a server folder below IMPORT_ROOT. The folder isn't changed."""
     return created(services().datasets.creation.import_folder(**values))
 
 
 @blueprint.get("/sample")
 @blueprint.output(SampleOut)
-def find_sample() -> dict[str, Any]:
+def find_sample() -> SampleOutValues:
     """Find the sample dataset, if there is one already."""
-    found = services().datasets.details.sample()
-    return {"dataset_id": found and found.id, "name": found and found.name, "status": found and found.status}
+    sample = services().datasets.details.sample()
+    if sample is None:
+        return {"dataset_id": None, "name": None, "status": None}
+    return {"dataset_id": sample.id, "name": sample.name, "status": sample.status}
 
 
 @blueprint.post("/sample")
 @limited(UPLOADS)
 @blueprint.output(DatasetCreated, status_code=201)
 @blueprint.doc(responses=[503])
-def create_sample() -> dict[str, Any]:
+def create_sample() -> DatasetCreatedValues:
     """Create the sample dataset (circles, squares, triangles) and import it."""
     return created(services().datasets.creation.create_sample())
 
@@ -123,7 +138,7 @@ def create_sample() -> dict[str, Any]:
 @blueprint.get("/<id:dataset_id>")
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses=[404])
-def get_dataset(dataset_id: int) -> dict[str, Any]:
+def get_dataset(dataset_id: int) -> DatasetOutValues:
     """Get one dataset, with the decisions of its import and the counts of the dataset check."""
     datasets = services().datasets
     return datasets.views.view(datasets.store.get(dataset_id))
@@ -132,7 +147,7 @@ def get_dataset(dataset_id: int) -> dict[str, Any]:
 @blueprint.post("/<id:dataset_id>/review")
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses={404: "The dataset doesn't exist.", 409: "The dataset check isn't finished."})
-def confirm_readings(dataset_id: int) -> dict[str, Any]:
+def confirm_readings(dataset_id: int) -> DatasetOutValues:
     """Confirm how the import read the annotations; `needs_review` ends. Another reading: POST revisions."""
     datasets = services().datasets
     return datasets.views.view(datasets.review.confirm(dataset_id))
@@ -142,7 +157,7 @@ def confirm_readings(dataset_id: int) -> dict[str, Any]:
 @blueprint.input(DatasetPatch, arg_name="changes")
 @blueprint.output(DatasetOut)
 @blueprint.doc(responses=[404])
-def edit_dataset(dataset_id: int, changes: DatasetPatchValues) -> dict[str, Any]:
+def edit_dataset(dataset_id: int, changes: DatasetPatchValues) -> DatasetOutValues:
     """Change name or description, or share it."""
     datasets = services().datasets
     edited = datasets.details.edit(dataset_id, changes)
@@ -154,7 +169,7 @@ def edit_dataset(dataset_id: int, changes: DatasetPatchValues) -> dict[str, Any]
 @blueprint.delete("/<id:dataset_id>")
 @blueprint.output(Message)
 @blueprint.doc(responses=[404, 409])
-def delete_dataset(dataset_id: int) -> dict[str, Any]:
+def delete_dataset(dataset_id: int) -> MessageValues:
     """Delete a dataset with its files, unless a run uses it."""
     services().datasets.delete(dataset_id)
     return {"message": _("Dataset deleted")}

@@ -1,13 +1,17 @@
 """Sensible values for a new training, and what is unusual about given ones."""
 
-from typing import Any
-
 from apiflask import APIBlueprint
 from flask_babel import gettext as _
 
 from app.errors import NotFound
 from app.schemas import ChecksOut, DefaultsOut, DefaultsQuery, TrainingIn, WeightsOut, WeightsQuery
-from app.schemas.defaults import DefaultsQueryValues, WeightsQueryValues
+from app.schemas.defaults import (
+    ChecksOutValues,
+    DefaultsOutValues,
+    DefaultsQueryValues,
+    WeightsOutValues,
+    WeightsQueryValues,
+)
 from app.schemas.trainings import TrainingInValues
 from app.services import services
 from app.services.trainer import advise
@@ -20,14 +24,15 @@ blueprint = APIBlueprint("defaults", __name__, tag="Trainings")
 @blueprint.input(DefaultsQuery, location="query", arg_name="query")
 @blueprint.output(DefaultsOut)
 @blueprint.doc(responses={404: "The dataset doesn't exist."})
-def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> dict[str, Any]:
+def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> DefaultsOutValues:
     """Suggest values for a run on this dataset and this machine, each with its reason; its time once known."""
     held = services()
     found = advise.defaults(
         held.datasets.store.get(dataset_id), lambda model: held.weights.starts_from(query["start"], model)
     )
     for preset in found["presets"]:
-        preset["seconds"] = held.estimates.known_seconds({"dataset_id": dataset_id, "params": {}} | preset["values"])
+        request: TrainingInValues = {"dataset_id": dataset_id, "params": {}, **preset["values"]}
+        preset["seconds"] = held.estimates.known_seconds(request)
     return found
 
 
@@ -38,7 +43,7 @@ def training_defaults(dataset_id: int, query: DefaultsQueryValues) -> dict[str, 
     description="Tried once in a while, without downloading anything. `checking`: ask again in a second.",
     responses={404: "The model doesn't exist."},
 )
-def pretrained_weights(query: WeightsQueryValues) -> dict[str, Any]:
+def pretrained_weights(query: WeightsQueryValues) -> WeightsOutValues:
     """Say whether the pretrained weights of a model can be had."""
     if find(query["model"]) is None:
         raise NotFound(_("There is no such model."))
@@ -52,7 +57,7 @@ def pretrained_weights(query: WeightsQueryValues) -> dict[str, Any]:
     description="Nothing is created. Values that POST /api/trainings would refuse are refused here, too.",
     responses={404: "The dataset doesn't exist.", 409: "The dataset is not valid."},
 )
-def check_training(values: TrainingInValues) -> dict[str, Any]:
+def check_training(values: TrainingInValues) -> ChecksOutValues:
     """Check the values of a run for unusual ones."""
     services().datasets.store.get(values["dataset_id"])
     return {"warnings": services().trainer.creation.check(values)}

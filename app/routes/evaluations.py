@@ -5,7 +5,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, send_file
 
-from app.core.predictions import Thresholds
+from app.core.thresholds import ModelThresholds
 from app.routes.once import request_key
 from app.schemas import (
     AdviceOut,
@@ -35,7 +35,14 @@ from app.schemas.evaluation_contents import (
     SuspectQueryValues,
     ThresholdQueryValues,
 )
-from app.schemas.evaluations import ChosenThresholdsValues, EvaluationInValues
+from app.schemas.evaluations import (
+    ChosenThresholdsValues,
+    EvaluationDeletedValues,
+    EvaluationDetailValues,
+    EvaluationInValues,
+    EvaluationsOutValues,
+    EvaluationStartedValues,
+)
 from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.evaluations import read_models
@@ -69,7 +76,7 @@ MISSING: dict[int | str, Any] = {404: "The evaluation doesn't exist."}
         422: "The split is empty, or the dataset doesn't fit. `missing`: its classes that the model doesn't know.",
     },
 )
-def create_evaluation(training_id: int, values: EvaluationInValues, header: KeyHeaderValues) -> dict[str, Any]:
+def create_evaluation(training_id: int, values: EvaluationInValues, header: KeyHeaderValues) -> EvaluationStartedValues:
     """Evaluate a run's weights on a split of a dataset."""
     return services().evaluations.create(training_id, values, request_key(header, f"evaluate/{training_id}"))
 
@@ -77,7 +84,7 @@ def create_evaluation(training_id: int, values: EvaluationInValues, header: KeyH
 @blueprint.get("/api/trainings/<id:training_id>/evaluations")
 @blueprint.output(EvaluationsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_evaluations(training_id: int) -> dict[str, Any]:
+def list_evaluations(training_id: int) -> EvaluationsOutValues:
     """List the evaluations of a run, newest first."""
     return {"evaluations": services().evaluations.of_training(training_id)}
 
@@ -85,7 +92,7 @@ def list_evaluations(training_id: int) -> dict[str, Any]:
 @blueprint.get("/api/evaluations/<id:evaluation_id>")
 @blueprint.output(EvaluationDetail)
 @blueprint.doc(responses=MISSING)
-def get_one_evaluation(evaluation_id: int) -> dict[str, Any]:
+def get_one_evaluation(evaluation_id: int) -> EvaluationDetailValues:
     """Get an evaluation: its state and its figures."""
     return services().evaluations.get(evaluation_id)
 
@@ -93,7 +100,7 @@ def get_one_evaluation(evaluation_id: int) -> dict[str, Any]:
 @blueprint.delete("/api/evaluations/<id:evaluation_id>")
 @blueprint.output(EvaluationDeleted)
 @blueprint.doc(responses=MISSING)
-def delete_evaluation(evaluation_id: int) -> dict[str, Any]:
+def delete_evaluation(evaluation_id: int) -> EvaluationDeletedValues:
     """Delete an evaluation. One that is in progress is stopped."""
     return services().evaluations.delete(evaluation_id)
 
@@ -179,6 +186,6 @@ def get_thresholds(evaluation_id: int, query: AdviceQueryValues) -> read_models.
 @blueprint.input(ChosenThresholds, arg_name="values")
 @blueprint.output(ChosenThresholds)
 @blueprint.doc(responses={404: "The run doesn't exist.", 422: "The model has no such class."})
-def choose_thresholds(training_id: int, values: ChosenThresholdsValues) -> Thresholds:
+def choose_thresholds(training_id: int, values: ChosenThresholdsValues) -> ModelThresholds:
     """Store the confidence thresholds to use with a model. Without values, the stored ones are removed."""
     return services().evaluations.choose_thresholds(training_id, values)

@@ -14,7 +14,13 @@ from app.schemas import (
     ModelExportsOut,
     ModelExportStarted,
 )
-from app.schemas.exports import ModelExportInValues
+from app.schemas.exports import (
+    ExportFormatsOutValues,
+    ModelExportDeletedValues,
+    ModelExportInValues,
+    ModelExportOutValues,
+    ModelExportsOutValues,
+)
 from app.services import services
 
 blueprint = APIBlueprint("exports", __name__, tag="Model exports")
@@ -31,7 +37,7 @@ PACKAGE: dict[int | str, Any] = {
 
 @blueprint.get("/api/export-formats")
 @blueprint.output(ExportFormatsOut)
-def list_formats() -> dict[str, Any]:
+def list_formats() -> ExportFormatsOutValues:
     """List the formats that a model can be exported to. Those that can't be made here say why."""
     return {"formats": services().model_exports.formats()}
 
@@ -65,7 +71,7 @@ def export_model(training_id: int, values: ModelExportInValues) -> Any:
 @blueprint.get("/api/trainings/<id:training_id>/exports")
 @blueprint.output(ModelExportsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_exports(training_id: int) -> dict[str, Any]:
+def list_exports(training_id: int) -> ModelExportsOutValues:
     """List the exports of a run, newest first."""
     return {"exports": services().model_exports.of_training(training_id)}
 
@@ -73,7 +79,7 @@ def list_exports(training_id: int) -> dict[str, Any]:
 @blueprint.get("/api/exports/<id:export_id>")
 @blueprint.output(ModelExportOut)
 @blueprint.doc(responses={404: "The export doesn't exist."})
-def get_export(export_id: int) -> dict[str, Any]:
+def get_export(export_id: int) -> ModelExportOutValues:
     """Get an export with its verification."""
     exports = services().model_exports
     return exports.view(exports.get(export_id))
@@ -82,7 +88,7 @@ def get_export(export_id: int) -> dict[str, Any]:
 @blueprint.delete("/api/exports/<id:export_id>")
 @blueprint.output(ModelExportDeleted)
 @blueprint.doc(responses={404: "The export doesn't exist."})
-def delete_export(export_id: int) -> dict[str, Any]:
+def delete_export(export_id: int) -> ModelExportDeletedValues:
     """Delete an export with its files; one in progress is stopped."""
     return services().model_exports.delete(export_id)
 

@@ -1,12 +1,11 @@
 """The repair actions where database and data folder do not belong together; until then, nothing is changed."""
 
-from typing import Any
-
 from apiflask import APIBlueprint
 from flask import render_template, request
 from flask_babel import gettext as _
 
 from app.schemas import DecisionOut, InstallationOut
+from app.schemas.installation import DecisionOutValues, InstallationOutValues
 from app.services import services
 from app.services.installation import texts
 
@@ -29,7 +28,7 @@ def refuse_changes() -> None:
 
 
 @blueprint.app_context_processor
-def banner() -> dict[str, Any]:
+def banner() -> dict[str, InstallationOutValues]:
     """What every page says while nothing may be changed."""
     return {"installation": services().installation.state()}
 
@@ -44,7 +43,7 @@ def page() -> str:
 
 @blueprint.get("/api/installation")
 @blueprint.output(InstallationOut)
-def get_installation() -> dict[str, Any]:
+def get_installation() -> InstallationOutValues:
     """Whether the database and the data folder belong together."""
     return services().installation.state()
 
@@ -52,14 +51,14 @@ def get_installation() -> dict[str, Any]:
 @blueprint.post("/api/installation/adopt")
 @blueprint.output(DecisionOut)
 @blueprint.doc(responses=CONFLICT)
-def adopt() -> dict[str, Any]:
+def adopt() -> DecisionOutValues:
     """Take the datasets and training runs of the data folder into this database."""
-    return {"message": _("The data folder belongs to this database now.")} | services().installation.adopt()
+    return {"message": _("The data folder belongs to this database now."), **services().installation.adopt()}
 
 
 @blueprint.post("/api/installation/start-anew")
 @blueprint.output(DecisionOut)
 @blueprint.doc(responses=CONFLICT)
-def start_anew() -> dict[str, Any]:
+def start_anew() -> DecisionOutValues:
     """Set the folders aside that this database does not know; none is deleted."""
-    return {"message": _("The folders were moved out of the way.")} | services().installation.start_anew()
+    return {"message": _("The folders were moved out of the way."), **services().installation.start_anew()}

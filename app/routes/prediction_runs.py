@@ -20,7 +20,14 @@ from app.schemas import (
     PredictionRunQuery,
     PredictionRunStarted,
 )
-from app.schemas.prediction_runs import PredictionFileQueryValues, PredictionRunFormValues, PredictionRunQueryValues
+from app.schemas.prediction_runs import (
+    PredictionFileQueryValues,
+    PredictionRunDeletedValues,
+    PredictionRunFormValues,
+    PredictionRunOutValues,
+    PredictionRunPageValues,
+    PredictionRunQueryValues,
+)
 from app.schemas.training_actions import KeyHeaderValues
 from app.services import services
 from app.services.predictions.sent import Sent, SentFile
@@ -101,13 +108,13 @@ def sent_files(file: FileStorage | None, files: list[FileStorage]) -> Sent:
 @blueprint.get("")
 @blueprint.input(PredictionRunQuery, location="query", arg_name="query")
 @blueprint.output(PredictionRunPage)
-def index(query: PredictionRunQueryValues) -> dict[str, Any]:
+def index(query: PredictionRunQueryValues) -> PredictionRunPageValues:
     """List predictions, newest first."""
     predictions = services().predictions
     found = predictions.page(**query)
     return {
         "predictions": predictions.views(found.items),
-        "total": found.total,
+        "total": found.total or 0,
         "page": found.page,
         "per_page": found.per_page,
         "pages": found.pages,
@@ -117,7 +124,7 @@ def index(query: PredictionRunQueryValues) -> dict[str, Any]:
 @blueprint.get("/<id:prediction_id>")
 @blueprint.output(PredictionRunOut)
 @blueprint.doc(responses={404: "The prediction doesn't exist."})
-def show(prediction_id: int) -> dict[str, Any]:
+def show(prediction_id: int) -> PredictionRunOutValues:
     """Get a prediction with its progress and its files."""
     predictions = services().predictions
     return predictions.view(predictions.get(prediction_id))
@@ -126,7 +133,7 @@ def show(prediction_id: int) -> dict[str, Any]:
 @blueprint.delete("/<id:prediction_id>")
 @blueprint.output(PredictionRunDeleted)
 @blueprint.doc(responses={404: "The prediction doesn't exist."})
-def delete(prediction_id: int) -> dict[str, Any]:
+def delete(prediction_id: int) -> PredictionRunDeletedValues:
     """Delete a prediction with its files; one in progress is stopped."""
     return services().predictions.delete(prediction_id)
 

@@ -11,7 +11,7 @@ from app.errors import Unprocessable, WrongType
 from app.rates import PREDICT, limited
 from app.routes.once import fields_of
 from app.schemas import PredictForm, PredictionOut, PredictQuery
-from app.schemas.predictions import PredictFormValues, PredictQueryValues
+from app.schemas.predictions import PredictFormValues, PredictionOutValues, PredictQueryValues
 from app.services import services
 
 blueprint = APIBlueprint("predictions", __name__, tag="Model predictions")
@@ -33,7 +33,7 @@ RESPONSES: dict[int | str, Any] = {
 @blueprint.input(PredictForm, location="form_and_files", arg_name="form")
 @blueprint.output(PredictionOut)
 @blueprint.doc(responses=RESPONSES)
-def predict(training_id: int, query: PredictQueryValues, form: PredictFormValues) -> dict[str, Any]:
+def predict(training_id: int, query: PredictQueryValues, form: PredictFormValues) -> PredictionOutValues:
     """Detect objects in an image with the best weights of a run.
 
     Send the image as the body (`Content-Type: image/jpeg`), or as `file` of a form. Nothing is kept. Thresholds that

@@ -8,7 +8,7 @@ from flask import Response, request
 from app.config import settings
 from app.rates import from_own_machine
 from app.schemas import LogTailOut, LogTailQuery, SystemOut
-from app.schemas.system import LogTailQueryValues
+from app.schemas.system import LogTailOutValues, LogTailQueryValues
 from app.services import readiness, services
 from app.services.system import logs, refuse_if_off
 from app.services.system.read_models import SystemFigures
@@ -56,7 +56,7 @@ def figures() -> SystemFigures:
 @blueprint.input(LogTailQuery, location="query", arg_name="query")
 @blueprint.output(LogTailOut)
 @blueprint.doc(responses={404: "Disabled (METRICS_ENABLED)."})
-def log_tail(query: LogTailQueryValues) -> dict[str, Any]:
+def log_tail(query: LogTailQueryValues) -> LogTailOutValues:
     """The newest entries of the application's log."""
     refuse_if_off()
     path = settings().LOG_DIR / "app.log"

@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, send_file, url_for
 from flask_babel import gettext as _
 
+from app.core.predict import Inference
 from app.errors import Unprocessable
 from app.models import Test
 from app.rates import PREDICT, TESTS, limited
@@ -30,8 +31,12 @@ from app.schemas import (
 from app.schemas.tests import (
     CheckpointChoiceValues,
     ModelQueryValues,
+    TestCreatedValues,
+    TestDeletedValues,
     TestFormValues,
     TestOptionsValues,
+    TestOutValues,
+    TestPageValues,
     TestQueryValues,
     TestsFormValues,
     VideoFormValues,
@@ -60,7 +65,7 @@ def picture(mimetype: str) -> Any:
     return {200: {"description": "The image.", "content": {mimetype: {}}}}
 
 
-def created(test: Test) -> dict[str, Any]:
+def created(test: Test) -> TestCreatedValues:
     """The keys of the specification."""
     return {
         "test_id": test.id,
@@ -71,9 +76,10 @@ def created(test: Test) -> dict[str, Any]:
     }
 
 
-def shown(test: Test) -> dict[str, Any]:
+def shown(test: Test) -> TestOutValues:
     """A test in a list."""
-    return created(test) | {
+    return {
+        **created(test),
         "id": test.id,
         "training_id": test.training_id,
         "training_name": test.training.name,
@@ -136,7 +142,7 @@ def many(sent: Sent, form: TestsFormValues, options: TestOptionsValues, key: Req
     description="For frames of a video or a camera. Send the next frame after the response.",
     responses={429: "Several frames are already being analyzed: wait as `Retry-After` says."},
 )
-def frame(form: TestFormValues, options: CheckpointChoiceValues) -> dict[str, Any]:
+def frame(form: TestFormValues, options: CheckpointChoiceValues) -> Inference:
     """Test a trained model on an image that is not stored."""
     file = form["file"]
     return services().inference.frames.try_frame(
@@ -172,12 +178,12 @@ def models(query: ModelQueryValues) -> ModelsView:
 @blueprint.get("")
 @blueprint.input(TestQuery, location="query", arg_name="query")
 @blueprint.output(TestPage)
-def index(query: TestQueryValues) -> dict[str, Any]:
+def index(query: TestQueryValues) -> TestPageValues:
     """List tests, newest first."""
     found = services().inference.tests.list_tests(**query)
     return {
         "tests": [shown(test) for test in found],
-        "total": found.total,
+        "total": found.total or 0,
         "page": found.page,
         "per_page": found.per_page,
         "pages": found.pages,
@@ -186,17 +192,17 @@ def index(query: TestQueryValues) -> dict[str, Any]:
 
 @blueprint.get("/<id:test_id>")
 @blueprint.output(TestOut)
-def show(test_id: int) -> dict[str, Any]:
+def show(test_id: int) -> TestOutValues:
     """Get one test."""
     tests = services().inference.tests
     test = tests.get_test(test_id)
-    return shown(test) | tests.details(test)
+    return {**shown(test), **tests.details(test)}
 
 
 @blueprint.delete("/<id:test_id>")
 @blueprint.output(TestDeleted)
 @blueprint.doc(responses={404: "The test doesn't exist."})
-def delete(test_id: int) -> dict[str, Any]:
+def delete(test_id: int) -> TestDeletedValues:
     """Delete a test with its images."""
     services().inference.tests.delete_test(test_id)
     return {"message": _("Test deleted."), "test_id": test_id}

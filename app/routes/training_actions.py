@@ -9,7 +9,8 @@ from flask import request
 from app.rates import TRAININGS, limited
 from app.routes.once import request_key
 from app.schemas import Extended, ExtendIn, KeyHeader, TrainingCreated, TrainingIn
-from app.schemas.training_actions import ExtendInValues, KeyHeaderValues
+from app.schemas.training_actions import ExtendedValues, ExtendInValues, KeyHeaderValues
+from app.schemas.trainings import TrainingCreatedValues
 from app.services import services
 
 blueprint = APIBlueprint("training_actions", __name__, url_prefix="/api/trainings/<id:training_id>", tag="Trainings")
@@ -26,7 +27,7 @@ def refusals(conflict: str) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run has already ended."))
-def stop(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
+def stop(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Stop a run: immediately if queued, within a batch if in progress. Its weights are kept."""
     return services().trainer.actions.stop(training_id, request_key(header, f"stop/{training_id}"))
 
@@ -35,7 +36,7 @@ def stop(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run is already paused, or has ended."))
-def pause(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
+def pause(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Pause a run: immediately if queued, at its last completed epoch if in progress."""
     return services().trainer.actions.pause(training_id, request_key(header, f"pause/{training_id}"))
 
@@ -45,7 +46,7 @@ def pause(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run is queued, in progress or completed, or has no checkpoint."))
-def resume(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
+def resume(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Resume a run after a pause, a failure or a stop, from its newest checkpoint."""
     return services().trainer.actions.resume(training_id, request_key(header, f"resume/{training_id}"))
 
@@ -55,7 +56,7 @@ def resume(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=202)
 @blueprint.doc(**refusals("The run neither failed nor was stopped."))
-def retry(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
+def retry(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Retry a run that failed or was stopped: from the newest checkpoint, otherwise from the beginning."""
     return services().trainer.actions.retry(training_id, request_key(header, f"retry/{training_id}"))
 
@@ -66,7 +67,7 @@ def retry(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(Extended, status_code=202)
 @blueprint.doc(**refusals("The run is not completed, or the checkpoint of its last epoch is missing."))
-def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) -> dict[str, Any]:
+def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) -> ExtendedValues:
     """Add epochs. The response says how the learning rate will change."""
     key = request_key(header, f"extend/{training_id}")
     return services().trainer.extension.extend(training_id, values["epochs"], values["schedule"], key)
@@ -81,7 +82,7 @@ def extend(training_id: int, values: ExtendInValues, header: KeyHeaderValues) ->
     description="Accepts any field of POST /api/trainings. In `params`, each entry counts by itself; null removes it.",
     responses={404: "The run doesn't exist.", 409: "The run is in the trash, or the dataset isn't valid."},
 )
-def clone(training_id: int, changes: Mapping[str, object], header: KeyHeaderValues) -> dict[str, Any]:
+def clone(training_id: int, changes: Mapping[str, object], header: KeyHeaderValues) -> TrainingCreatedValues:
     """Clone a run: queue a new one with the same settings and the given changes."""
     body = request.get_json(silent=True) or {}  # `changes` were checked; as they were sent, they join a whole request
     return services().trainer.cloning.clone(training_id, body, request_key(header, f"clone/{training_id}"))
@@ -91,6 +92,6 @@ def clone(training_id: int, changes: Mapping[str, object], header: KeyHeaderValu
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated)
 @blueprint.doc(responses={404: "The run doesn't exist.", 409: "The run isn't in the trash."})
-def restore(training_id: int, header: KeyHeaderValues) -> dict[str, Any]:
+def restore(training_id: int, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Restore a run from the trash."""
     return services().trainer.trash.restore(training_id, request_key(header, f"restore/{training_id}"))

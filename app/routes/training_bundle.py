@@ -10,6 +10,7 @@ from app.routes.once import request_key
 from app.schemas import KeyHeader, RunAgainIn, TrainingCreated
 from app.schemas.reproduce import RunAgainInValues
 from app.schemas.training_actions import KeyHeaderValues
+from app.schemas.trainings import TrainingCreatedValues
 from app.services import services
 
 blueprint = APIBlueprint("training_bundle", __name__, tag="Bundles")
@@ -44,7 +45,7 @@ def download_bundle(training_id: int) -> Response:
     "initial weights.",
     responses={404: "The run doesn't exist.", 409: "Its dataset, initial weights or device have changed since."},
 )
-def run_again(training_id: int, header: KeyHeaderValues, values: RunAgainInValues) -> dict[str, Any]:
+def run_again(training_id: int, header: KeyHeaderValues, values: RunAgainInValues) -> TrainingCreatedValues:
     """Rerun a run with the same settings."""
     return services().trainer.reruns.run_again(
         training_id, values["anyway"], request_key(header, f"run-again/{training_id}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from apiflask import APIBlueprint
 from flask import current_app
@@ -10,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import Unavailable
 from app.schemas import AdvicesOut, EventQuery, EventsOut
-from app.schemas.training_events import EventQueryValues
+from app.schemas.training_events import AdvicesOutValues, EventQueryValues
 from app.services import services
 from app.services.trainer import read_models
 
@@ -54,6 +53,6 @@ def one_of_those_who_wait() -> Iterator[None]:
 @blueprint.get("/api/trainings/<id:training_id>/advice")
 @blueprint.output(AdvicesOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_advice(training_id: int) -> dict[str, Any]:
+def list_advice(training_id: int) -> AdvicesOutValues:
     """List the coach's advice."""
     return {"advice": services().trainer.following.advice(training_id)}

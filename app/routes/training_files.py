@@ -6,7 +6,8 @@ from apiflask import APIBlueprint
 from flask import Response, request, send_file
 
 from app.schemas import CheckpointsOut, CsvOut, LogOut, LogQuery
-from app.schemas.trainings import LogQueryValues
+from app.schemas.training_actions import CheckpointsOutValues
+from app.schemas.trainings import LogOutValues, LogQueryValues
 from app.services import services
 from app.services.trainer.results import as_csv
 
@@ -46,7 +47,7 @@ def get_csv(training_id: int) -> Any:
 @blueprint.input(LogQuery, location="query", arg_name="query")
 @blueprint.output(LogOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def get_log(training_id: int, query: LogQueryValues) -> dict[str, Any]:
+def get_log(training_id: int, query: LogQueryValues) -> LogOutValues:
     """Get the output of the training process, in whole lines."""
     text, offset = services().trainer.files.log(training_id, query["after"])
     return {"text": text, "offset": offset}
@@ -70,7 +71,7 @@ def download_best(training_id: int) -> Response:
 @blueprint.get("/api/trainings/<id:training_id>/checkpoints")
 @blueprint.output(CheckpointsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_checkpoints(training_id: int) -> dict[str, Any]:
+def list_checkpoints(training_id: int) -> CheckpointsOutValues:
     """List the available checkpoints, newest first."""
     return services().trainer.files.checkpoints(training_id)
 

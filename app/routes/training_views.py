@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, send_file
 
 from app.schemas import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut, VerdictOut
+from app.schemas.training_views import RunFilesOutValues
 from app.services import services
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
@@ -69,7 +70,7 @@ def get_evaluation_image(training_id: int, index: int) -> Response:
 @blueprint.get("/api/trainings/<id:training_id>/files")
 @blueprint.output(RunFilesOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_run_files(training_id: int) -> dict[str, Any]:
+def list_run_files(training_id: int) -> RunFilesOutValues:
     """List the plots saved by ultralytics. They depend on `plots` and on the progress of the run."""
     return services().trainer.views.run_files(training_id)
 

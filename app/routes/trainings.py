@@ -1,7 +1,6 @@
 """Trainings: list, create, show, change, delete; the queue."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from apiflask import APIBlueprint
 
@@ -26,9 +25,15 @@ from app.schemas import (
     TrainingPatch,
     TrainingQuery,
 )
-from app.schemas.training_actions import DeleteQueryValues, KeyHeaderValues, QueueInValues, TrainingPatchValues
+from app.schemas.training_actions import (
+    DeleteQueryValues,
+    KeyHeaderValues,
+    QueueInValues,
+    TrainingDeletedValues,
+    TrainingPatchValues,
+)
 from app.schemas.training_lists import CompareQueryValues, TrainingQueryValues
-from app.schemas.trainings import MetricsQueryValues, TrainingInValues
+from app.schemas.trainings import MetricsQueryValues, TrainingCreatedValues, TrainingInValues
 from app.services import services
 from app.services.trainer import read_models
 from app.services.trainer.read_models import TrainingView
@@ -67,7 +72,7 @@ def list_filters() -> read_models.FilterChoicesView:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(TrainingCreated, status_code=201)
 @blueprint.doc(responses={409: "The dataset is not valid."})
-def create_training(values: TrainingInValues, header: KeyHeaderValues) -> dict[str, Any]:
+def create_training(values: TrainingInValues, header: KeyHeaderValues) -> TrainingCreatedValues:
     """Queue a run. It starts as soon as its device is free."""
     return services().trainer.creation.create_once(values, request_key(header, "create"))
 
@@ -110,7 +115,7 @@ def edit_training(training_id: int, changes: TrainingPatchValues) -> Mapping[str
     "the trash.",
     responses={404: "The run doesn't exist.", 409: "The run is in progress or, with `permanent`, isn't in the trash."},
 )
-def delete_training(training_id: int, query: DeleteQueryValues) -> dict[str, Any]:
+def delete_training(training_id: int, query: DeleteQueryValues) -> TrainingDeletedValues:
     """Move a run to the trash, or delete it permanently."""
     trash = services().trainer.trash
     return trash.delete_for_good(training_id) if query["permanent"] else trash.delete(training_id)

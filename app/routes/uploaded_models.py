@@ -1,7 +1,5 @@
 """Uploads of weights that were trained elsewhere."""
 
-from typing import Any
-
 from apiflask import APIBlueprint, abort
 from flask import request
 
@@ -9,7 +7,7 @@ from app.rates import UPLOADS, limited
 from app.routes.once import form_key
 from app.schemas import KeyHeader, UploadedModelForm, UploadedModelOut
 from app.schemas.training_actions import KeyHeaderValues
-from app.schemas.uploaded_models import UploadedModelFormValues
+from app.schemas.uploaded_models import UploadedModelFormValues, UploadedModelOutValues
 from app.services import services
 from app.services.predictions.sent import Sent, SentFile
 
@@ -29,7 +27,7 @@ def multipart_only() -> None:
 @blueprint.input(KeyHeader, location="headers", arg_name="header")
 @blueprint.output(UploadedModelOut, status_code=201)
 @blueprint.doc(responses=[400, 409, 413, 415, 422, 429, 507])
-def add_model(form: UploadedModelFormValues, header: KeyHeaderValues) -> dict[str, Any]:
+def add_model(form: UploadedModelFormValues, header: KeyHeaderValues) -> UploadedModelOutValues:
     """Upload weights (.pt) that ultralytics trained elsewhere.
 
     A process of its own looks at the file. Nothing in it is run: a file that refers to code that no model needs is

@@ -13,7 +13,14 @@ from app.errors import WrongType
 from app.extensions import socketio
 from app.rates import UPLOADS, limited
 from app.schemas import ChunkHeaders, CreationHeaders, TusHeaders, UploadOut, UploadPage, UploadsQuery
-from app.schemas.uploads import ChunkHeadersValues, CreationHeadersValues, TusHeadersValues, UploadsQueryValues
+from app.schemas.uploads import (
+    ChunkHeadersValues,
+    CreationHeadersValues,
+    TusHeadersValues,
+    UploadOutValues,
+    UploadPageValues,
+    UploadsQueryValues,
+)
 from app.services import services
 from app.services.uploads.protocol import (
     ALGORITHMS,
@@ -109,7 +116,7 @@ def create(header: CreationHeadersValues) -> Response:
 @blueprint.get("")
 @blueprint.input(UploadsQuery, location="query", arg_name="query")
 @blueprint.output(UploadPage)
-def list_uploads(query: UploadsQueryValues) -> dict[str, Any]:
+def list_uploads(query: UploadsQueryValues) -> UploadPageValues:
     """Your own uploads that are here, for admins everybody's; the last one that changed first. DELETE removes one."""
     return services().uploads.page(**query, principal=current())
 
@@ -128,7 +135,7 @@ def look(upload_id: str) -> Response:
 @blueprint.get(PLACE)
 @blueprint.output(UploadOut)
 @blueprint.doc(responses=[404, 410])
-def get(upload_id: str) -> dict[str, Any]:
+def get(upload_id: str) -> UploadOutValues:
     """Get the state of an upload: received bytes, then its dataset or why it was refused."""
     held = services().uploads
     return held.view(held.find(upload_id))

@@ -10,7 +10,7 @@ from marshmallow import ValidationError, validates_schema
 
 from app.core.roles import Role
 from app.schemas.base import NAME as NAME_PATTERN
-from app.schemas.base import DateTime, Message, Schema, StrictBoolean, moment, name_field, one_of
+from app.schemas.base import DateTime, Message, MessageValues, Schema, StrictBoolean, moment, name_field, one_of
 
 ROLES = [str(role) for role in Role]
 WAYS = ("token", "link", "invitation", "password")
@@ -76,6 +76,13 @@ class MeOut(Schema):
     )
 
 
+class MeOutValues(TypedDict):
+    id: int | None
+    name: str | None
+    role: str
+    via: str
+
+
 class UserOut(Schema):
     id = Integer()
     name = String()
@@ -86,8 +93,22 @@ class UserOut(Schema):
     seen_at = DateTime(allow_none=True)
 
 
+class UserOutValues(TypedDict):
+    id: int
+    name: str
+    role: str
+    active: bool
+    has_password: bool
+    created_at: datetime
+    seen_at: datetime | None
+
+
 class UsersOut(Schema):
     users = List(Nested(UserOut))
+
+
+class UsersOutValues(TypedDict):
+    users: list[UserOutValues]
 
 
 class UserIn(Schema):
@@ -120,6 +141,10 @@ class UserDeleted(Message):
     user_id = Integer()
 
 
+class UserDeletedValues(MessageValues):
+    user_id: int
+
+
 class InvitationIn(Schema):
     role = role_field(required=True)
 
@@ -135,6 +160,13 @@ class InvitationOut(Schema):
     expires_at = DateTime()
 
 
+class InvitationOutValues(TypedDict):
+    invitation_id: int
+    path: str
+    role: str
+    expires_at: datetime
+
+
 class OpenInvitation(Schema):
     invitation_id = Integer()
     role = String(metadata={"enum": ROLES})
@@ -142,12 +174,27 @@ class OpenInvitation(Schema):
     expires_at = DateTime()
 
 
+class OpenInvitationValues(TypedDict):
+    invitation_id: int
+    role: str
+    created_at: datetime
+    expires_at: datetime
+
+
 class InvitationsOut(Schema):
     invitations = List(Nested(OpenInvitation))
 
 
+class InvitationsOutValues(TypedDict):
+    invitations: list[OpenInvitationValues]
+
+
 class InvitationRevoked(Message):
     invitation_id = Integer()
+
+
+class InvitationRevokedValues(MessageValues):
+    invitation_id: int
 
 
 class PasswordIn(Schema):
@@ -184,13 +231,35 @@ class TokenOut(Schema):
     used_at = DateTime(allow_none=True)
 
 
+class TokenOutValues(TypedDict):
+    id: int
+    name: str
+    role: str
+    start: str
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+
+
 class TokensOut(Schema):
     tokens = List(Nested(TokenOut))
+
+
+class TokensOutValues(TypedDict):
+    tokens: list[TokenOutValues]
 
 
 class TokenCreated(TokenOut):
     token = String(metadata={"description": "The secret. It is shown this once."})
 
 
+class TokenCreatedValues(TokenOutValues):
+    token: str
+
+
 class TokenDeleted(Message):
     token_id = Integer()
+
+
+class TokenDeletedValues(MessageValues):
+    token_id: int

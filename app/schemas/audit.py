@@ -47,6 +47,27 @@ class AuditEntry(Schema):
     created = Dict(keys=String(), values=Integer(), metadata={"description": "The IDs of what was created."})
 
 
+class AuditEntryValues(TypedDict, total=False):
+    id: str
+    time: str
+    account_id: int | None
+    name: str | None
+    role: str | None
+    via: str | None
+    address: str | None
+    action: str
+    method: str
+    path: str
+    status: int
+    result: str
+    created: dict[str, int]
+
+
 class AuditPage(Schema):
     entries = List(Nested(AuditEntry))
     next = String(allow_none=True, metadata={"description": "To be sent as `before` for older entries."})
+
+
+class AuditPageValues(TypedDict):
+    entries: list[AuditEntryValues]
+    next: str | None

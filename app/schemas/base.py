@@ -143,5 +143,16 @@ class Page(Schema):
     pages = Integer()
 
 
+class PageValues(TypedDict):
+    total: int
+    page: int
+    per_page: int
+    pages: int
+
+
 class Message(Schema):
     message = String()
+
+
+class MessageValues(TypedDict):
+    message: str

@@ -1,6 +1,8 @@
 """Requests and responses about datasets; about their versions see revisions.py."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, File, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -9,9 +11,11 @@ from werkzeug.datastructures import FileStorage
 from app.schemas.base import (
     DateTime,
     Message,
+    MessageValues,
     Page,
     PageQuery,
     PageQueryValues,
+    PageValues,
     Schema,
     between,
     name_field,
@@ -82,6 +86,12 @@ class FolderOut(Schema):
     images = Integer(metadata={"description": "Directly in it."})
 
 
+class FolderOutValues(TypedDict):
+    name: str
+    path: str
+    images: int
+
+
 class FoldersOut(Schema):
     path = String()
     parent = String(allow_none=True)
@@ -90,9 +100,22 @@ class FoldersOut(Schema):
     truncated = Boolean()
 
 
+class FoldersOutValues(TypedDict):
+    path: str
+    parent: str | None
+    images: int
+    folders: list[FolderOutValues]
+    truncated: bool
+
+
 class OriginalOut(Schema):
     name = String()
     bytes = Integer()
+
+
+class OriginalOutValues(TypedDict):
+    name: str
+    bytes: int
 
 
 class LeftOutOut(Schema):
@@ -101,10 +124,22 @@ class LeftOutOut(Schema):
     message = String()
 
 
+class LeftOutOutValues(TypedDict):
+    code: str
+    count: int
+    message: str
+
+
 class SummaryOut(Schema):
     used = Integer()
     total = Integer()
     left_out = List(Nested(LeftOutOut))
+
+
+class SummaryOutValues(TypedDict):
+    used: int
+    total: int
+    left_out: list[LeftOutOutValues]
 
 
 class ProgressOut(Schema):
@@ -112,6 +147,13 @@ class ProgressOut(Schema):
     done = Integer()
     total = Integer()
     revision = Integer()
+
+
+class ProgressOutValues(TypedDict):
+    stage: str
+    done: int
+    total: int
+    revision: int
 
 
 class DatasetOut(Schema):
@@ -146,6 +188,36 @@ class DatasetOut(Schema):
     shared = SharedOut()
 
 
+class DatasetOutValues(TypedDict):
+    id: int
+    name: str
+    description: str | None
+    classes: list[str]
+    total_images: int
+    train_images: int
+    val_images: int
+    test_images: int
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    task: str
+    size_bytes: int
+    error: str | None
+    report: Mapping[str, Any]
+    revision: int | None
+    format: str | None
+    original: OriginalOutValues | None
+    samples: list[str]
+    summary: SummaryOutValues | None
+    needs_review: bool
+    progress: ProgressOutValues | None
+    trainings: int
+    trashed: int
+    damaged: list[str]
+    created_by: int | None
+    shared: bool
+
+
 class DatasetPatch(Schema):
     """What can be changed at any time; what is left out stays."""
 
@@ -168,13 +240,28 @@ class SampleOut(Schema):
     status = String(allow_none=True)
 
 
+class SampleOutValues(TypedDict):
+    dataset_id: int | None
+    name: str | None
+    status: str | None
+
+
 class DatasetPage(Page):
     datasets = List(Nested(DatasetOut))
+
+
+class DatasetPageValues(PageValues):
+    datasets: list[DatasetOutValues]
 
 
 class DatasetCreated(Message):
     dataset_id = Integer()
     status = String()
+
+
+class DatasetCreatedValues(MessageValues):
+    dataset_id: int
+    status: str
 
 
 class ExportQuery(Schema):

@@ -1,6 +1,6 @@
 """Answers with sensible values for a training, and with what is unusual about given ones."""
 
-from typing import TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length
@@ -13,6 +13,11 @@ class ReasonOut(Schema):
     message = String()
 
 
+class ReasonOutValues(TypedDict):
+    field: str
+    message: str
+
+
 class PresetValues(Schema):
     """As POST /api/trainings takes them; what is not here is left out there, too."""
 
@@ -20,6 +25,13 @@ class PresetValues(Schema):
     img_size = Integer()
     batch_size = Integer()
     epochs = Integer()
+
+
+class PresetValuesValues(TypedDict):
+    model_version: str
+    img_size: int
+    batch_size: int
+    epochs: int
 
 
 class DefaultsQuery(Schema):
@@ -52,6 +64,14 @@ class WeightsOut(Schema):
     message = String()
 
 
+class WeightsOutValues(TypedDict):
+    name: str
+    state: str
+    cause: str | None
+    size_bytes: int | None
+    message: str
+
+
 class PresetOut(Schema):
     name = String(metadata={"enum": ["quick", "balanced", "best"]})
     title = String()
@@ -60,6 +80,16 @@ class PresetOut(Schema):
     seconds = Float(allow_none=True, metadata={"description": "Of the whole run, once measured or done before."})
     values = Nested(PresetValues)
     reasons = List(Nested(ReasonOut))
+
+
+class PresetOutValues(TypedDict):
+    name: str
+    title: str
+    description: str
+    scratch: bool
+    seconds: NotRequired[float | None]
+    values: PresetValuesValues
+    reasons: list[ReasonOutValues]
 
 
 class FactsOut(Schema):
@@ -77,15 +107,39 @@ class FactsOut(Schema):
     cores = Integer()
 
 
+class FactsOutValues(TypedDict):
+    train_images: int
+    val_images: int
+    classes: int
+    objects: int | None
+    picture_size: int | None
+    small_object: float | None
+    device: str
+    device_name: str
+    memory: int
+    cores: int
+
+
 class DefaultsOut(Schema):
     recommended = String()
     presets = List(Nested(PresetOut))
     facts = Nested(FactsOut)
 
 
+class DefaultsOutValues(TypedDict):
+    recommended: str
+    presets: list[PresetOutValues]
+    facts: FactsOutValues
+
+
 class ChangeOut(Schema):
     field = String()
     value = Raw()
+
+
+class ChangeOutValues(TypedDict):
+    field: str
+    value: Any
 
 
 class WarningOut(Schema):
@@ -95,5 +149,16 @@ class WarningOut(Schema):
     change = Nested(ChangeOut, allow_none=True, metadata={"description": "What would be usual."})
 
 
+class WarningOutValues(TypedDict):
+    field: str
+    code: str
+    message: str
+    change: ChangeOutValues | None
+
+
 class ChecksOut(Schema):
     warnings = List(Nested(WarningOut))
+
+
+class ChecksOutValues(TypedDict):
+    warnings: list[WarningOutValues]

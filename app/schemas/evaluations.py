@@ -1,5 +1,7 @@
 """Requests and responses about evaluations of trained models."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
@@ -7,10 +9,10 @@ from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
-from app.core.predictions import Thresholds
-from app.schemas.base import MAX_ID, DateTime, Message, Schema, StrictFloat, between, one_of
+from app.core.thresholds import ModelThresholds, Threshold
+from app.schemas.base import MAX_ID, DateTime, Message, MessageValues, Schema, StrictFloat, between, one_of
 from app.schemas.creators import CreatedBy
-from app.schemas.jobs import JobError, JobProgress
+from app.schemas.jobs import JobError, JobErrorValues, JobProgress, JobProgressValues
 from app.schemas.start import MAX_EPOCH, is_number
 from app.schemas.training_views import ThresholdOut
 
@@ -68,8 +70,18 @@ class EvaluationStarted(Message):
     status = String()
 
 
+class EvaluationStartedValues(MessageValues):
+    evaluation_id: int
+    job_id: int | None
+    status: str
+
+
 class EvaluationDeleted(Message):
     evaluation_id = Integer()
+
+
+class EvaluationDeletedValues(MessageValues):
+    evaluation_id: int
 
 
 class ClassFigures(Schema):
@@ -83,6 +95,17 @@ class ClassFigures(Schema):
     map50 = Float(allow_none=True)
     map95 = Float(allow_none=True)
     best_confidence = Float(allow_none=True, metadata={"description": "Of the best F1; null: there is none."})
+
+
+class ClassFiguresValues(TypedDict):
+    name: str
+    images: int
+    objects: int
+    precision: float | None
+    recall: float | None
+    map50: float | None
+    map95: float | None
+    best_confidence: float | None
 
 
 class EvaluationDetail(Schema):
@@ -135,6 +158,38 @@ class EvaluationDetail(Schema):
     ended_at = DateTime(allow_none=True)
 
 
+class EvaluationDetailValues(TypedDict):
+    id: int
+    training_id: int
+    dataset_id: int | None
+    dataset_name: str | None
+    revision: int | None
+    split: str
+    checkpoint: str
+    created_by: int | None
+    img_size: int
+    mapping: dict[str, str | None] | None
+    job_id: int | None
+    status: str
+    progress: JobProgressValues
+    error: JobErrorValues | None
+    images: int | None
+    objects: int | None
+    names: list[str]
+    metrics: Mapping[str, Any] | None
+    intervals: Mapping[str, Any] | None
+    classes: list[ClassFiguresValues]
+    sizes: Mapping[str, Any] | None
+    best: Mapping[str, Any] | None
+    confidence: float | None
+    iou: float | None
+    thresholds: list[Threshold]
+    speed_ms: Mapping[str, Any] | None
+    weights_changed: bool
+    created_at: datetime
+    ended_at: datetime | None
+
+
 class ChosenThresholds(Schema):
     """What was chosen for the model of a run. The PUT replaces all of it."""
 
@@ -159,9 +214,13 @@ class ChosenThresholds(Schema):
     )
 
 
-class ChosenThresholdsValues(Thresholds):
+class ChosenThresholdsValues(ModelThresholds):
     """All of them."""
 
 
 class EvaluationsOut(Schema):
     evaluations = List(Nested(EvaluationDetail))
+
+
+class EvaluationsOutValues(TypedDict):
+    evaluations: list[EvaluationDetailValues]

@@ -1,6 +1,8 @@
 """The requests and answers about exports of models."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
@@ -8,9 +10,10 @@ from flask_babel import gettext as _
 from marshmallow import ValidationError
 
 from app.core.image_size import STRIDE
-from app.schemas.base import DateTime, Message, Schema, StrictBoolean, between
+from app.core.thresholds import Threshold
+from app.schemas.base import DateTime, Message, MessageValues, Schema, StrictBoolean, between
 from app.schemas.creators import CreatedBy
-from app.schemas.jobs import STATUSES, JobProgress
+from app.schemas.jobs import STATUSES, JobProgress, JobProgressValues
 from app.schemas.training_views import ThresholdOut
 
 
@@ -28,8 +31,21 @@ class ExportFormatOut(Schema):
     int8_reason = String(allow_none=True, metadata={"description": "Why there is no INT8, where only that is missing."})
 
 
+class ExportFormatOutValues(TypedDict):
+    format: str
+    label: str
+    available: bool
+    reason: str | None
+    arguments: list[str]
+    int8_reason: str | None
+
+
 class ExportFormatsOut(Schema):
     formats = List(Nested(ExportFormatOut))
+
+
+class ExportFormatsOutValues(TypedDict):
+    formats: list[ExportFormatOutValues]
 
 
 class ModelExportIn(Schema):
@@ -68,9 +84,18 @@ class ModelExportDeleted(Message):
     export_id = Integer()
 
 
+class ModelExportDeletedValues(MessageValues):
+    export_id: int
+
+
 class ExportErrorOut(Schema):
     code = String()
     message = String()
+
+
+class ExportErrorOutValues(TypedDict):
+    code: str
+    message: str
 
 
 class VerificationOut(Schema):
@@ -134,5 +159,32 @@ class ModelExportOut(Schema):
     url = String(allow_none=True, metadata={"description": "Of the ZIP; null: it is not offered."})
 
 
+class ModelExportOutValues(TypedDict):
+    id: int
+    training_id: int
+    format: str
+    label: str
+    arguments: Mapping[str, Any]
+    status: str
+    progress: JobProgressValues | None
+    job_id: int | None
+    error: ExportErrorOutValues | None
+    notes: list[str]
+    size_bytes: int | None
+    verification: Mapping[str, Any] | None  # as the program measured it, see app/worker/exporting/verdict.py
+    threshold: float | None
+    thresholds: list[Threshold]
+    weights_sha256: str
+    weights_changed: bool
+    created_at: datetime
+    created_by: int | None
+    ended_at: datetime | None
+    url: str | None
+
+
 class ModelExportsOut(Schema):
     exports = List(Nested(ModelExportOut))
+
+
+class ModelExportsOutValues(TypedDict):
+    exports: list[ModelExportOutValues]

@@ -1,8 +1,10 @@
 """Whether the database and the data folder belong together."""
 
+from typing import NotRequired, TypedDict
+
 from apiflask.fields import Boolean, Dict, Integer, List, String
 
-from app.schemas.base import Schema, one_of
+from app.schemas.base import MessageValues, Schema, one_of
 
 
 class InstallationOut(Schema):
@@ -23,9 +25,29 @@ class InstallationOut(Schema):
     ways = List(String(), metadata={"description": "What can be done: right_database, adopt, start_anew."})
 
 
+class InstallationOutValues(TypedDict):
+    read_only: bool
+    code: str | None
+    title: str | None
+    reason: str | None
+    without_row: dict[str, int]
+    ways: list[str]
+
+
 class DecisionOut(Schema):
     message = String()
     adopted = Dict(keys=String(), values=Integer(), metadata={"description": "Folders that have rows now, by kind."})
     set_aside = Dict(
         keys=String(), values=Integer(), metadata={"description": "Folders that were moved to `orphans`, by kind."}
     )
+
+
+class Decided(TypedDict):
+    """How many folders of each kind were adopted, where that was asked for, and set aside."""
+
+    adopted: NotRequired[dict[str, int]]
+    set_aside: dict[str, int]
+
+
+class DecisionOutValues(MessageValues, Decided):
+    """The same with what is said."""

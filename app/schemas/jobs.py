@@ -1,11 +1,11 @@
 """The answers about background jobs."""
 
-from typing import NotRequired
+from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
-from app.schemas.base import DateTime, Message, Page, PageQuery, PageQueryValues, Schema, one_of
+from app.schemas.base import DateTime, Message, MessageValues, Page, PageQuery, PageQueryValues, Schema, one_of
 from app.schemas.creators import CreatedBy, creator_filter
 
 STATUSES = ("pending", "running", "paused", "completed", "failed", "cancelled")
@@ -41,9 +41,23 @@ class JobProgress(Schema):
     eta = Float(allow_none=True, metadata={"description": "s"})
 
 
+class JobProgressValues(TypedDict):
+    stage: str | None
+    done: int
+    total: int
+    percent: float | None
+    rate: float | None
+    eta: float | None
+
+
 class JobError(Schema):
     code = String()
     message = String()
+
+
+class JobErrorValues(TypedDict):
+    code: str
+    message: str
 
 
 class JobOut(Schema):
@@ -78,3 +92,8 @@ class JobPage(Page):
 class JobStopped(Message):
     job_id = Integer()
     status = String()
+
+
+class JobStoppedValues(MessageValues):
+    job_id: int
+    status: str

@@ -1,5 +1,8 @@
 """What can be trained, and with which parameters."""
 
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
 from apiflask.fields import Float, List, Nested, Raw, String
 
 from app.schemas.base import Schema
@@ -18,8 +21,25 @@ class ParameterOut(Schema):
     tasks = List(String(), metadata={"description": "Tasks that the parameter affects."})
 
 
+class ParameterOutValues(TypedDict):
+    name: str
+    type: str
+    default: Any
+    minimum: float | None
+    maximum: float | None
+    choices: list[Any] | None
+    group: str
+    group_title: str
+    description: str
+    tasks: list[str]
+
+
 class ParametersOut(Schema):
     parameters = List(Nested(ParameterOut))
+
+
+class ParametersOutValues(TypedDict):
+    parameters: list[ParameterOutValues]
 
 
 class ArchitectureOut(Schema):
@@ -30,5 +50,17 @@ class ArchitectureOut(Schema):
     datasets = List(String(), metadata={"description": "The tasks of the datasets that it can be trained on."})
 
 
+class ArchitectureOutValues(TypedDict):
+    name: str
+    family: str
+    size: str
+    task: str
+    datasets: Sequence[str]
+
+
 class ArchitecturesOut(Schema):
     architectures = List(Nested(ArchitectureOut))
+
+
+class ArchitecturesOutValues(TypedDict):
+    architectures: list[ArchitectureOutValues]

@@ -1,14 +1,26 @@
 """Requests and responses of predictions that are jobs."""
 
+from datetime import datetime
 from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 from werkzeug.datastructures import FileStorage
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, PageQueryValues, Schema, between
+from app.schemas.base import (
+    MAX_ID,
+    DateTime,
+    Message,
+    MessageValues,
+    Page,
+    PageQuery,
+    PageQueryValues,
+    PageValues,
+    Schema,
+    between,
+)
 from app.schemas.creators import CreatedBy, creator_filter
-from app.schemas.jobs import STATUSES, JobProgress
+from app.schemas.jobs import STATUSES, JobProgress, JobProgressValues
 from app.schemas.predictions import ThresholdMap
 from app.schemas.tests import CheckpointChoice
 
@@ -69,9 +81,18 @@ class PredictionRunDeleted(Message):
     prediction_id = Integer()
 
 
+class PredictionRunDeletedValues(MessageValues):
+    prediction_id: int
+
+
 class PredictionErrorOut(Schema):
     code = String()
     message = String()
+
+
+class PredictionErrorOutValues(TypedDict):
+    code: str
+    message: str
 
 
 class MediaOut(Schema):
@@ -84,10 +105,28 @@ class MediaOut(Schema):
     damaged = Integer(metadata={"description": "Parts of the file that can't be decoded."})
 
 
+class MediaOutValues(TypedDict):
+    width: int
+    height: int
+    frames: int
+    duration: float
+    codec: str
+    cut: bool
+    damaged: int
+
+
 class FoundOut(Schema):
     class_ = String(data_key="class", attribute="class")
     detections = Integer()
     tracks = Integer(metadata={"description": "Objects that were followed."})
+
+
+_FoundOut = TypedDict("_FoundOut", {"class": str})  # a keyword of Python
+
+
+class FoundOutValues(_FoundOut):
+    detections: int
+    tracks: int
 
 
 class UnreadImageOut(Schema):
@@ -95,14 +134,29 @@ class UnreadImageOut(Schema):
     message = String()
 
 
+class UnreadImageOutValues(TypedDict):
+    image: str
+    message: str
+
+
 class UnreadOut(Schema):
     count = Integer()
     first = List(Nested(UnreadImageOut), metadata={"description": "At most 50. `detections.json` has all."})
 
 
+class UnreadOutValues(TypedDict):
+    count: int
+    first: list[UnreadImageOutValues]
+
+
 class SkippedFilesOut(Schema):
     count = Integer()
     first = List(String())
+
+
+class SkippedFilesOutValues(TypedDict):
+    count: int
+    first: list[str]
 
 
 class ImagesOut(Schema):
@@ -111,10 +165,22 @@ class ImagesOut(Schema):
     skipped = Nested(SkippedFilesOut, metadata={"description": "Files that are no images."})
 
 
+class ImagesOutValues(TypedDict):
+    read: int
+    unread: UnreadOutValues
+    skipped: SkippedFilesOutValues
+
+
 class PredictionFileOut(Schema):
     name = String(metadata={"description": "video.mp4 or video.webm, detections.json, detections.csv, labels.zip"})
     size_bytes = Integer()
     url = String()
+
+
+class PredictionFileOutValues(TypedDict):
+    name: str
+    size_bytes: int
+    url: str
 
 
 class PredictionRunOut(Schema):
@@ -148,5 +214,40 @@ class PredictionRunOut(Schema):
     ended_at = DateTime(allow_none=True)
 
 
+class PredictionRunOutValues(TypedDict):
+    id: int
+    training_id: int
+    training_name: str
+    source: str
+    filename: str
+    input_bytes: int
+    status: str
+    progress: JobProgressValues | None
+    job_id: int | None
+    error: PredictionErrorOutValues | None
+    confidence: float
+    iou: float
+    classes: dict[str, float]
+    track: bool
+    checkpoint: str | None
+    media: MediaOutValues | None
+    images: ImagesOutValues | None
+    found: list[FoundOutValues] | None
+    task: str | None
+    tracked: bool | None
+    engine: str | None
+    engine_note: str | None
+    device: str | None
+    rate: float | None
+    files: list[PredictionFileOutValues]
+    created_at: datetime
+    created_by: int | None
+    ended_at: datetime | None
+
+
 class PredictionRunPage(Page):
     predictions = List(Nested(PredictionRunOut))
+
+
+class PredictionRunPageValues(PageValues):
+    predictions: list[PredictionRunOutValues]

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 from werkzeug.datastructures import FileStorage
 
+from app.core.shapes import Detection
 from app.schemas.base import Schema, between, one_of
 from app.schemas.tests import DETECTIONS
 
@@ -96,3 +97,21 @@ class PredictionOut(Schema):
     )
     batch = Integer(metadata={"description": "Images that ran together."})
     speed_ms = Dict(metadata={"description": "preprocess, inference, postprocess; total: from reading the image on."})
+
+
+class PredictionOutValues(TypedDict):
+    training_id: int
+    detections: list[Detection]
+    labels: NotRequired[list[str]]
+    width: int
+    height: int
+    task: str
+    confidence: float
+    iou: float
+    classes: dict[str, float]
+    engine: str
+    engine_note: str | None
+    device: str
+    precision: str
+    batch: int
+    speed_ms: dict[str, float]

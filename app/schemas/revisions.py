@@ -1,13 +1,15 @@
 """Requests and responses about the versions of a dataset."""
 
-from typing import NotRequired, TypedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 
-from app.schemas.base import DateTime, Message, Schema
+from app.schemas.base import DateTime, Message, MessageValues, Schema
 from app.schemas.dataset_contents import CODES, Codes
 from app.schemas.dataset_options import ChoicesIn, ChoicesInValues, SplitIn, SplitInValues
-from app.schemas.datasets import SummaryOut
+from app.schemas.datasets import SummaryOut, SummaryOutValues
 
 
 class RevisionIn(ChoicesIn):
@@ -37,6 +39,13 @@ class SplitClassOut(Schema):
     test = Integer()
 
 
+class SplitClassOutValues(TypedDict):
+    name: str
+    train: int
+    val: int
+    test: int
+
+
 class SplitPreviewOut(Schema):
     """Exactly what a new version with this split will have."""
 
@@ -44,6 +53,13 @@ class SplitPreviewOut(Schema):
     splits = Dict(metadata={"description": "Images by set: train, val, test."})
     classes = List(Nested(SplitClassOut))
     torn = Integer(metadata={"description": "Images that can't stay with those that they belong to."})
+
+
+class SplitPreviewOutValues(TypedDict):
+    how: str
+    splits: dict[str, int]
+    classes: list[SplitClassOutValues]
+    torn: int
 
 
 class EffectOut(Schema):
@@ -58,6 +74,18 @@ class EffectOut(Schema):
         metadata={"description": "Images that stay as they are: saving them again takes too much time or memory."}
     )
     unsaved_files = List(String(), metadata={"description": "The first 20 of these."})
+
+
+class EffectOutValues(TypedDict):
+    code: str
+    title: str
+    message: str
+    images: int
+    rows: int
+    emptied: int
+    files: list[str]
+    unsaved: int
+    unsaved_files: list[str]
 
 
 class RevisionOut(Schema):
@@ -82,11 +110,43 @@ class RevisionOut(Schema):
     created_at = DateTime()
 
 
+class RevisionOutValues(TypedDict):
+    number: int
+    status: str
+    current: bool
+    hash: str | None
+    origin: Mapping[str, Any]
+    options: Mapping[str, Any]
+    classes: list[str]
+    task: str
+    format: str | None
+    total_images: int
+    train_images: int
+    val_images: int
+    test_images: int
+    size_bytes: int
+    error: str | None
+    summary: SummaryOutValues | None
+    effects: list[EffectOutValues]
+    trainings: list[int]
+    created_at: datetime
+
+
 class RevisionsOut(Schema):
     revisions = List(Nested(RevisionOut))
     current = Integer(allow_none=True)
 
 
+class RevisionsOutValues(TypedDict):
+    revisions: list[RevisionOutValues]
+    current: int | None
+
+
 class RevisionStarted(Message):
     revision = Integer()
     status = String()
+
+
+class RevisionStartedValues(MessageValues):
+    revision: int
+    status: str

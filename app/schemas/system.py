@@ -73,6 +73,18 @@ class LogEntryOut(Schema):
     message = String()
 
 
+class LogEntryOutValues(TypedDict):
+    time: str
+    level: str
+    logger: str
+    message: str
+
+
 class LogTailOut(Schema):
     entries = List(Nested(LogEntryOut))
     complete = Boolean(metadata={"description": "Whether the whole file was read, or only its end."})
+
+
+class LogTailOutValues(TypedDict):
+    entries: list[LogEntryOutValues]
+    complete: bool

@@ -1,5 +1,6 @@
 """Requests and responses about tests of a trained model."""
 
+from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import File, Float, Integer, List, Nested, Raw, String
@@ -8,7 +9,19 @@ from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError, validates_schema
 from werkzeug.datastructures import FileStorage
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, PageQuery, PageQueryValues, Schema, between
+from app.core.shapes import Detection
+from app.schemas.base import (
+    MAX_ID,
+    DateTime,
+    Message,
+    MessageValues,
+    Page,
+    PageQuery,
+    PageQueryValues,
+    PageValues,
+    Schema,
+    between,
+)
 from app.schemas.creators import CreatedBy, creator_filter
 from app.schemas.trainings import TrainingOut
 
@@ -127,6 +140,21 @@ class TestCreated(Schema):
     floor = Float(allow_none=True)
 
 
+class TestCreatedValues(TypedDict):
+    test_id: int
+    detections: list[Detection]
+    inference_time: float | None
+    total_time: float | None
+    image_url: str
+    weaker: NotRequired[list[Detection]]
+    width: NotRequired[int]
+    height: NotRequired[int]
+    task: NotRequired[str]
+    filename: NotRequired[str]
+    checkpoint: NotRequired[str | None]
+    floor: NotRequired[float | None]
+
+
 class TestAnswer(TestCreated):
     """Of one image the test; of many the job that detects objects in them."""
 
@@ -146,12 +174,30 @@ class TestOut(TestCreated):
     created_by = CreatedBy()
 
 
+class TestOutValues(TestCreatedValues):
+    id: int
+    training_id: int
+    training_name: str
+    confidence_threshold: float
+    iou_threshold: float
+    created_at: datetime
+    created_by: int | None
+
+
 class TestPage(Page):
     tests = List(Nested(TestOut))
 
 
+class TestPageValues(PageValues):
+    tests: list[TestOutValues]
+
+
 class TestDeleted(Message):
     test_id = Integer()
+
+
+class TestDeletedValues(MessageValues):
+    test_id: int
 
 
 class FrameOut(Schema):

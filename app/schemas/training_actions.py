@@ -7,9 +7,20 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length, Regexp
 from flask_babel import lazy_gettext as _l
 
-from app.schemas.base import MAX_ID, DateTime, Message, Schema, StrictBoolean, between, moment, name_field, one_of
+from app.schemas.base import (
+    MAX_ID,
+    DateTime,
+    Message,
+    MessageValues,
+    Schema,
+    StrictBoolean,
+    between,
+    moment,
+    name_field,
+    one_of,
+)
 from app.schemas.creators import shared_field
-from app.schemas.trainings import TrainingCreated, TrainingOut
+from app.schemas.trainings import TrainingCreated, TrainingCreatedValues, TrainingOut
 
 
 class TrainingPatch(Schema):
@@ -105,10 +116,22 @@ class RatesOut(Schema):
     final = Float(allow_none=True)
 
 
+class RatesOutValues(TypedDict):
+    last: float | None
+    first: float | None
+    final: float | None
+
+
 class Extended(TrainingCreated):
     epochs = Integer(metadata={"description": "The new total."})
     schedule = String()
     learning_rate = Nested(RatesOut)
+
+
+class ExtendedValues(TrainingCreatedValues):
+    epochs: int
+    schedule: str
+    learning_rate: RatesOutValues
 
 
 class TrainingDeleted(Message):
@@ -116,6 +139,11 @@ class TrainingDeleted(Message):
     until = DateTime(
         allow_none=True, metadata={"description": "The run can be restored until then; null: permanently deleted."}
     )
+
+
+class TrainingDeletedValues(MessageValues):
+    training_id: int
+    until: datetime | None
 
 
 class CheckpointOut(Schema):
@@ -129,5 +157,20 @@ class CheckpointOut(Schema):
     url = String()
 
 
+class CheckpointOutValues(TypedDict):
+    epoch: int
+    is_best: bool
+    resumable: bool
+    periodic: bool
+    metrics: dict[str, float | None]
+    size_bytes: int
+    created_at: datetime
+    url: str
+
+
 class CheckpointsOut(Schema):
     checkpoints = List(Nested(CheckpointOut))
+
+
+class CheckpointsOutValues(TypedDict):
+    checkpoints: list[CheckpointOutValues]

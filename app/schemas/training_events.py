@@ -1,6 +1,7 @@
 """What happened in a training, for clients that poll."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from marshmallow import EXCLUDE
@@ -56,5 +57,20 @@ class SentAdvice(Schema):
     time = String()
 
 
+class SentAdviceValues(TypedDict):
+    seq: int
+    code: str
+    level: str
+    epoch: int
+    data: Mapping[str, Any]
+    message: str
+    hint: str
+    time: str
+
+
 class AdvicesOut(Schema):
     advice = List(Nested(SentAdvice))
+
+
+class AdvicesOutValues(TypedDict):
+    advice: list[SentAdviceValues]

@@ -1,5 +1,7 @@
 """What a training leaves for looking at: previews, evaluation, ultralytics' plots."""
 
+from typing import TypedDict
+
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 
 from app.schemas.base import Schema
@@ -69,7 +71,20 @@ class RunFileOut(Schema):
     url = String()
 
 
+class RunFileOutValues(TypedDict):
+    name: str
+    kind: str
+    size_bytes: int
+    url: str
+
+
 class RunFilesOut(Schema):
     files = List(Nested(RunFileOut))
     evaluation = Boolean(metadata={"description": "Whether there is an evaluation."})
     damaged = List(String(), metadata={"description": "Files that could not be read and were set aside."})
+
+
+class RunFilesOutValues(TypedDict):
+    files: list[RunFileOutValues]
+    evaluation: bool
+    damaged: list[str]

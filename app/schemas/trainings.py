@@ -7,7 +7,7 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, St
 from apiflask.validators import Length
 from marshmallow import pre_load
 
-from app.schemas.base import MAX_ID, DateTime, Message, Page, Schema, between, moment, name_field, one_of
+from app.schemas.base import MAX_ID, DateTime, Message, MessageValues, Page, Schema, between, moment, name_field, one_of
 from app.schemas.creators import CreatedBy, SharedOut
 from app.schemas.start import Start, StartValues
 
@@ -236,6 +236,11 @@ class TrainingCreated(Message):
     status = String()
 
 
+class TrainingCreatedValues(MessageValues):
+    training_id: int
+    status: str
+
+
 class CsvOut(Schema):
     """results.csv as ultralytics wrote it."""
 
@@ -246,3 +251,8 @@ class CsvOut(Schema):
 class LogOut(Schema):
     text = String()
     offset = Integer(metadata={"description": "Send it as `after` to get the next lines."})
+
+
+class LogOutValues(TypedDict):
+    text: str
+    offset: int

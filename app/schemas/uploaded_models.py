@@ -6,7 +6,7 @@ from apiflask.fields import File, Integer, List, String
 from werkzeug.datastructures import FileStorage
 
 from app.core.tasks import TASKS
-from app.schemas.base import MAX_ID, Message, Schema, between, name_field
+from app.schemas.base import MAX_ID, Message, MessageValues, Schema, between, name_field
 
 
 class UploadedModelForm(Schema):
@@ -32,3 +32,12 @@ class UploadedModelOut(Message):
     architecture = String()
     classes = List(String())
     parameters = Integer()
+
+
+class UploadedModelOutValues(MessageValues):
+    training_id: int
+    status: str
+    task: str
+    architecture: str
+    classes: list[str]
+    parameters: int

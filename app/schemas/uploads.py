@@ -1,12 +1,14 @@
 """Uploads that can be resumed: their headers, their metadata, and what became of them."""
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import PurePath
 from typing import Any, TypedDict
 
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
-from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, Schema, one_of
+from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, PageValues, Schema, one_of
 from app.schemas.datasets import DatasetForm
 
 
@@ -42,6 +44,20 @@ class UploadOut(Schema):
     retriable = Boolean(metadata={"description": "Failed, but the bytes are kept: an empty PATCH at `length` retries."})
 
 
+class UploadOutValues(TypedDict):
+    id: str
+    state: str
+    filename: str
+    name: str
+    length: int
+    offset: int
+    created_at: datetime
+    expires_at: datetime
+    dataset_id: int | None
+    problem: Mapping[str, Any] | None
+    retriable: bool
+
+
 BYTES = {"type": "string", "pattern": r"^\d{1,18}$"}
 CHECKSUM = {"type": "string", "pattern": "^(sha1|sha256|md5) [A-Za-z0-9+/]+={0,2}$"}
 
@@ -58,6 +74,10 @@ class UploadsQueryValues(PageQueryValues):
 
 class UploadPage(Page):
     uploads = List(Nested(UploadOut))
+
+
+class UploadPageValues(PageValues):
+    uploads: list[UploadOutValues]
 
 
 class TusHeaders(Schema):

@@ -13,14 +13,15 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from app.extensions import socketio
 from app.inputs import faults
+from app.schemas.audit import AuditEntryValues
 from app.threads import off_loop
 
 logger = logging.getLogger("yolo.audit")
@@ -33,7 +34,7 @@ NAME = f"{DONE}.jsonl"
 TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result")
 NUMBERS = ("account_id", "status")
 
-Entry = dict[str, Any]
+Entry = AuditEntryValues
 
 
 class AuditLog:
@@ -108,7 +109,7 @@ def ending(file: IO[bytes]) -> bytes:
     return b"" if file.read(1) == b"\n" else b"\n"
 
 
-def kind_of(entry: Entry) -> str:
+def kind_of(entry: Mapping[str, object]) -> str:
     """Whose budget an entry counts for."""
     if "via" in entry and entry["via"] is None:
         return STRANGERS
@@ -135,10 +136,11 @@ def parsed(line: str) -> Entry | None:
         entry = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and is_entry(entry) and not next(faults(entry), None) else None
+    whole = isinstance(entry, dict) and is_entry(entry) and not next(faults(entry), None)
+    return cast(Entry, entry) if whole else None
 
 
-def is_entry(found: Entry) -> bool:
+def is_entry(found: Mapping[str, Any]) -> bool:
     """Whether each field has a value of its kind; those of later versions may have any."""
     created = found.get("created", {})
     return (

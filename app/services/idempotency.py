@@ -6,10 +6,10 @@ it may be repeated as well.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from flask_babel import gettext as _
 from sqlalchemy import delete
@@ -20,9 +20,10 @@ from app.errors import Unprocessable
 from app.extensions import db
 from app.models import IdempotencyKey, now
 
-KEPT = timedelta(hours=24)
+KEEP = timedelta(hours=24)
 
-Answer = dict[str, Any]
+Answer = Mapping[str, Any]
+Kept = TypeVar("Kept", bound=Answer)  # the answer of one action
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def digest(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def run_idempotent(request: RequestKey | None, work: Callable[[], Answer]) -> Answer:
+def run_idempotent(request: RequestKey | None, work: Callable[[], Kept]) -> Kept:
     """Do the work, or give the answer that it had before.
 
     Args:
@@ -55,13 +56,13 @@ def run_idempotent(request: RequestKey | None, work: Callable[[], Answer]) -> An
         Unprocessable: the key came with another body before. And what `work` raises.
     """
     if (answer := earlier(request)) is not None:
-        return answer
+        return cast(Kept, answer)  # of the same action, since the scope is the same
     try:
         return work()
     except IntegrityError:
         if (answer := earlier(request)) is None:
             raise
-        return answer  # another request with this key was faster
+        return cast(Kept, answer)  # another request with this key was faster
 
 
 def earlier(request: RequestKey | None) -> Answer | None:
@@ -69,7 +70,7 @@ def earlier(request: RequestKey | None) -> Answer | None:
     if request is None:
         return None
     found = db.session.get(IdempotencyKey, (request.key, request.scope), populate_existing=True)
-    if found is None or found.created_at < now() - KEPT:
+    if found is None or found.created_at < now() - KEEP:
         return None
     if found.digest != request.digest:
         problem = _("This Idempotency-Key was already used with another body. Use a new key for a new request.")
@@ -86,7 +87,7 @@ def reserve(session: Any, request: RequestKey | None) -> IdempotencyKey | None:
     if request is None:
         return None
     mine = (IdempotencyKey.key == request.key) & (IdempotencyKey.scope == request.scope)
-    session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - KEPT))
+    session.execute(delete(IdempotencyKey).where(mine, IdempotencyKey.created_at < now() - KEEP))
     mark = IdempotencyKey(key=request.key, scope=request.scope, digest=request.digest, answer={})
     session.add(mark)
     session.flush()
@@ -101,10 +102,10 @@ def keep(session: Any, request: RequestKey | None, answer: Answer) -> None:
     """
     mark = reserve(session, request)
     if mark is not None:
-        mark.answer = answer
+        mark.answer = dict(answer)
 
 
 def purge() -> int:
     """Forget the keys of more than 24 hours ago; how many there were. For the janitor."""
     with writing() as session:
-        return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - KEPT).delete()
+        return session.query(IdempotencyKey).filter(IdempotencyKey.created_at < now() - KEEP).delete()

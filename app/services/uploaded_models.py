@@ -22,8 +22,9 @@ from app.extensions import db
 from app.jobs.short import run_program
 from app.models import Checkpoint, Dataset, Training, TrainingStatus, now
 from app.models.training import UPLOADED
+from app.schemas.uploaded_models import UploadedModelOutValues
 from app.services import about
-from app.services.idempotency import Answer, RequestKey, keep, run_idempotent
+from app.services.idempotency import RequestKey, keep, run_idempotent
 from app.services.installation import ids
 from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.architectures import FITTING, Architecture, architectures, find
@@ -66,7 +67,7 @@ class UploadedModels:
 
     def add(
         self, file: IO[bytes], filename: str, dataset_id: int, name: str = "", key: RequestKey | None = None
-    ) -> Answer:
+    ) -> UploadedModelOutValues:
         """A completed run with these weights, as ModelCreated takes it; once for each key.
 
         Args:
@@ -83,7 +84,7 @@ class UploadedModels:
         upload = ModelUpload(Path(filename).name[-255:], dataset_id, name)
         return run_idempotent(key, lambda: self.add_once(file, upload, key))
 
-    def add_once(self, file: IO[bytes], upload: ModelUpload, key: RequestKey | None) -> Answer:
+    def add_once(self, file: IO[bytes], upload: ModelUpload, key: RequestKey | None) -> UploadedModelOutValues:
         architectures()  # read the first time, which lets others be served
         usable(db.session.get(Dataset, upload.dataset_id))
         db.session.rollback()  # no transaction may be open while we wait for the child
@@ -128,7 +129,9 @@ class UploadedModels:
             raise refuse("file", _("The file can't be read as a model: checking it failed. See the server log."))
         raise Unavailable(_("The file can't be checked now. Try again."))
 
-    def keep(self, staging: Path, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None) -> Answer:
+    def keep(
+        self, staging: Path, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
+    ) -> UploadedModelOutValues:
         """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
         gets, which the next start sets aside, or a run that is whole; the same request with its key then answers so.
         """
@@ -167,12 +170,18 @@ class UploadedModels:
 
     def record(
         self, described: Training, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
-    ) -> tuple[Answer, list[RoomMessage]]:
+    ) -> tuple[UploadedModelOutValues, list[RoomMessage]]:
         """The row, its checkpoint and the key, all or none; the answer, and what the browsers are told."""
         size = (self.store.folder(described.id) / WEIGHTS).stat().st_size
-        answer: Answer = {"message": _("Model added"), "training_id": described.id}
-        answer |= {"status": str(TrainingStatus.COMPLETED)}
-        answer |= {name: found[name] for name in ("task", "architecture", "classes", "parameters")}
+        answer: UploadedModelOutValues = {
+            "message": _("Model added"),
+            "training_id": described.id,
+            "status": str(TrainingStatus.COMPLETED),
+            "task": found["task"],
+            "architecture": found["architecture"],
+            "classes": found["classes"],
+            "parameters": found["parameters"],
+        }
         with writing() as session:
             keep(session, key, answer)
             row = draft(session, found, upload)

@@ -9,11 +9,11 @@ import urllib.request
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
 from app.extensions import socketio
+from app.schemas.defaults import WeightsOutValues
 
 logger = logging.getLogger("yolo.training")
 
@@ -50,7 +50,7 @@ class PretrainedWeights:
         self._running: set[str] = set()
         self._lock = threading.Lock()
 
-    def view(self, model: str) -> dict[str, Any]:
+    def view(self, model: str) -> WeightsOutValues:
         """As WeightsOut takes it; tried first where nothing is known."""
         name, found = published_name(model), self.find(model)
         text = sentence(name, found)

@@ -1,7 +1,7 @@
 """Edits a dataset's name and description, lists the trainings that use it, and finds the sample dataset."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Text, case, func, select, type_coerce
 
@@ -52,8 +52,15 @@ class DatasetDetails:
         return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
 
 
-def users_of(dataset_ids: Sequence[int]) -> dict[int, dict[str, int]]:
-    """By dataset: `trainings` that use it, and how many more are in the trash (`trashed`). One query."""
+class DatasetUsers(TypedDict):
+    """Runs that use a dataset, and how many more are in the trash."""
+
+    trainings: int
+    trashed: int
+
+
+def users_of(dataset_ids: Sequence[int]) -> dict[int, DatasetUsers]:
+    """By dataset; none of one that no run uses. One query."""
     trashed = func.sum(case((Training.deleted_at.is_not(None), 1), else_=0))
     wanted = select(Training.dataset_id, func.count(), trashed).where(Training.dataset_id.in_(dataset_ids))
     rows = db.session.execute(wanted.group_by(Training.dataset_id))

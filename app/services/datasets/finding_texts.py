@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.schemas.revisions import EffectOutValues
 from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
 from app.services.datasets.image_texts import IMAGE_TEXTS
@@ -50,14 +51,26 @@ def text_of(code: str) -> FindingText:
     return FindingText(title, format_texts.FINDINGS.get(code, code), effect)
 
 
-def effects(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def effects(report: Mapping[str, Any]) -> list[EffectOutValues]:
     """What the fixes of a revision did, by code; `report` is the revision's."""
-    shown = []
+    shown: list[EffectOutValues] = []
     for code, done in (report.get("effects") or {}).items():
         done = UNTOLD | done
         title = str(text_of(code).title)
         message = " ".join(fill(text, done | {"title": title}) for text in texts_of(done))
-        shown.append({"code": code, "title": title, "message": message} | {key: done[key] for key in EFFECT})
+        shown.append(
+            {
+                "code": code,
+                "title": title,
+                "message": message,
+                "images": done["images"],
+                "rows": done["rows"],
+                "emptied": done["emptied"],
+                "files": done["files"],
+                "unsaved": done["unsaved"],
+                "unsaved_files": done["unsaved_files"],
+            }
+        )
     return shown
 
 

@@ -18,6 +18,7 @@ from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.notify import to_dashboard
+from app.schemas.datasets import ProgressOutValues
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.import_failures import LOST, reason
 from app.services.datasets.outcome import accept, give_up_revision
@@ -153,17 +154,21 @@ class DatasetImports:
         """Whether any revision, or the index of one, is being made."""
         return bool(self.jobs.active(IMPORT) or self.jobs.active(INDEX))
 
-    def progress(self, dataset_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    def progress(self, dataset_ids: Iterable[int]) -> dict[int, ProgressOutValues]:
         """How far the imports of these datasets are, by dataset: stage, done, total, revision."""
         if not self.jobs.live.meters:
             return {}
         wanted = (Job.kind == IMPORT) & (Job.status == JobStatus.RUNNING) & Job.subject_id.in_(list(dataset_ids))
-        found = {}
+        found: dict[int, ProgressOutValues] = {}
         for job_id, dataset_id, params in db.session.execute(select(Job.id, Job.subject_id, Job.params).where(wanted)):
             meter = self.jobs.live.meters.get(job_id)
             if meter is not None and meter.stage:
-                stage = {"stage": meter.stage, "done": meter.done, "total": meter.total}
-                found[dataset_id] = stage | {"revision": params["number"]}
+                found[dataset_id] = {
+                    "stage": meter.stage,
+                    "done": meter.done,
+                    "total": meter.total,
+                    "revision": params["number"],
+                }
         return found
 
     # The kinds.

@@ -8,7 +8,9 @@ from sqlalchemy import select, tuple_
 from app.core.report import Decision
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus
-from app.services.datasets.details import users_of
+from app.schemas.datasets import DatasetOutValues, ProgressOutValues
+from app.schemas.revisions import RevisionOutValues
+from app.services.datasets.details import DatasetUsers, users_of
 from app.services.datasets.finding_texts import effects
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.read_models import DecisionView, OriginalFile, Summary
@@ -31,23 +33,25 @@ class DatasetView:
     def __init__(self, store: DatasetStore, imports: DatasetImports) -> None:
         self.store, self.storage, self.imports = store, store.storage, imports
 
-    def view(self, dataset: Dataset) -> dict[str, Any]:
+    def view(self, dataset: Dataset) -> DatasetOutValues:
         """A dataset for schemas.DatasetOut."""
         return self.view_all([dataset])[0]
 
-    def view_all(self, datasets: Sequence[Dataset]) -> list[dict[str, Any]]:
+    def view_all(self, datasets: Sequence[Dataset]) -> list[DatasetOutValues]:
         """Datasets for schemas.DatasetOut; two queries, however many they are."""
         options, users = options_of(datasets), users_of([dataset.id for dataset in datasets])
-        nobody = {"trainings": 0, "trashed": 0}
+        nobody: DatasetUsers = {"trainings": 0, "trashed": 0}
         progress = self.imports.progress(options)
         return [
-            self.with_options(dataset, options.get(dataset.id, {}))
-            | users.get(dataset.id, nobody)
-            | {"progress": progress.get(dataset.id)}
+            self.described(
+                dataset, options.get(dataset.id, {}), users.get(dataset.id, nobody), progress.get(dataset.id)
+            )
             for dataset in datasets
         ]
 
-    def with_options(self, dataset: Dataset, options: Mapping[str, Any]) -> dict[str, Any]:
+    def described(
+        self, dataset: Dataset, options: Mapping[str, Any], users: DatasetUsers, progress: ProgressOutValues | None
+    ) -> DatasetOutValues:
         report = dict(dataset.report)
         missing = self.store.is_missing(dataset)
         if missing:
@@ -58,12 +62,28 @@ class DatasetView:
             {**decision(item, chosen), **reading(item, dataset)}
             for item in [*report.get("archive", []), *report.get("decisions", [])]
         ]
-        shown = {column.key: getattr(dataset, column.key) for column in Dataset.__table__.columns}
-        return shown | {
+        return {
+            "id": dataset.id,
+            "name": dataset.name,
+            "description": dataset.description,
+            "classes": dataset.classes,
+            "total_images": dataset.total_images,
+            "train_images": dataset.train_images,
+            "val_images": dataset.val_images,
+            "test_images": dataset.test_images,
+            "created_at": dataset.created_at,
+            "updated_at": dataset.updated_at,
+            "task": dataset.task,
+            "size_bytes": dataset.size_bytes,
+            "revision": dataset.revision,
+            "format": dataset.format,
+            "created_by": dataset.created_by,
+            "shared": dataset.shared,
+            **users,
+            "progress": progress,
             "report": report,
             "status": str(DatasetStatus.INVALID) if missing else dataset.status,
             "damaged": self.damaged_files(dataset),
-            "created_by": dataset.created_by,
             "error": error(report) or dataset.error,
             "original": self.original_of(dataset),
             "samples": [thumbnail(dataset, image) for image in report.get("samples", [])],
@@ -88,10 +108,23 @@ class DatasetView:
             return None
         return {"name": (known or {}).get("name") or f"dataset-{dataset.id}.zip", "bytes": size}
 
-    def view_revision(self, row: DatasetRevision, current: int | None, trainings: list[int]) -> dict[str, Any]:
+    def view_revision(self, row: DatasetRevision, current: int | None, trainings: list[int]) -> RevisionOutValues:
         """A revision for schemas.RevisionOut."""
-        shown = {column.key: getattr(row, column.key) for column in DatasetRevision.__table__.columns}
-        return shown | {
+        return {
+            "number": row.number,
+            "status": row.status,
+            "hash": row.hash,
+            "origin": row.origin,
+            "options": row.options,
+            "classes": row.classes,
+            "task": row.task,
+            "format": row.format,
+            "total_images": row.total_images,
+            "train_images": row.train_images,
+            "val_images": row.val_images,
+            "test_images": row.test_images,
+            "size_bytes": row.size_bytes,
+            "created_at": row.created_at,
             "current": row.number == current,
             "error": error(row.report) or row.error,
             "summary": summary(row.report),

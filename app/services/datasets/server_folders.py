@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 
@@ -13,6 +12,7 @@ from app.core.imports import ServerFolder
 from app.core.natural import natural_key
 from app.core.openat import descend, open_folder, opened
 from app.errors import NotFound, Unprocessable
+from app.schemas.datasets import FolderOutValues, FoldersOutValues
 from app.services.storage import StorageService
 from app.services.storage.unpack import Pacer
 
@@ -59,7 +59,7 @@ class ServerFolders:
             raise NotFound(_("This folder doesn't exist in IMPORT_ROOT."))
         return found
 
-    def folders(self, path: str) -> dict[str, Any]:
+    def folders(self, path: str) -> FoldersOutValues:
         """What is in a folder below IMPORT_ROOT, as schemas.FoldersOut takes it.
 
         Raises:
@@ -84,7 +84,7 @@ class ServerFolders:
             "truncated": len(names) > MOST_FOLDERS,
         }
 
-    def described(self, parent: int, name: str, way: str, pacer: Pacer) -> dict[str, Any]:
+    def described(self, parent: int, name: str, way: str, pacer: Pacer) -> FolderOutValues:
         """A folder in one that is open; without images where it cannot be read."""
         images = 0
         with suppress(OSError), opened(descend(os.dup(parent), [name])) as handle:

@@ -1,6 +1,7 @@
 """Previews a new split: computed by the import's own function, from what the import kept with the version."""
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from app.errors import Conflict, Unavailable
 from app.events import Finished, Refused
 from app.jobs.short import run_program
 from app.models import Dataset
+from app.schemas.revisions import SplitClassOutValues, SplitPreviewOutValues
 from app.services.storage import StorageService
 from app.services.storage.damaged import set_file_aside
 
@@ -20,7 +22,7 @@ LONGEST_S = 60.0
 MATERIAL = "split.json.gz"  # app/worker/assign.py
 
 
-def split_preview(storage: StorageService, dataset: Dataset, split: SplitShares | None) -> dict[str, Any]:
+def split_preview(storage: StorageService, dataset: Dataset, split: SplitShares | None) -> SplitPreviewOutValues:
     """Images by set, and by class and set; as SplitPreviewOut takes them.
 
     Args:
@@ -34,13 +36,19 @@ def split_preview(storage: StorageService, dataset: Dataset, split: SplitShares 
     if found is None:
         raise Conflict(_("The exact numbers are known once the new version is created."))
     names = dataset.classes
-    for row in found["classes"]:
-        kind = row.pop("class")
-        row["name"] = kind if isinstance(kind, str) else names[kind] if kind < len(names) else str(kind)
-    return found
+    classes: list[SplitClassOutValues] = [
+        {"name": named(row["class"], names), "train": row["train"], "val": row["val"], "test": row["test"]}
+        for row in found["classes"]
+    ]
+    return {"how": found["how"], "splits": found["splits"], "classes": classes, "torn": found["torn"]}
 
 
-def computed(storage: StorageService, folder: Path, split: SplitShares | None) -> dict[str, Any] | None:
+def named(kind: int | str, names: Sequence[str]) -> str:
+    """A class by its number or its name."""
+    return kind if isinstance(kind, str) else names[kind] if kind < len(names) else str(kind)
+
+
+def computed(storage: StorageService, folder: Path, split: SplitShares | None) -> Mapping[str, Any] | None:
     """A child computes it: with 100,000 images it takes seconds, in which others are served. None: what was kept is
     damaged, and is set aside."""
     with storage.temporary() as place:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
-from app.core.predictions import Thresholds
+from app.core.thresholds import ModelThresholds
 from app.database import once_more, writing
 from app.errors import NotFound
 from app.extensions import db
 from app.jobs.model import Job, JobStatus
 from app.jobs.views import JobView
 from app.models import Evaluation, Training
+from app.schemas.evaluations import EvaluationDeletedValues, EvaluationDetailValues, EvaluationStartedValues
 from app.services import idempotency
 from app.services.evaluations.automatic import AutomaticEvaluations
 from app.services.evaluations.browse import refuse_class
@@ -31,8 +32,8 @@ from app.services.evaluations.read_models import (
     ThresholdAdvice,
 )
 from app.services.evaluations.reads import EvaluationReader
-from app.services.evaluations.request import Checker
-from app.services.idempotency import Answer, RequestKey
+from app.services.evaluations.request import Checker, EvaluationColumns
+from app.services.idempotency import RequestKey
 from app.services.storage.hashed import is_replaced
 from app.services.trainer.store import not_deleted, own_classes
 
@@ -72,7 +73,9 @@ class EvaluationService:
         self.automatic = AutomaticEvaluations(trainer.store, self.queue)
         trainer.ended.listeners.append(self.automatic.submit)
 
-    def create(self, training_id: int, values: Mapping[str, Any], asked: RequestKey | None = None) -> Answer:
+    def create(
+        self, training_id: int, values: Mapping[str, Any], asked: RequestKey | None = None
+    ) -> EvaluationStartedValues:
         """Queue an evaluation; `values` as EvaluationIn loads them. One that waits or runs serves for the same again.
 
         Raises:
@@ -81,7 +84,7 @@ class EvaluationService:
             Unprocessable: dataset, split or classes do not fit.
         """
 
-        def write(columns: dict[str, Any]) -> tuple[Answer, int | None]:
+        def write(columns: EvaluationColumns) -> tuple[EvaluationStartedValues, int | None]:
             with writing() as session:
                 self.checker.training(training_id)  # it may be gone meanwhile
                 mark = idempotency.reserve(session, asked)
@@ -90,17 +93,17 @@ class EvaluationService:
                     row = self.queue.add(session, training_id, columns, self.queue.priority(session))
                 else:
                     self.queue.bring_forward(session, row)
-                answer = {
+                answer: EvaluationStartedValues = {
                     "message": _("Evaluation queued"),
                     "evaluation_id": row.id,
                     "job_id": row.job_id,
                     "status": str(row.status),
                 }
                 if mark is not None:
-                    mark.answer = answer
+                    mark.answer = dict(answer)
             return answer, row.job_id
 
-        def queue() -> Answer:
+        def queue() -> EvaluationStartedValues:
             columns = self.checker.columns(training_id, values)
             answer, job_id = once_more(lambda: write(columns))
             logger.info("evaluation %s of training %s", answer["evaluation_id"], training_id)
@@ -109,7 +112,7 @@ class EvaluationService:
 
         return idempotency.run_idempotent(asked, queue)
 
-    def get(self, evaluation_id: int) -> dict[str, Any]:
+    def get(self, evaluation_id: int) -> EvaluationDetailValues:
         """One, as EvaluationDetail takes it.
 
         Raises:
@@ -117,7 +120,7 @@ class EvaluationService:
         """
         return self.to_dicts([self.row(evaluation_id)])[0]
 
-    def of_training(self, training_id: int) -> list[dict[str, Any]]:
+    def of_training(self, training_id: int) -> list[EvaluationDetailValues]:
         """All of a training, the newest first.
 
         Raises:
@@ -128,11 +131,11 @@ class EvaluationService:
         rows = list(db.session.scalars(wanted))
         return self.to_dicts(rows)
 
-    def to_dicts(self, rows: list[Evaluation]) -> list[dict[str, Any]]:
+    def to_dicts(self, rows: list[Evaluation]) -> list[EvaluationDetailValues]:
         """Each as EvaluationDetail takes it."""
         jobs = self.jobs_of(rows)
         names = self.dataset_names({row.dataset_id for row in rows if row.dataset_id is not None})
-        return [evaluation_out(row, jobs, names) | {"weights_changed": self.weights_changed(row)} for row in rows]
+        return [evaluation_out(row, jobs, names, self.weights_changed(row)) for row in rows]
 
     def weights_changed(self, row: Evaluation) -> bool:
         """Whether the run has other weights by now than those that were measured."""
@@ -140,7 +143,7 @@ class EvaluationService:
         measured = (row.result or {}).get("weights_sha256")  # that of an epoch stays what it is
         return is_replaced(path, measured, row.created_at)
 
-    def delete(self, evaluation_id: int) -> Answer:
+    def delete(self, evaluation_id: int) -> EvaluationDeletedValues:
         """Remove it with its files; one that runs is ended.
 
         Raises:
@@ -190,7 +193,7 @@ class EvaluationService:
         """An image, or its thumbnail."""
         return self.reader.image_file(self.row(evaluation_id), number, small)
 
-    def choose_thresholds(self, training_id: int, values: Thresholds) -> Thresholds:
+    def choose_thresholds(self, training_id: int, values: ModelThresholds) -> ModelThresholds:
         """Keep them with the model.
 
         Raises:
@@ -204,7 +207,7 @@ class EvaluationService:
         with writing() as session:
             row = session.get_one(Training, training_id)
             row.thresholds = values if any(value not in (None, {}) for value in values.values()) else None
-            chosen: Thresholds = row.thresholds or {"confidence": None, "iou": None, "classes": {}}
+            chosen: ModelThresholds = row.thresholds or {"confidence": None, "iou": None, "classes": {}}
         store = self.checker.trainer.store
         store.describe(store.row(training_id))
         return chosen

@@ -20,6 +20,7 @@ from app.jobs import KEPT, Job
 from app.models import Dataset, Evaluation, Training, TrainingStatus, now
 from app.services.datasets.store import find_revision
 from app.services.evaluations.queue import FIRST, KIND, LAST, UNASKED, UNFINISHED, EvaluationQueue, is_same
+from app.services.evaluations.request import EvaluationColumns
 from app.services.trainer.run_endings import AUTOMATIC, needs_evaluation
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class AutomaticEvaluations:
                 db.session.rollback()
                 logger.exception("training %s: its evaluation is not queued", training_id)
 
-    def wanted(self, training: Training) -> Iterator[tuple[dict[str, Any], int, str, dict[str, Any]]]:
+    def wanted(self, training: Training) -> Iterator[tuple[EvaluationColumns, int, str, dict[str, Any]]]:
         """Columns, priority, kind and params of each."""
         stopped = training.status == TrainingStatus.CANCELLED
         conclude = stopped and needs_evaluation(self.store.folder(training.id))
@@ -97,7 +98,7 @@ class AutomaticEvaluations:
             if has_images(training, split) and not known:
                 yield columns, LAST, UNASKED, device
 
-    def is_known(self, training: Training, columns: dict[str, Any]) -> bool:
+    def is_known(self, training: Training, columns: EvaluationColumns) -> bool:
         """Whether these weights were measured so, or will be."""
         best = self.store.folder(training.id) / "run" / "weights" / "best.pt"
         made = datetime.fromtimestamp(best.stat().st_mtime, UTC)
@@ -108,7 +109,7 @@ class AutomaticEvaluations:
         )
 
 
-def columns_of(training: Training, split: str) -> dict[str, Any]:
+def columns_of(training: Training, split: str) -> EvaluationColumns:
     """Of its own data, whose classes are the model's."""
     return {
         "dataset_id": training.dataset_id,

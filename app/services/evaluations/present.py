@@ -1,29 +1,18 @@
 """Evaluations as the API shows them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from app.jobs.progress import NO_PROGRESS
 from app.jobs.texts import error_text
 from app.jobs.views import JobView
 from app.models import Evaluation
+from app.schemas.evaluations import EvaluationDetailValues
 from app.services.trainer.thresholds import thresholds
 
-COLUMNS = (
-    "id",
-    "training_id",
-    "dataset_id",
-    "revision",
-    "split",
-    "checkpoint",
-    "img_size",
-    "job_id",
-    "created_at",
-    "created_by",
-)
 
-
-def evaluation_out(row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[int, str]) -> dict[str, Any]:
+def evaluation_out(
+    row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[int, str], weights_changed: bool
+) -> EvaluationDetailValues:
     """As EvaluationDetail takes it.
 
     Args:
@@ -36,7 +25,17 @@ def evaluation_out(row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[
     failure = job["error"] if job else None
     code = row.error or (failure["code"] if failure else None)
     best = result.get("best")
-    return {name: getattr(row, name) for name in COLUMNS} | {
+    return {
+        "id": row.id,
+        "training_id": row.training_id,
+        "dataset_id": row.dataset_id,
+        "revision": row.revision,
+        "split": row.split,
+        "checkpoint": row.checkpoint,
+        "img_size": row.img_size,
+        "job_id": row.job_id,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
         "dataset_name": names.get(row.dataset_id or 0),
         "mapping": row.classes,
         "status": job["status"] if job else row.status,
@@ -55,4 +54,5 @@ def evaluation_out(row: Evaluation, jobs: Mapping[int, JobView], names: Mapping[
         "iou": result.get("iou"),
         "thresholds": thresholds({"best": best, "curves": result.get("curves")}),
         "speed_ms": result.get("speed_ms"),
+        "weights_changed": weights_changed,
     }

@@ -1,7 +1,7 @@
 """Resolves a request for an evaluation: checkpoint, dataset, classes. Reads only."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from flask_babel import gettext as _
 
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 SHOWN = 10  # names in a message
 
 
+class EvaluationColumns(TypedDict):
+    """What an evaluation is about; `classes`: the dataset's by name to the model's, None: ignored."""
+
+    dataset_id: int
+    revision: int | None
+    split: str
+    checkpoint: str
+    img_size: int
+    classes: dict[str, str | None] | None
+
+
 class Checker:
     """Turns a request into the columns of a row.
 
@@ -33,7 +44,7 @@ class Checker:
     def __init__(self, storage: "StorageService", trainer: "TrainingService", datasets: "DatasetService") -> None:
         self.storage, self.trainer, self.datasets = storage, trainer, datasets
 
-    def columns(self, training_id: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    def columns(self, training_id: int, values: Mapping[str, Any]) -> EvaluationColumns:
         """The columns of a new evaluation, from a checked request.
 
         Raises:

@@ -14,13 +14,14 @@ from app.extensions import db
 from app.jobs import JobStatus
 from app.jobs.workers import gpus_for_jobs
 from app.models import ModelExport, Training
+from app.schemas.exports import ExportFormatOutValues, ModelExportDeletedValues, ModelExportOutValues
 from app.services.exports import texts
 from app.services.exports.automatic import AutomaticExports
 from app.services.exports.files import ExportFiles
 from app.services.exports.formats import ExportFormat, formats
 from app.services.exports.jobs import ExportJobs
 from app.services.exports.package import Package
-from app.services.exports.queue import UNFINISHED, ExportQueue
+from app.services.exports.queue import UNFINISHED, ExportQueue, ExportState
 from app.services.exports.request import checked, key_of, refuse_without_classes
 from app.services.storage.hashed import hashed, is_replaced
 from app.services.trainer import present
@@ -47,7 +48,7 @@ class ModelExports:
         self.kind, self.queue = ExportJobs(storage, self.files, jobs), ExportQueue(self.files, jobs)
         ended.listeners.append(AutomaticExports(storage, self.queue).submit)
 
-    def formats(self) -> list[dict[str, Any]]:
+    def formats(self) -> list[ExportFormatOutValues]:
         """Every format as ExportFormatOut takes it; those that can't be made here say why."""
         found = gpus_for_jobs(settings())
         return [described(item, found) for item in formats().values()]
@@ -76,11 +77,11 @@ class ModelExports:
             return row, True
         return self.queue.begin(training_id, key, values["format"], arguments, sha256), False
 
-    def state(self, row: ModelExport) -> dict[str, Any]:
+    def state(self, row: ModelExport) -> ExportState:
         """status, progress and error of an export."""
         return self.queue.state(row)
 
-    def delete(self, export_id: int) -> dict[str, Any]:
+    def delete(self, export_id: int) -> ModelExportDeletedValues:
         """Remove it with its files; one that is under way is ended.
 
         Raises:
@@ -118,7 +119,7 @@ class ModelExports:
             raise NotFound(_("Export %(id)s doesn't exist.", id=export_id))
         return row
 
-    def of_training(self, training_id: int) -> list[dict[str, Any]]:
+    def of_training(self, training_id: int) -> list[ModelExportOutValues]:
         """The exports of a run, the newest first, as ExportOut takes them.
 
         Raises:
@@ -130,24 +131,22 @@ class ModelExports:
         rows = db.session.scalars(mine.order_by(ModelExport.id.desc())).all()
         return [self.view(row) for row in rows]
 
-    def view(self, row: ModelExport) -> dict[str, Any]:
+    def view(self, row: ModelExport) -> ModelExportOutValues:
         """An export as ExportOut takes it."""
         state = self.state(row)
         offered = state["status"] == JobStatus.COMPLETED
-        columns = (
-            "id",
-            "training_id",
-            "format",
-            "arguments",
-            "job_id",
-            "weights_sha256",
-            "created_at",
-            "created_by",
-            "ended_at",
-        )
         known, weights = formats().get(row.format), present.weights(self.storage.get_training_dir(row.training_id))
         shipped = (row.verification or {}).get("at_threshold")
-        return {name: getattr(row, name) for name in columns} | {
+        return {
+            "id": row.id,
+            "training_id": row.training_id,
+            "format": row.format,
+            "arguments": row.arguments,
+            "job_id": row.job_id,
+            "weights_sha256": row.weights_sha256,
+            "created_at": row.created_at,
+            "created_by": row.created_by,
+            "ended_at": row.ended_at,
             "label": known.label if known else row.format,
             "size_bytes": row.size_bytes if offered else None,
             "verification": row.verification,
@@ -190,9 +189,15 @@ class ModelExports:
         return not_deleted(training)
 
 
-def described(item: ExportFormat, devices: tuple[str, ...]) -> dict[str, Any]:
+def described(item: ExportFormat, devices: tuple[str, ...]) -> ExportFormatOutValues:
     reason = item.why_not(devices)
     no_int8 = item.why_no_int8() if "int8" in item.arguments else None
     arguments = [name for name in item.arguments if name != "int8" or no_int8 is None]
-    row = {"format": item.name, "label": item.label, "available": reason is None, "reason": reason}
-    return row | {"arguments": arguments, "int8_reason": no_int8 if reason is None else None}
+    return {
+        "format": item.name,
+        "label": item.label,
+        "available": reason is None,
+        "reason": reason,
+        "arguments": arguments,
+        "int8_reason": no_int8 if reason is None else None,
+    }

@@ -25,7 +25,7 @@ from app.services.storage.unpack import sync_folder
 from app.services.trainer import present
 from app.services.trainer.launch import data_of, environment
 from app.services.trainer.run_endings import AUTOMATIC
-from app.services.trainer.thresholds import thresholds
+from app.services.trainer.thresholds import Threshold, thresholds
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -171,7 +171,7 @@ def export_of(session: Any, job: Job) -> ModelExport | None:
     return row if row is not None and row.job_id == job.id else None
 
 
-def rows_of(event: Verified) -> list[dict[str, Any]]:
+def rows_of(event: Verified) -> list[Threshold]:
     """The thresholds of the export, as an evaluation's: the balanced one is the one that is shipped."""
     shipped, curves = event.verification.get("at_threshold"), event.curves
     if not shipped or not curves:

@@ -1,7 +1,7 @@
 """Queues exports: a row and its job, committed together; the same request gets the same row."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy import delete, select
 
@@ -10,7 +10,9 @@ from app.extensions import db
 from app.jobs import Job, JobStatus
 from app.jobs.devices import CPU
 from app.jobs.model import DISPLACED
+from app.jobs.progress import JobProgressView
 from app.models import ModelExport, Training
+from app.schemas.exports import ExportErrorOutValues
 from app.services.exports import texts
 from app.services.exports.files import ExportFiles
 from app.services.exports.formats import environment_note
@@ -23,6 +25,14 @@ KIND = "export_model"
 UNASKED = "export_model_automatic"  # the same work, which leaves its device to everybody else
 FIRST, NORMAL, LAST = 200, 0, -1000  # those of trainings lie between -100 and 100: a few minutes before hours
 UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class ExportState(TypedDict):
+    """What becomes of an export: what its job says while there is one, else its row."""
+
+    status: str
+    progress: JobProgressView | None
+    error: ExportErrorOutValues | None
 
 
 class ExportQueue:
@@ -151,7 +161,7 @@ class ExportQueue:
         unfinished = (Job.kind == KIND) & Job.status.in_(UNFINISHED)
         return NORMAL if session.scalar(select(Job.id).where(unfinished).limit(1)) else FIRST
 
-    def state(self, row: ModelExport) -> dict[str, Any]:
+    def state(self, row: ModelExport) -> ExportState:
         """status, progress and error: what the job says while there is one, else the row."""
         status, error, progress = row.status, row.error, None
         if status in UNFINISHED:

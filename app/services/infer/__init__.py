@@ -1,9 +1,12 @@
 """Tests trained models on images: one warm child process that keeps the last models, and the rows of the tests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.core.predict import Inference
+from app.core.shapes import Detection
 from app.services.infer.child import WarmModels, WarmWorker
 from app.services.infer.engines import Engines
 from app.services.infer.frames import Frames
@@ -50,11 +53,11 @@ class InferenceService:
 
     def predict(
         self, image_path: str | Path, model_path: str | Path, conf: float = 0.5, iou: float = 0.5, **more: Any
-    ) -> dict[str, Any]:
+    ) -> Inference:
         """What the model finds; see `Prediction.predict`."""
         return self.prediction.predict(image_path, model_path, conf, iou, **more)
 
-    def draw_predictions(self, image: str | Path, results: list[dict[str, Any]], output: str | Path) -> Path:
+    def draw_predictions(self, image: str | Path, results: Sequence[Detection], output: str | Path) -> Path:
         """Draw detections on an image and write it to `output`, as JPEG.
 
         Raises:

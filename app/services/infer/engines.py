@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core.cpu import cpu_name
 from app.core.image_size import rounded
+from app.core.predict import EngineExport
 from app.extensions import db
 from app.jobs import JobStatus
 from app.models import ModelExport, Training
@@ -31,7 +32,7 @@ class Engines:
     def __init__(self, exports: "ModelExports") -> None:
         self.exports = exports
 
-    def fastest_export(self, training_id: int, weights: Path) -> dict[str, Any] | None:
+    def fastest_export(self, training_id: int, weights: Path) -> EngineExport | None:
         """The fastest export to OpenVINO that was proven and measured to be faster than these weights, as the program
         `predict` takes it; None: there is none."""
         training = db.session.get(Training, training_id)
@@ -47,9 +48,13 @@ class Engines:
             return None
         figure = shared_figure(fitting)
         best = min(fitting, key=lambda row: latency(row, figure))
-        about = {"task": training.task, "img_size": best.arguments["img_size"]}
-        about |= {"precision": "bf16" if in_bfloat16(best, figure) else "f32"}
-        return {"folder": str(self.exports.files.folder(best) / best.details["model"]), "files": files_of(best)} | about
+        return {
+            "folder": str(self.exports.files.folder(best) / best.details["model"]),
+            "files": files_of(best),
+            "task": training.task,
+            "img_size": best.arguments["img_size"],
+            "precision": "bf16" if in_bfloat16(best, figure) else "f32",
+        }
 
     def candidates(self, training: Training) -> Iterator[ModelExport]:
         """Those that are offered."""

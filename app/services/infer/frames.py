@@ -5,6 +5,7 @@ from typing import IO, Any
 
 from flask_babel import gettext as _
 
+from app.core.predict import EngineExport, Inference
 from app.errors import TooLarge, TooManyRequests
 from app.extensions import db, socketio
 from app.services.infer.engines import Engines
@@ -29,7 +30,7 @@ class Frames:
 
     def try_frame(
         self, file: IO[bytes], filename: str, training_id: int, conf: float, iou: float, checkpoint: str | None = None
-    ) -> dict[str, Any]:
+    ) -> Inference:
         """What the model finds, as `predict` says it; no row, and no file stays.
 
         Raises:
@@ -46,8 +47,8 @@ class Frames:
             self._slots.release()
 
     def _try(
-        self, file: IO[bytes], filename: str, model: Any, conf: float, iou: float, export: dict[str, Any] | None
-    ) -> dict[str, Any]:
+        self, file: IO[bytes], filename: str, model: Any, conf: float, iou: float, export: EngineExport | None
+    ) -> Inference:
         db.session.rollback()  # no transaction may be open while we wait for the child
         content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:

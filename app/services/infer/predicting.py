@@ -1,10 +1,11 @@
 """Detects objects in one image: for the tests that are kept and for the frames that are not."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from flask_babel import gettext as _
 
+from app.core.predict import EngineExport, Inference
 from app.errors import Unprocessable
 from app.services.infer.child import WarmModels
 
@@ -45,9 +46,9 @@ class Prediction:
         iou: float = 0.5,
         output: str | Path | None = None,
         floor: float | None = None,
-        export: dict[str, Any] | None = None,
+        export: EngineExport | None = None,
         sync: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Inference:
         """What the model finds.
 
         Args:
@@ -57,10 +58,6 @@ class Prediction:
             sync: the image has to be on the disk before the answer comes: meanwhile the model runs.
             export: of this model, as `Engines.fastest_export` gives it: runs in its place.
 
-        Returns:
-            `detections`, `weaker`, `inference_time` and `total_time` in ms, `width` and `height` in pixels, `task`; and
-            what ran it, see app/worker/programs/predict.py.
-
         Raises:
             Unprocessable, TooLarge: the image.
             Conflict: the model.
@@ -69,8 +66,7 @@ class Prediction:
         target = str(output) if output else None
         options = {"conf": conf, "iou": iou, "output": target, "floor": floor, "export": export, "sync": sync}
         answer = self.warm.ask(do="predict", image=str(image_path), model=str(model_path), **options)
-        del answer["models"]
-        return answer
+        return cast(Inference, answer)
 
 
 def image_extension(filename: str) -> str:

@@ -4,8 +4,9 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 from flask_babel import gettext as _
 from flask_sqlalchemy.pagination import Pagination
@@ -13,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.access.creators import made_by
+from app.core.predict import Inference
+from app.core.shapes import Detection
 from app.database import writing
 from app.errors import NotFound
 from app.extensions import db, socketio
@@ -30,6 +33,18 @@ logger = logging.getLogger("yolo.inference")
 COPY_BYTES = 1024 * 1024
 DETAILS = "details.json"
 DETAIL_NAMES = ("filename", "checkpoint", "floor", "width", "height", "task", "weaker")
+
+
+class TestDetails(TypedDict, total=False):
+    """How a test was asked, and what else was found; see TestOut."""
+
+    filename: str
+    checkpoint: str | None
+    floor: float | None
+    width: int
+    height: int
+    task: str
+    weaker: list[Detection]
 
 
 class Tests:
@@ -71,18 +86,21 @@ class Tests:
             drawn = staging / "annotated.jpg"
             answer = self.prediction.predict(staging / name, model, conf, iou, drawn, floor, export, sync=True)
             if checkpoint is not None or floor is not None:
-                told = {key: answer[key] for key in ("width", "height", "task", "weaker")}
-                write_synced(
-                    staging / DETAILS,
-                    {"filename": Path(filename).name, "checkpoint": checkpoint, "floor": floor} | told,
-                )
+                details: TestDetails = {
+                    "filename": Path(filename).name,
+                    "checkpoint": checkpoint,
+                    "floor": floor,
+                    "width": answer["width"],
+                    "height": answer["height"],
+                    "task": answer["task"],
+                    "weaker": answer["weaker"],
+                }
+                write_synced(staging / DETAILS, details)
             return self._keep(staging, name, training_id, conf, iou, answer)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def _keep(
-        self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: dict[str, Any]
-    ) -> Test:
+    def _keep(self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: Inference) -> Test:
         """Commit the row once its files are in their place."""
         test = Test(
             training_id=training_id,
@@ -183,7 +201,7 @@ class Tests:
             raise NotFound(_("The image of test %(id)s is no longer available.", id=test.id))
         return path
 
-    def details(self, test: Test) -> dict[str, Any]:
+    def details(self, test: Test) -> TestDetails:
         """How it was asked and what else was found: filename, checkpoint, floor, width, height, task, weaker.
 
         Empty where it was asked with the specification's fields alone.
@@ -193,7 +211,8 @@ class Tests:
             found = json.loads(path.read_bytes())
             if not isinstance(found, dict):
                 raise ValueError("no object")
-            return TestOut(only=[name for name in DETAIL_NAMES if name in found]).dump(found)
+            details: TestDetails = TestOut(only=[name for name in DETAIL_NAMES if name in found]).dump(found)
+            return details
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, ValueError, TypeError, AttributeError) as error:
@@ -216,7 +235,7 @@ def copy(source: IO[bytes], target: Path) -> None:
             socketio.sleep(0)
 
 
-def write_synced(target: Path, content: dict[str, Any]) -> None:
+def write_synced(target: Path, content: Mapping[str, object]) -> None:
     """Write JSON and sync it."""
     with open(target, "x", encoding="utf-8") as file:
         json.dump(content, file, ensure_ascii=False)

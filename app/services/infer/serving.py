@@ -8,11 +8,13 @@ from typing import IO, Any
 from flask_babel import gettext as _
 
 from app.core.label_lines import label_lines
-from app.core.predictions import Thresholds
+from app.core.predict import Inference
 from app.core.shapes import Detection
+from app.core.thresholds import ModelThresholds
 from app.errors import TooManyRequests, Unprocessable
 from app.extensions import db, socketio
 from app.models import Training
+from app.schemas.predictions import PredictionOutValues
 from app.services.infer.engines import Engines, fallback_text
 from app.services.infer.models import TestableModels
 from app.services.infer.predicting import Prediction, image_extension
@@ -39,7 +41,7 @@ class ModelPredictions:
 
     def predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> PredictionOutValues:
         """What the best weights of a run detect, as PredictionOut takes it.
 
         Args:
@@ -59,7 +61,7 @@ class ModelPredictions:
 
     def _predict(
         self, training_id: int, image: IO[bytes], filename: str | None, values: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> PredictionOutValues:
         model = self.models.model_of(training_id)
         limits = Limits.of(db.session.get_one(Training, training_id), values)
         export = self.engines.fastest_export(training_id, model)
@@ -72,7 +74,10 @@ class ModelPredictions:
         finally:
             path.unlink(missing_ok=True)
         found = [item for item in answer["detections"] if limits.admit(item)]
-        return shown(training_id, found, limits, answer) | labels(values, found, answer)
+        shown = prediction_view(training_id, found, limits, answer)
+        if values.get("format") == "yolo":
+            shown["labels"] = label_lines(found, answer["names"], answer["width"], answer["height"])
+        return shown
 
 
 class Limits:
@@ -93,7 +98,7 @@ class Limits:
         Raises:
             Unprocessable: the model has no such class.
         """
-        chosen: Thresholds = training.thresholds or {"confidence": None, "iou": None, "classes": {}}
+        chosen: ModelThresholds = training.thresholds or {"confidence": None, "iou": None, "classes": {}}
         classes = values.get("classes")
         if classes:
             refuse_unknown(classes, training)
@@ -124,7 +129,8 @@ def refuse_unknown(classes: Mapping[str, float], training: Training) -> None:
         raise Unprocessable(message, [{"field": "classes", "message": message}])
 
 
-def shown(training_id: int, found: list[Detection], limits: Limits, answer: dict[str, Any]) -> dict[str, Any]:
+def prediction_view(training_id: int, found: list[Detection], limits: Limits, answer: Inference) -> PredictionOutValues:
+    """As PredictionOut takes it, without lines of labels."""
     speed = {name: answer["speed"][name] for name in ("preprocess", "inference", "postprocess")}
     return {
         "training_id": training_id,
@@ -138,13 +144,10 @@ def shown(training_id: int, found: list[Detection], limits: Limits, answer: dict
         "precision": answer["precision"],
         "batch": answer["batch"],
         "speed_ms": speed | {"total": answer["total_time"]},
-    } | {name: answer[name] for name in ("width", "height", "task")}
-
-
-def labels(values: Mapping[str, Any], found: list[Detection], answer: dict[str, Any]) -> dict[str, Any]:
-    if values.get("format") != "yolo":
-        return {}
-    return {"labels": label_lines(found, answer["names"], answer["width"], answer["height"])}
+        "width": answer["width"],
+        "height": answer["height"],
+        "task": answer["task"],
+    }
 
 
 def copy(source: IO[bytes], target: Path) -> None:

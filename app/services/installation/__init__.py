@@ -23,6 +23,7 @@ from app.database import upgrade_if_old, writing
 from app.errors import Conflict, WritesRefused
 from app.extensions import db, socketio
 from app.models import Installation, now
+from app.schemas.installation import Decided, InstallationOutValues
 from app.services.installation import adopt, ids, mark, orphans, texts
 from app.services.installation.contents import Contents, highest_ids
 from app.services.installation.examine import Verdict, examine, row_of
@@ -36,7 +37,7 @@ __all__ = ["InstallationService", "Verdict"]
 
 logger = logging.getLogger("yolo.installation")
 
-Work = Callable[[StorageService, Contents, bool], dict[str, Any]]
+Work = Callable[[StorageService, Contents, bool], Decided]
 
 LOOK_S = 2.0  # between two looks of a server that is read-only
 
@@ -270,7 +271,7 @@ class InstallationService:
             raise Conflict(texts.refusal(verdict))
         self.mark = mark.read(self.storage.data_root)
 
-    def adopt(self) -> dict[str, Any]:
+    def adopt(self) -> Decided:
         """Take the folders that are there into this database; what there was and what became of it.
 
         Raises:
@@ -278,7 +279,7 @@ class InstallationService:
         """
         return self.decide(adopt.adopt_folders, adopt_newer)
 
-    def start_anew(self) -> dict[str, Any]:
+    def start_anew(self) -> Decided:
         """Set all folders aside that this database has no row for.
 
         Raises:
@@ -286,7 +287,7 @@ class InstallationService:
         """
         return self.decide(orphans.set_all_aside, put_newer_aside)
 
-    def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> dict[str, Any]:
+    def decide(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
         """`work` on the folders and on newer `revisions` of those that stay; then both sides are paired and the server
         goes on. None of it is done twice."""
         if not self._deciding.acquire(blocking=False):
@@ -297,7 +298,7 @@ class InstallationService:
         finally:
             self._deciding.release()
 
-    def carry_out(self, work: Work, revisions: Callable[[StorageService], int]) -> dict[str, Any]:
+    def carry_out(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
         self.mark = mark.read(self.storage.data_root)
         verdict, contents = examine(db.session, self.storage, self.mark)
         db.session.rollback()
@@ -328,6 +329,6 @@ class InstallationService:
 
     # Showing.
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> InstallationOutValues:
         """As schemas.InstallationOut takes it."""
         return texts.state(self.verdict)

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.database import writing
 from app.extensions import db
+from app.schemas.installation import Decided
 from app.services import about
 from app.services.datasets.dataset_about import describe
 from app.services.installation.adopt_datasets import dataset_rows
@@ -53,7 +54,7 @@ Make = Callable[[Any, Path, int, Numbers], None]
 MAKERS: dict[str, Make] = {"dataset": dataset_rows, "training": training_rows, "test": test_rows}
 
 
-def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> dict[str, Any]:
+def adopt_folders(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
     """Each folder in a transaction of its own: one that is damaged is set aside and harms no other.
 
     Args:

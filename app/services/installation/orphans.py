@@ -4,10 +4,10 @@ import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from app.errors import Conflict
 from app.extensions import db
+from app.schemas.installation import Decided
 from app.services.installation import texts
 from app.services.installation.belonging import belongs, of_others
 from app.services.installation.contents import FOLDERS, MODELS, Contents, set_aside
@@ -36,7 +36,7 @@ def put_aside(storage: StorageService, kind: str, number: int) -> bool:
         return False
 
 
-def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) -> dict[str, Any]:
+def set_all_aside(storage: StorageService, contents: Contents, foreign: bool) -> Decided:
     """Start anew: every folder that no row of this database is about. How many of each kind.
 
     Raises:

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.i18n import ngettext
+from app.schemas.installation import InstallationOutValues
 from app.services.installation.examine import Verdict
 
 TITLES = {
@@ -45,7 +46,7 @@ def refusal(verdict: Verdict) -> str:
     return f"{title(verdict)}. {reason(verdict)}"
 
 
-def state(verdict: Verdict | None) -> dict[str, Any]:
+def state(verdict: Verdict | None) -> InstallationOutValues:
     """As schemas.InstallationOut takes it."""
     if verdict is None:
         return {"read_only": False, "code": None, "title": None, "reason": None, "without_row": {}, "ways": []}

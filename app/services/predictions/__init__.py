@@ -21,13 +21,16 @@ from app.database import writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.jobs import Job, JobStatus
-from app.jobs.views import JobView
 from app.models import PredictionRun, Training
+from app.schemas.prediction_runs import (
+    PredictionRunDeletedValues,
+    PredictionRunOutValues,
+)
 from app.services.idempotency import Answer, RequestKey, reserve, run_idempotent
-from app.services.infer.engines import fallback_text
 from app.services.infer.serving import Limits
 from app.services.predictions import texts
 from app.services.predictions.jobs import INPUT, KINDS, VIDEO, PredictionJobs
+from app.services.predictions.present import UNFINISHED, PredictionState, prediction_view, state_of
 from app.services.predictions.sent import Sent
 from app.services.storage.unpack import remove_tree
 from app.services.trainer.store import training_not_found
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.predictions")
 
 FIRST, NORMAL = 200, 0  # priorities, as those of exports
-UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
 COMING_S = 3600.0  # a folder is in place before its row is committed
 
 
@@ -152,16 +154,16 @@ class Predictions:
             query = query.where(PredictionRun.training_id == training_id)
         return db.paginate(query, page=page, per_page=per_page, error_out=False)
 
-    def view(self, row: PredictionRun) -> dict[str, Any]:
+    def view(self, row: PredictionRun) -> PredictionRunOutValues:
         """A prediction as PredictionRunOut takes it."""
         return self.views([row])[0]
 
-    def views(self, rows: Sequence[PredictionRun]) -> list[dict[str, Any]]:
+    def views(self, rows: Sequence[PredictionRun]) -> list[PredictionRunOutValues]:
         """Several, with as few queries as one."""
         states = self.states(rows)
-        return [shown(row, states[row.id]) for row in rows]
+        return [prediction_view(row, states[row.id]) for row in rows]
 
-    def states(self, rows: Sequence[PredictionRun]) -> dict[int, dict[str, Any]]:
+    def states(self, rows: Sequence[PredictionRun]) -> dict[int, PredictionState]:
         """status, progress and error by id: what the job says while there is one, else the row."""
         ids = [row.job_id for row in rows if row.status in UNFINISHED and row.job_id]
         jobs = db.session.scalars(select(Job).where(Job.id.in_(ids))).all() if ids else []
@@ -187,7 +189,7 @@ class Predictions:
             raise NotFound(texts.refusals()["files_missing"])
         return path
 
-    def delete(self, prediction_id: int) -> dict[str, Any]:
+    def delete(self, prediction_id: int) -> PredictionRunDeletedValues:
         """Remove it with its files; one that is under way is ended.
 
         Raises:
@@ -215,64 +217,6 @@ class Predictions:
                     self.storage.set_aside(path)
                     count += 1
         return count
-
-
-def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> dict[str, Any]:
-    status, error, progress = row.status, row.error, None
-    if status in UNFINISHED:
-        if job is None or view is None:
-            status, error = JobStatus.FAILED, {"code": "interrupted"}
-        elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
-            status, error, progress = job.status, job.error, view["progress"]
-    return {"status": status, "progress": progress, "error": texts.failure(error, row.source)}
-
-
-def shown(row: PredictionRun, state: dict[str, Any]) -> dict[str, Any]:
-    """A prediction as PredictionRunOut takes it."""
-    result = row.result or {}
-    columns = (
-        "id",
-        "training_id",
-        "source",
-        "filename",
-        "input_bytes",
-        "job_id",
-        "created_at",
-        "created_by",
-        "ended_at",
-    )
-    told = {name: result.get(name) for name in ("media", "task", "engine", "device", "tracked", "rate")}
-    return {
-        **{name: getattr(row, name) for name in columns},
-        **{name: row.options.get(name) for name in ("confidence", "iou", "classes", "track", "checkpoint")},
-        "training_name": row.training.name,
-        "found": result.get("classes"),
-        "images": images(result.get("images")),
-        "engine_note": fallback_text(result.get("fallback")),
-        "files": files(row) if state["status"] == JobStatus.COMPLETED else [],
-        **told,
-        **state,
-    }
-
-
-def images(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Of many images, how many were read; the first of those that were not, and why."""
-    if result is None:
-        return None
-    unread = result["unread"]
-    first = [
-        {"image": item["image"], "message": texts.unread(item["code"], item["detail"])} for item in unread["first"]
-    ]
-    return {"read": result["read"], "unread": {**unread, "first": first}, "skipped": result["skipped"]}
-
-
-def files(row: PredictionRun) -> list[dict[str, Any]]:
-    """What can be downloaded: name, bytes, url."""
-    sizes = (row.result or {}).get("files") or {}
-    return [
-        {"name": name, "size_bytes": size, "url": f"/api/predictions/{row.id}/files/{name}"}
-        for name, size in sizes.items()
-    ]
 
 
 def options_of(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from flask_babel import gettext as _
 
 from app.config import settings
 from app.jobs.texts import error_text
+from app.schemas.prediction_runs import PredictionErrorOutValues
 from app.services.datasets import archive_texts
 from app.services.infer.answers import UNREADABLE
 from app.services.predictions.jobs import LONGEST_H, VIDEO
 
 
-def failure(error: dict[str, Any] | None, source: str) -> dict[str, str] | None:
+def failure(error: dict[str, Any] | None, source: str) -> PredictionErrorOutValues | None:
     """`code` and `message`, in the language of the request.
 
     Args:

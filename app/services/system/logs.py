@@ -3,7 +3,8 @@
 import logging
 import re
 from pathlib import Path
-from typing import Any
+
+from app.schemas.system import LogEntryOutValues, LogTailOutValues
 
 READ = 512 * 1024  # bytes from the end of the file
 MOST = 8000  # letters of one entry: a traceback of some hundred lines
@@ -11,7 +12,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ENTRY = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) \[(\w+)\] ([\w.]+): (.*)$")  # logs.FORMAT
 
 
-def tail(path: Path, level: str, search: str, most: int) -> dict[str, Any]:
+def tail(path: Path, level: str, search: str, most: int) -> LogTailOutValues:
     """The newest entries of at least this level that have the text, oldest first; what follows a first line belongs
     to it.
 
@@ -36,9 +37,9 @@ def tail(path: Path, level: str, search: str, most: int) -> dict[str, Any]:
     return {"entries": wanted[-most:], "complete": size <= READ}
 
 
-def parsed(text: str) -> list[dict[str, str]]:
+def parsed(text: str) -> list[LogEntryOutValues]:
     """Entries; what stands before the first one is the rest of another."""
-    found: list[dict[str, str]] = []
+    found: list[LogEntryOutValues] = []
     for line in text.removesuffix("\n").split("\n"):  # nothing else ends a line, see app/logs.py
         match = ENTRY.match(line)
         if match:

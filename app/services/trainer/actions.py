@@ -13,9 +13,10 @@ from app.errors import Conflict, IllegalTransition
 from app.jobs.model import CANCEL, PAUSE
 from app.models import Checkpoint, Dataset, Training, TrainingMetric, TrainingStatus
 from app.schemas.training_actions import TrainingPatchValues
+from app.schemas.trainings import TrainingCreatedValues
 from app.services import about
 from app.services.backup import start_backup
-from app.services.idempotency import Answer, RequestKey
+from app.services.idempotency import RequestKey
 from app.services.trainer import checkpoints, present
 from app.services.trainer.checkpoints import ResumableCheckpoint
 from app.services.trainer.messages import RoomMessage, message, status_message
@@ -42,14 +43,14 @@ class TrainingActions:
     def __init__(self, store: TrainingStore, writer: TrainingWriter, ended: EndedRuns) -> None:
         self.store, self.writer, self.ended = store, writer, ended
 
-    def stop(self, training_id: int, key: RequestKey | None = None) -> Answer:
+    def stop(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """End it: at once when it waits or is paused, within a batch when it runs.
 
         Raises:
             IllegalTransition: it has ended.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if TrainingStatus(row.status).ended:
                 raise IllegalTransition(row.status, TrainingStatus.CANCELLED)
@@ -64,7 +65,7 @@ class TrainingActions:
             self.ended.tell(self.store.row(training_id))
         return answer
 
-    def pause(self, training_id: int, key: RequestKey | None = None) -> Answer:
+    def pause(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Let it rest: at once when it waits, from its last whole epoch when it runs.
 
         Raises:
@@ -72,7 +73,7 @@ class TrainingActions:
             Conflict: it is being stopped.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.RUNNING:
                 if row.stop_requested:
@@ -87,7 +88,7 @@ class TrainingActions:
         logger.info("training %s: pause", training_id)
         return self.writer.write(key, work)
 
-    def resume(self, training_id: int, key: RequestKey | None = None) -> Answer:
+    def resume(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Go on from the newest checkpoint; a paused one that has none begins.
 
         Raises:
@@ -95,7 +96,7 @@ class TrainingActions:
             Conflict: it ended without a checkpoint.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status == TrainingStatus.COMPLETED:
                 raise IllegalTransition(
@@ -112,14 +113,14 @@ class TrainingActions:
         logger.info("training %s: resume", training_id)
         return self.writer.write(key, work)
 
-    def retry(self, training_id: int, key: RequestKey | None = None) -> Answer:
+    def retry(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Try again what failed or was cancelled: from the newest checkpoint, else from the beginning.
 
         Raises:
             IllegalTransition: it neither failed nor was cancelled.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             require(row, TROUBLED)
             kept = checkpoints.newest(self.store.folder(training_id))
@@ -132,7 +133,7 @@ class TrainingActions:
     def edit(self, training_id: int, changes: TrainingPatchValues) -> Mapping[str, object]:
         """Change name, priority, start_not_before or important; the training as TrainingOut takes it."""
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if changes.get("shared") and not session.get_one(Dataset, row.dataset_id).shared:
                 raise Conflict(_("Share the dataset first: a run shows images of its dataset."))
@@ -152,9 +153,9 @@ class TrainingActions:
 
 def action_response(
     row: Training, text: str, messages: list[RoomMessage] | None = None
-) -> tuple[Answer, list[RoomMessage]]:
+) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
     """The answer to an action, and what the browsers hear: `messages`, then the status."""
-    answer = {"message": text, "training_id": row.id, "status": str(row.status)}
+    answer: TrainingCreatedValues = {"message": text, "training_id": row.id, "status": str(row.status)}
     return answer, [*(messages or []), status_message(row)]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.extensions import socketio
+from app.schemas.parameters import ArchitectureOutValues
 from app.services.trainer.ultralytics_files import folder, read
 
 # The task by the module of the last layer. Others are left out: world and YOLOE models learn from texts (they need a
@@ -100,7 +101,7 @@ def rank(item: Architecture) -> tuple[Any, ...]:
     return (-int(number or 0), item.family, list(HEADS.values()).index(item.task), variant, size, item.size)
 
 
-def listed() -> list[dict[str, Any]]:
+def listed() -> list[ArchitectureOutValues]:
     """All of them as ArchitectureOut takes them."""
     return [
         {"name": item.name, "family": item.family, "size": item.size, "task": item.task, "datasets": FITTING[item.task]}

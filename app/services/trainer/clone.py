@@ -12,8 +12,8 @@ from app.errors import Unprocessable, flatten
 from app.extensions import db
 from app.models import Training
 from app.schemas import TrainingIn
-from app.schemas.trainings import TrainingInValues
-from app.services.idempotency import Answer, RequestKey
+from app.schemas.trainings import TrainingCreatedValues, TrainingInValues
+from app.services.idempotency import RequestKey
 from app.services.trainer.create import TrainingCreation
 from app.services.trainer.store import TrainingStore, not_deleted
 
@@ -27,7 +27,7 @@ class TrainingCloning:
     def __init__(self, store: TrainingStore, creation: TrainingCreation) -> None:
         self.store, self.creation = store, creation
 
-    def clone(self, training_id: int, changes: dict[str, Any], key: RequestKey | None = None) -> Answer:
+    def clone(self, training_id: int, changes: dict[str, Any], key: RequestKey | None = None) -> TrainingCreatedValues:
         """A new training with the same request, changed as asked; all checks of a new one apply.
 
         Args:

@@ -16,9 +16,9 @@ from app.jobs.scheduler import Scheduler
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
 from app.schemas.start import StartValues
-from app.schemas.trainings import TrainingInValues
+from app.schemas.trainings import TrainingCreatedValues, TrainingInValues
 from app.services import idempotency, services
-from app.services.idempotency import Answer, RequestKey
+from app.services.idempotency import RequestKey
 from app.services.trainer import advise, choose, params
 from app.services.trainer.architectures import architectures
 from app.services.trainer.feed import TrainingFeed
@@ -41,9 +41,13 @@ class TrainingCreation:
 
     def create_once(
         self, values: TrainingInValues, key: RequestKey | None = None, cloned_from: int | None = None
-    ) -> Answer:
+    ) -> TrainingCreatedValues:
         """`create`, once for each key; the answer."""
-        answer: Answer = {"message": _("Training started"), "status": str(TrainingStatus.PENDING)}
+        answer: TrainingCreatedValues = {
+            "message": _("Training started"),
+            "training_id": 0,
+            "status": str(TrainingStatus.PENDING),
+        }
 
         def within(session: Any, row: Training) -> None:
             row.cloned_from = cloned_from
@@ -51,7 +55,7 @@ class TrainingCreation:
             answer["training_id"] = row.id
             idempotency.keep(session, key, answer)
 
-        def work() -> Answer:
+        def work() -> TrainingCreatedValues:
             self.create(values, within)
             return answer
 

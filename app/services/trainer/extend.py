@@ -9,7 +9,8 @@ from app.core import lr_schedule
 from app.errors import Conflict, IllegalTransition
 from app.i18n import decimal
 from app.models import Training, TrainingMetric, TrainingStatus
-from app.services.idempotency import Answer, RequestKey
+from app.schemas.training_actions import ExtendedValues, RatesOutValues
+from app.services.idempotency import RequestKey
 from app.services.trainer.checkpoints import ResumableCheckpoint, is_archive
 from app.services.trainer.messages import RoomMessage, status_message
 from app.services.trainer.run_endings import end_automatic
@@ -24,7 +25,7 @@ class TrainingExtension:
     def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
         self.store, self.writer = store, writer
 
-    def extend(self, training_id: int, epochs: int, schedule: str, key: RequestKey | None = None) -> Answer:
+    def extend(self, training_id: int, epochs: int, schedule: str, key: RequestKey | None = None) -> ExtendedValues:
         """Train `epochs` more after the last one that was done.
 
         Args:
@@ -39,7 +40,7 @@ class TrainingExtension:
             Conflict: it has no checkpoint of its last epoch any more.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[ExtendedValues, list[RoomMessage]]:
             row = self.store.locked(session, training_id)
             if row.status != TrainingStatus.COMPLETED:
                 raise IllegalTransition(
@@ -58,14 +59,20 @@ class TrainingExtension:
             end_automatic(row.id)
             row.epochs = row.total_epochs = done + epochs
             row.extensions = [*row.extensions, {"from_epoch": done, "epochs": row.epochs, "schedule": schedule}]
-            answer = {"message": sentence(row.epochs, schedule, rates), "training_id": row.id, "status": row.status}
-            answer |= {"epochs": row.epochs, "schedule": schedule, "learning_rate": rates}
+            answer: ExtendedValues = {
+                "message": sentence(row.epochs, schedule, rates),
+                "training_id": row.id,
+                "status": row.status,
+                "epochs": row.epochs,
+                "schedule": schedule,
+                "learning_rate": rates,
+            }
             return answer, [status_message(row)]
 
         return self.writer.write(key, work)
 
 
-def learning_rates(session: Any, row: Training, total: int, schedule: str) -> dict[str, float | None]:
+def learning_rates(session: Any, row: Training, total: int, schedule: str) -> RatesOutValues:
     """The rate of the last epoch that was done, and of the first and the last new one."""
     last = session.scalar(
         select(TrainingMetric.learning_rate).where(
@@ -81,7 +88,7 @@ def learning_rates(session: Any, row: Training, total: int, schedule: str) -> di
     return {"last": last, "first": first, "final": final}
 
 
-def sentence(total: int, schedule: str, rates: dict[str, float | None]) -> str:
+def sentence(total: int, schedule: str, rates: RatesOutValues) -> str:
     """What the learning rate will do."""
     shown = {name: "?" if rate is None else decimal(float(f"{rate:.3g}")) for name, rate in rates.items()}
     if schedule == "keep":

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from app.errors import NotFound
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingStatus
+from app.schemas.training_actions import CheckpointsOutValues
 from app.services.storage.damaged import damaged_in, set_file_aside
 from app.services.trainer import present
 from app.services.trainer.output import read_log
@@ -74,14 +74,18 @@ class TrainingFiles:
             raise NotFound(_("This run has no weights: none were saved before it ended, or it has just started."))
         return require_whole(self.store.folder(training_id), path), download_name(row, path.name)
 
-    def checkpoints(self, training_id: int) -> dict[str, Any]:
+    def checkpoints(self, training_id: int) -> CheckpointsOutValues:
         """The checkpoints whose files are there, the newest first, as CheckpointsOut takes them."""
         row = self.store.row(training_id)
         place = f"/api/trainings/{training_id}/checkpoints"
         return {
             "checkpoints": [
                 {
-                    **{name: getattr(kept, name) for name in ("epoch", "is_best", "periodic", "metrics", "created_at")},
+                    "epoch": kept.epoch,
+                    "is_best": kept.is_best,
+                    "periodic": kept.periodic,
+                    "metrics": kept.metrics,
+                    "created_at": kept.created_at,
                     "resumable": kept.resumable and not kept.is_best,
                     "size_bytes": path.stat().st_size,
                     "url": f"{place}/{'best' if kept.is_best else kept.epoch}/download",

@@ -1,11 +1,12 @@
 """What the readers of a training's room get: the snapshot, the messages by number, the coach's advice."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from app.extensions import db, socketio
 from app.models import Training
 from app.schemas import MetricsOut
+from app.schemas.training_events import SentAdviceValues
 from app.services.trainer import history, present
 from app.services.trainer.ephemeral import EphemeralMessages, Unwritten
 from app.services.trainer.feed import TrainingFeed
@@ -37,9 +38,10 @@ class TrainingFollowing:
         epochs = present.metrics(training_id) if all_classes else history.metrics(training_id, seq)
         return {"version": history.version(training_id, seq), "epochs": epochs}
 
-    def advice(self, training_id: int) -> list[dict[str, Any]]:
+    def advice(self, training_id: int) -> list[SentAdviceValues]:
         """What the coach said so far."""
-        return history.timeline(training_id, "training_advice", self.store.row(training_id).seq, self.store.models)
+        sent = history.timeline(training_id, "training_advice", self.store.row(training_id).seq, self.store.models)
+        return cast(list[SentAdviceValues], sent)
 
     def events(self, training_id: int, after: int, limit: int, wait: float = 0) -> EventsPage:
         """The room's messages above a number; see history.page. With `wait`, up to so many seconds for the first."""

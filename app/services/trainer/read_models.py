@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from app.core.metrics import ClassMetrics
-from app.core.predictions import Thresholds
+from app.core.thresholds import ModelThresholds
 from app.models import TrainingMetric
 
 StoredMessage = dict[str, Any]  # what the room got, with its `seq`
@@ -62,7 +62,7 @@ class TrainingView(TypedDict):
     cloned_from: int | None
     revision: int | None
     dataset_revision: str | None
-    thresholds: Thresholds | None
+    thresholds: ModelThresholds | None
     important: bool
     deleted_at: datetime | None
     priority: int
@@ -79,6 +79,7 @@ class TrainingView(TypedDict):
     resumable: bool
     actions: list[str]
     created_by: int | None
+    shared: bool
 
 
 class TrainingRowView(TrainingView):

@@ -16,9 +16,10 @@ from app.jobs.devices import CPU
 from app.jobs.scheduler import Scheduler
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, Training, TrainingStatus
+from app.schemas.trainings import TrainingCreatedValues
 from app.services import idempotency
 from app.services.backup.files import hash_of
-from app.services.idempotency import Answer, RequestKey
+from app.services.idempotency import RequestKey
 from app.services.storage.damaged import set_file_aside
 from app.services.storage.names import read_yaml
 from app.services.trainer.clone import next_name
@@ -51,7 +52,7 @@ class TrainingReruns:
     ) -> None:
         self.store, self.feed, self.scheduler, self.revisions = store, feed, scheduler, revisions
 
-    def run_again(self, training_id: int, anyway: bool = False, key: RequestKey | None = None) -> Answer:
+    def run_again(self, training_id: int, anyway: bool = False, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Queue a training with the configuration that this one really had, once for each Idempotency-Key.
 
         Args:
@@ -64,7 +65,7 @@ class TrainingReruns:
         """
         return idempotency.run_idempotent(key, lambda: self.queue_again(training_id, anyway, key))
 
-    def queue_again(self, training_id: int, anyway: bool, key: RequestKey | None) -> Answer:
+    def queue_again(self, training_id: int, anyway: bool, key: RequestKey | None) -> TrainingCreatedValues:
         row = self.store.row(training_id)
         private.expect_start(row.start)
         used = self.used_config(training_id)
@@ -78,7 +79,11 @@ class TrainingReruns:
             session.add(new)
             session.flush()
             follow(new)
-            answer = {"message": _("Training started"), "training_id": new.id, "status": str(new.status)}
+            answer: TrainingCreatedValues = {
+                "message": _("Training started"),
+                "training_id": new.id,
+                "status": str(new.status),
+            }
             idempotency.keep(session, key, answer)
         logger.info("training %s runs again as %s", training_id, answer["training_id"])
         self.feed.send_status(answer["training_id"])

@@ -1,16 +1,17 @@
 """Recommends confidence thresholds from the curves of an evaluation. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from app.core.metrics import WORTH
+from app.core.thresholds import CurvePoint, Threshold
 
 GOALS = (0.95, 0.99)  # of precision or recall: the first that the balanced threshold does not reach already
+Measure = Literal["precision", "recall"]
+MEASURES: tuple[Measure, ...] = ("precision", "recall")
 
-Row = dict[str, Any]  # {"name", "confidence", "precision", "recall", "goal"}
 
-
-def thresholds(evaluation: dict[str, Any]) -> list[Row]:
+def thresholds(evaluation: Mapping[str, Any]) -> list[Threshold]:
     """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), as far as there are.
 
     `precise`: the highest recall with a precision of at least `goal`, at a confidence not under the balanced one.
@@ -20,8 +21,14 @@ def thresholds(evaluation: dict[str, Any]) -> list[Row]:
     best, curves = evaluation.get("best"), evaluation.get("curves")
     if not best or not curves or not worth(best):
         return []
-    balanced = {"name": "balanced", "goal": None} | {key: best[key] for key in ("confidence", "precision", "recall")}
-    points = [
+    balanced: Threshold = {
+        "name": "balanced",
+        "goal": None,
+        "confidence": best["confidence"],
+        "precision": best["precision"],
+        "recall": best["recall"],
+    }
+    points: list[CurvePoint] = [
         {"confidence": confidence, "precision": precision, "recall": recall}
         for confidence, precision, recall in zip(curves["x"], curves["precision"], curves["recall"], strict=True)
         if precision > 0 and recall > 0
@@ -38,18 +45,19 @@ def worth(best: Mapping[str, Any]) -> bool:
     return bool(best.get("f1", 0.0) >= WORTH)
 
 
-def reaching(name: str, wanted: str, other: str, points: Iterable[Row], best: Row) -> Row | None:
+def reaching(
+    name: str, wanted: Measure, other: Measure, points: Sequence[CurvePoint], best: Mapping[str, float]
+) -> Threshold | None:
     """Where the wanted measure reaches its goal at the least cost of the other; None where it cannot, or need not."""
-    points = list(points)
     for goal in (goal for goal in GOALS if goal > best[wanted]):
         fitting = [point for point in points if point[wanted] >= goal]
         if fitting:
             chosen = max(fitting, key=lambda point: (point[other], point[wanted]))
-            return {"name": name, "goal": goal} | chosen
+            return {"name": name, "goal": goal, **chosen}
     return None
 
 
-def comparable(balanced: Row, others: Sequence[Row]) -> list[Row]:
+def comparable(balanced: Threshold, others: Sequence[Threshold]) -> list[Threshold]:
     """Rows of which none is worse than another in both measures.
 
     The balanced one stays: its F1 is the best of the smoothed curve, so what surpasses it does so by chance.
@@ -59,7 +67,7 @@ def comparable(balanced: Row, others: Sequence[Row]) -> list[Row]:
     return [balanced, *(row for row in others if not any(surpasses(other, row) for other in rows))]
 
 
-def surpasses(one: Row, other: Row) -> bool:
+def surpasses(one: CurvePoint, other: CurvePoint) -> bool:
     """Whether one is at least as good in both and better in one."""
-    better = [one[key] - other[key] for key in ("precision", "recall")]
+    better = [one[key] - other[key] for key in MEASURES]
     return min(better) >= 0 and max(better) > 0

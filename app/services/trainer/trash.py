@@ -14,7 +14,9 @@ from app.database import writing
 from app.errors import Conflict, IllegalTransition
 from app.extensions import db, socketio
 from app.models import PredictionRun, Test, Training, TrainingStatus, now
-from app.services.idempotency import Answer, RequestKey
+from app.schemas.training_actions import TrainingDeletedValues
+from app.schemas.trainings import TrainingCreatedValues
+from app.services.idempotency import RequestKey
 from app.services.trainer import present
 from app.services.trainer.messages import RoomMessage, message, status_message
 from app.services.trainer.run_endings import end_work
@@ -33,7 +35,7 @@ class TrainingTrash:
     def __init__(self, store: TrainingStore, writer: TrainingWriter) -> None:
         self.store, self.writer = store, writer
 
-    def delete(self, training_id: int) -> dict[str, Any]:
+    def delete(self, training_id: int) -> TrainingDeletedValues:
         """Move it to the trash; what waits or is paused is cancelled. Done twice, it is the same.
 
         Raises:
@@ -41,7 +43,7 @@ class TrainingTrash:
             IllegalTransition: it runs.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingDeletedValues, list[RoomMessage]]:
             row = self.store.locked_even_deleted(session, training_id)
             messages = []
             if row.deleted_at is None:
@@ -57,7 +59,7 @@ class TrainingTrash:
 
         return self.writer.write(None, work)
 
-    def restore(self, training_id: int, key: RequestKey | None = None) -> Answer:
+    def restore(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:
         """Take it out of the trash, as it was.
 
         Raises:
@@ -65,17 +67,17 @@ class TrainingTrash:
             Conflict: it is not in the trash.
         """
 
-        def work(session: Any) -> tuple[Answer, list[RoomMessage]]:
+        def work(session: Any) -> tuple[TrainingCreatedValues, list[RoomMessage]]:
             row = self.store.locked_even_deleted(session, training_id)
             if row.deleted_at is None:
                 raise Conflict(_("This run isn't in the trash."), members={"current": row.status})
             row.deleted_at = None
-            answer = {"message": _("Restored"), "training_id": training_id, "status": row.status}
+            answer: TrainingCreatedValues = {"message": _("Restored"), "training_id": training_id, "status": row.status}
             return answer, [status_message(row)]
 
         return self.writer.write(key, work)
 
-    def delete_for_good(self, training_id: int) -> dict[str, Any]:
+    def delete_for_good(self, training_id: int) -> TrainingDeletedValues:
         """Remove a training that is in the trash, with its files and tests.
 
         Raises:

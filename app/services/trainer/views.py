@@ -15,6 +15,7 @@ from app.core.files import put_text
 from app.core.natural import natural_key
 from app.errors import NotFound
 from app.models import TrainingStatus
+from app.schemas.training_views import RunFilesOutValues
 from app.services.storage.damaged import damaged_in, remove_copies, set_file_aside
 from app.services.trainer.documents import check_evaluation, check_preview, check_previews, document
 from app.services.trainer.store import TrainingStore
@@ -104,7 +105,7 @@ class TrainingViews:
         folder = self.store.existing_folder(training_id) / "evaluation"
         return require_file(folder / f"image-{number}.jpg", _("This image doesn't exist."))
 
-    def run_files(self, training_id: int) -> dict[str, Any]:
+    def run_files(self, training_id: int) -> RunFilesOutValues:
         """ultralytics' plots, as RunFilesOut takes them."""
         folder = self.store.existing_folder(training_id)
         place = folder / "run"

@@ -25,6 +25,7 @@ from app.errors import BadUpload, Conflict, Gone, NotFound, TooLarge, Unprocessa
 from app.i18n import ngettext
 from app.models import now
 from app.schemas import UploadMetadata
+from app.schemas.uploads import UploadOutValues, UploadPageValues
 from app.services.datasets.archive_texts import by_name as kind_of
 from app.services.datasets.importing import DatasetCreation
 from app.services.quotas import Quotas
@@ -190,7 +191,7 @@ class UploadService:
 
     def page(
         self, page: int, per_page: int, unfinished: bool = False, principal: Principal | None = None
-    ) -> dict[str, Any]:
+    ) -> UploadPageValues:
         """A page of the uploads that are here, for schemas.UploadPage; those of other pages are not read.
 
         Args:
@@ -214,7 +215,7 @@ class UploadService:
         except NotFound:  # removed meanwhile
             return False
 
-    def view(self, upload: Upload) -> dict[str, Any]:
+    def view(self, upload: Upload) -> UploadOutValues:
         """An upload for schemas.UploadOut."""
         return {
             "id": upload.id,

@@ -15,14 +15,14 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.core.files import sync_file
-from app.core.predict import AT_ONCE, PredictSpec
+from app.core.predict import AT_ONCE, EngineExport, Inference, InferenceRun, PredictSpec
 from app.core.shapes import Detection
 from app.worker.channel import Channel
 from app.worker.detections import detections_of
@@ -36,7 +36,7 @@ from app.worker.serving.models import Models
 LOOK_S = 0.5  # between two looks for a stop request
 DECODERS = min(4, len(os.sched_getaffinity(0)))
 
-Answer = dict[str, Any]
+Answer = Mapping[str, Any]
 
 
 class Predictor:
@@ -71,9 +71,9 @@ class Predictor:
         iou: float,
         output: str | None,
         floor: float | None = None,
-        export: dict[str, Any] | None = None,
+        export: EngineExport | None = None,
         sync: bool = False,
-    ) -> Answer:
+    ) -> Inference:
         """Try the model on the image; with `output`, write the image with its boxes there.
 
         Args:
@@ -105,9 +105,10 @@ class Predictor:
             "total_time": round(total * 1000, 2),
             "width": picture.width,
             "height": picture.height,
-        } | self.told(done)
+            **self.about_run(done),
+        }
 
-    def told(self, done: PredictionOutcome) -> Answer:
+    def about_run(self, done: PredictionOutcome) -> InferenceRun:
         """How it was made."""
         return {
             "task": done.engine.task,
@@ -246,7 +247,7 @@ class Question:
         """Whatever happens there is one answer; else whoever asked waits for the limit, and all others lose theirs."""
         number = self.body.pop("id")
         try:
-            line = json.dumps({"id": number} | answer(self.body, actions))
+            line = json.dumps({"id": number, **answer(self.body, actions)})
         except BaseException as error:
             traceback.print_exc()
             detail = f"{type(error).__name__}: {error}"

@@ -5,12 +5,12 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from app.config import settings
 from app.models import Dataset
+from app.schemas.defaults import FactsOutValues
 from app.services.system.gpus import gpus
 
 PICTURES = 2_000  # that are looked at, with their objects, spread over the whole dataset
@@ -113,7 +113,7 @@ def read_sizes(index: sqlite3.Connection) -> Sizes | None:
     return Sizes(pictures[len(pictures) // 2], small)
 
 
-def as_shown(facts: Facts) -> dict[str, Any]:
+def as_shown(facts: Facts) -> FactsOutValues:
     """What the rules were told, for the reader."""
     sizes = facts.sizes
     return {
@@ -121,8 +121,8 @@ def as_shown(facts: Facts) -> dict[str, Any]:
         "val_images": facts.val,
         "classes": len(facts.classes),
         "objects": sum(facts.boxes.values()) if facts.boxes else None,
-        "picture_size": sizes and sizes.picture,
-        "small_object": sizes and sizes.small and round(sizes.small * sizes.picture, 1),
+        "picture_size": sizes.picture if sizes else None,
+        "small_object": round(sizes.small * sizes.picture, 1) if sizes and sizes.small else None,
         "device": facts.machine.device,
         "device_name": facts.machine.name,
         "memory": facts.machine.memory,

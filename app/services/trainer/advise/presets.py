@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.image_size import rounded
+from app.schemas.defaults import DefaultsOutValues, PresetOutValues
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts, facts_of
 from app.services.trainer.advise.facts import as_shown as shown
@@ -46,12 +47,12 @@ FROM_SCRATCH = {  # nothing is known yet: three times as much learning is needed
 HasWeights = Callable[[str], bool]  # whether a model (yolov8n-seg) starts from pretrained weights
 
 
-def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list[dict[str, Any]]:
+def presets(facts: Facts, has_weights: HasWeights = lambda _model: True) -> list[PresetOutValues]:
     """Each wish with its values, and a reason for each value."""
     return [preset(name, facts, has_weights) for name in WISHES]
 
 
-def preset(name: str, facts: Facts, has_weights: HasWeights) -> dict[str, Any]:
+def preset(name: str, facts: Facts, has_weights: HasWeights) -> PresetOutValues:
     version, why_version = model(name, facts)
     scratch = not has_weights(f"yolov8{version}{SUFFIXES.get(facts.task, '')}")
     wish = (FROM_SCRATCH if scratch else WISHES)[name]
@@ -141,7 +142,7 @@ def epoch_count(wish: PresetGoal, batch: int, facts: Facts, scratch: bool = Fals
     )
 
 
-def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> dict[str, Any]:
+def defaults(dataset: Any, has_weights: HasWeights = lambda _model: True) -> DefaultsOutValues:
     """The presets of a dataset on this machine, and what they were made from."""
     facts = facts_of(dataset)
     return {"recommended": "balanced", "presets": presets(facts, has_weights), "facts": shown(facts)}

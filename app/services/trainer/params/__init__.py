@@ -9,6 +9,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.errors import Unprocessable
+from app.schemas.parameters import ParameterOutValues
 from app.services.trainer.params import augmentation, learning, running
 from app.services.trainer.params.kinds import OPTIMIZERS, Parameter
 from app.services.trainer.params.titles import GROUPS
@@ -61,7 +62,7 @@ def defaults_of(names: Iterable[str]) -> dict[str, Any]:
     return {name: known.get(name) for name in sorted(names)}
 
 
-def catalogue() -> list[dict[str, Any]]:
+def catalogue() -> list[ParameterOutValues]:
     """Every parameter as ParameterOut takes it, in the reader's language."""
     known = defaults() | OWN_DEFAULTS
     return [

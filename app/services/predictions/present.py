@@ -1,0 +1,92 @@
+"""Predictions as the API shows them."""
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from app.jobs import Job, JobStatus
+from app.jobs.progress import JobProgressView
+from app.jobs.views import JobView
+from app.models.prediction import PredictionRun
+from app.schemas.prediction_runs import (
+    ImagesOutValues,
+    PredictionErrorOutValues,
+    PredictionFileOutValues,
+    PredictionRunOutValues,
+    UnreadImageOutValues,
+)
+from app.services.infer.engines import fallback_text
+from app.services.predictions import texts
+
+UNFINISHED = (JobStatus.PENDING, JobStatus.RUNNING)
+
+
+class PredictionState(TypedDict):
+    """What becomes of one: what its job says while there is one, else its row."""
+
+    status: str
+    progress: JobProgressView | None
+    error: PredictionErrorOutValues | None
+
+
+def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> PredictionState:
+    status, error, progress = row.status, row.error, None
+    if status in UNFINISHED:
+        if job is None or view is None:
+            status, error = JobStatus.FAILED, {"code": "interrupted"}
+        elif job.status != JobStatus.COMPLETED:  # completed, but not the row: it is just being written
+            status, error, progress = job.status, job.error, view["progress"]
+    return {"status": status, "progress": progress, "error": texts.failure(error, row.source)}
+
+
+def prediction_view(row: PredictionRun, state: PredictionState) -> PredictionRunOutValues:
+    """A prediction as PredictionRunOut takes it."""
+    result = row.result or {}
+    options = row.options
+    return {
+        "id": row.id,
+        "training_id": row.training_id,
+        "source": row.source,
+        "filename": row.filename,
+        "input_bytes": row.input_bytes,
+        "job_id": row.job_id,
+        "created_at": row.created_at,
+        "created_by": row.created_by,
+        "ended_at": row.ended_at,
+        "confidence": options["confidence"],
+        "iou": options["iou"],
+        "classes": options["classes"],
+        "track": options["track"],
+        "checkpoint": options["checkpoint"],
+        "media": result.get("media"),
+        "task": result.get("task"),
+        "engine": result.get("engine"),
+        "device": result.get("device"),
+        "tracked": result.get("tracked"),
+        "rate": result.get("rate"),
+        "training_name": row.training.name,
+        "found": result.get("classes"),
+        "images": images_view(result.get("images")),
+        "engine_note": fallback_text(result.get("fallback")),
+        "files": files_view(row) if state["status"] == JobStatus.COMPLETED else [],
+        **state,
+    }
+
+
+def images_view(result: Mapping[str, Any] | None) -> ImagesOutValues | None:
+    """Of many images, how many were read; the first of those that were not, and why."""
+    if result is None:
+        return None
+    unread = result["unread"]
+    first: list[UnreadImageOutValues] = [
+        {"image": item["image"], "message": texts.unread(item["code"], item["detail"])} for item in unread["first"]
+    ]
+    return {"read": result["read"], "unread": {"count": unread["count"], "first": first}, "skipped": result["skipped"]}
+
+
+def files_view(row: PredictionRun) -> list[PredictionFileOutValues]:
+    """What can be downloaded: name, bytes, url."""
+    sizes = (row.result or {}).get("files") or {}
+    return [
+        {"name": name, "size_bytes": size, "url": f"/api/predictions/{row.id}/files/{name}"}
+        for name, size in sizes.items()
+    ]
