@@ -13,11 +13,11 @@ from app.deadlines import DEADLINES
 from app.errors import AppError, CutShort, TooSlow
 from app.extensions import socketio
 from app.forms import FormParser
-from app.threads import off_loop
+from app.threads import run_blocking
 
 YIELD_BYTES = 1024 * 1024
 PATIENT_S, HURRIED_S = 30.0, 3.0  # until a body must have begun to come
-PATIENT = 100  # bodies that are waited for patiently; of more, each must hurry
+PATIENT = 100  # bodies that are waited for retry_until_writable; of more, each must hurry
 SLOWEST = 1024.0  # bytes per second that a body must come with after that
 SYNC_BYTES = 64 * 1024**2  # the disk works while bytes still arrive, and no later sync takes seconds
 
@@ -206,7 +206,7 @@ class SyncedFile(io.FileIO):
         self._unsynced += size
         if self._unsynced >= SYNC_BYTES:
             self._unsynced = 0
-            off_loop(os.fdatasync, self.fileno())
+            run_blocking(os.fdatasync, self.fileno())
         return size
 
 

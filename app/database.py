@@ -170,7 +170,7 @@ def once_more(write: Callable[[], T]) -> T:
         return write()
 
 
-def patiently(write: Callable[[], T], delays: tuple[type[Exception], ...] = NOT_WRITABLE) -> T:
+def retry_until_writable(write: Callable[[], T], delays: tuple[type[Exception], ...] = NOT_WRITABLE) -> T:
     """For background tasks: what `write` returns, once the database and the disk take it. A lock, a restart or a full
     disk only delays it. `write` is called again as a whole.
 
@@ -201,7 +201,7 @@ def stop_if_closed() -> None:
         raise ServerClosed
 
 
-def sooner_or_later(write: Callable[[], object]) -> None:
+def write_now_or_later(write: Callable[[], object]) -> None:
     """For requests whose answer does not depend on it: `write` now, or behind the request, once the database and the
     disk take it. It is called again as a whole."""
     try:
@@ -215,7 +215,7 @@ def sooner_or_later(write: Callable[[], object]) -> None:
 
 def write_later(app: Flask, write: Callable[[], object]) -> None:
     with app.app_context(), suppress(ServerClosed):
-        patiently(write)
+        retry_until_writable(write)
 
 
 def set_up_migrations(app: Flask) -> None:

@@ -39,12 +39,12 @@ class LimitedDownloads:
         if not is_large(headers):
             start_response(*begun[-1])
             return pieces
-        if not slots.take():
+        if not slots.acquire():
             if hasattr(pieces, "close"):
                 pieces.close()
             return self.refuse(environ, start_response)
         start_response(*begun[-1])
-        return closing(pieces, slots.give, environ.get("wsgi.file_wrapper"))
+        return closing(pieces, slots.release, environ.get("wsgi.file_wrapper"))
 
 
 def is_large(headers: list[tuple[str, str]]) -> bool:

@@ -25,14 +25,14 @@ class Slots:
         self._taken = 0
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
-        """A place, to be given back by `give`; False: all are taken."""
+    def acquire(self) -> bool:
+        """A place, to be given back by `release`; False: all are taken."""
         with self._lock:
             free = self._taken < self.count
             self._taken += free
             return free
 
-    def give(self) -> None:
+    def release(self) -> None:
         with self._lock:
             self._taken -= 1
 

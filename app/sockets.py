@@ -120,12 +120,12 @@ class Door:
 
     def within(self, slots: Slots, environ: dict[str, Any], start_response: Any) -> Any:
         """Serve one that waits, or send it away when too many do."""
-        if not slots.take():
+        if not slots.acquire():
             return Response("Too many connections.", 503, {"Retry-After": "5"})(environ, start_response)
         try:
             return self.inner(environ, start_response)
         finally:
-            slots.give()
+            slots.release()
 
     def post(self, environ: dict[str, Any], start_response: Any) -> Any:
         """A payload is read whole and looked at first: engineio would hold a bad one until its ping timeout."""

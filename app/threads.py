@@ -8,7 +8,7 @@ from app.extensions import socketio
 T = TypeVar("T")
 
 
-def off_loop(call: Callable[..., T], *args: Any) -> T:
+def run_blocking(call: Callable[..., T], *args: Any) -> T:
     """What `call(*args)` returns or raises; others are served meanwhile, in both server modes.
 
     `call` runs in a real thread under eventlet: no database session and no greenlet's lock may be used in it.

@@ -199,7 +199,7 @@ def describe_errors(spec: Any) -> Any:
         for operation in operations.values():
             if "responses" not in operation:
                 continue
-            say_what_is_required(operation, schemas)
+            require_parameters(operation, schemas)
             responses = operation["responses"]
             for code in [code for code in responses if str(code) >= "400"]:
                 responses[code] = {"description": responses[code]["description"], "content": content}
@@ -210,7 +210,7 @@ def describe_errors(spec: Any) -> Any:
 REQUIRED_HEADERS = {"Tus-Resumable", "Upload-Length", "Upload-Offset"}  # checked by the protocol's rules, not a schema
 
 
-def say_what_is_required(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+def require_parameters(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     """Ids are numbers from 1 on. Some headers of uploads, and bodies with a required field, must be sent."""
     for parameter in operation.get("parameters", ()):
         schema = parameter["schema"]

@@ -75,19 +75,12 @@ def requests(folder: Path, minutes: float) -> bool:
 
 def prepare(folder: Path) -> None:
     """A dataset, a run that has ended with an evaluation and an export, so that ids lead somewhere."""
-    from app.database import writing
-    from app.models import Training
-    from tests.data import valid_dataset
+    from tests.data import completed_training
     from tests.routes.test_damaged_files import add_evaluation, add_export
 
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
-    dataset_id = valid_dataset(app)
-    with app.app_context(), writing() as session:
-        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", attempt=1, seq=3)
-        session.add(row)
-        session.flush()
-        training_id = row.id
+    _dataset_id, training_id = completed_training(app)
     add_evaluation(app, training_id)
     add_export(app, training_id)
 

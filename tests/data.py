@@ -87,3 +87,16 @@ def valid_dataset(app: Flask, train: int = 6, val: int = 2) -> int:
         row.path = f"datasets/{row.id}"
         write_dataset(folder, train, val)
         return row.id
+
+
+def completed_training(app: Flask) -> tuple[int, int]:
+    """The ids of a dataset that is ready and of a run on it that has ended; the run has no files."""
+    from app.database import writing
+    from app.models import Training
+
+    dataset_id = valid_dataset(app)
+    with app.app_context(), writing() as session:
+        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", attempt=1, seq=3)
+        session.add(row)
+        session.flush()
+        return dataset_id, row.id

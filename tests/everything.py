@@ -17,7 +17,7 @@ from app.config import settings
 from app.database import upgrade_if_old
 from app.extensions import db
 from app.models import Dataset
-from app.services.transfer.tables import plain_tables
+from app.services.transfer.tables import raw_tables
 from scripts.local_server import settings_for
 from tests.data import valid_dataset
 
@@ -40,7 +40,7 @@ def fill(app: APIFlask) -> int:
     """A dataset with files, and a row in every other table; the dataset's id."""
     dataset_id = valid_dataset(app)
     with engine_of(app).connect() as connection, connection.execution_options(write=True).begin():
-        for table in plain_tables():
+        for table in raw_tables():
             if table.name != Dataset.__tablename__:
                 connection.execute(insert(table), [{item.name: value_for(item, dataset_id) for item in table.columns}])
     add_files(settings(app).DATA_ROOT, dataset_id)
@@ -105,7 +105,7 @@ def rows(app: APIFlask) -> dict[str, list[tuple[Any, ...]]]:
     with engine_of(app).connect() as connection:
         return {
             table.name: [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
-            for table in plain_tables()
+            for table in raw_tables()
         }
 
 

@@ -76,7 +76,7 @@ def test_a_body_of_unknown_length_is_the_servers_to_read() -> None:
 def test_a_large_file_is_synced_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     monkeypatch.setattr(bodies, "SYNC_BYTES", 100_000)
-    monkeypatch.setattr(bodies, "off_loop", lambda call, handle: synced.append(call(handle) or 1))
+    monkeypatch.setattr(bodies, "run_blocking", lambda call, handle: synced.append(call(handle) or 1))
     with nameless(str(tmp_path)) as file:
         assert isinstance(file.raw, SyncedFile)  # type: ignore[attr-defined]
         for _ in range(7):

@@ -87,11 +87,11 @@ def test_the_pace_follows_what_came_and_hurries_where_many_wait(monkeypatch: pyt
 
 def test_places() -> None:
     slots = Slots(2)
-    assert [slots.take() for _ in range(3)] == [True, True, False]
-    slots.give()
-    assert slots.take()
+    assert [slots.acquire() for _ in range(3)] == [True, True, False]
+    slots.release()
+    assert slots.acquire()
     for mode in ("eventlet", "threading"):
-        assert Waiting(mode).long_polls.take()
+        assert Waiting(mode).long_polls.acquire()
 
 
 def test_a_bucket_refills(monkeypatch: pytest.MonkeyPatch) -> None:

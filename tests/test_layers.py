@@ -180,7 +180,17 @@ def test_no_module_plays_with_what_others_may_import() -> None:
     assert {str(path): found for path in paths if (found := plays_with_imports(ast.parse(path.read_text())))} == {}
 
 
-WAITING = {"sleep", "wait", "emit", "off_loop", "run_program", "run_quietly", "sync_folder", "remove_tree", "acquire"}
+WAITING = {
+    "sleep",
+    "wait",
+    "emit",
+    "run_blocking",
+    "run_program",
+    "run_quietly",
+    "sync_folder",
+    "remove_tree",
+    "acquire",
+}
 
 
 def waiting_calls(tree: ast.AST) -> list[str]:

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from app.database import writing
 from app.models import Training
 from app.schemas import TrainingIn
-from app.services.trainer.bundle import harmless, plain_arguments
+from app.services.trainer.bundle import harmless, portable_arguments
 from tests.data import valid_dataset
 
 TINY = {"model_version": "n", "epochs": 2, "batch_size": 4, "img_size": 32}
@@ -139,4 +139,4 @@ def test_what_was_resolved_takes_the_place_of_what_was_open(idle_app: APIFlask) 
 
 def test_names_cannot_become_markup() -> None:
     assert harmless("a\nb <i>`x`</i> [l](u)") == "a b \\<i\\>\\`x\\`\\</i\\> \\[l\\](u)"
-    assert plain_arguments({"model": "/srv/w/yolov8n.pt", "project": "/srv", "lr0": 1})["model"] == "yolov8n.pt"
+    assert portable_arguments({"model": "/srv/w/yolov8n.pt", "project": "/srv", "lr0": 1})["model"] == "yolov8n.pt"

@@ -55,10 +55,10 @@ def test_the_source_is_packed_once(client: FlaskClient, monkeypatch: pytest.Monk
 def test_strangers_take_no_places_of_downloads(client: FlaskClient, app: APIFlask) -> None:
     slots = app.extensions["waiting"].public_downloads
     for _ in range(PUBLIC_DOWNLOADS):
-        assert slots.take()
+        assert slots.acquire()
     refused = client.get("/source.tar")
     assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
-    slots.give()
+    slots.release()
     assert client.get("/source.tar").status_code == 200
 
 

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from app.errors import Unavailable
 from app.extensions import socketio
 from app.limits import Slots
-from app.threads import off_loop
+from app.threads import run_blocking
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -46,20 +46,20 @@ def turn(known: bool) -> Iterator[None]:
         PasswordsBusy: too many wait for one already.
     """
     mine = known_line if known else line
-    if not mine.take():
+    if not mine.acquire():
         raise PasswordsBusy
     try:
         until = time.monotonic() + WAIT_S
-        while not ((known or known_line.is_free) and running.take()):
+        while not ((known or known_line.is_free) and running.acquire()):
             if time.monotonic() > until:
                 raise PasswordsBusy
             socketio.sleep(STEP_S)
         try:
             yield
         finally:
-            running.give()
+            running.release()
     finally:
-        mine.give()
+        mine.release()
 
 
 def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
@@ -68,7 +68,7 @@ def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
         PasswordsBusy
     """
     with turn(known):
-        return off_loop(compute, *args)
+        return run_blocking(compute, *args)
 
 
 @cache

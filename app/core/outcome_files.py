@@ -48,7 +48,7 @@ def write_view(path: Path, pictures: Iterable[Picture], confidence: float, iou: 
         places = ", ".join("?" * (3 + len(KINDS)))
         for number, file, _width, _height, data in pictures:
             seen = unpack(data)
-            rows = list(items(seen, found_in(seen, confidence, iou)))
+            rows = list(items(seen, outcomes_of(seen, confidence, iou)))
             counts = [sum(row[0] == kind for row in rows) for kind in range(len(KINDS))]
             errors = sum(counts[:-1])
             connection.execute(f"INSERT INTO image VALUES ({places})", (number, file, errors, *counts))  # noqa: S608
@@ -69,7 +69,7 @@ def write_label_errors(path: Path, pictures: Iterable[Picture]) -> None:
         connection.executemany(insert, rows)
 
 
-def found_in(seen: Seen, confidence: float, iou: float) -> list[Outcome]:
+def outcomes_of(seen: Seen, confidence: float, iou: float) -> list[Outcome]:
     """What became of everything in an image, whatever the task."""
     whole = bool(seen.objects) and not seen.places[0]
     return of_whole_image(seen) if whole else outcomes(seen, confidence, iou)

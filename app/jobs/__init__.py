@@ -14,7 +14,7 @@ from sqlalchemy import delete, select
 
 from app.access.private import everything
 from app.cluster import Cluster
-from app.database import NOT_WRITABLE, patiently, sooner_or_later, writing
+from app.database import NOT_WRITABLE, retry_until_writable, write_now_or_later, writing
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.jobs import queue
@@ -239,7 +239,7 @@ class JobService:
                     supervisor.child.signal(signal.SIGKILL)
                 raise
 
-        sooner_or_later(end)
+        write_now_or_later(end)
 
     def active(self, kind: str | None = None) -> list[Job]:
         """What runs, then what waits."""
@@ -254,7 +254,7 @@ class JobService:
         if job.kind in self.kinds and (concerned := self.kinds[job.kind].hears_of(job)):
             job_id = job.id
             try:
-                patiently(lambda: concerned(self.get(job_id)))
+                retry_until_writable(lambda: concerned(self.get(job_id)))
             except Exception:  # it must not keep anybody from hearing of the end
                 logger.exception("job %s: behind its change to %s", job_id, job.status)
             job = db.session.get(Job, job_id, populate_existing=True) or job

@@ -4,7 +4,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from app.database import patiently, writing
+from app.database import retry_until_writable, writing
 from app.events import Event, Failed, Finished, Refused, Stopped
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
@@ -40,7 +40,7 @@ class Ending:
             logger.log(level_of(event), "job %s: %s: %s", self.job_id, event.kind, event.error, extra=output)
         if self.kind.ends is not None:
             self.kind.ends(self.job_id, event)
-        return patiently(lambda: self.record(event))
+        return retry_until_writable(lambda: self.record(event))
 
     def tell(self, job: Job, event: Event) -> None:
         """Behind the commit: remove the attempt's files, and have everyone hear of it."""

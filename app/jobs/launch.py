@@ -9,7 +9,7 @@ from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
-from app.database import DATABASE_AWAY, ServerClosed, patiently, writing
+from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, writing
 from app.events import Failed
 from app.extensions import db
 from app.jobs.attempt import AttemptRow
@@ -49,7 +49,7 @@ class Launch:
                 logger.exception("job %s: start", self.job_id)
             return why_not_started(error)
         try:
-            patiently(lambda: self.remember(child))
+            retry_until_writable(lambda: self.remember(child))
         except BaseException:
             child.signal(signal.SIGKILL)
             raise
@@ -58,7 +58,7 @@ class Launch:
 
     def begin(self, job: Job, ready: Child | None) -> Child:
         """A process with its task: the one that is there already, or a new one."""
-        spec = dict(patiently(lambda: self.kind.spec(job, self.directory), DATABASE_AWAY))
+        spec = dict(retry_until_writable(lambda: self.kind.spec(job, self.directory), DATABASE_AWAY))
         spec["program"] = self.kind.program
         params, environment = job.params, self.kind.environment(job)
         db.session.remove()  # no transaction stays open while the process starts

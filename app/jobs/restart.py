@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from app.database import patiently, writing
+from app.database import retry_until_writable, writing
 from app.extensions import db
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
@@ -41,7 +41,7 @@ def take_over(kinds: Kinds, root: Path, data: Path | None = None) -> list[tuple[
     for row in rows.all():
         if row.kind not in kinds or not kinds[row.kind].outlasts_server(row):
             talks = row.kind in kinds and kinds[row.kind].links is not None  # with that server, and ended with it
-            patiently(partial(cancel if talks else fail, row.id))
+            retry_until_writable(partial(cancel if talks else fail, row.id))
         elif row.status == JobStatus.RUNNING:
             followed.append((row.id, row.attempt))
             kind = kinds[row.kind]

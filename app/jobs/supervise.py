@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.database import DATABASE_AWAY, ServerClosed, patiently, stop_if_closed
+from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, stop_if_closed
 from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
 from app.jobs.attempt import AttemptRow, Superseded
@@ -127,7 +127,7 @@ class Supervisor:
 
     def begin(self) -> bool:
         """Start the child of this attempt, or find it again after a restart of the server; whether there is one."""
-        job = patiently(self.row.present)
+        job = retry_until_writable(self.row.present)
         self.kind = self.context.kinds[job.kind]
         self.directory = self.kind.directory_of(job, self.context.root)
         self.subject = (job.subject_type, job.subject_id) if job.subject_type and job.subject_id else None
@@ -140,7 +140,7 @@ class Supervisor:
         self.child, self.started = child, True  # whatever fails from here on, it must not be left alone
         self.vigil, self.requested = Vigil(child, self.kind), RequestedStop(child)
         if (record := self.kind.record) is not None:
-            self.offset, self.output_offset = patiently(lambda: record.position(self.job_id))
+            self.offset, self.output_offset = retry_until_writable(lambda: record.position(self.job_id))
         self.context.live.begin(self.job_id)
         return True
 
@@ -200,7 +200,7 @@ class Supervisor:
                 name = envelope.event.name
                 self.context.live.enter(self.job_id, name, self.kind.stages[name])
             if self.kind.apply is not None and not envelope.event.terminal:
-                self.kind.apply(patiently(self.row.present), envelope.event, self.directory)
+                self.kind.apply(retry_until_writable(self.row.present), envelope.event, self.directory)
                 db.session.rollback()  # the next look at the row must not be at an old one
 
     def announce(self, envelopes: Sequence[tuple[int, Envelope]]) -> None:
@@ -294,4 +294,4 @@ class Supervisor:
         if self.started:
             logger.info("job %s: process %s is gone", self.job_id, self.child.pid)
         if (record := self.kind.record) is not None:
-            patiently(lambda: record.left(self.job_id), DATABASE_AWAY)
+            retry_until_writable(lambda: record.left(self.job_id), DATABASE_AWAY)

@@ -42,12 +42,12 @@ def one_of_those_who_wait() -> Iterator[None]:
         Unavailable: all are taken.
     """
     slots = current_app.extensions["waiting"].long_polls
-    if not slots.take():
+    if not slots.acquire():
         raise Unavailable(_("Too many clients are waiting for events. Try again in a few seconds, or without `wait`."))
     try:
         yield
     finally:
-        slots.give()
+        slots.release()
 
 
 @blueprint.get("/api/trainings/<id:training_id>/advice")

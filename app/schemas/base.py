@@ -41,7 +41,7 @@ class Schema(BaseSchema):
         unknown = RAISE
 
     @pre_load
-    def refuse_what_cannot_be_kept(self, data: Any, **_: Any) -> Any:
+    def refuse_unstorable(self, data: Any, **_: Any) -> Any:
         """A form or a query string has texts; JSON bodies were checked before, see web.check_body."""
         if hasattr(data, "getlist"):
             messages = {name: found for name in data if (found := text_faults(data.getlist(name)))}

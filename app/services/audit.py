@@ -22,7 +22,7 @@ from typing import IO, Any, cast
 from app.extensions import socketio
 from app.inputs import faults
 from app.schemas.audit import AuditEntryValues
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.audit")
 
@@ -85,7 +85,7 @@ class AuditLog:
 
     def of_kind(self, kind: str, wanted: dict[str, str]) -> Iterator[Entry]:
         for path in (self.folder / f"{kind}.jsonl", *self.older(kind)):
-            found = off_loop(fitting, path, wanted)  # a whole file takes a tenth of a second
+            found = run_blocking(fitting, path, wanted)  # a whole file takes a tenth of a second
             socketio.sleep(0)
             yield from found
 

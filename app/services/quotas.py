@@ -15,7 +15,7 @@ from app.i18n import ngettext
 from app.models import Checkpoint, Dataset, ModelExport, Training
 from app.services.uploads.state import Shelf
 from app.texts import size
-from app.threads import off_loop
+from app.threads import run_blocking
 
 
 class Quotas:
@@ -45,7 +45,7 @@ class Quotas:
             yield
             return
         with self.lock:
-            lengths = off_loop(self.unfinished, account_id)
+            lengths = run_blocking(self.unfinished, account_id)
             if most and len(lengths) >= most:
                 raise Conflict(
                     ngettext(

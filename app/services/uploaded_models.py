@@ -31,7 +31,7 @@ from app.services.trainer.architectures import FITTING, Architecture, architectu
 from app.services.trainer.create import revision_of, usable
 from app.services.trainer.messages import RoomMessage, status_message
 from app.texts import task_names
-from app.threads import off_loop
+from app.threads import run_blocking
 
 if TYPE_CHECKING:
     from app.services.trainer.feed import TrainingFeed
@@ -96,8 +96,8 @@ class UploadedModels:
             file.seek(0)
             with open(weights, "xb") as output:
                 copy(file, output)
-            off_loop(sync_file, weights)
-            return self.keep(staging, self.checked(weights), upload, key)
+            run_blocking(sync_file, weights)
+            return self.store_run(staging, self.checked(weights), upload, key)
         finally:
             remove_tree(staging)
 
@@ -129,7 +129,7 @@ class UploadedModels:
             raise refuse("file", _("The file can't be read as a model: checking it failed. See the server log."))
         raise Unavailable(_("The file can't be checked now. Try again."))
 
-    def keep(
+    def store_run(
         self, staging: Path, found: Mapping[str, Any], upload: ModelUpload, key: RequestKey | None
     ) -> UploadedModelOutValues:
         """The folder, then its row, then those who look: a crash in between leaves a folder of a number that no row
@@ -142,7 +142,7 @@ class UploadedModels:
         except BaseException:
             os.replace(target, staging)
             raise
-        self.tell(answer["training_id"], messages)
+        self.notify(answer["training_id"], messages)
         return answer
 
     def reserve(self, found: Mapping[str, Any], upload: ModelUpload) -> Training:
@@ -160,12 +160,12 @@ class UploadedModels:
         """The folder in its place and on the disk; nobody who writes waits for that."""
         about.write(staging, "training", described)
         for folder in ("run/weights", "run", "."):
-            off_loop(sync_file, staging / folder)
+            run_blocking(sync_file, staging / folder)
         target = self.store.folder(described.id)
         if target.exists():  # no row had this id, so nobody knows this folder
             self.storage.set_aside(target)
         os.replace(staging, target)
-        off_loop(sync_file, target.parent)
+        run_blocking(sync_file, target.parent)
         return target
 
     def record(
@@ -193,7 +193,7 @@ class UploadedModels:
             session.add(Checkpoint(training_id=row.id, is_best=True, **kept))
             return answer, [status_message(row)]
 
-    def tell(self, training_id: int, messages: list[RoomMessage]) -> None:
+    def notify(self, training_id: int, messages: list[RoomMessage]) -> None:
         """Behind the commit."""
         row = self.store.row(training_id)
         self.store.describe(row)

@@ -31,7 +31,7 @@ def open_channel(directory: str | Path) -> "Channel":
     os.environ[ROOT] = str(os.getpid())
     os.environ[BEGAN] = str(time.monotonic())
     _current = Channel(directory)
-    _current.hear_terminations()
+    _current.catch_terminations()
     return _current
 
 
@@ -74,7 +74,7 @@ class Channel:
         self._reserve_space()
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
-    def hear_terminations(self) -> None:
+    def catch_terminations(self) -> None:
         """SIGTERM is a request from now on, not the end."""
         signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
 

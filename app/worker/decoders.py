@@ -173,11 +173,11 @@ class Decoder:
             OverLimit: the process is gone.
         """
         try:
-            return pickle.loads(self._said(limits))  # noqa: S301 (a fork of this process)
+            return pickle.loads(self._read_answer(limits))  # noqa: S301 (a fork of this process)
         except (EOFError, ConnectionError) as error:
             raise OverLimit(cause_of(self.end(kill=False))) from error
 
-    def _said(self, limits: DecodeLimits) -> bytes:
+    def _read_answer(self, limits: DecodeLimits) -> bytes:
         """Its answer, waited for as long as it says, or as `limits.wall` does; not the time in which it waits for its
         turn."""
         seconds, until = limits.seconds, None if limits.wall is None else time.monotonic() + limits.wall

@@ -20,7 +20,7 @@ from app.core.shapes import Shape
 from app.worker.curves import curves_of
 from app.worker.measures import PARTS
 from app.worker.recording import detected
-from app.worker.shapes import parts, put_place, save_picture, short
+from app.worker.shapes import parts, save_picture, set_geometry, short
 
 LEAST_CONF = 0.05
 GUESSES = 3  # of a classification
@@ -55,7 +55,7 @@ class EvaluationResults:
         self.sizes: dict[int, tuple[int, int]] = {}  # of pictures, by their image's place
         self.broken = False
 
-    def hear(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
+    def add_image(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """One image: what was found, what is there, and how far they overlap."""
         image = detected(validator, pred, index, batch)
         self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.seen)))
@@ -131,7 +131,7 @@ class EvaluationResults:
         for shapes, corners in ((found, seen.found_places), (truth, seen.places)):
             for shape, where in zip(shapes, corners, strict=False):
                 if where:  # else the whole image
-                    put_place(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
+                    set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
         shown = {"number": number, "file": Path(image.file).name, "width": width, "height": height}
         return shown | {"found": found, "truth": truth, "pairs": outcome["pairs"], "errors": outcome["errors"]}
 

@@ -70,7 +70,7 @@ def measure(
     device: str = "",
     batch: int = BATCH,
     one_by_one: bool = False,
-    hear: Callable[[ImageDetections], None] | None = None,
+    add_image: Callable[[ImageDetections], None] | None = None,
     before_batch: Callable[[], None] | None = None,
     on_total: Callable[[int], None] | None = None,
 ) -> SplitFigures:
@@ -83,7 +83,7 @@ def measure(
         one_by_one: every image alone, letterboxed to the whole square, as exported models take it: figures of several
             formats can then be compared. Those of `yolo val` on a .pt differ a little.
         batch: images at a time.
-        hear: called with each image.
+        add_image: called with each image.
         before_batch: called before each batch; what it raises ends the measurement.
         on_total: called with the number of images, before the first.
 
@@ -98,7 +98,7 @@ def measure(
     values |= {"imgsz": img_size} if img_size else {}
     values |= {"rect": False, "batch": 1} if one_by_one else {}
     validator = type(f"Listening{base.__name__}", (RecordingValidator, base), {})(args=values, save_dir=scratch)
-    validator.hear, validator.classes = hear, images.classes
+    validator.add_image, validator.classes = add_image, images.classes
     if before_batch is not None:
         validator.callbacks["on_val_batch_start"].append(lambda _validator: before_batch())
     if on_total is not None:

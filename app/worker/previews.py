@@ -16,7 +16,7 @@ from typing import Any
 
 from app.core.files import put
 from app.core.shapes import Shape
-from app.worker.shapes import found_in, save_picture, short, surest, there_in
+from app.worker.shapes import labelled_shapes, predicted_shapes, save_picture, short, surest
 
 INDEX, COPY = "index.json", "index-copy.json"
 IMAGES = 12
@@ -79,7 +79,7 @@ class Previews:
                 continue
         return {}
 
-    def hear(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
+    def add_image(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
         """What was found in one image of the validation."""
         number = self.places.get(file)
         if number is None:
@@ -88,7 +88,7 @@ class Previews:
             self.found[number] = guesses(pred)
         else:
             most = MOST_MASKS if "masks" in pred else MOST_SHAPES
-            self.found[number] = found_in(surest(pred, LEAST_CONF, most), index, batch)
+            self.found[number] = predicted_shapes(surest(pred, LEAST_CONF, most), index, batch)
 
     def end_epoch(self, epoch: int) -> None:
         """Write down what was heard since the last time."""
@@ -122,7 +122,7 @@ def truth(dataset: Any, place: int) -> list[Shape]:
     """What is in one image."""
     if hasattr(dataset, "samples"):
         return [{"class": int(dataset.samples[place][1])}]
-    return there_in(dataset.labels[place])
+    return labelled_shapes(dataset.labels[place])
 
 
 def spread(images: Sequence[Sequence[int]], seed: int, count: int = IMAGES) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.core.outcomes import LEAST_CONF, LEAST_IOU, MOST_FOUND, MOST_OVERLAPS, Seen
 from app.worker.failures import DataError, raise_as
-from app.worker.shapes import corners_of, place_of, surest
+from app.worker.shapes import corners_of, pixel_geometry, surest
 
 Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are left out
 
@@ -31,7 +31,7 @@ class RecordingValidator:
     """Mixed into ultralytics' validator of a task: says what is detected in each image; maps another dataset's classes
     to the model's."""
 
-    hear: Callable[[ImageDetections], None] | None = None
+    add_image: Callable[[ImageDetections], None] | None = None
     classes: Classes | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -72,9 +72,9 @@ class RecordingValidator:
 
     def update_metrics(self, preds: Any, batch: dict[str, Any]) -> None:
         super().update_metrics(preds, batch)  # type: ignore[misc]
-        if self.hear is not None:
+        if self.add_image is not None:
             for index, pred in enumerate(preds):
-                self.hear(detected(self, pred, index, batch))
+                self.add_image(detected(self, pred, index, batch))
 
     def get_stats(self) -> Any:
         stats = getattr(getattr(self, "metrics", None), "stats", None) or {}
@@ -123,7 +123,7 @@ def detected(validator: Any, pred: Any, index: int, batch: dict[str, Any]) -> Im
         return ImageDetections(file, 0, 0, Seen(truth, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
     there = objects_of(validator, index, batch)
     kept = surest({name: pred[name] for name in ("bboxes", "conf", "cls")}, LEAST_CONF, MOST_FOUND)
-    place = place_of(index, batch)
+    place = pixel_geometry(index, batch)
     height, width = (int(side) for side in place["ori_shape"])
     return ImageDetections(
         file,

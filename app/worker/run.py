@@ -42,14 +42,14 @@ def main(directory: str) -> int:
         end = getattr(program, "ending", ending)
         result = program.run(channel)
     except BaseException as error:  # everything must end in an event
-        say_ending(channel, end, error)
+        report_ending(channel, end, error)
         return 0 if isinstance(error, StopRequested) else 1
     channel.catch_up()
     channel.say(Finished(result or {}))
     return 0
 
 
-def say_ending(channel: Channel, end: Ending, error: BaseException) -> None:
+def report_ending(channel: Channel, end: Ending, error: BaseException) -> None:
     """Unless another process of the same work has said why already."""
     channel.catch_up()
     if channel.ended:

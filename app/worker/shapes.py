@@ -23,30 +23,30 @@ def surest(pred: Mapping[str, Any], least: float, most: int) -> dict[str, Any]:
     return {name: value[order] for name, value in pred.items()}
 
 
-def found_in(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[Shape]:
+def predicted_shapes(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[Shape]:
     """The shapes of predictions for the image `index` of a validation's batch."""
     shapes: list[Shape] = [
         {"class": int(kind), "conf": short(conf)}
         for kind, conf in zip(kept["cls"].tolist(), kept["conf"].tolist(), strict=True)
     ]
     if shapes:
-        add_places(shapes, kept, place_of(index, batch))
+        add_geometry(shapes, kept, pixel_geometry(index, batch))
     return shapes
 
 
-def place_of(index: int, batch: dict[str, Any]) -> dict[str, Any]:
+def pixel_geometry(index: int, batch: dict[str, Any]) -> dict[str, Any]:
     """How the image was scaled and padded to the network's input: height and width each."""
     return {name: batch[name][index] for name in ("ori_shape", "ratio_pad")} | {"imgsz": batch["img"].shape[2:]}
 
 
-def add_places(shapes: list[Shape], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
+def add_geometry(shapes: list[Shape], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
     """Box, polygon and points of each, from what the task has of `bboxes`, `masks` and `keypoints`."""
     from ultralytics.utils import ops
 
     size, original, padding = place["imgsz"], place["ori_shape"], place["ratio_pad"]
     height, width = (float(side) for side in original)
     for shape, corners in zip(shapes, corners_of(kept["bboxes"], place).tolist(), strict=True):
-        put_place(shape, corners)
+        set_geometry(shape, corners)
     if "masks" in kept:
         for shape, mask in zip(shapes, kept["masks"], strict=True):
             shape["polygon"] = outline(mask, place)
@@ -70,7 +70,7 @@ def corners_of(boxes: Any, place: dict[str, Any]) -> Any:
     return (corners / corners.new_tensor([width, height])).flatten(1)
 
 
-def put_place(shape: Shape, corners: Iterable[float]) -> None:
+def set_geometry(shape: Shape, corners: Iterable[float]) -> None:
     """Give it its place: one row of `corners_of`."""
     values = [short(value) for value in corners]
     if len(values) == 4:
@@ -110,7 +110,7 @@ def fewer(corners: Any) -> Any:
     return corners[:: max(1, -(-len(corners) // MOST_CORNERS))]
 
 
-def there_in(label: Mapping[str, Any]) -> list[Shape]:
+def labelled_shapes(label: Mapping[str, Any]) -> list[Shape]:
     """The shapes of one image's label, as ultralytics' dataset holds it: boxes as xywh, in parts of the image."""
     shapes: list[Shape] = []
     segments, points = label.get("segments") or [], label.get("keypoints")

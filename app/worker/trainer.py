@@ -65,7 +65,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
         return super().setup_model()
 
     def get_dataloader(self, *args: Any, **kwargs: Any) -> Any:
-        self.stop_if_asked()
+        self.stop_if_requested()
         try:
             return super().get_dataloader(*args, **kwargs)
         except Exception as error:
@@ -73,7 +73,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     def get_validator(self) -> Any:
         validator = super().get_validator()
-        validator.callbacks["on_val_batch_start"] = [lambda _validator: self.stop_if_asked()]
+        validator.callbacks["on_val_batch_start"] = [lambda _validator: self.stop_if_requested()]
         return validator
 
     def validate(self) -> Any:
@@ -105,7 +105,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     # Our hooks.
 
-    def stop_if_asked(self) -> None:
+    def stop_if_requested(self) -> None:
         if self.channel is None or not self.channel.stop_requested():
             return
         if self.batch and self.channel.requested_stop() == "cancel" and not self.last.exists():
@@ -122,11 +122,11 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     def on_batch(self) -> None:
         self.before_batch()
-        self.stop_if_asked()
+        self.stop_if_requested()
 
     def on_batch_done(self) -> None:
         self.after_batch()
-        self.stop_if_asked()
+        self.stop_if_requested()
 
     def on_batches_done(self) -> None:
         self.after_batches()

@@ -28,7 +28,7 @@ class ValidationTrainer(ReportingTrainer):
         def heard_update(preds: Any, batch: dict[str, Any]) -> None:
             update(preds, batch)
             try:
-                self.hear(validator, preds, batch)
+                self.add_batch(validator, preds, batch)
             except Exception:
                 self.give_up()
 
@@ -51,16 +51,16 @@ class ValidationTrainer(ReportingTrainer):
         mine = sorted(int(place) for place in self.test_loader.sampler)  # of several processes this one's part
         self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
-    def hear(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
+    def add_batch(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
         """What one batch of a validation found."""
         if validator.batch_i == 0 and self.evaluation is not None:
             self.evaluation.images, self.evaluation.broken = [], False
         for index, (file, pred) in enumerate(zip(map(str, batch["im_file"]), preds, strict=True)):
             if validator.training:
                 if self.previews is not None:
-                    self.try_previews(self.previews.hear, file, pred, index, batch)
+                    self.try_previews(self.previews.add_image, file, pred, index, batch)
             else:
-                self.try_evaluation("hear", validator, file, pred, index, batch)
+                self.try_evaluation("add_image", validator, file, pred, index, batch)
 
     def validate(self) -> Any:
         result = super().validate()

@@ -90,7 +90,7 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
     """Each check takes 64 MB: two are made at a time, some wait, and the rest is told to come again."""
     form, client = {"name": "viewer", "password": PASSWORD}, app.test_client()
     for _ in range(passwords.IN_LINE):
-        assert passwords.line.take()
+        assert passwords.line.acquire()
     try:
         refused = client.post("/api/login", json=form)
         assert (refused.status_code, refused.mimetype) == (503, "application/problem+json")
@@ -98,7 +98,7 @@ def test_more_passwords_at_once_than_memory_is_for(app: APIFlask, headers: Heade
         assert client.get("/api/me", headers=headers["viewer"]).status_code == 200
     finally:
         for _ in range(passwords.IN_LINE):
-            passwords.line.give()
+            passwords.line.release()
     assert client.post("/api/login", json=form).status_code == 200
 
 
@@ -107,19 +107,19 @@ def test_strangers_keep_no_known_browser_out(app: APIFlask, monkeypatch: pytest.
     form, own = {"name": "viewer", "password": PASSWORD}, app.test_client()
     assert own.post("/api/login", json=form).status_code == 200
     for _ in range(passwords.IN_LINE):
-        assert passwords.line.take()
+        assert passwords.line.acquire()
     try:
         assert app.test_client().post("/api/login", json=form).status_code == 503
         assert own.post("/api/login", json=form).status_code == 200
     finally:
         for _ in range(passwords.IN_LINE):
-            passwords.line.give()
+            passwords.line.release()
     monkeypatch.setattr(passwords, "WAIT_S", 0.0)
-    assert passwords.known_line.take()  # one waits
+    assert passwords.known_line.acquire()  # one waits
     try:
         assert app.test_client().post("/api/login", json=form).status_code == 503
     finally:
-        passwords.known_line.give()
+        passwords.known_line.release()
     assert app.test_client().post("/api/login", json=form).status_code == 200
 
 

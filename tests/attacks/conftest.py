@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from app import create_app
-from app.database import upgrade_if_old, writing
-from app.models import Training
+from app.database import upgrade_if_old
 from scripts.local_server import MODES, Server, settings_for
-from tests.data import checkpoint_bytes, valid_dataset
+from tests.data import checkpoint_bytes, completed_training
 
 
 @dataclass
@@ -46,16 +45,12 @@ def started(folder: Path, mode: str, **settings: str) -> Iterator[Target]:
     """A server in a mode, with its rows written before it starts."""
     app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
     upgrade_if_old(app)
-    dataset_id = valid_dataset(app)
-    with app.app_context(), writing() as session:
-        row = Training(name="Run", dataset_id=dataset_id, model_version="n", status="completed", attempt=1, seq=3)
-        session.add(row)
-        session.flush()
-        training_id = row.id
-        weights = app.extensions["services"].trainer.store.folder(row.id) / "run" / "weights" / "best.pt"
+    dataset_id, training_id = completed_training(app)
+    with app.app_context():
+        weights = app.extensions["services"].trainer.store.folder(training_id) / "run" / "weights" / "best.pt"
         weights.parent.mkdir(parents=True)
         weights.write_bytes(checkpoint_bytes(bytes(40_000_000)))
-        attempt = app.extensions["services"].trainer.store.attempt_dir(row.id, 1)
+        attempt = app.extensions["services"].trainer.store.attempt_dir(training_id, 1)
         attempt.mkdir(parents=True)
         (attempt / "worker.log").write_text("a line\n")
     with Server(folder, mode, **settings) as server:

@@ -71,11 +71,11 @@ def test_a_verdict_reaches_the_request_that_waits(shared_app: APIFlask) -> None:
     verdicts = shared_app.extensions["services"].datasets.imports.verdicts
     line = encode(Planned("yolo", "", 8, ["thing"], "detect"), 1)
     told(verdicts.jobs.cluster.bus, "verdict", [5, line])
-    assert not verdicts.heard  # nobody here waits for it
+    assert not verdicts.received  # nobody here waits for it
     verdicts.waiting.add(5)
     news = verdicts.jobs.news.next(5)
     told(verdicts.jobs.cluster.bus, "verdict", [5, line])
-    assert verdicts.heard[5].names == ["thing"]
+    assert verdicts.received[5].names == ["thing"]
     assert news.is_set()
 
 
@@ -86,7 +86,7 @@ def test_a_verdict_that_was_not_heard_is_read(shared_app: APIFlask, tmp_path: Pa
     folder.mkdir(parents=True)
     (folder / "events.jsonl").write_text(encode(Planned("yolo", "", 8, ["thing"], "detect"), 1))
     verdicts.look(job)
-    assert verdicts.heard[5].names == ["thing"]
+    assert verdicts.received[5].names == ["thing"]
 
 
 def test_every_message_of_a_run_is_in_the_rows_at_once(shared_app: APIFlask) -> None:

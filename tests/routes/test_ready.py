@@ -11,7 +11,7 @@ import pytest
 from apiflask import APIFlask
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from app.database import patiently, writing
+from app.database import retry_until_writable, writing
 from app.extensions import db
 from app.models import Dataset
 from app.problems import from_any
@@ -65,7 +65,7 @@ def test_a_background_task_tries_until_it_works(idle_app: APIFlask, tmp_path: Pa
         return "done"
 
     with idle_app.app_context():
-        assert patiently(write) == "done"
+        assert retry_until_writable(write) == "done"
     assert len(tried) == 2
 
 

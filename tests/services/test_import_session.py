@@ -136,7 +136,7 @@ def test_a_killed_child_begins_anew_from_what_was_extracted(imports: DatasetImpo
         (pid, _started, directory), *_others = find_children(imports.jobs.root)
         os.kill(pid, signal.SIGKILL)
         job_id = session.job_id
-        second = until(lambda: imports.verdicts.heard.get(job_id))
+        second = until(lambda: imports.verdicts.received.get(job_id))
         assert imports.jobs.get(job_id).attempt == 2
         assert (second.images, second.size_bytes) == (planned.images, planned.size_bytes)
         assert directory.parent.exists()

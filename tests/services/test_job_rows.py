@@ -371,7 +371,7 @@ def test_a_pause_for_the_disk_and_its_end_are_told(idle_app: APIFlask, announced
         assert announced == [("training", "running", "pause")]
         with writing() as session:
             change(session.get_one(Training, training_id), TrainingStatus.PAUSED)
-        service(idle_app).jobs.let_go_on(DiskSpace(10**12, 10**9))
+        service(idle_app).jobs.resume_paused(DiskSpace(10**12, 10**9))
     assert announced[1:] == [("training", "pending", None)]
 
 

@@ -162,7 +162,7 @@ class BackupService:
 
     def all(self) -> list[StoredBackup]:
         """All backups, by training; a folder without a readable manifest is none."""
-        return sorted(kept_in(self.folders()), key=lambda kept: kept.training_id)
+        return sorted(stored_backups(self.folders()), key=lambda kept: kept.training_id)
 
     def folders(self, training_id: int | None = None) -> list[Path]:
         """Of all backups, or of one training's."""
@@ -171,7 +171,7 @@ class BackupService:
         return [path for path in found if re.fullmatch(pattern, path.name) and path.is_dir()]
 
     def of(self, training_id: int) -> list[StoredBackup]:
-        return kept_in(self.folders(training_id))
+        return stored_backups(self.folders(training_id))
 
     def find(self, training_id: int) -> StoredBackup | None:
         return next(iter(self.of(training_id)), None)
@@ -231,7 +231,7 @@ class BackupService:
             return row.id
 
 
-def kept_in(folders: list[Path]) -> list[StoredBackup]:
+def stored_backups(folders: list[Path]) -> list[StoredBackup]:
     return [StoredBackup(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.core.children import TAKES_LONG
 from app.core.imports import ImportResult
-from app.database import patiently, sooner_or_later, writing
+from app.database import retry_until_writable, write_now_or_later, writing
 from app.events import Advanced, Event, Failed, Planned, Refused
 from app.extensions import db
 from app.jobs import Job, JobKind, JobService, JobStatus
@@ -63,9 +63,9 @@ class DatasetImports:
             "environment": environment,
             "poll_s": POLL_S,
             "apply": self.apply,
-            "ends": self.hear_end,
+            "ends": self.on_end,
             "ended": self.conclude,
-            "requeued": self.tell_waits,
+            "requeued": self.notify_waiting,
             "again": again,
         }
         jobs.register(
@@ -104,16 +104,16 @@ class DatasetImports:
         return self.jobs.submit(IMPORT, accepted(number, options, origin), ("dataset", dataset_id))
 
     def add(self, session: Any, dataset_id: int, params: Mapping[str, Any]) -> Job:
-        """The same, in the transaction that makes the row; `let_go_on` behind it."""
+        """The same, in the transaction that makes the row; `release` behind it."""
         wanted = accepted(params["number"], params["options"], params["origin"])
         return self.jobs.add(session, IMPORT, wanted, ("dataset", dataset_id))
 
-    def let_go_on(self, job_id: int) -> None:
+    def release(self, job_id: int) -> None:
         """Behind the commit of an accepted import: tell its child where its dataset is now, or the queue that it waits.
         Never in vain: where that cannot be done now, it is done as soon as it can be."""
-        sooner_or_later(lambda: self.place(job_id))
+        write_now_or_later(lambda: self.send_location(job_id))
 
-    def place(self, job_id: int) -> None:
+    def send_location(self, job_id: int) -> None:
         job = self.jobs.get(job_id)
         if job.status == JobStatus.PENDING:
             self.jobs.announce(job)
@@ -121,12 +121,12 @@ class DatasetImports:
             return
         meter = self.jobs.live.meters.get(job_id)
         if meter is not None and meter.stage == "scanning":  # it began before anybody could know the dataset
-            self.tell_progress(job, Advanced(meter.done, meter.total, meter.stage))
+            self.notify_progress(job, Advanced(meter.done, meter.total, meter.stage))
         if job.kind == IMPORT and job.status == JobStatus.RUNNING:
-            self.put_placed(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
+            self.write_location(job, self.jobs.kinds[IMPORT].directory_of(job, self.jobs.root))
 
-    def put_placed(self, job: Job, directory: Path) -> None:
-        """Where `wait_for_place` of the child looks. An attempt without a folder is still to be told by its spec."""
+    def write_location(self, job: Job, directory: Path) -> None:
+        """Where `wait_for_location` of the child looks. An attempt without a folder is still to be told by its spec."""
         draft = directory / ".placed.tmp"
         try:
             draft.write_text(json.dumps({"dataset": str(self.storage.dataset_dir(job.subject_id or 0))}))
@@ -183,16 +183,16 @@ class DatasetImports:
         """The first verdict is for the request that waits for it; progress for who looks at datasets."""
         if isinstance(event, Planned):
             if is_accepted(job):  # by an earlier server, which may have ended before it could say so
-                patiently(lambda: self.put_placed(job, directory))
+                retry_until_writable(lambda: self.write_location(job, directory))
             else:
-                self.verdicts.say(job.id, event)
+                self.verdicts.publish(job.id, event)
         elif isinstance(event, Advanced) and job.subject_id is not None and job.kind == IMPORT:
-            self.tell_progress(job, event)
+            self.notify_progress(job, event)
 
-    def hear_end(self, job_id: int, event: Event) -> None:
+    def on_end(self, job_id: int, event: Event) -> None:
         """A refusal answers the request that waits for it, whether or not the row can be written now."""
         if isinstance(event, Refused) or (isinstance(event, Failed) and event.kind not in {*LOST, TAKES_LONG}):
-            self.verdicts.say(job_id, event)
+            self.verdicts.publish(job_id, event)
         elif isinstance(event, Failed) and event.kind in LOST:
             self.lost[job_id] = time.monotonic()
 
@@ -219,7 +219,7 @@ class DatasetImports:
 
     def conclude(self, job: Job) -> None:
         """Behind the end of a job: the rows say how it came, and the folder says what the rows say."""
-        self.verdicts.heard.pop(job.id, None)  # the row has it now
+        self.verdicts.received.pop(job.id, None)  # the row has it now
         self.lost.pop(job.id, None)
         if not is_accepted(job) or job.subject_id is None:
             return
@@ -242,21 +242,21 @@ class DatasetImports:
             "revision %d of dataset %d: %s%s%s", number, dataset_id, status, after, f": {error}" if error else ""
         )
         done = result.get("images", 0)
-        self.tell(job, status, {"stage": None, "done": done, "total": done}, error)
+        self.notify(job, status, {"stage": None, "done": done, "total": done}, error)
 
-    def tell_progress(self, job: Job, event: Advanced) -> None:
-        self.tell(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})
+    def notify_progress(self, job: Job, event: Advanced) -> None:
+        self.notify(job, self.status_of(job), {"stage": event.stage, "done": event.done, "total": event.total})
 
-    def tell_waits(self, job: Job) -> None:
+    def notify_waiting(self, job: Job) -> None:
         """It begins anew, perhaps in the slow lane: how far its last attempt came is shown no longer."""
         if is_accepted(job) and job.kind == IMPORT:
-            self.tell(job, self.status_of(job), {"stage": None, "done": 0, "total": 0})
+            self.notify(job, self.status_of(job), {"stage": None, "done": 0, "total": 0})
 
     def status_of(self, job: Job) -> str:
         status = db.session.scalar(select(Dataset.status).where(Dataset.id == job.subject_id))
         return str(status or DatasetStatus.VALIDATING)
 
-    def tell(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
+    def notify(self, job: Job, status: str, progress: Mapping[str, Any], error: str | None = None) -> None:
         """Everyone who looks at datasets."""
         told = {"dataset_id": job.subject_id, "status": status, "error": error, "revision": job.params["number"]}
         to_dashboard("dataset_update", told | dict(progress))

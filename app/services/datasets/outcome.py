@@ -35,7 +35,7 @@ def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Im
     if first or reason is None or dataset.error:
         make_current(dataset, revision)
     elif dataset.status == DatasetStatus.VALIDATING:
-        settle(dataset)
+        update_status(dataset)
     if first and revision.origin.get("kind") == "adopted":
         # Trainings from before revisions used these very files.
         mine = (Training.dataset_id == dataset.id) & Training.revision.is_(None)
@@ -111,10 +111,10 @@ def make_current(dataset: Dataset, revision: DatasetRevision) -> None:
     for name in SHARED:
         setattr(dataset, name, getattr(revision, name))
     dataset.revision, dataset.error = revision.number, revision.error
-    settle(dataset)
+    update_status(dataset)
 
 
-def settle(dataset: Dataset) -> None:
+def update_status(dataset: Dataset) -> None:
     """The status that follows from the error."""
     status = DatasetStatus.INVALID if dataset.error else DatasetStatus.VALID
     if dataset.status == status:
@@ -133,7 +133,7 @@ def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: dict[s
     if dataset.revision is None and dataset.status in {DatasetStatus.PENDING, DatasetStatus.VALIDATING}:
         give_up(dataset, reason)
     elif dataset.status == DatasetStatus.VALIDATING:
-        settle(dataset)
+        update_status(dataset)
 
 
 def give_up(dataset: Dataset, reason: dict[str, Any]) -> None:
@@ -141,4 +141,4 @@ def give_up(dataset: Dataset, reason: dict[str, Any]) -> None:
     reason = explained(dataset, reason)
     dataset.error = say(REASONS, reason["code"], reason["data"])
     dataset.report = dataset.report | {"reason": reason}
-    settle(dataset)
+    update_status(dataset)

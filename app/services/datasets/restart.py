@@ -14,7 +14,7 @@ from app.services.datasets.dataset_about import repair_description
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.legacy_imports import end_earlier
 from app.services.datasets.options import DEFAULTS
-from app.services.datasets.outcome import give_up, settle
+from app.services.datasets.outcome import give_up, update_status
 from app.services.datasets.store import DatasetStore, find_revision
 from app.services.storage import StorageService
 
@@ -97,7 +97,7 @@ class DatasetRestart:
             dataset.report = {name: value for name, value in dataset.report.items() if name != "reason"}
             revision = find_revision(session, dataset_id, number) if number else None
             dataset.error = revision.error if revision else None
-            settle(dataset)
+            update_status(dataset)
         logger.info("dataset %d: its files are back", dataset_id)
 
     def describe_again(self, dataset_id: int, number: int | None) -> None:
@@ -121,7 +121,7 @@ class DatasetRestart:
             if dataset.revision is None:
                 give_up(dataset, {"code": "interrupted", "data": {}})
             else:
-                settle(dataset)
+                update_status(dataset)
 
     def take_over(self, dataset_id: int) -> None:
         """Give a dataset from before revisions its first one. It stays usable meanwhile; not while a training that has

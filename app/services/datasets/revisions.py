@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, func, select
 
 from app.config import settings
-from app.database import sooner_or_later, writing
+from app.database import write_now_or_later, writing
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
@@ -17,7 +17,7 @@ from app.services.datasets.dataset_about import describe
 from app.services.datasets.finding_texts import text_of
 from app.services.datasets.imports import DatasetImports
 from app.services.datasets.options import changed
-from app.services.datasets.outcome import make_current, settle
+from app.services.datasets.outcome import make_current, update_status
 from app.services.datasets.session import ImportSession
 from app.services.datasets.store import DatasetStore, find_revision
 from app.services.datasets.texts import REASONS, say
@@ -61,7 +61,7 @@ class DatasetRevisions:
                 try:
                     importing.end()
                 finally:  # else every later change would be told to wait for it
-                    sooner_or_later(lambda: self.withdraw(dataset_id, number))
+                    write_now_or_later(lambda: self.withdraw(dataset_id, number))
                 raise
             importing.go_on()
         logger.info("revision %d of dataset %d: %s", number, dataset_id, params["origin"])
@@ -111,7 +111,7 @@ class DatasetRevisions:
             session.execute(delete(DatasetRevision).where(mine))
             dataset = session.get(Dataset, dataset_id)
             if dataset is not None and dataset.status == DatasetStatus.VALIDATING:
-                settle(dataset)
+                update_status(dataset)
 
     def use(self, dataset_id: int, number: int) -> DatasetRevision:
         """Make an earlier (or later) revision the current one. Trainings keep theirs.

@@ -49,13 +49,13 @@ class ImportSession:
         """
         job = self.imports.submit(self.params, self.dataset_id)
         self.job_id, self.kind = job.id, job.kind
-        heard, waiting = self.imports.verdicts.heard, self.imports.verdicts.waiting
+        received, waiting = self.imports.verdicts.received, self.imports.verdicts.waiting
         waiting.add(job.id)
         try:
             job = self.wait(job.id)
         finally:
             waiting.discard(self.job_id)
-        said = heard.pop(job.id, None)
+        said = received.pop(job.id, None)
         if isinstance(said, Planned):
             return said
         if said is not None:
@@ -73,11 +73,11 @@ class ImportSession:
         Raises:
             Unavailable: its process was lost, and the database cannot be written: it does not begin anew.
         """
-        jobs, heard = self.imports.jobs, self.imports.verdicts.heard
+        jobs, received = self.imports.jobs, self.imports.verdicts.received
         while True:
-            job = jobs.wait(job_id, LOOK_S, lambda job: job.id in heard)
+            job = jobs.wait(job_id, LOOK_S, lambda job: job.id in received)
             self.imports.verdicts.look(job)
-            if job_id in heard or JobStatus(job.status).ended:
+            if job_id in received or JobStatus(job.status).ended:
                 return job
             if self.imports.lost_for(job_id) > LOST_S:
                 raise refusal({"code": "killed"})
@@ -104,4 +104,4 @@ class ImportSession:
         """Behind that transaction: the revision is made, now or when its turn comes."""
         self.job_id = None
         if self.following_id is not None:
-            self.imports.let_go_on(self.following_id)
+            self.imports.release(self.following_id)

@@ -14,36 +14,36 @@ class Verdicts:
     after a restart of the server.
 
     Attributes:
-        heard: what was said.
+        received: the verdicts, by job.
         waiting: jobs that requests of this process wait for.
     """
 
     def __init__(self, jobs: "JobService") -> None:
         self.jobs = jobs
-        self.heard: dict[int, Planned | Refused | Failed] = {}
+        self.received: dict[int, Planned | Refused | Failed] = {}
         self.waiting: set[int] = set()
-        jobs.cluster.bus.on("verdict", self.hear)
+        jobs.cluster.bus.on("verdict", self.receive)
 
-    def say(self, job_id: int, event: Planned | Refused | Failed) -> None:
+    def publish(self, job_id: int, event: Planned | Refused | Failed) -> None:
         """To the request that waits, in whichever process."""
-        self.heard[job_id] = event
+        self.received[job_id] = event
         self.jobs.cluster.bus.publish("verdict", [job_id, encode(event, 1)])
         self.jobs.tell_waiting(job_id)
 
-    def hear(self, told: Any) -> None:
+    def receive(self, message: Any) -> None:
         """Of a job that another process watches."""
-        job_id, line = told
+        job_id, line = message
         if job_id in self.waiting:
-            self.keep(job_id, decode(line).event)
+            self.store(job_id, decode(line).event)
 
-    def keep(self, job_id: int, event: Event) -> None:
+    def store(self, job_id: int, event: Event) -> None:
         if isinstance(event, Planned | Refused | Failed):
-            self.heard[job_id] = event
+            self.received[job_id] = event
             self.jobs.news.tell_here(job_id)
 
     def look(self, job: Job) -> None:
-        """The same where nothing was heard because Redis was away: what its child has said is in its file."""
-        if self.jobs.cluster.on and job.status == JobStatus.RUNNING and job.id not in self.heard:
+        """The same where nothing was received because Redis was away: what its child has said is in its file."""
+        if self.jobs.cluster.on and job.status == JobStatus.RUNNING and job.id not in self.received:
             for _offset, envelope in read_events(self.jobs.kinds[job.kind].directory_of(job, self.jobs.root)):
                 if isinstance(envelope.event, Planned):
-                    self.keep(job.id, envelope.event)
+                    self.store(job.id, envelope.event)

@@ -56,7 +56,7 @@ class EstimateService:
             return history(request) or unavailable(
                 _("A run is using the device, and no previous run has the same configuration.")
             )
-        if failure := self.measurements.take_failure(request):
+        if failure := self.measurements.pop_failure(request):
             return unavailable(reason(*failure))
         if free_disk(self.jobs.root) < settings().DISK_RESERVE:
             return unavailable(_("Not enough disk space for a trial run (DISK_RESERVE). Free some space."))

@@ -67,7 +67,7 @@ class Measurements:
         rows = db.session.scalars(select(Job).where(Job.kind == KIND, unfinished).order_by(Job.status.desc(), Job.id))
         return next((row for row in rows if row.params["devices"] == [device]), None)
 
-    def take_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
+    def pop_failure(self, request: EstimateRequest) -> tuple[str, str] | None:
         """Kind and error of a measurement that has just failed or was stopped; told once."""
         without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
         recent = Job.ended_at > now() - timedelta(seconds=TOLD_S)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.core.outcome_files import found_in
+from app.core.outcome_files import outcomes_of
 from app.core.outcomes import KINDS, SIZES, Outcome, Seen, size_of, unpack
 from app.errors import Unprocessable
 from app.services.evaluations.read_models import Cell, EvaluatedImageView, Placed, SeenDetectionView, SeenObjectView
@@ -127,7 +127,7 @@ class Browser:
 
     def image(self, row: sqlite3.Row) -> EvaluatedImageView:
         seen = unpack(row["seen"])
-        outcomes = found_in(seen, self.confidence, self.iou)
+        outcomes = outcomes_of(seen, self.confidence, self.iou)
         return {
             "id": row["id"],
             "file": row["file"],

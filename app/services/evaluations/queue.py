@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app.extensions import db
 from app.jobs.model import DISPLACED, Job, JobStatus
 from app.models import Evaluation
-from app.services.trainer.run_endings import make_asked_for
+from app.services.trainer.run_endings import mark_requested
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -52,7 +52,7 @@ class EvaluationQueue:
 
     def bring_forward(self, session: Any, row: Evaluation) -> None:
         """Somebody asks for one that is there already, perhaps behind all trainings."""
-        make_asked_for(session.get_one(Job, row.job_id), KIND, self.priority(session))
+        mark_requested(session.get_one(Job, row.job_id), KIND, self.priority(session))
 
     def same(self, session: Any, training_id: int, columns: Mapping[str, Any]) -> Evaluation | None:
         """One that has not ended, and will give the same."""

@@ -30,7 +30,7 @@ from app.errors import Conflict, NoSpace, NotFound, Unavailable
 from app.services.datasets.index import STEPS, let_others_go_on, shows_damage
 from app.services.storage.damaged import set_file_aside
 from app.services.trainer.documents import numbers
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.evaluations")
 
@@ -63,7 +63,7 @@ class Inconsistent(Conflict):
         super().__init__(_("The stored results of this evaluation can't be read. Run the evaluation again."))
 
 
-def gone() -> NotFound:
+def files_missing() -> NotFound:
     return NotFound(_("The files of this evaluation aren't on the server. Run the evaluation again."))
 
 
@@ -94,7 +94,7 @@ class EvaluationFiles:
             check_curves(found)
             return found
         except FileNotFoundError as error:  # deleted meanwhile
-            raise gone() from error
+            raise files_missing() from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             set_file_aside(self.folder / CURVES, error)
             raise DamagedEvaluation from error
@@ -102,7 +102,7 @@ class EvaluationFiles:
     def required(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise gone()
+            raise files_missing()
         return path
 
     def view(self, confidence: float, iou: float) -> Path:
@@ -122,11 +122,11 @@ class EvaluationFiles:
             try:
                 with one_at_a_time():
                     if not path.is_file():  # made meanwhile, for another request
-                        off_loop(write_whole, source, path, write)
+                        run_blocking(write_whole, source, path, write)
                         self.thin_out(path.name)
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not source.exists():  # deleted meanwhile
-                    raise gone() from error
+                    raise files_missing() from error
                 if "full" in str(error):
                     raise NoSpace(_("The disk is full. Free some space and try again.")) from error
                 if isinstance(error, sqlite3.Error) and not shows_damage(error):
@@ -170,7 +170,7 @@ class EvaluationFiles:
                 yield connection
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not (self.folder / OUTCOMES).exists():  # deleted meanwhile
-                    raise gone() from error
+                    raise files_missing() from error
                 if isinstance(error, sqlite3.Error) and not shows_damage(error):
                     raise
                 set_file_aside(self.folder / OUTCOMES if not is_readable(self.folder / OUTCOMES) else path, error)

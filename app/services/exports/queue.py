@@ -16,7 +16,7 @@ from app.schemas.exports import ExportErrorOutValues
 from app.services.exports import texts
 from app.services.exports.files import ExportFiles
 from app.services.exports.formats import environment_note
-from app.services.trainer.run_endings import AUTOMATIC, make_asked_for
+from app.services.trainer.run_endings import AUTOMATIC, mark_requested
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -137,7 +137,7 @@ class ExportQueue:
         job = session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
         if job is None or job.kind != UNASKED or job.status not in UNFINISHED:
             return None
-        make_asked_for(job, KIND, self.priority(session))
+        mark_requested(job, KIND, self.priority(session))
         return job
 
     def forget_earlier(self, session: Any, training_id: int, sha256: str) -> list[Path]:

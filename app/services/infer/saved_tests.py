@@ -96,11 +96,11 @@ class Tests:
                     "weaker": answer["weaker"],
                 }
                 write_synced(staging / DETAILS, details)
-            return self._keep(staging, name, training_id, conf, iou, answer)
+            return self._store(staging, name, training_id, conf, iou, answer)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
-    def _keep(self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: Inference) -> Test:
+    def _store(self, staging: Path, name: str, training_id: int, conf: float, iou: float, answer: Inference) -> Test:
         """Commit the row once its files are in their place."""
         test = Test(
             training_id=training_id,

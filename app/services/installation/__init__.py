@@ -242,7 +242,7 @@ class InstallationService:
             socketio.start_background_task(self.write_mark)
 
     @property
-    def is_noted(self) -> bool:
+    def is_mark_current(self) -> bool:
         """Whether the folder knows all ids that were committed."""
         return not self._mark_waits and not self._marking.locked()
 
@@ -310,13 +310,13 @@ class InstallationService:
         done = work(self.storage, contents, verdict.code == "other_database")
         if count := revisions(self.storage):
             logger.info("newer versions of datasets, decided too: %d", count)
-        self.settle_on_this_database()
+        self.pair_with_this_database()
         self._verdict = None
         logger.info("decided: %s", done)
         self.go_on()
         return done
 
-    def settle_on_this_database(self) -> None:
+    def pair_with_this_database(self) -> None:
         """Whatever the folder said before, it belongs to this database now."""
         row = row_of(db.session)
         if row is not None and self.mark is not None:

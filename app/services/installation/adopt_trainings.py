@@ -126,7 +126,7 @@ def replay(row: Training, folder: Path) -> Event | None:
     found, last = attempts(folder), None
     for attempt in found:
         row.attempt = attempt
-        for offset, said in told(folder / "attempts" / str(attempt)):
+        for offset, said in recorded_events(folder / "attempts" / str(attempt)):
             if isinstance(said.event, TOLD) or (attempt == found[-1] and ends(said.event)):
                 record(said.event, row, said.time)
             row.event_seq, row.event_offset, last = said.seq, offset, said.event
@@ -134,7 +134,7 @@ def replay(row: Training, folder: Path) -> Event | None:
     return last
 
 
-def told(directory: Path) -> Iterator[tuple[int, Envelope]]:
+def recorded_events(directory: Path) -> Iterator[tuple[int, Envelope]]:
     """Its events; as far as they can be read."""
     try:
         yield from read_events(directory)

@@ -5,7 +5,7 @@ import logging
 from app.database_file import DatabaseFile
 from app.extensions import db
 from app.services.installation.examine import Verdict
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.installation")
 
@@ -43,7 +43,7 @@ class DatabaseWatch:
         """Bring the log into the file; also of one that does not fit: its log must be known as its own when the right
         file comes."""
         if self.file is not None and self.verdict() is None:
-            off_loop(self.file.checkpoint)
+            run_blocking(self.file.checkpoint)
 
     def open_another(self) -> bool:
         """Open the file that is there now, where it was replaced; whether it was. SQLite leaves the log of the one

@@ -83,7 +83,7 @@ class Predictions:
         staging = self.storage.new_tmp()
         staging.mkdir(parents=True)
         try:
-            size = sent.keep(staging / INPUT)
+            size = sent.write_to(staging / INPUT)
             row = PredictionRun(training_id=training_id, source=source, options=options, input_bytes=size)
             row.filename = sent.name or source
             job, answer = self.begin(staging, row, key)

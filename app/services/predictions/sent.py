@@ -17,7 +17,7 @@ from app.errors import Unprocessable
 from app.services.predictions import texts
 from app.services.predictions.jobs import IMAGES, VIDEO
 from app.services.storage.unpack import Pacer
-from app.threads import off_loop
+from app.threads import run_blocking
 
 BLOCK = 1024 * 1024
 ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08", b"PK00PK")  # also one that is empty, or cut: its job says so
@@ -103,7 +103,7 @@ class Sent:
         message = texts.not_usable()
         raise Unprocessable(message, [{"field": "file", "message": message}])
 
-    def keep(self, target: Path) -> int:
+    def write_to(self, target: Path) -> int:
         """Write the video or the ZIP, or the images as a ZIP, to a file that is on the disk; its bytes."""
         (first, *others) = self.files
         head = first.head()
@@ -112,7 +112,7 @@ class Sent:
         else:
             with open(target, "xb") as file:
                 file.writelines(first.blocks())
-        off_loop(sync_file, target)
+        run_blocking(sync_file, target)
         return target.stat().st_size
 
     def pack(self, target: Path) -> None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.services.backup.files import hash_of
-from app.threads import off_loop
+from app.threads import run_blocking
 
 
 def hashed(path: Path) -> str | None:
@@ -15,7 +15,7 @@ def hashed(path: Path) -> str | None:
         OSError: there is no such file.
     """
     stat = path.stat()
-    return off_loop(hash_at, path, stat.st_mtime_ns, stat.st_size)
+    return run_blocking(hash_at, path, stat.st_mtime_ns, stat.st_size)
 
 
 def is_replaced(path: Path, sha256: str | None, since: datetime) -> bool:

@@ -16,7 +16,7 @@ from app.models import Training
 from app.schemas.jobs import JobOut
 from app.services import system
 from app.services.system.read_models import DeviceView, ProcessView, SystemFigures
-from app.threads import off_loop
+from app.threads import run_blocking
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -50,7 +50,7 @@ class SystemFeed:
         """
         system.refuse_if_off()
         with self._looking:
-            seen = off_loop(system.machine, settings().DATA_ROOT)
+            seen = run_blocking(system.machine, settings().DATA_ROOT)
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
         found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}

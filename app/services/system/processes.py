@@ -35,11 +35,11 @@ def look(data: Path) -> list[ProcessView]:
     for process in running():
         try:
             if process.pid == os.getpid():
-                found.append(shown(process, "web", None))
+                found.append(process_view(process, "web", None))
                 continue
             program, directory = child_of(process.cmdline())
             if program and (process.ppid() == os.getpid() or (directory and data in directory.parents)):
-                found.append(shown(process, program, training_of(directory, data)))
+                found.append(process_view(process, program, training_of(directory, data)))
         except psutil.Error:  # it has ended meanwhile, or is another user's
             continue
     return sorted(found, key=lambda item: (item["program"] != "web", -item["uptime"]))
@@ -86,7 +86,7 @@ def training_of(directory: Path | None, data: Path) -> int | None:
     return int(parts[1]) if len(parts) > 2 and parts[0] == "models" and parts[1].isdigit() else None
 
 
-def shown(process: psutil.Process, program: str, training_id: int | None) -> ProcessView:
+def process_view(process: psutil.Process, program: str, training_id: int | None) -> ProcessView:
     with process.oneshot():
         return {
             "pid": process.pid,

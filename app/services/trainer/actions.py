@@ -62,7 +62,7 @@ class TrainingActions:
         logger.info("training %s: stop", training_id)
         answer = self.writer.write(key, work)
         if answer["status"] == TrainingStatus.CANCELLED:
-            self.ended.tell(self.store.row(training_id))
+            self.ended.notify(self.store.row(training_id))
         return answer
 
     def pause(self, training_id: int, key: RequestKey | None = None) -> TrainingCreatedValues:

@@ -13,7 +13,7 @@ from app.extensions import db
 from app.models import Training, TrainingStatus
 from app.services import services
 from app.services.trainer.ephemeral import MOST, RunState
-from app.services.trainer.history import log_place
+from app.services.trainer.history import log_position
 from app.services.trainer.messages import LogPiece, RoomMessage, log_message, write_ephemeral
 from app.services.trainer.record import record
 
@@ -93,7 +93,7 @@ def position(training_id: int) -> tuple[int, int]:
         with writing(synced=False) as session:
             session.get_one(Training, training_id, with_for_update=True).seq += MOST
     row = db.session.get_one(Training, training_id, populate_existing=True)
-    place = log_place(training_id, row.seq)
+    place = log_position(training_id, row.seq)
     return row.event_offset, place["offset"] if place and place["attempt"] == row.attempt else 0
 
 

@@ -73,7 +73,7 @@ class Sink:
     def flush(self) -> None:
         """Nothing is held back."""
 
-    def take(self) -> bytes:
+    def drain(self) -> bytes:
         data, self.parts = b"".join(self.parts), []
         return data
 
@@ -114,7 +114,7 @@ class TrainingBundle:
         return {
             "README.md": readme(row, row.dataset, used, described(folder / "run" / "weights")),
             "request.json": json.dumps(request_of(row, used), ensure_ascii=False, indent=1) + "\n",
-            "args.yaml": write_yaml(plain_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
+            "args.yaml": write_yaml(portable_arguments(read_yaml(folder / "run" / "args.yaml") or used["arguments"])),
             "dataset.yaml": write_yaml(wanted),
             "config.yaml": told((folder / "config.yaml").read_text(encoding="utf-8", errors="replace")),
             **{name: told(text) for name, text in printed(folder)},
@@ -155,7 +155,7 @@ def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, text in texts.items():
             archive.writestr(name, text)
-            yield sink.take()
+            yield sink.drain()
         for name, path in files:
             if not path.is_file():
                 continue
@@ -163,8 +163,8 @@ def packed(texts: dict[str, str], files: Iterator[tuple[str, Path]]) -> Iterator
                 while piece := file.read(PIECE):
                     target.write(piece)
                     pacer()
-                    yield sink.take()
-    yield sink.take()
+                    yield sink.drain()
+    yield sink.drain()
 
 
 def member(name: str, path: Path) -> zipfile.ZipInfo:
@@ -174,7 +174,7 @@ def member(name: str, path: Path) -> zipfile.ZipInfo:
     return info
 
 
-def plain_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
+def portable_arguments(arguments: dict[str, Any]) -> dict[str, Any]:
     """What `yolo train cfg=` takes, without this machine's paths."""
     values = {name: value for name, value in arguments.items() if name not in HERE}
     return values | {"model": Path(str(values.get("model"))).name, "data": "dataset.yaml"}

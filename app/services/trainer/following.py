@@ -89,11 +89,11 @@ class TrainingFollowing:
             "advice": history.timeline(training_id, "training_advice", seq, self.store.models),
             "losses": history.losses(training_id, seq, newer),
             "figures": history.figures(training_id, seq, newer),
-            "log": self._log_until(training_id, attempt, history.log_place(training_id, seq, newer)),
+            "log": self._log_until(training_id, attempt, history.log_position(training_id, seq, newer)),
         }
 
     def _log_until(self, training_id: int, attempt: int, place: dict[str, Any] | None) -> LogEnd:
-        """The end of the present attempt's log, up to where the messages of the room go on; see history.log_place."""
+        """The end of the present attempt's log, up to where the room's messages go on; see history.log_position."""
         directory = self.store.attempt_dir(training_id, attempt)
         if place is None or place["attempt"] != attempt:
             return {"text": "", "offset": 0, "attempt": attempt}

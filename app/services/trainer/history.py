@@ -155,7 +155,7 @@ def classes(mine: Any, epochs: int) -> list[list[ClassMetrics]]:
     return [[] for _ in range(epochs - len(found))] + [item or [] for item in reversed(found)]
 
 
-def log_place(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
+def log_position(training_id: int, seq: int, newer: Sequence[Unwritten] = ()) -> Payload | None:
     """Up to where the log was told: {"attempt", "start", "offset"}."""
     rows = unwritten(newer, "training_log")[-1:] or newest(training_id, "training_log", seq, 1)
     return rows[0][1] if rows else None

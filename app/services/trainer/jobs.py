@@ -84,7 +84,7 @@ class TrainingJobs:
             record=self,
         )
         jobs.register(self.kind)
-        jobs.scheduler.before_round.append(self.let_go_on)
+        jobs.scheduler.before_round.append(self.resume_paused)
 
     # The child.
 
@@ -106,7 +106,7 @@ class TrainingJobs:
         except Conflict as error:
             raise CannotStart("files_missing") from error
         if repair_description(self.store.storage, row.dataset_id, row.revision):
-            self.tell(recover.note(row.id, "dataset_yaml_mended"))
+            self.send(recover.note(row.id, "dataset_yaml_mended"))
         self.clear_way(folder, directory, job.attempt)
         self.store.describe(row)
         return spec_of(row, folder, tuple(job.devices or (CPU,)), settings()).values()
@@ -147,7 +147,7 @@ class TrainingJobs:
         if output is not None:
             text = readable(output.data, self.store.attempt_dir(training_id, attempt))
             log = LogPiece(attempt, output.start, output.offset, text)
-        self.tell(apply_batched(training_id, attempt, envelopes, log))
+        self.send(apply_batched(training_id, attempt, envelopes, log))
 
     def fail(self, job_id: int, attempt: int, failure: Failed) -> None:
         training_id = training_of(job_id)
@@ -155,7 +155,7 @@ class TrainingJobs:
         event: Event = replace(failure, traceback=without_controls(failure.traceback))
         if row is not None and row.pause_requested and not row.stop_requested:
             event = Paused(row.current_epoch, "asked")
-        self.tell(end(training_id, attempt, event, now()))
+        self.send(end(training_id, attempt, event, now()))
 
     def position(self, job_id: int) -> tuple[int, int]:
         return position(training_of(job_id))
@@ -169,11 +169,11 @@ class TrainingJobs:
 
     def disk_short(self, job_id: int, space: DiskSpace) -> None:
         messages = recover.pause_for_disk(training_of(job_id), space)
-        self.tell(messages)
+        self.send(messages)
         if messages and (job := db.session.get(Job, job_id, populate_existing=True)):
             self.jobs.announce(job)
 
-    def let_go_on(self, space: DiskSpace | None) -> None:
+    def resume_paused(self, space: DiskSpace | None) -> None:
         """Before each round of the queue: those that paused for the disk, where there is space again."""
         if space is None:
             return
@@ -183,7 +183,7 @@ class TrainingJobs:
             self.jobs.announce_newest(KIND, training_id)
 
     def damaged(self, job_id: int, attempt: int) -> None:
-        self.tell(recover.note(training_of(job_id), "events_damaged", attempt=attempt))
+        self.send(recover.note(training_of(job_id), "events_damaged", attempt=attempt))
 
     def left(self, job_id: int) -> None:
         """Its folder says what its row says, the weights are backed up, and whoever waits for its end hears of it."""
@@ -194,13 +194,13 @@ class TrainingJobs:
             return
         self.store.describe(row)
         if TrainingStatus(row.status).ended:
-            self.ended.tell(row)
+            self.ended.notify(row)
         start_backup(training_id)
 
     def stop(self, job: Job) -> None:
         self.actions.stop(job.subject_id or 0)
 
-    def tell(self, messages: list[RoomMessage]) -> None:
+    def send(self, messages: list[RoomMessage]) -> None:
         """What is committed holds, whether or not anybody hears of it: a run is not ended for that."""
         try:
             self.feed.send(messages)

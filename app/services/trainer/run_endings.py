@@ -34,7 +34,7 @@ class EndedRuns:
         self.jobs = jobs
         self.listeners: list[Callable[[Training], None]] = []
 
-    def tell(self, row: Training) -> None:
+    def notify(self, row: Training) -> None:
         """One that is over, committed; whoever fails to hear it keeps nobody else from it."""
         training_id = row.id
         for listener in self.listeners:
@@ -60,7 +60,7 @@ def needs_evaluation(folder: Path) -> bool:
     return best.is_file() and (not done.is_file() or done.stat().st_mtime < best.stat().st_mtime)
 
 
-def make_asked_for(job: Job, kind: str, priority: int) -> None:
+def mark_requested(job: Job, kind: str, priority: int) -> None:
     """Somebody asks for what an automatic job makes: it is theirs now, and leaves its device to nobody any more. In the
     caller's write transaction."""
     job.kind, job.priority = kind, max(job.priority, priority)

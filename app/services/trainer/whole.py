@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from app.errors import Conflict
 from app.services.trainer.checkpoints import checkpoints_by_name
-from app.threads import off_loop
+from app.threads import run_blocking
 
 OFFERED = 3  # other checkpoints that an answer names
 
@@ -20,7 +20,7 @@ def is_whole(path: Path) -> bool:
         stat = path.stat()
     except OSError:
         return False
-    return off_loop(has_right_sums, str(path), stat.st_mtime_ns, stat.st_size)
+    return run_blocking(has_right_sums, str(path), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=512)

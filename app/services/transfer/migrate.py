@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, text
 
 from app.services.transfer.errors import TransferError
-from app.services.transfer.tables import compare, copy_tables, count_rows, plain_tables, set_sequences
+from app.services.transfer.tables import compare, copy_tables, count_rows, raw_tables, set_sequences
 
 
 class Migration:
@@ -44,7 +44,7 @@ class Migration:
 def lock(target: Connection) -> None:
     """A second run waits, and then sees that the tables are not empty."""
     if target.dialect.name == "postgresql":
-        names = ", ".join(table.name for table in plain_tables())
+        names = ", ".join(table.name for table in raw_tables())
         target.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
 
 

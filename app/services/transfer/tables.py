@@ -14,24 +14,24 @@ from app.services.transfer.errors import TransferError
 BATCH = 1000  # rows
 
 
-def plain_tables() -> list[Table]:
+def raw_tables() -> list[Table]:
     """Each table behind those that it refers to, with column types that leave values as they are (JSON is text)."""
     metadata = MetaData()
-    return [plain_table(table, metadata) for table in db.metadata.sorted_tables]
+    return [raw_table(table, metadata) for table in db.metadata.sorted_tables]
 
 
-def plain_table(table: Table, metadata: MetaData) -> Table:
-    columns = [Column(item.name, plain_type(item.type), primary_key=item.primary_key) for item in table.columns]
+def raw_table(table: Table, metadata: MetaData) -> Table:
+    columns = [Column(item.name, raw_type(item.type), primary_key=item.primary_key) for item in table.columns]
     return Table(table.name, metadata, *columns)
 
 
-def plain_type(kind: Any) -> Any:
+def raw_type(kind: Any) -> Any:
     return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
 
 
 def count_rows(connection: Connection) -> dict[str, int]:
     """Rows by table."""
-    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in plain_tables()}
+    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in raw_tables()}
 
 
 def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
@@ -40,7 +40,7 @@ def copy_tables(source: Connection, target: Connection) -> dict[str, int]:
     Raises:
         TransferError: the target does not take a row; the message names it.
     """
-    return {table.name: copy_table(table, source, target) for table in plain_tables()}
+    return {table.name: copy_table(table, source, target) for table in raw_tables()}
 
 
 def copy_table(table: Table, source: Connection, target: Connection) -> int:
@@ -100,7 +100,7 @@ def compare(source: Connection, target: Connection) -> dict[str, int]:
     Raises:
         TransferError: a row is missing, is too many or differs; the message names it.
     """
-    return {table.name: compare_table(table, source, target) for table in plain_tables()}
+    return {table.name: compare_table(table, source, target) for table in raw_tables()}
 
 
 def compare_table(table: Table, source: Connection, target: Connection) -> int:
@@ -117,7 +117,7 @@ def set_sequences(target: Connection) -> None:
     """PostgreSQL's counters go on behind the highest id of each table. (SQLite looks at the table itself.)"""
     if target.dialect.name != "postgresql":
         return
-    for table in plain_tables():
+    for table in raw_tables():
         keys = list(table.primary_key)
         if len(keys) == 1 and isinstance(keys[0].type, Integer):
             highest = target.scalar(select(func.max(keys[0])))

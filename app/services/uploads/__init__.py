@@ -35,7 +35,7 @@ from app.services.uploads.protocol import Checksum, parse_metadata
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
 from app.services.uploads.state import CHECKING, KEPT, RECEIVING, Shelf, Upload
 from app.texts import size
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
 
@@ -99,7 +99,7 @@ class UploadService:
             created_by=owner,
         )
         with self.quotas.for_upload(owner, length):
-            off_loop(self.shelf.add, upload)
+            run_blocking(self.shelf.add, upload)
         logger.info("upload %s: %s, %d bytes", upload.id, upload.filename, length)
         if length == 0:
             self.completion.begin(upload)
@@ -128,7 +128,7 @@ class UploadService:
         if self.writers.busy(upload.id):
             return upload.size()  # asked beside a chunk that is coming; the next PATCH is told 423 or 409
         refuse_writes()  # what was never verified is cut off
-        return off_loop(upload.received)
+        return run_blocking(upload.received)
 
     def append(
         self, upload_id: str, offset: int, stream: Readable, length: int | None, checksum: Checksum | None
@@ -148,7 +148,7 @@ class UploadService:
         self.find(upload_id)
         with self.writers.only(upload_id) as writer:
             upload = self.find(upload_id)  # as the one before us left it
-            at = off_loop(upload.received)
+            at = run_blocking(upload.received)
             if offset != at:
                 raise Conflict(_("This upload continues at byte %(offset)s.", offset=at), members={"offset": at})
             if length is not None and at + length > upload.length:
@@ -156,11 +156,11 @@ class UploadService:
             if upload.state == RECEIVING and length != 0:
                 self.storage.check_space(length or 0, settings().MIN_FREE_DISK)
                 if checksum:
-                    off_loop(upload.mark_unverified, at)
+                    run_blocking(upload.mark_unverified, at)
                 if length is not None and upload.length - at <= 2 * length:  # this chunk or the next is the last
                     self.creation.expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
-                off_loop(upload.mark_verified)
+                run_blocking(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
                 self.completion.begin(upload)
         return upload, at
@@ -175,17 +175,17 @@ class UploadService:
         self.writers.replace(upload_id)
         if self.shelf.find(upload_id).state == CHECKING:
             raise Conflict(_("The file is complete and its dataset is being created. Delete the dataset afterwards."))
-        off_loop(self.shelf.remove, upload)
+        run_blocking(self.shelf.remove, upload)
 
     def remove_expired(self, time: datetime) -> int:
         """For the janitor: uploads that had their last byte too long ago; how many."""
         count = 0
         for upload in self.shelf.unchanged_since(time - KEPT):
             if upload.state != CHECKING and not self.writers.busy(upload.id):
-                off_loop(self.shelf.remove, upload)
+                run_blocking(self.shelf.remove, upload)
                 count += 1
         for folder in self.shelf.without_record((time - KEPT).timestamp()):
-            off_loop(shutil.rmtree, folder, True)
+            run_blocking(shutil.rmtree, folder, True)
             count += 1
         return count
 

@@ -5,14 +5,14 @@ import logging
 from flask import Flask, current_app
 
 from app.access.principal import on_behalf_of
-from app.database import DATABASE_AWAY, patiently
+from app.database import DATABASE_AWAY, retry_until_writable
 from app.extensions import db, socketio
 from app.models import IdempotencyKey
 from app.services.datasets.importing import DatasetCreation
 from app.services.idempotency import RequestKey
 from app.services.uploads.receive import Writers
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
 
@@ -33,7 +33,7 @@ class Completion:
     def begin(self, upload: Upload) -> None:
         """All bytes are on the disk: write that down, and create the dataset beside the requests."""
         upload.state, upload.problem = CHECKING, None
-        off_loop(upload.save)
+        run_blocking(upload.save)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(self.create_dataset, app, upload)
 
@@ -46,9 +46,9 @@ class Completion:
         context = app.test_request_context(f"/api/uploads/{upload.id}", headers=language)
         with self.writers.alone(upload.id), context, on_behalf_of(upload.created_by):
             self.attempt(app, upload)
-            patiently(lambda: save_if_there(upload))
+            retry_until_writable(lambda: save_if_there(upload))
             if not upload.retriable():
-                off_loop(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
+                run_blocking(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
         logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
 
     def attempt(self, app: Flask, upload: Upload) -> None:
@@ -101,6 +101,6 @@ def key_of(upload: Upload) -> RequestKey:
 def save_if_there(upload: Upload) -> None:
     """Write down what became of an upload, unless it was removed meanwhile."""
     try:
-        off_loop(upload.save)
+        run_blocking(upload.save)
     except FileNotFoundError:
         logger.info("upload %s was removed", upload.id)

@@ -16,7 +16,7 @@ from app.core.file_lock import FileLock
 from app.errors import BadUpload, ChecksumMismatch, Locked, TooLarge
 from app.extensions import socketio
 from app.services.uploads.protocol import Checksum
-from app.threads import off_loop
+from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.uploads")
 
@@ -179,20 +179,20 @@ def receive_chunk(
                     raise too_large()
                 write(handle, block, hashed, writer)
                 if (at + len(block)) // SYNC_BYTES > at // SYNC_BYTES:
-                    off_loop(os.fdatasync, handle)
+                    run_blocking(os.fdatasync, handle)
                 at += len(block)
             if checksum and hashed.digest() != checksum.digest:
                 raise ChecksumMismatch(_("The chunk is damaged: its checksum doesn't match. Send it again."))
         except BaseException as error:
             fault = error
             if checksum and not writer.replaced:
-                off_loop(os.ftruncate, handle, offset)
+                run_blocking(os.ftruncate, handle, offset)
             raise
         finally:
             if not writer.replaced:
-                settle(handle, fault)
+                sync_written(handle, fault)
     finally:
-        off_loop(os.close, handle)
+        run_blocking(os.close, handle)
     return at
 
 
@@ -235,7 +235,7 @@ def write(handle: int, block: bytes | memoryview, hashed: Any, writer: Writer) -
     with writer.lock:
         if writer.replaced:
             raise cut()
-        off_loop(append, handle, block, hashed)
+        run_blocking(append, handle, block, hashed)
 
 
 def append(handle: int, block: bytes | memoryview, hashed: Any) -> None:
@@ -246,10 +246,10 @@ def append(handle: int, block: bytes | memoryview, hashed: Any) -> None:
         hashed.update(block)
 
 
-def settle(handle: int, fault: BaseException | None) -> None:
+def sync_written(handle: int, fault: BaseException | None) -> None:
     """Put what was written on the disk; a failure before this one is the one to tell."""
     try:
-        off_loop(os.fsync, handle)
+        run_blocking(os.fsync, handle)
     except OSError:
         if fault is None:
             raise

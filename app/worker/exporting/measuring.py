@@ -42,13 +42,18 @@ def measure(spec: dict[str, Any], folder: Path, step: Callable[[], None] = lambd
     private_settings()
     detections: dict[str, list[list[float]]] = {}
 
-    def hear(image: Any) -> None:
+    def add_image(image: Any) -> None:
         seen = image.seen
         rows = zip(seen.detections, seen.confidences, seen.found_places, strict=True)
         detections[image.file] = [[kind, confidence, *place] for kind, confidence, place in rows][:MOST_COMPARED]
         step()
 
-    options: dict[str, Any] = {"img_size": spec["img_size"], "device": spec["device"], "one_by_one": True, "hear": hear}
+    options: dict[str, Any] = {
+        "img_size": spec["img_size"],
+        "device": spec["device"],
+        "one_by_one": True,
+        "add_image": add_image,
+    }
     images = Images(Path(spec["data"]), classes=spec.get("classes"))
     with computing_in(spec.get("precision", EXACT)):
         found = measure(Path(spec["model"]), spec["task"], images, folder, **options)

@@ -20,7 +20,7 @@ def detect(tree: Tree, task: str) -> list[DetectedDataset]:
     the task is asked for, else only such as can hardly be anything else."""
     if task != "classify" and masks.masks_beside_images(tree):  # what looks like classes are masks and their images
         return []
-    places = [place for place in map(class_place, tree["image"]) if place]
+    places = [place for place in map(class_location, tree["image"]) if place]
     if not places and (task == "classify" or are_side_by_side(tree)):
         for path in tree["image"]:
             parts = path.split("/")
@@ -54,7 +54,7 @@ def are_numbered(names: list[str]) -> bool:
     return len(stems) == 1 and not stems & {"", "class", "classe", "label", "category", "categoria", "type", "tipo"}
 
 
-def class_place(path: str) -> Placed | None:
+def class_location(path: str) -> Placed | None:
     """The place of an image in train/CLASS/… or images/train/CLASS/…."""
     parts = path.split("/")
     folders = [part.casefold() for part in parts[:-1]]

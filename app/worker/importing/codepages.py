@@ -27,7 +27,9 @@ def name_entries(file: IO[bytes], entries: Sequence[ZipEntry]) -> str | None:
     waiting = []
     guess = any(is_foreign(entry) for entry in entries)
     for entry in entries:
-        entry.name = said(entry) or ("" if guess and not entry.raw.isascii() else entry.raw.decode("utf-8", "replace"))
+        entry.name = declared_name(entry) or (
+            "" if guess and not entry.raw.isascii() else entry.raw.decode("utf-8", "replace")
+        )
         if not entry.name:
             waiting.append(entry)
     if not waiting:
@@ -40,7 +42,7 @@ def name_entries(file: IO[bytes], entries: Sequence[ZipEntry]) -> str | None:
 
 def is_foreign(entry: ZipEntry) -> bool:
     """Whether a name is neither said to be UTF-8 nor can be it."""
-    return said(entry) is None and not can_be_utf8(entry.raw)
+    return declared_name(entry) is None and not can_be_utf8(entry.raw)
 
 
 def can_be_utf8(raw: bytes) -> bool:
@@ -51,7 +53,7 @@ def can_be_utf8(raw: bytes) -> bool:
     return True
 
 
-def said(entry: ZipEntry) -> str | None:
+def declared_name(entry: ZipEntry) -> str | None:
     """The name where the ZIP says how it is to be read; None where it does not, or is wrong."""
     extra = entry.extra
     while len(extra) >= 4:

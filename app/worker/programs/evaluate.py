@@ -84,19 +84,19 @@ class Evaluating:
             img_size=self.spec.img_size,
             device=self.spec.device,
             batch=self.spec.batch,
-            hear=self.hear,
-            before_batch=self.stop_if_asked,
+            add_image=self.add_image,
+            before_batch=self.stop_if_requested,
             on_total=self.count,
         )
 
     def count(self, total: int) -> None:
         self.progress.total = total
 
-    def stop_if_asked(self) -> None:
+    def stop_if_requested(self) -> None:
         if self.channel.stop_requested():
             raise StopRequested
 
-    def hear(self, image: Any) -> None:
+    def add_image(self, image: Any) -> None:
         path = Path(image.file)
         name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
         self.pictures.append((len(self.pictures) + 1, name, image.width, image.height, pack(image.seen)))

@@ -88,7 +88,7 @@ def run(channel: Channel) -> dict[str, Any]:
     course.enter("verifying")
     export = reference if spec.format == PYTORCH else measured(spec, model, data, directory / "export", course.step)
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
-        say_verified(channel, spec, reference, export)  # figures that stay, should it take too long
+        report_verification(channel, spec, reference, export)  # figures that stay, should it take too long
         course.enter("restoring")
         if (found := restored(spec, weights, model, directory, course)) is not None:
             model, details = found
@@ -156,12 +156,12 @@ def judge(channel: Channel, spec: ExportSpec, reference: dict[str, Any], export:
     Raises:
         AccuracyLost: it must not be offered.
     """
-    told, wrong = say_verified(channel, spec, reference, export)
+    told, wrong = report_verification(channel, spec, reference, export)
     if wrong:
         raise AccuracyLost(wrong, f"mAP50-95 {told['map95']} against {told['reference']['map95']}")
 
 
-def say_verified(
+def report_verification(
     channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]
 ) -> tuple[dict[str, Any], str | None]:
     """As `verdict_on`, said."""

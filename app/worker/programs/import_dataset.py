@@ -63,7 +63,7 @@ def run(channel: Channel) -> dict[str, Any]:
         return made.run()
     except TooCostlyTogether as error:
         if spec.hurry:
-            made.wait_for_place()  # whoever sent it has an answer first
+            made.wait_for_location()  # whoever sent it has an answer first
             raise TakesLong(str(error)) from error
         raise InvalidInput("images_costly", seconds=round(error.limit)) from error
 
@@ -100,7 +100,7 @@ class DatasetImport:
             pictures = list(scan.pictures(paths, self.reporter.stage("scanning")))  # each is read once
         source, pictures = self.read_again(source, pictures)
         self.decisions += source.decisions
-        self.wait_for_place()
+        self.wait_for_location()
         return self.make(source, pictures)
 
     def first_verdict(self, scan: Scan) -> tuple[Source, Planned]:
@@ -158,7 +158,7 @@ class DatasetImport:
         source = self.read_files(disputed)
         return source, [seen[item.image] for item in source.items]
 
-    def wait_for_place(self) -> None:
+    def wait_for_location(self) -> None:
         """The files are where they stay from here on.
 
         Raises:
@@ -183,14 +183,14 @@ class DatasetImport:
         maker = EntryMaker(self.dataset, self.objects, originals, images_of(self.decisions), self.reporter)
         entries = maker.make(source, pictures, done)
         source.items.clear()
-        self.tell_converted(pictures)
+        self.report_converted(pictures)
         entries, effects = self.fix(source, entries)
         outcome = ImportOutcome(self.spec.number, source, self.decisions, maker.names_of_images, self.source_names)
         result = self.build(source, entries, done.material, outcome)
         seconds = round(time.monotonic() - self.began, 3)
         return outcome.result(*result, effects, seconds)
 
-    def tell_converted(self, pictures: list[ImageRecord]) -> None:
+    def report_converted(self, pictures: list[ImageRecord]) -> None:
         """What became of images in formats that training may not read."""
         kinds = Counter(
             finding["data"]["format"]

@@ -221,7 +221,7 @@ class Run:
 
     def report(self, largest: int) -> Report:
         return Report(
-            task=self.spec.task or shown(self.forms),
+            task=self.spec.task or task_of_forms(self.forms),
             images={split: self.images[split] for split in SPLITS},
             usable={split: self.usable[split] for split in SPLITS},
             boxes=dict(sorted(self.boxes.items())),
@@ -239,7 +239,7 @@ def form(labels: Labels) -> str:
     return "corners" if labels.corners else "polygon" if labels.polygons else "box"
 
 
-def shown(forms: Counter[str]) -> str:
+def task_of_forms(forms: Counter[str]) -> str:
     """The task that the labels show. Polygons that all have four corners are taken for turned boxes; a model for either
     can be trained on them."""
     if forms["box"] or not forms:
@@ -247,11 +247,11 @@ def shown(forms: Counter[str]) -> str:
     return "segment" if forms["polygon"] else "obb"
 
 
-def task_shown(entries: Iterable[Entry], spec: Examination) -> str:
+def infer_task_of(entries: Iterable[Entry], spec: Examination) -> str:
     """The same before an examination."""
     forms = Counter[str]()
     for entry in entries:
         labels = judge_bytes(content(entry) or b"", spec.rules)
         if labels.boxes and entry.picture.usable:
             forms[form(labels)] += 1
-    return shown(forms)
+    return task_of_forms(forms)

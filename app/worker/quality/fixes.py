@@ -10,7 +10,7 @@ from PIL import Image
 from app.worker.decoders import OverLimit, allow_for, confined
 from app.worker.orientation import BY_PILLOW, orientation, upright
 from app.worker.picture import eight_bit
-from app.worker.quality.examine import Examination, task_shown
+from app.worker.quality.examine import Examination, infer_task_of
 from app.worker.quality.fixable import FIXABLE
 from app.worker.quality.grouping import together
 from app.worker.quality.header import READABLE, SUFFIXES, open_image
@@ -80,7 +80,7 @@ def apply_fixes(
     fixes.drop_orphans()
     kept = [entry for entry in entries if not fixes.useless(entry)]
     kept = [fixes.picture(entry) for entry in kept]
-    task = spec.task or task_shown(kept, spec)
+    task = spec.task or infer_task_of(kept, spec)
     if task != "classify":
         kept = [repaired for entry in kept if (repaired := fixes.label(entry, task))]
     kept = fixes.join_leaks(kept)
@@ -205,10 +205,10 @@ def recoded(path: Path, form: str) -> tuple[bytes, str]:
         allow_for(image.width * image.height)
         image.load()
         turn = 1 if image.format in BY_PILLOW else orientation(image)
-        return encoded(plain(upright(image, turn)), form, image.info.get("icc_profile"))
+        return encoded(eight_bit_colours(upright(image, turn)), form, image.info.get("icc_profile"))
 
 
-def plain(image: Image.Image) -> Image.Image:
+def eight_bit_colours(image: Image.Image) -> Image.Image:
     """8 bits a channel, in colours that every reader knows."""
     image = eight_bit(image)
     return image if image.mode in {"L", "RGB", "RGBA", "P", "LA", "1"} else image.convert("RGB")

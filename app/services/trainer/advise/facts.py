@@ -113,7 +113,7 @@ def read_sizes(index: sqlite3.Connection) -> Sizes | None:
     return Sizes(pictures[len(pictures) // 2], small)
 
 
-def as_shown(facts: Facts) -> FactsOutValues:
+def facts_view(facts: Facts) -> FactsOutValues:
     """What the rules were told, for the reader."""
     sizes = facts.sizes
     return {

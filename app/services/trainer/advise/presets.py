@@ -9,7 +9,7 @@ from app.core.image_size import rounded
 from app.schemas.defaults import DefaultsOutValues, PresetOutValues
 from app.services.trainer.advise import texts
 from app.services.trainer.advise.facts import Facts, facts_of
-from app.services.trainer.advise.facts import as_shown as shown
+from app.services.trainer.advise.facts import facts_view as shown
 from app.services.trainer.advise.memory import largest_batch
 from app.services.trainer.architectures import SUFFIXES
 from app.services.trainer.choose import CLASSIFY_SIZE
