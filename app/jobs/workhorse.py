@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
 from app.config import settings
-from app.database import patiently, writing
+from app.database import retry_until_writable, writing
 from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import CPU, Use
@@ -71,7 +71,7 @@ class WorkHorse:
         """Claim the first job of this queue, and supervise it; nothing where none waits there any more."""
         self.begin()
         with self.app.app_context():
-            claimed = None if self.leaving else patiently(lambda: self.claim(queue))
+            claimed = None if self.leaving else retry_until_writable(lambda: self.claim(queue))
         if claimed is not None:
             self.supervise(*claimed)
 
