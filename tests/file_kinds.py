@@ -66,8 +66,8 @@ GENERIC = {
 }
 # Of backups of the whole installation, which tests/services/test_snapshots.py damages.
 OF_SNAPSHOTS = {"database.sqlite3", "manifest.sha256", ".restoring.json", ".lock"}
-# Of several web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
-OF_PROCESSES = {"leader.json", "leader.lock", "start.lock"}
+# Between web processes: tests/cluster/test_leading.py damages the record, and locks are empty.
+OF_PROCESSES = {"leader.json", "leader.lock", "start.lock", "sample.lock"}
 DRAFTS = {"*.tmp", ".*.tmp.pt", "*.old"}  # become a file at once, or are tidied up and never read
 
 KNOWN = DAMAGED | set(ALIKE) | OF_A_JOB | OTHERS | OF_SNAPSHOTS | OF_PROCESSES | DRAFTS  # and GENERIC, as they are

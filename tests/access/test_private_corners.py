@@ -3,6 +3,7 @@ and reads that decide what may be done."""
 
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ from app import notify
 from app.access import audience
 from app.access.identify import of_token
 from app.config import settings
+from app.core.file_lock import FileLock
 from app.database import writing
-from app.extensions import db
+from app.extensions import db, socketio
 from app.jobs.model import Job
-from app.models import Dataset, Evaluation, Training
+from app.models import Dataset, DatasetRevision, Evaluation, Training
 from app.routes.departures import go_round
 from app.services import services
 from tests.access.conftest import Headers
@@ -165,3 +167,20 @@ def test_what_works_on_a_dataset_is_ended_whoever_asked_for_it(app: APIFlask, he
     assert answer.status_code == 200, answer.text
     with app.app_context():
         assert db.session.get(Job, job).status == "cancelled"
+
+
+def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
+    app: APIFlask, headers: Headers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two people's samples are made while a third request waits for its turn: the newer one is not its person's."""
+    lock = FileLock(Path(settings(app).DATA_ROOT) / "sample.lock")
+    assert lock.acquire()
+    mine, theirs = (
+        add(app, Dataset(name="sample", status="validating", created_by=account(app, headers, name)))
+        for name in ("another", "trainer")
+    )
+    for number in (mine, theirs):
+        add(app, DatasetRevision(dataset_id=number, number=1, origin={"kind": "upload", "sample": True}))
+    monkeypatch.setattr(socketio, "sleep", lambda _seconds: lock.release())  # it has seen that it has to wait
+    answer = app.test_client().post("/api/datasets/sample", headers=headers["another"])
+    assert (answer.status_code, answer.json["dataset_id"]) == (201, mine)

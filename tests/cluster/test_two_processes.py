@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -52,6 +53,15 @@ def test_an_upload_to_the_one_is_told_to_the_clients_of_the_other(pair: Pair) ->
             lambda: any(item["status"] == "valid" and item["dataset_id"] == dataset_id for item in heard), 60, pair.logs
         )
     assert status_of(pair.second, dataset_id) == status_of(pair.first, dataset_id) == "valid"
+
+
+def test_a_click_at_the_one_gets_the_sample_that_the_other_draws(pair: Pair) -> None:
+    with ThreadPoolExecutor(2) as clicks:
+        answers = list(clicks.map(lambda server: server.post("/api/datasets/sample"), (pair.first, pair.second)))
+    assert [answer.status_code for answer in answers] == [201, 201], pair.logs()
+    first, second = (answer.json()["dataset_id"] for answer in answers)
+    assert first == second
+    until(lambda: status_of(pair.second, first) == "valid", 60, pair.logs)
 
 
 def test_what_is_refused_is_refused_by_both(pair: Pair) -> None:

@@ -3,6 +3,7 @@
 import io
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +300,19 @@ def test_the_sample_dataset(client: FlaskClient, app: APIFlask) -> None:
         "the one that is there is offered"
     )
     assert not list(Path(app.config["DATA_ROOT"], "tmp").iterdir())
+
+
+def test_a_second_click_gets_the_sample_that_is_being_drawn(app: APIFlask, client: FlaskClient) -> None:
+    """In another window: nothing is there yet that could be offered."""
+
+    def click(_number: int) -> Any:
+        return app.test_client().post("/api/datasets/sample").json["dataset_id"]
+
+    with ThreadPoolExecutor(3) as clicks:
+        assert set(clicks.map(click, range(3))) == {1}
+    assert click(0) == 2, "another one is made once the first is there"
+    settled(client, 1)
+    settled(client, 2)
 
 
 def test_a_dataset_is_renamed_and_described(client: FlaskClient) -> None:

@@ -1,22 +1,20 @@
-"""Edits a dataset's name and description, lists the trainings that use it, and finds the sample dataset."""
+"""Edits a dataset's name and description, and counts the trainings that use it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from sqlalchemy import Text, case, func, select, type_coerce
+from sqlalchemy import case, func, select
 
 from app.database import writing
 from app.extensions import db
-from app.models import Dataset, DatasetRevision, DatasetStatus, Training
+from app.models import Dataset, Training
 from app.notify import to_dashboard
 from app.services.datasets.dataset_about import describe
 from app.services.datasets.store import DatasetStore
 
-SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
-
 
 class DatasetDetails:
-    """Changes what a dataset is called; finds the sample."""
+    """Changes what a dataset is called."""
 
     def __init__(self, store: DatasetStore) -> None:
         self.store = store
@@ -43,13 +41,6 @@ class DatasetDetails:
         describe(self.store.storage, dataset_id)
         to_dashboard("dataset_update", update)
         return self.store.get(dataset_id)
-
-    def sample(self) -> Dataset | None:
-        """The newest sample dataset that can be used, or soon."""
-        drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
-        wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
-        wanted = wanted.where(Dataset.id.not_in(self.store.missing_ids()))
-        return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
 
 
 class DatasetUsers(TypedDict):

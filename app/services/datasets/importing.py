@@ -71,7 +71,7 @@ class DatasetCreation:
             file: opened for reading. A named file is kept by a second name, a nameless one gets a name.
             task: what the labels are for; auto: as they show it.
             asked: a key that is written in the row's transaction, with `dataset_id`: it tells that the row is there.
-            sample: it is our own sample, which is offered again, see `DatasetDetails.sample`.
+            sample: it is our own sample, which is offered again, see `DatasetStore.newest_sample`.
             choices: `root`, `merge`, `names`, `rename`, `split`, `format`, see schemas.OptionFields.
 
         Raises:
@@ -189,14 +189,17 @@ class DatasetCreation:
         return moved
 
     def create_sample(self) -> Dataset:
-        """Draw the sample dataset in a child process and import it.
+        """Draw the sample dataset in a child process and import it; while one is made already, wait for that one.
 
         Raises:
             Unavailable: it could not be drawn.
         """
-        with self.drawing.drawn() as path, open(path, "rb") as file:
-            about = _("Generated images of circles, squares and triangles.")
-            return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
+        with self.drawing.alone() as waited:
+            if waited is not None and (made := self.store.newest_sample(waited)) is not None:
+                return made
+            with self.drawing.drawn() as path, open(path, "rb") as file:
+                about = _("Generated images of circles, squares and triangles.")
+                return self.create(file, path.name, _("Sample: shapes"), about, sample=True)
 
 
 def columns(planned: Planned, about: Mapping[str, Any]) -> dict[str, Any]:

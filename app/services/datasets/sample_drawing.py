@@ -1,20 +1,25 @@
 """The job that draws the sample dataset."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from flask_babel import gettext as _
 
+from app.core.file_lock import FileLock
 from app.core.programs import SampleSpec
 from app.errors import Unavailable
+from app.extensions import db, socketio
 from app.jobs import Job, JobKind, JobService, JobStatus
 from app.services.storage import StorageService
 
 KIND = "draw_sample"
 LIMIT_S = 120.0
+LOOK_S = 0.1  # a request looks so often whether another one has its sample
 
 
 class SampleDrawing:
@@ -27,6 +32,30 @@ class SampleDrawing:
     def __init__(self, storage: StorageService, jobs: JobService) -> None:
         self.storage, self.jobs = storage, jobs
         jobs.register(JobKind(KIND, "sample", self.spec, self.collect, limit_s=LIMIT_S, lasts=False))
+
+    @contextmanager
+    def alone(self) -> Iterator[datetime | None]:
+        """One request at a time makes a sample, of all web processes on this data folder.
+
+        Yields when the request that this one has waited for began; None: there was none.
+
+        Raises:
+            Unavailable: that takes too long.
+        """
+        lock, end, began = FileLock(self.storage.data_root / "sample.lock"), time.monotonic() + 2 * LIMIT_S, None
+        while not lock.acquire():
+            began = began or lock.path.stat().st_mtime
+            if time.monotonic() > end:
+                raise Unavailable(_("The sample dataset couldn't be created. See the server log for details."))
+            socketio.sleep(LOOK_S)
+        try:
+            db.session.rollback()  # a transaction that is open already does not see what the other one has made
+            if began is None:
+                now = time.time()
+                os.utime(lock.path, (now, now))
+            yield None if began is None else datetime.fromtimestamp(began, UTC)
+        finally:
+            lock.release()
 
     @contextmanager
     def drawn(self) -> Iterator[Path]:

@@ -1,17 +1,20 @@
 """Datasets and their revisions as rows."""
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_sqlalchemy.pagination import Pagination
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 
 from app.access.creators import made_by
 from app.errors import Conflict, NotFound
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus
 from app.services.storage import StorageService
+
+SAMPLE_KEY = '"sample":'  # of a revision's origin; a quote in a value would be escaped
 
 
 class DatasetStore:
@@ -78,6 +81,19 @@ class DatasetStore:
         """Valid datasets whose folder is not there."""
         valid = select(Dataset.id).where(Dataset.status == DatasetStatus.VALID, Dataset.path.is_not(None))
         return set(db.session.scalars(valid)) - set(self.storage.stored_datasets())
+
+    def newest_sample(self, since: datetime | None = None) -> Dataset | None:
+        """The newest sample dataset that can be used, or soon.
+
+        Args:
+            since: made after that; None: whenever.
+        """
+        drawn = type_coerce(DatasetRevision.origin, Text).contains(SAMPLE_KEY)
+        wanted = select(Dataset).join(DatasetRevision).where(drawn, Dataset.status != DatasetStatus.INVALID)
+        wanted = wanted.where(Dataset.id.not_in(self.missing_ids()))
+        if since is not None:
+            wanted = wanted.where(Dataset.created_at >= since)
+        return db.session.scalar(wanted.order_by(Dataset.id.desc()).limit(1))
 
     def get_revision(self, dataset_id: int, number: int | None = None) -> DatasetRevision:
         """A revision whose files are there; None: the current one.
