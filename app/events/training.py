@@ -14,6 +14,7 @@ class Stage(Event):
     """A phase before the first batch: `importing`, `weights`, `dataset`, `model`; later `validating`, `saving`."""
 
     name: str
+    eta: float | None = None  # seconds until the end of the run; None: as it was said before
 
 
 @dataclass(frozen=True)

@@ -159,19 +159,35 @@ class TrainingPace:
         """Seconds until the end after so many whole epochs; None while nothing is known."""
         return self.left_within(done, 0)
 
-    def left_within(self, done: int, batch: int) -> float | None:
-        """Seconds until the end after so many whole epochs and batches of the next one."""
-        now, other = self.pace(self.closed), self.pace(not self.closed)
-        if now is None and other is None:
+    def left_within(self, done: int, batch: int, resting: float = 0.0) -> float | None:
+        """Seconds until the end after so many whole epochs and batches of the next one.
+
+        Args:
+            resting: seconds of the rest behind the last batch of that one that are over.
+        """
+        by_kind = self.paces()
+        if by_kind is None:
             return None
-        by_kind = {self.closed: now or other or 0.0, not self.closed: other or now or 0.0}
         closed = max(0, self.epochs - max(done, self.closes - 1))
         batches = {True: closed * self.batches, False: (self.epochs - done - closed) * self.batches}
         batches[done + 1 >= self.closes] -= batch
         training = sum(max(0, count) * by_kind[kind] for kind, count in batches.items())
         # The best weights are validated once more.
-        rests = (self.epochs - done) * self.rest(by_kind, "rest") + self.rest(by_kind, "validation")
+        rest = self.rest(by_kind, "rest")
+        rests = (self.epochs - done) * rest - min(rest, resting) + self.rest(by_kind, "validation")
         return training + rests + self.finish * self.contention
+
+    def left_at_end(self, validating: float) -> float | None:
+        """Seconds until the end, `validating` seconds behind the last epoch's end."""
+        whole = self.left(self.epochs)
+        return None if whole is None else max(0.0, whole - validating)
+
+    def paces(self) -> dict[bool, float] | None:
+        """Seconds a batch without mosaic (True) and with it; None while nothing is known."""
+        now, other = self.pace(self.closed), self.pace(not self.closed)
+        if now is None and other is None:
+            return None
+        return {self.closed: now or other or 0.0, not self.closed: other or now or 0.0}
 
     def pace(self, closed: bool) -> float | None:
         """Seconds a batch with or without mosaic now: of the last batches, weighted against the epochs before.

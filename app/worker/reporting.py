@@ -14,7 +14,7 @@ from ultralytics.engine import trainer as engine
 from ultralytics.utils import DEFAULT_CFG, RANK
 
 from app.core.train import TrainSpec
-from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Started
+from app.events import CheckpointSaved, Completed, Epoch, Event, Note, Progress, Stage, Started
 from app.worker import channel
 from app.worker.checkpoints import keep, periodic, start_over
 from app.worker.eta import Contention, TrainingPace
@@ -25,6 +25,7 @@ from app.worker.revision import dataset_revision
 from app.worker.schedule import weights_group
 
 PROGRESS_S = 0.25
+VALIDATION_S = 1.0  # between two messages of how long a validation still takes
 
 
 class ReportingTrainer(engine.BaseTrainer):
@@ -54,6 +55,7 @@ class ReportingTrainer(engine.BaseTrainer):
         self.drawing: float | None = None  # processor seconds that the plot of the labels took
         self.told_at = self.marked = self.epoch_marked = 0.0
         self.loading = self.training_s = self.validating_s = 0.0
+        self.stage, self.stage_began = "", 0.0  # behind the batches of an epoch
         super().__init__(cfg, overrides, _callbacks)
 
     def say(self, event: Event) -> None:
@@ -156,6 +158,28 @@ class ReportingTrainer(engine.BaseTrainer):
 
     def after_batches(self) -> None:
         self.training_s = time.monotonic() - self.training_s
+        self.begin_stage("validating")
+
+    # What follows the batches.
+
+    def begin_stage(self, name: str) -> None:
+        """`validating` or, behind the last epoch, `saving`, which validates the best weights."""
+        self.stage, self.stage_began = name, time.monotonic()
+        self.report_stage()
+
+    def report_stage(self) -> None:
+        """Say how long the run still takes: a validation may take as long as an epoch."""
+        self.told_at = time.monotonic()
+        past, left = self.told_at - self.stage_began, None
+        if self.pace is not None and self.stage == "validating":
+            left = self.pace.left_within(self.epoch, self.batch, past)
+        elif self.pace is not None:
+            left = self.pace.left_at_end(past)
+        self.say(Stage(self.stage, None if left is None else round(left, 1)))
+
+    def before_validation_batch(self) -> None:
+        if self.pace is not None and time.monotonic() - self.told_at >= VALIDATION_S:
+            self.report_stage()
 
     def train_parts(self) -> dict[str, float]:
         return self.label_loss_items(self.tloss, prefix="train") if self.tloss else {}

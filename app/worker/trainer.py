@@ -73,7 +73,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     def get_validator(self) -> Any:
         validator = super().get_validator()
-        validator.callbacks["on_val_batch_start"] = [lambda _validator: self.stop_if_requested()]
+        validator.callbacks["on_val_batch_start"] = [lambda _validator: self.on_validation_batch()]
         return validator
 
     def validate(self) -> Any:
@@ -100,7 +100,7 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
         return True
 
     def final_eval(self) -> None:
-        self.say(Stage("saving"))
+        self.begin_stage("saving")
         super().final_eval()
 
     # Our hooks.
@@ -130,7 +130,10 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     def on_batches_done(self) -> None:
         self.after_batches()
-        self.say(Stage("validating"))
+
+    def on_validation_batch(self) -> None:
+        self.before_validation_batch()
+        self.stop_if_requested()
 
     def save_beginning(self) -> None:
         """In the first epoch: what was learned so far is better than nothing, but no run could go on from it."""

@@ -144,6 +144,19 @@ def test_validation_is_no_step_back_on_the_page(open_page: Open, site: Server, f
         expect(bar).to_have_attribute("aria-valuenow", "42")
 
 
+def test_what_a_stop_keeps_is_said_as_it_is_then(open_page: Open, site: Server, forty: None) -> None:
+    """The dialog of a page that was opened before the first epoch ended said "No weights yet." five epochs later."""
+    with other_state(site, 39, status="running", total_epochs=50, current_epoch=0, progress={}):
+        page = open_page("/trainings/39", locale="en")
+        joined(page)
+        training = page.evaluate("fetch('/api/trainings/39').then((answer) => answer.json())")
+        page.evaluate(HEAR, [("training_status", {"training": training | {"current_epoch": 5}})])
+        page.locator("[data-actions] [data-action=stop]").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("The weights of the best epoch so far are kept.")
+        dialog.get_by_role("button", name="Cancel").click()
+
+
 def without_epochs(site: Server, status: str) -> int:
     """A run of dataset 1 that was paused or ended before its first epoch was completed."""
     engine = create_engine(database_uri(site.settings["DATABASE_URL"]))

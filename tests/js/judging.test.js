@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 globalThis.document.querySelector = () =>
   /** @type {any} */ ({ dataset: { levels: JSON.stringify({ map50: [0.7, 0.5] }) } });
-const { countedIn, judged, uncertainty } = await import("../../app/static/js/trainings/judging.js");
+const { countedIn, judged, thresholdText, uncertainty } = await import("../../app/static/js/trainings/judging.js");
 
 test("Wilson's interval of a share", () => {
   assert.ok(Math.abs(uncertainty(0.5, 100) - 0.0962) < 0.0005); // Wilson 1927: [0.404, 0.596]
@@ -32,4 +32,10 @@ test("few objects make a level likely only, and say how few", () => {
 test("objects of the validation are counted over its classes", () => {
   assert.equal(countedIn({ classes: [{ instances: 3 }, { instances: 4 }] }), 7);
   assert.equal(countedIn({}), null);
+});
+
+test("what a threshold gives is told as a mean where it is one", () => {
+  const best = { precision: 0.71, recall: 0.54 }; // of three classes: 66 % of detections, 63 % of objects
+  assert.equal(thresholdText(best, 3), "With it, precision is 71% and recall is 54%, each as the mean of the classes.");
+  assert.equal(thresholdText(best, 1), "With it, 71% of detections are correct and 54% of objects are found.");
 });

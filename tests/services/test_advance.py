@@ -61,6 +61,16 @@ def test_the_epoch_is_named_while_it_is_validated(idle_app: APIFlask) -> None:
         }
 
 
+def test_the_time_left_falls_while_it_validates(idle_app: APIFlask) -> None:
+    training_id = make(idle_app)
+    said = [STARTED, Progress(1, 2, 2, 1.0, {}, 40.0), Stage("validating", 39.5), Stage("validating", 37.0)]
+    played(idle_app, training_id, said)
+    with idle_app.app_context():
+        assert as_read(training_id, idle_app)["eta"] == 37.0
+        apply(training_id, 1, numbered([Stage("saving")], 1000))
+        assert as_read(training_id, idle_app)["eta"] == 37.0, "nothing new is known"
+
+
 def test_what_is_done_again_after_a_crash_moves_nothing_until_it_is_new(idle_app: APIFlask) -> None:
     training_id = make(idle_app)
     seen = played(idle_app, training_id, [STARTED, epoch(1), Progress(2, 1, 2, 1.0), Failed("killed", "signal 9")])

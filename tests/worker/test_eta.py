@@ -313,6 +313,21 @@ def test_epochs_without_mosaic_are_faster() -> None:
     assert run.worst(after=(11, 20)) < 0.05
 
 
+def test_a_validation_is_counted_down() -> None:
+    """It may take as long as an epoch, and the time left stood still meanwhile."""
+    pace = TrainingPace(epochs=10, batches=10, closes=11, validation=0.25)
+    steady(pace, 4, rest=8.0)
+    before = pace.left_within(4, 10)
+    assert before == pytest.approx(5 * 10 + 6 * 8 + 8 + FINISH_S)
+    assert pace.left_within(4, 10, 3.0) == pytest.approx(before - 3)
+    assert pace.left_within(4, 10, 60.0) == pytest.approx(before - 8), "what follows it is still to come"
+    end = pace.left(10)
+    assert end == pytest.approx(8 + FINISH_S), "the best weights are validated, and plots are drawn"
+    assert pace.left_at_end(3.0) == pytest.approx(end - 3)
+    assert pace.left_at_end(60.0) == 0.0
+    assert TrainingPace(epochs=10, batches=10, closes=11, validation=0.25).left_at_end(1.0) is None
+
+
 def test_the_first_epoch_guesses_its_validation() -> None:
     pace = TrainingPace(epochs=10, batches=100, closes=11, validation=0.2)
     pace.batch_done(1, 30.0)  # a slow first batch, then ten of a second each

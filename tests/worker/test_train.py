@@ -148,6 +148,9 @@ def test_two_epochs_from_downloaded_weights(run: Callable[..., Run], address: st
             assert measure == pytest.approx(sum(value for key, value in event.parts.items() if key.startswith(prefix)))
     # What is left after the last epoch (the check of the model) may take longer than an epoch on a busy machine.
     assert all(0 < event.eta < 600 for event in epochs)
+    validations = [event for event in training.of(Stage) if event.name == "validating"]
+    assert 0 < validations[-1].eta < 600, "the time left goes on while an epoch is validated"
+    assert 0 <= next(event for event in training.of(Stage) if event.name == "saving").eta < 600
     said = [event for event in training.of(Progress) if event.epoch == 1]
     assert len(said) == 2, "the first batch of a run and the last of an epoch are always told"
     assert said[0].loss != said[1].loss != epochs[0].loss, "each batch's own loss, not the mean of the epoch so far"

@@ -27,7 +27,7 @@ def advance(row: Training | RunState, **place: Any) -> None:
     row.progress = place | {"fraction": max(before, fraction(row))}
 
 
-def stage(row: Training, name: str, **more: Any) -> None:
+def stage(row: Training | RunState, name: str, **more: Any) -> None:
     """The run is in a phase outside the batches; the epoch that it belongs to is still the present one."""
     advance(row, stage=name, **{key: row.progress[key] for key in KEPT if key in row.progress}, **more)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.database import writing
-from app.events import Download, Envelope, Event, Figures, Progress
+from app.events import Download, Envelope, Event, Figures, Progress, Stage
 from app.extensions import db
 from app.models import Training, TrainingStatus
 from app.services import services
@@ -17,7 +17,7 @@ from app.services.trainer.history import log_position
 from app.services.trainer.messages import LogPiece, RoomMessage, log_message, write_ephemeral
 from app.services.trainer.record import record
 
-EPHEMERAL = (Progress, Figures, Download)  # what a power cut may take back; the event file still has it
+EPHEMERAL = (Progress, Figures, Download, Stage)  # what a power cut may take back; the event file still has it
 
 OffsetEvents = Sequence[tuple[int, Envelope]]  # (offset behind it in the event file, event)
 
@@ -35,7 +35,7 @@ def apply(training_id: int, attempt: int, said: OffsetEvents, log: LogPiece | No
     """Apply a batch of (offset behind it, event); returns what to send once this has returned.
 
     Events of an older attempt, events that were applied before and events after the end change nothing.
-    `log` is what the child wrote meanwhile; it counts after the end, too. Progress, figures and log wait for no disk.
+    `log` is what the child wrote meanwhile; it counts after the end, too. It waits for no disk, nor does EPHEMERAL.
     """
     with writing(synced=any(not isinstance(envelope.event, EPHEMERAL) for _, envelope in said)) as session:
         row = session.get(Training, training_id, with_for_update=True)

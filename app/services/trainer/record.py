@@ -57,8 +57,10 @@ def record(event: Event, row: Any, time: datetime) -> list[RoomMessage]:
 
 
 @record.register
-def _(event: Stage, row: Training, time: datetime) -> list[RoomMessage]:
+def _(event: Stage, row: Training | RunState, time: datetime) -> list[RoomMessage]:
     stage(row, event.name)
+    if event.eta is not None:
+        row.eta = event.eta
     return [progress_message(row)]
 
 

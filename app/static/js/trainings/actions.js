@@ -189,7 +189,8 @@ const alreadyRequested = (training, name) =>
   (name === "stop" && training.stop_requested) ||
   (name === "pause" && (training.pause_requested || training.stop_requested));
 
-/** The buttons for what is allowed now. `options.lastRate`: the learning rate of the last epoch. */
+/** The buttons for what is allowed now. `options()` is asked at the click: the `training` as it is then, and
+ *  `lastRate`, the learning rate of its last epoch. */
 export function actionButtons(training, changed, options) {
   const allowed = new Set(actionsOf(training));
   const names = Object.keys(ACTIONS).filter((name) => allowed.has(name));
@@ -197,7 +198,7 @@ export function actionButtons(training, changed, options) {
   const visible = allowed.has("resume") ? names.filter((name) => name !== "retry") : names;
   return visible.map((name) => {
     const [symbol, label, doIt, look] = ACTIONS[name];
-    const element = button(symbol, label(), () => doIt(training, changed, options()), look);
+    const element = button(symbol, label(), () => doIt(options().training, changed, options()), look);
     element.dataset.action = name;
     element.disabled = alreadyRequested(training, name);
     return element;

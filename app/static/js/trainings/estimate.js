@@ -3,7 +3,7 @@ import { post } from "../lib/api.js";
 import { failure, h, icon, put, write } from "../lib/dom.js";
 import { bytes, duration, number } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
-import { bar, moveBar } from "../ui/status.js";
+import { bar, deviceName, moveBar } from "../ui/status.js";
 
 const ASK_EVERY_MS = 700;
 const wait = (time) =>
@@ -87,7 +87,7 @@ export class Estimate {
         t("Disk"),
         free ? t("{size}, {free} free", { size: bytes(disk), free: bytes(free) }) : bytes(disk),
       ],
-      device && [t("Device"), device],
+      device && [t("Device"), deviceName({ device, devices: null })],
     ].filter(Boolean);
     put(
       this.container,

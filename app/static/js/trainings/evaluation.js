@@ -6,6 +6,7 @@ import { fixed, number, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 import { lightbox } from "../ui/lightbox.js";
 import { curvePlots } from "./curve_plots.js";
+import { thresholdText } from "./judging.js";
 import { DENSE, matrixTable } from "./matrix.js";
 import { MarkedPicture } from "../ui/marked_picture.js";
 
@@ -80,10 +81,7 @@ export class EvaluationView {
         { class: "threshold-main" },
         t("Use a confidence threshold of {confidence}.", { confidence: fixed(best.confidence, 2) }),
         " ",
-        t("With it, {precision} of detections are correct and {recall} of objects are found.", {
-          precision: percent(best.precision),
-          recall: percent(best.recall),
-        }),
+        thresholdText(best, this.data.names.length),
       ),
       h(
         "div",

@@ -133,8 +133,8 @@ export class Head {
     ]);
     if (look === this.drawn) return;
     this.drawn = look;
-    const lastRate = () => ({ lastRate: this.state.metrics.at(-1)?.learning_rate });
-    put($("[data-actions]"), actionButtons(training, this.changed, lastRate));
+    const now = () => ({ training: this.state.training, lastRate: this.state.metrics.at(-1)?.learning_rate });
+    put($("[data-actions]"), actionButtons(training, this.changed, now));
     this.weigh(training.status);
     put($("[data-menu]"), actionMenu(training, this.changed));
     $("[data-more]").hidden = Boolean(training.deleted_at);

@@ -1,7 +1,7 @@
 /* Whether a figure is good, by task, and how far it can be trusted. The thresholds are explained in the wiki
    (Métricas). */
 import { $ } from "../lib/dom.js";
-import { fixed } from "../lib/format.js";
+import { fixed, percent } from "../lib/format.js";
 import { t, tn } from "../lib/i18n.js";
 
 /** {metric: [good from, fair from]} of the page's task, as the server judges; nothing on pages without one. */
@@ -53,4 +53,13 @@ export function judged(task, key, value, counted) {
 export function countedIn(metric) {
   const classes = metric?.classes || [];
   return classes.length ? classes.reduce((sum, item) => sum + item.instances, 0) : null;
+}
+
+/** What a threshold gives. Both figures are means over the classes, and shares of what is detected and of what is there
+ *  only where there is one: a frequent class weighs as much as a rare one. */
+export function thresholdText({ precision, recall }, classes) {
+  const figures = { precision: percent(precision), recall: percent(recall) };
+  return classes === 1
+    ? t("With it, {precision} of detections are correct and {recall} of objects are found.", figures)
+    : t("With it, precision is {precision} and recall is {recall}, each as the mean of the classes.", figures);
 }
