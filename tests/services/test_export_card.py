@@ -7,13 +7,20 @@ import pytest
 
 from app.core.exports import PYTORCH
 from app.models import Checkpoint, Dataset, ModelExport, Training
+from app.services.exports.formats import made_with
 from app.services.exports.package import Package
 
+FORMATS = (PYTORCH, "torchscript", "onnx", "openvino")
 FIGURES = {"precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": 0.7, "latency_ms": {"p50": 4.0, "p95": 5.0}}
 
 
 def card(
-    form: str = "onnx", task: str = "detect", images: int = 1, start: dict[str, Any] | None = None, **told: Any
+    form: str = "onnx",
+    task: str = "detect",
+    images: int = 1,
+    start: dict[str, Any] | None = None,
+    versions: dict[str, str] | None = None,
+    **told: Any,
 ) -> str:
     """Of a run of one epoch on one class, whose batch was reduced."""
     best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
@@ -31,7 +38,7 @@ def card(
     training.checkpoints = [best]
     verification = FIGURES | {"images": images, "device": "cpu", "reference": FIGURES} | told
     row = ModelExport(format=form, arguments={"img_size": 64}, weights_sha256="0" * 64, verification=verification)
-    row.details, row.thresholds = {"model": "model.onnx", "calibration_images": 1}, []
+    row.details, row.thresholds = {"model": "model.onnx", "calibration_images": 1, "versions": versions}, []
     return Package(row, training, Path()).card()
 
 
@@ -77,3 +84,16 @@ def test_it_tells_of_no_thresholds_that_are_not_there(task: str, said: str) -> N
     text = card(task=task)
     assert said in text
     assert "and others" not in text
+
+
+def test_it_names_what_made_it_and_nothing_else() -> None:
+    """A card of an ONNX file named OpenVINO and nncf, which were installed."""
+    versions = dict.fromkeys(("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf", "python"), "1.0")
+    names = {(form, int8): set(made_with(form, {"int8": int8}, versions)) for form in FORMATS for int8 in (True, False)}
+    common = {"ultralytics", "torch", "python"}
+    assert names["torchscript", False] == names[PYTORCH, False] == common
+    assert names["onnx", False] == names["onnx", True] == common | {"onnx", "onnxruntime"}
+    assert names["openvino", False] == common | {"openvino"}
+    assert names["openvino", True] == common | {"openvino", "nncf"}
+    made = "ultralytics 1.0, torch 1.0, onnx 1.0, onnxruntime 1.0, python 1.0"
+    assert f"| Made with | {made}; YOLO" in card(versions=versions)

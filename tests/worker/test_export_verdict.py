@@ -45,6 +45,19 @@ def test_the_same_model_is_offered_with_its_threshold() -> None:
     assert (told["at_threshold"]["confidence"], told["at_threshold"]["moved"]) == (0.5, False)
 
 
+def test_what_a_threshold_gives_is_read_where_it_lies() -> None:
+    """Curves have 101 places: a card said a precision of 0.7142 in its table, and of 0.7174 at that same threshold."""
+    same = measured()
+    same["curves"]["best"] = {"confidence": 0.1952, "precision": 0.6142, "recall": 0.88, "f1": 0.81}
+    shipped = verify(same, same, False, LOST)[0]["at_threshold"]
+    assert {name: shipped[name] for name in ("precision", "recall", "f1")} == {
+        name: shipped["reference"][name] for name in ("precision", "recall", "f1")
+    }
+    other = measured()
+    other["curves"]["best"] = {"confidence": 0.3, "precision": 0.65, "recall": 0.9, "f1": 0.8}
+    assert verify(same, other, False, LOST)[0]["at_threshold"]["precision"] == pytest.approx(0.5 + 0.1952 / 2, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("lost", "int8", "code"),
     [(0.0015, False, None), (0.003, False, "accuracy_lost"), (0.008, True, None), (0.012, True, "accuracy_lost")],
@@ -66,6 +79,7 @@ def test_what_runs_in_the_place_of_the_pt_unasked_must_be_like_it() -> None:
     assert verify(measured(), measured(detections=fewer), False, LOST)[1] is None
     assert as_good(measured(), measured(detections=fewer), LOST) is None, "detections"
     curves = measured()["curves"] | {"f1": [0.7] * 101}
+    curves["best"] = curves["best"] | {"f1": 0.7}
     assert as_good(measured(), measured(curves=curves), LOST) is None, "F1 at the threshold"
 
 
@@ -89,6 +103,7 @@ def test_shifted_confidences_get_a_threshold_of_their_own() -> None:
 def test_a_small_shift_that_costs_f1_moves_the_threshold_too() -> None:
     reference = measured()
     worse = reference["curves"] | {"f1": [0.8 if place < 0.45 else 0.7 for place in reference["curves"]["x"]]}
+    worse["best"] = worse["best"] | {"confidence": 0.2}
     assert verify(reference, measured(curves=worse), False, LOST)[0]["at_threshold"]["moved"] is True
 
 

@@ -4,7 +4,7 @@ import ast
 import platform
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -128,8 +128,19 @@ def constant(source: str, name: str) -> set[str]:
     return set(ast.literal_eval(found[1])) if found else set()
 
 
+def made_with(form: str, arguments: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
+    """Of the packages of this server those that a format needs, with their versions.
+
+    Args:
+        versions: as `environment_note` gave them.
+    """
+    needed = PACKAGES.get(form, ()) + (INT8_PACKAGES.get(form, ()) if arguments.get("int8") else ())
+    names = {"ultralytics", "torch", "python"}.union(*(item.split("|") for item in needed))
+    return {name: number for name, number in versions.items() if name in names}
+
+
 def environment_note() -> dict[str, str]:
-    """What an export was made with, for its card."""
+    """The versions that exports are made with here."""
     names = ("ultralytics", "torch", "onnx", "onnxruntime", "openvino", "nncf")
     known = {name: version(name) for name in names if installed(name)}
     return known | {"python": platform.python_version()}

@@ -12,7 +12,7 @@ from app.core.exports import CALIBRATION, IOU, PYTORCH
 from app.jobs.devices import CPU
 from app.models import ModelExport, Training
 from app.services.exports import examples
-from app.services.exports.formats import formats
+from app.services.exports.formats import formats, made_with
 from app.services.trainer.bundle import harmless, packed
 
 LEAST = 0.25  # of a model without an advised threshold; ultralytics' own, too
@@ -120,7 +120,7 @@ class Package:
         """In English, as the code of the example; names cannot change its layout."""
         row, training = self.row, self.training
         known = formats().get(row.format)
-        versions = row.details.get("versions") or {}
+        versions = made_with(row.format, row.arguments, row.details.get("versions") or {})
         return CARD.format(
             name=harmless(training.name),
             label=known.label if known else row.format,

@@ -154,6 +154,15 @@ def at_threshold(
 
 
 def reading(curves: Mapping[str, Any], confidence: float) -> dict[str, float]:
-    """What the curves say at a confidence: at the nearest place."""
-    place = min(range(len(curves["x"])), key=lambda index: abs(curves["x"][index] - confidence))
-    return {"confidence": confidence} | {name: curves[name][place] for name in ("precision", "recall", "f1")}
+    """What the curves say at a confidence: what they say of the best one, or between the places beside it."""
+    told = curves["best"]
+    if told["confidence"] != confidence:
+        x = curves["x"]
+        above = next((place for place, at in enumerate(x) if at >= confidence), len(x) - 1)
+        below = max(0, above - 1)
+        share = (confidence - x[below]) / ((x[above] - x[below]) or 1.0)
+        told = {
+            name: round(curves[name][below] + share * (curves[name][above] - curves[name][below]), 4)
+            for name in ("precision", "recall", "f1")
+        }
+    return {"confidence": confidence} | {name: told[name] for name in ("precision", "recall", "f1")}
