@@ -50,7 +50,8 @@ class SharedReads:
         self._free_at = 0.0
 
     def read(self, key: Hashable, work: Callable[[], Any]) -> Any:
-        """
+        """What `work` returns, which all who ask for the same key at the same time share.
+
         Args:
             work: what it returns is shared: nobody changes it.
         """

@@ -74,7 +74,8 @@ def restore(folder: Path) -> None:
 
 
 def installation() -> Any:
-    """
+    """The application, of an installation whose tables are those of this version.
+
     Raises:
         SnapshotError: its tables are those of another version. A server may work with them, and who makes a backup
             before an upgrade wants the database as it was: nothing is migrated here.

@@ -118,7 +118,8 @@ def check(rule: Rule, principal: Principal, arguments: Mapping[str, Any]) -> Non
 
 
 def check_role(rule: Rule, principal: Principal) -> None:
-    """
+    """Check that a role is enough for an operation.
+
     Raises:
         NotAllowed: the role does not cover it.
     """
@@ -130,7 +131,8 @@ def check_role(rule: Rule, principal: Principal) -> None:
 
 
 def hide(named: Named, arguments: Mapping[str, Any]) -> None:
-    """
+    """Check that all ids of the address are of what the present person may see.
+
     Raises:
         NotFound: an id in the address is of something that this person may not see.
     """

@@ -32,7 +32,8 @@ class Guesses:
     known: bool
 
     def expect_few(self) -> None:
-        """
+        """Check that there were not too many wrong ones.
+
         Raises:
             RateLimited: there were too many; the next one has to wait.
         """
@@ -52,7 +53,8 @@ class Guesses:
 
 
 def guesses_of(key: str, request: Request) -> Guesses:
-    """
+    """The wrong passwords of this browser, where it is known, else of this name.
+
     Args:
         key: of the account's name; there need be none of it.
     """

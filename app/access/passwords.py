@@ -63,7 +63,8 @@ def turn(known: bool) -> Iterator[None]:
 
 
 def in_turn(known: bool, compute: Callable[..., T], *args: str | None) -> T:
-    """
+    """Compute a hash when it is its turn, in a thread of its own.
+
     Raises:
         PasswordsBusy
     """

@@ -90,7 +90,8 @@ def conditions(account_id: int | None, *others: Any) -> dict[Any, ColumnElement[
 
 
 def seen_evaluation(columns: Any, runs: Any, data: Any, account_id: int | None) -> ColumnElement[bool]:
-    """
+    """The condition for evaluations that an account may see.
+
     Args:
         columns: of the table or the model. runs, data: the ids of those that one may see.
     """
@@ -127,7 +128,8 @@ def everything() -> Iterator[None]:
 
 
 def expect_visible(kind: Any, number: int) -> None:
-    """
+    """Check that the present person may see this.
+
     Raises:
         NotFound: there is none that the present person may see.
     """
@@ -213,7 +215,8 @@ def named_ids(value: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 
 def init_app(app: APIFlask, *kinds: Any) -> None:
-    """
+    """Narrow every query of a request to what its person may see.
+
     Args:
         kinds: models of jobs, which this layer does not know.
     """

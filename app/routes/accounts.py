@@ -123,7 +123,8 @@ def log_in(values: LoginInValues) -> Any:
 
 
 def by_password(name: str, password: str) -> tuple[Principal, str]:
-    """
+    """Log in with a name and a password: who it is, and the secret of the new session.
+
     Raises:
         LoginRequired: one of both is wrong. RateLimited: that was so too often.
     """

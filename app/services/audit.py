@@ -38,7 +38,8 @@ Entry = AuditEntryValues
 
 
 class AuditLog:
-    """
+    """Who changed what, in files of JSON lines that are never rewritten.
+
     Args:
         folder: of the files; the newest of a kind has its name alone, others the time of their last entry, too.
         file_bytes: how large one gets.

@@ -19,7 +19,8 @@ from app.threads import run_blocking
 
 
 class Quotas:
-    """
+    """How much a person may upload and have.
+
     Args:
         shelf: where unfinished uploads are.
     """

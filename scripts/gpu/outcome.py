@@ -14,7 +14,8 @@ class OutOfTime(Exception):
 
 
 def require(holds: object, message: str) -> None:
-    """
+    """Fail a check unless something holds.
+
     Raises:
         Fails: it does not hold.
     """

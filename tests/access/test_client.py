@@ -58,25 +58,27 @@ def test_on_the_servers_machine_the_owners_is_read(url: str, app: APIFlask, monk
     monkeypatch.setenv("INSTANCE_PATH", str(instance))
     client = Client(url)
     assert role_of(client) == "admin"
-    assert client.headers()["Authorization"] == f"Bearer {owner_secret(instance)}", "of uploads and the socket"
+    assert client.connection.headers()["Authorization"] == f"Bearer {owner_secret(instance)}", (
+        "of uploads and the socket"
+    )
 
 
 def test_the_owners_is_for_our_own_server_alone(app: APIFlask, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another machine, or another user's program where our server was."""
     monkeypatch.setenv("INSTANCE_PATH", str(settings(app).INSTANCE_PATH))
-    assert Client("http://yolo.example.org:5000").login.token is None
+    assert Client("http://yolo.example.org:5000").connection.login.token is None
     assert login.is_ours(int(url.rpartition(":")[2]))
     assert not login.is_ours(1), "nobody listens there"
     monkeypatch.setattr(login.os, "geteuid", lambda: 12345)
     if login.os.getuid() != 0:  # root's programs are trusted
-        assert Client(url).login.token is None
+        assert Client(url).connection.login.token is None
 
 
 def test_a_token_stays_with_its_server(url: str, headers: Headers) -> None:
     client = Client(url, token=secret_of(headers, "viewer"))
-    elsewhere = client.session.prepare_request(request_to("http://other.example/"))
+    elsewhere = client.connection.session.prepare_request(request_to("http://other.example/"))
     assert "Authorization" not in elsewhere.headers
-    here = client.session.prepare_request(request_to(url + "/api/me"))
+    here = client.connection.session.prepare_request(request_to(url + "/api/me"))
     assert here.headers["Authorization"].startswith("Bearer ytp_")
 
 

@@ -59,7 +59,7 @@ def served(folder: Path, **changes: str) -> Iterator[APIFlask]:
     try:
         yield app
     finally:
-        until(lambda: app.extensions["installation"].is_mark_current)  # behind the answer
+        until(lambda: app.extensions["installation"].pairing.is_mark_current)  # behind the answer
         close_app(app)
         app.extensions["database_file"].close()  # as the server's end does it
 

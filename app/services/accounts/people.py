@@ -75,7 +75,8 @@ class People:
         return account
 
     def find(self, account_id: int) -> Account:
-        """
+        """The account with this id.
+
         Raises:
             NotFound
         """

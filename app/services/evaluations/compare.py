@@ -31,14 +31,7 @@ from app.services.evaluations.read_models import (
     OtherEvaluationView,
 )
 from app.services.evaluations.reads import EvaluationReader, addresses
-from app.services.evaluations.views import (
-    WAIT_S,
-    DamagedEvaluation,
-    EvaluationFiles,
-    Inconsistent,
-    files_missing,
-    opened_of,
-)
+from app.services.evaluations.views import WAIT_S, DamagedEvaluation, EvaluationFiles, Inconsistent, no_files, opened_of
 from app.services.paging import paged
 from app.services.storage.damaged import remove_copies, set_file_aside
 from app.services.trainer.documents import document, numbers
@@ -294,7 +287,7 @@ def failure(ending: Event, this: Path, other: Path) -> AppError:
     if isinstance(ending, Refused) and ending.code == "damaged":
         folder = this if ending.data["side"] == "this" else other
         if not (folder / ending.data["file"]).exists():  # deleted meanwhile
-            return files_missing()
+            return no_files()
         set_file_aside(folder / ending.data["file"])
         return DamagedEvaluation()
     if isinstance(ending, Failed) and ending.kind == "code":  # files that can be read, and say what cannot be

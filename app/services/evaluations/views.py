@@ -63,7 +63,7 @@ class Inconsistent(Conflict):
         super().__init__(_("The stored results of this evaluation can't be read. Run the evaluation again."))
 
 
-def files_missing() -> NotFound:
+def no_files() -> NotFound:
     return NotFound(_("The files of this evaluation aren't on the server. Run the evaluation again."))
 
 
@@ -94,7 +94,7 @@ class EvaluationFiles:
             check_curves(found)
             return found
         except FileNotFoundError as error:  # deleted meanwhile
-            raise files_missing() from error
+            raise no_files() from error
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             set_file_aside(self.folder / CURVES, error)
             raise DamagedEvaluation from error
@@ -102,7 +102,7 @@ class EvaluationFiles:
     def required(self, name: str) -> Path:
         path = self.folder / name
         if not path.is_file():
-            raise files_missing()
+            raise no_files()
         return path
 
     def view(self, confidence: float, iou: float) -> Path:
@@ -126,7 +126,7 @@ class EvaluationFiles:
                         self.thin_out(path.name)
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not source.exists():  # deleted meanwhile
-                    raise files_missing() from error
+                    raise no_files() from error
                 if "full" in str(error):
                     raise NoSpace(_("The disk is full. Free some space and try again.")) from error
                 if isinstance(error, sqlite3.Error) and not shows_damage(error):
@@ -170,7 +170,7 @@ class EvaluationFiles:
                 yield connection
             except (sqlite3.DatabaseError, struct.error) as error:
                 if not (self.folder / OUTCOMES).exists():  # deleted meanwhile
-                    raise files_missing() from error
+                    raise no_files() from error
                 if isinstance(error, sqlite3.Error) and not shows_damage(error):
                     raise
                 set_file_aside(self.folder / OUTCOMES if not is_readable(self.folder / OUTCOMES) else path, error)

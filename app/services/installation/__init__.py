@@ -11,25 +11,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from flask import Flask
-from sqlalchemy import insert, update
-from sqlalchemy.exc import OperationalError
 
 from app.cluster import Cluster
-from app.config import settings
-from app.database import upgrade_if_old, writing
+from app.database import upgrade_if_old
 from app.errors import Conflict, WritesRefused
 from app.extensions import db, socketio
-from app.models import Installation, now
 from app.schemas.installation import Decided, InstallationOutValues
 from app.services.installation import adopt, ids, mark, orphans, texts
-from app.services.installation.contents import Contents, highest_ids
+from app.services.installation.contents import Contents
 from app.services.installation.examine import Verdict, examine, row_of
-from app.services.installation.mark import KINDS, Mark
+from app.services.installation.mark import Mark
 from app.services.installation.newer_attempts import raise_attempts
 from app.services.installation.newer_revisions import adopt_newer, put_newer_aside
+from app.services.installation.pairing import Pairing
 from app.services.installation.watch import DatabaseWatch
 from app.services.storage import StorageService
 
@@ -52,16 +48,14 @@ class InstallationService:
 
     def __init__(self, storage: StorageService, cluster: Cluster | None = None) -> None:
         self.storage = storage
-        self.mark: Mark | None = None
         self.database = DatabaseWatch()
         self.cluster = cluster or Cluster()
+        self.pairing = Pairing(storage, self.cluster)
         self._verdict: Verdict | None = None  # of the last examination
         self._start: Callable[[], None] = lambda: None
         self._started = False
         self._closed = False
         self._deciding = threading.Lock()
-        self._marking = threading.Lock()
-        self._mark_waits = False  # it is written soon
         self._allowed: ContextVar[bool] = ContextVar("allowed", default=False)
         ids.watch()
 
@@ -106,12 +100,12 @@ class InstallationService:
 
     def examine(self) -> Verdict | None:
         """Look at both sides anew; where they fit, both get the same id and folders find their rows."""
-        self.mark = mark.read(self.storage.data_root)
-        before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.mark)
+        self.pairing.read()
+        before, (self._verdict, contents) = self._verdict, examine(db.session, self.storage, self.pairing.mark)
         db.session.rollback()
         if self._verdict is None:
             if self.cluster.leads:
-                self.pair(contents)
+                self.pairing.pair(contents)
                 orphans.reconcile(self.storage, contents)
         elif self._verdict != before:
             logger.error(
@@ -142,8 +136,8 @@ class InstallationService:
                 with app.app_context():
                     self.database.keep_whole()
                     self.look_again(app)
-                    if self.mark is None:  # another process writes it
-                        self.mark = mark.read(self.storage.data_root)
+                    if self.pairing.mark is None:  # another process writes it
+                        self.pairing.read()
             except Exception as error:
                 logger.warning("looking at the database: %s", error)
 
@@ -184,81 +178,6 @@ class InstallationService:
             logger.critical("the work cannot be started: the server ends", exc_info=True)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    # Pairing.
-
-    def pair(self, contents: Contents) -> None:
-        """Give both sides the same id and the highest ids that either knows."""
-        row = row_of(db.session)
-        db.session.rollback()
-        try:
-            if self.mark is None:
-                self.mark = Mark(row.uuid if row else mark.new_uuid(), pairing=True)
-                mark.write(self.storage.data_root, self.mark)
-            self.pair_database(row, contents)
-            self.pair_folder()
-        except (OSError, OperationalError) as error:  # nothing can be written now: the next start tries again
-            logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
-
-    def pair_database(self, row: Any, contents: Contents) -> None:
-        assert self.mark is not None
-        highest = highest_ids(self.storage, contents, settings().BACKUP_DIR)
-        seen = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
-        wanted = {f"last_{kind}": max(seen[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
-        uuid = row.uuid if row else self.mark.uuid
-        if row is not None and all(getattr(row, name) == value for name, value in wanted.items()):
-            self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
-            return
-        with writing() as session:
-            if row is None:
-                session.execute(insert(Installation).values(id=1, uuid=uuid, created_at=now(), **wanted))
-            else:
-                session.execute(update(Installation).values(**wanted))
-        self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
-
-    def pair_folder(self) -> None:
-        """The folder's side, once the database's is committed."""
-        assert self.mark is not None
-        row = row_of(db.session)
-        db.session.rollback()
-        self.mark.hand_over(row.uuid)
-        self.mark.pairing = False
-        mark.write(self.storage.data_root, self.mark)
-
-    # Ids: see ids.py.
-
-    def floor(self, kind: str) -> int:
-        """The highest id of a kind that the data folder knows."""
-        return self.mark.highest[kind] if self.mark else 0
-
-    def note(self, given: dict[str, int]) -> None:
-        """Ids were committed: the folder knows them from now on. A test need not wait for these syncs: it has a folder,
-        which says as much."""
-        if self.mark is None or not self.mark.raise_to(given):
-            return
-        if given.keys() != {"test"}:
-            self.write_mark()
-        elif not self._mark_waits:
-            self._mark_waits = True
-            socketio.start_background_task(self.write_mark)
-
-    @property
-    def is_mark_current(self) -> bool:
-        """Whether the folder knows all ids that were committed."""
-        return not self._mark_waits and not self._marking.locked()
-
-    def write_mark(self) -> None:
-        """What the folder is to know, by whoever is the last to write it."""
-        with self._marking:
-            self._mark_waits = False
-            if self.mark is None:
-                return
-            try:
-                if self.cluster.on and (known := mark.read(self.storage.data_root)) is not None:
-                    self.mark.raise_to(known.highest)  # by other processes
-                mark.write(self.storage.data_root, self.mark)
-            except OSError as error:  # the next start notes it
-                logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
-
     # Deciding.
 
     def expect_whole(self) -> None:
@@ -269,7 +188,7 @@ class InstallationService:
         """
         if (verdict := self.examined()) is not None:
             raise Conflict(texts.refusal(verdict))
-        self.mark = mark.read(self.storage.data_root)
+        self.pairing.read()
 
     def adopt(self) -> Decided:
         """Take the folders that are there into this database; what there was and what became of it.
@@ -299,14 +218,14 @@ class InstallationService:
             self._deciding.release()
 
     def carry_out(self, work: Work, revisions: Callable[[StorageService], int]) -> Decided:
-        self.mark = mark.read(self.storage.data_root)
-        verdict, contents = examine(db.session, self.storage, self.mark)
+        self.pairing.read()
+        verdict, contents = examine(db.session, self.storage, self.pairing.mark)
         db.session.rollback()
         if verdict is None or not verdict.decidable:
             raise Conflict(texts.nothing_to_decide())
-        if self.mark is None and row_of(db.session) is None:  # until the end, there is something to decide
-            self.mark = Mark(mark.new_uuid())
-            mark.write(self.storage.data_root, self.mark)
+        if self.pairing.mark is None and row_of(db.session) is None:  # until the end, there is something to decide
+            self.pairing.mark = Mark(mark.new_uuid())
+            mark.write(self.storage.data_root, self.pairing.mark)
         done = work(self.storage, contents, verdict.code == "other_database")
         if count := revisions(self.storage):
             logger.info("newer versions of datasets, decided too: %d", count)
@@ -319,12 +238,12 @@ class InstallationService:
     def pair_with_this_database(self) -> None:
         """Whatever the folder said before, it belongs to this database now."""
         row = row_of(db.session)
-        if row is not None and self.mark is not None:
-            self.mark.hand_over(row.uuid)
+        if row is not None and self.pairing.mark is not None:
+            self.pairing.mark.hand_over(row.uuid)
         raise_attempts(self.storage)
-        _verdict, contents = examine(db.session, self.storage, self.mark)
+        _verdict, contents = examine(db.session, self.storage, self.pairing.mark)
         db.session.rollback()
-        self.pair(contents)
+        self.pairing.pair(contents)
         orphans.reconcile(self.storage, contents)
 
     # Showing.

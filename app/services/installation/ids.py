@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.extensions import db
 from app.models import Installation
 from app.services.installation.contents import MODELS
+from app.services.installation.pairing import Pairing
 
 GIVEN = "ids_given"  # in a session's info: the highest ones of the present transaction, by kind
 
@@ -25,9 +26,10 @@ def watch() -> None:
         event.listen(db.session, "after_rollback", forget)
 
 
-def service() -> Any:
-    """The present application's InstallationService; None outside of one."""
-    return current_app.extensions.get("installation") if has_app_context() else None
+def current_pairing() -> Pairing | None:
+    """That of the present application; None outside of one."""
+    installation = current_app.extensions.get("installation") if has_app_context() else None
+    return installation.pairing if installation else None
 
 
 def give(mapper: Any, connection: Any, row: Any) -> None:
@@ -47,8 +49,8 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
     given = session.info.setdefault(GIVEN, {}) if session else {}
     if number is None:
         newest = connection.scalar(select(func.max(MODELS[kind].__table__.c.id))) or 0
-        held = service()
-        number = max(newest, here[0] if here else 0, given.get(kind, 0), held.floor(kind) if held else 0) + 1
+        pairing = current_pairing()
+        number = max(newest, here[0] if here else 0, given.get(kind, 0), pairing.floor(kind) if pairing else 0) + 1
     if here and here[0] < number:
         connection.execute(update(Installation).values({note.key: number}))
     given[kind] = max(given.get(kind, 0), number)
@@ -58,9 +60,9 @@ def assign(connection: Any, session: Any, kind: str, number: int | None = None) 
 def committed(session: Any) -> None:
     """The folder's note follows the commit: what it holds, the database had."""
     given = session.info.pop(GIVEN, None)
-    held = service()
-    if given and held:
-        held.note(given)
+    pairing = current_pairing()
+    if given and pairing:
+        pairing.note(given)
 
 
 def forget(session: Any) -> None:

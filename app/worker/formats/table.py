@@ -17,12 +17,12 @@ from app.worker.formats.numbered_classes import LETTER, NumberedClasses
 from app.worker.formats.paths import folder_of, shown, split_of, stem_of, suffix_of
 from app.worker.formats.roots import by_root, split_in
 from app.worker.formats.sizes import image_size
+from app.worker.formats.table_boxes import FORMS, corners, four
 from app.worker.formats.table_cells import LAYOUTS, in_string, layout_of, objects_in, outlines_in
 from app.worker.formats.table_headings import TableColumns, columns_of
 from app.worker.formats.tree import MANY, Tree
 
 THING = "object"  # the class of boxes where no column says one
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 FOLDER_AND_NAME = re.compile(r"(?P<folder>.+)[-_](?P<name>[^-_]+)")
 NOTHING = {"", "nan"}  # pandas writes nan where there is no value
 NEARLY_ALL = 0.95  # of the boxes: a few rows are wrong in any table
@@ -35,7 +35,6 @@ AUTOML = {
     "TEST": "test",
     "UNASSIGNED": "",
 }
-FORMS = {"corners": "left, top, right, bottom", "sides": "left, top, width, height", "centre": "centre, width, height"}
 
 
 @dataclass(slots=True)
@@ -280,23 +279,3 @@ def in_folder(tree: Tree, name: str) -> str | None:
     ending = re.compile(rf"(?i)(?:.*[/_ -])?{re.escape(match['folder'])}")
     fitting = [path for path in tree.by_stem(match["name"])[:MANY] if ending.fullmatch(folder_of(path))]
     return fitting[0] if len(fitting) == 1 else None
-
-
-def four(texts: list[str]) -> tuple[float, float, float, float]:
-    """Four numbers of four cells, or of one."""
-    values = [number(text.replace(",", ".")) for text in texts]
-    if len(texts) == 1:
-        values = [number(text) for text in NUMBER.findall(texts[0])]
-    if len(values) != 4:
-        return (math.nan,) * 4
-    return values[0], values[1], values[2], values[3]
-
-
-def corners(values: tuple[float, ...], form: str) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom."""
-    first, second, third, fourth = values
-    if form == "corners":
-        return first, second, third, fourth
-    if form == "centre":
-        return first - third / 2, second - fourth / 2, first + third / 2, second + fourth / 2
-    return first, second, first + third, second + fourth

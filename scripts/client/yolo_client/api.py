@@ -1,10 +1,8 @@
 """The platform's REST API and its live events: datasets, trainings and tests of one server."""
 
 import json
-import math
 import queue
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,29 +12,12 @@ import requests
 import socketio
 
 from . import resumable
-from .login import Login
+from .connection import ApiError, Connection, explained, new_key
 
 ENDINGS = {"training_completed", "training_error", "training_cancelled"}
 EVENTS = ENDINGS | {"training_update", "training_progress", "training_status"}
 ENDED = {"completed", "failed", "cancelled"}
-MOST_WAIT_S = 120  # a limit that lets the next request through later than this is an error
 SILENCE_S = 300  # a run that says nothing for so long is given up
-
-
-class ApiError(Exception):
-    """The server refused a request, or what was asked for failed; the message is the server's own."""
-
-
-def retry_after(response: requests.Response) -> float:
-    """The seconds that the server asks for."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else math.inf
-
-
-def rewind(files: Any) -> None:
-    """Send files from their beginning again: a dict or pairs of (name, (filename, stream, ...))."""
-    for _field, sent in files.items() if isinstance(files, dict) else files or ():
-        sent[1].seek(0)
 
 
 class Client:
@@ -49,32 +30,12 @@ class Client:
     """
 
     def __init__(self, url: str, language: str = "en", token: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        self.session = requests.Session()
-        self.login = self.session.auth = Login(self.url, token)
-        self.session.headers.update({"Accept-Language": language})
+        self.connection = Connection(url, language, token)
+        self.url = self.connection.url
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        """A request whose answer is a success. Where the server says so (429), it is sent again after a while.
-
-        Raises:
-            ApiError: with the server's explanation, field by field.
-        """
-        response = self.session.request(method, self.url + path, timeout=600, **options)
-        while response.status_code == 429 and (seconds := retry_after(response)) <= MOST_WAIT_S:
-            time.sleep(seconds)
-            rewind(options.get("files"))
-            response = self.session.request(method, self.url + path, timeout=600, **options)
-        if response.ok:
-            return response
-        try:
-            raise ApiError(explained(response.json()))
-        except (ValueError, KeyError):
-            raise ApiError(f"{response.status_code} {response.reason} for {method} {path}") from None
-
-    def headers(self) -> dict[str, str]:
-        """Those of a connection that is not the session's: language, and token where one is needed."""
-        return {"Accept-Language": str(self.session.headers["Accept-Language"])} | self.login.headers()
+        """Any other request; see `Connection.request`."""
+        return self.connection.request(method, path, **options)
 
     def upload(self, file: Path, name: str, state: Path | None = None, chunk: int = resumable.CHUNK) -> int:
         """Send a ZIP; the new dataset's id. The server goes on to validate it.
@@ -87,9 +48,9 @@ class Client:
         Raises:
             ApiError: it was refused, or the server cannot be reached.
         """
-        if (state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self):
+        if (state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self.connection):
             try:
-                return resumable.upload(self, file, name, state, chunk)
+                return resumable.upload(self.connection, file, name, state, chunk)
             except resumable.Refused as error:
                 raise ApiError(explained(error.problem)) from error
         with open(file, "rb") as stream:
@@ -162,7 +123,7 @@ class Client:
         live.on("connect", join)
         for event in EVENTS:
             live.on(event, lambda data, event=event: heard.put((event, data)))
-        live.connect(self.url, transports=["websocket"], headers=self.headers(), wait_timeout=30)
+        live.connect(self.url, transports=["websocket"], headers=self.connection.headers(), wait_timeout=30)
         try:
             yield from new_events(heard)
         finally:
@@ -293,12 +254,6 @@ class Client:
         return target
 
 
-def explained(problem: dict[str, Any]) -> str:
-    """A problem+json in a line."""
-    fields = [f"{item['field']}: {item['message']}" for item in problem.get("errors", [])]
-    return " ".join([f"{problem['status']}: {problem['detail']}", *fields])
-
-
 def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> dict[str, Any]:
     """What `ask` tells once its status is completed.
 
@@ -314,11 +269,6 @@ def completed(name: str, ask: Callable[[], dict[str, Any]], seconds: float) -> d
             raise ApiError(f"{name} is {found['status']}: {(found['error'] or {}).get('message', '')}")
         time.sleep(0.2)
     raise ApiError(f"{name} was not done within {seconds:.0f} s.")
-
-
-def new_key() -> dict[str, str]:
-    """A key of its own for each request: whoever sends this one again gets the same answer."""
-    return {"Idempotency-Key": uuid.uuid4().hex}
 
 
 def new_events(heard: "queue.Queue[tuple[str, dict[str, Any]]]") -> Iterator[tuple[str, dict[str, Any]]]:

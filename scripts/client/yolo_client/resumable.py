@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from .api import Client
+    from .api import Connection
 
 FROM_BYTES = 20 * 1024**2  # smaller files are sent again as quickly as they are gone on with
 CHUNK = 64 * 1024**2
@@ -24,14 +24,14 @@ class Refused(Exception):
         self.problem = problem
 
 
-def possible(client: "Client") -> bool:
+def possible(connection: "Connection") -> bool:
     """Whether the server has resumable uploads, and this machine what they need."""
     if importlib.util.find_spec("tusclient") is None:
         return False
-    return client.session.options(client.url + "/api/uploads", timeout=60).headers.get("Tus-Version") == "1.0.0"
+    return connection.session.options(connection.url + "/api/uploads", timeout=60).headers.get("Tus-Version") == "1.0.0"
 
 
-def upload(client: "Client", file: Path, name: str, state: Path | None, chunk: int) -> int:
+def upload(connection: "Connection", file: Path, name: str, state: Path | None, chunk: int) -> int:
     """Send a ZIP in chunks with checksums, each tried again when the connection breaks; the new dataset's id.
 
     Args:
@@ -48,9 +48,9 @@ def upload(client: "Client", file: Path, name: str, state: Path | None, chunk: i
     with open(file, "rb") as stream:
         key = Fingerprint().get_fingerprint(stream)
     try:
-        uploader = resumed(client, file, name, memory, key, chunk)
+        uploader = resumed(connection, file, name, memory, key, chunk)
         uploader.upload()
-        dataset_id = created(client, urlsplit(uploader.url).path)
+        dataset_id = created(connection, urlsplit(uploader.url).path)
         if memory:
             memory.remove_item(key)
         return dataset_id
@@ -61,12 +61,12 @@ def upload(client: "Client", file: Path, name: str, state: Path | None, chunk: i
             memory.close()
 
 
-def resumed(client: "Client", file: Path, name: str, memory: Any, key: str, chunk: int) -> Any:
+def resumed(connection: "Connection", file: Path, name: str, memory: Any, key: str, chunk: int) -> Any:
     """tuspy's uploader, at the offset that the server has; from the start when that upload is gone."""
     from tusclient.client import TusClient
     from tusclient.exceptions import TusCommunicationError
 
-    tus = TusClient(client.url + "/api/uploads", client.headers())
+    tus = TusClient(connection.url + "/api/uploads", connection.headers())
     options = {
         "chunk_size": chunk,
         "metadata": {"filename": file.name, "name": name},
@@ -85,13 +85,13 @@ def resumed(client: "Client", file: Path, name: str, memory: Any, key: str, chun
         return tus.uploader(str(file), **options)
 
 
-def created(client: "Client", path: str) -> int:
+def created(connection: "Connection", path: str) -> int:
     """The dataset that a complete upload becomes.
 
     Raises:
         Refused: the file is no dataset.
     """
-    while (answer := client.request("GET", path).json())["state"] in {"receiving", "checking"}:
+    while (answer := connection.request("GET", path).json())["state"] in {"receiving", "checking"}:
         time.sleep(0.2)
     if answer["state"] == "failed":
         raise Refused(answer["problem"])

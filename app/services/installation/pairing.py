@@ -1,0 +1,114 @@
+"""Pairing: what the data folder knows of its database, which of both sides belongs to which, and the highest ids."""
+
+import logging
+import threading
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.exc import OperationalError
+
+from app.cluster import Cluster
+from app.config import settings
+from app.database import writing
+from app.extensions import db, socketio
+from app.models import Installation, now
+from app.services.installation import mark
+from app.services.installation.contents import Contents, highest_ids
+from app.services.installation.examine import row_of
+from app.services.installation.mark import KINDS, Mark
+from app.services.storage import StorageService
+
+logger = logging.getLogger("yolo.installation")
+
+
+class Pairing:
+    """Keeps the mark of a data folder (mark.py) and the row of its database in step.
+
+    Args:
+        storage: whose data folder it is.
+        cluster: the processes that share it.
+
+    Attributes:
+        mark: as this process knows it; None: the folder has none yet.
+    """
+
+    def __init__(self, storage: StorageService, cluster: Cluster) -> None:
+        self.storage, self.cluster = storage, cluster
+        self.mark: Mark | None = None
+        self._marking = threading.Lock()
+        self._mark_waits = False  # it is written soon
+
+    def read(self) -> None:
+        """What the folder says now."""
+        self.mark = mark.read(self.storage.data_root)
+
+    def pair(self, contents: Contents) -> None:
+        """Give both sides the same id and the highest ids that either knows."""
+        row = row_of(db.session)
+        db.session.rollback()
+        try:
+            if self.mark is None:
+                self.mark = Mark(row.uuid if row else mark.new_uuid(), pairing=True)
+                mark.write(self.storage.data_root, self.mark)
+            self.pair_database(row, contents)
+            self.pair_folder()
+        except (OSError, OperationalError) as error:  # nothing can be written now: the next start tries again
+            logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
+
+    def pair_database(self, row: Any, contents: Contents) -> None:
+        assert self.mark is not None
+        highest = highest_ids(self.storage, contents, settings().BACKUP_DIR)
+        seen = {kind: max(highest[kind], self.mark.highest[kind]) for kind in KINDS}
+        wanted = {f"last_{kind}": max(seen[kind], getattr(row, f"last_{kind}") if row else 0) for kind in KINDS}
+        uuid = row.uuid if row else self.mark.uuid
+        if row is not None and all(getattr(row, name) == value for name, value in wanted.items()):
+            self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+            return
+        with writing() as session:
+            if row is None:
+                session.execute(insert(Installation).values(id=1, uuid=uuid, created_at=now(), **wanted))
+            else:
+                session.execute(update(Installation).values(**wanted))
+        self.mark.raise_to({kind: wanted[f"last_{kind}"] for kind in KINDS})
+
+    def pair_folder(self) -> None:
+        """The folder's side, once the database's is committed."""
+        assert self.mark is not None
+        row = row_of(db.session)
+        db.session.rollback()
+        self.mark.hand_over(row.uuid)
+        self.mark.pairing = False
+        mark.write(self.storage.data_root, self.mark)
+
+    def floor(self, kind: str) -> int:
+        """The highest id of a kind that the data folder knows."""
+        return self.mark.highest[kind] if self.mark else 0
+
+    def note(self, given: dict[str, int]) -> None:
+        """Ids were committed: the folder knows them from now on. A test need not wait for these syncs: it has a folder,
+        which says as much."""
+        if self.mark is None or not self.mark.raise_to(given):
+            return
+        if given.keys() != {"test"}:
+            self.write_mark()
+        elif not self._mark_waits:
+            self._mark_waits = True
+            socketio.start_background_task(self.write_mark)
+
+    @property
+    def is_mark_current(self) -> bool:
+        """Whether the folder knows all ids that were committed."""
+        return not self._mark_waits and not self._marking.locked()
+
+    def write_mark(self) -> None:
+        """What the folder is to know, by whoever is the last to write it."""
+        with self._marking:
+            self._mark_waits = False
+            if self.mark is None:
+                return
+            try:
+                if self.cluster.on and (known := mark.read(self.storage.data_root)) is not None:
+                    self.mark.raise_to(known.highest)  # by other processes
+                mark.write(self.storage.data_root, self.mark)
+            except OSError as error:  # the next start notes it
+                logger.warning("%s cannot be marked: %s", self.storage.data_root, error)
