@@ -3,8 +3,9 @@ import { get, newKey, post } from "../lib/api.js";
 import { fitting, listArchitectures, listDevices } from "../trainings/architectures.js";
 import { classChips, pictures, splitBar } from "../datasets/common.js";
 import { noDataset, TrainableDatasets, uncheckedLabels } from "../datasets/trainable.js";
-import { $, $$, failure, h, put } from "../lib/dom.js";
+import { $, failure, h, put } from "../lib/dom.js";
 import { Estimate } from "../trainings/estimate.js";
+import { showErrors, showOwn } from "../trainings/field_errors.js";
 import { number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { Narrowed } from "../ui/narrow.js";
@@ -100,6 +101,7 @@ async function fillFrom() {
 }
 
 /** Whether the user set the original's rate; "auto" chooses its own. */
+const reveal = (field) => parameters.reveal(field);
 const hasOwnRate = () => Boolean(original) && (original.params.optimizer ?? "auto") !== "auto";
 
 function setDevice(device) {
@@ -189,32 +191,6 @@ function summary() {
     : "";
 }
 
-function showErrors(errors) {
-  for (const line of $$("[data-error]")) {
-    const own = errors.filter((item) => item.field === line.dataset.error);
-    line.hidden = !own.length;
-    line.textContent = own.map((item) => item.message).join(" ");
-    const control = form.elements[line.dataset.error] || line.parentElement.querySelector("[data-param]");
-    if (control?.setAttribute) control.setAttribute("aria-invalid", own.length > 0);
-  }
-  if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field)))
-    $("[data-when]").open = true;
-  const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
-  if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
-  else if (first) parameters.reveal(first.field);
-}
-
-/** What is wrong with the field that was just left, beside it. */
-function showOwn(control) {
-  const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
-  const line = $$("[data-error]").find(({ dataset }) => dataset.error === field);
-  if (!line) return;
-  const text = fault(control);
-  line.hidden = !text;
-  line.textContent = text;
-  control.setAttribute("aria-invalid", Boolean(text));
-}
-
 /** The request; in a copy what is not changed is said, too, so that it replaces the original's. */
 function payload() {
   const { elements } = form;
@@ -258,7 +234,7 @@ function clientErrors() {
 async function submit(event) {
   event.preventDefault();
   const wrong = clientErrors();
-  showErrors(wrong);
+  showErrors(form, wrong, reveal);
   if (wrong.length) return;
   const button = $("[data-submit]");
   const notice = $("[data-form-failure]");
@@ -273,7 +249,7 @@ async function submit(event) {
     window.location.assign(`/trainings/${id}`);
   } catch (error) {
     button.disabled = false;
-    showErrors(error.errors || []);
+    showErrors(form, error.errors || [], reveal);
     notice.textContent = [error.title, error.detail].filter(Boolean).join(". ").replace("..", ".");
     notice.hidden = false;
   }

@@ -1,0 +1,32 @@
+/* What is wrong with the fields of the form for a new run, beside them. */
+import { $, $$ } from "../lib/dom.js";
+import { fault } from "../ui/validity.js";
+
+/** All that is wrong, each beside its field, and the first of them in sight.
+ *  @param {any} form @param {{field: string, message: string}[]} errors
+ *  @param {(field: string) => void} reveal of a parameter among the advanced ones */
+export function showErrors(form, errors, reveal) {
+  for (const line of $$("[data-error]")) {
+    const own = errors.filter((item) => item.field === line.dataset.error);
+    line.hidden = !own.length;
+    line.textContent = own.map((item) => item.message).join(" ");
+    const control = form.elements[line.dataset.error] || line.parentElement.querySelector("[data-param]");
+    if (control?.setAttribute) control.setAttribute("aria-invalid", own.length > 0);
+  }
+  if (errors.some(({ field }) => ["priority", "start_not_before", "params.device"].includes(field)))
+    $("[data-when]").open = true;
+  const first = errors.find((item) => item.field.startsWith("params.") || form.elements[item.field]?.focus);
+  if (first && form.elements[first.field]?.focus) form.elements[first.field].focus();
+  else if (first) reveal(first.field);
+}
+
+/** What is wrong with the field that was just left, beside it. */
+export function showOwn(control) {
+  const field = control.dataset.param ? `params.${control.dataset.param}` : control.name;
+  const line = $$("[data-error]").find(({ dataset }) => dataset.error === field);
+  if (!line) return;
+  const text = fault(control);
+  line.hidden = !text;
+  line.textContent = text;
+  control.setAttribute("aria-invalid", Boolean(text));
+}
