@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
+from app.core.programs import SplitOptions
 from app.core.report import Decision, Keypoints
 from app.core.spec import Spec
 
@@ -35,6 +36,20 @@ class ServerFolder:
     below: str
 
 
+class ImportOptions(TypedDict, total=False):
+    """What was chosen about a dataset; None, "" and auto: nothing. See DATASETS in the wiki."""
+
+    root: str | None
+    merge: bool
+    classes: str
+    names: list[str] | None
+    rename: dict[str, str] | None
+    split: SplitOptions | None
+    task: str
+    format: str | None
+    reading: list[str] | None
+
+
 @dataclass(frozen=True)
 class ImportSpec(Spec):
     """One revision to be made.
@@ -58,7 +73,7 @@ class ImportSpec(Spec):
     dataset: str
     number: int
     objects: str
-    options: dict[str, Any]
+    options: ImportOptions
     unpacked: str
     fixes: list[str] | str = field(default_factory=list)
     unpack: bool = False

@@ -65,7 +65,7 @@ class HashSpec(Spec):
     data: str
 
 
-class SplitShares(TypedDict):
+class SplitOptions(TypedDict):
     """Of each set, and the seed that images are drawn with."""
 
     train: float
@@ -84,7 +84,7 @@ class SplitSpec(Spec):
     """
 
     revision: str
-    split: SplitShares | None
+    split: SplitOptions | None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.metrics import ClassMetrics
 from app.core.thresholds import ModelThresholds
+from app.core.train import Extension, TrainingStart
 from app.models.base import Created, JSONText, Model, Real, Shared, UTCDateTime, now
 from app.models.dataset import Dataset
 from app.models.status import TrainingStatus
@@ -55,7 +56,7 @@ class Training(Created, Shared, Model):
     architecture: Mapped[str | None] = mapped_column(String(40))  # "yolo11n-seg"; None: YOLOv8 of `model_version`
     # {"kind": "auto" | "official" | "scratch"} or {"kind": "training", "training_id": 5, "checkpoint": "best"}; of
     # weights that were trained elsewhere {"kind": "uploaded", "file", "sha256", "classes"}
-    start: Mapped[dict[str, Any]] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
+    start: Mapped[TrainingStart] = mapped_column(JSONText, default=lambda: {"kind": "auto"}, server_default="{}")
     cloned_from: Mapped[int | None]
     revision: Mapped[int | None]  # of the dataset; None: the dataset had no revisions yet
     dataset_revision: Mapped[str | None] = mapped_column(String(64))  # hash of images, labels, classes and split
@@ -91,7 +92,7 @@ class Training(Created, Shared, Model):
     restarts: Mapped[int] = mapped_column(default=0, server_default="0")
     halvings: Mapped[int] = mapped_column(default=0, server_default="0")
     batch_now: Mapped[int | None]
-    extensions: Mapped[list[dict[str, Any]]] = mapped_column(JSONText, default=list, server_default="[]")
+    extensions: Mapped[list[Extension]] = mapped_column(JSONText, default=list, server_default="[]")
     # The supervisor's place: how much of its event file is applied, and the room's sequence number.
     attempt: Mapped[int] = mapped_column(default=0)
     event_seq: Mapped[int] = mapped_column(default=0)

@@ -1,23 +1,16 @@
 """What a training starts from, as a request says it."""
 
-from typing import Any, NotRequired, TypedDict, TypeGuard
+from typing import Any, TypeGuard
 
 from apiflask.fields import Raw
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from app.core.train import TrainingStart
 from app.schemas.base import MAX_ID
 
 KINDS = ("auto", "official", "scratch")
 MAX_EPOCH = 1_000_000
-
-
-class StartValues(TypedDict):
-    """What a run starts from, as its column holds it."""
-
-    kind: str
-    training_id: NotRequired[int]
-    checkpoint: NotRequired[str | int]
 
 
 class Start(Raw):
@@ -33,7 +26,7 @@ class Start(Raw):
         )
         super().__init__(metadata={"description": text, "example": "auto"}, **options)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> StartValues:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> TrainingStart:
         if isinstance(value, str) and value in KINDS:
             return {"kind": value}
         if isinstance(value, dict) and set(value) <= {"training_id", "checkpoint"}:

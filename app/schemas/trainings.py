@@ -7,9 +7,10 @@ from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, St
 from apiflask.validators import Length
 from marshmallow import pre_load
 
+from app.core.train import TrainingStart
 from app.schemas.base import MAX_ID, DateTime, Message, MessageValues, Page, Schema, between, moment, name_field, one_of
 from app.schemas.creators import CreatedBy, SharedOut
-from app.schemas.start import Start, StartValues
+from app.schemas.start import Start
 
 ACTIONS = ("stop", "pause", "resume", "extend", "retry", "clone", "delete", "restore")
 MODEL_VERSIONS = ("n", "s", "m", "l", "x")
@@ -58,7 +59,7 @@ class TrainingInValues(TypedDict):
     dataset_id: int
     model_version: NotRequired[str]
     architecture: NotRequired[str]
-    start: NotRequired[StartValues]
+    start: NotRequired[TrainingStart]
     priority: NotRequired[int]
     start_not_before: NotRequired[datetime | None]
     epochs: NotRequired[int]

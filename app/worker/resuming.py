@@ -12,6 +12,7 @@ from typing import Any
 from ultralytics.utils import RANK
 from ultralytics.utils.torch_utils import init_seeds
 
+from app.core.train import Extension
 from app.events import Note
 from app.worker.reporting import ReportingTrainer
 from app.worker.resume import Best, cut_results, read_table, restore_files
@@ -42,7 +43,7 @@ class ResumingTrainer(ReportingTrainer):
         return checkpoint
 
     @property
-    def extension(self) -> dict[str, Any] | None:
+    def extension(self) -> Extension | None:
         return next(reversed(self.spec.extensions), None)
 
     def resume_training(self, checkpoint: Any) -> None:
@@ -80,7 +81,7 @@ class ResumingTrainer(ReportingTrainer):
         self.best_epoch = best.epoch
         self.report_best(self.values(best.measures))
 
-    def lay_schedule(self, checkpoint: dict[str, Any], done: int, extension: dict[str, Any]) -> None:
+    def lay_schedule(self, checkpoint: dict[str, Any], done: int, extension: Extension) -> None:
         self.lf = extended(extension, checkpoint, self.args.cos_lr, self.args.lrf)
         self.scheduler.lr_lambdas = [self.lf] * len(self.optimizer.param_groups)
         if done <= extension["from_epoch"]:

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from app.core import metrics
+from app.core.train import TrainingStart
 from app.extensions import db
 from app.models import Checkpoint, Dataset, DatasetStatus, Training, TrainingMetric, TrainingStatus, now
 
@@ -55,11 +56,11 @@ def describe(row: Training) -> dict[str, Any]:
     }
 
 
-def start_of(manifest: dict[str, Any]) -> dict[str, Any]:
+def start_of(manifest: dict[str, Any]) -> TrainingStart:
     """Where the weights come from: what was uploaded says which classes are its own; other starts may be gone, or
     something else by now. Older backups say nothing."""
-    told = manifest["training"].get("start") or {}
-    return told if told.get("kind") == "uploaded" else {"kind": "auto"}
+    start: TrainingStart | None = manifest["training"].get("start")
+    return start if start and start.get("kind") == "uploaded" else {"kind": "auto"}
 
 
 def dataset_for(session: Any, manifest: dict[str, Any]) -> Dataset:

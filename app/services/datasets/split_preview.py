@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from app.core.programs import SplitShares, SplitSpec
+from app.core.programs import SplitOptions, SplitSpec
 from app.errors import Conflict, Unavailable
 from app.events import Finished, Refused
 from app.jobs.short import run_program
@@ -22,7 +22,7 @@ LONGEST_S = 60.0
 MATERIAL = "split.json.gz"  # app/worker/assign.py
 
 
-def split_preview(storage: StorageService, dataset: Dataset, split: SplitShares | None) -> SplitPreviewOutValues:
+def split_preview(storage: StorageService, dataset: Dataset, split: SplitOptions | None) -> SplitPreviewOutValues:
     """Images by set, and by class and set; as SplitPreviewOut takes them.
 
     Args:
@@ -48,7 +48,7 @@ def named(kind: int | str, names: Sequence[str]) -> str:
     return kind if isinstance(kind, str) else names[kind] if kind < len(names) else str(kind)
 
 
-def computed(storage: StorageService, folder: Path, split: SplitShares | None) -> Mapping[str, Any] | None:
+def computed(storage: StorageService, folder: Path, split: SplitOptions | None) -> Mapping[str, Any] | None:
     """A child computes it: with 100,000 images it takes seconds, in which others are served. None: what was kept is
     damaged, and is set aside."""
     with storage.temporary() as place:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.core.train import TrainingStart
 from app.events import Cancelled, CheckpointSaved, Completed, Envelope, Epoch, Event, Failed, Note, Started, read_events
 from app.jobs.process import find_child
 from app.models import Checkpoint, Dataset, DatasetStatus, Evaluation, Test, Training, TrainingMetric, TrainingStatus
@@ -114,10 +115,11 @@ def dataset_in(path: str) -> int | None:
     return int(parts[place + 1]) if place + 1 < len(parts) and parts[place + 1].isdecimal() else None
 
 
-def start_of(start: dict[str, Any] | None, numbers: "Numbers") -> dict[str, Any]:
+def start_of(start: TrainingStart | None, numbers: "Numbers") -> TrainingStart:
     """What it started from, by the present ids."""
     if start and start.get("kind") == "training":
-        return start | {"training_id": numbers.of("training", start["training_id"]) or start["training_id"]}
+        number = numbers.of("training", start["training_id"]) or start["training_id"]
+        return {**start, "training_id": number}
     return start or {"kind": "auto"}
 
 

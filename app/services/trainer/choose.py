@@ -6,9 +6,9 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.train import TrainingStart
 from app.errors import Unprocessable
 from app.models import Dataset, Training
-from app.schemas.start import StartValues
 from app.schemas.trainings import TrainingInValues
 from app.services.trainer.architectures import SUFFIXES, Architecture, architectures, examples, find
 from app.services.trainer.checkpoints import is_archive
@@ -86,7 +86,7 @@ def fits_source(source: Training | None, name: str) -> None:
         )
 
 
-def source(session: Any, start: StartValues) -> Training | None:
+def source(session: Any, start: TrainingStart) -> Training | None:
     """The training whose checkpoint a start names; None where it names none.
 
     Raises:

@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.config import settings
+from app.core.train import TrainingStart
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
@@ -15,7 +16,6 @@ from app.jobs.devices import Pool
 from app.jobs.scheduler import Scheduler
 from app.jobs.workers import gpus_for_jobs
 from app.models import Dataset, DatasetRevision, DatasetStatus, Training, TrainingStatus
-from app.schemas.start import StartValues
 from app.schemas.trainings import TrainingCreatedValues, TrainingInValues
 from app.services import idempotency, services
 from app.services.idempotency import RequestKey
@@ -110,7 +110,7 @@ def columns(session: Any, values: TrainingInValues) -> dict[str, Any]:
         raise choose.refuse("params.device", _("This machine doesn't have this GPU."))
     dataset = usable(session.get(Dataset, values["dataset_id"]))
     refuse_missing(dataset)
-    start: StartValues = values.get("start") or {"kind": "auto"}
+    start: TrainingStart = values.get("start") or {"kind": "auto"}
     version, architecture, task = choose.model(values, dataset, choose.source(session, start))
     model = architecture or f"yolov8{version}"
     params.checked(given, task)

@@ -3,10 +3,9 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
 from app.config import Settings
-from app.core.train import TrainSpec
+from app.core.train import TrainingStart, TrainSpec
 from app.jobs.devices import CPU
 from app.models import Training
 
@@ -46,7 +45,7 @@ def data_of(row: Training, config: Settings) -> Path:
     return (folder if row.revision is None else folder / "revisions" / str(row.revision)) / "dataset.yaml"
 
 
-def start_of(row: Training, config: Settings) -> dict[str, Any]:
+def start_of(row: Training, config: Settings) -> TrainingStart:
     """What it starts from; another training's checkpoint with its `path`."""
     kind = row.start.get("kind", "auto")
     if kind != "training":

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from app.core.metrics import ClassMetrics
 from app.core.thresholds import ModelThresholds
+from app.core.train import Extension, TrainingStart
 from app.models import TrainingMetric
 
 StoredMessage = dict[str, Any]  # what the room got, with its `seq`
@@ -58,7 +59,7 @@ class TrainingView(TypedDict):
     seq: int
     task: str
     architecture: str | None
-    start: dict[str, Any]
+    start: TrainingStart
     cloned_from: int | None
     revision: int | None
     dataset_revision: str | None
@@ -75,7 +76,7 @@ class TrainingView(TypedDict):
     restarts: int
     halvings: int
     batch_now: int | None
-    extensions: list[dict[str, Any]]
+    extensions: list[Extension]
     resumable: bool
     actions: list[str]
     created_by: int | None

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from app.access import private
 from app.config import settings
+from app.core.train import TrainingStart
 from app.database import writing
 from app.errors import Conflict
 from app.extensions import db
@@ -172,7 +173,7 @@ def same_params(row: Training, used: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
-def same_start(row: Training, used: dict[str, Any]) -> dict[str, Any]:
+def same_start(row: Training, used: dict[str, Any]) -> TrainingStart:
     """From the same kind of weights: what `auto` found then, not what it would find now; from uploaded ones, where it
     is these."""
     if row.is_uploaded:

@@ -1,8 +1,8 @@
 """The options of a dataset version."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from app.core.programs import SplitOptions
 from app.worker.formats import Options
 from app.worker.split import SplitShares
 
@@ -16,7 +16,7 @@ class Recipe:
     classes: str = ""
     names: list[str] | None = None
     rename: dict[str, str] | None = None
-    split: dict[str, Any] | None = None
+    split: SplitOptions | None = None
     task: str = "auto"
     format: str | None = None
     reading: list[str] | None = None
