@@ -14,6 +14,7 @@ from ultralytics.utils.patches import torch_load
 
 from app.core.files import sync_and_replace
 from app.worker.rank import launch_command
+from app.worker.suppression import suppress_every_image
 
 WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)
 
@@ -88,3 +89,4 @@ engine.EarlyStopping = Patience  # type: ignore[misc]
 plotting.check_font = local_font
 # ultralytics leaves a core idle, which on two cores is half of them.
 torch_utils.NUM_THREADS = threads()
+suppress_every_image()

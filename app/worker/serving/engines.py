@@ -12,6 +12,7 @@ from typing import Any
 from app.worker.failures import kind_of
 from app.worker.loading import loading
 from app.worker.revision import file_hash
+from app.worker.suppression import suppress_every_image
 
 CPU = "cpu"
 
@@ -98,6 +99,7 @@ class Engine:
         self.options: dict[str, Any] = {"device": device, "save": False, "verbose": False}
         if self.half:
             self.options["quantize"] = 16
+        suppress_every_image()
         self.model = self.opened(path)
 
     def opened(self, path: str) -> Any:
