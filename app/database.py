@@ -1,7 +1,9 @@
 """How the database is opened and written: SQLite in WAL mode, write transactions that start as writes."""
 
 import logging
+import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +49,7 @@ def engine_options(uri: str) -> dict[str, Any]:
 def init_app(app: Flask) -> None:
     """Bind the database to the application and prepare each SQLite connection."""
     address = app.config["SQLALCHEMY_DATABASE_URI"]
+    let_others_run()
     app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(address))
     url = make_url(address)
     is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
@@ -57,6 +60,14 @@ def init_app(app: Flask) -> None:
     app.teardown_appcontext(close_session)  # called before Flask-SQLAlchemy's own, which finds nothing to do then
     with app.app_context():
         prepare(db.engine, file)
+
+
+def let_others_run() -> None:
+    """psycopg waits for PostgreSQL in C, unless gevent has replaced `select`; it does not look for eventlet, and each
+    query would hold up every client. Before psycopg is imported."""
+    patcher = sys.modules.get("eventlet.patcher")
+    if patcher is not None and patcher.is_monkey_patched("select"):
+        os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 
 def close_session(_error: BaseException | None = None) -> None:
