@@ -1,7 +1,8 @@
-.PHONY: setup run link demo test fuzz faults lint bench gpu-check sbom backup verify-backup restore migrate-to-postgres
+.PHONY: setup run cluster link demo test fuzz faults lint bench gpu-check sbom backup verify-backup restore migrate-to-postgres
 
 setup: ; @scripts/setup.sh
 run: setup ; @exec .venv/bin/python run.py
+cluster: setup ; @exec .venv/bin/python -m scripts.cluster $(ARGS)
 link: setup ; @.venv/bin/python -m app.link
 demo: setup ; @exec .venv/bin/python -m scripts.demo $(ARGS)
 test: setup ; @exec scripts/test.sh $(ARGS)

@@ -6,17 +6,15 @@ nobody is answered before the slow clients meet their own deadline of 20 s.
 
 import shutil
 import statistics
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import psutil
 import pytest
 import requests
 
 from app.guard import raise_file_limit
-from scripts.local_server import ROOT, free_port
+from scripts.local_server import free_port
+from scripts.local_services import NginxServer
 from tests.attacks.conftest import Target, started
 from tests.attacks.slow import SlowClients, beginnings
 
@@ -71,47 +69,8 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Target, 
     folder = tmp_path_factory.mktemp("proxied")
     for target in started(folder, "threading", AUTH="off"):  # nginx is nobody that the server knows
         port = free_port()
-        with nginx(folder, port, target.server.port):
+        with NginxServer(folder, port, [target.server.port]):
             yield target, port
-
-
-def nginx(folder: Path, port: int, behind: int) -> "Nginx":
-    return Nginx(folder, port, behind)
-
-
-class Nginx:
-    """nginx with deploy/nginx.conf, its port and upstream replaced, and its folders below `folder`."""
-
-    def __init__(self, folder: Path, port: int, behind: int) -> None:
-        text = (ROOT / "deploy" / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{port};")
-        text = text.replace("127.0.0.1:5000", f"127.0.0.1:{behind}").replace(
-            "worker_processes auto", "worker_processes 1"
-        )
-        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        paths = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in kinds)
-        self.config = folder / "nginx.conf"
-        self.config.write_text(text.replace("http {\n", f"http {{\n{paths}", 1))
-        self.command = ["nginx", "-c", str(self.config), "-e", str(folder / "nginx.log"), "-g"]
-        self.options = f"daemon off; pid {folder}/nginx.pid;"
-        self.port = port
-
-    def __enter__(self) -> "Nginx":
-        self.process = subprocess.Popen([*self.command, self.options])
-        end = time.monotonic() + 30
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                requests.get(f"http://127.0.0.1:{self.port}/health", timeout=5)
-            except requests.ConnectionError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise RuntimeError("nginx did not answer")
-
-    def __exit__(self, *_: object) -> None:
-        children = psutil.Process(self.process.pid).children()
-        self.process.terminate()
-        self.process.wait(20)
-        psutil.wait_procs(children, 10)
 
 
 def test_all_kinds_at_once_behind_nginx(proxied: tuple[Target, int]) -> None:

@@ -1,0 +1,70 @@
+"""Starts are waited for, and processes are ended by their number: for `make cluster`."""
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import requests
+
+START_S, STOP_S = 120, 30
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """TERM, then KILL for it and its workers."""
+    found = family(process)
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        kill_all(found)
+        process.wait(STOP_S)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    kill_all(family(process))
+    process.wait(STOP_S)
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    try:
+        own = psutil.Process(process.pid)
+        return [own, *own.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def kill_all(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, STOP_S)
+
+
+def wait_for(ready: Callable[[], bool], processes: list[subprocess.Popen[bytes]], folder: Path) -> None:
+    """Raises RuntimeError: a process ended, or it takes too long; with the end of each log."""
+    until = time.monotonic() + START_S
+    while time.monotonic() < until and all(process.poll() is None for process in processes):
+        if ready():
+            return
+        time.sleep(0.05)
+    logs = "\n".join(path.read_text(errors="replace")[-3000:] for path in sorted(folder.glob("*/output.log")))
+    states = ", ".join(f"{process.args} {process.poll()}" for process in processes)
+    raise RuntimeError(f"not ready: {states}\n{logs}")
+
+
+def answers(url: str) -> bool:
+    try:
+        requests.get(url, timeout=5)
+    except (requests.ConnectionError, requests.Timeout):
+        return False
+    return True
