@@ -22,11 +22,22 @@ check_bash() {
     for file in "${shell_scripts[@]}"; do bash -n "$file" || return 1; done
 }
 
+check_compose() { # what the schema does not know: names that lead nowhere, files that do not fit together
+    local files
+    for files in compose.yaml "compose.yaml -f deploy/compose.nginx.yaml" compose.cluster.yaml; do
+        # shellcheck disable=SC2086 # several words
+        POSTGRES_PASSWORD=x docker compose -f deploy/$files --profile cpu --profile gpu config --quiet || return 1
+    done
+}
+
 check "ruff check" .venv/bin/ruff check .
 check "ruff format" .venv/bin/ruff format --check .
 check "mypy" .venv/bin/mypy
 check "icons" .venv/bin/python -m scripts.icons --check
 check "bash -n" check_bash
+check "compose files" .venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose*.yaml
+check "kubernetes files" .venv/bin/python -m scripts.manifests
+if docker compose version >/dev/null 2>&1; then check "docker compose config" check_compose; fi
 if command -v shellcheck >/dev/null; then check "shellcheck" shellcheck --severity=warning "${shell_scripts[@]}"; fi
 if node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then
     check "node_modules" scripts/node_modules.sh

@@ -32,10 +32,10 @@ def values(name: str) -> list[str]:
 
 
 def ignored_by_docker(source: str) -> bool:
-    """Whether .dockerignore keeps a top-level file or folder out: it excludes all, then names what is let in."""
+    """Whether .dockerignore keeps a file or folder out: it excludes all, then names what is let in."""
     lines = (ROOT / ".dockerignore").read_text().split("\n")
     assert "*" in lines
-    return f"!{source.strip('/').split('/')[0]}" not in lines
+    return not {f"!{source.strip('/')}", f"!{source.strip('/').split('/')[0]}"} & set(lines)
 
 
 def test_the_image_runs_the_specified_command_on_a_python_that_is_safe() -> None:

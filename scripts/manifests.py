@@ -1,0 +1,138 @@
+"""Validates the Kubernetes files of deploy/ against the published schemas: `python -m scripts.manifests`.
+
+Kubernetes' own schemas come with kubernetes-validate, KEDA's with cloudcoil-models-keda; a field that they do not know
+is an error. Where kubectl is installed, what its kustomize builds is validated, too.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "deploy" / "k8s"
+KUSTOMIZE, KEDA = "kustomize.config.k8s.io/", "keda.sh/"
+EXAMPLE = "secrets.env.example"
+LISTS = ("resources", "components", "patches", "configurations")
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong below this folder, a line each: `file: kind/name: field: what`."""
+    found = []
+    for path in sorted(folder.rglob("*.yaml")):
+        found += [f"{path.relative_to(folder)}: {line}" for line in in_file(path)]
+    return found + unused(folder) + built(folder)
+
+
+def in_file(path: Path) -> list[str]:
+    """The problems of each of its documents."""
+    try:
+        documents = [document for document in yaml.safe_load_all(path.read_text()) if document]
+    except yaml.YAMLError as error:
+        return [str(error)]
+    return [line for document in documents for line in of(document, path)]
+
+
+def of(document: dict[str, Any], path: Path) -> Iterator[str]:
+    """The problems of one document."""
+    version, kind = document.get("apiVersion", ""), document.get("kind", "")
+    if version.startswith(KUSTOMIZE):
+        yield from missing_files(document, path.parent)
+    elif kind:
+        name = f"{kind}/{document.get('metadata', {}).get('name')}"
+        yield from (f"{name}: {line}" for line in (of_keda if version.startswith(KEDA) else of_kubernetes)(document))
+
+
+def of_kubernetes(document: dict[str, Any]) -> Iterator[str]:
+    import kubernetes_validate
+
+    try:
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+    except kubernetes_validate.ValidationError as error:
+        yield f"{'.'.join(map(str, error.path))}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError as error:
+        yield error.message
+
+
+def of_keda(document: dict[str, Any]) -> Iterator[str]:
+    schema = keda_schema(document["kind"])
+    if schema is None:
+        yield "KEDA has no such kind"
+        return
+    for error in Draft202012Validator(schema).iter_errors(document):
+        yield f"{'.'.join(map(str, error.path))}: {error.message}"
+
+
+@cache
+def keda_schema(kind: str) -> dict[str, Any] | None:
+    """The schema of a kind, without room for fields that it does not name; None: KEDA has none."""
+    from cloudcoil.models.keda import v1alpha1
+
+    model = getattr(v1alpha1, kind, None)
+    if model is None:
+        return None
+    schema: dict[str, Any] = model.model_json_schema(by_alias=True)
+    for part in (schema, *schema["$defs"].values()):
+        if "properties" in part:
+            part.setdefault("additionalProperties", False)
+    return schema
+
+
+def files_of(kustomization: dict[str, Any]) -> list[str]:
+    named = [str(item) for name in LISTS for item in kustomization.get(name, []) if isinstance(item, str)]
+    return named + [item["path"] for item in kustomization.get("patches", []) if "path" in item]
+
+
+def missing_files(kustomization: dict[str, Any], folder: Path) -> Iterator[str]:
+    """Files that a kustomization names and that are not there."""
+    for name in files_of(kustomization):
+        if not (folder / name).exists():
+            yield f"{name} does not exist"
+
+
+def unused(folder: Path) -> list[str]:
+    """Files that no kustomization names."""
+    found = []
+    for path in sorted(folder.rglob("kustomization.yaml")):
+        named = {path.name, *files_of(yaml.safe_load(path.read_text()))}
+        others = {file.name for file in path.parent.glob("*.yaml")} - named
+        found += [f"{path.parent.name}/{name}: no kustomization names it" for name in sorted(others)]
+    return found
+
+
+def built(folder: Path) -> list[str]:
+    """The problems of what `kubectl kustomize` makes of each kustomization; none without kubectl."""
+    if (kubectl := shutil.which("kubectl")) is None:
+        return []
+    found = []
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(shutil.copytree(folder, Path(place) / "k8s"))
+        for example in copy.rglob(EXAMPLE):
+            shutil.copy(example, example.with_suffix(""))
+        for path in sorted(copy.rglob("kustomization.yaml")):
+            command = [kubectl, "kustomize", str(path.parent)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            name = path.parent.name
+            if done.returncode:
+                found.append(f"kubectl kustomize {name}: {done.stderr.strip()}")
+                continue
+            documents = yaml.safe_load_all(done.stdout)
+            found += [f"kubectl kustomize {name}: {line}" for item in documents for line in of(item, path)]
+    return found
+
+
+def main() -> int:
+    found = problems(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
+    print(*found, sep="\n")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
