@@ -5,7 +5,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from flask import current_app
 from flask_babel import gettext as _
@@ -25,11 +25,19 @@ WAIT_S = 1.0
 FRESH_S = 1.0  # so long an answer holds for strangers
 
 
-def obstacles() -> list[dict[str, Any]]:
-    """Why writing does not work now: {"part": "installation", "database" or "data", "message"} each; else empty."""
+class Obstacle(TypedDict):
+    """Why writing does not work: `part` is installation (with the `code` of its verdict), database or data."""
+
+    part: str
+    code: NotRequired[str]
+    message: str
+
+
+def obstacles() -> list[Obstacle]:
+    """Why writing does not work now; empty where it does."""
     if (verdict := services().installation.verdict) is not None:
         return [{"part": "installation", "code": verdict.code, "message": refusal(verdict)}]
-    found: list[dict[str, Any]] = []
+    found: list[Obstacle] = []
     for part, folder in folders():
         reason = why_not(folder)
         if reason is not None:
@@ -39,7 +47,7 @@ def obstacles() -> list[dict[str, Any]]:
     return found
 
 
-def recent_obstacles() -> list[dict[str, Any]]:
+def recent_obstacles() -> list[Obstacle]:
     """`obstacles`, looked for once a second at most, however many ask; those who ask meanwhile get the last answer."""
     look: Look = current_app.extensions.setdefault("readiness", Look())
     return look.obstacles()
@@ -50,9 +58,9 @@ class Look:
 
     def __init__(self) -> None:
         self._bucket = Bucket(1, 1 / FRESH_S)
-        self._found: list[dict[str, Any]] | None = None
+        self._found: list[Obstacle] | None = None
 
-    def obstacles(self) -> list[dict[str, Any]]:
+    def obstacles(self) -> list[Obstacle]:
         if self._bucket.take() and self._found is not None:
             return self._found
         self._found = obstacles()
