@@ -1,0 +1,68 @@
+"""A backup while a training runs: restored elsewhere, it goes on, and the one that was copied notices nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.local_server import ROOT, Server
+from tests.faults.tools import (
+    add_dataset,
+    begin,
+    check_curve,
+    check_database,
+    epochs,
+    state,
+    trainer,
+    trainers,
+    wait_for_epoch,
+)
+
+ENOUGH = 500  # epochs: it still runs when the backup is whole
+
+
+def command(server: Server, *arguments: str) -> str:
+    """What `make backup` and `make restore` run, with this server's settings."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.snapshot", *arguments],
+        cwd=ROOT,
+        env=os.environ | server.settings,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.training
+@pytest.mark.timeout(900)
+def test_a_training_goes_on_in_the_restored_copy(threading_server: Server, tmp_path: Path) -> None:
+    first = threading_server
+    training_id = begin(first, add_dataset(first), epochs=ENOUGH)
+    wait_for_epoch(first, training_id, 2, 300)
+    pid = trainer(first, training_id)
+    assert "The backup is whole" in command(first, "make", str(tmp_path / "backups"))
+    (backup,) = (tmp_path / "backups").glob("yolo-*")
+    command(first, "verify", str(backup))
+
+    (tmp_path / "second").mkdir()
+    second = Server(tmp_path / "second", "threading")
+    assert "Everything was restored" in command(second, "restore", str(backup))
+    with second:
+        before = epochs(second, training_id)
+        kept = before[-1]["epoch"]
+        assert kept >= 2
+        wait_for_epoch(second, training_id, kept + 2, 300)
+        assert trainer(second, training_id) != pid
+        run = epochs(second, training_id)
+        assert [item["epoch"] for item in run] == list(range(1, len(run) + 1))
+        assert run[: kept - 1] == before[:-1]
+        now = state(second, training_id)
+        assert (now["status"], now["error"]) == ("running", None)
+        check_database(second)
+        assert trainers(first, training_id) == [pid], "the one that was copied goes on"
+        wait_for_epoch(first, training_id, run[-1]["epoch"] - 1)
+        check_curve(run[:-1], epochs(first, training_id))
