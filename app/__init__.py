@@ -44,7 +44,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
         sockets,
         web,
     )
-    from app.access import door, private
+    from app.access import door, oidc, private
     from app.jobs.model import Job
     from app.limits import Waiting
     from app.routes.permissions import NAMED, RULES, WHERE_PRIVATE
@@ -72,6 +72,7 @@ def create_app(role: str = "web", overrides: dict[str, Any] | None = None) -> AP
     i18n.init_app(app)
     rates.init_app(app)
     private.init_app(app, Job)
+    oidc.init_app(app)
     problems.init_app(app)
     origins = cors_origins(config.SOCKETIO_CORS_ALLOWED_ORIGINS)
     if origins:
@@ -192,6 +193,7 @@ def register_routes(app: APIFlask) -> None:
         installation,
         jobs,
         live,
+        oidc,
         parameters,
         prediction_runs,
         predictions,
@@ -212,7 +214,7 @@ def register_routes(app: APIFlask) -> None:
     training = (trainings, training_actions, training_files, training_views, training_events, training_bundle)
     dataset = (datasets, dataset_revisions, dataset_contents, uploads, defaults)
     model = (evaluations, exports, uploaded_models, predictions, prediction_runs)
-    machine = (jobs, system, installation, accounts, audit)
+    machine = (jobs, system, installation, accounts, oidc, audit)
     for module in (ui, *dataset, *training, *model, parameters, estimate, tests, *machine):
         app.register_blueprint(module.blueprint)
     audit.register(app)

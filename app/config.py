@@ -11,15 +11,19 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.core.setting_checks import check_together
 from app.core.setting_values import (
     SettingError,
     automatic,
     boolean,
+    claim_roles,
     count,
     host_names,
+    issuer,
     networks,
     one_word,
     optional_path,
+    people,
     positive,
     rate,
     redis_url,
@@ -38,6 +42,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 async_mode = one_word("eventlet", "threading")  # the two server modes that are tested
 auth = one_word("auto", "required", "off")
+role_or_none = one_word("viewer", "trainer", "none")
 on_shutdown = one_word("continue", "stop")
 dispatch = one_word("local", "rq")
 backup_models = one_word("best", "all", "marked", "none")
@@ -193,6 +198,35 @@ class Settings:
         "False",
         "Trainers and viewers see only what is theirs and what was shared with everybody. Admins see all.",
     )
+    OIDC_ISSUER: str = setting(
+        issuer,
+        "",
+        "OpenID Connect provider that people may log in by, such as https://login.example.org/realms/lab. Empty: none.",
+    )
+    OIDC_CLIENT_ID: str = setting(str, "", "What the provider knows this server as.")
+    OIDC_CLIENT_SECRET: str = setting(str, "", "What this server shows the provider. Empty: a public client.")
+    OIDC_NAME: str = setting(str, "", "What the log-in page calls the provider. Empty: by the name of its host.")
+    OIDC_SCOPES: str = setting(str, "openid profile email", "What the provider is asked for; openid is in it.")
+    OIDC_ALLOWED: tuple[str, ...] = setting(
+        people,
+        "",
+        "Whom a first login makes an account for: e-mail addresses that the provider has verified, @example.org for "
+        "all of a domain, or * for everybody whom the provider lets in. Empty: nobody.",
+    )
+    OIDC_ROLE_CLAIM: str = setting(
+        str,
+        "",
+        "Claim that says a person's role at each login, such as groups or realm_access.roles. Empty: admins do.",
+    )
+    OIDC_ROLES: tuple[tuple[str, Any], ...] = setting(
+        claim_roles, "", "Roles for values of that claim, such as lab-admins=admin, lab=trainer; the highest counts."
+    )
+    OIDC_ROLE: str = setting(
+        role_or_none,
+        "viewer",
+        "Role where OIDC_ROLES has none: viewer, trainer, or none, with which nobody comes in.",
+    )
+    OIDC_SESSION_HOURS: int = setting(positive, "12", "Hours until whoever came by the provider logs in again.")
     QUOTA_UPLOADS: int = setting(count, "0", "Most unfinished uploads of one person. 0: no limit.")
     QUOTA_UPLOAD_SIZE: int = setting(size, "0", "Most bytes of one person's unfinished uploads. 0: no limit.")
     QUOTA_DATASETS: int = setting(size, "0", "Most bytes of one person's datasets, such as 50GB. 0: no limit.")
@@ -259,24 +293,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """
     environ = os.environ if environ is None else environ
     values = {item.name: item.value(environ.get(item.name, item.default)) for item in SETTINGS}
-    refuse_open_network(values)
+    check_together(values)
     refuse_lone_workers(values)
     return Settings(**absolute(values))
-
-
-def refuse_open_network(values: Mapping[str, Any]) -> None:
-    """Refuse AUTH=off on an address that other machines reach, unless the settings allow it explicitly.
-
-    Raises:
-        SettingError: other machines could do everything without a login, and nobody said that this is wanted.
-    """
-    host = values["HOST"]
-    own = host == "localhost" or host.startswith("127.") or host == "::1"
-    if values["AUTH"] == "off" and not own and not values["AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK"]:
-        raise SettingError(
-            f"AUTH=off with HOST={host}: everybody who reaches it could do everything. Use AUTH=auto, or say so with "
-            "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True."
-        )
 
 
 def refuse_lone_workers(values: Mapping[str, Any]) -> None:
@@ -301,6 +320,7 @@ def absolute(values: dict[str, Any]) -> dict[str, Any]:
 
 def flask_config(settings: Settings) -> dict[str, Any]:
     """The settings under the names that Flask and its extensions read; paths as text."""
+    settings.INSTANCE_PATH.mkdir(parents=True, exist_ok=True)  # with a SECRET_KEY nobody else makes it for the database
     folders = {name: getattr(settings, name) for name in ("DATASETS_DIR", "MODELS_DIR", "TESTS_DIR")}
     values = {
         name: str(value) if isinstance(value, Path) else value for name, value in (vars(settings) | folders).items()

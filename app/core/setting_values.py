@@ -6,6 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.core.roles import Role
+
 _UNITS = {"": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
@@ -105,6 +107,34 @@ def storage_uri(text: str) -> str:
 def redis_url(text: str) -> str:
     """The address of a Redis; empty for none."""
     return storage_uri(text) if text and text != "memory://" else ""
+
+
+def issuer(text: str) -> str:
+    """The address of an OpenID Connect provider; empty for none. http is for one on this machine."""
+    expected = "expected an address such as https://login.example.org/realms/lab"
+    parts = urlsplit(text.strip())
+    local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+    fits = parts.scheme == "https" or (parts.scheme == "http" and local)
+    fits = fits and len(text) <= 255  # of the column that keeps it
+    if text.strip() and not (fits and parts.hostname and not parts.query and not parts.fragment and "@" not in text):
+        raise ValueError(expected)
+    return text.strip()
+
+
+def people(text: str) -> tuple[str, ...]:
+    """Addresses in small letters, from "ana@example.org, @example.net"; `*` for everybody."""
+    entries = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    if not all(entry == "*" or re.fullmatch(r"[^@\s]*@[a-z0-9-]+(\.[a-z0-9-]+)*", entry) for entry in entries):
+        raise ValueError("expected e-mail addresses, domains such as @example.org, or *")
+    return entries
+
+
+def claim_roles(text: str) -> tuple[tuple[str, Role], ...]:
+    """Values of a claim and their roles, from "lab-admins=admin, lab=trainer"."""
+    pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    if not all(value.strip() and role.strip() in set(Role) for value, _, role in pairs):
+        raise ValueError("expected values with their roles, such as lab-admins=admin, lab=trainer")
+    return tuple((value.strip(), Role(role.strip())) for value, _, role in pairs)
 
 
 def automatic(text: str) -> bool | None:

@@ -1,6 +1,6 @@
 """The tables of the specification, with what we add to them, the statuses and their legal transitions."""
 
-from app.models.access import AccessToken, Account, Invitation, LoginSession
+from app.models.access import AccessToken, Account, ExternalIdentity, Invitation, LoginSession
 from app.models.base import JSONText, UTCDateTime, now
 from app.models.dataset import Dataset, DatasetRevision
 from app.models.evaluation import Evaluation

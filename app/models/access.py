@@ -5,7 +5,7 @@ What has no account is the owner's, whose secret lies in instance/owner_token.
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, String, true
+from sqlalchemy import Boolean, ForeignKey, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.models.base import Model, UTCDateTime, now
@@ -59,6 +59,21 @@ class LoginSession(Model):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     account: Mapped[Account | None] = relationship()
+
+
+class ExternalIdentity(Model):
+    """Whom an OpenID Connect provider knows an account's person as."""
+
+    __tablename__ = "external_identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
+
+    account: Mapped[Account] = relationship()
 
 
 class Invitation(Model):

@@ -8,11 +8,13 @@ from flask_babel import gettext as _
 
 from app.access.guesses import guesses_of, own_guesses, remember_browser
 from app.access.identify import access_of, of_session
+from app.access.oidc import provider_name
 from app.access.principal import OPEN, Principal, current
+from app.config import settings
 from app.errors import LoginRequired
 from app.rates import LOGIN, limited
 from app.routes.departures import close_ended
-from app.routes.ui import local_address
+from app.routes.login_page import login_page, set_session_cookie
 from app.schemas.accounts import (
     InvitationIn,
     InvitationInValues,
@@ -77,7 +79,7 @@ def who() -> Principal:
 @blueprint.doc(hide=True)
 def login() -> Any:
     """Who may not enter yet comes here; `next` says where they wanted to go."""
-    return render_template("login.html", next=local_address(request.args.get("next", "/")))
+    return login_page(request.args.get("next", "/"))
 
 
 @blueprint.get("/account")
@@ -87,8 +89,11 @@ def account() -> Any:
     principal = who()
     if principal.via == OPEN:
         return redirect("/")
-    mine = services().accounts.people.find(principal.account_id) if principal.account_id else None
-    return render_template("account.html", account=mine)
+    held = services().accounts
+    mine = held.people.find(principal.account_id) if principal.account_id else None
+    link = held.identities.of(mine.id) if mine else None
+    name = provider_name() if settings().OIDC_ISSUER else None
+    return render_template("account.html", account=mine, provider=name, link=link)
 
 
 @blueprint.post("/api/login")
@@ -109,14 +114,7 @@ def log_in(values: LoginInValues) -> Any:
         principal, secret = by_password(values["name"], values["password"])
     g.principal = principal  # for the audit log: who has just come in
     response = jsonify(me_of(principal) | {"via": "session"})
-    response.set_cookie(
-        access_of().cookie,
-        secret,
-        max_age=int(LASTS.total_seconds()),
-        secure=request.is_secure,
-        httponly=True,
-        samesite="Lax",
-    )
+    set_session_cookie(response, secret, LASTS)
     if "password" in values and principal.name:
         remember_browser(response, key_of(principal.name), request.is_secure)
     return response

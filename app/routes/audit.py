@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apiflask import APIBlueprint, APIFlask
-from flask import Response, render_template, request
+from flask import Response, g, render_template, request
 
 from app.access.principal import current
 from app.core.names import defused
@@ -19,9 +19,11 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 # They change nothing, or come by the hundred for one thing that is recorded.
 NOT_RECORDED = {
     *("uploads.append", "predictions.predict", "tests.frame", "tests.video", "ui.language"),
-    *("defaults.check_training", "estimate.estimate", "dataset_revisions.preview_split"),
+    *("defaults.check_training", "estimate.estimate", "dataset_revisions.preview_split", "oidc.begin"),
 }
 LOGIN = "accounts.log_in"
+# A GET, as the provider sends the browser to it; not of whoever comes without a login that has begun: that is free.
+BY_PROVIDER, BEGUN = "oidc.finish", "login_begun"
 LARGE = 64 * 1024  # bytes; what an action answers is shorter
 COLUMNS = tuple(AuditEntry._declared_fields)
 CSV: dict[int | str, Any] = {200: {"description": "All entries, the newest first.", "content": {"text/csv": {}}}}
@@ -91,6 +93,8 @@ def record(response: Response) -> Response:
 
 def is_recorded(status: int) -> bool:
     """Not what a crowd of strangers is refused, which would fill the log; a login that fails is."""
+    if request.endpoint == BY_PROVIDER:
+        return BEGUN in g
     if request.method in SAFE or request.endpoint is None or request.endpoint in NOT_RECORDED or status == 429:
         return False
     return current() is not None or request.endpoint == LOGIN

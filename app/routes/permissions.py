@@ -38,6 +38,8 @@ RULES: dict[str, Rule] = {
     **each(PUBLIC, "system", "health", "ready"),
     **each(PUBLIC, "ui", "language", "source"),
     **each(PUBLIC, "accounts", "login", "log_in", "log_out"),
+    **each(PUBLIC, "oidc", "begin", "finish"),
+    **each(VIEWER, "oidc", "begin_link", "unlink"),
     **each(PUBLIC, "uploads", "capabilities"),
     **each(VIEWER, "", "docs", "openapi.spec"),
     **each(VIEWER, "ui", "index", "datasets", "dataset", "trainings", "training", "evaluation", "compare"),

@@ -209,6 +209,36 @@ class PasswordInValues(TypedDict):
     password: str
 
 
+class ProviderLoginIn(Schema):
+    next = String(
+        load_default="/",
+        validate=Length(1, 2000),
+        metadata={"description": "Path of this server to go to then; of another one it is the dashboard."},
+    )
+
+
+class ProviderLoginInValues(TypedDict):
+    next: str
+
+
+class LinkIn(Schema):
+    current = String(
+        validate=Length(1, 200), metadata={"description": "Your password; left out where your account has none."}
+    )
+
+
+class LinkInValues(TypedDict):
+    current: NotRequired[str]
+
+
+class ProviderAddress(Schema):
+    url = String(metadata={"description": "The provider's page."})
+
+
+class ProviderAddressValues(TypedDict):
+    url: str
+
+
 class TokenIn(Schema):
     name = account_name(required=True)
     role = role_field(required=True)

@@ -184,3 +184,36 @@ def test_whoever_waits_for_a_sample_gets_none_of_somebody_else(
     monkeypatch.setattr(socketio, "sleep", lambda _seconds: lock.release())  # it has seen that it has to wait
     answer = app.test_client().post("/api/datasets/sample", headers=headers["another"])
     assert (answer.status_code, answer.json["dataset_id"]) == (201, mine)
+
+
+def test_a_refusal_names_no_run_of_somebody_else(app: APIFlask, headers: Headers, things: Things) -> None:
+    """A run that started from shared weights keeps them in the trash of their owner."""
+    start = {"training_id": things[Training], "checkpoint": "best"}
+    values = {"created_by": account(app, headers, "another"), "status": "pending", "start": start}
+    other = add(app, Training(name="their secret", dataset_id=things[Dataset], model_version="n", **values))
+    client, path = app.test_client(), f"/api/trainings/{things[Training]}"
+    assert client.delete(path, headers=headers["trainer"]).status_code == 200
+    for name, names_it in (("trainer", False), ("admin", True)):
+        answer = client.delete(f"{path}?permanent=true", headers=headers[name])
+        assert (answer.status_code, "their secret" in answer.text) == (409, names_it)
+    change(app, Training, other, created_by=account(app, headers, "trainer"))
+    assert "their secret" in client.delete(f"{path}?permanent=true", headers=headers["trainer"]).text
+    change(app, Training, other, status="completed")
+
+
+def test_everybody_who_saw_a_run_hears_that_it_is_gone(app: APIFlask, headers: Headers, things: Things) -> None:
+    share(app, things)
+    sockets = [joined(app, headers[name]) for name in ("trainer", "another")]
+    client, path = app.test_client(), f"/api/trainings/{things[Training]}"
+    try:
+        assert client.delete(path, headers=headers["trainer"]).status_code == 200
+        for socket in sockets:
+            socket.get_received()
+        with app.app_context():
+            audience.forget()
+        assert client.delete(f"{path}?permanent=true", headers=headers["trainer"]).status_code == 200
+        heard = [[message["name"] for message in socket.get_received()] for socket in sockets]
+        assert heard == [["training_deleted"], ["training_deleted"]]
+    finally:
+        for socket in sockets:
+            socket.disconnect()

@@ -10,15 +10,25 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.access.secrets import read_secret
 from scripts.local_server import Server
+from tests.access.test_oidc import Provider, member, settings_with
 from tests.browser.conftest import Watched, joined, shoot
+from tests.data import yolo_zip
 
 PASSWORD = "correct horse"
-REFUSED = r"status of 401"  # the browser says so of each answer
+REFUSED = r"status of (401|403|422)"  # the browser says so of each answer
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, compiled: None) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("site"), "threading", AUTH="required", RATELIMIT_LOGIN="") as running:
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    made = Provider(tmp_path_factory.mktemp("provider")).start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, compiled: None, provider: Provider) -> Iterator[Server]:
+    wanted = settings_with(provider) | {"PRIVATE_DATA": "True"}
+    with Server(tmp_path_factory.mktemp("site"), "threading", **wanted) as running:
         yield running
 
 
@@ -41,7 +51,7 @@ def owner(site: Server) -> requests.Session:
 def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.locator("#name").fill(name)
     page.locator("#password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
 
 
 def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
@@ -131,3 +141,63 @@ def test_an_admin_reads_who_did_what(newcomer: Watched, site: Server, owner: req
     page.get_by_label("User").fill("Nobody")
     page.keyboard.press("Enter")
     expect(page.get_by_text("No entries.")).to_be_visible()
+
+
+def test_a_person_comes_by_the_provider_and_reads_why_not(
+    newcomer: Watched, site: Server, provider: Provider, browser: Browser
+) -> None:
+    page = newcomer.page
+    provider.says(person=member(name="Outro", email="outro@evil.example"))
+    page.goto(site.url + "/datasets?q=x")
+    page.get_by_role("button", name="Log in with Example").click()
+    expect(page.get_by_text("You have no account here yet")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/login\?next="))
+    shoot(page, "login-refused")
+    provider.says(person=member(name="Olga"))
+    page.get_by_role("button", name="Log in with Example").click()
+    expect(page).to_have_url(site.url + "/datasets?q=x")
+    expect(page.get_by_role("link", name="Olga")).to_be_visible()
+    page.goto(site.url + "/account")
+    expect(page.get_by_text("Your account is linked with your login there.")).to_be_visible()
+    newcomer.wrong[:] = [item for item in newcomer.wrong if provider.url not in item]
+
+
+def test_own_password_and_a_dataset_that_is_shared(
+    newcomer: Watched, site: Server, owner: requests.Session, browser: Browser
+) -> None:
+    for name in ("Paula", "Quim"):
+        form = {"name": name, "role": "trainer", "password": PASSWORD}
+        assert owner.post(site.url + "/api/users", json=form).status_code == 201
+    page = newcomer.page
+    page.goto(site.url + "/login?next=/account")
+    log_in(page, "Paula")
+    page.get_by_label("Present password").first.fill("wrong horse")
+    page.get_by_label("New password").fill("battery staple")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("This isn't your present password.")).to_be_visible()
+    page.get_by_label("Present password").first.fill(PASSWORD)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_text("Password changed.")).to_be_visible()
+
+    reader = requests.Session()
+    assert reader.post(site.url + "/api/login", json={"name": "Quim", "password": PASSWORD}).ok
+    session = requests.Session()
+    assert not session.post(site.url + "/api/login", json={"name": "Paula", "password": PASSWORD}).ok
+    assert session.post(site.url + "/api/login", json={"name": "Paula", "password": "battery staple"}).ok
+    ours = {"Sec-Fetch-Site": "same-origin"}
+    files = {"file": ("cars.zip", yolo_zip(), "application/zip")}
+    made = session.post(site.url + "/api/datasets", data={"name": "Cars"}, files=files, headers=ours)
+    assert made.status_code == 201, made.text
+    path = f"/datasets/{made.json()['dataset_id']}"
+    page.goto(site.url + path)
+    assert reader.get(f"{site.url}/api{path}").status_code == 404
+    page.get_by_role("button", name="Share with everyone").click()
+    expect(page.get_by_role("button", name="Stop sharing")).to_be_visible()
+    assert reader.get(f"{site.url}/api{path}").status_code == 200
+    page.goto(site.url + "/datasets")
+    page.get_by_label("Created by").select_option("me")
+    expect(page.get_by_text("Cars")).to_be_visible()
+    page.goto(site.url + "/tests")
+    for kind, place in (("tests", "[data-whose-test]"), ("predictions", "[data-whose-job]")):
+        with page.expect_request(re.compile(f"/api/{kind}[?].*created_by=me")):
+            page.locator(place).select_option("me", force=True)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.services.accounts.identities import Identities
 from app.services.accounts.invitations import Invitations
 from app.services.accounts.logins import Logins
 from app.services.accounts.people import People
@@ -16,8 +17,10 @@ class AccountService:
     invitations: Invitations
     logins: Logins
     way_in: OwnersWayIn
+    identities: Identities
 
 
 def make_accounts() -> AccountService:
     people, invitations = People(), Invitations()
-    return AccountService(people, Tokens(), invitations, Logins(people, invitations), OwnersWayIn(invitations))
+    way_in = OwnersWayIn(invitations)
+    return AccountService(people, Tokens(), invitations, Logins(people, invitations), way_in, Identities(people))

@@ -13,7 +13,7 @@ from app.core.roles import Role
 from app.database import writing
 from app.errors import NotAllowed, NotFound, Unprocessable
 from app.extensions import db
-from app.models import AccessToken, Account, Invitation, LoginSession
+from app.models import AccessToken, Account, ExternalIdentity, Invitation, LoginSession
 from app.schemas.accounts import UserPatchValues
 
 INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
@@ -120,7 +120,7 @@ class People:
             for table in made_by_people():
                 column = table.c.created_by
                 session.execute(update(table).where(column == account_id).values(created_by=None))
-            for kind in (LoginSession, AccessToken):
+            for kind in (LoginSession, AccessToken, ExternalIdentity):
                 session.execute(delete(kind).where(kind.account_id == account_id))
             session.execute(delete(Account).where(Account.id == account_id))
         forget_names()

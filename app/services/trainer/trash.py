@@ -9,6 +9,8 @@ from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
 from app import notify
+from app.access.principal import current
+from app.access.private import is_limited
 from app.config import settings
 from app.database import writing
 from app.errors import Conflict, IllegalTransition
@@ -103,6 +105,7 @@ class TrainingTrash:
     def remove(self, training_id: int) -> None:
         """Rows and files, both or none."""
         taken: list[tuple[Path, Path]] = []
+        rooms = notify.rooms_of(training_id, dashboard=True)  # of a run that is gone nobody knows who saw it
         try:
             with writing() as session:
                 row = self.store.locked_even_deleted(session, training_id)
@@ -122,8 +125,15 @@ class TrainingTrash:
                 moved.rename(folder)
             raise
         logger.info("training %s deleted for good", training_id)
-        notify.to_training("training_deleted", training_id, {})
+        notify.send("training_deleted", rooms, lambda: {"training_id": training_id})
         socketio.start_background_task(self.store.storage.remove_all, [moved for _folder, moved in taken])
+
+
+def is_hidden(other: Training) -> bool:
+    """Whether whoever asks might not see this run; write transactions see everything. If it is shared is not looked
+    into for a name."""
+    principal = current()
+    return is_limited(principal) and principal is not None and other.created_by != principal.account_id
 
 
 def refuse_if_needed(session: Any, training_id: int) -> None:
@@ -135,6 +145,8 @@ def refuse_if_needed(session: Any, training_id: int) -> None:
     unfinished = select(Training).where(Training.status.in_(UNFINISHED))
     for other in session.scalars(unfinished):
         if other.start.get("training_id") == training_id:
+            if is_hidden(other):
+                raise Conflict(_("Another run uses the weights of this run as initial weights. Wait until it ends."))
             raise Conflict(
                 _(
                     "The run “%(name)s” uses the weights of this run as initial weights. Wait until it ends.",

@@ -16,6 +16,8 @@ export class TestHistory {
     this.page = 1;
     this.turn = 0;
     this.search = $("[data-search]");
+    this.whose = $("[data-whose-test]"); // without a login there is one person
+    this.whose?.addEventListener("change", () => this.load(1));
     this.search.addEventListener("input", () => {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.load(1), 250);
@@ -31,10 +33,11 @@ export class TestHistory {
   load(page = this.page) {
     const turn = ++this.turn;
     const search = this.search.value.trim();
+    const mine = this.whose?.value || "";
     this.page = page;
     return fillFrom(
       $("[data-history]"),
-      () => get("/api/tests", { page, per_page: PER_PAGE, search }),
+      () => get("/api/tests", { page, per_page: PER_PAGE, search, created_by: mine }),
       (answer, container) => {
         if (turn !== this.turn) return;
         if (!answer.tests.length && page > 1) {
@@ -43,7 +46,7 @@ export class TestHistory {
         }
         $("[data-history-count]").textContent = answer.total ? number(answer.total) : "";
         showPager($("[data-pager]"), answer, (target) => this.load(target));
-        const empty = search ? t("No tests match this model name.") : t("Your tests appear here.");
+        const empty = search && !mine ? t("No tests match this model name.") : t("Your tests appear here.");
         put(
           container,
           answer.tests.length ? answer.tests.map((test) => this.shot(test)) : h("p", { class: "panel-empty" }, empty),

@@ -20,6 +20,8 @@ export class VideoJobs {
     this.said = new WeakMap(); // by the place of a row
     this.sending = null;
     this.list = $("[data-video-jobs]");
+    this.whose = $("[data-whose-job]"); // without a login there is one person
+    this.whose?.addEventListener("change", () => this.load(1));
     this.input = $("[data-video-job-file]");
     this.choose = $("[data-video-job]");
     this.choose.addEventListener("click", () => this.input.click());
@@ -49,9 +51,13 @@ export class VideoJobs {
     this.page = page;
     return fillFrom(
       this.list,
-      () => get("/api/predictions", { page, per_page: PER_PAGE }),
+      () => this.get(),
       (answer) => this.put(answer),
     );
+  }
+
+  get() {
+    return get("/api/predictions", { page: this.page, per_page: PER_PAGE, created_by: this.whose?.value || "" });
   }
 
   /** @param {any} answer a page of predictions */
@@ -93,7 +99,7 @@ export class VideoJobs {
 
   async ask() {
     try {
-      this.put(await get("/api/predictions", { page: this.page, per_page: PER_PAGE }));
+      this.put(await this.get());
     } catch {
       if (this.seen) this.timer = setTimeout(() => this.ask(), 5 * ASK_MS);
     }

@@ -171,6 +171,32 @@ $("[data-password]")?.addEventListener("submit", async (event) => {
     refused(error);
   }
 });
+$("[data-link]")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { current } = values(event.target);
+  put($("[data-failure]"));
+  try {
+    const { url } = await post("/api/me/identity", current ? { current } : {});
+    window.location.assign(url);
+  } catch (error) {
+    refused(error);
+  }
+});
+$("[data-unlink]")?.addEventListener("click", async () => {
+  const question = {
+    title: t("Remove the link?"),
+    text: t("You then log in with name and password. Your other sessions end."),
+    action: t("Remove the link"),
+  };
+  if (!(await confirmed(question))) return;
+  put($("[data-failure]"));
+  try {
+    await remove("/api/me/identity");
+    window.location.reload();
+  } catch (error) {
+    refused(error);
+  }
+});
 $("[data-leave]")?.addEventListener("click", async () => {
   await post("/api/logout").catch(refused);
   window.location.assign("/login");

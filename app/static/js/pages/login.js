@@ -1,5 +1,5 @@
-/* The way in: name and password, a token, or a link whose secret stands behind the # of its address, which no server,
-   log or Referer sees. */
+/* The way in: name and password, a provider, a token, or a link whose secret stands behind the # of its address, which
+   no server, log or Referer sees. */
 import { post } from "../lib/api.js";
 import { $, $$, failure, put } from "../lib/dom.js";
 
@@ -29,6 +29,20 @@ async function enter(form, body) {
   }
 }
 
+/** The provider's page; it sends the browser back to /login/oidc. */
+async function byProvider() {
+  const place = $("[data-password] [data-failure]");
+  put(place);
+  $("[data-provider]").disabled = true;
+  try {
+    const { url } = await post("/api/login/oidc", { next: $("main").dataset.next });
+    window.location.assign(url);
+  } catch (error) {
+    put(place, failure(error));
+  }
+  $("[data-provider]").disabled = false;
+}
+
 for (const form of FORMS.slice(0, 3))
   $(`[data-${form}]`).addEventListener("submit", (/** @type {SubmitEvent} */ event) => {
     event.preventDefault();
@@ -39,8 +53,13 @@ for (const button of $$("[data-show]")) button.addEventListener("click", () => s
 
 if (way === "invitation")
   $("[data-language]").addEventListener("submit", () => sessionStorage.setItem(KEPT, `#${way}=${secret}`));
+$("[data-provider]")?.addEventListener("click", () => byProvider());
 window.addEventListener("hashchange", () => window.location.reload()); // a link was opened where this page was open
 
-if (way) window.history.replaceState(null, "", window.location.pathname + window.location.search);
+// Without the link's secret; and without what a provider has sent, which works once.
+const here = window.location.pathname + window.location.search;
+const shown =
+  window.location.pathname === "/login" ? here : `/login?next=${encodeURIComponent($("main").dataset.next)}`;
+if (way || shown !== here) window.history.replaceState(null, "", shown);
 if (way) show(way);
 if (way === "link") enter("link", { link: secret });

@@ -1,0 +1,42 @@
+"""Which settings do not go together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.setting_values import SettingError
+
+
+def check_together(values: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        SettingError: two settings contradict each other; the message names them.
+    """
+    refuse_open_network(values)
+    refuse_half_a_provider(values)
+
+
+def refuse_open_network(values: Mapping[str, Any]) -> None:
+    """Refuse AUTH=off on an address that other machines reach, unless the settings allow it explicitly.
+
+    Raises:
+        SettingError: other machines could do everything without a login, and nobody said that this is wanted.
+    """
+    host = values["HOST"]
+    own = host == "localhost" or host.startswith("127.") or host == "::1"
+    if values["AUTH"] == "off" and not own and not values["AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK"]:
+        raise SettingError(
+            f"AUTH=off with HOST={host}: everybody who reaches it could do everything. Use AUTH=auto, or say so with "
+            "AUTH_OFF_FOR_EVERYBODY_ON_THE_NETWORK=True."
+        )
+
+
+def refuse_half_a_provider(values: Mapping[str, Any]) -> None:
+    """Refuse a provider that nobody could log in by.
+
+    Raises:
+        SettingError: it has no client, or its scopes are not OpenID Connect's.
+    """
+    if values["OIDC_ISSUER"] and not values["OIDC_CLIENT_ID"]:
+        raise SettingError("OIDC_ISSUER needs OIDC_CLIENT_ID: what the provider knows this server as.")
+    if values["OIDC_ISSUER"] and "openid" not in values["OIDC_SCOPES"].split():
+        raise SettingError(f"OIDC_SCOPES={values['OIDC_SCOPES']!r}: expected openid among them.")

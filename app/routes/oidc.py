@@ -1,0 +1,139 @@
+"""Logging in by an OpenID Connect provider, and linking one's account with it."""
+
+from datetime import timedelta
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, g, make_response, redirect, request
+from flask_babel import gettext as _
+
+from app.access.claims import Answer
+from app.access.guesses import own_guesses
+from app.access.identify import access_of, of_session
+from app.access.oidc import CALLBACK, provider
+from app.config import settings
+from app.errors import AppError, LoginRequired
+from app.rates import LOGIN, limited
+from app.routes.accounts import who
+from app.routes.audit import BEGUN
+from app.routes.departures import close_ended
+from app.routes.login_page import login_page, set_session_cookie
+from app.routes.ui import local_address
+from app.schemas.accounts import (
+    LinkIn,
+    LinkInValues,
+    ProviderAddress,
+    ProviderAddressValues,
+    ProviderLoginIn,
+    ProviderLoginInValues,
+)
+from app.schemas.base import Message, MessageValues
+from app.services import services
+from app.services.accounts.people import WrongPassword
+
+blueprint = APIBlueprint("oidc", __name__, tag="Accounts")
+
+NONE = {404: "The server has no provider (OIDC_ISSUER)."}
+UNREACHABLE = {503: "The provider can't be reached."}
+
+
+def callback_address() -> str:
+    """What the provider sends the browser back to; it must know it. Behind a proxy TRUSTED_PROXIES makes it right."""
+    return request.host_url.rstrip("/") + CALLBACK
+
+
+@blueprint.post("/api/login/oidc")
+@limited(LOGIN)
+@blueprint.input(ProviderLoginIn, arg_name="values")
+@blueprint.output(ProviderAddress)
+@blueprint.doc(responses=NONE | UNREACHABLE)
+def begin(values: ProviderLoginInValues) -> ProviderAddressValues:
+    """Begin a login by the provider: open the address in the browser that sent this."""
+    return {"url": provider().begin(callback_address(), local_address(values["next"]))}
+
+
+@blueprint.post("/api/me/identity")
+@limited(LOGIN)
+@blueprint.input(LinkIn, arg_name="values")
+@blueprint.output(ProviderAddress)
+@blueprint.doc(responses=NONE | UNREACHABLE | {403: "A token can't link.", 422: "The present password is another one."})
+def begin_link(values: LinkInValues) -> ProviderAddressValues:
+    """Begin to link your account with your login at the provider: open the address in the browser that sent this."""
+    found = provider()
+    expect_own_password(values.get("current"))
+    return {"url": found.begin(callback_address(), "/account", who().account_id)}
+
+
+@blueprint.delete("/api/me/identity")
+@blueprint.output(Message)
+@blueprint.doc(responses={404: "It isn't linked.", 409: "There would be no way in."})
+def unlink() -> MessageValues:
+    """Remove the link between your account and the provider. Your other sessions end."""
+    services().accounts.identities.unlink(who())
+    close_ended()
+    return {"message": _("The link was removed.")}
+
+
+def expect_own_password(password: str | None) -> None:
+    """
+    Raises:
+        WrongPassword: of whoever is logged in. RateLimited: too often. NotAllowed, NotFound: see `expect_linkable`.
+    """
+    guesses = own_guesses(who().account_id)
+    guesses.expect_few()
+    try:
+        services().accounts.identities.expect_linkable(who(), password)
+    except WrongPassword:
+        guesses.add()
+        raise
+
+
+@blueprint.get(CALLBACK)
+@blueprint.doc(hide=True)
+def finish() -> Any:
+    """The provider sends the browser here; what comes is believed only with what this browser began with."""
+    next = "/"
+    try:
+        found = provider()
+        begun = found.take()
+        setattr(g, BEGUN, True)
+        next = local_address(begun["next"])
+        answer = found.finish(begun)
+        return linked(answer) if answer.account_id is not None else logged_in(answer)
+    except AppError as error:
+        return failed(error, next)
+
+
+def failed(error: AppError, next: str) -> Response:
+    """The log-in page, which says so."""
+    response = make_response(login_page(next, error.detail), int(error.status))
+    response.headers.extend(error.headers)
+    return response
+
+
+def logged_in(answer: Answer) -> Response:
+    g.principal, secret = services().accounts.identities.log_in(answer.person)
+    if settings().OIDC_ROLE_CLAIM:
+        close_ended()  # the role may be another one since
+    response = make_response(redirect(local_address(answer.next), 303))
+    set_session_cookie(response, secret, timedelta(hours=settings().OIDC_SESSION_HOURS))
+    return response
+
+
+def linked(answer: Answer) -> Response:
+    """
+    Raises:
+        LoginRequired: the session that asked for it is over.
+    """
+    owner = session_owner()
+    if owner is None or owner.account_id != answer.account_id or owner.token_id:
+        raise LoginRequired(_("Log in first."))
+    g.principal = owner
+    services().accounts.identities.link(owner.account_id or 0, answer.person)
+    return make_response(redirect("/account", 303))
+
+
+def session_owner() -> Any:
+    """Who is logged in in this browser; the door has not looked, as strangers come here."""
+    secret = request.cookies.get(access_of().cookie)
+    return of_session(secret) if secret else None

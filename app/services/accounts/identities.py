@@ -1,0 +1,196 @@
+"""People who come by an OpenID Connect provider: their accounts are found by issuer and subject, never by an e-mail
+address, which may be given to somebody else, or be claimed by anybody."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+
+from app.access import passwords
+from app.access.claims import Claims, Person, claim_at
+from app.access.principal import SESSION, Principal
+from app.config import Settings, settings
+from app.core.roles import Role
+from app.database import writing
+from app.errors import Conflict, NotAllowed, NotFound
+from app.extensions import db
+from app.models import Account, ExternalIdentity, LoginSession
+from app.models.base import now
+from app.schemas.base import NAME
+from app.services.accounts.logins import begin
+from app.services.accounts.people import People, WrongPassword, add_account, end_invitations, key_of
+
+LONGEST_NAME = 60
+NAMED_BY = ("name", "preferred_username", "nickname", "email", "sub")
+NO_ROLE = "none"
+
+
+class Identities:
+    """Whom the provider knows of our accounts."""
+
+    def __init__(self, people: People) -> None:
+        self.people = people
+
+    def log_in(self, person: Person) -> tuple[Principal, str]:
+        """A session, and the secret of its cookie; at the first time of whoever may come an account, too.
+
+        Raises:
+            NotAllowed: they may not come in.
+        """
+        try:
+            return self._log_in(person)
+        except IntegrityError:  # two first logins of one person at once: the other one has made the account
+            return self._log_in(person)
+
+    def _log_in(self, person: Person) -> tuple[Principal, str]:
+        config = settings()
+        role = role_of(person.claims, config)
+        with writing() as session:
+            known = identity_of(session, person)
+            if known is None:
+                account = new_account(session, person, role, config)
+            else:
+                account = known.account
+                if not account.active:
+                    raise NotAllowed(_("Your account is blocked. Ask an admin."))
+                if config.OIDC_ROLE_CLAIM:
+                    set_role(session, account, expect_role(role))
+            account.seen_at = now()
+            mine = Principal(account.id, account.name, Role(account.role), SESSION)
+            return begin(session, mine, now() + timedelta(hours=config.OIDC_SESSION_HOURS))
+
+    def of(self, account_id: int) -> ExternalIdentity | None:
+        """What links an account to the present provider."""
+        own = ExternalIdentity.account_id == account_id
+        return db.session.scalar(select(ExternalIdentity).where(own).limit(1))
+
+    def expect_linkable(self, principal: Principal, password: str | None) -> None:
+        """Check that a person may change what their account is linked with: an open session alone gives no lasting way
+        in.
+
+        Raises:
+            NotFound: the owner has no account.
+            NotAllowed: a token asks.
+            WrongPassword: of the account's password, where it has one.
+        """
+        account = self.people.find(principal.account_id or 0)
+        if principal.via != SESSION or principal.token_id:
+            raise NotAllowed(_("A token can't do this. Log in with name and password."))
+        if account.password is not None and not passwords.fits(account.password, password or "", known=True):
+            raise WrongPassword
+
+    def link(self, account_id: int, person: Person) -> None:
+        """From now on this person comes in to this account.
+
+        Raises:
+            Conflict: they have another one, or it is linked already.
+            NotFound: the account is gone.
+        """
+        with writing() as session:
+            if session.get(Account, account_id) is None:
+                raise NotFound(_("User %(id)s doesn't exist.", id=account_id))
+            if identity_of(session, person) is not None:
+                raise Conflict(_("This login of the provider belongs to an account already."))
+            if session.scalar(select(ExternalIdentity.id).where(ExternalIdentity.account_id == account_id)) is not None:
+                raise Conflict(_("The account is linked already. Remove that link first."))
+            session.add(ExternalIdentity(account_id=account_id, issuer=person.issuer, subject=person.subject))
+
+    def unlink(self, principal: Principal) -> None:
+        """The provider lets nobody in to this account any more. Its other sessions end.
+
+        Raises:
+            Conflict: there would be no way in.
+            NotFound: it is not linked.
+        """
+        account_id = principal.account_id or 0
+        with writing() as session:
+            if session.scalar(select(ExternalIdentity.id).where(ExternalIdentity.account_id == account_id)) is None:
+                raise NotFound(_("The account isn't linked."))
+            if session.get_one(Account, account_id).password is None:
+                raise Conflict(_("Choose a password first: without the link there would be no way in."))
+            session.execute(delete(ExternalIdentity).where(ExternalIdentity.account_id == account_id))
+            others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
+            session.execute(delete(LoginSession).where(*others))
+
+
+def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
+    mine = ExternalIdentity.issuer == person.issuer, ExternalIdentity.subject == person.subject
+    found: ExternalIdentity | None = session.scalar(select(ExternalIdentity).where(*mine))
+    return found
+
+
+def new_account(session: Any, person: Person, role: Role | None, config: Settings) -> Account:
+    """The account of somebody who comes for the first time, in a write transaction of the caller's.
+
+    Raises:
+        NotAllowed: nobody has said that they may.
+    """
+    if not is_allowed(person.claims, config.OIDC_ALLOWED):
+        raise NotAllowed(
+            _("You have no account here yet. Ask an admin for an invitation, then link the two in Account.")
+        )
+    account = add_account(session, free_name(session, person.claims), expect_role(role), None)
+    session.add(ExternalIdentity(account_id=account.id, issuer=person.issuer, subject=person.subject))
+    session.flush()
+    return account
+
+
+def expect_role(role: Role | None) -> Role:
+    """
+    Raises:
+        NotAllowed: there is none.
+    """
+    if role is None:
+        raise NotAllowed(_("The provider gives you no role on this server. Ask an admin."))
+    return role
+
+
+def set_role(session: Any, account: Account, role: Role) -> None:
+    if account.role == Role.ADMIN and role != Role.ADMIN:
+        end_invitations(session)
+    account.role = role
+
+
+def role_of(claims: Claims, config: Settings) -> Role | None:
+    """What the claims say, else OIDC_ROLE; None: no role."""
+    found = claim_at(claims, config.OIDC_ROLE_CLAIM) if config.OIDC_ROLE_CLAIM else None
+    values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    roles = [role for value, role in config.OIDC_ROLES if value in values]
+    if roles:
+        return max(roles, key=lambda role: role.rank)
+    return None if config.OIDC_ROLE == NO_ROLE else Role(config.OIDC_ROLE)
+
+
+def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
+    """Whether OIDC_ALLOWED has them. An address that the provider has not verified is anybody's."""
+    if "*" in allowed:
+        return True
+    address = claims.get("email")
+    verified = claims.get("email_verified") in (True, "true")  # some providers write a text
+    if not isinstance(address, str) or not verified or not address.isascii():
+        return False
+    address = address.lower()
+    return address in allowed or f"@{address.rpartition('@')[2]}" in allowed
+
+
+def free_name(session: Any, claims: Claims) -> str:
+    """A name that nobody has, and that can be seen."""
+    wanted = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
+    number = 1
+    name = wanted
+    while session.scalar(select(Account.id).where(Account.key == key_of(name))) is not None:
+        number += 1
+        name = f"{wanted[: LONGEST_NAME - 8]} {number}"
+    return name
+
+
+def visible(value: Any) -> str:
+    """As a person could have typed it as their name; of an e-mail address what stands before the @."""
+    if not isinstance(value, str):
+        return ""
+    text = " ".join("".join(letter for letter in value if letter.isprintable()).split())
+    text = text.partition("@")[0][:LONGEST_NAME].strip()
+    return text if re.fullmatch(NAME, text) and key_of(text) else ""

@@ -1,0 +1,518 @@
+"""Logging in by an OpenID Connect provider, over HTTP: a real one, a real server, and everything that may be wrong."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import TimestampSigner
+
+from app.access.claims import fault_of
+from app.access.secrets import read_secret
+from app.config import load_settings
+from app.core.setting_values import SettingError
+from scripts.local_server import ROOT, Server, free_port
+
+CLIENT, SECRET = "yolo", "the provider's secret"
+KEY = "a key of these tests"
+OURS = {"Sec-Fetch-Site": "same-origin"}
+PASSWORD = "correct horse"
+numbers = count(1)
+
+
+class Provider:
+    """tests/access/oidc_provider.py, in a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        assert find_spec("authlib"), "it is in requirements.lock: make setup"
+        self.port, self.folder = free_port(), folder
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Provider":
+        with open(self.folder / "provider.log", "ab") as log:
+            command = [sys.executable, "-m", "tests.access.oidc_provider", str(self.port)]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                requests.get(self.url + "/jwks", timeout=5)
+                return self
+            except requests.ConnectionError:
+                assert time.monotonic() < until, self.folder
+                assert self.process.poll() is None, self.folder
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(30)
+
+    def says(self, sub: str | None = None, **changes: Any) -> str:
+        """Somebody new, or this one; whatever else is told is wrong."""
+        person = {"sub": sub or f"new-{next(numbers)}"} | changes.pop("person", {})
+        answer = requests.post(self.url + "/control", json={"person": person} | changes, timeout=30)
+        assert answer.ok, answer.text
+        return str(person["sub"])
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    made = Provider(tmp_path_factory.mktemp("provider")).start()
+    yield made
+    made.stop()
+
+
+def settings_with(provider: Provider) -> dict[str, str]:
+    return {
+        "AUTH": "required",
+        "LOG_LEVEL": "DEBUG",
+        "SECRET_KEY": KEY,
+        "RATELIMIT_LOGIN": "",
+        "OIDC_ISSUER": provider.url,
+        "OIDC_CLIENT_ID": CLIENT,
+        "OIDC_CLIENT_SECRET": SECRET,
+        "OIDC_NAME": "Example",
+        "OIDC_ALLOWED": "@example.org, eva@other.example",
+        "OIDC_ROLE_CLAIM": "realm.groups",
+        "OIDC_ROLES": "admins=admin, lab=trainer",
+    }
+
+
+@pytest.fixture(scope="module")
+def server(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("site"), "threading", **settings_with(provider)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def owner(server: Server) -> requests.Session:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {read_secret(Path(server.settings['INSTANCE_PATH'], 'owner_token'))}"
+    return session
+
+
+def new_browser() -> requests.Session:
+    browser = requests.Session()
+    browser.headers["Accept-Language"] = "en"
+    return browser
+
+
+def member(**more: Any) -> dict[str, Any]:
+    return {"name": "Ana", "email": "ana@example.org", "email_verified": True, "realm": {"groups": ["lab"]}} | more
+
+
+def begun(server: Server, browser: requests.Session, next: str = "/") -> str:
+    """Where the provider sends the browser back to."""
+    answer = browser.post(server.url + "/api/login/oidc", json={"next": next}, headers=OURS, timeout=60)
+    assert answer.status_code == 200, answer.text
+    there = browser.get(answer.json()["url"], allow_redirects=False, timeout=60)
+    assert there.status_code == 302, there.text
+    return str(there.headers["Location"])
+
+
+def back(browser: requests.Session, address: str, **options: Any) -> requests.Response:
+    return browser.get(address, allow_redirects=False, timeout=60, headers={"Accept": "text/html"}, **options)
+
+
+def login(server: Server, browser: requests.Session, next: str = "/") -> requests.Response:
+    return back(browser, begun(server, browser, next))
+
+
+def me(server: Server, browser: requests.Session) -> dict[str, Any] | None:
+    answer = browser.get(server.url + "/api/me", timeout=60)
+    return answer.json() if answer.ok else None
+
+
+def users(server: Server, owner: requests.Session) -> list[str]:
+    return [user["name"] for user in owner.get(server.url + "/api/users").json()["users"]]
+
+
+def newest_entry(server: Server, owner: requests.Session) -> dict[str, Any]:
+    return owner.get(server.url + "/api/audit", params={"limit": 1}).json()["entries"][0]
+
+
+def test_a_first_login_makes_an_account_and_the_next_one_finds_it(
+    server: Server, provider: Provider, owner: requests.Session
+) -> None:
+    sub, browser = provider.says(person=member(name="Bia")), new_browser()
+    answer = login(server, browser, "/datasets?q=x")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/datasets?q=x")
+    cookie = next(cookie for cookie in browser.cookies if cookie.name.startswith("ytp_session"))
+    assert cookie.expires is not None
+    assert cookie.expires - time.time() < 12 * 3600 + 60
+    assert "HttpOnly" in cookie._rest
+    assert cookie._rest["SameSite"] == "Lax"
+    first = me(server, browser)
+    assert first is not None
+    assert (first["name"], first["role"], first["via"]) == ("Bia", "trainer", "session")
+    entry = newest_entry(server, owner)
+    assert (entry["name"], entry["path"], entry["status"], entry["result"]) == ("Bia", "/login/oidc", 303, "done")
+    # Another address and another name, as after a marriage: it is the same person.
+    provider.says(sub, person=member(name="Beatriz", email="beatriz@example.org"))
+    other = new_browser()
+    assert login(server, other).status_code == 303
+    assert me(server, other) == first
+    assert browser.post(server.url + "/api/logout", headers=OURS).ok
+    assert (me(server, browser), me(server, other)) == (None, first)
+
+
+@pytest.mark.parametrize(
+    ("person", "in_portuguese"),
+    [
+        ({"email_verified": False}, False),
+        ({"email_verified": None}, False),
+        ({"email": "ana@example.org.evil.example"}, True),
+        ({"email": "ana@evil.example"}, True),
+        ({"email": "a@example.org@evil.example"}, True),
+        ({"email": ["ana@example.org"]}, False),
+        ({"email": "@evil.example, x@example.org "}, False),
+    ],
+)
+def test_who_is_not_allowed_gets_no_account(
+    server: Server, provider: Provider, owner: requests.Session, person: dict[str, Any], in_portuguese: bool
+) -> None:
+    provider.says(person=member(**person))
+    before, browser = users(server, owner), new_browser()
+    browser.headers["Accept-Language"] = "pt-BR" if in_portuguese else "en"
+    answer = login(server, browser)
+    assert answer.status_code == 403
+    assert ("Você ainda não tem conta aqui" if in_portuguese else "You have no account here yet") in answer.text
+    assert (me(server, browser), users(server, owner)) == (None, before)
+    assert newest_entry(server, owner)["result"] == "refused"
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "issuer": {"claims": {"iss": "https://evil.example"}},
+    "no issuer": {"claims": {"iss": None}},
+    "nonce": {"claims": {"nonce": "another"}},
+    "no nonce": {"claims": {"nonce": None}},
+    "audience": {"claims": {"aud": ["another"]}},
+    "audience, but asked for by us": {"claims": {"aud": ["another"], "azp": CLIENT}},
+    "two audiences, asked for by another": {"claims": {"aud": ["another", CLIENT], "azp": "another"}},
+    "expired": {"claims": {"exp": 1_700_000_000}},
+    "no end": {"claims": {"exp": None}},
+    "not yet": {"claims": {"nbf": 4_000_000_000}},
+    "no subject": {"claims": {"sub": None}},
+    "empty subject": {"claims": {"sub": ""}},
+    "long subject": {"claims": {"sub": "x" * 256}},
+    "number for a subject": {"claims": {"sub": 7}},
+    "another access token": {"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
+    "signed by another": {"sign": "other"},
+    "signed with the public key": {"sign": "hs256"},
+    "not signed": {"sign": "none"},
+    "no ID token": {"sign": "absent"},
+    "another person's details": {"fail": "userinfo", "claims": {"email": None}},
+    "denied": {"fail": "deny"},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_answer_lets_nobody_in(server: Server, provider: Provider, owner: requests.Session, name: str) -> None:
+    provider.says(person=member(name="Wrong"), **WRONG[name])
+    browser = new_browser()
+    answer = login(server, browser, "/system")
+    assert answer.status_code == 401, answer.text
+    assert re.search(r"Logging in with Example failed \([a-z_]+\)", answer.text)
+    assert 'data-next="/system"' in answer.text
+    assert (me(server, browser), [name for name in users(server, owner) if "Wrong" in name]) == (None, [])
+    assert newest_entry(server, owner)["result"] == "refused"
+
+
+def test_a_login_works_once_and_in_its_own_browser(server: Server, provider: Provider) -> None:
+    provider.says(person=member())
+    browser, thief, copier = new_browser(), new_browser(), new_browser()
+    address = begun(server, browser)
+    copier.cookies.update(browser.cookies)
+    lost = "This login took too long, or was begun in another tab"
+    for stranger in (back(thief, address), back(thief, server.url + "/login/oidc?state=x&code=y")):
+        assert (stranger.status_code, lost in stranger.text) == (401, True)
+    assert back(browser, address).status_code == 303
+    assert me(server, browser) is not None
+    again = [back(browser, address), back(copier, address), back(copier, re.sub("code=[^&]*", "code=new", address))]
+    assert [(answer.status_code, lost in answer.text) for answer in again] == [(401, True)] * 3
+    assert me(server, copier) is None
+
+
+def test_of_two_tabs_the_last_one_counts(server: Server, provider: Provider) -> None:
+    provider.says(person=member())
+    browser = new_browser()
+    first, second = begun(server, browser), begun(server, browser)
+    assert back(browser, second).status_code == 303
+    assert back(browser, first).status_code == 401
+
+
+def test_the_code_of_another_login_is_refused(server: Server, provider: Provider) -> None:
+    """The attacker's code in the victim's login: the verifier (PKCE) is another one, and so is the nonce."""
+    provider.says(person=member())
+    attacker, victim = new_browser(), new_browser()
+    code = parse_qs(urlsplit(begun(server, attacker)).query)["code"][0]
+    address = re.sub("code=[^&]*", f"code={code}", begun(server, victim))
+    assert back(victim, address).status_code == 401
+    assert me(server, victim) is None
+    assert back(victim, f"{begun(server, victim)}&iss=https://evil.example").status_code == 401
+
+
+def cookie_of(data: dict[str, Any], key: str, age: float, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A login's cookie, as Flask signs it, so many seconds ago."""
+    app = Flask("x")
+    app.secret_key = key
+    with monkeypatch.context() as patched:
+        now = int(time.time() - age)
+        patched.setattr(TimestampSigner, "get_timestamp", lambda _self: now)
+        return str(SecureCookieSessionInterface().get_signing_serializer(app).dumps(data))
+
+
+@pytest.mark.parametrize(("key", "age", "status"), [(KEY, 0, 303), (KEY, 660, 401), ("another key", 0, 401)])
+def test_a_forged_login_and_an_old_one(
+    server: Server, provider: Provider, monkeypatch: pytest.MonkeyPatch, key: str, age: float, status: int
+) -> None:
+    provider.says(person=member())
+    browser = new_browser()
+    address = begun(server, browser)
+    sent = next(cookie for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
+    app = Flask("x")
+    app.secret_key = KEY
+    data = SecureCookieSessionInterface().get_signing_serializer(app).loads(sent.value)
+    sent.value = cookie_of(data, key, age, monkeypatch)
+    assert back(browser, address).status_code == status
+
+
+@pytest.mark.parametrize(
+    "next", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "x"]
+)
+def test_the_way_back_is_on_this_server(server: Server, provider: Provider, next: str) -> None:
+    provider.says(person=member())
+    assert login(server, new_browser(), next).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("kid", ["one", "two"])
+def test_new_keys_of_the_provider_are_taken_at_once(server: Server, provider: Provider, kid: str) -> None:
+    provider.says(person=member())
+    assert login(server, new_browser()).status_code == 303
+    provider.says(person=member(), keys=5, kid=kid)
+    assert login(server, new_browser()).status_code == 303
+
+
+@pytest.mark.parametrize("fail", ["token", "jwks"])
+def test_a_provider_that_fails_is_said_to(server: Server, provider: Provider, fail: str) -> None:
+    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}")
+    answer = login(server, new_browser())
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "Example can&#39;t be reached at the moment" in answer.text
+
+
+def test_an_address_links_nobody(server: Server, provider: Provider, owner: requests.Session) -> None:
+    """Neither a name nor an e-mail address that somebody has here already."""
+    person = {"name": "carla", "role": "admin", "password": PASSWORD}
+    assert owner.post(server.url + "/api/users", json=person).status_code == 201
+    provider.says(person=member(name="Carla", preferred_username="carla", email="carla@example.org"))
+    first, second = new_browser(), new_browser()
+    assert login(server, first).status_code == 303
+    provider.says(person=member(name="CARLA", email="carla@example.org"))
+    assert login(server, second).status_code == 303
+    found = [me(server, browser) for browser in (first, second)]
+    assert [who and (who["name"], who["role"]) for who in found] == [("Carla 2", "trainer"), ("CARLA 3", "trainer")]
+
+
+def test_the_provider_says_the_role_at_each_login(server: Server, provider: Provider, owner: requests.Session) -> None:
+    browser = new_browser()
+    sub = provider.says(person=member(name="Rui", realm={"groups": ["x", "lab", "admins"]}))
+    assert login(server, browser).status_code == 303
+    assert me(server, browser)["role"] == "admin"
+    assert browser.post(server.url + "/api/invitations", json={"role": "admin"}, headers=OURS).status_code == 201
+    for groups, role in ((["other"], "viewer"), ("lab", "trainer"), ({"lab": True}, "viewer")):
+        provider.says(sub, person=member(realm={"groups": groups}))
+        assert login(server, new_browser()).status_code == 303
+        assert me(server, browser)["role"] == role, "in the session that was there before, too"
+        assert owner.get(server.url + "/api/invitations").json()["invitations"] == []
+    # What is told only at /userinfo counts as well.
+    told = member(realm={"groups": ["lab"]})
+    provider.says(sub, asked={"realm": told["realm"], "email": told["email"]})
+    assert login(server, browser).status_code == 303
+    assert me(server, browser)["role"] == "trainer"
+
+
+def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, owner: requests.Session) -> None:
+    sub, browser = provider.says(person=member(name="Davi")), new_browser()
+    assert login(server, browser).status_code == 303
+    path = f"{server.url}/api/users/{me(server, browser)['id']}"
+    assert owner.patch(path, json={"active": False}).ok
+    assert me(server, browser) is None
+    answer = login(server, browser)
+    assert (answer.status_code, "Your account is blocked" in answer.text) == (403, True)
+    assert owner.delete(path).ok
+    provider.says(sub, person=member(name="Davi", email="davi@evil.example"))
+    assert login(server, browser).status_code == 403, "nothing is left of the link"
+
+
+def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Provider, owner: requests.Session) -> None:
+    form = {"name": "Edu", "role": "viewer", "password": PASSWORD}
+    assert owner.post(server.url + "/api/users", json=form).status_code == 201
+    browser, stranger, path = new_browser(), new_browser(), server.url + "/api/me/identity"
+    sub = provider.says(person=member(email="edu@evil.example", realm={"groups": []}))
+    assert browser.post(server.url + "/api/login", json={"name": "Edu", "password": PASSWORD}).ok
+    assert browser.post(path, json={"current": "wrong horse"}, headers=OURS).status_code == 422
+    assert browser.post(path, json={"current": PASSWORD}).status_code == 403, "no page of ours asks"
+    token = browser.post(server.url + "/api/tokens", json={"name": "x", "role": "viewer"}, headers=OURS).json()["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert requests.post(path, json={"current": PASSWORD}, headers=bearer).status_code == 403
+    assert owner.post(path, json={}).status_code == 404
+
+    def begin_link() -> str:
+        url = browser.post(path, json={"current": PASSWORD}, headers=OURS).json()["url"]
+        return str(browser.get(url, allow_redirects=False).headers["Location"])
+
+    address = begin_link()
+    stranger.cookies.update({name: value for name, value in browser.cookies.items() if name.startswith("ytp_oidc")})
+    answer = back(stranger, address)
+    assert answer.status_code == 401, "the login of a stranger becomes nobody's"
+    assert login(server, stranger).status_code == 403
+    answer = back(browser, begin_link())
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/account")
+    assert login(server, stranger).status_code == 303
+    assert me(server, stranger)["name"] == "Edu"
+    assert back(browser, begin_link()).status_code == 409
+    assert browser.delete(path, headers=OURS).ok
+    assert me(server, stranger) is None, "other sessions end"
+    assert me(server, browser)["name"] == "Edu"
+    assert browser.delete(path, headers=OURS).status_code == 404
+    provider.says(sub, person=member(email="edu@evil.example"))
+    assert login(server, stranger).status_code == 403
+
+
+def test_the_only_way_in_is_kept(server: Server, provider: Provider) -> None:
+    provider.says(person=member(name="Fabi"))
+    browser = new_browser()
+    assert login(server, browser).status_code == 303
+    answer = browser.delete(server.url + "/api/me/identity", headers=OURS)
+    assert (answer.status_code, "Choose a password first" in answer.json()["detail"]) == (409, True)
+
+
+def test_no_page_of_others_begins_a_login(server: Server, provider: Provider) -> None:
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = requests.post(server.url + "/api/login/oidc", json={}, headers=headers, timeout=60)
+        assert answer.status_code == 403
+    assert requests.get(server.url + "/api/login/oidc", timeout=60).status_code == 405
+
+
+def test_secrets_of_a_login_are_not_in_the_logs(server: Server, provider: Provider) -> None:
+    """With LOG_LEVEL=DEBUG."""
+    provider.says(person=member())
+    browser = new_browser()
+    address = begun(server, browser)
+    login_cookie = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_oidc"))
+    app = Flask("x")
+    app.secret_key = KEY
+    kept = SecureCookieSessionInterface().get_signing_serializer(app).loads(login_cookie)
+    data = next(iter(kept.values()))["data"]
+    assert back(browser, address).status_code == 303
+    session = next(cookie.value for cookie in browser.cookies if cookie.name.startswith("ytp_session"))
+    secrets = [data["code_verifier"], data["nonce"], session, SECRET, parse_qs(urlsplit(address).query)["code"][0]]
+    written = server.whole_log() + "".join(
+        path.read_text(errors="replace") for path in Path(server.settings["LOG_DIR"]).glob("*")
+    )
+    assert len(written) > 1000
+    assert [secret for secret in secrets if secret in written] == []
+    assert "Traceback" not in written
+
+
+def test_a_provider_that_is_down_takes_nothing_else_along(
+    server: Server, provider: Provider, owner: requests.Session, tmp_path: Path
+) -> None:
+    """In eventlet mode, too: one login first, then the provider is gone."""
+    with Server(tmp_path, "eventlet", **settings_with(provider)) as other:
+        provider.says(person=member(name="Gil"))
+        browser = new_browser()
+        assert login(other, browser).status_code == 303
+        assert me(other, browser)["name"] == "Gil"
+        address = begun(other, browser)
+        form = {"name": "Hugo", "role": "viewer", "password": PASSWORD}
+        assert owner.post(server.url + "/api/users", json=form).status_code == 201
+        provider.stop()
+        try:
+            answer = back(browser, address)
+            assert (answer.status_code, "can&#39;t be reached" in answer.text) == (503, True)
+            assert other.get("/login").status_code == 200
+            assert me(other, browser)["name"] == "Gil", "who is in stays in"
+            assert server.post("/api/login", json={"name": "Hugo", "password": PASSWORD}).ok
+        finally:
+            provider.start()
+    provider.stop()
+    try:
+        with Server(tmp_path, "threading", **settings_with(provider)) as other:
+            answer = other.post("/api/login/oidc", json={}, headers={"Accept-Language": "pt-BR"})
+            assert (answer.status_code, answer.json()["title"]) == (503, "Temporariamente indisponível")
+            assert "Example não responde no momento" in answer.json()["detail"]
+            assert other.get("/login").status_code == 200
+            provider.start()
+            provider.says(described={"issuer": "https://evil.example"})
+            assert other.post("/api/login/oidc", json={}).status_code == 503
+            provider.says(fail="describe")
+            assert other.post("/api/login/oidc", json={}).status_code == 503
+            provider.says(person=member())
+            assert login(other, new_browser()).status_code == 303
+    finally:
+        provider.stop()
+        provider.start()
+
+
+def test_without_a_provider_nothing_is_offered(server_without: Server) -> None:
+    assert server_without.post("/api/login/oidc", json={}).status_code == 404
+    assert server_without.get("/login/oidc?state=x").status_code == 404
+    assert "data-provider" not in server_without.get("/login").text
+
+
+@pytest.fixture
+def server_without(tmp_path: Path) -> Iterator[Server]:
+    with Server(tmp_path, "threading", AUTH="required") as running:
+        yield running
+
+
+def test_a_description_names_its_own_issuer_and_safe_addresses() -> None:
+    right = {
+        "issuer": "https://login.example/realm/",
+        "authorization_endpoint": "https://login.example/a",
+        "token_endpoint": "https://login.example/t",
+        "jwks_uri": "https://keys.example/",
+    }
+    issuer = "https://login.example/realm"
+    assert fault_of(right, issuer) is None
+    wrong = [
+        {"issuer": "https://login.example/"},
+        {"issuer": None},
+        {"token_endpoint": "http://login.example/t"},
+        {"jwks_uri": None},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"userinfo_endpoint": "http://login.example/u"},
+    ]
+    assert [bool(fault_of(right | change, issuer)) for change in wrong] == [True] * len(wrong)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"OIDC_ISSUER": "https://login.example"},
+        {"OIDC_ISSUER": "http://login.example", "OIDC_CLIENT_ID": "x"},
+        {"OIDC_ISSUER": "https://user@login.example", "OIDC_CLIENT_ID": "x"},
+        {"OIDC_ISSUER": "https://login.example/?a", "OIDC_CLIENT_ID": "x"},
+        {"OIDC_ISSUER": "https://login.example", "OIDC_CLIENT_ID": "x", "OIDC_SCOPES": "profile"},
+        {"OIDC_ALLOWED": "example.org"},
+        {"OIDC_ROLES": "lab=owner"},
+        {"OIDC_ROLES": "lab"},
+        {"OIDC_ROLE": "admin"},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> None:
+    with pytest.raises(SettingError, match="OIDC_"):
+        load_settings(values)
