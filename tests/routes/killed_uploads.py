@@ -19,7 +19,7 @@ from app.models import Dataset
 from app.services.uploaded_models import UploadedModels
 from scripts.local_server import settings_for
 
-STEPS = ("reserve", "put", "record", "tell")
+STEPS = ("reserve", "put", "record", "notify")
 
 
 def killing(step: Callable[..., Any], before: bool) -> Callable[..., Any]:
