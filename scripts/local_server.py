@@ -1,11 +1,13 @@
 """A real server process on a free loopback port, with folders of its own."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,7 +16,11 @@ import psutil
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE_S = 120.0  # for what a quiet machine does in a second or two
 MODES = ("eventlet", "threading")
+# Below the ports that Linux gives to who connects (from 32768): while a server is not there yet, or is killed and comes
+# back, another connection would take its port for its own end; a client that asks it may even be connected to itself.
+PORTS = range(20_000, 32_000)
 
 
 def settings_for(folder: Path, **changes: str) -> dict[str, str]:
@@ -34,9 +40,20 @@ def settings_for(folder: Path, **changes: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that nobody has, and that the system gives to nobody."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)  # a test may have seeded the other one, in several processes
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def kill_below(folder: Path) -> None:
+    """kill -9 of every process that has this folder, or one in it, in its command."""
+    for process in psutil.process_iter(["cmdline"]):
+        if any(str(folder) in part for part in process.info["cmdline"] or []):
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                process.kill()
 
 
 class Server:
@@ -58,7 +75,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "run.py"], cwd=ROOT, env=os.environ | self.settings, stdout=log, stderr=log
             )
-        while time.monotonic() - began < 60:
+        while time.monotonic() - began < PATIENCE_S:
             if self.process.poll() is not None:
                 raise RuntimeError(f"the server ended:\n{self.log()}")
             try:
@@ -74,15 +91,21 @@ class Server:
         """Send a signal, wait, and return the exit status. Trainings go on: see `end`."""
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        """kill -9 of what serves, the master first: it would start another worker. Jobs go on: see `end`."""
+        assert self.process is not None
+        for pid in self.worker_pids():
+            with suppress(ProcessLookupError):  # a worker whose master is gone leaves by itself
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
 
     def end(self) -> None:
         """End the server and every child that works below its folder."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
-        for process in psutil.process_iter(["cmdline"]):
-            if any(str(self.folder) in part for part in process.info["cmdline"] or []):
-                process.kill()
+        kill_below(self.folder)
 
     def log(self) -> str:
         return self.whole_log()[-5000:]

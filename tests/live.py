@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import engineio
 import socketio
 
 EVENTS = (
@@ -23,27 +24,42 @@ EVENTS = (
 )
 
 
+class InOrder(socketio.Client):
+    """One that hands on each message before it reads the next. The library's own has a thread for each, and these
+    overtake each other on a busy machine."""
+
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return Reader
+
+
+class Reader(engineio.Client):
+    """`InOrder`'s connection."""
+
+    def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        return super()._trigger_event(event, *args, **kwargs | {"run_async": False})
+
+
 class Listener:
     """A client of a server; `heard` holds (event, payload) in the order of arrival."""
 
     def __init__(self, url: str) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.client = socketio.Client(reconnection=False)
+        self.client = InOrder(reconnection=False)
         for event in EVENTS:
             self.client.on(event, self._keeper(event))
-        self.client.connect(url, wait_timeout=20)
+        self.client.connect(url, wait_timeout=60)
 
     def _keeper(self, event: str) -> Callable[[dict[str, Any]], None]:
         return lambda payload: self.heard.append((event, payload))
 
     def ask(self, event: str, *payload: Any) -> Any:
         """Send an event and return its acknowledgement."""
-        return self.client.call(event, *payload, timeout=20)
+        return self.client.call(event, *payload, timeout=60)
 
     def named(self, event: str) -> list[dict[str, Any]]:
         return [payload for name, payload in list(self.heard) if name == event]
 
-    def wait(self, event: str, seconds: float = 120, when: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
+    def wait(self, event: str, seconds: float = 240, when: Callable[[dict[str, Any]], bool] = lambda _: True) -> Any:
         """The first payload of an event that fits, heard already or soon."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -143,8 +143,8 @@ def test_the_images_command_serves_and_stops(tmp_path: Path) -> None:
         try:
             assert answer(f"http://127.0.0.1:{port}/health", process).json() == {"status": "ok"}
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
         finally:  # by TERM: a killed master would leave its worker behind
             process.terminate()
-            process.wait(30)
+            process.wait(60)
     assert "Using worker: eventlet" in (tmp_path / "log").read_text()

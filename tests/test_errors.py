@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from app import errors
-from app.schemas import TestForm, TrainingIn
+from app import errors, schemas
 
 FORM = "multipart/form-data"
 KEYS = {"type", "title", "status", "detail", "errors"}
@@ -54,12 +53,12 @@ def client(app: APIFlask) -> FlaskClient:
         abort(status)
 
     @app.post("/api/form")
-    @app.input(TestForm, location="form_and_files")
+    @app.input(schemas.TestForm, location="form_and_files")
     def form(**_: object) -> dict:
         return {}
 
     @app.post("/api/json")
-    @app.input(TrainingIn)
+    @app.input(schemas.TrainingIn)
     def body(**_: object) -> dict:
         return {}
 

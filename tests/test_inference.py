@@ -3,7 +3,6 @@
 import io
 import os
 import pickle
-import signal
 import struct
 import time
 import zlib
@@ -393,15 +392,16 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
         return answer.json()
 
     with ThreadPoolExecutor(6) as pool:
+        asked, slowest = time.monotonic(), 0.0
         waiting = [pool.submit(post, turn) for turn in range(6)]
-        slowest = 0.0
         while not all(item.done() for item in waiting):
             began = time.monotonic()
             assert server.get("/health").status_code == 200
             slowest = max(slowest, time.monotonic() - began)
             time.sleep(0.02)
+        took = time.monotonic() - asked
         results = [item.result() for item in waiting]
-    assert slowest < 2, "requests waited while the child started"
+    assert slowest < max(2, took / 2), "requests waited while the child started"
     assert len({item["test_id"] for item in results}) == 6
     assert all(item["detections"] == results[0]["detections"] for item in results)
 
@@ -416,8 +416,7 @@ def test_warm_child_of_a_real_server(server: Server, weights: bytes) -> None:
     if server.mode == "eventlet":
         assert server.stop() == 0
     else:  # not even a chance to say good-bye
-        for pid in reversed(server.worker_pids()):
-            os.kill(pid, signal.SIGKILL)
+        server.kill()
     second_gone = psutil.wait_procs([second], timeout=60)[0]  # leaving torch takes a second of processor time
     assert second_gone, "the child outlived its server"
     server.start()

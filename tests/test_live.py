@@ -173,7 +173,7 @@ def system_room(
 
 
 def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -265,10 +265,14 @@ def test_a_connection_is_forgotten_when_it_ends(idle_app: APIFlask) -> None:
     assert set(live.connections) == before
 
 
-def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(socket: SocketIOTestClient) -> None:
+def test_events_of_a_connection_come_one_at_a_time_and_not_too_many(
+    idle_app: APIFlask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sockets.EVENTS_RATE", 1e-9)  # a busy machine sends no more than the rate allows
+    socket = socketio.test_client(idle_app)
     answers = [socket.emit("leave_dashboard", callback=True) for _ in range(EVENTS + 20)]
     assert all(answer["ok"] for answer in answers[:EVENTS])
-    assert {answer.get("status") for answer in answers[EVENTS:]} >= {429}
+    assert {answer.get("status") for answer in answers[EVENTS:]} == {429}
     assert socketio.server.async_handlers is False
 
 

@@ -62,7 +62,7 @@ class SlowClients:
     def __exit__(self, *_: Any) -> None:
         asyncio.run_coroutine_threadsafe(self.leave(), self.loop).result(60)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(20)
+        self.thread.join(60)
         self.loop.close()
 
     async def leave(self) -> None:

@@ -50,7 +50,7 @@ def exports(site: Server) -> Iterator[None]:
 def test_exports_are_shown_beside_the_weights(open_page: Open, site: Server, forty: None, exports: None) -> None:
     page = open_page(f"/trainings/{TRAINING}", locale="en")
     offered, refused = page.locator("[data-export-status=completed]"), page.locator("[data-export-status=failed]")
-    expect(offered).to_contain_text("INT8 · 640 px", timeout=20_000)
+    expect(offered).to_contain_text("INT8 · 640 px")
     expect(offered).to_contain_text("0.706.pt 0.712")
     expect(offered).to_contain_text("12.5 ms.pt 40.0 ms")
     expect(offered.locator("a")).to_have_attribute("href", "/api/exports/1/download")
@@ -66,7 +66,7 @@ def test_exports_are_shown_beside_the_weights(open_page: Open, site: Server, for
 
 def test_they_fit_on_a_phone(open_page: Open, site: Server, forty: None, exports: None) -> None:
     page = open_page(f"/trainings/{TRAINING}", locale="pt-BR", width=360)
-    expect(page.locator("[data-exports]")).to_contain_text("métricas piores que as do .pt", timeout=20_000)
+    expect(page.locator("[data-exports]")).to_contain_text("métricas piores que as do .pt")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     wrap = page.locator("[data-export-list] .table-wrap")
     assert wrap.evaluate("node => node.scrollWidth - node.clientWidth") <= 0, "nothing is cut off"

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.config import database_uri
 from app.models import Dataset, Training, TrainingMetric
 from scripts.local_server import Server
-from tests.browser.conftest import Open, shoot, wait_until
+from tests.browser.conftest import SOCKET, Open, shoot, wait_until
 from tests.data import zip_bytes
 
 pytestmark = pytest.mark.browser
@@ -201,11 +201,14 @@ def test_an_upload_that_is_refused_says_why(open_page: Open) -> None:
 
 def test_the_light_tells_when_the_connection_is_lost(open_page: Open) -> None:
     page = settled(open_page("/", locale="en"))
-    socket = "document.querySelector('script[src*=shell]').src.replace('ui/shell', 'lib/socket')"
-    page.evaluate(f"import({socket}).then((module) => module.live.socket.io.engine.close())")
-    expect(page.locator("[data-light]")).to_have_attribute("data-light", "reconnecting")
-    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
+    page.evaluate("""() => {
+      const light = document.querySelector("[data-light]");
+      window.seen = [];  // it is back within half a second
+      new MutationObserver(() => window.seen.push(light.dataset.light)).observe(light, { attributes: true });
+    }""")
+    page.evaluate(f"import({SOCKET}).then((module) => module.live.socket.io.engine.close())")
     expect(page.locator("[data-toasts]")).to_contain_text("Reconnected")
+    wait_until(page, "window.seen.includes('reconnecting') && window.seen.at(-1) === 'live'")
 
 
 def test_an_unknown_page_is_explained(site: Server) -> None:

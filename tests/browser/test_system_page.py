@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import SOCKET, Open, wait_until
+from tests.browser.conftest import SOCKET, Open, joined, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -36,11 +36,12 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
     page.locator("[data-log-level], [data-level]").select_option("DEBUG")
     page.locator(".log-panel [data-search]").fill("nothing like this at all")
     expect(page.locator("[data-log]")).to_contain_text("match this search.")
+    joined(page)  # until then it asks
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     since = page.locator("[data-sub]")
     for _ in range(2):
-        expect(since).not_to_have_text(since.inner_text(), timeout=20_000)
+        expect(since).not_to_have_text(since.inner_text())
     assert not [url for url in asked if url.endswith("/api/system")], "they come by the socket"
 
     def fail(route: Route) -> None:
@@ -49,15 +50,15 @@ def test_the_system_page_is_live_and_survives_a_failure(open_page: Open, forty: 
 
     page.route(re.compile(r"/api/system$"), fail)
     change_path(page, "/nowhere")  # no socket, so it asks
-    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.", timeout=20_000)
+    expect(page.locator("[data-failure]")).to_contain_text("The database is busy.")
     expect(page.locator("[data-processes] tbody tr").first).to_be_visible()  # what was known last
     page.unroute(re.compile(r"/api/system$"))
     known = since.inner_text()
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-failure]")).to_be_empty()
-    expect(since).not_to_have_text(known, timeout=20_000)
+    expect(since).not_to_have_text(known)
     change_path(page, "/socket.io")
-    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live", timeout=20_000)
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")
     page.evaluate("window.sent = []")
     hear = "live.socket.on('system_update', (data) => window.sent.push(data.uptime))"
     page.evaluate(f"import({SOCKET}).then(({{live}}) => {{ {hear} }})")
@@ -80,7 +81,7 @@ def test_a_hidden_system_page_rests(open_page: Open, forty: None) -> None:
     wait_until(page, "window.said.at(-1) === 'leave_system'")  # a busy server may have asked it to join again before
     known = page.locator("[data-sub]").inner_text()
     hide(page, "false")
-    expect(page.locator("[data-sub]")).not_to_have_text(known, timeout=20_000)
+    expect(page.locator("[data-sub]")).not_to_have_text(known)
 
 
 def hide(page: Page, hidden: str) -> None:
@@ -92,6 +93,7 @@ def hide(page: Page, hidden: str) -> None:
 def test_keys_lead_everywhere(open_page: Open, forty: None) -> None:
     page = open_page("/", locale="en")
     for key, path in {"d": "/datasets", "t": "/trainings", "c": "/compare", "s": "/system"}.items():
+        page.evaluate("Date.now = () => 1e12")  # the second key counts for a moment, which a busy machine may take
         page.keyboard.press("g")
         page.keyboard.press(key)
         page.wait_for_url(re.compile(f"{path}$"))

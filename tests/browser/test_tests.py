@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from app import create_app
 from app.database import writing
@@ -98,7 +98,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     # The same model as its own rival: everything is found by both.
     page.get_by_label("Compare with a second model").check()
     page.get_by_role("button", name="Test again with these values").click()
-    expect(page.locator("[data-found]")).to_contain_text("Only A: 0", timeout=60_000)
+    expect(page.locator("[data-found]")).to_contain_text("Only A: 0")
     expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
     expect(page.locator(".test-shot")).to_have_count(4)
@@ -123,7 +123,7 @@ def test_a_video_is_looked_at_frame_by_frame(open_page: Open, model: int, tmp_pa
     expect(page.get_by_role("alert")).to_contain_text("“none.mp4” can't be used")
     expect(page.get_by_role("alert")).to_contain_text("not a video that can be decoded")
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.webm"))
-    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=60_000)
+    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4")
     expect(page.get_by_role("alert")).to_have_count(0)
     timeline = page.get_by_role("slider", name="Objects detected over time")
     timeline.focus()
@@ -172,16 +172,19 @@ def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open
 
     # A comparison shows nothing until both have answered, and asks the second model by itself.
     page.locator("[data-file]").set_input_files(file("a.jpg", image_bytes((320, 240))))
-    expect(page.locator("[data-found-count]")).not_to_be_empty(timeout=60_000)
-    page.route("**/api/tests?*", lambda route: page.wait_for_timeout(1500) or route.continue_())
+    expect(page.locator("[data-found-count]")).not_to_be_empty()
+    held: list[Route] = []
+    page.route("**/api/tests?*", held.append)
     page.get_by_label("Compare with a second model").check()
     expect(page.locator("[data-picture]")).to_contain_text("Both models are analyzing the image")
     expect(page.locator("[data-picture] canvas")).to_have_count(0)
-    expect(page.locator("[data-found]")).to_contain_text("Only B: 0", timeout=60_000)
+    page.unroute("**/api/tests?*")
+    for route in held:
+        route.continue_()
+    expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
 
     # Another model: the list of classes is its own.
-    page.unroute_all(behavior="wait")  # a request that is still held goes on first
     page.get_by_label("Compare with a second model").uncheck()
     page.locator("[name=confidence]").fill("0.01")
     expect(page.locator("[data-classes] li").first).to_be_visible()
@@ -189,15 +192,20 @@ def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open
     page.get_by_role("combobox", name="Model", exact=True).fill("Learned")
     page.get_by_role("option", name="Learned nothing").click()
     expect(page.locator("[data-recommended]")).to_be_hidden()
-    expect(page.locator("[data-classes] [type=checkbox]").first).to_be_checked(timeout=60_000)
+    expect(page.locator("[data-classes] [type=checkbox]").first).to_be_checked()
 
 
 def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int, tmp_path: Path) -> None:
     """MPEG-4 Part 2, which browsers do not play."""
     page = open_page(f"/tests?training_id={model}", locale="en")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
+    held: list[Route] = []
+    page.route("**/api/tests/videos*", held.append)
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.mp4", "mp4v"))
     expect(page.locator("[data-video-notice]")).to_contain_text("The server is converting it")
+    page.unroute("**/api/tests/videos*")
+    for route in held:
+        route.continue_()
     expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=90_000)
     expect(page.locator("[data-video-notice]")).to_be_empty()
 
@@ -265,7 +273,7 @@ def test_the_camera_sends_one_frame_after_the_other(open_page: Open, model: int,
     before = site.get("/api/tests").json()["total"]
     page.get_by_role("tab", name="Câmera").click()
     page.get_by_role("button", name="Ligar câmera").click()
-    expect(page.locator("[data-camera-figures]")).to_contain_text("por segundo", timeout=60_000)
+    expect(page.locator("[data-camera-figures]")).to_contain_text("por segundo")
     wait_until(page, "document.querySelector('[data-camera-figure] canvas').dataset.drawn !== undefined")
     page.wait_for_timeout(300)
     shoot(page, "tests-camera")

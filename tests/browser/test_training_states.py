@@ -49,11 +49,11 @@ def test_how_long_a_paused_training_still_takes(open_page: Open, site: Server, f
     with other_state(site, 39, status="paused", total_epochs=50):
         for locale, text in said.items():
             page = open_page("/trainings/39", locale=locale)
-            expect(page.locator("[data-advance]")).to_contain_text(text, timeout=20_000)
+            expect(page.locator("[data-advance]")).to_contain_text(text)
             expect(page.locator("[data-advance] strong")).to_have_text(re.compile(r"^40\s?%$"))
     with other_state(site, 39, status="paused", total_epochs=20):
         page = open_page("/trainings/39", locale="en")
-        expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20", timeout=20_000)
+        expect(page.locator("[data-advance]")).to_contain_text("Paused after epoch 20 of 20")
         expect(page.locator("[data-advance]")).not_to_contain_text(" left")
 
 
@@ -74,7 +74,7 @@ def test_the_time_that_a_running_training_takes(
     """As the run tells it, in steps that do not flicker."""
     with other_state(site, 39, status="running", total_epochs=50, eta=eta):
         page = open_page("/trainings/39", locale="en")
-        expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}", timeout=20_000)
+        expect(page.locator("[data-advance] strong")).to_have_text(f"40% · {text}")
 
 
 def test_a_failure_offers_the_step_that_helps(open_page: Open, site: Server, forty: None) -> None:

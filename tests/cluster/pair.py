@@ -1,18 +1,14 @@
 """Two real web processes over one database, one data folder and one Redis."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from app import create_app
 from app.database import upgrade_if_old
-from scripts.local_server import Server, settings_for
+from scripts.local_server import Server, kill_below, settings_for
 from tests.conftest import close_database
 from tests.data import valid_dataset
 
@@ -45,13 +41,7 @@ def running_pair(
     finally:
         for server in servers:
             server.end()
-        end_children(folder)
-
-
-def end_children(folder: Path) -> None:
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(folder) in part for part in process.info["cmdline"] or []):
-            process.kill()
+        kill_below(folder)
 
 
 class Pair:
@@ -62,16 +52,13 @@ class Pair:
 
     def kill(self, server: Server) -> None:
         """kill -9 of all of its processes; those of jobs go on."""
-        assert server.process is not None
-        for pid in server.worker_pids():
-            os.kill(pid, signal.SIGKILL)
-        server.process.wait(10)
+        server.kill()
 
     def logs(self) -> str:
         return f"first:\n{self.first.log()}\nsecond:\n{self.second.log()}"
 
 
-def until(there: Callable[[], Any], seconds: float = 60, about: Callable[[], str] = str) -> Any:
+def until(there: Callable[[], Any], seconds: float = 120, about: Callable[[], str] = str) -> Any:
     """What `there` gives, once that is something."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

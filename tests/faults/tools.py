@@ -38,11 +38,7 @@ def wait_until(check: Callable[[], Any], seconds: float, what: str, pause: float
 
 
 def kill_server(server: Server) -> None:
-    """The master first: it would start another worker."""
-    assert server.process is not None
-    for pid in server.worker_pids():
-        os.kill(pid, signal.SIGKILL)
-    server.process.wait(10)
+    server.kill()
 
 
 def trainers(server: Server, training_id: int | str = "") -> list[int]:

@@ -1,7 +1,5 @@
 """A training from the request to the weights: the real server, a real child, a real Socket.IO client."""
 
-import os
-import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -49,7 +47,7 @@ def state(server: Server, training_id: int) -> dict[str, Any]:
     return server.get(f"/api/trainings/{training_id}").json()
 
 
-def wait_for(server: Server, training_id: int, *statuses: str, seconds: float = 120) -> dict[str, Any]:
+def wait_for(server: Server, training_id: int, *statuses: str, seconds: float = 240) -> dict[str, Any]:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         now = state(server, training_id)
@@ -62,7 +60,7 @@ def wait_for(server: Server, training_id: int, *statuses: str, seconds: float = 
 def child_of(server: Server, training_id: int) -> psutil.Process:
     """The process that trains."""
     folder = f"/models/{training_id}/attempts/"
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while time.monotonic() < until:
         for process in psutil.process_iter(["cmdline"]):
             command = " ".join(process.info["cmdline"] or [])
@@ -78,14 +76,15 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
         assert watcher.ask("join_dashboard", {})["ok"]
         asked = time.monotonic()
         training_id = begin(server, dataset_id)
-        watcher.wait("training_status", 5, lambda item: item["training"]["status"] == "running")
+        watcher.wait("training_status", when=lambda item: item["training"]["status"] == "running")
         print(f"{server.mode}: first event {time.monotonic() - asked:.2f} s after POST")
         with Listener(server.url) as late:
             snapshot = late.ask("join_training", {"training_id": training_id})
+            before = [item["epoch"] for item in snapshot["metrics"]["epochs"]]  # of a machine that joins late
             assert snapshot["ok"]
             assert snapshot["training"]["id"] == training_id
             done = late.wait("training_completed")
-            late.wait("training_status", 5, lambda item: item["training"]["status"] == "completed")
+            late.wait("training_status", when=lambda item: item["training"]["status"] == "completed")
             numbers = [
                 payload["seq"] for name, payload in late.heard if "seq" in payload and name != "training_snapshot"
             ]
@@ -93,7 +92,7 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
             updates = late.named("training_update")
             assert late.named("training_log")
 
-    assert [update["epoch"] for update in updates] == [1, 2]
+    assert before + [update["epoch"] for update in updates] == [1, 2]
     assert set(updates[0]["metrics"]) >= {"loss", "precision", "recall", "map50", "map95", "val_loss"}
     trained = [value for name, value in updates[0]["parts"].items() if name.startswith("train/")]
     assert updates[0]["metrics"]["loss"] == pytest.approx(sum(trained))
@@ -128,7 +127,7 @@ def test_two_epochs_live(prepared: tuple[Server, int]) -> None:
 
 def evaluated(server: Server, training_id: int) -> dict[str, Any]:
     """The evaluation that follows a stop."""
-    until = time.monotonic() + 150
+    until = time.monotonic() + 240
     while not state(server, training_id)["evaluated"]:
         assert time.monotonic() < until, server.log()
         time.sleep(0.2)
@@ -142,13 +141,13 @@ def test_stop_while_paused(prepared_threading: tuple[Server, int]) -> None:
     number = begin(server, dataset_id, epochs=1000)
     with Listener(server.url) as watcher:
         watcher.ask("join_training", {"training_id": number})
-        watcher.wait("training_progress", 60, lambda item: item["progress"].get("epoch", 0) >= 2)
+        watcher.wait("training_progress", when=lambda item: item["progress"].get("epoch", 0) >= 2)
         assert server.post(f"/api/trainings/{number}/pause").status_code == 202
-        watcher.wait("training_status", 60, lambda item: item["training"]["status"] == "paused")
+        watcher.wait("training_status", when=lambda item: item["training"]["status"] == "paused")
         assert not state(server, number)["evaluated"]
         assert server.post(f"/api/trainings/{number}/stop").json()["status"] == "cancelled"
         assert evaluated(server, number)["objects"] == 2
-        watcher.wait("training_status", 20, lambda item: item["training"]["evaluated"])
+        watcher.wait("training_status", when=lambda item: item["training"]["evaluated"])
     assert "resume" in state(server, number)["actions"]
 
 
@@ -158,14 +157,14 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
         first = begin(server, dataset_id, epochs=1000)
         second = begin(server, dataset_id)
         watcher.ask("join_training", {"training_id": first})
-        watcher.wait("training_progress", 60, lambda item: item["progress"].get("epoch", 0) >= 2)
+        watcher.wait("training_progress", when=lambda item: item["progress"].get("epoch", 0) >= 2)
         assert state(server, second)["status"] == "pending"
 
         waiting = server.post(f"/api/trainings/{second}/stop")
         assert (waiting.status_code, waiting.json()["status"]) == (202, "cancelled")
         asked = time.monotonic()
         assert server.post(f"/api/trainings/{first}/stop").status_code == 202
-        end = watcher.wait("training_cancelled", 20)
+        end = watcher.wait("training_cancelled")
         print(f"{server.mode}: stopped {time.monotonic() - asked:.2f} s after the request")
     assert end["downloadable"]
     assert state(server, first)["status"] == "cancelled"
@@ -184,15 +183,17 @@ def test_stop_while_another_waits(prepared: tuple[Server, int]) -> None:
 
 def test_a_killed_child_goes_on_and_so_does_the_queue(prepared: tuple[Server, int]) -> None:
     server, dataset_id = prepared
-    first = begin(server, dataset_id, epochs=6)
-    second = begin(server, dataset_id, epochs=1)
     with Listener(server.url) as watcher:
+        first = begin(server, dataset_id, epochs=6)
+        second = begin(server, dataset_id, epochs=1)
+        child = child_of(server, first)
         watcher.ask("join_training", {"training_id": first})
-        watcher.wait("training_update", 60)
+        watcher.wait("training_update")
+    child.kill()
     killed = time.monotonic()
-    os.kill(child_of(server, first).pid, signal.SIGKILL)
     while not any(note["code"] == "restarted_killed" for note in state(server, first)["notes"]):
-        assert time.monotonic() - killed < 60
+        assert time.monotonic() - killed < 120
+        time.sleep(0.05)
     print(f"{server.mode}: goes on {time.monotonic() - killed:.2f} s after kill -9")
     assert wait_for(server, first, "completed", "failed")["status"] == "completed"
     epochs = server.get(f"/api/trainings/{first}/metrics").json()["epochs"]
@@ -207,16 +208,15 @@ def test_server_restart_follows_the_training(tmp_path: Path) -> None:
     with Server(tmp_path, "threading") as server:
         app = create_app("cli", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
         training_id = begin(server, valid_dataset(app), epochs=8)
+        process = child_of(server, training_id)
         with Listener(server.url) as watcher:
             watcher.ask("join_training", {"training_id": training_id})
-            watcher.wait("training_update", 60)
-        process = child_of(server, training_id)
-        for pid in reversed(server.worker_pids()):
-            os.kill(pid, signal.SIGKILL)
-        assert server.process is not None
-        server.process.wait(10)
+            watcher.wait("training_update")
+            process.suspend()  # it would be through before a busy machine has killed the server
+        server.kill()
         assert process.is_running()
         server.start()
+        process.resume()
         assert wait_for(server, training_id, "completed")["current_epoch"] == 8
         epochs = server.get(f"/api/trainings/{training_id}/metrics").json()["epochs"]
         assert [epoch["epoch"] for epoch in epochs] == list(range(1, 9))

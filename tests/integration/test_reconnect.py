@@ -60,7 +60,7 @@ def test_reconnecting(tmp_path: Path, mode: str) -> None:
     child = subprocess.Popen(command, start_new_session=True)
     with Server(tmp_path, mode) as server:  # follows the run that is under way
         stays = watch(server, training_id, allowed)
-        child.wait(30)
+        child.wait(60)
         history = all_events(server, training_id)
     check(history, stays)
 
@@ -73,7 +73,7 @@ def watch(
     The run says a part of its lines each time, some of them to nobody; so each stay hears something, however slow the
     machine is."""
     dice, stays, over = random.Random(7), [], False
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while not over:
         assert time.monotonic() < until
         with Listener(server.url) as viewer:

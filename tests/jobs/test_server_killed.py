@@ -60,11 +60,11 @@ def test_estimate(tmp_path: Path) -> None:
         wait_until(lambda: job()["attempt"] == 2 and list(find_children(root)), 90, "it begins again")
 
         assert server.stop() == 0
-        wait_until(lambda: not list(find_children(root)), 10, "it ended with the server")
+        wait_until(lambda: not list(find_children(root)), 60, "it ended with the server")
         server.start()
         wait_until(lambda: job()["status"] == "running" and list(find_children(root)), 90, "it begins again")
         server.post(f"/api/jobs/{job()['id']}/stop")
-        wait_until(lambda: job()["status"] == "cancelled", 40, "it is stopped")
+        wait_until(lambda: job()["status"] == "cancelled", 60, "it is stopped")
         assert not list(find_children(root))
         assert server.post("/api/trainings/estimate", json=body).json()["status"] == "unavailable"
 
@@ -82,7 +82,7 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
         request = in_background(server, "GET", address)
         pid = frozen_child(server, "export_dataset")
         kill_server(server)
-        request.join(30)
+        request.join(60)
         server.start()
         job = newest(server, "export_dataset")
         assert (job["status"], job["attempt"]) == ("running", 1), "it is followed"
@@ -96,9 +96,9 @@ def test_export_and_sample(tmp_path: Path, mode: str) -> None:
         request = in_background(server, "POST", "/api/datasets/sample")
         frozen_child(server, "sample")
         kill_server(server)
-        request.join(30)
+        request.join(60)
         server.start()
-        wait_until(lambda: not list(find_children(root)), 10, "no child is left")
+        wait_until(lambda: not list(find_children(root)), 60, "no child is left")
         drawing = newest(server, "draw_sample")
         assert (drawing["status"], drawing["error"]["code"]) == ("failed", "interrupted")
 
@@ -111,9 +111,9 @@ def test_hash(tmp_path: Path) -> None:
         request = in_background(server, "POST", address)
         frozen_child(server, "hash_revision")
         kill_server(server)
-        request.join(30)
+        request.join(60)
         server.start()
-        wait_until(lambda: not list(find_children(tmp_path / "data" / "jobs")), 10, "no child is left")
+        wait_until(lambda: not list(find_children(tmp_path / "data" / "jobs")), 60, "no child is left")
         job = newest(server, "hash_revision")
         assert (job["status"], job["error"]["code"]) == ("failed", "interrupted")
         assert server.post(address).status_code == 409, "its dataset is not what it was"
@@ -157,7 +157,7 @@ def test_images(tmp_path: Path) -> None:
         ((_pid, _started, directory),) = find_children(tmp_path / "data" / "jobs")
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        wait_until((directory / "stop").exists, 30, "it is asked to end", 0.01)
+        wait_until((directory / "stop").exists, 60, "it is asked to end", 0.01)
         os.kill(pid, signal.SIGCONT)
         stopping.join(60)
         assert programs(server) == {}
@@ -259,7 +259,7 @@ def test_import(tmp_path: Path, mode: str) -> None:
         ((_pid, _started, directory),) = find_children(tmp_path / "data/jobs")
         stopping = threading.Thread(target=server.stop)
         stopping.start()
-        wait_until((directory / "stop").exists, 30, "it is asked to end", 0.01)
+        wait_until((directory / "stop").exists, 60, "it is asked to end", 0.01)
         os.kill(pid, signal.SIGCONT)
         stopping.join(60)
         assert programs(server) == {}
@@ -284,10 +284,10 @@ def test_import_that_nobody_waits_for(tmp_path: Path) -> None:
         request.start()
         frozen_child(server, "import_dataset")
         kill_server(server)
-        request.join(30)
+        request.join(60)
         server.start()
-        wait_until(lambda: not programs(server), 10, "no child is left")
+        wait_until(lambda: not programs(server), 60, "no child is left")
         job = newest(server, "import_dataset")
         assert (job["status"], job["error"]["code"]) == ("failed", "interrupted")
         assert server.get("/api/datasets").json()["total"] == 0
-        wait_until(lambda: not list((tmp_path / "data/tmp").iterdir()), 10, "its files are removed")
+        wait_until(lambda: not list((tmp_path / "data/tmp").iterdir()), 60, "its files are removed")

@@ -71,7 +71,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     }
     assert page["datasets"][0]["name"] == "Cells"
     jobs = Path(app.config["DATA_ROOT"], "jobs")
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + 60
     while list(jobs.iterdir()):  # the job ends behind its dataset
         assert time.monotonic() < limit
         time.sleep(0.02)

@@ -350,7 +350,7 @@ def test_it_goes_on_after_kill_9_of_the_server_and_begins_again_after_one_of_its
     training_id, _ = add(create_app("cli", server.settings), made)
     body = server.post(f"/api/trainings/{training_id}/evaluations", json={"split": "val"}).json()
     pid = freeze_child(server, "evaluate")
-    wait_until(lambda: server.get(f"/api/jobs/{body['job_id']}").json()["runner"], 30, "the job knows its process")
+    wait_until(lambda: server.get(f"/api/jobs/{body['job_id']}").json()["runner"], 60, "the job knows its process")
     kill_server(server)
     server.start()
     job = server.get(f"/api/jobs/{body['job_id']}").json()

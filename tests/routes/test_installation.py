@@ -482,10 +482,7 @@ def test_a_killed_server_and_a_file_that_moved(threading_server: Server) -> None
     server, path = threading_server, database(threading_server.folder)
     for name in ("First", "Second"):
         post_dataset(server, name)
-    for pid in reversed(server.worker_pids()):
-        os.kill(pid, 9)
-    assert server.process is not None
-    server.process.wait(10)
+    server.kill()
     path.rename(server.folder / "away.db")
     server.start()
     assert server.get("/ready").json()["reasons"][0]["code"] == "new_database"

@@ -293,7 +293,7 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
     }
 
 
-def wait_until(reached: Any, seconds: float = 10) -> None:
+def wait_until(reached: Any, seconds: float = 60) -> None:
     limit = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < limit
@@ -366,7 +366,7 @@ def test_a_dataset_from_before_revisions_is_taken_over(app: APIFlask, tmp_path: 
     inode = (folder / "images/train/000.jpg").stat().st_ino
     again = create_app("web", settings_for(tmp_path, SOCKETIO_ASYNC_MODE="threading"))
     client = again.test_client()
-    wait_until(lambda: client.get(f"/api/datasets/{free}").json["revision"] == 1, 30)
+    wait_until(lambda: client.get(f"/api/datasets/{free}").json["revision"] == 1, 60)
     body = client.get(f"/api/datasets/{free}").json
     assert (body["status"], body["total_images"], body["classes"], body["original"]) == ("valid", 8, ["thing"], None)
     wait_until(lambda: (folder / "images").is_symlink())

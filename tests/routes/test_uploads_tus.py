@@ -56,7 +56,7 @@ def checksum(data: bytes, algorithm: str = "sha1") -> str:
     return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"
 
 
-def outcome(client: FlaskClient, place: str, seconds: float = 30) -> dict[str, Any]:
+def outcome(client: FlaskClient, place: str, seconds: float = 60) -> dict[str, Any]:
     """The upload once it is over."""
     limit = time.monotonic() + seconds
     while (body := client.get(place).get_json())["state"] in {"receiving", "checking"}:
@@ -252,7 +252,7 @@ class Waits(io.BytesIO):
         half = len(self.getvalue()) // 2
         if self.tell() >= half:
             self.halted.set()
-            assert self.goes_on.wait(20)
+            assert self.goes_on.wait(60)
         return super().readinto(memoryview(buffer)[:half])
 
 
@@ -270,7 +270,7 @@ def sending(app: APIFlask, place: str, body: Waits) -> tuple[threading.Thread, l
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert body.halted.wait(10)
+    assert body.halted.wait(60)
     return thread, statuses
 
 
@@ -282,7 +282,7 @@ def test_two_at_once_are_one(client: FlaskClient, app: APIFlask) -> None:
     answer = send(client, place, half, ZIP[half:])
     assert (answer.status_code, answer.headers["Retry-After"]) == (423, "2")
     body.goes_on.set()
-    thread.join(20)
+    thread.join(60)
     assert statuses == [204]
     assert outcome(client, place)["state"] == "done"
 
@@ -297,7 +297,7 @@ def test_a_client_that_comes_back_takes_over_from_its_dead_connection(
     half = offset(client, place)
     assert send(client, place, half, ZIP[half:]).status_code == 204
     body.goes_on.set()
-    thread.join(20)
+    thread.join(60)
     assert statuses == [400], "the dead one writes no more"
     assert outcome(client, place)["state"] == "done"
 
@@ -309,7 +309,7 @@ def test_a_termination_stops_whoever_sends(client: FlaskClient, app: APIFlask) -
     assert client.delete(place).status_code == 412
     assert client.delete(place, headers=TUS).status_code == 204
     body.goes_on.set()
-    thread.join(20)
+    thread.join(60)
     assert statuses == [400]
     assert not folder_of(app, place).exists()
     for answer in (client.head(place, headers=TUS), client.get(place), client.delete(place, headers=TUS)):

@@ -85,7 +85,7 @@ def row_of(app: APIFlask, training_id: int) -> Training:
         return row
 
 
-def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], seconds: float = 10) -> Training:
+def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], seconds: float = 60) -> Training:
     until = time.monotonic() + seconds
     while not check(row := row_of(app, training_id)):
         assert time.monotonic() < until, (row.status, row.progress)
@@ -125,7 +125,7 @@ class FakeWorker:
     """A process that looks like a training child and does what the test says."""
 
     def __init__(
-        self, directory: Path, code: str = "import time; time.sleep(60)", main: str = "app.worker.run"
+        self, directory: Path, code: str = "import time; time.sleep(600)", main: str = "app.worker.run"
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-c", code, main, str(directory)]

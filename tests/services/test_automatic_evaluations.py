@@ -191,7 +191,7 @@ def test_a_running_one_gives_way_to_a_training_and_begins_anew_behind_it(auto_ap
     waits = make(auto_app, "pending", priority=-100)
     assert claim(auto_app) == [waits], "it does not wait for the end"
     supervisor.run(auto_app)
-    assert worker.process.wait(30) == -9
+    assert worker.process.wait(60) == -9
     job = job_of(auto_app, training_id)
     assert (job.kind, job.params, job.priority, job.restarts) == (UNASKED, before.params, LAST, 0)
     assert (job.stop_mode, job.error, job.devices, job.ended_at) == (None, None, None, None)

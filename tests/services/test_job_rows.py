@@ -110,7 +110,7 @@ def test_no_child_is_left_alone_when_following_fails(idle_app: APIFlask, monkeyp
         monkeypatch.setattr(service(idle_app).jobs, "position", fail)
         supervise(idle_app, training_id)
         assert row_of(idle_app, training_id).status == "failed"
-        assert worker.process.wait(5) == -9
+        assert worker.process.wait(60) == -9
     finally:
         worker.process.kill()
         worker.process.wait()

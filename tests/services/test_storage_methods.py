@@ -1,6 +1,7 @@
 """The methods of StorageService that the specification names."""
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from apiflask import APIFlask
 
 from app.core.imports import ArchiveLimits
 from app.errors import Unprocessable
+from app.services.storage import unpack
 from tests.data import yolo_zip, zip_bytes
 
 
@@ -21,6 +23,17 @@ def test_save_dataset(idle_app: APIFlask) -> None:
     assert made.size_bytes > 0
     assert (folder / "original.zip").read_bytes() == content
     assert list(storage.tmp.iterdir()) == []
+
+
+def test_two_may_remove_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that starts, and a request that the one before it had answered: the second finds files gone."""
+    folder = tmp_path / "old"
+    (folder / "images").mkdir(parents=True)
+    for number in range(3):
+        (folder / "images" / f"{number}.jpg").write_bytes(b"x")
+    monkeypatch.setattr(unpack, "Pacer", lambda: lambda: os.path.exists(folder) and unpack.shutil.rmtree(folder))
+    unpack.remove_tree(folder)
+    assert not folder.exists()
 
 
 def test_save_dataset_leaves_nothing_of_what_it_refuses(idle_app: APIFlask) -> None:

@@ -141,7 +141,7 @@ def test_killed_in_the_middle_it_begins_anew(tmp_path: Path, target: str, capsys
         process.send_signal(signal.SIGKILL)
         process.communicate()
         others = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()"
-        wait_until(lambda: watcher.execute(others).fetchone() == (True,), 30, "its connection is gone")
+        wait_until(lambda: watcher.execute(others).fetchone() == (True,), 60, "its connection is gone")
         for name in rows(source):
             assert watcher.execute(f"SELECT count(*) FROM {name}").fetchone() == (0,), name  # type: ignore[call-overload]
     closed(source)

@@ -215,6 +215,6 @@ def test_what_fails_on_another_thread_is_heard() -> None:
 
     with Behind(work, 1) as behind:
         behind.put((1,))
-        assert failed.wait(10)
+        assert failed.wait(60)
         with pytest.raises(OSError, match="encoder"):
             behind.finish()

@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -81,9 +82,11 @@ def remove_tree(folder: Path) -> None:
 
 
 def remove_file(path: str) -> None:
-    """Delete a file; a large one that has no other name in steps, see `release`."""
-    known = os.lstat(path)
-    if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_size > RELEASE:
-        with open(path, "rb+") as file:
-            release(file)
-    os.unlink(path)
+    """Delete a file; a large one that has no other name in steps, see `release`. One that is gone is nobody's fault: a
+    server that starts removes what the one before it was removing."""
+    with suppress(FileNotFoundError):
+        known = os.lstat(path)
+        if stat.S_ISREG(known.st_mode) and known.st_nlink == 1 and known.st_size > RELEASE:
+            with open(path, "rb+") as file:
+                release(file)
+        os.unlink(path)
