@@ -15,7 +15,7 @@ from tests.data import image_bytes, zip_bytes
 
 pytestmark = pytest.mark.browser
 
-SLOW_MS = 60_000  # a child starts, on a busy machine
+SLOW_MS = 180_000  # a child starts, on a busy machine
 BOX = "{kind} 0.5 0.5 0.4 0.4\n"
 OUTLINE = "{kind} 0.2 0.2 0.8 0.2 0.9 0.6 0.5 0.9\n"
 XML = (

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=alert(1)>"
 IMAGES = 70  # more than a page of the grid
 MISSING = 25  # images without a label file: more than a page of findings
-SLOW_MS = 60_000  # a child starts, on a busy machine
+SLOW_MS = 180_000  # a child starts, on a busy machine
 
 
 def picture(seed: int) -> bytes:
