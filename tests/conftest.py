@@ -78,7 +78,7 @@ def close_app(app: Flask) -> None:
     for as long as this process lives, and write to the log of whatever test runs then."""
     held = app.extensions["services"]
     held.close()
-    scheduler, until = held.jobs.scheduler, time.monotonic() + 60
+    scheduler, until = held.jobs.scheduler, time.monotonic() + 180
     while scheduler.running:
         assert time.monotonic() < until, f"supervisors that do not end: {scheduler.running}"
         for supervisor in scheduler.supervisors():

@@ -121,7 +121,7 @@ def test_only_nginx_is_believed_and_it_passes_on_no_ones_word() -> None:
         assert f"proxy_set_header X-Forwarded-{name};" in config
 
 
-def answer(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> requests.Response:
+def answer(url: str, process: subprocess.Popen[bytes], seconds: float = 180) -> requests.Response:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         try:

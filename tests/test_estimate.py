@@ -53,7 +53,7 @@ def estimates(client: FlaskClient) -> list[dict[str, Any]]:
 def staging(app: APIFlask) -> list[Path]:
     """What is left in the folders of work: nothing, once the job behind an answer has tidied up."""
     root = Path(app.config["DATA_ROOT"])
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while (left := [*(root / "tmp").iterdir(), *(root / "jobs").iterdir()]) and time.monotonic() < until:
         time.sleep(0.05)
     return left

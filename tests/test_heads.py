@@ -38,7 +38,7 @@ class Pair:
     def call(self) -> Any:
         return self.handle(self.connection)
 
-    def wakes(self, seconds: float = 60) -> bool:
+    def wakes(self, seconds: float = 180) -> bool:
         """Whether the poller has a reason to call."""
         poller = select.poll()  # as gunicorn's, of the levels and not of the changes
         poller.register(self.connection.sock, select.POLLIN)

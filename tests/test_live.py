@@ -173,7 +173,7 @@ def system_room(
 
 
 def until(holds: Callable[[], object]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.01)

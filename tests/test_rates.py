@@ -142,7 +142,7 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
     port = free_port()
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path))
     process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=5).close()

@@ -99,7 +99,7 @@ def control(tmp_path: Path) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(tmp_path), str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        limit = time.monotonic() + 60
+        limit = time.monotonic() + 180
         while not answers(port):
             assert time.monotonic() < limit
             time.sleep(0.05)
@@ -293,7 +293,7 @@ def check_after_kill(server: Server, expected: set[int]) -> None:
     rows = {str(item["id"]) for item in server.get("/api/datasets?per_page=100").json()["datasets"]}
     assert {path.name for path in (data / "datasets").iterdir()} == rows
     assert len(rows) in expected
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while list((data / "tmp").iterdir()) or stray(data):
         assert time.monotonic() < limit, "staging is cleared"
         time.sleep(0.05)

@@ -33,7 +33,7 @@ def test_ends_with_open_sockets(server: Server, transport: str) -> None:
         client.connect(server.url, transports=[transport])
     began = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 20  # END_S of app/guard.py is 24
     assert "Traceback" not in server.log()
     for client in clients:
         client.disconnect()

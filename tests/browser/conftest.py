@@ -179,7 +179,7 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{re.sub('[^a-z0-9-]', '-', name)}.png", full_page=True)
 
 
-def wait_until(page: Page, condition: str, seconds: float = 60) -> None:
+def wait_until(page: Page, condition: str, seconds: float = 180) -> None:
     """Wait for a JavaScript expression; playwright's own way is eval, which our pages forbid."""
     end, problem = time.monotonic() + seconds, ""
     while True:

@@ -129,6 +129,7 @@ def test_the_crosshair_of_a_comparison_draws_no_curve_again(open_page: Open, for
     last = page.locator(".chart").first.locator(".key-value").all_inner_texts()
     charts = "[...document.querySelectorAll('.chart canvas')].map((canvas) => window.Chart.getChart(canvas))"
     wait_until(page, f"{charts}.every((chart) => chart && !chart.plot.stale)")
+    expect(page.locator("[data-light]")).to_have_attribute("data-light", "live")  # nothing comes later and draws
     count = "chart.drawn = 0; const draw = chart.draw.bind(chart); chart.draw = () => { chart.drawn += 1; draw(); };"
     page.evaluate(f"{charts}.forEach((chart) => {{ {count} }})")
     box = chart.bounding_box()

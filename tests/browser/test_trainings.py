@@ -22,7 +22,7 @@ def dataset(site: Server) -> int:
     """A tiny dataset that is ready."""
     files = {"file": ("tiny.zip", yolo_zip(), "application/zip")}
     dataset_id = site.post("/api/datasets", files=files, data={"name": "Tiny"}).json()["dataset_id"]
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while site.get(f"/api/datasets/{dataset_id}").json()["status"] != "valid":
         assert time.monotonic() < end, "the dataset does not become valid"
         time.sleep(0.1)

@@ -98,13 +98,14 @@ def test_a_poll_at_the_one_ends_with_what_happens_at_the_other(pair: Pair) -> No
     seq = until(lambda: (page := pair.second.get(f"{path}/events").json())["events"] and page["events"][-1]["seq"])
     pages: list[dict[str, Any]] = []
     poll = threading.Thread(
-        target=lambda: pages.append(pair.second.get(f"{path}/events", params={"after": seq, "wait": 20}).json())
+        target=lambda: pages.append(pair.second.get(f"{path}/events", params={"after": seq, "wait": 25}).json())
     )
     poll.start()
     began = time.monotonic()
-    while not pages and time.monotonic() - began < 15:  # the poll may not wait yet when the first one is told
+    while not pages and time.monotonic() - began < 25:  # the poll may not wait yet when the first one is told
         pair.first.call("PATCH", path, json={"priority": 1 + int(10 * (time.monotonic() - began)) % 50})
         poll.join(0.3)
+    poll.join(60)
     assert pages[0]["events"], pair.logs()
     assert pair.second.post(f"{path}/stop").json()["status"] == "cancelled"
     assert pair.first.get(path).json()["status"] == "cancelled"

@@ -57,7 +57,7 @@ def trainers(server: Server, training_id: int | str = "") -> list[int]:
     return found
 
 
-def trainer(server: Server, training_id: int, seconds: float = 60) -> int:
+def trainer(server: Server, training_id: int, seconds: float = 180) -> int:
     """The process of a training, soon."""
     return wait_until(lambda: trainers(server, f"{training_id}/"), seconds, f"training {training_id} has a process")[0]
 

@@ -229,7 +229,7 @@ def test_real_dataset(server: Server, bccd_yolo: Path) -> None:
         answer = server.post("/api/datasets", files={"file": file}, data={"name": "Blood cells"})
     assert answer.status_code == 201, answer.text
     dataset_id = answer.json()["dataset_id"]
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while server.get(f"/api/datasets/{dataset_id}").json()["status"] in {"pending", "validating"}:
         assert time.monotonic() < until
         time.sleep(0.2)

@@ -38,7 +38,7 @@ class Viewer:
         return self.client.emit(event, {"job_id": job_id}, callback=True)
 
     def wait(self, event: str) -> dict[str, Any]:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             self.heard += [(item["name"], item["args"][0]) for item in self.client.get_received()]
             if found := next((payload for name, payload in self.heard if name == event), None):

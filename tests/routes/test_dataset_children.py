@@ -45,7 +45,7 @@ def child_of(app: APIFlask, dataset_id: int) -> int:
 
 
 def wait_for(state: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while not state():
         assert time.monotonic() < limit
         time.sleep(0.05)

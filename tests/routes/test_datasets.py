@@ -28,7 +28,7 @@ def upload(client: FlaskClient, data: bytes, filename: str = "set.zip", **fields
     return client.post("/api/datasets", data=form | {"file": (io.BytesIO(data), filename)}, headers=ENGLISH)
 
 
-def settled(client: FlaskClient, dataset_id: int, seconds: float = 60) -> dict[str, Any]:
+def settled(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
     """The dataset once it is valid or invalid."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -71,7 +71,7 @@ def test_upload_list_get_delete(client: FlaskClient, app: APIFlask) -> None:
     }
     assert page["datasets"][0]["name"] == "Cells"
     jobs = Path(app.config["DATA_ROOT"], "jobs")
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while list(jobs.iterdir()):  # the job ends behind its dataset
         assert time.monotonic() < limit
         time.sleep(0.02)

@@ -531,7 +531,7 @@ def rows_of(path: Path) -> dict[str, int]:
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
 
 
-def until(holds: Callable[[], Any], seconds: float = 60) -> None:
+def until(holds: Callable[[], Any], seconds: float = 180) -> None:
     limit = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < limit

@@ -36,7 +36,7 @@ def files(count: int = 20) -> dict[str, bytes | str]:
     return made
 
 
-def made(client: FlaskClient, dataset_id: int, seconds: float = 60) -> dict[str, Any]:
+def made(client: FlaskClient, dataset_id: int, seconds: float = 180) -> dict[str, Any]:
     """The newest revision once it is ready or has failed."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit:
@@ -293,7 +293,7 @@ def test_deleting_removes_files_and_the_janitor_unused_images(client: FlaskClien
     }
 
 
-def wait_until(reached: Any, seconds: float = 60) -> None:
+def wait_until(reached: Any, seconds: float = 180) -> None:
     limit = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < limit

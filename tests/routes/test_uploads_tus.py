@@ -56,7 +56,7 @@ def checksum(data: bytes, algorithm: str = "sha1") -> str:
     return f"{algorithm} {base64.b64encode(hashlib.new(algorithm, data).digest()).decode()}"
 
 
-def outcome(client: FlaskClient, place: str, seconds: float = 60) -> dict[str, Any]:
+def outcome(client: FlaskClient, place: str, seconds: float = 180) -> dict[str, Any]:
     """The upload once it is over."""
     limit = time.monotonic() + seconds
     while (body := client.get(place).get_json())["state"] in {"receiving", "checking"}:
@@ -67,7 +67,7 @@ def outcome(client: FlaskClient, place: str, seconds: float = 60) -> dict[str, A
 
 def wait_for_record_alone(folder: Path) -> None:
     """The file goes right behind the answer; what came of it stays."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while sorted(path.name for path in folder.iterdir()) != ["info.json"]:
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -357,7 +357,7 @@ def test_an_import_that_is_stopped_does_not_begin_again(client: FlaskClient, app
     held(app).jobs.scheduler.close()  # it waits for its turn until it is stopped
     place = begin(client).headers["Location"]
     assert send(client, place, 0, ZIP).status_code == 204
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 180
     while not (jobs := client.get("/api/jobs").get_json()["jobs"]):
         assert time.monotonic() < limit
         time.sleep(0.02)

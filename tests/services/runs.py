@@ -85,7 +85,7 @@ def row_of(app: APIFlask, training_id: int) -> Training:
         return row
 
 
-def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], seconds: float = 60) -> Training:
+def wait(app: APIFlask, training_id: int, check: Callable[[Training], bool], seconds: float = 180) -> Training:
     until = time.monotonic() + seconds
     while not check(row := row_of(app, training_id)):
         assert time.monotonic() < until, (row.status, row.progress)

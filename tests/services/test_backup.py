@@ -271,7 +271,7 @@ def test_marking_backs_up_at_once(idle_app: APIFlask) -> None:
     answer = idle_app.test_client().patch(f"/api/trainings/{number}", json={"important": True})
     assert answer.status_code == 200, answer.get_json()
     place = Path(idle_app.config["BACKUP_DIR"]) / f"{number}-cells-1" / "manifest.json"
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not place.exists():
         assert time.monotonic() < until
         time.sleep(0.05)

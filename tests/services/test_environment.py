@@ -87,7 +87,7 @@ def test_a_real_child_has_none_of_them(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(PASSED_ON, "more", ("SMTP_PASS",))
     child = Child.start("sample", tmp_path, None, {})
     try:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         environ = b""
         while b"YOLO_OFFLINE" not in environ and time.monotonic() < end:
             environ = Path(f"/proc/{child.pid}/environ").read_bytes()

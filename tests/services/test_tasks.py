@@ -23,7 +23,7 @@ def upload(client: FlaskClient, content: dict[str, Any], status: int = 201, **fo
     assert answer.status_code == status, answer.text
     if status != 201:
         return answer.json
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while (found := client.get(f"/api/datasets/{answer.json['dataset_id']}").json)["status"] == "validating":
         assert time.monotonic() < until
         time.sleep(0.05)

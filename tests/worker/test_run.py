@@ -12,7 +12,7 @@ def test_a_child_ends_with_its_job(tmp_path: Path) -> None:
     directory, output = tmp_path / "job" / "1", tmp_path / "sample.zip"
     spec = {"program": "sample", "output": str(output), "train": 100_000, "val": 1, "size": 32}
     child = Child.start("run", directory, spec, {})
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while not list(child.events()):
         assert child.alive(), child.log_tail()
         assert time.monotonic() < until

@@ -106,7 +106,7 @@ def run(folder: Path, revision: Path, form: str) -> tuple[Child, Path]:
     output = folder / f"{form}.zip"
     spec = {"program": "export_dataset", "revision": str(revision), "format": form, "output": str(output)}
     child = Child.start("run", folder / form, spec, {})
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while child.alive():
         assert time.monotonic() < until, child.log_tail()
         time.sleep(0.02)
