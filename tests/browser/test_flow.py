@@ -37,7 +37,7 @@ def upload_sample(page: Page, folder: Path) -> str:
     upload = page.locator("section.upload")
     upload.locator("[name=name]").fill("Formas enviadas")
     upload.get_by_role("button", name="Enviar").click()
-    expect(upload).to_contain_text("Pronto para treinar")
+    expect(upload).to_contain_text("Pronto para treinar", timeout=180_000)
     shoot(page, "flow-upload")
     link = upload.get_by_role("link", name="Treinar com este dataset").get_attribute("href")
     assert link is not None

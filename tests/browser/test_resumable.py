@@ -113,7 +113,7 @@ def test_an_upload_survives_pause_restart_and_reload(open_page: Open, site: Serv
     slowly(page, -1)
     page.locator("[data-files]").set_input_files(archive)
     expect(page.locator("section.upload")).to_have_count(1)
-    expect(upload).to_contain_text("Pronto para treinar")
+    expect(upload).to_contain_text("Pronto para treinar", timeout=180_000)
     shoot(page, "resumable-done")
 
     (dataset,) = site.get("/api/datasets").json()["datasets"]
