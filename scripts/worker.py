@@ -9,9 +9,11 @@ import argparse
 import logging
 import os
 import socket
+import stat
 import sys
 import tempfile
 import time
+import uuid
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
@@ -33,7 +35,8 @@ from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
 from app.services.system.gpus import gpus
 
-LOCKS = Path(tempfile.gettempdir()) / "yolo-workers"  # of this host: a device has one worker, whoever starts it
+# Of this host, or container: a device has one worker, whoever of a group starts it.
+LOCKS = Path(tempfile.gettempdir()) / "yolo-workers"
 PACKAGES = ("torch", "ultralytics", "rq")
 AGAIN_S = 2.0
 
@@ -60,7 +63,7 @@ def run(devices: tuple[str, ...]) -> None:
     config = load_settings(environ)
     if config.DISPATCH != "rq":
         sys.exit("Set DISPATCH=rq, DATABASE_URL=postgresql://... and REDIS_URL, as the web processes have them.")
-    LOCKS.mkdir(exist_ok=True)
+    make_locks_folder(LOCKS)
     name = own_name(config.WORKER_NAME or socket.gethostname(), devices)
     app = create_app("worker", {"SOCKETIO_ASYNC_MODE": "threading", "LOG_DIR": str(config.LOG_DIR / name)})
     wait_for_platform(app)
@@ -73,6 +76,26 @@ def run(devices: tuple[str, ...]) -> None:
         worker.work()
     except StopRequested:
         worker.take_leave()
+
+
+def make_locks_folder(folder: Path) -> None:
+    """This user's alone: in another one's, locks could be links to files of ours, or be held for ever."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
+    if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        sys.exit(f"{folder} is not a folder of this user, or is a link. Remove it, or set another TMPDIR.")
+
+
+def place(folder: Path) -> str:
+    """Tells apart where the locks lie: containers of one host may have its name, but not the same folder."""
+    lock, file = FileLock(folder / "place.lock"), folder / "place"
+    lock.acquire(wait=True)
+    try:
+        if not file.exists():
+            file.write_text(uuid.uuid4().hex, encoding="ascii")
+        return file.read_text(encoding="ascii")
+    finally:
+        lock.release()
 
 
 def own_name(start: str, devices: tuple[str, ...]) -> str:
@@ -118,7 +141,7 @@ def make_worker(app: Any, identity: WorkerName) -> DeviceWorker:
 
 
 def describe(identity: WorkerName) -> dict[str, Any]:
-    """What the System page shows of it."""
+    """What the System page shows of it; and where its locks lie."""
     from app import __version__
 
     cards = [
@@ -126,7 +149,8 @@ def describe(identity: WorkerName) -> dict[str, Any]:
     ]
     versions = {"app": __version__, "python": sys.version.split()[0]} | {name: installed(name) for name in PACKAGES}
     memory = psutil.virtual_memory().total
-    return {"cpu_count": os.cpu_count(), "memory": memory, "gpus": cards, "versions": versions}
+    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": cards, "versions": versions}
+    return machine | {"place": place(LOCKS)}
 
 
 def installed(name: str) -> str | None:

@@ -13,16 +13,15 @@ from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
-from app.database import writing
+from app.database import DATABASE_AWAY, writing
 from app.extensions import db
 from app.jobs import workers
 from app.jobs.disk import DiskSpace
-from app.jobs.kinds import Kinds, Notice
+from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
-from app.jobs.queue import DISK_STEP, Reason, tell
+from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, tell
 from app.jobs.runner import RQRunner
 from app.jobs.work_queues import can_be_served, requirement, with_priority
-from app.models.base import now
 
 logger = logging.getLogger("yolo.jobs")
 
@@ -55,9 +54,16 @@ class Dispatcher:
         if found != self.known:
             self.withdraw_all()
             self.known = found
-        self.deliver(space, found)
-        self.count_tickets()
-        return self.lost.look()
+        lost = self.lost.look()
+        try:
+            self.deliver(space, found)
+            self.count_tickets()
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # runs whose worker is gone do not wait for that
+            db.session.rollback()
+            logger.exception("delivering jobs to the workers")
+        return lost
 
     def withdraw_all(self) -> None:
         """Other devices are there now: which queue each waiting job belongs to has to be decided anew."""
@@ -104,7 +110,7 @@ class Dispatcher:
 
     def note_schedules(self) -> None:
         """Those that are for later say so."""
-        later = (Job.status == JobStatus.PENDING) & (Job.not_before > now()) & Job.waiting_for.is_(None)
+        later = (Job.status == JobStatus.PENDING) & (Job.not_before > workers.clock()) & Job.waiting_for.is_(None)
         rows = db.session.execute(select(Job.id, Job.not_before).where(later, Job.kind.in_(self.names()))).all()
         until = {row.id: row.not_before.isoformat().replace("+00:00", "Z") for row in rows}
         if rows:
@@ -115,7 +121,6 @@ class Dispatcher:
         changed = [key for key, reason in reasons.items() if before.get(key) != reason]
         if not queues and not changed:
             return
-        notices: list[Notice] = []
         delivered = Counter[str]()
         with writing() as session:
             still = Job.id.in_({*queues, *changed}) & (Job.status == JobStatus.PENDING)
@@ -125,9 +130,7 @@ class Dispatcher:
                 if row.id in queues:
                     row.delivered_to = queues[row.id]
                     delivered[queues[row.id]] += 1
-            for name in {row.kind for row in rows}:
-                if (record := self.kinds[name].record) is not None:
-                    notices.append(record.waits([row for row in rows if row.kind == name]))
+            notices = notices_of_waiting(rows, self.kinds)
         for queue, number in delivered.items():
             self.runner.deliver(queue, number)
         for notice in notices:
@@ -166,8 +169,8 @@ def smaller_of(first: int, second: int) -> int:
 
 
 def due() -> Any:
-    """The condition of a job that need not wait for its time."""
-    return or_(Job.__table__.c.not_before.is_(None), Job.__table__.c.not_before <= now())
+    """The condition of a job that need not wait for its time, by the database's clock: a host's may be wrong."""
+    return or_(Job.__table__.c.not_before.is_(None), Job.__table__.c.not_before <= workers.clock())
 
 
 def disk_reason(space: DiskSpace) -> Reason:
@@ -198,11 +201,10 @@ class LostRuns:
             self._since = present
         self._looked_at = present
         try:
-            names = self.mark() if present - self._since >= workers.LOST_S else None
+            return self.runs_without() if present - self._since >= workers.LOST_S else []
         except Exception:
             self._since = None
             raise
-        return [] if names is None else self.runs_without(names)
 
     def mark(self) -> Collection[str]:
         """The names of the workers that are there."""
@@ -214,10 +216,12 @@ class LostRuns:
                     logger.error("worker %s has given no sign of life for %.0f s", name, workers.LOST_S)
         return set(db.session.scalars(select(table.name).where(table.state != workers.LOST)))
 
-    def runs_without(self, names: Collection[str]) -> list[tuple[int, int]]:
+    def runs_without(self) -> list[tuple[int, int]]:
+        """The runs are read before their workers: one that registers in between, and claims a job, is not gone."""
         table = Job.__table__.c
         rows = db.session.execute(
             select(table.id, table.attempt, table.runner).where(table.status == JobStatus.RUNNING)
         )
-        workers_of = [(row, (row.runner or {}).get("name")) for row in rows]
+        workers_of = [(row, (row.runner or {}).get("name")) for row in rows.all()]
+        names = self.mark()
         return [(row.id, row.attempt) for row, name in workers_of if name is not None and name not in names]

@@ -261,6 +261,11 @@ def announce(rows: Sequence[Job], kinds: Kinds, plan: QueuePlan) -> list[Notice]
     for row in rows:
         if row.status == JobStatus.PENDING:
             row.waiting_for = plan.reasons.get(row.id)
+    return notices_of_waiting(rows, kinds)
+
+
+def notices_of_waiting(rows: Sequence[Job], kinds: Kinds) -> list[Notice]:
+    """Have the records of these rows follow what each waits for; what is to be told after the commit."""
     notices: list[Notice] = []
     for name in {row.kind for row in rows}:
         record = kinds[name].record

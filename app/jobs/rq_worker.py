@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from redis import ConnectionError as RedisConnectionError
 from redis import Redis, RedisError
+from redis import TimeoutError as RedisTimeoutError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq import Worker
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
@@ -22,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.file_lock import FileLock
 from app.jobs import workers
 from app.jobs.model import Job, JobStatus
+from app.jobs.runner import is_ticket
 from app.jobs.shared import end_lost_children
 from app.jobs.work_queues import served
 from app.jobs.workers import WorkerName
@@ -31,7 +36,10 @@ logger = logging.getLogger("yolo.jobs")
 
 TTL_S = 25  # RQ waits 15 s less for a ticket, and its tools forget a worker after a minute more
 MONITOR_S = 5  # between two heartbeats while a job runs
-CONNECT_S, STATEMENT_MS = 5, 5000  # a database that is away must not hold up the heartbeat for long
+# A database that is away must not hold up the heartbeat for long, nor may one whose answers get lost.
+CONNECT_S, STATEMENT_MS = 5, 5000
+SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 2}
+AWAY_S = 30.0  # so long a heartbeat does not ask a Redis again that did not answer
 SWEEP_S = 60.0  # between two looks for processes that work for nobody
 AGAIN_S = 1.0  # until a work-horse that was killed is replaced
 
@@ -51,15 +59,17 @@ class DeviceWorker(Worker):
         self, url: str, uri: str, identity: WorkerName, horse: WorkHorse, about: dict[str, Any], pauses: bool
     ) -> None:
         self.identity, self.horse, self.about, self.pauses = identity, horse, about, pauses
-        options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"}
+        options = {"connect_timeout": CONNECT_S, "options": f"-c statement_timeout={STATEMENT_MS}"} | SILENCE
+        # A lost connection is made anew, but nothing that got no answer is asked again: RQ waits 20 s for each.
+        once = Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,))
         # No connection is open when a work-horse is forked.
         self.engine = create_engine(uri, poolclass=NullPool, connect_args=options | {"application_name": "yolo-worker"})
-        self.draining = False
-        self._beat_at = self._swept_at = 0.0
+        self.draining = self.known = False
+        self._beat_at = self._swept_at = self._redis_away_until = 0.0
         super().__init__(
             served(identity.gpus),
             name=identity.name,
-            connection=Redis.from_url(url, socket_connect_timeout=CONNECT_S),
+            connection=Redis.from_url(url, socket_connect_timeout=CONNECT_S, retry=once),
             worker_ttl=TTL_S,
             job_monitoring_interval=MONITOR_S,
             serializer=JSONSerializer,
@@ -100,6 +110,7 @@ class DeviceWorker(Worker):
                 time.sleep(AGAIN_S)
                 continue
             if not found:
+                self.beat()  # not before: until here a process of a job may be there, as its row says
                 return
             self.await_horse(partial(self.horse.follow, *found[0]))
             time.sleep(AGAIN_S)
@@ -123,7 +134,23 @@ class DeviceWorker(Worker):
             self.heartbeat()
         self._horse_pid = 0
         self.set_state(WorkerStatus.IDLE)
-        self.beat()
+
+    def introduce(self) -> None:
+        """Have it known, in place of an earlier process of its name. Of two workers of one name each would follow the
+        other's jobs: while another one on another host, or in another container, gives signs of life, it waits."""
+        while not self.known:
+            try:
+                with self.engine.begin() as connection:
+                    other = workers.namesake(connection, self.identity, self.about)
+                    if other is None:
+                        workers.register(connection, self.identity, self.about)
+                if other is None:
+                    self.known = True
+                    return
+                logger.error("there is a worker %s on %s: set another WORKER_NAME here", self.name, other)
+            except SQLAlchemyError as error:
+                logger.warning("worker %s waits for the database: %s", self.name, getattr(error, "orig", error))
+            time.sleep(AGAIN_S)
 
     # RQ's.
 
@@ -137,7 +164,7 @@ class DeviceWorker(Worker):
             StopRequested: SIGTERM has come.
         """
         self._install_signal_handlers()
-        self.beat()
+        self.introduce()
         self.follow_own()
         while not all(lock.held or lock.acquire() for lock in locks):
             self.end_lost_children()
@@ -167,6 +194,8 @@ class DeviceWorker(Worker):
         return worked
 
     def take_leave(self) -> None:
+        if not self.known:
+            return
         try:
             with self.engine.begin() as connection:
                 workers.remove(connection, self.name)
@@ -175,10 +204,13 @@ class DeviceWorker(Worker):
 
     def execute_job(self, job: Any, queue: Any) -> None:
         try:
-            super().execute_job(job, queue)
+            if is_ticket(job):
+                super().execute_job(job, queue)
+            else:
+                logger.error("worker %s: what lies in %s is no ticket: thrown away", self.name, queue.name)
+                job.delete()
         except RedisError as error:  # the ticket is lost; the row is not
             logger.warning("worker %s: Redis: %s", self.name, error)
-        self.beat()
         self.follow_own()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
@@ -188,17 +220,24 @@ class DeviceWorker(Worker):
             self.beat()
             if self._beat_at - self._swept_at >= SWEEP_S:
                 self.end_lost_children()
-            with tolerant(self.name):
-                if not self.connection.hexists(self.key, "birth"):
+            with self.tolerant():
+                if not self.redis_away and not self.connection.hexists(self.key, "birth"):
                     self.register_birth()
                     self.set_state(self.get_state())
-        with tolerant(self.name):
-            super().heartbeat(timeout, pipeline)
+        with self.tolerant():
+            if not self.redis_away:
+                super().heartbeat(timeout, pipeline)
 
     def maintain_heartbeats(self, job: Any, execution: Any) -> None:
         self.heartbeat()
-        with tolerant(self.name):
-            super().maintain_heartbeats(job, execution)
+        with self.tolerant():
+            if not self.redis_away:
+                super().maintain_heartbeats(job, execution)
+
+    @property
+    def redis_away(self) -> bool:
+        """Whether the row's heartbeat would come late if Redis were asked."""
+        return time.monotonic() < self._redis_away_until
 
     def register_birth(self) -> None:
         """A lock of its host says that there is no other one of this name."""
@@ -206,19 +245,19 @@ class DeviceWorker(Worker):
         super().register_birth()
 
     def set_state(self, state: str, pipeline: Any = None) -> None:
-        with tolerant(self.name):
+        with self.tolerant():
             super().set_state(state, pipeline)
 
     def check_for_suspension(self, burst: bool) -> None:
-        with tolerant(self.name):
+        with self.tolerant():
             super().check_for_suspension(burst)
 
     def run_maintenance_tasks(self) -> None:
-        with tolerant(self.name):
+        with self.tolerant():
             super().run_maintenance_tasks()
 
     def teardown(self) -> None:
-        with tolerant(self.name):
+        with self.tolerant():
             super().teardown()
 
     def subscribe(self) -> None:
@@ -246,14 +285,15 @@ class DeviceWorker(Worker):
                 return
 
     def set_shutdown_requested_date(self) -> None:
-        with tolerant(self.name):
+        with self.tolerant():
             super().set_shutdown_requested_date()
 
-
-@contextmanager
-def tolerant(name: str) -> Any:
-    """What only RQ's tools show may be missing."""
-    try:
-        yield
-    except RedisError as error:
-        logger.warning("worker %s: Redis: %s", name, error)
+    @contextmanager
+    def tolerant(self) -> Any:
+        """What only RQ's tools show may be missing."""
+        try:
+            yield
+        except RedisError as error:
+            if isinstance(error, RedisTimeoutError):
+                self._redis_away_until = time.monotonic() + AWAY_S
+            logger.warning("worker %s: Redis: %s", self.name, error)

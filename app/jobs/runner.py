@@ -17,6 +17,16 @@ CONNECT_S, ANSWER_S = 1.0, 5.0
 FAILED_S = 86_400  # tickets whose worker was lost are shown by RQ's tools for a day
 
 
+def is_ticket(work: Any) -> bool:
+    """Whether a job of RQ calls what a ticket calls, and nothing else: whoever can write to Redis names what RQ
+    imports."""
+    calls_back = (work._success_callback_name, work._failure_callback_name, work._stopped_callback_name)
+    try:
+        return work.func_name == PERFORM and not any(calls_back)
+    except Exception:  # it cannot even be read
+        return False
+
+
 class Runner(Protocol):
     """Where attempts run."""
 

@@ -28,7 +28,7 @@ class Worker(Model):
     host: Mapped[str] = mapped_column(String(255))
     pid: Mapped[int]
     devices: Mapped[list[str]] = mapped_column(JSONText)  # ["cpu"], ["0"], ["0", "1"]: as its host numbers them
-    # cpu_count, memory (bytes), gpus: [{name, memory}], versions: {app, python, torch, ultralytics, rq, driver}
+    # cpu_count, memory (bytes), gpus: [{name, memory}], versions: {app, python, torch, ultralytics, rq}, place
     about: Mapped[dict[str, Any]] = mapped_column(JSONText)
     state: Mapped[str] = mapped_column(String(10), default=IDLE)  # idle, busy, draining, lost
     job_id: Mapped[int | None] = mapped_column(Integer, index=True)  # whose process may still be there
@@ -87,8 +87,23 @@ def remove(connection: Any, name: str) -> None:
 
 
 def take(session: Any, name: str, job_id: int) -> None:
-    """In the transaction that gives it a job."""
-    session.execute(update(Worker).where(Worker.name == name).values(job_id=job_id, state=BUSY))
+    """In the transaction that gives it a job; a sign of life, too: it may have been given up a moment ago."""
+    values = {"job_id": job_id, "state": BUSY, "heartbeat_at": clock()}
+    session.execute(update(Worker).where(Worker.name == name).values(**values))
+
+
+def is_known(session: Any, name: str) -> bool:
+    """Whether it has a row: the jobs of one without are judged lost."""
+    return session.scalar(select(Worker.name).where(Worker.name == name)) is not None
+
+
+def namesake(connection: Any, worker: WorkerName, about: dict[str, Any]) -> str | None:
+    """The host of another worker of this name that gives signs of life. That there is none in the same place, says a
+    lock of that place."""
+    table = Worker.__table__.c
+    row = connection.execute(select(table.host, table.about).where(table.name == worker.name, ~silent())).first()
+    same = row is None or (row.host, row.about.get("place")) == (worker.host, about.get("place"))
+    return None if same else row.host
 
 
 def present() -> list[Worker]:

@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
 from app.config import settings
-from app.database import retry_until_writable, writing
+from app.database import DATABASE_AWAY, retry_until_writable, writing
 from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import CPU, Use
@@ -24,7 +24,6 @@ from app.jobs.queue import tell
 from app.jobs.transitions import change
 from app.jobs.work_queues import without_priority
 from app.jobs.workers import Worker, WorkerName
-from app.models.base import now
 
 if TYPE_CHECKING:
     from app.jobs import JobService
@@ -105,6 +104,8 @@ class WorkHorse:
         """(id, attempt) of the job that is this worker's from now on; the row decides whether it may start."""
         notices: list[Notice] = []
         with writing() as session:
+            if not workers.is_known(session, self.worker.name):
+                return None  # its next heartbeat makes it known again, and the ticket is made anew
             job = session.scalars(self.candidates(queue)).first()
             if job is None:
                 return None
@@ -128,7 +129,7 @@ class WorkHorse:
         mine = (other.name == self.worker.name) | (other.state == workers.LOST)
         taken = select(other.name).join(theirs, theirs.id == other.job_id).where(busy, ~mine).exists()
         waits = (Job.status == JobStatus.PENDING) & (Job.delivered_to == queue)
-        is_due = or_(Job.not_before.is_(None), Job.not_before <= now())
+        is_due = or_(Job.not_before.is_(None), Job.not_before <= workers.clock())
         order = (Job.priority.desc(), Job.position, Job.id)
         rows = select(Job).where(waits, is_due, ~taken).order_by(*order).limit(1)
         return rows.with_for_update(skip_locked=True, of=Job)
@@ -144,6 +145,8 @@ class WorkHorse:
                 if kind.record is not None:
                     notices.append(kind.record.claimed(job))
                     notices.append(kind.record.waits([job]))
+        except DATABASE_AWAY:  # it says nothing about the job
+            raise
         except Exception as error:
             logger.exception("job %s cannot be claimed", job.id)
             message = f"cannot be claimed: {type(error).__name__}"
