@@ -45,8 +45,8 @@ class Dispatcher:
         self._missing, self._counted_at = Counter[str](), 0.0
 
     def names(self) -> list[str]:
-        """The kinds whose jobs workers run: nobody talks to their children."""
-        return [name for name in self.kinds.names() if self.kinds[name].links is None]
+        """The kinds whose jobs workers run."""
+        return [name for name in self.kinds.names() if self.kinds[name].for_workers]
 
     def round(self, space: DiskSpace | None) -> list[tuple[int, int]]:
         """Deliver what can run now; (id, attempt) of each job whose worker is gone, for its ending to be written."""

@@ -139,6 +139,8 @@ class JobKind:
         disk: whether it starts only where there is free disk, and hears when that gets short.
         directory: where an attempt has its files, which then stay; None: below the folder of all jobs, until it ended.
         memory_limit: whether its children have one, so that a crash in a library means that memory ran out.
+        beside_web: whether it runs on a web process's machine where workers run the others: somebody waits for it in a
+            request, whose answer must not depend on a worker that is free.
         record: the row of a service that follows the job. What a child says is written down there, and it decides what
             follows from an ending.
     """
@@ -170,6 +172,7 @@ class JobKind:
     disk: bool = False
     directory: Callable[[Any], Path] | None = None
     memory_limit: bool = False
+    beside_web: bool = False
     record: Record | None = None
 
     def directory_of(self, job: Any, root: Path) -> Path:
@@ -191,6 +194,11 @@ class JobKind:
         if slow:
             return not running
         return running - long < self.at_once and running < max(self.at_once, self.at_most)
+
+    @property
+    def for_workers(self) -> bool:
+        """Whether workers run it, where there are some (DISPATCH=rq)."""
+        return self.links is None and not self.beside_web
 
     def runs_long(self, started_at: datetime | None, time: datetime) -> bool:
         """Whether a run that began then does not count for `at_once` any more."""

@@ -149,14 +149,14 @@ class Scheduler:
         return queue.has_place(session, self.kinds[kind])
 
     def names_of_own(self) -> list[str]:
-        """The kinds that are not for workers: their children are talked to."""
-        return [name for name in self.kinds.names() if self.kinds[name].links is not None]
+        """The kinds that are not for workers."""
+        return [name for name in self.kinds.names() if not self.kinds[name].for_workers]
 
     def is_mine(self, row: Any) -> bool:
         """Whether this process starts and watches a job: one that is talked to is of the process that does."""
         links = self.kinds[row.kind].links
         if links is None:
-            return self.cluster.leads and not self.cluster.dispatches
+            return self.cluster.leads and not (self.cluster.dispatches and self.kinds[row.kind].for_workers)
         return links.owns(row.params)
 
     def look_before(self, space: DiskSpace | None) -> None:

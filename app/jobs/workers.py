@@ -106,11 +106,6 @@ def namesake(connection: Any, worker: WorkerName, about: dict[str, Any]) -> str 
     return None if same else row.host
 
 
-def present() -> list[Worker]:
-    """All that are known, lost ones too, by their names."""
-    return list(db.session.scalars(select(Worker).order_by(Worker.name)))
-
-
 def silent() -> Any:
     """The condition of a row without a heartbeat for too long."""
     return Worker.__table__.c.heartbeat_at < clock() - text(f"interval '{LOST_S} seconds'")

@@ -5,7 +5,7 @@ from typing import TypedDict
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 
-from app.schemas.base import Schema, between, one_of
+from app.schemas.base import DateTime, Schema, between, one_of
 from app.schemas.jobs import JobOut
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -35,6 +35,22 @@ class ProcessOut(Schema):
     uptime = Float(metadata={"description": "s"})
 
 
+class WorkerOut(Schema):
+    """A process that runs jobs on a device of its own (DISPATCH=rq)."""
+
+    name = String(metadata={"description": "As the `runner` of a job has it."})
+    host = String()
+    devices = List(String(), metadata={"description": "cpu, or GPUs as its host numbers them."})
+    state = String(metadata={"description": "idle, busy, draining (no further job) or lost (no heartbeat for 60 s)"})
+    job_id = Integer(allow_none=True)
+    heartbeat = Float(metadata={"description": "s since the last one"})
+    started_at = DateTime()
+    cpu_count = Integer(allow_none=True)
+    memory = Integer(allow_none=True, metadata={"description": "bytes"})
+    gpus = List(Dict(), metadata={"description": "name; memory (bytes)"})
+    versions = Dict(metadata={"description": "app, python, torch, ultralytics, rq"})
+
+
 class SystemOut(Schema):
     """The machine and the queue; sizes in bytes, rates in bytes per second."""
 
@@ -52,6 +68,7 @@ class SystemOut(Schema):
     devices = List(Nested(DeviceOut))
     jobs = List(Nested(JobOut), metadata={"description": "What runs, then what waits."})
     processes = List(Nested(ProcessOut))
+    workers = List(Nested(WorkerOut), metadata={"description": "With DISPATCH=rq alone."})
 
 
 class LogTailQuery(Schema):

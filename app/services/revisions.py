@@ -16,7 +16,9 @@ class RevisionHashes:
 
     def __init__(self, jobs: JobService) -> None:
         self.jobs = jobs
-        jobs.register(JobKind(KIND, "hash_revision", self.spec, at_once=2, limit_s=LIMIT_S, lasts=False))
+        jobs.register(
+            JobKind(KIND, "hash_revision", self.spec, at_once=2, limit_s=LIMIT_S, lasts=False, beside_web=True)
+        )
 
     def current(self, dataset_id: int, data: Path) -> str | None:
         """SHA-256 as app/worker/revision.py computes it; None where it cannot be found out. Others are served

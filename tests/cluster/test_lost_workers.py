@@ -60,9 +60,9 @@ def test_what_a_lost_worker_has_said_counts(
     app: APIFlask, jobs: JobService, dispatcher: Dispatcher, ended: bool
 ) -> None:
     """A terminal event on the shared disk is reported before anything is judged lost; a zombie changes nothing."""
-    mine, job_id = horse(app), add(kind="hash_revision", params={"data": "/nowhere"})
+    mine, job_id = horse(app), add(kind="estimate", params={"key": "k", "devices": ["cpu"]})
     dispatcher.round(PLENTY)
-    assert mine.claim("any") == (job_id, 1)
+    assert mine.claim("cpu") == (job_id, 1)
     folder = jobs.root / row(job_id).token / "1"
     folder.mkdir(parents=True)
     (folder / "events.jsonl").write_text(encode(Finished({"revision": "abc"}), 1) if ended else "")
@@ -72,7 +72,7 @@ def test_what_a_lost_worker_has_said_counts(
     assert (found.status, found.result) == (("completed", {"revision": "abc"}) if ended else ("pending", None))
     if not ended:
         dispatcher.round(PLENTY)
-        assert mine.claim("any") == (job_id, 2), "it begins anew"
+        assert mine.claim("cpu") == (job_id, 2), "it begins anew"
         with pytest.raises(Superseded), writing() as session:
             AttemptRow(job_id, 1).locked(session)
 
@@ -105,3 +105,18 @@ def test_rqs_tools_see_a_worker_after_a_restart_of_redis(app: APIFlask, jobs: Jo
         worker.heartbeat()
         assert [item.name for item in RQWorker.all(connection=worker.connection)] == ["one"]
         worker.connection.flushall()
+
+
+def test_the_system_page_shows_who_is_there(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
+    mine, job_id = horse(app, "two", ("0", "1")), add()
+    horse(app)
+    silence("one", 61)
+    dispatcher.round(PLENTY)
+    assert mine.claim("any") == (job_id, 1)
+    lost(dispatcher, 61)
+    found = app.test_client().get("/api/system").json
+    shown = [(item["name"], item["devices"], item["state"], item["job_id"]) for item in found["workers"]]
+    assert shown == [("one", ["cpu"], "lost", None), ("two", ["0", "1"], "busy", job_id)]
+    assert found["workers"][0]["heartbeat"] > 60
+    assert [job["runner"] for job in found["jobs"]] == ["two"]
+    assert "data-workers" in app.test_client().get("/system").text

@@ -81,7 +81,7 @@ class DatasetImports:
                 **common,
             )
         )
-        jobs.register(JobKind(READ, at_once=READ_AT_ONCE, lasts=False, **common))
+        jobs.register(JobKind(READ, at_once=READ_AT_ONCE, lasts=False, beside_web=True, **common))
 
     # What services ask.
 

@@ -14,8 +14,10 @@ from app.extensions import db, socketio
 from app.jobs.devices import Use
 from app.models import Training
 from app.schemas.jobs import JobOut
+from app.schemas.system import WorkerOut
 from app.services import system
 from app.services.system.read_models import DeviceView, ProcessView, SystemFigures
+from app.services.system.workers import present_workers
 from app.threads import run_blocking
 
 if TYPE_CHECKING:
@@ -54,12 +56,17 @@ class SystemFeed:
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
         found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
+        if settings().DISPATCH == "rq":
+            found["workers"] = present_workers()
         return own_part(found) if is_limited(current()) else found
 
     def as_json(self) -> dict[str, Any]:
         """The same as a message can hold it."""
         figures = self.figures()
-        return {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
+        told = {**figures, "jobs": [JobOut().dump(job) for job in figures["jobs"]]}
+        if "workers" in figures:
+            told["workers"] = [WorkerOut().dump(worker) for worker in figures["workers"]]
+        return told
 
     def start(self, app: Flask, room: str = notify.SYSTEM, principal: Principal | None = None) -> None:
         """Someone has entered the room: tell it from now on, unless that is done already.
@@ -123,4 +130,11 @@ def own_part(figures: SystemFigures) -> SystemFigures:
         {**process, "training_id": process["training_id"] if process["training_id"] in seen else None}
         for process in figures["processes"]
     ]
-    return {**figures, "devices": devices, "processes": processes}
+    own: SystemFigures = {**figures, "devices": devices, "processes": processes}
+    if "workers" in figures:
+        jobs = {job["id"] for job in figures["jobs"]}
+        own["workers"] = [
+            {**worker, "job_id": worker["job_id"] if worker["job_id"] in jobs else None}
+            for worker in figures["workers"]
+        ]
+    return own

@@ -1,6 +1,7 @@
 """The shapes of the figures of the machine. Sizes in bytes, rates in bytes per second, times in s."""
 
-from typing import NotRequired, TypedDict
+from datetime import datetime
+from typing import Any, NotRequired, TypedDict
 
 from app.jobs.views import JobView
 
@@ -95,6 +96,22 @@ class Machine(TypedDict):
     processes: list[ProcessView]
 
 
+class WorkerView(TypedDict):
+    """A worker of DISPATCH=rq; `heartbeat`: s since the last one, by the database's clock."""
+
+    name: str
+    host: str
+    devices: list[str]
+    state: str  # idle, busy, draining, lost
+    job_id: int | None
+    heartbeat: float
+    started_at: datetime
+    cpu_count: int | None
+    memory: int | None
+    gpus: list[dict[str, Any]]
+    versions: dict[str, str | None]
+
+
 class SystemFigures(Machine):
     """With the queue (trainings by status), the database, who uses which device, and what runs and waits."""
 
@@ -104,3 +121,4 @@ class SystemFigures(Machine):
     database: DatabaseFigures
     devices: list[DeviceView]
     jobs: NotRequired[list[JobView]]
+    workers: NotRequired[list[WorkerView]]

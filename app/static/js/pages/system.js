@@ -6,6 +6,7 @@ import { Gauges } from "../charts/gauges.js";
 import { t } from "../lib/i18n.js";
 import { jobsOn, showJobs } from "../ui/jobs.js";
 import { SystemFeed } from "../ui/system_feed.js";
+import { showWorkers } from "../ui/workers.js";
 
 const gauges = new Gauges($("[data-gauges]"));
 let log = null;
@@ -126,6 +127,7 @@ function show(system) {
   gauges.show(system);
   showDevices(system.devices, system.jobs);
   showDatabase(system.database);
+  showWorkers(system.workers, system.jobs);
   showJobs(system.jobs);
   showProcesses(system.processes);
   put(

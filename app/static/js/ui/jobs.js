@@ -44,6 +44,9 @@ export function jobsOn(device, jobs) {
   return jobs.filter(held).map((job) => h("span", {}, nameOf(job), " ", subjectOf(job)));
 }
 
+/** What a job is and what it is about, for a place beside it. */
+export const titleOf = (job) => [nameOf(job), " ", subjectOf(job)];
+
 const nameOf = ({ kind }) => KINDS[kind]?.() ?? kind;
 
 function stateOf({ status, progress, stop_requested: stopping }) {
