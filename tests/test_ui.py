@@ -63,7 +63,7 @@ def test_strangers_take_no_places_of_downloads(client: FlaskClient, app: APIFlas
 
 
 @pytest.mark.parametrize(
-    "address", ["https://example.org/", "//example.org", "/\\example.org", "javascript:alert(1)", "/\n"]
+    "address", ["https://example.org/", "//example.org", "/\\example.org", "javascript:alert(1)", "/\n", "//["]
 )
 def test_the_language_switch_goes_nowhere_else(address: str) -> None:
     assert local_address(address) == "/"

@@ -52,6 +52,12 @@ class Answer:
     account_id: int | None
 
 
+def algorithms_of(described: Any) -> list[str]:
+    """How a provider signs, of what counts. With an empty list Authlib would choose itself, and take HS256."""
+    offered = described.get("id_token_signing_alg_values_supported") or ["RS256"]
+    return [name for name in ALGORITHMS if name in offered]
+
+
 def fault_of(described: Any, issuer: str) -> str | None:
     """What is wrong with a provider's description; None: nothing."""
     if str(described.get("issuer")).rstrip("/") != issuer.rstrip("/"):
@@ -63,7 +69,22 @@ def fault_of(described: Any, issuer: str) -> str | None:
             continue
         if urlsplit(str(address)).scheme not in {"https", scheme}:
             return f"{name} is {address!r}"
+    if not algorithms_of(described):
+        return "it signs ID tokens with none of " + ", ".join(ALGORITHMS)
     return None
+
+
+def with_told(claims: Claims, told: Claims) -> Claims:
+    """The claims of an ID token, and of the provider's further answer those that the token lacks.
+
+    An address and whether it is verified are from one of both: what one verifies may be another address.
+    """
+    found = told | claims
+    if "email" in claims and told.get("email") != claims["email"]:
+        found["email_verified"] = claims.get("email_verified")
+    elif "email" not in claims:
+        found["email_verified"] = told.get("email_verified")
+    return found
 
 
 def claim_at(claims: Claims, name: str) -> Any:

@@ -18,7 +18,18 @@ from flask import Flask, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import gettext as _
 
-from app.access.claims import ALGORITHMS, LONGEST_SUBJECT, Answer, Begun, Claims, Person, claim_at, code_of, fault_of
+from app.access.claims import (
+    LONGEST_SUBJECT,
+    Answer,
+    Begun,
+    Claims,
+    Person,
+    algorithms_of,
+    claim_at,
+    code_of,
+    fault_of,
+    with_told,
+)
 from app.config import Settings, settings
 from app.errors import LoginRequired, NotFound, Unavailable
 from app.limits import Slots
@@ -104,8 +115,7 @@ class Provider:
             logger.error("the OpenID Connect provider's description: %s", problem)
             raise ProviderUnavailable
         described = client.server_metadata
-        offered = described.get("id_token_signing_alg_values_supported") or ["RS256"]
-        described["id_token_signing_alg_values_supported"] = [name for name in ALGORITHMS if name in offered]
+        described["id_token_signing_alg_values_supported"] = algorithms_of(described)
         ways = described.get("token_endpoint_auth_methods_supported") or [BY_HEADER]
         if self.config.OIDC_CLIENT_SECRET and BY_HEADER not in ways and BY_FORM in ways:
             client.client_kwargs["token_endpoint_auth_method"] = BY_FORM
@@ -215,7 +225,7 @@ class Provider:
         more = dict(client.userinfo(token=token))
         if more.get("sub") != claims["sub"]:  # OpenID Connect Core, section 5.3.2
             raise LoginRefused("userinfo")
-        return more | claims
+        return with_told(claims, more)
 
     @contextmanager
     def asking(self) -> Iterator[None]:

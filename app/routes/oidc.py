@@ -66,7 +66,7 @@ def begin_link(values: LinkInValues) -> ProviderAddressValues:
 
 @blueprint.delete("/api/me/identity")
 @blueprint.output(Message)
-@blueprint.doc(responses={404: "It isn't linked.", 409: "There would be no way in."})
+@blueprint.doc(responses={403: "A token can't unlink.", 404: "It isn't linked.", 409: "There would be no way in."})
 def unlink() -> MessageValues:
     """Remove the link between your account and the provider. Your other sessions end."""
     services().accounts.identities.unlink(who())

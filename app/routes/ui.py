@@ -151,7 +151,10 @@ def source() -> Response:
 
 def local_address(address: str) -> str:
     """The address if it is a path of this server, else the dashboard's."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # such as //[
+        return "/"
     local = not parts.scheme and not parts.netloc and address.startswith("/") and "\\" not in address
     return address if local and not address.startswith("//") and address.isprintable() else "/"
 

@@ -13,14 +13,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
+from apiflask import APIFlask
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import TimestampSigner
 
-from app.access.claims import fault_of
+from app.access.claims import fault_of, with_told
 from app.access.secrets import read_secret
 from app.config import load_settings
 from app.core.setting_values import SettingError
+from app.database import writing
+from app.services.accounts.identities import free_name
+from app.services.accounts.people import add_account, key_of
 from scripts.local_server import ROOT, Server, free_port
 
 CLIENT, SECRET = "yolo", "the provider's secret"
@@ -383,6 +387,8 @@ def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Prov
     assert login(server, stranger).status_code == 303
     assert me(server, stranger)["name"] == "Edu"
     assert back(browser, begin_link()).status_code == 409
+    assert requests.delete(path, headers=bearer).status_code == 403, "a viewer's token ends nobody's way in"
+    assert me(server, stranger) is not None
     assert browser.delete(path, headers=OURS).ok
     assert me(server, stranger) is None, "other sessions end"
     assert me(server, browser)["name"] == "Edu"
@@ -495,6 +501,7 @@ def test_a_description_names_its_own_issuer_and_safe_addresses() -> None:
         {"jwks_uri": None},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"userinfo_endpoint": "http://login.example/u"},
+        {"id_token_signing_alg_values_supported": ["HS256", "none"]},
     ]
     assert [bool(fault_of(right | change, issuer)) for change in wrong] == [True] * len(wrong)
 
@@ -516,3 +523,30 @@ def test_a_description_names_its_own_issuer_and_safe_addresses() -> None:
 def test_settings_that_cannot_be_meant_are_refused(values: dict[str, str]) -> None:
     with pytest.raises(SettingError, match="OIDC_"):
         load_settings(values)
+
+
+@pytest.mark.parametrize(
+    ("claims", "told", "found"),
+    [
+        ({"email": "a@x"}, {"email": "a@x", "email_verified": True}, ("a@x", True)),
+        ({"email": "a@x"}, {"email": "b@x", "email_verified": True}, ("a@x", None)),
+        ({"email": "a@x"}, {"email_verified": True}, ("a@x", None)),
+        ({"email_verified": True}, {"email": "b@x"}, ("b@x", None)),
+        ({}, {"email": "b@x", "email_verified": True}, ("b@x", True)),
+        ({"email": "a@x", "email_verified": True}, {"email": "b@x", "email_verified": False}, ("a@x", True)),
+    ],
+)
+def test_what_verifies_an_address_is_said_of_that_address(
+    claims: dict[str, Any], told: dict[str, Any], found: tuple[str, bool | None]
+) -> None:
+    both = with_told({"sub": "1"} | claims, {"sub": "1", "groups": ["lab"]} | told)
+    assert (both["email"], both.get("email_verified"), both["groups"]) == (*found, ["lab"])
+
+
+def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
+    """One sign that is 18 letters, 60 times: the number must not be cut off, or the search never ends."""
+    name = "\ufdfa" * 60
+    with app.app_context(), writing() as session:
+        keys = {add_account(session, free_name(session, {"name": name}), "viewer", None).key for _ in range(3)}
+    assert len(keys) == 3
+    assert key_of(name) in keys

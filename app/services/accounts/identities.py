@@ -21,7 +21,7 @@ from app.models import Account, ExternalIdentity, LoginSession
 from app.models.base import now
 from app.schemas.base import NAME
 from app.services.accounts.logins import begin
-from app.services.accounts.people import People, WrongPassword, add_account, end_invitations, key_of
+from app.services.accounts.people import LONGEST_KEY, People, WrongPassword, add_account, end_invitations, key_of
 
 LONGEST_NAME = 60
 NAMED_BY = ("name", "preferred_username", "nickname", "email", "sub")
@@ -77,8 +77,7 @@ class Identities:
             WrongPassword: of the account's password, where it has one.
         """
         account = self.people.find(principal.account_id or 0)
-        if principal.via != SESSION or principal.token_id:
-            raise NotAllowed(_("A token can't do this. Log in with name and password."))
+        expect_person(principal)
         if account.password is not None and not passwords.fits(account.password, password or "", known=True):
             raise WrongPassword
 
@@ -104,7 +103,9 @@ class Identities:
         Raises:
             Conflict: there would be no way in.
             NotFound: it is not linked.
+            NotAllowed: a token asks.
         """
+        expect_person(principal)
         account_id = principal.account_id or 0
         with writing() as session:
             if session.scalar(select(ExternalIdentity.id).where(ExternalIdentity.account_id == account_id)) is None:
@@ -114,6 +115,15 @@ class Identities:
             session.execute(delete(ExternalIdentity).where(ExternalIdentity.account_id == account_id))
             others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
             session.execute(delete(LoginSession).where(*others))
+
+
+def expect_person(principal: Principal) -> None:
+    """
+    Raises:
+        NotAllowed: a token asks, or a session that began with one: a viewer's may not change how its owner comes in.
+    """
+    if principal.via != SESSION or principal.token_id:
+        raise NotAllowed(_("A token can't do this. Log in with name and password."))
 
 
 def identity_of(session: Any, person: Person) -> ExternalIdentity | None:
@@ -179,11 +189,14 @@ def is_allowed(claims: Claims, allowed: tuple[str, ...]) -> bool:
 def free_name(session: Any, claims: Claims) -> str:
     """A name that nobody has, and that can be seen."""
     wanted = next((text for name in NAMED_BY if (text := visible(claims.get(name)))), "?")
+    stem = wanted[: LONGEST_NAME - 8]
+    while len(key_of(stem)) > LONGEST_KEY - 8:  # one sign may become 18 letters, which leave no room for a number
+        stem = stem[:-1]
     number = 1
     name = wanted
     while session.scalar(select(Account.id).where(Account.key == key_of(name))) is not None:
         number += 1
-        name = f"{wanted[: LONGEST_NAME - 8]} {number}"
+        name = f"{stem} {number}"
     return name
 
 
