@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from scripts.local_server import Server
-from tests.cluster.pair import end_children, until
+from scripts.local_server import Server, kill_below
+from tests.cluster.pair import until
 from tests.cluster.redis_server import running_redis
 from tests.cluster.worker_process import WorkerProcess
 from tests.data import yolo_zip
@@ -48,7 +48,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
                 yield Platform(web, worker, database)
             finally:
                 worker.kill()
-                end_children(folder)
+                kill_below(folder)
 
 
 @pytest.mark.training
