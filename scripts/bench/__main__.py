@@ -28,6 +28,7 @@ from scripts.bench.serving import serving
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
 from scripts.bench.upload import upload
+from scripts.bench.workers import workers
 
 OUTPUT = ROOT / "bench-output"
 
@@ -46,6 +47,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "load": load,
     "pages": pages,
     "page": page,
+    "workers": workers,
 }
 
 
@@ -61,6 +63,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label-weights", type=Path, help="of label_errors; else it trains (15 minutes)")
     parser.add_argument("--serving-model", type=Path, help="folder with best.pt and data/; else one is drawn")
     parser.add_argument("--label-size", type=int, default=SIZE, help="of the images of label_errors, px")
+    parser.add_argument("--postgres", default="", help="of workers: an empty database, postgresql://...")
+    parser.add_argument("--redis", default="", help="of workers: a Redis that nobody else uses, redis://...")
     asked = parser.parse_args()
     unknown = set(asked.only.split(",")) - set(SECTIONS)
     if unknown:
