@@ -24,6 +24,9 @@ class RemoteChild(Child):
     def exit_code(self) -> int | None:
         return None
 
+    def processor_s(self) -> float | None:
+        return None
+
     def signal(self, number: int) -> None:
         """It cannot be reached. What it still does is fenced by its attempt, and goes to that attempt's folder."""
         if self.alive():

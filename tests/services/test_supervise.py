@@ -1,9 +1,12 @@
 """The supervisor: following a child through restarts of the server, and ending one that hangs."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
@@ -14,7 +17,8 @@ from app.events import (
     Progress,
     encode,
 )
-from app.jobs import watch
+from app.jobs import process, watch
+from app.jobs.process import Child, Pulse
 from app.models import Training
 from app.services.trainer import recover
 from app.services.trainer.transitions import new_job
@@ -113,6 +117,36 @@ def test_a_child_without_a_pulse_is_killed(
     row = wait(app, training_id, lambda row: row.status != "running")
     assert (row.status, row.error_kind) == ("failed", "stalled")
     assert worker.process.wait(60) == -signal.SIGKILL
+
+
+def test_a_child_that_computes_is_not_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that holds the interpreter lets no heartbeat through; on a loaded machine for minutes."""
+    monkeypatch.setattr(process, "LOOK_S", 0.0)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        child = Child(tmp_path, busy.pid, 0.0)
+        pulse = Pulse(child)
+
+        def compute(seconds: float) -> float:
+            """Wait until it has had so much of the processor; how silent it is then, as a share of the wait."""
+            pulse.silent_s()
+            since = time.monotonic()
+            wanted = (child.processor_s() or 0.0) + seconds
+            while (child.processor_s() or 0.0) < wanted:
+                time.sleep(0.01)
+            return pulse.silent_s() / (time.monotonic() - since)
+
+        began = time.monotonic()
+        try:
+            assert max(compute(0.1) for _ in range(3)) < 1
+            busy.send_signal(signal.SIGSTOP)
+            while pulse.silent_s() < 0.2:  # it was stopped
+                assert time.monotonic() < began + 60
+                time.sleep(0.01)
+            busy.send_signal(signal.SIGCONT)
+            monkeypatch.setattr(process, "HELD_S", 0.0)
+            assert compute(0.1) > 1, "it turns round and round"
+        finally:
+            busy.kill()
 
 
 def test_a_batch_that_hangs_is_a_stall_although_the_figures_go_on(

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.exports")
 
-LONGEST_S = 4 * 3600.0
-IDLE_S = 1800.0  # without an image measured; the slowest part that says nothing is the calibration of INT8
+# Without another image. There is no limit of the whole: what trains comes first, and it may take long beside it.
+IDLE_S = 1800.0
 
 
 class ExportJobs:
@@ -57,7 +57,6 @@ class ExportJobs:
             apply=self.apply,
             ended=self.ended,
             at_once=64,  # the devices set the limit
-            limit_s=LONGEST_S,
             idle_s=IDLE_S,
             environment=lambda job: environment(tuple(job.devices or (CPU,)), settings()),
             use=Use.WORK,

@@ -4,13 +4,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.core.exports import CONTROL, ExportSpec
 from app.worker.exporting.convert import convert
+from app.worker.exporting.followed import Followed
 from app.worker.exporting.images import sample_split
 from app.worker.exporting.measuring import measure
 from app.worker.exporting.processes import task_of
+
+if TYPE_CHECKING:
+    from app.worker.programs.export_model import Course
 
 RANKED = 10  # images on which each layer is tried in floating point
 MOST_LAYERS = 30  # that may stay so; a model that needs more is none in INT8
@@ -22,7 +26,7 @@ def has_control(spec: ExportSpec) -> bool:
 
 
 def restore(
-    spec: ExportSpec, weights: Path, model: Path, directory: Path, step: Callable[[], None]
+    spec: ExportSpec, weights: Path, model: Path, directory: Path, course: "Course"
 ) -> tuple[Path, dict[str, Any]]:
     """`convert` again, with as few layers in floating point as the figures on training images need.
 
@@ -30,7 +34,8 @@ def restore(
         weights: a copy of the .pt.
         model: the export that lost too much; moved away.
         directory: where files may be made.
-        step: called after each measured image; what it raises ends the work.
+        course: hears of each image that is measured, calibrated with, or given to a layer that is tried; what it
+            raises ends the work.
     """
     import nncf
 
@@ -38,9 +43,9 @@ def restore(
     lossy.parent.mkdir()
     os.replace(model, lossy)
     data, count = sample_split(Path(spec.data), "train", CONTROL, directory / "control")
-    control = Control(task_of(spec, lossy, data), directory / "controlled", step)
+    control = Control(task_of(spec, lossy, data), directory / "controlled", course.step)
     values: dict[str, Any] = {
-        "validation_dataset": nncf.Dataset(control.inputs()),
+        "validation_dataset": nncf.Dataset(Followed(control.inputs(), course.step)),
         "validation_fn": control.figure,
         "max_drop": spec.allowed_loss / 2,  # of these images; those of validation differ a little
         "advanced_accuracy_restorer_parameters": nncf.AdvancedAccuracyRestorerParameters(
@@ -52,7 +57,7 @@ def restore(
         return nncf.quantize_with_accuracy_control(with_names(model), **given, **values)
 
     with quantizing(controlled):
-        made, details = convert(spec, weights, directory)
+        made, details = convert(spec, weights, directory, course.through)
     return made, details | {"accuracy_control_images": count}
 
 

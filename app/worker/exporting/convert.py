@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ from app.worker.loading import loading
 PASSED_ON = ("dynamic", "nms", "batch", "opset")
 
 
-def convert(spec: ExportSpec, weights: Path, directory: Path) -> tuple[Path, dict[str, Any]]:
+def convert(
+    spec: ExportSpec, weights: Path, directory: Path, through: Callable[[Any], Any] = lambda batches: batches
+) -> tuple[Path, dict[str, Any]]:
     """The exported file or folder, below `directory`/MADE, and details of its making.
 
     Args:
         weights: a copy of them, named STEM.pt: ultralytics writes beside it, under its name.
+        through: what the batches of a calibration of INT8 go through.
 
     Raises:
         Exception: the exporter cannot make it; nothing is installed to help it.
@@ -35,7 +40,8 @@ def convert(spec: ExportSpec, weights: Path, directory: Path) -> tuple[Path, dic
     with loading(weights):
         model = YOLO(str(weights), task=spec.task)
     shorten_data(model.model)
-    output = Path(model.export(**overrides))
+    with calibrating(through):
+        output = Path(model.export(**overrides))
     if spec.format == "torchscript":
         without_debug(output)
     target = made / output.name
@@ -65,3 +71,16 @@ def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], dict[s
         values |= {"quantize": 8, "data": os.path.relpath(chosen), "split": "train"}
         details = {"calibration_images": count, "calibration_recommended": CALIBRATION}
     return values, details
+
+
+@contextmanager
+def calibrating(through: Callable[[Any], Any]) -> Iterator[None]:
+    """Have the exporter take its calibration data through this."""
+    from ultralytics.engine.exporter import Exporter
+
+    usual = Exporter.get_int8_calibration_dataloader
+    Exporter.get_int8_calibration_dataloader = lambda *given, **more: through(usual(*given, **more))  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Exporter.get_int8_calibration_dataloader = usual  # type: ignore[method-assign]

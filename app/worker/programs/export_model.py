@@ -17,6 +17,7 @@ from app.core.files import sync_file
 from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
 from app.worker.channel import Channel
+from app.worker.exporting.followed import Followed
 from app.worker.exporting.processes import NotLoadable, measured, task_of
 from app.worker.failures import StopRequested, WeightsError, kind_of, sentence
 
@@ -42,11 +43,16 @@ class Course:
 
     def __init__(self, channel: Channel) -> None:
         self.channel, self.images = channel, 0
-        self.stage, self.done = "", 0
+        self.stage, self.done, self.total = "", 0, 0
 
     def enter(self, stage: str) -> None:
-        self.stage, self.done = stage, 0
+        self.stage, self.done, self.total = stage, 0, self.images
         self.say()
+
+    def through(self, batches: Any) -> "Followed":
+        """The same batches of a calibration; each one that is taken is a step of this stage."""
+        self.done, self.total = 0, len(batches)
+        return Followed(batches, self.step)
 
     def step(self) -> None:
         """One image more."""
@@ -63,7 +69,7 @@ class Course:
             raise StopRequested
         begin = STAGES[self.stage]
         end = min((share for share in STAGES.values() if share > begin), default=1.0)
-        part = min(1.0, self.done / self.images) if self.images else 0.0
+        part = min(1.0, self.done / self.total) if self.total else 0.0
         self.channel.say(Advanced(int(WHOLE * (begin + (end - begin) * part)), WHOLE, self.stage))
 
 
@@ -82,7 +88,7 @@ def run(channel: Channel) -> dict[str, Any]:
     weights = own_copy(spec, directory)
     data, course.images = sample_split(Path(spec.data), "val", MOST_VERIFIED, directory / "verification")
     course.enter("exporting")
-    model, details = convert(spec, weights, directory)
+    model, details = convert(spec, weights, directory, course.through)
     course.enter("reference")
     reference = measure(task_of(spec, weights, data), directory / "reference", course.step)
     course.enter("verifying")
@@ -113,7 +119,7 @@ def restored(
     kept = directory / "int8"
     shutil.copytree(model, kept)
     try:
-        return restore(spec, weights, model, directory, course.step)
+        return restore(spec, weights, model, directory, course)
     except Exception as error:
         if isinstance(error, StopRequested) or kind_of(error) in {"out_of_memory", "disk_full"}:
             raise
