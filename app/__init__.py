@@ -152,8 +152,9 @@ def register_services(app: APIFlask) -> None:
     datasets = make_datasets(storage, jobs)
     estimates = EstimateService(jobs)
     model_exports = ModelExports(storage, jobs, trainer.ended)
-    uploads = UploadService(storage, datasets.creation, cluster.on)
     inference = make_inference(storage, trainer.files, jobs, model_exports)
+    predictions = Predictions(storage, jobs, inference)
+    uploads = UploadService(storage, datasets.creation, predictions, cluster.on)
     held = app.extensions["installation"] = InstallationService(storage, cluster)
     app.extensions["services"] = Services(
         storage=storage,
@@ -164,7 +165,7 @@ def register_services(app: APIFlask) -> None:
         model_exports=model_exports,
         trainer=trainer,
         inference=inference,
-        predictions=Predictions(storage, jobs, inference),
+        predictions=predictions,
         estimates=estimates,
         evaluations=EvaluationService(storage, trainer, datasets, jobs, bool(settings(app).TRAINING_MEMORY_LIMIT)),
         backups=BackupService(storage),

@@ -129,6 +129,7 @@ from app.schemas.uploaded_models import UploadedModelForm, UploadedModelOut
 from app.schemas.uploads import (
     ChunkHeaders,
     CreationHeaders,
+    PredictionUploadMetadata,
     TusHeaders,
     UploadMetadata,
     UploadOut,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import PurePath
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Integer, List, Nested, String
 from marshmallow import EXCLUDE, pre_load
 
 from app.schemas.base import DateTime, Page, PageQuery, PageQueryValues, PageValues, Schema, one_of
 from app.schemas.datasets import DatasetForm
+from app.schemas.prediction_runs import PredictionRunForm
 
 
 class UploadMetadata(DatasetForm):
@@ -25,11 +26,22 @@ class UploadMetadata(DatasetForm):
         return {"name": PurePath(data.get("filename", "")).stem[:100]} | data
 
 
+class PredictionUploadMetadata(PredictionRunForm):
+    """The prediction's form, the same way."""
+
+    class Meta:
+        unknown = EXCLUDE
+        exclude = ("file", "files")
+
+
 class UploadOut(Schema):
     id = String()
     state = String(
         validate=one_of(["receiving", "checking", "done", "failed"]),
-        metadata={"description": "checking: all bytes received, the dataset is being created; done: `dataset_id`."},
+        metadata={
+            "description": "checking: all bytes received, the dataset or the prediction is being created; "
+            "done: `dataset_id` or `prediction_id`."
+        },
     )
     filename = String()
     name = String()
@@ -38,6 +50,8 @@ class UploadOut(Schema):
     created_at = DateTime()
     expires_at = DateTime(metadata={"description": "Removed then, unless something comes; 7 days after the last byte."})
     dataset_id = Integer(allow_none=True)
+    purpose = String(metadata={"description": "prediction; of an upload that is to be a dataset it is left out."})
+    prediction_id = Integer(allow_none=True, metadata={"description": "If done; only where the purpose is one."})
     problem = Dict(
         allow_none=True, metadata={"description": "If failed: the problem+json that a plain POST would have returned."}
     )
@@ -56,6 +70,8 @@ class UploadOutValues(TypedDict):
     dataset_id: int | None
     problem: Mapping[str, Any] | None
     retriable: bool
+    purpose: NotRequired[str]
+    prediction_id: NotRequired[int | None]
 
 
 BYTES = {"type": "string", "pattern": r"^\d{1,18}$"}
@@ -106,7 +122,8 @@ class CreationHeaders(TusHeaders):
         load_default="",
         metadata={
             "description": "Pairs of a name and a base64 value, separated by commas: filename (ends in .zip), and the "
-            "fields of POST /api/datasets; name defaults to the file's. Further names are ignored."
+            "fields of POST /api/datasets; name defaults to the file's. With purpose=prediction: filename (a video or "
+            "a ZIP of images) and the fields of POST /api/predictions. Further names are ignored."
         },
     )
     checksum = String(

@@ -28,6 +28,7 @@ from scripts.bench.serving import serving
 from scripts.bench.start import start
 from scripts.bench.training import inference, training
 from scripts.bench.upload import upload
+from scripts.bench.video import video
 from scripts.bench.workers import workers
 
 OUTPUT = ROOT / "bench-output"
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "exports": exports,
     "label_errors": label_errors,
     "serving": serving,
+    "video": video,
     "load": load,
     "pages": pages,
     "page": page,
@@ -83,7 +85,8 @@ def main() -> None:
             table.add_row(figure, f"{value:.2f}")
         console.print(table)
     OUTPUT.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "python": sys.version.split()[0], "time": time.strftime("%Y-%m-%dT%H:%M:%S")}
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg(), "python": sys.version.split()[0]}
+    machine["time"] = time.strftime("%Y-%m-%dT%H:%M:%S")
     (OUTPUT / "results.json").write_text(json.dumps({"machine": machine} | results, indent=1))
     console.print(f"Written to {os.path.relpath(OUTPUT / 'results.json')}")
 

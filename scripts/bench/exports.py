@@ -4,29 +4,31 @@ import argparse
 import time
 from pathlib import Path
 
-from scripts.bench.common import Figures
-from scripts.bench.training import our_training
+from scripts.bench.common import Figures, new_folder
+from scripts.bench.evaluation import multiply
+from scripts.bench.many import used
+from scripts.bench.serving import SIZE, add_trained
 from scripts.client import Client
-from scripts.drawing import draw
+from scripts.fitted_model import make
+from scripts.local_server import Server
 
-IMAGES, SIZE = 40, 640
-EPOCHS = 15  # that the drawn things need to be found at all
+IMAGES = 40
 
 
-def exports(folder: Path, asked: argparse.Namespace) -> Figures:
+def exports(folder: Path, _asked: argparse.Namespace) -> Figures:
     """From the request to the file that is offered, YOLOv8n at 640 px, verified on 40 images."""
-    archive = draw(folder / "drawn", val=IMAGES)
-    _, server, training_id = our_training(folder, archive, max(asked.epochs, EPOCHS))
+    made = new_folder(folder, "made")
+    make(made, SIZE)
+    multiply(made / "data", IMAGES)
     figures: Figures = {}
-    try:
-        client = Client(server.url)
+    with Server(new_folder(folder, "server"), "threading") as server:
+        training_id, client = add_trained(server, made), Client(server.url)
         for form in ("onnx", "openvino", "torchscript"):
-            began = time.monotonic()
+            began, before = time.monotonic(), used(server)
             found = client.wait_for_model_export(client.export_model(training_id, form, img_size=SIZE))
             figures[f"{form}, s"] = time.monotonic() - began
+            figures[f"{form}, s of the processor"] = used(server) - before
             figures[f"{form}, model alone, ms"] = found["verification"]["latency_ms"]["p50"]
             figures["images"] = float(found["verification"]["images"])
             figures[".pt, model alone, ms"] = found["verification"]["reference"]["latency_ms"]["p50"]
-    finally:
-        server.end()
     return figures

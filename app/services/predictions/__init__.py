@@ -72,10 +72,17 @@ class Predictions:
         """
         return run_idempotent(key, lambda: self.create_once(sent, values, key))
 
+    def options(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What the job is told beside the model.
+
+        Raises:
+            NotFound, Conflict, Unprocessable: as `create`.
+        """
+        self.models.model_of(values["training_id"], values.get("checkpoint"))
+        return options_of(db.session.get_one(Training, values["training_id"]), values)
+
     def create_once(self, sent: Sent, values: Mapping[str, Any], key: RequestKey | None) -> Answer:
-        training_id = values["training_id"]
-        self.models.model_of(training_id, values.get("checkpoint"))
-        options = options_of(db.session.get_one(Training, training_id), values)
+        training_id, options = values["training_id"], self.options(values)
         db.session.rollback()
         source = sent.source()
         options["track"] = options["track"] and source == VIDEO

@@ -26,10 +26,12 @@ LONGEST_NAME = 255
 
 @dataclass(frozen=True)
 class SentFile:
-    """A file of a form; `filename`: as the client sent it."""
+    """A file of a form or an upload; `filename`: as the client sent it; `path`: where it lies, on the disk of the
+    data folder, if it does."""
 
     stream: IO[bytes]
     filename: str
+    path: Path | None = None
 
     @property
     def name(self) -> str:
@@ -109,6 +111,8 @@ class Sent:
         head = first.head()
         if others or not (is_video(head) or head.startswith(ZIP)):
             self.pack(target)
+        elif first.path is not None:
+            os.link(first.path, target)
         else:
             with open(target, "xb") as file:
                 file.writelines(first.blocks())

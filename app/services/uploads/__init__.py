@@ -1,39 +1,36 @@
-"""UploadService: resumable uploads (tus 1.0), from the first byte to the dataset.
+"""UploadService: resumable uploads (tus 1.0), from the first byte to the dataset or the prediction.
 
 The state is on the disk, below data/uploads/{id}/ (see state.py), so that it survives a kill -9 without a table. When
 the last byte is there, the dataset is created in the background (completion.py): the answer to the last chunk does not
-wait for it, and `state` says what came of it.
+wait for it, and `state` says what came of it. The same for a prediction (purposes.py).
 """
 
 import logging
 import re
 import shutil
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from marshmallow import ValidationError
 
 from app.access.principal import Principal, current_account_id
 from app.config import settings
 from app.core.roles import Role
 from app.database import refuse_writes
-from app.errors import BadUpload, Conflict, Gone, NotFound, TooLarge, Unprocessable, flatten
+from app.errors import Conflict, Gone, NotFound, TooLarge
 from app.i18n import ngettext
 from app.models import now
-from app.schemas import UploadMetadata
 from app.schemas.uploads import UploadOutValues, UploadPageValues
-from app.services.datasets.archive_texts import by_name as kind_of
 from app.services.datasets.importing import DatasetCreation
+from app.services.predictions import Predictions
 from app.services.quotas import Quotas
 from app.services.storage import StorageService
 from app.services.uploads.completion import Completion
 from app.services.uploads.protocol import Checksum, parse_metadata
+from app.services.uploads.purposes import DatasetPurpose, PredictionPurpose, Purpose, purpose_of
 from app.services.uploads.receive import Readable, Writers, receive_chunk, too_large
-from app.services.uploads.state import CHECKING, KEPT, RECEIVING, Shelf, Upload
+from app.services.uploads.state import CHECKING, DATASET, KEPT, PREDICTION, RECEIVING, Shelf, Upload
 from app.texts import size
 from app.threads import run_blocking
 
@@ -47,16 +44,22 @@ class UploadService:
 
     Args:
         storage: whose `uploads` folder they are in, and whose disk they fill.
-        creation: makes datasets of whole files.
+        creation: makes datasets of whole files. predictions: makes predictions of them.
         shared: whether other processes take parts of the same uploads.
     """
 
-    def __init__(self, storage: StorageService, creation: DatasetCreation, shared: bool = False) -> None:
-        self.storage, self.creation = storage, creation
+    def __init__(
+        self, storage: StorageService, creation: DatasetCreation, predictions: Predictions, shared: bool = False
+    ) -> None:
+        self.storage = storage
         self.shelf = Shelf(storage.data_root / "uploads", storage.tmp)
         self.writers = Writers((lambda upload_id: self.shelf.folder / upload_id / "lock") if shared else None)
         self.quotas = Quotas(self.shelf)
-        self.completion = Completion(creation, self.shelf, self.writers)
+        self.purposes: dict[str, Purpose] = {
+            DATASET: DatasetPurpose(creation, self.quotas),
+            PREDICTION: PredictionPurpose(predictions),
+        }
+        self.completion = Completion(self.purposes, self.shelf, self.writers)
 
     def create(self, length: int, header: str) -> Upload:
         """Make room for a file; what can be refused before its bytes come is refused here.
@@ -69,7 +72,7 @@ class UploadService:
             TooLarge: over MAX_RESUMABLE_SIZE, or a quota of the person's.
             NoSpace: it would fill the disk.
             Conflict: the person has too many.
-            BadUpload, Unprocessable: its metadata.
+            BadUpload, Unprocessable, NotFound: its metadata.
         """
         limit = settings().MAX_RESUMABLE_SIZE
         if length > limit:
@@ -83,11 +86,11 @@ class UploadService:
         metadata = parse_metadata(header)
         if "filename" in metadata:
             metadata["filename"] = plain_name(metadata["filename"])
-        form = checked_form(metadata)
+        purpose = purpose_of(metadata)
+        form = self.purposes[purpose].check(metadata, length)
         # What others have only announced takes no disk: each chunk is checked as it comes.
         self.storage.check_space(length, settings().MIN_FREE_DISK)
         owner = current_account_id()
-        self.quotas.check_datasets(owner, length)
         upload = Upload(
             self.shelf.folder / uuid.uuid4().hex,
             length,
@@ -97,6 +100,7 @@ class UploadService:
             now().isoformat(),
             header=header,
             created_by=owner,
+            purpose=purpose,
         )
         with self.quotas.for_upload(owner, length):
             run_blocking(self.shelf.add, upload)
@@ -133,7 +137,7 @@ class UploadService:
     def append(
         self, upload_id: str, offset: int, stream: Readable, length: int | None, checksum: Checksum | None
     ) -> tuple[Upload, int]:
-        """Take a chunk; the upload, and the offset behind it. With the last byte the dataset's creation begins.
+        """Take a chunk; the upload, and the offset behind it. With the last byte what it is for begins.
 
         Args:
             offset: where the client believes that the chunk belongs.
@@ -158,7 +162,7 @@ class UploadService:
                 if checksum:
                     run_blocking(upload.mark_unverified, at)
                 if length is not None and upload.length - at <= 2 * length:  # this chunk or the next is the last
-                    self.creation.expect(length)
+                    self.purposes[upload.purpose].expect(length)
                 at = receive_chunk(upload.bin, at, upload.length, stream, length, checksum, writer)
                 run_blocking(upload.mark_verified)
             if at == upload.length and (upload.state == RECEIVING or upload.retriable()):
@@ -169,12 +173,12 @@ class UploadService:
         """Remove an upload; whoever sends it is stopped.
 
         Raises:
-            Conflict: its dataset is being created.
+            Conflict: what it is for is being made.
         """
         upload = self.shelf.find(upload_id)
         self.writers.replace(upload_id)
         if self.shelf.find(upload_id).state == CHECKING:
-            raise Conflict(_("The file is complete and its dataset is being created. Delete the dataset afterwards."))
+            raise Conflict(self.purposes[upload.purpose].busy())
         run_blocking(self.shelf.remove, upload)
 
     def remove_expired(self, time: datetime) -> int:
@@ -217,7 +221,7 @@ class UploadService:
 
     def view(self, upload: Upload) -> UploadOutValues:
         """An upload for schemas.UploadOut."""
-        return {
+        shown: UploadOutValues = {
             "id": upload.id,
             "state": upload.state,
             "filename": upload.filename,
@@ -230,29 +234,11 @@ class UploadService:
             "problem": upload.problem,
             "retriable": upload.retriable(),
         }
+        if upload.purpose == PREDICTION:
+            shown |= {"purpose": upload.purpose, "prediction_id": upload.prediction_id}
+        return shown
 
 
 def plain_name(filename: str) -> str:
     """A file's name on one line: what no name should hold would break a header or a log."""
     return UNFIT_IN_NAME.sub("_", filename)
-
-
-def checked_form(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The dataset's form out of the metadata; further names are kept with the upload and change nothing.
-
-    Raises:
-        BadUpload: not a ZIP by its name.
-        Unprocessable: a field is not valid.
-    """
-    if not metadata.get("filename", "").lower().endswith(".zip"):
-        message = _("The file name must end in .zip.")
-        raise BadUpload(
-            kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted."),
-            [{"field": "filename", "message": message}],
-        )
-    try:
-        form: Any = UploadMetadata().load(dict(metadata))
-    except ValidationError as error:
-        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
-        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
-    return form

@@ -1,6 +1,7 @@
-"""Makes datasets of complete uploads, beside the requests."""
+"""Makes datasets and predictions of complete uploads, beside the requests."""
 
 import logging
+from collections.abc import Mapping
 
 from flask import Flask, current_app
 
@@ -8,8 +9,8 @@ from app.access.principal import on_behalf_of
 from app.database import DATABASE_AWAY, retry_until_writable
 from app.extensions import db, socketio
 from app.models import IdempotencyKey
-from app.services.datasets.importing import DatasetCreation
 from app.services.idempotency import RequestKey
+from app.services.uploads.purposes import Purpose
 from app.services.uploads.receive import Writers
 from app.services.uploads.state import CHECKING, DONE, FAILED, RECEIVING, Shelf, Upload
 from app.threads import run_blocking
@@ -20,25 +21,25 @@ ATTEMPTS, AGAIN_S = 4, 3.0  # of a creation that met a busy database
 
 
 class Completion:
-    """Makes one dataset, or one problem, of each upload whose last byte has come.
+    """Makes one dataset or prediction, or one problem, of each upload whose last byte has come.
 
     Args:
-        creation: makes datasets of whole files.
+        purposes: by name.
         writers: keep other processes from it meanwhile.
     """
 
-    def __init__(self, creation: DatasetCreation, shelf: Shelf, writers: Writers) -> None:
-        self.creation, self.shelf, self.writers = creation, shelf, writers
+    def __init__(self, purposes: Mapping[str, Purpose], shelf: Shelf, writers: Writers) -> None:
+        self.purposes, self.shelf, self.writers = purposes, shelf, writers
 
     def begin(self, upload: Upload) -> None:
-        """All bytes are on the disk: write that down, and create the dataset beside the requests."""
+        """All bytes are on the disk: write that down, and go on beside the requests."""
         upload.state, upload.problem = CHECKING, None
         run_blocking(upload.save)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        socketio.start_background_task(self.create_dataset, app, upload)
+        socketio.start_background_task(self.finish, app, upload)
 
-    def create_dataset(self, app: Flask, upload: Upload) -> None:
-        """The background task of a complete upload: one dataset or one problem, however often it is begun.
+    def finish(self, app: Flask, upload: Upload) -> None:
+        """The background task of a complete upload: one result or one problem, however often it is begun.
 
         It runs as a request of the client's, so that a refusal is what a plain POST would have been answered.
         """
@@ -48,14 +49,16 @@ class Completion:
             self.attempt(app, upload)
             retry_until_writable(lambda: save_if_there(upload))
             if not upload.retriable():
-                run_blocking(upload.bin.unlink, True)  # a dataset that keeps the original has a link of its own
-        logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.problem)
+                run_blocking(upload.bin.unlink, True)  # whoever keeps the file has a link of its own
+        logger.info("upload %s: %s", upload.id, upload.dataset_id or upload.prediction_id or upload.problem)
 
     def attempt(self, app: Flask, upload: Upload) -> None:
-        """Set `dataset_id` or `problem`. A busy database is given a few seconds."""
+        """Set the id of what was made, or `problem`. A busy database is given a few seconds."""
+        purpose = self.purposes[upload.purpose]
         for left in range(ATTEMPTS - 1, -1, -1):
             try:
-                upload.dataset_id = self.dataset_of(upload) or self.import_file(upload)
+                made = made_before(upload, purpose) or purpose.make(upload, key_of(upload))
+                setattr(upload, purpose.result, made)
                 upload.state = DONE
                 return
             except Exception as error:
@@ -67,19 +70,8 @@ class Completion:
             socketio.sleep(AGAIN_S)
         upload.state, upload.problem = FAILED, problem
 
-    def import_file(self, upload: Upload) -> int:
-        """The id of the new dataset, made from the file where it lies: nothing is copied."""
-        with open(upload.bin, "rb") as file:
-            return self.creation.create(file, upload.filename, **upload.form, asked=key_of(upload)).id
-
-    def dataset_of(self, upload: Upload) -> int | None:
-        """The dataset that this upload became before the server was killed: its key was committed with the row."""
-        asked = key_of(upload)
-        found = db.session.get(IdempotencyKey, (asked.key, asked.scope))
-        return found.answer["dataset_id"] if found else None
-
     def reconcile(self) -> None:
-        """At start: whole files whose dataset is not known yet are gone on with, unless another process does so."""
+        """At start: whole files of which nothing is made yet are gone on with, unless another process does so."""
         for upload in self.shelf.all():
             try:
                 if not self.writers.busy(upload.id):
@@ -92,6 +84,13 @@ class Completion:
         if upload.state == CHECKING or (upload.state == RECEIVING and not mark and upload.size() == upload.length):
             upload.received()
             self.begin(upload)
+
+
+def made_before(upload: Upload, purpose: Purpose) -> int | None:
+    """What this upload became before the server was killed: its key was committed with the row."""
+    asked = key_of(upload)
+    found = db.session.get(IdempotencyKey, (asked.key, asked.scope))
+    return int(found.answer[purpose.result]) if found else None
 
 
 def key_of(upload: Upload) -> RequestKey:

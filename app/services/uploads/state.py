@@ -20,6 +20,8 @@ KEPT = timedelta(days=7)  # since the last byte: a laptop that is closed over a 
 ID = re.compile(r"[0-9a-f]{32}")
 
 RECEIVING, CHECKING, DONE, FAILED = "receiving", "checking", "done", "failed"
+NULLABLE = {"dataset_id", "prediction_id", "problem", "created_by"}
+DATASET, PREDICTION = "dataset", "prediction"  # what becomes of a file
 
 
 @dataclass
@@ -29,10 +31,10 @@ class Upload:
     Args:
         length: of the whole file, in bytes.
         metadata: as the client sent it, decoded.
-        form: the fields of the dataset's form that are in it, checked.
+        form: the fields of the form of what becomes of it that are in there, checked, with a `name`.
         locale: of the messages, such as pt_BR: the client that created it reads them.
         state: receiving, checking, done or failed.
-        dataset_id: when done.
+        purpose: DATASET or PREDICTION. dataset_id, prediction_id: of what became of it, when done.
         problem: when failed: the problem+json that a plain POST of the file would have been answered.
     """
 
@@ -47,6 +49,8 @@ class Upload:
     problem: dict[str, Any] | None = None
     header: str = field(default="")  # Upload-Metadata, which HEAD returns as it came
     created_by: int | None = None  # the account of who sends it; None: the owner of the installation
+    purpose: str = DATASET
+    prediction_id: int | None = None
 
     @property
     def id(self) -> str:
@@ -120,6 +124,8 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     known = {item.name: values[item.name] for item in fields(Upload) if item.name in values and item.name != "folder"}
     if known["state"] not in {RECEIVING, CHECKING, DONE, FAILED} or not 0 <= known["length"] < 2**53:
         raise ValueError("no state or no length")
+    if known.get("purpose", DATASET) not in {DATASET, PREDICTION}:
+        raise ValueError("no purpose")
     datetime.fromisoformat(known["created_at"])
     kinds = {
         "length": int,
@@ -130,9 +136,10 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
         "problem": dict,
         "header": str,
         "created_by": int,
+        "prediction_id": int,
     }
     for name, kind in kinds.items():
-        absent = name not in known or (known[name] is None and name in {"dataset_id", "problem", "created_by"})
+        absent = name not in known or (known[name] is None and name in NULLABLE)
         if not absent and not isinstance(known[name], kind):
             raise TypeError(f"{name} is no {kind.__name__}")
     if not all(isinstance(text, str) for text in known["metadata"].values()) or "name" not in known["form"]:

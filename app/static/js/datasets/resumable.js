@@ -18,18 +18,19 @@ const wait = (time) =>
   });
 const idOf = (url) => url.split("/").pop();
 
-/** What tells a file that is chosen again from another one. */
-export const fingerprint = (file) => ["dataset", file.name, file.size, file.lastModified].join("-");
+/** What tells a file that is chosen again from another one, or from the same one for something else. */
+export const fingerprint = (file, purpose = "dataset") => [purpose, file.name, file.size, file.lastModified].join("-");
 
 /** Whether these fields fit the header that carries them. */
 export const fits = (metadata) =>
   Boolean(tus?.isSupported) && new Blob(Object.values(metadata)).size * 1.4 + 200 < MOST_METADATA;
 
-/** Uploads that this browser began and has not seen the end of: {entry, fingerprint, ...what the server says}. */
-export async function unfinished() {
+/** Uploads of one purpose that this browser began and has not seen the end of: {entry, fingerprint, ...what the server
+ *  says}. */
+export async function unfinished(purpose = "dataset") {
   if (!tus?.isSupported) return [];
-  const entries = (await tus.defaultOptions.urlStorage.findAllUploads()).filter((entry) =>
-    entry.uploadUrl?.startsWith(ENDPOINT),
+  const entries = (await tus.defaultOptions.urlStorage.findAllUploads()).filter(
+    (entry) => entry.uploadUrl?.startsWith(ENDPOINT) && entry.urlStorageKey.startsWith(`tus::${purpose}-`),
   );
   const alive = await Promise.all(
     entries.map(async (entry) => {
@@ -71,8 +72,9 @@ export class Transfer {
   /** @param {File} file
    *  @param {object} metadata
    *  @param {{progress?: (state: any) => void, interrupted?: (error?: any) => void}} calls progress: with
-   *  {sent, total, rate, left}; interrupted: the connection is lost for a while */
-  constructor(file, metadata, { progress, interrupted } = {}) {
+   *  {sent, total, rate, left}; interrupted: the connection is lost for a while
+   *  @param {string} [purpose] what the file is for: a part of its fingerprint */
+  constructor(file, metadata, { progress, interrupted } = {}, purpose = undefined) {
     this.progress = progress;
     this.interrupted = interrupted;
     this.running = false;
@@ -88,7 +90,7 @@ export class Transfer {
       retryDelays: DELAYS,
       metadata,
       headers: HEADERS,
-      fingerprint: async () => fingerprint(file),
+      fingerprint: async () => fingerprint(file, purpose),
       onProgress: (sent, total) => {
         this.heard = performance.now();
         this.progress({ sent, total, ...this.rate(sent, total) });
@@ -193,11 +195,12 @@ export class Transfer {
   }
 }
 
-/** The dataset that a complete upload becomes. Rejects with what the server found wrong; `again` tries once more. */
+/** The dataset or the prediction that a complete upload becomes. Rejects with what the server found wrong; `again` tries
+ *  once more. */
 export async function created(id) {
   for (;;) {
     const answer = await patiently(() => get(`/api/uploads/${id}`));
-    if (answer.state === "done") return answer.dataset_id;
+    if (answer.state === "done") return answer.prediction_id ?? answer.dataset_id;
     if (answer.state === "failed")
       throw Object.assign(new ApiError(answer.problem), { again: answer.retriable ? () => again(answer) : null });
     await wait(ASK_MS);

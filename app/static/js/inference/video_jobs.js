@@ -1,11 +1,12 @@
 /* Whole videos and many images on the server: upload, progress, the annotated video, the detections to download. */
 import { mayChange } from "../lib/access.js";
-import { get, post, remove, upload } from "../lib/api.js";
+import { get, post, remove } from "../lib/api.js";
 import { $, button, confirmed, fillFrom, h, icon, put, toast } from "../lib/dom.js";
 import { ago, dateTime, number } from "../lib/format.js";
 import { t } from "../lib/i18n.js";
 import { showPager } from "../ui/pager.js";
 import { badge, bar, moveBar } from "../ui/status.js";
+import { JobUpload } from "./job_upload.js";
 import { resultOf, stateOf } from "./prediction_result.js";
 
 const PER_PAGE = 5;
@@ -161,24 +162,19 @@ export class VideoJobs {
   async send(field, files, doing) {
     const { training_id: training, checkpoint } = this.picker.selection;
     const { confidence, iou } = this.thresholds();
-    const form = new FormData();
-    const fields = { training_id: training, confidence, iou, track: $("#video-track").checked };
-    for (const [name, value] of Object.entries(fields)) form.append(name, String(value));
-    if (checkpoint) form.append("checkpoint", checkpoint);
-    for (const file of files) form.append(field, file, file.name);
+    const values = { training_id: String(training), confidence: String(confidence), iou: String(iou) };
+    values.track = String($("#video-track").checked);
+    if (checkpoint) values.checkpoint = checkpoint;
     const notice = $("[data-video-job-notice]");
-    const progress = bar(0, "", doing);
-    const cancel = button("x-lg", t("Cancel"), () => this.sending?.abort(), "btn-outline btn-sm");
-    const text = h("span", { class: "panel-note" }, doing);
-    put(notice, h("div", { class: "test-queue", role: "status" }, progress, text, cancel));
+    this.sending = new JobUpload(field, files, values, doing);
+    put(notice, this.sending.element);
     this.choose.disabled = this.chooseImages.disabled = true;
-    this.sending = upload("/api/predictions", form, ({ sent, total }) => moveBar(progress, sent / total));
     try {
-      await this.sending.done;
+      await this.sending.send();
       put(notice);
       await this.load(1);
     } catch (error) {
-      const why = error.errors?.[0]?.message || error.detail || error.title;
+      const why = error.errors?.[0]?.message || error.detail || error.title; // cancelled: none
       put(
         notice,
         why &&

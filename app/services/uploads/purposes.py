@@ -1,0 +1,140 @@
+"""What becomes of a resumable upload: a dataset, or a prediction of a video or of many images."""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask_babel import gettext as _
+from marshmallow import Schema, ValidationError
+
+from app.access.principal import current_account_id
+from app.errors import BadUpload, Unprocessable, flatten
+from app.schemas import PredictionUploadMetadata, UploadMetadata
+from app.services.datasets.archive_texts import by_name as kind_of
+from app.services.datasets.importing import DatasetCreation
+from app.services.idempotency import RequestKey
+from app.services.predictions.sent import Sent, SentFile
+from app.services.uploads.state import DATASET, PREDICTION, Upload
+
+if TYPE_CHECKING:
+    from app.services.predictions import Predictions
+    from app.services.quotas import Quotas
+
+
+class Purpose(Protocol):
+    """`result`: the name of the id in the answer that is kept with the upload's key, and in the upload."""
+
+    result: str
+
+    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+        """The form that is in the metadata; what can be refused before the bytes come is refused here."""
+
+    def expect(self, length: int) -> None:
+        """The last bytes are coming."""
+
+    def make(self, upload: Upload, key: RequestKey) -> int:
+        """The id of what is made of the whole file, where it lies: nothing is copied."""
+
+    def busy(self) -> str:
+        """Why an upload cannot be removed while that is being made."""
+
+
+class DatasetPurpose:
+    """Datasets.
+
+    Args:
+        creation: makes them of whole files. quotas: of people.
+    """
+
+    result = "dataset_id"
+
+    def __init__(self, creation: DatasetCreation, quotas: "Quotas") -> None:
+        self.creation, self.quotas = creation, quotas
+
+    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+        """The dataset's form; further names are kept with the upload and change nothing.
+
+        Raises:
+            BadUpload: not a ZIP by its name.
+            Unprocessable: a field is not valid.
+            TooLarge: the person's quota.
+        """
+        if not metadata.get("filename", "").lower().endswith(".zip"):
+            message = _("The file name must end in .zip.")
+            raise BadUpload(
+                kind_of(metadata.get("filename", "")) or _("Only ZIP files are accepted."),
+                [{"field": "filename", "message": message}],
+            )
+        form = checked_form(UploadMetadata(), metadata)
+        self.quotas.check_datasets(current_account_id(), length)
+        return form
+
+    def expect(self, length: int) -> None:
+        self.creation.expect(length)
+
+    def make(self, upload: Upload, key: RequestKey) -> int:
+        with open(upload.bin, "rb") as file:
+            return self.creation.create(file, upload.filename, **upload.form, asked=key).id
+
+    def busy(self) -> str:
+        return _("The file is complete and its dataset is being created. Delete the dataset afterwards.")
+
+
+class PredictionPurpose:
+    """Predictions of a video or of a ZIP of images, see POST /api/predictions."""
+
+    result = "prediction_id"
+
+    def __init__(self, predictions: "Predictions") -> None:
+        self.predictions = predictions
+
+    def check(self, metadata: Mapping[str, str], length: int) -> dict[str, Any]:
+        """The prediction's form, with a `name`.
+
+        Raises:
+            Unprocessable: a field or a threshold is not valid.
+            NotFound: no such run or checkpoint.
+            Conflict: it has no weights.
+        """
+        form = checked_form(PredictionUploadMetadata(), metadata)
+        self.predictions.options(form)
+        return form | {"name": PurePath(metadata.get("filename", "")).name[:100]}
+
+    def expect(self, length: int) -> None:
+        """Nothing is made ready for it."""
+
+    def make(self, upload: Upload, key: RequestKey) -> int:
+        values = {name: value for name, value in upload.form.items() if name != "name"}
+        with open(upload.bin, "rb") as file:
+            sent = Sent([SentFile(file, upload.filename, upload.bin)], many=False)
+            return int(self.predictions.create(sent, values, key)["prediction_id"])
+
+    def busy(self) -> str:
+        return _("The file is complete and its prediction is being created. Delete the prediction afterwards.")
+
+
+def purpose_of(metadata: Mapping[str, str]) -> str:
+    """DATASET, unless the metadata says something else.
+
+    Raises:
+        Unprocessable: there is no such purpose.
+    """
+    purpose = metadata.get("purpose", DATASET)
+    if purpose not in (DATASET, PREDICTION):
+        text = _("Must be dataset or prediction.")
+        raise Unprocessable(text, [{"field": "purpose", "message": text}])
+    return purpose
+
+
+def checked_form(schema: Schema, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a form out of the metadata.
+
+    Raises:
+        Unprocessable: one is not valid.
+    """
+    try:
+        form: Any = schema.load(dict(metadata))
+    except ValidationError as error:
+        fields = [{"field": field, "message": message} for field, message in flatten(error.messages)]
+        raise Unprocessable(_("Some fields are not valid. Correct them and send the request again."), fields) from None
+    return dict(form)

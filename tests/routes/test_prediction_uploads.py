@@ -1,0 +1,127 @@
+"""Videos and ZIPs of images by tus: a cut connection costs nothing, and one prediction comes of one file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from app import create_app
+from scripts.local_server import settings_for
+from tests.conftest import close_app
+from tests.data import image_bytes, zip_bytes
+from tests.routes.test_exports import zip_of_nothing
+from tests.routes.test_uploads_tus import begin, folder_of, offset, outcome, send, wait_for_record_alone
+from tests.trained import add_training
+from tests.videos import drawn_video
+
+PURPOSE = {"purpose": "prediction", "filename": "film.mp4", "name": ""}
+
+
+@pytest.fixture
+def client(idle_app: APIFlask) -> FlaskClient:
+    return idle_app.test_client()
+
+
+@pytest.fixture
+def training(idle_app: APIFlask) -> str:
+    return str(add_training(idle_app, zip_of_nothing()))
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return drawn_video(tmp_path_factory.mktemp("video") / "a.mp4", [0, 0.1, 0.2], (64, 48))
+
+
+def predictions(client: FlaskClient) -> list[dict[str, Any]]:
+    return client.get("/api/predictions").get_json()["predictions"]
+
+
+def test_a_video_that_comes_in_pieces_becomes_one_prediction(
+    idle_app: APIFlask, client: FlaskClient, training: str, video: bytes
+) -> None:
+    chosen = {"training_id": training, "confidence": "0.4", "classes": '{"a": 0.2}', "track": "false"}
+    place = begin(client, len(video), **PURPOSE, **chosen).location
+    half = len(video) // 2
+    assert send(client, place, 0, video[:half]).status_code == 204
+    assert client.get(place).get_json()["prediction_id"] is None
+    assert send(client, place, 0, video).status_code == 409, "it goes on where it was cut"
+    assert send(client, place, offset(client, place), video[half:]).status_code == 204
+    found = outcome(client, place)
+    assert (found["state"], found["purpose"], found["dataset_id"], found["problem"]) == (
+        "done",
+        "prediction",
+        None,
+        None,
+    )
+    (row,) = predictions(client)
+    assert row["id"] == found["prediction_id"]
+    assert (row["source"], row["filename"], row["input_bytes"]) == ("video", "film.mp4", len(video))
+    assert (row["confidence"], row["classes"], row["track"], row["status"]) == (0.4, {"a": 0.2}, False, "pending")
+    kept = Path(idle_app.config["DATA_ROOT"]) / "predictions" / str(row["id"]) / "input"
+    assert kept.read_bytes() == video
+    wait_for_record_alone(folder_of(idle_app, place))
+    assert send(client, place, len(video), b"").status_code == 204
+    assert len(predictions(client)) == 1
+
+
+def test_a_zip_of_images_comes_the_same_way(client: FlaskClient, training: str) -> None:
+    images = zip_bytes({"a.jpg": image_bytes()})
+    values = PURPOSE | {"filename": "photos.zip", "training_id": training}
+    place = begin(client, len(images), **values).location
+    assert send(client, place, 0, images).status_code == 204
+    assert outcome(client, place)["state"] == "done"
+    assert [row["source"] for row in predictions(client)] == ["images"]
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "field"),
+    [
+        ({"training_id": str(10**9)}, 404, None),
+        ({"training_id": "one"}, 422, "training_id"),
+        ({}, 422, "training_id"),
+        ({"confidence": "2"}, 422, "confidence"),
+        ({"classes": '{"a": 7}'}, 422, "classes"),
+        ({"checkpoint": "77"}, 404, None),
+        ({"purpose": "else"}, 422, "purpose"),
+    ],
+)
+def test_what_cannot_become_one_is_refused_before_its_bytes(
+    idle_app: APIFlask, client: FlaskClient, training: str, values: dict[str, str], status: int, field: str | None
+) -> None:
+    known = {} if not values else {"training_id": training}
+    answer = begin(client, 10, **PURPOSE | known | values)
+    assert answer.status_code == status, answer.text
+    if field:
+        assert [error["field"].partition(".")[0] for error in answer.get_json()["errors"]] == [field]
+    assert not list((Path(idle_app.config["DATA_ROOT"]) / "uploads").iterdir())
+
+
+def test_another_file_is_refused_as_a_plain_post_would_be(client: FlaskClient, training: str) -> None:
+    place = begin(client, 9, **PURPOSE, training_id=training).location
+    assert send(client, place, 0, b"no video.").status_code == 204
+    found = outcome(client, place)
+    assert (found["state"], found["problem"]["status"], found["prediction_id"]) == ("failed", 422, None)
+    assert predictions(client) == []
+
+
+def test_a_server_that_was_killed_behind_the_row_makes_no_second_prediction(
+    idle_app: APIFlask, client: FlaskClient, training: str, video: bytes, tmp_path: Path
+) -> None:
+    place = begin(client, len(video), **PURPOSE, training_id=training).location
+    assert send(client, place, 0, video).status_code == 204
+    first = outcome(client, place)["prediction_id"]
+    wait_for_record_alone(folder_of(idle_app, place))
+    shelf = idle_app.extensions["services"].uploads.shelf
+    with idle_app.app_context():
+        upload = shelf.find(place.rpartition("/")[2])
+    upload.bin.write_bytes(video)
+    upload.state, upload.prediction_id = "checking", None
+    upload.save()
+    again = create_app("web", settings_for(Path(idle_app.config["DATA_ROOT"]).parent, SOCKETIO_ASYNC_MODE="threading"))
+    try:
+        assert outcome(again.test_client(), place)["prediction_id"] == first
+        assert again.test_client().get("/api/predictions").get_json()["total"] == 1
+    finally:
+        close_app(again)
