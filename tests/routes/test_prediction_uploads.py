@@ -8,6 +8,8 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from app import create_app
+from app.database import writing
+from app.models import PredictionRun
 from scripts.local_server import settings_for
 from tests.conftest import close_app
 from tests.data import image_bytes, zip_bytes
@@ -125,3 +127,16 @@ def test_a_server_that_was_killed_behind_the_row_makes_no_second_prediction(
         assert again.test_client().get("/api/predictions").get_json()["total"] == 1
     finally:
         close_app(again)
+
+
+def test_predictions_come_in_pages(idle_app: APIFlask, client: FlaskClient, training: str) -> None:
+    options = {"confidence": 0.5, "iou": 0.5, "classes": {}, "track": False, "checkpoint": None}
+    with idle_app.app_context(), writing() as session:
+        for number in range(7):
+            row = PredictionRun(training_id=int(training), source="video", options=options, input_bytes=1)
+            row.filename, row.status = f"{number}.mp4", "cancelled"
+            session.add(row)
+            session.flush()
+    found = client.get("/api/predictions?page=2&per_page=5").get_json()
+    assert (found["total"], found["page"], found["pages"]) == (7, 2, 2)
+    assert [row["filename"] for row in found["predictions"]] == ["1.mp4", "0.mp4"]

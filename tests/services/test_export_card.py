@@ -14,14 +14,19 @@ FORMATS = (PYTORCH, "torchscript", "onnx", "openvino")
 FIGURES = {"precision": 0.9, "recall": 0.8, "map50": 0.9, "map95": 0.7, "latency_ms": {"p50": 4.0, "p95": 5.0}}
 
 
-def card(
+def card(form: str = "onnx", **more: Any) -> str:
+    return package(form, **more).card()
+
+
+def package(
     form: str = "onnx",
     task: str = "detect",
     images: int = 1,
     start: dict[str, Any] | None = None,
     versions: dict[str, str] | None = None,
+    chosen: dict[str, Any] | None = None,
     **told: Any,
-) -> str:
+) -> Package:
     """Of a run of one epoch on one class, whose batch was reduced."""
     best = Checkpoint(id=1, epoch=1, model_path="best.pt", is_best=True, metrics={"map95": 0.7123})
     training = Training(id=7, name="Run", dataset=Dataset(name="Fruit", classes=["apple"]), task=task, params={})
@@ -32,6 +37,7 @@ def card(
         "batch_now": 8,
         "img_size": 64,
         "current_epoch": 1,
+        "thresholds": chosen,
     }
     for name, value in values.items():
         setattr(training, name, value)
@@ -39,7 +45,7 @@ def card(
     verification = FIGURES | {"images": images, "device": "cpu", "reference": FIGURES} | told
     row = ModelExport(format=form, arguments={"img_size": 64}, weights_sha256="0" * 64, verification=verification)
     row.details, row.thresholds = {"model": "model.onnx", "calibration_images": 1, "versions": versions}, []
-    return Package(row, training, Path()).card()
+    return Package(row, training, Path())
 
 
 def test_one_of_each_is_singular() -> None:
@@ -84,6 +90,29 @@ def test_it_tells_of_no_thresholds_that_are_not_there(task: str, said: str) -> N
     text = card(task=task)
     assert said in text
     assert "and others" not in text
+
+
+SHIPPED = {"confidence": 0.3, "precision": 0.9, "recall": 0.8, "moved": False, "reference": {"confidence": 0.5}}
+
+
+@pytest.mark.parametrize(
+    ("task", "chosen", "moved", "used", "said"),
+    [
+        ("detect", 0.62, False, 0.62, "what was chosen for this model: the confidence threshold 0.62."),
+        ("detect", 0.62, True, 0.3, "the confidence threshold 0.62, which holds for the .pt: here confidences moved."),
+        ("detect", None, False, 0.3, "that the example uses, 0.3."),
+        ("classify", 0.62, False, 0.3, "is 0: the example prints"),
+    ],
+)
+def test_what_was_chosen_for_the_model_goes_with_it(
+    task: str, chosen: float | None, moved: bool, used: float, said: str
+) -> None:
+    values = {"confidence": chosen, "iou": 0.6, "classes": {"apple": 0.7}}
+    made = package(task=task, chosen=values, at_threshold=SHIPPED | {"moved": moved})
+    told = made.thresholds()
+    assert (told["confidence"], told["chosen"], told["moved"]) == (used, values, moved)
+    assert said in made.card()
+    assert "chosen" not in package().thresholds()
 
 
 def test_it_names_what_made_it_and_nothing_else() -> None:

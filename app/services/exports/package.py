@@ -105,11 +105,17 @@ class Package:
         return "rtdetr" in (self.training.architecture or "")
 
     def thresholds(self) -> dict[str, Any]:
-        """The confidence that the example uses: of boxes the shipped one; a classification is not cut."""
+        """The confidence that the example uses: of boxes the one that was chosen for the model, unless confidences
+        moved in the export, else the shipped one; a classification is not cut. `chosen`: all that was, for the .pt."""
         shipped = self.told.get("at_threshold")
         confidence = shipped["confidence"] if shipped else 0.0 if self.training.task == "classify" else LEAST
         moved = bool(shipped and shipped["moved"])
-        return {"confidence": confidence, "iou": IOU, "moved": moved, "thresholds": self.row.thresholds}
+        told: dict[str, Any] = {"iou": IOU, "moved": moved, "thresholds": self.row.thresholds}
+        if chosen := self.training.thresholds:
+            told["chosen"] = dict(chosen)
+            if chosen["confidence"] is not None and not moved and self.training.task != "classify":
+                confidence = chosen["confidence"]
+        return {"confidence": confidence} | told
 
     def example(self) -> str:
         row = self.row
@@ -227,6 +233,11 @@ class Package:
             return (
                 "The threshold in `thresholds.json` is 0: the example prints the most likely classes, however unlikely."
             )
+        if (chosen := told.get("chosen")) and chosen["confidence"] is not None:
+            text = (
+                f"`thresholds.json` has what was chosen for this model: the confidence threshold {chosen['confidence']}"
+            )
+            return f"{text}, which holds for the .pt: here confidences moved." if told["moved"] else f"{text}."
         if not told["thresholds"]:
             return f"`thresholds.json` has the confidence threshold that the example uses, {told['confidence']}."
         return "`thresholds.json` has the confidence threshold that the example uses, and others."
