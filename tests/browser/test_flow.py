@@ -27,7 +27,7 @@ def start_training(page: Page, url: str, dataset: str, epochs: int) -> None:
     for name, value in {"epochs": epochs, "img_size": 64, "batch_size": 16}.items():
         page.locator(f"[name={name}]").fill(str(value))
     page.locator("[data-submit]").click()
-    page.wait_for_url(re.compile(r"/trainings/\d+$"), timeout=90_000)
+    page.wait_for_url(re.compile(r"/trainings/\d+$"), timeout=240_000)
 
 
 def upload_sample(page: Page, folder: Path) -> str:
@@ -47,7 +47,7 @@ def upload_sample(page: Page, folder: Path) -> str:
 def test_the_sample_is_one_click_away(open_page: Open) -> None:
     page = open_page("/")
     page.get_by_role("button", name="Usar o dataset de exemplo").click()
-    page.wait_for_url(re.compile(r"/datasets/\d+$"), timeout=90_000)
+    page.wait_for_url(re.compile(r"/datasets/\d+$"), timeout=240_000)
     expect(page.locator("[data-status]")).to_contain_text("Pronto")
     expect(page.locator("[data-classes]")).to_contain_text("circ")
     shoot(page, "flow-dataset")
@@ -66,7 +66,7 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     wait_until(page, f"({POINTS}) === 4", 240)
     assert first < 4
     assert page.evaluate("window.sameDocument") is True, "the curve grew without a reload"
-    expect(page.locator("[data-status]")).to_contain_text("Concluído", timeout=120_000)
+    expect(page.locator("[data-status]")).to_contain_text("Concluído", timeout=240_000)
     expect(page.locator("[data-light]")).to_contain_text("ao vivo")
     expect(page.locator("[data-log]")).not_to_be_empty()
     expect(page.locator("[data-verdict] h2")).to_be_visible()
@@ -77,7 +77,7 @@ def test_from_an_upload_to_boxes(open_page: Open, site: Server, tmp_path: Path) 
     start_training(page, site.url, dataset, 300)
     expect(page.locator("[data-verdict]")).to_be_hidden()
     # The page was opened while the run waited: with the first checkpoint it gets the button of the weights.
-    expect(page.locator("[data-download]")).to_be_visible(timeout=120_000)
+    expect(page.locator("[data-download]")).to_be_visible(timeout=240_000)
     expect(page.locator("[data-evaluations]")).to_be_visible()
     expect(page.locator("[data-export-format]")).to_be_visible()
     expect(page.locator("[data-status]")).to_contain_text("Em andamento")

@@ -50,7 +50,7 @@ def test_pictures_the_slider_and_two_models(open_page: Open, model: int) -> None
     expect(caption).to_have_text("a.jpg · queued")  # no boxes: not because nothing was detected
     page.unroute("**/api/tests?floor=*")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=90_000)
+    expect(page.locator(".test-tile[data-state=done]")).to_have_count(2, timeout=240_000)
     expect(page.locator(".test-tile[data-state=failed]")).to_have_count(2)
     few_at = drawn(page)
     assert few_at > 0
@@ -206,7 +206,7 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
     page.unroute("**/api/tests/videos*")
     for route in held:
         route.continue_()
-    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=90_000)
+    expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=240_000)
     expect(page.locator("[data-video-notice]")).to_be_empty()
 
 

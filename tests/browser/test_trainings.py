@@ -67,7 +67,7 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     act(page, "resume")
     expect(state).to_contain_text("Running")
     cut(page)
-    expect(state).to_contain_text("Completed", timeout=90_000)
+    expect(state).to_contain_text("Completed", timeout=240_000)
     expect(page.locator("[data-advance]")).to_contain_text("2 epochs completed")
     wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2'")  # every epoch once
     keys = page.locator("[data-events] [data-key]").evaluate_all("(rows) => rows.map((row) => row.dataset.key)")
@@ -83,7 +83,7 @@ def test_a_training_is_paused_goes_on_and_gets_more_epochs(open_page: Open, site
     dialog.locator("[name=epochs]").fill("1")
     expect(dialog).to_contain_text("Completed epochs: 2 of 3")
     dialog.get_by_role("button", name="Add epochs").click()
-    expect(page.locator("[data-advance]")).to_contain_text("3 epochs completed", timeout=90_000)
+    expect(page.locator("[data-advance]")).to_contain_text("3 epochs completed", timeout=240_000)
     wait_until(page, f"String({CHART}.map((point) => point.x)) === '1,2,3'")
     shoot(page, "training-extended")
 
