@@ -174,13 +174,13 @@ def test_it_opens_on_the_best_known_model_with_its_own_threshold(open_page: Open
     page.locator("[data-file]").set_input_files(file("a.jpg", image_bytes((320, 240))))
     expect(page.locator("[data-found-count]")).not_to_be_empty()
     held: list[Route] = []
-    page.route("**/api/tests?*", held.append)
+    page.route("**/api/tests?*", lambda route: held.append(route))
     page.get_by_label("Compare with a second model").check()
     expect(page.locator("[data-picture]")).to_contain_text("Both models are analyzing the image")
     expect(page.locator("[data-picture] canvas")).to_have_count(0)
-    page.unroute("**/api/tests?*")
     for route in held:
         route.continue_()
+    page.unroute("**/api/tests?*")
     expect(page.locator("[data-found]")).to_contain_text("Only B: 0")
     expect(page.locator("[data-picture] canvas")).to_have_count(2)
 
@@ -200,12 +200,12 @@ def test_a_video_of_opencv_is_decoded_by_the_server(open_page: Open, model: int,
     page = open_page(f"/tests?training_id={model}", locale="en")
     expect(page.get_by_role("combobox", name="Model", exact=True)).to_have_value("Células 1")
     held: list[Route] = []
-    page.route("**/api/tests/videos*", held.append)
+    page.route("**/api/tests/videos*", lambda route: held.append(route))
     page.locator("[data-video-file]").set_input_files(film(tmp_path / "film.mp4", "mp4v"))
     expect(page.locator("[data-video-notice]")).to_contain_text("The server is converting it")
-    page.unroute("**/api/tests/videos*")
     for route in held:
         route.continue_()
+    page.unroute("**/api/tests/videos*")
     expect(page.locator("[data-video-text]")).to_have_text("Frames: 4 of 4", timeout=240_000)
     expect(page.locator("[data-video-notice]")).to_be_empty()
 

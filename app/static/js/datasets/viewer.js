@@ -21,6 +21,8 @@ export class Viewer {
     this.records = new ImageRecords(current);
     this.id = null;
     this.wanted = 0;
+    this.stepping = false;
+    this.staying = false;
     this.marks = true;
     this.labels = true;
     this.build();
@@ -28,6 +30,11 @@ export class Viewer {
 
   get isOpen() {
     return this.dialog.open;
+  }
+
+  /** Whether the reader is on the way to another image than the address has. */
+  get isAhead() {
+    return this.isOpen && (this.stepping || this.staying);
   }
 
   build() {
@@ -109,8 +116,12 @@ export class Viewer {
     if (early) this.draw(early);
     else put(this.wait, h("span", { class: "skeleton" }));
     clearTimeout(this.stays);
+    this.staying = stepping;
     if (stepping)
-      this.stays = setTimeout(() => this.moved(id), STAYED_MS); // browsers allow few addresses a second
+      this.stays = setTimeout(() => {
+        this.staying = false;
+        this.moved(id);
+      }, STAYED_MS); // browsers allow few addresses a second
     else await this.fill(id);
   }
 
@@ -281,6 +292,7 @@ export class Viewer {
   /** Close it without telling: the address has changed already. */
   hide() {
     clearTimeout(this.stays);
+    this.staying = false;
     this.id = null;
     if (this.dialog.open) this.dialog.close();
   }
@@ -289,6 +301,7 @@ export class Viewer {
   ended() {
     const { id } = this;
     clearTimeout(this.stays);
+    this.staying = false;
     this.id = null;
     this.record = null;
     put(this.sheet);

@@ -53,8 +53,8 @@ let progress = null; // what a child does now, as it told last
 const tabOf = (state) => (views[state.tab] ? state.tab : "overview");
 const view = () => views[tabOf(read())];
 
-/** Show what the address asks for. */
-function route(state) {
+/** Show what the address asks for. `again`: it may be older than the image that the reader has stepped to. */
+function route(state, { again = false } = {}) {
   const name = tabOf(state);
   const { tab: _tab, image, ...rest } = state;
   last.set(name, rest);
@@ -62,6 +62,7 @@ function route(state) {
   if (!current.data) return;
   views[name].enter(state);
   const id = Number(image) || 0;
+  if (again && viewer.isAhead) return;
   if (id && views[name].source && current.ready) viewer.show(id, views[name].source);
   else if (viewer.isOpen) viewer.hide();
 }
@@ -140,7 +141,7 @@ async function reload({ anew = false } = {}) {
     for (const item of Object.values(views)) item.changed();
   }
   show();
-  route(read());
+  route(read(), { again: true });
   count();
   await revisions.load();
   if (revisions.list) work.revisionsChanged(revisions.list);
