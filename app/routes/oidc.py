@@ -112,9 +112,11 @@ def failed(error: AppError, next: str) -> Response:
 
 
 def logged_in(answer: Answer) -> Response:
-    g.principal, secret = services().accounts.identities.log_in(answer.person)
-    if settings().OIDC_ROLE_CLAIM:
-        close_ended()  # the role may be another one since
+    try:
+        g.principal, secret = services().accounts.identities.log_in(answer.person)
+    finally:
+        if settings().OIDC_ROLE_CLAIM:
+            close_ended()  # the role may be another one since, or none
     response = make_response(redirect(local_address(answer.next), 303))
     set_session_cookie(response, secret, timedelta(hours=settings().OIDC_SESSION_HOURS))
     return response

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -17,15 +18,23 @@ from apiflask import APIFlask
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import TimestampSigner
+from sqlalchemy import select
 
-from app.access.claims import fault_of, with_told
+from app.access.claims import Person, fault_of, with_told
+from app.access.identify import of_session
 from app.access.secrets import read_secret
 from app.config import load_settings
+from app.core.roles import Role
 from app.core.setting_values import SettingError
 from app.database import writing
+from app.errors import NotAllowed
+from app.extensions import db
+from app.models import AccessToken, Account, LoginSession
+from app.models.base import now
 from app.services.accounts.identities import free_name
 from app.services.accounts.people import add_account, key_of
 from scripts.local_server import ROOT, Server, free_port
+from tests.data import change_settings
 
 CLIENT, SECRET = "yolo", "the provider's secret"
 KEY = "a key of these tests"
@@ -550,3 +559,47 @@ def test_a_name_of_long_signs_leaves_room_for_a_number(app: APIFlask) -> None:
         keys = {add_account(session, free_name(session, {"name": name}), "viewer", None).key for _ in range(3)}
     assert len(keys) == 3
     assert key_of(name) in keys
+
+
+@pytest.fixture
+def kept_settings(app: APIFlask) -> Iterator[None]:
+    before = app.extensions["settings"]
+    yield
+    app.extensions["settings"] = before
+
+
+@pytest.mark.usefixtures("kept_settings")
+def test_whom_the_provider_gives_no_role_any_more_is_out(app: APIFlask) -> None:
+    settings = {"OIDC_ALLOWED": ("*",), "OIDC_ROLE": "none", "OIDC_ROLE_CLAIM": "groups"}
+    change_settings(app, **settings, OIDC_ROLES=(("admins", Role.ADMIN),))
+    identities = app.extensions["services"].accounts.identities
+    with app.app_context():
+        admin, _secret = identities.log_in(Person("https://login.example", "1", {"name": "Ada", "groups": ["admins"]}))
+        account_id = admin.account_id
+        app.extensions["services"].accounts.tokens.create(admin, "script", "admin", None)
+        with pytest.raises(NotAllowed):
+            identities.log_in(Person("https://login.example", "1", {"name": "Ada", "groups": []}))
+        assert db.session.get_one(Account, account_id, populate_existing=True).role == "viewer"
+        for kind in (LoginSession, AccessToken):
+            assert db.session.scalars(select(kind).where(kind.account_id == account_id)).all() == []
+        again, _secret = identities.log_in(Person("https://login.example", "1", {"groups": ["admins"]}))
+        assert (again.account_id, again.role) == (account_id, "admin")
+
+
+@pytest.mark.usefixtures("kept_settings")
+def test_an_old_session_of_a_provider_gives_no_password(app: APIFlask) -> None:
+    """An unattended browser would give a way in that lasts longer than the provider's word."""
+    change_settings(app, OIDC_ALLOWED=("*",))
+    accounts = app.extensions["services"].accounts
+    with app.app_context():
+        mine, secret = accounts.identities.log_in(Person("https://login.example", "2", {"name": "Ada"}))
+        principal = of_session(secret)
+        assert principal is not None
+        (row,) = db.session.scalars(select(LoginSession).where(LoginSession.account_id == mine.account_id))
+        with writing() as session:
+            session.get_one(LoginSession, row.id).created_at = now() - timedelta(minutes=16)
+        with pytest.raises(NotAllowed):
+            accounts.people.choose_password(principal, None, PASSWORD)
+        with writing() as session:
+            session.get_one(LoginSession, row.id).created_at = now() - timedelta(minutes=14)
+        accounts.people.choose_password(principal, None, PASSWORD)

@@ -17,7 +17,7 @@ from app.core.roles import Role
 from app.database import writing
 from app.errors import Conflict, NotAllowed, NotFound
 from app.extensions import db
-from app.models import Account, ExternalIdentity, LoginSession
+from app.models import AccessToken, Account, ExternalIdentity, LoginSession
 from app.models.base import now
 from app.schemas.base import NAME
 from app.services.accounts.logins import begin
@@ -57,10 +57,12 @@ class Identities:
                 if not account.active:
                     raise NotAllowed(_("Your account is blocked. Ask an admin."))
                 if config.OIDC_ROLE_CLAIM:
-                    set_role(session, account, expect_role(role))
-            account.seen_at = now()
-            mine = Principal(account.id, account.name, Role(account.role), SESSION)
-            return begin(session, mine, now() + timedelta(hours=config.OIDC_SESSION_HOURS))
+                    set_role(session, account, role)
+            if known is None or role is not None or not config.OIDC_ROLE_CLAIM:
+                account.seen_at = now()
+                mine = Principal(account.id, account.name, Role(account.role), SESSION)
+                return begin(session, mine, now() + timedelta(hours=config.OIDC_SESSION_HOURS))
+        raise NotAllowed(no_role_here())  # behind the commit: the role is lost all the same
 
     def of(self, account_id: int) -> ExternalIdentity | None:
         """What links an account to the present provider."""
@@ -154,14 +156,23 @@ def expect_role(role: Role | None) -> Role:
         NotAllowed: there is none.
     """
     if role is None:
-        raise NotAllowed(_("The provider gives you no role on this server. Ask an admin."))
+        raise NotAllowed(no_role_here())
     return role
 
 
-def set_role(session: Any, account: Account, role: Role) -> None:
+def no_role_here() -> str:
+    return _("The provider gives you no role on this server. Ask an admin.")
+
+
+def set_role(session: Any, account: Account, role: Role | None) -> None:
+    """What the provider says from now on. None: the sessions and tokens of before end, and a password that was chosen
+    here lets in a viewer."""
     if account.role == Role.ADMIN and role != Role.ADMIN:
         end_invitations(session)
-    account.role = role
+    if role is None:
+        for kind in (LoginSession, AccessToken):
+            session.execute(delete(kind).where(kind.account_id == account.id))
+    account.role = role or Role.VIEWER
 
 
 def role_of(claims: Claims, config: Settings) -> Role | None:

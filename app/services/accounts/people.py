@@ -1,6 +1,7 @@
 """Accounts."""
 
 import unicodedata
+from datetime import timedelta
 from typing import Any
 
 from flask_babel import gettext as _
@@ -14,10 +15,12 @@ from app.database import writing
 from app.errors import NotAllowed, NotFound, Unprocessable
 from app.extensions import db
 from app.models import AccessToken, Account, ExternalIdentity, Invitation, LoginSession
+from app.models.base import now
 from app.schemas.accounts import UserPatchValues
 
 INVISIBLE = {"Cc", "Cf", "Cn", "Co"}  # categories of Unicode
 LONGEST_KEY = 120
+FRESH = timedelta(minutes=15)  # of a session
 
 
 class WrongPassword(Unprocessable):
@@ -90,13 +93,16 @@ class People:
 
         Raises:
             WrongPassword: `current` is not the present one.
-            NotAllowed: there is none yet, and a token asks: it would become more than it is.
+            NotAllowed: there is none yet, and a token asks: it would become more than it is. Or the person comes by a
+                provider, and did so too long ago: an open session alone gives no lasting way in.
             NotFound: the owner has no account.
         """
         account_id = principal.account_id or 0
         account = self.find(account_id)
         if account.password is None and (principal.via != SESSION or principal.token_id):
             raise NotAllowed(_("A token can't choose the first password. Log in, or ask an admin."))
+        if account.password is None and comes_by_provider(account_id) and not is_fresh(principal):
+            raise NotAllowed(_("Log out, log in by the provider again, and choose a password within 15 minutes."))
         if account.password is not None and not passwords.fits(account.password, current or "", known=True):
             raise WrongPassword
         kept = passwords.hashed(password)
@@ -124,6 +130,17 @@ class People:
                 session.execute(delete(kind).where(kind.account_id == account_id))
             session.execute(delete(Account).where(Account.id == account_id))
         forget_names()
+
+
+def comes_by_provider(account_id: int) -> bool:
+    mine = select(ExternalIdentity.id).where(ExternalIdentity.account_id == account_id)
+    return db.session.scalar(mine.limit(1)) is not None
+
+
+def is_fresh(principal: Principal) -> bool:
+    """Whether the session has just begun."""
+    begun = db.session.scalar(select(LoginSession.created_at).where(LoginSession.digest == principal.digest))
+    return begun is not None and now() - begun < FRESH
 
 
 def end_invitations(session: Any) -> None:
