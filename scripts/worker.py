@@ -49,6 +49,8 @@ def main() -> None:
     device.add_argument("--gpu", metavar="0", help="the GPU's number or UUID; 0,1: jobs that need both GPUs, too")
     device.add_argument("--cpu", action="store_true", help="no GPU")
     devices = tuple(part.strip() for part in (parser.parse_args().gpu or CPU).split(","))
+    if "" in devices or len({*devices}) < len(devices):
+        parser.error("--gpu needs the numbers of different GPUs, such as 0 or 0,1")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == (CPU,) else ",".join(devices)
     run(devices)
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, or_, select, update
 from app.database import DATABASE_AWAY, writing
 from app.extensions import db
 from app.jobs import workers
+from app.jobs.devices import Use
 from app.jobs.disk import DiskSpace
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
@@ -92,14 +93,19 @@ class Dispatcher:
             reasons: dict[int, Reason] = {}
             for row in rows:
                 kind = self.kinds[row.kind]
-                name = requirement(kind.use, kind.request(row.params), found.gpus, found.cpu)
-                queues[row.id] = with_priority(name, row.priority)
+                try:
+                    request = kind.request(row.params)
+                    name = requirement(kind.use, request, found.gpus, found.cpu)
+                except Exception:  # what one job asks for keeps none behind it waiting
+                    logger.exception("job %s cannot be delivered", row.id)
+                    continue
+                queues[row.id] = with_priority(name, row.priority - (kind.use == Use.SPARE))
                 if not can_be_served(name, found.gpus, found.cpu):
-                    reasons[row.id] = {"code": "missing_device", "device": device_of(kind.request(row.params))}
+                    reasons[row.id] = {"code": "missing_device", "device": device_of(request)}
                 else:
                     reasons[row.id] = {"code": "turn", "ahead": 0}
             self.write(queues, reasons, {row.id: row.waiting_for for row in rows})
-            if len(rows) < AT_ONCE:
+            if len(rows) < AT_ONCE or not queues:
                 return
 
     def note_disk(self, space: DiskSpace) -> None:

@@ -122,9 +122,11 @@ class WorkHorse:
         return found
 
     def candidates(self, queue: str) -> Any:
-        """The job of this queue that is first, but none whose folder another worker's process may still be in."""
+        """The job of this queue that is first, but none whose folder another worker's process may still be in: its own
+        of an earlier attempt, or where a kind keeps one, that of an earlier job of its subject."""
         other, theirs = aliased(Worker), aliased(Job)
-        same = (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
+        keep = [name for name in self.jobs.kinds.names() if self.jobs.kinds[name].directory is not None]
+        same = Job.kind.in_(keep) & (theirs.kind == Job.kind) & (theirs.subject_type == Job.subject_type)
         busy = (theirs.id == Job.id) | (same & (theirs.subject_id == Job.subject_id))
         mine = (other.name == self.worker.name) | (other.state == workers.LOST)
         taken = select(other.name).join(theirs, theirs.id == other.job_id).where(busy, ~mine).exists()

@@ -1,6 +1,8 @@
 """RQ delivers, the row decides: over real PostgreSQL and Redis, in the process, without workers."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
@@ -143,10 +145,27 @@ def test_a_full_disk_holds_up_what_needs_it(
     assert row(training).delivered_to is None, "whoever leads delivers it again"
 
 
+def test_two_evaluations_of_a_run_are_made_at_once(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
+    """Each has a folder of its own. One that nobody asked for waits until the workers have nothing else to do, and one
+    that asks for nonsense keeps nobody waiting."""
+    first, second = horse(app), horse(app, "two")
+    about = {"kind": "evaluate", "params": {"device": "cpu"}, "subject_type": "training", "subject_id": 7}
+    if "asks_for_nonsense" not in jobs.kinds.names():
+        kind = replace(jobs.kinds["evaluate"], name="asks_for_nonsense", request=lambda params: params["missing"])
+        jobs.register(kind)
+    nonsense = add(**about | {"kind": "asks_for_nonsense"})
+    [one, two, unasked] = [add(**about), add(**about), add(**about | {"kind": "evaluate_automatic"})]
+    dispatcher.round(PLENTY)
+    assert [first.claim("cpu"), second.claim("cpu")] == [(one, 1), (two, 1)]
+    assert (row(unasked).delivered_to, row(nonsense).delivered_to) == ("cpu-low", None)
+
+
 def test_no_two_workers_are_in_one_folder(app: APIFlask, jobs: JobService, dispatcher: Dispatcher) -> None:
     """A run that has ended gets another job when it goes on; the process of the first may not be gone yet."""
     first, second = horse(app), horse(app, "two")
-    about = {"kind": "evaluate", "params": {"device": "cpu"}, "subject_type": "training", "subject_id": 7}
+    if "keeps_a_folder" not in jobs.kinds.names():
+        jobs.register(replace(jobs.kinds["evaluate"], name="keeps_a_folder", directory=lambda job: Path(job.token)))
+    about = {"kind": "keeps_a_folder", "params": {"device": "cpu"}, "subject_type": "training", "subject_id": 7}
     before = add(**about)
     dispatcher.round(PLENTY)
     assert first.claim("cpu") == (before, 1)
