@@ -39,11 +39,21 @@ class ServerClosed(Exception):
     """The server ends while one of its background tasks waits."""
 
 
+# Of libpq: a PostgreSQL whose host has vanished ends a query after a minute, and not after the hours that TCP waits.
+SILENCE = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 60_000,  # ms
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+
 def engine_options(uri: str) -> dict[str, Any]:
     """A pool of connections that wait for a lock instead of failing at once."""
     if uri.startswith("sqlite"):
         return {"connect_args": {"timeout": BUSY_TIMEOUT_S}, "pool_size": 10, "max_overflow": 20}
-    return {"pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
+    return {"connect_args": SILENCE, "pool_pre_ping": True, "pool_size": 10, "max_overflow": 20}
 
 
 def init_app(app: Flask) -> None:
