@@ -43,9 +43,12 @@ export const shell = (training, confidence) =>
     ...(confidence ? [`conf=${confidence}`] : []),
   ].join(" ");
 
-/** @param {{id: number}} training @param {string} origin of the server */
-export const curl = ({ id }, origin) =>
-  `curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg ${origin}/api/models/${id}/predict`;
+/** @param {{id: number}} training @param {string} origin of the server @param {number | null} [recommended] threshold;
+ *  those that were chosen for the model are the server's own */
+export const curl = ({ id }, origin, recommended) => {
+  const query = recommended ? `?confidence=${recommended}` : "";
+  return `curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg "${origin}/api/models/${id}/predict${query}"`;
+};
 
 /** Ask for what is known of the weights, and show it. */
 export async function showWeights(training) {
@@ -95,7 +98,7 @@ function parts(training, classes, chosen, recommended) {
     ),
     snippet("Python", python(training, confidence)),
     snippet(t("Command line"), shell(training, confidence)),
-    snippet(t("API of this server"), curl(training, location.origin)),
+    snippet(t("API of this server"), curl(training, location.origin, chosen === null ? recommended : null)),
     h(
       "p",
       { class: "quiet" },
