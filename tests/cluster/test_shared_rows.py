@@ -155,6 +155,7 @@ def test_a_child_of_another_machine_lives_while_its_heart_beats(
     monkeypatch.setattr(child._pulse, "silent_s", lambda: 61.0)
     assert not child.alive()
     assert child.exit_code() is None
+    assert child.processor_s() is None, "its number is that of another process here"
     assert type(known_child(tmp_path, {"host": "elsewhere", "pid": 1, "started": 0.0}, shared=False)) is Child
 
 
