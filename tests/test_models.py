@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from app import create_app
-from app.database import upgrade_if_old, writing
+from app.database import set_up_migrations, upgrade_if_old, writing
 from app.errors import IllegalTransition
 from app.extensions import db
 from app.models import Checkpoint, Dataset, DatasetStatus, Test, Training, TrainingMetric, TrainingStatus
@@ -102,6 +102,7 @@ def test_the_migrations_make_what_the_models_say(context: APIFlask) -> None:
 def test_migrating_down_and_up_again(context: APIFlask) -> None:
     from flask_migrate import downgrade
 
+    set_up_migrations(context)
     downgrade(revision="base")
     with db.engine.connect() as connection:
         left = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()

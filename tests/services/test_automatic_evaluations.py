@@ -36,7 +36,7 @@ def ended(app: APIFlask, status: str, test_images: int = 2, told: bool = True, d
 
 def tell(app: APIFlask, training_id: int) -> None:
     with app.app_context():
-        service(app).ended.tell(db.session.get_one(Training, training_id))
+        service(app).ended.notify(db.session.get_one(Training, training_id))
 
 
 def rows(app: APIFlask, training_id: int) -> list[tuple[str, str, int, bool]]:

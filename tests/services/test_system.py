@@ -1,6 +1,7 @@
 """Figures of the machine: rates, processes, devices, the database's times, the log's end; and their endpoints."""
 
 import json
+import logging
 import os
 import re
 import signal
@@ -172,6 +173,7 @@ def test_the_endpoints(idle_app: APIFlask) -> None:
     assert found["devices"][0]["device"] == "cpu"
     assert found["processes"][0]["program"] == "web"
     assert len(found["cpu"]["each"]) >= 1
+    logging.getLogger("yolo.test").warning("something happened")
     assert client.get("/api/system/logs?level=DEBUG").json["entries"]
     assert client.get("/api/system/logs?level=LOUD").status_code == 422
     change_settings(idle_app, METRICS_ENABLED=False)

@@ -28,6 +28,9 @@ class PredictionState(TypedDict):
     error: PredictionErrorOutValues | None
 
 
+OPTIONS = ("confidence", "iou", "classes", "track", "checkpoint")
+
+
 def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> PredictionState:
     status, error, progress = row.status, row.error, None
     if status in UNFINISHED:
@@ -41,7 +44,7 @@ def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> Predi
 def prediction_view(row: PredictionRun, state: PredictionState) -> PredictionRunOutValues:
     """A prediction as PredictionRunOut takes it."""
     result = row.result or {}
-    options = row.options
+    options: Mapping[str, Any] = {**dict.fromkeys(OPTIONS), **row.options}
     return {
         "id": row.id,
         "training_id": row.training_id,

@@ -37,7 +37,7 @@ class Measurement:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.batch_at_start: int | None = None
         self.start_seconds = 0.0
-        self.pace: BatchPace = BatchPace(0.0, 0, False, time.monotonic())
+        self.batch_pace: BatchPace = BatchPace(0.0, 0, False, time.monotonic())
         self.validated: list[float] = []  # when the validation began, and when each of its batches ended
         super().__init__(*args, **kwargs)
 
@@ -49,7 +49,7 @@ class Measurement:
             self.begin()
         elif event == "on_train_epoch_start":
             self._oom_retries = MOST  # ultralytics would halve the batch in this process, see programs/estimate.py
-            self.pace.begin_epoch(time.monotonic())
+            self.batch_pace.begin_epoch(time.monotonic())
         elif event == "on_train_batch_end":
             self.end_batch()
 
@@ -66,7 +66,7 @@ class Measurement:
         began = time.monotonic()
         super().optimizer_step()  # type: ignore[misc]
         self.synchronize()
-        self.pace.add_step(time.monotonic() - began)
+        self.batch_pace.add_step(time.monotonic() - began)
 
     # The measurement.
 
@@ -83,13 +83,13 @@ class Measurement:
         self.batch_at_start = me.batch_size
         # Without mosaic at all the last epochs do not differ from the others.
         mosaic = bool(me.args.mosaic) and hasattr(me.train_loader.dataset, "close_mosaic")
-        self.pace = BatchPace(budget, 2 * me.train_loader.num_workers, mosaic, time.monotonic())
+        self.batch_pace = BatchPace(budget, 2 * me.train_loader.num_workers, mosaic, time.monotonic())
         self.limit_validation()
         current().say(Stage("batches"))
 
     def limit_validation(self) -> None:
         me: Any = self
-        me.validator.dataloader = Few(me.test_loader, VAL * self.pace.budget)
+        me.validator.dataloader = Few(me.test_loader, VAL * self.batch_pace.budget)
         me.validator.callbacks["on_val_batch_end"] = [lambda _validator: self.end_validation_batch()]
 
     def end_batch(self) -> None:
@@ -101,10 +101,10 @@ class Measurement:
         """
         check_stop(current())
         now = time.monotonic()
-        self.pace.add_batch(now)
-        if not self.pace.enough(now):
+        self.batch_pace.add_batch(now)
+        if not self.batch_pace.enough(now):
             return
-        if not self.pace.mosaic:
+        if not self.batch_pace.mosaic:
             self.finish()
         self.leave_mosaic(now)
 
@@ -118,8 +118,8 @@ class Measurement:
         me._close_dataloader_mosaic()
         me.train_loader.renew()
         current().say(Stage("plain_batches"))
-        self.pace.begin_plain(now)
-        self.pace.begin_epoch(time.monotonic())
+        self.batch_pace.begin_plain(now)
+        self.batch_pace.begin_epoch(time.monotonic())
 
     def finish(self) -> None:
         """Validate, save, and stop with the figures."""
@@ -150,7 +150,7 @@ class Measurement:
         """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
         me: Any = self
         accumulated = max(round(me.args.nbs / me.batch_size), 1)
-        full, plain = (self.pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))
+        full, plain = (self.batch_pace.batch_seconds(mosaic, accumulated) for mosaic in (True, False))
         memory, total = memory_of(me.device)
         return {
             "fits": me.batch_size == self.batch_at_start,
@@ -158,11 +158,11 @@ class Measurement:
             "batches": len(me.train_loader),
             "val_batches": val_batches,
             "start_seconds": self.start_seconds,
-            "batch_seconds": full or plain or self.pace.warm_up,
+            "batch_seconds": full or plain or self.batch_pace.warm_up,
             "plain_batch_seconds": plain,
             "val_seconds": val_seconds,
             "save_seconds": save_seconds,
-            "measured_batches": self.pace.measured(),
+            "measured_batches": self.batch_pace.measured(),
             "parameters": sum(item.numel() for item in me.model.parameters()),
             "checkpoint_bytes": me.last.stat().st_size,
             "memory": memory,
