@@ -23,6 +23,7 @@ from PIL import Image
 from app.jobs.process import find_children
 from scripts.local_server import MODES, Server, free_port
 from tests.data import yolo_zip, zip_bytes
+from tests.faults.tools import wait_until
 from tests.worker.importing.test_archive import REFUSED, snapshot
 
 POST = """
@@ -180,6 +181,7 @@ def test_bad_uploads_leave_nothing(threading_server: Server) -> None:
     server.post("/api/datasets", data={"name": "good"}, files={"file": ("good.zip", yolo_zip())})
     settled(server, 1)
     data = server.folder / "data"
+    wait_until(lambda: not list((data / "jobs").iterdir()), 60, "its process has ended")
     before = snapshot(data)
     for case, (make, error, _words) in REFUSED.items():
         answer = server.post("/api/datasets", data={"name": "x"}, files={"file": ("x.zip", make())})

@@ -18,6 +18,7 @@ from redis import TimeoutError as RedisTimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq import Worker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker import WorkerStatus
 from sqlalchemy import NullPool, create_engine, select
@@ -214,7 +215,14 @@ class DeviceWorker(Worker):
         self.follow_own()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Of RQ and of the row; a Redis that was restarted empty learns of this worker again."""
+        """Of RQ and of the row; a Redis that was restarted empty learns of this worker again.
+
+        Raises:
+            StopRequested: SIGTERM has come, and nothing runs. RQ forgets one that comes between the end of a job and
+                the wait for the next ticket: it looks for it before, and then not until there is one.
+        """
+        if self.draining and not self._is_horse and self.get_state() == WorkerStatus.IDLE:
+            raise StopRequested
         if not self._is_horse and time.monotonic() - self._beat_at >= MONITOR_S / 2:
             self._beat_at = time.monotonic()
             self.beat()

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from apiflask import APIFlask
 from rq import Callback, Queue
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
+from rq.worker import WorkerStatus
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -155,3 +157,17 @@ def test_locks_lie_in_a_folder_of_the_user(tmp_path: Path) -> None:
     link.unlink()
     make_locks_folder(link)
     assert place(link) != place(mine)
+
+
+@pytest.mark.timeout(120)
+def test_a_sigterm_between_two_jobs_is_not_forgotten(worker: DeviceWorker) -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    worker.introduce()
+    worker.set_state(WorkerStatus.BUSY)
+    try:
+        worker.request_stop(signal.SIGTERM, None)
+        with pytest.raises(StopRequested):
+            worker.dequeue_job_and_maintain_ttl(1)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
