@@ -215,8 +215,7 @@ class LostRuns:
     def mark(self) -> Collection[str]:
         """The names of the workers that are there."""
         table = workers.Worker.__table__.c
-        silent = db.session.scalar(select(table.name).where(workers.silent()).limit(1))
-        if silent is not None:
+        if db.session.scalar(select(table.name).where(workers.to_mark()).limit(1)) is not None:
             with writing():
                 for name in workers.mark_lost():
                     logger.error("worker %s has given no sign of life for %.0f s", name, workers.LOST_S)

@@ -145,6 +145,17 @@ def one_is_free(session: Any) -> bool:
     return bool(session.scalar(select(free > waiting)))
 
 
+def to_mark() -> Any:
+    """The condition of a row that `mark_lost` changes or forgets."""
+    table = Worker.__table__.c
+    return silent() & ((table.state != LOST) | is_old())
+
+
+def is_old() -> Any:
+    """The condition of a row that is not kept."""
+    return Worker.__table__.c.heartbeat_at < clock() - literal(KEPT)
+
+
 def mark_lost() -> list[str]:
     """Have the silent ones known as lost, and forget those that were lost long ago; the names of those that are lost
     now. In the caller's write transaction."""
@@ -153,6 +164,5 @@ def mark_lost() -> list[str]:
     found = list(db.session.scalars(names))
     if found:
         db.session.execute(update(Worker).where(table.c.name.in_(found), silent()).values(state=LOST))
-    old = table.c.heartbeat_at < clock() - literal(KEPT)
-    db.session.execute(delete(Worker).where(old))
+    db.session.execute(delete(Worker).where(is_old()))
     return found

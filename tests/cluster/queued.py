@@ -29,11 +29,13 @@ def add(**values: Any) -> int:
         return row.id
 
 
-def horse(app: APIFlask, name: str = "one", devices: tuple[str, ...] = CPU) -> WorkHorse:
+def horse(
+    app: APIFlask, name: str = "one", devices: tuple[str, ...] = CPU, about: dict[str, Any] | None = None
+) -> WorkHorse:
     """Of a worker that is there."""
     identity = WorkerName(name, "here", 1, devices)
     with db.engine.begin() as connection:
-        workers.register(connection, identity, {})
+        workers.register(connection, identity, about or {})
     return WorkHorse(app, app.extensions["services"].jobs, identity)
 
 

@@ -32,9 +32,10 @@ from tests.services.runs import make, service
 
 @pytest.fixture
 def worker(app: APIFlask, jobs: JobService, redis: RedisServer) -> DeviceWorker:
-    mine = horse(app)
+    about = {"place": "here"}  # in the same one as the row that is there: it need not wait for that one's silence
+    mine = horse(app, about=about)
     uri = app.config["SQLALCHEMY_DATABASE_URI"]
-    return DeviceWorker(url(redis), uri, mine.worker, mine, {"place": "here"}, pauses=False)
+    return DeviceWorker(url(redis), uri, mine.worker, mine, about, pauses=False)
 
 
 def fail(error: Exception) -> Callable[..., Any]:

@@ -58,7 +58,7 @@ class Identities:
                     raise NotAllowed(_("Your account is blocked. Ask an admin."))
                 if config.OIDC_ROLE_CLAIM:
                     set_role(session, account, role)
-            if known is None or role is not None or not config.OIDC_ROLE_CLAIM:
+            if role is not None or not config.OIDC_ROLE_CLAIM:
                 account.seen_at = now()
                 mine = Principal(account.id, account.name, Role(account.role), SESSION)
                 return begin(session, mine, now() + timedelta(hours=config.OIDC_SESSION_HOURS))
