@@ -1,13 +1,17 @@
 """The contract between the service of model exports and the program that makes and verifies them."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from app.core.spec import Spec
 
 PYTORCH = "pytorch"  # ultralytics' table has no name for its own format
+OPENVINO = "openvino"
+ANSWERING = {"img_size", "half"}  # arguments with which an export answers as the .pt does
 MADE = "made"  # folder of the files of an export, below that of its job's attempt
 STEM = "model"  # of the name of each exported file or folder
+
+EXACT, BFLOAT16 = "f32", "bf16"  # precisions, as OpenVINO calls them
 
 IOU = 0.7  # of non-maximum suppression; ultralytics' own
 NMS_CONF = 0.001  # below, a model with suppression inside finds nothing; as the .pt is measured
@@ -49,9 +53,24 @@ class ExportSpec(Spec):
         return 1 if self.arguments.get("dynamic") else int(self.arguments.get("batch", 1))
 
     @property
+    def answers_as_weights(self) -> bool:
+        """Whether it may answer requests in the place of the .pt."""
+        return self.format == OPENVINO and self.device == "cpu" and not set(self.arguments) - ANSWERING
+
+    @property
     def allowed_loss(self) -> float:
         """Of mAP50-95 (of the top-1 accuracy of a classification)."""
         return LOST_INT8 if self.arguments.get("int8") else LOST
+
+
+class RunTimes(TypedDict):
+    """How long an image takes the model alone, ms, in turns with the .pt on the same images.
+
+    `cpu`: its name. `ms`: by PYTORCH (the .pt) and the precisions that the export may run in.
+    """
+
+    cpu: str
+    ms: dict[str, float]
 
 
 def evenly(count: int, most: int) -> list[int]:

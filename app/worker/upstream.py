@@ -1,6 +1,5 @@
 """Patches ultralytics, once in every process that trains."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ultralytics.utils.patches import torch_load
 from app.core.files import sync_and_replace
 from app.worker.rank import launch_command
 from app.worker.suppression import suppress_every_image
+from app.worker.threads import use_every_core
 
 WITHOUT_HALF = re.compile(r"(geforce|quadro|tesla).*?(1660|1650|1630|t400|t550|t600|t1000|t1200|t2000|k40m)", re.I)
 
@@ -28,15 +28,6 @@ def half_works(model: torch.nn.Module) -> bool:
 def local_font(_name: str = "") -> str:
     """A font that is here already and has letters of most languages; ultralytics would fetch one."""
     return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf")
-
-
-def threads() -> int:
-    """As OMP_NUM_THREADS says, else as many as there are cores.
-
-    The environment that the process was started with: ultralytics sets the variable to 1 when it is imported.
-    """
-    given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
-    return int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 def strip(path: str | Path, target: str = "", updates: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -87,6 +78,5 @@ engine.generate_ddp_command = several_processes  # type: ignore[assignment]
 engine.strip_optimizer = strip  # type: ignore[assignment]
 engine.EarlyStopping = Patience  # type: ignore[misc]
 plotting.check_font = local_font
-# ultralytics leaves a core idle, which on two cores is half of them.
-torch_utils.NUM_THREADS = threads()
+use_every_core()
 suppress_every_image()

@@ -23,7 +23,8 @@ from app.worker.figures import Gauge, visible
 from app.worker.report import ending, write_failure
 from app.worker.resume import candidates, cut_results
 from app.worker.schedule import extended
-from app.worker.upstream import Patience, threads
+from app.worker.threads import every_core
+from app.worker.upstream import Patience
 
 
 @pytest.fixture
@@ -237,7 +238,7 @@ def test_sqlite_has_words_of_its_own_for_a_full_disk() -> None:
 def test_all_cores_are_used() -> None:
     given = dict(item.partition(b"=")[::2] for item in Path("/proc/self/environ").read_bytes().split(b"\0"))
     assert os.environ["OMP_NUM_THREADS"] == (given.get(b"OMP_NUM_THREADS", b"1")).decode(), "ultralytics sets it"
-    assert threads() == int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+    assert every_core() == int(given.get(b"OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
 # Figures

@@ -1,6 +1,6 @@
 """Chooses the engine of a model: its weights in PyTorch, or a verified export that was measured to be faster here."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.core.cpu import cpu_name
+from app.core.exports import ANSWERING, BFLOAT16, EXACT, OPENVINO, PYTORCH, RunTimes
 from app.core.image_size import rounded
 from app.core.predict import EngineExport
 from app.extensions import db
@@ -17,9 +18,6 @@ from app.services.storage.hashed import hashed
 
 if TYPE_CHECKING:
     from app.services.exports import ModelExports
-
-OPENVINO = "openvino"
-SAME = {"img_size", "half"}  # options with which an export answers as the .pt does
 
 
 class Engines:
@@ -46,14 +44,14 @@ class Engines:
         fitting = [row for row in rows if row.weights_sha256 == sha256]
         if not fitting:
             return None
-        figure = shared_figure(fitting)
-        best = min(fitting, key=lambda row: latency(row, figure))
+        best = min(fitting, key=lambda row: min(ratios(row).values()))
+        times = ratios(best)
         return {
             "folder": str(self.exports.files.folder(best) / best.details["model"]),
             "files": files_of(best),
             "task": training.task,
             "img_size": best.arguments["img_size"],
-            "precision": "bf16" if in_bfloat16(best, figure) else "f32",
+            "precision": min(times, key=lambda precision: times[precision]),
         }
 
     def candidates(self, training: Training) -> Iterator[ModelExport]:
@@ -65,12 +63,11 @@ class Engines:
 def answers_as(row: ModelExport, training: Training) -> bool:
     """Whether it detects what the .pt detects, at the same thresholds, and faster."""
     told = row.verification or {}
-    if not told or set(row.arguments) - SAME or row.arguments["img_size"] != rounded(training.img_size):
+    if not told or set(row.arguments) - ANSWERING or row.arguments["img_size"] != rounded(training.img_size):
         return False
     if told.get("conclusive") is False or (told.get("at_threshold") or {}).get("moved") or not files_of(row):
         return False
-    figure = shared_figure([row])
-    return latency(row, figure) < told["reference"]["latency_ms"][figure]
+    return min(ratios(row).values()) < 1
 
 
 def files_of(row: ModelExport) -> dict[str, str]:
@@ -80,30 +77,22 @@ def files_of(row: ModelExport) -> dict[str, str]:
     return {name.removeprefix(prefix): sha256 for name, sha256 in known.items() if name.startswith(prefix)}
 
 
-def shared_figure(rows: Sequence[ModelExport]) -> str:
-    """What is compared, the same of all: the quickest image, as each was measured after the other, and other work may
-    have slowed either; exports from before it was written down have the median alone."""
-    return "least" if all("least" in times for row in rows for times in times_of(row)) else "p50"
+def ratios(row: ModelExport) -> dict[str, float]:
+    """How long it takes for an image, the .pt taking 1, by the precisions that it may run in here: bfloat16 where it
+    was verified so on a CPU like this one; another may round otherwise."""
+    timed = row.details.get("run_times") or times_apart(row)
+    here = {EXACT, BFLOAT16} if (row.details.get("bfloat16") or {}).get("cpu") == cpu_name() else {EXACT}
+    return {name: ms / timed["ms"][PYTORCH] for name, ms in timed["ms"].items() if name in here}
 
 
-def times_of(row: ModelExport) -> list[Mapping[str, float]]:
-    """All latencies of an export and of its reference, ms."""
-    told = row.verification or {}
-    times = [told["latency_ms"], told["reference"]["latency_ms"]]
-    return times + ([row.details["bfloat16"]["latency_ms"]] if row.details.get("bfloat16") else [])
-
-
-def in_bfloat16(row: ModelExport, figure: str) -> float | None:
-    """The latency in bfloat16, where it was verified so and is faster; another CPU may round otherwise."""
-    told, exact = row.details.get("bfloat16"), (row.verification or {})["latency_ms"][figure]
-    if not told or told["cpu"] != cpu_name() or told["latency_ms"][figure] >= exact:
-        return None
-    return float(told["latency_ms"][figure])
-
-
-def latency(row: ModelExport, figure: str) -> float:
-    """Of the model alone as it would run here, ms."""
-    return in_bfloat16(row, figure) or float((row.verification or {})["latency_ms"][figure])
+def times_apart(row: ModelExport) -> RunTimes:
+    """Those of its verification, for exports from before both were timed in turns: of the quickest image, as other
+    work may have slowed either; of still older ones the median."""
+    verified, bfloat16 = row.verification or {}, row.details.get("bfloat16")
+    times = {PYTORCH: verified["reference"]["latency_ms"], EXACT: verified["latency_ms"]}
+    times |= {BFLOAT16: bfloat16["latency_ms"]} if bfloat16 else {}
+    figure = "least" if all("least" in each for each in times.values()) else "p50"
+    return {"cpu": "", "ms": {name: float(each[figure]) for name, each in times.items()}}
 
 
 def fallback_text(code: str | None) -> str | None:

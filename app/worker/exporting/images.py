@@ -43,6 +43,11 @@ def sample_split(data: Path, split: str, most: int, folder: Path) -> tuple[Path,
     return target, len(chosen)
 
 
+def images_of(data: Path) -> list[Path]:
+    """The images of a `sample_split`, in their order."""
+    return sorted(path for path in (data.parent / "images" / "val").rglob("*") if path.suffix.lower() in IMAGES)
+
+
 def label_of(image: Path) -> Path | None:
     """Where ultralytics looks for the labels: the last folder `images` of the path replaced; None: there is none."""
     head, found, tail = str(image).rpartition(f"{os.sep}images{os.sep}")

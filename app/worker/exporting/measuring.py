@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from app.core.exports import BFLOAT16, EXACT
+
 MOST_COMPARED = 30  # detections of an image
-EXACT, BFLOAT16 = "f32", "bf16"  # precisions, as OpenVINO calls them
 HINT = "INFERENCE_PRECISION_HINT"
 WARM_UP = 3  # images that warm caches up and do not count
 ORPHAN_LOOK_S = 2.0

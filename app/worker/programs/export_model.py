@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.cpu import cpu_name
-from app.core.exports import MADE, MOST_VERIFIED, PYTORCH, STEM, ExportSpec
+from app.core.exports import BFLOAT16, EXACT, MADE, MOST_VERIFIED, PYTORCH, STEM, ExportSpec, RunTimes
 from app.core.files import sync_file
 from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
@@ -80,7 +80,7 @@ def run(channel: Channel) -> dict[str, Any]:
     from app.worker.exporting.control import has_control
     from app.worker.exporting.convert import convert
     from app.worker.exporting.images import sample_split
-    from app.worker.exporting.measuring import BFLOAT16, measure
+    from app.worker.exporting.measuring import measure
     from app.worker.exporting.verdict import as_good
     from app.worker.train import private_settings
 
@@ -106,6 +106,9 @@ def run(channel: Channel) -> dict[str, Any]:
         details = details | {"bfloat16": told | {"cpu": cpu_name()}}
     sync_files(directory / MADE)
     made = {"model": model.name, "size_bytes": size(model), "sha256": hashes(directory / MADE)}
+    if spec.answers_as_weights:
+        precisions = [EXACT, BFLOAT16] if "bfloat16" in details else [EXACT]
+        details = details | {"run_times": timed(spec, weights, model, precisions, data)}
     more = {"names": reference["names"], "parameters": parameters(weights, spec.task)}
     return made | more | details
 
@@ -126,6 +129,21 @@ def restored(
         traceback.print_exception(error)
         shutil.rmtree(model, ignore_errors=True)
         kept.rename(model)
+        return None
+
+
+def timed(spec: ExportSpec, weights: Path, model: Path, precisions: list[str], data: Path) -> RunTimes | None:
+    """How fast it is beside the .pt; None: that cannot be had, and the export is none the worse."""
+    from app.worker.exporting.images import images_of
+    from app.worker.exporting.run_times import run_times
+    from app.worker.serving.engines import Export
+
+    files = hashes(model)
+    exports = [Export(str(model), files, spec.task, spec.img_size, precision) for precision in precisions]
+    try:
+        return run_times(weights, exports, images_of(data))
+    except Exception:
+        traceback.print_exc()
         return None
 
 
@@ -202,7 +220,7 @@ def sync_files(path: Path) -> None:
 
 
 def hashes(made: Path) -> dict[str, str]:
-    """By path: what a file that comes back damaged is told by."""
+    """SHA-256 by path: what a file that comes back damaged is told by."""
     from app.worker.revision import file_hash
 
     return {path.relative_to(made).as_posix(): file_hash(path) for path in sorted(made.rglob("*")) if path.is_file()}

@@ -13,6 +13,7 @@ from app.worker.failures import kind_of
 from app.worker.loading import loading
 from app.worker.revision import file_hash
 from app.worker.suppression import suppress_every_image
+from app.worker.threads import use_every_core
 
 CPU = "cpu"
 
@@ -100,6 +101,7 @@ class Engine:
         if self.half:
             self.options["quantize"] = 16
         suppress_every_image()
+        use_every_core()
         self.model = self.opened(path)
 
     def opened(self, path: str) -> Any:
