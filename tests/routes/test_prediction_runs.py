@@ -412,8 +412,11 @@ def test_the_client_and_files_that_are_gone_or_cut(
     thread.start()
     try:
         command = ["yolo-client", "--url", f"http://127.0.0.1:{server.server_port}", "predict-video", str(training)]
-        monkeypatch.setattr("sys.argv", [*command, str(tmp_path / "a.mp4"), "--output", str(tmp_path / "out")])
+        resumable = ["--resume", str(tmp_path / "state.json"), "--output", str(tmp_path / "out")]
+        monkeypatch.setattr("sys.argv", [*command, str(tmp_path / "a.mp4"), *resumable])
         assert main() == 0
+        assert client.get("/api/uploads").get_json()["uploads"][0]["filename"] == "a.mp4", "it was sent in chunks"
+        assert "http" not in (tmp_path / "state.json").read_text(), "what is done is forgotten"
         (tmp_path / "photos.zip").write_bytes(zip_bytes({"a/1.jpg": drawn("JPEG"), "a/2.png": drawn("PNG")}))
         command[-2:] = ["predict-images", str(training)]
         monkeypatch.setattr("sys.argv", [*command, str(tmp_path / "photos.zip"), "--output", str(tmp_path / "images")])

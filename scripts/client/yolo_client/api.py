@@ -48,14 +48,28 @@ class Client:
         Raises:
             ApiError: it was refused, or the server cannot be reached.
         """
-        if (state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self.connection):
-            try:
-                return resumable.upload(self.connection, file, name, state, chunk)
-            except resumable.Refused as error:
-                raise ApiError(explained(error.problem)) from error
+        if self.resumes(file, state):
+            return self.resume_upload(file, {"name": name}, "dataset_id", state, chunk)
         with open(file, "rb") as stream:
             files = {"file": (file.name, stream, "application/zip")}
             return self.request("POST", "/api/datasets", files=files, data={"name": name}).json()["dataset_id"]
+
+    def resumes(self, file: Path, state: Path | None) -> bool:
+        """Whether a file is sent in chunks."""
+        return bool(state or file.stat().st_size >= resumable.FROM_BYTES) and resumable.possible(self.connection)
+
+    def resume_upload(
+        self, file: Path, fields: dict[str, str], made: str, state: Path | None, chunk: int = resumable.CHUNK
+    ) -> int:
+        """See `resumable.upload`.
+
+        Raises:
+            ApiError: it was refused, or the server cannot be reached.
+        """
+        try:
+            return resumable.upload(self.connection, file, fields, made, state, chunk)
+        except resumable.Refused as error:
+            raise ApiError(explained(error.problem)) from error
 
     def dataset(self, dataset_id: int) -> dict[str, Any]:
         return self.request("GET", f"/api/datasets/{dataset_id}").json()
@@ -146,28 +160,33 @@ class Client:
             path = f"/api/models/{training_id}/predict"
             return self.request("POST", path, files={"file": (image.name, stream)}, data=form).json()
 
-    def predict_video(self, training_id: int, video: Path, **options: Any) -> int:
-        """Queue a video for the trained model; the prediction's id.
+    def predict_video(self, training_id: int, video: Path, state: Path | None = None, **options: Any) -> int:
+        """Queue a video for the trained model; the prediction's id. A large one is sent as `upload` sends a dataset.
 
         Args:
+            state: see `upload`.
             options: confidence, iou, classes ({name: confidence}), checkpoint, track (False: no ids of objects).
         """
-        form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
-        with open(video, "rb") as stream:
-            files, data = {"file": (video.name, stream)}, {"training_id": training_id} | form
-            return self.request("POST", "/api/predictions", files=files, data=data).json()["prediction_id"]
+        return self.queue_prediction([video], "file", {"training_id": training_id} | options, state)
 
-    def predict_images(self, training_id: int, images: Sequence[Path], **options: Any) -> int:
-        """Queue images, or one ZIP of them, for the trained model; the prediction's id.
+    def predict_images(
+        self, training_id: int, images: Sequence[Path], state: Path | None = None, **options: Any
+    ) -> int:
+        """Queue images, or one ZIP of them, for the trained model; the prediction's id. See `predict_video`.
 
         Args:
             options: confidence, iou, classes ({name: confidence}), checkpoint.
         """
-        form = {name: json.dumps(value) if isinstance(value, dict) else value for name, value in options.items()}
+        return self.queue_prediction(images, "files", {"training_id": training_id} | options, state)
+
+    def queue_prediction(self, files: Sequence[Path], field: str, options: dict[str, Any], state: Path | None) -> int:
+        form = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in options.items()}
+        alone = len(files) == 1 and (field == "file" or files[0].suffix.lower() == ".zip")
+        if alone and self.resumes(files[0], state):
+            return self.resume_upload(files[0], {"purpose": "prediction"} | form, "prediction_id", state)
         with ExitStack() as opened:
-            files = [("files", (image.name, opened.enter_context(image.open("rb")))) for image in images]
-            data = {"training_id": training_id} | form
-            answer = self.request("POST", "/api/predictions", files=files, data=data, headers=new_key())
+            parts = [(field, (file.name, opened.enter_context(file.open("rb")))) for file in files]
+            answer = self.request("POST", "/api/predictions", files=parts, data=form, headers=new_key())
             return answer.json()["prediction_id"]
 
     def prediction(self, prediction_id: int) -> dict[str, Any]:

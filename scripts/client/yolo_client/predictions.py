@@ -29,6 +29,7 @@ def add_commands(commands: Any) -> None:
     video.add_argument("--confidence", type=float, help="for all classes")
     video.add_argument("--iou", type=float)
     video.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    video.add_argument("--resume", type=Path, metavar="STATE", help="file that stores where sending stopped")
     video.add_argument("--output", type=Path, metavar="FOLDER", help="save the annotated video, JSON and CSV here")
     images = commands.add_parser("predict-images", help="analyze many images, or a ZIP of them, and wait for it")
     images.add_argument("training_id", type=int)
@@ -36,6 +37,7 @@ def add_commands(commands: Any) -> None:
     images.add_argument("--confidence", type=float, help="for all classes")
     images.add_argument("--iou", type=float)
     images.add_argument("--classes", type=json.loads, metavar="JSON", help='confidence by class: {"dog": 0.4}')
+    images.add_argument("--resume", type=Path, metavar="STATE", help="file that stores where sending stopped")
     images.add_argument("--output", type=Path, metavar="FOLDER", help="save JSON, CSV and YOLO labels here")
 
 
@@ -43,10 +45,10 @@ def run(client: "Client", asked: argparse.Namespace) -> Iterator[dict[str, Any]]
     """Carry out one of COMMANDS; what it shows."""
     options = {name: getattr(asked, name) for name in OPTIONS if getattr(asked, name) is not None}
     if asked.command == "predict-video":
-        yield when_made(client, asked, client.predict_video(asked.training_id, asked.video, **options))
+        yield when_made(client, asked, client.predict_video(asked.training_id, asked.video, asked.resume, **options))
         return
     if asked.command == "predict-images":
-        yield when_made(client, asked, client.predict_images(asked.training_id, asked.images, **options))
+        yield when_made(client, asked, client.predict_images(asked.training_id, asked.images, asked.resume, **options))
         return
     if asked.labels:
         asked.labels.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,10 @@
 """Uploads of the client that a cut does not undo: tus 1.0, by tuspy."""
 
+import hashlib
 import importlib.util
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,29 +33,30 @@ def possible(connection: "Connection") -> bool:
     return connection.session.options(connection.url + "/api/uploads", timeout=60).headers.get("Tus-Version") == "1.0.0"
 
 
-def upload(connection: "Connection", file: Path, name: str, state: Path | None, chunk: int) -> int:
-    """Send a ZIP in chunks with checksums, each tried again when the connection breaks; the new dataset's id.
+def upload(
+    connection: "Connection", file: Path, fields: Mapping[str, str], made: str, state: Path | None, chunk: int
+) -> int:
+    """Send a file in chunks with checksums, each tried again when the connection breaks.
 
     Args:
+        fields: of the form that a small file would be sent with.
+        made: what the server names the id that is returned: `dataset_id` or `prediction_id`.
         state: remembers where the upload is, so that the next call goes on there.
 
     Raises:
         Refused: by the server, or it cannot be reached.
     """
     from tusclient.exceptions import TusCommunicationError
-    from tusclient.fingerprint.fingerprint import Fingerprint
     from tusclient.storage.filestorage import FileStorage
 
     memory = FileStorage(str(state)) if state else None
-    with open(file, "rb") as stream:
-        key = Fingerprint().get_fingerprint(stream)
     try:
-        uploader = resumed(connection, file, name, memory, key, chunk)
+        uploader = resumed(connection, file, fields, memory, chunk)
         uploader.upload()
-        dataset_id = created(connection, urlsplit(uploader.url).path)
+        number = created(connection, urlsplit(uploader.url).path, made)
         if memory:
-            memory.remove_item(key)
-        return dataset_id
+            memory.remove_item(key_of(file, fields))
+        return number
     except TusCommunicationError as error:
         raise Refused(problem_of(error)) from error
     finally:
@@ -61,41 +64,56 @@ def upload(connection: "Connection", file: Path, name: str, state: Path | None, 
             memory.close()
 
 
-def resumed(connection: "Connection", file: Path, name: str, memory: Any, key: str, chunk: int) -> Any:
+def key_of(file: Path, fields: Mapping[str, str]) -> str:
+    """What an upload is found by in the state: the same file with other fields is another one."""
+    from tusclient.fingerprint.fingerprint import Fingerprint
+
+    told = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+    with open(file, "rb") as stream:
+        return f"{Fingerprint().get_fingerprint(stream)}--fields:{told}"
+
+
+def resumed(connection: "Connection", file: Path, fields: Mapping[str, str], memory: Any, chunk: int) -> Any:
     """tuspy's uploader, at the offset that the server has; from the start when that upload is gone."""
     from tusclient.client import TusClient
     from tusclient.exceptions import TusCommunicationError
+    from tusclient.fingerprint.interface import Fingerprint
+
+    class OfFields(Fingerprint):
+        def get_fingerprint(self, _stream: Any) -> str:
+            return key_of(file, fields)
 
     tus = TusClient(connection.url + "/api/uploads", connection.headers())
     options = {
         "chunk_size": chunk,
-        "metadata": {"filename": file.name, "name": name},
+        "metadata": {"filename": file.name, **fields},
         "upload_checksum": True,
         "retries": RETRIES,
         "retry_delay": RETRY_S,
         "store_url": memory is not None,
         "url_storage": memory,
+        "fingerprinter": OfFields(),
     }
     try:
         return tus.uploader(str(file), **options)
     except TusCommunicationError as error:
         if memory is None or error.status_code not in GONE:
             raise
-        memory.remove_item(key)
+        memory.remove_item(key_of(file, fields))
         return tus.uploader(str(file), **options)
 
 
-def created(connection: "Connection", path: str) -> int:
-    """The dataset that a complete upload becomes.
+def created(connection: "Connection", path: str, made: str) -> int:
+    """The id of what a complete upload becomes.
 
     Raises:
-        Refused: the file is no dataset.
+        Refused: the file cannot be used.
     """
     while (answer := connection.request("GET", path).json())["state"] in {"receiving", "checking"}:
         time.sleep(0.2)
     if answer["state"] == "failed":
         raise Refused(answer["problem"])
-    return answer["dataset_id"]
+    return answer[made]
 
 
 def problem_of(error: Any) -> dict[str, Any]:
