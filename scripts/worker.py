@@ -27,13 +27,14 @@ from sqlalchemy.exc import OperationalError
 from app import create_app
 from app.config import load_settings, settings
 from app.core.file_lock import FileLock
+from app.core.nvml import card
 from app.database import revisions
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.rq_worker import DeviceWorker
 from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
-from app.services.system.gpus import gpus
+from app.services.system.gpus import gpus, uuids
 
 # Of this host, or container: a device has one worker, whoever of a group starts it.
 LOCKS = Path(tempfile.gettempdir()) / "yolo-workers"
@@ -49,7 +50,7 @@ def main() -> None:
     device.add_argument("--gpu", metavar="0", help="the GPU's number or UUID; 0,1: jobs that need both GPUs, too")
     device.add_argument("--cpu", action="store_true", help="no GPU")
     devices = tuple(part.strip() for part in (parser.parse_args().gpu or CPU).split(","))
-    if "" in devices or len({*devices}) < len(devices):
+    if "" in devices or len({*cards(devices)}) < len(devices):
         parser.error("--gpu needs the numbers of different GPUs, such as 0 or 0,1")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if devices == (CPU,) else ",".join(devices)
     run(devices)
@@ -70,7 +71,7 @@ def run(devices: tuple[str, ...]) -> None:
     app = create_app("worker", {"SOCKETIO_ASYNC_MODE": "threading", "LOG_DIR": str(config.LOG_DIR / name)})
     wait_for_platform(app)
     identity = WorkerName(name, socket.gethostname(), os.getpid(), devices)
-    locks = [FileLock(LOCKS / f"gpu-{device}.lock") for device in devices if device != CPU]
+    locks = [FileLock(LOCKS / f"gpu-{name}.lock") for name in cards(devices) if name != CPU]
     worker = make_worker(app, identity)
     try:
         worker.prepare(locks)
@@ -78,6 +79,12 @@ def run(devices: tuple[str, ...]) -> None:
         worker.work()
     except StopRequested:
         worker.take_leave()
+
+
+def cards(devices: tuple[str, ...]) -> tuple[str, ...]:
+    """What names each GPU in one way: two workers of one card must not both believe that they have it alone."""
+    known = uuids()
+    return tuple(card(device, known) for device in devices)
 
 
 def make_locks_folder(folder: Path) -> None:
@@ -146,12 +153,12 @@ def describe(identity: WorkerName) -> dict[str, Any]:
     """What the System page shows of it; and where its locks lie."""
     from app import __version__
 
-    cards = [
-        {"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in gpus() if str(gpu["index"]) in identity.devices
-    ]
+    known, own = uuids(), cards(identity.devices)
+    mine = [gpu for gpu in gpus() if card(str(gpu["index"]), known) in own]
+    shown = [{"name": gpu["name"], "memory": gpu["memory_total"]} for gpu in mine]
     versions = {"app": __version__, "python": sys.version.split()[0]} | {name: installed(name) for name in PACKAGES}
     memory = psutil.virtual_memory().total
-    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": cards, "versions": versions}
+    machine = {"cpu_count": os.cpu_count(), "memory": memory, "gpus": shown, "versions": versions}
     return machine | {"place": place(LOCKS)}
 
 

@@ -1,5 +1,6 @@
 """Reads GPU figures from NVML, in one way for the pages and for the events of a run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,3 +15,14 @@ def memory_of(nvml: Any, handle: Any) -> Any:
         except nvml.NVMLError:
             continue
     return None
+
+
+def card(device: str, known: Mapping[str, str]) -> str:
+    """What names the same card however it is named: its UUID, where it is known.
+
+    Args:
+        device: its number, its UUID, or the beginning of that, as CUDA_VISIBLE_DEVICES takes them.
+        known: the UUID of each by its number.
+    """
+    same = [uuid for uuid in known.values() if uuid.startswith(device)] if not device.isdecimal() else []
+    return same[0] if len(same) == 1 else known.get(device, device)

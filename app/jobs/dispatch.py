@@ -18,6 +18,7 @@ from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import Use
 from app.jobs.disk import DiskSpace
+from app.jobs.displacing import make_way
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
 from app.jobs.queue import DISK_STEP, Reason, notices_of_waiting, tell
@@ -43,6 +44,7 @@ class Dispatcher:
         self.kinds, self.runner, self.announce = kinds, runner, announce
         self.lost = LostRuns()
         self.known: workers.Capabilities | None = None
+        self.unreadable: set[int] = set()  # jobs that ask for what this version does not understand
         self._missing, self._counted_at = Counter[str](), 0.0
 
     def names(self) -> list[str]:
@@ -58,6 +60,7 @@ class Dispatcher:
         lost = self.lost.look()
         try:
             self.deliver(space, found)
+            make_way(self.kinds, due())
             self.count_tickets()
         except DATABASE_AWAY:
             raise
@@ -78,6 +81,7 @@ class Dispatcher:
         table = Job.__table__.c
         columns = (table.id, table.kind, table.params, table.priority, table.waiting_for)
         waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_(None) & table.kind.in_(names)
+        waits &= table.id.not_in(self.unreadable)
         order = (table.priority.desc(), table.position, table.id)
         return db.session.execute(select(*columns).where(waits, due()).order_by(*order).limit(AT_ONCE)).all()
 
@@ -98,6 +102,7 @@ class Dispatcher:
                     name = requirement(kind.use, request, found.gpus, found.cpu)
                 except Exception:  # what one job asks for keeps none behind it waiting
                     logger.exception("job %s cannot be delivered", row.id)
+                    self.unreadable.add(row.id)
                     continue
                 queues[row.id] = with_priority(name, row.priority - (kind.use == Use.SPARE))
                 if not can_be_served(name, found.gpus, found.cpu):
@@ -105,7 +110,7 @@ class Dispatcher:
                 else:
                     reasons[row.id] = {"code": "turn", "ahead": 0}
             self.write(queues, reasons, {row.id: row.waiting_for for row in rows})
-            if len(rows) < AT_ONCE or not queues:
+            if len(rows) < AT_ONCE:
                 return
 
     def note_disk(self, space: DiskSpace) -> None:

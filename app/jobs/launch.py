@@ -53,6 +53,7 @@ class Launch:
         except BaseException:
             child.signal(signal.SIGKILL)
             raise
+        child.release()
         logger.info("job %s (%s): attempt %s is process %s", self.job_id, job.kind, self.row.attempt, child.pid)
         return child
 
@@ -90,7 +91,7 @@ def start_child(
     environment: Mapping[str, str],
     descriptors: Sequence[int] = (),
 ) -> Child:
-    """The process, with its end of the link where its kind has links.
+    """The process, which waits for `release`, with its end of the link where its kind has links.
 
     Args:
         descriptors: open files that it gets, too.
@@ -100,9 +101,10 @@ def start_child(
         OSError: it cannot be started.
     """
     if kind.links is None:
-        return Child.start("run", directory, spec, environment, descriptors)
+        return Child.start("run", directory, spec, environment, descriptors, gated=True)
     link = kind.links.of(params)
-    child = Child.start("run", directory, spec | {"socket": link.descriptor}, environment, [link.descriptor])
+    spec = spec | {"socket": link.descriptor}
+    child = Child.start("run", directory, spec, environment, [link.descriptor], gated=True)
     link.hand_over()
     return child
 

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from app.config import ROOT
-from app.core.children import MAINS, MARK
+from app.core.children import GATE, MAINS, MARK, STARTER
 from app.events import Envelope, read_events
 from app.jobs.environment import PASSED_ON
 
@@ -59,12 +59,14 @@ class Child:
         directory: its folder, see app/worker/channel.py.
         pid: the process, also the id of its session and group.
         started: its start time in seconds since the epoch, which tells it from a later process with the same pid.
+        gate: our end of the pipe at which it waits, see `start`; None: it waits for nothing.
     """
 
-    def __init__(self, directory: Path, pid: int, started: float) -> None:
+    def __init__(self, directory: Path, pid: int, started: float, gate: int | None = None) -> None:
         self.directory = directory
         self.pid = pid
         self.started = started
+        self._gate = gate
 
     @classmethod
     def start(
@@ -75,6 +77,7 @@ class Child:
         environment: Mapping[str, str],
         descriptors: Sequence[int] = (),
         options: Sequence[str] = (),
+        gated: bool = False,
     ) -> "Child":
         """Start the program in its own session, with its task in `spec.json` and its output in `worker.log`.
 
@@ -82,23 +85,48 @@ class Child:
             spec: None: a program that can wait for it will be told by `brief`.
             descriptors: open files of ours that it gets under the same numbers.
             options: of the program, before the directory.
+            gated: whether it loads its program and then waits for `release`; it ends by itself when this process ends
+                before that.
         """
         directory.mkdir(parents=True, exist_ok=True)
         if spec is not None:
             write_spec(directory, spec)
-        with open(directory / "worker.log", "ab") as log:
-            popen = subprocess.Popen(
-                [sys.executable, "-m", f"app.worker.{program}", *options, str(directory)],
-                cwd=directory,
-                env=child_environment(environment) | {MARK: str(directory)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=descriptors,
-            )
+        closed, gate = os.pipe() if gated else (None, None)
+        if closed is not None:
+            options, descriptors = [*options, GATE, str(closed)], [*descriptors, closed]
+        try:
+            with open(directory / "worker.log", "ab") as log:
+                popen = subprocess.Popen(
+                    [sys.executable, "-m", f"app.worker.{program}", *options, str(directory)],
+                    cwd=directory,
+                    env=child_environment(environment) | {MARK: str(directory)} | starter(),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=descriptors,
+                )
+        except BaseException:
+            if gate is not None:
+                os.close(gate)
+            raise
+        finally:
+            if closed is not None:
+                os.close(closed)
         _started[popen.pid] = popen
-        return cls(directory, popen.pid, start_time(popen.pid) or 0.0)
+        return cls(directory, popen.pid, start_time(popen.pid) or 0.0, gate)
+
+    def release(self) -> None:
+        """Let a child that was started `gated` begin its work."""
+        gate, self._gate = self._gate, None
+        if gate is None:
+            return
+        try:
+            os.write(gate, b"1")
+        except BrokenPipeError:  # it has ended already
+            return
+        finally:
+            os.close(gate)
 
     def brief(self, spec: Mapping[str, Any]) -> None:
         """Tell a child that was started without one its task."""
@@ -219,6 +247,22 @@ class Pulse:
                 self._since = time.monotonic()
             self._used = [first, used]
         return time.monotonic() - self._since
+
+
+def starter() -> dict[str, str]:
+    """What says in a child's environment which process has started it."""
+    return {STARTER: f"{os.getpid()} {start_time(os.getpid()) or 0.0}"}
+
+
+def starter_lives(pid: int) -> bool:
+    """Whether the process that started this child is there, and runs."""
+    try:
+        number, _space, began = psutil.Process(pid).environ().get(STARTER, "").partition(" ")
+        process = psutil.Process(int(number))
+        stands_still = process.status() in {psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED}
+        return not stands_still and abs(process.create_time() - float(began)) < 1.0
+    except (psutil.Error, ValueError):
+        return False
 
 
 def write_spec(directory: Path, spec: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """A child that another machine's process started: its files are all that is seen of it."""
 
-import os
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,15 +66,3 @@ def known_child(directory: Path, runner: Mapping[str, Any], shared: bool) -> Chi
     """
     kind = RemoteChild if shared and runner.get("host") != socket.gethostname() else Child
     return kind(directory, runner["pid"], runner["started"])
-
-
-def is_served(pid: int) -> bool:
-    """Whether the process that started this one is there: a server, which waits for it."""
-    import psutil
-
-    try:
-        parent = psutil.Process(pid).parent()
-        command = parent.cmdline() if parent is not None and parent.pid != os.getppid() else []
-    except psutil.Error:
-        return False
-    return any(part.endswith(("gunicorn", "run.py", "run:app")) for part in command)

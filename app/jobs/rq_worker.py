@@ -24,12 +24,14 @@ from rq.worker import WorkerStatus
 from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.core.clock import CLOCK
 from app.core.file_lock import FileLock
 from app.jobs import workers
+from app.jobs.horse_pulse import STOPPED_S
 from app.jobs.model import Job, JobStatus
 from app.jobs.runner import is_ticket
 from app.jobs.shared import end_lost_children
-from app.jobs.work_queues import served
+from app.jobs.work_queues import gpu_number, served, without_priority
 from app.jobs.workers import WorkerName
 from app.jobs.workhorse import WorkHorse
 
@@ -43,6 +45,7 @@ SILENCE = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interva
 AWAY_S = 30.0  # so long a heartbeat does not ask a Redis again that did not answer
 SWEEP_S = 60.0  # between two looks for processes that work for nobody
 AGAIN_S = 1.0  # until a work-horse that was killed is replaced
+KILLED_S = 15.0  # in which a work-horse that was killed has ended, unless the system itself holds it
 
 
 class DeviceWorker(Worker):
@@ -84,11 +87,14 @@ class DeviceWorker(Worker):
         return workers.BUSY if self.horse_pid else workers.IDLE
 
     def beat(self) -> None:
-        """A sign of life in the database."""
+        """A sign of life in the database, whose clock this host goes by."""
         try:
             with self.engine.begin() as connection:
-                if not workers.beat(connection, self.name, self.state_of_row(), bool(self.horse_pid)):
+                time_there = workers.beat(connection, self.name, self.state_of_row(), bool(self.horse_pid))
+                if time_there is None:
                     workers.register(connection, self.identity, self.about)
+                else:
+                    CLOCK.set(time_there)
         except SQLAlchemyError as error:
             logger.warning("worker %s: no heartbeat is written: %s", self.name, getattr(error, "orig", error))
 
@@ -118,6 +124,7 @@ class DeviceWorker(Worker):
 
     def await_horse(self, work: Callable[[], None]) -> None:
         """Fork for something that no ticket is needed for, and wait for its end."""
+        self.horse.pulse.reset()
         pid = os.fork()
         if pid == 0:
             os.setpgrp()
@@ -135,6 +142,19 @@ class DeviceWorker(Worker):
             self.heartbeat()
         self._horse_pid = 0
         self.set_state(WorkerStatus.IDLE)
+
+    def fork_work_horse(self, job: Any, queue: Any) -> None:
+        self.horse.pulse.reset()
+        super().fork_work_horse(job, queue)
+
+    def horse_is_stopped(self) -> bool:
+        """Whether a work-horse stands still and not even KILL ends it. One that KILL ends is replaced, and its process
+        of the job, which has gone on, is followed."""
+        if not self.horse_pid or (silent_s := self.horse.pulse.silent_s()) < STOPPED_S:
+            return False
+        logger.error("worker %s: its work-horse has stood still for %.0f s: killed", self.name, silent_s)
+        self.kill_horse()
+        return silent_s >= STOPPED_S + KILLED_S
 
     def introduce(self) -> None:
         """Have it known, in place of an earlier process of its name. Of two workers of one name each would follow the
@@ -225,7 +245,8 @@ class DeviceWorker(Worker):
             raise StopRequested
         if not self._is_horse and time.monotonic() - self._beat_at >= MONITOR_S / 2:
             self._beat_at = time.monotonic()
-            self.beat()
+            if not self.horse_is_stopped():  # else this worker is as good as gone: its job goes on elsewhere
+                self.beat()
             if self._beat_at - self._swept_at >= SWEEP_S:
                 self.end_lost_children()
             with self.tolerant():
@@ -246,6 +267,13 @@ class DeviceWorker(Worker):
     def redis_away(self) -> bool:
         """Whether the row's heartbeat would come late if Redis were asked."""
         return time.monotonic() < self._redis_away_until
+
+    def reorder_queues(self, reference_queue: Any) -> None:
+        """Jobs for another number of GPUs come first next time: no number keeps the others waiting."""
+        turn = gpu_number(without_priority(reference_queue.name))
+        if turn:
+            order = {name: index for index, name in enumerate(served(self.identity.gpus, turn))}
+            self._ordered_queues.sort(key=lambda queue: order[queue.name])
 
     def register_birth(self) -> None:
         """A lock of its host says that there is no other one of this name."""

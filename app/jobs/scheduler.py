@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("yolo.jobs")
 
+COMPARE_S = 10.0  # between two looks at the database's clock, which several hosts go by
 POLL_S = 2.0  # a change is noticed at once; this is for what nobody announced
 
 
@@ -68,6 +70,7 @@ class Scheduler:
         self.unwatched = Unwatched()
         self.before_round: list[Callable[[DiskSpace | None], None]] = []  # lets go on what waits for free disk
         self.closed = False
+        self._compared_at = -COMPARE_S
         self._changed = threading.Event()  # cooperative under eventlet, which patches it
 
     def start(self, app: Flask) -> None:
@@ -112,6 +115,9 @@ class Scheduler:
         if self.runner is None or self.closed:
             return
         space = self.disk.space() if self.disk else None
+        if self.cluster.on and time.monotonic() - self._compared_at >= COMPARE_S:
+            workers.compare_clocks(db.session)
+            self._compared_at = time.monotonic()
         if self.cluster.leads:
             self.look_before(space)
         for job_id, attempt in self.claim(space):

@@ -14,8 +14,7 @@ from app.extensions import db
 from app.jobs.duplex import owner_of
 from app.jobs.kinds import Kinds
 from app.jobs.model import Job, JobStatus
-from app.jobs.process import Child, find_children
-from app.jobs.remote import is_served
+from app.jobs.process import Child, find_children, starter_lives
 from app.jobs.restart import remove_leftovers
 from app.jobs.transitions import change
 
@@ -57,7 +56,7 @@ def end_orphans(data: Path, kept: set[Path]) -> None:
 
 def end_children(children: Iterable[tuple[int, float, Path]], kept: set[Path]) -> None:
     for pid, started, directory in children:
-        if directory not in kept and not is_served(pid):
+        if directory not in kept and not starter_lives(pid):
             logger.warning("process %s works for a job that is over: killed", pid)
             child = Child(directory, pid, started)
             child.signal(9)

@@ -4,10 +4,12 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flask import Flask
 
+from app.core.clock import CLOCK
 from app.database import DATABASE_AWAY, ServerClosed, retry_until_writable, stop_if_closed
 from app.events import Advanced, Envelope, Event, Failed, Stage
 from app.extensions import db, socketio
@@ -174,7 +176,8 @@ class Supervisor:
 
     def read(self, alive: bool) -> None:
         """What the child said and printed since the last time."""
-        envelopes = list(self.child.events(self.offset, self.skip_line))
+        said = self.child.events(self.offset, self.skip_line)
+        envelopes = [(offset, replace(item, time=CLOCK.shared(item.time))) for offset, item in said]
         output = self.new_output(alive, bool(envelopes))
         if self.kind.record is None:
             self.handle(envelopes)

@@ -40,13 +40,22 @@ def without_priority(queue: str) -> str:
     return queue.partition("-")[0]
 
 
-def served(gpus: int) -> list[str]:
-    """The queues of a worker with so many GPUs, the first one first.
+def gpu_number(name: str) -> int:
+    """For how many GPUs the jobs of a requirement are; 0: for none."""
+    return int(name.removeprefix("gpu") or 1) if name.startswith("gpu") else 0
 
-    Those that need all of its GPUs come first, then those for one GPU, then those that a worker without could do.
+
+def served(gpus: int, turn: int = 0) -> list[str]:
+    """The queues of a worker with so many GPUs, the first one first: of each priority those for its GPUs, then those
+    that a worker without could do.
+
+    Args:
+        turn: for how many GPUs its last job was. It goes on with the next smaller number, and behind 1 with all of
+            them, so that a queue that is never empty keeps no other one waiting.
     """
-    numbers = [gpus, *([1] if gpus > 1 else [])] if gpus else []
-    names = [*map(gpu_queue, numbers), CPU, ANY] if gpus else [CPU, ANY]
+    last = turn or gpus + 1
+    numbers = sorted(range(1, gpus + 1), key=lambda number: (number >= last, -number))
+    names = [*map(gpu_queue, numbers), CPU, ANY]
     return [with_priority(name, priority) for priority in (1, 0, -1) for name in names]
 
 
@@ -54,4 +63,4 @@ def can_be_served(name: str, gpus: Collection[int], cpu: bool) -> bool:
     """Whether one of the workers that are there does the jobs of a requirement."""
     if name in {CPU, ANY}:
         return cpu or bool(gpus)
-    return any(name in map(without_priority, served(number)) for number in gpus)
+    return any(gpu_number(name) <= number for number in gpus)

@@ -1,13 +1,14 @@
 """The workers of DISPATCH=rq: a row each, with its last sign of life by the database's clock."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Integer, String, delete, func, insert, literal, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import Settings
+from app.core.clock import CLOCK
 from app.extensions import db
 from app.jobs.devices import CPU, gpus
 from app.jobs.model import Job, JobStatus
@@ -59,6 +60,12 @@ def clock() -> Any:
     return func.timezone("utc", func.clock_timestamp())
 
 
+def compare_clocks(session: Any) -> None:
+    """Go by the database's clock from now on, if it has one of its own."""
+    if session.connection().dialect.name == "postgresql":
+        CLOCK.set(session.scalar(select(clock())).replace(tzinfo=UTC))
+
+
 def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None:
     """Have it known, in place of an earlier one of its name, whose job it may have to follow."""
     table = Worker.__table__
@@ -69,16 +76,17 @@ def register(connection: Any, worker: WorkerName, about: dict[str, Any]) -> None
     connection.execute(insert(Worker).values(**values, **times, about=about, state=IDLE, job_id=job_id))
 
 
-def beat(connection: Any, name: str, state: str, works: bool) -> bool:
-    """A sign of life; False where it is not known any more.
+def beat(connection: Any, name: str, state: str, works: bool) -> datetime | None:
+    """A sign of life, and when it was given; None where it is not known any more.
 
     Args:
         works: whether a process of a job may be there.
     """
     table = Worker.__table__
     values = {"heartbeat_at": clock(), "state": state} | ({} if works else {"job_id": None})
-    found: int = connection.execute(update(Worker).where(table.c.name == name).values(**values)).rowcount
-    return bool(found)
+    written = update(Worker).where(table.c.name == name).values(**values).returning(table.c.heartbeat_at)
+    time: datetime | None = connection.execute(written).scalar()
+    return time
 
 
 def remove(connection: Any, name: str) -> None:

@@ -18,11 +18,12 @@ from app.extensions import db
 from app.jobs import workers
 from app.jobs.devices import CPU, Use
 from app.jobs.disk import Disk
+from app.jobs.horse_pulse import HorsePulse
 from app.jobs.kinds import JobKind, Notice
 from app.jobs.model import Job, JobStatus
 from app.jobs.queue import tell
 from app.jobs.transitions import change
-from app.jobs.work_queues import without_priority
+from app.jobs.work_queues import gpu_number, without_priority
 from app.jobs.workers import Worker, WorkerName
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class WorkHorse:
         self.app, self.jobs, self.worker = app, jobs, worker
         config = settings(app)
         self.leaving = False
+        self.pulse = HorsePulse()
         jobs.scheduler.of_worker = {"worker": worker.name, "leaving": lambda: self.leaving}
         jobs.scheduler.disk = Disk(config.MODELS_DIR, config.DISK_RESERVE)
         _horses.append(self)
@@ -84,6 +86,7 @@ class WorkHorse:
         """Behind the fork: it ends with its worker, whose next process follows what runs; and it has no connection of
         the worker's."""
         end_with_parent()
+        self.pulse.begin()
         signal.signal(signal.SIGTERM, lambda *_: self.leave())
         with self.app.app_context():
             db.engine.dispose(close=False)
@@ -163,7 +166,7 @@ class WorkHorse:
             return ()
         if name == CPU or not self.worker.gpus:
             return (CPU,)
-        return self.worker.devices if name != "gpu" else self.worker.devices[:1]
+        return self.worker.devices[: gpu_number(name)]
 
     def disk_enough(self) -> bool:
         disk = self.jobs.scheduler.disk

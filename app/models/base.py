@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from app.access.principal import current_account_id
+from app.core.clock import CLOCK
 from app.errors import IllegalTransition
 from app.extensions import Base, db
 from app.models.status import TRANSITIONS
@@ -49,8 +50,8 @@ class UTCDateTime(TypeDecorator):
 
 
 def now() -> datetime:
-    """The current time, aware, in UTC."""
-    return datetime.now(UTC)
+    """The current time, aware, in UTC; where several hosts share the database, by its clock."""
+    return CLOCK.now()
 
 
 class Created:

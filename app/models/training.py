@@ -1,6 +1,5 @@
 """Trainings, their epochs, their checkpoints and what happened in them."""
 
-import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ UPLOADED = "uploaded"  # kind of `start`
 
 def new_position() -> int:
     """Behind all others in the queue: the time, in µs."""
-    return time.time_ns() // 1000
+    return round(now().timestamp() * 1_000_000)
 
 
 class Training(Created, Shared, Model):

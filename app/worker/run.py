@@ -6,7 +6,8 @@ the end of its work, and has an `ending(error, channel)` for what an exception e
 requested.
 
 With `--prewarm PROGRAM` before the directory it loads that program and waits for `spec.json`; it ends by itself where
-none comes.
+none comes. With `--gate NUMBER` it loads its program, and begins once it is let through: its row says by then which
+process it is, and nobody starts another one in its place.
 """
 
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from app.core.children import GATE
 from app.events import Event, Failed, Finished, Refused, Stopped
 from app.worker import failures
 from app.worker.channel import Channel, open_channel
@@ -32,14 +34,20 @@ MOST = 20_000  # characters of a traceback
 Ending = Callable[[BaseException, Channel], Event]
 
 
-def main(directory: str) -> int:
-    """Run the program; whatever goes wrong in it is said."""
+def main(directory: str, gate: int | None = None) -> int:
+    """Run the program; whatever goes wrong in it is said.
+
+    Args:
+        gate: the pipe at which it waits before it begins.
+    """
     channel = open_channel(directory)
     threading.Thread(target=end_when_over, args=(channel,), name="watch", daemon=True).start()
     end: Ending = ending
     try:
         program = import_module(f"app.worker.programs.{channel.spec['program']}")
         end = getattr(program, "ending", ending)
+        if gate is not None and not is_let_through(gate):
+            return ORPHANED
         result = program.run(channel)
     except BaseException as error:  # everything must end in an event
         report_ending(channel, end, error)
@@ -80,6 +88,12 @@ def has_task(directory: str, program: str) -> bool:
     return True
 
 
+def is_let_through(gate: int) -> bool:
+    """Wait at the gate; false where whoever started this process ended before its row said so."""
+    with open(gate, "rb", buffering=0) as pipe:
+        return bool(pipe.read(1))
+
+
 def end_when_over(channel: Channel) -> None:
     """End this process once its folder is gone: the job is over, and nobody will hear what it says."""
     while (channel.directory / "spec.json").exists():
@@ -90,4 +104,4 @@ def end_when_over(channel: Channel) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--prewarm" and not has_task(sys.argv[-1], sys.argv[2]):
         sys.exit(ORPHANED)
-    sys.exit(main(sys.argv[-1]))
+    sys.exit(main(sys.argv[-1], int(sys.argv[2]) if sys.argv[1] == GATE else None))

@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,12 @@ from app.database import writing
 from app.extensions import db
 from app.jobs import JobService, workers
 from app.jobs.dispatch import Dispatcher
+from app.jobs.horse_pulse import LOOK_S, HorsePulse
 from app.jobs.rq_worker import DeviceWorker
 from app.jobs.runner import PERFORM
 from app.jobs.workers import Worker
 from scripts.worker import make_locks_folder, place
+from tests.cluster.pair import until
 from tests.cluster.queued import PLENTY, add, horse, row, url
 from tests.cluster.redis_server import RedisServer
 from tests.cluster.test_lost_workers import lost, silence
@@ -172,3 +175,87 @@ def test_a_sigterm_between_two_jobs_is_not_forgotten(worker: DeviceWorker) -> No
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@pytest.mark.timeout(120)
+def test_a_work_horse_that_stands_still_is_replaced(worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parent would go on giving signs of life for it, and nobody would ever look."""
+    monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
+    monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
+    worker.introduce()
+
+    def stand_still() -> None:
+        worker.horse.pulse.begin()
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    worker.await_horse(stand_still)  # until it is gone
+
+
+@pytest.mark.timeout(120)
+def test_the_worker_of_one_that_cannot_be_ended_is_given_up(
+    worker: DeviceWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs in a file system, say. Its job goes on elsewhere, as that of a host that is gone."""
+    monkeypatch.setattr("app.jobs.rq_worker.STOPPED_S", 2.0)
+    monkeypatch.setattr("app.jobs.rq_worker.MONITOR_S", 0.5)
+    monkeypatch.setattr("app.jobs.rq_worker.KILLED_S", 2.0)
+    worker.introduce()
+    pid = os.fork()
+    if pid == 0:
+        os.setpgrp()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    worker._horse_pid = pid
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "kill_horse", lambda: None)
+        until(lambda: worker.heartbeat() or worker.horse_is_stopped(), 60)
+        silence("one", 61)
+        worker._beat_at = 0.0
+        worker.heartbeat()
+    assert not workers.capabilities().cpu
+    worker.kill_horse()
+    os.waitpid(pid, 0)
+
+
+def test_one_that_stood_still_itself_has_not_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    pulse = HorsePulse()
+    pulse._looked_at -= 300
+    assert pulse.silent_s() <= LOOK_S
+    pulse._memory[:] = b"12345678"
+    assert pulse.silent_s() == 0
+
+
+def test_what_cannot_be_read_is_logged_once(
+    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And as many as one transaction has hold up none behind them."""
+    horse(app)
+    if "asks_for_nonsense" not in jobs.kinds.names():
+        kind = replace(jobs.kinds["evaluate"], name="asks_for_nonsense", request=lambda params: params["missing"])
+        jobs.register(kind)
+    poison = [add(kind="asks_for_nonsense", priority=9) for _ in range(3)]
+    job_id = add()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("app.jobs.dispatch.AT_ONCE", 3)
+        for _ in range(3):
+            dispatcher.round(PLENTY)
+    assert row(job_id).delivered_to == "any"
+    told = [record.message for record in caplog.records if "cannot be delivered" in record.message]
+    assert told == [f"job {poison_id} cannot be delivered" for poison_id in poison]
+
+
+def test_a_number_of_gpus_has_its_turn(app: APIFlask, jobs: JobService, redis: RedisServer) -> None:
+    mine = horse(app, "four", ("0", "1", "2", "3"))
+    uri = app.config["SQLALCHEMY_DATABASE_URI"]
+    worker = DeviceWorker(url(redis), uri, mine.worker, mine, {}, pauses=False)
+
+    def order() -> list[str]:
+        return [
+            queue.name for queue in worker._ordered_queues if queue.name.startswith("gpu") and "-" not in queue.name
+        ]
+
+    assert order() == ["gpu4", "gpu3", "gpu2", "gpu"]
+    worker.reorder_queues(next(queue for queue in worker.queues if queue.name == "gpu4"))
+    assert order() == ["gpu3", "gpu2", "gpu", "gpu4"]
+    worker.reorder_queues(next(queue for queue in worker.queues if queue.name == "any"))
+    assert order() == ["gpu3", "gpu2", "gpu", "gpu4"]
+    assert mine.devices_for("gpu3", jobs.kinds["evaluate"]) == ("0", "1", "2")

@@ -6,7 +6,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from app.core.nvml import memory_of
+from app.core.nvml import card, memory_of
 from app.services.system.gpus import gpu
 from app.worker import figures
 
@@ -57,3 +57,11 @@ def test_what_the_driver_keeps_is_not_in_use(
 def test_a_gpu_that_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", driver())
     assert memory_of(pynvml, 0) is None
+
+
+def test_a_card_has_one_name() -> None:
+    known = {"0": "GPU-8f6e12", "1": "GPU-8f7a34"}
+    assert [card(name, known) for name in ("0", "GPU-8f6e12", "GPU-8f6")] == ["GPU-8f6e12"] * 3
+    assert card("GPU-8f", known) == "GPU-8f", "of two cards"
+    assert [card(name, known) for name in ("2", "MIG-1", "cpu")] == ["2", "MIG-1", "cpu"]
+    assert card("0", {}) == "0", "nobody knows"

@@ -1,13 +1,27 @@
 """NVIDIA GPUs, by NVML. Without its driver there are none."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from app.core.nvml import memory_of
 from app.services.system.read_models import Gpu
 
+T = TypeVar("T")
+
 
 def gpus() -> list[Gpu]:
     """Every NVIDIA GPU: utilisation in percent, memory in bytes, temperature in °C, power in W."""
+    return of_each(gpu)
+
+
+def uuids() -> dict[str, str]:
+    """The UUID of each GPU by its number, as `nvidia-smi -L` has both."""
+    found = of_each(lambda nvml, number: nvml.nvmlDeviceGetUUID(nvml.nvmlDeviceGetHandleByIndex(number)))
+    return {str(number): str(uuid) for number, uuid in enumerate(found)}
+
+
+def of_each(ask: Callable[[Any, int], T]) -> list[T]:
+    """What `ask` says of each GPU, from NVML and the GPU's number; [] without a driver."""
     try:
         import pynvml
     except ImportError:
@@ -17,7 +31,7 @@ def gpus() -> list[Gpu]:
     except pynvml.NVMLError:  # no library, no driver, no permission
         return []
     try:
-        return [gpu(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
+        return [ask(pynvml, number) for number in range(pynvml.nvmlDeviceGetCount())]
     except pynvml.NVMLError:
         return []
     finally:

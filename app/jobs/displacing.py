@@ -1,0 +1,111 @@
+"""Has work that nobody asked for give its worker to what waits and is worth more (DISPATCH=rq).
+
+As on one machine (holdings.py): the job that gives way ends at once, goes back to the queue, and comes last there.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from app.database import writing
+from app.extensions import db
+from app.jobs import workers
+from app.jobs.devices import CPU, Use
+from app.jobs.kinds import Kinds
+from app.jobs.model import DISPLACED, Job, JobStatus
+from app.jobs.work_queues import can_be_served, gpu_number, served, without_priority
+from app.models.base import now
+
+logger = logging.getLogger("yolo.jobs")
+
+# What needs no device neither waits for others nor leaves to them on one machine. Here it needs a worker, too: it gets
+# that of work that nobody asked for, and keeps its own.
+WAITS_WITHOUT_DEVICE, RUNS_WITHOUT_DEVICE = Use.MEASURE, Use.WORK
+
+
+@dataclass
+class Seat:
+    """A worker that is there, and what it runs.
+
+    Args:
+        gpus: how many it has. job_id: None: it is free, or will be soon.
+    """
+
+    gpus: int
+    job_id: int | None = None
+    use: Use = Use.WORK
+    began: float = 0.0  # when its job started, s
+
+
+def make_way(kinds: Kinds, due: Any) -> None:
+    """Have jobs end whose workers others need that are worth more. Nothing is written while there are none.
+
+    Args:
+        due: the condition of a pending job that waits for nothing but a worker.
+    """
+    seats = list(read_seats(kinds))
+    if not any(seat.job_id is not None and seat.use < Use.WORK for seat in seats):
+        return
+    ids = choose(waiting(kinds, due), seats)
+    if not ids:
+        return
+    with writing() as session:
+        still = Job.id.in_(ids) & (Job.status == JobStatus.RUNNING) & Job.stop_mode.is_(None)
+        for row in session.scalars(select(Job).where(still).order_by(Job.id).with_for_update()):
+            row.stop_mode, row.stop_requested_at = DISPLACED, now()
+    logger.info("jobs %s leave their workers to others", ", ".join(map(str, ids)))
+
+
+def read_seats(kinds: Kinds) -> Iterable[Seat]:
+    """Of all workers. They are read before what waits: one that takes a job in between counts as free for it."""
+    table, worker = Job.__table__.c, workers.Worker.__table__.c
+    there = ~workers.silent() & worker.state.in_([workers.IDLE, workers.BUSY])
+    names = {row.name: row.devices for row in db.session.execute(select(worker.name, worker.devices).where(there))}
+    columns = (table.id, table.kind, table.runner, table.stop_mode, table.started_at)
+    rows = db.session.execute(select(*columns).where(table.status == JobStatus.RUNNING)).all()
+    runs = {row.runner["name"]: row for row in rows if "name" in (row.runner or {}) and row.kind in kinds}
+    for name, devices in names.items():
+        row, gpus = runs.get(name), 0 if devices == [CPU] else len(devices)
+        if row is None or row.stop_mode is not None:
+            yield Seat(gpus)
+        else:
+            began = row.started_at.timestamp() if row.started_at else 0.0
+            yield Seat(gpus, row.id, worth(kinds, row.kind, RUNS_WITHOUT_DEVICE), began)
+
+
+def worth(kinds: Kinds, name: str, without_device: Use) -> Use:
+    use = kinds[name].use
+    return without_device if use is None else use
+
+
+def waiting(kinds: Kinds, due: Any) -> list[tuple[str, Use, int]]:
+    """(queue, worth, number) of the jobs that wait for a worker, in the order in which they get one."""
+    table = Job.__table__.c
+    waits = (table.status == JobStatus.PENDING) & table.delivered_to.is_not(None)
+    counts = select(table.delivered_to, table.kind, func.count().label("number")).where(waits, due)
+    rows = db.session.execute(counts.group_by(table.delivered_to, table.kind)).all()
+    most = max((gpu_number(without_priority(row.delivered_to)) for row in rows), default=0)
+    order = {name: index for index, name in enumerate(served(most))}
+    known = [row for row in rows if row.kind in kinds and row.delivered_to in order]
+    found = [(row.delivered_to, worth(kinds, row.kind, WAITS_WITHOUT_DEVICE), int(row.number)) for row in known]
+    return sorted(found, key=lambda item: (order[item[0]], -item[1]))
+
+
+def choose(demand: Iterable[tuple[str, Use, int]], seats: Sequence[Seat]) -> list[int]:
+    """The jobs that have to leave. Free workers are used first, then those of what is worth least and has run
+    shortest; of several that do, the one with the fewest GPUs."""
+    left, ids = list(seats), list[int]()
+    for queue, use, number in demand:
+        name = without_priority(queue)
+        fits = [seat for seat in left if can_be_served(name, {seat.gpus} - {0}, not seat.gpus)]
+        free = sorted((seat for seat in fits if seat.job_id is None), key=lambda seat: seat.gpus)
+        less = [seat for seat in fits if seat.job_id is not None and seat.use < use]
+        less.sort(key=lambda seat: (seat.use, seat.gpus, -seat.began))
+        for seat in [*free, *less][:number]:
+            left.remove(seat)
+            if seat.job_id is not None:
+                ids.append(seat.job_id)
+    return ids

@@ -1,0 +1,47 @@
+"""A host whose clock is wrong by an hour, over PostgreSQL and Redis: the database's counts."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apiflask import APIFlask
+
+from app.core.clock import CLOCK
+from app.extensions import db
+from app.jobs import JobService, queue, workers
+from app.models import new_position
+from tests.cluster.queued import add, row
+from tests.core.test_clock import HOUR, put_wrong
+
+
+@pytest.fixture(autouse=True)
+def own_clock() -> Iterator[None]:
+    yield
+    CLOCK.reset()
+
+
+@pytest.mark.parametrize("by", [HOUR, -HOUR])
+def test_a_time_comes_when_the_database_says_so(
+    app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch, by: timedelta
+) -> None:
+    present = datetime.now(UTC)
+    later, due = add(not_before=present + HOUR / 2), add(not_before=present - HOUR / 2)
+    put_wrong(monkeypatch, by)
+    workers.compare_clocks(db.session)
+    claimed = queue.claim(jobs.kinds, jobs.devices)
+    assert claimed == [(due, 1)]
+    assert (row(later).waiting_for or {})["code"] == "schedule"
+    started = row(due).started_at
+    assert started is not None
+    assert abs(started - present) < HOUR / 2
+
+
+def test_who_comes_later_is_behind(app: APIFlask, jobs: JobService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On whichever host: one is an hour late."""
+    first = new_position()
+    put_wrong(monkeypatch, -HOUR)
+    workers.compare_clocks(db.session)
+    second = new_position()
+    put_wrong(monkeypatch, HOUR)
+    workers.compare_clocks(db.session)
+    assert first < second < new_position()
