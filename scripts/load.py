@@ -43,11 +43,13 @@ with open(folder / "events.jsonl", "a") as events:
 """
 
 
-def training_with_child(folder: Path, count: int, pause: float) -> tuple[int, Path, subprocess.Popen[bytes]]:
+def training_with_child(
+    folder: Path, count: int, pause: float, **settings: str
+) -> tuple[int, Path, subprocess.Popen[bytes]]:
     """A running training whose child waits for the file `go`."""
     from app.models import Dataset, Training, now
 
-    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading"))
+    app = create_app("cli", settings_for(folder, SOCKETIO_ASYNC_MODE="threading", **settings))
     upgrade_if_old(app)
     with app.app_context(), writing() as session:
         dataset = Dataset(name="Load", status="valid")

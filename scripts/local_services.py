@@ -92,12 +92,15 @@ def postgres_programs() -> Path:
 class PostgresServer:
     """One in a temporary folder; root runs it as the user postgres, since PostgreSQL refuses root.
 
+    Args:
+        settings: beside ours, such as `max_connections=300`.
+
     Attributes:
         url: of its database `postgres`.
     """
 
-    def __init__(self) -> None:
-        self.programs, self.port = postgres_programs(), free_port()
+    def __init__(self, *settings: str) -> None:
+        self.programs, self.port, self.settings = postgres_programs(), free_port(), settings
         self.url = f"postgresql://yolo@127.0.0.1:{self.port}/postgres"
         self.folder = tempfile.TemporaryDirectory(prefix="postgres-")
 
@@ -105,6 +108,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             shutil.chown(self.folder.name, "postgres")
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        options += "".join(f" -c {setting}" for setting in self.settings)
         self.run("initdb", "-A", "trust", "-U", "yolo", "--no-sync")
         self.run("pg_ctl", "-w", "-o", options, "-l", f"{self.folder.name}/log", "start")
         return self

@@ -19,6 +19,7 @@ from app.events import Event, Failed, encode, read_events
 
 HEARTBEAT_S = 1.0
 RESERVE = 64 * 1024  # bytes: a failure with its traceback must still fit on a disk that is full
+ORPHANED = 3  # exit status of a process whose work is for nobody
 ROOT = "YOLO_WORKER_PID"  # the first process of the child
 BEGAN = "YOLO_WORKER_BEGAN"  # when that began, by the machine's steady clock, which stands still while it sleeps
 _current: "Channel | None" = None
@@ -50,6 +51,14 @@ def folder() -> Path:
     return Path(os.environ[MARK])
 
 
+def newest_attempt(folder: Path) -> int:
+    """The highest number of an attempt that has a folder in this one; 0: there is none."""
+    try:
+        return max((int(name) for name in os.listdir(folder) if name.isdecimal()), default=0)
+    except OSError:  # a folder that is gone is looked for elsewhere
+        return 0
+
+
 def read_spec(directory: Path) -> dict[str, Any]:
     return json.loads((directory / "spec.json").read_text(encoding="utf-8"))
 
@@ -64,6 +73,7 @@ class Channel:
     def __init__(self, directory: str | Path) -> None:
         self.directory = Path(directory)
         self.spec = read_spec(self.directory)
+        self._attempt = newest_attempt(self.directory.parent)
         self.ended = False
         self._began = float(os.environ.get(BEGAN) or time.monotonic())
         self._seq = 0
@@ -77,6 +87,12 @@ class Channel:
     def catch_terminations(self) -> None:
         """SIGTERM is a request from now on, not the end."""
         signal.signal(signal.SIGTERM, lambda *_: self._terminated.set())
+
+    def end_if_superseded(self) -> None:
+        """End this process where a later attempt of its job has begun: it must not write over the files of that one. It
+        may have stood still, or its host may be cut off, and nobody there is left to tell it."""
+        if newest_attempt(self.directory.parent) > self._attempt:
+            os._exit(ORPHANED)
 
     def catch_up(self) -> None:
         """Go on behind what another process of this training said: one speaks at a time."""

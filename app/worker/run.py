@@ -22,13 +22,12 @@ from pathlib import Path
 from app.core.children import GATE
 from app.events import Event, Failed, Finished, Refused, Stopped
 from app.worker import failures
-from app.worker.channel import Channel, open_channel
+from app.worker.channel import ORPHANED, Channel, open_channel
 from app.worker.failures import StopRequested, kind_of, sentence
 
 LOOK_S = 2.0
 SPEC_POLL_S = 0.005
 PATIENCE_S = 120.0  # for a task: what it was begun for may have broken off
-ORPHANED = 3  # exit status
 MOST = 20_000  # characters of a traceback
 
 Ending = Callable[[BaseException, Channel], Event]
@@ -95,9 +94,10 @@ def is_let_through(gate: int) -> bool:
 
 
 def end_when_over(channel: Channel) -> None:
-    """End this process once its folder is gone: the job is over, and nobody will hear what it says."""
+    """End this process once its folder is gone, or another attempt has begun: nobody will hear what it says."""
     while (channel.directory / "spec.json").exists():
         time.sleep(LOOK_S)
+        channel.end_if_superseded()
     os._exit(ORPHANED)
 
 

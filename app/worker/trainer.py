@@ -85,6 +85,8 @@ class EventTrainer(ValidationTrainer, ResumingTrainer):
 
     def save_model(self) -> bool:
         """Both weights files at once or not at all: ultralytics would overwrite them in place."""
+        if self.channel is not None:
+            self.channel.end_if_superseded()
         last, best = self.last, self.best
         self.last, self.best = (path.with_name(f".{path.name}.tmp") for path in (last, best))
         try:

@@ -18,11 +18,13 @@ from scripts.bench.common import Figures
 from scripts.bench.datasets import dataset
 from scripts.bench.evaluation import evaluation
 from scripts.bench.exports import exports
+from scripts.bench.fleet import fleet
 from scripts.bench.label_errors import SIZE, label_errors
 from scripts.bench.load import load
 from scripts.bench.many import many
 from scripts.bench.page import page
 from scripts.bench.pages import pages
+from scripts.bench.replicas import replicas
 from scripts.bench.resumable import resumable
 from scripts.bench.serving import serving
 from scripts.bench.start import start
@@ -50,6 +52,8 @@ SECTIONS: dict[str, Callable[[Path, argparse.Namespace], Figures]] = {
     "pages": pages,
     "page": page,
     "workers": workers,
+    "fleet": fleet,
+    "replicas": replicas,
 }
 
 
@@ -65,8 +69,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label-weights", type=Path, help="of label_errors; else it trains (15 minutes)")
     parser.add_argument("--serving-model", type=Path, help="folder with best.pt and data/; else one is drawn")
     parser.add_argument("--label-size", type=int, default=SIZE, help="of the images of label_errors, px")
-    parser.add_argument("--postgres", default="", help="of workers: an empty database, postgresql://...")
-    parser.add_argument("--redis", default="", help="of workers: a Redis that nobody else uses, redis://...")
+    parser.add_argument("--postgres", default="", help="of workers: an empty database; else one of its own")
+    parser.add_argument("--redis", default="", help="of workers: one that nobody else uses; else one of its own")
     asked = parser.parse_args()
     unknown = set(asked.only.split(",")) - set(SECTIONS)
     if unknown:

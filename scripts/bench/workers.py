@@ -20,17 +20,27 @@ from app.models import Dataset, Training
 from app.services.trainer.apply import apply
 from scripts.bench.common import Figures, new_folder
 from scripts.local_server import Server
+from scripts.local_services import NotInstalled, PostgresServer, RedisServer
 
 JOBS, BATCHES, BATCH = 40, 20, 250
 MACHINE = Machine(50.0, 1, 2, 1, 0.0, 0.0, 0.0, 0.0)
 
 
 def workers(folder: Path, asked: argparse.Namespace) -> Figures:
-    """From a job's row to its claim by a worker that has nothing to do, and events a second into PostgreSQL. Nothing
-    without --postgres, an empty database, and --redis, which nobody else uses."""
-    if not (asked.postgres and asked.redis):
+    """From a job's row to its claim by a worker that has nothing to do, and events a second into PostgreSQL; over those
+    of --postgres, an empty database, and --redis, which nobody else uses, or our own. Nothing where neither is here."""
+    postgres, redis = PostgresServer(), RedisServer(folder)
+    try:
+        database = asked.postgres or postgres.start().url
+        return measure(folder, {"DATABASE_URL": database, "REDIS_URL": asked.redis or redis.start().url})
+    except NotInstalled:
         return {}
-    shared = {"DATABASE_URL": asked.postgres, "REDIS_URL": asked.redis, "DISPATCH": "rq"}
+    finally:
+        redis.stop(), postgres.stop()
+
+
+def measure(folder: Path, addresses: dict[str, str]) -> Figures:
+    shared = addresses | {"DISPATCH": "rq"}
     with Server(new_folder(folder, "workers"), "threading", **shared) as web:
         environment = os.environ | web.settings
         worker = subprocess.Popen(
@@ -43,7 +53,8 @@ def workers(folder: Path, asked: argparse.Namespace) -> Figures:
         try:
             app = create_app("cli", web.settings)
             with app.app_context():
-                return dispatch(app.extensions["services"].jobs) | ingestion()
+                figures = dispatch(app.extensions["services"].jobs) | ingestion()
+            return figures | {"load of the machine": os.getloadavg()[0]}
         finally:
             worker.terminate()
             worker.wait(60)

@@ -5,7 +5,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from app.config import ROOT
 from app.jobs.process import Child, find_child, starter_lives
@@ -70,7 +73,17 @@ def test_a_child_is_served_by_the_process_that_started_it(tmp_path: Path) -> Non
         time.sleep(0.05)
 
 
-def test_a_child_ends_with_its_job(tmp_path: Path) -> None:
+def end_the_job(directory: Path) -> None:
+    shutil.rmtree(directory.parent)
+
+
+def begin_another_attempt(directory: Path) -> None:
+    """Elsewhere: this one's host was cut off, or it stood still."""
+    directory.with_name("2").mkdir()
+
+
+@pytest.mark.parametrize("end", [end_the_job, begin_another_attempt])
+def test_a_child_ends_with_its_attempt(tmp_path: Path, end: Callable[[Path], None]) -> None:
     directory, output = tmp_path / "job" / "1", tmp_path / "sample.zip"
     spec = {"program": "sample", "output": str(output), "train": 100_000, "val": 1, "size": 32}
     child = Child.start("run", directory, spec, {})
@@ -79,7 +92,7 @@ def test_a_child_ends_with_its_job(tmp_path: Path) -> None:
         assert child.alive(), child.log_tail()
         assert time.monotonic() < until
         time.sleep(0.05)
-    shutil.rmtree(directory.parent)
+    end(directory)
     while child.alive():
         assert time.monotonic() < until
         time.sleep(0.05)
