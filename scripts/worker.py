@@ -32,7 +32,7 @@ from app.database import revisions
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.rq_worker import DeviceWorker
-from app.jobs.workers import WorkerName
+from app.jobs.workers import WorkerName, session_name
 from app.jobs.workhorse import WorkHorse
 from app.services.system.gpus import gpus, uuids
 
@@ -68,6 +68,7 @@ def run(devices: tuple[str, ...]) -> None:
         sys.exit("Set DISPATCH=rq, DATABASE_URL=postgresql://... and REDIS_URL, as the web processes have them.")
     make_locks_folder(LOCKS)
     name = own_name(config.WORKER_NAME or socket.gethostname(), devices)
+    os.environ["PGAPPNAME"] = session_name(name)
     app = create_app("worker", {"SOCKETIO_ASYNC_MODE": "threading", "LOG_DIR": str(config.LOG_DIR / name)})
     wait_for_platform(app)
     identity = WorkerName(name, socket.gethostname(), os.getpid(), devices)

@@ -234,4 +234,6 @@ class LostRuns:
         )
         workers_of = [(row, (row.runner or {}).get("name")) for row in rows.all()]
         names = self.mark()
-        return [(row.id, row.attempt) for row, name in workers_of if name is not None and name not in names]
+        lost = [(row, name) for row, name in workers_of if name is not None and name not in names]
+        workers.end_sessions({name for _row, name in lost})
+        return [(row.id, row.attempt) for row, _name in lost]

@@ -124,6 +124,8 @@ class Scheduler:
             self.begin(job_id, attempt)
         if self.dispatcher is not None and self.cluster.leads:
             for job_id, attempt in self.dispatcher.round(space):
+                if job_id in self.running:
+                    continue
                 logger.error("job %s: the worker of attempt %s is gone", job_id, attempt)
                 self.begin(job_id, attempt, follows=True)
         for job_id, attempt in self.unwatched.overdue(queue.running(self.kinds, self.is_mine), self.running):

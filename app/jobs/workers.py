@@ -1,10 +1,11 @@
 """The workers of DISPATCH=rq: a row each, with its last sign of life by the database's clock."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, String, delete, func, insert, literal, select, text, update
+from sqlalchemy import Integer, String, bindparam, delete, func, insert, literal, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.config import Settings
@@ -87,6 +88,24 @@ def beat(connection: Any, name: str, state: str, works: bool) -> datetime | None
     written = update(Worker).where(table.c.name == name).values(**values).returning(table.c.heartbeat_at)
     time: datetime | None = connection.execute(written).scalar()
     return time
+
+
+def session_name(worker: str) -> str:
+    """What PostgreSQL calls the sessions of a worker (application_name); it cuts them at 63 bytes."""
+    return f"yolo {worker[-50:]}"
+
+
+def end_sessions(names: Collection[str]) -> None:
+    """End those of workers that are gone: one that stands still, or is cut off, in the middle of a transaction holds
+    locks on rows of its job, and nobody else could go on with it."""
+    sessions = [session_name(name) for name in names]
+    ours = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name IN :names AND usename = current_user AND datname = current_database()"
+    )
+    if sessions:
+        db.session.execute(ours.bindparams(bindparam("names", sessions, expanding=True))).all()
+        db.session.rollback()
 
 
 def remove(connection: Any, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import time
 
+import psycopg
 import pytest
 from apiflask import APIFlask
 from sqlalchemy import text
@@ -53,6 +54,28 @@ def test_who_stood_still_begins_to_count_anew(app: APIFlask, jobs: JobService, d
     dispatcher.lost._since, dispatcher.lost._looked_at = time.monotonic() - 200, time.monotonic() - 100
     assert dispatcher.round(PLENTY) == []
     assert lost(dispatcher, 61) == [(job_id, 1)]
+
+
+def test_one_that_stands_still_in_a_transaction_holds_up_nobody(
+    app: APIFlask, jobs: JobService, dispatcher: Dispatcher, database: str
+) -> None:
+    mine, job_id = horse(app), add()
+    dispatcher.round(PLENTY)
+    assert mine.claim("any") == (job_id, 1)
+    silence("one", 61)
+    with (
+        psycopg.connect(database, application_name=workers.session_name("one")) as theirs,
+        psycopg.connect(database, application_name=workers.session_name("two")) as others,
+    ):
+        theirs.execute("SELECT * FROM job FOR UPDATE")
+        others.execute("SELECT * FROM worker")
+        assert lost(dispatcher, 61) == [(job_id, 1)]
+        with writing() as session:
+            session.execute(text("SET LOCAL lock_timeout = '10s'"))
+            AttemptRow(job_id, 1).locked(session)
+        with pytest.raises(psycopg.OperationalError):
+            theirs.execute("SELECT 1")
+        others.execute("SELECT 1")
 
 
 @pytest.mark.parametrize("ended", [True, False])

@@ -130,6 +130,15 @@ class Host:
         space = os.readlink(f"/proc/{self.first.pid}/ns/pid")
         return [item for item in [*mine, *orphans(space)] if item.pid != self.first.pid]
 
+    def children(self) -> list[psutil.Process]:
+        """The processes of jobs on this host."""
+        found = []
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or nobody has asked how
+                if "app.worker.run" in process.cmdline():
+                    found.append(process)
+        return found
+
     def signal(self, number: int) -> None:
         """To all of its processes."""
         for process in {item.pid: item for item in self.processes()}.values():

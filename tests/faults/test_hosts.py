@@ -151,8 +151,7 @@ def test_freeze_horse(record: Record, platform: Platform) -> None:
 def test_kill_child(record: Record, platform: Platform) -> None:
     training_id, host = training(platform)
     seen, began = len(epochs(platform, training_id)), time.monotonic()
-    child = next(item for item in platform.hosts[host].processes() if "app.worker.run" in item.cmdline())
-    os.kill(child.pid, signal.SIGKILL)
+    platform.hosts[host].children()[0].kill()
     wait_until(lambda: platform.job(training_id)[0] == 2, 30, "it is noticed")
     record.recovered(began)
     record.note = f"next epoch after {goes_on(platform, training_id, seen, began):.0f} s"
@@ -182,7 +181,7 @@ def test_freeze(record: Record, platform: Platform, what: str) -> None:
     time.sleep(max(0.0, began + 300 - time.monotonic()))
     platform.hosts[host].signal(signal.SIGCONT)
     platform.wait_until_whole()
-    wait_until(lambda: not children(platform, host), 60, "nothing works there for nobody")
+    wait_until(lambda: not platform.hosts[host].children(), 60, "nothing works there for nobody")
     assert before == (platform.rows("SELECT * FROM training_metric ORDER BY id"), files(platform, training_id))
     ends(platform, training_id, 2)
 
@@ -190,10 +189,6 @@ def test_freeze(record: Record, platform: Platform, what: str) -> None:
 def files(platform: Platform, training_id: int) -> dict[str, int]:
     """What a training leaves, and when each was written."""
     return {str(path): path.stat().st_mtime_ns for path in weights(platform, training_id)}
-
-
-def children(platform: Platform, name: str) -> list[int]:
-    return [item.pid for item in platform.hosts[name].processes() if "app.worker.run" in item.cmdline()]
 
 
 @pytest.mark.faults("hosts: network of a worker cut for 20 s", 2)
@@ -217,7 +212,7 @@ def test_cut_long(record: Record, platform: Platform) -> None:
     platform.hosts[host].mend()
     ends(platform, training_id, 2)
     platform.wait_until_whole()
-    assert children(platform, host) == []
+    assert platform.hosts[host].children() == []
 
 
 @pytest.mark.faults("hosts: Redis restarted empty", 2)
