@@ -241,11 +241,18 @@ class JobService:
 
         write_now_or_later(end)
 
-    def active(self, kind: str | None = None) -> list[Job]:
-        """What runs, then what waits."""
-        unfinished = Job.status.in_([JobStatus.RUNNING, JobStatus.PENDING])
-        rows = select(Job).where(unfinished if kind is None else unfinished & (Job.kind == kind))
-        return list(db.session.scalars(rows.order_by(Job.status.desc(), Job.priority.desc(), Job.position)))
+    def active(self, kind: str | None = None, waiting: int | None = None) -> list[Job]:
+        """What runs, then what waits.
+
+        Args:
+            waiting: at most so many of those that wait, the first ones; None: all.
+        """
+        found = list[Job]()
+        for status, most in ((JobStatus.RUNNING, None), (JobStatus.PENDING, waiting)):
+            mine = Job.status == status if kind is None else (Job.status == status) & (Job.kind == kind)
+            order = (Job.priority.desc(), Job.position)
+            found += db.session.scalars(select(Job).where(mine).order_by(*order).limit(most))
+        return found
 
     # What changed.
 

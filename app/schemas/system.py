@@ -66,7 +66,7 @@ class SystemOut(Schema):
     queue = Dict(metadata={"description": "Runs by status."})
     database = Dict(metadata={"description": "kind, size, queries; median, p95 and longest of the newest 1,000 (ms)"})
     devices = List(Nested(DeviceOut))
-    jobs = List(Nested(JobOut), metadata={"description": "What runs, then what waits."})
+    jobs = List(Nested(JobOut), metadata={"description": "What runs, then the first 50 that wait."})
     processes = List(Nested(ProcessOut))
     workers = List(Nested(WorkerOut), metadata={"description": "With DISPATCH=rq alone."})
 

@@ -261,3 +261,12 @@ def test_the_page_has_a_name_for_each_program_and_kind_of_job(idle_app: APIFlask
     assert programs - named("pages/system.js", "PROGRAMS") == set()
     kinds = set(idle_app.extensions["services"].jobs.kinds.names())
     assert kinds - named("ui/jobs.js", "KINDS") == set()
+
+
+def test_of_thousands_that_wait_the_first_are_shown(idle_app: APIFlask) -> None:
+    with idle_app.app_context(), writing() as session:
+        statuses = [*["running"] * 3, *["pending"] * 60]
+        session.add_all([Job(kind="draw_sample", status=status, position=n) for n, status in enumerate(statuses)])
+    shown = idle_app.test_client().get("/api/system").json["jobs"]
+    assert [job["status"] for job in shown] == [*["running"] * 3, *["pending"] * 50]
+    assert [job["id"] for job in shown] == sorted(job["id"] for job in shown)

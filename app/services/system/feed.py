@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("yolo.system")
 
 EVERY_S = 2.0
+WAITING = 50  # jobs that wait, of perhaps thousands
 
 
 class SystemFeed:
@@ -55,7 +56,8 @@ class SystemFeed:
             seen = run_blocking(system.machine, settings().DATA_ROOT)
         busy = self.trainer.jobs.devices()
         measuring = [item.devices[0] for item in self.jobs.devices.read() if item.use == Use.MEASURE]
-        found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": self.jobs.views(self.jobs.active())}
+        jobs = self.jobs.views(self.jobs.active(waiting=WAITING))
+        found: SystemFigures = {**system.figures(seen, busy, measuring), "jobs": jobs}
         if settings().DISPATCH == "rq":
             found["workers"] = present_workers()
         return own_part(found) if is_limited(current()) else found
