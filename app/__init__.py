@@ -174,7 +174,7 @@ def register_services(app: APIFlask) -> None:
         uploaded_models=UploadedModels(trainer.store, trainer.feed),
         system=SystemFeed(trainer, jobs),
         weights=PretrainedWeights(settings(app).WEIGHTS_DIR, settings(app).WEIGHTS_URL),
-        audit=AuditLog(settings(app).LOG_DIR),
+        audit=AuditLog(settings(app).LOG_DIR, settings(app).AUDIT_SIZE, settings(app).AUDIT_DAYS),
         accounts=make_accounts(),
     )
 

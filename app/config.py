@@ -231,6 +231,10 @@ class Settings:
     QUOTA_UPLOAD_SIZE: int = setting(size, "0", "Most bytes of one person's unfinished uploads. 0: no limit.")
     QUOTA_DATASETS: int = setting(size, "0", "Most bytes of one person's datasets, such as 50GB. 0: no limit.")
     QUOTA_MODELS: int = setting(size, "0", "Most bytes of the weights and exports of one person's runs. 0: no limit.")
+    AUDIT_SIZE: int = setting(
+        size, "200MB", "Most bytes of older audit log of each kind; what strangers tried has a tenth. The oldest go."
+    )
+    AUDIT_DAYS: int = setting(count, "365", "Days until an entry of the audit log goes. 0: not by its age.")
     LOG_LEVEL: str = setting(str, "INFO", "DEBUG, INFO, WARNING or ERROR.")
     LOG_DIR: Path = setting(Path, "logs", "Folder of app.log.")
     METRICS_ENABLED: bool = setting(

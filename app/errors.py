@@ -22,8 +22,12 @@ class AppError(Exception):
         detail: what happened and what to do, translated.
         errors: the fields at fault, each with its message.
         members: what a program needs to go on, beside the members of every failure (RFC 9457, section 3.2).
+
+    Attributes:
+        reason: a code for the audit log, where the status does not say enough.
     """
 
+    reason: str | None = None
     status: int = HTTPStatus.BAD_REQUEST
     headers: ClassVar[dict[str, str]] = {}
 

@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app import create_app
-from app.access.secrets import owner_secret
 from app.database import upgrade_if_old
 from scripts.local_server import ROOT, Server, settings_for
 
@@ -35,7 +34,11 @@ CHECKED = (
     "--no-color",
 )
 SLOW = ("--exclude-path", "/api/datasets/sample")  # draws for seconds, and takes nothing
-GUIDED = ("zip", "labels", "json", "xml", "csv", "ndjson", "yaml", "txt", "names")
+GUIDED = (
+    *("zip", "labels", "coco", "voc", "cvat", "labelme", "createml", "csv", "csv-classes", "label-studio"),
+    *("supervisely", "supervisely-meta", "darwin", "via", "datumaro", "labelbox", "ultralytics", "masks"),
+    *("yaml", "txt", "names", "pbtxt", "darknet"),
+)
 
 
 def run(command: list[str], folder: Path = ROOT, **environ: str) -> bool:
@@ -54,11 +57,14 @@ def requests(folder: Path, minutes: float) -> bool:
     prepare(folder)
     unlimited = {"RATELIMIT_ENABLED": "False", "RATELIMIT_LOGIN": "", "RATELIMIT_PASSWORDS": ""}
     with Server(folder, "threading", AUTH="required", DISK_RESERVE="1000000GB", **unlimited) as server:
-        token = owner_secret(folder / "instance")
+        server.authorize()
+        description = folder / "openapi.json"
+        description.write_text(server.get("/api/openapi.json").text)  # it asks for it with a patience of its own
         found_nothing = run(
             [
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "schemathesis.toml"), "run"),
-                *(f"{server.url}/api/openapi.json", "-H", f"Authorization: Bearer {token}", *CHECKED, *SLOW),
+                *(str(description), "--url", server.url, "-H", f"Authorization: {server.headers['Authorization']}"),
+                *(*CHECKED, *SLOW),
                 *("--phases", "examples,fuzzing", "--max-time", str(max(1, int(minutes * 60)))),
             ],
             folder,

@@ -15,6 +15,8 @@ from typing import Any
 import psutil
 import requests
 
+from app.access.secrets import owner_secret
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 120.0  # for what a quiet machine does in a second or two
 MODES = ("eventlet", "threading")
@@ -67,6 +69,7 @@ class Server:
         self.settings = settings_for(folder, SOCKETIO_ASYNC_MODE=mode, PORT=str(self.port), AUTH="auto") | settings
         self.process: subprocess.Popen[bytes] | None = None
         self.first_answer_s = 0.0
+        self.headers: dict[str, str] = {}  # of each request by this object
 
     def start(self) -> "Server":
         """Start it and wait for its first answer."""
@@ -119,17 +122,22 @@ class Server:
         master = psutil.Process(self.process.pid)
         return [master.pid, *(child.pid for child in master.children() if child.cmdline() == master.cmdline())]
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        return requests.request(method, self.url + path, timeout=60, **options)
+    def authorize(self) -> None:
+        """Ask as the owner from now on, whatever AUTH is."""
+        self.headers["Authorization"] = f"Bearer {owner_secret(Path(self.settings['INSTANCE_PATH']))}"
+
+    def call(self, method: str, path: str, timeout: float = 60, **options: Any) -> requests.Response:
+        headers = self.headers | options.pop("headers", {})
+        return requests.request(method, self.url + path, timeout=timeout, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return requests.get(self.url + path, timeout=60, **options)
+        return self.call("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        return requests.post(self.url + path, timeout=300, **options)
+        return self.call("POST", path, timeout=300, **options)
 
     def delete(self, path: str, **options: Any) -> requests.Response:
-        return requests.delete(self.url + path, timeout=60, **options)
+        return self.call("DELETE", path, **options)
 
     def __enter__(self) -> "Server":
         try:

@@ -33,7 +33,9 @@ DAMAGED = {
 ALIKE = {
     "last.pt": "best.pt",
     "video.webm": "video.mp4",
-    **dict.fromkeys(("audit_refused.jsonl", "audit_strangers.jsonl", "audit*-*.jsonl"), "audit.jsonl"),
+    **dict.fromkeys(
+        ("audit_admins.jsonl", "audit_refused.jsonl", "audit_strangers.jsonl", "audit*-*.jsonl"), "audit.jsonl"
+    ),
     "inference.log": "worker.log",
     "stop": "child.json",
 }

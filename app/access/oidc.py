@@ -18,6 +18,7 @@ from flask import Flask, current_app, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import gettext as _
 
+from app.access.back_channel import Departure, departure_of
 from app.access.claims import (
     LONGEST_SUBJECT,
     Answer,
@@ -31,7 +32,7 @@ from app.access.claims import (
     with_told,
 )
 from app.config import Settings, settings
-from app.errors import LoginRequired, NotFound, Unavailable
+from app.errors import AppError, LoginRequired, NotFound, Unavailable
 from app.limits import Slots
 
 logger = logging.getLogger("yolo.access")
@@ -44,12 +45,15 @@ LASTS = timedelta(minutes=10)  # from the log-in page to the provider and back
 LEEWAY_S = 60  # between the provider's clock and ours
 AT_ONCE = 8  # requests that wait for the provider
 MOST_SPENT = 10_000
+KEYS_AGAIN_S = 30.0  # between two tokens of unknown keys that are looked into
 BY_HEADER, BY_FORM = "client_secret_basic", "client_secret_post"  # ways to show OIDC_CLIENT_SECRET
 DETAILS = {"name", "email", "email_verified"}
 
 
 class ProviderUnavailable(Unavailable):
     """The provider does not answer, or not with what it should."""
+
+    reason = "unavailable"
 
     def __init__(self) -> None:
         super().__init__(
@@ -59,6 +63,8 @@ class ProviderUnavailable(Unavailable):
 
 class LoginLost(LoginRequired):
     """What a login began with is not there: too late, another browser, another tab, or a second time."""
+
+    reason = "lost"
 
     def __init__(self) -> None:
         super().__init__(_("This login took too long, or was begun in another tab. Begin again."))
@@ -75,6 +81,19 @@ class LoginRefused(LoginRequired):
         super().__init__(
             _("Logging in with %(name)s failed (%(reason)s). Begin again.", name=provider_name(), reason=reason)
         )
+        self.reason = reason
+
+
+class LogoutRefused(AppError):
+    """What came is not the provider's word that somebody has logged out.
+
+    Args:
+        reason: a code for the reader.
+    """
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(_("This isn't a valid logout token (%(reason)s).", reason=reason or "error"))
+        self.reason = reason
 
 
 class Provider:
@@ -82,14 +101,17 @@ class Provider:
         self.app, self.config = app, config
         self.slots, self.lock = Slots(AT_ONCE), Lock()
         self.spent: dict[str, float] = {}
+        self.asked = -KEYS_AGAIN_S  # for keys, because of a logout
         self._client, self._until = self.new_client(), 0.0
 
     def new_client(self) -> Any:
         """Authlib's; it asks nothing yet."""
         from authlib.integrations.flask_client import OAuth
 
+        from app.access.provider_session import ProviderSession
+
         config = self.config
-        return OAuth(self.app).register(
+        client = OAuth(self.app).register(
             "provider",
             client_id=config.OIDC_CLIENT_ID,
             client_secret=config.OIDC_CLIENT_SECRET or None,
@@ -100,6 +122,8 @@ class Provider:
                 "default_timeout": TIMEOUT_S,
             },
         )
+        client.client_cls = ProviderSession
+        return client
 
     def client(self) -> Any:
         """With the provider's description, checked.
@@ -211,6 +235,50 @@ class Provider:
         except BadSignatureError:  # Authlib looks for new keys by itself where they have new names
             client.fetch_jwk_set(force=True)
             return dict(client.parse_id_token(token, nonce, options, leeway=LEEWAY_S))
+
+    def departure(self, token: str) -> Departure:
+        """Who has logged out there, by the provider's own word.
+
+        Raises:
+            LogoutRefused: it is not its word, or not for us.
+            ProviderUnavailable: its keys can't be had.
+        """
+        try:
+            with self.asking():
+                client = self.client()
+                issuer, claims = client.server_metadata["issuer"], self.signed(client, token)
+        except LoginRefused as error:
+            raise LogoutRefused(error.reason) from error
+        try:
+            return departure_of(claims, issuer, self.config.OIDC_CLIENT_ID)
+        except ValueError as error:
+            raise LogoutRefused(str(error)) from error
+
+    def signed(self, client: Any, token: str) -> Claims:
+        """The claims of a token that the provider has signed with one of its keys; nothing else is checked."""
+        from joserfc import jwt
+        from joserfc.errors import BadSignatureError, InvalidKeyIdError
+        from joserfc.jwk import KeySet
+        from joserfc.jws import JWSRegistry
+
+        algorithms = client.server_metadata["id_token_signing_alg_values_supported"]
+        registry = JWSRegistry(algorithms=algorithms, strict_check_header=False)
+        try:
+            return dict(jwt.decode(token, KeySet.import_key_set(client.fetch_jwk_set()), registry=registry).claims)
+        except (BadSignatureError, InvalidKeyIdError):
+            if not self.may_ask_for_keys():
+                raise
+            keys = KeySet.import_key_set(client.fetch_jwk_set(force=True))
+            return dict(jwt.decode(token, keys, registry=registry).claims)
+
+    def may_ask_for_keys(self) -> bool:
+        """Whether it is long ago that anybody's token made us ask for new keys: anybody may send one."""
+        moment = time.monotonic()
+        with self.lock:
+            if moment < self.asked + KEYS_AGAIN_S:
+                return False
+            self.asked = moment
+            return True
 
     def with_details(self, client: Any, token: Claims, claims: Claims) -> Claims:
         """With those that the provider tells only when it is asked, where one that we want is not there.

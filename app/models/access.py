@@ -57,6 +57,9 @@ class LoginSession(Model):
     role: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # Hashes of whom an OpenID Connect provider knows, and of the session there (back_channel.py); NULL: by no provider.
+    provider_subject: Mapped[str | None] = mapped_column(String(64), index=True)
+    provider_session: Mapped[str | None] = mapped_column(String(64), index=True)
 
     account: Mapped[Account | None] = relationship()
 

@@ -185,7 +185,10 @@ def change_password(values: PasswordInValues) -> MessageValues:
 @blueprint.output(UsersOut)
 def list_users() -> UsersOutValues:
     """List the users by name. The owner of the installation isn't one of them."""
-    return {"users": [account_view(account) for account in services().accounts.people.all()]}
+    held = services().accounts
+    accounts = held.people.all()
+    identities = held.identities.of_all([account.id for account in accounts])
+    return {"users": [account_view(account, identities) for account in accounts]}
 
 
 @blueprint.post("/api/users")
@@ -193,7 +196,7 @@ def list_users() -> UsersOutValues:
 @blueprint.output(UserOut, status_code=201)
 def create_user(values: UserInValues) -> UserOutValues:
     """Create a user. Without a password they come by tokens alone; an invitation lets them choose one."""
-    return account_view(services().accounts.people.create(**values))
+    return account_view(services().accounts.people.create(**values), [])
 
 
 @blueprint.patch("/api/users/<id:user_id>")
@@ -202,9 +205,10 @@ def create_user(values: UserInValues) -> UserOutValues:
 @blueprint.doc(responses=[404])
 def edit_user(user_id: int, values: UserPatchValues) -> UserOutValues:
     """Change a user's name, role, password, or whether they may log in. A new password ends their sessions."""
-    account = services().accounts.people.edit(user_id, values)
+    held = services().accounts
+    account = held.people.edit(user_id, values)
     close_ended()
-    return account_view(account)
+    return account_view(account, held.identities.of_all([account.id]))
 
 
 @blueprint.delete("/api/users/<id:user_id>")

@@ -24,6 +24,7 @@ NOT_RECORDED = {
 LOGIN = "accounts.log_in"
 # A GET, as the provider sends the browser to it; not of whoever comes without a login that has begun: that is free.
 BY_PROVIDER, BEGUN = "oidc.finish", "login_begun"
+REASON = "audit_reason"  # of `g`: why something is refused, where the status does not say enough
 LARGE = 64 * 1024  # bytes; what an action answers is shorter
 COLUMNS = tuple(AuditEntry._declared_fields)
 CSV: dict[int | str, Any] = {200: {"description": "All entries, the newest first.", "content": {"text/csv": {}}}}
@@ -86,6 +87,7 @@ def record(response: Response) -> Response:
             path=request.path,
             status=response.status_code,
             result=result_of(response.status_code),
+            reason=g.get(REASON),
             created=created_ids(response),
         )
     return response

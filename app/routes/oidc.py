@@ -7,19 +7,22 @@ from apiflask import APIBlueprint
 from flask import Response, g, make_response, redirect, request
 from flask_babel import gettext as _
 
+from app.access.back_channel import LONGEST_TOKEN
 from app.access.claims import Answer
 from app.access.guesses import own_guesses
 from app.access.identify import access_of, of_session
-from app.access.oidc import CALLBACK, provider
+from app.access.oidc import CALLBACK, LogoutRefused, provider
 from app.config import settings
 from app.errors import AppError, LoginRequired
 from app.rates import LOGIN, limited
 from app.routes.accounts import who
-from app.routes.audit import BEGUN
+from app.routes.audit import BEGUN, REASON
 from app.routes.departures import close_ended
 from app.routes.login_page import login_page, set_session_cookie
 from app.routes.ui import local_address
 from app.schemas.accounts import (
+    IdentityRemoved,
+    IdentityRemovedValues,
     LinkIn,
     LinkInValues,
     ProviderAddress,
@@ -31,6 +34,7 @@ from app.schemas.base import Message, MessageValues
 from app.services import services
 from app.services.accounts.people import WrongPassword
 
+BACK_CHANNEL = CALLBACK + "/logout"
 blueprint = APIBlueprint("oidc", __name__, tag="Accounts")
 
 NONE = {404: "The server has no provider (OIDC_ISSUER)."}
@@ -74,6 +78,19 @@ def unlink() -> MessageValues:
     return {"message": _("The link was removed.")}
 
 
+@blueprint.delete("/api/users/<id:user_id>/identities/<id:identity_id>")
+@blueprint.output(IdentityRemoved)
+@blueprint.doc(responses={404: "The user has no such link."})
+def remove_link(user_id: int, identity_id: int) -> IdentityRemovedValues:
+    """Remove the link between a user and a provider. Their sessions end; tokens stay.
+
+    Where OIDC_ALLOWED has them, their next login makes another account: block this one to keep them out.
+    """
+    services().accounts.identities.remove(user_id, identity_id)
+    close_ended()
+    return {"message": _("The link was removed."), "user_id": user_id, "identity_id": identity_id}
+
+
 def expect_own_password(password: str | None) -> None:
     """
     Raises:
@@ -104,8 +121,28 @@ def finish() -> Any:
         return failed(error, next)
 
 
+@blueprint.post(BACK_CHANNEL)
+@blueprint.doc(hide=True)
+def end_by_provider() -> Any:
+    """The provider itself says that somebody has logged out there. OpenID Connect Back-Channel Logout 1.0, section 2.5.
+
+    Raises:
+        LogoutRefused, NotFound: the server has no provider.
+    """
+    found = provider()
+    token = request.form.get("logout_token", "")
+    if not 1 <= len(token) <= LONGEST_TOKEN:
+        raise LogoutRefused("logout_token")
+    g.principal = services().accounts.identities.end_sessions(found.departure(token))  # for the audit log
+    close_ended()
+    response = make_response("", 200)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def failed(error: AppError, next: str) -> Response:
-    """The log-in page, which says so."""
+    """The log-in page, which says so; the audit log has the reason."""
+    setattr(g, REASON, error.reason)
     response = make_response(login_page(next, error.detail), int(error.status))
     response.headers.extend(error.headers)
     return response

@@ -83,6 +83,26 @@ class MeOutValues(TypedDict):
     via: str
 
 
+class IdentityOut(Schema):
+    """What links a user with an OpenID Connect provider."""
+
+    id = Integer()
+    issuer = String()
+    subject = String(metadata={"description": "What the issuer knows the user as."})
+    current = Boolean(
+        metadata={"description": "Whether it is the present provider's (OIDC_ISSUER). Others let nobody in."}
+    )
+    created_at = DateTime()
+
+
+class IdentityOutValues(TypedDict):
+    id: int
+    issuer: str
+    subject: str
+    current: bool
+    created_at: datetime
+
+
 class UserOut(Schema):
     id = Integer()
     name = String()
@@ -91,6 +111,7 @@ class UserOut(Schema):
     has_password = Boolean()
     created_at = DateTime()
     seen_at = DateTime(allow_none=True)
+    identities = List(Nested(IdentityOut))
 
 
 class UserOutValues(TypedDict):
@@ -101,6 +122,7 @@ class UserOutValues(TypedDict):
     has_password: bool
     created_at: datetime
     seen_at: datetime | None
+    identities: list[IdentityOutValues]
 
 
 class UsersOut(Schema):
@@ -143,6 +165,16 @@ class UserDeleted(Message):
 
 class UserDeletedValues(MessageValues):
     user_id: int
+
+
+class IdentityRemoved(Message):
+    user_id = Integer()
+    identity_id = Integer()
+
+
+class IdentityRemovedValues(MessageValues):
+    user_id: int
+    identity_id: int
 
 
 class InvitationIn(Schema):

@@ -36,7 +36,10 @@ class AuditEntry(Schema):
     name = String(allow_none=True)
     role = String(allow_none=True, metadata={"enum": [*map(str, Role), None]})
     via = String(
-        allow_none=True, metadata={"description": "local, open, session or token; null: nobody was logged in."}
+        allow_none=True,
+        metadata={
+            "description": "local, open, session or token; server: the log made room; null: nobody was logged in."
+        },
     )
     address = String(allow_none=True)
     action = String(metadata={"description": "The operation, such as trainings.create_training."})
@@ -44,6 +47,10 @@ class AuditEntry(Schema):
     path = String()
     status = Integer()
     result = String(metadata={"enum": RESULTS})
+    reason = String(
+        allow_none=True,
+        metadata={"description": "Why a login by a provider was refused, such as no_account, no_role or nonce."},
+    )
     created = Dict(keys=String(), values=Integer(), metadata={"description": "The IDs of what was created."})
 
 
@@ -60,6 +67,7 @@ class AuditEntryValues(TypedDict, total=False):
     path: str
     status: int
     result: str
+    reason: str | None
     created: dict[str, int]
 
 

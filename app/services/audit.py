@@ -1,7 +1,8 @@
 """The audit log: who did what, when, from where, with which result; a line of JSON each, in append-only files.
 
-What was done, what was refused to people whom we know, and what strangers tried have files of their own, each with a
-budget: whoever is refused a million times pushes nothing out of what was done.
+What admins did, what others did, what was refused to people whom we know, and what strangers tried have files of their
+own, each with a budget: whoever is refused a million times pushes nothing out of what was done, and no trainer what an
+admin did. Where a budget makes entries go that are not old, an entry says so.
 
 Files, not a table: what is refused while the database is locked is recorded as well, and no request waits for it.
 """
@@ -14,11 +15,13 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
+from app.core.roles import Role
 from app.extensions import socketio
 from app.inputs import faults
 from app.schemas.audit import AuditEntryValues
@@ -26,12 +29,20 @@ from app.threads import run_blocking
 
 logger = logging.getLogger("yolo.audit")
 
-DONE, REFUSED, STRANGERS = "audit", "audit_refused", "audit_strangers"  # names of files
+DONE, ADMINS, REFUSED, STRANGERS = "audit", "audit_admins", "audit_refused", "audit_strangers"  # names of files
+KINDS = (DONE, ADMINS, REFUSED, STRANGERS)
 FILE_BYTES = 2_000_000  # about 6,000 entries
-MOST_FILES = 100  # older ones of each kind
-MOST_OF_STRANGERS = 10
+MOST_BYTES = 200_000_000  # of one kind
+OF_STRANGERS = 10  # their share of it: one part of so many
+FILES = 10  # of a budget at least: one of them goes at a time
+PARTS = 30  # of the time that entries are kept: what is too old goes with its file, at the latest a part later
+PAUSE_S = 3600.0  # between two looks for what is too old
+DAY_NS = 86_400 * 10**9
+MADE_ROOM = "audit.make_room"
+SERVER = "server"  # by which an entry comes that no request made
+LONGEST_LINE = 64 * 1024  # bytes
 NAME = f"{DONE}.jsonl"
-TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result")
+TEXTS = ("time", "name", "role", "via", "address", "action", "method", "path", "result", "reason")
 NUMBERS = ("account_id", "status")
 
 Entry = AuditEntryValues
@@ -42,50 +53,106 @@ class AuditLog:
 
     Args:
         folder: of the files; the newest of a kind has its name alone, others the time of their last entry, too.
-        file_bytes: how large one gets.
-        most_files: how many older ones of a kind are kept.
+        most_bytes: of the older files of a kind; of strangers a tenth.
+        days: how old an entry gets; 0: as old as there is room.
+        file_bytes: how large a file gets, at most a tenth of what its kind has.
     """
 
-    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES, most_files: int = MOST_FILES) -> None:
-        self.folder, self.file_bytes, self.most_files = folder, file_bytes, most_files
+    def __init__(self, folder: Path, most_bytes: int = MOST_BYTES, days: int = 0, file_bytes: int = FILE_BYTES) -> None:
+        self.folder, self.most_bytes, self.days, self.file_bytes = folder, most_bytes, days, file_bytes
         self.lock = threading.Lock()
         self.last = 0
+        self.looked: float | None = None  # for what is too old, by the monotonic clock
 
     def write(self, **entry: Any) -> None:
         """Add an entry. A disk that is full costs the entry and no request."""
         with self.lock:
-            self.last = max(time.time_ns(), self.last + 1)
-            moment = datetime.fromtimestamp(self.last / 1e9, UTC).isoformat(timespec="milliseconds")
-            line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z")} | entry)  # ASCII: one line
             try:
-                kind = kind_of(entry)
-                self.make_room(kind)
-                with open(self.folder / f"{kind}.jsonl", "ab+") as file:
-                    file.write(ending(file) + line.encode("ascii") + b"\n")
+                self.remove_old()
+                for path in self.make_room(kind_of(entry)):
+                    self.append(made_room(path))
+                self.append(entry)
             except OSError as error:
                 logger.error("an entry of the audit log is lost: %s", error)
 
-    def make_room(self, kind: str) -> None:
-        """Begin a new file when this one is full, and remove the oldest ones."""
-        newest = self.folder / f"{kind}.jsonl"
-        if not newest.exists() or newest.stat().st_size < self.file_bytes:
+    def append(self, entry: Mapping[str, Any]) -> None:
+        moment = datetime.fromtimestamp(self.tick() / 1e9, UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"id": str(self.last), "time": moment.replace("+00:00", "Z"), **entry})  # ASCII: one line
+        with open(self.newest_file(kind_of(entry)), "ab+") as file:
+            file.write(ending(file) + line.encode("ascii") + b"\n")
+
+    def tick(self) -> int:
+        """A time that no entry has, in nanoseconds."""
+        self.last = max(time.time_ns(), self.last + 1)
+        return self.last
+
+    def newest_file(self, kind: str) -> Path:
+        return self.folder / f"{kind}.jsonl"
+
+    def budget(self, kind: str) -> int:
+        return self.most_bytes // OF_STRANGERS if kind == STRANGERS else self.most_bytes
+
+    def make_room(self, kind: str) -> list[Path]:
+        """Begin a new file when this one is full.
+
+        Returns:
+            The oldest ones, where these were too many: they are removed.
+        """
+        try:
+            full = self.newest_file(kind).stat().st_size >= min(self.file_bytes, self.budget(kind) // FILES)
+        except FileNotFoundError:
+            return []
+        if not full:
+            return []
+        self.set_aside(kind)
+        removed, room = [], self.budget(kind)
+        for path in self.older(kind):
+            with suppress(OSError):  # another web process was faster, or it is no file of ours
+                room -= path.stat().st_size
+                if room < 0:
+                    path.unlink()
+                    removed.append(path)
+        return removed
+
+    def set_aside(self, kind: str) -> None:
+        """The newest file becomes one of the older ones."""
+        with suppress(FileNotFoundError):  # another web process was faster
+            self.newest_file(kind).rename(self.folder / f"{kind}-{self.tick()}.jsonl")
+
+    def remove_old(self) -> None:
+        """Remove the files whose entries are all too old, once an hour. One that is written to for long is set aside
+        first, so that what is old in it goes too."""
+        moment = time.monotonic()
+        if not self.days or (self.looked is not None and moment < self.looked + PAUSE_S):
             return
-        newest.rename(self.folder / f"{kind}-{self.last}.jsonl")
-        most = min(self.most_files, MOST_OF_STRANGERS) if kind == STRANGERS else self.most_files
-        for path in self.older(kind)[most:]:
-            path.unlink(missing_ok=True)
+        self.looked, oldest = moment, self.oldest_kept()
+        part = max(DAY_NS, self.days * DAY_NS // PARTS)
+        for kind in KINDS:
+            began = first_of(self.newest_file(kind))
+            if began is not None and began < time.time_ns() - part:
+                self.set_aside(kind)
+            for path in self.older(kind):
+                if ended(path) < oldest:
+                    with suppress(OSError):  # as above
+                        path.unlink()
+
+    def oldest_kept(self) -> int:
+        """The time that an entry must be younger than; in nanoseconds."""
+        return time.time_ns() - self.days * DAY_NS if self.days else 0
 
     def older(self, kind: str) -> list[Path]:
-        """Files that are full, the newest first; their names are of one length until the year 2286."""
-        return sorted(self.folder.glob(f"{kind}-*.jsonl"), reverse=True)
+        """Files that are set aside, the newest first."""
+        return sorted(self.folder.glob(f"{kind}-*.jsonl"), key=ended, reverse=True)
 
     def entries(self, **wanted: str) -> Iterator[Entry]:
         """All of them, or those whose fields have these values, the newest first."""
-        kinds = (self.of_kind(kind, wanted) for kind in (DONE, REFUSED, STRANGERS))
-        return heapq.merge(*kinds, key=lambda entry: int(entry["id"]), reverse=True)
+        oldest = self.oldest_kept()
+        kinds = (self.of_kind(kind, wanted) for kind in KINDS)
+        merged = heapq.merge(*kinds, key=lambda entry: int(entry["id"]), reverse=True)
+        return (entry for entry in merged if int(entry["id"]) > oldest)
 
     def of_kind(self, kind: str, wanted: dict[str, str]) -> Iterator[Entry]:
-        for path in (self.folder / f"{kind}.jsonl", *self.older(kind)):
+        for path in (self.newest_file(kind), *self.older(kind)):
             found = run_blocking(fitting, path, wanted)  # a whole file takes a tenth of a second
             socketio.sleep(0)
             yield from found
@@ -114,7 +181,43 @@ def kind_of(entry: Mapping[str, object]) -> str:
     """Whose budget an entry counts for."""
     if "via" in entry and entry["via"] is None:
         return STRANGERS
-    return REFUSED if entry.get("result") == "refused" else DONE
+    if entry.get("result") == "refused":
+        return REFUSED
+    return ADMINS if entry.get("role") == Role.ADMIN else DONE
+
+
+def made_room(path: Path) -> dict[str, object]:
+    """What is recorded of a file that had to go: what was in it is missing."""
+    return {
+        "account_id": None,
+        "name": None,
+        "role": str(Role.ADMIN),
+        "via": SERVER,
+        "address": None,
+        "action": MADE_ROOM,
+        "method": "DELETE",
+        "path": path.name,
+        "status": 200,
+        "result": "done",
+        "reason": None,
+        "created": {},
+    }
+
+
+def ended(path: Path) -> int:
+    """When a file that is set aside got its last entry, in nanoseconds."""
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if re.fullmatch(r"[0-9]{1,20}", digits) else 0
+
+
+def first_of(path: Path) -> int | None:
+    """When a file got its first entry, in nanoseconds; None: there is none."""
+    try:
+        with open(path, "rb") as file:
+            entry = parsed(file.readline(LONGEST_LINE).decode("utf-8", "replace"))
+    except OSError:
+        return None
+    return None if entry is None else int(entry["id"])
 
 
 def fitting(path: Path, wanted: dict[str, str]) -> list[Entry]:

@@ -4,11 +4,13 @@ It has one person, who is logged in there and agrees. POST /control changes who 
 PKCE, or with a wrong verifier, it gives nothing. Authlib is not imported by the tests: an installation's own is asked.
 """
 
+import gzip
 import hmac
 import json
 import sys
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +20,7 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core import UserInfo
 from authlib.oidc.core.grants import OpenIDCode
-from flask import Flask, jsonify, request
+from flask import Flask, Response, jsonify, request
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -35,7 +37,7 @@ class State:
     claims: dict[str, Any] = field(default_factory=dict)  # of the ID token, instead of what is right; null: without
     described: dict[str, Any] = field(default_factory=dict)
     sign: str = "right"  # or: other, hs256, none, absent
-    fail: str = ""  # token, jwks, describe, deny, userinfo
+    fail: str = ""  # token, jwks, describe, deny, userinfo, or endless and one of them
     kid: str | None = "one"
     keys: int = 0  # changes them
 
@@ -54,6 +56,17 @@ def key(number: int | None = None) -> RSAKey:
 def encoded(part: dict[str, Any]) -> str:
     """A part of a token, which no library would make."""
     return urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+
+def endless(pause: float = 0) -> Response:
+    """An answer that comes for as long as somebody reads it."""
+
+    def blocks() -> Iterator[bytes]:
+        while True:
+            yield b" " * (64 * 1024 if not pause else 1)
+            time.sleep(pause)
+
+    return Response(blocks(), mimetype="application/json")
 
 
 class Client(ClientMixin):
@@ -204,6 +217,8 @@ def make() -> Flask:
 
     @app.get("/jwks")
     def jwks() -> Any:
+        if state.fail == "endless jwks":
+            return endless()
         return ("away", 503) if state.fail == "jwks" else {"keys": [key().as_dict(private=False)]}
 
     @app.get("/authorize")
@@ -215,13 +230,33 @@ def make() -> Flask:
 
     @app.post("/token")
     def token() -> Any:
+        if state.fail == "endless token":
+            return endless()
         return ("away", 503) if state.fail == "token" else server.create_token_response()
 
     @app.get("/userinfo")
     @protector()
     def userinfo() -> Any:
+        if state.fail == "endless userinfo":
+            return endless()
         person = tokens[request.headers["Authorization"].split()[1]]
         return jsonify(person | state.asked | ({"sub": "another"} if state.fail == "userinfo" else {}))
+
+    @app.get("/slow")
+    def slow() -> Any:
+        return endless(0.05)
+
+    @app.get("/packed")
+    def packed() -> Any:
+        """10 MB of nothing, in 50 KB."""
+        return Response(gzip.compress(bytes(10 * 1024**2), 1), headers={"Content-Encoding": "gzip"})
+
+    @app.post("/logout_token")
+    def logout_token() -> Any:
+        """One with these claims, signed as the state says."""
+        claims = {name: value for name, value in request.json.items() if value is not None}
+        header = {"alg": "RS256", "typ": "logout+jwt"} | ({"kid": state.kid} if state.kid else {})
+        return {"token": jwt.encode(header, claims, key(-1 if state.sign == "other" else None))}
 
     @app.post("/control")
     def control() -> Any:

@@ -3,6 +3,7 @@
 import csv
 import json
 import stat
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,14 +152,65 @@ def test_no_secret_in_any_log(app: APIFlask, headers: Headers, log_in: Callable[
 
 @pytest.mark.usefixtures("clock_of_a_server")
 def test_files_are_of_a_size_and_the_oldest_go(tmp_path: Path) -> None:
-    log = AuditLog(tmp_path, file_bytes=1000, most_files=3)
-    for number in range(200):
+    log = AuditLog(tmp_path, 10_000)
+    for number in range(400):
         log.write(path=f"/{number}", name="a\nb\u2028c")
-    found = [entry["path"] for entry in log.entries()]
-    assert found == [f"/{number}" for number in range(199, 199 - len(found), -1)]
-    assert 20 < len(found) < 80
-    assert len(list(tmp_path.iterdir())) == 4
-    assert len({entry["id"] for entry in log.entries()}) == len(found)
+    found = [entry["path"] for entry in log.entries() if entry.get("via") != "server"]
+    assert found == [f"/{number}" for number in range(399, 399 - len(found), -1)]
+    assert 60 < len(found) < 120
+    assert 8_000 < sum(path.stat().st_size for path in tmp_path.glob("audit-*.jsonl")) <= 10_000
+    ids = [int(entry["id"]) for entry in log.entries()]
+    assert ids == sorted(set(ids), reverse=True)
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_what_had_to_go_is_said(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path, 10_000)
+    files = set()
+    for number in range(400):
+        log.write(path=f"/{number}")
+        files |= set(tmp_path.glob("audit-*.jsonl"))
+    removed = {path.name for path in files if not path.exists()}
+    said = [entry for entry in log.entries() if entry.get("action") == "audit.make_room"]
+    assert {entry["path"] for entry in said} == removed != set()
+    assert {(entry["via"], entry["name"]) for entry in said} == {("server", None)}
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_entries_that_are_too_old_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once from what is shown, and from the disk with the file that they are in, also where nobody writes to it."""
+    days = 86_400 * 10**9
+    today = time.time_ns()
+
+    def write_at(day: float, path: str, **more: Any) -> AuditLog:
+        monkeypatch.setattr(time, "time_ns", lambda: today + round(day * days))
+        log = AuditLog(tmp_path, days=90)  # as a server that was started then
+        log.write(path=path, **more)
+        return log
+
+    write_at(0, "/stranger", via=None)
+    for day in range(0, 100, 2):
+        log = write_at(day, f"/{day}")
+    log = write_at(98.5, "/late")
+    assert [entry["path"] for entry in log.entries()] == ["/late", *(f"/{day}" for day in range(98, 8, -2))]
+    kept = [int(json.loads(path.read_text().splitlines()[0])["id"]) for path in tmp_path.iterdir()]
+    assert min(kept) >= today + (98 - 90 - 3) * days
+    assert not list(tmp_path.glob("audit_strangers*"))
+    for path in tmp_path.iterdir():
+        assert path.stat().st_size < 1000, "what is old does not wait for a file to be full"
+
+
+@pytest.mark.usefixtures("clock_of_a_server")
+def test_a_file_that_another_process_has_set_aside(tmp_path: Path) -> None:
+    """Two web processes write to one log: both find the file full."""
+    ours, theirs = AuditLog(tmp_path, 10_000), AuditLog(tmp_path, 10_000)
+    for number in range(300):
+        (ours if number % 2 else theirs).write(path=f"/{number}")
+    assert sum(entry["path"] != "" for entry in ours.entries()) > 50
+    ours.set_aside("audit")
+    theirs.set_aside("audit")
+    theirs.write(path="/last")
+    assert next(ours.entries())["path"] == "/last"
 
 
 @pytest.mark.usefixtures("clock_of_a_server")
@@ -227,17 +279,22 @@ def test_a_folder_that_cannot_be_written_stops_no_request(tmp_path: Path) -> Non
 @pytest.mark.usefixtures("clock_of_a_server")
 def test_what_is_refused_pushes_nothing_out(tmp_path: Path) -> None:
     """Strangers, and people who may not: each kind has a budget of its own, and one list."""
-    log = AuditLog(tmp_path, file_bytes=500, most_files=2)
-    log.write(path="/done", via="session", result="done")
-    log.write(path="/refused", via="session", result="refused")
+    log = AuditLog(tmp_path, 20_000)
+    log.write(path="/admin", via="session", result="done", role="admin")
+    log.write(path="/done", via="session", result="done", role="trainer")
+    log.write(path="/refused", via="session", result="refused", role="admin")
     for number in range(300):
         log.write(path=f"/stranger/{number}", via=None, result="refused")
     log.write(path="/last", via="token", result="failed")
-    found = [entry["path"] for entry in log.entries()]
+    found = [entry["path"] for entry in log.entries() if entry["via"] != "server"]
     assert found[0] == "/last"
     assert found[1] == "/stranger/299"
-    assert found[-2:] == ["/refused", "/done"]
+    assert found[-3:] == ["/refused", "/done", "/admin"]
     assert len(found) < 50
-    assert [entry["path"] for entry in log.entries(result="done")] == ["/done"]
+    assert [entry["path"] for entry in log.entries(result="done") if entry["via"] != "server"] == ["/done", "/admin"]
     assert log.newest(1, via="token")[0][0]["path"] == "/last"
+    for number in range(300):
+        log.write(path=f"/trainer/{number}", via="session", result="done", role="trainer")
+    assert "/done" not in [entry["path"] for entry in log.entries()]
+    assert [entry["path"] for entry in log.entries(result="done")][-1] == "/admin", "no trainer pushes out an admin"
     assert list(log.entries(result='do"ne')) == []

@@ -20,6 +20,7 @@ from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import TimestampSigner
 from sqlalchemy import select
 
+from app.access import provider_session
 from app.access.claims import Person, fault_of, with_told
 from app.access.identify import of_session
 from app.access.secrets import read_secret
@@ -27,12 +28,13 @@ from app.config import load_settings
 from app.core.roles import Role
 from app.core.setting_values import SettingError
 from app.database import writing
-from app.errors import NotAllowed
+from app.errors import Conflict, NotAllowed
 from app.extensions import db
 from app.models import AccessToken, Account, LoginSession
 from app.models.base import now
 from app.services.accounts.identities import free_name
 from app.services.accounts.people import add_account, key_of
+from app.services.accounts.present import account_view
 from scripts.local_server import ROOT, Server, free_port
 from tests.data import change_settings
 
@@ -202,7 +204,8 @@ def test_who_is_not_allowed_gets_no_account(
     assert answer.status_code == 403
     assert ("Você ainda não tem conta aqui" if in_portuguese else "You have no account here yet") in answer.text
     assert (me(server, browser), users(server, owner)) == (None, before)
-    assert newest_entry(server, owner)["result"] == "refused"
+    entry = newest_entry(server, owner)
+    assert (entry["result"], entry["reason"]) == ("refused", "no_account")
 
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -236,10 +239,12 @@ def test_a_wrong_answer_lets_nobody_in(server: Server, provider: Provider, owner
     browser = new_browser()
     answer = login(server, browser, "/system")
     assert answer.status_code == 401, answer.text
-    assert re.search(r"Logging in with Example failed \([a-z_]+\)", answer.text)
+    said = re.search(r"Logging in with Example failed \(([a-z_]+)\)", answer.text)
+    assert said
     assert 'data-next="/system"' in answer.text
     assert (me(server, browser), [name for name in users(server, owner) if "Wrong" in name]) == (None, [])
-    assert newest_entry(server, owner)["result"] == "refused"
+    entry = newest_entry(server, owner)
+    assert (entry["result"], entry["reason"]) == ("refused", said[1])
 
 
 def test_a_login_works_once_and_in_its_own_browser(server: Server, provider: Provider) -> None:
@@ -317,12 +322,24 @@ def test_new_keys_of_the_provider_are_taken_at_once(server: Server, provider: Pr
     assert login(server, new_browser()).status_code == 303
 
 
-@pytest.mark.parametrize("fail", ["token", "jwks"])
+@pytest.mark.parametrize("fail", ["token", "jwks", "endless token", "endless jwks", "endless userinfo"])
 def test_a_provider_that_fails_is_said_to(server: Server, provider: Provider, fail: str) -> None:
-    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}")
+    wanted = {"claims": {"email": None}} if "userinfo" in fail else {}  # it is asked for what the token lacks
+    provider.says(person=member(), fail=fail, keys=next(numbers) + 100, kid=f"fresh {fail}", **wanted)
     answer = login(server, new_browser())
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert "Example can&#39;t be reached at the moment" in answer.text
+
+
+def test_an_answer_costs_no_more_than_it_may(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not in bytes, packed or not, and not in time."""
+    monkeypatch.setattr(provider_session, "LONGEST_S", 0.5)
+    with provider_session.ProviderSession("x", default_timeout=5) as session:
+        for path in ("packed", "slow"):
+            with pytest.raises(provider_session.AnswerTooLarge):
+                session.request("GET", f"{provider.url}/{path}", withhold_token=True)
+        whole = session.request("GET", f"{provider.url}/jwks", withhold_token=True)
+        assert whole.json()["keys"]
 
 
 def test_an_address_links_nobody(server: Server, provider: Provider, owner: requests.Session) -> None:
@@ -364,6 +381,7 @@ def test_who_is_blocked_or_deleted_is_out(server: Server, provider: Provider, ow
     assert me(server, browser) is None
     answer = login(server, browser)
     assert (answer.status_code, "Your account is blocked" in answer.text) == (403, True)
+    assert newest_entry(server, owner)["reason"] == "blocked"
     assert owner.delete(path).ok
     provider.says(sub, person=member(name="Davi", email="davi@evil.example"))
     assert login(server, browser).status_code == 403, "nothing is left of the link"
@@ -404,6 +422,114 @@ def test_an_account_is_linked_by_whoever_is_in_it(server: Server, provider: Prov
     assert browser.delete(path, headers=OURS).status_code == 404
     provider.says(sub, person=member(email="edu@evil.example"))
     assert login(server, stranger).status_code == 403
+
+
+def test_an_admin_sees_and_ends_links(server: Server, provider: Provider, owner: requests.Session) -> None:
+    browser, sub = new_browser(), provider.says(person=member(name="Gil"))
+    assert login(server, browser).status_code == 303
+    mine = me(server, browser)
+    assert mine
+
+    def user() -> dict[str, Any]:
+        return next(user for user in owner.get(server.url + "/api/users").json()["users"] if user["id"] == mine["id"])
+
+    (link,) = user()["identities"]
+    assert (link["issuer"], link["subject"], link["current"]) == (provider.url, sub, True)
+    path = f"{server.url}/api/users/{mine['id']}/identities/{link['id']}"
+    assert browser.delete(path, headers=OURS).status_code == 403
+    assert owner.delete(f"{server.url}/api/users/{mine['id'] + 10**6}/identities/{link['id']}").status_code == 404
+    assert owner.delete(path).json()["identity_id"] == link["id"]
+    assert (user()["identities"], me(server, browser)) == ([], None)
+    assert newest_entry(server, owner)["action"] == "oidc.remove_link"
+    assert owner.delete(path).status_code == 404
+    provider.says(sub, person=member(name="Gil", email="gil@evil.example"))
+    assert login(server, browser).status_code == 403, "nothing is left of it"
+
+
+@pytest.mark.usefixtures("kept_settings")
+def test_a_link_of_an_earlier_provider_is_not_a_way_in(app: APIFlask) -> None:
+    """It is shown to admins as what it is, and makes room for one of the present provider."""
+    change_settings(app, OIDC_ALLOWED=("*",), OIDC_ISSUER="https://old.example/")
+    identities = app.extensions["services"].accounts.identities
+    with app.app_context():
+        mine, _secret = identities.log_in(Person("https://old.example", "1", {"name": "Ada"}))
+        assert identities.of(mine.account_id) is not None, "with a slash or without"
+        change_settings(app, OIDC_ISSUER="https://new.example")
+        assert identities.of(mine.account_id) is None
+        identities.link(mine.account_id, Person("https://new.example", "7", {}))
+        account = db.session.get_one(Account, mine.account_id)
+        view = account_view(account, identities.of_all([mine.account_id]))
+        assert [(link["issuer"], link["current"]) for link in view["identities"]] == [
+            ("https://old.example", False),
+            ("https://new.example", True),
+        ]
+        with pytest.raises(Conflict):
+            identities.link(mine.account_id, Person("https://new.example", "8", {}))
+
+
+EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def log_out_there(server: Server, provider: Provider, **claims: Any) -> requests.Response:
+    """As the provider says it to the server."""
+    right = {"iss": provider.url, "aud": CLIENT, "iat": int(time.time()), "jti": "1", "events": EVENT}
+    made = requests.post(provider.url + "/logout_token", json=right | claims, timeout=60)
+    token = made.json()["token"]
+    return requests.post(server.url + "/login/oidc/logout", data={"logout_token": token}, timeout=60)
+
+
+def test_a_logout_at_the_provider_ends_the_sessions_that_it_began(
+    server: Server, provider: Provider, owner: requests.Session
+) -> None:
+    browsers = [new_browser() for _ in range(3)]
+    sub = provider.says(person=member(name="Nina"), claims={"sid": "one"})
+    assert login(server, browsers[0]).status_code == 303
+    provider.says(sub, person=member(name="Nina"), claims={"sid": "two"})
+    assert login(server, browsers[1]).status_code == 303
+    provider.says(person=member(name="Noel"), claims={"sid": "three"})
+    assert login(server, browsers[2]).status_code == 303
+    answer = log_out_there(server, provider, sub=sub, sid="one")
+    assert (answer.status_code, answer.content, answer.headers["Cache-Control"]) == (200, b"", "no-store")
+    assert [me(server, browser) is None for browser in browsers] == [True, False, False]
+    entry = newest_entry(server, owner)
+    assert (entry["action"], entry["name"], entry["result"]) == ("oidc.end_by_provider", "Nina", "done")
+    assert log_out_there(server, provider, sid="unknown").status_code == 200, "it is over already"
+    assert log_out_there(server, provider, sub=sub).status_code == 200
+    assert [me(server, browser) is None for browser in browsers] == [True, True, False]
+    assert log_out_there(server, provider, sid="three").status_code == 200
+    assert me(server, browsers[2]) is None
+
+
+NO_LOGOUT: dict[str, dict[str, Any]] = {
+    "iss": {"iss": "https://evil.example"},
+    "aud": {"aud": ["another"]},
+    "iat": {"iat": 1_700_000_000},
+    "exp": {"exp": 1_700_000_000},
+    "events": {"events": {"https://other.example/event": {}}},
+    "nonce": {"nonce": "of an ID token"},
+    "sub": {"sub": None},
+    "sid": {"sid": 7},
+}
+
+
+@pytest.mark.parametrize("reason", NO_LOGOUT)
+def test_what_is_no_logout_ends_nothing(server: Server, provider: Provider, reason: str) -> None:
+    browser, sub = new_browser(), provider.says(person=member(name="Nora"))
+    assert login(server, browser).status_code == 303
+    answer = log_out_there(server, provider, **({"sub": sub} | NO_LOGOUT[reason]))
+    assert (answer.status_code, f"({reason})" in answer.text) == (400, True), answer.text
+    assert me(server, browser) is not None
+
+
+def test_nobody_else_logs_anybody_out(server: Server, provider: Provider) -> None:
+    browser, sub = new_browser(), provider.says(person=member(name="Nico"))
+    assert login(server, browser).status_code == 303
+    provider.says(sub, person=member(name="Nico"), sign="other")
+    assert log_out_there(server, provider, sub=sub).status_code == 400
+    for token in ("", "x", "a.b.c", "x" * 9000):
+        answer = requests.post(server.url + "/login/oidc/logout", data={"logout_token": token}, timeout=60)
+        assert answer.status_code == 400, answer.text
+    assert me(server, browser) is not None
 
 
 def test_the_only_way_in_is_kept(server: Server, provider: Provider) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.access.secrets import read_secret
 from scripts.local_server import Server
-from tests.access.test_oidc import Provider, member, settings_with
+from tests.access.test_oidc import Provider, login, me, member, new_browser, settings_with
 from tests.browser.conftest import Watched, joined, shoot
 from tests.data import yolo_zip
 
@@ -58,7 +58,13 @@ def test_the_printed_link_works_once_and_an_invitation_makes_an_account(
     newcomer: Watched, site: Server, browser: Browser
 ) -> None:
     page = newcomer.page
-    page.goto(site.url + "/datasets?q=x")
+    answer = page.goto(site.url + "/datasets?q=x")
+    assert answer
+    asked = answer.request.redirected_from
+    assert asked
+    redirect = asked.response()
+    assert redirect
+    assert (redirect.status, asked.url) == (302, site.url + "/datasets?q=x")
     expect(page).to_have_url(re.compile(r"/login\?next=/datasets"))
     found = re.search(r"/login#link=\S+", site.log())
     assert found
@@ -160,6 +166,25 @@ def test_a_person_comes_by_the_provider_and_reads_why_not(
     page.goto(site.url + "/account")
     expect(page.get_by_text("Your account is linked with your login there.")).to_be_visible()
     newcomer.wrong[:] = [item for item in newcomer.wrong if provider.url not in item]
+
+
+def test_an_admin_ends_the_link_of_a_person(
+    newcomer: Watched, site: Server, provider: Provider, owner: requests.Session
+) -> None:
+    provider.says(person=member(name="Rita"))
+    browser = new_browser()
+    assert login(site, browser).status_code == 303
+    assert owner.post(site.url + "/api/users", json={"name": "Ada 2", "role": "admin", "password": PASSWORD}).ok
+    page = newcomer.page
+    page.goto(site.url + "/login?next=/account")
+    log_in(page, "Ada 2")
+    row = page.get_by_role("row", name="Rita")
+    expect(row).to_contain_text(f"Login with {provider.url.removeprefix('http://')}")
+    shoot(page, "account-links")
+    row.get_by_role("button", name="Remove the link").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove the link").click()
+    expect(row.get_by_role("button", name="Remove the link")).to_have_count(0)
+    assert me(site, browser) is None
 
 
 def test_own_password_and_a_dataset_that_is_shared(

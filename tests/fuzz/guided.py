@@ -3,7 +3,9 @@
 atheris looks at which branches an input reaches, and goes on from what reaches new ones.
 """
 
+import pkgutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import atheris
@@ -11,7 +13,11 @@ import atheris
 with atheris.instrument_imports(
     include=["app.worker", "app.core", "zipfile", "json", "csv", "xml", "defusedxml", "yaml"]
 ):
+    from app.worker import formats
     from tests.fuzz.targets import MOST_BYTES, TARGETS, seeds
+
+    for _, module, _ in pkgutil.walk_packages(formats.__path__, f"{formats.__name__}."):
+        import_module(module)  # they are loaded when a dataset needs them: too late to be followed
 
 SLOW_S = 10  # of one input: that is a time-out
 

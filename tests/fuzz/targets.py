@@ -3,23 +3,35 @@
 Shared by hypothesis (test_fuzz.py) and atheris (guided.py).
 """
 
+import atexit
 import io
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 
+import numpy
+
 from app.core.imports import ArchiveLimits
+from app.core.report import Keypoints
 from app.services.datasets.archive_texts import refusal
+from app.services.datasets.converted_texts import CONVERTED
+from app.services.datasets.finding_texts import TEXTS, text_of
+from app.services.datasets.texts import DECISIONS, REASONS, say
 from app.worker.failures import InvalidInput
 from app.worker.formats import Options, choose, detect, read
 from app.worker.importing.content import content
 from app.worker.importing.reading import read_archive
 from app.worker.quality.labels import Rules, judge_bytes
 from tests.data import image_bytes, yolo_zip
+from tests.worker.formats.helpers import write
+from tests.worker.formats.test_conversions import cvat, voc, voc_object
+from tests.worker.formats.test_masks import palette
+from tests.worker.formats.writers import WRITERS, labelme_file, supervisely_project
 
 MOST_BYTES = 4096
 LIMITS = ArchiveLimits(max_entries=500, max_expanded=10 * 1024**2, min_free=0)
@@ -69,82 +81,183 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(made)
 
 
-@cache
-def picture() -> bytes:
-    return image_bytes()
+@dataclass(frozen=True)
+class Sample:
+    """A dataset as a tool writes it, of which one file is fed.
+
+    Args:
+        fed: that file's name.
+        beside: the others, but for the pictures a.jpg and 1.jpg.
+        seeds: what tools write into the file.
+        images: the names of the pictures.
+    """
+
+    fed: str
+    seeds: tuple[bytes, ...]
+    beside: Mapping[str, bytes | str] = field(default_factory=dict)
+    images: tuple[str, ...] = ("a.jpg", "1.jpg")
+    task: str = "auto"
+
+    @cached_property
+    def source(self) -> Path:
+        """A folder with all but what is fed, until this process ends."""
+        made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=MEMORY))
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+        write(made, dict.fromkeys(self.images, image_bytes()) | dict(self.beside) | {self.fed: b""})
+        return made
 
 
-def check_annotations(name: str, data: bytes) -> None:
-    """A file with annotations beside its picture. What is converted lies in the image; YOLO's own lines are judged
-    later, as they are: `check_labels`."""
-    with folder() as source:
-        for image in ("a.jpg", "1.jpg"):
-            (source / image).write_bytes(picture())
-        (source / name).write_bytes(data)
-        options = Options()
-        try:
-            found = read(source, choose(detect(source, options.task), options), options)
-        except InvalidInput:
-            return
-        for item in found.items:
-            assert (source / item.image).resolve().is_relative_to(source.resolve()), item.image
-            assert ".." not in item.name.split("/"), item.name
-            for row in (item.rows or []) if found.format not in YOLO else []:
-                assert all(0 <= float(value) <= 1 for value in row.text.split()[1:]), row.text
+def check_annotations(sample: Sample, data: bytes) -> None:
+    """A file with annotations beside its pictures. What is converted lies in the image; YOLO's own lines are judged
+    later, as they are: `check_labels`. What is said of it has a text, and can be kept."""
+    source, options = sample.source, Options(task=sample.task)
+    (source / sample.fed).write_bytes(data)
+    try:
+        found = read(source, choose(detect(source, options.task), options), options)
+    except InvalidInput as verdict:
+        if verdict.code not in REASONS or "%(" in say(REASONS, verdict.code, verdict.data):
+            raise  # without a text
+        return
+    for item in found.items:
+        assert (source / item.image).resolve().is_relative_to(source.resolve()), item.image
+        assert ".." not in item.name.split("/"), item.name
+        for row in (item.rows or []) if found.format not in YOLO else []:
+            assert all(0 <= float(value) <= 1 for value in coordinates(row.text, found.keypoints)), row.text
+    for decision in found.decisions:
+        assert decision["code"] in DECISIONS, decision
+        assert "%(" not in say(DECISIONS, decision["code"], decision["data"]), decision
+    for finding in {finding["code"]: finding for finding in found.findings}.values():
+        assert finding["code"] in TEXTS or finding["code"] in CONVERTED, finding
+        assert str(text_of(finding["code"]).message) % finding["data"]
+    told = {"names": found.names, "decisions": found.decisions, "findings": found.findings}
+    json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
 
 
-def annotations(name: str) -> Callable[[bytes], None]:
-    return lambda data: check_annotations(name, data)
+def coordinates(row: str, keypoints: Keypoints | None) -> list[str]:
+    """What in a converted row is a place in the image: not the class, nor whether a keypoint is visible."""
+    values = row.split()[1:]
+    if keypoints is None or keypoints["kpt_shape"][1] < 3:
+        return values
+    return [value for at, value in enumerate(values) if at < 4 or (at - 4) % 3 < 2]
 
 
-# By the suffix, which says who reads it; sniff.py then tells the formats of one suffix apart.
+def annotations(sample: Sample) -> Callable[[bytes], None]:
+    return lambda data: check_annotations(sample, data)
+
+
+def encoded(files: Mapping[str, bytes | str], suffix: str = "") -> list[bytes]:
+    """The content of the files of a suffix."""
+    return [text if isinstance(text, bytes) else text.encode() for name, text in files.items() if name.endswith(suffix)]
+
+
+def written(key: str, suffix: str = "") -> tuple[bytes, ...]:
+    """What the tools of a format write, or of all that write this suffix."""
+    boxes = {"a.jpg": [("car", 1, 1, 9, 9), ("dog", 5, 5, 20, 30)], "1.jpg": []}
+    files = [write_files(boxes) for form, write_files in WRITERS.values() if key in ("", form)]
+    return tuple(data for own in files for data in encoded(own, suffix) if len(data) <= MOST_BYTES)
+
+
+def mask() -> bytes:
+    """A picture of two classes, as VOC and CVAT write it."""
+    values = numpy.zeros((48, 64), numpy.uint8)
+    values[3:15, 2:20], values[25:45, 5:25] = 1, 2
+    return palette(values)
+
+
+COCO = {
+    "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 9, 1, 9, 9]]}
+    ],
+    "categories": [{"id": 1, "name": "cat"}],
+}
+POSE = {
+    "images": COCO["images"],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "keypoints": [2, 2, 2, 0, 0, 0]}],
+    "categories": [{"id": 1, "name": "person", "keypoints": ["left_eye", "right_eye"]}],
+}
+CREATEML = [
+    {
+        "image": "a.jpg",
+        "annotations": [{"label": "cat", "coordinates": {"x": 20, "y": 10, "width": 20, "height": 10}}],
+    },
+    {"imagefilename": "1.jpg", "annotation": []},
+]
+LABELME = [
+    {"label": "cat", "points": [[1, 1], [9, 9]], "shape_type": "rectangle", "group_id": None},
+    {"label": "dog", "points": [[1, 1], [9, 1], [9, 9]], "shape_type": "polygon", "group_id": 1},
+    {"label": "nose", "points": [[1, 1]], "shape_type": "point", "group_id": 1},
+]
+CVAT = (
+    '<image id="0" name="a.jpg" width="64" height="48"><box label="cat" xtl="10" ytl="10" xbr="30" ybr="20"/>'
+    '<polygon label="dog" points="10,10;30,12;20,30"/><points label="cat" points="1,1;2,2"/></image>',
+    '<track id="0" label="cat"><box frame="0" outside="0" keyframe="1" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    '<box frame="1" outside="1" keyframe="1" xtl="2" ytl="2" xbr="9" ybr="9"/></track>',
+)
+LINES = (
+    b"0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.3 0.1 0.3 0.3\n",
+    b"2 0.5 0.5 0.2 0.2 0.1 0.1 2 0.2 0.2 1\n",
+    b"\xef\xbb\xbf",
+)
+LISTED = {"train.txt": "a.jpg\n", "test.txt": "1.jpg\n", "obj.names": "cat\ndog\n"}
+ROW = "0 0.5 0.5 0.2 0.2\n"
+META = dict(supervisely_project({}))
+
+# Each format that app/worker/formats/readers.py has, and the texts beside YOLO's pictures. Folders of classes have no
+# file of their own.
+SAMPLES = {
+    "coco": Sample("coco.json", (*written("coco"), json.dumps(COCO).encode(), json.dumps(POSE).encode())),
+    "voc": Sample("a.xml", (voc(voc_object(1, 1, 9, 9)).encode(),)),
+    "cvat": Sample("annotations.xml", (*written("cvat"), *(cvat(body).encode() for body in CVAT))),
+    "labelme": Sample("a.json", (*written("labelme"), *encoded(labelme_file("a.jpg", LABELME)))),
+    "createml": Sample("createml.json", (json.dumps(CREATEML).encode(),)),
+    "csv": Sample("a.csv", written("", ".csv")),
+    "csv-classes": Sample(
+        "a.csv",
+        (
+            b"image,label\na.jpg,cat\n1.jpg,dog\nb.jpg,cat\n2.jpg,dog\n",
+            b"file,cat,dog\na.jpg,1,0\n1.jpg,0,1\nb.jpg,0,1\n2.jpg,1,0\n",
+        ),
+        images=("a.jpg", "1.jpg", "b.jpg", "2.jpg"),
+        task="classify",
+    ),
+    "label-studio": Sample("project.json", written("label-studio", ".json")),
+    "supervisely": Sample("ds/ann/a.jpg.json", written("supervisely", ".jpg.json"), META),
+    "supervisely-meta": Sample(
+        "meta.json", written("supervisely", "meta.json"), {"ds/ann/a.jpg.json": written("supervisely", "a.jpg.json")[0]}
+    ),
+    "darwin": Sample("a.json", written("darwin")),
+    "via": Sample("via.json", written("via", ".json")),
+    "datumaro": Sample("annotations/train.json", written("datumaro")),
+    "labelbox": Sample("export.ndjson", written("labelbox")),
+    "ultralytics": Sample("dataset.ndjson", written("ultralytics")),
+    "masks": Sample("masks/a.png", (mask(),), {"classes.txt": "dog\ncat\n"}, ("images/a.jpg", "images/1.jpg")),
+    "yaml": Sample(
+        "data.yaml",
+        (
+            b"names: {0: cat, 1: dog}\nnc: 2\ntrain: images\nkpt_shape: [2, 3]\nflip_idx: [1, 0]\n",
+            b"path: .\nnames: [a]\n",
+        ),
+        {"a.txt": ROW},
+    ),
+    "txt": Sample("a.txt", (*LINES, b"./a.jpg\n1.jpg\n", b"cat\ndog\n")),
+    "names": Sample("classes.names", (b"cat\ndog\n",), {"a.txt": ROW}),
+    "pbtxt": Sample("labels.pbtxt", (b"item { id: 1 name: 'cat' }\nitem { id: 2 name: \"dog\" }\n",), {"a.txt": ROW}),
+    "darknet": Sample(
+        "obj.data",
+        (b"classes = 2\ntrain = train.txt\nvalid = test.txt\nnames = obj.names\n",),
+        LISTED | {"a.txt": ROW, "1.txt": ROW},
+    ),
+}
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "zip": check_zip,
     "labels": check_labels,
-    "json": annotations("a.json"),
-    "xml": annotations("a.xml"),
-    "csv": annotations("a.csv"),
-    "ndjson": annotations("a.ndjson"),
-    "yaml": annotations("data.yaml"),
-    "txt": annotations("a.txt"),
-    "names": annotations("classes.names"),
+    **{name: annotations(sample) for name, sample in SAMPLES.items()},
 }
 
 
 @cache
 def seeds() -> dict[str, list[bytes]]:
-    """Files as tools write them, for each target."""
-    from tests.worker.formats.test_conversions import cvat, voc, voc_object
-    from tests.worker.formats.writers import WRITERS
-
-    found: dict[str, list[bytes]] = {name: [] for name in TARGETS}
-    boxes = {"a.jpg": [("car", 1, 1, 9, 9), ("dog", 5, 5, 20, 30)], "1.jpg": []}
-    for _format, write in WRITERS.values():
-        for name, text in write(boxes).items():
-            data = text if isinstance(text, bytes) else text.encode()
-            suffix = name.rpartition(".")[2]
-            if suffix in found and len(data) <= MOST_BYTES:
-                found[suffix].append(data)
-    coco = {
-        "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
-        "annotations": [
-            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 9, 1, 9, 9]]}
-        ],
-        "categories": [{"id": 1, "name": "cat"}],
-    }
-    found["json"].append(json.dumps(coco).encode())
-    found["xml"] += [voc(voc_object(1, 1, 9, 9)).encode(), cvat("").encode()]
-    lines = (
-        b"0 0.5 0.5 0.2 0.2\n1 0.1 0.1 0.3 0.1 0.3 0.3\n",
-        b"2 0.5 0.5 0.2 0.2 0.1 0.1 2 0.2 0.2 1\n",
-        b"\xef\xbb\xbf",
-    )
-    found["labels"] += lines
-    found["txt"] += [*lines, b"./a.jpg\n1.jpg\n", b"cat\ndog\n"]
-    found["names"] += [b"cat\ndog\n"]
-    found["yaml"] += [
-        b"names: {0: cat, 1: dog}\nnc: 2\ntrain: images\nkpt_shape: [2, 3]\nflip_idx: [1, 0]\n",
-        b"path: .\nnames: [a]\n",
-    ]
-    found["zip"].append(yolo_zip(1, 1))
-    return found
+    """What tools write, for each target."""
+    return {"zip": [yolo_zip(1, 1)], "labels": [*LINES]} | {name: [*sample.seeds] for name, sample in SAMPLES.items()}

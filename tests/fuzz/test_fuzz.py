@@ -19,9 +19,11 @@ from app import create_app
 from app.database import upgrade_if_old
 from app.extensions import socketio
 from app.routes.live import HANDLERS
+from app.worker.formats import detect
+from app.worker.formats.readers import READERS
 from scripts.local_server import settings_for
 from tests.conftest import close_database
-from tests.fuzz.targets import TARGETS, seeds
+from tests.fuzz.targets import SAMPLES, TARGETS, seeds
 
 CASES = int(os.environ.get("FUZZ_CASES", "20"))
 MOST_LINES = 30
@@ -103,7 +105,7 @@ def test_yaml(raw: bytes) -> None:
     TARGETS["yaml"](raw)
 
 
-@pytest.mark.parametrize("target", ["json", "xml", "csv", "ndjson", "txt", "names"])
+@pytest.mark.parametrize("target", SAMPLES)
 @fuzz
 @given(st.data())
 def test_annotations(target: str, data: st.DataObject) -> None:
@@ -156,3 +158,19 @@ def test_what_sockets_send(app: APIFlask, event: str, payload: Any) -> None:
         socket.disconnect()
     assert isinstance(answer, dict)
     assert answer["ok"] or 400 <= answer["status"] < 500, answer
+
+
+def test_each_format_has_its_sample() -> None:
+    """And each seed is read as what it is named after."""
+    texts = {"yaml", "txt", "names", "pbtxt"}  # of YOLO
+    parts = {"supervisely-meta": "supervisely"}
+    assert {parts.get(name, name) for name in SAMPLES.keys() - texts} == READERS.keys() - {
+        "yolo",
+        "cvat-yolo",
+        "folders",
+    }
+    for name, sample in SAMPLES.items():
+        for seed in sample.seeds if name not in {*texts, "csv"} else ():
+            (sample.source / sample.fed).write_bytes(seed)
+            formats = {item.format for item in detect(sample.source, sample.task)}
+            assert parts.get(name, name) in formats, (name, seed, formats)

@@ -2,6 +2,7 @@
 address, which may be given to somebody else, or be claimed by anybody."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from app.access import passwords
+from app.access.back_channel import Departure, mark
 from app.access.claims import Claims, Person, claim_at
 from app.access.principal import SESSION, Principal
 from app.config import Settings, settings
@@ -28,6 +30,14 @@ NAMED_BY = ("name", "preferred_username", "nickname", "email", "sub")
 NO_ROLE = "none"
 
 
+class NotAdmitted(NotAllowed):
+    """The provider knows them; they may not come in."""
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
 class Identities:
     """Whom the provider knows of our accounts."""
 
@@ -38,7 +48,7 @@ class Identities:
         """A session, and the secret of its cookie; at the first time of whoever may come an account, too.
 
         Raises:
-            NotAllowed: they may not come in.
+            NotAdmitted
         """
         try:
             return self._log_in(person)
@@ -55,19 +65,25 @@ class Identities:
             else:
                 account = known.account
                 if not account.active:
-                    raise NotAllowed(_("Your account is blocked. Ask an admin."))
+                    raise NotAdmitted(_("Your account is blocked. Ask an admin."), "blocked")
                 if config.OIDC_ROLE_CLAIM:
                     set_role(session, account, role)
             if role is not None or not config.OIDC_ROLE_CLAIM:
                 account.seen_at = now()
                 mine = Principal(account.id, account.name, Role(account.role), SESSION)
-                return begin(session, mine, now() + timedelta(hours=config.OIDC_SESSION_HOURS))
-        raise NotAllowed(no_role_here())  # behind the commit: the role is lost all the same
+                until, sid = now() + timedelta(hours=config.OIDC_SESSION_HOURS), person.claims.get("sid")
+                theirs = mark(person.issuer, sid) if isinstance(sid, str) else None
+                return begin(session, mine, until, mark(person.issuer, person.subject), theirs)
+        raise no_role_here()  # behind the commit: the role is lost all the same
 
     def of(self, account_id: int) -> ExternalIdentity | None:
         """What links an account to the present provider."""
-        own = ExternalIdentity.account_id == account_id
-        return db.session.scalar(select(ExternalIdentity).where(own).limit(1))
+        return next(filter(is_current, self.of_all([account_id])), None)
+
+    def of_all(self, account_ids: Sequence[int]) -> list[ExternalIdentity]:
+        """All that links these accounts to a provider, also to an earlier one; the oldest first."""
+        theirs = ExternalIdentity.account_id.in_(account_ids)
+        return list(db.session.scalars(select(ExternalIdentity).where(theirs).order_by(ExternalIdentity.id)))
 
     def expect_linkable(self, principal: Principal, password: str | None) -> None:
         """Check that a person may change what their account is linked with: an open session alone gives no lasting way
@@ -95,7 +111,7 @@ class Identities:
                 raise NotFound(_("User %(id)s doesn't exist.", id=account_id))
             if identity_of(session, person) is not None:
                 raise Conflict(_("This login of the provider belongs to an account already."))
-            if session.scalar(select(ExternalIdentity.id).where(ExternalIdentity.account_id == account_id)) is not None:
+            if self.of(account_id) is not None:
                 raise Conflict(_("The account is linked already. Remove that link first."))
             session.add(ExternalIdentity(account_id=account_id, issuer=person.issuer, subject=person.subject))
 
@@ -118,6 +134,41 @@ class Identities:
             others = LoginSession.account_id == account_id, LoginSession.digest != principal.digest
             session.execute(delete(LoginSession).where(*others))
 
+    def end_sessions(self, departure: Departure) -> Principal | None:
+        """End what began by the provider and is over there.
+
+        Returns:
+            Whose it was; None: nobody's.
+        """
+        wanted = []
+        if departure.subject is not None:
+            wanted.append(LoginSession.provider_subject == mark(departure.issuer, departure.subject))
+        if departure.session is not None:
+            wanted.append(LoginSession.provider_session == mark(departure.issuer, departure.session))
+        with writing() as session:
+            rows = list(session.scalars(select(LoginSession).where(*wanted)))
+            account = rows[0].account if rows else None
+            session.execute(delete(LoginSession).where(LoginSession.id.in_([row.id for row in rows])))
+            return Principal(account.id, account.name, Role(account.role), SESSION) if account else None
+
+    def remove(self, account_id: int, identity_id: int) -> None:
+        """An admin's end of a link. The account's sessions end: which of them began by it is not kept.
+
+        Raises:
+            NotFound: the account has no such link.
+        """
+        with writing() as session:
+            found = session.get(ExternalIdentity, identity_id)
+            if found is None or found.account_id != account_id:
+                raise NotFound(_("The account isn't linked."))
+            session.delete(found)
+            session.execute(delete(LoginSession).where(LoginSession.account_id == account_id))
+
+
+def is_current(identity: ExternalIdentity) -> bool:
+    """Whether it is the present provider's: those of an earlier one let nobody in."""
+    return identity.issuer.rstrip("/") == settings().OIDC_ISSUER.rstrip("/")
+
 
 def expect_person(principal: Principal) -> None:
     """
@@ -138,12 +189,11 @@ def new_account(session: Any, person: Person, role: Role | None, config: Setting
     """The account of somebody who comes for the first time, in a write transaction of the caller's.
 
     Raises:
-        NotAllowed: nobody has said that they may.
+        NotAdmitted: nobody has said that they may.
     """
     if not is_allowed(person.claims, config.OIDC_ALLOWED):
-        raise NotAllowed(
-            _("You have no account here yet. Ask an admin for an invitation, then link the two in Account.")
-        )
+        message = _("You have no account here yet. Ask an admin for an invitation, then link the two in Account.")
+        raise NotAdmitted(message, "no_account")
     account = add_account(session, free_name(session, person.claims), expect_role(role), None)
     session.add(ExternalIdentity(account_id=account.id, issuer=person.issuer, subject=person.subject))
     session.flush()
@@ -153,15 +203,15 @@ def new_account(session: Any, person: Person, role: Role | None, config: Setting
 def expect_role(role: Role | None) -> Role:
     """
     Raises:
-        NotAllowed: there is none.
+        NotAdmitted: there is none.
     """
     if role is None:
-        raise NotAllowed(no_role_here())
+        raise no_role_here()
     return role
 
 
-def no_role_here() -> str:
-    return _("The provider gives you no role on this server. Ask an admin.")
+def no_role_here() -> NotAdmitted:
+    return NotAdmitted(_("The provider gives you no role on this server. Ask an admin."), "no_role")
 
 
 def set_role(session: Any, account: Account, role: Role | None) -> None:

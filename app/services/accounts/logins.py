@@ -95,8 +95,14 @@ class Logins:
             session.execute(delete(LoginSession).where(LoginSession.digest == digest))
 
 
-def begin(session: Any, principal: Principal, until: datetime) -> tuple[Principal, str]:
-    """A new session, in a write transaction of the caller's; sessions that are over go."""
+def begin(
+    session: Any, principal: Principal, until: datetime, subject: str | None = None, provider_session: str | None = None
+) -> tuple[Principal, str]:
+    """A new session, in a write transaction of the caller's; sessions that are over go.
+
+    Args:
+        subject, provider_session: by which the provider ends it, see back_channel.py.
+    """
     secret = secrets.new_secret()
     session.execute(delete(LoginSession).where(LoginSession.expires_at < now()))
     session.add(
@@ -106,6 +112,8 @@ def begin(session: Any, principal: Principal, until: datetime) -> tuple[Principa
             digest=secrets.digest(secret),
             role=principal.role,
             expires_at=until,
+            provider_subject=subject,
+            provider_session=provider_session,
         )
     )
     return principal, secret

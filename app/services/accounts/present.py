@@ -1,11 +1,18 @@
 """Users, tokens and invitations as the API shows them: never what is secret."""
 
-from app.models.access import AccessToken, Account, Invitation
-from app.schemas.accounts import OpenInvitationValues, TokenOutValues, UserOutValues
+from collections.abc import Iterable
+
+from app.models.access import AccessToken, Account, ExternalIdentity, Invitation
+from app.schemas.accounts import IdentityOutValues, OpenInvitationValues, TokenOutValues, UserOutValues
+from app.services.accounts.identities import is_current
 
 
-def account_view(account: Account) -> UserOutValues:
-    """The keys of UserOut."""
+def account_view(account: Account, identities: Iterable[ExternalIdentity]) -> UserOutValues:
+    """The keys of UserOut.
+
+    Args:
+        identities: of this account, and of others.
+    """
     return {
         "id": account.id,
         "name": account.name,
@@ -14,6 +21,17 @@ def account_view(account: Account) -> UserOutValues:
         "created_at": account.created_at,
         "seen_at": account.seen_at,
         "has_password": account.password is not None,
+        "identities": [identity_view(identity) for identity in identities if identity.account_id == account.id],
+    }
+
+
+def identity_view(identity: ExternalIdentity) -> IdentityOutValues:
+    return {
+        "id": identity.id,
+        "issuer": identity.issuer,
+        "subject": identity.subject,
+        "current": is_current(identity),
+        "created_at": identity.created_at,
     }
 
 

@@ -35,6 +35,30 @@ async function change(act, reload) {
   await reload();
 }
 
+/** What lets a user in by a provider, and its end. */
+function identityRow(user, identity) {
+  const host = identity.issuer.replace(/^https?:\/\//, "");
+  const unlink = async () => {
+    const question = {
+      title: t("Remove the link of {name} with {provider}?", { name: user.name, provider: host }),
+      text: t(
+        "Sessions of this user end at once; tokens stay. If the provider's people get accounts here by themselves, the next login makes another account: block this one instead.",
+      ),
+      action: t("Remove the link"),
+    };
+    const address = `/api/users/${user.id}/identities/${identity.id}`;
+    if (await confirmed(question)) await change(() => remove(address), loadUsers);
+  };
+  return h(
+    "div",
+    { class: "account-identity quiet", title: identity.subject },
+    identity.current
+      ? t("Login with {provider}", { provider: host })
+      : t("{provider}: an earlier provider, no longer a way in", { provider: host }),
+    button("trash", t("Remove the link"), unlink, "btn-outline btn-sm"),
+  );
+}
+
 function userRow(user) {
   const role = h(
     "select",
@@ -57,7 +81,13 @@ function userRow(user) {
   return h(
     "tr",
     {},
-    h("td", {}, user.name, user.active ? null : h("span", { class: "quiet" }, ` · ${t("blocked")}`)),
+    h(
+      "td",
+      {},
+      user.name,
+      user.active ? null : h("span", { class: "quiet" }, ` · ${t("blocked")}`),
+      user.identities.map((identity) => identityRow(user, identity)),
+    ),
     h("td", {}, role),
     h("td", { class: "quiet" }, user.seen_at ? ago(user.seen_at) : "–"),
     h(

@@ -13,8 +13,9 @@ const RESULTS = {
 };
 
 /** @param {any} entry */
-function user({ name, via }) {
+function user({ name, via, action }) {
   if (name) return name;
+  if (action === "audit.make_room") return h("span", { class: "quiet" }, t("This server"));
   return h("span", { class: "quiet" }, via ? t("Owner of this installation") : t("Not logged in"));
 }
 
@@ -39,7 +40,7 @@ function row(entry) {
       {},
       h("span", { class: `badge-status status-${look}` }, icon(symbol), word()),
       " ",
-      h("span", { class: "quiet" }, entry.status),
+      h("span", { class: "quiet" }, entry.reason ? `${entry.status} ${entry.reason}` : entry.status),
     ),
   );
 }

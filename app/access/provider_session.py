@@ -1,0 +1,45 @@
+"""How the OpenID Connect provider is asked: Authlib's session, with an end to what one answer may cost."""
+
+import time
+from typing import Any
+
+from authlib.integrations.requests_client import OAuth2Session
+from requests import PreparedRequest, RequestException, Response
+from requests.adapters import HTTPAdapter
+
+MOST_BYTES = 1024 * 1024  # of an answer; keys and claims of real ones have some 10 KB
+LONGEST_S = 20.0  # of an answer, however busily it comes
+BLOCK = 4096  # bytes that are unpacked at once: a small answer may be a large one
+
+
+class AnswerTooLarge(RequestException):
+    """It has no end, or one that nobody waits for."""
+
+
+class BoundedAdapter(HTTPAdapter):
+    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
+        """Read an answer whole, but no more than it may have.
+
+        Raises:
+            AnswerTooLarge: in bytes, or in seconds.
+        """
+        until = time.monotonic() + LONGEST_S
+        response = super().send(request, *args, **options)
+        content = bytearray()
+        try:
+            for block in response.iter_content(BLOCK):
+                content += block
+                if len(content) > MOST_BYTES or time.monotonic() > until:
+                    raise AnswerTooLarge(f"{request.url} answers with more than {len(content)} bytes", request=request)
+        except BaseException:
+            response.close()
+            raise
+        response._content = bytes(content)
+        return response
+
+
+class ProviderSession(OAuth2Session):  # type: ignore[misc]
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for scheme in ("https://", "http://"):
+            self.mount(scheme, BoundedAdapter())
