@@ -1,7 +1,8 @@
 """Limits how many large answers are sent at a time, since a client that does not read holds a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from apiflask import APIFlask
 from flask_babel import gettext
@@ -28,7 +29,7 @@ class LimitedDownloads:
     def __init__(self, inner: Callable[..., Any], slots: Slots, public: Slots, refuse: Callable[..., Any]) -> None:
         self.inner, self.slots, self.public, self.refuse = inner, slots, public, refuse
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if environ["REQUEST_METHOD"] != "GET" or not path.startswith((*PLACES, PUBLIC)):
             return self.inner(environ, start_response)
@@ -71,7 +72,7 @@ def closing(pieces: Any, then: Callable[[], None], file_wrapper: Any) -> Any:
 def init_app(app: APIFlask) -> None:
     """Put the limit around the application."""
 
-    def refuse(environ: dict[str, Any], start_response: Any) -> Any:
+    def refuse(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         with app.request_context(environ):
             busy = Unavailable(gettext("Too many downloads are running. Try again in a few seconds."))
             response = app.process_response(app.make_response(app.handle_user_exception(busy)))

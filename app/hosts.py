@@ -5,7 +5,8 @@ browser takes us for that site, and lets its scripts read and change everything 
 import ipaddress
 import re
 import socket
-from typing import Any
+from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from apiflask import APIFlask
 from flask_babel import gettext
@@ -68,7 +69,7 @@ def init_app(app: APIFlask) -> None:
     allowed = AllowedHosts(settings(app).HOST, settings(app).ALLOWED_HOSTS)
     inner = app.wsgi_app
 
-    def guarded(environ: dict[str, Any], start_response: Any) -> Any:
+    def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         host = environ.get("HTTP_HOST")
         if allowed.allows(host, environ.get("SERVER_NAME", "")):
             return inner(environ, start_response)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from apiflask import APIFlask
 
@@ -35,7 +36,7 @@ def entry_address(text: str) -> Address | None:
     return getattr(found, "ipv4_mapped", None) or found
 
 
-def entries(environ: dict[str, Any], name: str) -> list[str]:
+def entries(environ: WSGIEnvironment, name: str) -> list[str]:
     return [part.strip() for part in environ.get(name, "").split(",") if part.strip()]
 
 
@@ -53,7 +54,7 @@ class TrustedProxies:
         self.inner, self.networks = inner, tuple(networks)
         self.warned: set[str] = set()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR") or ""
         if self.trusts(entry_address(peer)):
             environ = environ | self.forwarded(environ)
@@ -75,7 +76,7 @@ class TrustedProxies:
     def trusts(self, address: Address | None) -> bool:
         return address is not None and any(address in network for network in self.networks)
 
-    def forwarded(self, environ: dict[str, Any]) -> dict[str, str]:
+    def forwarded(self, environ: WSGIEnvironment) -> dict[str, str]:
         """The variables that differ: REMOTE_ADDR, wsgi.url_scheme and HTTP_HOST."""
         client, proxies = self.client(entries(environ, "HTTP_X_FORWARDED_FOR"))
         changed = {"REMOTE_ADDR": str(client)} if client else {}

@@ -7,10 +7,11 @@ connection's events run beside each other, as many as it sends.
 import io
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from apiflask import APIFlask
 from flask import Response, request
@@ -96,11 +97,11 @@ class Door:
     """
 
     def __init__(
-        self, inner: Callable[..., Any], waiting: Waiting, may_enter: Callable[[dict[str, Any]], bool]
+        self, inner: Callable[..., Any], waiting: Waiting, may_enter: Callable[[WSGIEnvironment], bool]
     ) -> None:
         self.inner, self.waiting, self.may_enter = inner, waiting, may_enter
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith("/socket.io/"):
             return self.inner(environ, start_response)
         environ["wsgi.errors"] = QuietErrors(environ["wsgi.errors"])
@@ -118,7 +119,7 @@ class Door:
             return self.within(self.waiting.socket_polls, environ, start_response)
         return self.inner(environ, start_response)
 
-    def within(self, slots: Slots, environ: dict[str, Any], start_response: Any) -> Any:
+    def within(self, slots: Slots, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one that waits, or send it away when too many do."""
         if not slots.acquire():
             return Response("Too many connections.", 503, {"Retry-After": "5"})(environ, start_response)
@@ -127,7 +128,7 @@ class Door:
         finally:
             slots.release()
 
-    def post(self, environ: dict[str, Any], start_response: Any) -> Any:
+    def post(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """A payload is read whole and looked at first: engineio would hold a bad one until its ping timeout."""
         text = self.payload(environ)
         if text is None:
@@ -135,7 +136,7 @@ class Door:
         body = text.encode()
         return self.inner(environ | {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}, start_response)
 
-    def payload(self, environ: dict[str, Any]) -> str | None:
+    def payload(self, environ: WSGIEnvironment) -> str | None:
         """The body of a POST; None where it is no payload of a client. It is read to its end in any case: else the
         client would see a reset and not the answer."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -213,10 +214,10 @@ def queue_of(redis_url: str) -> Any:
     return message_queue(redis_url)
 
 
-def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[dict[str, Any]], bool]:
+def knows(app: APIFlask, allowed: str | list[str]) -> Callable[[WSGIEnvironment], bool]:
     """A function that says whether a request's maker is known, and no other site's page makes it."""
 
-    def may_enter(environ: dict[str, Any]) -> bool:
+    def may_enter(environ: WSGIEnvironment) -> bool:
         with app.request_context(environ):
             try:
                 principal = identify(request)

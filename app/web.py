@@ -2,7 +2,9 @@
 
 import re
 import warnings
+from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from apiflask import APIFlask
 from flask import Response, current_app, render_template, request
@@ -71,7 +73,7 @@ def init_app(app: APIFlask) -> None:
     app.request_class = type("UploadRequest", (UploadRequest,), {"upload_folder": str(staging)})
     inner = app.wsgi_app
 
-    def with_body(environ: dict[str, Any], start_response: Any) -> Any:
+    def with_body(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         if not length and "HTTP_TRANSFER_ENCODING" not in environ:
             return inner(environ, start_response)

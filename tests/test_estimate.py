@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.extensions import db
 from app.jobs.devices import Holding, Use
 from app.models import Estimate, Training, TrainingMetric, now
 from app.services.estimate.figures import FINISH_S, times
+from app.services.estimate.request import Configuration
 from tests.data import change_settings, valid_dataset
 
 TINY: dict[str, Any] = {"model_version": "n", "epochs": 6, "batch_size": 4, "img_size": 64}
@@ -166,12 +168,22 @@ def test_the_sum(idle_app: APIFlask) -> None:
         "save_seconds": 0.5,
         "start_seconds": 7.0,
     }
-    row = {"epochs": 15, "params": {}}
-    found = times(row, figures, 1)
-    assert found["seconds"] == 7 + 5 * 10 * 1.0 + 10 * 10 * 0.5 + 15 * 2.5 + 2 + FINISH_S
-    assert times(row | {"params": {"close_mosaic": 0}}, figures, 1)["seconds"] == 7 + 15 * 10 + 15 * 2.5 + 2 + FINISH_S
-    assert times(row | {"epochs": 4}, figures, 1)["epoch_seconds"] == 10 * 0.5 + 2.5
-    assert times(row, figures, 2)["batches"] == 5
+    run = Configuration(
+        dataset_id=1,
+        revision=1,
+        model_version="n",
+        architecture=None,
+        task="detect",
+        epochs=15,
+        batch_size=16,
+        img_size=640,
+        params={},
+    )
+    assert times(run, figures, 1)["seconds"] == 7 + 5 * 10 * 1.0 + 10 * 10 * 0.5 + 15 * 2.5 + 2 + FINISH_S
+    with_mosaic = replace(run, params={"close_mosaic": 0})
+    assert times(with_mosaic, figures, 1)["seconds"] == 7 + 15 * 10 + 15 * 2.5 + 2 + FINISH_S
+    assert times(replace(run, epochs=4), figures, 1)["epoch_seconds"] == 10 * 0.5 + 2.5
+    assert times(run, figures, 2)["batches"] == 5
 
 
 @pytest.mark.training

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request, current_app
 from flask_babel import gettext as _
@@ -92,7 +93,7 @@ def comes_from_here(request: Request) -> bool:
     return mapped is not None and mapped.is_loopback
 
 
-def is_forwarded(environ: dict[str, Any]) -> bool:
+def is_forwarded(environ: WSGIEnvironment) -> bool:
     """Whether a proxy or a tunnel says that it sends the request for somebody else."""
     return any(name.startswith(FORWARDED) for name in environ)
 
@@ -108,7 +109,7 @@ def is_local(request: Request) -> bool:
     )
 
 
-def connection_of(environ: dict[str, Any]) -> Any:
+def connection_of(environ: WSGIEnvironment) -> Any:
     """The client's socket, where the server hands it on."""
     return environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, final
 
 from app.core.spec import Spec
 
@@ -31,7 +31,7 @@ class EstimateSpec(Spec):
         halvings: how often the batch was halved, because more did not fit into memory.
     """
 
-    training: dict[str, Any]
+    training: Mapping[str, Any]
     measure_seconds: float
     halvings: int = 0
 
@@ -43,12 +43,48 @@ class EstimateSpec(Spec):
 
     def values(self) -> dict[str, Any]:
         """As spec.json has it."""
-        return self.training | {"measure_seconds": self.measure_seconds, "halvings": self.halvings}
+        return {**self.training, "measure_seconds": self.measure_seconds, "halvings": self.halvings}
 
     def halved(self) -> "EstimateSpec | None":
         """The same with half the batch; None where that makes no sense any more."""
         batch = self.training["batch_now"] // 2
         if self.halvings >= HALVINGS or batch < 1:
             return None
-        training = self.training | {"batch_size": batch, "batch_now": batch}
+        training = {**self.training, "batch_size": batch, "batch_now": batch}
         return EstimateSpec(training, self.measure_seconds, self.halvings + 1)
+
+
+@final
+class EstimateFigures(TypedDict):
+    """What was measured of a training. Seconds and bytes.
+
+    `fits`: False where the batch was halved to `batch`; `batches`: of an epoch; `batch_seconds`: with mosaic;
+    `plain_batch_seconds`: without; None: not measured.
+    """
+
+    fits: bool
+    batch: int
+    batches: int
+    val_batches: int
+    start_seconds: float
+    batch_seconds: float
+    plain_batch_seconds: float | None
+    val_seconds: float
+    save_seconds: float
+    measured_batches: int
+    parameters: int
+    checkpoint_bytes: int
+    memory: int
+    memory_total: int
+    device: str
+
+
+@final
+class NotMeasured(TypedDict):
+    """Why not even a batch of one image could be measured."""
+
+    error_kind: str
+    error: str
+
+
+EstimateResult = EstimateFigures | NotMeasured

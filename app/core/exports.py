@@ -1,8 +1,9 @@
 """The contract between the service of model exports and the program that makes and verifies them."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import NotRequired, TypedDict, cast
 
+from app.core.curves import F1Point, MeanCurves, ModelCurves
 from app.core.spec import Spec
 
 PYTORCH = "pytorch"  # ultralytics' table has no name for its own format
@@ -24,6 +25,184 @@ MOST_VERIFIED = 1000  # validation images that are measured; of more, every n-th
 LOST, LOST_INT8 = 0.002, 0.01  # of mAP50-95, against the .pt on the same images
 
 
+class ExportOptions(TypedDict, total=False):
+    """What a request can choose, beside the format and the size of the input."""
+
+    half: bool
+    int8: bool
+    dynamic: bool
+    nms: bool
+    batch: int
+    opset: int
+
+
+class ExportArguments(ExportOptions):
+    """The same with the size of the input, px; of a row of `model_export`."""
+
+    img_size: int
+
+
+class Latency(TypedDict):
+    """Of the model alone, ms. `least`: of the quickest image; not in rows of earlier versions."""
+
+    p50: float
+    p95: float
+    least: NotRequired[float]
+
+
+class Figures(TypedDict):
+    """What is compared; None where the task has none. `top1` and `top5` of a classification."""
+
+    precision: float | None
+    recall: float | None
+    map50: float | None
+    map95: float | None
+    top1: NotRequired[float]
+    top5: NotRequired[float]
+
+
+class MeasureTask(TypedDict):
+    """What the process that measures a model file is told.
+
+    `data`: a dataset.yaml; `bf16`: whether it is measured in bfloat16, too; `precision`: OpenVINO's name of the one to
+    measure in.
+    """
+
+    model: str
+    data: str
+    task: str
+    img_size: int
+    device: str
+    classes: dict[str, str | None] | None
+    bf16: bool
+    precision: NotRequired[str]
+
+
+class Measurement(TypedDict):
+    """What it answers.
+
+    Of a classification `top1` and `top5` in the place of precision, recall, map50 and map95. `detections`: by file,
+    class, confidence and corners in px of the surest ones; `bf16`: the same in bfloat16.
+    """
+
+    precision: NotRequired[float]
+    recall: NotRequired[float]
+    map50: NotRequired[float]
+    map95: NotRequired[float]
+    top1: NotRequired[float]
+    top5: NotRequired[float]
+    fitness: NotRequired[float]
+    images: int
+    names: list[str]
+    curves: ModelCurves | None
+    latency_ms: Latency
+    detections: dict[str, list[list[float]]]
+    device: str
+    bf16: NotRequired["Measurement"]
+
+
+class ReferenceFigures(Figures):
+    """Those of the .pt."""
+
+    latency_ms: Latency
+
+
+class ShippedThreshold(F1Point):
+    """`moved`: it is not that of the .pt, which is in `reference`."""
+
+    moved: bool
+    reference: F1Point
+
+
+class Comparison(Figures):
+    """An export beside the .pt.
+
+    `confidence_shift`: the median change of a detection's confidence; `agreement`: the share of the .pt's detections
+    that it has, too; `loss`: of mAP50-95, or of the top-1 accuracy.
+    """
+
+    reference: ReferenceFigures
+    images: int
+    at_threshold: ShippedThreshold | None
+    confidence_shift: float | None
+    agreement: float | None
+    latency_ms: Latency
+    device: str
+    loss: float
+    allowed_loss: float
+    conclusive: bool
+
+
+class Verification(Comparison):
+    """The same as its row has it. `batch`: images that the export takes at once."""
+
+    batch: int
+
+
+class LowerPrecision(Figures):
+    """An export in bfloat16, which may run in the place of the .pt on this `cpu`."""
+
+    loss: float
+    agreement: float | None
+    confidence_shift: float | None
+    latency_ms: Latency
+    cpu: str
+
+
+class RunTimes(TypedDict):
+    """How long an image takes the model alone, ms, in turns with the .pt on the same images.
+
+    `cpu`: its name. `ms`: by PYTORCH (the .pt) and the precisions that the export may run in.
+    """
+
+    cpu: str
+    ms: dict[str, float]
+
+
+class ConversionDetails(TypedDict, total=False):
+    """What the card has to say of the conversion. Numbers of images."""
+
+    calibration_images: int
+    calibration_recommended: int
+    accuracy_control_images: int
+
+
+class ExportResult(ConversionDetails):
+    """What the program made. `model`: the file or folder below MADE; `sha256`: of each file, by its path there."""
+
+    model: str
+    size_bytes: int
+    sha256: dict[str, str]
+    names: list[str]
+    parameters: int
+    bfloat16: NotRequired[LowerPrecision]
+    run_times: NotRequired[RunTimes | None]  # of exports that may run in the place of the .pt
+
+
+class ExportDetails(ConversionDetails, total=False):
+    """The result as its row has it, with what was known when it was queued.
+
+    `versions`: of the packages; `automatic`: nobody asked for it.
+    """
+
+    model: str
+    size_bytes: int
+    sha256: dict[str, str]
+    names: list[str]
+    parameters: int
+    bfloat16: LowerPrecision
+    run_times: RunTimes | None
+    versions: dict[str, str]
+    automatic: bool
+
+
+class ExportCurves(MeanCurves):
+    """What is kept of the curves of an export."""
+
+    f1: list[float]
+    best: F1Point
+
+
 @dataclass(frozen=True)
 class ExportSpec(Spec):
     """What the child of an export is told, in its spec.json.
@@ -43,7 +222,7 @@ class ExportSpec(Spec):
     data: str
     task: str
     img_size: int
-    arguments: dict[str, Any] = field(default_factory=dict)
+    arguments: ExportOptions = field(default_factory=ExportOptions)
     device: str = "cpu"
     classes: dict[str, str | None] | None = None
 
@@ -63,14 +242,9 @@ class ExportSpec(Spec):
         return LOST_INT8 if self.arguments.get("int8") else LOST
 
 
-class RunTimes(TypedDict):
-    """How long an image takes the model alone, ms, in turns with the .pt on the same images.
-
-    `cpu`: its name. `ms`: by PYTORCH (the .pt) and the precisions that the export may run in.
-    """
-
-    cpu: str
-    ms: dict[str, float]
+def options_of(arguments: ExportArguments) -> ExportOptions:
+    """The arguments without the size of the input."""
+    return cast(ExportOptions, {name: value for name, value in arguments.items() if name != "img_size"})
 
 
 def evenly(count: int, most: int) -> list[int]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypedDict
+from typing import Any, NotRequired, Self, TypedDict
 
+from app.core.failure import Reason
 from app.core.programs import SplitOptions
 from app.core.report import Decision, Keypoints
 from app.core.spec import Spec
@@ -11,6 +12,41 @@ from app.core.spec import Spec
 ARCHIVE = "original.zip"  # in a dataset's folder: the upload as it came
 ORIGINALS = "names.json"  # in a dataset's folder: by path below source/, what the upload called it
 NOT_PLACED = "the server did not take the dataset over"  # how the process fails that waited for it in vain
+
+
+class SkippedFiles(TypedDict, total=False):
+    """Files of an upload that were left out. `kinds`: how many, by suffix or reason; `names`: some of them."""
+
+    count: int
+    kinds: dict[str, int]
+    names: list[str]
+
+
+RenamedFile = TypedDict("RenamedFile", {"from": str, "to": str})
+
+
+class RenamedFiles(TypedDict, total=False):
+    """Files of an upload that got another name. `names`: some of them."""
+
+    count: int
+    names: list[RenamedFile]
+
+
+class OriginalName(TypedDict):
+    """What the uploaded file was called."""
+
+    name: str
+
+
+class FixEffect(TypedDict):
+    """What a fix did, as `AppliedFixes` of app/worker/quality/fixes.py; the last three not by older versions."""
+
+    images: int
+    rows: int
+    files: list[str]
+    emptied: NotRequired[int]
+    unsaved: NotRequired[int]
+    unsaved_files: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)
@@ -102,8 +138,8 @@ class Unpacked:
     """What came of an upload or a folder: bytes, files that were left out or renamed, decisions about the archive."""
 
     size_bytes: int = 0
-    skipped: dict[str, Any] = field(default_factory=dict)
-    renamed: dict[str, Any] = field(default_factory=dict)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
+    renamed: RenamedFiles = field(default_factory=RenamedFiles)
     notes: list[Decision] = field(default_factory=list)
 
 
@@ -132,9 +168,48 @@ class ImportResult:
     root: str = ""  # below the source
     source_names: list[str] = field(default_factory=list)  # before classes were renamed
     keypoints: Keypoints | None = None
-    effects: dict[str, Any] = field(default_factory=dict)  # what the fixes did, by code
+    effects: dict[str, FixEffect] = field(default_factory=dict)  # by code
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "ImportResult":
         """As the child's last event has it, which may be of another version."""
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
+
+
+class DatasetReport(TypedDict, total=False):
+    """The report of a dataset and of a version: what the upload said, what the import decided and counted.
+
+    Most fields as `ImportResult` has them; `archive`: decisions about the upload; `reason`: why it cannot be used.
+    """
+
+    skipped: SkippedFiles
+    renamed: RenamedFiles
+    original: OriginalName | None
+    archive: list[Decision]
+    decisions: list[Decision]
+    images: dict[str, int]
+    usable: dict[str, int]
+    boxes: dict[str, int]
+    findings: dict[str, int]
+    findings_total: int
+    severities: dict[str, int]
+    left_out: dict[str, int]
+    fixable: int
+    samples: list[int]
+    seconds: float
+    keypoints: Keypoints | None
+    effects: dict[str, FixEffect]
+    root: str
+    source_names: list[str]
+    reason: Reason
+
+
+class RevisionOrigin(TypedDict, total=False):
+    """How a version was made.
+
+    `kind`: upload, import, options, fix or adopted; `base`: "source", or the number of the version that it is made of.
+    """
+
+    kind: str
+    base: str | int
+    fixes: list[str] | str

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 from app.core.label_errors import KINDS as SUSPECTS
@@ -28,6 +28,14 @@ CREATE TABLE item (image_id INTEGER, kind INTEGER, actual INTEGER, predicted INT
 INDEXES = "CREATE INDEX item_kind ON item (kind, actual, predicted); CREATE INDEX item_image ON item (image_id);"
 
 Picture = tuple[int, str, int, int, bytes]  # as in the table
+
+
+class SizeRecall(TypedDict):
+    """Objects of one size, and how many of them are detected as what they are."""
+
+    objects: int
+    correct: int
+    recall: float | None
 
 
 def view_name(confidence: float, iou: float) -> str:
@@ -97,7 +105,7 @@ def read_pictures(path: Path) -> Iterator[Picture]:
         yield from connection.execute("SELECT id, file, width, height, seen FROM image ORDER BY id")
 
 
-def sizes_in(view: Path) -> dict[str, dict[str, Any]] | None:
+def sizes_in(view: Path) -> dict[str, SizeRecall] | None:
     """By size: objects, how many of them are detected as what they are, and their share; None without boxes."""
     counted = (
         "SELECT size, COUNT(*), SUM(kind = ?) FROM item WHERE actual IS NOT NULL AND size IS NOT NULL GROUP BY size"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NotRequired, Self, TypedDict
 
 from app.core.imports import ArchiveLimits
 from app.core.predict import EngineExport
@@ -11,6 +11,110 @@ from app.core.spec import Spec
 MADE = "made"  # folder of the files of a prediction, below that of its job's attempt
 DETECTIONS_JSON, DETECTIONS_CSV = "detections.json", "detections.csv"
 LABELS_ZIP = "labels.zip"
+
+
+class PredictionOptions(TypedDict, total=False):
+    """What was chosen for a prediction. `classes`: confidence by class name; `checkpoint`: None is the best one."""
+
+    confidence: float
+    iou: float
+    classes: dict[str, float]
+    track: bool
+    checkpoint: str | None
+
+
+class ModelName(TypedDict):
+    """The model of a prediction, for the files that are written."""
+
+    training_id: int
+    name: str
+    checkpoint: str | None
+
+
+class Thresholds(TypedDict):
+    """What was applied."""
+
+    confidence: float
+    iou: float
+    classes: dict[str, float]
+
+
+class Media(TypedDict):
+    """The video as it was read. Upright frames, px; `duration`: s; `damaged`: parts that cannot be decoded."""
+
+    width: int
+    height: int
+    frames: int
+    duration: float
+    codec: str
+    cut: bool
+    damaged: int
+
+
+_ClassName = TypedDict("_ClassName", {"class": str})  # a keyword of Python
+
+
+class ClassCount(_ClassName):
+    """Of one class. `tracks`: objects that were followed in a video."""
+
+    detections: int
+    tracks: NotRequired[int]
+
+
+class UnreadImage(TypedDict):
+    """An image that cannot be read; `code` names the reason."""
+
+    image: str
+    code: str
+    detail: str
+
+
+class UnreadImages(TypedDict):
+    """`first`: a few of them."""
+
+    count: int
+    first: list[UnreadImage]
+
+
+class SkippedFiles(TypedDict):
+    """Files of the ZIP that are no images. `first`: a few of them."""
+
+    count: int
+    first: list[str]
+
+
+class ImageCounts(TypedDict):
+    """What came of the images of a ZIP."""
+
+    read: int
+    unread: UnreadImages
+    skipped: SkippedFiles
+
+
+class ModelRun(TypedDict):
+    """What ran the model. `fallback`: why it was not its export; `tracked`: whether objects were followed."""
+
+    task: str
+    engine: str
+    device: str
+    fallback: str | None
+    tracked: bool
+
+
+class PredictionFigures(ModelRun):
+    """What came of a prediction, `media` of a video or `images` of a ZIP. `rate`: frames or images a second."""
+
+    media: NotRequired[Media]
+    images: NotRequired[ImageCounts]
+    thresholds: Thresholds
+    rate: float | None
+    classes: list[ClassCount]
+
+
+class PredictionResult(PredictionFigures):
+    """The same as its row has it, with the bytes of each file."""
+
+    files: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -39,7 +143,7 @@ class PredictionSpec(Spec):
     track: bool = True
     classes: dict[str, float] = field(default_factory=dict)
     export: EngineExport | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+    about: ModelName | None = None
     limits: ArchiveLimits = field(default_factory=ArchiveLimits)
 
     @classmethod

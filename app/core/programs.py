@@ -1,7 +1,7 @@
 """The specs of the small programs. Those of trainings, imports, evaluations and so on have modules of their own."""
 
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from app.core.spec import Spec
 
@@ -22,6 +22,12 @@ class SampleSpec(Spec):
     seed: int = 0
 
 
+class SampleResult(TypedDict):
+    """`output`: the ZIP that was written."""
+
+    output: str
+
+
 @dataclass(frozen=True)
 class ExportDatasetSpec(Spec):
     """A version of a dataset in another format.
@@ -37,6 +43,23 @@ class ExportDatasetSpec(Spec):
     format: str
     output: str
     task: str | None = None
+
+
+class LossyNote(TypedDict):
+    """What a format cannot hold, and of how many objects."""
+
+    code: str
+    count: int
+
+
+class ExportDatasetResult(TypedDict):
+    """What was written."""
+
+    images: int
+    objects: int
+    bytes: int
+    seconds: float
+    notes: list[LossyNote]
 
 
 @dataclass(frozen=True)
@@ -58,11 +81,28 @@ class VideoSpec(Spec):
     memory: int
 
 
+class VideoResult(TypedDict):
+    """The WebM. `cut`: the video goes on, but a limit was reached."""
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+    seconds: float
+    cut: bool
+
+
 @dataclass(frozen=True)
 class HashSpec(Spec):
     """The present hash of a dataset. `data`: its dataset.yaml."""
 
     data: str
+
+
+class HashResult(TypedDict):
+    """`revision`: SHA-256 of images, labels, classes and split."""
+
+    revision: str
 
 
 class SplitOptions(TypedDict):
@@ -101,6 +141,22 @@ class CompareSpec(Spec):
     whole: bool
 
 
+class Difference(TypedDict):
+    """What one evaluation has more than the other, with the limits of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Differences(TypedDict):
+    """`differ`: `images` or `objects`, where they were not measured on the same; nothing else is there then."""
+
+    differ: NotRequired[str]
+    images: NotRequired[int]
+    figures: NotRequired[dict[str, Difference]]
+
+
 @dataclass(frozen=True)
 class WeightsSpec(Spec):
     """A .pt that somebody sent.
@@ -113,3 +169,16 @@ class WeightsSpec(Spec):
     most_bytes: int
     memory: int
     most_classes: int
+
+
+class WeightsResult(TypedDict):
+    """The model of the file. `img_size` (px), `batch` and `epochs` as its checkpoint says; None: nothing sensible."""
+
+    task: str
+    architecture: str
+    classes: list[str]
+    parameters: int
+    img_size: int | None
+    batch: int | None
+    epochs: int | None
+    sha256: str

@@ -1,9 +1,10 @@
 """Files of an upload that may hold its labels and are not read, by their suffix."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
+from app.core.failure import Reason
+from app.core.imports import SkippedFiles
 from app.core.suffixes import UNREAD_IMAGES
 
 SPREADSHEETS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".numbers"})
@@ -22,33 +23,32 @@ def suffix(name: str) -> str:
     return PurePosixPath(name).suffix.lower()
 
 
-def unread(skipped: Mapping[str, Any]) -> list[str]:
+def unread(skipped: SkippedFiles) -> list[str]:
     """The names of such files, or their kinds where no name is kept.
 
     Args:
-        skipped: `kinds` (how many files by suffix) and `names` (some of them) that were left out of an upload.
+        skipped: files that were left out of an upload.
     """
     kinds = UNREAD & set(skipped.get("kinds", {}))
     names = [name for name in skipped.get("names", []) if suffix(name) in kinds]
     return names[:LISTED] or sorted(f"*{kind}" for kind in kinds)
 
 
-def archives(skipped: Mapping[str, Any]) -> list[str]:
+def archives(skipped: SkippedFiles) -> list[str]:
     """The names of archives in an upload that were not opened."""
     return [name for name in skipped.get("names", []) if suffix(name) in ARCHIVES][:LISTED]
 
 
-def why_no_labels(skipped: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
-    """Code and data of the reason why an upload without labels may have none that are read; None: it has no such
-    file."""
+def why_no_labels(skipped: SkippedFiles) -> Reason | None:
+    """The reason why an upload without labels may have none that are read; None: it has no such file."""
     files = unread(skipped)
     if files:
-        return code_of(files), {"files": ", ".join(files)}
+        return {"code": code_of(files), "data": {"files": ", ".join(files)}}
     packed = archives(skipped)
     if packed:
-        return "labels_packed", {"files": ", ".join(packed)}
+        return {"code": "labels_packed", "data": {"files": ", ".join(packed)}}
     images = [name for name in skipped.get("names", []) if suffix(name) in UNREAD_IMAGES][:LISTED]
-    return ("labels_images", {"files": ", ".join(images)}) if images else None
+    return {"code": "labels_images", "data": {"files": ", ".join(images)}} if images else None
 
 
 def code_of(files: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from app.events import exports, imports, job, training
 from app.events.base import Event
@@ -76,7 +76,7 @@ def decode(line: str) -> Envelope:
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value of JSON may stand in a field, by its outer type."""
     options = get_args(hint) if get_origin(hint) in {Union, UnionType} else (hint,)
-    return any(fits_one(value, get_origin(option) or option) for option in options)
+    return any(fits_one(value, dict if is_typeddict(option) else get_origin(option) or option) for option in options)
 
 
 def fits_one(value: Any, kind: Any) -> bool:

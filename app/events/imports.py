@@ -1,8 +1,8 @@
 """The events of a dataset import, beside those of every program."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from app.core.imports import RenamedFiles, SkippedFiles
 from app.core.report import Decision
 from app.events.base import Event
 
@@ -20,6 +20,6 @@ class Planned(Event):
     decisions: list[Decision] = field(default_factory=list)
     # As core.imports.Unpacked has them.
     size_bytes: int = 0
-    skipped: dict[str, Any] = field(default_factory=dict)
-    renamed: dict[str, Any] = field(default_factory=dict)
+    skipped: SkippedFiles = field(default_factory=SkippedFiles)
+    renamed: RenamedFiles = field(default_factory=RenamedFiles)
     notes: list[Decision] = field(default_factory=list)

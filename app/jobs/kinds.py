@@ -14,7 +14,7 @@ from app.jobs.model import Job, JobStatus
 from app.jobs.output import OutputChunk
 from app.jobs.progress import JobProgressView
 
-Collect = Callable[[Job, dict[str, Any], Path], dict[str, Any]]
+Collect = Callable[[Job, Any, Path], Mapping[str, object]]  # takes what the kind's program returns
 Apply = Callable[[Job, Event, Path], None]
 Notice = Callable[[], None]  # called after the commit
 
@@ -77,7 +77,7 @@ class Record(Protocol):
         """Somebody wants it stopped."""
 
 
-def as_it_is(_job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+def as_it_is(_job: Job, result: Mapping[str, object], _directory: Path) -> Mapping[str, object]:
     """The result as the program gave it."""
     return result
 
@@ -168,7 +168,7 @@ class JobKind:
     request: Callable[[Mapping[str, Any]], Request] = requested_device
     stages: Mapping[str, float] = field(default_factory=dict)
     links: Links | None = None
-    again: Callable[[Job, Failed], dict[str, Any] | None] = never
+    again: Callable[[Job, Failed], Mapping[str, object] | None] = never
     disk: bool = False
     directory: Callable[[Any], Path] | None = None
     memory_limit: bool = False

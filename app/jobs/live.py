@@ -111,7 +111,7 @@ class Live:
         if job.status == JobStatus.COMPLETED:
             notify.to_job("job_completed", job.id, payload | {"result": job.result})
         elif job.status == JobStatus.FAILED:
-            code = (job.error or {}).get("code", "code")
+            code = job.error_code or "code"
             notify.to_job_readers("job_error", job.id, lambda: payload | {"code": code, "error": error_text(code)})
 
     def progress(self, job: Job) -> JobProgressView:

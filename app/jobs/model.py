@@ -1,6 +1,7 @@
 """The row of a background job."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
+from app.core.failure import JobFailure
 from app.models import new_position
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
@@ -70,11 +72,16 @@ class Job(Created, Model):
     stop_mode: Mapped[str | None] = mapped_column(String(10))  # cancel, pause, displaced
     stop_requested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     progress: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # stage, done, total
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code, message (for the log, in English)
+    result: Mapped[Mapping[str, Any] | None] = mapped_column(JSONText)  # as its kind's `collect` returns it
+    error: Mapped[JobFailure | None] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    @property
+    def error_code(self) -> str | None:
+        """What it ended with; None: it did not fail."""
+        return self.error["code"] if self.error else None
 
     @validates("status", "priority", "not_before")
     def deliver_again(self, _name: str, value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 import logging
 import signal
-from typing import Any
 
 from app.core.children import PART_IS_MISSING, PROGRAM_CHANGED, TAKES_LONG
+from app.core.failure import JobFailure
 from app.events import Failed, Refused
 from app.jobs.kinds import JobKind
 from app.jobs.model import CANCEL, Job, JobStatus
@@ -69,9 +69,8 @@ def refuse(job: Job, verdict: Refused) -> None:
     change(job, JobStatus.FAILED, error=error_of(verdict))
 
 
-def error_of(event: Failed | Refused) -> dict[str, Any]:
+def error_of(event: Failed | Refused) -> JobFailure:
     """An ending as the row's `error` has it."""
     if isinstance(event, Failed):
         return {"code": event.kind, "message": event.error}
-    reason = {"code": event.code, "data": event.data}
-    return {"code": event.kind, "message": event.code, "reason": reason}
+    return {"code": event.kind, "message": event.code, "reason": {"code": event.code, "data": event.data}}

@@ -45,7 +45,7 @@ class JobView(TypedDict):
     started_at: datetime | None
     ended_at: datetime | None
     error: JobErrorView | None
-    result: dict[str, Any] | None
+    result: Mapping[str, Any] | None
 
 
 class JobPageView(TypedDict):
@@ -79,7 +79,7 @@ def jobs_out(jobs: Sequence[Job], live: Live, names: Mapping[tuple[str, int], st
 
 
 def out(job: Job, progress: JobProgressView, names: Mapping[tuple[str, int], str]) -> JobView:
-    code = (job.error or {}).get("code")
+    code = job.error_code
     return {
         "id": job.id,
         "kind": job.kind,

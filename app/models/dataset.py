@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.imports import DatasetReport, RevisionOrigin
 from app.models.base import Created, JSONText, Model, Shared, Transitions, UTCDateTime, now
 from app.models.status import DatasetStatus, RevisionStatus
 
@@ -35,7 +36,7 @@ class Dataset(Created, Shared, Transitions, Model):
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     error: Mapped[str | None] = mapped_column(Text)  # why it is invalid
     # decisions taken at import and what the validation counted; see services/datasets.py
-    report: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    report: Mapped[DatasetReport] = mapped_column(JSONText, default=dict)
 
     revision: Mapped[int | None]  # the current one's number; None: none is built yet, or it is older than revisions
     format: Mapped[str | None] = mapped_column(String(20))  # of what was uploaded: yolo, coco, voc ...
@@ -60,8 +61,7 @@ class DatasetRevision(Transitions, Model):
     number: Mapped[int]  # from 1
     status: Mapped[str] = mapped_column(String(20), default=RevisionStatus.BUILDING, index=True)
     hash: Mapped[str | None] = mapped_column(String(64))  # SHA-256 of images, labels, classes and split
-    # {"kind": "upload" | "import" | "options" | "fix" | "adopted", "base": "source" or a revision's number, "fixes"}
-    origin: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)
+    origin: Mapped[RevisionOrigin] = mapped_column(JSONText, default=dict)
     options: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # root, merge, classes, rename, split, task
     classes: Mapped[list[str]] = mapped_column(JSONText, default=list)
     task: Mapped[str] = mapped_column(String(20), default="detect", server_default="detect")
@@ -71,7 +71,7 @@ class DatasetRevision(Transitions, Model):
     val_images: Mapped[int] = mapped_column(default=0, server_default="0")
     test_images: Mapped[int] = mapped_column(default=0, server_default="0")
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    report: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # as Dataset.report
+    report: Mapped[DatasetReport] = mapped_column(JSONText, default=dict)
     error: Mapped[str | None] = mapped_column(Text)  # why it failed, or why it cannot be trained on
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
 

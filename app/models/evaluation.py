@@ -2,11 +2,11 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.evaluate import EvaluationResult
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
 
@@ -28,7 +28,7 @@ class Evaluation(Created, Model):
     status: Mapped[str] = mapped_column(String(20), default="pending", server_default="pending")
     job_id: Mapped[int | None]
     token: Mapped[str] = mapped_column(String(32), unique=True, default=lambda: uuid.uuid4().hex)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # as app/worker/programs/evaluate.py says it
+    result: Mapped[EvaluationResult | None] = mapped_column(JSONText)
     error: Mapped[str | None] = mapped_column(String(40))  # the code of a failure
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,11 +1,12 @@
 """Models in the formats of other runtimes."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.exports import ExportArguments, ExportDetails, Verification
+from app.core.failure import JobFailure
 from app.core.thresholds import Threshold
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 
@@ -24,14 +25,14 @@ class ModelExport(Created, Model):
     training_id: Mapped[int] = mapped_column(ForeignKey("training.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(64))  # hash of the weights, the format and the arguments
     format: Mapped[str] = mapped_column(String(30))
-    arguments: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # img_size, half, int8, …
+    arguments: Mapped[ExportArguments] = mapped_column(JSONText, default=dict)  # img_size, half, int8, …
     weights_sha256: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(20), default="pending")
     job_id: Mapped[int | None]
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code, message (for the log, in English)
+    error: Mapped[JobFailure | None] = mapped_column(JSONText)
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    verification: Mapped[dict[str, Any] | None] = mapped_column(JSONText)
+    verification: Mapped[Verification | None] = mapped_column(JSONText)
     thresholds: Mapped[list[Threshold]] = mapped_column(JSONText, default=list, server_default="[]")
-    details: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict, server_default="{}")  # of its making
+    details: Mapped[ExportDetails] = mapped_column(JSONText, default=dict, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -1,11 +1,12 @@
 """Videos, and later many images, that trained models were tried on."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core.failure import JobFailure
+from app.core.predictions import PredictionOptions, PredictionResult
 from app.models.base import Created, JSONText, Model, UTCDateTime, now
 from app.models.training import Training
 
@@ -23,11 +24,11 @@ class PredictionRun(Created, Model):
     source: Mapped[str] = mapped_column(String(20))  # video, images
     filename: Mapped[str] = mapped_column(String(255))  # as it was sent
     input_bytes: Mapped[int] = mapped_column(BigInteger)
-    options: Mapped[dict[str, Any]] = mapped_column(JSONText, default=dict)  # confidence, iou, classes, track, …
+    options: Mapped[PredictionOptions] = mapped_column(JSONText, default=dict)
     status: Mapped[str] = mapped_column(String(20), default="pending")
     job_id: Mapped[int | None]
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # code
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSONText)  # as the program gave it
+    error: Mapped[JobFailure | None] = mapped_column(JSONText)
+    result: Mapped[PredictionResult | None] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.estimate import EstimateResult
 from app.models.base import JSONText, Model, UTCDateTime, now
 
 
@@ -27,5 +28,5 @@ class Estimate(Model):
     __tablename__ = "estimate"
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)  # hash of everything that the figures depend on
-    figures: Mapped[dict[str, Any]] = mapped_column(JSONText)
+    figures: Mapped[EstimateResult] = mapped_column(JSONText)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=now)

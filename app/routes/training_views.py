@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import Response, send_file
 
 from app.schemas import EvaluationOut, PreviewOut, PreviewsOut, RunFilesOut, VerdictOut
-from app.schemas.training_views import RunFilesOutValues
+from app.schemas.training_views import EvaluationOutValues, PreviewsOutValues, RunFilesOutValues
 from app.services import services
 
 blueprint = APIBlueprint("training_views", __name__, tag="Training views")
@@ -24,7 +24,7 @@ PICTURE: dict[int | str, Any] = {
 @blueprint.get("/api/trainings/<id:training_id>/previews")
 @blueprint.output(PreviewsOut)
 @blueprint.doc(responses={404: "The run doesn't exist."})
-def list_previews(training_id: int) -> dict[str, Any]:
+def list_previews(training_id: int) -> PreviewsOutValues:
     """Show which validation images are predicted after each epoch, what is in them, and which epochs are kept."""
     return services().trainer.views.previews(training_id)
 
@@ -55,7 +55,7 @@ def get_verdict(training_id: int) -> dict[str, Any]:
 @blueprint.get("/api/trainings/<id:training_id>/evaluation")
 @blueprint.output(EvaluationOut)
 @blueprint.doc(responses=MISSING)
-def get_evaluation(training_id: int) -> dict[str, Any]:
+def get_evaluation(training_id: int) -> EvaluationOutValues:
     """Get the evaluation: confusion matrix, curves, recommended confidence threshold, and the images with errors."""
     return services().trainer.views.evaluation(training_id)
 

@@ -1,5 +1,7 @@
 """The answer with what a training would need."""
 
+from typing import TypedDict
+
 from apiflask.fields import Boolean, Float, Integer, String
 
 from app.schemas.base import Schema
@@ -38,3 +40,53 @@ class EstimateOut(Schema):
     disk_free = Integer()
     disk_enough = Boolean(metadata={"description": "Whether DISK_RESERVE stays free."})
     training_id = Integer(metadata={"description": "The previous run, if `basis` is history."})
+
+
+class RunTimes(TypedDict):
+    """Seconds of a run and its parts, and the batches of an epoch."""
+
+    batches: int
+    batch_seconds: float
+    val_seconds: float
+    start_seconds: float
+    epoch_seconds: float
+    seconds: float
+
+
+class DiskNeed(TypedDict):
+    """Bytes that a run needs at most, and what is free."""
+
+    checkpoint_bytes: int
+    disk: int
+    disk_free: int
+    disk_enough: bool
+
+
+class EstimateOutValues(TypedDict, total=False):
+    """What EstimateOut sends; which keys are there depends on `status` and `basis`."""
+
+    status: str
+    reason: str
+    stage: str
+    message: str
+    fraction: float
+    elapsed: float
+    basis: str
+    device: str | None
+    seconds: float
+    epoch_seconds: float
+    start_seconds: float
+    batch_seconds: float
+    val_seconds: float
+    batches: int
+    measured_batches: int
+    fits: bool
+    largest_batch: int | None
+    memory: int
+    memory_total: int
+    parameters: int
+    checkpoint_bytes: int
+    disk: int
+    disk_free: int
+    disk_enough: bool
+    training_id: int

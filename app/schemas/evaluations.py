@@ -9,6 +9,9 @@ from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from app.core.curves import F1Point
+from app.core.evaluate import ClassResult, Metrics
+from app.core.outcome_files import SizeRecall
 from app.core.thresholds import ModelThresholds, Threshold
 from app.schemas.base import MAX_ID, DateTime, Message, MessageValues, Schema, StrictFloat, between, one_of
 from app.schemas.creators import CreatedBy
@@ -97,17 +100,6 @@ class ClassFigures(Schema):
     best_confidence = Float(allow_none=True, metadata={"description": "Of the best F1; null: there is none."})
 
 
-class ClassFiguresValues(TypedDict):
-    name: str
-    images: int
-    objects: int
-    precision: float | None
-    recall: float | None
-    map50: float | None
-    map95: float | None
-    best_confidence: float | None
-
-
 class EvaluationDetail(Schema):
     """One checkpoint of a run, measured on a split of a dataset. Figures are null until it is completed."""
 
@@ -158,7 +150,24 @@ class EvaluationDetail(Schema):
     ended_at = DateTime(allow_none=True)
 
 
-class EvaluationDetailValues(TypedDict):
+class EvaluationFiguresValues(TypedDict):
+    """What was measured; None or empty: nothing yet."""
+
+    images: int | None
+    objects: int | None
+    names: list[str]
+    metrics: Metrics | None
+    intervals: Mapping[str, list[float]] | None
+    classes: list[ClassResult]
+    sizes: Mapping[str, SizeRecall] | None
+    best: F1Point | None
+    confidence: float | None
+    iou: float | None
+    thresholds: list[Threshold]
+    speed_ms: Mapping[str, float] | None
+
+
+class EvaluationDetailValues(EvaluationFiguresValues):
     id: int
     training_id: int
     dataset_id: int | None
@@ -173,18 +182,6 @@ class EvaluationDetailValues(TypedDict):
     status: str
     progress: JobProgressValues
     error: JobErrorValues | None
-    images: int | None
-    objects: int | None
-    names: list[str]
-    metrics: Mapping[str, Any] | None
-    intervals: Mapping[str, Any] | None
-    classes: list[ClassFiguresValues]
-    sizes: Mapping[str, Any] | None
-    best: Mapping[str, Any] | None
-    confidence: float | None
-    iou: float | None
-    thresholds: list[Threshold]
-    speed_ms: Mapping[str, Any] | None
     weights_changed: bool
     created_at: datetime
     ended_at: datetime | None

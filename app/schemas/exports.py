@@ -1,14 +1,14 @@
 """The requests and answers about exports of models."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import Length
 from flask_babel import gettext as _
 from marshmallow import ValidationError
 
+from app.core.exports import ExportArguments, ExportOptions, Verification
 from app.core.image_size import STRIDE
 from app.core.thresholds import Threshold
 from app.schemas.base import DateTime, Message, MessageValues, Schema, StrictBoolean, between
@@ -63,15 +63,9 @@ class ModelExportIn(Schema):
     opset = Integer(strict=True, validate=between(11, 22), metadata={"description": "Of ONNX."})
 
 
-class ModelExportInValues(TypedDict):
+class ModelExportInValues(ExportOptions):
     format: str
     img_size: NotRequired[int]
-    half: NotRequired[bool]
-    int8: NotRequired[bool]
-    dynamic: NotRequired[bool]
-    nms: NotRequired[bool]
-    batch: NotRequired[int]
-    opset: NotRequired[int]
 
 
 class ModelExportStarted(Message):
@@ -164,14 +158,14 @@ class ModelExportOutValues(TypedDict):
     training_id: int
     format: str
     label: str
-    arguments: Mapping[str, Any]
+    arguments: ExportArguments
     status: str
     progress: JobProgressValues | None
     job_id: int | None
     error: ExportErrorOutValues | None
     notes: list[str]
     size_bytes: int | None
-    verification: Mapping[str, Any] | None  # as the program measured it, see app/worker/exporting/verdict.py
+    verification: Verification | None
     threshold: float | None
     thresholds: list[Threshold]
     weights_sha256: str

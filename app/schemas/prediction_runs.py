@@ -7,6 +7,7 @@ from apiflask.fields import Boolean, Dict, File, Float, Integer, List, Nested, S
 from apiflask.validators import Length
 from werkzeug.datastructures import FileStorage
 
+from app.core.predictions import ClassCount, Media, SkippedFiles
 from app.schemas.base import (
     MAX_ID,
     DateTime,
@@ -105,28 +106,10 @@ class MediaOut(Schema):
     damaged = Integer(metadata={"description": "Parts of the file that can't be decoded."})
 
 
-class MediaOutValues(TypedDict):
-    width: int
-    height: int
-    frames: int
-    duration: float
-    codec: str
-    cut: bool
-    damaged: int
-
-
 class FoundOut(Schema):
     class_ = String(data_key="class", attribute="class")
     detections = Integer()
     tracks = Integer(metadata={"description": "Objects that were followed."})
-
-
-_FoundOut = TypedDict("_FoundOut", {"class": str})  # a keyword of Python
-
-
-class FoundOutValues(_FoundOut):
-    detections: int
-    tracks: int
 
 
 class UnreadImageOut(Schema):
@@ -154,11 +137,6 @@ class SkippedFilesOut(Schema):
     first = List(String())
 
 
-class SkippedFilesOutValues(TypedDict):
-    count: int
-    first: list[str]
-
-
 class ImagesOut(Schema):
     read = Integer(metadata={"description": "Images that were analyzed."})
     unread = Nested(UnreadOut, metadata={"description": "Images that can't be read."})
@@ -168,7 +146,7 @@ class ImagesOut(Schema):
 class ImagesOutValues(TypedDict):
     read: int
     unread: UnreadOutValues
-    skipped: SkippedFilesOutValues
+    skipped: SkippedFiles
 
 
 class PredictionFileOut(Schema):
@@ -214,7 +192,21 @@ class PredictionRunOut(Schema):
     ended_at = DateTime(allow_none=True)
 
 
-class PredictionRunOutValues(TypedDict):
+class PredictionFiguresValues(TypedDict):
+    """What came of a prediction; None: nothing yet."""
+
+    media: Media | None
+    images: ImagesOutValues | None
+    found: list[ClassCount] | None
+    task: str | None
+    tracked: bool | None
+    engine: str | None
+    engine_note: str | None
+    device: str | None
+    rate: float | None
+
+
+class PredictionRunOutValues(PredictionFiguresValues):
     id: int
     training_id: int
     training_name: str
@@ -230,15 +222,6 @@ class PredictionRunOutValues(TypedDict):
     classes: dict[str, float]
     track: bool
     checkpoint: str | None
-    media: MediaOutValues | None
-    images: ImagesOutValues | None
-    found: list[FoundOutValues] | None
-    task: str | None
-    tracked: bool | None
-    engine: str | None
-    engine_note: str | None
-    device: str | None
-    rate: float | None
     files: list[PredictionFileOutValues]
     created_at: datetime
     created_by: int | None

@@ -1,9 +1,12 @@
 """What a training leaves for looking at: previews, evaluation, ultralytics' plots."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 
+from app.core.final_evaluation import EvaluatedPicture, FinalFigures
+from app.core.previews import PreviewEpoch, PreviewImage
+from app.core.thresholds import Threshold
 from app.schemas.base import Schema
 
 SHAPE = "class; conf of a prediction; box, polygon or points in parts of width and height. See the wiki (Metricas)."
@@ -15,6 +18,12 @@ class PreviewImageOut(Schema):
     height = Integer()
     truth = List(Dict(), metadata={"description": f"What is there: {SHAPE}"})
     url = String()
+
+
+class PreviewImageOutValues(PreviewImage):
+    """With the address of its picture."""
+
+    url: str
 
 
 class PreviewOut(Schema):
@@ -30,6 +39,16 @@ class PreviewsOut(Schema):
     images = List(Nested(PreviewImageOut))
     epochs = List(Integer(), metadata={"description": "Those whose predictions are kept; of a long run not all."})
     newest = Nested(PreviewOut, allow_none=True, metadata={"description": "What was found after the last of them."})
+
+
+class PreviewsOutValues(TypedDict):
+    """Without task and names before the first epoch."""
+
+    task: NotRequired[str]
+    names: NotRequired[list[str]]
+    images: list[PreviewImageOutValues]
+    epochs: list[int]
+    newest: PreviewEpoch | None
 
 
 class ThresholdOut(Schema):
@@ -62,6 +81,17 @@ class EvaluationOut(Schema):
     cells = Dict(metadata={"description": "“predicted,true” → numbers of the pictures behind it."})
     pictures = List(Dict(), metadata={"description": "number, file, width, height, found, truth, pairs, errors, url."})
     worst = List(Integer(), metadata={"description": "Pictures with most errors, the worst first."})
+
+
+class EvaluatedPictureOutValues(EvaluatedPicture):
+    """With its address."""
+
+    url: str
+
+
+class EvaluationOutValues(FinalFigures):
+    thresholds: list[Threshold]
+    pictures: list[EvaluatedPictureOutValues]
 
 
 class RunFileOut(Schema):

@@ -15,7 +15,7 @@ from app.database import writing
 from app.extensions import db, socketio
 from app.models import Checkpoint, Estimate, IdempotencyKey, Training, TrainingStatus, now
 from app.services import Services
-from app.services.estimate import KEPT as ESTIMATES_KEPT
+from app.services.estimate import RETENTION as ESTIMATE_RETENTION
 from app.services.storage.unpack import Pacer, remove_tree
 from app.services.trainer.checkpoints import resumable
 from app.services.trainer.views import copy_index
@@ -23,7 +23,7 @@ from app.services.trainer.views import copy_index
 logger = logging.getLogger("yolo.janitor")
 
 FIRST_S, EVERY_S = 5.0, 3600.0
-KEYS_KEPT = timedelta(hours=24)
+KEY_RETENTION = timedelta(hours=24)
 LEFT = timedelta(hours=24)  # a temporary file that nobody has touched for so long belongs to nobody
 UNUSED = timedelta(hours=1)  # an image that was just stored has its first link soon
 ENDED = (TrainingStatus.COMPLETED, TrainingStatus.FAILED, TrainingStatus.CANCELLED)
@@ -85,10 +85,10 @@ class Janitor:
         return len(self.held.trainer.trash.purge_trash(time - timedelta(days=settings().TRASH_DAYS)))
 
     def forget_keys(self, time: datetime) -> int:
-        return forget(IdempotencyKey, time - KEYS_KEPT)
+        return forget(IdempotencyKey, time - KEY_RETENTION)
 
     def forget_estimates(self, time: datetime) -> int:
-        return forget(Estimate, time - ESTIMATES_KEPT)
+        return forget(Estimate, time - ESTIMATE_RETENTION)
 
     def remove_checkpoints(self, time: datetime) -> int:
         """Resumable checkpoints of trainings that ended more than CHECKPOINT_DAYS ago.

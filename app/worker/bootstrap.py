@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from app.core.programs import Difference
+
 ROUNDS = 200
 LEAST_ROUNDS = 30  # below, an interval would say nothing
 WORK = 9_000_000  # detections in all rounds: some seconds. By work, not by time: the same images give the same interval
@@ -51,7 +53,7 @@ def spread(rounds: Sequence[Any]) -> list[tuple[float, float]]:
     return [(round(float(one), 5), round(float(other), 5)) for one, other in zip(low, high, strict=True)]
 
 
-def paired(one: Callable[[Any], Any], other: Callable[[Any], Any], images: int, rounds: int) -> list[dict[str, float]]:
+def paired(one: Callable[[Any], Any], other: Callable[[Any], Any], images: int, rounds: int) -> list[Difference]:
     """What `one` has more than `other`, of each figure, with the limits of its 95 % interval, on the same drawings.
 
     Args:

@@ -1,15 +1,17 @@
 """Curves over the confidence, as data."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from app.core.curves import ClassCurve, ModelCurves
 from app.worker.shapes import short
 
 POINTS = 101  # of a curve
 CLASSES = 40  # with curves of their own: the first ones
 
 
-def curves_of(part: Any, most: int = CLASSES) -> dict[str, Any] | None:
-    """Curves of ultralytics' measures of boxes, masks or keypoints, at POINTS places, of all and of at most so many
+def curves_of(part: Any, most: int = CLASSES) -> ModelCurves | None:
+    """Curves of ultralytics' measures of boxes, masks or keypoints, at POINTS points, of all and of at most so many
     classes; None where nothing was found.
 
     "x": the confidence, and for `pr` the recall. "best": the confidence with the best mean F1, smoothed as ultralytics
@@ -18,21 +20,40 @@ def curves_of(part: Any, most: int = CLASSES) -> dict[str, Any] | None:
     import numpy as np
     from ultralytics.utils.metrics import smooth
 
-    curves = {"precision": part.p_curve, "recall": part.r_curve, "f1": part.f1_curve, "pr": part.prec_values}
+    curves: dict[str, Any] = {
+        "precision": part.p_curve,
+        "recall": part.r_curve,
+        "f1": part.f1_curve,
+        "pr": part.prec_values,
+    }
     if not len(part.ap_class_index) or any(len(curve) == 0 for curve in curves.values()):
         return None
-    places = np.linspace(0, len(part.px) - 1, POINTS).round().astype(int)
+    points = np.linspace(0, len(part.px) - 1, POINTS).round().astype(int)
     peak = int(smooth(part.f1_curve.mean(0), 0.1).argmax())
     mean = {name: curve.mean(0) for name, curve in curves.items()}
     return {
-        "x": rounded(np.asarray(part.px)[places]),
-        **{name: rounded(curve[places]) for name, curve in mean.items()},
+        "x": rounded(np.asarray(part.px)[points]),
+        **class_curve(mean, points),
         "classes": [
-            {"class": int(index), **{name: rounded(curve[row][places]) for name, curve in curves.items()}}
+            {"class": int(index), **class_curve({name: curve[row] for name, curve in curves.items()}, points)}
             for row, index in enumerate(part.ap_class_index[:most])
         ],
-        "best": {"confidence": short(part.px[peak])}
-        | {name: short(mean[name][peak]) for name in ("precision", "recall", "f1")},
+        "best": {
+            "confidence": short(part.px[peak]),
+            "precision": short(mean["precision"][peak]),
+            "recall": short(mean["recall"][peak]),
+            "f1": short(mean["f1"][peak]),
+        },
+    }
+
+
+def class_curve(curves: Mapping[str, Any], points: Any) -> ClassCurve:
+    """The values of a class, or of all, at these points."""
+    return {
+        "precision": rounded(curves["precision"][points]),
+        "recall": rounded(curves["recall"][points]),
+        "f1": rounded(curves["f1"][points]),
+        "pr": rounded(curves["pr"][points]),
     }
 
 

@@ -12,15 +12,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from app.core.files import put
+from app.core.final_evaluation import Accuracy, EvaluatedPicture, FinalCurves, FinalEvaluation
 from app.core.outcomes import CORRECT, IOU, Outcome, Seen, outcomes, pack, unpack
 from app.core.shapes import Shape
 from app.worker.curves import curves_of
 from app.worker.measures import PARTS
 from app.worker.recording import detected
-from app.worker.shapes import parts, save_picture, set_geometry, short
+from app.worker.shapes import Batch, parts, save_picture, set_geometry, short
 
 LEAST_CONF = 0.05
 GUESSES = 3  # of a classification
@@ -30,6 +31,14 @@ PICTURES = 240
 PICTURES_S = 15.0  # seconds for them, at most
 
 Pair = tuple[int, int]  # prediction and object of an image; -1: none
+
+
+class Match(TypedDict):
+    """The predictions of an image beside its objects: how many predictions count, and how many pairs are errors."""
+
+    counted: int
+    pairs: list[Pair]
+    errors: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class EvaluationResults:
         self.sizes: dict[int, tuple[int, int]] = {}  # of pictures, by their image's place
         self.broken = False
 
-    def add_image(self, validator: Any, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
+    def add_image(self, validator: Any, file: str, pred: Any, index: int, batch: Batch) -> None:
         """One image: what was found, what is there, and how far they overlap."""
         image = detected(validator, pred, index, batch)
         self.images.append(ImageOutcomes(file, image.width, image.height, pack(image.seen)))
@@ -76,12 +85,12 @@ class EvaluationResults:
             metrics: ultralytics', behind the validation. measure: the name of its main one, "mAP50(M)".
         """
         curves = None if self.task == "classify" else curves_of(getattr(metrics, PARTS[measure[-2:-1]]))
-        best = curves and curves.pop("best")
+        best = curves["best"] if curves else None
         confidence = max(LEAST_CONF, best["confidence"]) if best else 0.0
         matched = [match(image.seen, confidence, self.task) for image in self.images]
         cells = cells_of([image.seen for image in self.images], matched, len(names))
         chosen, listed = self.choose(matched, cells)
-        body = {
+        body: FinalEvaluation = {
             "task": self.task,
             "names": list(names),
             "images": len(self.images),
@@ -89,9 +98,9 @@ class EvaluationResults:
             "confidence": short(confidence),
             "iou": IOU,
             "best": best,
-            "curves": curves,
+            "curves": curves and cast(FinalCurves, {name: curve for name, curve in curves.items() if name != "best"}),
             "accuracy": accuracy(metrics) if self.task == "classify" else None,
-            "matrix": [[*cell, sum(counts.values())] for cell, counts in sorted(cells.items())],
+            "matrix": [(row, column, sum(counts.values())) for (row, column), counts in sorted(cells.items())],
             "cells": {f"{row},{column}": numbers for (row, column), numbers in listed.items()},
             "pictures": [self.picture(number, place, matched[place]) for place, number in chosen.items()],
             "worst": [chosen[place] for place in worst(matched) if place in chosen],
@@ -100,7 +109,7 @@ class EvaluationResults:
         put(self.folder / "evaluation.json", lambda draft: draft.write_text(text, encoding="utf-8"))
         self.images = []
 
-    def choose(self, matched: Sequence[dict[str, Any]], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
+    def choose(self, matched: Sequence[Match], cells: Any) -> tuple[dict[int, int], dict[Any, Any]]:
         """The images that get a picture, as place → number; and the numbers behind each cell."""
         clear(self.folder)
         wanted = list(worst(matched))
@@ -123,8 +132,9 @@ class EvaluationResults:
         listed = {cell: [chosen[place] for place in places if place in chosen] for cell, places in behind.items()}
         return chosen, listed
 
-    def picture(self, number: int, place: int, outcome: dict[str, Any]) -> dict[str, Any]:
-        image, (width, height) = self.images[place], self.sizes[place]
+    def picture(self, number: int, index: int, outcome: Match) -> EvaluatedPicture:
+        """An image of the file, with its shapes."""
+        image, (width, height) = self.images[index], self.sizes[index]
         seen, rows = image.seen, range(outcome["counted"])
         found: list[Shape] = [{"class": seen.detections[row], "conf": short(seen.confidences[row])} for row in rows]
         truth: list[Shape] = [{"class": kind} for kind in seen.objects]
@@ -132,12 +142,20 @@ class EvaluationResults:
             for shape, where in zip(shapes, corners, strict=False):
                 if where:  # else the whole image
                     set_geometry(shape, parts(zip(where[::2], where[1::2], strict=True), image.width, image.height))
-        shown = {"number": number, "file": Path(image.file).name, "width": width, "height": height}
-        return shown | {"found": found, "truth": truth, "pairs": outcome["pairs"], "errors": outcome["errors"]}
+        return {
+            "number": number,
+            "file": Path(image.file).name,
+            "width": width,
+            "height": height,
+            "found": found,
+            "truth": truth,
+            "pairs": outcome["pairs"],
+            "errors": outcome["errors"],
+        }
 
 
-def match(seen: Seen, confidence: float, task: str) -> dict[str, Any]:
-    """{"counted": how many predictions count, "pairs": (prediction, object), "errors": how many of the pairs are}."""
+def match(seen: Seen, confidence: float, task: str) -> Match:
+    """The predictions of an image beside its objects."""
     if task == "classify":
         counted = min(GUESSES, len(seen.detections))
         return {"counted": counted, "pairs": [(0, 0)], "errors": int(seen.detections[0] != seen.objects[0])}
@@ -153,7 +171,7 @@ def pair_of(outcome: Outcome) -> Pair:
     return outcome.detection, outcome.object
 
 
-def cells_of(images: Sequence[Seen], matched: Sequence[Any], classes: int) -> dict[tuple[int, int], Counter[int]]:
+def cells_of(images: Sequence[Seen], matched: Sequence[Match], classes: int) -> dict[tuple[int, int], Counter[int]]:
     """(predicted, true) → how often in which image; the number of classes stands for "nothing"."""
     cells: dict[tuple[int, int], Counter[int]] = defaultdict(Counter)
     for place, (seen, outcome) in enumerate(zip(images, matched, strict=True)):
@@ -164,13 +182,13 @@ def cells_of(images: Sequence[Seen], matched: Sequence[Any], classes: int) -> di
     return dict(cells)
 
 
-def worst(matched: Sequence[dict[str, Any]]) -> Iterable[int]:
+def worst(matched: Sequence[Match]) -> Iterable[int]:
     """The places of the images with most errors."""
     wrong = [place for place, outcome in enumerate(matched) if outcome["errors"]]
     return sorted(wrong, key=lambda place: -matched[place]["errors"])[:WORST]
 
 
-def accuracy(metrics: Any) -> dict[str, float]:
+def accuracy(metrics: Any) -> Accuracy:
     return {"top1": short(metrics.top1), "top5": short(metrics.top5)}
 
 

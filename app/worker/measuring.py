@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app.core.evaluate import ClassFigures, SplitMetrics
 from app.core.metrics import ClassMetrics
 from app.worker import upstream  # noqa: F401 (threads; nothing is fetched)
 from app.worker.failures import WeightsError, raise_as
@@ -51,9 +52,9 @@ class SplitFigures:
     names: list[str]
     images: int
     objects: int
-    metrics: dict[str, float]
+    metrics: SplitMetrics
     parts: dict[str, float]
-    classes: list[dict[str, Any]]
+    classes: list[ClassFigures]
     part: Any
     speed_ms: dict[str, float]
     inference_ms: list[float] = field(default_factory=list, repr=False)
@@ -146,14 +147,16 @@ def measured(validator: Any, task: str) -> SplitFigures:
     )
 
 
-def figures(metrics: Any, part: Any) -> dict[str, float]:
+def figures(metrics: Any, part: Any) -> SplitMetrics:
+    """The main metrics of a validation."""
+    fitness = short(metrics.fitness)
     if part is None:
-        return {name: short(getattr(metrics, name)) for name in ("top1", "top5", "fitness")}
-    values = dict(zip(("precision", "recall", "map50", "map95"), part.mean_results(), strict=True))
-    return {name: short(value) for name, value in (values | {"fitness": metrics.fitness}).items()}
+        return {"top1": short(metrics.top1), "top5": short(metrics.top5), "fitness": fitness}
+    precision, recall, map50, map95 = (short(value) for value in part.mean_results())
+    return {"precision": precision, "recall": recall, "map50": map50, "map95": map95, "fitness": fitness}
 
 
-def named(item: ClassMetrics, names: list[str], metrics: Any) -> dict[str, Any]:
+def named(item: ClassMetrics, names: list[str], metrics: Any) -> ClassFigures:
     """A row of `by_class`, with the class's name, as an evaluation has it."""
     per_image = getattr(metrics, "nt_per_image", None)
     return {

@@ -10,13 +10,14 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app.core.files import put
+from app.core.previews import PreviewImage, PreviewIndex
 from app.core.shapes import Shape
-from app.worker.shapes import labelled_shapes, predicted_shapes, save_picture, short, surest
+from app.worker.shapes import Batch, labelled_shapes, predicted_shapes, save_picture, short, surest
 
 INDEX, COPY = "index.json", "index-copy.json"
 IMAGES = 12
@@ -52,34 +53,34 @@ class Previews:
         chosen = spread([kinds for _, kinds in labels], seed)
         files = [Path(labels[place][0]) for place in chosen]
         self.places = {str(file): number for number, file in enumerate(files)}
-        known = self.known() if first > 1 else {}
+        known = self.read_index() if first > 1 else None
         if known and [image["file"] for image in known["images"]] == [file.name for file in files]:
             self.write_index(known)
             drop(self.folder, first)
             return
         drop(self.folder, 1)
-        images = []
+        images: list[PreviewImage] = []
         for number, (file, place) in enumerate(zip(files, chosen, strict=True)):
             width, height = save_picture(file, self.folder / f"image-{number}.jpg")
             images.append({"file": file.name, "width": width, "height": height, "truth": truth(dataset, order[place])})
         self.write_index({"task": self.task, "names": list(self.names), "images": images})
 
-    def write_index(self, index: dict[str, Any]) -> None:
+    def write_index(self, index: PreviewIndex) -> None:
         for name in (COPY, INDEX):
             self.write(name, index)
 
-    def known(self) -> dict[str, Any]:
-        """The index that is there, or its copy; empty where neither can be read."""
+    def read_index(self) -> PreviewIndex | None:
+        """The index that is there, or its copy; None where neither can be read."""
         for name in (INDEX, COPY):
             try:
                 index = json.loads((self.folder / name).read_text(encoding="utf-8"))
                 if all(isinstance(image["file"], str) for image in index["images"]):
-                    return dict(index)
+                    return cast(PreviewIndex, index)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-        return {}
+        return None
 
-    def add_image(self, file: str, pred: Any, index: int, batch: dict[str, Any]) -> None:
+    def add_image(self, file: str, pred: Any, index: int, batch: Batch) -> None:
         """What was found in one image of the validation."""
         number = self.places.get(file)
         if number is None:
@@ -103,7 +104,7 @@ class Previews:
             if number % self.step and number not in {1, epoch, best}:
                 path.unlink(missing_ok=True)
 
-    def write(self, name: str, body: dict[str, Any]) -> None:
+    def write(self, name: str, body: Mapping[str, object]) -> None:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         put(self.folder / name, lambda draft: draft.write_text(text, encoding="utf-8"))
 

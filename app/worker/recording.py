@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app.core.outcomes import LEAST_CONF, LEAST_IOU, MOST_FOUND, MOST_OVERLAPS, Seen
 from app.worker.failures import DataError, raise_as
-from app.worker.shapes import corners_of, pixel_geometry, surest
+from app.worker.shapes import Batch, InputGeometry, Predictions, corners_of, input_geometry, surest
 
 Classes = Mapping[str, str | None]  # the dataset's class → the model's; None: its objects are left out
 
@@ -70,7 +70,7 @@ class RecordingValidator:
         except Exception as error:
             raise_as(DataError, error)
 
-    def update_metrics(self, preds: Any, batch: dict[str, Any]) -> None:
+    def update_metrics(self, preds: Any, batch: Batch) -> None:
         super().update_metrics(preds, batch)  # type: ignore[misc]
         if self.add_image is not None:
             for index, pred in enumerate(preds):
@@ -103,69 +103,70 @@ def map_classes(dataset: Any, mapping: Mapping[str, int | None], names: Mapping[
 
 def map_label(label: dict[str, Any], numbers: Mapping[int, int | None]) -> None:
     kinds = [numbers.get(int(kind)) for kind in label["cls"].reshape(-1)]
-    kept = [row for row, kind in enumerate(kinds) if kind is not None]
+    rows = [row for row, kind in enumerate(kinds) if kind is not None]
     count = len(kinds)
     for name in ("cls", "bboxes", "keypoints"):
         if label.get(name) is not None and len(label[name]) == count:
-            label[name] = label[name][kept]
+            label[name] = label[name][rows]
     if len(label.get("segments") or ()) == count:
-        label["segments"] = [label["segments"][row] for row in kept]
-    for row, place in enumerate(kept):
-        label["cls"][row] = kinds[place]
+        label["segments"] = [label["segments"][row] for row in rows]
+    for row, index in enumerate(rows):
+        label["cls"][row] = kinds[index]
 
 
-def detected(validator: Any, pred: Any, index: int, batch: dict[str, Any]) -> ImageDetections:
+def detected(validator: Any, pred: Any, index: int, batch: Batch) -> ImageDetections:
     """One image of a batch, behind ultralytics' own update."""
     file = str(batch["im_file"][index])
     if validator.args.task == "classify":
         conf, kinds = pred.float().topk(min(5, len(pred)))
-        truth = [int(batch["cls"].reshape(-1)[index])]
-        return ImageDetections(file, 0, 0, Seen(truth, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
-    there = objects_of(validator, index, batch)
-    kept = surest({name: pred[name] for name in ("bboxes", "conf", "cls")}, LEAST_CONF, MOST_FOUND)
-    place = pixel_geometry(index, batch)
-    height, width = (int(side) for side in place["ori_shape"])
+        actual = [int(batch["cls"].reshape(-1)[index])]
+        return ImageDetections(file, 0, 0, Seen(actual, [()], kinds.tolist(), conf.tolist(), [()] * len(kinds), []))
+    truth = objects_of(validator, index, batch)
+    boxes: Predictions = {"bboxes": pred["bboxes"], "conf": pred["conf"], "cls": pred["cls"]}
+    detections = surest(boxes, LEAST_CONF, MOST_FOUND)
+    geometry = input_geometry(index, batch)
+    height, width = (int(side) for side in geometry["ori_shape"])
     return ImageDetections(
         file,
         width,
         height,
         Seen(
-            objects=there["cls"].int().tolist(),
-            places=in_pixels(there["bboxes"], place),
-            detections=kept["cls"].int().tolist(),
-            confidences=kept["conf"].float().tolist(),
-            found_places=in_pixels(kept["bboxes"], place),
-            overlaps=overlaps(there["bboxes"], kept["bboxes"]),
+            objects=truth["cls"].int().tolist(),
+            places=in_pixels(truth["bboxes"], geometry),
+            detections=detections["cls"].int().tolist(),
+            confidences=detections["conf"].float().tolist(),
+            found_places=in_pixels(detections["bboxes"], geometry),
+            overlaps=overlaps(truth["bboxes"], detections["bboxes"]),
         ),
     )
 
 
-def objects_of(validator: Any, index: int, batch: dict[str, Any]) -> Any:
+def objects_of(validator: Any, index: int, batch: Batch) -> Any:
     """Classes and boxes of an image; those of masks and keypoints without them, which cost."""
     from ultralytics.models.yolo.detect import DetectionValidator
 
     boxes_only = validator.args.task in {"segment", "pose"}
     prepare = DetectionValidator._prepare_batch if boxes_only else type(validator)._prepare_batch
-    return prepare(validator, index, batch)
+    return prepare(validator, index, cast(dict[str, Any], batch))
 
 
-def in_pixels(boxes: Any, place: dict[str, Any]) -> list[list[float]]:
+def in_pixels(boxes: Any, geometry: InputGeometry) -> list[list[float]]:
     """Boxes of the network's input in pixels of the image."""
     if not len(boxes):
         return []
-    height, width = place["ori_shape"]
-    corners = corners_of(boxes, place)
+    height, width = geometry["ori_shape"]
+    corners = corners_of(boxes, geometry)
     return (corners * corners.new_tensor([width, height] * (corners.shape[1] // 2))).tolist()
 
 
-def overlaps(there: Any, found: Any) -> list[tuple[int, int, float]]:
+def overlaps(objects: Any, detections: Any) -> list[tuple[int, int, float]]:
     """As `Seen` has them; of oriented boxes their probabilistic IoU."""
     from ultralytics.utils.metrics import batch_probiou, box_iou
 
-    if not len(there) or not len(found):
+    if not len(objects) or not len(detections):
         return []
-    iou = (batch_probiou if there.shape[1] == 5 else box_iou)(there, found).float()
-    places, detections = (iou > LEAST_IOU).nonzero(as_tuple=True)
-    values = iou[places, detections].tolist()
-    rows = zip(detections.tolist(), places.tolist(), values, strict=True)
+    iou = (batch_probiou if objects.shape[1] == 5 else box_iou)(objects, detections).float()
+    object_rows, detection_rows = (iou > LEAST_IOU).nonzero(as_tuple=True)
+    values = iou[object_rows, detection_rows].tolist()
+    rows = zip(detection_rows.tolist(), object_rows.tolist(), values, strict=True)
     return sorted(rows, key=lambda row: (row[0], -row[2], row[1]))[:MOST_OVERLAPS]

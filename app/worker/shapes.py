@@ -3,9 +3,9 @@
 See `Shape`: places are fractions of the image's width and height.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, cast
 
 from app.core.files import put
 from app.core.shapes import Shape
@@ -16,62 +16,94 @@ SIDE = 640  # px, the longer one of a picture for the browser
 QUALITY = 80
 
 
-def surest(pred: Mapping[str, Any], least: float, most: int) -> dict[str, Any]:
+class Batch(TypedDict):
+    """What a validator of ultralytics gets for several images, as far as it is read here. Tensors where not said."""
+
+    img: Any  # [N, 3, height, width] of the network's input
+    im_file: Sequence[str]
+    cls: Any
+    ori_shape: NotRequired[Sequence[tuple[int, int]]]  # height and width of each image, px; not of a classification
+    ratio_pad: NotRequired[Sequence[Any]]
+
+
+class Predictions(TypedDict):
+    """What it detects in one image: a tensor each, the same detection at the same index."""
+
+    bboxes: Any
+    conf: Any
+    cls: Any
+    masks: NotRequired[Any]
+    keypoints: NotRequired[Any]
+
+
+class InputGeometry(TypedDict):
+    """How an image was scaled and padded to the network's input: height and width each, px."""
+
+    ori_shape: tuple[int, int]
+    ratio_pad: Any
+    imgsz: Any
+
+
+def surest(pred: Predictions, least: float, most: int) -> Predictions:
     """Of one image's predictions those with a confidence of at least `least`, the surest first, at most so many."""
     order = pred["conf"].argsort(descending=True)[:most]
     order = order[pred["conf"][order] >= least]
-    return {name: value[order] for name, value in pred.items()}
+    return cast(Predictions, {name: value[order] for name, value in cast(Mapping[str, Any], pred).items()})
 
 
-def predicted_shapes(kept: Mapping[str, Any], index: int, batch: dict[str, Any]) -> list[Shape]:
+def predicted_shapes(pred: Predictions, index: int, batch: Batch) -> list[Shape]:
     """The shapes of predictions for the image `index` of a validation's batch."""
     shapes: list[Shape] = [
         {"class": int(kind), "conf": short(conf)}
-        for kind, conf in zip(kept["cls"].tolist(), kept["conf"].tolist(), strict=True)
+        for kind, conf in zip(pred["cls"].tolist(), pred["conf"].tolist(), strict=True)
     ]
     if shapes:
-        add_geometry(shapes, kept, pixel_geometry(index, batch))
+        add_geometry(shapes, pred, input_geometry(index, batch))
     return shapes
 
 
-def pixel_geometry(index: int, batch: dict[str, Any]) -> dict[str, Any]:
-    """How the image was scaled and padded to the network's input: height and width each."""
-    return {name: batch[name][index] for name in ("ori_shape", "ratio_pad")} | {"imgsz": batch["img"].shape[2:]}
+def input_geometry(index: int, batch: Batch) -> InputGeometry:
+    """Of one image of a batch."""
+    return {
+        "ori_shape": batch["ori_shape"][index],
+        "ratio_pad": batch["ratio_pad"][index],
+        "imgsz": batch["img"].shape[2:],
+    }
 
 
-def add_geometry(shapes: list[Shape], kept: Mapping[str, Any], place: dict[str, Any]) -> None:
+def add_geometry(shapes: list[Shape], pred: Predictions, geometry: InputGeometry) -> None:
     """Box, polygon and points of each, from what the task has of `bboxes`, `masks` and `keypoints`."""
     from ultralytics.utils import ops
 
-    size, original, padding = place["imgsz"], place["ori_shape"], place["ratio_pad"]
+    size, original, padding = geometry["imgsz"], geometry["ori_shape"], geometry["ratio_pad"]
     height, width = (float(side) for side in original)
-    for shape, corners in zip(shapes, corners_of(kept["bboxes"], place).tolist(), strict=True):
+    for shape, corners in zip(shapes, corners_of(pred["bboxes"], geometry).tolist(), strict=True):
         set_geometry(shape, corners)
-    if "masks" in kept:
-        for shape, mask in zip(shapes, kept["masks"], strict=True):
-            shape["polygon"] = outline(mask, place)
-    if "keypoints" in kept:
-        scaled = ops.scale_coords(size, kept["keypoints"].clone().float(), original, ratio_pad=padding)
+    if "masks" in pred:
+        for shape, mask in zip(shapes, pred["masks"], strict=True):
+            shape["polygon"] = outline(mask, geometry)
+    if "keypoints" in pred:
+        scaled = ops.scale_coords(size, pred["keypoints"].clone().float(), original, ratio_pad=padding)
         for shape, row in zip(shapes, scaled.tolist(), strict=True):
             shape["points"] = [[*parts([(x, y)], width, height), short(more[0] if more else 1)] for x, y, *more in row]
 
 
-def corners_of(boxes: Any, place: dict[str, Any]) -> Any:
+def corners_of(boxes: Any, geometry: InputGeometry) -> Any:
     """Boxes of the network's input, [N, 4], as x1, y1, x2, y2, or turned ones, [N, 5], as their four corners: [N, 4] or
     [N, 8] in parts of the image."""
     from ultralytics.utils import ops
 
     turned = boxes.shape[1] == 5
     scaled: Any = ops.scale_boxes(
-        place["imgsz"], boxes.clone().float(), place["ori_shape"], ratio_pad=place["ratio_pad"], xywh=turned
+        geometry["imgsz"], boxes.clone().float(), geometry["ori_shape"], ratio_pad=geometry["ratio_pad"], xywh=turned
     )
     corners = ops.xywhr2xyxyxyxy(scaled) if turned else scaled.view(-1, 2, 2)
-    height, width = place["ori_shape"]
+    height, width = geometry["ori_shape"]
     return (corners / corners.new_tensor([width, height])).flatten(1)
 
 
 def set_geometry(shape: Shape, corners: Iterable[float]) -> None:
-    """Give it its place: one row of `corners_of`."""
+    """Set its box or polygon: one row of `corners_of`."""
     values = [short(value) for value in corners]
     if len(values) == 4:
         shape["box"] = values
@@ -79,7 +111,7 @@ def set_geometry(shape: Shape, corners: Iterable[float]) -> None:
         shape["polygon"] = values
 
 
-def outline(mask: Any, place: dict[str, Any]) -> list[float]:
+def outline(mask: Any, geometry: InputGeometry) -> list[float]:
     """The largest outline of a mask, with few corners. The mask shows the network's input in cells of some pixels: the
     outline goes round its outer cells, within half a pixel of the input, not through their middles."""
     import cv2
@@ -90,7 +122,7 @@ def outline(mask: Any, place: dict[str, Any]) -> list[float]:
     left, top, width, height = cv2.boundingRect(image)
     if not width:
         return []
-    size, original = place["imgsz"], place["ori_shape"]
+    size, original = geometry["imgsz"], geometry["ori_shape"]
     cell = size[1] / image.shape[1], size[0] / image.shape[0]  # px
     piece = cv2.copyMakeBorder(255 * image[top : top + height, left : left + width], 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     finer = (cv2.resize(piece, None, fx=cell[0], fy=cell[1], interpolation=cv2.INTER_LINEAR) > 127).astype(np.uint8)
@@ -101,7 +133,7 @@ def outline(mask: Any, place: dict[str, Any]) -> list[float]:
     corners = cv2.approxPolyDP(largest, 0.005 * cv2.arcLength(largest, True), True).reshape(-1, 2).astype(np.float32)
     corners = fewer(corners) + 0.5  # the contour goes through the middles of pixels
     corners += np.array([(left - 1) * cell[0], (top - 1) * cell[1]], dtype=np.float32)
-    scaled = ops.scale_coords(size, corners, original, ratio_pad=place["ratio_pad"])
+    scaled = ops.scale_coords(size, corners, original, ratio_pad=geometry["ratio_pad"])
     return parts(scaled.tolist(), original[1], original[0])
 
 

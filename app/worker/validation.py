@@ -12,6 +12,7 @@ from ultralytics.utils import RANK
 from app.worker.evaluation import EvaluationResults
 from app.worker.previews import Previews
 from app.worker.reporting import ReportingTrainer
+from app.worker.shapes import Batch
 
 
 class ValidationTrainer(ReportingTrainer):
@@ -25,19 +26,19 @@ class ValidationTrainer(ReportingTrainer):
         self.evaluation = EvaluationResults(self.folder / "evaluation", str(self.args.task))
         update, gather = validator.update_metrics, validator.gather_stats
 
-        def heard_update(preds: Any, batch: dict[str, Any]) -> None:
+        def update_and_record(preds: Any, batch: Batch) -> None:
             update(preds, batch)
             try:
                 self.add_batch(validator, preds, batch)
             except Exception:
                 self.give_up()
 
-        def heard_gather() -> None:
+        def gather_all() -> None:
             gather()
             if not validator.training and RANK >= 0 and self.evaluation is not None:
                 self.evaluation.gather(RANK)
 
-        validator.update_metrics, validator.gather_stats = heard_update, heard_gather
+        validator.update_metrics, validator.gather_stats = update_and_record, gather_all
         return validator
 
     def prepare_previews(self) -> None:
@@ -51,7 +52,7 @@ class ValidationTrainer(ReportingTrainer):
         mine = sorted(int(place) for place in self.test_loader.sampler)  # of several processes this one's part
         self.try_previews(self.previews.choose, self.test_loader.dataset, mine, seed, self.start_epoch + 1)
 
-    def add_batch(self, validator: Any, preds: Any, batch: dict[str, Any]) -> None:
+    def add_batch(self, validator: Any, preds: Any, batch: Batch) -> None:
         """What one batch of a validation found."""
         if validator.batch_i == 0 and self.evaluation is not None:
             self.evaluation.images, self.evaluation.broken = [], False

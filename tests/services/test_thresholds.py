@@ -39,7 +39,7 @@ def evaluations(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=300, deadline=None)
 @given(evaluations())
 def test_each_row_keeps_its_promise_and_none_is_worse_in_both(case: dict[str, Any]) -> None:
-    rows = thresholds(case)
+    rows = thresholds(case["best"], case["curves"])
     if case["best"]["f1"] < WORTH:
         assert rows == []
         return
@@ -67,22 +67,22 @@ def test_a_good_model_is_not_turned_upside_down() -> None:
     """Precision is above 0.95 long before the balanced confidence: "few false alarms" stood below it, at 0.2."""
     precision = [min(1.0, 0.9 + 0.3 * x) for x in X]
     recall = [0.99 if x < 0.5 else 0.99 - (x - 0.5) * 1.9 for x in X]
-    rows = thresholds(evaluation(precision, recall))
+    rows = thresholds(**evaluation(precision, recall))
     assert [row["name"] for row in rows] == ["balanced"], "both goals are reached already: there is nothing to gain"
     precision = [min(1.0, 0.7 + 0.3 * x) for x in X]
     recall = [0.995 - 0.3 * x**2 for x in X]
-    rows = {row["name"]: row for row in thresholds(evaluation(precision, recall, at=60))}
+    rows = {row["name"]: row for row in thresholds(**evaluation(precision, recall, at=60))}
     assert rows["sensitive"]["confidence"] < rows["balanced"]["confidence"] < rows["precise"]["confidence"]
     assert rows["precise"]["precision"] >= 0.95
     assert rows["sensitive"]["recall"] >= 0.95
 
 
 def test_what_was_never_detected_has_no_threshold() -> None:
-    assert thresholds({"best": None, "curves": None}) == []
-    assert thresholds(evaluation([0.0] * 101, [0.0] * 101)) == []
+    assert thresholds(None, None) == []
+    assert thresholds(**evaluation([0.0] * 101, [0.0] * 101)) == []
 
 
 def test_no_threshold_is_recommended_for_a_model_that_detects_next_to_nothing() -> None:
     """With 1% of detections correct, "use a threshold of 0.00" would be advice to nobody's benefit."""
-    assert thresholds(evaluation([0.0094] * 101, [0.62] * 101)) == []
-    assert [row["name"] for row in thresholds(evaluation([0.3] * 101, [0.62] * 101))] == ["balanced"]
+    assert thresholds(**evaluation([0.0094] * 101, [0.62] * 101)) == []
+    assert [row["name"] for row in thresholds(**evaluation([0.3] * 101, [0.62] * 101))] == ["balanced"]

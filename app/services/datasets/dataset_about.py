@@ -29,7 +29,7 @@ def repair_description(storage: StorageService, dataset_id: int, number: int | N
     row = db.session.get(Dataset, dataset_id) if number is None else find_row(dataset_id, number)
     if row is None or not row.classes or not storage.has_images(dataset_id, number):
         return False
-    names, keypoints = dict(enumerate(row.classes)), row.report.get("keypoints") or {}
+    names, keypoints = dict(enumerate(row.classes)), {**(row.report.get("keypoints") or {})}
     db.session.rollback()
     if says(read_yaml(path), names):
         return False

@@ -109,7 +109,7 @@ class DatasetExports:
 
 def refusal(job: Job) -> AppError:
     """Why there is no export."""
-    code = (job.error or {}).get("code")
+    code = job.error_code
     if job.status == JobStatus.CANCELLED:
         return Unavailable(_("The export was stopped."))
     if code == "data":

@@ -29,5 +29,5 @@ class DatasetFiles:
                     "comes from an older version."
                 )
             )
-        known = dataset.report.get("original") or {}
-        return path, known.get("name") or f"dataset-{dataset_id}.zip"
+        uploaded = dataset.report.get("original")
+        return path, (uploaded and uploaded["name"]) or f"dataset-{dataset_id}.zip"

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
+from app.core.imports import DatasetReport, FixEffect
 from app.schemas.revisions import EffectOutValues
 from app.services.datasets import format_texts
 from app.services.datasets.converted_texts import CONVERTED
@@ -16,7 +17,7 @@ from app.services.datasets.wording import FindingText
 from app.texts import PluralText, _ln, fill
 
 EFFECT = ("images", "rows", "files", "emptied", "unsaved", "unsaved_files")
-UNTOLD = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
+UNTOLD: Mapping[str, Any] = {"emptied": 0, "unsaved": 0, "unsaved_files": []}  # by an older version
 ROWS_DONE = _ln(
     "%(title)s: %(rows)s row or file fixed or removed.", "%(title)s: %(rows)s rows or files fixed or removed.", "rows"
 )
@@ -51,11 +52,12 @@ def text_of(code: str) -> FindingText:
     return FindingText(title, format_texts.FINDINGS.get(code, code), effect)
 
 
-def effects(report: Mapping[str, Any]) -> list[EffectOutValues]:
+def effects(report: DatasetReport) -> list[EffectOutValues]:
     """What the fixes of a revision did, by code; `report` is the revision's."""
     shown: list[EffectOutValues] = []
-    for code, done in (report.get("effects") or {}).items():
-        done = UNTOLD | done
+    applied: Mapping[str, FixEffect] = report.get("effects") or {}
+    for code, effect in applied.items():
+        done = {**UNTOLD, **effect}
         title = str(text_of(code).title)
         message = " ".join(fill(text, done | {"title": title}) for text in texts_of(done))
         shown.append(

@@ -1,12 +1,11 @@
 """Explains a failed import to the request that waits, and in the dataset's row."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from flask_babel import gettext as _
 
 from app.core.children import PROGRAM_CHANGED
+from app.core.failure import JobFailure, Reason
 from app.core.imports import NOT_PLACED
 from app.errors import AppError, Conflict, NoSpace, Unavailable, Unprocessable
 from app.jobs import Job, JobStatus
@@ -18,37 +17,39 @@ PLAIN = {"stalled", "disk_full", "interrupted", "out_of_memory", PROGRAM_CHANGED
 SIGNAL = re.compile(r"\bSIG[A-Z0-9]+\b")
 
 
-def refusal(error: Mapping[str, Any], stopped: bool = False) -> AppError:
+def refusal(error: JobFailure | None, stopped: bool = False) -> AppError:
     """The answer to a request whose files came to no dataset; `error` as a job's row has it."""
     if stopped:
         return Conflict(_("The dataset check was stopped. Nothing was imported. Upload the dataset again."))
-    if verdict := error.get("reason"):
+    failure: JobFailure = error or {"code": "code"}
+    if verdict := failure.get("reason"):
         known = archive_texts.refusal(verdict["code"], verdict["data"])
         return known or Unprocessable(say(REASONS, verdict["code"], verdict["data"]))
-    if error.get("code") == "disk_full":
+    if failure["code"] == "disk_full":
         return NoSpace(say(REASONS, "disk_full", {}))
-    if error.get("code") in LOST:
+    if failure["code"] in LOST:
         return Unavailable(
             _(
                 "The dataset couldn't be read: the reading process ended. Try again. If the "
                 "error persists, see the server log."
             )
         )
-    found = reason_of(error)
-    return Unprocessable(say(REASONS, found["code"], found["data"]))
+    why = reason_of(failure)
+    return Unprocessable(say(REASONS, why["code"], why["data"]))
 
 
-def reason(job: Job) -> dict[str, Any]:
+def reason(job: Job) -> Reason:
     """The reason of a job that ended without a result: a code of REASONS, and its data."""
     if job.status == JobStatus.CANCELLED:
         return {"code": "stopped", "data": {}}
-    return reason_of(job.error or {})
+    return reason_of(job.error or {"code": "code"})
 
 
-def reason_of(error: Mapping[str, Any]) -> dict[str, Any]:
-    code, message = error.get("code"), error.get("message", "")
-    if "reason" in error:
-        return dict(error["reason"])
+def reason_of(failure: JobFailure) -> Reason:
+    """The same of a failure."""
+    code, message = failure["code"], failure.get("message", "")
+    if "reason" in failure:
+        return failure["reason"]
     if code in PLAIN:
         return {"code": code, "data": {}}
     if code == "killed":

@@ -4,7 +4,8 @@ from typing import Any
 
 from sqlalchemy import update
 
-from app.core.imports import ImportResult
+from app.core.failure import Reason
+from app.core.imports import DatasetReport, ImportResult, SkippedFiles
 from app.core.unread import unread, why_no_labels
 from app.models import Dataset, DatasetRevision, DatasetStatus, RevisionStatus, Training
 from app.services.datasets.texts import REASONS, say
@@ -23,7 +24,6 @@ SHARED = (
 )
 NAMED = 50
 UNASKED = frozenset({"task_folders", "task_plain_folders"})  # decisions on a classification that nobody chose
-KEPT = ("skipped", "renamed", "original", "archive")  # of the report: what the upload said
 
 
 def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: ImportResult) -> None:
@@ -43,28 +43,11 @@ def accept(session: Any, dataset: Dataset, revision: DatasetRevision, result: Im
         session.execute(update(Training).where(mine & same).values(revision=revision.number))
 
 
-def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reason: dict[str, Any] | None) -> None:
+def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reason: Reason | None) -> None:
     """What the child counted, into the revision's row."""
-    report = {name: dataset.report[name] for name in KEPT if name in dataset.report}
-    names = (
-        "images",
-        "usable",
-        "boxes",
-        "findings",
-        "severities",
-        "left_out",
-        "fixable",
-        "samples",
-        "seconds",
-        "decisions",
-        "keypoints",
-        "effects",
-        "root",
-        "source_names",
-    )
-    report |= {name: getattr(result, name) for name in names}
-    report["skipped"] = with_outside(report.get("skipped") or {}, result)
-    report |= {"findings_total": sum(result.findings.values())} | ({"reason": reason} if reason else {})
+    report = report_of(dataset.report, result)
+    if reason:
+        report["reason"] = reason
     revision.report, revision.classes, revision.task = report, result.names, result.task
     revision.format, revision.hash, revision.size_bytes = result.format, result.hash, result.size_bytes
     revision.train_images, revision.val_images = result.images["train"], result.images["val"]
@@ -72,7 +55,36 @@ def fill(dataset: Dataset, revision: DatasetRevision, result: ImportResult, reas
     revision.error = say(REASONS, reason["code"], reason["data"]) if reason else None
 
 
-def with_outside(skipped: dict[str, Any], result: ImportResult) -> dict[str, Any]:
+def report_of(uploaded: DatasetReport, result: ImportResult) -> DatasetReport:
+    """What the upload said, and what the child decided and counted."""
+    report: DatasetReport = {
+        "images": result.images,
+        "usable": result.usable,
+        "boxes": result.boxes,
+        "findings": result.findings,
+        "findings_total": sum(result.findings.values()),
+        "severities": result.severities,
+        "left_out": result.left_out,
+        "fixable": result.fixable,
+        "samples": result.samples,
+        "seconds": result.seconds,
+        "decisions": result.decisions,
+        "keypoints": result.keypoints,
+        "effects": result.effects,
+        "root": result.root,
+        "source_names": result.source_names,
+        "skipped": with_outside(uploaded.get("skipped") or {}, result),
+    }
+    if "renamed" in uploaded:
+        report["renamed"] = uploaded["renamed"]
+    if "original" in uploaded:
+        report["original"] = uploaded["original"]
+    if "archive" in uploaded:
+        report["archive"] = uploaded["archive"]
+    return report
+
+
+def with_outside(skipped: SkippedFiles, result: ImportResult) -> SkippedFiles:
     """The files that were left out, those that belong to nothing among them."""
     kinds = {kind: count for kind, count in skipped.get("kinds", {}).items() if kind != "outside"}
     kinds |= {"outside": result.outside_count} if result.outside_count else {}
@@ -80,7 +92,7 @@ def with_outside(skipped: dict[str, Any], result: ImportResult) -> dict[str, Any
     return {"count": sum(kinds.values()), "kinds": kinds, "names": list(dict.fromkeys(names))[:NAMED]}
 
 
-def unusable(result: ImportResult) -> dict[str, Any] | None:
+def unusable(result: ImportResult) -> Reason | None:
     """Why a training could not use a revision; None when it can."""
     if result.findings.get("label_box"):
         return {"code": "boxes_only", "data": {"task": result.task}}
@@ -91,7 +103,7 @@ def unusable(result: ImportResult) -> dict[str, Any] | None:
     return None if result.boxes else {"code": "no_boxes", "data": {}}
 
 
-def unread_beside(dataset: Dataset, result: ImportResult) -> dict[str, Any] | None:
+def unread_beside(dataset: Dataset, result: ImportResult) -> Reason | None:
     """Class folders beside files that may hold the labels are no classification until a person says so."""
     files = unread(dataset.report.get("skipped") or {})
     if not files or not any(item["code"] in UNASKED for item in result.decisions):
@@ -99,10 +111,10 @@ def unread_beside(dataset: Dataset, result: ImportResult) -> dict[str, Any] | No
     return {"code": "labels_beside", "data": {"files": ", ".join(files)}}
 
 
-def explained(dataset: Dataset, reason: dict[str, Any]) -> dict[str, Any]:
+def explained(dataset: Dataset, reason: Reason) -> Reason:
     """Why nothing was found, with the files that may be meant."""
     if reason["code"] in {"no_labels", "no_layout"} and (why := why_no_labels(dataset.report.get("skipped") or {})):
-        return {"code": why[0], "data": why[1]}
+        return why
     return reason
 
 
@@ -124,21 +136,21 @@ def update_status(dataset: Dataset) -> None:
     dataset.become(status)
 
 
-def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: dict[str, Any]) -> None:
+def give_up_revision(dataset: Dataset, revision: DatasetRevision, reason: Reason) -> None:
     """A revision could not be made; the dataset stays what it is, or is invalid where it has no other."""
     reason = explained(dataset, reason)
     revision.become(RevisionStatus.FAILED)
     revision.error = say(REASONS, reason["code"], reason["data"])
-    revision.report = revision.report | {"reason": reason}
+    revision.report = {**revision.report, "reason": reason}
     if dataset.revision is None and dataset.status in {DatasetStatus.PENDING, DatasetStatus.VALIDATING}:
         give_up(dataset, reason)
     elif dataset.status == DatasetStatus.VALIDATING:
         update_status(dataset)
 
 
-def give_up(dataset: Dataset, reason: dict[str, Any]) -> None:
+def give_up(dataset: Dataset, reason: Reason) -> None:
     """Mark a dataset that cannot be used any more."""
     reason = explained(dataset, reason)
     dataset.error = say(REASONS, reason["code"], reason["data"])
-    dataset.report = dataset.report | {"reason": reason}
+    dataset.report = {**dataset.report, "reason": reason}
     update_status(dataset)

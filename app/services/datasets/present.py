@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import select, tuple_
 
+from app.core.imports import DatasetReport
 from app.core.report import Decision
 from app.extensions import db
 from app.models import Dataset, DatasetRevision, DatasetStatus
@@ -52,13 +53,14 @@ class DatasetView:
     def described(
         self, dataset: Dataset, options: Mapping[str, Any], users: DatasetUsers, progress: ProgressOutValues | None
     ) -> DatasetOutValues:
-        report = dict(dataset.report)
+        report = dataset.report.copy()
         missing = self.store.is_missing(dataset)
         if missing:
             report["reason"] = {"code": "files_missing", "data": {}}
         chosen = choices(dataset, options)
         review = needs_review(report)
-        report["decisions"] = [
+        view: dict[str, Any] = {**report}
+        view["decisions"] = [
             {**decision(item, chosen), **reading(item, dataset)}
             for item in [*report.get("archive", []), *report.get("decisions", [])]
         ]
@@ -81,7 +83,7 @@ class DatasetView:
             "shared": dataset.shared,
             **users,
             "progress": progress,
-            "report": report,
+            "report": view,
             "status": str(DatasetStatus.INVALID) if missing else dataset.status,
             "damaged": self.damaged_files(dataset),
             "error": error(report) or dataset.error,
@@ -101,12 +103,12 @@ class DatasetView:
 
     def original_of(self, dataset: Dataset) -> OriginalFile | None:
         """Name and bytes of the upload, while it is there."""
-        known = dataset.report.get("original")
+        uploaded = dataset.report.get("original")
         try:
             size = self.storage.original(dataset.id).stat().st_size
         except OSError:
             return None
-        return {"name": (known or {}).get("name") or f"dataset-{dataset.id}.zip", "bytes": size}
+        return {"name": (uploaded and uploaded["name"]) or f"dataset-{dataset.id}.zip", "bytes": size}
 
     def view_revision(self, row: DatasetRevision, current: int | None, trainings: list[int]) -> RevisionOutValues:
         """A revision for schemas.RevisionOut."""
@@ -195,7 +197,7 @@ def called(data: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def error(report: Mapping[str, Any]) -> str | None:
+def error(report: DatasetReport) -> str | None:
     """Why it cannot be used."""
     reason = report.get("reason")
     return say(REASONS, reason["code"], called(reason["data"])) if reason else None
@@ -205,13 +207,14 @@ def thumbnail(dataset: Dataset, image: int) -> str:
     return f"/api/datasets/{dataset.id}/images/{image}/thumbnail?revision={dataset.revision}"
 
 
-def summary(report: Mapping[str, Any]) -> Summary | None:
+def summary(report: DatasetReport) -> Summary | None:
     """What training will use: N of the M images that somebody labelled, and why not the rest."""
     if "usable" not in report or "images" not in report:
         return None
-    left = sorted(report.get("left_out", {}).items(), key=lambda item: -item[1])
+    left_out = report.get("left_out", {})
+    left = sorted(left_out.items(), key=lambda item: -item[1])
     return {
         "used": sum(report["usable"].values()),
-        "total": sum(report["images"].values()) + sum(report.get("left_out", {}).get(code, 0) for code in ELSEWHERE),
+        "total": sum(report["images"].values()) + sum(left_out.get(code, 0) for code in ELSEWHERE),
         "left_out": [{"code": code, "count": count, "message": say(LEFT_OUT, code, {})} for code, count in left],
     }

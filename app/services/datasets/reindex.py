@@ -28,7 +28,7 @@ logger = logging.getLogger("yolo.dataset")
 
 def is_final(job: Job) -> bool:
     """Whether it failed, and would again."""
-    return job.status == JobStatus.FAILED and (job.error or {}).get("code") in FINAL
+    return job.status == JobStatus.FAILED and job.error_code in FINAL
 
 
 class IndexRebuilds:

@@ -88,13 +88,15 @@ class DatasetRestart:
     def believe_again(self, dataset_id: int) -> None:
         """Files that were missing at an earlier start are back."""
         dataset = db.session.get_one(Dataset, dataset_id)
-        reason, number = dataset.report.get("reason") or {}, dataset.revision
+        reason, number = dataset.report.get("reason"), dataset.revision
         db.session.rollback()
-        if reason.get("code") != "files_missing" or not self.storage.has_images(dataset_id, number):
+        if reason is None or reason["code"] != "files_missing" or not self.storage.has_images(dataset_id, number):
             return
         with writing() as session:
             dataset = session.get_one(Dataset, dataset_id)
-            dataset.report = {name: value for name, value in dataset.report.items() if name != "reason"}
+            report = dataset.report.copy()
+            report.pop("reason", None)
+            dataset.report = report
             revision = find_revision(session, dataset_id, number) if number else None
             dataset.error = revision.error if revision else None
             update_status(dataset)

@@ -6,6 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.core.readings import together
+from app.core.report import Decision
 from app.database import writing
 from app.errors import Conflict
 from app.models import Dataset, DatasetRevision
@@ -63,7 +64,9 @@ class DatasetReview:
 def confirm_readings(dataset: Dataset, revision: DatasetRevision) -> None:
     """Make what the import chose the person's choice, in the report and for the next revision."""
     chosen = [item["reading"] for item in dataset.report.get("decisions", []) if is_open(item) and "reading" in item]
-    decisions = [item | {"confirmed": True} if is_open(item) else item for item in dataset.report.get("decisions", [])]
+    decisions: list[Decision] = [
+        {**item, "confirmed": True} if is_open(item) else item for item in dataset.report.get("decisions", [])
+    ]
     for row in (dataset, revision):
-        row.report = row.report | {"decisions": decisions}
+        row.report = {**row.report, "decisions": decisions}
     revision.options = revision.options | {"reading": together(revision.options.get("reading"), chosen) or None}

@@ -63,7 +63,7 @@ class ImportSession:
             self.imports.jobs.wait(job.id, ROW_S)
             raise refusal(error_of(said))
         if job.result is None:
-            raise refusal(job.error or {}, stopped=job.status == JobStatus.CANCELLED)
+            raise refusal(job.error, stopped=job.status == JobStatus.CANCELLED)
         known = Planned.__dataclass_fields__
         return Planned(**{name: value for name, value in job.result.items() if name in known})
 
@@ -95,7 +95,7 @@ class ImportSession:
             return
         job = session.get_one(Job, self.job_id, with_for_update=True)
         if JobStatus(job.status).ended:
-            raise refusal(job.error or {}, stopped=job.status == JobStatus.CANCELLED)
+            raise refusal(job.error, stopped=job.status == JobStatus.CANCELLED)
         self.following_id = job.id
         job.subject_type, job.subject_id = "dataset", dataset_id
         job.params = job.params | {"accepted": True}

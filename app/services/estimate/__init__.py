@@ -1,17 +1,19 @@
 """Estimates a training's time, memory and disk from a few real batches on its device before it starts."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.estimate import EstimateResult
 from app.errors import AppError
 from app.extensions import db
 from app.jobs import Job, JobStatus
 from app.jobs.devices import Use
 from app.jobs.disk import free_disk
 from app.models import Dataset, Estimate, Training, now
+from app.schemas.estimate import EstimateOutValues
 from app.schemas.trainings import TrainingInValues
 from app.services.estimate.answers import behind_another, under_way
 from app.services.estimate.figures import history, measured, reason, unavailable
@@ -22,7 +24,7 @@ from app.services.trainer.create import columns
 if TYPE_CHECKING:
     from app.jobs import JobService
 
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 
 
 class EstimateService:
@@ -35,7 +37,7 @@ class EstimateService:
     def __init__(self, jobs: "JobService") -> None:
         self.jobs, self.measurements = jobs, Measurements(jobs)
 
-    def estimate(self, values: TrainingInValues) -> dict[str, Any]:
+    def estimate(self, values: TrainingInValues) -> EstimateOutValues:
         """The figures, or that they are being measured; `values` as TrainingIn loads them.
 
         Raises:
@@ -62,7 +64,7 @@ class EstimateService:
             return unavailable(_("Not enough disk space for a trial run (DISK_RESERVE). Free some space."))
         return self.progress(self.measurements.begin(request), request)
 
-    def progress(self, job: Job, request: EstimateRequest) -> dict[str, Any]:
+    def progress(self, job: Job, request: EstimateRequest) -> EstimateOutValues:
         """Where a measurement is, for who asks about a configuration."""
         if job.params["key"] != request.key:
             return behind_another(request.devices[0])
@@ -75,7 +77,7 @@ class EstimateService:
         except AppError:  # it has ended meanwhile
             return
 
-    def known(self, values: TrainingInValues) -> dict[str, Any] | None:
+    def known(self, values: TrainingInValues) -> EstimateOutValues | None:
         """The answer without measuring anything; None where there is none yet.
 
         Raises:
@@ -88,14 +90,15 @@ class EstimateService:
     def known_seconds(self, values: TrainingInValues) -> float | None:
         """The whole run, as far as it is known; None also where no such run could be created."""
         try:
-            return (self.known(values) or {}).get("seconds")
+            answer = self.known(values)
         except AppError:
             return None
+        return answer.get("seconds") if answer else None
 
-    def figures(self, request: EstimateRequest) -> dict[str, Any] | None:
+    def figures(self, request: EstimateRequest) -> EstimateResult | None:
         """What was measured of this configuration."""
-        found = db.session.get(Estimate, request.key)
-        return found.figures if found is not None and found.created_at > now() - KEPT else None
+        row = db.session.get(Estimate, request.key)
+        return row.figures if row is not None and row.created_at > now() - RETENTION else None
 
     def check(self, values: TrainingInValues) -> EstimateRequest:
         """Everything that creating the training would check; nothing is kept."""

@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from app.core.estimate import STAGES
 from app.jobs.live import Meter
+from app.schemas.estimate import EstimateOutValues
 
 TEXTS: dict[str, Any] = {
     "importing": _l("Starting the measurement process"),
@@ -20,7 +21,7 @@ TEXTS: dict[str, Any] = {
 }
 
 
-def under_way(device: str, meter: Meter | None, planned: float) -> dict[str, Any]:
+def under_way(device: str, meter: Meter | None, planned: float) -> EstimateOutValues:
     """Where the measurement of this configuration is.
 
     Args:
@@ -38,7 +39,7 @@ def under_way(device: str, meter: Meter | None, planned: float) -> dict[str, Any
     }
 
 
-def behind_another(device: str) -> dict[str, Any]:
+def behind_another(device: str) -> EstimateOutValues:
     """Another configuration is measured first."""
     message = _("Waiting for another measurement to end")
     return {

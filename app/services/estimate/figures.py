@@ -1,20 +1,21 @@
 """The figures of an estimate: measured by a child, taken from an earlier training, or the reason why there are none."""
 
 import statistics
-from typing import Any
 
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.config import settings
+from app.core.estimate import EstimateFigures, EstimateResult
 from app.events import KEPT_CHECKPOINTS
 from app.extensions import db
 from app.jobs.devices import CPU
 from app.jobs.disk import free_disk
 from app.jobs.recovery import DEVICE_TAKEN
 from app.models import Checkpoint, Training, TrainingMetric, TrainingStatus
-from app.services.estimate.request import CLOSE_MOSAIC, EstimateRequest
+from app.schemas.estimate import DiskNeed, EstimateOutValues, RunTimes
+from app.services.estimate.request import CLOSE_MOSAIC, Configuration, EstimateRequest
 from app.services.trainer import texts
 from app.services.trainer.paths import redact_paths
 
@@ -22,37 +23,41 @@ FINISH_S = 2.5  # as app/worker/eta.py: what comes behind the last epoch, beside
 LONGEST_S = 300.0  # reading a large dataset for the first time; the batches themselves take some 20 s
 
 
-def measured(request: EstimateRequest, figures: dict[str, Any]) -> dict[str, Any]:
+def measured(request: EstimateRequest, figures: EstimateResult) -> EstimateOutValues:
     """The answer from what a child measured."""
-    row, asked = request.row, request.row["batch_size"]
+    configuration = request.configuration
     if "error" in figures:
         text = _("Out of memory, even with smaller batches. Use a smaller image size or model.")
         return {"status": "ready", "basis": "measured", "fits": False, "largest_batch": None, "reason": text}
-    answer = {
+    answer: EstimateOutValues = {
         "status": "ready",
         "basis": "measured",
         "fits": figures["fits"],
         "largest_batch": None if figures["fits"] else figures["batch"] * len(request.devices),
-        **{name: figures[name] for name in ("memory", "memory_total", "parameters", "device", "measured_batches")},
-        **times(row, figures, len(request.devices)),
-        **disk(row, figures["checkpoint_bytes"]),
+        "memory": figures["memory"],
+        "memory_total": figures["memory_total"],
+        "parameters": figures["parameters"],
+        "device": figures["device"],
+        "measured_batches": figures["measured_batches"],
+        **times(configuration, figures, len(request.devices)),
+        **disk(configuration, figures["checkpoint_bytes"]),
     }
     if not figures["fits"]:
         answer["reason"] = _(
             "A batch size of %(asked)s doesn't fit into memory. The estimate is for %(batch)s, which fits.",
-            asked=asked,
+            asked=configuration.batch_size,
             batch=answer["largest_batch"],
         )
     return answer
 
 
-def times(row: dict[str, Any], figures: dict[str, Any], devices: int) -> dict[str, Any]:
+def times(configuration: Configuration, figures: EstimateFigures, devices: int) -> RunTimes:
     """Seconds of a whole run: start, epochs with and without mosaic, and the validation of the best weights."""
-    epochs = row["epochs"]
-    plain = min(epochs, row["params"].get("close_mosaic", CLOSE_MOSAIC))
+    epochs, params = configuration.epochs, configuration.params
+    plain = min(epochs, params.get("close_mosaic", CLOSE_MOSAIC))
     batches = -(-figures["batches"] // devices)
     val = figures["val_seconds"] / devices
-    beside = (val if row["params"].get("val", True) else 0.0) + figures["save_seconds"]
+    beside = (val if params.get("val", True) else 0.0) + figures["save_seconds"]
     batch, without = figures["batch_seconds"], figures["plain_batch_seconds"] or figures["batch_seconds"]
     running = batches * ((epochs - plain) * batch + plain * without) + epochs * beside
     return {
@@ -65,11 +70,11 @@ def times(row: dict[str, Any], figures: dict[str, Any], devices: int) -> dict[st
     }
 
 
-def disk(row: dict[str, Any], checkpoint: int) -> dict[str, Any]:
+def disk(configuration: Configuration, checkpoint: int) -> DiskNeed:
     """The most that the run holds on the disk: best, last, the copies to go on from, and those kept by wish. Bytes."""
-    period = row["params"].get("save_period", -1)
-    kept = row["epochs"] // period if period > 0 else 0
-    needed = checkpoint * (2 + KEPT_CHECKPOINTS + kept)
+    period = configuration.params.get("save_period", -1)
+    periodic = configuration.epochs // period if period > 0 else 0
+    needed = checkpoint * (2 + KEPT_CHECKPOINTS + periodic)
     free = free_disk(current_app.extensions["services"].storage.models)
     return {
         "checkpoint_bytes": checkpoint,
@@ -79,12 +84,11 @@ def disk(row: dict[str, Any], checkpoint: int) -> dict[str, Any]:
     }
 
 
-def history(request: EstimateRequest) -> dict[str, Any] | None:
+def history(request: EstimateRequest) -> EstimateOutValues | None:
     """From the newest training that was like this one; None where there is none."""
-    row = request.row
+    configuration = request.configuration
     same = ("dataset_id", "revision", "model_version", "architecture", "task", "batch_size", "img_size")
-    like = [getattr(Training, name) == row[name] for name in same if row[name] is not None]
-    like += [getattr(Training, name).is_(None) for name in same if row[name] is None]
+    like = [getattr(Training, name) == getattr(configuration, name) for name in same]  # None: IS NULL
     like.append(Training.device == CPU if request.devices == (CPU,) else Training.device != CPU)
     ended = Training.status == TrainingStatus.COMPLETED
     earlier = db.session.scalar(select(Training).where(ended, *like).order_by(Training.end_time.desc()).limit(1))
@@ -97,18 +101,19 @@ def history(request: EstimateRequest) -> dict[str, Any] | None:
     beside = max(0.0, earlier.training_seconds - sum(seconds)) if earlier.attempt == 1 else 0.0
     sizes = select(Checkpoint.size_bytes).where(Checkpoint.training_id == earlier.id, Checkpoint.resumable)
     checkpoint = max(db.session.scalars(sizes), default=0)
-    return {
+    answer: EstimateOutValues = {
         "status": "ready",
         "basis": "history",
         "training_id": earlier.id,
         "device": earlier.device,
         "epoch_seconds": round(statistics.median(seconds), 3),
-        "seconds": round(beside + statistics.median(seconds) * row["epochs"], 1),
-        **(disk(row, checkpoint) if checkpoint else {}),
+        "seconds": round(beside + statistics.median(seconds) * configuration.epochs, 1),
     }
+    return {**answer, **disk(configuration, checkpoint)} if checkpoint else answer
 
 
-def unavailable(text: str) -> dict[str, Any]:
+def unavailable(text: str) -> EstimateOutValues:
+    """The answer where there is no estimate, with the reason."""
     return {"status": "unavailable", "reason": text}
 
 
@@ -120,5 +125,5 @@ def reason(kind: str, error: str) -> str:
         return _("The measurement was stopped.")
     if kind == "slow":
         return _("The measurement was stopped after %(seconds)s s.", seconds=int(LONGEST_S))
-    told = redact_paths(error, settings().DATA_ROOT)
-    return texts.failure(kind, told) or told
+    public = redact_paths(error, settings().DATA_ROOT)
+    return texts.failure(kind, public) or public

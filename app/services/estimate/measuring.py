@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from app.config import settings
-from app.core.estimate import STAGES, EstimateSpec
+from app.core.estimate import STAGES, EstimateResult, EstimateSpec
+from app.core.failure import JobFailure
 from app.database import writing
 from app.events import Failed
 from app.extensions import db
@@ -59,7 +60,7 @@ class Measurements:
         """Have a configuration measured."""
         spec = EstimateSpec(request.spec, PLANNED_S).values()
         params = {"key": request.key, "devices": list(request.devices[:1]), "spec": spec}
-        return self.jobs.submit(KIND, params, ("dataset", request.row["dataset_id"]))
+        return self.jobs.submit(KIND, params, ("dataset", request.configuration.dataset_id))
 
     def going_on(self, device: str) -> Job | None:
         """The measurement that runs on a device, else the one that waits for it."""
@@ -71,21 +72,24 @@ class Measurements:
         """Kind and error of a measurement that has just failed or was stopped; told once."""
         without = Job.status.in_([JobStatus.FAILED, JobStatus.CANCELLED])
         recent = Job.ended_at > now() - timedelta(seconds=TOLD_S)
-        about = (Job.kind == KIND, Job.subject_id == request.row["dataset_id"])
+        about = (Job.kind == KIND, Job.subject_id == request.configuration.dataset_id)
         rows = db.session.scalars(select(Job).where(*about, without, recent).order_by(Job.id.desc()))
         ended = next((row for row in rows if row.params["key"] == request.key), None)
-        if ended is None or (error := ended.error or {}).get("told"):
+        if ended is None:
+            return None
+        failure: JobFailure = ended.error or {"code": "cancelled"}
+        if failure.get("told"):
             return None
         with writing() as session:
-            session.get_one(Job, ended.id).error = error | {"told": True}
-        return error.get("code", "cancelled"), error.get("message", "")
+            session.get_one(Job, ended.id).error = {**failure, "told": True}
+        return failure["code"], failure.get("message", "")
 
     # The kind.
 
     def spec(self, job: Job, directory: Path) -> Mapping[str, Any]:
         return job.params["spec"] | {"training_dir": str(directory / "run")}
 
-    def collect(self, job: Job, result: dict[str, Any], _directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: EstimateResult, _directory: Path) -> Mapping[str, object]:
         """Keep what was measured: the next question is answered from the table."""
         key = job.params["key"]
         with writing() as session:
@@ -94,7 +98,7 @@ class Measurements:
         return result
 
 
-def smaller(job: Job, failure: Failed) -> dict[str, Any] | None:
+def smaller(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """Half the batch where memory ran out so suddenly that the program could not halve it itself."""
     half = EstimateSpec.of(job.params["spec"]).halved() if failure.kind == "out_of_memory" else None
     return None if half is None else job.params | {"spec": half.values()}

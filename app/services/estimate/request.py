@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Self
 
 from flask import current_app
 
@@ -42,13 +43,33 @@ FREE = {
 
 
 @dataclass(frozen=True)
+class Configuration:
+    """The columns of a training that its estimate depends on."""
+
+    dataset_id: int
+    revision: int | None
+    model_version: str
+    architecture: str | None
+    task: str
+    epochs: int
+    batch_size: int
+    img_size: int
+    params: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, row: Training) -> Self:
+        """Those of a row."""
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True)
 class EstimateRequest:
     """A training that was asked about, checked as if it were to be created."""
 
     key: str
-    spec: dict[str, Any]
+    spec: Mapping[str, Any]  # of a training, see TrainSpec
     devices: tuple[str, ...]
-    row: dict[str, Any]  # the columns that the answer depends on
+    configuration: Configuration
 
 
 def describe(row: Training, dataset: Dataset) -> EstimateRequest:
@@ -57,18 +78,7 @@ def describe(row: Training, dataset: Dataset) -> EstimateRequest:
     here = gpus_for_jobs(config)
     devices = Pool(here).resolve(row.params.get("device", "auto"), Use.WORK, []) or (CPU,)
     batch = max(1, row.batch_size // len(devices))
-    names = (
-        "dataset_id",
-        "revision",
-        "model_version",
-        "architecture",
-        "task",
-        "epochs",
-        "batch_size",
-        "img_size",
-        "params",
-    )
-    facts = {name: getattr(row, name) for name in names}
+    configuration = Configuration.of(row)
     depends = {
         "images": [dataset.train_images, dataset.val_images, dataset.total_images],
         "params": {name: value for name, value in row.params.items() if name not in FREE},
@@ -78,9 +88,10 @@ def describe(row: Training, dataset: Dataset) -> EstimateRequest:
         "limit": config.TRAINING_MEMORY_LIMIT,
         "versions": [version("torch"), version("ultralytics"), current_app.version],  # type: ignore[attr-defined]
     }
-    same = {name: value for name, value in facts.items() if name not in {"epochs", "params"}}
+    same = {name: value for name, value in asdict(configuration).items() if name not in {"epochs", "params"}}
     text = json.dumps(same | depends, sort_keys=True)
-    return EstimateRequest(hashlib.sha256(text.encode()).hexdigest(), to_measure(row, devices, batch), devices, facts)
+    key = hashlib.sha256(text.encode()).hexdigest()
+    return EstimateRequest(key, to_measure(row, devices, batch), devices, configuration)
 
 
 def automatic(row: Training, dataset: Dataset) -> str | None:
@@ -91,7 +102,7 @@ def automatic(row: Training, dataset: Dataset) -> str | None:
     return "long" if steps > AUTO_STEPS else "short"
 
 
-def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> dict[str, Any]:
+def to_measure(row: Training, devices: tuple[str, ...], batch: int) -> Mapping[str, Any]:
     """The spec of the child. It needs no weights: they change neither time nor memory, and may have to be fetched."""
     config = settings()
     values = spec_of(row, config.MODELS_DIR, devices[:1], config).values()

@@ -140,7 +140,7 @@ class EvaluationService:
     def weights_changed(self, row: Evaluation) -> bool:
         """Whether the run has other weights by now than those that were measured."""
         path = self.storage.get_training_dir(row.training_id) / "run" / "weights" / f"{row.checkpoint}.pt"
-        measured = (row.result or {}).get("weights_sha256")  # that of an epoch stays what it is
+        measured = row.result.get("weights_sha256") if row.result else None  # that of an epoch stays what it is
         return is_replaced(path, measured, row.created_at)
 
     def delete(self, evaluation_id: int) -> EvaluationDeletedValues:

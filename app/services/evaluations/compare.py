@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from app.core.files import put_text
 from app.core.outcome_files import MATCHES, OUTCOMES, read_only
-from app.core.programs import CompareSpec
+from app.core.programs import CompareSpec, Difference, Differences
 from app.database import refuse_writes
 from app.errors import AppError, Conflict, Unavailable, Unprocessable
 from app.events import Event, Failed, Finished, Refused
@@ -25,12 +25,10 @@ from app.models import Evaluation, Training
 from app.services.evaluations.read_models import (
     ComparedImages,
     ComparedImageView,
-    Difference,
-    Differences,
     EvaluationDifference,
     OtherEvaluationView,
 )
-from app.services.evaluations.reads import EvaluationReader, addresses
+from app.services.evaluations.reads import EvaluationReader, addresses, result_of
 from app.services.evaluations.views import WAIT_S, DamagedEvaluation, EvaluationFiles, Inconsistent, no_files, opened_of
 from app.services.paging import paged
 from app.services.storage.damaged import remove_copies, set_file_aside
@@ -79,7 +77,7 @@ class EvaluationComparison:
         """
         files, theirs = self.reader.files(row), self.reader.files(other)
         refuse_other_classes(row, other)
-        found = self.figures(files, theirs, "top1" in (row.result or {})["metrics"])
+        found = self.figures(files, theirs, "top1" in result_of(row)["metrics"])
         difference = found["figures"]
         main = next((difference[name] for name in MAIN if name in difference), None)
         differs = main is not None and not main["low"] <= 0 <= main["high"]
@@ -134,7 +132,7 @@ class EvaluationComparison:
     ) -> ComparedImages:
         """How many images each gets right, and a page of those that one alone does."""
         view = whole_view(theirs)
-        result = row.result or {}
+        result = result_of(row)
         with files.opened(result["confidence"], result["iou"]) as connection:
             connection.execute("ATTACH ? AS other", [read_only(view)])
             tables = "image AS mine JOIN other.image AS theirs ON theirs.id = mine.id"
@@ -193,7 +191,7 @@ def refuse_other_classes(row: Evaluation, other: Evaluation) -> None:
     Raises:
         Unprocessable: what they measure cannot be compared.
     """
-    mine, theirs = row.result or {}, other.result or {}
+    mine, theirs = result_of(row), result_of(other)
     if row.id == other.id:
         raise Unprocessable(_("An evaluation can't be compared with itself. Choose another one."))
     if mine["names"] != theirs["names"] or set(mine["metrics"]) != set(theirs["metrics"]):
@@ -245,7 +243,7 @@ def brief(row: Evaluation, name: str) -> OtherEvaluationView:
         "split": row.split,
         "checkpoint": row.checkpoint,
         "created_at": row.created_at,
-        "metrics": (row.result or {}).get("metrics"),
+        "metrics": row.result.get("metrics") if row.result else None,
     }
 
 
@@ -253,23 +251,24 @@ def name_of(row: Evaluation) -> str:
     return db.session.get_one(Training, row.training_id).name
 
 
-def check(found: Mapping[str, Any]) -> None:
+def check(differences: Differences) -> Differences:
     """What was kept, as `figures` returns it.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it is not.
     """
-    if "differ" in found:
-        DIFFER[found["differ"]]
-        return
-    numbers(found["images"])
-    for figure in found["figures"].values():
-        numbers(*(figure[name] for name in ("value", "low", "high")))
+    if "differ" in differences:
+        DIFFER[differences["differ"]]
+        return differences
+    numbers(differences["images"])
+    for figure in differences["figures"].values():
+        numbers(figure["value"], figure["low"], figure["high"])
+    return differences
 
 
 def written(path: Path) -> Differences | None:
     """What was kept; None: nothing, or it is damaged."""
-    return cast(Differences | None, document(path, check))
+    return document(path, check)
 
 
 def keep(path: Path, found: Differences) -> None:

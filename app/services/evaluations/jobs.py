@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from app.config import settings
-from app.core.evaluate import CONCLUDED, EvaluateSpec
+from app.core.evaluate import CONCLUDED, EvaluateSpec, EvaluationResult
 from app.database import writing
 from app.errors import AppError
 from app.events import Event, Failed, Stage
@@ -111,7 +111,7 @@ class EvaluationJobs:
         except AppError as error:
             raise CannotStart("weights", str(error)) from error
 
-    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: EvaluationResult, directory: Path) -> Mapping[str, object]:
         """Put the files into their place, then say so in the row; again where an earlier server ended in between."""
         row = row_of(db.session, job)
         if row is None:  # deleted meanwhile
@@ -128,7 +128,7 @@ class EvaluationJobs:
             self.storage.remove_all([moved for moved in [self.storage.move_to_tmp(folder)] if moved])
             return {}
         about.write(folder, "evaluation", row)
-        return {"evaluation_id": job.params["evaluation_id"], "metrics": result.get("metrics")}
+        return {"evaluation_id": job.params["evaluation_id"], "metrics": result["metrics"]}
 
     def ended(self, job: Job) -> None:
         """A failure or a stop is said by the row, too; of one that nobody asked for a stop leaves nothing."""
@@ -141,7 +141,7 @@ class EvaluationJobs:
             if job.status == JobStatus.CANCELLED and job.params.get(AUTOMATIC):
                 session.delete(row)
             else:
-                row.status, row.error, row.ended_at = job.status, (job.error or {}).get("code"), now()
+                row.status, row.error, row.ended_at = job.status, job.error_code, now()
 
     def settle_all(self) -> None:
         """Rows whose jobs ended, or are gone, without having said so."""
@@ -167,7 +167,7 @@ def row_of(session: Any, job: Job) -> Evaluation | None:
     return row
 
 
-def begins_anew(job: Job, failure: Failed) -> dict[str, Any] | None:
+def begins_anew(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """As it is once its device is free again; with half the batch where memory did not suffice, down to one image."""
     if failure.kind == DEVICE_TAKEN:
         return job.params

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from app.core.evaluate import EvaluationResult
 from app.jobs.progress import NO_PROGRESS
 from app.jobs.texts import error_text
 from app.jobs.views import JobView
 from app.models import Evaluation
-from app.schemas.evaluations import EvaluationDetailValues
+from app.schemas.evaluations import EvaluationDetailValues, EvaluationFiguresValues
 from app.services.trainer.thresholds import thresholds
 
 
@@ -19,12 +20,11 @@ def evaluation_out(
         jobs: of those that have not ended, as JobOut takes them.
         names: of datasets, by id.
     """
-    job, result = jobs.get(row.job_id or 0), row.result or {}
+    job = jobs.get(row.job_id or 0)
     if row.result is not None or (job and job["status"] == "completed"):  # the row is just being written
         job = None
     failure = job["error"] if job else None
     code = row.error or (failure["code"] if failure else None)
-    best = result.get("best")
     return {
         "id": row.id,
         "training_id": row.training_id,
@@ -42,6 +42,31 @@ def evaluation_out(
         "progress": job["progress"] if job else NO_PROGRESS,
         "error": {"code": code, "message": error_text(code)} if code else None,
         "ended_at": row.ended_at,
+        "weights_changed": weights_changed,
+        **(figures_out(row.result) if row.result else NOT_MEASURED),
+    }
+
+
+NOT_MEASURED: EvaluationFiguresValues = {
+    "images": None,
+    "objects": None,
+    "names": [],
+    "metrics": None,
+    "intervals": None,
+    "classes": [],
+    "sizes": None,
+    "best": None,
+    "confidence": None,
+    "iou": None,
+    "thresholds": [],
+    "speed_ms": None,
+}
+
+
+def figures_out(result: EvaluationResult) -> EvaluationFiguresValues:
+    """The figures of a completed one; rows of earlier versions have fewer."""
+    best = result.get("best")
+    return {
         "images": result.get("images"),
         "objects": result.get("objects"),
         "names": result.get("names", []),
@@ -52,7 +77,6 @@ def evaluation_out(
         "best": best,
         "confidence": result.get("confidence"),
         "iou": result.get("iou"),
-        "thresholds": thresholds({"best": best, "curves": result.get("curves")}),
+        "thresholds": thresholds(best, result.get("curves")),
         "speed_ms": result.get("speed_ms"),
-        "weights_changed": weights_changed,
     }

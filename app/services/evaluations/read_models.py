@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NotRequired, TypedDict
 
+from app.core.evaluate import Metrics
+from app.core.programs import Difference
 from app.services.paging import PageNumbers
 
 
@@ -148,27 +150,11 @@ class OtherEvaluationView(TypedDict):
     split: str
     checkpoint: str
     created_at: datetime
-    metrics: dict[str, float] | None
+    metrics: Metrics | None
 
 
 class Others(TypedDict):
     evaluations: list[OtherEvaluationView]
-
-
-class Difference(TypedDict):
-    """What this one has more than the other, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Differences(TypedDict, total=False):
-    """As app/worker/programs/compare_evaluations.py gives it: `differ` alone, or the rest."""
-
-    differ: str
-    images: int
-    figures: dict[str, Difference]
 
 
 class ComparedImageView(Addresses):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_babel import gettext as _
 
+from app.core.evaluate import EvaluationResult
 from app.core.outcomes import LEAST_CONF
 from app.errors import Conflict, NotFound
 from app.models import Evaluation
@@ -64,7 +65,7 @@ class EvaluationReader:
         """A page of what looks like an error of the labels, as SuspectPage takes it."""
         files = self.files(row)
         with files.opened_suspects() as connection:
-            reader = LabelErrors(connection, (row.result or {})["names"])
+            reader = LabelErrors(connection, result_of(row)["names"])
             found, total = reader.page(query)
             counts = reader.counts()
         suspects: list[AddressedSuspect] = [
@@ -129,7 +130,7 @@ class EvaluationReader:
             Conflict: the evaluation is not completed, or its files are damaged.
             NotFound: they are not there.
         """
-        files, result = self.files(row), row.result or {}
+        files, result = self.files(row), result_of(row)
         confidence, iou = result["confidence"], result["iou"]
         if "top1" not in result["metrics"]:  # of a classification only the first guess counts
             confidence = round(max(query.get("confidence") or confidence, LEAST_CONF), 3)
@@ -144,12 +145,21 @@ class EvaluationReader:
         Raises:
             Conflict: the evaluation is not completed.
         """
-        if row.result is None:
-            raise Conflict(
-                _("The evaluation isn't completed, so it has no results yet."), members={"current": row.status}
-            )
-        folder = self.storage.evaluation_dir(row.training_id, row.token)
-        return EvaluationFiles(folder, row.result["confidence"], row.result["iou"])
+        result = result_of(row)
+        return EvaluationFiles(
+            self.storage.evaluation_dir(row.training_id, row.token), result["confidence"], result["iou"]
+        )
+
+
+def result_of(row: Evaluation) -> EvaluationResult:
+    """What came of it.
+
+    Raises:
+        Conflict: the evaluation is not completed.
+    """
+    if row.result is None:
+        raise Conflict(_("The evaluation isn't completed, so it has no results yet."), members={"current": row.status})
+    return row.result
 
 
 def addresses(row: Evaluation, number: int) -> Addresses:

@@ -1,8 +1,8 @@
 """Exports trained models: converted, verified against the .pt, and offered only then."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
@@ -14,7 +14,12 @@ from app.extensions import db
 from app.jobs import JobStatus
 from app.jobs.workers import gpus_for_jobs
 from app.models import ModelExport, Training
-from app.schemas.exports import ExportFormatOutValues, ModelExportDeletedValues, ModelExportOutValues
+from app.schemas.exports import (
+    ExportFormatOutValues,
+    ModelExportDeletedValues,
+    ModelExportInValues,
+    ModelExportOutValues,
+)
 from app.services.exports import texts
 from app.services.exports.automatic import AutomaticExports
 from app.services.exports.files import ExportFiles
@@ -53,7 +58,7 @@ class ModelExports:
         found = gpus_for_jobs(settings())
         return [described(item, found) for item in formats().values()]
 
-    def request(self, training_id: int, values: Mapping[str, Any]) -> tuple[ModelExport, bool]:
+    def request(self, training_id: int, values: ModelExportInValues) -> tuple[ModelExport, bool]:
         """The export that is asked for, and whether it has ended already; one that has not has a job.
 
         Raises:
@@ -136,7 +141,7 @@ class ModelExports:
         state = self.state(row)
         offered = state["status"] == JobStatus.COMPLETED
         known, weights = formats().get(row.format), present.weights(self.storage.get_training_dir(row.training_id))
-        shipped = (row.verification or {}).get("at_threshold")
+        shipped = row.verification.get("at_threshold") if row.verification else None
         return {
             "id": row.id,
             "training_id": row.training_id,

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from app.config import settings
+from app.core.exports import ExportArguments
 from app.core.image_size import rounded
 from app.database import once_more
 from app.jobs.devices import gpus
@@ -40,7 +41,8 @@ class AutomaticExports:
         best = self.storage.get_training_dir(training.id) / "run" / "weights" / "best.pt"
         if not self.is_wanted(training) or not best.is_file():
             return
-        arguments, sha256 = {"img_size": rounded(training.img_size)}, hashed(best) or ""
+        arguments: ExportArguments = {"img_size": rounded(training.img_size)}
+        sha256 = hashed(best) or ""
         key = key_of(sha256, FORMAT, arguments)
         if self.queue.known(training.id, key) is None and self.queue.failed(training.id, key) is None:
             training_id = training.id

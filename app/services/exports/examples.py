@@ -1,8 +1,6 @@
 """Writes an export's example.py: from an image file to boxes, with only the runtime, numpy and Pillow."""
 
-from typing import Any
-
-from app.core.exports import PYTORCH
+from app.core.exports import PYTORCH, ExportArguments
 
 # Imports and the lines that turn `pixels` into the model's first output.
 RUNTIMES: dict[str, tuple[str, str]] = {
@@ -158,7 +156,7 @@ for i, confidence in zip(result.probs.top5, result.probs.top5conf.tolist()):
 """
 
 
-def example(form: str, task: str, model: str, arguments: dict[str, Any], iou: float, transformer: bool) -> str:
+def example(form: str, task: str, model: str, arguments: ExportArguments, iou: float, transformer: bool) -> str:
     """The program's text, at most 40 lines.
 
     Args:
@@ -207,12 +205,12 @@ def decoding(task: str, filtered: bool, transformer: bool) -> list[str]:
     return [rows, CORNERS if filtered else CENTRES, OVERLAP, LOOP, PRINT]
 
 
-def needs_torchvision(form: str, arguments: dict[str, Any]) -> bool:
+def needs_torchvision(form: str, arguments: ExportArguments) -> bool:
     """Whether the model calls it: TorchScript with non-maximum suppression inside."""
     return form == "torchscript" and bool(arguments.get("nms"))
 
 
-def needs(form: str, arguments: dict[str, Any]) -> tuple[str, ...]:
+def needs(form: str, arguments: ExportArguments) -> tuple[str, ...]:
     """What `pip install` takes for the example."""
     if form not in NEEDS:
         return ("ultralytics",)

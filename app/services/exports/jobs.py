@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import settings
-from app.core.exports import MADE, ExportSpec
+from app.core.exports import MADE, ExportResult, ExportSpec, options_of
 from app.database import writing
 from app.events import Event, Failed, Verified
 from app.extensions import db
@@ -89,7 +89,7 @@ class ExportJobs:
             data=str(data),
             task=training.task,
             img_size=row.arguments["img_size"],
-            arguments={name: value for name, value in row.arguments.items() if name != "img_size"},
+            arguments=options_of(row.arguments),
             device=CPU if (job.devices or [CPU]) == [CPU] else "0",
             classes=classes_of(db.session, training),
         ).values()
@@ -104,7 +104,7 @@ class ExportJobs:
                 row.verification = event.verification
                 row.thresholds = rows_of(event)
 
-    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: ExportResult, directory: Path) -> Mapping[str, object]:
         """Put the files in place, then offer them; where they are there, an earlier server did so before it ended."""
         row = export_of(db.session, job)
         if row is None or db.session.get(Training, row.training_id) is None:  # deleted meanwhile
@@ -118,7 +118,7 @@ class ExportJobs:
             row = export_of(session, job)
             if row is not None:
                 row.status, row.error, row.ended_at = "completed", None, now()
-                row.size_bytes, row.details = result["size_bytes"], row.details | result
+                row.size_bytes, row.details = result["size_bytes"], {**row.details, **result}
         if row is None:  # deleted while its files were put
             self.files.remove([target])
             return {}
@@ -142,13 +142,13 @@ class ExportJobs:
             row = export_of(session, job)
             if row is None or row.status == JobStatus.COMPLETED:
                 return
-            if job.params.get(AUTOMATIC) and (job.error or {}).get("code") != "accuracy_lost":
+            if job.params.get(AUTOMATIC) and job.error_code != "accuracy_lost":
                 session.delete(row)
             else:
                 row.status, row.error, row.ended_at = str(job.status), job.error, now()
 
 
-def as_before(job: Job, failure: Failed) -> dict[str, Any] | None:
+def as_before(job: Job, failure: Failed) -> Mapping[str, object] | None:
     """It begins anew once its device is free again."""
     return job.params if failure.kind == DEVICE_TAKEN else None
 
@@ -173,7 +173,4 @@ def export_of(session: Any, job: Job) -> ModelExport | None:
 def rows_of(event: Verified) -> list[Threshold]:
     """The thresholds of the export, as an evaluation's: the balanced one is the one that is shipped."""
     shipped, curves = event.verification.get("at_threshold"), event.curves
-    if not shipped or not curves:
-        return []
-    best = {name: shipped[name] for name in ("confidence", "precision", "recall", "f1")}
-    return thresholds({"best": best, "curves": curves})
+    return thresholds(shipped, curves) if shipped and curves else []

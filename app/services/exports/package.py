@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 from app import __version__
 from app.core.exports import CALIBRATION, IOU, PYTORCH
+from app.core.thresholds import ModelThresholds, Threshold
 from app.jobs.devices import CPU
 from app.models import ModelExport, Training
 from app.services.exports import examples
@@ -50,7 +51,8 @@ Measured on {images} with {how}, on {device}. The .pt was measured on the same i
 
 `names.json` has the class names in the order of the model's outputs. {thresholds} {notes}
 """
-LABELS = {
+Measure = Literal["precision", "recall", "map50", "map95", "top1", "top5"]
+LABELS: dict[Measure, str] = {
     "precision": "Precision",
     "recall": "Recall",
     "map50": "mAP50",
@@ -60,17 +62,32 @@ LABELS = {
 }
 
 
+class ThresholdsFile(TypedDict):
+    """thresholds.json. `moved`: the threshold is not that of the .pt; `chosen`: all that was, for the .pt."""
+
+    confidence: float
+    iou: float
+    moved: bool
+    thresholds: list[Threshold]
+    chosen: NotRequired[ModelThresholds]
+
+
 class Package:
     """The files of one ZIP.
 
     Args:
         row: a completed export.
         folder: of its files.
+
+    Raises:
+        ValueError: it is not verified.
     """
 
     def __init__(self, row: ModelExport, training: Training, folder: Path) -> None:
         self.row, self.training, self.folder = row, training, folder
-        self.told: dict[str, Any] = row.verification or {}
+        if row.verification is None:
+            raise ValueError(f"export {row.id} is not verified")
+        self.verification = row.verification
 
     @property
     def file_name(self) -> str:
@@ -104,18 +121,24 @@ class Package:
     def transformer(self) -> bool:
         return "rtdetr" in (self.training.architecture or "")
 
-    def thresholds(self) -> dict[str, Any]:
+    def thresholds(self) -> ThresholdsFile:
         """The confidence that the example uses: of boxes the one that was chosen for the model, unless confidences
         moved in the export, else the shipped one; a classification is not cut. `chosen`: all that was, for the .pt."""
-        shipped = self.told.get("at_threshold")
+        shipped = self.verification.get("at_threshold")
         confidence = shipped["confidence"] if shipped else 0.0 if self.training.task == "classify" else LEAST
         moved = bool(shipped and shipped["moved"])
-        told: dict[str, Any] = {"iou": IOU, "moved": moved, "thresholds": self.row.thresholds}
-        if chosen := self.training.thresholds:
-            told["chosen"] = dict(chosen)
-            if chosen["confidence"] is not None and not moved and self.training.task != "classify":
-                confidence = chosen["confidence"]
-        return {"confidence": confidence} | told
+        chosen = self.training.thresholds
+        if chosen and chosen["confidence"] is not None and not moved and self.training.task != "classify":
+            confidence = chosen["confidence"]
+        values: ThresholdsFile = {
+            "confidence": confidence,
+            "iou": IOU,
+            "moved": moved,
+            "thresholds": self.row.thresholds,
+        }
+        if chosen:
+            values["chosen"] = chosen
+        return values
 
     def example(self) -> str:
         row = self.row
@@ -146,9 +169,9 @@ class Package:
             options=", ".join(f"{key} {value}" for key, value in row.arguments.items() if key != "img_size") or "none",
             versions=", ".join(f"{key} {value}" for key, value in versions.items()),
             version=__version__,
-            images=counted(self.told["images"], "validation image", "validation images"),
+            images=counted(self.verification["images"], "validation image", "validation images"),
             how="ultralytics" if row.format == PYTORCH else "the runtime itself, in a process of its own",
-            device="the CPU" if self.told["device"] == CPU else f"GPU {self.told['device']}",
+            device="the CPU" if self.verification["device"] == CPU else f"GPU {self.verification['device']}",
             alone=self.alone(),
             figures="\n".join(self.figures()),
             threshold=self.threshold(),
@@ -179,7 +202,7 @@ class Package:
         return f", {count / 1e6:.2f} million parameters" if count else ""
 
     def inputs(self) -> str:
-        batch = self.told.get("batch", 1)
+        batch = self.verification.get("batch", 1)
         count = "1 RGB image" if batch == 1 else f"{batch} RGB images"
         return f"{count} (any number and size)" if self.row.arguments.get("dynamic") else count
 
@@ -205,17 +228,18 @@ class Package:
         )
 
     def figures(self) -> Iterator[str]:
-        reference, batch = self.told["reference"], self.told.get("batch", 1)
+        reference, batch = self.verification["reference"], self.verification.get("batch", 1)
         each = "one image" if batch == 1 else f"{batch} images at once; the .pt: one image"
         for key, label in LABELS.items():
-            if self.told.get(key) is not None:
-                yield f"| {label} | {self.told[key]:.4f} | {reference[key]:.4f} |"
-        for share in ("p50", "p95"):
-            mine, theirs = self.told["latency_ms"][share], reference["latency_ms"][share]
+            if self.verification.get(key) is not None:
+                yield f"| {label} | {self.verification[key]:.4f} | {reference[key]:.4f} |"
+        shares: tuple[Literal["p50", "p95"], ...] = ("p50", "p95")
+        for share in shares:
+            mine, theirs = self.verification["latency_ms"][share], reference["latency_ms"][share]
             yield f"| Latency {share}, ms (model alone, {each}) | {mine} | {theirs} |"
 
     def threshold(self) -> str:
-        shipped, shift = self.told.get("at_threshold"), self.told.get("confidence_shift")
+        shipped, shift = self.verification.get("at_threshold"), self.verification.get("confidence_shift")
         if not shipped:
             return "No confidence threshold is advised."
         text = "At the confidence {confidence:.3f}: precision {precision:.4f}, recall {recall:.4f}."
@@ -228,30 +252,30 @@ class Package:
 
     def about_thresholds(self) -> str:
         """What thresholds.json has."""
-        told = self.thresholds()
+        values = self.thresholds()
         if self.training.task == "classify":
             return (
                 "The threshold in `thresholds.json` is 0: the example prints the most likely classes, however unlikely."
             )
-        if (chosen := told.get("chosen")) and chosen["confidence"] is not None:
+        if (chosen := values.get("chosen")) and chosen["confidence"] is not None:
             text = (
                 f"`thresholds.json` has what was chosen for this model: the confidence threshold {chosen['confidence']}"
             )
-            return f"{text}, which holds for the .pt: here confidences moved." if told["moved"] else f"{text}."
-        if not told["thresholds"]:
-            return f"`thresholds.json` has the confidence threshold that the example uses, {told['confidence']}."
+            return f"{text}, which holds for the .pt: here confidences moved." if values["moved"] else f"{text}."
+        if not values["thresholds"]:
+            return f"`thresholds.json` has the confidence threshold that the example uses, {values['confidence']}."
         return "`thresholds.json` has the confidence threshold that the example uses, and others."
 
     def notes(self) -> str:
         return f"{self.proof()} {self.making()}".strip()
 
     def proof(self) -> str:
-        if (self.row.verification or {}).get("conclusive") is not False:
+        if self.verification.get("conclusive") is not False:
             return ""
         return "The .pt detects almost nothing in these images, so the comparison proves little."
 
     def making(self) -> str:
-        count, control = (self.row.details.get(f"{name}_images") for name in ("calibration", "accuracy_control"))
+        count, control = self.row.details.get("calibration_images"), self.row.details.get("accuracy_control_images")
         if count is None:
             return ""
         images = counted(count, "training image", "training images")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy import delete, select
 
+from app.core.exports import ExportArguments
+from app.core.failure import JobFailure
 from app.database import writing
 from app.extensions import db
 from app.jobs import Job, JobStatus
@@ -72,7 +74,7 @@ class ExportQueue:
         training_id: int,
         key: str,
         form: str,
-        arguments: dict[str, Any],
+        arguments: ExportArguments,
         sha256: str,
         automatic: bool = False,
     ) -> ModelExport:
@@ -100,7 +102,8 @@ class ExportQueue:
     def add(self, session: Any, row: ModelExport, automatic: bool) -> tuple[Job, list[Path]]:
         """Its job, and the folders of those that it replaces."""
         unasked = {AUTOMATIC: True} if automatic else {}
-        row.details = row.details | unasked
+        if automatic:
+            row.details = {**row.details, "automatic": True}
         session.add(row)
         session.flush()
         replaced = self.remove_older(session, row)
@@ -133,7 +136,9 @@ class ExportQueue:
 
     def take_over(self, session: Any, row: ModelExport) -> Job | None:
         """Somebody asks for it; its job, where that changes."""
-        row.details = {name: value for name, value in row.details.items() if name != AUTOMATIC}
+        details = row.details.copy()
+        details.pop("automatic", None)
+        row.details = details
         job = session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
         if job is None or job.kind != UNASKED or job.status not in UNFINISHED:
             return None
@@ -143,7 +148,7 @@ class ExportQueue:
     def forget_earlier(self, session: Any, training_id: int, sha256: str) -> list[Path]:
         """Exports of earlier weights of a run that nobody asked for; the folders that they leave."""
         rows = session.scalars(select(ModelExport).where(ModelExport.training_id == training_id))
-        unasked = [row for row in rows if row.details.get(AUTOMATIC) and row.weights_sha256 != sha256]
+        unasked = [row for row in rows if row.details.get("automatic") and row.weights_sha256 != sha256]
         over = [row for row in unasked if row.status not in UNFINISHED]
         folders = [self.files.folder(row) for row in over]
         for row in over:
@@ -163,7 +168,8 @@ class ExportQueue:
 
     def state(self, row: ModelExport) -> ExportState:
         """status, progress and error: what the job says while there is one, else the row."""
-        status, error, progress = row.status, row.error, None
+        status, progress = row.status, None
+        error: JobFailure | None = row.error
         if status in UNFINISHED:
             job = db.session.get(Job, row.job_id, populate_existing=True) if row.job_id else None
             if job is None or job.kind not in {KIND, UNASKED}:

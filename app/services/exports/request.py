@@ -3,21 +3,23 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.exports import ExportArguments
 from app.core.image_size import rounded
 from app.errors import Conflict, Unprocessable
 from app.extensions import db
 from app.jobs.workers import gpus_for_jobs
 from app.models import Training
+from app.schemas.exports import ModelExportInValues
 from app.services.exports.formats import ExportFormat, formats
 from app.services.exports.jobs import classes_of
 
 
-def checked(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
+def checked(training: Training, values: ModelExportInValues) -> ExportArguments:
     """The arguments of a request with what it left out, without what changes nothing.
 
     Raises:
@@ -33,7 +35,7 @@ def checked(training: Training, values: Mapping[str, Any]) -> dict[str, Any]:
     wanted = {name: value for name, value in values.items() if name != "format" and value not in (None, False)}
     if wanted.get("batch") == 1:
         del wanted["batch"]
-    return {"img_size": rounded(training.img_size)} | wanted
+    return cast(ExportArguments, {"img_size": rounded(training.img_size)} | wanted)
 
 
 def check_options(item: ExportFormat, training: Training, values: Mapping[str, Any]) -> None:
@@ -73,7 +75,7 @@ def refuse(field: str, message: str) -> None:
     raise Unprocessable(message, [{"field": field, "message": message}])
 
 
-def key_of(sha256: str, form: str, arguments: Mapping[str, Any]) -> str:
+def key_of(sha256: str, form: str, arguments: ExportArguments) -> str:
     """What makes two requests the same."""
     text = json.dumps([sha256, form, sorted(arguments.items())])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,6 +5,7 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from app.core.exports import ExportDetails, Verification
 from app.i18n import ngettext
 from app.jobs.texts import error_text
 
@@ -32,10 +33,10 @@ def failure(code: str) -> str:
     return str(ERRORS[code]) if code in ERRORS else error_text(code)
 
 
-def notes(details: dict[str, Any], verification: dict[str, Any] | None) -> list[str]:
+def notes(details: ExportDetails, verification: Verification | None) -> list[str]:
     """What whoever takes the export should know of its making and its proof."""
     count, wanted = details.get("calibration_images"), details.get("calibration_recommended", 0)
-    found: list[str] = []
+    lines: list[str] = []
     if count is not None and count < wanted:
         text = ngettext(
             "INT8 was calibrated with %(num)s training image; at least %(wanted)s are recommended.",
@@ -43,13 +44,13 @@ def notes(details: dict[str, Any], verification: dict[str, Any] | None) -> list[
             count,
             wanted=wanted,
         )
-        found.append(text)
+        lines.append(text)
     if details.get("accuracy_control_images"):
-        found.append(_("INT8 lost too much accuracy in some layers, so these stay in FP32."))
+        lines.append(_("INT8 lost too much accuracy in some layers, so these stay in FP32."))
     if verification and verification.get("conclusive") is False:
         text = _(
             "The .pt detects almost nothing in the validation images, so the comparison proves little. Train the model "
             "for longer and export it again."
         )
-        found.append(text)
-    return found
+        lines.append(text)
+    return lines

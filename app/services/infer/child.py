@@ -146,7 +146,7 @@ class WarmWorker:
             return None
         finally:
             db.session.rollback()
-        return (job.error or {}).get("code")
+        return job.error_code
 
 
 def full() -> Unavailable:

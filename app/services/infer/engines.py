@@ -62,10 +62,11 @@ class Engines:
 
 def answers_as(row: ModelExport, training: Training) -> bool:
     """Whether it detects what the .pt detects, at the same thresholds, and faster."""
-    told = row.verification or {}
-    if not told or set(row.arguments) - ANSWERING or row.arguments["img_size"] != rounded(training.img_size):
+    proof = row.verification
+    if not proof or set(row.arguments) - ANSWERING or row.arguments["img_size"] != rounded(training.img_size):
         return False
-    if told.get("conclusive") is False or (told.get("at_threshold") or {}).get("moved") or not files_of(row):
+    threshold = proof.get("at_threshold")
+    if proof.get("conclusive") is False or (threshold and threshold["moved"]) or not files_of(row):
         return False
     return min(ratios(row).values()) < 1
 
@@ -80,19 +81,26 @@ def files_of(row: ModelExport) -> dict[str, str]:
 def ratios(row: ModelExport) -> dict[str, float]:
     """How long it takes for an image, the .pt taking 1, by the precisions that it may run in here: bfloat16 where it
     was verified so on a CPU like this one; another may round otherwise."""
-    timed = row.details.get("run_times") or times_apart(row)
-    here = {EXACT, BFLOAT16} if (row.details.get("bfloat16") or {}).get("cpu") == cpu_name() else {EXACT}
+    timed, lower = row.details.get("run_times") or times_apart(row), row.details.get("bfloat16")
+    here = {EXACT, BFLOAT16} if lower and lower["cpu"] == cpu_name() else {EXACT}
     return {name: ms / timed["ms"][PYTORCH] for name, ms in timed["ms"].items() if name in here}
 
 
 def times_apart(row: ModelExport) -> RunTimes:
     """Those of its verification, for exports from before both were timed in turns: of the quickest image, as other
-    work may have slowed either; of still older ones the median."""
-    verified, bfloat16 = row.verification or {}, row.details.get("bfloat16")
-    times = {PYTORCH: verified["reference"]["latency_ms"], EXACT: verified["latency_ms"]}
-    times |= {BFLOAT16: bfloat16["latency_ms"]} if bfloat16 else {}
-    figure = "least" if all("least" in each for each in times.values()) else "p50"
-    return {"cpu": "", "ms": {name: float(each[figure]) for name, each in times.items()}}
+    work may have slowed either; of still older ones the median.
+
+    Raises:
+        LookupError: it was not verified.
+    """
+    if row.verification is None:
+        raise LookupError(f"export {row.id} is not verified")
+    lower = row.details.get("bfloat16")
+    times = {PYTORCH: row.verification["reference"]["latency_ms"], EXACT: row.verification["latency_ms"]}
+    times |= {BFLOAT16: lower["latency_ms"]} if lower else {}
+    quickest = {name: each["least"] for name, each in times.items() if "least" in each}
+    ms = quickest if len(quickest) == len(times) else {name: each["p50"] for name, each in times.items()}
+    return {"cpu": "", "ms": {name: float(value) for name, value in ms.items()}}
 
 
 def fallback_text(code: str | None) -> str | None:

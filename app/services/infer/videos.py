@@ -3,12 +3,12 @@
 import logging
 import threading
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 from flask_babel import gettext as _
 
 from app.config import settings
-from app.core.programs import VideoSpec
+from app.core.programs import VideoResult, VideoSpec
 from app.errors import AppError, NoSpace, TooLarge, TooManyRequests, Unprocessable
 from app.events import Event, Failed, Finished, Refused
 from app.extensions import db, socketio
@@ -35,7 +35,7 @@ class VideoConverter:
         self.storage = storage
         self._free = threading.Semaphore(1)
 
-    def convert(self, file: IO[bytes]) -> tuple[IO[bytes], dict[str, Any]]:
+    def convert(self, file: IO[bytes]) -> tuple[IO[bytes], VideoResult]:
         """The WebM, opened for reading, and what app/worker/programs/video.py says of it. No file stays.
 
         Raises:
@@ -53,7 +53,7 @@ class VideoConverter:
             ending = run_program("video", folder, self.spec(folder).values(), KILL_S, limited=True)
             if not isinstance(ending, Finished):
                 raise failure(ending)
-            return open(folder / "video.webm", "rb"), ending.result
+            return open(folder / "video.webm", "rb"), cast(VideoResult, ending.result)
         finally:
             self.storage.remove(folder)
             self._free.release()

@@ -191,7 +191,7 @@ class Predictions:
             reason = state["error"]["message"] if state["error"] else _("The prediction isn't ready yet.")
             raise Conflict(reason, members={"current": str(state["status"])})
         path = self.kind.folder(row.id) / MADE / name
-        known = (row.result or {}).get("files") or {}
+        known = row.result.get("files", {}) if row.result else {}
         if name not in known or not path.is_file() or path.stat().st_size != known[name]:
             raise NotFound(texts.refusals()["files_missing"])
         return path

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.config import settings
-from app.core.predictions import MADE, PredictionSpec
+from app.core.predictions import MADE, PredictionResult, PredictionSpec
 from app.database import writing
 from app.errors import AppError
 from app.extensions import db
@@ -102,7 +102,7 @@ class PredictionJobs:
             limits=limits(config),
         ).values()
 
-    def collect(self, job: Job, result: dict[str, Any], directory: Path) -> dict[str, Any]:
+    def collect(self, job: Job, result: PredictionResult, directory: Path) -> Mapping[str, object]:
         """Put the files in place, then say so; where they are there, an earlier server did so before it ended."""
         row = prediction_of(db.session, job)
         if row is None:  # deleted meanwhile

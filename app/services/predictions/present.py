@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from app.core.predictions import ImageCounts, PredictionResult
 from app.jobs import Job, JobStatus
 from app.jobs.progress import JobProgressView
 from app.jobs.views import JobView
@@ -10,6 +11,7 @@ from app.models.prediction import PredictionRun
 from app.schemas.prediction_runs import (
     ImagesOutValues,
     PredictionErrorOutValues,
+    PredictionFiguresValues,
     PredictionFileOutValues,
     PredictionRunOutValues,
     UnreadImageOutValues,
@@ -43,7 +45,6 @@ def state_of(row: PredictionRun, job: Job | None, view: JobView | None) -> Predi
 
 def prediction_view(row: PredictionRun, state: PredictionState) -> PredictionRunOutValues:
     """A prediction as PredictionRunOut takes it."""
-    result = row.result or {}
     options: Mapping[str, Any] = {**dict.fromkeys(OPTIONS), **row.options}
     return {
         "id": row.id,
@@ -60,22 +61,42 @@ def prediction_view(row: PredictionRun, state: PredictionState) -> PredictionRun
         "classes": options["classes"],
         "track": options["track"],
         "checkpoint": options["checkpoint"],
+        "training_name": row.training.name,
+        **(figures_view(row.result) if row.result else NO_FIGURES),
+        "files": files_view(row) if state["status"] == JobStatus.COMPLETED else [],
+        **state,
+    }
+
+
+NO_FIGURES: PredictionFiguresValues = {
+    "media": None,
+    "task": None,
+    "engine": None,
+    "device": None,
+    "tracked": None,
+    "rate": None,
+    "found": None,
+    "images": None,
+    "engine_note": None,
+}
+
+
+def figures_view(result: PredictionResult) -> PredictionFiguresValues:
+    """What came of a completed one."""
+    return {
         "media": result.get("media"),
         "task": result.get("task"),
         "engine": result.get("engine"),
         "device": result.get("device"),
         "tracked": result.get("tracked"),
         "rate": result.get("rate"),
-        "training_name": row.training.name,
         "found": result.get("classes"),
         "images": images_view(result.get("images")),
         "engine_note": fallback_text(result.get("fallback")),
-        "files": files_view(row) if state["status"] == JobStatus.COMPLETED else [],
-        **state,
     }
 
 
-def images_view(result: Mapping[str, Any] | None) -> ImagesOutValues | None:
+def images_view(result: ImageCounts | None) -> ImagesOutValues | None:
     """Of many images, how many were read; the first of those that were not, and why."""
     if result is None:
         return None
@@ -88,7 +109,7 @@ def images_view(result: Mapping[str, Any] | None) -> ImagesOutValues | None:
 
 def files_view(row: PredictionRun) -> list[PredictionFileOutValues]:
     """What can be downloaded: name, bytes, url."""
-    sizes = (row.result or {}).get("files") or {}
+    sizes = row.result.get("files", {}) if row.result else {}
     return [
         {"name": name, "size_bytes": size, "url": f"/api/predictions/{row.id}/files/{name}"}
         for name, size in sizes.items()

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from app.config import settings
+from app.core.failure import JobFailure, Reason
 from app.jobs.texts import error_text
 from app.schemas.prediction_runs import PredictionErrorOutValues
 from app.services.datasets import archive_texts
@@ -14,7 +15,7 @@ from app.services.infer.answers import UNREADABLE
 from app.services.predictions.jobs import LONGEST_H, VIDEO
 
 
-def failure(error: dict[str, Any] | None, source: str) -> PredictionErrorOutValues | None:
+def failure(error: JobFailure | None, source: str) -> PredictionErrorOutValues | None:
     """`code` and `message`, in the language of the request.
 
     Args:
@@ -23,10 +24,9 @@ def failure(error: dict[str, Any] | None, source: str) -> PredictionErrorOutValu
     """
     if not error:
         return None
-    reason = error.get("reason") or {}
-    code = reason.get("code") or error.get("code") or "code"
-    text = refusal(code, reason.get("data") or {}, source) or error_text(error.get("code") or "code")
-    return {"code": code, "message": text}
+    reason = error.get("reason") or Reason(code=error["code"], data={})
+    text = refusal(reason["code"], reason["data"], source) or error_text(error["code"])
+    return {"code": reason["code"], "message": text}
 
 
 def refusal(code: str, data: Mapping[str, Any], source: str) -> str | None:

@@ -3,26 +3,29 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from app.core.final_evaluation import FinalEvaluation
+from app.core.previews import PreviewEpoch, PreviewIndex
 from app.services.storage.damaged import set_file_aside
 
-Check = Callable[[dict[str, Any]], Any]
+Document = TypeVar("Document")
 
 
-def document(path: Path, check: Check = lambda found: None) -> dict[str, Any] | None:
+def document(path: Path, check: Callable[[Any], Document]) -> Document | None:
     """One of them; None where it is not there, or is damaged: then it is set aside.
 
     Args:
-        check: raises a ValueError, TypeError, KeyError or AttributeError where the file is not what it should be.
+        check: returns what was read with its type, or raises a ValueError, TypeError, KeyError or AttributeError where
+            the file is not what it should be.
     """
     try:
-        found = json.loads(path.read_bytes())
-        if not isinstance(found, dict):
+        content = json.loads(path.read_bytes())
+        if not isinstance(content, dict):
             raise ValueError("no object")
-        check(found)
-        json.dumps(found, ensure_ascii=False).encode()  # lone surrogates can be read, but not sent
-        return found
+        checked = check(content)
+        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates can be read, but not sent
+        return checked
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -30,43 +33,61 @@ def document(path: Path, check: Check = lambda found: None) -> dict[str, Any] | 
         return None
 
 
-def check_previews(found: dict[str, Any]) -> None:
+def check_previews(index: PreviewIndex) -> PreviewIndex:
     """previews/index.json."""
-    texts(found["names"])
-    str.encode(found["task"])
-    for image in found["images"]:
+    texts(index["names"])
+    str.encode(index["task"])
+    for image in index["images"]:
         str.encode(image["file"])
         numbers(image["width"], image["height"])
         shapes(image["truth"])
+    return index
 
 
-def check_preview(found: dict[str, Any]) -> None:
+def check_preview(epoch: PreviewEpoch) -> PreviewEpoch:
     """previews/epoch-N.json."""
-    numbers(found["epoch"])
-    for image in found["images"]:
+    numbers(epoch["epoch"])
+    for image in epoch["images"]:
         shapes(image)
+    return epoch
 
 
-def check_evaluation(found: dict[str, Any]) -> None:
+def check_evaluation(evaluation: FinalEvaluation) -> FinalEvaluation:
     """evaluation/evaluation.json."""
-    texts(found["names"])
-    numbers(found["images"], found["objects"])
-    for row, column, count in found["matrix"]:
+    texts(evaluation["names"])
+    numbers(evaluation["images"], evaluation["objects"])
+    for row, column, count in evaluation["matrix"]:
         numbers(row, column, count)
-    for picture in found["pictures"]:
+    for picture in evaluation["pictures"]:
         numbers(picture["number"])
+    return evaluation
 
 
-def shapes(found: Any) -> None:
-    if not isinstance(found, list) or not all(isinstance(shape, dict) for shape in found):
+def shapes(values: Any) -> None:
+    """Check that these are the shapes of an image.
+
+    Raises:
+        TypeError: they are not.
+    """
+    if not isinstance(values, list) or not all(isinstance(shape, dict) for shape in values):
         raise TypeError("no list of objects")
 
 
-def texts(found: Any) -> None:
-    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+def texts(values: Any) -> None:
+    """Check that this is a list of texts.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in values):
         raise TypeError("no list of texts")
 
 
-def numbers(*found: Any) -> None:
-    if not all(isinstance(number, int | float) and abs(number) < 2**53 for number in found):
+def numbers(*values: Any) -> None:
+    """Check that these are numbers that JavaScript can hold.
+
+    Raises:
+        TypeError: one is not.
+    """
+    if not all(isinstance(number, int | float) and abs(number) < 2**53 for number in values):
         raise TypeError("no number")

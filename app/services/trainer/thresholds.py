@@ -1,8 +1,9 @@
 """Recommends confidence thresholds from the curves of an evaluation. Pure."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
+from app.core.curves import F1Point, MeanCurves
 from app.core.metrics import WORTH
 from app.core.thresholds import CurvePoint, Threshold
 
@@ -11,14 +12,13 @@ Measure = Literal["precision", "recall"]
 MEASURES: tuple[Measure, ...] = ("precision", "recall")
 
 
-def thresholds(evaluation: Mapping[str, Any]) -> list[Threshold]:
+def thresholds(best: F1Point | None, curves: MeanCurves | None) -> list[Threshold]:
     """`balanced` (best F1), `precise` (few false positives) and `sensitive` (few missed objects), as far as there are.
 
     `precise`: the highest recall with a precision of at least `goal`, at a confidence not under the balanced one.
     `sensitive`: the highest precision with a recall of at least `goal`, at one not above it. A row that is worse than
     another in both is left out: nobody has a reason to choose it.
     """
-    best, curves = evaluation.get("best"), evaluation.get("curves")
     if not best or not curves or not worth(best):
         return []
     balanced: Threshold = {
@@ -40,13 +40,13 @@ def thresholds(evaluation: Mapping[str, Any]) -> list[Threshold]:
     return comparable(balanced, [row for row in (precise, sensitive) if row is not None])
 
 
-def worth(best: Mapping[str, Any]) -> bool:
+def worth(best: F1Point) -> bool:
     """Whether a confidence can be recommended at all; `best` as in the evaluation's file."""
     return bool(best.get("f1", 0.0) >= WORTH)
 
 
 def reaching(
-    name: str, wanted: Measure, other: Measure, points: Sequence[CurvePoint], best: Mapping[str, float]
+    name: str, wanted: Measure, other: Measure, points: Sequence[CurvePoint], best: F1Point
 ) -> Threshold | None:
     """Where the wanted measure reaches its goal at the least cost of the other; None where it cannot, or need not."""
     for goal in (goal for goal in GOALS if goal > best[wanted]):

@@ -7,15 +7,16 @@ import json
 import logging
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from flask_babel import gettext as _
 
 from app.core.files import put_text
 from app.core.natural import natural_key
+from app.core.previews import PreviewIndex
 from app.errors import NotFound
 from app.models import TrainingStatus
-from app.schemas.training_views import RunFilesOutValues
+from app.schemas.training_views import EvaluationOutValues, PreviewImageOutValues, PreviewsOutValues, RunFilesOutValues
 from app.services.storage.damaged import damaged_in, remove_copies, set_file_aside
 from app.services.trainer.documents import check_evaluation, check_preview, check_previews, document
 from app.services.trainer.store import TrainingStore
@@ -46,19 +47,21 @@ class TrainingViews:
     def __init__(self, store: TrainingStore) -> None:
         self.store = store
 
-    def previews(self, training_id: int) -> dict[str, Any]:
+    def previews(self, training_id: int) -> PreviewsOutValues:
         """As PreviewsOut takes them; nothing before the first epoch, and of trainings that have none.
 
         What was found after the newest epoch is in it: a page that is open asks once an epoch, not twice.
         """
         folder = self.store.existing_folder(training_id) / "previews"
-        index = previews_index(folder) or {"images": []}
-        place = f"/api/trainings/{training_id}/previews/images"
-        for number, image in enumerate(index["images"]):
-            image["url"] = f"{place}/{number}"
-        epochs = epochs_in(folder)
+        index, epochs = previews_index(folder), epochs_in(folder)
         newest = document(folder / f"epoch-{epochs[-1]}.json", check_preview) if epochs else None
-        return index | {"epochs": epochs, "newest": newest}
+        if index is None:
+            return {"images": [], "epochs": epochs, "newest": newest}
+        url = f"/api/trainings/{training_id}/previews/images"
+        images: list[PreviewImageOutValues] = [
+            {**image, "url": f"{url}/{number}"} for number, image in enumerate(index["images"])
+        ]
+        return {"task": index["task"], "names": index["names"], "images": images, "epochs": epochs, "newest": newest}
 
     def preview(self, training_id: int, epoch: int) -> Path:
         """The file of what was found after an epoch.
@@ -87,19 +90,20 @@ class TrainingViews:
             raise NotFound(_("There is no verdict yet: it is given when the run has ended."))
         return written(judge(facts_of(row, self.store.folder(training_id))))
 
-    def evaluation(self, training_id: int) -> dict[str, Any]:
+    def evaluation(self, training_id: int) -> EvaluationOutValues:
         """As EvaluationOut takes it.
 
         Raises:
             NotFound: no such training, or its final validation is still to come.
         """
-        found = document(self.store.existing_folder(training_id) / "evaluation" / "evaluation.json", check_evaluation)
-        if found is None:
+        path = self.store.existing_folder(training_id) / "evaluation" / "evaluation.json"
+        if (evaluation := document(path, check_evaluation)) is None:
             raise NotFound(_("No evaluation yet: it is created when a run ends."))
-        found["thresholds"] = thresholds(found)
-        for picture in found["pictures"]:
-            picture["url"] = f"/api/trainings/{training_id}/evaluation/images/{picture['number']}"
-        return found
+        url = f"/api/trainings/{training_id}/evaluation/images"
+        view = cast(EvaluationOutValues, dict(evaluation))
+        view["thresholds"] = thresholds(evaluation.get("best"), evaluation.get("curves"))
+        view["pictures"] = [{**picture, "url": f"{url}/{picture['number']}"} for picture in evaluation["pictures"]]
+        return view
 
     def evaluation_image(self, training_id: int, number: int) -> Path:
         folder = self.store.existing_folder(training_id) / "evaluation"
@@ -139,13 +143,13 @@ class TrainingViews:
         return require_file(folder / "run" / name, _("This image doesn't exist."))
 
 
-def previews_index(folder: Path) -> dict[str, Any] | None:
+def previews_index(folder: Path) -> PreviewIndex | None:
     """`index.json`; from its copy, and made anew of that, where it is damaged or gone."""
     path = folder / INDEX
     index = document(path, check_previews)
     if index is not None or (copy := document(folder / COPY, check_previews)) is None:
         return index
-    put_anew(path, copy)
+    rewrite_index(path, copy)
     return copy
 
 
@@ -154,10 +158,11 @@ def copy_index(folder: Path) -> bool:
     is now."""
     if (folder / COPY).exists() or (index := document(folder / INDEX, check_previews)) is None:
         return False
-    return put_anew(folder / COPY, index)
+    return rewrite_index(folder / COPY, index)
 
 
-def put_anew(path: Path, index: dict[str, Any]) -> bool:
+def rewrite_index(path: Path, index: PreviewIndex) -> bool:
+    """Write it again; False: the disk does not let us."""
     try:
         put_text(path, json.dumps(index, ensure_ascii=False, separators=(",", ":")))
         remove_copies(path)

@@ -4,6 +4,7 @@ import statistics
 import time
 from typing import Any
 
+from app.core.estimate import EstimateFigures
 from app.events import Stage
 from app.worker.channel import current
 from app.worker.estimating.loaders import Endless, Few
@@ -21,7 +22,7 @@ class MeasuringTrainer(Exception):
         figures: see `Measurement.figures`.
     """
 
-    def __init__(self, figures: dict[str, Any]) -> None:
+    def __init__(self, figures: EstimateFigures) -> None:
         super().__init__("measured")
         self.figures = figures
 
@@ -146,7 +147,7 @@ class Measurement:
             return sum(took) + rest
         return took[0] + statistics.mean(took[1:]) * (batches - 1) + rest  # the first one warms up
 
-    def figures(self, val_batches: int, val_seconds: float, save_seconds: float) -> dict[str, Any]:
+    def figures(self, val_batches: int, val_seconds: float, save_seconds: float) -> EstimateFigures:
         """What was measured. Seconds and bytes; `batch_seconds` with mosaic, `plain_batch_seconds` without."""
         me: Any = self
         accumulated = max(round(me.args.nbs / me.batch_size), 1)
@@ -158,7 +159,7 @@ class Measurement:
             "batches": len(me.train_loader),
             "val_batches": val_batches,
             "start_seconds": self.start_seconds,
-            "batch_seconds": full or plain or self.batch_pace.warm_up,
+            "batch_seconds": full or plain or self.batch_pace.warm_up or 0.0,
             "plain_batch_seconds": plain,
             "val_seconds": val_seconds,
             "save_seconds": save_seconds,

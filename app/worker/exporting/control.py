@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.core.exports import CONTROL, ExportSpec
+from app.core.exports import CONTROL, ConversionDetails, ExportSpec, MeasureTask
 from app.worker.exporting.convert import convert
 from app.worker.exporting.followed import Followed
 from app.worker.exporting.images import sample_split
@@ -27,7 +27,7 @@ def has_control(spec: ExportSpec) -> bool:
 
 def restore(
     spec: ExportSpec, weights: Path, model: Path, directory: Path, course: "Course"
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, ConversionDetails]:
     """`convert` again, with as few layers in floating point as the figures on training images need.
 
     Args:
@@ -53,12 +53,12 @@ def restore(
         ),
     }
 
-    def controlled(model: Any, **given: Any) -> Any:
-        return nncf.quantize_with_accuracy_control(with_names(model), **given, **values)
+    def controlled(model: Any, **options: Any) -> Any:
+        return nncf.quantize_with_accuracy_control(with_names(model), **options, **values)
 
     with quantizing(controlled):
         made, details = convert(spec, weights, directory, course.through)
-    return made, details | {"accuracy_control_images": count}
+    return made, {**details, "accuracy_control_images": count}
 
 
 def with_names(model: Any) -> Any:
@@ -77,39 +77,39 @@ class Control:
         folder: where ultralytics may write.
     """
 
-    def __init__(self, task: dict[str, Any], folder: Path, step: Callable[[], None]) -> None:
+    def __init__(self, task: MeasureTask, folder: Path, step: Callable[[], None]) -> None:
         self.task, self.folder, self.step = task, folder, step
 
     def inputs(self) -> list[Any]:
         """What the model is given for each image."""
-        heard: list[Any] = []
-        with compiling(lambda compiled: RecordingControl(compiled, lambda given, _found: heard.append(given))):
+        inputs: list[Any] = []
+        with compiling(lambda compiled: RecordingControl(compiled, lambda pixels, _outputs: inputs.append(pixels))):
             measure(self.task, self.folder, self.step)
-        return heard
+        return inputs
 
     def figure(self, compiled: Any, items: Iterable[Any]) -> tuple[float, list[list[Any]]]:
         """mAP50-95 (of a classification the top-1 accuracy) of a compiled model, and its output for each image."""
         outputs: list[list[Any]] = []
         for _item in items:  # nncf counts them
             pass
-        with compiling(lambda _own: RecordingControl(compiled, lambda _given, found: outputs.append(found))):
-            found = measure(self.task, self.folder, self.step)
-        return float(found["top1"] if "top1" in found else found["map95"]), outputs
+        with compiling(lambda _own: RecordingControl(compiled, lambda _pixels, values: outputs.append(values))):
+            measured = measure(self.task, self.folder, self.step)
+        return float(measured["top1"] if "top1" in measured else measured["map95"]), outputs
 
 
 class RecordingControl:
-    """A compiled model whose inputs and outputs are heard."""
+    """A compiled model that calls `record` with copies of its input and outputs."""
 
-    def __init__(self, compiled: Any, hear: Callable[[Any, list[Any]], None]) -> None:
-        self.compiled, self.hear = compiled, hear
+    def __init__(self, compiled: Any, record: Callable[[Any, list[Any]], None]) -> None:
+        self.compiled, self.record = compiled, record
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.compiled, name)
 
-    def __call__(self, given: Any) -> Any:
-        found = self.compiled(given)
-        self.hear(given.copy(), [value.copy() for value in found.values()])
-        return found
+    def __call__(self, pixels: Any) -> Any:
+        outputs = self.compiled(pixels)
+        self.record(pixels.copy(), [value.copy() for value in outputs.values()])
+        return outputs
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def compiling(wrap: Callable[[Any], Any]) -> Iterator[None]:
     import openvino
 
     usual = openvino.Core.compile_model
-    openvino.Core.compile_model = lambda core, *given, **more: wrap(usual(core, *given, **more))
+    openvino.Core.compile_model = lambda core, *arguments, **more: wrap(usual(core, *arguments, **more))
     try:
         yield
     finally:

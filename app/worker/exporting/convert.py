@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app.core.exports import CALIBRATION, IOU, MADE, MOST_CALIBRATION, NMS_CONF, PYTORCH, ExportSpec
+from app.core.exports import (
+    CALIBRATION,
+    IOU,
+    MADE,
+    MOST_CALIBRATION,
+    NMS_CONF,
+    PYTORCH,
+    ConversionDetails,
+    ExportSpec,
+)
 from app.worker.exporting.images import sample_split
 from app.worker.exporting.portable import shorten_data, without_debug
 from app.worker.loading import loading
@@ -17,7 +26,7 @@ PASSED_ON = ("dynamic", "nms", "batch", "opset")
 
 def convert(
     spec: ExportSpec, weights: Path, directory: Path, through: Callable[[Any], Any] = lambda batches: batches
-) -> tuple[Path, dict[str, Any]]:
+) -> tuple[Path, ConversionDetails]:
     """The exported file or folder, below `directory`/MADE, and details of its making.
 
     Args:
@@ -49,21 +58,21 @@ def convert(
     return target, details
 
 
-def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def arguments(spec: ExportSpec, directory: Path) -> tuple[dict[str, Any], ConversionDetails]:
     """What the exporter is called with, and what the card has to say about it."""
     from importlib.util import find_spec
 
-    given = spec.arguments
+    options = spec.arguments
     values: dict[str, Any] = {"format": spec.format, "imgsz": spec.img_size, "device": spec.device, "verbose": False}
-    values |= {name: given[name] for name in PASSED_ON if given.get(name)}
+    values |= {name: value for name, value in options.items() if name in PASSED_ON and value}
     if spec.format == "onnx" and find_spec("onnxslim") is None:
         values["simplify"] = False
-    if given.get("nms"):  # what it leaves out can't be found at any threshold; ultralytics' own is 0.25
+    if options.get("nms"):  # what it leaves out can't be found at any threshold; ultralytics' own is 0.25
         values |= {"conf": NMS_CONF, "iou": IOU}
-    details: dict[str, Any] = {}
-    if given.get("half"):
+    details: ConversionDetails = {}
+    if options.get("half"):
         values["quantize"] = 16
-    if given.get("int8"):
+    if options.get("int8"):
         data, count = sample_split(Path(spec.data), "train", MOST_CALIBRATION, directory / "calibration")
         chosen = data.parent / "images" if spec.task == "classify" else data
         # `split`: ultralytics calibrates on the validation images otherwise, on which it is then measured.
@@ -79,7 +88,7 @@ def calibrating(through: Callable[[Any], Any]) -> Iterator[None]:
     from ultralytics.engine.exporter import Exporter
 
     usual = Exporter.get_int8_calibration_dataloader
-    Exporter.get_int8_calibration_dataloader = lambda *given, **more: through(usual(*given, **more))  # type: ignore[method-assign]
+    Exporter.get_int8_calibration_dataloader = lambda *arguments, **more: through(usual(*arguments, **more))  # type: ignore[method-assign]
     try:
         yield
     finally:

@@ -15,7 +15,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # in a process of its own it loads nothing of ours that it does not need
+    from app.core.exports import Latency, Measurement, MeasureTask
 
 from app.core.exports import BFLOAT16, EXACT
 
@@ -25,7 +28,7 @@ WARM_UP = 3  # images that warm caches up and do not count
 ORPHAN_LOOK_S = 2.0
 
 
-def measure(spec: dict[str, Any], folder: Path, step: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def measure(task: "MeasureTask", folder: Path, step: Callable[[], None] = lambda: None) -> "Measurement":
     """precision, recall, map50, map95 (of a classification top1, top5), images, curves with best, latency_ms of the
     model alone, names, device, and by file its `detections`: class, confidence, place in pixels of the surest.
 
@@ -49,22 +52,26 @@ def measure(spec: dict[str, Any], folder: Path, step: Callable[[], None] = lambd
         detections[image.file] = [[kind, confidence, *place] for kind, confidence, place in rows][:MOST_COMPARED]
         step()
 
-    options: dict[str, Any] = {
-        "img_size": spec["img_size"],
-        "device": spec["device"],
-        "one_by_one": True,
-        "add_image": add_image,
-    }
-    images = Images(Path(spec["data"]), classes=spec.get("classes"))
-    with computing_in(spec.get("precision", EXACT)):
-        found = measure(Path(spec["model"]), spec["task"], images, folder, **options)
-    return found.metrics | {
-        "images": found.images,
-        "names": found.names,
-        "curves": None if found.part is None else curves_of(found.part),
-        "latency_ms": latency(found.inference_ms),
+    images = Images(Path(task["data"]), classes=task.get("classes"))
+    with computing_in(task.get("precision", EXACT)):
+        measured = measure(
+            Path(task["model"]),
+            task["task"],
+            images,
+            folder,
+            img_size=task["img_size"],
+            device=task["device"],
+            one_by_one=True,
+            add_image=add_image,
+        )
+    return {
+        **measured.metrics,
+        "images": measured.images,
+        "names": measured.names,
+        "curves": None if measured.part is None else curves_of(measured.part),
+        "latency_ms": latency(measured.inference_ms),
         "detections": detections,
-        "device": spec["device"],
+        "device": task["device"],
     }
 
 
@@ -89,11 +96,11 @@ def computing_in(precision: str) -> Iterator[None]:
         openvino.Core.compile_model = compile_model
 
 
-def latency(times: list[float]) -> dict[str, float]:
+def latency(times: list[float]) -> "Latency":
     """p50 and p95, ms; `least`: of the quickest image, which other work on the machine disturbs the least."""
     counted = sorted(times[min(WARM_UP, len(times) - 1) :])
-    shares = {f"p{share}": counted[(len(counted) - 1) * share // 100] for share in (50, 95)}
-    return {name: round(value, 2) for name, value in (shares | {"least": counted[0]}).items()}
+    median, slow = (counted[(len(counted) - 1) * share // 100] for share in (50, 95))
+    return {"p50": round(median, 2), "p95": round(slow, 2), "least": round(counted[0], 2)}
 
 
 def end_with(parent: int) -> None:
@@ -107,20 +114,22 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
-def main(task: str, result: str) -> None:
+def main(task_file: str, result_file: str) -> None:
+    """Measure what a task file says, and write the result."""
     end_with(os.getppid())
-    tell = os.fdopen(os.dup(1), "w", buffering=1)
+    progress = os.fdopen(os.dup(1), "w", buffering=1)
     with contextlib.redirect_stdout(sys.stderr):
-        spec = json.loads(Path(task).read_text(encoding="utf-8"))
-        folder = Path(result).parent
-        found = measure(spec, folder / "scratch", lambda: print("image", file=tell))
-        if spec.get(BFLOAT16):
-            again = spec | {"precision": BFLOAT16}
+        task: MeasureTask = json.loads(Path(task_file).read_text(encoding="utf-8"))
+        folder = Path(result_file).parent
+        measurement = measure(task, folder / "scratch", lambda: print("image", file=progress))
+        if task.get("bf16"):
             try:
-                found[BFLOAT16] = measure(again, folder / BFLOAT16, lambda: print("image", file=tell))
+                measurement["bf16"] = measure(
+                    {**task, "precision": BFLOAT16}, folder / BFLOAT16, lambda: print("image", file=progress)
+                )
             except Exception:  # it is not run so then
                 traceback.print_exc()
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+    Path(result_file).write_text(json.dumps(measurement), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from app.core.cpu import has_bfloat16
-from app.core.exports import ExportSpec
+from app.core.exports import ExportSpec, Measurement, MeasureTask
 
 PROGRAM = "app.worker.exporting.measuring"
 ANSWER_S = 30.0  # in which a process that was ended is gone
@@ -18,7 +17,7 @@ class NotLoadable(Exception):
     """The runtime cannot load an exported file, or not run it."""
 
 
-def measured(spec: ExportSpec, model: Path, data: Path, folder: Path, step: Callable[[], None]) -> dict[str, Any]:
+def measured(spec: ExportSpec, model: Path, data: Path, folder: Path, step: Callable[[], None]) -> Measurement:
     """The figures of a model file, see measuring.py.
 
     Args:
@@ -42,12 +41,20 @@ def measured(spec: ExportSpec, model: Path, data: Path, folder: Path, step: Call
         code = process.wait()
     if code or not result.exists():
         raise NotLoadable(f"the runtime ended with status {code}")
-    return json.loads(result.read_text(encoding="utf-8"))
+    measurement: Measurement = json.loads(result.read_text(encoding="utf-8"))
+    return measurement
 
 
-def task_of(spec: ExportSpec, model: Path, data: Path) -> dict[str, Any]:
+def task_of(spec: ExportSpec, model: Path, data: Path) -> MeasureTask:
     """What measuring.py is told."""
-    body = {"model": str(model), "data": str(data), "task": spec.task, "img_size": spec.img_size}
     plain = not set(spec.arguments) - {"opset"} and spec.device == "cpu"
     fast = spec.format == "openvino" and model.suffix != ".pt" and plain and has_bfloat16()
-    return body | {"device": spec.device, "classes": spec.classes, "bf16": fast}
+    return {
+        "model": str(model),
+        "data": str(data),
+        "task": spec.task,
+        "img_size": spec.img_size,
+        "device": spec.device,
+        "classes": spec.classes,
+        "bf16": fast,
+    }

@@ -2,8 +2,10 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from app.core.cpu import cpu_name
+from app.core.curves import F1Point, ModelCurves
+from app.core.exports import Comparison, Figures, LowerPrecision, Measurement, ShippedThreshold
 from app.core.metrics import WORTH
 
 IOU = 0.5  # from here on two detections are the same
@@ -13,13 +15,13 @@ MOVED = 0.02  # so far a confidence may move before the .pt's threshold is in do
 WORSE = 0.01  # F1 at the .pt's threshold
 SURE = 0.05  # below, confidences are noise
 TELLING = 5  # times what may be lost: a figure below could hardly lose that
-FIGURES = ("precision", "recall", "map50", "map95")
 
 Row = Sequence[float]  # class, confidence, box
-Measured = Mapping[str, Any]  # as measuring.figures gives it
 
 
-def verify(reference: Measured, export: Measured, int8: bool, allowed_loss: float) -> tuple[dict[str, Any], str | None]:
+def verify(
+    reference: Measurement, export: Measurement, int8: bool, allowed_loss: float
+) -> tuple[Comparison, str | None]:
     """The verification as the API shows it, and why the export cannot be offered: `accuracy_lost`, `unproven` (there
     is nothing to compare), or None: it can.
 
@@ -27,13 +29,13 @@ def verify(reference: Measured, export: Measured, int8: bool, allowed_loss: floa
         allowed_loss: of mAP50-95.
     """
     pairs = list(matched(reference["detections"], export["detections"]))
-    found = sum(len(rows) for rows in reference["detections"].values())
-    agreement = round(len(pairs) / found, 4) if found else None
+    expected = sum(len(rows) for rows in reference["detections"].values())
+    agreement = round(len(pairs) / expected, 4) if expected else None
     shift = confidence_shift(pairs)
-    told = {
-        "images": export["images"],
+    comparison: Comparison = {
         **figures_of(export),
-        "reference": figures_of(reference) | {"latency_ms": reference["latency_ms"]},
+        "images": export["images"],
+        "reference": {**figures_of(reference), "latency_ms": reference["latency_ms"]},
         "at_threshold": at_threshold(reference["curves"], export["curves"], shift),
         "confidence_shift": shift,
         "agreement": agreement,
@@ -43,18 +45,20 @@ def verify(reference: Measured, export: Measured, int8: bool, allowed_loss: floa
         "allowed_loss": allowed_loss,
         "conclusive": is_conclusive(reference, allowed_loss),
     }
-    return told, verdict(told, int8)
+    return comparison, verdict(comparison, int8)
 
 
-def verdict(told: Mapping[str, Any], int8: bool) -> str | None:
-    if told["agreement"] is None or (int8 and not told["conclusive"]):  # for INT8 nothing else than the figures speaks
+def verdict(comparison: Comparison, int8: bool) -> str | None:
+    """Why the export cannot be offered; None: it can."""
+    agreement = comparison["agreement"]
+    if agreement is None or (int8 and not comparison["conclusive"]):  # for INT8 nothing else than the figures speaks
         return "unproven"
-    if told["loss"] > told["allowed_loss"] or (not int8 and told["agreement"] < AGREEMENT):
+    if comparison["loss"] > comparison["allowed_loss"] or (not int8 and agreement < AGREEMENT):
         return "accuracy_lost"
     return None
 
 
-def is_conclusive(reference: Measured, allowed_loss: float) -> bool:
+def is_conclusive(reference: Measurement, allowed_loss: float) -> bool:
     """Whether the .pt detects enough for its figures to fall: 0 = 0 proves nothing."""
     curves = reference["curves"]
     if "top1" in reference:  # of a classification: clearly better than chance
@@ -64,34 +68,50 @@ def is_conclusive(reference: Measured, allowed_loss: float) -> bool:
     return useful and bool(figure(reference) >= TELLING * allowed_loss)
 
 
-def as_good(reference: Measured, fast: Measured, allowed_loss: float) -> dict[str, Any] | None:
+def as_good(reference: Measurement, fast: Measurement, allowed_loss: float) -> LowerPrecision | None:
     """The figures of an export in a lower precision, where nobody would tell it from the .pt at the same threshold;
     None: it must not run in the place of that."""
-    told, wrong = verify(reference, fast, False, allowed_loss)
-    threshold, shift = told["at_threshold"], told["confidence_shift"] or 0.0
+    comparison, wrong = verify(reference, fast, False, allowed_loss)
+    threshold, shift = comparison["at_threshold"], comparison["confidence_shift"] or 0.0
     if (
         wrong
-        or not told["conclusive"]
-        or told["agreement"] < ALIKE
+        or not comparison["conclusive"]
+        or (comparison["agreement"] or 0.0) < ALIKE
         or abs(shift) > ALIKE_SHIFT
         or (threshold and threshold["moved"])
     ):
         return None
-    return {name: told[name] for name in ("loss", "agreement", "confidence_shift", "latency_ms")} | figures_of(fast)
+    return {
+        "loss": comparison["loss"],
+        "agreement": comparison["agreement"],
+        "confidence_shift": comparison["confidence_shift"],
+        "latency_ms": comparison["latency_ms"],
+        "cpu": cpu_name(),
+        **figures_of(fast),
+    }
 
 
-def figures_of(measured: Measured) -> dict[str, Any]:
+def figures_of(measured: Measurement) -> Figures:
     """The figures, null where the task has none; of a classification top1 and top5."""
-    named = {name: measured.get(name) for name in FIGURES}
-    return named | {name: measured[name] for name in ("top1", "top5") if name in measured}
+    figures: Figures = {
+        "precision": measured.get("precision"),
+        "recall": measured.get("recall"),
+        "map50": measured.get("map50"),
+        "map95": measured.get("map95"),
+    }
+    if "top1" in measured:
+        figures["top1"] = measured["top1"]
+    if "top5" in measured:
+        figures["top5"] = measured["top5"]
+    return figures
 
 
-def loss(reference: Measured, export: Measured) -> float:
+def loss(reference: Measurement, export: Measurement) -> float:
     """Of mAP50-95, or of the top-1 accuracy."""
     return round(figure(reference) - figure(export), 5)
 
 
-def figure(measured: Measured) -> float:
+def figure(measured: Measurement) -> float:
     """What it is judged by."""
     return float(measured["top1"] if "top1" in measured else measured["map95"])
 
@@ -137,8 +157,8 @@ def confidence_shift(pairs: Sequence[tuple[Row, Row]]) -> float | None:
 
 
 def at_threshold(
-    reference: Mapping[str, Any] | None, export: Mapping[str, Any] | None, shift: float | None
-) -> dict[str, Any] | None:
+    reference: ModelCurves | None, export: ModelCurves | None, shift: float | None
+) -> ShippedThreshold | None:
     """The threshold that is shipped, with precision and recall of the export there; None where there is none to ship.
 
     It is that of the .pt unless confidences moved, or the export is worse there than it could be; then `moved`.
@@ -148,21 +168,24 @@ def at_threshold(
     wanted = reference["best"]
     here = reading(export, wanted["confidence"])
     moved = (shift is not None and abs(shift) > MOVED) or here["f1"] < wanted["f1"] - WORSE
-    shipped = {name: export["best"][name] for name in ("confidence", "precision", "recall", "f1")} if moved else here
-    before = {name: wanted[name] for name in ("confidence", "precision", "recall", "f1")}
-    return shipped | {"moved": moved, "reference": before}
+    return {**(export["best"] if moved else here), "moved": moved, "reference": wanted}
 
 
-def reading(curves: Mapping[str, Any], confidence: float) -> dict[str, float]:
-    """What the curves say at a confidence: what they say of the best one, or between the places beside it."""
-    told = curves["best"]
-    if told["confidence"] != confidence:
-        x = curves["x"]
-        above = next((place for place, at in enumerate(x) if at >= confidence), len(x) - 1)
-        below = max(0, above - 1)
-        share = (confidence - x[below]) / ((x[above] - x[below]) or 1.0)
-        told = {
-            name: round(curves[name][below] + share * (curves[name][above] - curves[name][below]), 4)
-            for name in ("precision", "recall", "f1")
-        }
-    return {"confidence": confidence} | {name: told[name] for name in ("precision", "recall", "f1")}
+def reading(curves: ModelCurves, confidence: float) -> F1Point:
+    """What the curves say at a confidence: what they say of the best one, or between the points beside it."""
+    if curves["best"]["confidence"] == confidence:
+        return curves["best"]
+    x = curves["x"]
+    above = next((index for index, at in enumerate(x) if at >= confidence), len(x) - 1)
+    below = max(0, above - 1)
+    share = (confidence - x[below]) / ((x[above] - x[below]) or 1.0)
+
+    def between(curve: Sequence[float]) -> float:
+        return round(curve[below] + share * (curve[above] - curve[below]), 4)
+
+    return {
+        "confidence": confidence,
+        "precision": between(curves["precision"]),
+        "recall": between(curves["recall"]),
+        "f1": between(curves["f1"]),
+    }

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from app.core.programs import LossyNote
 from app.worker.formats.archive import Archive
 from app.worker.formats.revision_tree import Revision
 
@@ -41,7 +42,7 @@ class ExportRun:
     outlines: Counter[bool] = field(default_factory=Counter)  # by whether they have four corners
     lost: Counter[str] = field(default_factory=Counter)
 
-    def notes(self) -> list[dict[str, object]]:
+    def notes(self) -> list[LossyNote]:
         total = self.lost + self.revision.dropped
         return [{"code": code, "count": count} for code, count in sorted(total.items())]
 

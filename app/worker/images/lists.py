@@ -5,13 +5,19 @@ import json
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from app.core.label_lines import label_lines
 from app.core.names import defused
-from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON, LABELS_ZIP
+from app.core.predictions import (
+    DETECTIONS_CSV,
+    DETECTIONS_JSON,
+    LABELS_ZIP,
+    ClassCount,
+    UnreadImage,
+    UnreadImages,
+)
 from app.core.shapes import Detection
 from app.worker.images.source import Still
 
@@ -38,7 +44,7 @@ class ImageLists:
         self.json.write('{"images": [')
         self.images, self.bytes = 0, 0
         self.counts: Counter[str] = Counter()
-        self.unread: list[dict[str, str]] = []
+        self.unread: list[UnreadImage] = []
         self.label_names: set[str] = set()
 
     def add(self, still: Still, detections: list[Detection]) -> None:
@@ -68,17 +74,17 @@ class ImageLists:
         self.label_names.add(name.casefold())
         return name
 
-    def classes(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[ClassCount]:
         """The most frequent first, with their detections."""
         return [{"class": name, "detections": count} for name, count in self.counts.most_common()]
 
-    def unread_images(self) -> dict[str, Any]:
+    def unread_images(self) -> UnreadImages:
         """How many can't be read, and the first of them."""
         return {"count": len(self.unread), "first": self.unread[:NAMED]}
 
-    def close(self, about: dict[str, Any]) -> None:
+    def close(self, about: Mapping[str, object]) -> None:
         """End the files and have them on the disk; `about`: what else the JSON says."""
-        rest = json.dumps({"unread": self.unread} | about, ensure_ascii=False)
+        rest = json.dumps({"unread": self.unread, **about}, ensure_ascii=False)
         self.json.write(f"\n], {rest[1:]}\n")
         self.labels.writestr("classes.txt", "".join(f"{one_line(name)}\n" for name in self.names))
         self.labels.close()

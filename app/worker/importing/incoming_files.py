@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-from app.core.imports import ARCHIVE, ORIGINALS, ArchiveLimits, ImportSpec, ServerFolder, Unpacked
+from app.core.imports import ARCHIVE, ORIGINALS, ArchiveLimits, ImportSpec, RenamedFile, ServerFolder, Unpacked
 from app.worker.build import sync_tree
 from app.worker.failures import InvalidInput
 from app.worker.importing.confined_folder import ConfinedFolder
@@ -148,7 +148,7 @@ class IncomingFiles:
 
 def summary(listing: Listing, size: int) -> Unpacked:
     """What the report says about files that were skipped or renamed, and about the archive itself."""
-    renamed = [{"from": before, "to": after} for before, after in listing.renamed]
+    renamed: list[RenamedFile] = [{"from": before, "to": after} for before, after in listing.renamed]
     return Unpacked(
         size_bytes=size,
         skipped={

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.imports import ImportResult
+from app.core.imports import FixEffect, ImportResult
 from app.core.report import Decision, Place
 from app.worker import formats
 from app.worker.formats import Source
@@ -105,7 +105,7 @@ class ImportOutcome:
             seconds=seconds,
             source_names=self.source_names or names,
             keypoints=source.keypoints,
-            effects={done.code: effect_of(done) for done in effects},
+            effects={fixes.code: effect_of(fixes) for fixes in effects},
             fixable=report.fixable,
             outside=source.outside[:NAMED],
             outside_count=len(source.outside),
@@ -114,8 +114,16 @@ class ImportOutcome:
         return asdict(made)
 
 
-def effect_of(done: AppliedFixes) -> dict[str, Any]:
-    return {name: value for name, value in asdict(done).items() if name != "code"}
+def effect_of(fixes: AppliedFixes) -> FixEffect:
+    """What was applied, as the report has it."""
+    return {
+        "images": fixes.images,
+        "rows": fixes.rows,
+        "files": fixes.files,
+        "emptied": fixes.emptied,
+        "unsaved": fixes.unsaved,
+        "unsaved_files": fixes.unsaved_files,
+    }
 
 
 def labelled_elsewhere(source: Source) -> dict[str, int]:

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from app.core.programs import WeightsSpec
+from app.core.programs import WeightsResult, WeightsSpec
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, WeightsError, kind_of
 from app.worker.revision import file_hash
@@ -25,7 +25,7 @@ SIZES = (32, 4096)  # px
 LONGEST_NAME = 200  # characters, of a class
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> WeightsResult:
     """Check an uploaded .pt file and describe its model.
 
     Raises:

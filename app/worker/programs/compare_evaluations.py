@@ -19,7 +19,7 @@ from typing import Any
 
 from app.core.outcome_files import MATCHES, OUTCOMES, Picture, read_only, read_pictures
 from app.core.outcomes import Seen, unpack
-from app.core.programs import CompareSpec
+from app.core.programs import CompareSpec, Difference, Differences
 from app.worker.bootstrap import MAP50, MAP95, ROUNDS, mean_precision, paired, rounds_of
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput
@@ -30,7 +30,7 @@ SIDES = ("this", "other")
 DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, IndexError, struct.error, zipfile.BadZipFile, zlib.error)
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> Differences:
     """Compare two evaluations of the same images.
 
     Raises:
@@ -100,7 +100,7 @@ def is_right(image: Seen) -> bool:
     return bool(image.detections) and image.detections[0] == (image.objects[0] if image.objects else None)
 
 
-def accuracies(right: list[list[bool]]) -> dict[str, Any]:
+def accuracies(right: list[list[bool]]) -> dict[str, Difference]:
     """Of a classification."""
     import numpy as np
 
@@ -112,18 +112,18 @@ def accuracies(right: list[list[bool]]) -> dict[str, Any]:
     return {"top1": paired(accuracy(0), accuracy(1), len(table), ROUNDS)[0]}
 
 
-def precisions(this: Path, other: Path) -> dict[str, Any]:
+def precisions(this: Path, other: Path) -> dict[str, Difference]:
     mine, theirs = matches_in(this, "this"), matches_in(other, "other")
     if not mine.classes:  # no objects
         return {}
     rounds = rounds_of(mine.detections + theirs.detections)
-    found = paired(
+    differences = paired(
         lambda weight: mean_precision(mine.classes, weight),
         lambda weight: mean_precision(theirs.classes, weight),
         mine.images,
         rounds,
     )
-    return dict(zip((MAP50, MAP95), found, strict=True))
+    return dict(zip((MAP50, MAP95), differences, strict=True))
 
 
 def matches_in(folder: Path, side: str) -> Matches:

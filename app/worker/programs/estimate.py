@@ -11,9 +11,8 @@ import json
 import os
 import sys
 import traceback
-from typing import Any
 
-from app.core.estimate import EstimateSpec
+from app.core.estimate import EstimateFigures, EstimateResult, EstimateSpec
 from app.core.files import put
 from app.core.train import TrainSpec
 from app.worker import train
@@ -22,7 +21,7 @@ from app.worker.failures import kind_of, sentence
 from app.worker.memory import memory_limit
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> EstimateResult:
     """Measure what `spec.json` names."""
     spec = EstimateSpec.of(channel.spec)
     try:
@@ -37,7 +36,7 @@ def run(channel: Channel) -> dict[str, Any]:
         return {"error_kind": "out_of_memory", "error": sentence(error)}
 
 
-def measure(channel: Channel, spec: EstimateSpec) -> dict[str, Any]:
+def measure(channel: Channel, spec: EstimateSpec) -> EstimateFigures:
     """The figures of the batch in the spec."""
     from app.worker.estimating.measurement import Measurement, MeasuringTrainer
     from app.worker.tasks import TRAINERS, trainer_key
@@ -51,7 +50,7 @@ def measure(channel: Channel, spec: EstimateSpec) -> dict[str, Any]:
     try:
         train.train(channel)
     except MeasuringTrainer as end:
-        return end.figures | {"fits": end.figures["fits"] and not spec.halvings}
+        return {**end.figures, "fits": end.figures["fits"] and not spec.halvings}
     raise RuntimeError("the training ended without a measurement")
 
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.core.evaluate import EvaluateSpec
+from app.core.curves import ModelCurves, NamedCurve, NamedCurves
+from app.core.evaluate import ClassFigures, ClassResult, EvaluateSpec, EvaluationResult
 from app.core.files import put
 from app.core.outcome_files import (
     CURVES,
@@ -34,7 +35,7 @@ from app.worker.revision import file_hash
 from app.worker.threads import rest_when_idle
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> EvaluationResult:
     """From the weights to the result.
 
     Raises:
@@ -55,7 +56,8 @@ def run(channel: Channel) -> dict[str, Any]:
     began = time.monotonic()
     evaluation = Evaluating(channel, spec)
     evaluation.measure()
-    return evaluation.write() | {"seconds": round(time.monotonic() - began, 1)}
+    result = evaluation.write()
+    return {**result, "seconds": round(time.monotonic() - began, 1)}
 
 
 class Evaluating:
@@ -102,7 +104,7 @@ class Evaluating:
         self.pictures.append((len(self.pictures) + 1, name, image.width, image.height, pack(image.seen)))
         self.progress.step()
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> EvaluationResult:
         """The files, then the result.
 
         Raises:
@@ -114,58 +116,76 @@ class Evaluating:
         from app.worker.curves import curves_of
         from app.worker.matches import write_matches
 
-        found = self.measured
-        curves = found.part and curves_of(found.part, len(found.names))
-        best = curves and curves.pop("best")
-        confidence = round(max(LEAST_CONF, best["confidence"]), 3) if best else 0.0 if found.part is None else 0.25
+        measured = self.measured
+        model_curves = None if measured.part is None else curves_of(measured.part, len(measured.names))
+        best = model_curves["best"] if model_curves else None
+        confidence = round(max(LEAST_CONF, best["confidence"]), 3) if best else 0.0 if measured.part is None else 0.25
         self.output.mkdir(parents=True, exist_ok=True)
         order = natural_order(self.pictures)
-        pictures = [(number, *self.pictures[place][1:]) for number, place in enumerate(order, 1)]
+        pictures = [(number, *self.pictures[index][1:]) for number, index in enumerate(order, 1)]
         put(self.output / OUTCOMES, lambda draft: write_outcomes(draft, pictures))
         view = self.output / view_name(confidence, IOU)
         put(view, lambda draft: write_view(draft, pictures, confidence, IOU))
         put(self.output / LABEL_ERRORS, lambda draft: write_label_errors(draft, pictures))
-        if self.spec.task in KEYS and len(found.matches.get("conf", ())) == len(order):
-            put(self.output / MATCHES, lambda draft: write_matches(draft, found.matches, self.spec.task, order))
-        curves = named(curves, found.names)
+        if self.spec.task in KEYS and len(measured.matches.get("conf", ())) == len(order):
+            put(self.output / MATCHES, lambda draft: write_matches(draft, measured.matches, self.spec.task, order))
+        curves = with_names(model_curves, measured.names)
         text = json.dumps(curves, ensure_ascii=False, separators=(",", ":"))
         put(self.output / CURVES, lambda draft: draft.write_text(text, encoding="utf-8"))
         return {
-            "names": found.names,
+            "names": measured.names,
             "images": len(pictures),
-            "objects": found.objects,
-            "metrics": found.metrics if found.objects else dict.fromkeys(found.metrics),  # 0 would be a verdict
-            "intervals": intervals(found.matches, self.spec.task),
-            "classes": with_confidence(found.classes, curves),
+            "objects": measured.objects,
+            "metrics": measured.metrics
+            if measured.objects
+            else dict.fromkeys(measured.metrics),  # 0 would be a verdict
+            "intervals": intervals(measured.matches, self.spec.task),
+            "classes": with_confidence(measured.classes, curves),
             "best": best,
-            "curves": curves and {name: curves[name] for name in ("x", "precision", "recall")},
+            "curves": curves and {"x": curves["x"], "precision": curves["precision"], "recall": curves["recall"]},
             "sizes": sizes_in(view),
             "confidence": confidence,
             "iou": IOU,
-            "speed_ms": found.speed_ms,
+            "speed_ms": measured.speed_ms,
             "weights_sha256": self.weights_sha256,
         }
 
 
 def natural_order(pictures: Sequence[Picture]) -> list[int]:
-    """The places of the images in the order of their names, whatever order they were measured in."""
+    """The indices of the images in the order of their names, whatever order they were measured in."""
     from app.core.natural import natural_key
 
-    return sorted(range(len(pictures)), key=lambda place: natural_key(pictures[place][1]))
+    return sorted(range(len(pictures)), key=lambda index: natural_key(pictures[index][1]))
 
 
-def named(curves: dict[str, Any] | None, names: Sequence[str]) -> dict[str, Any] | None:
+def with_names(curves: ModelCurves | None, names: Sequence[str]) -> NamedCurves | None:
     """The curves with the names of the classes."""
     if curves is None:
         return None
-    classes = [{"name": names[item.pop("class")]} | item for item in curves["classes"]]
-    return {**curves, "classes": classes}
+    classes: list[NamedCurve] = [
+        {
+            "name": names[item["class"]],
+            "precision": item["precision"],
+            "recall": item["recall"],
+            "f1": item["f1"],
+            "pr": item["pr"],
+        }
+        for item in curves["classes"]
+    ]
+    return {
+        "x": curves["x"],
+        "precision": curves["precision"],
+        "recall": curves["recall"],
+        "f1": curves["f1"],
+        "pr": curves["pr"],
+        "classes": classes,
+    }
 
 
-def with_confidence(classes: Sequence[dict[str, Any]], curves: dict[str, Any] | None) -> list[dict[str, Any]]:
+def with_confidence(classes: Sequence[ClassFigures], curves: NamedCurves | None) -> list[ClassResult]:
     """Each class with the confidence of its best F1."""
-    peaks = {}
+    peaks: dict[str, float | None] = {}
     for item in curves["classes"] if curves else ():
-        place = max(range(len(item["f1"])), key=item["f1"].__getitem__)
-        peaks[item["name"]] = curves["x"][place] if curves and item["f1"][place] > 0 else None
-    return [item | {"best_confidence": peaks.get(item["name"])} for item in classes]
+        peak = max(range(len(item["f1"])), key=item["f1"].__getitem__)
+        peaks[item["name"]] = curves["x"][peak] if curves and item["f1"][peak] > 0 else None
+    return [{**item, "best_confidence": peaks.get(item["name"])} for item in classes]

@@ -7,10 +7,9 @@ cannot hold, {"code", "count"} each. The same revision gives the same bytes.
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from app.core.files import put
-from app.core.programs import ExportDatasetSpec
+from app.core.programs import ExportDatasetResult, ExportDatasetSpec
 from app.worker.channel import Channel
 from app.worker.failures import DataError
 from app.worker.formats import coco_writer, voc_writer, yolo_writer
@@ -22,7 +21,7 @@ from app.worker.progress import ProgressReporter
 WRITERS = {"yolo": yolo_writer.write, "coco": coco_writer.write, "voc": voc_writer.write}
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> ExportDatasetResult:
     """Write what `spec.json` asks for, from the first image to the result."""
     os.nice(10)  # whoever waits for a page or a training comes first
     began, spec = time.monotonic(), ExportDatasetSpec.of(channel.spec)

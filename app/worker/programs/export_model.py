@@ -11,8 +11,22 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from app.core.cpu import cpu_name
-from app.core.exports import BFLOAT16, EXACT, MADE, MOST_VERIFIED, PYTORCH, STEM, ExportSpec, RunTimes
+from app.core.exports import (
+    BFLOAT16,
+    EXACT,
+    MADE,
+    MOST_VERIFIED,
+    PYTORCH,
+    STEM,
+    ConversionDetails,
+    ExportCurves,
+    ExportResult,
+    ExportSpec,
+    LowerPrecision,
+    Measurement,
+    RunTimes,
+    Verification,
+)
 from app.core.files import sync_file
 from app.events import Advanced, Event, Failed, Verified
 from app.worker import run as worker
@@ -73,7 +87,7 @@ class Course:
         self.channel.say(Advanced(int(WHOLE * (begin + (end - begin) * part)), WHOLE, self.stage))
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> ExportResult:
     """Convert, measure both, judge."""
     os.nice(5)  # what trains comes first
     spec, directory, course = ExportSpec.of(channel.spec), channel.directory, Course(channel)
@@ -96,31 +110,39 @@ def run(channel: Channel) -> dict[str, Any]:
     if has_control(spec) and verdict_on(spec, reference, export)[1] == "accuracy_lost":
         report_verification(channel, spec, reference, export)  # figures that stay, should it take too long
         course.enter("restoring")
-        if (found := restored(spec, weights, model, directory, course)) is not None:
-            model, details = found
+        if (controlled := restored(spec, weights, model, directory, course)) is not None:
+            model, details = controlled
             course.enter("confirming")
             export = measured(spec, model, data, directory / "restored", course.step)
-    fast = export.pop(BFLOAT16, None)
     judge(channel, spec, reference, export)
-    if fast and (told := as_good(reference, fast, spec.allowed_loss)):
-        details = details | {"bfloat16": told | {"cpu": cpu_name()}}
+    lower: LowerPrecision | None = None
+    if "bf16" in export:
+        lower = as_good(reference, export["bf16"], spec.allowed_loss)
     sync_files(directory / MADE)
-    made = {"model": model.name, "size_bytes": size(model), "sha256": hashes(directory / MADE)}
+    result: ExportResult = {
+        "model": model.name,
+        "size_bytes": size(model),
+        "sha256": hashes(directory / MADE),
+        "names": reference["names"],
+        "parameters": parameters(weights, spec.task),
+        **details,
+    }
+    if lower is not None:
+        result["bfloat16"] = lower
     if spec.answers_as_weights:
-        precisions = [EXACT, BFLOAT16] if "bfloat16" in details else [EXACT]
-        details = details | {"run_times": timed(spec, weights, model, precisions, data)}
-    more = {"names": reference["names"], "parameters": parameters(weights, spec.task)}
-    return made | more | details
+        precisions = [EXACT] if lower is None else [EXACT, BFLOAT16]
+        result["run_times"] = timed(spec, weights, model, precisions, data)
+    return result
 
 
 def restored(
     spec: ExportSpec, weights: Path, model: Path, directory: Path, course: Course
-) -> tuple[Path, dict[str, Any]] | None:
+) -> tuple[Path, ConversionDetails] | None:
     """The export by accuracy control; None: it cannot be had, and what was lost stays lost."""
     from app.worker.exporting.control import restore
 
-    kept = directory / "int8"
-    shutil.copytree(model, kept)
+    original = directory / "int8"
+    shutil.copytree(model, original)
     try:
         return restore(spec, weights, model, directory, course)
     except Exception as error:
@@ -128,7 +150,7 @@ def restored(
             raise
         traceback.print_exception(error)
         shutil.rmtree(model, ignore_errors=True)
-        kept.rename(model)
+        original.rename(model)
         return None
 
 
@@ -174,35 +196,46 @@ def own_copy(spec: ExportSpec, directory: Path) -> Path:
     return target
 
 
-def judge(channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]) -> None:
+def judge(channel: Channel, spec: ExportSpec, reference: Measurement, export: Measurement) -> None:
     """Report how accurate the export is, and refuse one that lost too much.
 
     Raises:
         AccuracyLost: it must not be offered.
     """
-    told, wrong = report_verification(channel, spec, reference, export)
+    verification, wrong = report_verification(channel, spec, reference, export)
     if wrong:
-        raise AccuracyLost(wrong, f"mAP50-95 {told['map95']} against {told['reference']['map95']}")
+        raise AccuracyLost(wrong, f"mAP50-95 {verification['map95']} against {verification['reference']['map95']}")
 
 
 def report_verification(
-    channel: Channel, spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]
-) -> tuple[dict[str, Any], str | None]:
+    channel: Channel, spec: ExportSpec, reference: Measurement, export: Measurement
+) -> tuple[Verification, str | None]:
     """As `verdict_on`, said."""
-    told, wrong = verdict_on(spec, reference, export)
-    curves = export["curves"] or {}
-    channel.say(Verified(told, {name: curves[name] for name in ("x", "precision", "recall", "f1", "best") if curves}))
-    return told, wrong
+    verification, wrong = verdict_on(spec, reference, export)
+    channel.say(Verified(verification, curves_without_classes(export)))
+    return verification, wrong
 
 
-def verdict_on(
-    spec: ExportSpec, reference: dict[str, Any], export: dict[str, Any]
-) -> tuple[dict[str, Any], str | None]:
+def verdict_on(spec: ExportSpec, reference: Measurement, export: Measurement) -> tuple[Verification, str | None]:
     """The verification, and why it must not be offered."""
     from app.worker.exporting.verdict import verify
 
-    told, wrong = verify(reference, export, bool(spec.arguments.get("int8")), spec.allowed_loss)
-    return told | {"batch": spec.batch}, wrong
+    comparison, wrong = verify(reference, export, bool(spec.arguments.get("int8")), spec.allowed_loss)
+    return {**comparison, "batch": spec.batch}, wrong
+
+
+def curves_without_classes(export: Measurement) -> ExportCurves | None:
+    """The mean curves; None where it has none."""
+    curves = export["curves"]
+    if not curves:
+        return None
+    return {
+        "x": curves["x"],
+        "precision": curves["precision"],
+        "recall": curves["recall"],
+        "f1": curves["f1"],
+        "best": curves["best"],
+    }
 
 
 def files_of(path: Path) -> list[Path]:

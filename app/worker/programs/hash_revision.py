@@ -4,12 +4,12 @@ spec.json: see `HashSpec`. Result: `revision`.
 """
 
 from pathlib import Path
-from typing import Any
 
-from app.core.programs import HashSpec
+from app.core.programs import HashResult, HashSpec
 from app.worker.channel import Channel
 from app.worker.revision import dataset_revision
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> HashResult:
+    """Hash the version that the spec names."""
     return {"revision": dataset_revision(Path(HashSpec.of(channel.spec).data))}

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.core.imports import NOT_PLACED, ImportSpec
+from app.core.imports import NOT_PLACED, ImportSpec, SkippedFiles
 from app.core.report import Decision
 from app.core.unread import why_no_labels
 from app.events import Planned
@@ -244,7 +244,7 @@ class DatasetImport:
         return names, report, target / INDEX, found, building.size
 
 
-def explained(error: InvalidInput, skipped: Mapping[str, Any]) -> InvalidInput:
+def explained(error: InvalidInput, skipped: SkippedFiles) -> InvalidInput:
     """Why no labels were found, with the files that may be meant."""
     why = why_no_labels(skipped) if error.code in {"no_labels", "no_layout"} else None
-    return InvalidInput(why[0], **why[1]) if why else error
+    return InvalidInput(why["code"], **why["data"]) if why else error

@@ -8,19 +8,19 @@ A thread reads and decodes, this one runs the model.
 
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from app.core.predictions import MADE, PredictionSpec
+from app.core.predictions import MADE, PredictionFigures, PredictionResult, PredictionSpec
 from app.core.shapes import Detection, TrackedDetection
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput, StopRequested
 from app.worker.images.lists import ImageLists
 from app.worker.images.source import ImageSource, Still
-from app.worker.programs.predict_video import AHEAD, MOST_LIST_BYTES, Ahead
+from app.worker.programs.predict_video import AHEAD, MOST_LIST_BYTES, Ahead, sizes_in
 from app.worker.progress import ProgressReporter
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> PredictionResult:
     """Read, detect, write.
 
     Raises:
@@ -54,7 +54,7 @@ class ImagePrediction:
         self.model = VideoModel(spec)
         self.lists = ImageLists(made, list(self.model.order))
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> PredictionResult:
         """Detect objects in every image of the ZIP.
 
         Returns:
@@ -70,29 +70,35 @@ class ImagePrediction:
         if not self.lists.images:
             first = self.lists.unread[0]
             raise InvalidInput("no_images_read", name=first["image"], why=first["code"], detail=first["detail"])
-        result = self.about(time.monotonic() - began)
+        result = self.figures(time.monotonic() - began)
         rest = {name: value for name, value in result.items() if name != "images"}  # the file has them one by one
-        self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"]} | rest)
-        return result | {"files": {path.name: path.stat().st_size for path in sorted(self.made.iterdir())}}
+        self.lists.close({"model": self.spec.about, "skipped": result["images"]["skipped"], **rest})
+        return {**result, "files": sizes_in(self.made)}
 
     def detect(self, stills: list[Still]) -> None:
         read = [still for still in stills if still.pixels is not None]
-        found = iter(self.model.run([still.pixels for still in read]) if read else [])
+        results = iter(self.model.run([still.pixels for still in read]) if read else [])
         for still in stills:
             if still.pixels is None:
                 self.lists.skip(still)
             else:
-                self.lists.add(still, [without_track(item) for item in next(found)])
+                self.lists.add(still, [without_track(item) for item in next(results)])
             self.progress.step()
 
-    def about(self, seconds: float) -> dict[str, Any]:
+    def figures(self, seconds: float) -> PredictionFigures:
+        """What came of it in so many seconds."""
         listing = self.source.listing
-        skipped = {"count": listing.skipped.total(), "first": listing.skipped_names}
-        images = {"read": self.lists.images, "unread": self.lists.unread_images(), "skipped": skipped}
-        thresholds = {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes}
-        rate = round(self.progress.done / seconds, 2) if seconds else None
-        found = {"images": images, "thresholds": thresholds, "rate": rate, "classes": self.lists.classes()}
-        return found | self.model.about()
+        return {
+            "images": {
+                "read": self.lists.images,
+                "unread": self.lists.unread_images(),
+                "skipped": {"count": listing.skipped.total(), "first": listing.skipped_names},
+            },
+            "thresholds": {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes},
+            "rate": round(self.progress.done / seconds, 2) if seconds else None,
+            "classes": self.lists.classes(),
+            **self.model.about(),
+        }
 
 
 def without_track(item: TrackedDetection) -> Detection:

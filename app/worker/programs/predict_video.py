@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
-from app.core.predictions import MADE, PredictionSpec
+from app.core.predictions import MADE, ClassCount, Media, PredictionFigures, PredictionResult, PredictionSpec
 from app.core.shapes import TrackedDetection
 from app.events import Advanced
 from app.worker.channel import Channel
@@ -31,7 +31,7 @@ MOST_LIST_BYTES = 2 * 1024**3  # of JSON and CSV
 Found = list[TrackedDetection]
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> PredictionResult:
     """Read, detect, follow, draw.
 
     Raises:
@@ -99,7 +99,7 @@ class VideoPrediction:
         meter.look()
         self.last = 0.0
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> PredictionResult:
         """Detect objects in every frame of the video.
 
         Returns:
@@ -120,13 +120,14 @@ class VideoPrediction:
             behind.finish()
         if not self.meter.done:
             raise InvalidInput("no_frames")
-        result = self.about(time.monotonic() - began) | {"classes": output.lists.classes()}
-        output.close({"model": self.spec.about} | result)
-        return result | {"files": {path.name: path.stat().st_size for path in sorted(self.made.iterdir())}}
+        result = self.figures(time.monotonic() - began, output.lists.classes())
+        output.close({"model": self.spec.about, **result})
+        return {**result, "files": sizes_in(self.made)}
 
-    def about(self, seconds: float) -> dict[str, Any]:
+    def figures(self, seconds: float, classes: list[ClassCount]) -> PredictionFigures:
+        """What came of it in so many seconds."""
         opened: Opened = self.source.about
-        media = {
+        media: Media = {
             "width": opened.width,
             "height": opened.height,
             "frames": self.meter.done,
@@ -135,9 +136,18 @@ class VideoPrediction:
             "cut": self.source.cut,
             "damaged": self.source.damaged,
         }
-        thresholds = {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes}
-        rate = round(self.meter.done / seconds, 2) if seconds else None
-        return {"media": media, "thresholds": thresholds, "rate": rate} | self.model.about()
+        return {
+            "media": media,
+            "thresholds": {"confidence": self.spec.confidence, "iou": self.spec.iou, "classes": self.spec.classes},
+            "rate": round(self.meter.done / seconds, 2) if seconds else None,
+            "classes": classes,
+            **self.model.about(),
+        }
+
+
+def sizes_in(folder: Path) -> dict[str, int]:
+    """Bytes of each file that was made, by its name."""
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 
 class Ahead:

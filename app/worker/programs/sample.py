@@ -11,12 +11,11 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from app.core.programs import SampleSpec
+from app.core.programs import SampleResult, SampleSpec
 from app.worker.channel import Channel
 from app.worker.progress import ProgressReporter
 
@@ -140,7 +139,7 @@ def write_zip(spec: SampleSpec, step: Callable[[], None]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> SampleResult:
     """Draw what `spec.json` asks for."""
     spec = SampleSpec.of(channel.spec)
     write_zip(spec, ProgressReporter(channel, spec.train + spec.val).step)

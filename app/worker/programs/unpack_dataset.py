@@ -13,6 +13,7 @@ from app.worker.importing.incoming_files import IncomingFiles
 
 
 def run(channel: Channel) -> dict[str, Any]:
+    """Extract the upload."""
     spec = ImportSpec.of(channel.spec)
     os.chdir(spec.dataset)
     arrival = IncomingFiles(spec, lambda _done, _total: None, lambda _name: None)

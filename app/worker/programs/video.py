@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from app.core.programs import VideoSpec
+from app.core.programs import VideoResult, VideoSpec
 from app.core.videos import CONTAINERS, HEAD, container_of, is_mp4
 from app.worker.channel import Channel
 from app.worker.failures import InvalidInput
@@ -40,7 +40,7 @@ class Conversion:
         self.written, self.cut = 0, False
         self.size = (0, 0)
 
-    def run(self, output: Path) -> dict[str, Any]:
+    def run(self, output: Path) -> VideoResult:
         """Write the WebM.
 
         Raises:
@@ -132,7 +132,7 @@ def limit(memory: int, seconds: float) -> None:
         resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def run(channel: Channel) -> dict[str, Any]:
+def run(channel: Channel) -> VideoResult:
     """Convert what `spec.json` names.
 
     Raises:

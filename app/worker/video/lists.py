@@ -4,11 +4,11 @@ import csv
 import json
 import os
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from app.core.names import defused
-from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON
+from app.core.predictions import DETECTIONS_CSV, DETECTIONS_JSON, ClassCount
 from app.core.shapes import TrackedDetection
 
 COLUMNS = ("frame", "time", "track_id", "class", "confidence", "x1", "y1", "x2", "y2")
@@ -49,14 +49,14 @@ class DetectionLists:
         if track is not None:
             self.tracks[item["class"]].add(track)
 
-    def classes(self) -> list[dict[str, Any]]:
+    def classes(self) -> list[ClassCount]:
         """The most frequent first: detections, and objects that were followed."""
         return [
             {"class": name, "detections": count, "tracks": len(self.tracks[name])}
             for name, count in self.counts.most_common()
         ]
 
-    def close(self, about: dict[str, Any]) -> None:
+    def close(self, about: Mapping[str, object]) -> None:
         """End the files and have them on the disk; `about`: what else the JSON says."""
         rest = json.dumps(about, ensure_ascii=False)
         self.json.write(f"\n], {rest[1:]}\n" if about else "\n]}\n")

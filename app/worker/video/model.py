@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from app.core.predictions import PredictionSpec
+from app.core.predictions import ModelRun, PredictionSpec
 from app.core.shapes import TrackedDetection
 from app.worker.detections import boxes_of, confidences, detections_of, objects
 from app.worker.failures import WeightsError
@@ -57,7 +57,7 @@ class VideoModel:
     def counts(self, item: TrackedDetection) -> bool:
         return bool(item["confidence"] >= self.spec.classes.get(item["class"], self.spec.confidence))
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> ModelRun:
         """What ran."""
         return {
             "task": self.engine.task,

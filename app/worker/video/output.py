@@ -1,8 +1,8 @@
 """Writes a video's results: the annotated video and the lists."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -37,9 +37,9 @@ class Output:
             self.video.write(draw(pixels, detections, self.order, self.scale), frame.time)
             self.lists.add(frame.number, frame.time, detections)
 
-    def close(self, about: dict[str, Any]) -> None:
+    def close(self, about: Mapping[str, object]) -> None:
         """Have all files whole, and on the disk."""
         self.video.close()
-        self.lists.close(about | {"video_file": self.video.path.name})
+        self.lists.close({**about, "video_file": self.video.path.name})
         with open(self.video.path, "rb") as file:
             os.fsync(file.fileno())

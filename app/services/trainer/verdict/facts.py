@@ -2,9 +2,10 @@
 
 import sqlite3
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from app.config import settings
+from app.core.final_evaluation import FinalEvaluation
 from app.extensions import db
 from app.models import Checkpoint, Training, TrainingMetric
 from app.services.datasets.index import DamagedIndex, Index
@@ -61,16 +62,18 @@ def best_epoch(training_id: int) -> dict[str, Any] | None:
     return None if found is None else {name: getattr(found, name) for name in METRICS}
 
 
-def fitting(path: Path, best: dict[str, Any] | None) -> dict[str, Any] | None:
+def fitting(path: Path, best: dict[str, Any] | None) -> FinalEvaluation | None:
     """The evaluation, unless it is damaged or older than the best weights, as after an extension that failed."""
     try:
-        written, found = path.stat().st_mtime, document(path)
+        written = path.stat().st_mtime
     except OSError:
         return None
-    return found if best and written >= best["timestamp"].timestamp() and whole(found) else None
+    evaluation = document(path, lambda content: cast(FinalEvaluation, content))
+    recent = best is not None and written >= best["timestamp"].timestamp()
+    return evaluation if evaluation is not None and recent and is_whole(evaluation) else None
 
 
-def whole(evaluation: Any) -> bool:
+def is_whole(evaluation: FinalEvaluation) -> bool:
     """Whether a verdict can be made of it."""
     try:
         size = len(evaluation["names"]) + 1

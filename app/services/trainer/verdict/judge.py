@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.core.final_evaluation import FinalEvaluation
 from app.services.trainer.learning import ENOUGH, Schedule, why_nothing
 from app.services.trainer.levels import LEVELS, level_of, main_metric, main_value, margin_of
 from app.services.trainer.thresholds import worth
@@ -44,7 +45,7 @@ class RunFacts:
     schedule: Schedule
     val_images: int
     weights: bool
-    evaluation: Mapping[str, Any] | None = None
+    evaluation: FinalEvaluation | None = None
     objects: Mapping[int, int] = field(default_factory=dict)
     advice: frozenset[str] = frozenset()
     actions: frozenset[str] = frozenset()
@@ -79,7 +80,7 @@ def judge(facts: RunFacts) -> Data:
 
 def confidence_of(facts: RunFacts, level: str | None) -> float | None:
     """The threshold to use the model with; None where it detects next to nothing."""
-    best = (facts.evaluation or {}).get("best")
+    best = facts.evaluation.get("best") if facts.evaluation else None
     return best["confidence"] if best and level != "nothing" and worth(best) else None
 
 

@@ -1,0 +1,29 @@
+"""The files of a training's previews: written by the trainer, read by the web process."""
+
+from typing import TypedDict
+
+from app.core.shapes import Shape
+
+
+class PreviewImage(TypedDict):
+    """One of the images, with what is in it. Its picture has `width` x `height` px."""
+
+    file: str
+    width: int
+    height: int
+    truth: list[Shape]
+
+
+class PreviewIndex(TypedDict):
+    """index.json."""
+
+    task: str
+    names: list[str]
+    images: list[PreviewImage]
+
+
+class PreviewEpoch(TypedDict):
+    """epoch-N.json: what was found in each image, in the order of the index."""
+
+    epoch: int
+    images: list[list[Shape]]
